@@ -1,0 +1,92 @@
+# Tocsin. Objects land in build/$(MODE)/; the programs people run are build/tocsin-exporter, build/tocsin-alerter, build/promqltest.
+#   make            build            make run     try it (installs what it needs)     make test   everything, ends "N passed, N failed"
+#   make unit       unit tests only  make fuzz    fuzz each parser, FUZZ_SECONDS      make bench  side by side with the peers
+#   make lint       static analysis  make install PREFIX=/usr/local DESTDIR=          make clean
+MODE ?= release
+CC ?= gcc
+PREFIX ?= /usr/local
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+B := build/$(MODE)
+
+WARN := -std=c17 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wcast-qual -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Werror
+FLAGS_release := -O2 -g
+FLAGS_debug := -O0 -g3
+FLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+FLAGS_tsan := -O1 -g -fsanitize=thread
+FLAGS_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+ifeq ($(MODE),fuzz)
+CC := clang
+endif
+LIBS := curl pq hiredis yaml pcre2-8 microhttpd jansson sqlite3 zlib openssl
+PKG := libcurl libpq hiredis yaml-0.1 libpcre2-8 libmicrohttpd jansson sqlite3 zlib openssl
+CPPFLAGS += -D_GNU_SOURCE -Iinclude -DTOCSIN_VERSION='"$(VERSION)"' $(filter-out -I/usr/include,$(shell pkg-config --cflags $(PKG) 2>/dev/null))
+CFLAGS += $(WARN) $(FLAGS_$(MODE)) -fno-math-errno -pthread
+LDLIBS = $(shell pkg-config --libs $(PKG)) -lcrypt -lm -pthread
+LDFLAGS += $(FLAGS_$(MODE))
+
+obj = $(patsubst %.c,$(B)/%.o,$(1))
+LIB_C := $(wildcard lib/*.c)
+EXPORTER_C := $(filter-out exporter/main.c,$(wildcard exporter/*.c exporter/*/*.c))
+ALERTER_C := $(filter-out alerter/main.c,$(wildcard alerter/*.c alerter/*/*.c alerter/*/*/*.c))
+ALERTER_S := $(wildcard alerter/web/*.S)
+UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
+FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+PROGRAMS := $(B)/tocsin-exporter $(B)/tocsin-alerter $(B)/promqltest
+
+.PHONY: all programs unit fuzz-build run test fuzz bench lint install deb clean
+.SECONDARY:
+all: $(patsubst $(B)/%,build/%,$(PROGRAMS))
+programs: $(PROGRAMS)
+unit: $(UNIT)
+fuzz-build: $(FUZZ)
+
+build/%: build/release/%
+	@ln -sf release/$* $@
+build/release/%: | build/release
+build/release build/asan:
+	@mkdir -p $@
+
+$(B)/libtocsin.a: $(call obj,$(LIB_C))
+	@rm -f $@; ar rcs $@ $^
+$(B)/libexporter.a: $(call obj,$(EXPORTER_C))
+	@rm -f $@; ar rcs $@ $^
+$(B)/libalerter.a: $(call obj,$(ALERTER_C)) $(patsubst %.S,$(B)/%.o,$(ALERTER_S))
+	@rm -f $@; ar rcs $@ $^
+$(B)/tocsin-exporter: $(B)/exporter/main.o $(B)/libexporter.a $(B)/libtocsin.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(B)/tocsin-alerter: $(B)/alerter/main.o $(B)/libalerter.a $(B)/libtocsin.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(B)/promqltest: $(B)/tests/conformance/promqltest.o $(B)/libalerter.a $(B)/libtocsin.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(B)/unit/%: $(B)/tests/unit/%.o $(B)/libalerter.a $(B)/libexporter.a $(B)/libtocsin.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+$(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/libalerter.a $(B)/libexporter.a $(B)/libtocsin.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -Ialerter -Iexporter $(CFLAGS) -MMD -MP -c -o $@ $<
+$(B)/%.o: %.S $(wildcard alerter/web/*)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -c -o $@ $<
+
+run:
+	@demo/run
+test:
+	@tests/run
+fuzz:
+	@tests/fuzz/run
+bench:
+	@tests/bench/run
+lint:
+	@tests/lint
+install: all
+	install -D -t $(DESTDIR)$(PREFIX)/bin build/tocsin-exporter build/tocsin-alerter
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/tocsin/rules rules/*.yml
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/tocsin/grafana grafana/*.json
+clean:
+	rm -rf build
+
+-include $(shell find build/$(MODE) -name '*.d' 2>/dev/null)

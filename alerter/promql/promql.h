@@ -1,0 +1,117 @@
+/* PromQL as Prometheus 3.14 speaks it: the one public header of the engine. It knows a <struct querier>, nothing of storage.
+ *
+ *	struct promql_query *q = promql_query_new(text, &options, &e);          parse and check once
+ *	struct promql_result *r = promql_instant(q, &arena, querier, now, &e);  evaluate as often as you like
+ *
+ * A query owns its syntax tree and what it remembers between evaluations (matched series, label groupings); it is used by one
+ * thread at a time. Results live in the arena that was passed in. Source: Prometheus documentation, "Querying". */
+#ifndef TOCSIN_PROMQL_H
+#define TOCSIN_PROMQL_H
+
+#include "tocsin/clock.h"
+#include "tocsin/querier.h"
+
+#define PROMQL_LOOKBACK_MS 300000
+
+enum promql_feature {                                   /* experimental syntax and rules, off in Prometheus by default */
+	PROMQL_EXPERIMENTAL_FUNCTIONS = 1 << 0,         /* info(), limitk, mad_over_time, sort_by_label … */
+	PROMQL_EXTENDED_RANGE_SELECTORS = 1 << 1,       /* anchored, smoothed */
+	PROMQL_BINOP_FILL = 1 << 2,                     /* fill(), fill_left(), fill_right() */
+	PROMQL_DELAYED_NAME_REMOVAL = 1 << 3,
+	PROMQL_TYPE_AND_UNIT_LABELS = 1 << 4,
+	PROMQL_START_TIMESTAMPS = 1 << 5,
+	PROMQL_DURATION_EXPRESSIONS = 1 << 6,           /* on by default */
+	PROMQL_ALL_FEATURES = (1 << 7) - 1,
+};
+
+struct promql_limits {                                  /* 0: the default; a query over one stops with its name in the error */
+	size_t max_depth;               /* of the syntax tree; 200 */
+	size_t max_samples;             /* held at once; 50,000,000 */
+	size_t max_series;              /* selected by one selector; 1,000,000 */
+	size_t max_points;              /* steps of a range query; 11,000 */
+	int64_t timeout_ms;             /* 120,000 */
+};
+
+struct promql_options {
+	int64_t lookback_ms;            /* 0: PROMQL_LOOKBACK_MS */
+	int64_t subquery_step_ms;       /* default step of [5m:]; 0: 60,000 */
+	unsigned features;              /* promql_feature bits */
+	struct promql_limits limits;
+	const struct clock *clock;      /* for the timeout only; NULL: the system's */
+};
+
+struct promql_query;
+
+/* Parses and checks <text> (copied). NULL and <e> (position in bytes, and a hint where we know one) when it is not PromQL. */
+struct promql_query *promql_query_new(struct str text, const struct promql_options *, struct err *e) MUST_CHECK;
+void promql_query_free(struct promql_query *);
+/* The canonical text of the query, as promtool formats it. */
+struct str promql_query_text(const struct promql_query *);
+/* "file-less" diagnosis for people: the line at fault, a caret under it, the message. <e> as promql_query_new set it. */
+void promql_error_show(struct buf *, struct str text, const struct err *e);
+
+enum promql_type { PROMQL_SCALAR, PROMQL_VECTOR, PROMQL_MATRIX, PROMQL_STRING };
+enum promql_type promql_query_type(const struct promql_query *);
+const char *promql_type_name(enum promql_type);         /* "scalar", "vector", "matrix", "string" */
+
+struct promql_sample {
+	struct labels labels;
+	int64_t t_ms;
+	double v;
+	const struct histogram *h;      /* not NULL: a native histogram, v is unused */
+};
+
+struct promql_series {
+	struct labels labels;
+	size_t n;
+	const int64_t *t_ms;
+	const double *v;
+	const struct histogram *const *h;       /* NULL: floats only; else per point NULL or a histogram */
+};
+
+struct promql_note {                    /* an annotation: it never fails the query */
+	bool warning;                   /* else info */
+	int pos;                        /* byte offset in the query, -1: none */
+	struct str text;                /* with " (line:col)" behind, as the API sends it */
+};
+
+struct promql_result {
+	enum promql_type type;
+	struct promql_sample scalar;            /* PROMQL_SCALAR: v and t_ms */
+	struct str string;                      /* PROMQL_STRING */
+	struct promql_sample *vector;           /* PROMQL_VECTOR, instant queries */
+	size_t n_vector;
+	struct promql_series *matrix;           /* PROMQL_MATRIX, and every range query; sorted by labels */
+	size_t n_matrix;
+	const struct promql_note *notes;
+	size_t n_notes;
+	bool read_lost;                 /* a selector matched series that are lost */
+	bool incomplete;                /* a window began before the data held, or an unseen target may matter */
+	size_t samples_read, peak_samples;
+};
+
+struct promql_result *promql_instant(struct promql_query *, struct arena *, struct querier *, int64_t t_ms, struct err *e) MUST_CHECK;
+/* The same with every lost series held: its windows and lookups are taken at lost_since instead of <t_ms> (semantics, 1). */
+struct promql_result *promql_instant_held(struct promql_query *, struct arena *, struct querier *, int64_t t_ms, struct err *e) MUST_CHECK;
+struct promql_result *promql_range(struct promql_query *, struct arena *, struct querier *, int64_t start_ms, int64_t end_ms,
+                                   int64_t step_ms, struct err *e) MUST_CHECK;
+
+/* Matchers of a bare selector such as up{job="a"} (series API, silences of rules …); they live in <a>. */
+bool promql_parse_matchers(struct arena *a, struct str text, struct matcher **out, size_t *n, struct err *e) MUST_CHECK;
+
+/* What a rule's expression reads: one row a vector selector in it. For evaluation on arrival, the doctor and lint. */
+struct promql_selector {
+	const struct matcher *matchers;
+	size_t n_matchers;
+	int64_t range_ms, offset_ms;    /* range 0: instant */
+};
+size_t promql_query_selectors(const struct promql_query *, const struct promql_selector **out);
+
+/* The function table, for --help and the page. */
+struct promql_function_info {
+	const char *name, *signature, *help;
+	bool experimental;
+};
+size_t promql_functions(const struct promql_function_info **out);
+
+#endif

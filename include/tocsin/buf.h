@@ -1,0 +1,32 @@
+/* A growing byte buffer on the heap, for text that is built piece by piece. {0} is an empty one.
+ * With <limit> set, appending past it sets <overflow> and keeps what was there: check once at the end. */
+#ifndef TOCSIN_BUF_H
+#define TOCSIN_BUF_H
+
+#include "tocsin/str.h"
+
+struct buf {
+	char *p;
+	size_t n, cap;
+	size_t limit;           /* 0: none */
+	bool overflow;
+};
+
+void buf_fini(struct buf *b);
+void buf_reset(struct buf *b);                          /* empty, memory kept */
+void buf_put(struct buf *b, const void *p, size_t n);
+void buf_putc(struct buf *b, char c);
+void buf_puts(struct buf *b, struct str s);
+void buf_putz(struct buf *b, const char *z);
+void buf_printf(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
+/* Room for <n> more bytes; returns where they go. The caller adds what it wrote to <b>->n. NULL on overflow. */
+char *buf_reserve(struct buf *b, size_t n);
+/* NUL behind the text; valid until the next append. */
+const char *buf_z(struct buf *b);
+
+static inline struct str buf_str(const struct buf *b)
+{
+	return (struct str){ b->p, b->n };
+}
+
+#endif

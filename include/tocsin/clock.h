@@ -1,0 +1,32 @@
+/* The only door to the time of day. Everything that needs time takes a <struct clock *>, so tests own time. */
+#ifndef TOCSIN_CLOCK_H
+#define TOCSIN_CLOCK_H
+
+#include "tocsin/base.h"
+
+struct clock {
+	int64_t (*now_ms)(const struct clock *);        /* wall time since 1970 */
+	int64_t (*mono_ms)(const struct clock *);       /* never steps; origin unspecified */
+	int64_t wall, mono;                             /* what clock_manual() answers */
+};
+
+extern const struct clock clock_system;
+/* A clock that stands still until <wall> and <mono> are changed. */
+struct clock clock_manual(int64_t now_ms);
+
+static inline int64_t clock_now_ms(const struct clock *c)
+{
+	return c->now_ms(c);
+}
+
+static inline int64_t clock_mono_ms(const struct clock *c)
+{
+	return c->mono_ms(c);
+}
+
+int64_t clock_mono_us(void);    /* for durations in self metrics */
+/* "2026-11-22T20:00:00.000Z" (RFC 3339, UTC, milliseconds); returns the length (24). */
+size_t clock_format_rfc3339(char out[32], int64_t ms);
+bool clock_parse_rfc3339(const char *text, size_t n, int64_t *out_ms) MUST_CHECK;
+
+#endif

@@ -1,0 +1,14 @@
+/* malloc that cannot fail: no memory ends the process, in one place, with one line on stderr. */
+#ifndef TOCSIN_MEM_H
+#define TOCSIN_MEM_H
+
+#include "tocsin/base.h"
+
+void *mem_alloc(size_t bytes);                                  /* zeroed; free() it */
+void *mem_realloc(void *p, size_t bytes);
+char *mem_strndup(const char *p, size_t n);
+/* Grows the array <p> of <*cap> items so that it holds at least <need>; doubles. Returns the array, updates <*cap>. */
+void *mem_grow(void *p, size_t *cap, size_t need, size_t item_bytes);
+NORETURN void mem_abort(size_t bytes);
+
+#endif

@@ -1,0 +1,89 @@
+/* All that the PromQL engine knows of storage. A store, a test double or a remote server implements it.
+ *
+ * A selection is a snapshot of which series match; it stays valid until released, whatever is ingested meanwhile. Samples
+ * are decoded on demand, one series at a time, into the caller's arena. */
+#ifndef TOCSIN_QUERIER_H
+#define TOCSIN_QUERIER_H
+
+#include <math.h>
+
+#include "tocsin/err.h"
+#include "tocsin/histogram.h"
+#include "tocsin/labels.h"
+
+struct regex;
+
+enum match_op { MATCH_EQ, MATCH_NE, MATCH_RE, MATCH_NRE };
+
+struct matcher {
+	enum match_op op;
+	struct str name, value;
+	const struct regex *re;         /* compiled, for MATCH_RE and MATCH_NRE; owned by the expression */
+};
+
+/* Missing labels count as empty. False also when a regex hit its limit, with <e> set. */
+bool matcher_test(const struct matcher *m, struct str value, struct err *e);
+bool matchers_test(const struct matcher *m, size_t n, struct labels l, struct err *e);
+
+/* Stale marker: a NaN with this bit pattern; any other NaN is a value. */
+#define STALE_NAN_BITS 0x7ff0000000000002ULL
+static inline bool value_is_stale(double v)
+{
+	uint64_t bits;
+	memcpy(&bits, &v, sizeof bits);
+	return bits == STALE_NAN_BITS;
+}
+static inline double value_stale(void)
+{
+	const uint64_t bits = STALE_NAN_BITS;
+	double v;
+	memcpy(&v, &bits, sizeof v);
+	return v;
+}
+
+/* Semantics, "Not knowing": FRESH; GONE: properly ended; LOST: we cannot know. */
+enum series_state { SERIES_FRESH, SERIES_GONE, SERIES_LOST };
+
+struct series {
+	uint64_t id;                    /* of this series while it lives; never given to another */
+	struct labels labels;           /* borrowed from the selection */
+	enum series_state state;
+	int64_t lost_since_ms;          /* SERIES_LOST: time of the last good sample; windows are held there */
+};
+
+struct selection {
+	const struct series *v;         /* in no particular order */
+	size_t n;
+	uint64_t generation;            /* equal generation of the same querier and matchers: the same series in the same order */
+	int64_t held_from_ms;           /* data is held from here on; INT64_MIN: nothing is missing */
+	bool unseen;                    /* a target that may carry matching series was not read since the start, or its discovery failed */
+};
+
+/* Samples in time order, as arrays of one length. Stale markers are included: the engine honours them. */
+struct samples {
+	size_t n;
+	const int64_t *t_ms;
+	const double *v;                        /* for a histogram sample: NaN, or the stale marker */
+	const struct histogram *const *h;       /* NULL: all are floats; else h[i] is NULL for a float */
+	const int64_t *st_ms;                   /* start timestamps (OpenMetrics created); NULL: none; 0: unknown */
+};
+
+struct select_hints {
+	int64_t min_ms, max_ms;         /* all times the query can touch, inclusive */
+};
+
+struct querier {
+	const struct querier_ops *ops;
+};
+
+struct querier_ops {
+	/* NULL and <e> on failure. */
+	struct selection *(*select)(struct querier *, const struct matcher *, size_t n, struct select_hints, struct err *e);
+	/* Samples of series <i> with min_ms < t <= max_ms, and with <before> also the last one at or before min_ms.
+	 * Arrays live in <a>. False and <e> on failure (a damaged chunk, a lost connection). */
+	bool (*samples)(struct querier *, const struct selection *, size_t i, int64_t min_ms, int64_t max_ms, bool before,
+	                struct arena *a, struct samples *out, struct err *e);
+	void (*release)(struct querier *, struct selection *);
+};
+
+#endif

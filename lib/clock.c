@@ -1,0 +1,109 @@
+/* The system's clocks, and one that tests wind by hand. */
+#include "tocsin/clock.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static int64_t read_ms(clockid_t id)
+{
+	struct timespec t;
+
+	clock_gettime(id, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int64_t system_now(const struct clock *c)
+{
+	(void)c;
+	return read_ms(CLOCK_REALTIME);
+}
+
+static int64_t system_mono(const struct clock *c)
+{
+	(void)c;
+	return read_ms(CLOCK_MONOTONIC);
+}
+
+const struct clock clock_system = { .now_ms = system_now, .mono_ms = system_mono };
+
+static int64_t manual_now(const struct clock *c)
+{
+	return c->wall;
+}
+
+static int64_t manual_mono(const struct clock *c)
+{
+	return c->mono;
+}
+
+struct clock clock_manual(int64_t now_ms)
+{
+	return (struct clock){ .now_ms = manual_now, .mono_ms = manual_mono, .wall = now_ms, .mono = now_ms };
+}
+
+int64_t clock_mono_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+size_t clock_format_rfc3339(char out[32], int64_t ms)
+{
+	int64_t frac = ((ms % 1000) + 1000) % 1000;
+	time_t s = (time_t)((ms - frac) / 1000);
+	struct tm tm;
+
+	gmtime_r(&s, &tm);
+	return (size_t)snprintf(out, 32, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
+	                        tm.tm_hour, tm.tm_min, tm.tm_sec, (int)frac);
+}
+
+/* Digits of the fraction beyond milliseconds are dropped. Returns how many characters it took. */
+static size_t take_fraction(const char *p, int *ms)
+{
+	size_t n = 0;
+	int scale = 100;
+
+	*ms = 0;
+	if (p[0] != '.')
+		return 0;
+	for (n = 1; p[n] >= '0' && p[n] <= '9'; n++) {
+		*ms += (p[n] - '0') * scale;
+		scale /= 10;
+	}
+	return n;
+}
+
+bool clock_parse_rfc3339(const char *text, size_t n, int64_t *out_ms)
+{
+	char z[48];
+	struct tm tm = { 0 };
+	int used = 0, ms, oh = 0, om = 0;
+	char sign;
+	const char *p;
+
+	if (n >= sizeof z)
+		return false;
+	memcpy(z, text, n);
+	z[n] = '\0';
+	if (sscanf(z, "%4d-%2d-%2d%*1[Tt ]%2d:%2d:%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec,
+	           &used) != 6)
+		return false;
+	if (tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 60)
+		return false;
+	p = z + used;
+	p += take_fraction(p, &ms);
+	if ((*p == 'Z' || *p == 'z') && p[1] == '\0')
+		sign = '+';
+	else if (sscanf(p, "%1[+-]%2d:%2d%n", (char[2]){ 0 }, &oh, &om, &used) == 3 && p[used] == '\0')
+		sign = *p;
+	else
+		return false;
+	tm.tm_year -= 1900;
+	tm.tm_mon -= 1;
+	*out_ms = (int64_t)timegm(&tm) * 1000 + ms - (sign == '-' ? -1 : 1) * (int64_t)(oh * 60 + om) * 60000;
+	return true;
+}

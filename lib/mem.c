@@ -1,0 +1,57 @@
+/* Allocation that cannot fail. The only place that answers "no memory". */
+#include "tocsin/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void mem_abort(size_t bytes)
+{
+	fprintf(stderr, "out of memory: %zu bytes asked for\n", bytes);
+	abort();
+}
+
+void *mem_alloc(size_t bytes)
+{
+	void *p = calloc(1, bytes ? bytes : 1);
+
+	if (p == NULL)
+		mem_abort(bytes);
+	return p;
+}
+
+void *mem_realloc(void *p, size_t bytes)
+{
+	void *q = realloc(p, bytes ? bytes : 1);
+
+	if (q == NULL)
+		mem_abort(bytes);
+	return q;
+}
+
+char *mem_strndup(const char *p, size_t n)
+{
+	char *z = mem_alloc(n + 1);
+
+	if (n > 0)
+		memcpy(z, p, n);
+	return z;
+}
+
+void *mem_grow(void *p, size_t *cap, size_t need, size_t item_bytes)
+{
+	size_t cap2 = *cap ? *cap : 8, bytes;
+
+	if (need <= *cap)
+		return p;
+	while (cap2 < need) {
+		if (__builtin_mul_overflow(cap2, (size_t)2, &cap2))
+			mem_abort(SIZE_MAX);
+	}
+	if (__builtin_mul_overflow(cap2, item_bytes, &bytes))
+		mem_abort(SIZE_MAX);
+	p = mem_realloc(p, bytes);
+	memset((char *)p + *cap * item_bytes, 0, (cap2 - *cap) * item_bytes);
+	*cap = cap2;
+	return p;
+}

@@ -1,0 +1,240 @@
+/* Numbers as text, the way Go prints them, since that is what Prometheus's formats show. */
+#include "tocsin/num.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* The shortest decimal digits that read back as <v> (> 0, finite): digits without point or sign in <digits>, and the
+ * exponent of 0.d1d2d3… * 10^exp. Returns the number of digits. 15 digits suffice for most numbers people write. */
+static int shortest(double v, char digits[20], int *exp10)
+{
+	char text[40];
+	int n = 0;
+
+	for (int precision = 14; precision <= 16; precision++) {
+		snprintf(text, sizeof text, "%.*e", precision, v);
+		if (precision == 16 || strtod(text, NULL) == v)
+			break;
+	}
+	for (const char *p = text; *p != 'e'; p++)
+		if (*p != '.')
+			digits[n++] = *p;
+	*exp10 = atoi(strchr(text, 'e') + 1) + 1;
+	while (n > 1 && digits[n - 1] == '0')
+		n--;
+	return n;
+}
+
+static size_t put_special(char *out, double v)
+{
+	const char *z = isnan(v) ? "NaN" : v > 0 ? "+Inf" : "-Inf";
+
+	return (size_t)sprintf(out, "%s", z);
+}
+
+/* Plain decimal: digits with the point after <exp10> of them. */
+static size_t put_plain(char *out, const char *digits, int n, int exp10)
+{
+	char *p = out;
+
+	if (exp10 <= 0) {
+		*p++ = '0';
+		*p++ = '.';
+		for (int i = exp10; i < 0; i++)
+			*p++ = '0';
+		exp10 = 0;
+		memcpy(p, digits, (size_t)n);
+		p += n;
+	} else {
+		for (int i = 0; i < exp10 || i < n; i++) {
+			if (i == exp10)
+				*p++ = '.';
+			*p++ = i < n ? digits[i] : '0';
+		}
+	}
+	*p = '\0';
+	return (size_t)(p - out);
+}
+
+static size_t put_exponent(char *out, const char *digits, int n, int exp10)
+{
+	char *p = out;
+	int e = exp10 - 1;
+
+	*p++ = digits[0];
+	if (n > 1) {
+		*p++ = '.';
+		memcpy(p, digits + 1, (size_t)n - 1);
+		p += n - 1;
+	}
+	return (size_t)(p - out) + (size_t)sprintf(p, "e%c%02d", e < 0 ? '-' : '+', abs(e));
+}
+
+static size_t put_integer(char *out, int64_t v)
+{
+	char tmp[24];
+	size_t n = 0, len = 0;
+	uint64_t u = v < 0 ? (uint64_t)-v : (uint64_t)v;
+
+	do {
+		tmp[n++] = (char)('0' + u % 10);
+		u /= 10;
+	} while (u > 0);
+	if (v < 0)
+		out[len++] = '-';
+	while (n > 0)
+		out[len++] = tmp[--n];
+	out[len] = '\0';
+	return len;
+}
+
+static size_t format(char *out, double v, bool exponent_allowed)
+{
+	char digits[20];
+	size_t sign = 0;
+	int n, exp10;
+
+	if (!isfinite(v))
+		return put_special(out, v);
+	if (fabs(v) < 1e15 && v == (double)(int64_t)v && !(v == 0 && signbit(v)))
+		return put_integer(out, (int64_t)v);
+	if (signbit(v)) {
+		out[sign++] = '-';
+		v = -v;
+	}
+	if (v == 0)
+		return sign + (size_t)sprintf(out + sign, "0");
+	n = shortest(v, digits, &exp10);
+	if (exponent_allowed && (exp10 - 1 < -4 || exp10 - 1 >= 21))
+		return sign + put_exponent(out + sign, digits, n, exp10);
+	return sign + put_plain(out + sign, digits, n, exp10);
+}
+
+size_t num_format(char out[NUM_MAX], double v)
+{
+	return format(out, v, true);
+}
+
+size_t num_format_fixed(char *out, double v)
+{
+	return format(out, v, false);
+}
+
+size_t num_format_seconds(char out[NUM_MAX], int64_t ms)
+{
+	int64_t frac = ms % 1000;
+	size_t n;
+
+	if (frac == 0)
+		return put_integer(out, ms / 1000);
+	n = (size_t)snprintf(out, NUM_MAX, "%s%lld.%03lld", ms < 0 ? "-" : "", (long long)llabs(ms / 1000), llabs(frac));
+	while (out[n - 1] == '0')
+		n--;
+	out[n] = '\0';
+	return n;
+}
+
+static const struct {
+	struct str name;
+	int64_t ms;
+} units[] = {
+	{ { "y", 1 }, 365LL * 86400000 }, { { "w", 1 }, 7LL * 86400000 }, { { "d", 1 }, 86400000 }, { { "h", 1 }, 3600000 },
+	{ { "m", 1 }, 60000 },           { { "s", 1 }, 1000 },           { { "ms", 2 }, 1 },
+};
+
+static size_t take_digits(struct str s, int64_t *out)
+{
+	size_t n = 0;
+
+	*out = 0;
+	while (n < s.n && s.p[n] >= '0' && s.p[n] <= '9') {
+		if (n == 18)
+			return 0;
+		*out = *out * 10 + (s.p[n++] - '0');
+	}
+	return n;
+}
+
+bool num_parse_duration_ms(struct str s, int64_t *out_ms)
+{
+	int64_t total = 0;
+	size_t row = 0;
+
+	if (str_eq(s, STR("0"))) {
+		*out_ms = 0;
+		return true;
+	}
+	if (s.n == 0)
+		return false;
+	while (s.n > 0) {
+		int64_t count, ms;
+		size_t digits = take_digits(s, &count), letters = 0;
+		struct str unit;
+
+		if (digits == 0)
+			return false;
+		s = (struct str){ s.p + digits, s.n - digits };
+		while (letters < s.n && s.p[letters] >= 'a' && s.p[letters] <= 'z')
+			letters++;
+		unit = (struct str){ s.p, letters };
+		while (row < ARRAY_LEN(units) && !str_eq(units[row].name, unit))
+			row++;
+		if (row == ARRAY_LEN(units) || __builtin_mul_overflow(count, units[row].ms, &ms) ||
+		    __builtin_add_overflow(total, ms, &total))
+			return false;
+		row++;
+		s = (struct str){ s.p + letters, s.n - letters };
+	}
+	*out_ms = total;
+	return true;
+}
+
+/* Prometheus prints years, weeks and days only where they divide the rest exactly. */
+size_t num_format_duration(char out[NUM_MAX], int64_t ms)
+{
+	size_t n = 0;
+
+	if (ms == 0)
+		return (size_t)sprintf(out, "0s");
+	if (ms < 0) {
+		out[n++] = '-';
+		ms = -ms;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+		if (ms < units[i].ms || (i < 3 && ms % units[i].ms != 0))
+			continue;
+		n += (size_t)snprintf(out + n, NUM_MAX - n, "%lld%.*s", (long long)(ms / units[i].ms), STR_ARG(units[i].name));
+		ms %= units[i].ms;
+	}
+	return n;
+}
+
+bool num_parse_bytes(struct str s, int64_t *out)
+{
+	static const char prefixes[] = "KMGTPE";
+	int64_t count;
+	size_t digits = take_digits(s, &count);
+	struct str unit = { s.p + digits, s.n - digits };
+	int shift = 0;
+
+	if (digits == 0)
+		return false;
+	if (unit.n > 0) {
+		const char *hit = memchr(prefixes, unit.p[0], sizeof prefixes - 1);
+
+		if (hit != NULL) {
+			shift = 10 * (int)(hit - prefixes + 1);
+			unit = (struct str){ unit.p + 1, unit.n - 1 };
+			if (unit.n > 0 && unit.p[0] == 'i')
+				unit = (struct str){ unit.p + 1, unit.n - 1 };
+		}
+		if (!str_eq(unit, STR("B")))
+			return false;
+	}
+	if (shift > 0 && count > (INT64_MAX >> shift))
+		return false;
+	*out = count << shift;
+	return true;
+}

@@ -1,0 +1,153 @@
+/* Text that is borrowed: comparing, cutting, converting. */
+#include "tocsin/str.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+int str_cmp(struct str a, struct str b)
+{
+	size_t n = a.n < b.n ? a.n : b.n;
+	int c = n ? memcmp(a.p, b.p, n) : 0;
+
+	if (c != 0)
+		return c;
+	return (a.n > b.n) - (a.n < b.n);
+}
+
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c + 'a' - 'A') : c;
+}
+
+bool str_eq_nocase(struct str a, struct str b)
+{
+	if (a.n != b.n)
+		return false;
+	for (size_t i = 0; i < a.n; i++)
+		if (lower(a.p[i]) != lower(b.p[i]))
+			return false;
+	return true;
+}
+
+size_t str_find(struct str s, struct str needle)
+{
+	const char *hit;
+
+	if (needle.n == 0)
+		return 0;
+	if (s.n < needle.n)
+		return s.n;
+	hit = memmem(s.p, s.n, needle.p, needle.n);
+	return hit ? (size_t)(hit - s.p) : s.n;
+}
+
+size_t str_chr(struct str s, char c)
+{
+	const char *hit = s.n ? memchr(s.p, c, s.n) : NULL;
+
+	return hit ? (size_t)(hit - s.p) : s.n;
+}
+
+static bool is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+struct str str_trim(struct str s)
+{
+	while (s.n > 0 && is_space(s.p[0])) {
+		s.p++;
+		s.n--;
+	}
+	while (s.n > 0 && is_space(s.p[s.n - 1]))
+		s.n--;
+	return s;
+}
+
+bool str_cut(struct str *rest, char sep, struct str *part)
+{
+	size_t at;
+
+	if (rest->p == NULL)
+		return false;
+	at = str_chr(*rest, sep);
+	*part = (struct str){ rest->p, at };
+	*rest = at < rest->n ? (struct str){ rest->p + at + 1, rest->n - at - 1 } : STR_NULL;
+	return true;
+}
+
+bool str_to_double(struct str s, double *out)
+{
+	char z[128], *end;
+
+	if (s.n == 0 || s.n >= sizeof z || is_space(s.p[0]))
+		return false;
+	memcpy(z, s.p, s.n);
+	z[s.n] = '\0';
+	*out = strtod(z, &end);
+	return end == z + s.n;
+}
+
+bool str_to_int64(struct str s, int64_t *out)
+{
+	char z[32], *end;
+	long long v;
+
+	if (s.n == 0 || s.n >= sizeof z || is_space(s.p[0]))
+		return false;
+	memcpy(z, s.p, s.n);
+	z[s.n] = '\0';
+	errno = 0;
+	v = strtoll(z, &end, 10);
+	*out = v;
+	return end == z + s.n && errno == 0;
+}
+
+/* Length of the UTF-8 sequence at <p> (1..4), 0 when it is malformed. Table 3-7 of the Unicode standard. */
+static size_t utf8_len(const unsigned char *p, size_t left)
+{
+	unsigned char lo = 0x80, hi = 0xbf;
+	size_t len;
+
+	if (p[0] < 0x80)
+		return 1;
+	if (p[0] < 0xc2 || p[0] > 0xf4)
+		return 0;
+	len = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+	if (p[0] == 0xe0)
+		lo = 0xa0;
+	else if (p[0] == 0xed)
+		hi = 0x9f;
+	else if (p[0] == 0xf0)
+		lo = 0x90;
+	else if (p[0] == 0xf4)
+		hi = 0x8f;
+	if (left < len || p[1] < lo || p[1] > hi)
+		return 0;
+	for (size_t i = 2; i < len; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	return len;
+}
+
+bool str_is_utf8(struct str s)
+{
+	const unsigned char *p = (const unsigned char *)s.p;
+
+	for (size_t i = 0; i < s.n;) {
+		size_t len = utf8_len(p + i, s.n - i);
+
+		if (len == 0)
+			return false;
+		i += len;
+	}
+	return true;
+}
+
+uint64_t str_hash(struct str s)
+{
+	return XXH3_64bits(s.p, s.n);
+}
