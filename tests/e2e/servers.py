@@ -1,0 +1,270 @@
+"""Real servers in a temporary folder, on free ports of 127.0.0.1, for the tests and for `make run`.
+
+Each class starts in its constructor, is ready when that returns, and ends with stop() (safe to call twice). Nothing outlives the
+caller: children are started with a death signal and in their own process group, and stop() ends the whole group.
+"""
+import ctypes
+import json
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PYTHON = "/usr/bin/python3"
+MODE = os.environ.get("TOCSIN_MODE", "release")
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_for(what, condition, seconds=20.0, every=0.05):
+    """Waits until condition() is true and returns what it returned; what it raised last is part of the failure."""
+    end, last = time.monotonic() + seconds, None
+    while time.monotonic() < end:
+        try:
+            last = condition()
+            if last:
+                return last
+        except (OSError, urllib.error.URLError, AssertionError, KeyError, ValueError) as e:
+            last = e
+        time.sleep(every)
+    raise AssertionError(f"not within {seconds} s: {what} (last: {last!r})")
+
+
+def http(url, data=None, headers=None, timeout=10, method=None):
+    """(status, headers, text) of a request; an HTTP error is an answer too."""
+    if isinstance(data, (dict, list)):
+        data, headers = json.dumps(data).encode(), {"Content-Type": "application/json", **(headers or {})}
+    request = urllib.request.Request(url, data=data, headers=headers or {}, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=timeout) as r:
+            return r.status, r.headers, r.read().decode()
+    except urllib.error.HTTPError as e:
+        return e.code, e.headers, e.read().decode()
+
+
+def _child_setup():
+    os.setsid()
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)      # PR_SET_PDEATHSIG: die with the parent, however it ends
+
+
+class Process:
+    """A child with its output in a file that is shown only when something went wrong."""
+
+    def __init__(self, name, args, folder, env=None, user=None, cwd=None):
+        self.name, self.log = name, Path(folder) / f"{name}.log"
+        kw = {}
+        if user and os.getuid() == 0:
+            account = pwd.getpwnam(user)
+            kw = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+        self.out = open(self.log, "ab")
+        self.p = subprocess.Popen([str(a) for a in args], stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.out, cwd=cwd or folder,
+                                  env={**os.environ, **(env or {})}, preexec_fn=_child_setup, **kw)
+
+    @property
+    def pid(self):
+        return self.p.pid
+
+    def alive(self):
+        return self.p.poll() is None
+
+    def text(self):
+        return self.log.read_text(errors="replace")
+
+    def signal(self, number):
+        try:
+            os.killpg(self.p.pid, number)
+        except ProcessLookupError:
+            pass
+
+    def stop(self, number=signal.SIGTERM, seconds=10):
+        if self.alive():
+            self.signal(number)
+            try:
+                self.p.wait(seconds)
+            except subprocess.TimeoutExpired:
+                pass
+        self.signal(signal.SIGKILL)
+        self.p.wait()
+        self.out.close()
+        return self.p.returncode
+
+    def kill(self):
+        return self.stop(signal.SIGKILL)
+
+    def ready(self, condition, seconds=20):
+        def check():
+            if not self.alive():
+                raise RuntimeError(f"{self.name} ended with {self.p.returncode}:\n{self.text()[-4000:]}")
+            return condition()
+        try:
+            wait_for(f"{self.name} is ready", check, seconds)
+        except AssertionError:
+            sys.stderr.write(f"---- {self.log}\n{self.text()[-4000:]}\n")
+            self.stop()
+            raise
+
+
+def _give(folder, user):
+    """Root hands a folder to the server's own user; a temporary folder above it must let that user through."""
+    if os.getuid() != 0:
+        return
+    account = pwd.getpwnam(user)
+    os.chown(folder, account.pw_uid, account.pw_gid)
+    for parent in Path(folder).parents:
+        if parent == Path("/tmp") or parent == Path("/"):
+            break
+        os.chmod(parent, os.stat(parent).st_mode | 0o011)
+
+
+class Postgres:
+    def __init__(self, folder, settings=()):
+        self.bin = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name))
+        self.folder = Path(folder) / f"postgres-{free_port()}"
+        self.folder.mkdir()
+        _give(self.folder, "postgres")
+        self.port, self.settings, self.process = free_port(), list(settings), None
+        self._as_owner([self.bin / "initdb", "-D", self.folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N"])
+        self.start()
+
+    def _as_owner(self, args):
+        if os.getuid() == 0:
+            args = ["runuser", "-u", "postgres", "--", *args]
+        subprocess.run([str(a) for a in args], check=True, capture_output=True, cwd=self.folder, timeout=60)
+
+    def start(self):
+        args = [self.bin / "postgres", "-D", self.folder / "data", "-p", self.port, "-k", self.folder, "-c", "listen_addresses=127.0.0.1",
+                "-c", "fsync=off", "-c", "shared_buffers=16MB", "-c", "max_connections=40"]
+        for s in self.settings:
+            args += ["-c", s]
+        self.process = Process("postgres", args, self.folder, user="postgres")
+        self.process.ready(lambda: subprocess.run([self.bin / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]).returncode == 0)
+
+    def stop(self, fast=True):
+        if self.process:
+            self.process.stop(signal.SIGINT if fast else signal.SIGQUIT)
+            self.process = None
+
+    def url(self, database="postgres", user="postgres"):
+        return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
+
+    def sql(self, text, database="postgres"):
+        done = subprocess.run([str(self.bin / "psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", self.url(database)], input=text,
+                              capture_output=True, text=True, timeout=30)
+        if done.returncode != 0:
+            raise RuntimeError(done.stderr)
+        return done.stdout.strip()
+
+
+class Redis:
+    def __init__(self, folder, settings=(), port=None):
+        self.port = port or free_port()
+        self.folder = Path(folder) / f"redis-{self.port}"
+        self.folder.mkdir(exist_ok=True)
+        self.settings, self.process = list(settings), None
+        self.start()
+
+    def start(self):
+        args = ["redis-server", "--port", self.port, "--bind", "127.0.0.1", "--dir", self.folder, "--save", "", "--appendonly", "no", "--daemonize", "no"]
+        for s in self.settings:
+            args += s.split(" ")
+        self.process = Process("redis", args, self.folder)
+        self.process.ready(lambda: self.cli("ping") in ("PONG",) or "NOAUTH" in self.cli("ping"))
+
+    def stop(self):
+        if self.process:
+            self.process.stop()
+            self.process = None
+
+    def url(self, db=0):
+        return f"redis://127.0.0.1:{self.port}/{db}"
+
+    def cli(self, *args):
+        done = subprocess.run(["redis-cli", "-p", str(self.port), *map(str, args)], capture_output=True, text=True, timeout=10)
+        return done.stdout.strip()
+
+
+class CeleryWorker:
+    """A worker of the app in <module> (a Python file in <cwd>), with events on, as people run it."""
+
+    def __init__(self, folder, cwd, module, broker, name="worker1", queues=None, concurrency=1, extra=()):
+        args = [PYTHON, "-m", "celery", "-A", module, "worker", "-n", f"{name}@%h", "-c", concurrency, "--loglevel=INFO", "-E", *extra]
+        if queues:
+            args += ["-Q", queues]
+        self.process = Process(f"celery-{name}", args, folder, env={"CELERY_BROKER_URL": broker, "PYTHONDONTWRITEBYTECODE": "1"}, cwd=cwd)
+        self.process.ready(lambda: " ready." in self.process.text(), 30)
+
+    def stop(self):
+        self.process.stop()
+
+    def kill(self):
+        self.process.kill()
+
+
+def binary(name):
+    path = ROOT / "build" / MODE / name
+    if not path.exists():
+        raise RuntimeError(f"{path} is not built: run 'make MODE={MODE} programs' first")
+    return path
+
+
+class Program:
+    """One of ours, listening on a free port of its own."""
+
+    name, ready_path = None, "/-/ready"
+
+    def __init__(self, folder, config=None, args=(), env=None, port=None, wait=True):
+        self.folder, self.port, self.args, self.env = Path(folder), port or free_port(), list(args), env
+        if config is not None:
+            self.args += ["--config.file", config]
+        self.process = None
+        self.start(wait)
+
+    def start(self, wait=True):
+        self.process = Process(self.name, [binary(self.name), "--web.listen-address", f"127.0.0.1:{self.port}", *self.args], self.folder, env=self.env)
+        if wait:
+            self.process.ready(lambda: http(self.url(self.ready_path))[0] == 200)
+
+    def url(self, path=""):
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def get(self, path, **kw):
+        return http(self.url(path), **kw)
+
+    def json(self, path, **kw):
+        return json.loads(self.get(path, **kw)[2])
+
+    def stop(self):
+        if self.process:
+            code = self.process.stop()
+            self.process = None
+            return code
+        return None
+
+    def kill(self):
+        if self.process:
+            self.process.kill()
+            self.process = None
+
+
+class Exporter(Program):
+    name = "tocsin-exporter"
+
+
+class Alerter(Program):
+    name = "tocsin-alerter"
+
+
+def remove(folder):
+    shutil.rmtree(folder, ignore_errors=True)
