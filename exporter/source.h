@@ -1,0 +1,65 @@
+/* What a source is to the exporter, and what the exporter is to a source. A source is one thing that is watched (a Postgres server,
+ * a Redis node, a broker, a set of gauges), under a configured name. Each has a thread of its own, which is asked to collect and hands
+ * over an immutable expo_set; nobody waits for it beyond the deadline it was given.
+ *
+ * A kind (postgres/, redis/, celery/, gauges/) fills in one const struct source_kind and is listed in kinds.c; everything else
+ * comes free: the *_up gauge, success, duration and age, one complaint an outage, label `source`, /probe, reload. */
+#ifndef TOCSIN_EXPORTER_SOURCE_H
+#define TOCSIN_EXPORTER_SOURCE_H
+
+#include "tocsin/arena.h"
+#include "tocsin/clock.h"
+#include "tocsin/err.h"
+
+struct conf;            /* tocsin/conf.h: the file, and where mistakes are reported */
+struct conf_node;
+struct expo_set;        /* tocsin/expo.h: families and samples; filled by one thread, then immutable */
+struct source_loop;
+
+/* One request to collect. */
+struct source_ask {
+	int64_t deadline_mono_ms;       /* return before it, come what may: poll with what is left */
+	int stop_fd;                    /* readable when the source is to let go at once: put it into every poll */
+	const struct clock *clock;
+};
+
+/* All functions of one state run on the source's own thread, but run(), which has a second one: what both touch is the kind's to lock. */
+struct source_kind {
+	const char *name;               /* list in the configuration file, value of the label `collector`: "postgres" */
+	const char *up_family, *up_help;        /* "pg_up"; 1 when collect() returned true, else 0 */
+	const char *env;                /* variable whose address makes one source without a file: "DATABASE_URL"; NULL: none */
+
+	/* Settings of one source, in <a>, from its node; `name` is read by the core. Mistakes are reported on <c>, all of them; NULL
+	 * when there were any. No I/O but reading secret files. */
+	const void *(*parse)(struct arena *a, struct conf *c, const struct conf_node *node);
+	/* The same out of the variable <env>. NULL and <e>; the value never appears in <e>. */
+	const void *(*from_env)(struct arena *a, const char *value, struct err *e);
+	/* The address for people, without secrets, for the page and the log. In <a>. */
+	struct str (*describe)(struct arena *a, const void *settings);
+
+	/* Never fails and connects nothing. <settings> outlive the state. */
+	void *(*open)(const void *settings, const struct clock *clock);
+	/* Fills <out>. False and <e> when the source is down or too slow: what was put into <out> is then dropped. What part of the
+	 * source cannot tell (a missing privilege) is left out and true returned. */
+	bool (*collect)(void *state, const struct source_ask *ask, struct expo_set *out, struct err *e);
+	/* Optional. A thread for what must not be done in a scrape: event streams, SCAN, sizes. Returns when source_loop_wait() says so. */
+	void (*run)(void *state, struct source_loop *loop);
+	/* After collect() and run() have returned for the last time. */
+	void (*close)(void *state);
+};
+
+/* Ends with NULL. A test asserts that names are unique. */
+extern const struct source_kind *const source_kinds[];
+
+/* ---- For run() ---- */
+
+/* Readable when run() is to return. */
+int source_loop_stop_fd(const struct source_loop *loop);
+/* Sleeps until <mono_ms>; false at once when run() is to return. */
+bool source_loop_wait(struct source_loop *loop, int64_t mono_ms) MUST_CHECK;
+const struct clock *source_loop_clock(const struct source_loop *loop);
+/* Result of the slow task <task> (a literal), asked for every <interval_ms>: <set> is taken over and shown in each scrape, with its age,
+ * until the interval has passed twice; a new one replaces it. NULL <set>: the task failed with <e>; complained of once an outage. */
+void source_loop_publish(struct source_loop *loop, const char *task, int64_t interval_ms, struct expo_set *set, const struct err *e);
+
+#endif
