@@ -17,12 +17,17 @@ FLAGS_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-r
 ifeq ($(MODE),fuzz)
 CC := clang
 endif
-LIBS := curl pq hiredis yaml pcre2-8 microhttpd jansson sqlite3 zlib openssl
 PKG := libcurl libpq hiredis yaml-0.1 libpcre2-8 libmicrohttpd jansson sqlite3 zlib openssl
 CPPFLAGS += -D_GNU_SOURCE -Iinclude -DTOCSIN_VERSION='"$(VERSION)"' $(filter-out -I/usr/include,$(shell pkg-config --cflags $(PKG) 2>/dev/null))
 CFLAGS += $(WARN) $(FLAGS_$(MODE)) -fno-math-errno -pthread
 LDLIBS = $(shell pkg-config --libs $(PKG)) -lcrypt -lm -pthread
 LDFLAGS += $(FLAGS_$(MODE))
+
+ifeq ($(shell command -v pkg-config),)
+ifeq ($(filter deps run test bench clean,$(MAKECMDGOALS)),)
+$(error pkg-config is missing: 'make deps' installs what a build needs)
+endif
+endif
 
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 LIB_C := $(wildcard lib/*.c)
@@ -33,7 +38,8 @@ UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 PROGRAMS := $(B)/tocsin-exporter $(B)/tocsin-alerter $(B)/promqltest
 
-.PHONY: all programs unit fuzz-build run test fuzz bench lint install deb clean
+
+.PHONY: deps all programs unit fuzz-build run test fuzz bench lint install deb clean
 .SECONDARY:
 all: $(patsubst $(B)/%,build/%,$(PROGRAMS))
 programs: $(PROGRAMS)
@@ -72,10 +78,12 @@ $(B)/%.o: %.S $(wildcard alerter/web/*)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -c -o $@ $<
 
+deps:
+	@packaging/deps build
 run:
-	@demo/run
+	@packaging/deps run && $(MAKE) -s all && exec /usr/bin/python3 demo/demo.py
 test:
-	@tests/run
+	@packaging/deps test && exec /usr/bin/python3 tests/run.py
 fuzz:
 	@tests/fuzz/run
 bench:
