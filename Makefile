@@ -18,7 +18,7 @@ ifeq ($(MODE),fuzz)
 CC := clang
 endif
 PKG := libcurl libpq hiredis yaml-0.1 libpcre2-8 libmicrohttpd jansson sqlite3 zlib openssl
-CPPFLAGS += -D_GNU_SOURCE -Iinclude -DTOCSIN_VERSION='"$(VERSION)"' $(filter-out -I/usr/include,$(shell pkg-config --cflags $(PKG) 2>/dev/null))
+CPPFLAGS += -D_GNU_SOURCE -Iinclude $(filter-out -I/usr/include,$(shell pkg-config --cflags $(PKG) 2>/dev/null))
 CFLAGS += $(WARN) $(FLAGS_$(MODE)) -fno-math-errno -pthread
 LDLIBS = $(shell pkg-config --libs $(PKG)) -lcrypt -lm -pthread
 LDFLAGS += $(FLAGS_$(MODE))
@@ -38,19 +38,13 @@ UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 PROGRAMS := $(B)/tocsin-exporter $(B)/tocsin-alerter $(B)/promqltest
 
-
 .PHONY: deps all programs unit fuzz-build run test fuzz bench lint install deb clean
 .SECONDARY:
-all: $(patsubst $(B)/%,build/%,$(PROGRAMS))
+all: programs
+	@for p in $(notdir $(PROGRAMS)); do ln -sf $(MODE)/$$p build/$$p; done
 programs: $(PROGRAMS)
 unit: $(UNIT)
 fuzz-build: $(FUZZ)
-
-build/%: build/release/%
-	@ln -sf release/$* $@
-build/release/%: | build/release
-build/release build/asan:
-	@mkdir -p $@
 
 $(B)/libtocsin.a: $(call obj,$(LIB_C))
 	@rm -f $@; ar rcs $@ $^
@@ -80,6 +74,8 @@ $(B)/%.o: %.S $(wildcard alerter/web/*)
 
 deps:
 	@packaging/deps build
+$(B)/lib/version.o: CPPFLAGS += -DTOCSIN_VERSION='"$(VERSION)"'
+
 run:
 	@packaging/deps run && $(MAKE) -s all && exec /usr/bin/python3 demo/demo.py
 test:
