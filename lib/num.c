@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Go switches to an exponent here when it prints the shortest form: 999999 but 1e+06. */
+#define PLAIN_BELOW 1e6
+
 /* The shortest decimal digits that read back as <v> (> 0, finite): digits without point or sign in <digits>, and the
  * exponent of 0.d1d2d3… * 10^exp. Returns the number of digits. 15 digits suffice for most numbers people write. */
 static int shortest(double v, char digits[20], int *exp10)
@@ -98,7 +101,7 @@ static size_t format(char *out, double v, bool exponent_allowed)
 
 	if (!isfinite(v))
 		return put_special(out, v);
-	if (fabs(v) < 1e15 && v == (double)(int64_t)v && !(v == 0 && signbit(v)))
+	if (fabs(v) < (exponent_allowed ? PLAIN_BELOW : 1e15) && v == (double)(int64_t)v && !(v == 0 && signbit(v)))
 		return put_integer(out, (int64_t)v);
 	if (signbit(v)) {
 		out[sign++] = '-';
@@ -107,7 +110,7 @@ static size_t format(char *out, double v, bool exponent_allowed)
 	if (v == 0)
 		return sign + (size_t)sprintf(out + sign, "0");
 	n = shortest(v, digits, &exp10);
-	if (exponent_allowed && (exp10 - 1 < -4 || exp10 - 1 >= 21))
+	if (exponent_allowed && (v < 1e-4 || v >= PLAIN_BELOW))
 		return sign + put_exponent(out + sign, digits, n, exp10);
 	return sign + put_plain(out + sign, digits, n, exp10);
 }

@@ -6,7 +6,7 @@
 
 #define NUM_MAX 32      /* bytes any of these needs, NUL included, but num_fixed: 344 */
 
-/* Like Go's strconv.FormatFloat(v, 'g', -1, 64): exponent form below 1e-4 and from 1e21 on. "NaN", "+Inf", "-Inf".
+/* Like Go's strconv.FormatFloat(v, 'g', -1, 64): exponent form below 1e-4 and from 1e6 on. "NaN", "+Inf", "-Inf".
  * What PromQL, the text exposition format and label values ("le") use. Returns the length. */
 size_t num_format(char out[NUM_MAX], double v);
 /* FormatFloat(v, 'f', -1, 64): never an exponent. What the Prometheus HTTP API sends. <out> holds 344 bytes. */
