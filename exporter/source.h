@@ -7,14 +7,26 @@
 #ifndef TOCSIN_EXPORTER_SOURCE_H
 #define TOCSIN_EXPORTER_SOURCE_H
 
-#include "tocsin/arena.h"
 #include "tocsin/clock.h"
+#include "tocsin/conf.h"
 #include "tocsin/err.h"
+#include "tocsin/expo.h"
 
-struct conf;            /* tocsin/conf.h: the file, and where mistakes are reported */
-struct conf_node;
-struct expo_set;        /* tocsin/expo.h: families and samples; filled by one thread, then immutable */
+struct config;
 struct source_loop;
+
+/* The settings of every kind begin with these; its table begins with SOURCE_KEYS(struct its_settings), whose first field is
+ * `struct source_settings common`. */
+struct source_settings {
+	struct str name;                /* unique among all sources; the label `source` */
+	int64_t timeout_ms;             /* one collection takes at most this, and at most what the scrape leaves */
+};
+
+#define SOURCE_KEYS(type) \
+	CONF_KEY(type, "name", common.name, conf_str, NULL, CONF_REQUIRED | CONF_RELOAD, "Name of this source: the label `source`, and the target of /probe."), \
+	CONF_KEY_ARG(type, "timeout", common.timeout_ms, conf_duration_ms, "5s", CONF_RELOAD, "What one collection may take.", &source_timeout_range)
+
+extern const struct conf_range source_timeout_range;
 
 /* One request to collect. */
 struct source_ask {
@@ -23,17 +35,15 @@ struct source_ask {
 	const struct clock *clock;
 };
 
-/* All functions of one state run on the source's own thread, but run(), which has a second one: what both touch is the kind's to lock. */
+/* The functions of one state run on the source's own thread, but run(), which has a second one: what both touch is the kind's to lock. */
 struct source_kind {
 	const char *name;               /* list in the configuration file, value of the label `collector`: "postgres" */
 	const char *up_family, *up_help;        /* "pg_up"; 1 when collect() returned true, else 0 */
-	const char *env;                /* variable whose address makes one source without a file: "DATABASE_URL"; NULL: none */
+	const char *env;                /* address that makes one source without a file, as its key `url`: "DATABASE_URL"; NULL: none */
+	const struct conf_table *table; /* of one source. Keys with secrets are CONF_SECRET | CONF_ENV */
 
-	/* Settings of one source, in <a>, from its node; `name` is read by the core. Mistakes are reported on <c>, all of them; NULL
-	 * when there were any. No I/O but reading secret files. */
-	const void *(*parse)(struct arena *a, struct conf *c, const struct conf_node *node);
-	/* The same out of the variable <env>. NULL and <e>; the value never appears in <e>. */
-	const void *(*from_env)(struct arena *a, const char *value, struct err *e);
+	/* Optional; after all sources were read: finds settings of others by name. False after having reported. <at>: this source's node. */
+	bool (*link)(void *settings, const struct config *all, const struct conf_node *at, struct conf_report *r);
 	/* The address for people, without secrets, for the page and the log. In <a>. */
 	struct str (*describe)(struct arena *a, const void *settings);
 
@@ -42,7 +52,8 @@ struct source_kind {
 	/* Fills <out>. False and <e> when the source is down or too slow: what was put into <out> is then dropped. What part of the
 	 * source cannot tell (a missing privilege) is left out and true returned. */
 	bool (*collect)(void *state, const struct source_ask *ask, struct expo_set *out, struct err *e);
-	/* Optional. A thread for what must not be done in a scrape: event streams, SCAN, sizes. Returns when source_loop_wait() says so. */
+	/* Optional. A thread for what must not be done in a scrape: event streams, SCAN, sizes. Returns when source_loop_wait() says so
+	 * or source_loop_stop_fd() is readable. */
 	void (*run)(void *state, struct source_loop *loop);
 	/* After collect() and run() have returned for the last time. */
 	void (*close)(void *state);
@@ -51,6 +62,11 @@ struct source_kind {
 /* Ends with NULL. A test asserts that names are unique. */
 extern const struct source_kind *const source_kinds[];
 
+/* ---- For link() ---- */
+
+/* Settings of the source of <kind> (its name in the file) called <name>; NULL when there is none. */
+const void *config_find(const struct config *all, const char *kind, struct str name);
+
 /* ---- For run() ---- */
 
 /* Readable when run() is to return. */
@@ -58,7 +74,7 @@ int source_loop_stop_fd(const struct source_loop *loop);
 /* Sleeps until <mono_ms>; false at once when run() is to return. */
 bool source_loop_wait(struct source_loop *loop, int64_t mono_ms) MUST_CHECK;
 const struct clock *source_loop_clock(const struct source_loop *loop);
-/* Result of the slow task <task> (a literal), asked for every <interval_ms>: <set> is taken over and shown in each scrape, with its age,
+/* Result of the slow task <task> (a literal), done every <interval_ms>: <set> is taken over and shown in each scrape, with its age,
  * until the interval has passed twice; a new one replaces it. NULL <set>: the task failed with <e>; complained of once an outage. */
 void source_loop_publish(struct source_loop *loop, const char *task, int64_t interval_ms, struct expo_set *set, const struct err *e);
 
