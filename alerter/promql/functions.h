@@ -5,7 +5,7 @@
 
 #include "ast.h"
 
-enum { FUNCTION_ARGS = 4 };
+enum { FUNCTION_ARGS = 5 };
 
 struct eval_call;                       /* eval.h: what a body gets */
 
@@ -14,7 +14,7 @@ struct function {
 	enum promql_type returns;
 	enum promql_type args[FUNCTION_ARGS];
 	signed char n_args;             /* declared */
-	signed char variadic;           /* 0: exactly n_args; k > 0: the last k are optional; -1: the last repeats, zero or more times */
+	signed char variadic;           /* 0: exactly n_args; k > 0: the last comes 0 to k times; -1: zero or more times */
 	bool experimental;
 	void (*body)(struct eval_call *);       /* NULL: the evaluator treats the node itself (info, absent's labels, time …) */
 	const char *help;               /* one line */
