@@ -45,12 +45,17 @@ struct promql_query;
 /* Parses and checks <text> (copied). NULL and <e> (position in bytes, and a hint where we know one) when it is not PromQL. */
 struct promql_query *promql_query_new(struct str text, const struct promql_options *, struct err *e) MUST_CHECK;
 void promql_query_free(struct promql_query *);
+/* The text as it was handed in. */
+struct str promql_query_source(const struct promql_query *);
 /* The canonical text of the query, as promtool formats it. */
 struct str promql_query_text(const struct promql_query *);
 /* "file-less" diagnosis for people: the line at fault, a caret under it, the message. <e> as promql_query_new set it. */
 void promql_error_show(struct buf *, struct str text, const struct err *e);
 
 enum promql_type { PROMQL_SCALAR, PROMQL_VECTOR, PROMQL_MATRIX, PROMQL_STRING };
+/* A histogram as the HTTP API sends it: {"count":"…","sum":"…","buckets":[…]}; buckets only when there are any. */
+void promql_histogram_json(struct buf *, const struct histogram *);
+
 enum promql_type promql_query_type(const struct promql_query *);
 const char *promql_type_name(enum promql_type);         /* "scalar", "vector", "matrix", "string" */
 
