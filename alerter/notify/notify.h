@@ -1,0 +1,126 @@
+/* From alert to page: state on disk, routing, grouping, a durable outbox, and the receivers. The one public header of the folder.
+ * Rules know it as a struct alert_sink; main and the API as what is below.
+ *
+ *	struct notify_config *c = notify_config_parse(root, report);     NULL: the report says why
+ *	struct notify *n = notify_open(&options, c, &err);               opens the database, goes on where the last run stopped
+ *	… rules run with notify_sink(n) …
+ *	notify_configure(n, c2);                                         reload
+ *	notify_close(n);                                                 nothing is sent for it: the next run goes on
+ *
+ * Every function here may be called from any thread. What is returned lives in the caller's arena. */
+#ifndef TOCSIN_NOTIFY_H
+#define TOCSIN_NOTIFY_H
+
+#include "tocsin/alert.h"
+#include "tocsin/clock.h"
+
+struct conf_node;
+struct conf_report;
+struct notify;
+struct notify_config;
+
+/* The keys global, route and receivers of alertmanager.yml or tocsin.yml. Every mistake goes to <report>; a setting of
+ * Alertmanager that is not honoured is a mistake that names it. NULL when there was one. Keys it does not own are left alone. */
+struct notify_config *notify_config_parse(const struct conf_node *root, struct conf_report *report);
+/* A configuration without receivers: alerts are kept and shown, nobody is told. */
+struct notify_config *notify_config_empty(void);
+void notify_config_free(struct notify_config *);
+/* The receivers <labels> would reach, in order, as `config routes test` prints them: "a,b". */
+struct str notify_config_route(const struct notify_config *, struct arena *, struct labels);
+/* The top-level keys notify_config_parse() reads, for the caller that tells which keys nobody knows. */
+extern const char *const notify_config_keys[];
+extern const size_t notify_config_key_count;
+
+struct notify_options {
+	const char *database_path;      /* created when absent; its folder must exist */
+	const struct clock *clock;      /* NULL: the system's */
+	const char *external_url;       /* without a slash at its end; "" allowed */
+	int64_t history_retention_ms;   /* 0: 30 days. Events, attempts and finished messages */
+};
+
+/* Takes <config> when it succeeds. A database of a newer version, or one that is damaged, is an error. */
+struct notify *notify_open(const struct notify_options *, struct notify_config *config, struct err *e) MUST_CHECK;
+/* Waits for requests under way (at most 2 s, then they are of unknown outcome, as after a crash). */
+void notify_close(struct notify *);
+struct alert_sink *notify_sink(struct notify *);
+/* Takes <config>. Groups that the new routes form again go on; others tell the end of what they told, through the receiver
+ * that heard it (kept as it was until then). */
+void notify_configure(struct notify *, struct notify_config *config);
+/* Once all rules have loaded: alerts of rules that are not among <keys> end, "rule deleted". */
+void notify_rules_known(struct notify *, const struct str *keys, size_t n);
+
+/* What happened, newest first. */
+struct notify_history_query {
+	int64_t from_ms, to_ms;         /* inclusive; to_ms 0: now */
+	struct str alertname;           /* empty: all */
+	int64_t before_id;              /* 0: from the newest; else the id of the last entry of the page before */
+	size_t limit;                   /* 0: 100; at most 1000 */
+};
+struct notify_history_entry {
+	int64_t id, at_ms;
+	struct str edge;                /* alert_edge_name(), or "delivered", "retry", "unknown", "dead" for a delivery attempt */
+	struct str rule_file, rule_group, alertname, expr;      /* transitions only */
+	struct labels labels;           /* of the alert; of the group for an attempt */
+	double value;
+	struct str reason;              /* for an attempt: "HTTP 503: try later" */
+	struct str integration;         /* attempts only: "team-a/webhook[0]" */
+	struct str key;                 /* attempts only: the idempotency key */
+};
+bool notify_history(struct notify *, const struct notify_history_query *, struct arena *, struct notify_history_entry **out, size_t *n,
+                    struct err *e);
+
+enum outbox_state { OUTBOX_QUEUED, OUTBOX_IN_FLIGHT, OUTBOX_UNKNOWN, OUTBOX_DELIVERED, OUTBOX_DEAD };
+#define OUTBOX_STATES 5
+const char *outbox_state_name(enum outbox_state);       /* "queued", "in flight", "unknown", "delivered", "dead" */
+
+struct notify_message {                 /* one row of the outbox */
+	int64_t id;
+	enum outbox_state state;
+	struct str receiver, integration, key, group_key;
+	int64_t created_ms, next_ms;    /* next attempt; 0 when there is none */
+	unsigned attempts;
+	int last_status;                /* HTTP; 0: no answer */
+	struct str last_error;
+	bool resolved;                  /* it tells an end */
+};
+struct notify_group {
+	struct str key, receiver;
+	struct labels labels;
+	size_t n_alerts, n_firing;
+	int64_t next_flush_ms;
+	bool retired;                   /* no route forms it any more; it only tells ends */
+};
+struct notify_integration_stats {
+	struct str receiver, kind, integration;                 /* kind: "webhook", "statuspage" */
+	uint64_t notifications, requests, requests_failed;
+	uint64_t failed[6];                                     /* by notify_reason_names */
+	double latency_seconds_sum;
+	uint64_t latency_count;
+	int64_t last_success_ms;
+	size_t waiting;                                         /* messages neither delivered nor dead */
+};
+extern const char *const notify_reason_names[6];        /* Alertmanager's: clientError serverError authError rateLimited … other */
+
+struct notify_snapshot {
+	const struct notify_message *unfinished;        /* queued, in flight, unknown: oldest first, at most 1000 */
+	size_t n_unfinished;
+	const struct notify_message *dead;              /* newest first, at most 100 */
+	size_t n_dead;
+	const struct notify_group *groups;
+	size_t n_groups;
+	const struct notify_integration_stats *integrations;
+	size_t n_integrations;
+	uint64_t by_state[OUTBOX_STATES];       /* queued, in flight, unknown: now; delivered, dead: since the start */
+	size_t dead_kept;                       /* dead letters in the database */
+	int64_t oldest_unfinished_ms;           /* 0: none */
+	int64_t not_durable_since_ms;           /* 0: all is on disk */
+	uint64_t commits, commit_failures;
+	double commit_seconds_sum;
+};
+struct notify_snapshot *notify_snapshot(struct notify *, struct arena *);
+/* Families alertmanager_notifications_*, tocsin_outbox_* and tocsin_state_* in the text format. */
+void notify_metrics(struct notify *, struct buf *out);
+/* Queues a dead letter again, with the same key. */
+bool notify_resend(struct notify *, int64_t message_id, struct err *e);
+
+#endif
