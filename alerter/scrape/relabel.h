@@ -1,0 +1,32 @@
+/* Relabelling as Prometheus does it: a list of rules turns one label set into another, or drops it. Source: Prometheus documentation,
+ * "relabel_config". */
+#ifndef TOCSIN_SCRAPE_RELABEL_H
+#define TOCSIN_SCRAPE_RELABEL_H
+
+#include "tocsin/labels.h"
+
+struct regex;
+
+#define RELABEL_ACTIONS(X) \
+	X(REPLACE, "replace") X(KEEP, "keep") X(DROP, "drop") X(KEEPEQUAL, "keepequal") X(DROPEQUAL, "dropequal") X(HASHMOD, "hashmod") \
+	X(LABELMAP, "labelmap") X(LABELDROP, "labeldrop") X(LABELKEEP, "labelkeep") X(LOWERCASE, "lowercase") X(UPPERCASE, "uppercase")
+
+enum relabel_action {
+#define X(id, text) RELABEL_##id,
+	RELABEL_ACTIONS(X)
+#undef X
+};
+
+struct relabel_rule {
+	int action;                     /* enum relabel_action */
+	const struct str *source_labels;
+	size_t n_source_labels;
+	struct str separator, target_label, replacement;
+	const struct regex *regex;      /* anchored; NULL: (.*) */
+	uint64_t modulus;
+};
+
+/* False: dropped (or the result is empty). <*l> is replaced; new arrays and texts live in <a>. */
+bool relabel_apply(const struct relabel_rule *, size_t n, struct labels *l, struct arena *a);
+
+#endif

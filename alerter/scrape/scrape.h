@@ -1,0 +1,147 @@
+/* Scraping: targets from scrape_configs, one loop that reads them all on their own schedules, and what becomes of a reply: parse,
+ * relabel, append, staleness, up and its companions, and what is lost (semantics, 1).
+ *
+ * The loop thread alone owns the targets. Others call scrape_reload (waits until the loop has taken it over), scrape_targets and
+ * scrape_metadata (copy under a short lock). Configurations are borrowed: a <struct scrape_config> must live until the next
+ * scrape_reload has returned, or scrape_free. */
+#ifndef TOCSIN_SCRAPE_H
+#define TOCSIN_SCRAPE_H
+
+#include "scrape/relabel.h"
+#include "store/store.h"
+#include "tocsin/conf.h"
+
+/* ---- Configuration ---- */
+
+enum scrape_protocol { SCRAPE_PROTOCOL_NONE, SCRAPE_PROTOCOL_TEXT, SCRAPE_PROTOCOL_OPENMETRICS };
+
+/* What `global:` says, for jobs that do not. 0: no limit. */
+struct scrape_defaults {
+	int64_t interval_ms, timeout_ms;
+	int64_t body_size_limit, sample_limit, target_limit, label_limit, label_name_length_limit, label_value_length_limit;
+};
+/* The rows of `global:` that belong to scraping; fills a <struct scrape_defaults>. */
+extern const struct conf_table scrape_global_table;
+
+struct scrape_static {
+	struct conf_strs targets;
+	struct conf_labels labels;
+};
+
+struct scrape_auth {
+	struct str username, password;          /* basic_auth; username empty: none */
+	struct str type, credentials;           /* authorization; type "Bearer" unless told */
+	struct str password_file, credentials_file;     /* read again for every scrape */
+};
+
+struct scrape_tls {
+	struct str ca_file, cert_file, key_file, server_name;
+	bool insecure_skip_verify;
+};
+
+struct scrape_job {
+	struct str name, metrics_path, scheme;
+	int64_t interval_ms, timeout_ms;
+	bool honor_labels, honor_timestamps, track_timestamps_staleness, follow_redirects, enable_compression;
+	int64_t body_size_limit, sample_limit, target_limit, label_limit, label_name_length_limit, label_value_length_limit;
+	enum scrape_protocol fallback_protocol;
+	const struct label *params;             /* in file order; a name may repeat */
+	size_t n_params;
+	struct scrape_auth auth;
+	struct scrape_tls tls;
+	const struct scrape_static *statics;
+	size_t n_statics;
+	const struct relabel_rule *relabel, *metric_relabel;
+	size_t n_relabel, n_metric_relabel;
+};
+
+struct scrape_config {
+	const struct scrape_job *jobs;
+	size_t n;
+};
+
+/* Reads the list under `scrape_configs:` (NULL: none) into rd->arena. False when an error was reported. */
+bool scrape_config_read(struct conf_reader *rd, const struct conf_node *list, const struct scrape_defaults *, struct scrape_config *out);
+
+/* ---- The loop ---- */
+
+struct scrape_loop;
+
+struct scrape_options {
+	struct store *store;
+	const struct clock *clock;              /* NULL: the system's */
+	uint64_t offset_seed;                   /* spreads targets differently on different hosts: hash of host name and external labels */
+	int64_t lookback_ms;                    /* 0: 5 minutes */
+	const struct str *health_gauges;        /* globs; n 0: *_up, probe_success, *_collector_success */
+	size_t n_health_gauges;
+	/* Called on the loop thread after the samples of a scrape, or of its failure, are in the store; it must not wait. May be NULL. */
+	void (*scraped)(void *ctx, struct labels target, bool up, int64_t t_ms);
+	void *ctx;
+};
+
+struct scrape_loop *scrape_new(const struct scrape_options *);
+/* Stops the thread; writes no stale markers. */
+void scrape_free(struct scrape_loop *);
+/* The first call too. Targets that stay keep their state; those that went end two ticks later, as in Prometheus. */
+void scrape_reload(struct scrape_loop *, const struct scrape_config *);
+bool scrape_start(struct scrape_loop *, struct err *e);
+
+enum scrape_health { SCRAPE_UNKNOWN, SCRAPE_UP, SCRAPE_DOWN };
+
+struct scrape_target_info {
+	struct labels labels, discovered;
+	struct str job, url;
+	enum scrape_health health;
+	struct str last_error;
+	int64_t last_scrape_ms;                 /* 0: never */
+	double last_duration_s;
+	int64_t interval_ms, timeout_ms;
+	size_t samples, series;                 /* of the last good scrape */
+	bool dropped;                           /* by relabelling: only <discovered> and <job> are set */
+};
+/* Every target, jobs in order of configuration. */
+struct scrape_target_info *scrape_targets(struct scrape_loop *, struct arena *a, size_t *n);
+
+struct scrape_metadata {
+	struct labels target;
+	struct str metric, type, help, unit;
+};
+/* HELP, TYPE and UNIT as the targets last gave them; <metric> empty: all. */
+struct scrape_metadata *scrape_metadata(struct scrape_loop *, struct str metric, struct arena *a, size_t *n);
+
+#define SCRAPE_COUNTERS(X) /* name, help */ \
+	X(scrapes, "Scrapes that were finished.") \
+	X(failures, "Scrapes that failed.") \
+	X(samples_parsed, "Samples read from replies.") \
+	X(body_bytes, "Bytes of replies, after decompression.") \
+	X(exceeded_sample_limit, "Scrapes refused by sample_limit.") \
+	X(exceeded_body_size_limit, "Scrapes refused by body_size_limit.") \
+	X(exceeded_label_limits, "Scrapes refused by a label limit.") \
+	X(duplicate_timestamp, "Samples refused: another value at that time.") \
+	X(out_of_order, "Samples refused: older than the last one.") \
+	X(out_of_bounds, "Samples refused: too far in the future or past the retention.") \
+	X(series_refused, "Samples left out because the store takes no more series.") \
+	X(reloads, "Target lists taken over.")
+
+struct scrape_stats {
+	size_t targets, dropped;
+#define X(name, help) uint64_t name;
+	SCRAPE_COUNTERS(X)
+#undef X
+};
+struct scrape_stats scrape_stats(struct scrape_loop *);
+
+/* ---- Without network and thread, for tests: what the loop does with a reply, at time <t_ms>. Target number <i> of the list. ---- */
+
+struct scrape_reply {
+	int http_status;                        /* 200 */
+	struct str content_type, body;
+	double duration_s;
+	const char *transport_error;            /* not NULL: nothing was received */
+};
+/* True when the scrape was good (up 1). */
+bool scrape_ingest(struct scrape_loop *, size_t target, const struct scrape_reply *, int64_t t_ms);
+/* What the loop does when the time of ended targets has come. */
+void scrape_finish_ended(struct scrape_loop *, int64_t now_ms);
+
+#endif

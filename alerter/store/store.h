@@ -1,0 +1,99 @@
+/* The store: recent samples of every series, in memory, compressed; a <struct querier> to read them, <struct appender>s to write.
+ *
+ * Locks, in the order they may be taken:
+ *   commit   one batch is applied at a time; its number is published when all of it is in (readers see batches whole);
+ *   index    readers and writers: symbols, postings, the table of series, remembered selections. Appending to a series one holds a
+ *            reference to never takes it;
+ *   shard    one mutex for each of STORE_SHARDS groups of series: their chunks and states. Held while a batch is applied or chunks are
+ *            collected, never while samples are decoded. Never two at once.
+ * Every function may be called from any thread, but an appender belongs to one. */
+#ifndef TOCSIN_STORE_H
+#define TOCSIN_STORE_H
+
+#include "tocsin/appender.h"
+#include "tocsin/clock.h"
+#include "tocsin/querier.h"
+
+struct store;
+struct store_series;
+
+struct store_options {                  /* 0: the default */
+	int64_t retention_ms;           /* older samples are dropped and refused; 15 days */
+	int64_t lookback_ms;            /* a series nothing was accepted of for so long is lost; 5 minutes */
+	size_t max_series;              /* new ones are refused beyond; 2,000,000 */
+	size_t max_bytes;               /* of chunks; the oldest are dropped beyond; 256 MiB */
+	const struct clock *clock;      /* NULL: the system's */
+};
+
+struct store *store_new(const struct store_options *);
+/* Every selection must have been released, every appender and reference given back. */
+void store_free(struct store *);
+struct querier *store_querier(struct store *);
+
+/* Drops what left the retention or exceeds max_bytes, then series without samples. Call it every minute or so. */
+void store_maintain(struct store *);
+/* Data is held from here on without a gap of our own making: the store's birth, or earlier when history was loaded. */
+void store_set_held_from(struct store *, int64_t t_ms);
+
+/* A configured target of which nothing was scraped since the start; select() says so where it may matter. */
+struct store_unseen {
+	struct labels labels;           /* of the target */
+	bool attempted;                 /* a scrape failed: then up and scrape_* are known all the same */
+};
+/* Replaces the whole list. Copied. */
+void store_set_unseen(struct store *, const struct store_unseen *, size_t n);
+
+/* ---- Writing. Besides the operations of <struct appender>, whose mark_lost writes no stale marker: append one where Prometheus would. ---- */
+
+struct appender *store_appender_new(struct store *);
+void store_appender_free(struct appender *);
+/* Forgets what was appended since the last commit. */
+void store_appender_rollback(struct appender *);
+
+/* The series of <labels>, made when there is none; not dropped while referenced. NULL and <e> (LIMIT) beyond max_series. */
+struct store_series *store_series_ref(struct store *, struct labels, struct err *e);
+void store_series_unref(struct store *, struct store_series *);
+/* From now on never lost: up and scrape_*. */
+void store_series_never_lost(struct store *, struct store_series *);
+/* Its labels, into <a>; texts too. */
+struct labels store_series_labels(struct store *, const struct store_series *, struct arena *a);
+/* Time of its last good sample, INT64_MIN when there is none. */
+int64_t store_series_last_ms(struct store *, struct store_series *);
+
+enum store_verdict { STORE_OK, STORE_SAME, STORE_DUPLICATE, STORE_OUT_OF_ORDER, STORE_TOO_OLD };
+/* Appends by reference, without hashing. STORE_SAME: the sample was there already. What is refused is counted. */
+enum store_verdict store_append_ref(struct appender *, struct store_series *, int64_t t_ms, double v, const struct histogram *h);
+/* Ends a series at <t_ms> with a stale marker, and says why. Nothing happens when it has a sample there or later. */
+void store_append_end(struct appender *, struct store_series *, int64_t t_ms, enum series_state why);
+/* The state alone. SERIES_GONE or SERIES_LOST. */
+void store_append_state(struct appender *, struct store_series *, enum series_state);
+
+/* ---- Looking around, for the API. Sorted; texts live in <a>. ---- */
+
+struct str *store_label_names(struct store *, struct arena *a, size_t *n);
+struct str *store_label_values(struct store *, struct str name, struct arena *a, size_t *n);
+
+#define STORE_COUNTERS(X) /* name, help */ \
+	X(samples_appended, "Samples accepted.") \
+	X(samples_same, "Samples ignored because the same one was there.") \
+	X(samples_duplicate, "Samples refused: another value at that time.") \
+	X(samples_out_of_order, "Samples refused: older than the last one of their series.") \
+	X(samples_too_old, "Samples refused: older than the retention.") \
+	X(series_created, "Series created.") \
+	X(series_dropped, "Series dropped after their last sample left the retention.") \
+	X(series_refused, "Series refused: max_series was reached.") \
+	X(chunks_dropped, "Chunks dropped because they left the retention.") \
+	X(chunks_squeezed, "Chunks dropped before their time because max_bytes was reached.") \
+	X(selections, "Selections answered.") \
+	X(selections_remembered, "Selections answered without reading the index.")
+
+struct store_stats {
+	size_t series, symbols, chunks, bytes;  /* now */
+	int64_t oldest_ms;                      /* begin of the oldest chunk, INT64_MAX: no data */
+#define X(name, help) uint64_t name;
+	STORE_COUNTERS(X)
+#undef X
+};
+struct store_stats store_stats(struct store *);
+
+#endif
