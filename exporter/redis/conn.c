@@ -1,0 +1,239 @@
+/* RESP over a stream. Commands wait in <out> until a reply is asked for; <unanswered> counts those whose reply was not read, so that a
+ * connection left in the middle of a pipeline is never mistaken for a fresh one. */
+#include "redis/conn.h"
+
+#include <assert.h>
+#include <hiredis/hiredis.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tocsin/buf.h"
+#include "tocsin/clock.h"
+#include "tocsin/mem.h"
+
+#define MAX_WORDS 64            /* of one command */
+#define READ_BYTES 65536
+
+struct redis_conn {
+	const struct redis_url *url;
+	struct redis_conn_options options;
+	struct stream *stream;          /* NULL: closed */
+	struct resp *resp;              /* lives and dies with <stream> */
+	struct buf out;
+	size_t unanswered;
+	int64_t opened_mono_ms, connect_us;
+	bool was_kept;
+	char in[READ_BYTES];
+};
+
+struct redis_conn *redis_conn_new(const struct redis_url *url, struct redis_conn_options options)
+{
+	struct redis_conn *c = mem_alloc(sizeof *c);
+
+	c->url = url;
+	c->options = options;
+	return c;
+}
+
+void redis_conn_close(struct redis_conn *c)
+{
+	stream_close(c->stream);
+	resp_free(c->resp);
+	c->stream = NULL;
+	c->resp = NULL;
+	c->unanswered = 0;
+	buf_reset(&c->out);
+}
+
+void redis_conn_free(struct redis_conn *c)
+{
+	if (c == NULL)
+		return;
+	redis_conn_close(c);
+	buf_fini(&c->out);
+	free(c);
+}
+
+bool redis_conn_is_open(const struct redis_conn *c)
+{
+	return c->stream != NULL;
+}
+
+bool redis_conn_was_kept(const struct redis_conn *c)
+{
+	return c->was_kept;
+}
+
+int64_t redis_conn_connect_us(const struct redis_conn *c)
+{
+	return c->connect_us;
+}
+
+void redis_conn_send(struct redis_conn *c, const struct str *argv, size_t n)
+{
+	const char *words[MAX_WORDS];
+	size_t lengths[MAX_WORDS];
+	char *command = NULL;
+	int length;
+
+	assert(n > 0 && n <= MAX_WORDS);
+	if (c->stream == NULL)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		words[i] = argv[i].n != 0 ? argv[i].p : "";
+		lengths[i] = argv[i].n;
+	}
+	length = (int)redisFormatCommandArgv(&command, (int)n, words, lengths);
+	if (length < 0)
+		mem_abort(READ_BYTES);
+	buf_put(&c->out, command, (size_t)length);
+	redisFreeCommand(command);
+	c->unanswered++;
+}
+
+void redis_conn_sendz(struct redis_conn *c, const char *word, ...)
+{
+	struct str argv[MAX_WORDS];
+	size_t n = 0;
+	va_list ap;
+
+	va_start(ap, word);
+	for (; word != NULL; word = va_arg(ap, const char *)) {
+		assert(n < MAX_WORDS);
+		argv[n++] = str_of(word);
+	}
+	va_end(ap);
+	redis_conn_send(c, argv, n);
+}
+
+static bool flush(struct redis_conn *c, struct redis_wait wait, struct err *e)
+{
+	if (!stream_write(c->stream, c->out.p, c->out.n, wait, e))
+		return false;
+	buf_reset(&c->out);
+	return true;
+}
+
+static bool read_reply(struct redis_conn *c, struct arena *a, struct redis_wait wait, const struct resp_reply **out, struct err *e)
+{
+	for (;;) {
+		size_t n;
+
+		switch (resp_next(c->resp, a, out, e)) {
+		case RESP_DONE:
+			return true;
+		case RESP_BROKEN:
+			return false;
+		case RESP_MORE:
+			break;
+		}
+		if (!stream_read(c->stream, c->in, sizeof c->in, &n, wait, e) || !resp_feed(c->resp, c->in, n, e))
+			return false;
+	}
+}
+
+bool redis_conn_reply(struct redis_conn *c, struct arena *a, struct redis_wait wait, const struct resp_reply **out, struct err *e)
+{
+	if (c->stream == NULL)
+		return err_set(e, ERR_UPSTREAM, -1, "not connected");
+	assert(c->unanswered > 0);
+	if (!flush(c, wait, e) || !read_reply(c, a, wait, out, e)) {
+		redis_conn_close(c);
+		return false;
+	}
+	c->unanswered--;
+	return true;
+}
+
+bool redis_conn_message(struct redis_conn *c, struct arena *a, struct redis_wait wait, const struct resp_reply **out, struct err *e)
+{
+	struct err own = { 0 };
+
+	if (c->stream == NULL)
+		return err_set(e, ERR_UPSTREAM, -1, "not connected");
+	if (flush(c, wait, &own) && read_reply(c, a, wait, out, &own))
+		return true;
+	if (own.code != ERR_TIMEOUT || c->out.n != 0)
+		redis_conn_close(c);
+	return err_set(e, own.code, -1, "%s", own.msg);
+}
+
+/* ---- Opening ---- */
+
+static bool send_greeting(struct redis_conn *c, char db[16])
+{
+	const struct redis_url *u = c->url;
+
+	if (u->password != NULL && u->user != NULL)
+		redis_conn_sendz(c, "AUTH", u->user, u->password, NULL);
+	else if (u->password != NULL)
+		redis_conn_sendz(c, "AUTH", u->password, NULL);
+	redis_conn_sendz(c, "CLIENT", "SETNAME", c->options.client_name, NULL);
+	snprintf(db, 16, "%d", u->db);
+	if (u->db != 0)
+		redis_conn_sendz(c, "SELECT", db, NULL);
+	return u->password != NULL;
+}
+
+static bool expect_ok(struct redis_conn *c, struct arena *a, struct redis_wait wait, const char *what, struct err *e)
+{
+	const struct resp_reply *reply;
+
+	if (!redis_conn_reply(c, a, wait, &reply, e))
+		return err_context(e, "%s", what);
+	if (reply->type != RESP_ERROR)
+		return true;
+	return err_set(e, ERR_UPSTREAM, -1, "%s: " STR_FMT, what, STR_ARG(reply->text));
+}
+
+/* A name that may not be set (old servers, ACL rules) is no reason to stay away. */
+static bool greet(struct redis_conn *c, struct redis_wait wait, struct err *e)
+{
+	struct arena a = { 0 };
+	const struct resp_reply *name;
+	char db[16];
+	const bool with_auth = send_greeting(c, db);
+	const bool ok = (!with_auth || expect_ok(c, &a, wait, "AUTH", e))
+	             && redis_conn_reply(c, &a, wait, &name, e)
+	             && (c->url->db == 0 || expect_ok(c, &a, wait, "SELECT", e));
+
+	arena_fini(&a);
+	return ok;
+}
+
+static bool is_good(const struct redis_conn *c)
+{
+	const int64_t age_ms = clock_mono_ms(&clock_system) - c->opened_mono_ms;
+
+	return c->stream != NULL && c->unanswered == 0 && (c->options.max_age_ms == 0 || age_ms < c->options.max_age_ms)
+	    && !stream_has_input(c->stream);
+}
+
+bool redis_conn_open(struct redis_conn *c, struct redis_wait wait, struct err *e)
+{
+	const int64_t start_us = clock_mono_us();
+
+	c->was_kept = is_good(c);
+	if (c->was_kept)
+		return true;
+	redis_conn_close(c);
+	c->stream = stream_open(c->url, wait, e);
+	if (c->stream == NULL)
+		return false;
+	c->resp = resp_new(c->options.limits);
+	if (!greet(c, wait, e)) {
+		redis_conn_close(c);
+		return false;
+	}
+	c->opened_mono_ms = clock_mono_ms(&clock_system);
+	c->connect_us = clock_mono_us() - start_us;
+	return true;
+}
+
+bool redis_reply_is_error(const struct resp_reply *reply, const char *code)
+{
+	const struct str word = str_of(code);
+
+	return reply->type == RESP_ERROR && str_starts(reply->text, word) && (reply->text.n == word.n || reply->text.p[word.n] == ' ');
+}
