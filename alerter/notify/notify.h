@@ -16,6 +16,7 @@
 
 struct conf_node;
 struct conf_report;
+struct expo_set;
 struct notify;
 struct notify_config;
 
@@ -118,8 +119,8 @@ struct notify_snapshot {
 	double commit_seconds_sum;
 };
 struct notify_snapshot *notify_snapshot(struct notify *, struct arena *);
-/* Families alertmanager_notifications_*, tocsin_outbox_* and tocsin_state_* in the text format. */
-void notify_metrics(struct notify *, struct buf *out);
+/* Families alertmanager_notifications_*, tocsin_outbox_* and tocsin_state_*. */
+void notify_metrics(struct notify *, struct expo_set *out);
 /* Queues a dead letter again, with the same key. */
 bool notify_resend(struct notify *, int64_t message_id, struct err *e);
 

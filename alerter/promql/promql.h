@@ -101,8 +101,10 @@ struct promql_result *promql_instant_held(struct promql_query *, struct arena *,
 struct promql_result *promql_range(struct promql_query *, struct arena *, struct querier *, int64_t start_ms, int64_t end_ms,
                                    int64_t step_ms, struct err *e) MUST_CHECK;
 
-/* Matchers of a bare selector such as up{job="a"} (series API, silences of rules …); they live in <a>. */
+/* Matchers of a bare selector such as up{job="a"} (series API, silences of rules …); they live in <a>, their regexes
+ * on the heap until promql_free_matchers. */
 bool promql_parse_matchers(struct arena *a, struct str text, struct matcher **out, size_t *n, struct err *e) MUST_CHECK;
+void promql_free_matchers(struct matcher *, size_t n);
 
 /* What a rule's expression reads: one row a vector selector in it. For evaluation on arrival, the doctor and lint. */
 struct promql_selector {

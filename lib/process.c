@@ -1,0 +1,80 @@
+/* process_* families. Source: proc(5), and the names of Prometheus's client libraries. */
+#include "tocsin/process.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "tocsin/expo.h"
+
+static const struct expo_family cpu_seconds = { "process_cpu_seconds_total", EXPO_COUNTER, "User and system CPU time spent.", "seconds" };
+static const struct expo_family resident_bytes = { "process_resident_memory_bytes", EXPO_GAUGE, "Resident memory.", "bytes" };
+static const struct expo_family virtual_bytes = { "process_virtual_memory_bytes", EXPO_GAUGE, "Virtual memory.", "bytes" };
+static const struct expo_family start_seconds = { "process_start_time_seconds", EXPO_GAUGE, "Start of the process since 1970.", "seconds" };
+static const struct expo_family open_fds = { "process_open_fds", EXPO_GAUGE, "Open file descriptors.", NULL };
+static const struct expo_family max_fds = { "process_max_fds", EXPO_GAUGE, "Most file descriptors it may open.", NULL };
+
+/* Fields of /proc/self/stat behind the command name, which may hold anything: 14 utime, 15 stime, 22 starttime (ticks), 23, 24. */
+static bool read_stat(unsigned long long *utime, unsigned long long *stime, unsigned long long *start, unsigned long long *vsize, long long *rss)
+{
+	char text[1024];
+	FILE *f = fopen("/proc/self/stat", "re");
+	size_t n;
+	const char *p;
+
+	if (f == NULL)
+		return false;
+	n = fread(text, 1, sizeof text - 1, f);
+	fclose(f);
+	text[n] = '\0';
+	p = strrchr(text, ')');
+	return p != NULL && sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %*d %*d %llu %llu %lld", utime, stime,
+	                           start, vsize, rss) == 5;
+}
+
+static double boot_time(void)
+{
+	char line[256];
+	double t = 0;
+	FILE *f = fopen("/proc/stat", "re");
+
+	while (f != NULL && fgets(line, sizeof line, f) != NULL)
+		if (sscanf(line, "btime %lf", &t) == 1)
+			break;
+	if (f != NULL)
+		fclose(f);
+	return t;
+}
+
+static void emit_fds(struct expo_set *s)
+{
+	struct rlimit limit;
+	size_t n = 0;
+	DIR *d = opendir("/proc/self/fd");
+
+	if (d != NULL) {
+		while (readdir(d) != NULL)
+			n++;
+		closedir(d);
+		EXPO_EMIT0(s, &open_fds, (double)n - 3);        /* without ".", ".." and the folder itself */
+	}
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
+		EXPO_EMIT0(s, &max_fds, (double)limit.rlim_cur);
+}
+
+void process_emit(struct expo_set *s)
+{
+	unsigned long long utime, stime, start, vsize;
+	long long rss;
+	double ticks = (double)sysconf(_SC_CLK_TCK);
+
+	emit_fds(s);
+	if (!read_stat(&utime, &stime, &start, &vsize, &rss))
+		return;
+	EXPO_EMIT0(s, &cpu_seconds, (double)(utime + stime) / ticks);
+	EXPO_EMIT0(s, &resident_bytes, (double)rss * (double)sysconf(_SC_PAGESIZE));
+	EXPO_EMIT0(s, &virtual_bytes, (double)vsize);
+	EXPO_EMIT0(s, &start_seconds, boot_time() + (double)start / ticks);
+}
