@@ -56,6 +56,22 @@ void buf_putz(struct buf *b, const char *z)
 	buf_put(b, z, strlen(z));
 }
 
+void buf_put_utf8(struct buf *b, struct str s)
+{
+	while (s.n > 0) {
+		size_t good = 0, len;
+
+		while ((len = str_utf8_len((struct str){ s.p + good, s.n - good })) > 0)
+			good += len;
+		buf_put(b, s.p, good);
+		s = (struct str){ s.p + good, s.n - good };
+		if (s.n == 0)
+			return;
+		buf_put(b, "\xef\xbf\xbd", 3);
+		s = (struct str){ s.p + 1, s.n - 1 };
+	}
+}
+
 void buf_printf(struct buf *b, const char *fmt, ...)
 {
 	va_list ap;

@@ -106,12 +106,15 @@ bool str_to_int64(struct str s, int64_t *out)
 	return end == z + s.n && errno == 0;
 }
 
-/* Length of the UTF-8 sequence at <p> (1..4), 0 when it is malformed. Table 3-7 of the Unicode standard. */
-static size_t utf8_len(const unsigned char *p, size_t left)
+/* Table 3-7 of the Unicode standard. */
+size_t str_utf8_len(struct str s)
 {
+	const unsigned char *p = (const unsigned char *)s.p;
 	unsigned char lo = 0x80, hi = 0xbf;
 	size_t len;
 
+	if (s.n == 0)
+		return 0;
 	if (p[0] < 0x80)
 		return 1;
 	if (p[0] < 0xc2 || p[0] > 0xf4)
@@ -125,7 +128,7 @@ static size_t utf8_len(const unsigned char *p, size_t left)
 		lo = 0x90;
 	else if (p[0] == 0xf4)
 		hi = 0x8f;
-	if (left < len || p[1] < lo || p[1] > hi)
+	if (s.n < len || p[1] < lo || p[1] > hi)
 		return 0;
 	for (size_t i = 2; i < len; i++)
 		if ((p[i] & 0xc0) != 0x80)
@@ -133,16 +136,31 @@ static size_t utf8_len(const unsigned char *p, size_t left)
 	return len;
 }
 
+/* Most text is ASCII: eight bytes at a time as long as that holds. */
+static size_t skip_ascii(const char *p, size_t n)
+{
+	size_t i = 0;
+	uint64_t word;
+
+	for (; i + sizeof word <= n; i += sizeof word) {
+		memcpy(&word, p + i, sizeof word);
+		if ((word & 0x8080808080808080ULL) != 0)
+			break;
+	}
+	while (i < n && (p[i] & 0x80) == 0)
+		i++;
+	return i;
+}
+
 bool str_is_utf8(struct str s)
 {
-	const unsigned char *p = (const unsigned char *)s.p;
-
-	for (size_t i = 0; i < s.n;) {
-		size_t len = utf8_len(p + i, s.n - i);
-
+	for (size_t i = 0, len; i < s.n; i += len) {
+		i += skip_ascii(s.p + i, s.n - i);
+		if (i == s.n)
+			break;
+		len = str_utf8_len((struct str){ s.p + i, s.n - i });
 		if (len == 0)
 			return false;
-		i += len;
 	}
 	return true;
 }

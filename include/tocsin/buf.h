@@ -18,6 +18,8 @@ void buf_put(struct buf *b, const void *p, size_t n);
 void buf_putc(struct buf *b, char c);
 void buf_puts(struct buf *b, struct str s);
 void buf_putz(struct buf *b, const char *z);
+/* With each malformed byte replaced by U+FFFD, so that the result is UTF-8. */
+void buf_put_utf8(struct buf *b, struct str s);
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
 /* Room for <n> more bytes; returns where they go. The caller adds what it wrote to <b>->n. NULL on overflow. */
 char *buf_reserve(struct buf *b, size_t n);

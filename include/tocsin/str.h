@@ -58,6 +58,8 @@ bool str_to_double(struct str s, double *out) MUST_CHECK;
 bool str_to_int64(struct str s, int64_t *out) MUST_CHECK;
 /* True when <s> is well-formed UTF-8 (no surrogates, no overlong forms). */
 bool str_is_utf8(struct str s);
+/* Length (1..4) of the UTF-8 sequence <s> begins with, 0 when it is malformed or <s> is empty. */
+size_t str_utf8_len(struct str s);
 /* 64-bit hash (XXH3); stable within one build, never written to disk. */
 uint64_t str_hash(struct str s);
 

@@ -1,0 +1,704 @@
+/* Compiles the tree of regex_parse.c for PCRE2 and matches. Every construct is emitted with its flags spelt out, so PCRE2's own
+ * defaults never decide. Shapes that need no engine (literals, "x.*", ".*") are recognised and matched directly.
+ * Subjects: PCRE2 wants valid UTF-8; where one is not, each bad byte is handed over as U+FFFD, as Go reads it. */
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include "tocsin/regex.h"
+
+#include <assert.h>
+#include <pcre2.h>
+#include <stdlib.h>
+
+#include "regex_ast.h"
+#include "tocsin/mem.h"
+
+enum {
+	MATCH_LIMIT = 5 * 1000 * 1000,
+	DEPTH_LIMIT = 250 * 1000,
+	HEAP_LIMIT_KB = 20 * 1024,
+	NEST_LIMIT = 5000,              /* of the emitted pattern; the tree is at most REGEX_MAX_HEIGHT high */
+	LITERALS_PRODUCT = 1000,        /* of alternations in a row: (a|b)(c|d) is four */
+	LITERALS_BYTES = 1024 * 1024,
+};
+
+/* What may stand on a side of the literal in FAST_AROUND. */
+enum wild { WILD_NONE, WILD_ANY, WILD_SOME };
+
+enum fast { FAST_NONE, FAST_LITERALS, FAST_AROUND };
+
+struct regex {
+	struct str pattern;             /* this and all texts here: heap, NUL behind them */
+	enum regex_mode mode;
+	enum fast fast;
+	enum wild left, right;          /* FAST_AROUND: <literal> between them, maybe empty */
+	struct str literal;
+	struct str prefix;
+	struct str *literals;           /* FAST_LITERALS: sorted, unique; their text in <literal> */
+	size_t n_literals;
+	struct str *names;              /* of the groups, [0] unused; they point into <pattern> */
+	size_t n_groups;
+	pcre2_code *code;               /* NULL where the fast way does everything */
+	pcre2_match_context *limits;
+	bool jit;
+};
+
+static struct str heap_str(struct str s)
+{
+	return (struct str){ mem_strndup(s.p, s.n), s.n };
+}
+
+static void free_str(struct str s)
+{
+	char *p;
+
+	memcpy(&p, &s.p, sizeof p);
+	free(p);
+}
+
+/* ---- Emitting. ---- */
+
+static void emit(struct buf *out, const struct re_node *n);
+
+static void emit_literal(struct buf *out, const struct re_node *n)
+{
+	if (n->fold)
+		buf_putz(out, "(?i:");
+	for (size_t i = 0; i < n->text.n; i++) {
+		unsigned char c = (unsigned char)n->text.p[i];
+		bool plain = c >= 0x80 || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+
+		if (plain)
+			buf_putc(out, (char)c);
+		else
+			buf_printf(out, "\\x%02x", c);
+	}
+	if (n->fold)
+		buf_putc(out, ')');
+}
+
+static void emit_list(struct buf *out, const struct re_node *n, const char *open, const char *between)
+{
+	buf_putz(out, open);
+	for (const struct re_node *c = n->first; c != NULL; c = c->next) {
+		emit(out, c);
+		if (c->next != NULL)
+			buf_putz(out, between);
+	}
+	buf_putz(out, *open ? ")" : "");
+}
+
+static void emit_repeat(struct buf *out, const struct re_node *n)
+{
+	buf_putz(out, "(?:");
+	emit(out, n->first);
+	buf_putz(out, ")");
+	if (n->max < 0)
+		buf_printf(out, "{%d,}", n->min);
+	else
+		buf_printf(out, "{%d,%d}", n->min, n->max);
+	buf_putz(out, n->lazy ? "?" : "");
+}
+
+static void emit(struct buf *out, const struct re_node *n)
+{
+	switch (n->kind) {
+	case RE_EMPTY:
+		return;
+	case RE_LITERAL:
+		emit_literal(out, n);
+		return;
+	case RE_ANY:
+		buf_putz(out, "(?s:.)");
+		return;
+	case RE_ANY_IN_LINE:
+		buf_putz(out, "\\N");
+		return;
+	case RE_CLASS:
+		buf_printf(out, n->fold ? "(?i:" STR_FMT ")" : STR_FMT, STR_ARG(n->text));
+		return;
+	case RE_LINE_BEGIN:
+		buf_putz(out, "(?m:^)");
+		return;
+	case RE_LINE_END:
+		buf_putz(out, "(?m:$)");
+		return;
+	case RE_TEXT_BEGIN:
+		buf_putz(out, "\\A");
+		return;
+	case RE_TEXT_END:
+		buf_putz(out, "\\z");
+		return;
+	case RE_WORD_EDGE:
+		buf_putz(out, "\\b");
+		return;
+	case RE_NO_WORD_EDGE:
+		buf_putz(out, "\\B");
+		return;
+	case RE_CAPTURE:
+		emit_list(out, n, "(", "");
+		return;
+	case RE_CONCAT:
+		emit_list(out, n, "", "");
+		return;
+	case RE_ALTERNATE:
+		emit_list(out, n, "(?:", "|");
+		return;
+	case RE_REPEAT:
+		emit_repeat(out, n);
+		return;
+	}
+	abort();
+}
+
+static pcre2_compile_context *compile_context(void)
+{
+	pcre2_compile_context *c = pcre2_compile_context_create(NULL);
+
+	if (c == NULL)
+		mem_abort(0);
+	pcre2_set_newline(c, PCRE2_NEWLINE_LF);
+	pcre2_set_parens_nest_limit(c, NEST_LIMIT);
+	return c;
+}
+
+static pcre2_code *compile(struct str pattern, int *code)
+{
+	const uint32_t options = PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_DOLLAR_ENDONLY | PCRE2_ALT_CIRCUMFLEX | PCRE2_NEVER_BACKSLASH_C;
+	pcre2_compile_context *c = compile_context();
+	PCRE2_SIZE at;
+	pcre2_code *re = pcre2_compile((PCRE2_SPTR)pattern.p, pattern.n, options, code, &at, c);
+
+	pcre2_compile_context_free(c);
+	return re;
+}
+
+bool regex_script_exists(struct str name)
+{
+	struct buf b = { 0 };
+	pcre2_code *re;
+	int code;
+
+	buf_printf(&b, "\\p{sc:" STR_FMT "}", STR_ARG(name));
+	re = compile(buf_str(&b), &code);
+	buf_fini(&b);
+	pcre2_code_free(re);
+	return re != NULL;
+}
+
+static bool compile_tree(struct regex *re, const struct re_node *tree, struct err *e)
+{
+	struct buf out = { 0 };
+	int code;
+
+	buf_putz(&out, re->mode == REGEX_ANCHORED ? "\\A(?:" : "");
+	emit(&out, tree);
+	buf_putz(&out, re->mode == REGEX_ANCHORED ? ")\\z" : "");
+	re->code = compile(buf_str(&out), &code);
+	buf_fini(&out);
+	if (re->code == NULL) {
+		char why[160];
+
+		pcre2_get_error_message(code, (PCRE2_UCHAR *)why, sizeof why);
+		return err_set(e, ERR_LIMIT, 0, "the expression cannot be compiled: %s", why);
+	}
+	re->jit = pcre2_jit_compile(re->code, PCRE2_JIT_COMPLETE) == 0;
+	re->limits = pcre2_match_context_create(NULL);
+	if (re->limits == NULL)
+		mem_abort(0);
+	pcre2_set_match_limit(re->limits, MATCH_LIMIT);
+	pcre2_set_depth_limit(re->limits, DEPTH_LIMIT);
+	pcre2_set_heap_limit(re->limits, HEAP_LIMIT_KB);
+	return true;
+}
+
+/* ---- Shapes that need no engine. ---- */
+
+struct texts {
+	struct str *v;
+	size_t n, cap, bytes;
+};
+
+static bool add_text(struct arena *a, struct texts *t, struct str s)
+{
+	t->v = arena_grow(a, t->v, t->n, &t->cap, t->n + 1, sizeof *t->v);
+	t->v[t->n++] = s;
+	t->bytes += s.n;
+	return t->bytes <= LITERALS_BYTES;
+}
+
+static bool expand(struct arena *a, const struct re_node *n, struct texts *out);
+
+static struct str join(struct arena *a, struct str left, struct str right)
+{
+	char *p = arena_alloc_raw(a, left.n + right.n + 1);
+
+	if (left.n > 0)
+		memcpy(p, left.p, left.n);
+	if (right.n > 0)
+		memcpy(p + left.n, right.p, right.n);
+	p[left.n + right.n] = '\0';
+	return (struct str){ p, left.n + right.n };
+}
+
+static bool expand_product(struct arena *a, struct texts *left, const struct texts *right)
+{
+	struct texts all = { 0 };
+
+	if (right->n == 0 || left->n > LITERALS_PRODUCT / right->n)
+		return false;
+	for (size_t i = 0; i < left->n; i++)
+		for (size_t k = 0; k < right->n; k++)
+			if (!add_text(a, &all, join(a, left->v[i], right->v[k])))
+				return false;
+	*left = all;
+	return true;
+}
+
+/* Runs of single characters are joined first, so that a long literal is copied once. */
+static bool expand_concat(struct arena *a, const struct re_node *n, struct texts *out)
+{
+	struct texts all = { 0 };
+
+	add_text(a, &all, STR(""));
+	for (const struct re_node *c = n->first; c != NULL;) {
+		struct texts one = { 0 };
+		struct buf run = { 0 };
+
+		for (; c != NULL && c->kind == RE_LITERAL && !c->fold; c = c->next)
+			buf_puts(&run, c->text);
+		if (run.n > 0) {
+			add_text(a, &one, arena_str(a, buf_str(&run)));
+		} else if (!expand(a, c, &one)) {
+			return false;
+		} else {
+			c = c->next;
+		}
+		buf_fini(&run);
+		if (!expand_product(a, &all, &one))
+			return false;
+	}
+	for (size_t i = 0; i < all.n; i++)
+		if (!add_text(a, out, all.v[i]))
+			return false;
+	return true;
+}
+
+/* Adds every string <n> stands for; false when it is not just literals, or too many. */
+static bool expand(struct arena *a, const struct re_node *n, struct texts *out)
+{
+	switch (n->kind) {
+	case RE_EMPTY:
+		return add_text(a, out, STR(""));
+	case RE_LITERAL:
+		return !n->fold && add_text(a, out, n->text);
+	case RE_CAPTURE:
+		return expand(a, n->first, out);
+	case RE_CONCAT:
+		return expand_concat(a, n, out);
+	case RE_ALTERNATE:
+		for (n = n->first; n != NULL; n = n->next)
+			if (!expand(a, n, out))
+				return false;
+		return true;
+	case RE_REPEAT:
+		return n->min == 0 && n->max == 1 && add_text(a, out, STR("")) && expand(a, n->first, out);
+	case RE_ANY: case RE_ANY_IN_LINE: case RE_CLASS: case RE_LINE_BEGIN: case RE_LINE_END: case RE_TEXT_BEGIN: case RE_TEXT_END:
+	case RE_WORD_EDGE: case RE_NO_WORD_EDGE:
+		return false;
+	}
+	abort();
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+	return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+/* A bad byte of a subject counts as U+FFFD, which comparing bytes would not see. */
+static bool has_replacement(struct str s)
+{
+	return str_find(s, STR("\xef\xbf\xbd")) < s.n;
+}
+
+static bool find_literals(struct regex *re, const struct re_node *tree, struct arena *tmp)
+{
+	struct texts all = { 0 };
+	struct buf joined = { 0 };
+	const char *p;
+
+	if (!expand(tmp, tree, &all))
+		return false;
+	for (size_t i = 0; i < all.n; i++)
+		if (has_replacement(all.v[i]))
+			return false;
+	qsort(all.v, all.n, sizeof *all.v, by_bytes);
+	re->literals = mem_alloc(all.n * sizeof *all.v);
+	for (size_t i = 0; i < all.n; i++) {
+		if (i > 0 && str_eq(all.v[i - 1], all.v[i]))
+			continue;
+		re->literals[re->n_literals++] = all.v[i];
+		buf_puts(&joined, all.v[i]);
+	}
+	re->literal = heap_str(buf_str(&joined));
+	buf_fini(&joined);
+	p = re->literal.p;
+	for (size_t i = 0; i < re->n_literals; p += re->literals[i++].n)
+		re->literals[i].p = p;
+	re->fast = FAST_LITERALS;
+	return true;
+}
+
+/* ".*" and ".+" over any character, maybe in parentheses. */
+static enum wild wild_of(const struct re_node *n)
+{
+	while (n->kind == RE_CAPTURE)
+		n = n->first;
+	if (n->kind != RE_REPEAT || n->first->kind != RE_ANY || n->max >= 0 || n->min > 1)
+		return WILD_NONE;
+	return n->min == 0 ? WILD_ANY : WILD_SOME;
+}
+
+/* [.*] literal [.*] */
+static bool find_around(struct regex *re, const struct re_node *tree)
+{
+	const struct re_node *n = tree->kind == RE_CONCAT ? tree->first : tree;
+	enum wild left = wild_of(n), right = WILD_NONE;
+	struct buf run = { 0 };
+
+	if (left != WILD_NONE)
+		n = tree->kind == RE_CONCAT ? n->next : NULL;
+	for (; n != NULL && n->kind == RE_LITERAL && !n->fold; n = tree->kind == RE_CONCAT ? n->next : NULL)
+		buf_puts(&run, n->text);
+	if (n != NULL && run.n > 0) {
+		right = wild_of(n);
+		n = right != WILD_NONE ? n->next : n;
+	}
+	if (n == NULL && !has_replacement(buf_str(&run))) {
+		re->fast = FAST_AROUND;
+		re->left = left;
+		re->right = right;
+		re->literal = heap_str(buf_str(&run));
+	}
+	buf_fini(&run);
+	return re->fast == FAST_AROUND;
+}
+
+/* The text every match begins with; false where it ends before <n> does. */
+static bool take_prefix(struct buf *out, const struct re_node *n)
+{
+	if (n->kind == RE_LITERAL && !n->fold) {
+		buf_puts(out, n->text);
+		return true;
+	}
+	if (n->kind == RE_CAPTURE)
+		return take_prefix(out, n->first);
+	if (n->kind == RE_REPEAT && n->min > 0)
+		take_prefix(out, n->first);
+	if (n->kind == RE_CONCAT) {
+		for (n = n->first; n != NULL; n = n->next)
+			if (!take_prefix(out, n))
+				return false;
+		return true;
+	}
+	return n->kind == RE_EMPTY;
+}
+
+static void find_prefix(struct regex *re, const struct re_node *tree)
+{
+	struct buf out = { 0 };
+	struct str prefix;
+
+	take_prefix(&out, tree);
+	prefix = buf_str(&out);
+	prefix.n = str_find(prefix, STR("\xef\xbf\xbd"));
+	re->prefix = heap_str(prefix);
+	buf_fini(&out);
+}
+
+/* ^ and $ around an anchored pattern add nothing. */
+static struct re_node *strip_anchors(struct re_node *tree)
+{
+	struct re_node **last;
+
+	if (tree->kind != RE_CONCAT)
+		return tree;
+	while (tree->first != NULL && tree->first->kind == RE_TEXT_BEGIN)
+		tree->first = tree->first->next;
+	for (last = &tree->first; *last != NULL && (*last)->next != NULL;)
+		last = &(*last)->next;
+	if (*last != NULL && (*last)->kind == RE_TEXT_END)
+		*last = NULL;
+	if (tree->first == NULL)
+		tree->kind = RE_EMPTY;
+	return tree->first != NULL && tree->first->next == NULL ? tree->first : tree;
+}
+
+/* ---- Making one. ---- */
+
+static size_t count_groups(const struct re_node *n)
+{
+	size_t count = n->kind == RE_CAPTURE;
+
+	for (n = n->first; n != NULL; n = n->next)
+		count += count_groups(n);
+	return count;
+}
+
+/* In the order of their opening parentheses. */
+static void name_groups(struct regex *re, const struct re_node *n)
+{
+	if (n->kind == RE_CAPTURE)
+		re->names[++re->n_groups] = n->text;
+	for (n = n->first; n != NULL; n = n->next)
+		name_groups(re, n);
+}
+
+static bool build(struct regex *re, struct arena *tmp, struct err *e)
+{
+	struct re_node *tree = regex_parse(tmp, re->pattern, re->mode == REGEX_ANCHORED, e);
+
+	if (tree == NULL)
+		return false;
+	re->names = mem_alloc((count_groups(tree) + 1) * sizeof *re->names);
+	name_groups(re, tree);
+	if (re->mode == REGEX_ANCHORED) {
+		tree = strip_anchors(tree);
+		if (!find_literals(re, tree, tmp))
+			find_around(re, tree);
+	}
+	find_prefix(re, tree);
+	return (re->fast != FAST_NONE && re->n_groups == 0) || compile_tree(re, tree, e);
+}
+
+struct regex *regex_new(struct str pattern, enum regex_mode mode, struct err *e)
+{
+	struct regex *re = mem_alloc(sizeof *re);
+	struct arena tmp = { 0 };
+	bool ok;
+
+	re->mode = mode;
+	re->pattern = heap_str(pattern);
+	ok = build(re, &tmp, e);
+	arena_fini(&tmp);
+	if (ok)
+		return re;
+	regex_free(re);
+	return NULL;
+}
+
+void regex_free(struct regex *re)
+{
+	if (re == NULL)
+		return;
+	pcre2_code_free(re->code);
+	pcre2_match_context_free(re->limits);
+	free_str(re->pattern);
+	free_str(re->prefix);
+	free_str(re->literal);
+	free(re->literals);
+	free(re->names);
+	free(re);
+}
+
+struct str regex_pattern(const struct regex *re)
+{
+	return re->pattern;
+}
+
+size_t regex_literals(const struct regex *re, const struct str **out)
+{
+	*out = re->literals;
+	return re->n_literals;
+}
+
+struct str regex_prefix(const struct regex *re)
+{
+	return re->prefix;
+}
+
+size_t regex_group_count(const struct regex *re)
+{
+	return re->n_groups;
+}
+
+int regex_group_index(const struct regex *re, struct str name)
+{
+	for (size_t i = 1; i <= re->n_groups; i++)
+		if (name.n > 0 && str_eq(re->names[i], name))
+			return (int)i;
+	return -1;
+}
+
+/* ---- Matching. ---- */
+
+static bool match_around(const struct regex *re, struct str s)
+{
+	size_t before = re->left == WILD_SOME, behind = re->right == WILD_SOME;
+	struct str lit = re->literal;
+
+	if (s.n < before + lit.n + behind)
+		return false;
+	if (re->left == WILD_NONE)
+		return str_starts(s, lit) && (re->right != WILD_NONE || s.n == lit.n);
+	if (re->right == WILD_NONE)
+		return str_ends(s, lit);
+	s = (struct str){ s.p + before, s.n - before - behind };
+	return lit.n == 0 || str_find(s, lit) < s.n;
+}
+
+static bool match_fast(const struct regex *re, struct str s)
+{
+	if (re->fast == FAST_AROUND)
+		return match_around(re, s);
+	if (re->n_literals == 1)
+		return str_eq(re->literals[0], s);
+	return bsearch(&s, re->literals, re->n_literals, sizeof s, by_bytes) != NULL;
+}
+
+static enum regex_verdict run(const struct regex *re, struct str s, size_t from, pcre2_match_data *data)
+{
+	PCRE2_SPTR p = (PCRE2_SPTR)(s.n > 0 ? s.p : "");
+	int rc = PCRE2_ERROR_JIT_STACKLIMIT;
+
+	if (re->jit)
+		rc = pcre2_jit_match(re->code, p, s.n, from, 0, data, re->limits);
+	if (rc == PCRE2_ERROR_JIT_STACKLIMIT)
+		rc = pcre2_match(re->code, p, s.n, from, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, data, re->limits);
+	if (rc == PCRE2_ERROR_NOMATCH)
+		return REGEX_NO;
+	if (rc >= 0)
+		return REGEX_YES;
+	if (rc == PCRE2_ERROR_NOMEMORY)
+		mem_abort(0);
+	assert(rc == PCRE2_ERROR_MATCHLIMIT || rc == PCRE2_ERROR_DEPTHLIMIT || rc == PCRE2_ERROR_HEAPLIMIT);
+	return REGEX_LIMIT;
+}
+
+/* <at> bytes into the text that buf_put_utf8 makes of <s>, as bytes into <s>, or the other way round. */
+static size_t translate(struct str s, size_t at, bool to_raw)
+{
+	size_t raw = 0, clean = 0;
+
+	while (raw < s.n && (to_raw ? clean : raw) < at) {
+		size_t len = str_utf8_len((struct str){ s.p + raw, s.n - raw });
+
+		raw += len ? len : 1;
+		clean += len ? len : 3;
+	}
+	return to_raw ? raw : clean;
+}
+
+static void read_groups(pcre2_match_data *data, struct regex_group *groups, size_t n, const struct str *raw)
+{
+	const PCRE2_SIZE *at = pcre2_get_ovector_pointer(data);
+	uint32_t have = pcre2_get_ovector_count(data);
+
+	for (size_t i = 0; i < n; i++) {
+		if (i >= have || at[2 * i] == PCRE2_UNSET)
+			groups[i] = (struct regex_group){ SIZE_MAX, SIZE_MAX };
+		else if (raw == NULL)
+			groups[i] = (struct regex_group){ at[2 * i], at[2 * i + 1] };
+		else
+			groups[i] = (struct regex_group){ translate(*raw, at[2 * i], true), translate(*raw, at[2 * i + 1], true) };
+	}
+}
+
+static enum regex_verdict run_engine(const struct regex *re, struct str s, size_t from, struct regex_group *groups, size_t n)
+{
+	pcre2_match_data *data = n == 0 ? pcre2_match_data_create(1, NULL) : pcre2_match_data_create_from_pattern(re->code, NULL);
+	struct buf clean = { 0 };
+	enum regex_verdict verdict;
+
+	if (data == NULL)
+		mem_abort(0);
+	if (str_is_utf8(s)) {
+		verdict = run(re, s, from, data);
+		if (verdict == REGEX_YES)
+			read_groups(data, groups, n, NULL);
+	} else {
+		buf_put_utf8(&clean, s);
+		verdict = run(re, buf_str(&clean), translate(s, from, false), data);
+		if (verdict == REGEX_YES)
+			read_groups(data, groups, n, &s);
+		buf_fini(&clean);
+	}
+	pcre2_match_data_free(data);
+	return verdict;
+}
+
+enum regex_verdict regex_match(const struct regex *re, struct str s)
+{
+	if (re->fast != FAST_NONE)
+		return match_fast(re, s) ? REGEX_YES : REGEX_NO;
+	return run_engine(re, s, 0, NULL, 0);
+}
+
+enum regex_verdict regex_find(const struct regex *re, struct str s, size_t from, struct regex_group *groups, size_t n)
+{
+	if (from > s.n)
+		return REGEX_NO;
+	if (re->code != NULL)
+		return run_engine(re, s, from, groups, n);
+	if (from > 0 || !match_fast(re, s))
+		return REGEX_NO;
+	for (size_t i = 0; i < n; i++)
+		groups[i] = i == 0 ? (struct regex_group){ 0, s.n } : (struct regex_group){ SIZE_MAX, SIZE_MAX };
+	return REGEX_YES;
+}
+
+/* ---- Expanding. ---- */
+
+static bool is_name_byte(char c)
+{
+	return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c & 0x80) != 0;
+}
+
+/* "name" or "{name}" behind a $; returns how many bytes it took, 0 when it is malformed. */
+static size_t take_name(struct str s, struct str *name)
+{
+	size_t braced = s.n > 0 && s.p[0] == '{', n = braced;
+
+	while (n < s.n && is_name_byte(s.p[n]))
+		n++;
+	*name = (struct str){ s.p + braced, n - braced };
+	if (name->n == 0 || (braced && (n == s.n || s.p[n] != '}')))
+		return 0;
+	return n + braced;
+}
+
+static int group_of(const struct regex *re, struct str name)
+{
+	int64_t index;
+
+	if (name.p[0] < '0' || name.p[0] > '9' || (name.p[0] == '0' && name.n > 1) || !str_to_int64(name, &index))
+		return regex_group_index(re, name);
+	return index <= (int64_t)re->n_groups ? (int)index : -1;
+}
+
+void regex_expand(const struct regex *re, struct buf *out, struct str s, const struct regex_group *groups, struct str replacement)
+{
+	struct str rest = replacement, name;
+
+	while (rest.n > 0) {
+		size_t plain = str_chr(rest, '$'), used;
+		int group;
+
+		buf_put(out, rest.p, plain);
+		if (plain == rest.n)
+			return;
+		rest = (struct str){ rest.p + plain + 1, rest.n - plain - 1 };
+		if (rest.n > 0 && rest.p[0] == '$') {
+			buf_putc(out, '$');
+			rest = (struct str){ rest.p + 1, rest.n - 1 };
+			continue;
+		}
+		used = take_name(rest, &name);
+		if (used == 0) {
+			buf_putc(out, '$');
+			continue;
+		}
+		group = group_of(re, name);
+		if (group >= 0 && groups[group].beg != SIZE_MAX && groups[group].end > groups[group].beg)
+			buf_put(out, s.p + groups[group].beg, groups[group].end - groups[group].beg);
+		rest = (struct str){ rest.p + used, rest.n - used };
+	}
+}

@@ -1,0 +1,285 @@
+/* RE2's meaning, case by case: what matches, what is refused and where, the shapes that need no engine. */
+#include "tests.h"
+
+#include "tocsin/querier.h"
+#include "tocsin/regex.h"
+
+static const struct {
+	const char *pattern, *subject;
+	bool matches;
+} anchored_cases[] = {
+	{ "", "", true }, { "", "a", false },
+	{ "foo", "foo", true }, { "foo", "foobar", false }, { "foo", "xfoo", false },
+	{ "^foo$", "foo", true }, { "^foo$", "foo\n", false }, { "foo$", "foo\n", false },
+	{ "fo.", "foo", true }, { "fo.", "fo\n", true }, { "(?-s:fo.)", "fo\n", false }, { "(?-s)fo.", "fo\n", false },
+	{ ".*", "", true }, { ".*", "a\nb", true }, { ".+", "", false }, { ".+", "\n", true },
+	{ "foo.*", "foo", true }, { "foo.*", "fo", false }, { "foo.+", "foo", false }, { "foo.+", "foox", true },
+	{ ".*foo", "foo", true }, { ".*foo", "foox", false }, { ".+foo", "foo", false }, { ".+foo", "xfoo", true },
+	{ ".*foo.*", "afoob", true }, { ".*foo.*", "afob", false }, { ".+foo.+", "foo", false }, { ".+foo.+", "foofoo", false },
+	{ ".+foo.+", "xfooy", true }, { ".*.*", "x", true }, { "(.*)", "x", true }, { ".*a.*b.*", "xaxbx", true },
+	{ "a|b|c", "b", true }, { "a|b|c", "ab", false }, { "a|b|", "", true }, { "a(b|c)d", "acd", true }, { "a(b|c)?d", "ad", true },
+	{ "a(b|c)d", "abcd", false }, { "(?i)foo", "FoO", true }, { "(?i:f)oo", "FoO", false }, { "(?i:f)oo", "Foo", true },
+	{ "f(?i)oo|b", "fOO", true }, { "f(?i)oo|b", "B", true }, { "(f(?i)o)o", "fOO", false },
+	{ "(?i)\xc3\x84rger", "\xc3\xa4RGER", true }, { "(?i)k", "\xe2\x84\xaa", true },
+	{ "\\d+", "123", true }, { "\\d+", "\xd9\xa3", false }, { "\\w", "\xc3\xa4", false }, { "\\W", "\xc3\xa4", true },
+	{ "\\s", "\v", false }, { "\\S", "\v", true }, { "[\\s]", "\v", false }, { "[\\S]", "\v", true }, { "[^\\S]", "\v", false },
+	{ "[[:space:]]", "\v", true }, { "\\s", "\f", true }, { "[[:^alpha:]]", "1", true }, { "[[:word:]]+", "a_1", true },
+	{ "[^a]", "\n", true }, { "[]a]+", "]a", true }, { "[^]a]", "]", false }, { "[a-]+", "a-", true }, { "[-a]+", "a-", true },
+	{ "[a-c-e]+", "b-e", true }, { "[a&&b]+", "a&b", true }, { "[\\d-z]+", "1-z", true },
+	{ "a{2,3}", "aa", true }, { "a{2,3}", "aaaa", false }, { "a{,3}", "a{,3}", true }, { "a{x", "a{x", true }, { "{", "{", true },
+	{ "a{2", "a{2", true }, { "a{1,x}", "a{1,x}", true }, { "a{0}b", "b", true }, { "(a{2}){3}", "aaaaaa", true }, { "a{02}", "a{02}", true },
+	{ "\\Qa.b\\E+", "a.bb", true }, { "\\Qa.b", "a.b", true }, { "\\Q\\E", "", true }, { "\\Qab\\Ec", "abc", true },
+	{ "\\x41\\x{1F600}", "A\xf0\x9f\x98\x80", true }, { "\\101", "A", true }, { "\\0", "", false }, { "\\_\\-\\.", "_-.", true },
+	{ "\\pL+", "a\xc3\xa4", true }, { "\\p{Greek}", "\xce\xb1", true }, { "\\P{Greek}", "\xce\xb1", false }, { "\\p{^Greek}", "a", true },
+	{ "[\\p{Lu}\\d]+", "A1", true }, { "(?i)\\p{Lu}", "a", true }, { "[^\\PL]", "a", true },
+	{ "(?U)a+", "aaa", true }, { "(?P<x>a)(?<y>b)", "ab", true }, { "(?:)", "", true }, { "()", "", true }, { "a**?", "", false },
+	{ "a(?i)*", "aaa", true }, { "ab(?i)*", "abbb", true }, { "^*", "", true }, { "(?:^)*a", "a", true }, { "\\b*a", "a", true },
+	{ "\\Aa\\z", "a", true }, { "a\\b", "a", true }, { "(?m)a$\\nb", "a\nb", true }, { "(?m)a\\n^", "a\n", true },
+	{ "(?s).", "\n", true }, { "\\C", "", false }, { "\\a\\f\\t\\n\\r\\v", "\a\f\t\n\r\v", true }, { "a|", "", true }, { "|a", "a", true },
+	{ "\xff", "", false }, { "a.c", "a\xff" "c", true }, { "a..c", "a\xff\xfe" "c", true }, { "a.c", "a\xff\xfe" "c", false },
+	{ "[^x]", "\xff", true }, { "a\xef\xbf\xbd", "a\xff", true }, { "a\xef\xbf\xbd.*", "a\xff", true }, { "\\x{fffd}|b", "\xff", true },
+	{ ".*b", "\xff" "b", true }, { "\\x{d800}", "a", false }, { "[\\x{d800}-\\x{dfff}]", "a", false }, { "[^\\x{d800}]", "a", true },
+	{ "(a|ab)(c|bcd)(d*)", "abcd", true }, { "(a+|b)*c", "aabbac", true }, { "web-[0-9]{2}\\.example\\.com", "web-07.example.com", true },
+	{ "5..", "503", true }, { "2[0-9]{2}|3..", "204", true }, { "(?i-s:a.b)", "A\nB", false }, { "(?is)a.b", "A\nB", true },
+};
+
+static void anchored(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(anchored_cases); i++) {
+		struct err e = { 0 };
+		struct regex *re = regex_new(str_of(anchored_cases[i].pattern), REGEX_ANCHORED, &e);
+		struct regex_group whole;
+		struct str subject = str_of(anchored_cases[i].subject);
+		enum regex_verdict want = anchored_cases[i].matches ? REGEX_YES : REGEX_NO;
+
+		if (re == NULL && !anchored_cases[i].matches)
+			continue;       /* refused altogether: see refused_cases */
+		if (re == NULL)
+			fail_msg("%s: %s", anchored_cases[i].pattern, e.msg);
+		if (regex_match(re, subject) != want)
+			fail_msg("/%s/ on \"%s\": not %s", anchored_cases[i].pattern, subject.p, anchored_cases[i].matches ? "matched" : "refused");
+		if (regex_find(re, subject, 0, &whole, 1) != want || (want == REGEX_YES && (whole.beg != 0 || whole.end != subject.n)))
+			fail_msg("/%s/ on \"%s\": regex_find differs", anchored_cases[i].pattern, subject.p);
+		if (want == REGEX_YES && !str_starts(subject, regex_prefix(re)))
+			fail_msg("/%s/: prefix " STR_FMT, anchored_cases[i].pattern, STR_ARG(regex_prefix(re)));
+		regex_free(re);
+	}
+}
+
+static const struct {
+	const char *pattern;
+	int pos;
+	const char *why;
+} refused_cases[] = {
+	{ "a(?=b)", 1, "lookahead" }, { "a(?!b)", 1, "negative lookahead" }, { "(?<=a)b", 0, "lookbehind" }, { "(?<!a)b", 0, "lookbehind" },
+	{ "(a)\\1", 3, "backreferences" }, { "(?P=a)", 0, "backreferences" }, { "\\8", 0, "backreferences" }, { "a++", 1, "nested repeat" },
+	{ "a*+", 1, "nested repeat" }, { "a**", 1, "nested repeat" }, { "a{2}{3}", 1, "nested repeat" }, { "a???", 1, "nested repeat" },
+	{ "(?>a)", 0, "atomic" }, { "(?|a)", 0, "branch reset" }, { "\\h", 0, "class" }, { "\\R", 0, "class" }, { "\\X", 0, "class" },
+	{ "\\N", 0, "class" }, { "\\K", 0, "Perl" }, { "\\G", 0, "Perl" }, { "\\C", 0, "Perl" }, { "\\k<a>", 0, "Perl" }, { "\\Z", 0, "\\z" },
+	{ "(?(1)a|b)", 0, "conditional" }, { "(?R)", 0, "recursion" }, { "(?1)", 0, "unknown group" }, { "(?C)", 0, "callouts" },
+	{ "(*ACCEPT)", 1, "missing argument" }, { "(*UTF8)a", 1, "missing argument" }, { "(?#x)", 0, "comments" }, { "(?x)a", 0, "unknown group" },
+	{ "(?J)a", 0, "unknown group" }, { "(?i-)a", 0, "unknown group" }, { "(?'n'a)", 0, "unknown group" }, { "(?P<1-2>a)", 0, "group name" },
+	{ "(?P<a>x)(?P<a>y)", 8, "two groups" }, { "(?P<>a)", 0, "group name" }, { "(?P<a", 0, "group name" },
+	{ "*", 0, "missing argument" }, { "a|*", 2, "missing argument" }, { "(+)", 1, "missing argument" }, { "{2}", 0, "missing argument" },
+	{ "(?i)*", 4, "missing argument" }, { "a{1001}", 1, "1000" }, { "a{3,2}", 1, "below" }, { "(a{100}){11}", 8, "1000" },
+	{ "((a{10}){10}){11}", 13, "1000" }, { "[a", 0, "missing ]" }, { "[]", 0, "missing ]" }, { "[z-a]", 1, "range" }, { "[[:foo:]]", 1, "class name" },
+	{ "[a-\\d]", 3, "unknown escape" }, { "[\\b]", 1, "unknown escape" }, { "(a", 0, "missing )" }, { "a)", 1, "unexpected )" }, { "a\\", 1, "backslash" },
+	{ "\\xg", 0, "hexadecimal" }, { "\\x{110000}", 0, "hexadecimal" }, { "\\x4", 0, "hexadecimal" }, { "\\p{Foo}", 0, "Unicode class" },
+	{ "\\p{L&}", 0, "Unicode class" }, { "\\p{Xan}", 0, "Unicode class" }, { "\\p{Lu", 0, "missing }" }, { "\\p", 0, "Unicode class" },
+	{ "\\pq", 0, "Unicode class" }, { "\\E", 0, "unknown escape" }, { "\\y", 0, "unknown escape" }, { "a\xff", 1, "UTF-8" }, { "a\xc3", 1, "UTF-8" },
+};
+
+static void refused(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(refused_cases); i++) {
+		struct err e = { 0 };
+		struct regex *re = regex_new(str_of(refused_cases[i].pattern), REGEX_SEARCH, &e);
+
+		if (re != NULL)
+			fail_msg("/%s/ was taken", refused_cases[i].pattern);
+		if (e.pos != refused_cases[i].pos || strstr(e.msg, refused_cases[i].why) == NULL)
+			fail_msg("/%s/: at %d, not %d: %s", refused_cases[i].pattern, e.pos, refused_cases[i].pos, e.msg);
+	}
+}
+
+static void nesting_is_bounded(void **state)
+{
+	static char deep[4002];
+	struct err e = { 0 };
+	struct regex *re;
+
+	(void)state;
+	memset(deep, '(', 2000);
+	memset(deep + 2000, ')', 2000);
+	assert_null(regex_new(str_of(deep), REGEX_SEARCH, &e));
+	assert_non_null(strstr(e.msg, "1000"));
+	e = (struct err){ 0 };
+	memset(deep, '(', 900);
+	memset(deep + 900, ')', 900);
+	deep[1800] = '\0';
+	re = regex_new(str_of(deep), REGEX_SEARCH, &e);
+	assert_non_null(re);
+	assert_int_equal(regex_group_count(re), 900);
+	regex_free(re);
+}
+
+static const struct {
+	const char *pattern, *subject, *replacement, *result;   /* NULL: no match */
+} search_cases[] = {
+	{ "b+", "abbc", "[$0]", "[bb]" }, { "b+?", "abbc", "[$0]", "[b]" }, { "(?U)b+", "abbc", "[$0]", "[b]" }, { "(?U)b+?", "abbc", "[$0]", "[bb]" },
+	{ "(a)(x)?(b)", "ab", "$1-$2-$3", "a--b" }, { "(?P<first>a)", "a", "${first}x$firstx$first", "axa" }, { "a", "a", "$$1 $ ${ ${1 $-", "$1 $ ${ ${1 $-" },
+	{ "(a)", "a", "$1x ${1}x $9 $01", " ax  " }, { "$", "ab\n", "<$0>", "<>" }, { "b$", "ab\n", "", NULL }, { "(?m)b$", "ab\n", "$0", "b" },
+	{ ".+", "ab\ncd", "$0", "ab" }, { "\xc3\xa4", "\xff\xc3\xa4", "$0", "\xc3\xa4" }, { ".", "\xff" "a", "$0", "\xff" }, { "a|ab", "ab", "$0", "a" },
+	{ "(\\w+)@(\\w+)", "to bob@home now", "$2/$1", "home/bob" }, { "[^\\x00-\\x7f]", "a\xe2\x82\xac", "$0", "\xe2\x82\xac" },
+};
+
+static void search(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(search_cases); i++) {
+		struct err e = { 0 };
+		struct regex *re = regex_new(str_of(search_cases[i].pattern), REGEX_SEARCH, &e);
+		struct str subject = str_of(search_cases[i].subject);
+		struct regex_group groups[8];
+		struct buf out = { 0 };
+
+		if (re == NULL)
+			fail_msg("%s: %s", search_cases[i].pattern, e.msg);
+		if ((regex_find(re, subject, 0, groups, 8) == REGEX_YES) != (search_cases[i].result != NULL))
+			fail_msg("/%s/ on \"%s\"", search_cases[i].pattern, subject.p);
+		if (search_cases[i].result != NULL) {
+			regex_expand(re, &out, subject, groups, str_of(search_cases[i].replacement));
+			assert_string_equal(buf_z(&out), search_cases[i].result);
+		}
+		buf_fini(&out);
+		regex_free(re);
+	}
+}
+
+static void finds_from_an_offset_in_malformed_text(void **state)
+{
+	struct err e = { 0 };
+	struct regex *re = regex_new(STR("(a)."), REGEX_SEARCH, &e);
+	struct str s = STR("a\xff\xfe" "a\xff");
+	struct regex_group g[2];
+
+	(void)state;
+	assert_int_equal(regex_find(re, s, 1, g, 2), REGEX_YES);
+	assert_int_equal(g[0].beg, 3);
+	assert_int_equal(g[0].end, 5);
+	assert_int_equal(g[1].end, 4);
+	assert_int_equal(regex_find(re, s, 4, g, 2), REGEX_NO);
+	regex_free(re);
+}
+
+static const struct {
+	const char *pattern, *literals, *prefix;
+} shape_cases[] = {
+	{ "b|a|b", "a,b", "" }, { "foo", "foo", "foo" }, { "^(?:foo)$", "foo", "foo" }, { "a(b|c)", "ab,ac", "a" }, { "(x|y)(1|2)?", "x,x1,x2,y,y1,y2", "" },
+	{ "foo.*", "", "foo" }, { "foo(bar)+", "", "foobar" }, { "foo(bar)*", "", "foo" }, { "(?i)foo", "", "" }, { "(?i)12", "12", "12" },
+	{ "fo[ox]", "", "fo" }, { "foo|bar.*", "", "" }, { "a\\.b", "a.b", "a.b" }, { "", "", "" },
+};
+
+static void shapes(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(shape_cases); i++) {
+		struct err e = { 0 };
+		struct regex *re = regex_new(str_of(shape_cases[i].pattern), REGEX_ANCHORED, &e);
+		const struct str *v;
+		size_t n = regex_literals(re, &v);
+		struct buf got = { 0 };
+
+		for (size_t k = 0; k < n; k++)
+			buf_printf(&got, k ? "," STR_FMT : STR_FMT, STR_ARG(v[k]));
+		assert_string_equal(buf_z(&got), shape_cases[i].literals);
+		assert_string_equal(regex_prefix(re).p, shape_cases[i].prefix);
+		buf_fini(&got);
+		regex_free(re);
+	}
+}
+
+static void many_literals_need_no_engine(void **state)
+{
+	struct buf b = { 0 };
+	struct err e = { 0 };
+	struct regex *re;
+	const struct str *v;
+
+	(void)state;
+	for (int i = 0; i < 10000; i++)
+		buf_printf(&b, "%shost-%d\\.example\\.com", i ? "|" : "", i);
+	re = regex_new(buf_str(&b), REGEX_ANCHORED, &e);
+	assert_non_null(re);
+	assert_int_equal(regex_literals(re, &v), 10000);
+	assert_int_equal(regex_match(re, STR("host-9999.example.com")), REGEX_YES);
+	assert_int_equal(regex_match(re, STR("host-9999xexample.com")), REGEX_NO);
+	regex_free(re);
+	buf_fini(&b);
+}
+
+static void a_limit_is_an_error(void **state)
+{
+	struct err e = { 0 };
+	struct regex *re = regex_new(STR("(a|aa)+[bc]"), REGEX_ANCHORED, &e);
+	struct matcher m = { .op = MATCH_NRE, .name = STR("path"), .re = re };
+	struct label l = { STR("path"), STR_NULL };
+	char text[80];
+
+	(void)state;
+	memset(text, 'a', sizeof text);
+	l.value = (struct str){ text, sizeof text };
+	assert_int_equal(regex_match(re, l.value), REGEX_LIMIT);
+	assert_false(matchers_test(&m, 1, (struct labels){ &l, 1 }, &e));
+	assert_int_equal(e.code, ERR_LIMIT);
+	assert_non_null(strstr(e.msg, "path"));
+	regex_free(re);
+}
+
+static void matchers(void **state)
+{
+	struct err e = { 0 };
+	struct regex *re = regex_new(STR("a.*|"), REGEX_ANCHORED, &e);
+	const struct {
+		enum match_op op;
+		const char *value;      /* of the matcher, where it is no regex */
+		const char *label;      /* NULL: missing */
+		bool want;
+	} cases[] = {
+		{ MATCH_EQ, "x", "x", true },  { MATCH_EQ, "x", "y", false },  { MATCH_EQ, "", NULL, true },  { MATCH_EQ, "x", NULL, false },
+		{ MATCH_NE, "x", "x", false }, { MATCH_NE, "x", NULL, true },  { MATCH_NE, "", NULL, false }, { MATCH_NE, "", "x", true },
+		{ MATCH_RE, "", "abc", true }, { MATCH_RE, "", "bc", false },  { MATCH_RE, "", NULL, true },
+		{ MATCH_NRE, "", "abc", false }, { MATCH_NRE, "", "b", true }, { MATCH_NRE, "", NULL, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct matcher m = { cases[i].op, STR("l"), str_of(cases[i].value), re };
+		struct label l = { STR("l"), str_of(cases[i].label) };
+		bool got = matchers_test(&m, 1, (struct labels){ &l, cases[i].label != NULL }, &e);
+
+		if (got != cases[i].want)
+			fail_msg("case %zu", i);
+	}
+	assert_int_equal(e.code, ERR_NONE);
+	regex_free(re);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(anchored),
+		cmocka_unit_test(refused),
+		cmocka_unit_test(nesting_is_bounded),
+		cmocka_unit_test(search),
+		cmocka_unit_test(finds_from_an_offset_in_malformed_text),
+		cmocka_unit_test(shapes),
+		cmocka_unit_test(many_literals_need_no_engine),
+		cmocka_unit_test(a_limit_is_an_error),
+		cmocka_unit_test(matchers),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
