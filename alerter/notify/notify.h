@@ -31,6 +31,10 @@ struct str notify_config_route(const struct notify_config *, struct arena *, str
 /* The top-level keys notify_config_parse() reads, for the caller that tells which keys nobody knows. */
 extern const char *const notify_config_keys[];
 extern const size_t notify_config_key_count;
+/* The keys of `global:` it reads (resolve_timeout, smtp_*, http_config …). Others in that map belong to scraping and rules: they are
+ * left alone here, and the caller reports what nobody knows. */
+extern const char *const notify_global_keys[];
+extern const size_t notify_global_key_count;
 
 struct notify_options {
 	const char *database_path;      /* created when absent; its folder must exist */
