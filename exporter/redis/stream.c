@@ -15,7 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "redis/resolve.h"
+#include "resolve.h"
 #include "tocsin/clock.h"
 #include "tocsin/mem.h"
 
@@ -83,31 +83,40 @@ static bool connect_socket_path(struct stream *s, const char *path, struct redis
 	return connect_address(s, address.any, sizeof un, wait, e);
 }
 
+static bool connect_numeric(struct stream *s, const char *address, const char *port, struct redis_wait wait, struct err *e)
+{
+	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV };
+	struct addrinfo *a;
+	bool done;
+
+	if (getaddrinfo(address, port, &hints, &a) != 0)
+		return err_set(e, ERR_UPSTREAM, -1, "%s is no address", address);
+	done = connect_address(s, a->ai_addr, a->ai_addrlen, wait, e);
+	freeaddrinfo(a);
+	return done;
+}
+
 /* Each address in turn, each with an even share of the time left, so that a silent one does not use up what the next needs. */
 static bool connect_tcp(struct stream *s, const struct redis_url *url, struct redis_wait wait, struct err *e)
 {
-	struct addrinfo *found = resolve_host(url->host, url->port, wait, e);
-	int left = 0;
-	bool done = false;
+	struct resolved found;
 	const int yes = 1;
 
-	for (const struct addrinfo *a = found; a != NULL; a = a->ai_next)
-		left++;
-	for (const struct addrinfo *a = found; a != NULL && !done; a = a->ai_next, left--) {
+	if (!resolve_host(url->host, wait.deadline_mono_ms, wait.stop_fd, &found, e))
+		return false;
+	for (size_t i = 0; i < found.n; i++) {
 		struct redis_wait part = wait;
 		const int64_t now = clock_mono_ms(&clock_system);
 
-		part.deadline_mono_ms = now + (wait.deadline_mono_ms - now) / left;
+		part.deadline_mono_ms = now + (wait.deadline_mono_ms - now) / (int64_t)(found.n - i);
 		*e = (struct err){ 0 };
-		done = connect_address(s, a->ai_addr, a->ai_addrlen, part, e);
-		if (!done)
-			close_socket(s);
+		if (connect_numeric(s, found.address[i], url->port, part, e)) {
+			setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+			return true;
+		}
+		close_socket(s);
 	}
-	if (done)
-		setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-	if (found != NULL)
-		freeaddrinfo(found);
-	return done;
+	return false;
 }
 
 /* ---- TLS ---- */

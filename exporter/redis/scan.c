@@ -1,0 +1,202 @@
+/* One connection of its own, opened for each scan and closed behind it. */
+#include "redis/scan.h"
+
+#include <stdio.h>
+
+#include "redis/families.h"
+#include "redis/keys.h"
+#include "tocsin/map.h"
+
+#define PORTION_KEYS 1000
+#define PORTION_TEXT "1000"
+#define REPLY_MS 10000          /* one SCAN call of a portion takes a busy server milliseconds */
+
+static struct redis_wait reply_wait(struct source_loop *loop)
+{
+	return (struct redis_wait){ clock_mono_ms(&clock_system) + REPLY_MS, source_loop_stop_fd(loop) };
+}
+
+/* One portion; <cursor> becomes the next one. */
+static bool scan_portion(const struct redis_scan *s, struct arena *a, struct str *cursor, const struct resp_reply **keys, struct err *e)
+{
+	const struct str argv[] = { STR("SCAN"), *cursor, STR("COUNT"), STR(PORTION_TEXT), STR("MATCH"), s->pattern };
+	const struct resp_reply *reply;
+
+	redis_conn_send(s->conn, argv, s->pattern.n != 0 ? 6 : 4);
+	if (!redis_conn_reply(s->conn, a, reply_wait(s->loop), &reply, e))
+		return err_context(e, "SCAN");
+	if (reply->type == RESP_ERROR)
+		return err_set(e, ERR_UPSTREAM, -1, "SCAN: " STR_FMT, STR_ARG(reply->text));
+	if (reply->n_items != 2 || reply->items[0]->type != RESP_STRING)
+		return err_set(e, ERR_UPSTREAM, -1, "SCAN: not a cursor and keys");
+	*cursor = reply->items[0]->text;
+	*keys = reply->items[1];
+	return true;
+}
+
+bool redis_scan_pass(const struct redis_scan *s, redis_scan_each *each, void *user, struct err *e)
+{
+	const int64_t start_ms = clock_mono_ms(&clock_system);
+	struct arena a = { 0 };
+	char held[32] = "0";            /* the cursor, while the arena is reset */
+	int64_t passed = 0;
+	bool ok = true;
+
+	do {
+		struct str cursor = str_of(held);
+		const struct resp_reply *keys;
+
+		arena_reset(&a);
+		ok = scan_portion(s, &a, &cursor, &keys, e);
+		for (size_t i = 0; ok && i < keys->n_items; i++)
+			each(user, keys->items[i]->text);
+		if (ok && cursor.n >= sizeof held)
+			ok = err_set(e, ERR_UPSTREAM, -1, "SCAN: cursor of more than %zu digits", sizeof held - 1);
+		if (ok)
+			snprintf(held, sizeof held, STR_FMT, STR_ARG(cursor));
+		passed += PORTION_KEYS;
+		if (ok && strcmp(held, "0") != 0 && !source_loop_wait(s->loop, start_ms + passed * 1000 / s->keys_per_second))
+			ok = err_set(e, ERR_CANCELED, -1, "stopped");
+	} while (ok && strcmp(held, "0") != 0);
+	arena_fini(&a);
+	return ok;
+}
+
+/* ---- The task "keys" ---- */
+
+struct scanner {
+	const struct redis_settings *settings;
+	struct source_loop *loop;
+	struct redis_conn *conn;
+	struct arena arena;             /* of one scan */
+	struct expo_set *set;
+};
+
+static bool select_db(struct scanner *s, int db, struct err *e)
+{
+	const struct resp_reply *reply;
+	char text[16];
+
+	snprintf(text, sizeof text, "%d", db);
+	redis_conn_sendz(s->conn, "SELECT", text, NULL);
+	if (!redis_conn_reply(s->conn, &s->arena, reply_wait(s->loop), &reply, e))
+		return false;
+	return reply->type != RESP_ERROR || err_set(e, ERR_UPSTREAM, -1, "SELECT %d: " STR_FMT, db, STR_ARG(reply->text));
+}
+
+static bool scan_spec(struct scanner *s, const struct redis_key_spec *spec, redis_scan_each *each, void *user, struct err *e)
+{
+	const struct redis_scan scan = { s->conn, s->loop, s->settings->scan_keys_per_second, spec->key };
+
+	return select_db(s, spec->db, e) && redis_scan_pass(&scan, each, user, e);
+}
+
+static void count_key(void *user, struct str key)
+{
+	size_t *count = user;
+
+	(void)key;
+	++*count;
+}
+
+static bool count_keys(struct scanner *s, struct err *e)
+{
+	for (size_t i = 0; i < s->settings->count_keys.n; i++) {
+		const struct redis_key_spec *spec = &s->settings->count_keys.v[i];
+		size_t count = 0;
+
+		if (!scan_spec(s, spec, count_key, &count, e))
+			return false;
+		EXPO_EMIT(s->set, &redis_families[RF_KEYS_COUNT], (double)count, { STR("db"), str_of(spec->label) }, { STR("key"), spec->key });
+	}
+	return true;
+}
+
+struct found_keys {
+	struct scanner *scanner;
+	const struct redis_key_spec *spec;
+	struct map seen;                /* of this pattern */
+	struct redis_key_spec *v;
+	size_t n;
+	bool cut;
+};
+
+static void keep_key(void *user, struct str key)
+{
+	struct found_keys *f = user;
+
+	if (map_get(&f->seen, key) != NULL)
+		return;
+	if (f->n == (size_t)f->scanner->settings->max_keys) {
+		f->cut = true;
+		return;
+	}
+	f->v[f->n] = *f->spec;
+	f->v[f->n].key = arena_str(&f->scanner->arena, key);
+	map_put(&f->seen, f->v[f->n].key, &f->v[f->n]);
+	f->n++;
+}
+
+static bool find_keys(struct scanner *s, struct found_keys *f, struct err *e)
+{
+	bool ok = true;
+
+	f->v = ARENA_ARRAY(&s->arena, (size_t)s->settings->max_keys, struct redis_key_spec);
+	for (size_t i = 0; ok && i < s->settings->check_keys.n; i++) {
+		f->spec = &s->settings->check_keys.v[i];
+		ok = scan_spec(s, f->spec, keep_key, f, e);
+		map_fini(&f->seen);
+		f->seen = (struct map){ 0 };
+	}
+	return ok && select_db(s, s->settings->endpoint.url.db, e);
+}
+
+static bool check_keys(struct scanner *s, struct err *e)
+{
+	struct found_keys found = { .scanner = s };
+
+	if (s->settings->check_keys.n == 0)
+		return true;
+	if (!find_keys(s, &found, e))
+		return false;
+	struct key_round round = { .settings = s->settings, .specs = found.v, .n = found.n };
+	key_round_ask_types(&round, s->conn, &s->arena);
+	EXPO_EMIT0(s->set, &redis_families[RF_KEYS_CUT], found.cut);
+	return key_round_read_types(&round, s->conn, &s->arena, reply_wait(s->loop), e)
+	    && key_round_finish(&round, s->conn, &s->arena, reply_wait(s->loop), s->set, e);
+}
+
+static void scan_once(struct scanner *s)
+{
+	const int64_t start_us = clock_mono_us();
+	struct err e = { 0 };
+
+	s->set = expo_set_new();
+	if (redis_conn_open(s->conn, reply_wait(s->loop), &e) && count_keys(s, &e) && check_keys(s, &e)) {
+		EXPO_EMIT0(s->set, &redis_families[RF_SCAN_DURATION], (double)(clock_mono_us() - start_us) * 1e-6);
+	} else {
+		expo_set_free(s->set);
+		s->set = NULL;
+	}
+	if (e.code != ERR_CANCELED)
+		source_loop_publish(s->loop, "keys", s->settings->scan_interval_ms, s->set, &e);
+	redis_conn_close(s->conn);
+	arena_reset(&s->arena);
+}
+
+void redis_scan_run(const struct redis_settings *settings, struct source_loop *loop)
+{
+	struct scanner s = { .settings = settings, .loop = loop };
+	bool go_on = true;
+
+	if (settings->count_keys.n + settings->check_keys.n == 0)
+		return;
+	s.conn = redis_conn_new(&settings->endpoint.url, REDIS_CONN_OPTIONS_DEFAULT);
+	while (go_on) {
+		const int64_t next_ms = clock_mono_ms(&clock_system) + settings->scan_interval_ms;
+		scan_once(&s);
+		go_on = source_loop_wait(loop, next_ms);
+	}
+	redis_conn_free(s.conn);
+	arena_fini(&s.arena);
+}

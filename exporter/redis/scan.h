@@ -1,0 +1,23 @@
+/* Looking for keys in the background: SCAN, never faster than the configured number of keys a second, in portions that cost the server
+ * next to nothing. Results go to source_loop_publish as task "keys", which gives them an age. */
+#ifndef TOCSIN_REDIS_SCAN_H
+#define TOCSIN_REDIS_SCAN_H
+
+#include "redis/conn.h"
+#include "redis/settings.h"
+
+/* Returns when the source is to stop. */
+void redis_scan_run(const struct redis_settings *settings, struct source_loop *loop);
+
+/* One pass over a database. <each> is called with every matching key; one may come twice, as SCAN has it. False and <e> when the server
+ * failed or the source is to stop (ERR_CANCELED). */
+typedef void redis_scan_each(void *user, struct str key);
+struct redis_scan {
+	struct redis_conn *conn;        /* open, in the right database */
+	struct source_loop *loop;
+	int64_t keys_per_second;
+	struct str pattern;             /* empty: all */
+};
+bool redis_scan_pass(const struct redis_scan *scan, redis_scan_each *each, void *user, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,28 @@
+/* From what the server answered to samples: one function a reply. What cannot be read is left out. */
+#ifndef TOCSIN_REDIS_SHOW_H
+#define TOCSIN_REDIS_SHOW_H
+
+#include "redis/info.h"
+#include "redis/resp.h"
+#include "redis/settings.h"
+
+struct redis_shown {
+	const struct redis_settings *settings;
+	struct expo_set *set;
+	struct arena *arena;            /* scratch */
+	struct info info;               /* of INFO, for all that comes behind it */
+	int64_t now_ms;
+};
+
+/* INFO: fills <shown>->info, so it comes first. */
+void redis_show_info(struct redis_shown *shown, const struct resp_reply *reply);
+void redis_show_cluster_info(struct redis_shown *shown, const struct resp_reply *reply);
+void redis_show_config(struct redis_shown *shown, const struct resp_reply *reply);
+void redis_show_slowlog_length(struct redis_shown *shown, const struct resp_reply *reply);
+void redis_show_slowlog_entry(struct redis_shown *shown, const struct resp_reply *reply);
+void redis_show_latency_latest(struct redis_shown *shown, const struct resp_reply *reply);
+void redis_show_latency_histogram(struct redis_shown *shown, const struct resp_reply *reply);
+/* Behind INFO. Databases that hold nothing need CONFIG GET's reply, to know how many there are; NULL: there was none. */
+void redis_show_keyspace(struct redis_shown *shown, const struct resp_reply *config);
+
+#endif
