@@ -88,7 +88,8 @@ struct node;
 struct duration {
 	bool set;
 	int64_t ms;                     /* of a constant; offsets may be negative */
-	const struct node *expr;
+	const struct node *expr;        /* NULL: a constant */
+	const struct node *written;     /* for the printer: the expression, folded or not; NULL: a plain number or duration */
 };
 
 enum at_kind { AT_NONE, AT_TIME, AT_START, AT_END };
@@ -116,6 +117,7 @@ enum match_card { CARD_ONE_TO_ONE, CARD_MANY_TO_ONE, CARD_ONE_TO_MANY, CARD_MANY
 
 struct node_binary {
 	enum binop op;
+	int op_beg;                     /* where the operator stands */
 	struct node *left, *right;
 	bool returns_bool;
 	enum match_card card;           /* MANY_TO_ONE: group_left; MANY_TO_MANY: set operators */

@@ -35,7 +35,7 @@ struct promql_limits {                                  /* 0: the default; a que
 struct promql_options {
 	int64_t lookback_ms;            /* 0: PROMQL_LOOKBACK_MS */
 	int64_t subquery_step_ms;       /* default step of [5m:]; 0: 60,000 */
-	unsigned features;              /* promql_feature bits */
+	unsigned features;              /* promql_feature bits; 0: PROMQL_DURATION_EXPRESSIONS */
 	struct promql_limits limits;
 	const struct clock *clock;      /* for the timeout only; NULL: the system's */
 };

@@ -6,6 +6,7 @@
 #include "ast.h"
 
 struct eval_memory;
+struct regex_list;
 
 struct promql_query {
 	struct arena arena;             /* the text, the tree */
@@ -13,6 +14,10 @@ struct promql_query {
 	struct str text;                /* as given; positions count in it */
 	const struct node *root;
 	int n_nodes;
+	struct str canonical;
+	const struct promql_selector *selectors;
+	size_t n_selectors;
+	struct regex_list *regexes;     /* of the matchers; parse.h */
 	struct eval_memory *memory;     /* NULL before the first evaluation */
 };
 

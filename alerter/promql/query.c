@@ -1,0 +1,193 @@
+/* A query from text to checked tree, and what others ask of it. */
+#include "query.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "duration.h"
+#include "parse.h"
+#include "tocsin/mem.h"
+
+static struct promql_options with_defaults(const struct promql_options *given)
+{
+	struct promql_options o = given != NULL ? *given : (struct promql_options){ 0 };
+
+	if (o.lookback_ms == 0)
+		o.lookback_ms = PROMQL_LOOKBACK_MS;
+	if (o.subquery_step_ms == 0)
+		o.subquery_step_ms = 60000;
+	if (o.features == 0)
+		o.features = PROMQL_DURATION_EXPRESSIONS;
+	if (o.limits.max_depth == 0)
+		o.limits.max_depth = 200;
+	if (o.limits.max_samples == 0)
+		o.limits.max_samples = 50000000;
+	if (o.limits.max_series == 0)
+		o.limits.max_series = 1000000;
+	if (o.limits.max_points == 0)
+		o.limits.max_points = 11000;
+	if (o.limits.timeout_ms == 0)
+		o.limits.timeout_ms = 120000;
+	return o;
+}
+
+static struct node *parse_text(struct parser *p, struct arena *a, struct str text, const struct promql_options *o, struct err *e)
+{
+	struct node *root;
+
+	if (text.n > PARSE_TEXT_BYTES) {
+		err_set(e, ERR_LIMIT, 0, "the query is longer than %d bytes (limit text)", PARSE_TEXT_BYTES);
+		return NULL;
+	}
+	parser_init(p, a, text, o, e);
+	root = parse_expr(p);
+	parser_finish(p);
+	return parser_failed(p) ? NULL : root;
+}
+
+/* What encloses a selector: the windows and offsets of the subqueries around it. */
+struct reach {
+	int64_t range_ms, offset_ms;
+};
+
+static int64_t constant_ms(const struct duration *d)
+{
+	struct err e = { 0 };
+	int64_t ms;
+
+	return d->set && duration_resolve(d, 0, 0, false, &ms, &e) ? ms : 0;
+}
+
+struct selector_list {
+	struct arena *arena;
+	struct promql_selector *v;
+	size_t n, cap;
+};
+
+static void collect(struct selector_list *out, const struct node *n, struct reach around)
+{
+	switch (n->kind) {
+	case NODE_NUMBER:
+	case NODE_STRING:
+		return;
+	case NODE_SELECTOR:
+		out->v = arena_grow(out->arena, out->v, out->n, &out->cap, out->n + 1, sizeof *out->v);
+		out->v[out->n++] = (struct promql_selector){
+			.matchers = n->selector.matchers,
+			.n_matchers = n->selector.n_matchers,
+			.range_ms = around.range_ms + constant_ms(&n->selector.range),
+			.offset_ms = around.offset_ms + constant_ms(&n->selector.offset),
+		};
+		return;
+	case NODE_SUBQUERY:
+		around.range_ms += constant_ms(&n->subquery.range);
+		around.offset_ms += constant_ms(&n->subquery.offset);
+		collect(out, n->subquery.child, around);
+		return;
+	case NODE_PAREN:
+		collect(out, n->paren, around);
+		return;
+	case NODE_UNARY:
+		collect(out, n->unary.child, around);
+		return;
+	case NODE_BINARY:
+		collect(out, n->binary.left, around);
+		collect(out, n->binary.right, around);
+		return;
+	case NODE_AGGREGATE:
+		if (n->aggregate.param != NULL)
+			collect(out, n->aggregate.param, around);
+		collect(out, n->aggregate.child, around);
+		return;
+	case NODE_CALL:
+		for (size_t i = 0; i < n->call.n_args; i++)
+			collect(out, n->call.args[i], around);
+		return;
+	}
+	assert(!"a node outside its enum");
+}
+
+struct promql_query *promql_query_new(struct str text, const struct promql_options *options, struct err *e)
+{
+	struct promql_query *q = mem_alloc(sizeof *q);
+	struct selector_list selectors = { .arena = &q->arena };
+	struct parser p = { 0 };
+	struct node *root;
+	struct buf b = { 0 };
+
+	arena_init(&q->arena);
+	q->options = with_defaults(options);
+	if (text.n <= PARSE_TEXT_BYTES)
+		q->text = arena_str(&q->arena, text);
+	root = parse_text(&p, &q->arena, text.n <= PARSE_TEXT_BYTES ? q->text : text, &q->options, e);
+	q->regexes = p.regexes;
+	if (root == NULL || !check_query(&q->options, root, e)) {
+		promql_query_free(q);
+		return NULL;
+	}
+	q->root = root;
+	q->n_nodes = p.n_nodes;
+	collect(&selectors, root, (struct reach){ 0 });
+	q->selectors = selectors.v;
+	q->n_selectors = selectors.n;
+	print_node(&b, root);
+	q->canonical = arena_str(&q->arena, buf_str(&b));
+	buf_fini(&b);
+	return q;
+}
+
+void promql_query_free(struct promql_query *q)
+{
+	if (q == NULL)
+		return;
+	eval_memory_free(q->memory);
+	regex_list_free(q->regexes);
+	arena_fini(&q->arena);
+	free(q);
+}
+
+struct str promql_query_text(const struct promql_query *q)
+{
+	return q->canonical;
+}
+
+enum promql_type promql_query_type(const struct promql_query *q)
+{
+	return q->root->type;
+}
+
+size_t promql_query_selectors(const struct promql_query *q, const struct promql_selector **out)
+{
+	*out = q->selectors;
+	return q->n_selectors;
+}
+
+bool promql_parse_matchers(struct arena *a, struct str text, struct matcher **out, size_t *n, struct err *e)
+{
+	struct promql_options o = with_defaults(NULL);
+	struct parser p = { 0 };
+	struct node *root = parse_text(&p, a, arena_str(a, text), &o, e);
+	bool ok = root != NULL && check_query(&o, root, e);
+
+	if (ok && (root->kind != NODE_SELECTOR || root->selector.range.set || root->selector.offset.set || root->selector.at != AT_NONE))
+		ok = err_set(e, ERR_SYNTAX, root->beg, "expected a selector alone, such as up{job=\"api\"}");
+	if (!ok) {
+		regex_list_free(p.regexes);
+		return false;
+	}
+	*n = root->selector.n_matchers;
+	*out = ARENA_ARRAY(a, *n, struct matcher);
+	memcpy(*out, root->selector.matchers, *n * sizeof **out);
+	return true;
+}
+
+void promql_free_matchers(struct matcher *v, size_t n)
+{
+	const struct regex *re;
+
+	for (size_t i = 0; i < n; i++) {
+		re = v[i].re;
+		v[i].re = NULL;
+		regex_free((struct regex *)(uintptr_t)re);
+	}
+}
