@@ -1,0 +1,286 @@
+/* Writing. An appender stages its samples and applies them at commit: one batch at a time, each shard locked once for a run of
+ * neighbouring series; then the batch's number is published, from which on selections see it. What can be refused at once is
+ * (by the series' last time); the rest is judged again when it is applied, since another writer may have been quicker. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "store/internal.h"
+#include "tocsin/mem.h"
+
+enum staged_what { STAGED_SAMPLE, STAGED_END, STAGED_STATE };
+
+struct staged {
+	struct store_series *series;
+	int64_t t_ms;
+	double v;
+	struct histogram *h;            /* own copy */
+	unsigned char what, state;      /* enum staged_what, enum series_state */
+	bool pinned;                    /* by us, until it is applied */
+};
+
+struct store_appender {
+	struct appender pub;            /* first */
+	struct store *store;
+	struct staged *v;
+	size_t n, cap;
+	int64_t oldest_ms;              /* retention, as of the batch's first sample */
+};
+
+struct appender *store_appender_new(struct store *st)
+{
+	struct store_appender *a = mem_alloc(sizeof *a);
+
+	a->pub.ops = &store_appender_ops;
+	a->store = st;
+	return &a->pub;
+}
+
+static struct store_appender *own(struct appender *pub)
+{
+	assert(pub->ops == &store_appender_ops);
+	return (struct store_appender *)pub;
+}
+
+static void forget(struct store_appender *a)
+{
+	for (size_t i = 0; i < a->n; i++) {
+		free(a->v[i].h);
+		if (a->v[i].pinned)
+			store_series_unref(a->store, a->v[i].series);
+	}
+	a->n = 0;
+}
+
+void store_appender_rollback(struct appender *pub)
+{
+	forget(own(pub));
+}
+
+void store_appender_free(struct appender *pub)
+{
+	struct store_appender *a;
+
+	if (pub == NULL)
+		return;
+	a = own(pub);
+	forget(a);
+	free(a->v);
+	free(a);
+}
+
+/* ---- One sample against its series, under the shard lock ---- */
+
+static bool same_value(const struct store_series *s, double v, const struct histogram *h)
+{
+	const struct chunk *c = s->writer.open;
+	const struct histogram *last = NULL;
+	uint64_t bits;
+
+	if (c != NULL && c->kind == CHUNK_HIST)
+		last = ((const struct chunk_hist *)(const void *)c->data)[c->n - 1].h;
+	if (h != NULL || last != NULL)
+		return h != NULL && last != NULL && histogram_same(h, last);
+	memcpy(&bits, &v, sizeof bits);
+	return bits == s->writer.v_bits;
+}
+
+static enum store_verdict judge(const struct store_series *s, int64_t t_ms, double v, const struct histogram *h)
+{
+	int64_t last_ms = atomic_load_explicit(&s->last_ms, memory_order_relaxed);
+
+	if (t_ms > last_ms)
+		return STORE_OK;
+	if (t_ms < last_ms)
+		return STORE_OUT_OF_ORDER;
+	return same_value(s, v, h) ? STORE_SAME : STORE_DUPLICATE;
+}
+
+static void keep_sealed(struct store_series *s, struct chunk *c)
+{
+	s->sealed = mem_grow(s->sealed, &s->sealed_cap, s->n_sealed + 1u, sizeof(struct chunk *));
+	s->sealed[s->n_sealed++] = c;
+}
+
+static void put_sample(struct shard *shard, struct store_series *s, const struct staged *g)
+{
+	size_t before = s->writer.open != NULL ? chunk_bytes(s->writer.open) : 0, after;
+	struct chunk *opened = s->writer.open, *sealed;
+
+	sealed = chunk_append(&s->writer, g->t_ms, g->v, g->h);
+	after = chunk_bytes(s->writer.open);
+	if (sealed != NULL) {
+		keep_sealed(s, sealed);
+		after += chunk_bytes(sealed);
+	}
+	shard->n_chunks += sealed != NULL || opened == NULL;
+	shard->chunk_bytes += after - before;
+	atomic_store_explicit(&s->last_ms, g->t_ms, memory_order_relaxed);
+}
+
+static void count(struct store *st, enum store_verdict verdict)
+{
+	switch (verdict) {
+	case STORE_OK:
+		break;
+	case STORE_SAME:
+		COUNT(st, samples_same, 1);
+		break;
+	case STORE_DUPLICATE:
+		COUNT(st, samples_duplicate, 1);
+		break;
+	case STORE_OUT_OF_ORDER:
+		COUNT(st, samples_out_of_order, 1);
+		break;
+	case STORE_TOO_OLD:
+		COUNT(st, samples_too_old, 1);
+		break;
+	}
+}
+
+/* True when a sample went in. */
+static bool apply(struct store *st, struct shard *shard, const struct staged *g, uint64_t batch)
+{
+	struct store_series *s = g->series;
+	enum store_verdict verdict;
+
+	if (g->what == STAGED_STATE) {
+		atomic_store(&s->state, g->state);
+		return false;
+	}
+	verdict = judge(s, g->t_ms, g->v, g->h);
+	if (g->what == STAGED_SAMPLE)
+		count(st, verdict);
+	if (verdict != STORE_OK)
+		return false;
+	put_sample(shard, s, g);
+	s->last_batch = batch;
+	if (g->h != NULL || !value_is_stale(g->v))
+		atomic_store(&s->good_ms, g->t_ms);
+	atomic_store(&s->state, g->state);
+	return true;
+}
+
+static bool commit(struct appender *pub, struct err *e)
+{
+	struct store_appender *a = own(pub);
+	struct store *st = a->store;
+	struct shard *locked = NULL;
+	uint64_t batch, appended = 0;
+
+	(void)e;
+	pthread_mutex_lock(&st->commit_lock);
+	batch = atomic_load(&st->published) + 1;
+	for (size_t i = 0; i < a->n; i++) {
+		struct shard *shard = series_shard(st, a->v[i].series);
+
+		if (shard != locked) {
+			if (locked != NULL)
+				pthread_mutex_unlock(&locked->lock);
+			pthread_mutex_lock(&shard->lock);
+			locked = shard;
+		}
+		appended += apply(st, shard, &a->v[i], batch);
+	}
+	if (locked != NULL)
+		pthread_mutex_unlock(&locked->lock);
+	atomic_store(&st->published, batch);
+	pthread_mutex_unlock(&st->commit_lock);
+	COUNT(st, samples_appended, appended);
+	forget(a);
+	return true;
+}
+
+/* ---- Staging ---- */
+
+static void stage(struct store_appender *a, struct staged g)
+{
+	a->v = mem_grow(a->v, &a->cap, a->n + 1, sizeof *a->v);
+	a->v[a->n++] = g;
+}
+
+static enum store_verdict judge_early(struct store_appender *a, struct store_series *s, int64_t t_ms, double v,
+                                      const struct histogram *h)
+{
+	enum store_verdict verdict;
+	struct shard *shard;
+
+	if (a->n == 0)
+		a->oldest_ms = clock_now_ms(a->store->options.clock) - a->store->options.retention_ms;
+	if (t_ms < a->oldest_ms)
+		return STORE_TOO_OLD;
+	if (t_ms > atomic_load_explicit(&s->last_ms, memory_order_relaxed))
+		return STORE_OK;
+	shard = series_shard(a->store, s);
+	pthread_mutex_lock(&shard->lock);
+	verdict = judge(s, t_ms, v, h);
+	pthread_mutex_unlock(&shard->lock);
+	return verdict;
+}
+
+enum store_verdict store_append_ref(struct appender *pub, struct store_series *s, int64_t t_ms, double v, const struct histogram *h)
+{
+	struct store_appender *a = own(pub);
+	enum store_verdict verdict = judge_early(a, s, t_ms, v, h);
+	bool ends = h == NULL && value_is_stale(v);
+
+	if (verdict != STORE_OK) {
+		count(a->store, verdict);
+		return verdict;
+	}
+	stage(a, (struct staged){ s, t_ms, v, h != NULL ? histogram_dup(h) : NULL, STAGED_SAMPLE, ends ? SERIES_GONE : SERIES_FRESH, false });
+	return STORE_OK;
+}
+
+void store_append_end(struct appender *pub, struct store_series *s, int64_t t_ms, enum series_state why)
+{
+	stage(own(pub), (struct staged){ s, t_ms, value_stale(), NULL, STAGED_END, (unsigned char)why, false });
+}
+
+void store_append_state(struct appender *pub, struct store_series *s, enum series_state state)
+{
+	stage(own(pub), (struct staged){ s, 0, 0, NULL, STAGED_STATE, (unsigned char)state, false });
+}
+
+static bool refuse(enum store_verdict verdict, struct labels labels, int64_t t_ms, struct err *e)
+{
+	static const char *const why[] = {
+		[STORE_DUPLICATE] = "it has another value at that time",
+		[STORE_OUT_OF_ORDER] = "it has later samples",
+		[STORE_TOO_OLD] = "that is older than the retention",
+	};
+	struct buf b = { .limit = 300 };
+
+	labels_print(&b, labels);
+	err_set(e, ERR_BAD_INPUT, -1, "cannot append to %s at %lld ms: %s", buf_z(&b), (long long)t_ms, why[verdict]);
+	buf_fini(&b);
+	return false;
+}
+
+static bool append(struct appender *pub, struct labels labels, int64_t t_ms, double v, const struct histogram *h, struct err *e)
+{
+	struct store_appender *a = own(pub);
+	struct store_series *s = store_series_ref(a->store, labels, e);
+	enum store_verdict verdict;
+
+	if (s == NULL)
+		return false;
+	verdict = store_append_ref(pub, s, t_ms, v, h);
+	if (verdict == STORE_OK) {
+		a->v[a->n - 1].pinned = true;
+		return true;
+	}
+	store_series_unref(a->store, s);
+	return verdict == STORE_SAME || refuse(verdict, labels, t_ms, e);
+}
+
+static void mark_lost(struct appender *pub, struct labels labels, int64_t t_ms)
+{
+	struct store_appender *a = own(pub);
+	struct store_series *s = store_series_find(a->store, labels);
+
+	if (s == NULL)
+		return;
+	stage(a, (struct staged){ s, t_ms, 0, NULL, STAGED_STATE, SERIES_LOST, true });
+}
+
+const struct appender_ops store_appender_ops = { append, mark_lost, commit };

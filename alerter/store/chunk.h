@@ -1,0 +1,57 @@
+/* A chunk: up to CHUNK_SAMPLES samples of one series, encoded. Private to the store.
+ *
+ * Times: the difference of differences, in steps of 7, 13, 20, 34 and 54 bits behind a prefix of ones (a zero costs one bit).
+ * CHUNK_INT: values that are whole numbers, encoded like the times; a stale marker is an escape that leaves the sequence alone.
+ * CHUNK_XOR: any float: the bits that differ from the value before.
+ * CHUNK_HIST: entries of time and histogram, not compressed.
+ * A sealed chunk never changes; it is shared by reference count. The open one belongs to its writer. */
+#ifndef TOCSIN_STORE_CHUNK_H
+#define TOCSIN_STORE_CHUNK_H
+
+#include <stdatomic.h>
+
+#include "tocsin/arena.h"
+#include "tocsin/histogram.h"
+
+enum { CHUNK_SAMPLES = 120 };
+enum chunk_kind { CHUNK_INT, CHUNK_XOR, CHUNK_HIST };
+
+struct chunk_hist {
+	int64_t t_ms;
+	struct histogram *h;            /* one block of memory */
+};
+
+struct chunk {
+	int64_t min_ms, max_ms;
+	_Atomic uint32_t refs;
+	uint32_t bits;                  /* used of <data>; CHUNK_HIST: none */
+	uint32_t cap;                   /* bytes of <data>, slack included */
+	uint16_t n;
+	uint8_t kind;                   /* enum chunk_kind */
+	_Alignas(8) unsigned char data[];       /* CHUNK_HIST: struct chunk_hist[CHUNK_SAMPLES] */
+};
+
+struct chunk_writer {
+	struct chunk *open;             /* NULL: none */
+	int64_t t_ms, dt;
+	int64_t i, di;                  /* CHUNK_INT */
+	uint64_t v_bits;                /* the last value as it was given, whatever the kind */
+	uint8_t lead, trail;            /* CHUNK_XOR: window of the last bits written; lead 0xff: none */
+};
+
+/* Appends; <t_ms> is later than everything before. When the open chunk is full or of the wrong kind it is returned sealed (the
+ * caller keeps it) and a new one opened; else NULL. <h> is copied. */
+struct chunk *chunk_append(struct chunk_writer *w, int64_t t_ms, double v, const struct histogram *h);
+/* Takes the open chunk away, sealed; NULL when there is none. */
+struct chunk *chunk_seal(struct chunk_writer *w);
+void chunk_unref(struct chunk *c);
+size_t chunk_bytes(const struct chunk *c);
+/* A private copy of an open float chunk, to decode without its lock. */
+struct chunk *chunk_copy(const struct chunk *c, struct arena *a);
+/* Decodes all c->n samples. <h> is filled for CHUNK_HIST only. False when the chunk is damaged. */
+bool chunk_decode(const struct chunk *c, int64_t *t_ms, double *v, const struct histogram **h, struct arena *a);
+
+struct histogram *histogram_dup(const struct histogram *h);     /* one block; free() it */
+bool histogram_same(const struct histogram *a, const struct histogram *b);      /* bit by bit */
+
+#endif

@@ -1,0 +1,498 @@
+/* Finding series. A selection starts from the smallest set a matcher gives (equality, a list of literals, else the values a regex
+ * matches), and tests the rest label by label; a regex is run once for each distinct value. */
+#include "store/index.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "store/internal.h"
+#include "tocsin/mem.h"
+#include "tocsin/regex.h"
+
+struct posting {
+	struct series_pair key;
+	size_t at;                      /* place in its name's list */
+	struct slots slots;
+};
+
+struct posting_name {
+	uint32_t name;
+	struct posting **v;
+	size_t n, cap;
+};
+
+void index_init(struct index *x)
+{
+	*x = (struct index){ 0 };
+	symbols_init(&x->symbols);
+}
+
+void index_fini(struct index *x)
+{
+	for (struct map_slot *s = NULL; (s = map_next(&x->postings, s)) != NULL;) {
+		free(((struct posting *)s->value)->slots.v);
+		free(s->value);
+	}
+	for (struct map_slot *s = NULL; (s = map_next(&x->names, s)) != NULL;) {
+		free(((struct posting_name *)s->value)->v);
+		free(s->value);
+	}
+	map_fini(&x->postings);
+	map_fini(&x->names);
+	symbols_fini(&x->symbols);
+	free(x->series);
+	free(x->free_slots.v);
+	free(x->table);
+}
+
+static struct str key_of(const void *p, size_t n)
+{
+	return (struct str){ p, n };
+}
+
+static void slots_push(struct slots *s, uint32_t slot)
+{
+	s->v = mem_grow(s->v, &s->cap, s->n + 1, sizeof *s->v);
+	s->v[s->n++] = slot;
+}
+
+static size_t lower_bound(const struct slots *s, uint32_t slot)
+{
+	size_t lo = 0, hi = s->n;
+
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+
+		if (s->v[mid] < slot)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static bool slots_have(const struct slots *s, uint32_t slot)
+{
+	size_t i = lower_bound(s, slot);
+
+	return i < s->n && s->v[i] == slot;
+}
+
+static void slots_insert(struct slots *s, uint32_t slot)
+{
+	size_t i = s->n == 0 || s->v[s->n - 1] < slot ? s->n : lower_bound(s, slot);
+
+	slots_push(s, slot);
+	memmove(s->v + i + 1, s->v + i, (s->n - 1 - i) * sizeof *s->v);
+	s->v[i] = slot;
+}
+
+struct labels index_labels(const struct index *x, const struct store_series *s, struct label *v)
+{
+	for (uint32_t i = 0; i < s->n_pairs; i++)
+		v[i] = (struct label){ symbols_text(&x->symbols, s->pairs[i].name), symbols_text(&x->symbols, s->pairs[i].value) };
+	return (struct labels){ v, s->n_pairs };
+}
+
+static bool has_labels(const struct index *x, const struct store_series *s, struct labels l)
+{
+	if (s->n_pairs != l.n)
+		return false;
+	for (uint32_t i = 0; i < s->n_pairs; i++)
+		if (!str_eq(symbols_text(&x->symbols, s->pairs[i].name), l.v[i].name) ||
+		    !str_eq(symbols_text(&x->symbols, s->pairs[i].value), l.v[i].value))
+			return false;
+	return true;
+}
+
+struct store_series *index_find(const struct index *x, struct labels labels, uint64_t hash)
+{
+	if (x->table_cap == 0)
+		return NULL;
+	for (size_t i = hash & (x->table_cap - 1); x->table[i] != 0; i = (i + 1) & (x->table_cap - 1)) {
+		struct store_series *s = x->series[x->table[i] - 1];
+
+		if (s->hash == hash && has_labels(x, s, labels))
+			return s;
+	}
+	return NULL;
+}
+
+static void table_put(struct index *x, const struct store_series *s)
+{
+	size_t i = s->hash & (x->table_cap - 1);
+
+	while (x->table[i] != 0)
+		i = (i + 1) & (x->table_cap - 1);
+	x->table[i] = s->slot + 1;
+}
+
+static void table_grow(struct index *x)
+{
+	if ((x->n_series + 1) * 4 <= x->table_cap * 3)
+		return;
+	free(x->table);
+	x->table_cap = x->table_cap ? x->table_cap * 2 : 64;
+	x->table = mem_alloc(x->table_cap * sizeof *x->table);
+	for (size_t i = 0; i < x->n_slots; i++)
+		if (x->series[i] != NULL)
+			table_put(x, x->series[i]);
+}
+
+/* Later entries of the run move back, so there are no tombstones. */
+static void table_del(struct index *x, const struct store_series *s)
+{
+	size_t mask = x->table_cap - 1, hole = s->hash & mask;
+
+	while (x->table[hole] != s->slot + 1)
+		hole = (hole + 1) & mask;
+	for (size_t i = (hole + 1) & mask; x->table[i] != 0; i = (i + 1) & mask) {
+		size_t home = x->series[x->table[i] - 1]->hash & mask;
+
+		if (((i - home) & mask) < ((i - hole) & mask))
+			continue;
+		x->table[hole] = x->table[i];
+		hole = i;
+	}
+	x->table[hole] = 0;
+}
+
+static struct posting_name *name_of(struct index *x, uint32_t name)
+{
+	struct posting_name *n = map_get(&x->names, key_of(&name, sizeof name));
+
+	if (n == NULL) {
+		n = mem_alloc(sizeof *n);
+		n->name = name;
+		map_put(&x->names, key_of(&n->name, sizeof n->name), n);
+	}
+	return n;
+}
+
+static struct posting *posting_of(struct index *x, struct series_pair pair)
+{
+	struct posting *p = map_get(&x->postings, key_of(&pair, sizeof pair));
+	struct posting_name *n;
+
+	if (p != NULL)
+		return p;
+	n = name_of(x, pair.name);
+	p = mem_alloc(sizeof *p);
+	p->key = pair;
+	p->at = n->n;
+	n->v = mem_grow(n->v, &n->cap, n->n + 1, sizeof(struct posting *));
+	n->v[n->n++] = p;
+	map_put(&x->postings, key_of(&p->key, sizeof p->key), p);
+	return p;
+}
+
+static void posting_drop(struct index *x, struct posting *p)
+{
+	struct posting_name *n = name_of(x, p->key.name);
+
+	n->v[p->at] = n->v[--n->n];
+	n->v[p->at]->at = p->at;
+	map_del(&x->postings, key_of(&p->key, sizeof p->key));
+	free(p->slots.v);
+	free(p);
+	if (n->n > 0)
+		return;
+	map_del(&x->names, key_of(&n->name, sizeof n->name));
+	free(n->v);
+	free(n);
+}
+
+void index_add(struct index *x, struct store_series *s, struct labels labels)
+{
+	table_grow(x);
+	if (x->free_slots.n > 0) {
+		s->slot = x->free_slots.v[--x->free_slots.n];
+	} else {
+		assert(x->n_slots < UINT32_MAX - 1);
+		x->series = mem_grow(x->series, &x->cap, x->n_slots + 1, sizeof(struct store_series *));
+		s->slot = (uint32_t)x->n_slots++;
+	}
+	x->series[s->slot] = s;
+	for (uint32_t i = 0; i < s->n_pairs; i++) {
+		s->pairs[i].name = symbols_ref(&x->symbols, labels.v[i].name);
+		s->pairs[i].value = symbols_ref(&x->symbols, labels.v[i].value);
+		slots_insert(&posting_of(x, s->pairs[i])->slots, s->slot);
+	}
+	table_put(x, s);
+	x->n_series++;
+}
+
+/* Takes <dead> (sorted) out of a posting; each posting is swept once however many series die. */
+static void sweep(struct posting *p, const struct slots *dead)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < p->slots.n; i++)
+		if (!slots_have(dead, p->slots.v[i]))
+			p->slots.v[kept++] = p->slots.v[i];
+	p->slots.n = kept;
+}
+
+void index_remove(struct index *x, const struct slots *dead)
+{
+	struct map swept = { 0 };
+
+	for (size_t i = 0; i < dead->n; i++) {
+		struct store_series *s = x->series[dead->v[i]];
+
+		for (uint32_t k = 0; k < s->n_pairs; k++) {
+			struct posting *p = map_get(&x->postings, key_of(&s->pairs[k], sizeof s->pairs[k]));
+
+			if (map_put(&swept, key_of(&p->key, sizeof p->key), p) == NULL)
+				sweep(p, dead);
+		}
+		table_del(x, s);
+	}
+	for (struct map_slot *e = NULL; (e = map_next(&swept, e)) != NULL;)
+		if (((struct posting *)e->value)->slots.n == 0)
+			posting_drop(x, e->value);
+	map_fini(&swept);
+	for (size_t i = 0; i < dead->n; i++) {
+		x->series[dead->v[i]] = NULL;
+		slots_push(&x->free_slots, dead->v[i]);
+	}
+	x->n_series -= dead->n;
+}
+
+void index_forget(struct index *x, struct store_series *s)
+{
+	for (uint32_t i = 0; i < s->n_pairs; i++) {
+		symbols_unref(&x->symbols, s->pairs[i].name);
+		symbols_unref(&x->symbols, s->pairs[i].value);
+	}
+}
+
+/* ---- Matching ---- */
+
+enum { UNTESTED, TESTED_NO, TESTED_YES };
+
+struct filter {                         /* a matcher, with what it said about each value */
+	const struct matcher *m;
+	uint32_t name;
+	bool takes_empty;
+	unsigned char *said;            /* by symbol; NULL until needed */
+};
+
+struct candidates {
+	struct slots slots;
+	bool owned, all;
+};
+
+static const struct posting *find_posting(const struct index *x, uint32_t name, struct str value)
+{
+	struct series_pair pair = { name, symbols_find(&x->symbols, value) };
+
+	if (name == SYMBOL_NONE || pair.value == SYMBOL_NONE)
+		return NULL;
+	return map_get(&x->postings, key_of(&pair, sizeof pair));
+}
+
+static int by_slot(const void *a, const void *b)
+{
+	uint32_t l = *(const uint32_t *)a, r = *(const uint32_t *)b;
+
+	return (l > r) - (l < r);
+}
+
+static void add_all(struct slots *to, const struct slots *from)
+{
+	if (from->n == 0)
+		return;
+	to->v = mem_grow(to->v, &to->cap, to->n + from->n, sizeof *to->v);
+	memcpy(to->v + to->n, from->v, from->n * sizeof *to->v);
+	to->n += from->n;
+}
+
+/* A series has one value a name, so the parts of a union are disjoint. */
+static void union_of_literals(const struct index *x, const struct filter *f, const struct str *texts, size_t n, struct slots *out)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct posting *p = find_posting(x, f->name, texts[i]);
+		bool twice = false;
+
+		for (size_t k = 0; k < i && !twice; k++)
+			twice = str_eq(texts[i], texts[k]);
+		if (p != NULL && !twice)
+			add_all(out, &p->slots);
+	}
+	if (out->n > 1)
+		qsort(out->v, out->n, sizeof *out->v, by_slot);
+}
+
+static bool union_of_matches(const struct index *x, const struct filter *f, struct slots *out, struct err *e)
+{
+	const struct posting_name *n = f->name == SYMBOL_NONE ? NULL : map_get(&x->names, key_of(&f->name, sizeof f->name));
+	struct str prefix = regex_prefix(f->m->re);
+
+	for (size_t i = 0; n != NULL && i < n->n; i++) {
+		struct str value = symbols_text(&x->symbols, n->v[i]->key.value);
+		struct err limit = { 0 };
+
+		if (!str_starts(value, prefix))
+			continue;
+		if (matcher_test(f->m, value, &limit))
+			add_all(out, &n->v[i]->slots);
+		if (limit.code != ERR_NONE) {
+			*e = limit;
+			return false;
+		}
+	}
+	if (out->n > 1)
+		qsort(out->v, out->n, sizeof *out->v, by_slot);
+	return true;
+}
+
+static void candidates_fini(struct candidates *c)
+{
+	if (c->owned)
+		free(c->slots.v);
+}
+
+static void take_if_fewer(struct candidates *c, struct slots slots, bool owned)
+{
+	if (!c->all && c->slots.n <= slots.n) {
+		if (owned)
+			free(slots.v);
+		return;
+	}
+	candidates_fini(c);
+	*c = (struct candidates){ slots, owned, false };
+}
+
+/* The smallest set that some matcher gives cheaply; <all> is left set when none does. */
+static void pick_cheap(const struct index *x, const struct filter *f, size_t n, struct candidates *c)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct matcher *m = f[i].m;
+		const struct str *texts;
+		size_t n_texts;
+
+		if (f[i].takes_empty)
+			continue;
+		if (m->op == MATCH_EQ) {
+			const struct posting *p = find_posting(x, f[i].name, m->value);
+
+			take_if_fewer(c, p != NULL ? p->slots : (struct slots){ 0 }, false);
+		} else if (m->op == MATCH_RE && (n_texts = regex_literals(m->re, &texts)) > 0) {
+			struct slots some = { 0 };
+
+			union_of_literals(x, &f[i], texts, n_texts, &some);
+			take_if_fewer(c, some, true);
+		}
+	}
+}
+
+/* Without a cheap one: the values that one regex matches; else every series. */
+static bool pick_by_regex(const struct index *x, const struct filter *f, size_t n, struct candidates *c, struct err *e)
+{
+	struct slots some = { 0 };
+
+	for (size_t i = 0; i < n; i++)
+		if (!f[i].takes_empty && f[i].m->op == MATCH_RE) {
+			if (!union_of_matches(x, &f[i], &some, e)) {
+				free(some.v);
+				return false;
+			}
+			*c = (struct candidates){ some, true, false };
+			return true;
+		}
+	for (uint32_t slot = 0; slot < x->n_slots; slot++)
+		if (x->series[slot] != NULL)
+			slots_push(&some, slot);
+	*c = (struct candidates){ some, true, false };
+	return true;
+}
+
+static uint32_t value_of(const struct store_series *s, uint32_t name)
+{
+	for (uint32_t i = 0; i < s->n_pairs; i++)
+		if (s->pairs[i].name == name)
+			return s->pairs[i].value;
+	return SYMBOL_NONE;
+}
+
+static bool passes(const struct index *x, struct filter *f, const struct store_series *s, struct err *e)
+{
+	uint32_t value = f->name == SYMBOL_NONE ? SYMBOL_NONE : value_of(s, f->name);
+	bool yes;
+
+	if (value == SYMBOL_NONE)
+		return f->takes_empty;
+	if (f->said == NULL)
+		f->said = mem_alloc(x->symbols.n);
+	if (f->said[value] != UNTESTED)
+		return f->said[value] == TESTED_YES;
+	yes = matcher_test(f->m, symbols_text(&x->symbols, value), e);
+	f->said[value] = yes ? TESTED_YES : TESTED_NO;
+	return yes;
+}
+
+static bool passes_all(const struct index *x, struct filter *f, size_t n, const struct store_series *s, struct err *e)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!passes(x, &f[i], s, e))
+			return false;
+	return true;
+}
+
+bool index_match(const struct index *x, const struct matcher *m, size_t n, struct slots *out, struct err *e)
+{
+	struct filter *f = mem_alloc(n * sizeof *f);
+	struct candidates c = { .all = true };
+	struct err limit = { 0 };
+
+	for (size_t i = 0; i < n && limit.code == ERR_NONE; i++)
+		f[i] = (struct filter){ &m[i], symbols_find(&x->symbols, m[i].name), matcher_test(&m[i], STR(""), &limit), NULL };
+	if (limit.code == ERR_NONE)
+		pick_cheap(x, f, n, &c);
+	if (limit.code == ERR_NONE && c.all)
+		pick_by_regex(x, f, n, &c, &limit);
+	for (size_t i = 0; i < c.slots.n && limit.code == ERR_NONE; i++)
+		if (passes_all(x, f, n, x->series[c.slots.v[i]], &limit) && limit.code == ERR_NONE)
+			slots_push(out, c.slots.v[i]);
+	candidates_fini(&c);
+	for (size_t i = 0; i < n; i++)
+		free(f[i].said);
+	free(f);
+	if (limit.code != ERR_NONE)
+		*e = limit;
+	return limit.code == ERR_NONE;
+}
+
+/* ---- Looking around ---- */
+
+static int by_text(const void *a, const void *b)
+{
+	return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+struct str *index_label_names(const struct index *x, struct arena *a, size_t *n)
+{
+	struct str *v = ARENA_ARRAY(a, x->names.n, struct str);
+
+	*n = 0;
+	for (struct map_slot *s = NULL; (s = map_next(&x->names, s)) != NULL;)
+		v[(*n)++] = arena_str(a, symbols_text(&x->symbols, ((struct posting_name *)s->value)->name));
+	if (*n > 1)
+		qsort(v, *n, sizeof *v, by_text);
+	return v;
+}
+
+struct str *index_label_values(const struct index *x, struct str name, struct arena *a, size_t *n)
+{
+	uint32_t id = symbols_find(&x->symbols, name);
+	const struct posting_name *p = id == SYMBOL_NONE ? NULL : map_get(&x->names, key_of(&id, sizeof id));
+	struct str *v = ARENA_ARRAY(a, p != NULL ? p->n : 0, struct str);
+
+	*n = p != NULL ? p->n : 0;
+	for (size_t i = 0; i < *n; i++)
+		v[i] = arena_str(a, symbols_text(&x->symbols, p->v[i]->key.value));
+	if (*n > 1)
+		qsort(v, *n, sizeof *v, by_text);
+	return v;
+}

@@ -1,0 +1,46 @@
+/* The index: which series there are, and which match. Guarded by the store's index lock throughout.
+ *
+ * A series sits in a slot; slots of dropped series are used again. For every label pair there is a posting: the sorted slots of the
+ * series that carry it. */
+#ifndef TOCSIN_STORE_INDEX_H
+#define TOCSIN_STORE_INDEX_H
+
+#include "store/symbols.h"
+#include "tocsin/querier.h"
+
+struct store_series;
+
+struct slots {
+	uint32_t *v;
+	size_t n, cap;
+};
+
+struct index {
+	struct symbols symbols;
+	struct store_series **series;           /* by slot; NULL: free */
+	size_t cap, n_slots, n_series;
+	struct slots free_slots;
+	uint32_t *table;                        /* hash of labels -> slot + 1; open addressing, power of two */
+	size_t table_cap;
+	struct map postings;                    /* name and value numbers -> struct posting */
+	struct map names;                       /* name number -> struct posting_name */
+};
+
+void index_init(struct index *x);
+void index_fini(struct index *x);
+/* NULL when there is none. <hash> is labels_hash(<labels>). */
+struct store_series *index_find(const struct index *x, struct labels labels, uint64_t hash);
+/* Gives it a slot and its symbols (s->pairs, s->n_pairs long) from <labels>. */
+void index_add(struct index *x, struct store_series *s, struct labels labels);
+/* Takes the slots out of table and postings; symbols stay referenced until index_forget. <dead> is sorted. */
+void index_remove(struct index *x, const struct slots *dead);
+void index_forget(struct index *x, struct store_series *s);
+/* Appends the slots of all matching series, sorted. False and <e> when a regex hit its limit. */
+bool index_match(const struct index *x, const struct matcher *m, size_t n, struct slots *out, struct err *e);
+/* The labels of a series; <v> has room for n_pairs. Texts are borrowed from the symbols. */
+struct labels index_labels(const struct index *x, const struct store_series *s, struct label *v);
+
+struct str *index_label_names(const struct index *x, struct arena *a, size_t *n);
+struct str *index_label_values(const struct index *x, struct str name, struct arena *a, size_t *n);
+
+#endif

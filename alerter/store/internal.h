@@ -1,0 +1,112 @@
+/* What the files of the store share. Who may touch what: see store.h. */
+#ifndef TOCSIN_STORE_INTERNAL_H
+#define TOCSIN_STORE_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "store/chunk.h"
+#include "store/index.h"
+#include "store/store.h"
+
+enum { STORE_SHARDS = 16, SHARD_RUN = 64 };
+
+struct series_pair {
+	uint32_t name, value;           /* symbols */
+};
+
+struct store_series {
+	uint64_t id, hash;
+	uint32_t slot, n_pairs;
+	_Atomic uint32_t refs;          /* memory: the index holds one, every snapshot one */
+	_Atomic uint32_t pins;          /* holders outside, staged samples: not dropped */
+	_Atomic int64_t last_ms;        /* of all samples; INT64_MIN: none. Written under the shard lock */
+	_Atomic int64_t good_ms;        /* of the last sample that is no stale marker; INT64_MIN: none. Likewise */
+	_Atomic unsigned char state;    /* enum series_state. Likewise */
+	_Atomic unsigned char never_lost;
+	/* Under the shard lock: */
+	uint32_t n_sealed;
+	size_t sealed_cap;
+	struct chunk **sealed;          /* in time order */
+	struct chunk_writer writer;
+	uint64_t last_batch;            /* number of the batch its last sample came with */
+	struct store_series *next_unused;       /* graveyard */
+	struct series_pair pairs[];     /* immutable */
+};
+
+struct shard {
+	_Alignas(64) pthread_mutex_t lock;
+	size_t n_chunks, chunk_bytes;
+};
+
+/* Matching series of one list of matchers, immutable and shared by the selections that got it. */
+struct snapshot {
+	_Atomic uint32_t refs;
+	uint64_t generation;
+	size_t n;
+	struct store_series **series;   /* by rising id */
+	struct labels *labels;
+	struct arena arena;             /* of the arrays */
+};
+
+struct remembered;
+
+struct memory {                         /* remembered selections; its lock is taken last */
+	pthread_mutex_t lock;
+	struct map by_text;
+	struct remembered **v;
+	size_t n, cap, n_series;
+	uint64_t clock;                 /* counts uses, for least recently used */
+};
+
+struct store {
+	struct querier querier;
+	struct store_options options;
+	pthread_mutex_t commit_lock;
+	_Atomic uint64_t published;     /* number of the last batch that is in */
+	_Atomic int64_t held_from_ms;
+	pthread_rwlock_t index_lock;
+	struct index index;
+	uint64_t next_id;               /* index lock, writing */
+	struct memory memory;
+	_Atomic uint64_t next_generation;
+	struct shard shards[STORE_SHARDS];
+	pthread_mutex_t unseen_lock;
+	struct arena unseen_arena;
+	struct store_unseen *unseen;
+	size_t n_unseen;
+	pthread_mutex_t unused_lock;
+	struct store_series *unused;    /* dropped series whose last snapshot went */
+	struct {
+#define X(name, help) _Atomic uint64_t name;
+		STORE_COUNTERS(X)
+#undef X
+	} count;
+};
+
+extern const struct querier_ops store_querier_ops;
+extern const struct appender_ops store_appender_ops;
+
+#define COUNT(store, name, by) atomic_fetch_add_explicit(&(store)->count.name, (by), memory_order_relaxed)
+
+/* Neighbours share a shard, so that a batch in order of creation changes locks seldom. */
+static inline struct shard *series_shard(struct store *st, const struct store_series *s)
+{
+	return &st->shards[s->id / SHARD_RUN % STORE_SHARDS];
+}
+
+/* Drops a reference to the memory of a series; the last one puts it on the graveyard. */
+void store_series_release(struct store *, struct store_series *);
+/* Pinned; NULL when there is none. */
+struct store_series *store_series_find(struct store *, struct labels labels);
+
+void memory_init(struct memory *m);
+void memory_fini(struct store *st);
+/* What is remembered for these matchers, a reference more; else NULL. Under the index lock. */
+struct snapshot *memory_find(struct store *st, const struct matcher *m, size_t n);
+void memory_keep(struct store *st, const struct matcher *m, size_t n, struct snapshot *s);
+/* A series came or went: forgets every selection it belongs to. */
+void memory_touch(struct store *st, struct labels labels);
+void snapshot_unref(struct store *st, struct snapshot *s);
+
+#endif

@@ -1,0 +1,296 @@
+/* Reading: a selection is a shared snapshot of matching series plus their states of the moment; samples are collected under the
+ * lock of their shard (references to sealed chunks, a copy of the open one) and decoded outside it.
+ *
+ * A selection sees whole batches: it remembers the number of the last one that was in, and leaves out a series' last sample when
+ * that came later. (Two later batches on one series lie at least a scrape interval behind the query's time.) */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "store/internal.h"
+#include "tocsin/mem.h"
+
+struct store_selection {
+	struct selection pub;           /* first */
+	struct snapshot *snapshot;
+	uint64_t batch;
+	struct series v[];
+};
+
+void store_series_release(struct store *st, struct store_series *s)
+{
+	if (atomic_fetch_sub(&s->refs, 1) != 1)
+		return;
+	pthread_mutex_lock(&st->unused_lock);
+	s->next_unused = st->unused;
+	st->unused = s;
+	pthread_mutex_unlock(&st->unused_lock);
+}
+
+void snapshot_unref(struct store *st, struct snapshot *s)
+{
+	if (atomic_fetch_sub(&s->refs, 1) != 1)
+		return;
+	for (size_t i = 0; i < s->n; i++)
+		store_series_release(st, s->series[i]);
+	arena_fini(&s->arena);
+	free(s);
+}
+
+static int by_id(const void *a, const void *b)
+{
+	uint64_t l = (*(struct store_series *const *)a)->id, r = (*(struct store_series *const *)b)->id;
+
+	return (l > r) - (l < r);
+}
+
+static struct snapshot *snapshot_new(struct store *st, const struct slots *slots)
+{
+	struct snapshot *s = mem_alloc(sizeof *s);
+
+	s->refs = 1;
+	s->generation = atomic_fetch_add(&st->next_generation, 1) + 1;
+	s->n = slots->n;
+	s->series = ARENA_ARRAY(&s->arena, s->n, struct store_series *);
+	s->labels = ARENA_ARRAY(&s->arena, s->n, struct labels);
+	for (size_t i = 0; i < s->n; i++) {
+		s->series[i] = st->index.series[slots->v[i]];
+		atomic_fetch_add(&s->series[i]->refs, 1);
+	}
+	if (s->n > 1)
+		qsort(s->series, s->n, sizeof(struct store_series *), by_id);
+	for (size_t i = 0; i < s->n; i++)
+		s->labels[i] = index_labels(&st->index, s->series[i], ARENA_ARRAY(&s->arena, s->series[i]->n_pairs, struct label));
+	return s;
+}
+
+static struct snapshot *find(struct store *st, const struct matcher *m, size_t n, struct err *e)
+{
+	struct slots slots = { 0 };
+	struct snapshot *s = memory_find(st, m, n);
+
+	COUNT(st, selections, 1);
+	if (s != NULL) {
+		COUNT(st, selections_remembered, 1);
+		return s;
+	}
+	if (index_match(&st->index, m, n, &slots, e)) {
+		s = snapshot_new(st, &slots);
+		memory_keep(st, m, n, s);
+	}
+	free(slots.v);
+	return s;
+}
+
+static struct series describe(struct store_series *s, struct labels labels, int64_t stalled_ms)
+{
+	struct series out = { .id = s->id, .labels = labels, .state = atomic_load(&s->state) };
+	int64_t good_ms = atomic_load(&s->good_ms);
+
+	if (atomic_load(&s->never_lost)) {
+		out.state = out.state == SERIES_LOST ? SERIES_GONE : out.state;
+		return out;
+	}
+	if (out.state == SERIES_FRESH && good_ms < stalled_ms && good_ms != INT64_MIN)
+		out.state = SERIES_LOST;
+	if (out.state == SERIES_LOST)
+		out.lost_since_ms = good_ms;
+	return out;
+}
+
+/* True when a label the target has keeps the selector from matching anything of it. */
+static bool contradicts(const struct matcher *m, size_t n, struct labels target)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct err limit = { 0 };
+
+		if (labels_has(target, m[i].name) && !matcher_test(&m[i], labels_get(target, m[i].name), &limit) && limit.code == ERR_NONE)
+			return true;
+	}
+	return false;
+}
+
+static bool reads_reports_only(const struct matcher *m, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (m[i].op == MATCH_EQ && str_eq(m[i].name, STR(LABEL_NAME)))
+			return str_eq(m[i].value, STR("up")) || str_starts(m[i].value, STR("scrape_"));
+	return false;
+}
+
+static bool reads_unseen(struct store *st, const struct matcher *m, size_t n)
+{
+	bool reports_only = reads_reports_only(m, n), yes = false;
+
+	pthread_mutex_lock(&st->unseen_lock);
+	for (size_t i = 0; i < st->n_unseen && !yes; i++)
+		yes = !(reports_only && st->unseen[i].attempted) && !contradicts(m, n, st->unseen[i].labels);
+	pthread_mutex_unlock(&st->unseen_lock);
+	return yes;
+}
+
+static struct selection *store_select(struct querier *q, const struct matcher *m, size_t n, struct select_hints hints, struct err *e)
+{
+	struct store *st = (struct store *)q;
+	uint64_t batch = atomic_load(&st->published);
+	int64_t stalled_ms = clock_now_ms(st->options.clock) - st->options.lookback_ms;
+	struct store_selection *sel;
+	struct snapshot *s;
+
+	(void)hints;
+	pthread_rwlock_rdlock(&st->index_lock);
+	s = find(st, m, n, e);
+	pthread_rwlock_unlock(&st->index_lock);
+	if (s == NULL)
+		return NULL;
+	sel = mem_alloc(sizeof *sel + s->n * sizeof *sel->v);
+	sel->snapshot = s;
+	sel->batch = batch;
+	for (size_t i = 0; i < s->n; i++)
+		sel->v[i] = describe(s->series[i], s->labels[i], stalled_ms);
+	sel->pub = (struct selection){ sel->v, s->n, s->generation, atomic_load(&st->held_from_ms), reads_unseen(st, m, n) };
+	return &sel->pub;
+}
+
+static void store_release(struct querier *q, struct selection *pub)
+{
+	struct store_selection *sel = (struct store_selection *)pub;
+
+	if (sel == NULL)
+		return;
+	snapshot_unref((struct store *)q, sel->snapshot);
+	free(sel);
+}
+
+/* Chunks that may hold what is asked for, taken under the lock. */
+struct collected {
+	struct chunk **sealed;
+	size_t n_sealed;
+	struct chunk *open;             /* a copy; NULL: none */
+	int64_t *open_t;                /* CHUNK_HIST: decoded at once instead */
+	double *open_v;
+	const struct histogram **open_h;
+	size_t n, n_open;               /* samples in all of them */
+	bool hide_last, has_hist;
+};
+
+static void collect_open(struct collected *c, const struct store_series *s, struct arena *a)
+{
+	const struct chunk *open = s->writer.open;
+
+	if (open == NULL)
+		return;
+	c->n_open = open->n;
+	c->n += open->n;
+	if (open->kind != CHUNK_HIST) {
+		c->open = chunk_copy(open, a);
+		return;
+	}
+	c->has_hist = true;
+	c->open_t = ARENA_ARRAY(a, open->n, int64_t);
+	c->open_v = ARENA_ARRAY(a, open->n, double);
+	c->open_h = ARENA_ARRAY(a, open->n, const struct histogram *);
+	(void)!chunk_decode(open, c->open_t, c->open_v, c->open_h, a);
+}
+
+/* First sealed chunk that can hold anything of (min_ms, …], one earlier when the sample before is wanted. */
+static uint32_t first_chunk(const struct store_series *s, int64_t min_ms, bool before)
+{
+	uint32_t lo = 0, hi = s->n_sealed;
+
+	while (lo < hi) {
+		uint32_t mid = (lo + hi) / 2;
+
+		if (s->sealed[mid]->max_ms <= min_ms)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return before && lo > 0 ? lo - 1 : lo;
+}
+
+static void collect(struct store *st, struct store_series *s, uint64_t batch, int64_t min_ms, int64_t max_ms, bool before,
+                    struct arena *a, struct collected *c)
+{
+	struct shard *shard = series_shard(st, s);
+
+	pthread_mutex_lock(&shard->lock);
+	c->hide_last = s->last_batch > batch;
+	c->sealed = ARENA_ARRAY(a, s->n_sealed, struct chunk *);
+	for (uint32_t i = first_chunk(s, min_ms, before); i < s->n_sealed && s->sealed[i]->min_ms <= max_ms; i++) {
+		struct chunk *k = s->sealed[i];
+
+		atomic_fetch_add(&k->refs, 1);
+		c->sealed[c->n_sealed++] = k;
+		c->n += k->n;
+		c->has_hist |= k->kind == CHUNK_HIST;
+	}
+	if (s->writer.open != NULL && s->writer.open->min_ms <= max_ms)
+		collect_open(c, s, a);
+	else
+		c->hide_last = false;
+	pthread_mutex_unlock(&shard->lock);
+}
+
+static bool decode_all(const struct collected *c, int64_t *t, double *v, const struct histogram **h, struct arena *a)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < c->n_sealed; at += c->sealed[i++]->n)
+		if (!chunk_decode(c->sealed[i], t + at, v + at, h != NULL ? h + at : NULL, a))
+			return false;
+	if (c->open != NULL)
+		return chunk_decode(c->open, t + at, v + at, NULL, a);
+	if (c->n_open > 0) {
+		memcpy(t + at, c->open_t, c->n_open * sizeof *t);
+		memcpy(v + at, c->open_v, c->n_open * sizeof *v);
+		memcpy(h + at, c->open_h, c->n_open * sizeof(struct histogram *));
+	}
+	return true;
+}
+
+/* How many of the rising <t> are <= <limit>. */
+static size_t count_until(const int64_t *t, size_t n, int64_t limit)
+{
+	size_t lo = 0, hi = n;
+
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+
+		if (t[mid] <= limit)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static bool store_samples(struct querier *q, const struct selection *pub, size_t i, int64_t min_ms, int64_t max_ms, bool before,
+                          struct arena *a, struct samples *out, struct err *e)
+{
+	const struct store_selection *sel = (const struct store_selection *)pub;
+	struct collected c = { 0 };
+	const struct histogram **h;
+	int64_t *t;
+	double *v;
+	size_t beg, end;
+	bool ok;
+
+	assert(i < pub->n);
+	collect((struct store *)q, sel->snapshot->series[i], sel->batch, min_ms, max_ms, before, a, &c);
+	t = arena_alloc_raw(a, c.n * sizeof *t);
+	v = arena_alloc_raw(a, c.n * sizeof *v);
+	h = c.has_hist ? ARENA_ARRAY(a, c.n, const struct histogram *) : NULL;
+	ok = decode_all(&c, t, v, h, a);
+	for (size_t k = 0; k < c.n_sealed; k++)
+		chunk_unref(c.sealed[k]);
+	if (!ok)
+		return err_set(e, ERR_IO, -1, "a chunk of the store is damaged");
+	end = count_until(t, c.n - (c.hide_last && c.n > 0), max_ms);
+	beg = count_until(t, end, min_ms);
+	if (before && beg > 0)
+		beg--;
+	*out = (struct samples){ end - beg, t + beg, v + beg, h != NULL ? h + beg : NULL, NULL };
+	return true;
+}
+
+const struct querier_ops store_querier_ops = { store_select, store_samples, store_release };

@@ -1,0 +1,417 @@
+/* The store as a whole: its life, its series, retention, and the figures about it. Writing is append.c, reading select.c. */
+#include "store/store.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "store/internal.h"
+#include "tocsin/mem.h"
+
+enum { RETENTION_MS = 15 * 86400000, LOOKBACK_MS = 300000, MAX_SERIES = 2000000, MAX_BYTES = 256 << 20 };
+
+static void set_defaults(struct store_options *o)
+{
+	if (o->retention_ms == 0)
+		o->retention_ms = RETENTION_MS;
+	if (o->lookback_ms == 0)
+		o->lookback_ms = LOOKBACK_MS;
+	if (o->max_series == 0)
+		o->max_series = MAX_SERIES;
+	if (o->max_bytes == 0)
+		o->max_bytes = MAX_BYTES;
+	if (o->clock == NULL)
+		o->clock = &clock_system;
+}
+
+/* Without this glibc lets a stream of readers starve the writer. */
+static void init_index_lock(struct store *st)
+{
+	pthread_rwlockattr_t attr;
+
+	pthread_rwlockattr_init(&attr);
+	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(&st->index_lock, &attr);
+	pthread_rwlockattr_destroy(&attr);
+}
+
+struct store *store_new(const struct store_options *options)
+{
+	struct store *st = aligned_alloc(_Alignof(struct store), sizeof *st);
+
+	if (st == NULL)
+		mem_abort(sizeof *st);
+	memset(st, 0, sizeof *st);
+	st->querier.ops = &store_querier_ops;
+	if (options != NULL)
+		st->options = *options;
+	set_defaults(&st->options);
+	pthread_mutex_init(&st->commit_lock, NULL);
+	pthread_mutex_init(&st->unseen_lock, NULL);
+	pthread_mutex_init(&st->unused_lock, NULL);
+	for (size_t i = 0; i < STORE_SHARDS; i++)
+		pthread_mutex_init(&st->shards[i].lock, NULL);
+	init_index_lock(st);
+	index_init(&st->index);
+	memory_init(&st->memory);
+	st->held_from_ms = clock_now_ms(st->options.clock);
+	return st;
+}
+
+static void series_free(struct store_series *s)
+{
+	for (uint32_t i = 0; i < s->n_sealed; i++)
+		chunk_unref(s->sealed[i]);
+	chunk_unref(chunk_seal(&s->writer));
+	free(s->sealed);
+	free(s);
+}
+
+void store_free(struct store *st)
+{
+	if (st == NULL)
+		return;
+	memory_fini(st);
+	while (st->unused != NULL) {
+		struct store_series *s = st->unused;
+
+		st->unused = s->next_unused;
+		series_free(s);
+	}
+	for (size_t i = 0; i < st->index.n_slots; i++)
+		if (st->index.series[i] != NULL)
+			series_free(st->index.series[i]);
+	index_fini(&st->index);
+	arena_fini(&st->unseen_arena);
+	pthread_rwlock_destroy(&st->index_lock);
+	for (size_t i = 0; i < STORE_SHARDS; i++)
+		pthread_mutex_destroy(&st->shards[i].lock);
+	pthread_mutex_destroy(&st->unused_lock);
+	pthread_mutex_destroy(&st->unseen_lock);
+	pthread_mutex_destroy(&st->commit_lock);
+	free(st);
+}
+
+struct querier *store_querier(struct store *st)
+{
+	return &st->querier;
+}
+
+void store_set_held_from(struct store *st, int64_t t_ms)
+{
+	atomic_store(&st->held_from_ms, t_ms);
+}
+
+void store_set_unseen(struct store *st, const struct store_unseen *v, size_t n)
+{
+	pthread_mutex_lock(&st->unseen_lock);
+	arena_reset(&st->unseen_arena);
+	st->unseen = ARENA_ARRAY(&st->unseen_arena, n, struct store_unseen);
+	for (size_t i = 0; i < n; i++)
+		st->unseen[i] = (struct store_unseen){ labels_copy(&st->unseen_arena, v[i].labels), v[i].attempted };
+	st->n_unseen = n;
+	pthread_mutex_unlock(&st->unseen_lock);
+}
+
+/* ---- Series ---- */
+
+static struct store_series *series_new(struct store *st, struct labels labels, uint64_t hash)
+{
+	struct store_series *s = mem_alloc(sizeof *s + labels.n * sizeof *s->pairs);
+
+	s->id = ++st->next_id;
+	s->hash = hash;
+	s->n_pairs = (uint32_t)labels.n;
+	s->refs = 1;
+	s->last_ms = s->good_ms = INT64_MIN;
+	index_add(&st->index, s, labels);
+	memory_touch(st, labels);
+	COUNT(st, series_created, 1);
+	return s;
+}
+
+static struct store_series *find_pinned(struct store *st, struct labels labels, uint64_t hash)
+{
+	struct store_series *s = index_find(&st->index, labels, hash);
+
+	if (s != NULL)
+		atomic_fetch_add(&s->pins, 1);
+	return s;
+}
+
+struct store_series *store_series_find(struct store *st, struct labels labels)
+{
+	struct store_series *s;
+
+	pthread_rwlock_rdlock(&st->index_lock);
+	s = find_pinned(st, labels, labels_hash(labels));
+	pthread_rwlock_unlock(&st->index_lock);
+	return s;
+}
+
+struct store_series *store_series_ref(struct store *st, struct labels labels, struct err *e)
+{
+	uint64_t hash = labels_hash(labels);
+	struct store_series *s = store_series_find(st, labels);
+
+	if (s != NULL)
+		return s;
+	pthread_rwlock_wrlock(&st->index_lock);
+	s = find_pinned(st, labels, hash);
+	if (s == NULL && st->index.n_series < st->options.max_series) {
+		s = series_new(st, labels, hash);
+		atomic_fetch_add(&s->pins, 1);
+	}
+	pthread_rwlock_unlock(&st->index_lock);
+	if (s == NULL) {
+		COUNT(st, series_refused, 1);
+		err_set(e, ERR_LIMIT, -1, "the store holds %zu series: no new ones (max_series)", st->options.max_series);
+	}
+	return s;
+}
+
+void store_series_unref(struct store *st, struct store_series *s)
+{
+	(void)st;
+	if (s != NULL) {
+		uint32_t before = atomic_fetch_sub(&s->pins, 1);
+
+		assert(before > 0);
+	}
+}
+
+void store_series_never_lost(struct store *st, struct store_series *s)
+{
+	(void)st;
+	atomic_store(&s->never_lost, 1);
+}
+
+struct labels store_series_labels(struct store *st, const struct store_series *s, struct arena *a)
+{
+	struct label *v = ARENA_ARRAY(a, s->n_pairs, struct label);
+	struct labels copy;
+
+	pthread_rwlock_rdlock(&st->index_lock);
+	copy = labels_copy(a, index_labels(&st->index, s, v));
+	pthread_rwlock_unlock(&st->index_lock);
+	return copy;
+}
+
+int64_t store_series_last_ms(struct store *st, struct store_series *s)
+{
+	(void)st;
+	return atomic_load(&s->good_ms);
+}
+
+/* ---- Retention ---- */
+
+/* Calls <fn> with every series, under the index lock for reading and the lock of its shard. */
+static void each_series(struct store *st, void (*fn)(struct store *, struct shard *, struct store_series *, void *), void *ctx)
+{
+	pthread_rwlock_rdlock(&st->index_lock);
+	for (size_t i = 0; i < st->index.n_slots; i++) {
+		struct store_series *s = st->index.series[i];
+		struct shard *shard;
+
+		if (s == NULL)
+			continue;
+		shard = series_shard(st, s);
+		pthread_mutex_lock(&shard->lock);
+		fn(st, shard, s, ctx);
+		pthread_mutex_unlock(&shard->lock);
+	}
+	pthread_rwlock_unlock(&st->index_lock);
+}
+
+static void count_dropped(struct store *st, struct shard *shard, struct chunk *c, bool squeezed)
+{
+	shard->n_chunks--;
+	shard->chunk_bytes -= chunk_bytes(c);
+	if (squeezed)
+		COUNT(st, chunks_squeezed, 1);
+	else
+		COUNT(st, chunks_dropped, 1);
+	chunk_unref(c);
+}
+
+struct cutoff {
+	int64_t t_ms;
+	bool squeezed;
+};
+
+static void drop_old(struct store *st, struct shard *shard, struct store_series *s, void *ctx)
+{
+	const struct cutoff *cut = ctx;
+	uint32_t n = 0;
+
+	while (n < s->n_sealed && s->sealed[n]->max_ms < cut->t_ms)
+		count_dropped(st, shard, s->sealed[n++], cut->squeezed);
+	s->n_sealed -= n;
+	if (n > 0)
+		memmove(s->sealed, s->sealed + n, s->n_sealed * sizeof(struct chunk *));
+	if (s->n_sealed == 0 && s->writer.open != NULL && s->writer.open->max_ms < cut->t_ms) {
+		shard->chunk_bytes -= chunk_bytes(s->writer.open);
+		s->writer.open = chunk_seal(&s->writer);
+		shard->chunk_bytes += chunk_bytes(s->writer.open);
+		count_dropped(st, shard, s->writer.open, cut->squeezed);
+		s->writer.open = NULL;
+	}
+}
+
+/* Bytes of chunks by age of their last sample: finding the cutoff for max_bytes needs no list of all chunks. */
+enum { AGES = 1024 };
+struct ages {
+	int64_t now_ms, step_ms;
+	size_t bytes[AGES];
+};
+
+static void add_age(struct ages *g, const struct chunk *c)
+{
+	int64_t age = (g->now_ms - c->max_ms) / g->step_ms;
+
+	g->bytes[age < 0 ? 0 : age >= AGES ? AGES - 1 : age] += chunk_bytes(c);
+}
+
+static void add_ages(struct store *st, struct shard *shard, struct store_series *s, void *ctx)
+{
+	(void)st, (void)shard;
+	for (uint32_t i = 0; i < s->n_sealed; i++)
+		add_age(ctx, s->sealed[i]);
+	if (s->writer.open != NULL)
+		add_age(ctx, s->writer.open);
+}
+
+static size_t total_bytes(struct store *st, size_t *n_chunks)
+{
+	size_t bytes = 0;
+
+	*n_chunks = 0;
+	for (size_t i = 0; i < STORE_SHARDS; i++) {
+		pthread_mutex_lock(&st->shards[i].lock);
+		bytes += st->shards[i].chunk_bytes;
+		*n_chunks += st->shards[i].n_chunks;
+		pthread_mutex_unlock(&st->shards[i].lock);
+	}
+	return bytes;
+}
+
+/* Drops the oldest chunks until an eighth of max_bytes is free again, but never the youngest age. */
+static void squeeze(struct store *st, int64_t now_ms)
+{
+	struct ages *g = mem_alloc(sizeof *g);
+	size_t kept = 0, age = 0;
+	int64_t oldest_ms = now_ms - store_stats(st).oldest_ms;
+
+	g->now_ms = now_ms;
+	g->step_ms = oldest_ms > AGES ? oldest_ms / AGES + 1 : 1;
+	each_series(st, add_ages, g);
+	while (age < AGES && (age == 0 || kept + g->bytes[age] <= st->options.max_bytes - st->options.max_bytes / 8))
+		kept += g->bytes[age++];
+	each_series(st, drop_old, &(struct cutoff){ now_ms - (int64_t)age * g->step_ms + 1, true });
+	free(g);
+}
+
+static void drop_dead(struct store *st)
+{
+	struct slots dead = { 0 };
+
+	pthread_rwlock_wrlock(&st->index_lock);
+	for (uint32_t slot = 0; slot < st->index.n_slots; slot++) {
+		const struct store_series *s = st->index.series[slot];
+
+		if (s == NULL || s->pins > 0 || s->n_sealed > 0 || s->writer.open != NULL)
+			continue;
+		dead.v = mem_grow(dead.v, &dead.cap, dead.n + 1, sizeof *dead.v);
+		dead.v[dead.n++] = slot;
+	}
+	for (size_t i = 0; i < dead.n; i++) {
+		struct store_series *s = st->index.series[dead.v[i]];
+		struct label *v = mem_alloc(s->n_pairs * sizeof *v);
+
+		memory_touch(st, index_labels(&st->index, s, v));
+		free(v);
+		store_series_release(st, s);
+	}
+	index_remove(&st->index, &dead);
+	COUNT(st, series_dropped, dead.n);
+	free(dead.v);
+	pthread_rwlock_unlock(&st->index_lock);
+}
+
+static void bury_unused(struct store *st)
+{
+	struct store_series *s, *next;
+
+	pthread_mutex_lock(&st->unused_lock);
+	s = st->unused;
+	st->unused = NULL;
+	pthread_mutex_unlock(&st->unused_lock);
+	if (s == NULL)
+		return;
+	pthread_rwlock_wrlock(&st->index_lock);
+	for (; s != NULL; s = next) {
+		next = s->next_unused;
+		index_forget(&st->index, s);
+		series_free(s);
+	}
+	pthread_rwlock_unlock(&st->index_lock);
+}
+
+void store_maintain(struct store *st)
+{
+	int64_t now_ms = clock_now_ms(st->options.clock);
+	size_t n_chunks;
+
+	each_series(st, drop_old, &(struct cutoff){ now_ms - st->options.retention_ms, false });
+	if (total_bytes(st, &n_chunks) > st->options.max_bytes)
+		squeeze(st, now_ms);
+	drop_dead(st);
+	bury_unused(st);
+}
+
+/* ---- Figures ---- */
+
+static void find_oldest(struct store *st, struct shard *shard, struct store_series *s, void *ctx)
+{
+	int64_t *oldest = ctx;
+	const struct chunk *c = s->n_sealed > 0 ? s->sealed[0] : s->writer.open;
+
+	(void)st, (void)shard;
+	if (c != NULL && c->min_ms < *oldest)
+		*oldest = c->min_ms;
+}
+
+struct store_stats store_stats(struct store *st)
+{
+	struct store_stats out = { .oldest_ms = INT64_MAX };
+
+#define X(name, help) out.name = atomic_load_explicit(&st->count.name, memory_order_relaxed);
+	STORE_COUNTERS(X)
+#undef X
+	out.bytes = total_bytes(st, &out.chunks);
+	each_series(st, find_oldest, &out.oldest_ms);
+	pthread_rwlock_rdlock(&st->index_lock);
+	out.series = st->index.n_series;
+	out.symbols = st->index.symbols.by_text.n;
+	pthread_rwlock_unlock(&st->index_lock);
+	return out;
+}
+
+struct str *store_label_names(struct store *st, struct arena *a, size_t *n)
+{
+	struct str *v;
+
+	pthread_rwlock_rdlock(&st->index_lock);
+	v = index_label_names(&st->index, a, n);
+	pthread_rwlock_unlock(&st->index_lock);
+	return v;
+}
+
+struct str *store_label_values(struct store *st, struct str name, struct arena *a, size_t *n)
+{
+	struct str *v;
+
+	pthread_rwlock_rdlock(&st->index_lock);
+	v = index_label_values(&st->index, name, a, n);
+	pthread_rwlock_unlock(&st->index_lock);
+	return v;
+}
