@@ -69,6 +69,16 @@ static const struct node *inside(const struct node *n)
 	return n;
 }
 
+/* The selector <n> with a range put in, as text. */
+static const char *with_range(const struct node *n, char out[SAMPLE_BYTES])
+{
+	struct node ranged = *n;
+
+	ranged.selector.range = (struct duration){ .set = true, .ms = 300000 };
+	sample(&ranged, out);
+	return strcmp(out, "x") == 0 ? "x[5m]" : out;
+}
+
 /* What the author of <what>(<arg>) may have meant; empty when we cannot tell. */
 static void type_advice(const char *what, const struct node *arg, enum promql_type wanted, char *out, size_t n_out)
 {
@@ -77,7 +87,7 @@ static void type_advice(const char *what, const struct node *arg, enum promql_ty
 
 	out[0] = '\0';
 	if (wanted == PROMQL_MATRIX && core->kind == NODE_SELECTOR && !core->selector.range.set)
-		snprintf(out, n_out, ": did you mean %s(%s[5m])?", what, core->selector.offset.set || core->selector.at ? "x" : sample(core, text));
+		snprintf(out, n_out, ": did you mean %s(%s)?", what, with_range(core, text));
 	else if (wanted == PROMQL_MATRIX && core->kind == NODE_AGGREGATE)
 		snprintf(out, n_out, ": aggregate afterwards, as in %s(%s(x[5m]))", aggregators[core->aggregate.op].text.p, what);
 	else if (wanted == PROMQL_MATRIX && arg->type == PROMQL_VECTOR)

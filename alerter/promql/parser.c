@@ -5,7 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "tocsin/mem.h"
+#include "functions.h"
 
 static struct token next_token(struct parser *p)
 {
@@ -165,8 +165,18 @@ void regex_list_free(struct regex_list *list)
 		regex_free(list->regex);
 }
 
+enum { ADVICE_BYTES = 200 };
+
+static bool names_operation(struct str word)
+{
+	for (int i = 0; i < N_AGGRS; i++)
+		if (str_eq_nocase(aggregators[i].text, word))
+			return true;
+	return function_find(word) != NULL;
+}
+
 /* Why a token that stands behind a whole expression does not belong there; NULL when there is nothing special to say. */
-static const char *stray_advice(const struct parser *p, char buf[120])
+static const char *stray_advice(const struct parser *p, char buf[ADVICE_BYTES])
 {
 	static const struct {
 		const char *word, *advice;
@@ -196,13 +206,18 @@ static const char *stray_advice(const struct parser *p, char buf[120])
 		return p->last.kind == TOK_RBRACE ? "all label matchers stand in one pair of braces" : NULL;
 	case TOK_WORD:
 		if (p->last.kind == TOK_NUMBER && p->tok.text.n < 3 && memchr("smhdwy", p->tok.text.p[0], 6) != NULL) {
-			snprintf(buf, 120, "a duration has no space: write %.*s%.*s", (int)(p->last.text.n > 40 ? 40 : p->last.text.n),
+			snprintf(buf, ADVICE_BYTES, "a duration has no space: write %.*s%.*s", (int)(p->last.text.n > 40 ? 40 : p->last.text.n),
 			         p->last.text.p, (int)p->tok.text.n, p->tok.text.p);
 			return buf;
 		}
 		for (size_t i = 0; i < ARRAY_LEN(words); i++)
 			if (parser_at_word(p, words[i].word))
 				return words[i].advice;
+		if (p->last.kind == TOK_WORD && names_operation(p->last.text)) {
+			snprintf(buf, ADVICE_BYTES, STR_FMT " takes parentheses: " STR_FMT "(%.*s)", STR_ARG(p->last.text),
+			         STR_ARG(p->last.text), (int)(p->tok.text.n > 40 ? 40 : p->tok.text.n), p->tok.text.p);
+			return buf;
+		}
 		return NULL;
 	default:
 		return NULL;
@@ -213,7 +228,7 @@ void parser_close(struct parser *p, enum token_kind kind, struct token open)
 {
 	struct text_place at = text_place(p->lex.text, open.beg);
 	char close = kind == TOK_RPAREN ? ')' : kind == TOK_RBRACE ? '}' : ']';
-	char buf[120];
+	char buf[ADVICE_BYTES];
 	const char *advice = stray_advice(p, buf);
 
 	if (p->tok.kind == kind)
@@ -226,7 +241,7 @@ void parser_close(struct parser *p, enum token_kind kind, struct token open)
 
 void parser_finish(struct parser *p)
 {
-	char buf[120];
+	char buf[ADVICE_BYTES];
 	const char *advice = stray_advice(p, buf);
 
 	switch (p->tok.kind) {

@@ -146,6 +146,11 @@ void promql_query_free(struct promql_query *q)
 	free(q);
 }
 
+struct str promql_query_source(const struct promql_query *q)
+{
+	return q->text;
+}
+
 struct str promql_query_text(const struct promql_query *q)
 {
 	return q->canonical;
