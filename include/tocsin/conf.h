@@ -54,7 +54,7 @@ struct conf_diag {
 	struct str file;
 	int line, col;                  /* 0: no position, then <source> is empty */
 	struct str message;
-	struct str source;              /* the line of the file, without its newline; empty under CONF_SECRET */
+	struct str source;              /* the line of the file, without what may be a secret; empty under CONF_SECRET */
 };
 
 struct conf_report {                    /* {0} is an empty one */
@@ -62,6 +62,7 @@ struct conf_report {                    /* {0} is an empty one */
 	struct conf_diag *v;            /* the first CONF_MAX_DIAGS */
 	size_t n, cap;
 	size_t n_errors, n_warnings;    /* all */
+	int hide_source;                /* > 0 while secrets are read: diagnostics then show no source line */
 };
 
 void conf_report_fini(struct conf_report *r);

@@ -1,0 +1,172 @@
+/* JSON as text. The only state is whether a comma is due. */
+#include "tocsin/json.h"
+
+#include <math.h>
+
+#include "tocsin/clock.h"
+#include "tocsin/num.h"
+
+static void before_value(struct json_out *j)
+{
+	if (j->comma)
+		buf_putc(j->to, ',');
+	j->comma = true;
+}
+
+void json_out_open(struct json_out *j, char bracket)
+{
+	before_value(j);
+	buf_putc(j->to, bracket);
+	j->comma = false;
+}
+
+void json_out_close(struct json_out *j, char bracket)
+{
+	buf_putc(j->to, bracket);
+	j->comma = true;
+}
+
+static void put_quoted(struct buf *to, struct str s)
+{
+	buf_putc(to, '"');
+	json_escape(to, s);
+	buf_putc(to, '"');
+}
+
+void json_out_key_str(struct json_out *j, struct str key)
+{
+	before_value(j);
+	put_quoted(j->to, key);
+	buf_putc(j->to, ':');
+	j->comma = false;
+}
+
+void json_out_key(struct json_out *j, const char *key)
+{
+	json_out_key_str(j, str_of(key));
+}
+
+void json_out_str(struct json_out *j, struct str s)
+{
+	before_value(j);
+	put_quoted(j->to, s);
+}
+
+void json_out_strz(struct json_out *j, const char *z)
+{
+	if (z == NULL)
+		json_out_null(j);
+	else
+		json_out_str(j, str_of(z));
+}
+
+void json_out_int(struct json_out *j, int64_t v)
+{
+	before_value(j);
+	buf_printf(j->to, "%lld", (long long)v);
+}
+
+void json_out_num(struct json_out *j, double v)
+{
+	before_value(j);
+	if (isfinite(v))
+		buf_num(j->to, v);
+	else
+		buf_putz(j->to, "null");
+}
+
+void json_out_num_text(struct json_out *j, double v)
+{
+	char text[344];
+
+	before_value(j);
+	buf_putc(j->to, '"');
+	buf_put(j->to, text, num_format_fixed(text, v));
+	buf_putc(j->to, '"');
+}
+
+void json_out_seconds(struct json_out *j, int64_t ms)
+{
+	char text[NUM_MAX];
+
+	before_value(j);
+	buf_put(j->to, text, num_format_seconds(text, ms));
+}
+
+void json_out_time(struct json_out *j, int64_t ms)
+{
+	char text[32];
+
+	json_out_str(j, (struct str){ text, clock_format_rfc3339(text, ms) });
+}
+
+void json_out_bool(struct json_out *j, bool v)
+{
+	before_value(j);
+	buf_putz(j->to, v ? "true" : "false");
+}
+
+void json_out_null(struct json_out *j)
+{
+	before_value(j);
+	buf_putz(j->to, "null");
+}
+
+void json_out_raw(struct json_out *j, struct str json)
+{
+	before_value(j);
+	buf_puts(j->to, json);
+}
+
+void json_out_labels(struct json_out *j, struct labels l)
+{
+	json_out_open(j, '{');
+	for (size_t i = 0; i < l.n; i++) {
+		json_out_key_str(j, l.v[i].name);
+		json_out_str(j, l.v[i].value);
+	}
+	json_out_close(j, '}');
+}
+
+/* Up to which byte the text needs no escape and is UTF-8. */
+static size_t plain_run(struct str s)
+{
+	size_t i = 0, len = 1;
+
+	while (i < s.n && len > 0) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		if (c < 0x20 || c == '"' || c == '\\' || c == 0x7f)
+			break;
+		len = c < 0x80 ? 1 : str_utf8_len((struct str){ s.p + i, s.n - i });
+		i += len;
+	}
+	return i;
+}
+
+static void put_escaped(struct buf *to, unsigned char c)
+{
+	static const char from[] = "\"\\\n\r\t\b\f", letters[] = "\"\\nrtbf";
+	const char *hit = c ? strchr(from, c) : NULL;
+
+	if (hit != NULL)
+		buf_printf(to, "\\%c", letters[hit - from]);
+	else if (c >= 0x80)
+		buf_putz(to, "\xef\xbf\xbd");
+	else
+		buf_printf(to, "\\u%04x", c);
+}
+
+void json_escape(struct buf *to, struct str s)
+{
+	while (s.n > 0) {
+		size_t n = plain_run(s);
+
+		buf_put(to, s.p, n);
+		s = (struct str){ s.p + n, s.n - n };
+		if (s.n == 0)
+			return;
+		put_escaped(to, (unsigned char)s.p[0]);
+		s = (struct str){ s.p + 1, s.n - 1 };
+	}
+}
