@@ -181,9 +181,10 @@ const struct function *function_nearest(struct str name)
 	size_t best_distance = near_limit(name) + 1;
 
 	for (size_t i = 0; i < n_functions; i++) {
-		size_t distance = near_distance(name, str_of(functions[i].name));
+		struct str known = str_of(functions[i].name);
+		size_t distance = near_distance(name, known);
 
-		if (distance < best_distance) {
+		if (distance < best_distance || (distance == best_distance && str_starts(known, name))) {
 			best_distance = distance;
 			best = &functions[i];
 		}
