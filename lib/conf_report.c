@@ -277,18 +277,23 @@ static int by_place(const void *a, const void *b)
 	return c != 0 ? c : (x > y) - (x < y);
 }
 
-/* Tabs are repeated so that the caret stands where the terminal puts the character. */
+/* Tabs are repeated so that the caret stands where the terminal puts the character. None where the line was cut before it. */
 static void print_caret(struct buf *out, const struct conf_diag *d)
 {
+	size_t beg = out->n;
 	int col = 1;
 
+	buf_putz(out, "    ");
 	for (size_t i = 0; i < d->source.n && col < d->col; i++) {
 		if ((d->source.p[i] & 0xc0) == 0x80)
 			continue;
 		buf_putc(out, d->source.p[i] == '\t' ? '\t' : ' ');
 		col++;
 	}
-	buf_putz(out, col == d->col ? "^\n" : "\n");
+	if (col == d->col)
+		buf_putz(out, "^\n");
+	else
+		out->n = beg;
 }
 
 static void print_diag(struct buf *out, const struct conf_diag *d)
@@ -301,7 +306,7 @@ static void print_diag(struct buf *out, const struct conf_diag *d)
 	           STR_ARG(d->message));
 	if (d->source.n == 0)
 		return;
-	buf_printf(out, "    " STR_FMT "\n    ", STR_ARG(d->source));
+	buf_printf(out, "    " STR_FMT "\n", STR_ARG(d->source));
 	print_caret(out, d);
 }
 

@@ -157,7 +157,7 @@ static const struct {
 	{ "environment", "defaults: {name: a, password: '${TEST_CONF_NONE}'}\n",
 	  "/etc/t/t.yml:1:32: the environment has no variable of this name: set it, or give the value itself\n" },
 	{ "both forms", "defaults: {name: a, password: x, password_file: y}\n",
-	  "/etc/t/t.yml:1:49: both password and password_file are set: remove one\n    defaults: {name: a, password: <secret>\n    \n" },
+	  "/etc/t/t.yml:1:49: both password and password_file are set: remove one\n    defaults: {name: a, password: <secret>\n" },
 	{ "second document", "labels: {}\n---\nlabels: x\n",
 	  "/etc/t/t.yml:2:1: warning: a second document begins here: only the first one is read\n    ---\n    ^\n" },
 	{ "regex position", "pattern: \"a(?=b)\"\n",

@@ -1,0 +1,149 @@
+/* Pages as people's Prometheus will read them, byte for byte. */
+#include "tests.h"
+
+#include <math.h>
+
+#include "tocsin/expo.h"
+
+static const struct expo_family up = { "redis_up", EXPO_GAUGE, "Whether it answers.", NULL };
+static const struct expo_family commands = { "redis_commands_total", EXPO_COUNTER, "Commands.", NULL };
+static const struct expo_family odd = { "redis_commands", EXPO_COUNTER, "A counter\nwith an \"odd\" \\ name.", NULL };
+static const struct expo_family info = { "redis_instance_info", EXPO_INFO, "About it.", NULL };
+static const struct expo_family lag = { "lag_seconds", EXPO_UNTYPED, "Lag.", "seconds" };
+static const struct expo_family up_too = { "redis_up", EXPO_COUNTER, "Another help.", NULL };
+static const struct expo_family times = { "times_seconds", EXPO_HISTOGRAM, "Times.", "seconds" };
+static const struct expo_family parts = { "parts", EXPO_SUMMARY, "Parts.", NULL };
+static const struct expo_family bad = { "not-a-name", EXPO_GAUGE, "Bad.", NULL };
+
+static void assert_page(const struct expo_part *p, size_t n, enum expo_format format, const char *want)
+{
+	struct buf out = { 0 };
+
+	expo_write(&out, p, n, format);
+	assert_string_equal(buf_z(&out), want);
+	buf_fini(&out);
+}
+
+static void one_set_in_both_formats(void **state)
+{
+	struct expo_set *s = expo_set_new();
+	const struct expo_part p = { s, NULL, 0 };
+	const double bounds[] = { 0.1, 1 }, q[] = { 0.5 }, qv[] = { 3 };
+	const uint64_t counts[] = { 1, 2, 4 };
+
+	(void)state;
+	EXPO_EMIT0(s, &up, 1);
+	EXPO_EMIT(s, &commands, 1e21, { STR("z"), STR("a\"b\\c\nd\xff") }, { STR("a"), STR("1") }, { STR("empty"), STR("") });
+	EXPO_EMIT0(s, &commands, NAN);
+	EXPO_EMIT(s, &info, 1, { STR("v"), STR("7") });
+	EXPO_EMIT0(s, &lag, 0.30000000000000004);
+	expo_emit_histogram(s, &times, bounds, 2, counts, 5.5, NULL, 0);
+	expo_emit_summary(s, &parts, q, qv, 1, 6, 2, &(struct label){ STR("zone"), STR("x") }, 1);
+	assert_page(&p, 1, EXPO_TEXT,
+	            "# HELP lag_seconds Lag.\n# TYPE lag_seconds untyped\nlag_seconds 0.30000000000000004\n"
+	            "# HELP parts Parts.\n# TYPE parts summary\nparts{quantile=\"0.5\",zone=\"x\"} 3\nparts_sum{zone=\"x\"} 6\nparts_count{zone=\"x\"} 2\n"
+	            "# HELP redis_commands_total Commands.\n# TYPE redis_commands_total counter\n"
+	            "redis_commands_total{a=\"1\",z=\"a\\\"b\\\\c\\nd\xef\xbf\xbd\"} 1e+21\nredis_commands_total NaN\n"
+	            "# HELP redis_instance_info About it.\n# TYPE redis_instance_info gauge\nredis_instance_info{v=\"7\"} 1\n"
+	            "# HELP redis_up Whether it answers.\n# TYPE redis_up gauge\nredis_up 1\n"
+	            "# HELP times_seconds Times.\n# TYPE times_seconds histogram\n"
+	            "times_seconds_bucket{le=\"0.1\"} 1\ntimes_seconds_bucket{le=\"1\"} 3\ntimes_seconds_bucket{le=\"+Inf\"} 7\n"
+	            "times_seconds_sum 5.5\ntimes_seconds_count 7\n");
+	assert_page(&p, 1, EXPO_OPENMETRICS,
+	            "# HELP lag_seconds Lag.\n# TYPE lag_seconds unknown\n# UNIT lag_seconds seconds\nlag_seconds 0.30000000000000004\n"
+	            "# HELP parts Parts.\n# TYPE parts summary\nparts{quantile=\"0.5\",zone=\"x\"} 3\nparts_sum{zone=\"x\"} 6\nparts_count{zone=\"x\"} 2\n"
+	            "# HELP redis_commands Commands.\n# TYPE redis_commands counter\n"
+	            "redis_commands_total{a=\"1\",z=\"a\\\"b\\\\c\\nd\xef\xbf\xbd\"} 1e+21\nredis_commands_total NaN\n"
+	            "# HELP redis_instance About it.\n# TYPE redis_instance info\nredis_instance_info{v=\"7\"} 1\n"
+	            "# HELP redis_up Whether it answers.\n# TYPE redis_up gauge\nredis_up 1\n"
+	            "# HELP times_seconds Times.\n# TYPE times_seconds histogram\n# UNIT times_seconds seconds\n"
+	            "times_seconds_bucket{le=\"0.1\"} 1\ntimes_seconds_bucket{le=\"1\"} 3\ntimes_seconds_bucket{le=\"+Inf\"} 7\n"
+	            "times_seconds_sum 5.5\ntimes_seconds_count 7\n# EOF\n");
+	expo_set_free(s);
+}
+
+static void names_never_change_with_the_format(void **state)
+{
+	struct expo_set *s = expo_set_new();
+	const struct expo_part p = { s, NULL, 0 };
+
+	(void)state;
+	EXPO_EMIT0(s, &commands, 1);
+	EXPO_EMIT0(s, &odd, 2);
+	assert_page(&p, 1, EXPO_OPENMETRICS,
+	            "# HELP redis_commands A counter\\nwith an \\\"odd\\\" \\\\ name.\n# TYPE redis_commands unknown\nredis_commands 2\n"
+	            "# HELP redis_commands_total Commands.\n# TYPE redis_commands_total unknown\nredis_commands_total 1\n# EOF\n");
+	expo_set_free(s);
+}
+
+static void sets_merge_into_one_family(void **state)
+{
+	struct expo_set *a = expo_set_new(), *b = expo_set_new();
+	const struct label source_a = { STR("source"), STR("a\"") }, source_b = { STR("source"), STR("b") };
+	const struct expo_part p[] = { { a, &source_a, 1 }, { b, &source_b, 1 } };
+
+	(void)state;
+	EXPO_EMIT0(a, &up, 1);
+	EXPO_EMIT0(a, &lag, 1);
+	EXPO_EMIT(b, &up_too, 0, { STR("source"), STR("x,y=\"\\") }, { STR("t"), STR("1") });
+	assert_page(p, 2, EXPO_TEXT,
+	            "# HELP lag_seconds Lag.\n# TYPE lag_seconds untyped\nlag_seconds{source=\"a\\\"\"} 1\n"
+	            "# HELP redis_up Whether it answers.\n# TYPE redis_up gauge\nredis_up{source=\"a\\\"\"} 1\n"
+	            "redis_up{source=\"b\",exported_source=\"x,y=\\\"\\\\\",t=\"1\"} 0\n");
+	expo_set_free(a);
+	expo_set_free(b);
+}
+
+static void drops_and_counts(void **state)
+{
+	struct expo_set *s = expo_set_new();
+	struct expo_stats st;
+
+	(void)state;
+	assert_true(EXPO_EMIT(s, &up, 1, { STR("a"), STR("1") }, { STR("b"), STR("2") }));
+	assert_false(EXPO_EMIT(s, &up, 2, { STR("b"), STR("2") }, { STR("a"), STR("1") }));
+	assert_false(EXPO_EMIT(s, &up, 2, { STR("b"), STR("2") }, { STR("b"), STR("1") }));
+	assert_false(EXPO_EMIT(s, &up, 2, { STR("b-c"), STR("2") }));
+	assert_false(EXPO_EMIT(s, &up, 2, { STR("__name__"), STR("2") }));
+	assert_false(EXPO_EMIT0(s, &bad, 2));
+	st = expo_set_stats(s);
+	assert_int_equal(st.samples, 1);
+	assert_int_equal(st.duplicates, 1);
+	assert_int_equal(st.invalid, 4);
+	expo_set_free(s);
+}
+
+static void negotiates(void **state)
+{
+	static const struct {
+		const char *accept;
+		enum expo_format want;
+	} cases[] = {
+		{ "", EXPO_TEXT }, { "*/*", EXPO_TEXT }, { "text/html,*/*;q=0.8", EXPO_TEXT },
+		{ "application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+		  EXPO_OPENMETRICS },
+		{ "application/openmetrics-text; version=1.0.0; charset=utf-8", EXPO_OPENMETRICS }, { "application/openmetrics-text;version=2.0.0", EXPO_TEXT },
+		{ "application/openmetrics-text;version=1.0.0;q=0.2,text/plain;q=0.9", EXPO_TEXT },
+		{ "application/openmetrics-text;version=1.0.0;q=0,*/*;q=0.1", EXPO_TEXT },
+		{ "application/vnd.google.protobuf;q=0.6,application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,text/plain;version=1.0.0;q=0.4",
+		  EXPO_OPENMETRICS },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		if (expo_negotiate(str_of(cases[i].accept)) != cases[i].want)
+			fail_msg("%s", cases[i].accept);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_set_in_both_formats),
+		cmocka_unit_test(names_never_change_with_the_format),
+		cmocka_unit_test(sets_merge_into_one_family),
+		cmocka_unit_test(drops_and_counts),
+		cmocka_unit_test(negotiates),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
