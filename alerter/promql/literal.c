@@ -2,6 +2,7 @@
 #include "lex.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "tocsin/num.h"
 
@@ -28,7 +29,7 @@ static size_t strip_underscores(struct str s, bool hex, char out[NUMBER_BYTES])
 {
 	size_t n = 0;
 
-	if (s.n >= NUMBER_BYTES)
+	if (s.n >= NUMBER_BYTES - 1)
 		return 0;
 	for (size_t i = 0; i < s.n; i++) {
 		if (s.p[i] != '_') {
@@ -108,7 +109,11 @@ bool literal_number(struct str text, double *out)
 		return whole_number(s, 16, out);
 	if (s.n > 1 && s.p[0] == '0' && whole_number(s, 8, out))
 		return true;
-	return is_decimal(s) && str_to_double(s, out) && isfinite(*out);
+	if (!is_decimal(s))
+		return false;
+	plain[s.n] = '\0';
+	*out = strtod(plain, NULL);
+	return isfinite(*out);
 }
 
 bool literal_duration_ms(struct str text, int64_t *out)

@@ -2,8 +2,6 @@
 #include "parse.h"
 
 #include <assert.h>
-#include <stdarg.h>
-#include <stdio.h>
 
 #include "functions.h"
 #include "near.h"
@@ -339,7 +337,7 @@ static struct node *parse_number(struct parser *p)
 	if (n->number.is_duration && literal_duration_ms(tok.text, &ms))
 		n->number.value = (double)ms / 1000;
 	else if (!literal_number(tok.text, &n->number.value))
-		assert(!"the lexer lets no bad number pass");
+		return parser_fail(p, tok.beg, "bad number");
 	return n;
 }
 
