@@ -1,0 +1,488 @@
+/* libpq without blocking. The PGconn is opened, polled and closed here only; c->pg is NULL or has its session set up. */
+#include "postgres/conn.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "resolve.h"
+#include "tocsin/mem.h"
+
+#define RETRY_MIN_MS 1000
+#define RETRY_MAX_MS 8000
+#define PARAMS_MAX 64
+
+struct pg_conn {
+	struct pg_conn_options o;
+	PGconn *pg;
+	uint64_t generation;
+	int64_t opened_mono_ms;
+	int64_t retry_mono_ms, retry_ms;        /* not before; the wait after the next failure */
+	struct err last;                        /* of the attempt that failed */
+	char server[300];
+	atomic_int *cancels;                    /* cancel requests under way; shared with their threads, counted as references */
+};
+
+/* ---- Addresses ---- */
+
+static PQconninfoOption *parse_url(struct str url)
+{
+	char *z = mem_strndup(url.p, url.n), *message = NULL;
+	PQconninfoOption *list = PQconninfoParse(z, &message);
+
+	if (message != NULL)
+		PQfreemem(message);             /* quotes the address */
+	free(z);
+	return list;
+}
+
+bool pg_url_check(struct str url, struct err *e)
+{
+	PQconninfoOption *list = parse_url(url);
+
+	if (list == NULL)
+		return err_set(e, ERR_BAD_INPUT, -1, "not an address of a Postgres server: postgres://user:password@host:5432/database");
+	PQconninfoFree(list);
+	return true;
+}
+
+static const char *option(const PQconninfoOption *list, const char *keyword)
+{
+	for (; list != NULL && list->keyword != NULL; list++)
+		if (strcmp(list->keyword, keyword) == 0)
+			return list->val != NULL ? list->val : "";
+	return "";
+}
+
+struct str pg_url_describe(struct arena *a, struct str url)
+{
+	PQconninfoOption *list = parse_url(url);
+	const char *host = option(list, "host"), *port = option(list, "port"), *db = option(list, "dbname");
+	struct str s = arena_printf(a, "%s%s%s%s%s", *host ? host : "local", *port ? ":" : "", port, *db ? "/" : "", db);
+
+	if (list != NULL)
+		PQconninfoFree(list);
+	return s;
+}
+
+/* ---- Connecting ---- */
+
+/* libpq's words on one line, without its prefix of every address tried. */
+static bool fail_libpq(const PGconn *pg, struct err *e)
+{
+	char text[400];
+	size_t n = 0;
+
+	for (const char *p = PQerrorMessage(pg); *p != '\0' && n < sizeof text - 1; p++)
+		text[n++] = *p == '\n' || *p == '\t' ? ' ' : *p;
+	while (n > 0 && text[n - 1] == ' ')
+		n--;
+	text[n] = '\0';
+	return err_set(e, ERR_UPSTREAM, -1, "%s", n > 0 ? text : "connection lost");
+}
+
+/* Until the socket is ready for <events>. */
+static bool wait_socket(PGconn *pg, short events, const struct source_ask *ask, struct err *e)
+{
+	struct pollfd p[] = { { .fd = PQsocket(pg), .events = events }, { .fd = ask->stop_fd, .events = POLLIN } };
+
+	for (;;) {
+		int64_t left = ask->deadline_mono_ms - clock_mono_ms(ask->clock);
+		int n = left <= 0 ? 0 : poll(p, ARRAY_LEN(p), left > 60000 ? 60000 : (int)left);
+
+		if (n > 0 && p[1].revents != 0)
+			return err_set(e, ERR_CANCELED, -1, "stopped");
+		if (n > 0)
+			return true;
+		if (n == 0 && left <= 60000)
+			return err_set(e, ERR_TIMEOUT, -1, "no answer within the deadline");
+		if (n < 0 && errno != EINTR)
+			return err_set(e, ERR_IO, -1, "poll: %s", strerror(errno));
+	}
+}
+
+/* Keywords for PQconnectStartParams. Hosts are expanded to one entry an address, so that libpq resolves nothing. */
+struct params {
+	const char *key[PARAMS_MAX + 1], *value[PARAMS_MAX + 1];
+	size_t n;
+	struct buf host, hostaddr, port;
+};
+
+static void params_fini(struct params *p)
+{
+	buf_fini(&p->host);
+	buf_fini(&p->hostaddr);
+	buf_fini(&p->port);
+}
+
+static void params_add(struct params *p, const char *key, const char *value)
+{
+	assert(p->n < PARAMS_MAX);
+	p->key[p->n] = key;
+	p->value[p->n++] = value;
+}
+
+static void add_address(struct params *p, struct str host, const char *address, struct str port)
+{
+	const char *sep = p->host.n + p->hostaddr.n > 0 ? "," : "";
+
+	buf_printf(&p->host, "%s" STR_FMT, sep, STR_ARG(host));
+	buf_printf(&p->hostaddr, "%s%s", sep, address);
+	buf_printf(&p->port, "%s" STR_FMT, sep, STR_ARG(port));
+}
+
+/* "a,b" with ports "1,2" (or one for all) as one entry an address. A path is a unix socket: nothing to resolve. */
+static bool add_hosts(struct params *p, const char *hosts, const char *ports, const struct source_ask *ask, struct err *e)
+{
+	struct str rest = str_of(hosts), ports_rest = str_of(ports), host, port = STR_NULL, one = STR_NULL;
+	bool many = str_chr(ports_rest, ',') < ports_rest.n, any = false;
+	struct err first = { 0 };
+
+	if (!many)
+		one = ports_rest;
+	while (str_cut(&rest, ',', &host)) {
+		struct resolved found = { .n = 1 };
+		char name[256];
+
+		if (!many || !str_cut(&ports_rest, ',', &port))
+			port = one;
+		snprintf(name, sizeof name, STR_FMT, STR_ARG(host));
+		if (host.n > 0 && host.p[0] != '/' && host.p[0] != '@' && !resolve_host(name, ask->deadline_mono_ms, ask->stop_fd, &found, &first))
+			continue;
+		for (size_t i = 0; i < found.n; i++)
+			add_address(p, host, found.address[i], port);
+		any = true;
+	}
+	if (!any)
+		*e = first;
+	return any;
+}
+
+static bool params_fill(struct params *p, const PQconninfoOption *list, const struct source_ask *ask, struct err *e)
+{
+	const char *hosts = option(list, "host");
+	bool by_name = *hosts != '\0' && *option(list, "hostaddr") == '\0';
+
+	params_add(p, "fallback_application_name", "tocsin-exporter");
+	for (const PQconninfoOption *o = list; o->keyword != NULL; o++)
+		if (o->val != NULL && !(by_name && (strcmp(o->keyword, "host") == 0 || strcmp(o->keyword, "port") == 0)))
+			params_add(p, o->keyword, o->val);
+	params_add(p, "client_encoding", "UTF8");
+	if (!by_name)
+		return true;
+	if (!add_hosts(p, hosts, option(list, "port"), ask, e))
+		return false;
+	params_add(p, "host", buf_z(&p->host));
+	params_add(p, "hostaddr", buf_z(&p->hostaddr));
+	params_add(p, "port", buf_z(&p->port));
+	return true;
+}
+
+static bool poll_connect(PGconn *pg, const struct source_ask *ask, struct err *e)
+{
+	PostgresPollingStatusType s = PGRES_POLLING_WRITING;
+
+	if (pg == NULL || PQstatus(pg) == CONNECTION_BAD)
+		return fail_libpq(pg, e);
+	while (s != PGRES_POLLING_OK) {
+		if (!wait_socket(pg, s == PGRES_POLLING_READING ? POLLIN : POLLOUT, ask, e))
+			return false;
+		s = PQconnectPoll(pg);
+		if (s == PGRES_POLLING_FAILED)
+			return fail_libpq(pg, e);
+	}
+	return PQsetnonblocking(pg, 1) == 0 || fail_libpq(pg, e);
+}
+
+static void ignore_notice(void *arg, const PGresult *result)
+{
+	(void)arg;
+	(void)result;
+}
+
+static PGconn *connect_url(struct str url, const struct source_ask *ask, struct err *e)
+{
+	PQconninfoOption *list = parse_url(url);
+	struct params p = { 0 };
+	PGconn *pg = NULL;
+
+	if (list == NULL) {
+		pg_url_check(url, e);
+		return NULL;
+	}
+	if (params_fill(&p, list, ask, e)) {
+		pg = PQconnectStartParams(p.key, p.value, 0);
+		if (!poll_connect(pg, ask, e)) {
+			PQfinish(pg);
+			pg = NULL;
+		} else {
+			PQsetNoticeReceiver(pg, ignore_notice, NULL);
+		}
+	}
+	params_fini(&p);
+	PQconninfoFree(list);
+	return pg;
+}
+
+/* ---- Cancelling: PQcancel() connects and waits, so it gets a thread; at most one a connection. ---- */
+
+struct cancel {
+	PGcancel *request;
+	atomic_int *refs;
+};
+
+static void refs_drop(atomic_int *refs)
+{
+	if (atomic_fetch_sub(refs, 1) == 1)
+		free(refs);
+}
+
+static void *cancel_thread(void *arg)
+{
+	struct cancel *c = arg;
+	char message[256];
+
+	PQcancel(c->request, message, sizeof message);
+	PQfreeCancel(c->request);
+	refs_drop(c->refs);
+	free(c);
+	return NULL;
+}
+
+static void cancel_running(struct pg_conn *c)
+{
+	PGcancel *request = atomic_load(c->cancels) == 1 ? PQgetCancel(c->pg) : NULL;
+	struct cancel *x;
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	if (request == NULL)
+		return;
+	x = mem_alloc(sizeof *x);
+	*x = (struct cancel){ request, c->cancels };
+	atomic_fetch_add(c->cancels, 1);
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	if (pthread_create(&thread, &attr, cancel_thread, x) != 0) {
+		PQfreeCancel(request);
+		refs_drop(x->refs);
+		free(x);
+	}
+	pthread_attr_destroy(&attr);
+}
+
+/* ---- One connection over its life ---- */
+
+struct pg_conn *pg_conn_new(const struct pg_conn_options *o)
+{
+	struct pg_conn *c = mem_alloc(sizeof *c);
+
+	c->o = *o;
+	c->retry_ms = RETRY_MIN_MS;
+	c->cancels = mem_alloc(sizeof *c->cancels);
+	atomic_init(c->cancels, 1);
+	return c;
+}
+
+static void conn_close(struct pg_conn *c)
+{
+	if (c->pg != NULL)
+		PQfinish(c->pg);
+	c->pg = NULL;
+}
+
+void pg_conn_free(struct pg_conn *c)
+{
+	conn_close(c);
+	refs_drop(c->cancels);
+	free(c);
+}
+
+uint64_t pg_conn_generation(const struct pg_conn *c)
+{
+	return c->generation;
+}
+
+int pg_conn_version(const struct pg_conn *c)
+{
+	assert(c->pg != NULL);
+	return PQserverVersion(c->pg);
+}
+
+struct str pg_conn_server(const struct pg_conn *c)
+{
+	return str_of(c->server);
+}
+
+/* False, always: closes, and puts the next attempt off. */
+static bool conn_failed(struct pg_conn *c, const struct source_ask *ask, const struct err *e)
+{
+	conn_close(c);
+	c->last = *e;
+	if (e->code != ERR_CANCELED) {
+		c->retry_mono_ms = clock_mono_ms(ask->clock) + c->retry_ms;
+		c->retry_ms = c->retry_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : c->retry_ms * 2;
+	}
+	return false;
+}
+
+/* A server that went away while nobody asked has closed the socket: found out without a round trip. */
+static bool is_alive(struct pg_conn *c)
+{
+	struct pollfd p = { .fd = PQsocket(c->pg), .events = POLLIN };
+
+	if (poll(&p, 1, 0) <= 0)
+		return true;
+	return PQconsumeInput(c->pg) == 1 && PQstatus(c->pg) == CONNECTION_OK;
+}
+
+static void keep_reply(void *ctx, size_t i, const struct pg_reply *reply)
+{
+	struct err *e = ctx;
+
+	(void)i;
+	if (PQresultStatus(reply->result) != PGRES_TUPLES_OK)
+		pg_result_error(reply->result, e);
+}
+
+static bool set_up(struct pg_conn *c, const struct source_ask *ask, struct err *e)
+{
+	struct buf sql = { 0 };
+	struct err refused = { 0 };
+	const char *text;
+	bool ok;
+
+	buf_printf(&sql, "SELECT set_config('statement_timeout', '%lld', false), set_config('lock_timeout', '%lld', false), "
+	           "set_config('idle_in_transaction_session_timeout', '60s', false), "
+	           "set_config('default_transaction_read_only', 'on', false), set_config('jit', 'off', false)",
+	           (long long)c->o.statement_timeout_ms, (long long)c->o.lock_timeout_ms);
+	if (c->o.search_path != NULL)
+		buf_printf(&sql, ", set_config('search_path', '%s', false)", c->o.search_path);
+	text = buf_z(&sql);
+	ok = pg_conn_run(c, ask, &text, 1, keep_reply, &refused, e);
+	buf_fini(&sql);
+	if (ok && refused.code != ERR_NONE) {
+		*e = refused;
+		ok = err_context(e, "session settings");
+	}
+	return ok;
+}
+
+bool pg_conn_open(struct pg_conn *c, const struct source_ask *ask, struct err *e)
+{
+	int64_t now = clock_mono_ms(ask->clock);
+
+	if (c->pg != NULL && (now - c->opened_mono_ms >= c->o.max_age_ms || !is_alive(c)))
+		conn_close(c);
+	if (c->pg != NULL)
+		return true;
+	if (now < c->retry_mono_ms) {
+		*e = c->last;
+		return false;
+	}
+	c->pg = connect_url(c->o.url, ask, e);
+	if (c->pg == NULL || !set_up(c, ask, e))
+		return conn_failed(c, ask, e);
+	c->generation++;
+	c->opened_mono_ms = clock_mono_ms(ask->clock);
+	c->retry_ms = RETRY_MIN_MS;
+	snprintf(c->server, sizeof c->server, "%s:%s", PQhost(c->pg), PQport(c->pg));
+	return true;
+}
+
+/* ---- Statements ---- */
+
+static bool send_all(PGconn *pg, const char *const *sql, size_t n, struct err *e)
+{
+	if (PQenterPipelineMode(pg) != 1)
+		return fail_libpq(pg, e);
+	for (size_t i = 0; i < n; i++)
+		if (PQsendQueryParams(pg, sql[i], 0, NULL, NULL, NULL, NULL, 0) != 1 || PQpipelineSync(pg) != 1)
+			return fail_libpq(pg, e);
+	return true;
+}
+
+/* Until PQgetResult() would not wait; what is still to be sent goes out meanwhile. */
+static bool wait_result(PGconn *pg, const struct source_ask *ask, struct err *e)
+{
+	for (;;) {
+		int unsent = PQflush(pg);
+
+		if (unsent < 0)
+			return fail_libpq(pg, e);
+		if (PQisBusy(pg) == 0)
+			return true;
+		if (!wait_socket(pg, unsent ? POLLIN | POLLOUT : POLLIN, ask, e))
+			return false;
+		if (PQconsumeInput(pg) != 1)
+			return fail_libpq(pg, e);
+	}
+}
+
+/* The results of one statement: itself, the NULL behind it, the sync. */
+static bool read_statement(PGconn *pg, const struct source_ask *ask, size_t i, pg_on_reply *on_reply, void *ctx, struct err *e)
+{
+	int64_t began_us = clock_mono_us();
+
+	for (;;) {
+		PGresult *r;
+		ExecStatusType status;
+
+		if (!wait_result(pg, ask, e))
+			return false;
+		r = PQgetResult(pg);
+		if (r == NULL) {
+			if (PQstatus(pg) != CONNECTION_OK)
+				return fail_libpq(pg, e);
+			continue;
+		}
+		status = PQresultStatus(r);
+		if (status != PGRES_PIPELINE_SYNC && PQstatus(pg) == CONNECTION_OK)
+			on_reply(ctx, i, &(struct pg_reply){ r, clock_mono_us() - began_us });
+		else if (status != PGRES_PIPELINE_SYNC)
+			pg_result_error(r, e);
+		PQclear(r);
+		if (status == PGRES_PIPELINE_SYNC)
+			return true;
+		if (PQstatus(pg) != CONNECTION_OK)
+			return fail_libpq(pg, e);
+	}
+}
+
+bool pg_conn_run(struct pg_conn *c, const struct source_ask *ask, const char *const *sql, size_t n, pg_on_reply *on_reply, void *ctx,
+                 struct err *e)
+{
+	bool ok = send_all(c->pg, sql, n, e);
+
+	for (size_t i = 0; ok && i < n; i++)
+		ok = read_statement(c->pg, ask, i, on_reply, ctx, e);
+	if (ok && PQexitPipelineMode(c->pg) == 1)
+		return true;
+	if (ok)
+		fail_libpq(c->pg, e);
+	if (e->code == ERR_TIMEOUT || e->code == ERR_CANCELED)
+		cancel_running(c);
+	return conn_failed(c, ask, e);
+}
+
+bool pg_sqlstate_is_unsupported(const char *sqlstate)
+{
+	static const char *const states[] = { "42501", "0A000", "42883", "42P01", "42703", "3F000", "55000", "42704" };
+
+	for (size_t i = 0; sqlstate != NULL && i < ARRAY_LEN(states); i++)
+		if (strcmp(sqlstate, states[i]) == 0)
+			return true;
+	return false;
+}
+
+bool pg_result_error(const PGresult *result, struct err *e)
+{
+	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY), *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+
+	return err_set(e, ERR_UPSTREAM, -1, "%s%s%s%s", message != NULL ? message : "the server sent no error text",
+	               state != NULL ? " (SQLSTATE " : "", state != NULL ? state : "", state != NULL ? ")" : "");
+}
