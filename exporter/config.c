@@ -1,0 +1,198 @@
+/* The file is a map with a list for each kind: the root table is made from source_kinds[]. */
+#include "config.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "tocsin/map.h"
+#include "tocsin/mem.h"
+
+#define KINDS_MAX 16
+
+struct root {
+	struct conf_list lists[KINDS_MAX];      /* by position in source_kinds[] */
+};
+
+static struct conf_table root_table(struct conf_key keys[KINDS_MAX])
+{
+	size_t n = 0;
+
+	for (; source_kinds[n] != NULL; n++) {
+		assert(n < KINDS_MAX);
+		keys[n] = (struct conf_key){ source_kinds[n]->name, conf_sub_list, offsetof(struct root, lists) + n * sizeof(struct conf_list),
+		    NULL, CONF_RELOAD, "List of sources of this kind.", source_kinds[n]->table };
+	}
+	return (struct conf_table){ keys, n, sizeof(struct root), NULL, NULL };
+}
+
+void config_print_help(struct buf *out)
+{
+	struct conf_key keys[KINDS_MAX];
+	const struct conf_table t = root_table(keys);
+
+	conf_print_help(out, &t);
+}
+
+/* ---- What a source is made of, as one text ---- */
+
+static void put_file_state(struct buf *b, const struct conf_node *path)
+{
+	struct stat st;
+	char *name;
+
+	if (path->kind != CONF_SCALAR)
+		return;
+	name = path->text.n > 0 && path->text.p[0] != '/' && path->file != NULL && path->file->dir.n > 0 ? NULL : mem_strndup(path->text.p, path->text.n);
+	if (name == NULL) {
+		struct buf joined = { 0 };
+
+		buf_printf(&joined, STR_FMT "/" STR_FMT, STR_ARG(path->file->dir), STR_ARG(path->text));
+		name = mem_strndup(joined.p, joined.n);
+		buf_fini(&joined);
+	}
+	if (stat(name, &st) == 0)
+		buf_printf(b, "@%lld.%09ld/%lld", (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec, (long long)st.st_size);
+	free(name);
+}
+
+/* Unambiguous: texts carry their length. A secret file counts with its time of change. */
+static void put_node(struct buf *b, const struct conf_node *n)
+{
+	buf_printf(b, "%d:%zu:" STR_FMT "(", (int)n->kind, n->text.n, STR_ARG(n->text));
+	for (size_t i = 0; n->kind == CONF_SEQ && i < n->n; i++)
+		put_node(b, n->items[i]);
+	for (size_t i = 0; n->kind == CONF_MAP && i < n->n; i++) {
+		put_node(b, n->pairs[i].key);
+		put_node(b, n->pairs[i].value);
+		if (str_ends(n->pairs[i].key->text, STR("_file")))
+			put_file_state(b, n->pairs[i].value);
+	}
+	buf_putc(b, ')');
+}
+
+static struct str fingerprint(struct arena *a, const struct source_kind *kind, const struct conf_node *node)
+{
+	struct buf b = { 0 };
+	struct str s;
+
+	buf_printf(&b, "%s ", kind->name);
+	put_node(&b, node);
+	s = arena_str(a, buf_str(&b));
+	buf_fini(&b);
+	return s;
+}
+
+/* ---- Loading ---- */
+
+static void take_sources(struct config *c, const struct root *root, struct conf_report *r)
+{
+	struct map names = { 0 };
+	size_t total = 0;
+
+	for (size_t k = 0; source_kinds[k] != NULL; k++)
+		total += root->lists[k].n;
+	c->sources = ARENA_ARRAY(&c->arena, total, struct config_source);
+	for (size_t k = 0; source_kinds[k] != NULL; k++) {
+		const struct conf_list *list = &root->lists[k];
+
+		for (size_t i = 0; i < list->n; i++) {
+			void *settings = (char *)list->v + i * source_kinds[k]->table->bytes;
+			struct config_source *s = &c->sources[c->n++];
+
+			*s = (struct config_source){ source_kinds[k], settings, list->nodes[i], fingerprint(&c->arena, source_kinds[k], list->nodes[i]) };
+			if (s->settings->name.n > 0 && map_put(&names, s->settings->name, s) != NULL)
+				conf_error(r, list->nodes[i], "a second source named \"" STR_FMT "\": names are unique over all kinds", STR_ARG(s->settings->name));
+		}
+	}
+	map_fini(&names);
+	if (c->n > CONFIG_SOURCES_MAX)
+		conf_error(r, NULL, "%zu sources: at most %d (CONFIG_SOURCES_MAX)", c->n, CONFIG_SOURCES_MAX);
+}
+
+static void link_sources(struct config *c, struct conf_report *r)
+{
+	for (struct config_source *s = c->sources; s < c->sources + c->n; s++)
+		if (s->kind->link != NULL)
+			s->kind->link(s->settings, c, s->node, r);
+}
+
+static struct config *config_build(struct config *c, const struct conf_node *tree, struct conf_report *r)
+{
+	struct conf_reader rd = { .arena = &c->arena, .report = r };
+	struct conf_key keys[KINDS_MAX];
+	const struct conf_table t = root_table(keys);
+	struct root root = { 0 };
+
+	if (tree != NULL && conf_read(&rd, &t, tree, &root)) {
+		take_sources(c, &root, r);
+		if (r->n_errors == 0)
+			link_sources(c, r);
+	}
+	c->held = rd.held;
+	if (r->n_errors == 0)
+		return c;
+	config_unref(c);
+	return NULL;
+}
+
+static struct config *config_new(void)
+{
+	struct config *c = mem_alloc(sizeof *c);
+
+	c->refs = 1;
+	return c;
+}
+
+struct config *config_load(const char *path, struct conf_report *r)
+{
+	struct config *c = config_new();
+
+	return config_build(c, conf_load(&c->arena, path, r), r);
+}
+
+struct config *config_load_text(struct str name, struct str text, struct conf_report *r)
+{
+	struct config *c = config_new();
+
+	return config_build(c, conf_load_text(&c->arena, name, text, r), r);
+}
+
+struct config *config_load_environment(char *(*getenv_)(const char *), struct conf_report *r)
+{
+	struct buf text = { 0 };
+	struct config *c;
+
+	for (size_t k = 0; source_kinds[k] != NULL; k++) {
+		const char *name = source_kinds[k]->env, *value = name != NULL ? getenv_(name) : NULL;
+
+		if (value != NULL && *value != '\0')
+			buf_printf(&text, "%s: [{ name: %s, url: '${%s}' }]\n", source_kinds[k]->name, source_kinds[k]->name, name);
+	}
+	c = config_load_text(STR("environment"), buf_str(&text), r);
+	buf_fini(&text);
+	return c;
+}
+
+struct config *config_ref(struct config *c)
+{
+	__atomic_add_fetch(&c->refs, 1, __ATOMIC_RELAXED);
+	return c;
+}
+
+void config_unref(struct config *c)
+{
+	if (__atomic_sub_fetch(&c->refs, 1, __ATOMIC_ACQ_REL) > 0)
+		return;
+	conf_release(c->held);
+	arena_fini(&c->arena);
+	free(c);
+}
+
+const void *config_find(const struct config *all, const char *kind, struct str name)
+{
+	for (const struct config_source *s = all->sources; s < all->sources + all->n; s++)
+		if (strcmp(s->kind->name, kind) == 0 && str_eq(s->settings->name, name))
+			return s->settings;
+	return NULL;
+}

@@ -1,0 +1,12 @@
+/* Every kind of source. Adding one is one row. */
+#include "gauges/gauges.h"
+#include "postgres/postgres.h"
+#include "source.h"
+
+const struct conf_range source_timeout_range = { 10, 600000 };
+
+const struct source_kind *const source_kinds[] = {
+	&postgres_kind,
+	&gauges_kind,
+	NULL,
+};

@@ -1,0 +1,48 @@
+/* Which statements one connection is asked, and what became of each: the table of families cut to a server's version, its extensions and
+ * the settings. Made anew with each connection. */
+#ifndef TOCSIN_POSTGRES_PLAN_H
+#define TOCSIN_POSTGRES_PLAN_H
+
+#include "postgres/conn.h"
+#include "postgres/families.h"
+#include "postgres/postgres.h"
+#include "tocsin/complain.h"
+
+#define PG_ROWS_MAX 20000               /* of one statement; more are counted, not shown */
+
+struct pg_plan_item {
+	const struct pg_statement *statement;
+	const char *sql;
+	char unsupported[6];            /* SQLSTATE: not asked again on this connection; "": it works */
+	bool failed;                    /* last time */
+	int64_t took_us;
+	size_t rows_dropped;
+	struct complaint complaint;
+};
+
+struct pg_plan {
+	struct arena arena;
+	struct pg_plan_item *items;
+	size_t n;
+	int version;
+};
+
+struct pg_extension {
+	struct str name, schema;
+};
+
+/* <extensions> installed in the database; statements of others are left out. */
+void pg_plan_make(struct pg_plan *p, const struct pg_settings *s, enum pg_when when, int version, const struct pg_extension *extensions, size_t n);
+void pg_plan_fini(struct pg_plan *p);
+
+/* Takes the reply to an item's statement: samples into <out>, the verdict into the item. <name> is the source's, for the log. */
+void pg_plan_take(struct pg_plan *p, struct pg_plan_item *item, const struct pg_reply *reply, struct str server, const char *name,
+                  int64_t now_ms, struct expo_set *out);
+/* Success and duration of each collector, and what is unsupported. */
+void pg_plan_emit_state(const struct pg_plan *p, struct expo_set *out);
+
+/* Whether <collector> is one; for checking `enable` and `disable`. */
+bool pg_collector_exists(struct str collector);
+const char *pg_collector_nearest(struct str wrong);
+
+#endif

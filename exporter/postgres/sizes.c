@@ -1,0 +1,169 @@
+/* Every `slow_interval`. A size function waits for whoever holds (or is waiting for) an exclusive lock on its relation, and makes others
+ * wait behind it: so each table is a statement of its own under lock_timeout, and one that is locked is left out alone. */
+#include "postgres/sizes.h"
+
+#include "postgres/conn.h"
+#include "postgres/plan.h"
+
+#define ROUND_MS 60000                  /* what one round may take */
+#define STATEMENT_MS 20000
+#define RETRY_MS 10000                  /* after a failure, when the interval is longer */
+
+static const struct expo_family table_size_family = {
+	"pg_stat_user_tables_table_size_bytes", EXPO_GAUGE, "Disk space of the table, TOAST included, indexes not.", "bytes" };
+static const struct expo_family index_size_family = {
+	"pg_stat_user_tables_index_size_bytes", EXPO_GAUGE, "Disk space of the table's indexes.", "bytes" };
+
+struct round {
+	const struct pg_settings *settings;
+	const char *name;
+	struct pg_conn *conn;
+	struct pg_plan plan;
+	const struct source_ask *ask;
+	struct expo_set *out;           /* its arena holds what lives for the round */
+	int64_t now_ms;
+	struct err refused;             /* an error result where one is an outage */
+	struct pg_extension *extensions;
+	size_t n_extensions;
+	const char **table_sql;
+	size_t n_tables;
+};
+
+static struct str copy_field(struct arena *a, const PGresult *r, int row, int column)
+{
+	return arena_str(a, (struct str){ PQgetvalue(r, row, column), (size_t)PQgetlength(r, row, column) });
+}
+
+static bool is_rows(struct round *x, const struct pg_reply *reply)
+{
+	return PQresultStatus(reply->result) == PGRES_TUPLES_OK || pg_result_error(reply->result, &x->refused);
+}
+
+static void on_extensions(void *ctx, size_t i, const struct pg_reply *reply)
+{
+	struct round *x = ctx;
+	struct arena *a = expo_set_arena(x->out);
+	int n = PQntuples(reply->result);
+
+	(void)i;
+	if (!is_rows(x, reply))
+		return;
+	x->n_extensions = (size_t)n;
+	x->extensions = ARENA_ARRAY(a, x->n_extensions, struct pg_extension);
+	for (int row = 0; row < n; row++)
+		x->extensions[row] = (struct pg_extension){ copy_field(a, reply->result, row, 0), copy_field(a, reply->result, row, 1) };
+}
+
+static void on_slow(void *ctx, size_t i, const struct pg_reply *reply)
+{
+	struct round *x = ctx;
+
+	pg_plan_take(&x->plan, &x->plan.items[i], reply, pg_conn_server(x->conn), x->name, x->now_ms, x->out);
+}
+
+static void on_tables(void *ctx, size_t i, const struct pg_reply *reply)
+{
+	struct round *x = ctx;
+	int n = PQntuples(reply->result);
+
+	(void)i;
+	if (!is_rows(x, reply))
+		return;
+	x->table_sql = ARENA_ARRAY(expo_set_arena(x->out), (size_t)n, const char *);
+	for (int row = 0; row < n; row++)
+		x->table_sql[x->n_tables++] = copy_field(expo_set_arena(x->out), reply->result, row, 0).p;
+}
+
+static void on_table(void *ctx, size_t i, const struct pg_reply *reply)
+{
+	const PGresult *r = reply->result;
+	const struct round *x = ctx;
+	struct label labels[3] = { { STR("datname"), STR_NULL }, { STR("schemaname"), STR_NULL }, { STR("relname"), STR_NULL } };
+	const struct expo_family *families[] = { &table_size_family, &index_size_family };
+
+	(void)i;
+	if (PQresultStatus(r) != PGRES_TUPLES_OK || PQntuples(r) != 1)
+		return;                         /* locked, or dropped meanwhile */
+	for (int c = 0; c < 3; c++)
+		labels[c].value = (struct str){ PQgetvalue(r, 0, c), (size_t)PQgetlength(r, 0, c) };
+	for (int c = 0; c < 2; c++) {
+		double v;
+
+		if (!PQgetisnull(r, 0, 3 + c) && str_to_double(str_of(PQgetvalue(r, 0, 3 + c)), &v))
+			expo_emit(x->out, families[c], v, labels, 3);
+	}
+}
+
+static bool ask_one(struct round *x, const char *sql, pg_on_reply *on_reply, struct err *e)
+{
+	if (!pg_conn_run(x->conn, x->ask, &sql, 1, on_reply, x, e))
+		return false;
+	if (x->refused.code != ERR_NONE)
+		*e = x->refused;
+	return x->refused.code == ERR_NONE;
+}
+
+/* Extensions come and go without a new connection, so the plan is made each round. */
+static bool ask_slow(struct round *x, struct err *e)
+{
+	const char **sql;
+
+	if (!ask_one(x, "SELECT e.extname, n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace", on_extensions, e))
+		return false;
+	pg_plan_make(&x->plan, x->settings, PG_SLOW, pg_conn_version(x->conn), x->extensions, x->n_extensions);
+	sql = ARENA_ARRAY(expo_set_arena(x->out), x->plan.n, const char *);
+	for (size_t i = 0; i < x->plan.n; i++)
+		sql[i] = x->plan.items[i].sql;
+	if (!pg_conn_run(x->conn, x->ask, sql, x->plan.n, on_slow, x, e))
+		return false;
+	pg_plan_emit_state(&x->plan, x->out);
+	return true;
+}
+
+/* The server writes the statements: names are quoted by it, and a table that is gone gives no row. */
+static bool ask_tables(struct round *x, struct err *e)
+{
+	struct str sql;
+
+	if (x->settings->max_tables == 0)
+		return true;
+	sql = arena_printf(expo_set_arena(x->out),
+	    "SELECT format('SELECT current_database(), n.nspname, c.relname, pg_table_size(c.oid), pg_indexes_size(c.oid) FROM pg_class c "
+	    "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = %%s', relid) FROM pg_stat_user_tables s JOIN pg_class c ON c.oid = s.relid "
+	    "ORDER BY c.relpages DESC, s.relid LIMIT %lld", (long long)x->settings->max_tables);
+	return ask_one(x, sql.p, on_tables, e) && pg_conn_run(x->conn, x->ask, x->table_sql, x->n_tables, on_table, x, e);
+}
+
+static bool do_round(struct round *x, struct err *e)
+{
+	if (!pg_conn_open(x->conn, x->ask, e))
+		return false;
+	return ask_slow(x, e) && ask_tables(x, e);
+}
+
+void pg_sizes_run(const struct pg_settings *s, const char *name, struct source_loop *loop)
+{
+	const struct clock *clock = source_loop_clock(loop);
+	struct pg_plan plan = { 0 };
+	struct pg_conn *conn = pg_conn_new(&(struct pg_conn_options){ .url = s->url, .statement_timeout_ms = STATEMENT_MS,
+	    .lock_timeout_ms = s->lock_timeout_ms, .max_age_ms = s->max_age_ms, .search_path = "pg_catalog" });
+	int64_t began;
+	bool ok;
+
+	do {
+		struct expo_set *out = expo_set_new();
+		struct source_ask ask = { clock_mono_ms(clock) + ROUND_MS, source_loop_stop_fd(loop), clock };
+		struct round x = { .settings = s, .name = name, .conn = conn, .plan = plan, .ask = &ask, .out = out, .now_ms = clock_now_ms(clock) };
+		struct err e = { 0 };
+
+		began = clock_mono_ms(clock);
+		ok = do_round(&x, &e);
+		plan = x.plan;
+		if (!ok)
+			expo_set_free(out);
+		if (ok || e.code != ERR_CANCELED)
+			source_loop_publish(loop, "sizes", s->slow_interval_ms, ok ? out : NULL, ok ? NULL : &e);
+	} while (source_loop_wait(loop, began + (ok || s->slow_interval_ms < RETRY_MS ? s->slow_interval_ms : RETRY_MS)));
+	pg_plan_fini(&plan);
+	pg_conn_free(conn);
+}

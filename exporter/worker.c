@@ -1,0 +1,262 @@
+/* Two threads at most: one collects when asked, one runs what the kind does beside. */
+#include "worker.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "tocsin/log.h"
+#include "tocsin/mem.h"
+
+#define MARGIN_MS 20            /* between a collection's deadline and its scrape's */
+
+struct source_loop {
+	struct worker *worker;
+};
+
+/* ---- Results ---- */
+
+struct result *result_ref(struct result *r)
+{
+	__atomic_add_fetch(&r->refs, 1, __ATOMIC_RELAXED);
+	return r;
+}
+
+void result_unref(struct result *r)
+{
+	if (r == NULL || __atomic_sub_fetch(&r->refs, 1, __ATOMIC_ACQ_REL) > 0)
+		return;
+	if (r->set != NULL)
+		expo_set_free(r->set);
+	free(r);
+}
+
+static struct result *result_new(struct expo_set *set, const struct err *e, int64_t took_us, int64_t done_mono_ms)
+{
+	struct result *r = mem_alloc(sizeof *r);
+
+	*r = (struct result){ .refs = 1, .set = set, .e = *e, .took_us = took_us, .done_mono_ms = done_mono_ms };
+	return r;
+}
+
+/* ---- The collector thread ---- */
+
+static struct result *collect(struct worker *w, const struct source_ask *ask)
+{
+	struct expo_set *set = expo_set_new();
+	struct err e = { 0 };
+	int64_t began_us = clock_mono_us();
+	bool ok = w->source->kind->collect(w->state, ask, set, &e);
+
+	if (ok) {
+		complain_works(&w->complaint, "source", w->name, clock_now_ms(w->clock));
+	} else {
+		assert(e.code != ERR_NONE);
+		expo_set_free(set);
+		if (e.code != ERR_CANCELED)
+			complain_failed(&w->complaint, "source", w->name, &e, clock_now_ms(w->clock));
+	}
+	return result_new(ok ? set : NULL, &e, clock_mono_us() - began_us, clock_mono_ms(w->clock));
+}
+
+/* Takes over <r>. */
+static void finish(struct worker *w, struct result *r)
+{
+	w->busy = false;
+	result_unref(w->last);
+	w->last = r;
+	if (r->set != NULL)
+		w->good_mono_ms = r->done_mono_ms;
+	w->on_result(w->ctx, w, r);
+}
+
+static void *collector_thread(void *arg)
+{
+	struct worker *w = arg;
+
+	pthread_mutex_lock(w->lock);
+	while (!w->stopping) {
+		struct source_ask ask = { w->deadline_mono_ms, w->stop_fd, w->clock };
+		struct result *r;
+
+		if (!w->asked) {
+			pthread_cond_wait(&w->wake, w->lock);
+			continue;
+		}
+		w->asked = false;
+		pthread_mutex_unlock(w->lock);
+		r = collect(w, &ask);
+		pthread_mutex_lock(w->lock);
+		finish(w, r);
+	}
+	if (w->busy)
+		finish(w, result_new(NULL, &(struct err){ ERR_CANCELED, -1, "stopped" }, 0, clock_mono_ms(w->clock)));
+	pthread_mutex_unlock(w->lock);
+	return NULL;
+}
+
+bool worker_ask(struct worker *w, int64_t deadline_mono_ms)
+{
+	int64_t now = clock_mono_ms(w->clock), own = now + w->source->settings->timeout_ms;
+
+	if (w->stopping)
+		return false;
+	if (w->busy)
+		return now <= w->deadline_mono_ms + MARGIN_MS;
+	w->busy = w->asked = true;
+	w->deadline_mono_ms = deadline_mono_ms - MARGIN_MS < own ? deadline_mono_ms - MARGIN_MS : own;
+	pthread_cond_signal(&w->wake);
+	return true;
+}
+
+/* ---- The runner thread and its results ---- */
+
+static void *runner_thread(void *arg)
+{
+	struct worker *w = arg;
+	struct source_loop loop = { w };
+
+	w->source->kind->run(w->state, &loop);
+	return NULL;
+}
+
+int source_loop_stop_fd(const struct source_loop *loop)
+{
+	return loop->worker->stop_fd;
+}
+
+const struct clock *source_loop_clock(const struct source_loop *loop)
+{
+	return loop->worker->clock;
+}
+
+bool source_loop_wait(struct source_loop *loop, int64_t mono_ms)
+{
+	struct pollfd p = { .fd = loop->worker->stop_fd, .events = POLLIN };
+
+	for (;;) {
+		int64_t left = mono_ms - clock_mono_ms(loop->worker->clock);
+		int n = poll(&p, 1, left <= 0 ? 0 : left > 60000 ? 60000 : (int)left);
+
+		assert(n >= 0 || errno == EINTR);
+		if (n > 0)
+			return false;
+		if (left <= 0)
+			return true;
+	}
+}
+
+/* The task's place; a new one when it has none. Under the lock. */
+static struct worker_task *find_task(struct worker *w, const char *name)
+{
+	for (size_t i = 0; i < w->n_tasks; i++)
+		if (strcmp(w->tasks[i].name, name) == 0)
+			return &w->tasks[i];
+	assert(w->n_tasks < WORKER_TASKS_MAX);
+	w->tasks[w->n_tasks].name = name;
+	return &w->tasks[w->n_tasks++];
+}
+
+void source_loop_publish(struct source_loop *loop, const char *task, int64_t interval_ms, struct expo_set *set, const struct err *e)
+{
+	struct worker *w = loop->worker;
+	const struct err none = { 0 };
+	struct worker_task *t;
+
+	assert(set != NULL || (e != NULL && e->code != ERR_NONE));
+	pthread_mutex_lock(w->lock);
+	t = find_task(w, task);
+	t->interval_ms = interval_ms;
+	t->e = set != NULL ? none : *e;
+	if (set != NULL) {
+		result_unref(t->good);
+		t->good = result_new(set, &none, 0, clock_mono_ms(w->clock));
+	}
+	pthread_mutex_unlock(w->lock);
+	if (set != NULL)
+		complain_works(&t->complaint, task, w->name, clock_now_ms(w->clock));
+	else
+		complain_failed(&t->complaint, task, w->name, e, clock_now_ms(w->clock));
+}
+
+void worker_expire_tasks(struct worker *w, int64_t now_mono_ms)
+{
+	for (struct worker_task *t = w->tasks; t < w->tasks + w->n_tasks; t++) {
+		if (t->good == NULL || now_mono_ms - t->good->done_mono_ms <= 2 * t->interval_ms)
+			continue;
+		result_unref(t->good);
+		t->good = NULL;
+	}
+}
+
+/* ---- Life ---- */
+
+static void start_thread(pthread_t *thread, void *(*main)(void *), struct worker *w)
+{
+	int failed = pthread_create(thread, NULL, main, w);
+
+	if (failed == 0)
+		return;
+	log_event(LOG_ERROR, "no thread for a source", "source", w->name, "err", strerror(failed), NULL);
+	abort();
+}
+
+struct worker *worker_start(struct config *config, const struct config_source *source, const struct clock *clock, pthread_mutex_t *lock,
+                            void (*on_result)(void *, struct worker *, struct result *), void *ctx)
+{
+	struct worker *w = mem_alloc(sizeof *w);
+
+	*w = (struct worker){ .config = config_ref(config), .source = source, .clock = clock, .refs = 1, .lock = lock, .on_result = on_result, .ctx = ctx };
+	w->name = mem_strndup(source->settings->name.p, source->settings->name.n);
+	w->stop_fd = eventfd(0, EFD_CLOEXEC);
+	assert(w->stop_fd >= 0);
+	pthread_cond_init(&w->wake, NULL);
+	w->state = source->kind->open(source->settings, clock);
+	start_thread(&w->collector, collector_thread, w);
+	w->has_runner = source->kind->run != NULL;
+	if (w->has_runner)
+		start_thread(&w->runner, runner_thread, w);
+	return w;
+}
+
+void worker_stop(struct worker *w)
+{
+	const uint64_t one = 1;
+	ssize_t n;
+
+	pthread_mutex_lock(w->lock);
+	w->stopping = true;
+	pthread_cond_signal(&w->wake);
+	pthread_mutex_unlock(w->lock);
+	n = write(w->stop_fd, &one, sizeof one);
+	assert(n == sizeof one);
+	(void)n;
+	pthread_join(w->collector, NULL);
+	if (w->has_runner)
+		pthread_join(w->runner, NULL);
+	w->source->kind->close(w->state);
+	worker_unref(w);
+}
+
+struct worker *worker_ref(struct worker *w)
+{
+	__atomic_add_fetch(&w->refs, 1, __ATOMIC_RELAXED);
+	return w;
+}
+
+void worker_unref(struct worker *w)
+{
+	if (__atomic_sub_fetch(&w->refs, 1, __ATOMIC_ACQ_REL) > 0)
+		return;
+	result_unref(w->last);
+	for (size_t i = 0; i < w->n_tasks; i++)
+		result_unref(w->tasks[i].good);
+	pthread_cond_destroy(&w->wake);
+	close(w->stop_fd);
+	free(w->name);
+	config_unref(w->config);
+	free(w);
+}

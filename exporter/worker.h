@@ -1,0 +1,72 @@
+/* A source at work: its threads, the collection under way, what the last one brought. All workers of a publisher share its lock, under
+ * which every field below `lock` is read and written; results are immutable and counted. */
+#ifndef TOCSIN_EXPORTER_WORKER_H
+#define TOCSIN_EXPORTER_WORKER_H
+
+#include <pthread.h>
+
+#include "config.h"
+#include "tocsin/complain.h"
+
+#define WORKER_TASKS_MAX 8
+
+/* What one collection brought. */
+struct result {
+	int refs;                       /* atomic */
+	struct expo_set *set;           /* NULL: it failed with <e> */
+	struct err e;
+	int64_t took_us;
+	int64_t done_mono_ms;
+};
+
+struct result *result_ref(struct result *r);
+void result_unref(struct result *r);    /* NULL is fine */
+
+struct worker_task {
+	const char *name;
+	struct result *good;            /* NULL: not yet, or too old */
+	struct complaint complaint;
+	struct err e;                   /* of the last try; ERR_NONE: it worked */
+	int64_t interval_ms;
+};
+
+struct worker {
+	struct config *config;
+	const struct config_source *source;
+	char *name;                     /* settings' name, for C strings */
+	const struct clock *clock;
+	void *state;
+	int refs;                       /* atomic */
+	int stop_fd;
+	pthread_t collector, runner;
+	bool has_runner;
+	/* A collection ended: called under the lock, on the collector thread. */
+	void (*on_result)(void *ctx, struct worker *w, struct result *r);
+	void *ctx;
+
+	pthread_mutex_t *lock;
+	pthread_cond_t wake;
+	bool stopping;
+	bool asked, busy;               /* a collection is wanted; under way */
+	int64_t deadline_mono_ms;       /* of that collection */
+	struct result *last;            /* NULL: none yet */
+	int64_t good_mono_ms;           /* when a collection last worked; 0: never */
+	struct complaint complaint;     /* the collector thread's alone */
+	struct worker_task tasks[WORKER_TASKS_MAX];
+	size_t n_tasks;
+};
+
+/* Opens the source and starts its threads. <source> belongs to <config>, of which a reference is taken. Aborts when no thread can be had. */
+struct worker *worker_start(struct config *config, const struct config_source *source, const struct clock *clock, pthread_mutex_t *lock,
+                            void (*on_result)(void *, struct worker *, struct result *), void *ctx);
+/* Ends its threads; without the lock. Whoever waits for a collection gets one that failed. Then drops the reference of worker_start(). */
+void worker_stop(struct worker *w);
+struct worker *worker_ref(struct worker *w);
+void worker_unref(struct worker *w);
+
+/* Under the lock. Asks for a collection, or joins the one under way. False when that one is beyond its deadline: not worth waiting for. */
+bool worker_ask(struct worker *w, int64_t deadline_mono_ms) MUST_CHECK;
+/* Under the lock: forgets results of tasks that are older than two intervals. */
+void worker_expire_tasks(struct worker *w, int64_t now_mono_ms);
+
+#endif
