@@ -1,0 +1,336 @@
+/* tocsin-exporter: reads its flags and configuration, serves HTTP, and waits for signals. The main thread alone loads configurations;
+ * POST /-/reload hands its request over to it. */
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <curl/curl.h>
+
+#include "config.h"
+#include "page.h"
+#include "publish.h"
+#include "tocsin/flags.h"
+#include "tocsin/log.h"
+#include "tocsin/version.h"
+
+#define DEFAULT_ADDRESS "127.0.0.1:9977"
+#define RELOADS_MAX 16
+
+struct exporter {
+	const char *config_path;                /* NULL: the environment */
+	const char *telemetry_path;
+	struct publisher *publisher;
+	struct http_server *server;
+	bool ready;                             /* atomic */
+
+	int reload_fd;                          /* counts requests in <reloads> */
+	pthread_mutex_t lock;
+	struct http_request *reloads[RELOADS_MAX];
+	size_t n_reloads;
+};
+
+struct options {
+	struct str config_file, telemetry_path, web_config_file, log_level, log_format;
+	struct flag_list listen;
+	bool check_config, version, help;
+};
+
+/* ---- Configuration ---- */
+
+static struct config *load(const struct exporter *x, struct buf *messages)
+{
+	struct conf_report report = { 0 };
+	struct config *c = x->config_path != NULL ? config_load(x->config_path, &report) : config_load_environment(getenv, &report);
+
+	conf_report_print(&report, messages);
+	conf_report_fini(&report);
+	return c;
+}
+
+/* False when what is on disk is bad: then everything goes on as it was, and <messages> say why. */
+static bool reload(struct exporter *x, struct buf *messages)
+{
+	struct config *c = load(x, messages);
+
+	publisher_note_load(x->publisher, c != NULL, buf_str(messages));
+	if (c == NULL) {
+		log_event(LOG_ERROR, "configuration not loaded: what ran goes on", "err", buf_z(messages), NULL);
+		return false;
+	}
+	publisher_apply(x->publisher, c);
+	log_printf(LOG_INFO, "configuration loaded: %zu sources", c->n);
+	config_unref(c);
+	return true;
+}
+
+static int check_config(const struct exporter *x)
+{
+	struct buf messages = { 0 };
+	struct config *c = load(x, &messages);
+
+	fputs(buf_z(&messages), stderr);
+	if (c != NULL)
+		printf("%s: %zu sources, no errors\n", x->config_path != NULL ? x->config_path : "environment", c->n);
+	buf_fini(&messages);
+	if (c == NULL)
+		return 1;
+	config_unref(c);
+	return 0;
+}
+
+/* ---- HTTP ---- */
+
+static void handle_index(struct http_request *q)
+{
+	const struct exporter *x = q->ctx;
+	struct publisher_state s = publisher_state(x->publisher, q->arena);
+	struct buf page = { 0 };
+
+	page_put(&page, &s, x->telemetry_path);
+	http_reply_buf(q, 200, "text/html; charset=utf-8", &page);
+	buf_fini(&page);
+}
+
+static void handle_healthy(struct http_request *q)
+{
+	http_reply_text(q, 200, "healthy\n");
+}
+
+static void handle_ready(struct http_request *q)
+{
+	const struct exporter *x = q->ctx;
+	bool ready = __atomic_load_n(&x->ready, __ATOMIC_ACQUIRE);
+
+	http_reply_text(q, ready ? 200 : 503, ready ? "ready\n" : "starting\n");
+}
+
+static void handle_reload(struct http_request *q)
+{
+	struct exporter *x = q->ctx;
+	const uint64_t one = 1;
+	bool taken;
+
+	pthread_mutex_lock(&x->lock);
+	taken = x->n_reloads < RELOADS_MAX;
+	if (taken) {
+		http_suspend(q);
+		x->reloads[x->n_reloads++] = q;
+	}
+	pthread_mutex_unlock(&x->lock);
+	if (!taken)
+		http_reply_text(q, 503, "%d reloads are waiting already\n", RELOADS_MAX);
+	else if (write(x->reload_fd, &one, sizeof one) != sizeof one)
+		abort();
+}
+
+static const struct http_route routes[] = {
+	{ HTTP_GET, "/", handle_index, 0, 0, NULL },
+	{ HTTP_GET, "/-/healthy", handle_healthy, 0, 0, "200 while the exporter runs" },
+	{ HTTP_GET, "/-/ready", handle_ready, 0, 0, "200 when the sources are known" },
+	{ HTTP_POST | HTTP_PUT, "/-/reload", handle_reload, HTTP_CHANGES, 1 << 16, "reads the configuration again" },
+};
+
+static bool serve(struct exporter *x, const struct options *o, const struct http_web_config *web, struct err *e)
+{
+	static const struct str fallback = STR(DEFAULT_ADDRESS);
+	struct http_options h = { .listen = o->listen.n ? o->listen.v : &fallback, .n_listen = o->listen.n ? o->listen.n : 1, .web = web };
+
+	x->server = http_server_new();
+	publisher_add_routes(x->publisher, x->server, x->telemetry_path);
+	http_server_add(x->server, routes, ARRAY_LEN(routes), x);
+	if (!http_server_start(x->server, &h, e))
+		return false;
+	for (size_t i = 0; i < h.n_listen; i++)
+		log_printf(LOG_INFO, "listening on " STR_FMT, STR_ARG(http_server_address(x->server, i)));
+	return true;
+}
+
+/* ---- Waiting ---- */
+
+static void answer_reloads(struct exporter *x)
+{
+	struct http_request *asked[RELOADS_MAX];
+	struct buf messages = { 0 };
+	size_t n;
+	bool ok;
+
+	pthread_mutex_lock(&x->lock);
+	n = x->n_reloads;
+	memcpy(asked, x->reloads, n * sizeof *asked);
+	x->n_reloads = 0;
+	pthread_mutex_unlock(&x->lock);
+	ok = reload(x, &messages);
+	for (size_t i = 0; i < n; i++)
+		http_reply(asked[i], ok ? 200 : 500, "text/plain; charset=utf-8", ok ? STR("reloaded\n") : buf_str(&messages));
+	buf_fini(&messages);
+}
+
+/* Until SIGTERM or SIGINT. */
+static void wait_for_signals(struct exporter *x, int signal_fd)
+{
+	struct pollfd p[] = { { .fd = signal_fd, .events = POLLIN }, { .fd = x->reload_fd, .events = POLLIN } };
+
+	for (;;) {
+		struct signalfd_siginfo s;
+		uint64_t count;
+
+		if (poll(p, ARRAY_LEN(p), -1) < 0) {
+			assert(errno == EINTR);
+			continue;
+		}
+		if (p[1].revents != 0 && read(x->reload_fd, &count, sizeof count) == sizeof count)
+			answer_reloads(x);
+		if (p[0].revents == 0 || read(signal_fd, &s, sizeof s) != sizeof s)
+			continue;
+		if (s.ssi_signo != SIGHUP) {
+			log_printf(LOG_INFO, "stopping: %s", strsignal((int)s.ssi_signo));
+			return;
+		}
+		answer_reloads(x);
+	}
+}
+
+/* Blocked in every thread, read from a descriptor. */
+static int take_signals(void)
+{
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	fd = signalfd(-1, &set, SFD_CLOEXEC);
+	assert(fd >= 0);
+	return fd;
+}
+
+static void stop(struct exporter *x)
+{
+	if (x->server != NULL)
+		http_server_stop(x->server);
+	publisher_free(x->publisher);
+	if (x->server != NULL)
+		http_server_free(x->server);
+	for (size_t i = 0; i < x->n_reloads; i++)
+		http_reply_text(x->reloads[i], 503, "stopping\n");
+	close(x->reload_fd);
+	pthread_mutex_destroy(&x->lock);
+}
+
+static int run(struct exporter *x, const struct options *o)
+{
+	int signal_fd = take_signals(), status = 1;
+	struct arena arena = { 0 };
+	struct conf_report report = { 0 };
+	struct http_web_config *web = NULL;
+	struct buf messages = { 0 };
+	struct err e = { 0 };
+
+	x->reload_fd = eventfd(0, EFD_CLOEXEC);
+	assert(x->reload_fd >= 0);
+	pthread_mutex_init(&x->lock, NULL);
+	x->publisher = publisher_new(&clock_system);
+	if (o->web_config_file.n > 0)
+		web = http_web_config_load(&arena, o->web_config_file.p, &report);
+	conf_report_print(&report, &messages);
+	if (report.n_errors > 0 || !reload(x, &messages)) {
+		fputs(buf_z(&messages), stderr);
+	} else if (!serve(x, o, web, &e)) {
+		log_event(LOG_ERROR, "cannot serve", "err", e.msg, NULL);
+	} else {
+		__atomic_store_n(&x->ready, true, __ATOMIC_RELEASE);
+		wait_for_signals(x, signal_fd);
+		status = 0;
+	}
+	stop(x);
+	buf_fini(&messages);
+	conf_report_fini(&report);
+	arena_fini(&arena);
+	close(signal_fd);
+	return status;
+}
+
+/* ---- Command line ---- */
+
+#define N_FLAGS 9
+
+static void list_flags(struct options *o, struct flag f[N_FLAGS])
+{
+	const struct flag flags[N_FLAGS] = {
+		{ "config.file", FLAG_TEXT, &o->config_file, NULL, "FILE", "Sources to read. Without it DATABASE_URL, REDIS_URL and CELERY_BROKER_URL "
+		  "name one each." },
+		{ "web.listen-address", FLAG_LIST, &o->listen, NULL, "ADDRESS", "Where to serve; may be repeated. Default: " DEFAULT_ADDRESS },
+		{ "web.telemetry-path", FLAG_TEXT, &o->telemetry_path, "/metrics", "PATH", "Where the metrics are." },
+		{ "web.config.file", FLAG_TEXT, &o->web_config_file, NULL, "FILE", "TLS and users, in the format of Prometheus's exporters." },
+		{ "log.level", FLAG_TEXT, &o->log_level, "info", "LEVEL", "debug, info, warn or error." },
+		{ "log.format", FLAG_TEXT, &o->log_format, "logfmt", "FORMAT", "logfmt or json." },
+		{ "check-config", FLAG_SWITCH, &o->check_config, NULL, NULL, "Check the configuration and exit: 0 good, 1 bad." },
+		{ "version", FLAG_SWITCH, &o->version, NULL, NULL, "Print the version and exit." },
+		{ "help", FLAG_SWITCH, &o->help, NULL, NULL, "Print this and exit." },
+	};
+
+	memcpy(f, flags, sizeof flags);
+}
+
+static int print_help(const struct flag *flags)
+{
+	struct buf out = { 0 };
+
+	buf_putz(&out, "tocsin-exporter: metrics of Postgres, Redis, Celery and business figures for Prometheus\n\nFlags:\n");
+	flags_print_help(&out, flags, N_FLAGS);
+	buf_putz(&out, "\nConfiguration file (YAML; secrets may be ${VARIABLE}, or stand in a file named by KEY_file):\n");
+	config_print_help(&out);
+	fputs(buf_z(&out), stdout);
+	buf_fini(&out);
+	return 0;
+}
+
+static bool set_up_log(const struct options *o, struct err *e)
+{
+	enum log_level level;
+	enum log_format format;
+
+	if (!log_level_parse(o->log_level, &level))
+		return err_set(e, ERR_BAD_INPUT, -1, "--log.level " STR_FMT ": debug, info, warn or error", STR_ARG(o->log_level));
+	if (!log_format_parse(o->log_format, &format))
+		return err_set(e, ERR_BAD_INPUT, -1, "--log.format " STR_FMT ": logfmt or json", STR_ARG(o->log_format));
+	log_setup(level, format);
+	if (o->telemetry_path.n < 2 || o->telemetry_path.p[0] != '/')
+		return err_set(e, ERR_BAD_INPUT, -1, "--web.telemetry-path: a path such as /metrics");
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = { 0 };
+	struct exporter x = { 0 };
+	struct flag flags[N_FLAGS];
+	struct err e = { 0 };
+
+	list_flags(&o, flags);
+	if (!flags_parse(flags, N_FLAGS, argc, argv, NULL, &e) || !set_up_log(&o, &e)) {
+		fprintf(stderr, "tocsin-exporter: %s\n", e.msg);
+		return 2;
+	}
+	if (o.help)
+		return print_help(flags);
+	if (o.version) {
+		printf("tocsin-exporter %s (%s)\n", version_text(), version_compiler());
+		return 0;
+	}
+	x.config_path = o.config_file.n > 0 ? o.config_file.p : NULL;
+	x.telemetry_path = o.telemetry_path.p;
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+	return o.check_config ? check_config(&x) : run(&x, &o);
+}

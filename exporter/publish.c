@@ -1,0 +1,395 @@
+/* The lock guards workers, waiting scrapes and every worker's shared fields. Nothing is rendered or sent under it. */
+#include "publish.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "self.h"
+#include "tocsin/mem.h"
+
+#define SCRAPE_DEFAULT_MS 10000
+#define SCRAPE_MAX_MS 120000
+#define SCRAPE_OFFSET_MS 500            /* of the scraper's timeout, for the way back; a tenth when that is less */
+
+struct scrape {
+	struct scrape *next;
+	struct http_request *request;
+	bool bare;                      /* one source, without the label */
+	enum expo_format format;
+	int64_t began_us, deadline_mono_ms;
+	struct answer *answers;
+	size_t n, pending;
+};
+
+struct publisher {
+	const struct clock *clock;
+	struct http_route routes[2];
+	pthread_t thread;
+
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	bool stopping;
+	struct worker **workers;
+	size_t n;
+	struct scrape *waiting;
+	struct self self;
+};
+
+/* ---- A scrape begins ---- */
+
+/* The scraper's own timeout, less what the way back takes. */
+static int64_t scrape_budget_ms(const struct http_request *q)
+{
+	double seconds, offset_ms;
+	struct str text = http_header(q, "X-Prometheus-Scrape-Timeout-Seconds");
+
+	if (text.p == NULL || !str_to_double(str_trim(text), &seconds) || !(seconds > 0))
+		return SCRAPE_DEFAULT_MS - SCRAPE_OFFSET_MS;
+	if (seconds > SCRAPE_MAX_MS / 1000)
+		seconds = SCRAPE_MAX_MS / 1000;
+	offset_ms = seconds * 100 < SCRAPE_OFFSET_MS ? seconds * 100 : SCRAPE_OFFSET_MS;
+	return (int64_t)(seconds * 1000 - offset_ms);
+}
+
+static struct scrape *scrape_new(struct http_request *q, size_t n, const struct clock *clock)
+{
+	struct scrape *s = mem_alloc(sizeof *s);
+
+	s->request = q;
+	s->format = expo_negotiate(http_header(q, "Accept"));
+	s->began_us = clock_mono_us();
+	s->deadline_mono_ms = clock_mono_ms(clock) + scrape_budget_ms(q);
+	s->answers = mem_alloc((n ? n : 1) * sizeof *s->answers);
+	return s;
+}
+
+static void scrape_free(struct scrape *s)
+{
+	for (struct answer *a = s->answers; a < s->answers + s->n; a++)
+		answer_fini(a);
+	free(s->answers);
+	free(s);
+}
+
+/* Under the lock. */
+static void scrape_ask(struct scrape *s, struct worker *w)
+{
+	struct answer *a = &s->answers[s->n++];
+
+	a->worker = worker_ref(w);
+	a->pending = worker_ask(w, s->deadline_mono_ms);
+	s->pending += a->pending;
+}
+
+static void scrape_wait(struct publisher *p, struct scrape *s)
+{
+	s->next = p->waiting;
+	p->waiting = s;
+	pthread_cond_signal(&p->wake);
+}
+
+static void handle_metrics(struct http_request *q)
+{
+	struct publisher *p = q->ctx;
+	struct scrape *s;
+
+	http_suspend(q);
+	pthread_mutex_lock(&p->lock);
+	s = scrape_new(q, p->n, p->clock);
+	for (size_t i = 0; i < p->n; i++)
+		scrape_ask(s, p->workers[i]);
+	scrape_wait(p, s);
+	pthread_mutex_unlock(&p->lock);
+}
+
+static struct worker *find_worker(const struct publisher *p, struct str name)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (str_eq(p->workers[i]->source->settings->name, name))
+			return p->workers[i];
+	return NULL;
+}
+
+static void handle_probe(struct http_request *q)
+{
+	struct publisher *p = q->ctx;
+	struct str target = http_param(q, "target");
+	struct worker *w;
+	struct scrape *s;
+
+	if (target.n == 0) {
+		http_reply_text(q, 400, "parameter target is missing: /probe?target=NAME, NAME being that of a configured source\n");
+		return;
+	}
+	pthread_mutex_lock(&p->lock);
+	w = find_worker(p, target);
+	if (w != NULL) {
+		http_suspend(q);
+		s = scrape_new(q, 1, p->clock);
+		s->bare = true;
+		scrape_ask(s, w);
+		scrape_wait(p, s);
+	}
+	pthread_mutex_unlock(&p->lock);
+	if (w == NULL)
+		http_reply_text(q, 404, "no source of that name is configured\n");
+}
+
+void publisher_add_routes(struct publisher *p, struct http_server *server, const char *telemetry_path)
+{
+	p->routes[0] = (struct http_route){ .methods = HTTP_GET, .path = telemetry_path, .handle = handle_metrics, .help = "all sources" };
+	p->routes[1] = (struct http_route){ .methods = HTTP_GET, .path = "/probe", .handle = handle_probe, .help = "one source: ?target=NAME" };
+	http_server_add(server, p->routes, ARRAY_LEN(p->routes), p);
+}
+
+/* ---- A scrape ends ---- */
+
+/* Under the lock, on a collector thread. */
+static void on_result(void *ctx, struct worker *w, struct result *r)
+{
+	struct publisher *p = ctx;
+	bool ready = false;
+
+	for (struct scrape *s = p->waiting; s != NULL; s = s->next) {
+		for (struct answer *a = s->answers; a < s->answers + s->n; a++) {
+			if (a->worker != w || !a->pending)
+				continue;
+			a->result = result_ref(r);
+			a->pending = false;
+			s->pending--;
+		}
+		ready |= s->pending == 0;
+	}
+	if (ready)
+		pthread_cond_signal(&p->wake);
+}
+
+/* Under the lock: a scrape whose time has come, off the list; else NULL and when to look again. */
+static struct scrape *take_ready(struct publisher *p, int64_t now, int64_t *next_mono_ms)
+{
+	*next_mono_ms = INT64_MAX;
+	for (struct scrape **at = &p->waiting; *at != NULL; at = &(*at)->next) {
+		struct scrape *s = *at;
+
+		if (s->pending == 0 || s->deadline_mono_ms <= now || p->stopping) {
+			*at = s->next;
+			for (struct answer *a = s->answers; a < s->answers + s->n; a++)
+				answer_take_state(a, now);
+			return s;
+		}
+		if (s->deadline_mono_ms < *next_mono_ms)
+			*next_mono_ms = s->deadline_mono_ms;
+	}
+	return NULL;
+}
+
+/* The answer as a page: what each source brought, its slow tasks, and what the core says of it. */
+static void render(const struct scrape *s, const struct expo_set *core, struct buf *out)
+{
+	const size_t per_source = 1 + WORKER_TASKS_MAX;
+	struct expo_part *parts = mem_alloc((1 + s->n * per_source) * sizeof *parts);
+	struct label *labels = mem_alloc((s->n + 1) * sizeof *labels);
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n; i++) {
+		const struct answer *a = &s->answers[i];
+		struct expo_part part = { NULL, &labels[i], s->bare ? 0 : 1 };
+
+		labels[i] = (struct label){ STR("source"), a->worker->source->settings->name };
+		if (a->result != NULL && a->result->set != NULL) {
+			part.set = a->result->set;
+			parts[n++] = part;
+		}
+		for (size_t t = 0; t < a->n_tasks; t++) {
+			if (a->tasks[t].good == NULL)
+				continue;
+			part.set = a->tasks[t].good->set;
+			parts[n++] = part;
+		}
+	}
+	parts[n++] = (struct expo_part){ core, NULL, 0 };
+	expo_write(out, parts, n, s->format);
+	free(labels);
+	free(parts);
+}
+
+static void answer_scrape(struct publisher *p, struct scrape *s)
+{
+	struct expo_set *core = expo_set_new();
+	struct buf page = { 0 };
+
+	self_emit_sources(core, s->answers, s->n, s->bare, clock_mono_ms(p->clock));
+	if (!s->bare)
+		self_emit(&p->self, core);
+	render(s, core, &page);
+	expo_set_free(core);
+	http_reply_buf(s->request, 200, expo_content_type(s->format), &page);
+	buf_fini(&page);
+	if (!s->bare)
+		self_note_scrape(&p->self, clock_mono_us() - s->began_us);
+	scrape_free(s);
+}
+
+static void wait_until(struct publisher *p, int64_t mono_ms)
+{
+	struct timespec t;
+	int64_t left = mono_ms - clock_mono_ms(p->clock);
+
+	if (mono_ms == INT64_MAX) {
+		pthread_cond_wait(&p->wake, &p->lock);
+		return;
+	}
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	left = left < 0 ? 0 : left;
+	t.tv_sec += left / 1000;
+	t.tv_nsec += (long)(left % 1000) * 1000000;
+	if (t.tv_nsec >= 1000000000) {
+		t.tv_sec++;
+		t.tv_nsec -= 1000000000;
+	}
+	pthread_cond_timedwait(&p->wake, &p->lock, &t);
+}
+
+static void *publisher_thread(void *arg)
+{
+	struct publisher *p = arg;
+
+	pthread_mutex_lock(&p->lock);
+	for (;;) {
+		int64_t next;
+		struct scrape *s = take_ready(p, clock_mono_ms(p->clock), &next);
+
+		if (s != NULL) {
+			pthread_mutex_unlock(&p->lock);
+			answer_scrape(p, s);
+			pthread_mutex_lock(&p->lock);
+		} else if (p->stopping) {
+			break;
+		} else {
+			wait_until(p, next);
+		}
+	}
+	pthread_mutex_unlock(&p->lock);
+	return NULL;
+}
+
+/* ---- Life, and changes of the configuration ---- */
+
+struct publisher *publisher_new(const struct clock *clock)
+{
+	struct publisher *p = mem_alloc(sizeof *p);
+	pthread_condattr_t attr;
+	int failed;
+
+	p->clock = clock;
+	self_init(&p->self, clock);
+	pthread_mutex_init(&p->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&p->wake, &attr);
+	pthread_condattr_destroy(&attr);
+	failed = pthread_create(&p->thread, NULL, publisher_thread, p);
+	assert(failed == 0);
+	(void)failed;
+	return p;
+}
+
+/* Takes the worker that does the same out of the old ones. */
+static struct worker *take_same(struct worker **old, size_t n, const struct config_source *source)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct worker *w = old[i];
+
+		if (w == NULL || !str_eq(w->source->fingerprint, source->fingerprint))
+			continue;
+		old[i] = NULL;
+		return w;
+	}
+	return NULL;
+}
+
+void publisher_apply(struct publisher *p, struct config *c)
+{
+	struct worker **workers = mem_alloc((c->n ? c->n : 1) * sizeof *workers);
+	struct worker **old = mem_alloc((p->n ? p->n : 1) * sizeof *old), **replaced = p->workers;
+	size_t n_old = p->n;
+
+	for (size_t i = 0; i < n_old; i++)      /* scrapes go on reading p->workers meanwhile */
+		old[i] = replaced[i];
+	for (size_t i = 0; i < c->n; i++) {
+		workers[i] = take_same(old, n_old, &c->sources[i]);
+		if (workers[i] == NULL)
+			workers[i] = worker_start(c, &c->sources[i], p->clock, &p->lock, on_result, p);
+	}
+	pthread_mutex_lock(&p->lock);
+	p->workers = workers;
+	p->n = c->n;
+	pthread_mutex_unlock(&p->lock);
+	for (size_t i = 0; i < n_old; i++)
+		if (old[i] != NULL)
+			worker_stop(old[i]);
+	free(old);
+	free(replaced);
+}
+
+void publisher_note_load(struct publisher *p, bool ok, struct str message)
+{
+	self_note_load(&p->self, ok, message);
+}
+
+void publisher_free(struct publisher *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		worker_stop(p->workers[i]);
+	pthread_mutex_lock(&p->lock);
+	p->n = 0;
+	p->stopping = true;
+	pthread_cond_signal(&p->wake);
+	pthread_mutex_unlock(&p->lock);
+	pthread_join(p->thread, NULL);
+	pthread_cond_destroy(&p->wake);
+	pthread_mutex_destroy(&p->lock);
+	self_fini(&p->self);
+	free(p->workers);
+	free(p);
+}
+
+/* ---- How things stand ---- */
+
+static struct source_state source_state(const struct worker *w, int64_t now, struct arena *a)
+{
+	struct source_state s = { arena_str(a, w->source->settings->name), str_of(w->source->kind->name), .good_age_ms = -1 };
+
+	if (w->source->kind->describe != NULL)
+		s.address = w->source->kind->describe(a, w->source->settings);
+	for (size_t i = 0; i < w->n_tasks; i++)
+		if (w->tasks[i].e.code != ERR_NONE)
+			s.error = arena_printf(a, "%s: %s", w->tasks[i].name, w->tasks[i].e.msg);
+	if (w->good_mono_ms != 0)
+		s.good_age_ms = now - w->good_mono_ms;
+	if (w->last == NULL)
+		return s;
+	s.asked = true;
+	s.up = w->last->set != NULL;
+	s.took_us = w->last->took_us;
+	if (s.up)
+		s.samples = expo_set_stats(w->last->set).samples;
+	else
+		s.error = arena_str(a, str_of(w->last->e.msg));
+	return s;
+}
+
+struct publisher_state publisher_state(struct publisher *p, struct arena *a)
+{
+	struct publisher_state s = { 0 };
+	int64_t now = clock_mono_ms(p->clock);
+
+	pthread_mutex_lock(&p->lock);
+	s.sources = ARENA_ARRAY(a, p->n, struct source_state);
+	for (s.n = 0; s.n < p->n; s.n++)
+		s.sources[s.n] = source_state(p->workers[s.n], now, a);
+	pthread_mutex_unlock(&p->lock);
+	s.load_failed = !self_load_state(&p->self, a, &s.load_message);
+	return s;
+}
