@@ -110,11 +110,32 @@ static void take_sources(struct config *c, const struct root *root, struct conf_
 		conf_error(r, NULL, "%zu sources: at most %d (CONFIG_SOURCES_MAX)", c->n, CONFIG_SOURCES_MAX);
 }
 
+static const struct config_source *find_source(const struct config *all, const char *kind, struct str name)
+{
+	for (const struct config_source *s = all->sources; s < all->sources + all->n; s++)
+		if (strcmp(s->kind->name, kind) == 0 && str_eq(s->settings->name, name))
+			return s;
+	return NULL;
+}
+
+/* A source that names another ("postgres: main") changes with it. */
+static void link_source(struct config *c, struct config_source *s, struct conf_report *r)
+{
+	s->kind->link(s->settings, c, s->node, r);
+	for (size_t k = 0; source_kinds[k] != NULL; k++) {
+		const struct conf_node *name = conf_get(s->node, source_kinds[k]->name);
+		const struct config_source *other = name != NULL ? find_source(c, source_kinds[k]->name, name->text) : NULL;
+
+		if (other != NULL)
+			s->fingerprint = arena_printf(&c->arena, STR_FMT " " STR_FMT, STR_ARG(s->fingerprint), STR_ARG(other->fingerprint));
+	}
+}
+
 static void link_sources(struct config *c, struct conf_report *r)
 {
 	for (struct config_source *s = c->sources; s < c->sources + c->n; s++)
 		if (s->kind->link != NULL)
-			s->kind->link(s->settings, c, s->node, r);
+			link_source(c, s, r);
 }
 
 static struct config *config_build(struct config *c, const struct conf_node *tree, struct conf_report *r)
@@ -191,8 +212,7 @@ void config_unref(struct config *c)
 
 const void *config_find(const struct config *all, const char *kind, struct str name)
 {
-	for (const struct config_source *s = all->sources; s < all->sources + all->n; s++)
-		if (strcmp(s->kind->name, kind) == 0 && str_eq(s->settings->name, name))
-			return s->settings;
-	return NULL;
+	const struct config_source *s = find_source(all, kind, name);
+
+	return s != NULL ? s->settings : NULL;
 }

@@ -1,12 +1,14 @@
 /* Every kind of source. Adding one is one row. */
 #include "gauges/gauges.h"
 #include "postgres/postgres.h"
+#include "redis/redis.h"
 #include "source.h"
 
 const struct conf_range source_timeout_range = { 10, 600000 };
 
 const struct source_kind *const source_kinds[] = {
-	&postgres_kind,
-	&gauges_kind,
+	&postgres_source_kind,
+	&redis_source_kind,
+	&gauges_source_kind,
 	NULL,
 };

@@ -140,7 +140,7 @@ static const struct http_route routes[] = {
 
 static bool serve(struct exporter *x, const struct options *o, const struct http_web_config *web, struct err *e)
 {
-	static const struct str fallback = STR(DEFAULT_ADDRESS);
+	const struct str fallback = STR(DEFAULT_ADDRESS);
 	struct http_options h = { .listen = o->listen.n ? o->listen.v : &fallback, .n_listen = o->listen.n ? o->listen.n : 1, .web = web };
 
 	x->server = http_server_new();

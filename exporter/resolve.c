@@ -101,7 +101,7 @@ static struct lookup *lookup_start(const char *host, struct err *e)
 	return NULL;
 }
 
-bool resolve_addresses(const char *host, int64_t deadline_mono_ms, int stop_fd, struct resolved *out, struct err *e)
+bool resolve_host(const char *host, int64_t deadline_mono_ms, int stop_fd, struct resolved *out, struct err *e)
 {
 	struct lookup *l;
 	bool ok;

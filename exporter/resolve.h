@@ -13,6 +13,6 @@ struct resolved {
 };
 
 /* <deadline_mono_ms> by clock_system; <stop_fd> readable ends the wait with ERR_CANCELED, -1: none. Numeric hosts need no thread. */
-bool resolve_addresses(const char *host, int64_t deadline_mono_ms, int stop_fd, struct resolved *out, struct err *e) MUST_CHECK;
+bool resolve_host(const char *host, int64_t deadline_mono_ms, int stop_fd, struct resolved *out, struct err *e) MUST_CHECK;
 
 #endif

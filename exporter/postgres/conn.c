@@ -151,7 +151,7 @@ static bool add_hosts(struct params *p, const char *hosts, const char *ports, co
 		if (!many || !str_cut(&ports_rest, ',', &port))
 			port = one;
 		snprintf(name, sizeof name, STR_FMT, STR_ARG(host));
-		if (host.n > 0 && host.p[0] != '/' && host.p[0] != '@' && !resolve_addresses(name, ask->deadline_mono_ms, ask->stop_fd, &found, &first))
+		if (host.n > 0 && host.p[0] != '/' && host.p[0] != '@' && !resolve_host(name, ask->deadline_mono_ms, ask->stop_fd, &found, &first))
 			continue;
 		for (size_t i = 0; i < found.n; i++)
 			add_address(p, host, found.address[i], port);

@@ -174,7 +174,7 @@ static void run(void *state, struct source_loop *loop)
 	pg_sizes_run(s->settings, s->name, loop);
 }
 
-const struct source_kind postgres_kind = {
+const struct source_kind postgres_source_kind = {
 	.name = "postgres", .up_family = "pg_up", .up_help = "Whether the server answered.", .env = "DATABASE_URL", .table = &table,
 	.describe = describe, .open = open_source, .collect = collect, .run = run, .close = close_source,
 };

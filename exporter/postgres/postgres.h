@@ -14,6 +14,6 @@ struct pg_settings {
 	int64_t max_tables;
 };
 
-extern const struct source_kind postgres_kind;
+extern const struct source_kind postgres_source_kind;
 
 #endif

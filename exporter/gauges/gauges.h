@@ -1,0 +1,62 @@
+/* Business figures as sources: SQL on a Postgres server, commands on a Redis, JSON over HTTP. A source asks one server a list of queries;
+ * each query yields rows; each row is turned into samples by the query's metrics (rows.h). */
+#ifndef TOCSIN_GAUGES_H
+#define TOCSIN_GAUGES_H
+
+#include "source.h"
+
+enum gauge_null { GAUGE_NULL_INHERIT, GAUGE_NULL_DROP, GAUGE_NULL_ZERO, GAUGE_NULL_NAN, GAUGE_NULL_ERROR };
+
+struct gauge_metric {
+	struct str name, help, unit;
+	int type;                       /* index into gauge_type_names */
+	struct str value;               /* column, or JSON pointer */
+	struct conf_labels labels;      /* label -> column or JSON pointer */
+	struct conf_labels map;         /* text -> number */
+	double scale;
+	int null;                       /* enum gauge_null */
+	struct expo_family family;      /* made of the above */
+};
+
+struct gauge_query {
+	struct str name;                /* the first metric's unless given */
+	struct str sql;
+	struct conf_strs command;       /* a Redis command, word by word */
+	struct str path;                /* put behind the URL */
+	struct str rows;                /* JSON pointer to an array or object: a row each; empty: the document is the row */
+	struct conf_list metrics;       /* struct gauge_metric */
+};
+
+struct pg_settings;
+struct redis_settings;
+
+struct gauges_settings {
+	struct source_settings common;
+	struct str url;                 /* postgres://, http://, https:// */
+	struct str postgres, redis;     /* or the name of a source of that kind */
+	struct conf_strs headers;       /* "Name: value" */
+	int64_t interval_ms;            /* 0: in every scrape */
+	int64_t max_series;
+	int null;
+	struct conf_list queries;       /* struct gauge_query */
+
+	const struct pg_settings *pg;           /* what <postgres>, <redis> name */
+	const struct redis_settings *redis_source;
+	const struct gauge_backend *backend;
+};
+
+/* How queries of one protocol are asked. */
+struct gauge_round;
+struct gauge_backend {
+	const char *wants;              /* what a query for it must have: "sql" */
+	void *(*open)(const struct gauges_settings *s);
+	/* Asks all queries, hands their rows to gauge_round_*(). False and <e> when the server did not answer. */
+	bool (*ask)(void *state, const struct source_ask *ask, struct gauge_round *round, struct err *e);
+	void (*close)(void *state);
+};
+
+extern const struct gauge_backend gauge_sql, gauge_redis, gauge_json;
+
+extern const struct source_kind gauges_source_kind;
+
+#endif

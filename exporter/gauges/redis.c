@@ -1,0 +1,108 @@
+/* Redis commands, pipelined. A reply that is one value is one row with the column "value"; of an array each element is a row, of a flat
+ * list of pairs (`rows: pairs`, HGETALL) each pair; "@key" is the position or the name. */
+#include <stdlib.h>
+
+#include "gauges/rows.h"
+#include "redis/conn.h"
+#include "redis/settings.h"
+#include "tocsin/mem.h"
+
+struct commands {
+	const struct gauges_settings *settings;
+	struct redis_conn *conn;
+};
+
+static void *commands_open(const struct gauges_settings *s)
+{
+	struct commands *x = mem_alloc(sizeof *x);
+
+	x->settings = s;
+	x->conn = redis_conn_new(&s->redis_source->endpoint.url, REDIS_CONN_OPTIONS_DEFAULT);
+	return x;
+}
+
+static void commands_close(void *state)
+{
+	struct commands *x = state;
+
+	redis_conn_free(x->conn);
+	free(x);
+}
+
+struct reply_rows {
+	const struct resp_reply *reply;
+	bool pairs;
+};
+
+static struct cell reply_cell(const struct resp_reply *reply)
+{
+	switch (reply->type) {
+	case RESP_INTEGER:
+		return (struct cell){ .kind = CELL_NUMBER, .number = (double)reply->integer };
+	case RESP_STRING:
+	case RESP_STATUS:
+		return (struct cell){ .kind = CELL_TEXT, .text = reply->text };
+	case RESP_NIL:
+		return (struct cell){ .kind = CELL_NULL };
+	case RESP_ARRAY:
+	case RESP_ERROR:
+		break;
+	}
+	return (struct cell){ .kind = CELL_ABSENT };
+}
+
+static struct cell get(const struct gauge_rows *rows, size_t i, struct str key, struct arena *a)
+{
+	const struct reply_rows *x = rows->data;
+	bool is_key = str_eq(key, STR("@key"));
+
+	(void)a;
+	if (!is_key && !str_eq(key, STR("value")))
+		return (struct cell){ .kind = CELL_ABSENT };
+	if (x->pairs)
+		return reply_cell(x->reply->items[2 * i + !is_key]);
+	if (is_key)
+		return (struct cell){ .kind = CELL_NUMBER, .number = (double)i };
+	return reply_cell(x->reply->type == RESP_ARRAY ? x->reply->items[i] : x->reply);
+}
+
+static void take(struct gauge_round *round, size_t i, const struct resp_reply *reply)
+{
+	const struct gauge_query *q = (const struct gauge_query *)round->settings->queries.v + i;
+	const struct reply_rows x = { reply, str_eq(q->rows, STR("pairs")) };
+	struct gauge_rows rows = { .n = 1, .get = get, .data = &x };
+	struct err e = { 0 };
+
+	if (reply->type == RESP_ARRAY)
+		rows.n = x.pairs ? reply->n_items / 2 : reply->n_items;
+	if (reply->type == RESP_ERROR)
+		err_set(&e, ERR_UPSTREAM, -1, "%.*s", reply->text.n > 200 ? 200 : (int)reply->text.n, reply->text.p);
+	else if (x.pairs && reply->type != RESP_ARRAY)
+		err_set(&e, ERR_BAD_INPUT, -1, "the reply is no list: `rows: pairs` wants one");
+	if (e.code != ERR_NONE)
+		gauge_round_fail(round, i, &e);
+	else
+		gauge_round_take(round, i, &rows);
+}
+
+static bool commands_ask(void *state, const struct source_ask *ask, struct gauge_round *round, struct err *e)
+{
+	struct commands *x = state;
+	const struct gauge_query *queries = x->settings->queries.v;
+	const struct redis_wait wait = { ask->deadline_mono_ms, ask->stop_fd };
+
+	if (!redis_conn_open(x->conn, wait, e))
+		return false;
+	for (size_t i = 0; i < x->settings->queries.n; i++)
+		redis_conn_send(x->conn, queries[i].command.v, queries[i].command.n);
+	for (size_t i = 0; i < x->settings->queries.n; i++) {
+		const struct resp_reply *reply;
+
+		if (!redis_conn_reply(x->conn, expo_set_arena(round->out), wait, &reply, e))
+			return false;
+		take(round, i, reply);
+	}
+	return true;
+}
+
+const struct gauge_backend gauge_redis = { "command", commands_open, commands_ask, commands_close };

@@ -1,0 +1,178 @@
+/* One place decides what a cell is worth: maps, NULLs, booleans, scale, and the cap on series. */
+#include "gauges/rows.h"
+
+#include <math.h>
+
+static const struct expo_family success_family = {
+	"tocsin_gauges_collector_success", EXPO_GAUGE, "Whether the query gave its figures last time.", NULL };
+
+/* The number mapped to <text>; false when there is none. */
+static bool map_text(const struct gauge_metric *m, struct str text, double *v)
+{
+	for (size_t i = 0; i < m->map.n; i++)
+		if (str_eq(m->map.v[i].name, text))
+			return str_to_double(m->map.v[i].value, v);
+	return false;
+}
+
+static bool text_number(const struct gauge_metric *m, struct str text, double *v, struct err *e)
+{
+	text = str_trim(text);
+	if (map_text(m, text, v) || str_to_double(text, v))
+		return true;
+	if (str_eq(text, STR("true")) || str_eq(text, STR("t")) || str_eq(text, STR("false")) || str_eq(text, STR("f"))) {
+		*v = text.p[0] == 't';
+		return true;
+	}
+	return err_set(e, ERR_BAD_INPUT, -1, STR_FMT ": \"%.*s\" is no number%s", STR_ARG(m->name), text.n > 40 ? 40 : (int)text.n, text.p,
+	               m->map.n > 0 ? " and not in its map" : ": a map says what texts mean");
+}
+
+enum worth { WORTH_VALUE, WORTH_NOTHING, WORTH_ERROR };
+
+static enum worth null_worth(const struct gauge_round *r, const struct gauge_metric *m, enum cell_kind kind, double *v, struct err *e)
+{
+	*v = 0;
+	switch ((enum gauge_null)(m->null != GAUGE_NULL_INHERIT ? m->null : r->settings->null)) {
+	case GAUGE_NULL_INHERIT:
+	case GAUGE_NULL_DROP:
+		return WORTH_NOTHING;
+	case GAUGE_NULL_ZERO:
+		return WORTH_VALUE;
+	case GAUGE_NULL_NAN:
+		*v = (double)NAN;
+		return WORTH_VALUE;
+	case GAUGE_NULL_ERROR:
+		break;
+	}
+	err_set(e, ERR_BAD_INPUT, -1, STR_FMT ": \"" STR_FMT "\" is %s", STR_ARG(m->name), STR_ARG(m->value), kind == CELL_NULL ? "null" : "absent");
+	return WORTH_ERROR;
+}
+
+static enum worth cell_worth(const struct gauge_round *r, const struct gauge_metric *m, const struct cell *c, double *v, struct err *e)
+{
+	if (c->kind == CELL_ABSENT || c->kind == CELL_NULL)
+		return null_worth(r, m, c->kind, v, e);
+	if (c->kind == CELL_TEXT && !text_number(m, c->text, v, e))
+		return WORTH_ERROR;
+	if (c->kind == CELL_NUMBER)
+		*v = c->number;
+	*v *= m->scale;
+	return WORTH_VALUE;
+}
+
+/* A number as a label reads as it would in SQL. */
+static struct str label_text(const struct cell *c, struct arena *a)
+{
+	struct buf b = { 0 };
+	struct str s;
+
+	if (c->kind != CELL_NUMBER)
+		return c->kind == CELL_TEXT ? c->text : STR_NULL;
+	if (c->number == floor(c->number) && fabs(c->number) < 1e15)
+		return arena_printf(a, "%.0f", c->number);
+	buf_printf(&b, "%.17g", c->number);
+	s = arena_str(a, buf_str(&b));
+	buf_fini(&b);
+	return s;
+}
+
+static void emit(const struct gauge_metric *m, const struct gauge_rows *rows, size_t row, double v, struct expo_set *out)
+{
+	struct arena *a = expo_set_arena(out);
+	struct label *labels = ARENA_ARRAY(a, m->labels.n, struct label);
+
+	for (size_t i = 0; i < m->labels.n; i++) {
+		struct cell c = rows->get(rows, row, m->labels.v[i].value, a);
+
+		labels[i] = (struct label){ m->labels.v[i].name, label_text(&c, a) };
+	}
+	expo_emit(out, &m->family, v, labels, m->labels.n);
+}
+
+/* All rows through all metrics. <out> NULL: only counts and checks. */
+static bool walk(const struct gauge_round *r, const struct gauge_query *q, const struct gauge_rows *rows, struct expo_set *out, size_t *series,
+                 struct err *e)
+{
+	const struct gauge_metric *metrics = q->metrics.v;
+	struct arena *a = expo_set_arena(r->out);
+
+	for (size_t row = 0; row < rows->n; row++) {
+		for (size_t i = 0; i < q->metrics.n; i++) {
+			struct cell c = rows->get(rows, row, metrics[i].value, a);
+			double v;
+			enum worth w = cell_worth(r, &metrics[i], &c, &v, e);
+
+			if (w == WORTH_ERROR)
+				return false;
+			if (w == WORTH_NOTHING)
+				continue;
+			if (++*series > (size_t)r->settings->max_series)
+				return err_set(e, ERR_LIMIT, -1, "more than %lld series (max_series)", (long long)r->settings->max_series);
+			if (out != NULL)
+				emit(&metrics[i], rows, row, v, out);
+		}
+	}
+	return true;
+}
+
+static const struct gauge_query *query(const struct gauge_round *r, size_t i)
+{
+	return (const struct gauge_query *)r->settings->queries.v + i;
+}
+
+/* A query without rows says nothing: absent, as the NULL rule has it. */
+static bool take_nothing(const struct gauge_round *r, const struct gauge_query *q, struct expo_set *out, size_t *series, struct err *e)
+{
+	const struct gauge_metric *metrics = q->metrics.v;
+
+	for (size_t i = 0; i < q->metrics.n; i++) {
+		double v;
+		enum worth w = null_worth(r, &metrics[i], CELL_ABSENT, &v, e);
+
+		if (w == WORTH_ERROR)
+			return false;
+		if (w == WORTH_NOTHING || metrics[i].labels.n > 0)
+			continue;
+		++*series;
+		if (out != NULL)
+			EXPO_EMIT0(out, &metrics[i].family, v);
+	}
+	return true;
+}
+
+void gauge_round_take(struct gauge_round *r, size_t i, const struct gauge_rows *rows)
+{
+	const struct gauge_query *q = query(r, i);
+	size_t series = r->series, again = r->series;
+	struct err e = { 0 };
+	bool ok = rows->n > 0 ? walk(r, q, rows, NULL, &series, &e) : take_nothing(r, q, NULL, &series, &e);
+
+	if (!ok) {
+		gauge_round_fail(r, i, &e);
+		return;
+	}
+	if (rows->n > 0)
+		ok = walk(r, q, rows, r->out, &again, &e);
+	else
+		ok = take_nothing(r, q, r->out, &again, &e);
+	(void)ok;                               /* checked above */
+	r->series = series;
+	r->states[i].failed = false;
+	complain_works(&r->states[i].complaint, "gauge query", r->name, r->now_ms);
+}
+
+void gauge_round_fail(struct gauge_round *r, size_t i, const struct err *e)
+{
+	struct err named = *e;
+
+	err_context(&named, "query " STR_FMT, STR_ARG(query(r, i)->name));
+	r->states[i].failed = true;
+	complain_failed(&r->states[i].complaint, "gauge query", r->name, &named, r->now_ms);
+}
+
+void gauge_round_end(struct gauge_round *r)
+{
+	for (size_t i = 0; i < r->settings->queries.n; i++)
+		EXPO_EMIT(r->out, &success_family, r->states[i].failed ? 0 : 1, { STR("query"), query(r, i)->name });
+}

@@ -1,0 +1,46 @@
+/* From rows to samples, whatever protocol they came by. A query's samples are shown all or not at all: its rows are first checked, then
+ * emitted, so that a wrong one leaves no half of a figure behind. */
+#ifndef TOCSIN_GAUGES_ROWS_H
+#define TOCSIN_GAUGES_ROWS_H
+
+#include "gauges/gauges.h"
+#include "tocsin/complain.h"
+
+enum cell_kind { CELL_ABSENT, CELL_NULL, CELL_NUMBER, CELL_TEXT };
+
+struct cell {
+	enum cell_kind kind;
+	double number;
+	struct str text;                /* CELL_TEXT */
+};
+
+/* The rows of one answer. */
+struct gauge_rows {
+	size_t n;
+	/* Value of <key> (a column, a JSON pointer) in row <i>. Text is borrowed from the rows or in <a>. */
+	struct cell (*get)(const struct gauge_rows *rows, size_t i, struct str key, struct arena *a);
+	const void *data;
+};
+
+struct gauge_query_state {
+	bool failed;
+	struct complaint complaint;
+};
+
+struct gauge_round {
+	const struct gauges_settings *settings;
+	struct gauge_query_state *states;       /* by query */
+	const char *name;               /* the source's, for the log */
+	int64_t now_ms;
+	size_t series;                  /* emitted so far, of max_series */
+	struct expo_set *out;
+};
+
+/* The answer to query <i>. */
+void gauge_round_take(struct gauge_round *r, size_t i, const struct gauge_rows *rows);
+/* It was refused. */
+void gauge_round_fail(struct gauge_round *r, size_t i, const struct err *e);
+/* After all: success of each query. */
+void gauge_round_end(struct gauge_round *r);
+
+#endif
