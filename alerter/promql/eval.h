@@ -4,7 +4,7 @@
  * label set, a column a step. The labels of the rows are its shape; shapes depend on which series exist and not on their
  * samples, so they are remembered between evaluations (memory.h) and an evaluation at rest touches numbers only.
  *
- * A body never returns an error: it calls eval_fail() and returns; the evaluator looks at eval->failed behind each node.
+ * Nothing here returns an error: who fails calls eval_fail() and returns NULL; callers look at NULL or eval->failed.
  * A value belongs to the one expression that asked for it, which may overwrite it in place. */
 #ifndef TOCSIN_PROMQL_EVAL_H
 #define TOCSIN_PROMQL_EVAL_H
@@ -15,8 +15,8 @@
 struct shape {
 	size_t n;                       /* rows */
 	const struct labels *labels;
-	const bool *drop_name;          /* the metric name goes at the end (delayed name removal); NULL: no row */
-	uint64_t version;               /* equal versions: equal shapes; 0: made for this evaluation only */
+	const bool *drop_name;          /* the metric name goes at the end (delayed name removal); NULL: no row's */
+	uint64_t version;               /* equal versions: equal shapes */
 };
 
 struct value {
@@ -26,15 +26,10 @@ struct value {
 	double *v;                      /* v[row * n_steps + step] */
 	bool *has;                      /* the row has a sample at the step */
 	const struct histogram **h;     /* NULL: floats only; else NULL for a float */
-	int64_t *t_ms;                  /* of a bare selector: when its samples were taken (timestamp()); else NULL */
-	int64_t *st_ms;                 /* of a bare selector: start timestamps; else NULL */
+	int64_t *t_ms;                  /* of a selector under timestamp(): when its samples were taken; else NULL */
+	int64_t *st_ms;                 /* the same: their start timestamps, 0 unknown */
 	struct str string;
 };
-
-static inline size_t value_cell(const struct value *x, size_t row, size_t step)
-{
-	return row * x->n_steps + step;
-}
 
 struct steps {
 	int64_t start_ms, step_ms;
@@ -52,39 +47,98 @@ struct note;
 struct eval {
 	struct promql_query *query;
 	struct querier *querier;
-	struct arena *arena;            /* values and the result */
-	struct arena scratch;           /* samples of one series */
-	struct steps steps;             /* of the expression at hand: a subquery has its own */
-	int64_t query_start_ms, query_end_ms, query_step_ms;    /* @ start(), @ end(), step(), range() */
-	bool held;                      /* lost series at their last good value */
+	struct arena *arena;            /* values, and at the end the result */
+	struct arena scratch;           /* samples of the one series at hand */
+	struct steps steps;             /* of the expression at hand: a subquery's child has its own */
+	int64_t query_start_ms, query_end_ms, query_step_ms;    /* for start(), end(), step(), range() */
+	bool held;                      /* lost series at their last good value (semantics, "Not knowing") */
+	bool want_times;                /* the next selector also tells when its samples were taken */
 	bool failed;
 	struct err *err;
 	struct note *notes;
-	size_t n_notes;
+	size_t n_notes, cap_notes;
 	bool read_lost, incomplete;
 	size_t cells, peak_cells, samples_read;
+	const struct clock *clock;
 	int64_t deadline_mono_ms;
 };
+
+/* False, always; the first failure wins. */
+bool eval_fail(struct eval *, enum err_code code, int pos, const char *fmt, ...) PRINTF(4, 5);
+/* The deadline, to be asked now and then in long loops. False and failed when it has passed. */
+bool eval_in_time(struct eval *);
+bool eval_has_feature(const struct eval *, enum promql_feature);
+/* NULL only with eval->failed. */
+struct value *eval_node(struct eval *, const struct node *);
+
+/* ---- values ---- */
+
+extern const struct shape shape_one;    /* one row without labels: scalars, vector() */
+extern const struct shape shape_none;   /* no rows */
+/* A vector with room for <shape> at every step, empty (<has> nowhere set). NULL and failed over max_samples. */
+struct value *value_new(struct eval *, const struct shape *);
+struct value *value_scalar(struct eval *);
+/* Makes <h>, all floats, where there is none yet. */
+void value_need_histograms(struct eval *, struct value *);
+
+static inline size_t value_cells(const struct value *x)
+{
+	return x->shape->n * x->n_steps;
+}
+
+static inline bool value_is_float(const struct value *x, size_t cell)
+{
+	return x->has[cell] && (x->h == NULL || x->h[cell] == NULL);
+}
+
+static inline const struct histogram *value_histogram(const struct value *x, size_t cell)
+{
+	return x->h == NULL ? NULL : x->h[cell];
+}
+
+/* ---- labels of values (eval_labels.c) ---- */
+
+/* What a function that changes the meaning of a metric does: its name goes, at once or (delayed name removal) flagged for
+ * the end. */
+struct value *value_drop_names(struct eval *, const struct node *, struct value *);
+/* New labels for every row, by <fn>: <out> may borrow from <in> and <a>. Rows that become equal are one from then on; two
+ * samples of one row at one step fail the query. <remember>: the outcome depends on nothing but the shape. */
+typedef void (*relabel_fn)(void *arg, struct arena *a, struct labels in, bool drop, struct labels *out, bool *out_drop);
+struct value *value_relabel(struct eval *, int node_id, struct value *, bool remember, relabel_fn, void *arg);
+/* Rows in the order of <rows>, others left out. For sort and topk: made anew at each evaluation. */
+struct value *value_pick_rows(struct eval *, const struct node *, const struct value *, const uint32_t *rows, size_t n);
+
+/* ---- times (eval_time.c) ---- */
+
+/* What @ and offset make of the evaluation time. */
+struct timing {
+	bool fixed;
+	int64_t fixed_ms, offset_ms;
+};
+struct timing timing_of(struct eval *, enum at_kind, int64_t at_ms, const struct duration *offset);
+int64_t timing_at(const struct timing *, const struct steps *, size_t step);
+int64_t duration_ms(struct eval *, const struct duration *);
+
+/* ---- calls ---- */
 
 /* Samples of one series as a function over a range sees them: floats and histograms apart, without stale markers. */
 struct float_points {
 	size_t n;
 	const int64_t *t_ms;
 	const double *v;
-	const int64_t *st_ms;           /* NULL: none */
+	const int64_t *st_ms;           /* start timestamps, 0 unknown; NULL: none */
 };
 
 struct histogram_points {
 	size_t n;
 	const int64_t *t_ms;
 	const struct histogram *const *h;
-	const int64_t *st_ms;           /* NULL: none */
+	const int64_t *st_ms;
 };
 
 struct window {
 	int64_t beg_ms, end_ms;         /* (beg, end] */
-	int64_t eval_ms;                /* the step */
-	struct float_points f;          /* anchored and smoothed: with the neighbours outside (beg, end] that lookback allows */
+	struct float_points f;          /* anchored and smoothed: with the neighbours outside (beg, end] within the lookback */
 	struct histogram_points h;
 	struct labels labels;
 	size_t step;
@@ -95,16 +149,40 @@ struct point {
 	const struct histogram *h;      /* NULL: a float */
 };
 
-struct range_vector;                    /* range.c: what a range selector or a subquery reads */
+struct range_vector;                    /* eval_range.h */
 
 struct eval_call {
 	struct eval *ev;
 	const struct node *node;        /* the call */
-	struct value **args;            /* NULL where the argument is the range vector */
+	struct value **args;            /* NULL where the argument is a range vector */
 	size_t n_args;
-	struct range_vector *range;     /* the range-vector argument; NULL: there is none */
+	struct range_vector *range;     /* of the range-vector argument; NULL: there is none */
 	const struct node *range_arg;
-	struct value *result;           /* the body sets it; NULL and no failure: an empty vector */
+	struct value *result;           /* set by the body; NULL and no failure: an empty vector */
 };
+
+static inline int call_arg_pos(const struct eval_call *c, size_t i)
+{
+	return c->node->call.args[i]->beg;
+}
+
+/* The value of scalar argument <i> at <step>. */
+static inline double call_scalar(const struct eval_call *c, size_t i, size_t step)
+{
+	return c->args[i]->v[step];
+}
+
+/* Runs <fn> over the window of each series at each step that holds a sample. False: no sample there. */
+typedef bool (*window_fn)(struct eval_call *, const struct window *, struct point *out);
+void call_windows(struct eval_call *, bool keep_names, window_fn);
+/* Replaces each float of the first argument; histograms are left out; names go. */
+typedef double (*float_fn)(double);
+void call_floats(struct eval_call *, float_fn);
+
+/* ---- operators ---- */
+
+struct value *eval_aggregate(struct eval *, const struct node *);
+struct value *eval_binary(struct eval *, const struct node *);
+struct value *eval_selector(struct eval *, const struct node *);
 
 #endif

@@ -1,0 +1,23 @@
+/* What the aggregation operators share. Private to promql/. */
+#ifndef TOCSIN_PROMQL_AGGREGATE_H
+#define TOCSIN_PROMQL_AGGREGATE_H
+
+#include "eval.h"
+
+/* Which group each row of the operand belongs to. */
+struct grouping {
+	const struct shape *shape;      /* the groups */
+	const uint32_t *of;             /* by row */
+};
+/* Remembered with the node as long as the operand's shape stays. */
+struct grouping aggregate_grouping(struct eval *, const struct node *, const struct shape *in);
+/* The part of <l> that by() or without() leaves. <room> holds at least <l>.n labels. */
+struct labels aggregate_labels(const struct node_aggregate *, struct label *room, struct labels l);
+
+struct value *aggregate_rank(struct eval *, const struct node *, struct value *x, const struct value *param);
+struct value *aggregate_quantile(struct eval *, const struct node *, const struct value *x, const struct value *param);
+struct value *aggregate_count_values(struct eval *, const struct node *, const struct value *x, struct str label);
+/* "ignored histogram in … aggregation". */
+void aggregate_note_ignored(struct eval *, const struct node *, int pos);
+
+#endif

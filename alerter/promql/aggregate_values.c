@@ -1,0 +1,110 @@
+/* quantile() over a group's values, and count_values(), whose groups are the values themselves. */
+#include "aggregate.h"
+#include "eval_histogram.h"
+#include "fn_histogram.h"
+#include "memory.h"
+#include "tocsin/num.h"
+#include "numeric.h"
+
+/* Rows by group: those of group g are rows[first[g]] … rows[first[g + 1]]. */
+struct members {
+	uint32_t *first, *rows;
+};
+
+static struct members members_of(struct arena *a, const struct grouping *g, size_t n_rows)
+{
+	struct members m = { ARENA_ARRAY(a, g->shape->n + 1, uint32_t), ARENA_ARRAY(a, n_rows, uint32_t) };
+	uint32_t *next = ARENA_ARRAY(a, g->shape->n + 1, uint32_t);
+
+	for (size_t row = 0; row < n_rows; row++)
+		m.first[g->of[row] + 1]++;
+	for (size_t i = 0; i < g->shape->n; i++)
+		m.first[i + 1] += m.first[i];
+	memcpy(next, m.first, (g->shape->n + 1) * sizeof *next);
+	for (size_t row = 0; row < n_rows; row++)
+		m.rows[next[g->of[row]]++] = (uint32_t)row;
+	return m;
+}
+
+struct value *aggregate_quantile(struct eval *ev, const struct node *n, const struct value *x, const struct value *param)
+{
+	struct grouping g = aggregate_grouping(ev, n, x->shape);
+	struct members m = members_of(ev->arena, &g, x->shape->n);
+	double *sorted = ARENA_ARRAY(ev->arena, x->shape->n, double);
+	struct value *out = value_new(ev, g.shape);
+
+	for (size_t step = 0; out != NULL && step < out->n_steps; step++) {
+		note_quantile(ev, param->v[step], n->aggregate.param->beg);
+		for (size_t group = 0; group < g.shape->n; group++) {
+			size_t count = 0, to = group * out->n_steps + step;
+
+			for (size_t k = m.first[group]; k < m.first[group + 1]; k++) {
+				size_t i = m.rows[k] * x->n_steps + step;
+
+				if (value_is_float(x, i))
+					sorted[count++] = x->v[i];
+				else if (x->has[i])
+					aggregate_note_ignored(ev, n, n->aggregate.child->beg);
+			}
+			sort_doubles(sorted, count);
+			out->has[to] = count > 0;
+			out->v[to] = quantile_of_sorted(param->v[step], sorted, count);
+		}
+	}
+	return out;
+}
+
+/* The label set of one member: what by() or without() leaves of its labels with the value among them. */
+static struct labels value_labels(struct eval *ev, const struct node *n, const struct value *x, size_t row, size_t cell, struct str label)
+{
+	struct buf text = { 0 };
+	char fixed[344];
+	struct labels with;
+
+	if (value_histogram(x, cell) != NULL)
+		histogram_print(&text, x->h[cell]);
+	else
+		buf_put(&text, fixed, num_format_fixed(fixed, x->v[cell]));
+	with = labels_with(ev->arena, x->shape->labels[row], label, arena_str(ev->arena, buf_str(&text)));
+	buf_fini(&text);
+	return aggregate_labels(&n->aggregate, ARENA_ARRAY(ev->arena, with.n, struct label), with);
+}
+
+struct value *aggregate_count_values(struct eval *ev, const struct node *n, const struct value *x, struct str label)
+{
+	struct memory_slot *slot = memory_slot(ev, n->id, MEMORY_SHAPE, 0, 0, NULL);
+	uint32_t *to = ARENA_ARRAY(ev->arena, value_cells(x), uint32_t);
+	struct label_table table;
+	struct node by = *n;
+	struct value *out;
+
+	if (label.n == 0 || !str_is_utf8(label)) {
+		eval_fail(ev, ERR_EXEC, n->aggregate.param->beg, "invalid label name \"" STR_FMT "\"", STR_ARG(label));
+		return NULL;
+	}
+	if (!n->aggregate.without) {    /* the value's label is always one of the group's */
+		struct str *names = ARENA_ARRAY(ev->arena, n->aggregate.n_labels + 1, struct str);
+
+		for (size_t i = 0; i < n->aggregate.n_labels; i++)
+			names[i] = n->aggregate.labels[i];
+		names[n->aggregate.n_labels] = label;
+		by.aggregate.labels = names;
+		by.aggregate.n_labels++;
+	}
+	label_table_init(&table, &slot->arena, 16);
+	for (size_t i = 0; i < value_cells(x); i++)
+		if (x->has[i])
+			to[i] = (uint32_t)label_table_add(&table, value_labels(ev, &by, x, i / x->n_steps, i, label), NULL);
+	slot->shape = (struct shape){ .n = table.n, .labels = table.v };
+	memory_keep(ev, slot);
+	out = value_new(ev, &slot->shape);
+	for (size_t i = 0; out != NULL && i < value_cells(x); i++) {
+		size_t at = to[i] * out->n_steps + i % x->n_steps;
+
+		if (!x->has[i])
+			continue;
+		out->v[at] = out->has[at] ? out->v[at] + 1 : 1;
+		out->has[at] = true;
+	}
+	return out;
+}

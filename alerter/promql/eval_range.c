@@ -1,0 +1,262 @@
+/* Range vectors: (time - range, time], a window a series and step. Each series is decoded once for all steps; the window
+ * slides over it. */
+#include "eval_range.h"
+
+#include <stdio.h>
+
+/* From here on only when a series has stale markers or histograms: otherwise the samples are used as they are. */
+static bool is_plain(const struct samples *s)
+{
+	if (s->h != NULL)
+		return false;
+	for (size_t i = 0; i < s->n; i++)
+		if (value_is_stale(s->v[i]))
+			return false;
+	return true;
+}
+
+void points_split(struct eval *ev, const struct samples *s, struct points *out)
+{
+	const int64_t *starts = eval_has_feature(ev, PROMQL_START_TIMESTAMPS) ? s->st_ms : NULL;
+
+	*out = (struct points){ 0 };
+	if (is_plain(s)) {
+		out->f = (struct float_points){ s->n, s->t_ms, s->v, starts };
+		return;
+	}
+	int64_t *t = ARENA_ARRAY(&ev->scratch, s->n * 2, int64_t), *ht = t + s->n;
+	int64_t *st = starts == NULL ? NULL : ARENA_ARRAY(&ev->scratch, s->n * 2, int64_t), *hst = st == NULL ? NULL : st + s->n;
+	double *v = ARENA_ARRAY(&ev->scratch, s->n, double);
+	const struct histogram **h = ARENA_ARRAY(&ev->scratch, s->n, const struct histogram *);
+	size_t nf = 0, nh = 0;
+
+	for (size_t i = 0; i < s->n; i++) {
+		bool is_histogram = s->h != NULL && s->h[i] != NULL;
+		size_t at = is_histogram ? nh++ : nf;
+
+		if (!is_histogram && value_is_stale(s->v[i]))
+			continue;
+		(is_histogram ? ht : t)[at] = s->t_ms[i];
+		if (st != NULL)
+			(is_histogram ? hst : st)[at] = starts[i];
+		if (is_histogram)
+			h[at] = s->h[i];
+		else
+			v[nf++] = s->v[i];
+	}
+	out->f = (struct float_points){ nf, t, v, st };
+	out->h = (struct histogram_points){ nh, ht, h, hst };
+}
+
+/* First index with t > <ms>. */
+static size_t first_after(const int64_t *t_ms, size_t n, int64_t ms)
+{
+	size_t low = 0, high = n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (t_ms[mid] > ms)
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return low;
+}
+
+void window_cut(struct window *w, const struct points *p, int64_t beg_ms, int64_t end_ms)
+{
+	size_t fb = first_after(p->f.t_ms, p->f.n, beg_ms), fe = first_after(p->f.t_ms, p->f.n, end_ms);
+	size_t hb = first_after(p->h.t_ms, p->h.n, beg_ms), he = first_after(p->h.t_ms, p->h.n, end_ms);
+
+	w->f = (struct float_points){ .n = fe > fb ? fe - fb : 0 };
+	if (w->f.n > 0) {
+		w->f.t_ms = p->f.t_ms + fb;
+		w->f.v = p->f.v + fb;
+		w->f.st_ms = p->f.st_ms == NULL ? NULL : p->f.st_ms + fb;
+	}
+	w->h = (struct histogram_points){ .n = he > hb ? he - hb : 0 };
+	if (w->h.n > 0) {
+		w->h.t_ms = p->h.t_ms + hb;
+		w->h.h = p->h.h + hb;
+		w->h.st_ms = p->h.st_ms == NULL ? NULL : p->h.st_ms + hb;
+	}
+}
+
+static bool open_selector(struct range_vector *r)
+{
+	struct eval *ev = r->ev;
+	const struct node_selector *s = &r->node->selector;
+	int64_t lookback = ev->query->options.lookback_ms, first, last;
+
+	r->range_ms = duration_ms(ev, &s->range);
+	r->before_ms = s->mode == RANGE_PLAIN ? 0 : lookback;
+	r->after_ms = s->mode == RANGE_SMOOTHED ? lookback : 0;
+	r->timing = timing_of(ev, s->at, s->at_ms, &s->offset);
+	first = timing_at(&r->timing, &ev->steps, 0) - r->range_ms - r->before_ms;
+	last = timing_at(&r->timing, &ev->steps, ev->steps.n - 1) + r->after_ms;
+	r->selection = select_series(ev, r->node->id, s->matchers, s->n_matchers, first, last, &r->shape);
+	return r->selection != NULL;
+}
+
+/* The multiples of <step> in (after, last]. */
+static struct steps aligned_steps(int64_t after, int64_t last, int64_t step)
+{
+	int64_t first = after / step * step;
+
+	if (first <= after)
+		first += step;
+	return (struct steps){ first, step, first > last ? 0 : (size_t)((last - first) / step) + 1 };
+}
+
+/* Evaluates the child on a grid of its own, aligned to absolute time, that covers the windows of all steps. */
+static bool open_subquery(struct range_vector *r)
+{
+	struct eval *ev = r->ev;
+	const struct node_subquery *s = &r->node->subquery;
+	int64_t step = s->step.set ? duration_ms(ev, &s->step) : ev->query->options.subquery_step_ms, first, last;
+	struct steps outer = ev->steps;
+
+	r->range_ms = duration_ms(ev, &s->range);
+	r->timing = timing_of(ev, s->at, s->at_ms, &s->offset);
+	if (ev->failed)
+		return false;
+	if (step <= 0)
+		return eval_fail(ev, ERR_EXEC, r->node->beg, "the step of a subquery must be positive");
+	first = timing_at(&r->timing, &outer, 0);
+	last = timing_at(&r->timing, &outer, outer.n - 1);
+	r->table_steps = aligned_steps(first - r->range_ms, last, step);
+	ev->steps = r->table_steps;
+	r->table = r->table_steps.n == 0 ? value_new(ev, &shape_none) : eval_node(ev, s->child);
+	ev->steps = outer;
+	if (r->table != NULL)
+		r->shape = r->table->shape;
+	return r->table != NULL;
+}
+
+struct range_vector *range_open(struct eval *ev, const struct node *n)
+{
+	struct range_vector *r = ARENA_NEW(ev->arena, struct range_vector);
+
+	r->ev = ev;
+	r->node = n;
+	if (n->kind == NODE_SELECTOR ? !open_selector(r) : !open_subquery(r))
+		return NULL;
+	return r;
+}
+
+void range_close(struct range_vector *r)
+{
+	if (r->selection != NULL)
+		r->ev->querier->ops->release(r->ev->querier, r->selection);
+}
+
+int64_t range_end(const struct range_vector *r, size_t row, size_t step)
+{
+	int64_t ref = timing_at(&r->timing, &r->ev->steps, step);
+
+	return r->selection == NULL ? ref : select_anchor(r->ev, r->selection, row, ref);
+}
+
+static void table_points(struct range_vector *r, size_t row, struct points *out)
+{
+	const struct value *x = r->table;
+	struct samples s = { 0 };
+	int64_t *t = ARENA_ARRAY(&r->ev->scratch, x->n_steps, int64_t);
+	double *v = ARENA_ARRAY(&r->ev->scratch, x->n_steps, double);
+	const struct histogram **h = x->h == NULL ? NULL : ARENA_ARRAY(&r->ev->scratch, x->n_steps, const struct histogram *);
+
+	for (size_t step = 0; step < x->n_steps; step++) {
+		size_t cell = row * x->n_steps + step;
+
+		if (!x->has[cell])
+			continue;
+		t[s.n] = step_at(&r->table_steps, step);
+		v[s.n] = x->v[cell];
+		if (h != NULL)
+			h[s.n] = x->h[cell];
+		s.n++;
+	}
+	s.t_ms = t;
+	s.v = v;
+	s.h = h;
+	points_split(r->ev, &s, out);
+}
+
+bool range_points(struct range_vector *r, size_t row, struct points *out)
+{
+	struct samples s;
+
+	if (r->table != NULL) {
+		table_points(r, row, out);
+		return true;
+	}
+	if (!select_samples(r->ev, r->selection, row, range_end(r, row, 0) - r->range_ms - r->before_ms,
+	                    range_end(r, row, r->ev->steps.n - 1) + r->after_ms, false, &s))
+		return false;
+	points_split(r->ev, &s, out);
+	return true;
+}
+
+/* Anchored and smoothed make sense for some functions only. */
+static bool mode_fits(struct eval_call *c)
+{
+	static const struct {
+		const char *word, *functions, *shown;
+	} modes[] = {
+		[RANGE_ANCHORED] = { "anchored", " changes delta increase rate resets ", "changes, delta, increase, rate, resets" },
+		[RANGE_SMOOTHED] = { "smoothed", " delta increase rate ", "delta, increase, rate" },
+	};
+	const struct node *arg = c->range->node;
+	const char *name = c->node->call.fn->name;
+	char wanted[64];
+
+	if (arg->kind != NODE_SELECTOR || arg->selector.mode == RANGE_PLAIN)
+		return true;
+	snprintf(wanted, sizeof wanted, " %s ", name);
+	if (strstr(modes[arg->selector.mode].functions, wanted) != NULL)
+		return true;
+	return eval_fail(c->ev, ERR_EXEC, arg->beg, "%s modifier can only be used with: %s - not with %s", modes[arg->selector.mode].word,
+	                 modes[arg->selector.mode].shown, name);
+}
+
+/* One series: its window at each step through <fn> into the result. */
+static void row_windows(struct eval_call *c, struct value *x, size_t row, const struct points *p, window_fn fn)
+{
+	struct range_vector *r = c->range;
+	struct window w = { .labels = r->shape->labels[row] };
+
+	for (size_t step = 0; step < x->n_steps && !c->ev->failed; step++) {
+		size_t cell = row * x->n_steps + step;
+		struct point out = { 0 };
+
+		w.step = step;
+		w.end_ms = range_end(r, row, step);
+		w.beg_ms = w.end_ms - r->range_ms;
+		window_cut(&w, p, w.beg_ms - r->before_ms, w.end_ms + r->after_ms);
+		if (w.f.n + w.h.n == 0 || !fn(c, &w, &out))
+			continue;
+		x->has[cell] = true;
+		x->v[cell] = out.v;
+		if (out.h != NULL) {
+			value_need_histograms(c->ev, x);
+			x->h[cell] = out.h;
+		}
+	}
+}
+
+void call_windows(struct eval_call *c, bool keep_names, window_fn fn)
+{
+	struct value *x = mode_fits(c) ? value_new(c->ev, c->range->shape) : NULL;
+
+	for (size_t row = 0; x != NULL && row < x->shape->n && !c->ev->failed; row++) {
+		struct arena_mark mark = arena_mark(&c->ev->scratch);
+		struct points p;
+
+		if (range_points(c->range, row, &p))
+			row_windows(c, x, row, &p, fn);
+		arena_rewind(&c->ev->scratch, mark);
+	}
+	if (x != NULL && !c->ev->failed)
+		c->result = keep_names ? x : value_drop_names(c->ev, c->node, x);
+}

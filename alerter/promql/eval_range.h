@@ -1,0 +1,53 @@
+/* Range vectors: read one series at a time, either from storage or from the table a subquery made. Private to promql/. */
+#ifndef TOCSIN_PROMQL_EVAL_RANGE_H
+#define TOCSIN_PROMQL_EVAL_RANGE_H
+
+#include "eval.h"
+
+struct points {
+	struct float_points f;
+	struct histogram_points h;
+};
+
+struct range_vector {
+	struct eval *ev;
+	const struct node *node;        /* the selector or subquery */
+	const struct shape *shape;
+	struct timing timing;
+	int64_t range_ms;
+	int64_t before_ms, after_ms;    /* how far anchored and smoothed look beyond the range */
+	struct selection *selection;    /* of a selector */
+	struct value *table;            /* of a subquery */
+	struct steps table_steps;
+};
+
+/* <n> is a range selector or a subquery. NULL and failed when it cannot be read. Lives in the evaluation's arena. */
+struct range_vector *range_open(struct eval *, const struct node *n);
+void range_close(struct range_vector *);
+/* All samples of <row> that any step's window can hold. Valid until the scratch arena is rewound. False and failed. */
+bool range_points(struct range_vector *, size_t row, struct points *out);
+/* The end of the window of <row> at <step>; it begins range_ms before. */
+int64_t range_end(const struct range_vector *, size_t row, size_t step);
+
+/* The part of <p> with beg_ms < t <= end_ms, into <w>->f and <w>->h. */
+void window_cut(struct window *w, const struct points *p, int64_t beg_ms, int64_t end_ms);
+
+/* ---- selectors (eval_select.c), which ranges, instant selectors and info() share ---- */
+
+/* Matching series and their remembered shape. <min_ms>, <max_ms>: all times that will be read. NULL and failed. */
+struct selection *select_series(struct eval *, int node_id, const struct matcher *, size_t n, int64_t min_ms, int64_t max_ms,
+                                const struct shape **shape);
+/* Where a lookup for <ref_ms> is taken: earlier for a lost series that is held. */
+int64_t select_anchor(const struct eval *, const struct selection *, size_t row, int64_t ref_ms);
+/* The raw samples of a row, into the scratch arena. */
+bool select_samples(struct eval *, const struct selection *, size_t row, int64_t min_ms, int64_t max_ms, bool before,
+                    struct samples *out);
+/* Without stale markers, floats and histograms apart. In the scratch arena. */
+void points_split(struct eval *, const struct samples *, struct points *out);
+
+/* ---- anchored and smoothed (fn_extended.c) ---- */
+
+/* The value at <at_ms> on the line between the neighbours in <w>; the last one where there is none behind. False: none. */
+bool smooth_at(struct eval *, const struct window *w, int64_t at_ms, int pos, struct point *out);
+
+#endif

@@ -1,0 +1,228 @@
+/* A query from start to end: limits, the evaluation, and the result as the caller gets it (names removed at last, rows of
+ * equal labels merged, range results sorted by labels). */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "eval_histogram.h"
+#include "eval_range.h"
+#include "memory.h"
+#include "notes.h"
+
+static bool time_is_sane(int64_t ms)
+{
+	return ms > -(INT64_C(1) << 52) && ms < (INT64_C(1) << 52);     /* sums with ranges and offsets cannot overflow */
+}
+
+static bool check_times(struct eval *ev, int64_t start_ms, int64_t end_ms, int64_t step_ms, struct err *e)
+{
+	size_t most = ev->query->options.limits.max_points;
+
+	if (!time_is_sane(start_ms) || !time_is_sane(end_ms))
+		return err_set(e, ERR_BAD_INPUT, -1, "evaluation time out of range");
+	if (end_ms < start_ms)
+		return err_set(e, ERR_BAD_INPUT, -1, "end time is before start time");
+	if (step_ms <= 0 || !time_is_sane(step_ms))
+		return err_set(e, ERR_BAD_INPUT, -1, "the step must be positive");
+	if ((end_ms - start_ms) / step_ms >= (int64_t)most)
+		return err_set(e, ERR_LIMIT, -1, "query has more than max_points=%zu steps: try a larger step", most);
+	ev->steps = (struct steps){ start_ms, step_ms, (size_t)((end_ms - start_ms) / step_ms) + 1 };
+	return true;
+}
+
+static void remove_flagged(void *room, struct arena *a, struct labels in, bool drop, struct labels *out, bool *out_drop)
+{
+	(void)a;
+	*out = drop ? labels_without_metric(room, in) : in;
+	*out_drop = false;
+}
+
+/* Delayed name removal, and the last look for rows of equal labels. */
+static struct value *finish_labels(struct eval *ev, struct value *x)
+{
+	size_t most = 1;
+
+	for (size_t i = 0; i < x->shape->n; i++)
+		if (x->shape->labels[i].n > most)
+			most = x->shape->labels[i].n;
+	return value_relabel(ev, ev->query->n_nodes, x, true, remove_flagged, ARENA_ARRAY(ev->arena, most, struct label));
+}
+
+static void result_vector(struct eval *ev, const struct value *x, struct promql_result *r)
+{
+	r->vector = ARENA_ARRAY(ev->arena, x->shape->n, struct promql_sample);
+	for (size_t row = 0; row < x->shape->n; row++)
+		if (x->has[row])
+			r->vector[r->n_vector++] = (struct promql_sample){ labels_copy(ev->arena, x->shape->labels[row]), ev->steps.start_ms,
+			                                                   x->v[row], value_histogram(x, row) };
+}
+
+static bool row_is_empty(const struct value *x, size_t row)
+{
+	return memchr(x->has + row * x->n_steps, true, x->n_steps) == NULL;
+}
+
+static struct promql_series row_series(struct eval *ev, const struct value *x, size_t row)
+{
+	int64_t *t = ARENA_ARRAY(ev->arena, x->n_steps, int64_t);
+	double *v = ARENA_ARRAY(ev->arena, x->n_steps, double);
+	const struct histogram **h = x->h == NULL ? NULL : ARENA_ARRAY(ev->arena, x->n_steps, const struct histogram *);
+	struct promql_series s = { labels_copy(ev->arena, x->shape->labels[row]), 0, t, v, h };
+
+	for (size_t step = 0; step < x->n_steps; step++) {
+		size_t cell = row * x->n_steps + step;
+
+		if (!x->has[cell])
+			continue;
+		t[s.n] = step_at(&ev->steps, step);
+		v[s.n] = x->v[cell];
+		if (h != NULL)
+			h[s.n] = x->h[cell];
+		s.n++;
+	}
+	return s;
+}
+
+static int by_labels(const void *a, const void *b)
+{
+	return labels_cmp(((const struct promql_series *)a)->labels, ((const struct promql_series *)b)->labels);
+}
+
+static void sort_matrix(struct promql_result *r)
+{
+	if (r->n_matrix > 1)
+		qsort(r->matrix, r->n_matrix, sizeof *r->matrix, by_labels);
+}
+
+static void result_matrix(struct eval *ev, const struct value *x, struct promql_result *r)
+{
+	r->matrix = ARENA_ARRAY(ev->arena, x->shape->n, struct promql_series);
+	for (size_t row = 0; row < x->shape->n; row++)
+		if (!row_is_empty(x, row))
+			r->matrix[r->n_matrix++] = row_series(ev, x, row);
+	sort_matrix(r);
+}
+
+/* Floats and histograms of a window together again, in time order. */
+static struct promql_series window_series(struct eval *ev, const struct window *w)
+{
+	size_t n = w->f.n + w->h.n, f = 0, h = 0;
+	int64_t *t = ARENA_ARRAY(ev->arena, n, int64_t);
+	double *v = ARENA_ARRAY(ev->arena, n, double);
+	const struct histogram **hs = w->h.n == 0 ? NULL : ARENA_ARRAY(ev->arena, n, const struct histogram *);
+
+	for (size_t i = 0; i < n; i++) {
+		if (h == w->h.n || (f < w->f.n && w->f.t_ms[f] < w->h.t_ms[h])) {
+			t[i] = w->f.t_ms[f];
+			v[i] = w->f.v[f++];
+		} else {
+			t[i] = w->h.t_ms[h];
+			hs[i] = histogram_keep(ev->arena, w->h.h[h++]);
+		}
+	}
+	return (struct promql_series){ labels_copy(ev->arena, w->labels), n, t, v, hs };
+}
+
+/* The raw samples of a range vector: instant queries only. */
+static void result_range(struct eval *ev, const struct node *n, struct promql_result *r)
+{
+	struct range_vector *range = range_open(ev, n);
+
+	if (range == NULL)
+		return;
+	r->matrix = ARENA_ARRAY(ev->arena, range->shape->n, struct promql_series);
+	for (size_t row = 0; row < range->shape->n && !ev->failed; row++) {
+		struct arena_mark mark = arena_mark(&ev->scratch);
+		struct window w = { .labels = range->shape->labels[row] };
+		struct points p;
+		struct label room[256];
+
+		if (!range_points(range, row, &p))
+			break;
+		w.end_ms = range_end(range, row, 0);
+		w.beg_ms = w.end_ms - range->range_ms;
+		window_cut(&w, &p, w.beg_ms, w.end_ms);
+		if (range->shape->drop_name != NULL && range->shape->drop_name[row] && w.labels.n <= ARRAY_LEN(room))
+			w.labels = labels_without_metric(room, w.labels);
+		if (w.f.n + w.h.n > 0)
+			r->matrix[r->n_matrix++] = window_series(ev, &w);
+		arena_rewind(&ev->scratch, mark);
+	}
+	range_close(range);
+	sort_matrix(r);
+}
+
+static void fill_result(struct eval *ev, bool instant, struct promql_result *r)
+{
+	const struct node *root = ev->query->root;
+	struct value *x;
+
+	r->type = root->type;
+	if (root->type == PROMQL_MATRIX) {
+		result_range(ev, node_unwrap(root), r);
+		return;
+	}
+	x = eval_node(ev, root);
+	if (x != NULL && x->type == PROMQL_VECTOR)
+		x = finish_labels(ev, x);
+	if (x == NULL)
+		return;
+	if (x->type == PROMQL_STRING) {
+		r->string = arena_str(ev->arena, x->string);
+	} else if (!instant) {
+		r->type = PROMQL_MATRIX;
+		result_matrix(ev, x, r);
+	} else if (x->type == PROMQL_SCALAR) {
+		r->scalar = (struct promql_sample){ .t_ms = ev->steps.start_ms, .v = x->v[0] };
+	} else {
+		result_vector(ev, x, r);
+	}
+}
+
+struct request {
+	int64_t start_ms, end_ms, step_ms;
+	bool instant, held;
+};
+
+static struct promql_result *run(struct promql_query *q, struct arena *a, struct querier *querier, struct request rq, struct err *e)
+{
+	struct promql_result *r = ARENA_NEW(a, struct promql_result);
+	const struct clock *clock = q->options.clock == NULL ? &clock_system : q->options.clock;
+	struct eval ev = { .query = q, .querier = querier, .arena = a, .held = rq.held, .err = e, .clock = clock,
+	                   .query_start_ms = rq.start_ms, .query_end_ms = rq.end_ms, .query_step_ms = rq.instant ? 0 : rq.step_ms };
+
+	if (!check_times(&ev, rq.start_ms, rq.end_ms, rq.step_ms, e))
+		return NULL;
+	if (!rq.instant && q->root->type != PROMQL_VECTOR && q->root->type != PROMQL_SCALAR) {
+		err_set(e, ERR_BAD_INPUT, -1, "invalid expression type \"%s\" for range query, must be scalar or instant vector",
+		        q->root->type == PROMQL_MATRIX ? "range vector" : "string");
+		return NULL;
+	}
+	ev.deadline_mono_ms = clock_mono_ms(clock) + q->options.limits.timeout_ms;
+	arena_init(&ev.scratch);
+	fill_result(&ev, rq.instant, r);
+	r->notes = notes_finish(&ev, a);
+	r->n_notes = ev.n_notes;
+	r->read_lost = ev.read_lost;
+	r->incomplete = ev.incomplete;
+	r->samples_read = ev.samples_read;
+	r->peak_samples = ev.peak_cells;
+	arena_fini(&ev.scratch);
+	return ev.failed ? NULL : r;
+}
+
+struct promql_result *promql_instant(struct promql_query *q, struct arena *a, struct querier *querier, int64_t t_ms, struct err *e)
+{
+	return run(q, a, querier, (struct request){ t_ms, t_ms, 1, .instant = true }, e);
+}
+
+struct promql_result *promql_instant_held(struct promql_query *q, struct arena *a, struct querier *querier, int64_t t_ms,
+                                          struct err *e)
+{
+	return run(q, a, querier, (struct request){ t_ms, t_ms, 1, .instant = true, .held = true }, e);
+}
+
+struct promql_result *promql_range(struct promql_query *q, struct arena *a, struct querier *querier, int64_t start_ms, int64_t end_ms,
+                                   int64_t step_ms, struct err *e)
+{
+	return run(q, a, querier, (struct request){ start_ms, end_ms, step_ms }, e);
+}

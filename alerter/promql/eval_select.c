@@ -1,0 +1,198 @@
+/* Instant selectors: for each series and step the newest sample that is not older than the lookback, unless a stale marker
+ * ended it; "smoothed" interpolates between the neighbours instead. */
+#include "eval_range.h"
+
+#include "eval_histogram.h"
+#include "memory.h"
+#include "notes.h"
+
+/* Deep copies: the selection is released at the end of the evaluation, the shape stays. */
+static void shape_copy(struct memory_slot *slot, const struct selection *sel)
+{
+	struct labels *labels = ARENA_ARRAY(&slot->arena, sel->n, struct labels);
+
+	for (size_t i = 0; i < sel->n; i++)
+		labels[i] = labels_copy(&slot->arena, sel->v[i].labels);
+	slot->shape = (struct shape){ .n = sel->n, .labels = labels };
+}
+
+/* What the caller must know to tell "no" from "cannot know" (semantics, "Not knowing"). */
+static void tell_unknowns(struct eval *ev, const struct selection *sel, int64_t min_ms)
+{
+	if (sel->unseen || min_ms < sel->held_from_ms)
+		ev->incomplete = true;
+	for (size_t i = 0; i < sel->n && !ev->read_lost; i++)
+		ev->read_lost = sel->v[i].state == SERIES_LOST;
+}
+
+struct selection *select_series(struct eval *ev, int node_id, const struct matcher *matchers, size_t n, int64_t min_ms,
+                                int64_t max_ms, const struct shape **shape)
+{
+	struct select_hints hints = { min_ms, max_ms };
+	size_t most = ev->query->options.limits.max_series;
+	struct err e = { 0 };
+	struct selection *sel = ev->querier->ops->select(ev->querier, matchers, n, hints, &e);
+	struct memory_slot *slot;
+	bool fresh;
+
+	if (sel == NULL) {
+		eval_fail(ev, e.code, -1, "%s", e.msg);
+		return NULL;
+	}
+	if (sel->n > most) {
+		eval_fail(ev, ERR_LIMIT, -1, "query selects more than max_series=%zu series: %zu", most, sel->n);
+		ev->querier->ops->release(ev->querier, sel);
+		return NULL;
+	}
+	tell_unknowns(ev, sel, min_ms);
+	slot = memory_slot(ev, node_id, MEMORY_SHAPE, (uintptr_t)ev->querier, sel->generation, &fresh);
+	if (!fresh) {
+		shape_copy(slot, sel);
+		memory_keep(ev, slot);
+	}
+	*shape = &slot->shape;
+	return sel;
+}
+
+int64_t select_anchor(const struct eval *ev, const struct selection *sel, size_t row, int64_t ref_ms)
+{
+	const struct series *s = &sel->v[row];
+
+	return ev->held && s->state == SERIES_LOST && s->lost_since_ms < ref_ms ? s->lost_since_ms : ref_ms;
+}
+
+bool select_samples(struct eval *ev, const struct selection *sel, size_t row, int64_t min_ms, int64_t max_ms, bool before,
+                    struct samples *out)
+{
+	struct err e = { 0 };
+
+	if ((row & 1023) == 1023 && !eval_in_time(ev))
+		return false;
+	if (!ev->querier->ops->samples(ev->querier, sel, row, min_ms, max_ms, before, &ev->scratch, out, &e))
+		return eval_fail(ev, e.code, -1, "%s", e.msg);
+	ev->samples_read += out->n;
+	if (out->n > ev->query->options.limits.max_samples)
+		return eval_fail(ev, ERR_LIMIT, -1, "query needs more than max_samples=%zu samples: one series has %zu",
+		                 ev->query->options.limits.max_samples, out->n);
+	return true;
+}
+
+static void set_cell(struct eval *ev, struct value *x, size_t cell, const struct samples *s, size_t i)
+{
+	x->has[cell] = true;
+	x->v[cell] = s->v[i];
+	if (s->h != NULL && s->h[i] != NULL) {
+		value_need_histograms(ev, x);
+		x->h[cell] = histogram_keep(ev->arena, s->h[i]);
+	}
+	if (x->t_ms != NULL)
+		x->t_ms[cell] = s->t_ms[i];
+	if (x->st_ms != NULL)
+		x->st_ms[cell] = s->st_ms == NULL ? 0 : s->st_ms[i];
+}
+
+struct lookup {
+	struct eval *ev;
+	const struct node *node;
+	const struct selection *sel;
+	struct timing timing;
+	struct value *x;
+	int64_t lookback_ms;
+};
+
+static void lookup_row(struct lookup *l, size_t row, const struct samples *s)
+{
+	size_t next = 0;        /* first sample behind the reference time */
+	int64_t before_ms = INT64_MIN;
+
+	for (size_t step = 0; step < l->x->n_steps; step++) {
+		int64_t ref = select_anchor(l->ev, l->sel, row, timing_at(&l->timing, &l->ev->steps, step));
+
+		if (ref < before_ms)
+			next = 0;
+		before_ms = ref;
+		while (next < s->n && s->t_ms[next] <= ref)
+			next++;
+		if (next == 0 || s->t_ms[next - 1] <= ref - l->lookback_ms || value_is_stale(s->v[next - 1]))
+			continue;
+		set_cell(l->ev, l->x, row * l->x->n_steps + step, s, next - 1);
+	}
+}
+
+/* The samples around <ref>: those not older than the lookback before it, and not newer than the lookback behind it. */
+static void smooth_cell(struct lookup *l, size_t row, size_t step, const struct points *p)
+{
+	int64_t ref = select_anchor(l->ev, l->sel, row, timing_at(&l->timing, &l->ev->steps, step));
+	size_t cell = row * l->x->n_steps + step;
+	struct window w = { .beg_ms = ref - l->lookback_ms, .end_ms = ref + l->lookback_ms, .labels = l->x->shape->labels[row] };
+	struct point out;
+
+	window_cut(&w, p, w.beg_ms, w.end_ms);
+	if (!smooth_at(l->ev, &w, ref, l->node->beg, &out))
+		return;
+	l->x->has[cell] = true;
+	l->x->v[cell] = out.v;
+	if (out.h != NULL) {
+		value_need_histograms(l->ev, l->x);
+		l->x->h[cell] = out.h;
+	}
+}
+
+static bool lookup_series(struct lookup *l, size_t row, int64_t min_ms, int64_t max_ms)
+{
+	bool one = l->x->n_steps == 1 || l->timing.fixed, smooth = l->node->selector.mode == RANGE_SMOOTHED;
+	struct samples s;
+
+	if (smooth) {
+		struct points p;
+
+		if (!select_samples(l->ev, l->sel, row, min_ms, max_ms, false, &s))
+			return false;
+		points_split(l->ev, &s, &p);
+		for (size_t step = 0; step < l->x->n_steps; step++)
+			smooth_cell(l, row, step, &p);
+		return true;
+	}
+	if (one) {      /* only the last sample counts: no need to decode a lookback of them */
+		min_ms = max_ms = select_anchor(l->ev, l->sel, row, max_ms);
+	} else {
+		min_ms = select_anchor(l->ev, l->sel, row, min_ms + l->lookback_ms) - l->lookback_ms;
+	}
+	if (!select_samples(l->ev, l->sel, row, min_ms, max_ms, one, &s))
+		return false;
+	lookup_row(l, row, &s);
+	return true;
+}
+
+struct value *eval_selector(struct eval *ev, const struct node *n)
+{
+	const struct node_selector *s = &n->selector;
+	struct lookup l = { .ev = ev, .node = n, .lookback_ms = ev->query->options.lookback_ms };
+	int64_t first, last, ahead_ms = s->mode == RANGE_SMOOTHED ? l.lookback_ms : 0;
+	bool want_times = ev->want_times;
+	struct selection *sel;
+	const struct shape *shape;
+
+	ev->want_times = false;
+	l.timing = timing_of(ev, s->at, s->at_ms, &s->offset);
+	first = timing_at(&l.timing, &ev->steps, 0) - l.lookback_ms;
+	last = timing_at(&l.timing, &ev->steps, ev->steps.n - 1) + ahead_ms;
+	sel = select_series(ev, n->id, s->matchers, s->n_matchers, first, last, &shape);
+	if (sel == NULL)
+		return NULL;
+	l.sel = sel;
+	l.x = value_new(ev, shape);
+	if (l.x != NULL && want_times) {
+		l.x->t_ms = ARENA_ARRAY(ev->arena, value_cells(l.x), int64_t);
+		l.x->st_ms = ARENA_ARRAY(ev->arena, value_cells(l.x), int64_t);
+	}
+	for (size_t row = 0; l.x != NULL && row < sel->n; row++) {
+		struct arena_mark mark = arena_mark(&ev->scratch);
+
+		if (!lookup_series(&l, row, first, last))
+			break;
+		arena_rewind(&ev->scratch, mark);
+	}
+	ev->querier->ops->release(ev->querier, sel);
+	return ev->failed ? NULL : l.x;
+}

@@ -1,0 +1,97 @@
+/* label_replace() and label_join(): labels made from labels. Values are not looked at, so the outcome is remembered as long as
+ * the series stay. */
+#include "eval.h"
+#include "functions_bodies.h"
+
+struct replacement {
+	struct str dst, src, template;
+	struct regex *re;
+	bool limit;             /* the regex gave up on some value */
+};
+
+/* The metric name that was set by hand stays. */
+static void set_label(struct arena *a, struct labels in, bool drop, struct str name, struct str value, struct labels *out, bool *out_drop)
+{
+	*out = labels_with(a, in, name, arena_str(a, value));
+	*out_drop = drop && !str_eq(name, STR(LABEL_NAME));
+}
+
+static void replace(void *arg, struct arena *a, struct labels in, bool drop, struct labels *out, bool *out_drop)
+{
+	struct replacement *r = arg;
+	struct regex_group groups[32];
+	struct str src = labels_get(in, r->src);
+	struct buf text = { 0 };
+
+	*out = in;
+	*out_drop = drop;
+	memset(groups, 0xff, sizeof groups);
+	switch (regex_find(r->re, src, 0, groups, ARRAY_LEN(groups))) {
+	case REGEX_LIMIT:
+		r->limit = true;
+		return;
+	case REGEX_NO:
+		return;
+	case REGEX_YES:
+		break;
+	}
+	regex_expand(r->re, &text, src, groups, r->template);
+	set_label(a, in, drop, r->dst, buf_str(&text), out, out_drop);
+	buf_fini(&text);
+}
+
+static bool check_label(struct eval_call *c, struct str name, const char *which, const char *function)
+{
+	if (name.n > 0 && str_is_utf8(name))
+		return true;
+	return eval_fail(c->ev, ERR_EXEC, -1, "invalid %s label name in %s(): " STR_FMT, which, function, STR_ARG(name));
+}
+
+void fn_label_replace(struct eval_call *c)
+{
+	struct replacement r = { .dst = c->args[1]->string, .template = c->args[2]->string, .src = c->args[3]->string };
+	struct err e = { 0 };
+
+	if (!check_label(c, r.dst, "destination", "label_replace"))
+		return;
+	r.re = regex_new(c->args[4]->string, REGEX_ANCHORED, &e);
+	if (r.re == NULL) {
+		eval_fail(c->ev, ERR_EXEC, call_arg_pos(c, 4), "invalid regular expression in label_replace(): " STR_FMT ": %s",
+		          STR_ARG(c->args[4]->string), e.msg);
+		return;
+	}
+	c->result = value_relabel(c->ev, c->node->id, c->args[0], true, replace, &r);
+	regex_free(r.re);
+	if (r.limit)
+		eval_fail(c->ev, ERR_LIMIT, call_arg_pos(c, 4), "the regular expression of label_replace() needs too many steps");
+}
+
+struct join {
+	const struct eval_call *c;
+	struct str dst, separator;
+};
+
+static void join(void *arg, struct arena *a, struct labels in, bool drop, struct labels *out, bool *out_drop)
+{
+	const struct join *j = arg;
+	struct buf text = { 0 };
+
+	for (size_t i = 3; i < j->c->n_args; i++) {
+		if (i > 3)
+			buf_puts(&text, j->separator);
+		buf_puts(&text, labels_get(in, j->c->args[i]->string));
+	}
+	set_label(a, in, drop, j->dst, buf_str(&text), out, out_drop);
+	buf_fini(&text);
+}
+
+void fn_label_join(struct eval_call *c)
+{
+	struct join j = { c, c->args[1]->string, c->args[2]->string };
+
+	for (size_t i = 3; i < c->n_args; i++)
+		if (!check_label(c, c->args[i]->string, "source", "label_join"))
+			return;
+	if (check_label(c, j.dst, "destination", "label_join"))
+		c->result = value_relabel(c->ev, c->node->id, c->args[0], true, join, &j);
+}

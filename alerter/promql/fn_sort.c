@@ -1,0 +1,128 @@
+/* sort(), sort_desc(), sort_by_label(), sort_by_label_desc(): the order of an instant query's result. A range query is always
+ * ordered by labels, so there they change nothing. */
+#include <stdlib.h>
+
+#include "functions_bodies.h"
+#include "memory.h"
+#include "notes.h"
+
+struct sorter {
+	const struct value *x;
+	const struct eval_call *c;
+	bool descending;
+};
+
+/* NaN comes last both ways. Equals keep their order. */
+static int by_value(const void *a, const void *b, void *arg)
+{
+	const struct sorter *s = arg;
+	uint32_t i = *(const uint32_t *)a, k = *(const uint32_t *)b;
+	double x = s->x->v[i], y = s->x->v[k];
+
+	if (isnan(x) || isnan(y))
+		return isnan(x) && isnan(y) ? (i > k) - (i < k) : isnan(x) - isnan(y);
+	if (x == y)
+		return (i > k) - (i < k);
+	return (x < y) == s->descending ? 1 : -1;
+}
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* "a2" before "a10": runs of digits compare as numbers. */
+static int natural_cmp(struct str a, struct str b)
+{
+	size_t i = 0, k = 0;
+
+	while (i < a.n && k < b.n) {
+		size_t x = i, y = k;
+
+		if (!is_digit(a.p[i]) || !is_digit(b.p[k])) {
+			if (a.p[i] != b.p[k])
+				return (unsigned char)a.p[i] < (unsigned char)b.p[k] ? -1 : 1;
+			i++;
+			k++;
+			continue;
+		}
+		while (x < a.n && a.p[x] == '0')
+			x++;
+		while (y < b.n && b.p[y] == '0')
+			y++;
+		for (i = x; i < a.n && is_digit(a.p[i]); i++)
+			;
+		for (k = y; k < b.n && is_digit(b.p[k]); k++)
+			;
+		if (i - x != k - y)
+			return i - x < k - y ? -1 : 1;
+		int order = str_cmp(str_between(a.p + x, a.p + i), str_between(b.p + y, b.p + k));
+
+		if (order != 0)
+			return order;
+	}
+	return a.n - i < b.n - k ? -1 : a.n - i > b.n - k ? 1 : str_cmp(a, b);
+}
+
+static int by_label(const void *a, const void *b, void *arg)
+{
+	const struct sorter *s = arg;
+	struct labels x = s->x->shape->labels[*(const uint32_t *)a], y = s->x->shape->labels[*(const uint32_t *)b];
+	int order = 0;
+
+	for (size_t i = 1; i < s->c->n_args && order == 0; i++)
+		order = natural_cmp(labels_get(x, s->c->args[i]->string), labels_get(y, s->c->args[i]->string));
+	if (order == 0)
+		order = labels_cmp(x, y);
+	return s->descending ? -order : order;
+}
+
+static void sort_rows(struct eval_call *c, bool histograms, int (*order)(const void *, const void *, void *), bool descending)
+{
+	struct value *x = c->args[0];
+	struct sorter s = { x, c, descending };
+	uint32_t *rows;
+	size_t n = 0;
+
+	c->result = x;
+	if (x->n_steps > 1)
+		return;
+	rows = ARENA_ARRAY(c->ev->arena, x->shape->n, uint32_t);
+	for (size_t row = 0; row < x->shape->n; row++)
+		if (x->has[row] && (histograms || value_histogram(x, row) == NULL))
+			rows[n++] = (uint32_t)row;
+	qsort_r(rows, n, sizeof *rows, order, &s);
+	c->result = value_pick_rows(c->ev, c->node, x, rows, n);
+}
+
+/* Whether the whole query is a range query: a subquery within an instant one is sorted in vain, but nobody is to be warned. */
+static void sort_values(struct eval_call *c, bool descending)
+{
+	struct value *x = c->args[0];
+
+	if (c->ev->query_step_ms > 0)
+		note_add(c->ev, NOTE_SORT_IN_RANGE, (struct labels){ 0 }, c->node->beg);
+	for (size_t i = 0; i < value_cells(x); i++)
+		x->has[i] = value_is_float(x, i);
+	sort_rows(c, false, by_value, descending);
+}
+
+void fn_sort(struct eval_call *c)
+{
+	sort_values(c, false);
+}
+
+void fn_sort_desc(struct eval_call *c)
+{
+	sort_values(c, true);
+}
+
+void fn_sort_by_label(struct eval_call *c)
+{
+	sort_rows(c, true, by_label, false);
+}
+
+void fn_sort_by_label_desc(struct eval_call *c)
+{
+	sort_rows(c, true, by_label, true);
+}

@@ -1,0 +1,284 @@
+/* Vector matching: an operator between two vectors works on pairs of samples whose labels agree. One side of each pair must be
+ * alone in its group (the "one" side); with group_left or group_right the other may have many. fill() lends a value to a
+ * side that has none. Groups and the labels of the result are remembered as long as the series stay. */
+#include <stdlib.h>
+
+#include "binary.h"
+#include "memory.h"
+
+static bool is_listed(const struct node_binary *b, struct str name)
+{
+	for (size_t i = 0; i < b->n_labels; i++)
+		if (str_eq(b->labels[i], name))
+			return true;
+	return false;
+}
+
+/* The labels two samples must have in common. */
+static struct labels match_labels(const struct node_binary *b, struct label *room, struct labels l)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l.n; i++) {
+		bool listed = is_listed(b, l.v[i].name);
+
+		if (b->on ? listed : !listed && !str_eq(l.v[i].name, STR(LABEL_NAME)))
+			room[n++] = l.v[i];
+	}
+	return (struct labels){ room, n };
+}
+
+static size_t longest(const struct shape *s)
+{
+	size_t most = 1;
+
+	for (size_t i = 0; i < s->n; i++)
+		most = s->labels[i].n > most ? s->labels[i].n : most;
+	return most;
+}
+
+static const uint32_t *groups_of(struct label_table *t, const struct node_binary *b, const struct shape *s)
+{
+	struct label *room = ARENA_ARRAY(t->arena, longest(s), struct label);
+	uint32_t *group = ARENA_ARRAY(t->arena, s->n, uint32_t);
+
+	for (size_t i = 0; i < s->n; i++)
+		group[i] = (uint32_t)label_table_add(t, match_labels(b, room, s->labels[i]), NULL);
+	return group;
+}
+
+struct matching match_groups(struct arena *a, const struct node_binary *b, const struct shape *l, const struct shape *r)
+{
+	struct matching m;
+	struct label_table t;
+
+	label_table_init(&t, a, l->n + r->n);
+	m.left = groups_of(&t, b, l);
+	m.right = groups_of(&t, b, r);
+	m.n_groups = t.n;
+	m.labels = t.v;
+	return m;
+}
+
+/* Everything from the view of the "many" side: with group_right the sides change places. */
+struct join {
+	struct eval *ev;
+	const struct node *node;
+	const struct node_binary *b;
+	bool swapped;
+	struct value *many, *one;
+	const uint32_t *many_group, *one_group;
+	const struct matching *m;
+	const double *fill_many, *fill_one;     /* NULL: no fill */
+	uint32_t *one_row;      /* by group, at the step at hand: row + 1; 0: none */
+	bool *matched;          /* by group, at the step at hand */
+	struct label_table results;
+	bool *result_drops;
+	size_t cap_drops;
+	struct value *out;
+};
+
+/* Labels of a result: those of the "many" side, without what the matching leaves out. <one> gives the labels of group_left(…). */
+static struct labels result_labels(const struct join *j, struct label *room, struct labels many, struct labels one)
+{
+	const struct node_binary *b = j->b;
+	size_t n = 0;
+
+	if (binop_changes_name(b->op))
+		many = labels_without_metric(room, many);
+	for (size_t i = 0; i < many.n; i++)
+		if (b->card != CARD_ONE_TO_ONE || is_listed(b, many.v[i].name) == b->on)
+			room[n++] = many.v[i];
+	struct labels out = { room, n };
+
+	for (size_t i = 0; i < b->n_include; i++)
+		out = labels_with(j->results.arena, out, b->include[i], labels_get(one, b->include[i]));
+	return out;
+}
+
+static size_t result_row(struct join *j, struct labels many, struct labels one, bool drop)
+{
+	struct label *room = ARENA_ARRAY(&j->ev->scratch, many.n + 1, struct label);
+	struct labels l = result_labels(j, room, many, one);
+	bool added;
+	size_t row;
+
+	if (!eval_has_feature(j->ev, PROMQL_DELAYED_NAME_REMOVAL) && j->b->returns_bool)
+		l = labels_without_metric(ARENA_ARRAY(&j->ev->scratch, l.n + 1, struct label), l);
+	row = label_table_add(&j->results, l, &added);
+	if (added) {
+		j->result_drops = arena_grow(j->results.arena, j->result_drops, row, &j->cap_drops, row + 1, sizeof *j->result_drops);
+		j->result_drops[row] = false;
+	}
+	j->result_drops[row] |= drop || j->b->returns_bool;
+	return row;
+}
+
+static bool drops_name(const struct value *x, size_t row)
+{
+	return x->shape->drop_name != NULL && x->shape->drop_name[row];
+}
+
+static bool many_to_many(struct join *j, size_t group, size_t row, size_t other)
+{
+	struct buf text = { 0 };
+	const char *side = j->swapped ? "left" : "right";
+
+	buf_putz(&text, "found duplicate series for the match group ");
+	labels_print_quoted(&text, j->m->labels[group]);
+	buf_printf(&text, " on the %s hand-side of the operation: [", side);
+	labels_print_quoted(&text, j->one->shape->labels[row]);
+	buf_putz(&text, ", ");
+	labels_print_quoted(&text, j->one->shape->labels[other]);
+	buf_putz(&text, "];many-to-many matching not allowed: matching labels must be unique on one side");
+	eval_fail(j->ev, ERR_EXEC, j->node->beg, "%s", buf_z(&text));
+	buf_fini(&text);
+	return false;
+}
+
+/* The "one" side at <step>, by group. */
+static bool index_one_side(struct join *j, size_t step)
+{
+	memset(j->one_row, 0, j->m->n_groups * sizeof *j->one_row);
+	memset(j->matched, 0, j->m->n_groups);
+	for (size_t row = 0; row < j->one->shape->n; row++) {
+		uint32_t group = j->one_group[row];
+
+		if (!j->one->has[row * j->one->n_steps + step])
+			continue;
+		if (j->one_row[group] != 0)
+			return many_to_many(j, group, row, j->one_row[group] - 1u);
+		j->one_row[group] = (uint32_t)row + 1;
+	}
+	return true;
+}
+
+static struct point point_at(const struct value *x, size_t row, size_t step)
+{
+	size_t i = row * x->n_steps + step;
+
+	return (struct point){ x->v[i], value_histogram(x, i) };
+}
+
+/* One pair into row <to> of the result. <seen>: result rows that this step has filled, also with what was dropped. */
+static bool put_pair(struct join *j, size_t step, size_t to, struct point many, struct point one, uint8_t *seen)
+{
+	size_t i = to * j->out->n_steps + step;
+	struct point out;
+	enum outcome outcome = j->swapped ? binop_points(j->ev, j->node, one, many, &out) : binop_points(j->ev, j->node, many, one, &out);
+
+	if (outcome == OUTCOME_NONE)
+		return true;
+	if (seen[to])
+		return eval_fail(j->ev, ERR_EXEC, j->node->beg, "multiple matches for labels: grouping labels must ensure unique matches");
+	seen[to] = true;
+	if (j->b->returns_bool)
+		out = (struct point){ outcome == OUTCOME_KEEP, NULL };
+	else if (outcome == OUTCOME_FALSE)
+		return true;
+	j->out->has[i] = true;
+	j->out->v[i] = out.v;
+	if (out.h != NULL) {
+		value_need_histograms(j->ev, j->out);
+		j->out->h[i] = out.h;
+	}
+	return true;
+}
+
+/* Calls <fn> for each pair at <step>: rows, SIZE_MAX where the value is lent by fill(). */
+typedef bool (*pair_fn)(struct join *, size_t step, size_t many_row, size_t one_row, uint32_t group, uint8_t *seen);
+
+static bool each_pair(struct join *j, size_t step, pair_fn fn, uint8_t *seen)
+{
+	if (!index_one_side(j, step))
+		return false;
+	for (size_t row = 0; row < j->many->shape->n; row++) {
+		uint32_t group = j->many_group[row];
+
+		if (!j->many->has[row * j->many->n_steps + step] || (j->one_row[group] == 0 && j->fill_one == NULL))
+			continue;
+		if (j->b->card == CARD_ONE_TO_ONE && j->matched[group])
+			return eval_fail(j->ev, ERR_EXEC, j->node->beg,
+			                 "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)");
+		j->matched[group] = true;
+		if (!fn(j, step, row, j->one_row[group] == 0 ? SIZE_MAX : j->one_row[group] - 1u, group, seen))
+			return false;
+	}
+	for (size_t row = 0; j->fill_many != NULL && row < j->one->shape->n; row++) {
+		uint32_t group = j->one_group[row];
+
+		if (j->one_row[group] == row + 1 && !j->matched[group] && !fn(j, step, SIZE_MAX, row, group, seen))
+			return false;
+	}
+	return true;
+}
+
+/* Where the result of a pair goes. The "many" row decides, but for the labels that group_left(…) takes from the other side. */
+struct routes {
+	uint32_t *by_many;      /* row + 1 of the result */
+	uint32_t *by_group;     /* the same, where fill() stands for the "many" side */
+};
+
+static size_t route_pair(struct join *j, size_t many_row, size_t one_row, uint32_t group)
+{
+	struct labels lent = j->m->labels[group];
+	struct labels many = many_row == SIZE_MAX ? lent : j->many->shape->labels[many_row];
+	struct labels one = one_row == SIZE_MAX ? lent : j->one->shape->labels[one_row];
+
+	return result_row(j, many, one, many_row != SIZE_MAX && drops_name(j->many, many_row));
+}
+
+static bool collect_pair(struct join *j, size_t step, size_t many_row, size_t one_row, uint32_t group, uint8_t *seen)
+{
+	(void)step, (void)seen;
+	route_pair(j, many_row, one_row, group);
+	return true;
+}
+
+static bool compute_pair(struct join *j, size_t step, size_t many_row, size_t one_row, uint32_t group, uint8_t *seen)
+{
+	struct point many = many_row == SIZE_MAX ? (struct point){ *j->fill_many, NULL } : point_at(j->many, many_row, step);
+	struct point one = one_row == SIZE_MAX ? (struct point){ *j->fill_one, NULL } : point_at(j->one, one_row, step);
+
+	return put_pair(j, step, route_pair(j, many_row, one_row, group), many, one, seen);
+}
+
+static void join_open(struct join *j, struct eval *ev, const struct node *n, struct value *l, struct value *r, struct matching *m)
+{
+	const struct node_binary *b = &n->binary;
+
+	*m = match_groups(ev->arena, b, l->shape, r->shape);
+	*j = (struct join){ .ev = ev, .node = n, .b = b, .swapped = b->card == CARD_ONE_TO_MANY, .m = m };
+	j->many = j->swapped ? r : l;
+	j->one = j->swapped ? l : r;
+	j->many_group = j->swapped ? m->right : m->left;
+	j->one_group = j->swapped ? m->left : m->right;
+	j->fill_many = j->swapped ? (b->fill_right_set ? &b->fill_right : NULL) : b->fill_left_set ? &b->fill_left : NULL;
+	j->fill_one = j->swapped ? (b->fill_left_set ? &b->fill_left : NULL) : b->fill_right_set ? &b->fill_right : NULL;
+	j->one_row = ARENA_ARRAY(ev->arena, m->n_groups, uint32_t);
+	j->matched = ARENA_ARRAY(ev->arena, m->n_groups, bool);
+}
+
+struct value *binary_match(struct eval *ev, const struct node *n, struct value *l, struct value *r)
+{
+	struct memory_slot *slot = memory_slot(ev, n->id, MEMORY_SHAPE, 0, 0, NULL);
+	struct matching m;
+	struct join j;
+	uint8_t *seen;
+
+	join_open(&j, ev, n, l, r, &m);
+	label_table_init(&j.results, &slot->arena, j.many->shape->n);
+	for (size_t step = 0; step < l->n_steps; step++)
+		if (!each_pair(&j, step, collect_pair, NULL))
+			return NULL;
+	slot->shape = (struct shape){ .n = j.results.n, .labels = j.results.v, .drop_name = j.result_drops };
+	memory_keep(ev, slot);
+	j.out = value_new(ev, &slot->shape);
+	seen = ARENA_ARRAY(ev->arena, j.results.n, uint8_t);
+	for (size_t step = 0; j.out != NULL && step < l->n_steps; step++) {
+		memset(seen, 0, j.results.n);
+		if (!each_pair(&j, step, compute_pair, seen))
+			return NULL;
+	}
+	return j.out;
+}

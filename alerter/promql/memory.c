@@ -1,0 +1,134 @@
+/* Slots by node, and the table that numbers label sets. A slot's arena is rewound when the slot is made anew; whatever was
+ * made from its shape is made anew too, because the shape's version changes. */
+#include "memory.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "tocsin/mem.h"
+
+struct eval_memory {
+	struct memory_slot *slots;
+	size_t n;
+	uint64_t last_version;
+};
+
+void eval_memory_free(struct eval_memory *m)
+{
+	if (m == NULL)
+		return;
+	for (size_t i = 0; i < m->n; i++)
+		arena_fini(&m->slots[i].arena);
+	free(m->slots);
+	free(m);
+}
+
+static struct eval_memory *memory_of(struct promql_query *q)
+{
+	if (q->memory == NULL) {
+		q->memory = mem_alloc(sizeof *q->memory);
+		q->memory->n = ((size_t)q->n_nodes + 1) * MEMORY_KINDS;
+		q->memory->slots = mem_alloc(q->memory->n * sizeof *q->memory->slots);
+	}
+	return q->memory;
+}
+
+struct memory_slot *memory_slot(struct eval *ev, int node_id, enum memory_kind kind, uint64_t from_a, uint64_t from_b, bool *fresh)
+{
+	struct eval_memory *m = memory_of(ev->query);
+	struct memory_slot *slot = &m->slots[(size_t)node_id * MEMORY_KINDS + kind];
+
+	assert(node_id >= 0 && node_id <= ev->query->n_nodes);
+	if (fresh != NULL)
+		*fresh = slot->valid && slot->made_from[0] == from_a && slot->made_from[1] == from_b;
+	if (fresh == NULL || !*fresh) {
+		arena_reset(&slot->arena);
+		slot->valid = false;
+		slot->made_from[0] = from_a;
+		slot->made_from[1] = from_b;
+		slot->shape = (struct shape){ 0 };
+		slot->extra = NULL;
+	}
+	return slot;
+}
+
+void memory_keep(struct eval *ev, struct memory_slot *slot)
+{
+	slot->valid = true;
+	slot->shape.version = ++ev->query->memory->last_version;
+}
+
+void label_table_init(struct label_table *t, struct arena *a, size_t expected)
+{
+	size_t buckets = 16;
+
+	while (buckets < expected * 2)
+		buckets *= 2;
+	*t = (struct label_table){ .arena = a, .n_buckets = buckets, .buckets = ARENA_ARRAY(a, buckets, uint32_t) };
+}
+
+static void table_rehash(struct label_table *t)
+{
+	t->n_buckets *= 2;
+	t->buckets = ARENA_ARRAY(t->arena, t->n_buckets, uint32_t);
+	for (size_t i = 0; i < t->n; i++) {
+		size_t at = t->hashes[i] & (t->n_buckets - 1);
+
+		while (t->buckets[at] != 0)
+			at = (at + 1) & (t->n_buckets - 1);
+		t->buckets[at] = (uint32_t)i + 1;
+	}
+}
+
+/* Where <l> is, or where it would go. */
+static size_t table_probe(const struct label_table *t, struct labels l, uint64_t hash)
+{
+	size_t at = hash & (t->n_buckets - 1);
+
+	for (; t->buckets[at] != 0; at = (at + 1) & (t->n_buckets - 1)) {
+		size_t i = t->buckets[at] - 1;
+
+		if (t->hashes[i] == hash && labels_eq(t->v[i], l))
+			break;
+	}
+	return at;
+}
+
+size_t label_table_find(const struct label_table *t, struct labels l)
+{
+	return (size_t)t->buckets[table_probe(t, l, labels_hash(l))] - 1;
+}
+
+size_t label_table_add(struct label_table *t, struct labels l, bool *added)
+{
+	uint64_t hash = labels_hash(l);
+	size_t at = table_probe(t, l, hash);
+	struct label *copy;
+
+	if (added != NULL)
+		*added = t->buckets[at] == 0;
+	if (t->buckets[at] != 0)
+		return t->buckets[at] - 1;
+	copy = ARENA_ARRAY(t->arena, l.n, struct label);
+	if (l.n > 0)
+		memcpy(copy, l.v, l.n * sizeof *copy);
+	t->v = arena_grow(t->arena, t->v, t->n, &t->cap_v, t->n + 1, sizeof *t->v);
+	t->hashes = arena_grow(t->arena, t->hashes, t->n, &t->cap_hashes, t->n + 1, sizeof *t->hashes);
+	t->v[t->n] = (struct labels){ copy, l.n };
+	t->hashes[t->n] = hash;
+	t->buckets[at] = (uint32_t)++t->n;
+	if (t->n * 2 > t->n_buckets)
+		table_rehash(t);
+	return t->n - 1;
+}
+
+struct labels labels_without_metric(struct label *out, struct labels l)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l.n; i++)
+		if (!str_eq(l.v[i].name, STR(LABEL_NAME)) && !str_eq(l.v[i].name, STR("__type__")) &&
+		    !str_eq(l.v[i].name, STR("__unit__")))
+			out[n++] = l.v[i];
+	return (struct labels){ out, n };
+}

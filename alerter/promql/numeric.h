@@ -1,0 +1,46 @@
+/* Numbers for aggregations and functions over time: compensated sums, means that do not overflow, quantiles. Private. */
+#ifndef TOCSIN_PROMQL_NUMERIC_H
+#define TOCSIN_PROMQL_NUMERIC_H
+
+#include <math.h>
+
+#include "tocsin/arena.h"
+
+/* Kahan's sum in Neumaier's form; an infinite sum has no compensation. */
+struct sum {
+	double v, c;
+};
+
+static inline void sum_add(struct sum *s, double x)
+{
+	double t = s->v + x;
+
+	if (isinf(t))
+		s->c = 0;
+	else if (fabs(s->v) >= fabs(x))
+		s->c += (s->v - t) + x;
+	else
+		s->c += (x - t) + s->v;
+	s->v = t;
+}
+
+static inline double sum_value(const struct sum *s)
+{
+	return isinf(s->v) ? s->v : s->v + s->c;
+}
+
+/* The sum divided by the count, as long as the sum is finite; from then on the mean moves step by step. */
+struct mean {
+	struct sum sum;         /* of the values, or (stepwise) the mean itself */
+	double n;
+	bool stepwise;
+};
+void mean_add(struct mean *, double x);
+double mean_value(const struct mean *);
+
+/* Least first, NaN before all. */
+void sort_doubles(double *v, size_t n);
+/* Of <n> sorted values, with interpolation; NaN for none or a NaN <q>, -Inf below 0, +Inf above 1. */
+double quantile_of_sorted(double q, const double *v, size_t n);
+
+#endif
