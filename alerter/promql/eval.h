@@ -71,6 +71,14 @@ bool eval_has_feature(const struct eval *, enum promql_feature);
 /* NULL only with eval->failed. */
 struct value *eval_node(struct eval *, const struct node *);
 
+/* Without the parentheses around it. */
+static inline const struct node *node_unwrap(const struct node *n)
+{
+	while (n->kind == NODE_PAREN)
+		n = n->paren;
+	return n;
+}
+
 /* ---- values ---- */
 
 extern const struct shape shape_one;    /* one row without labels: scalars, vector() */

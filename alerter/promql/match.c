@@ -119,17 +119,29 @@ static bool drops_name(const struct value *x, size_t row)
 	return x->shape->drop_name != NULL && x->shape->drop_name[row];
 }
 
+/* {a="1", b="2"}, the name among them: what people compare to find the label that differs. */
+static void print_set(struct buf *b, struct labels l)
+{
+	buf_putc(b, '{');
+	for (size_t i = 0; i < l.n; i++) {
+		buf_printf(b, "%s" STR_FMT "=\"", i == 0 ? "" : ", ", STR_ARG(l.v[i].name));
+		labels_escape(b, l.v[i].value);
+		buf_putc(b, '"');
+	}
+	buf_putc(b, '}');
+}
+
 static bool many_to_many(struct join *j, size_t group, size_t row, size_t other)
 {
 	struct buf text = { 0 };
 	const char *side = j->swapped ? "left" : "right";
 
 	buf_putz(&text, "found duplicate series for the match group ");
-	labels_print_quoted(&text, j->m->labels[group]);
+	print_set(&text, j->m->labels[group]);
 	buf_printf(&text, " on the %s hand-side of the operation: [", side);
-	labels_print_quoted(&text, j->one->shape->labels[row]);
+	print_set(&text, j->one->shape->labels[row]);
 	buf_putz(&text, ", ");
-	labels_print_quoted(&text, j->one->shape->labels[other]);
+	print_set(&text, j->one->shape->labels[other]);
 	buf_putz(&text, "];many-to-many matching not allowed: matching labels must be unique on one side");
 	eval_fail(j->ev, ERR_EXEC, j->node->beg, "%s", buf_z(&text));
 	buf_fini(&text);
