@@ -125,7 +125,8 @@ struct timing {
 };
 struct timing timing_of(struct eval *, enum at_kind, int64_t at_ms, const struct duration *offset);
 int64_t timing_at(const struct timing *, const struct steps *, size_t step);
-int64_t duration_ms(struct eval *, const struct duration *);
+/* 0 and failed when it cannot be computed, or is to be positive and is not. */
+int64_t duration_ms(struct eval *, const struct duration *, bool positive);
 
 /* ---- calls ---- */
 

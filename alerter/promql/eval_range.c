@@ -89,7 +89,7 @@ static bool open_selector(struct range_vector *r)
 	const struct node_selector *s = &r->node->selector;
 	int64_t lookback = ev->query->options.lookback_ms, first, last;
 
-	r->range_ms = duration_ms(ev, &s->range);
+	r->range_ms = duration_ms(ev, &s->range, true);
 	r->before_ms = s->mode == RANGE_PLAIN ? 0 : lookback;
 	r->after_ms = s->mode == RANGE_SMOOTHED ? lookback : 0;
 	r->timing = timing_of(ev, s->at, s->at_ms, &s->offset);
@@ -114,15 +114,13 @@ static bool open_subquery(struct range_vector *r)
 {
 	struct eval *ev = r->ev;
 	const struct node_subquery *s = &r->node->subquery;
-	int64_t step = s->step.set ? duration_ms(ev, &s->step) : ev->query->options.subquery_step_ms, first, last;
+	int64_t step = s->step.set ? duration_ms(ev, &s->step, true) : ev->query->options.subquery_step_ms, first, last;
 	struct steps outer = ev->steps;
 
-	r->range_ms = duration_ms(ev, &s->range);
+	r->range_ms = duration_ms(ev, &s->range, true);
 	r->timing = timing_of(ev, s->at, s->at_ms, &s->offset);
 	if (ev->failed)
 		return false;
-	if (step <= 0)
-		return eval_fail(ev, ERR_EXEC, r->node->beg, "the step of a subquery must be positive");
 	first = timing_at(&r->timing, &outer, 0);
 	last = timing_at(&r->timing, &outer, outer.n - 1);
 	r->table_steps = aligned_steps(first - r->range_ms, last, step);
