@@ -69,6 +69,8 @@ void parse_labels(struct parser *p, const char *context, const struct str **out,
 		return;
 	}
 	while (p->tok.kind != TOK_RPAREN) {
+		if (!parser_bound(p, *n, PARSE_LABELS, "labels"))
+			return;
 		labels = arena_grow(p->arena, labels, *n, &cap, *n + 1, sizeof *labels);
 		if (!parse_label(p, context, &labels[*n]))
 			return;

@@ -10,6 +10,9 @@
 enum {
 	PARSE_TEXT_BYTES = 1 << 20,
 	PARSE_NODES = 100000,
+	PARSE_LABELS = 1000,            /* in one list */
+	PARSE_MATCHERS = 1000,          /* in one selector */
+	PARSE_REGEXES = 2000,           /* in all */
 };
 
 #define DEPTH_MESSAGE "the query is nested deeper than %zu levels (limit max_depth)"
@@ -43,6 +46,7 @@ struct parser {
 	size_t depth;
 	int n_nodes;
 	struct regex_list *regexes;
+	size_t n_regexes;
 };
 
 void parser_init(struct parser *, struct arena *, struct str text, const struct promql_options *, struct err *);
@@ -56,6 +60,9 @@ struct node *parser_unexpected(struct parser *, const char *fmt, ...) PRINTF(2, 
 bool parser_enter(struct parser *);
 struct node *parser_too_deep(struct parser *, int pos);
 void parser_leave(struct parser *);
+
+/* False and an error naming the limit when there are <limit> of <what> already. */
+bool parser_bound(struct parser *, size_t n, size_t limit, const char *what);
 
 struct token parser_take(struct parser *);
 bool parser_accept(struct parser *, enum token_kind);

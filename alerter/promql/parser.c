@@ -87,6 +87,16 @@ struct node *parser_unexpected(struct parser *p, const char *fmt, ...)
 	return parser_fail(p, p->tok.beg, "unexpected %s: %s", found, text);
 }
 
+bool parser_bound(struct parser *p, size_t n, size_t limit, const char *what)
+{
+	if (n < limit)
+		return true;
+	if (!p->lex.failed)
+		err_set(p->err, ERR_LIMIT, p->tok.beg, "the query has more than %zu %s (limit %s)", limit, what, what);
+	placeholder(p);
+	return false;
+}
+
 struct node *parser_too_deep(struct parser *p, int pos)
 {
 	if (!p->lex.failed)
@@ -147,12 +157,8 @@ struct node *parser_node(struct parser *p, enum node_kind kind, int beg)
 {
 	struct node *n = ARENA_NEW(p->arena, struct node);
 
-	if (p->n_nodes == PARSE_NODES && !p->lex.failed) {
-		err_set(p->err, ERR_LIMIT, beg, "the query has more than %d parts (limit nodes)", PARSE_NODES);
-		placeholder(p);
-	} else {
+	if (parser_bound(p, (size_t)p->n_nodes, PARSE_NODES, "nodes"))
 		n->id = p->n_nodes++;
-	}
 	n->kind = kind;
 	n->beg = beg;
 	n->end = p->last.end;
@@ -226,14 +232,16 @@ static const char *stray_advice(const struct parser *p, char buf[ADVICE_BYTES])
 
 void parser_close(struct parser *p, enum token_kind kind, struct token open)
 {
-	struct text_place at = text_place(p->lex.text, open.beg);
 	char close = kind == TOK_RPAREN ? ')' : kind == TOK_RBRACE ? '}' : ']';
 	char buf[ADVICE_BYTES];
-	const char *advice = stray_advice(p, buf);
+	const char *advice;
+	struct text_place at;
 
-	if (p->tok.kind == kind)
-		parser_take(p);
-	else if (advice != NULL)
+	if (parser_accept(p, kind) || p->lex.failed)
+		return;
+	advice = stray_advice(p, buf);
+	at = text_place(p->lex.text, open.beg);
+	if (advice != NULL)
 		parser_unexpected(p, "%s", advice);
 	else
 		parser_unexpected(p, "expected '%c' to close '" STR_FMT "' at %d:%d", close, STR_ARG(open.text), at.line, at.column);

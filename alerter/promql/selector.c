@@ -8,6 +8,8 @@ static bool add_regex(struct parser *p, struct matcher *m, struct token tok)
 	struct regex_list *row = ARENA_NEW(p->arena, struct regex_list);
 	struct err e = { 0 };
 
+	if (!parser_bound(p, p->n_regexes++, PARSE_REGEXES, "regexes"))
+		return false;
 	row->regex = regex_new(m->value, REGEX_ANCHORED, &e);
 	if (row->regex == NULL) {
 		bool verbatim = m->value.n == tok.text.n - 2;   /* no escapes: positions in the pattern are positions in the query */
@@ -108,7 +110,7 @@ struct node *parse_selector(struct parser *p, struct token name)
 	struct token open = p->tok;
 
 	if (parser_accept(p, TOK_LBRACE)) {
-		while (p->tok.kind != TOK_RBRACE) {
+		while (p->tok.kind != TOK_RBRACE && parser_bound(p, count, PARSE_MATCHERS, "matchers")) {
 			v = arena_grow(p->arena, v, count, &cap, count + 1, sizeof *v);
 			v[count] = (struct matcher){ 0 };
 			parse_matcher(p, &v[count++]);

@@ -304,7 +304,8 @@ static void depth_and_size_are_bounded(void **state)
 		{ "", "(", "1", "max_depth" },          { "1", "+1", "", "max_depth" },         { "x", "[1m:]", "", "max_depth" },
 		{ "", "-", "x", "max_depth" },          { "x[1", "+1", "]", "max_depth" },      { "x[", "(", "1", "max_depth" },
 		{ "x[", "-", "1]", "max_depth" },       { "", "abs(", "x", "max_depth" },       { "1", "^1", "", "max_depth" },
-		{ "x offset ", "min_of(", "1", "max_depth" },
+		{ "x offset ", "min_of(", "1", "max_depth" }, { "sum by (", "a,", "b) (x)", "labels" },
+		{ "x{", "a=\"b\",", "}", "matchers" },        { "1", "+x{a=~\"b\"}", "", "regexes" },
 	};
 	struct buf b = { 0 };
 
@@ -321,6 +322,7 @@ static void depth_and_size_are_bounded(void **state)
 
 		assert_false(parses(repeated("absent(", i == 0 ? "1," : " ", i == 0 ? 200000 : 2 << 20, "1)", &b), 0, &e));
 		assert_int_equal(e.code, ERR_LIMIT);
+		assert_non_null(strstr(e.msg, i == 0 ? "nodes" : "text"));
 	}
 	buf_fini(&b);
 }
