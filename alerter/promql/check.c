@@ -107,7 +107,8 @@ static bool expect_type(struct checker *c, const struct node *arg, enum promql_t
 	if (arg->type == wanted)
 		return true;
 	type_advice(what, arg, wanted, advice, sizeof advice);
-	return err_set(c->err, ERR_SYNTAX, arg->beg, "%s() needs %s%s, not %s%s", what, spoken(wanted), role, spoken(arg->type), advice);
+	return err_set(c->err, ERR_SYNTAX, arg->beg, "%s() needs %s%s, not %s%s", what, spoken(wanted), role, spoken(arg->type),
+		       advice);
 }
 
 static bool check_node(struct checker *c, struct node *n);
@@ -145,7 +146,8 @@ static bool check_selector(struct checker *c, struct node *n, bool may_be_empty)
 	}
 	if (!selective)
 		return err_set(c->err, ERR_SYNTAX, n->beg,
-		               "the selector would read every series: it needs a metric name, or one matcher that an empty value does not pass");
+			       "the selector would read every series: it needs a metric name, or one matcher that an empty value "
+			       "does not pass");
 	return true;
 }
 
@@ -166,7 +168,8 @@ static bool check_unary(struct checker *c, struct node *n)
 		return false;
 	n->type = n->unary.child->type;
 	if (n->type != PROMQL_SCALAR && n->type != PROMQL_VECTOR)
-		return err_set(c->err, ERR_SYNTAX, n->beg, "a sign stands before a scalar or an instant vector, not before %s", spoken(n->type));
+		return err_set(c->err, ERR_SYNTAX, n->beg, "a sign stands before a scalar or an instant vector, not before %s",
+			       spoken(n->type));
 	return true;
 }
 
@@ -178,8 +181,9 @@ static bool check_operand(struct checker *c, const struct node *n, struct str op
 		return true;
 	if (n->type == PROMQL_MATRIX)
 		return err_set(c->err, ERR_SYNTAX, n->beg,
-		               "'" STR_FMT "' takes scalars and instant vectors, not a range vector: apply a function first, such as rate(%s)",
-		               STR_ARG(op), sample(inside(n), text));
+			       "'" STR_FMT
+			       "' takes scalars and instant vectors, not a range vector: apply a function first, such as rate(%s)",
+			       STR_ARG(op), sample(inside(n), text));
 	return err_set(c->err, ERR_SYNTAX, n->beg, "'" STR_FMT "' takes scalars and instant vectors, not a string", STR_ARG(op));
 }
 
@@ -190,11 +194,12 @@ static bool check_set_operator(struct checker *c, const struct node *n, struct s
 	char text[SAMPLE_BYTES];
 
 	if (scalar != NULL)
-		return err_set(c->err, ERR_SYNTAX, scalar->beg, "'" STR_FMT "' joins instant vectors, not a scalar: vector(%s) makes one of it",
-		               STR_ARG(op), sample(inside(scalar), text));
+		return err_set(c->err, ERR_SYNTAX, scalar->beg,
+			       "'" STR_FMT "' joins instant vectors, not a scalar: vector(%s) makes one of it", STR_ARG(op),
+			       sample(inside(scalar), text));
 	if (b->card != CARD_MANY_TO_MANY)
-		return err_set(c->err, ERR_SYNTAX, b->op_beg, "'" STR_FMT "' takes no group_left or group_right: it joins many to many",
-		               STR_ARG(op));
+		return err_set(c->err, ERR_SYNTAX, b->op_beg,
+			       "'" STR_FMT "' takes no group_left or group_right: it joins many to many", STR_ARG(op));
 	if (b->fill_left_set || b->fill_right_set)
 		return err_set(c->err, ERR_SYNTAX, b->op_beg, "'" STR_FMT "' takes no fill modifier", STR_ARG(op));
 	return true;
@@ -219,7 +224,8 @@ static bool check_scalar_side(struct checker *c, struct node_binary *b)
 		return err_set(c->err, ERR_SYNTAX, b->op_beg, "'%s' matches instant vectors, and one side here is a scalar",
 		               b->on ? "on" : "ignoring");
 	if (b->fill_left_set || b->fill_right_set)
-		return err_set(c->err, ERR_SYNTAX, b->op_beg, "'fill' works between instant vectors, and one side here is a scalar");
+		return err_set(c->err, ERR_SYNTAX, b->op_beg,
+			       "'fill' works between instant vectors, and one side here is a scalar");
 	b->on = b->explicit_matching = false;
 	b->card = CARD_ONE_TO_ONE;
 	b->n_include = 0;
@@ -239,7 +245,8 @@ static bool check_binary(struct checker *c, struct node *n)
 	if (!check_operand(c, b->left, op) || !check_operand(c, b->right, op))
 		return false;
 	if (binop_is_comparison(b->op) && scalars && !b->returns_bool)
-		return err_set(c->err, ERR_SYNTAX, b->op_beg, "two scalars are compared with bool: write '" STR_FMT " bool'", STR_ARG(op));
+		return err_set(c->err, ERR_SYNTAX, b->op_beg, "two scalars are compared with bool: write '" STR_FMT " bool'",
+			       STR_ARG(op));
 	if (!check_labels(c, b))
 		return false;
 	if (binop_is_set(b->op))
@@ -257,8 +264,8 @@ static bool check_aggregate(struct checker *c, struct node *n)
 	n->type = PROMQL_VECTOR;
 	if (!check_node(c, a->child) || (a->param != NULL && !check_node(c, a->param)))
 		return false;
-	if (a->param != NULL &&
-	    !expect_type(c, a->param, aggregators[a->op].param == 2 ? PROMQL_STRING : PROMQL_SCALAR, name, " as its first argument"))
+	if (a->param != NULL && !expect_type(c, a->param, aggregators[a->op].param == 2 ? PROMQL_STRING : PROMQL_SCALAR, name,
+					     " as its first argument"))
 		return false;
 	return expect_type(c, a->child, PROMQL_VECTOR, name, "");
 }
@@ -290,7 +297,8 @@ static bool check_arity(struct checker *c, const struct node *n)
 static bool check_info_labels(struct checker *c, struct node *arg)
 {
 	if (arg->kind != NODE_SELECTOR || arg->selector.metric.n > 0 || arg->selector.range.set)
-		return err_set(c->err, ERR_SYNTAX, arg->beg, "the second argument of info() is label matchers alone: {version=~\".+\"}");
+		return err_set(c->err, ERR_SYNTAX, arg->beg,
+			       "the second argument of info() is label matchers alone: {version=~\".+\"}");
 	return check_selector(c, arg, true);
 }
 
@@ -308,13 +316,14 @@ static bool check_mode(struct checker *c, const struct function *fn, const struc
 			if (str_eq(str_of(fn->name), str_of(anchored[i])))
 				return true;
 		return err_set(c->err, ERR_SYNTAX, core->beg,
-		               "anchored modifier can only be used with: changes, delta, increase, rate, resets - not with %s", fn->name);
+			       "anchored modifier can only be used with: changes, delta, increase, rate, resets - not with %s",
+			       fn->name);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(smoothed); i++)
 		if (str_eq(str_of(fn->name), str_of(smoothed[i])))
 			return true;
-	return err_set(c->err, ERR_SYNTAX, core->beg, "smoothed modifier can only be used with: delta, increase, rate - not with %s",
-	               fn->name);
+	return err_set(c->err, ERR_SYNTAX, core->beg,
+		       "smoothed modifier can only be used with: delta, increase, rate - not with %s", fn->name);
 }
 
 static bool check_call(struct checker *c, struct node *n)

@@ -36,7 +36,8 @@ static struct node *parse_duration_call(struct parser *p, const char *context)
 		for (size_t k = 0; k < calls[i].n_args; k++) {
 			n->call.args[k] = parse_sum(p, context, 0);
 			if (k + 1 < calls[i].n_args && !parser_accept(p, TOK_COMMA))
-				return parser_unexpected(p, "expected ',': %s() takes %zu durations", calls[i].name, calls[i].n_args);
+				return parser_unexpected(p, "expected ',': %s() takes %zu durations", calls[i].name,
+							 calls[i].n_args);
 		}
 		parser_close(p, TOK_RPAREN, open);
 		n->end = p->last.end;

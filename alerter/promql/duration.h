@@ -6,6 +6,7 @@
 
 /* The value of <d> in a query of this step and this length (end - start); both 0 for an instant query. Ranges and steps of
  * subqueries must come out positive, offsets need not. False and <e> when it cannot be computed or is out of range. */
-bool duration_resolve(const struct duration *d, int64_t step_ms, int64_t length_ms, bool positive, int64_t *out_ms, struct err *e) MUST_CHECK;
+bool duration_resolve(const struct duration *d, int64_t step_ms, int64_t length_ms, bool positive, int64_t *out_ms,
+		      struct err *e) MUST_CHECK;
 
 #endif

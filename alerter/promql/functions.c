@@ -7,8 +7,8 @@
 #include "near.h"
 
 /* X(name, result, arguments, experimental, help). Types: V instant vector, M range vector, S scalar, T string.
- * Arguments: An(…) exactly these; O1(a), O2(a, b): the last may be left out; Rn(…): the last comes any number of times, also none;
- * Q4(…): the last comes up to 9 times. */
+ * Arguments: An(…) exactly these; O1(a), O2(a, b): the last may be left out; Rn(…): the last comes any number of times, or
+ * never; Q4(…): the last comes up to 9 times. */
 #define FUNCTION_LIST(X) \
 	X(abs, V, A1(V), false, "Absolute value of each sample.") \
 	X(absent, V, A1(V), false, "One sample of value 1 when the vector is empty, else nothing.") \
@@ -28,7 +28,7 @@
 	X(cos, V, A1(V), false, "Cosine of each sample, in radians.") \
 	X(cosh, V, A1(V), false, "Hyperbolic cosine of each sample.") \
 	X(count_over_time, V, A1(M), false, "Number of samples in the range.") \
-	X(day_of_month, V, O1(V), false, "Day of the month in UTC, 1 to 31, of each timestamp; of the evaluation time without argument.") \
+	X(day_of_month, V, O1(V), false, "Day of the month in UTC, 1 to 31, of each timestamp, or of now.") \
 	X(day_of_week, V, O1(V), false, "Day of the week in UTC, 0 (Sunday) to 6, of each timestamp.") \
 	X(day_of_year, V, O1(V), false, "Day of the year in UTC, 1 to 366, of each timestamp.") \
 	X(days_in_month, V, O1(V), false, "Number of days, 28 to 31, in the month of each timestamp.") \
@@ -44,8 +44,8 @@
 	X(histogram_count, V, A1(V), false, "Number of observations in each native histogram.") \
 	X(histogram_fraction, V, A3(S, S, V), false, "Estimated fraction of observations between a lower and an upper bound.") \
 	X(histogram_quantile, V, A2(S, V), false, "Estimated quantile, 0 to 1, of each histogram, classic (by le) or native.") \
-	X(histogram_quantiles, V, Q4(V, T, S, S), true, "Several quantiles of each histogram, told apart by the label that is named.") \
-	X(histogram_stddev, V, A1(V), false, "Estimated standard deviation of the observations in each native histogram.") \
+	X(histogram_quantiles, V, Q4(V, T, S, S), true, "Several quantiles of each histogram, told apart by a label.") \
+	X(histogram_stddev, V, A1(V), false, "Estimated standard deviation of each native histogram.") \
 	X(histogram_stdvar, V, A1(V), false, "Estimated variance of the observations in each native histogram.") \
 	X(histogram_sum, V, A1(V), false, "Sum of the observations in each native histogram.") \
 	X(hour, V, O1(V), false, "Hour of the day in UTC, 0 to 23, of each timestamp.") \
@@ -80,8 +80,8 @@
 	X(sin, V, A1(V), false, "Sine of each sample, in radians.") \
 	X(sinh, V, A1(V), false, "Hyperbolic sine of each sample.") \
 	X(sort, V, A1(V), false, "Elements by value, ascending; instant queries only.") \
-	X(sort_by_label, V, R2(V, T), true, "Elements by the values of labels, in natural order, ascending; instant queries only.") \
-	X(sort_by_label_desc, V, R2(V, T), true, "Elements by the values of labels, in natural order, descending; instant queries only.") \
+	X(sort_by_label, V, R2(V, T), true, "Elements by labels, in natural order, ascending; instant queries only.") \
+	X(sort_by_label_desc, V, R2(V, T), true, "Elements by labels, in natural order, descending; instant queries only.") \
 	X(sort_desc, V, A1(V), false, "Elements by value, descending; instant queries only.") \
 	X(sqrt, V, A1(V), false, "Square root of each sample.") \
 	X(start, S, A0(), true, "Start time of the query, in seconds since 1970.") \

@@ -30,7 +30,7 @@ static char byte_at(const struct lexer *l, size_t ahead)
 
 static struct token end_token(const struct lexer *l)
 {
-	return (struct token){ .kind = TOK_END, .beg = (int)l->text.n, .end = (int)l->text.n, .text = { l->text.p + l->text.n, 0 } };
+	return (struct token){.kind = TOK_END, .beg = (int)l->text.n, .end = (int)l->text.n, .text = {l->text.p + l->text.n, 0}};
 }
 
 #define FAIL(l, pos, ...) ((l)->failed = true, (void)err_set((l)->err, ERR_SYNTAX, (int)(pos), __VA_ARGS__), end_token(l))
@@ -77,15 +77,19 @@ static struct token bad_number(struct lexer *l, struct str run)
 	unit = (struct str){ run.p + digits, run.n - digits };
 	for (size_t i = 0; i < ARRAY_LEN(units); i++)
 		if (str_eq(unit, str_of(units[i].wrong)))
-			return FAIL(l, l->pos, "bad duration " STR_FMT ": write %.*s%s", STR_ARG(run), (int)digits, run.p, units[i].right);
+			return FAIL(l, l->pos, "bad duration " STR_FMT ": write %.*s%s", STR_ARG(run), (int)digits, run.p,
+				    units[i].right);
 	if (memchr(run.p, '.', run.n) != NULL && unit.n > 0 && memchr("smhdwy", unit.p[0], 6) != NULL)
-		return FAIL(l, l->pos, "bad duration " STR_FMT ": durations are made of whole numbers, such as 1h30m", STR_ARG(run));
+		return FAIL(l, l->pos, "bad duration " STR_FMT ": durations are made of whole numbers, such as 1h30m",
+			    STR_ARG(run));
 	if (unit.n > 0 && memchr("smhdwy", unit.p[0], 6) != NULL)
 		return FAIL(l, l->pos,
-		            "bad duration " STR_FMT ": the units are y w d h m s ms, in this order, each at most once, up to 292y in all",
-		            STR_ARG(run));
-	return FAIL(l, l->pos, "bad number or duration " STR_FMT ": expected a number such as 1.5, 1e3 or 0x1f, or a duration such as 5m",
-	            STR_ARG(run));
+			    "bad duration " STR_FMT
+			    ": the units are y w d h m s ms, in this order, each at most once, up to 292y in all",
+			    STR_ARG(run));
+	return FAIL(l, l->pos,
+		    "bad number or duration " STR_FMT ": expected a number such as 1.5, 1e3 or 0x1f, or a duration such as 5m",
+		    STR_ARG(run));
 }
 
 /* Takes all that could belong to it and then looks whether it is one: so 5min is one mistake and not a number and a name. */
@@ -204,8 +208,9 @@ static struct token bad_character(struct lexer *l)
 		n++;
 	if (!str_is_utf8((struct str){ rest.p, n }))
 		return FAIL(l, l->pos, "the query is not valid UTF-8");
-	return FAIL(l, l->pos, "unexpected character '%.*s': names with other letters than a-z are quoted in braces: {\"caf\xc3\xa9\"}",
-	            (int)n, rest.p);
+	return FAIL(l, l->pos,
+		    "unexpected character '%.*s': names with other letters than a-z are quoted in braces: {\"caf\xc3\xa9\"}",
+		    (int)n, rest.p);
 }
 
 static struct token lex_equals(struct lexer *l)

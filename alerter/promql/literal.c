@@ -200,10 +200,11 @@ static size_t unescape(struct str s, char quote, char *out, size_t *used)
 
 static bool bad_escape(struct str s, int pos, struct err *e)
 {
-	return err_set(e, ERR_SYNTAX, pos,
-	               "bad escape \\%.*s in a string: allowed are \\a \\b \\f \\n \\r \\t \\v \\\\, the quote, \\x41, \\101, \\u00e9 and "
-	               "\\U0001F514; in a regular expression write \\\\d, or use `raw` quotes",
-	               s.n > 0 && (unsigned char)s.p[0] < 0x80 && (unsigned char)s.p[0] >= ' ' ? 1 : 0, s.p);
+	return err_set(
+	    e, ERR_SYNTAX, pos,
+	    "bad escape \\%.*s in a string: allowed are \\a \\b \\f \\n \\r \\t \\v \\\\, the quote, \\x41, \\101, \\u00e9 and "
+	    "\\U0001F514; in a regular expression write \\\\d, or use `raw` quotes",
+	    s.n > 0 && (unsigned char)s.p[0] < 0x80 && (unsigned char)s.p[0] >= ' ' ? 1 : 0, s.p);
 }
 
 bool literal_string(struct arena *a, struct token tok, struct str *out, struct err *e)

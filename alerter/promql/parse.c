@@ -113,7 +113,8 @@ static void parse_fills(struct parser *p, struct node_binary *b)
 		if (!left && !right)
 			return;
 		if (!(p->options->features & PROMQL_BINOP_FILL)) {
-			parser_fail(p, word.beg, "fill modifiers are experimental: they need the feature promql-binop-fill-modifiers");
+			parser_fail(p, word.beg,
+				    "fill modifiers are experimental: they need the feature promql-binop-fill-modifiers");
 			return;
 		}
 		if ((left && b->fill_left_set) || (right && b->fill_right_set)) {
@@ -160,7 +161,8 @@ static void parse_matching(struct parser *p, struct node_binary *b)
 	if (parser_accept_word(p, "bool")) {
 		b->returns_bool = true;
 		if (!binop_is_comparison(b->op))
-			parser_fail(p, word.beg, "'bool' only follows a comparison operator, and '" STR_FMT "' is none", STR_ARG(operators[b->op].text));
+			parser_fail(p, word.beg, "'bool' only follows a comparison operator, and '" STR_FMT "' is none",
+				    STR_ARG(operators[b->op].text));
 	}
 	b->on = parser_at_word(p, "on");
 	if (b->on || parser_at_word(p, "ignoring")) {
@@ -200,7 +202,8 @@ static void parse_args(struct parser *p, struct str name, struct node ***out, si
 		if (!parser_accept(p, TOK_COMMA))
 			break;
 		if (p->tok.kind == TOK_RPAREN)
-			parser_fail(p, p->last.beg, "unexpected ',': no comma after the last argument of " STR_FMT "()", STR_ARG(name));
+			parser_fail(p, p->last.beg, "unexpected ',': no comma after the last argument of " STR_FMT "()",
+				    STR_ARG(name));
 	}
 	parser_close(p, TOK_RPAREN, open);
 	*out = args;
@@ -245,7 +248,8 @@ static struct node *parse_aggregate(struct parser *p, struct token name, enum ag
 
 	n->aggregate.op = op;
 	if (aggregators[op].experimental && !(p->options->features & PROMQL_EXPERIMENTAL_FUNCTIONS))
-		return parser_fail(p, name.beg, "%s() is experimental: it needs the feature promql-experimental-functions", aggregators[op].text.p);
+		return parser_fail(p, name.beg, "%s() is experimental: it needs the feature promql-experimental-functions",
+				   aggregators[op].text.p);
 	parse_grouping(p, &n->aggregate);
 	if (p->tok.kind != TOK_LPAREN)
 		return parser_unexpected(p, "expected '(' and the vector to aggregate: %s by (…) (…)", aggregators[op].text.p);
@@ -312,7 +316,8 @@ static struct node *parse_call(struct parser *p, struct token name)
 	if (n->call.fn == NULL)
 		return unknown_function(p, name);
 	if (n->call.fn->experimental && !(p->options->features & PROMQL_EXPERIMENTAL_FUNCTIONS))
-		return parser_fail(p, name.beg, "%s() is experimental: it needs the feature promql-experimental-functions", n->call.fn->name);
+		return parser_fail(p, name.beg, "%s() is experimental: it needs the feature promql-experimental-functions",
+				   n->call.fn->name);
 	parse_args(p, name.text, &n->call.args, &n->call.n_args);
 	n->end = p->last.end;
 	return n;
@@ -353,7 +358,8 @@ static struct node *parse_word(struct parser *p)
 	if (literal_number(p->tok.text, &v))
 		return parse_number(p);
 	if (is_reserved(p->tok.text))
-		return parser_unexpected(p, "expected an expression; to read a metric of that name write {\"" STR_FMT "\"}", STR_ARG(p->tok.text));
+		return parser_unexpected(p, "expected an expression; to read a metric of that name write {\"" STR_FMT "\"}",
+					 STR_ARG(p->tok.text));
 	word = parser_take(p);
 	if (aggr >= 0 && (next.kind == TOK_LPAREN || parser_at_word(p, "by") || parser_at_word(p, "without")))
 		return parse_aggregate(p, word, (enum aggr)aggr);

@@ -75,12 +75,21 @@ static void describe(const struct parser *p, char out[80])
 	}
 }
 
+/* A message is one line, whatever the token was. */
+static void on_one_line(char *text)
+{
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text < ' ')
+			*text = ' ';
+}
+
 struct node *parser_unexpected(struct parser *p, const char *fmt, ...)
 {
 	char found[80], text[320];
 	va_list args;
 
 	describe(p, found);
+	on_one_line(found);
 	va_start(args, fmt);
 	vsnprintf(text, sizeof text, fmt, args);
 	va_end(args);
@@ -212,8 +221,9 @@ static const char *stray_advice(const struct parser *p, char buf[ADVICE_BYTES])
 		return p->last.kind == TOK_RBRACE ? "all label matchers stand in one pair of braces" : NULL;
 	case TOK_WORD:
 		if (p->last.kind == TOK_NUMBER && p->tok.text.n < 3 && memchr("smhdwy", p->tok.text.p[0], 6) != NULL) {
-			snprintf(buf, ADVICE_BYTES, "a duration has no space: write %.*s%.*s", (int)(p->last.text.n > 40 ? 40 : p->last.text.n),
-			         p->last.text.p, (int)p->tok.text.n, p->tok.text.p);
+			snprintf(buf, ADVICE_BYTES, "a duration has no space: write %.*s%.*s",
+				 (int)(p->last.text.n > 40 ? 40 : p->last.text.n), p->last.text.p, (int)p->tok.text.n,
+				 p->tok.text.p);
 			return buf;
 		}
 		for (size_t i = 0; i < ARRAY_LEN(words); i++)
@@ -244,7 +254,8 @@ void parser_close(struct parser *p, enum token_kind kind, struct token open)
 	if (advice != NULL)
 		parser_unexpected(p, "%s", advice);
 	else
-		parser_unexpected(p, "expected '%c' to close '" STR_FMT "' at %d:%d", close, STR_ARG(open.text), at.line, at.column);
+		parser_unexpected(p, "expected '%c' to close '" STR_FMT "' at %d:%d", close, STR_ARG(open.text), at.line,
+				  at.column);
 }
 
 void parser_finish(struct parser *p)

@@ -86,13 +86,15 @@ static void print_duration(struct buf *b, const struct duration *d)
 		buf_put(b, text, num_format_duration(text, d->ms));
 }
 
-static void print_modifiers(struct buf *b, enum range_mode mode, enum at_kind at, int64_t at_ms, const struct duration *offset, bool at_first)
+static void print_modifiers(struct buf *b, enum range_mode mode, enum at_kind at, int64_t at_ms, const struct duration *offset,
+			    bool at_first)
 {
 	const char *words = mode == RANGE_ANCHORED ? " anchored" : mode == RANGE_SMOOTHED ? " smoothed" : "";
 
 	buf_putz(b, at_first ? "" : words);
 	if (at == AT_TIME)
-		buf_printf(b, " @ %s%lld.%03lld", at_ms < 0 ? "-" : "", llabs((long long)at_ms / 1000), llabs((long long)at_ms % 1000));
+		buf_printf(b, " @ %s%lld.%03lld", at_ms < 0 ? "-" : "", llabs((long long)at_ms / 1000),
+			   llabs((long long)at_ms % 1000));
 	else if (at != AT_NONE)
 		buf_putz(b, at == AT_START ? " @ start()" : " @ end()");
 	buf_putz(b, at_first ? words : "");

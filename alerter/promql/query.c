@@ -173,7 +173,8 @@ bool promql_parse_matchers(struct arena *a, struct str text, struct matcher **ou
 	struct node *root = parse_text(&p, a, arena_str(a, text), &o, e);
 	bool ok = root != NULL && check_query(&o, root, e);
 
-	if (ok && (root->kind != NODE_SELECTOR || root->selector.range.set || root->selector.offset.set || root->selector.at != AT_NONE))
+	if (ok &&
+	    (root->kind != NODE_SELECTOR || root->selector.range.set || root->selector.offset.set || root->selector.at != AT_NONE))
 		ok = err_set(e, ERR_SYNTAX, root->beg, "expected a selector alone, such as up{job=\"api\"}");
 	if (!ok) {
 		regex_list_free(p.regexes);

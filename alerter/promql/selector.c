@@ -12,10 +12,9 @@ static bool add_regex(struct parser *p, struct matcher *m, struct token tok)
 		return false;
 	row->regex = regex_new(m->value, REGEX_ANCHORED, &e);
 	if (row->regex == NULL) {
-		bool verbatim = m->value.n == tok.text.n - 2;   /* no escapes: positions in the pattern are positions in the query */
+		bool verbatim = m->value.n == tok.text.n - 2; /* no escapes: positions in the pattern are positions in the query */
 
-		parser_fail(p, verbatim && e.pos >= 0 ? tok.beg + 1 + e.pos : tok.beg, "bad regular expression " STR_FMT ": %s",
-		            STR_ARG(tok.text), e.msg);
+		parser_fail(p, verbatim && e.pos >= 0 ? tok.beg + 1 + e.pos : tok.beg, "bad regular expression: %s", e.msg);
 		return false;
 	}
 	row->next = p->regexes;
@@ -46,7 +45,8 @@ static bool parse_match_op(struct parser *p, struct str name, enum match_op *out
 			return parser_unexpected(p, "a label is matched with a single '='"), false;
 		return parser_unexpected(p, "labels are matched with '=', '!=', '=~' or '!~'"), false;
 	default:
-		return parser_unexpected(p, "expected '=', '!=', '=~' or '!~' behind label " STR_FMT, (int)(name.n > 60 ? 60 : name.n), name.p),
+		return parser_unexpected(p, "expected '=', '!=', '=~' or '!~' behind label " STR_FMT,
+					 (int)(name.n > 60 ? 60 : name.n), name.p),
 		       false;
 	}
 	parser_take(p);
@@ -155,10 +155,11 @@ static struct node *parse_range(struct parser *p, struct node *n)
 	if (parser_failed(p))
 		return n;
 	if (n->kind != NODE_SELECTOR || has_range(n))
-		return parser_fail(p, open.beg, "a range follows a selector, as in rate(x[5m]); of other expressions take a subquery, [5m:1m]");
+		return parser_fail(p, open.beg,
+				   "a range follows a selector, as in rate(x[5m]); of other expressions take a subquery, [5m:1m]");
 	if (n->selector.offset.set || n->selector.at != AT_NONE)
-		return parser_fail(p, open.beg, "the range comes first, then %s: x[5m] %s", n->selector.offset.set ? "'offset'" : "'@'",
-		                   n->selector.offset.set ? "offset 1h" : "@ end()");
+		return parser_fail(p, open.beg, "the range comes first, then %s: x[5m] %s",
+				   n->selector.offset.set ? "'offset'" : "'@'", n->selector.offset.set ? "offset 1h" : "@ end()");
 	n->selector.range = range;
 	n->end = p->last.end;
 	return n;
@@ -167,10 +168,13 @@ static struct node *parse_range(struct parser *p, struct node *n)
 static struct node *parse_offset(struct parser *p, struct node *n)
 {
 	struct token word = parser_take(p);
-	struct duration *offset = n->kind == NODE_SELECTOR ? &n->selector.offset : n->kind == NODE_SUBQUERY ? &n->subquery.offset : NULL;
+	struct duration *offset = n->kind == NODE_SELECTOR   ? &n->selector.offset
+				  : n->kind == NODE_SUBQUERY ? &n->subquery.offset
+							     : NULL;
 
 	if (offset == NULL)
-		return parser_fail(p, word.beg, "'offset' follows a selector or a subquery directly: sum(x offset 5m), not sum(x) offset 5m");
+		return parser_fail(p, word.beg,
+				   "'offset' follows a selector or a subquery directly: sum(x offset 5m), not sum(x) offset 5m");
 	if (offset->set)
 		return parser_fail(p, word.beg, "'offset' is set twice");
 	parse_offset_duration(p, offset);
@@ -216,8 +220,9 @@ static struct node *parse_mode(struct parser *p, struct node *n)
 	enum range_mode mode = str_eq_nocase(word.text, STR("anchored")) ? RANGE_ANCHORED : RANGE_SMOOTHED;
 
 	if (!(p->options->features & PROMQL_EXTENDED_RANGE_SELECTORS))
-		return parser_fail(p, word.beg, "'" STR_FMT "' is experimental: it needs the feature promql-extended-range-selectors",
-		                   STR_ARG(word.text));
+		return parser_fail(p, word.beg,
+				   "'" STR_FMT "' is experimental: it needs the feature promql-extended-range-selectors",
+				   STR_ARG(word.text));
 	if (n->kind != NODE_SELECTOR)
 		return parser_fail(p, word.beg, "'" STR_FMT "' follows a selector, not %s", STR_ARG(word.text),
 		                   n->kind == NODE_SUBQUERY ? "a subquery" : "an expression");

@@ -14,11 +14,11 @@ static void result_types(void **state)
 		const char *text;
 		enum promql_type type;
 	} cases[] = {
-		{ "1", PROMQL_SCALAR }, { "1 + 2 * -3", PROMQL_SCALAR }, { "1 < bool 2", PROMQL_SCALAR }, { "(time())", PROMQL_SCALAR },
-		{ "scalar(x)", PROMQL_SCALAR }, { "x", PROMQL_VECTOR }, { "x + 1", PROMQL_VECTOR }, { "1 > x", PROMQL_VECTOR },
-		{ "-x", PROMQL_VECTOR }, { "sum(x)", PROMQL_VECTOR }, { "vector(1)", PROMQL_VECTOR }, { "x and y", PROMQL_VECTOR },
-		{ "x[5m]", PROMQL_MATRIX }, { "(x[5m])", PROMQL_MATRIX }, { "x[5m:]", PROMQL_MATRIX }, { "\"a\"", PROMQL_STRING },
-		{ "((\"a\"))", PROMQL_STRING }, { "month()", PROMQL_VECTOR }, { "pi()", PROMQL_SCALAR },
+	    {"1", PROMQL_SCALAR},         {"1 + 2 * -3", PROMQL_SCALAR}, {"1 < bool 2", PROMQL_SCALAR}, {"(time())", PROMQL_SCALAR},
+	    {"scalar(x)", PROMQL_SCALAR}, {"x", PROMQL_VECTOR},          {"x + 1", PROMQL_VECTOR},      {"1 > x", PROMQL_VECTOR},
+	    {"-x", PROMQL_VECTOR},        {"sum(x)", PROMQL_VECTOR},     {"vector(1)", PROMQL_VECTOR},  {"x and y", PROMQL_VECTOR},
+	    {"x[5m]", PROMQL_MATRIX},     {"(x[5m])", PROMQL_MATRIX},    {"x[5m:]", PROMQL_MATRIX},     {"\"a\"", PROMQL_STRING},
+	    {"((\"a\"))", PROMQL_STRING}, {"month()", PROMQL_VECTOR},    {"pi()", PROMQL_SCALAR},
 	};
 
 	(void)state;
@@ -63,8 +63,15 @@ static void nearest_names(void **state)
 	static const struct {
 		const char *wrong, *near;
 	} cases[] = {
-		{ "rat", "rate" }, { "raet", "rate" }, { "RATE", "rate" }, { "increse", "increase" }, { "histogram_quantil", "histogram_quantile" },
-		{ "avg_overtime", "avg_over_time" }, { "x", NULL }, { "frobnicate", NULL }, { "label_repalce", "label_replace" },
+	    {"rat", "rate"},
+	    {"raet", "rate"},
+	    {"RATE", "rate"},
+	    {"increse", "increase"},
+	    {"histogram_quantil", "histogram_quantile"},
+	    {"avg_overtime", "avg_over_time"},
+	    {"x", NULL},
+	    {"frobnicate", NULL},
+	    {"label_repalce", "label_replace"},
 	};
 
 	(void)state;
