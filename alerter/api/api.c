@@ -1,0 +1,54 @@
+/* The route table, and putting it all together. */
+#include "api.h"
+#include "internal.h"
+
+#include <stdlib.h>
+
+#include "tocsin/mem.h"
+
+enum { FORM_BYTES = 1 << 20 };
+
+static const struct http_route routes[] = {
+	{ HTTP_GET, "/", api_page, 0, 0, "What is wrong now, who was told, what is watched" },
+	{ HTTP_GET, "/style.css", api_style, 0, 0, NULL },
+	{ HTTP_GET, "/metrics", api_metrics, 0, 0, "Metrics of this program" },
+	{ HTTP_GET, "/-/healthy", api_healthy, 0, 0, "200 while the program runs" },
+	{ HTTP_GET, "/-/ready", api_ready, 0, 0, "200 once rules are evaluated" },
+	{ HTTP_POST | HTTP_PUT, "/-/reload", api_reload, HTTP_CHANGES, FORM_BYTES, "Reads the configuration again" },
+	{ HTTP_GET | HTTP_POST, "/api/v1/query", api_query, HTTP_FORM, FORM_BYTES, "Instant query" },
+	{ HTTP_GET | HTTP_POST, "/api/v1/query_range", api_query_range, HTTP_FORM, FORM_BYTES, "Range query" },
+	{ HTTP_GET | HTTP_POST, "/api/v1/format_query", api_format_query, HTTP_FORM, FORM_BYTES, "A query in canonical form" },
+	{ HTTP_GET | HTTP_POST, "/api/v1/series", api_series, HTTP_FORM, FORM_BYTES, "Series by match[]" },
+	{ HTTP_GET | HTTP_POST, "/api/v1/labels", api_labels, HTTP_FORM, FORM_BYTES, "Label names" },
+	{ HTTP_GET, "/api/v1/label/", api_label_values, HTTP_PREFIX, 0, "Values of a label: /api/v1/label/<name>/values" },
+	{ HTTP_GET, "/api/v1/metadata", api_metadata, 0, 0, "HELP, TYPE and UNIT of metrics" },
+	{ HTTP_GET, "/api/v1/rules", api_rules, 0, 0, "Rules and their alerts" },
+	{ HTTP_GET, "/api/v1/alerts", api_alerts, 0, 0, "Pending and firing alerts" },
+	{ HTTP_GET, "/api/v1/targets", api_targets, 0, 0, "Targets and how their last scrape went" },
+	{ HTTP_GET, "/api/v1/status/buildinfo", api_buildinfo, 0, 0, NULL },
+	{ HTTP_GET, "/api/v1/status/runtimeinfo", api_runtimeinfo, 0, 0, NULL },
+	{ HTTP_GET, "/api/v1/status/config", api_config, 0, 0, "The configuration in use, secrets hidden" },
+	{ HTTP_GET, "/api/v1/history", api_history, 0, 0, "Every transition and delivery attempt, newest first" },
+	{ HTTP_GET, "/api/v1/outbox", api_outbox, 0, 0, "Messages that wait, and those given up" },
+	{ HTTP_POST, "/api/v1/outbox/resend", api_resend, HTTP_CHANGES | HTTP_FORM, FORM_BYTES, "Sends a message that was given up again: id=" },
+};
+
+struct api *api_new(const struct api_deps *deps)
+{
+	struct api *api = mem_alloc(sizeof *api);
+
+	api->deps = *deps;
+	api->pool = pool_new(api, deps->query_threads ? deps->query_threads : 2);
+	return api;
+}
+
+void api_attach(struct api *api, struct http_server *s)
+{
+	http_server_add(s, routes, ARRAY_LEN(routes), api);
+}
+
+void api_free(struct api *api)
+{
+	pool_free(api->pool);
+	free(api);
+}

@@ -1,0 +1,46 @@
+/* The alerter over HTTP: Prometheus's query API, our own state, /metrics and the page. One route table, api.c.
+ * Handlers never wait: queries run on a bounded pool of their own threads (pool.c), everything else answers from snapshots. */
+#ifndef TOCSIN_API_H
+#define TOCSIN_API_H
+
+#include "notify/notify.h"
+#include "promql/promql.h"
+#include "rules/rules.h"
+#include "scrape/scrape.h"
+#include "store/store.h"
+#include "tocsin/http.h"
+
+struct api;
+
+/* What the program's main file alone knows. */
+struct api_state {
+	bool ready;
+	bool reload_good;               /* the last one */
+	int64_t reload_ms;              /* when a configuration was last taken over */
+	int64_t start_ms;
+	struct str reload_problem;      /* why it was not good; borrowed until the next call */
+};
+
+struct api_deps {                               /* all must outlive the api */
+	struct store *store;
+	struct scrape_loop *scrape;
+	struct rules *rules;
+	struct notify *notify;
+	const struct clock *clock;
+	struct promql_options promql;
+	struct str external_url;                /* "http://host:9978", no slash at its end */
+	unsigned query_threads;                 /* 0: 2 */
+	void (*state)(void *ctx, struct api_state *out);
+	/* Reads everything again; false and <e> when the new configuration is bad and the old one stays. */
+	bool (*reload)(void *ctx, struct err *e);
+	void (*config_text)(void *ctx, struct buf *out);        /* YAML, secrets hidden */
+	void *ctx;
+};
+
+struct api *api_new(const struct api_deps *);
+/* Puts the routes on <s>. */
+void api_attach(struct api *, struct http_server *s);
+/* After the server has stopped: ends the pool; queries still queued are dropped. */
+void api_free(struct api *);
+
+#endif

@@ -1,0 +1,154 @@
+/* Our own endpoints: why something fired or did not, what was delivered and what still waits. */
+#include "internal.h"
+
+static void put_entry(struct json_out *j, const struct notify_history_entry *h)
+{
+	json_out_open(j, '{');
+	json_out_key(j, "id");
+	json_out_int(j, h->id);
+	json_out_key(j, "at");
+	json_out_time(j, h->at_ms);
+	json_out_key(j, "event");
+	json_out_str(j, h->edge);
+	json_out_key(j, "labels");
+	json_out_labels(j, h->labels);
+	json_out_key(j, "reason");
+	json_out_str(j, h->reason);
+	if (h->integration.n > 0) {
+		json_out_key(j, "integration");
+		json_out_str(j, h->integration);
+		json_out_key(j, "key");
+		json_out_str(j, h->key);
+	} else {
+		json_out_key(j, "alertname");
+		json_out_str(j, h->alertname);
+		json_out_key(j, "group");
+		json_out_str(j, h->rule_group);
+		json_out_key(j, "file");
+		json_out_str(j, h->rule_file);
+		json_out_key(j, "query");
+		json_out_str(j, h->expr);
+		json_out_key(j, "value");
+		json_out_num_text(j, h->value);
+	}
+	json_out_close(j, '}');
+}
+
+static void reply_history(struct http_request *q, const struct notify_history_entry *v, size_t n)
+{
+	struct buf b = { 0 };
+	struct json_out j;
+
+	envelope_open(&j, &b);
+	json_out_open(&j, '[');
+	for (size_t i = 0; i < n; i++)
+		put_entry(&j, &v[i]);
+	json_out_close(&j, ']');
+	envelope_reply(q, &j, NULL, 0);
+	buf_fini(&b);
+}
+
+/* On the pool: it waits for the database. */
+static void run_history(struct api *api, struct http_request *q, void *job)
+{
+	struct notify_history_entry *v;
+	struct err e = { 0 };
+	size_t n;
+
+	if (notify_history(api->deps.notify, job, q->arena, &v, &n, &e))
+		reply_history(q, v, n);
+	else
+		envelope_error(q, &e);
+}
+
+void api_history(struct http_request *q)
+{
+	struct api *api = q->ctx;
+	struct notify_history_query *job = ARENA_NEW(q->arena, struct notify_history_query);
+	size_t before;
+
+	job->alertname = http_param(q, "alertname");
+	if (!param_time(q, "start", 0, &job->from_ms) || !param_time(q, "end", 0, &job->to_ms) || !param_size(q, "limit", 0, &job->limit) ||
+	    !param_size(q, "before", 0, &before))
+		return;
+	job->before_id = (int64_t)before;
+	pool_submit(api->pool, q, run_history, job);
+}
+
+static void put_message(struct json_out *j, const struct notify_message *m)
+{
+	json_out_open(j, '{');
+	json_out_key(j, "id");
+	json_out_int(j, m->id);
+	json_out_key(j, "state");
+	json_out_strz(j, outbox_state_name(m->state));
+	json_out_key(j, "receiver");
+	json_out_str(j, m->receiver);
+	json_out_key(j, "integration");
+	json_out_str(j, m->integration);
+	json_out_key(j, "key");
+	json_out_str(j, m->key);
+	json_out_key(j, "resolved");
+	json_out_bool(j, m->resolved);
+	json_out_key(j, "attempts");
+	json_out_int(j, m->attempts);
+	json_out_key(j, "lastStatus");
+	json_out_int(j, m->last_status);
+	json_out_key(j, "lastError");
+	json_out_str(j, m->last_error);
+	json_out_key(j, "createdAt");
+	json_out_time(j, m->created_ms);
+	json_out_key(j, "nextAttemptAt");
+	if (m->next_ms != 0)
+		json_out_time(j, m->next_ms);
+	else
+		json_out_null(j);
+	json_out_close(j, '}');
+}
+
+void api_outbox(struct http_request *q)
+{
+	struct api *api = q->ctx;
+	const struct notify_snapshot *n = notify_snapshot(api->deps.notify, q->arena);
+	struct buf b = { 0 };
+	struct json_out j;
+
+	envelope_open(&j, &b);
+	json_out_open(&j, '{');
+	json_out_key(&j, "waiting");
+	json_out_open(&j, '[');
+	for (size_t i = 0; i < n->n_unfinished; i++)
+		put_message(&j, &n->unfinished[i]);
+	json_out_close(&j, ']');
+	json_out_key(&j, "dead");
+	json_out_open(&j, '[');
+	for (size_t i = 0; i < n->n_dead; i++)
+		put_message(&j, &n->dead[i]);
+	json_out_close(&j, ']');
+	json_out_close(&j, '}');
+	envelope_reply(q, &j, NULL, 0);
+	buf_fini(&b);
+}
+
+static void run_resend(struct api *api, struct http_request *q, void *job)
+{
+	struct err e = { 0 };
+
+	if (notify_resend(api->deps.notify, *(int64_t *)job, &e))
+		http_reply_text(q, 200, "queued again\n");
+	else
+		envelope_error(q, &e);
+}
+
+/* POST /api/v1/outbox/resend?id=: a dead letter once more, with the same key. */
+void api_resend(struct http_request *q)
+{
+	struct api *api = q->ctx;
+	int64_t *id = ARENA_NEW(q->arena, int64_t);
+	size_t n;
+
+	if (!param_size(q, "id", 0, &n))
+		return;
+	*id = (int64_t)n;
+	pool_submit(api->pool, q, run_resend, id);
+}

@@ -1,0 +1,57 @@
+/* Shared by the files of api/ only. */
+#ifndef TOCSIN_API_INTERNAL_H
+#define TOCSIN_API_INTERNAL_H
+
+#include "api.h"
+#include "tocsin/json.h"
+
+struct pool;
+
+struct api {
+	struct api_deps deps;
+	struct pool *pool;
+};
+
+/* ---- envelope.c: {"status":"success","data":…} ---- */
+
+void envelope_open(struct json_out *j, struct buf *b);
+/* Closes it with what the query had to say, and replies. */
+void envelope_reply(struct http_request *q, struct json_out *j, const struct promql_note *notes, size_t n_notes);
+/* {"status":"error",…} with the status of <e>'s code. */
+void envelope_error(struct http_request *q, const struct err *e);
+
+/* ---- params.c: false has replied already ---- */
+
+/* Unix seconds with fraction, or RFC 3339; absent: <fallback>, or an error when that is INT64_MIN. */
+bool param_time(struct http_request *q, const char *name, int64_t fallback, int64_t *out_ms);
+/* Seconds with fraction, or a Prometheus duration. */
+bool param_duration(struct http_request *q, const char *name, int64_t fallback, int64_t *out_ms);
+bool param_size(struct http_request *q, const char *name, size_t fallback, size_t *out);
+
+/* ---- pool.c ---- */
+
+/* Runs on a thread of the pool; replies to <q>, whose arena holds <job>. */
+typedef void pool_work(struct api *, struct http_request *q, void *job);
+struct pool *pool_new(struct api *, unsigned threads);
+void pool_free(struct pool *);
+/* Suspends <q> and queues it; replies 503 itself when the queue is full. */
+void pool_submit(struct pool *, struct http_request *q, pool_work *work, void *job);
+/* A parsed query to use alone: one that was used before with the same text, with what it remembers, or a new one. */
+struct promql_query *pool_query_take(struct pool *, struct str text, struct err *e);
+void pool_query_give(struct pool *, struct promql_query *);
+
+/* ---- targets.c: "unknown", "up", "down" ---- */
+const char *api_health_name(enum scrape_health);
+
+/* ---- handlers, by file ---- */
+
+http_handler api_query, api_query_range, api_format_query;                              /* query.c */
+http_handler api_series, api_labels, api_label_values;    /* series.c */
+http_handler api_rules, api_alerts;                                                     /* rules.c */
+http_handler api_targets, api_metadata;                                                               /* targets.c */
+http_handler api_history, api_outbox, api_resend;                                       /* history.c */
+http_handler api_metrics;                                                               /* metrics.c */
+http_handler api_healthy, api_ready, api_reload, api_buildinfo, api_runtimeinfo, api_config;    /* status.c */
+http_handler api_page, api_style;                                                       /* page.c */
+
+#endif

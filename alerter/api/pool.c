@@ -1,0 +1,142 @@
+/* A few threads that evaluate queries for people, so that rules never wait for them and handlers never wait at all. The queue is
+ * bounded; queries that were parsed are kept with what they remember, the least recently used go first.
+ * Invariant: a query is either in <idle> or with exactly one worker. */
+#include "internal.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "tocsin/mem.h"
+
+enum { QUEUE_MAX = 256, IDLE_MAX = 128 };
+
+struct task {
+	struct http_request *q;
+	pool_work *work;
+	void *job;
+};
+
+struct pool {
+	struct api *api;
+	pthread_mutex_t lock;
+	pthread_cond_t more;
+	bool stopping;
+	struct task queue[QUEUE_MAX];                   /* ring */
+	size_t first, n;
+	struct promql_query *idle[IDLE_MAX];            /* most recently used last */
+	size_t n_idle;
+	pthread_t *threads;
+	unsigned n_threads;
+};
+
+static bool next_task(struct pool *p, struct task *out)
+{
+	bool found;
+
+	pthread_mutex_lock(&p->lock);
+	while (p->n == 0 && !p->stopping)
+		pthread_cond_wait(&p->more, &p->lock);
+	found = p->n > 0;
+	if (found) {
+		*out = p->queue[p->first];
+		p->first = (p->first + 1) % QUEUE_MAX;
+		p->n--;
+	}
+	pthread_mutex_unlock(&p->lock);
+	return found;
+}
+
+static void *work(void *arg)
+{
+	struct pool *p = arg;
+	struct task t;
+
+	while (next_task(p, &t))
+		t.work(p->api, t.q, t.job);
+	return NULL;
+}
+
+struct pool *pool_new(struct api *api, unsigned threads)
+{
+	struct pool *p = mem_alloc(sizeof *p);
+
+	p->api = api;
+	p->n_threads = threads;
+	p->threads = mem_alloc(threads * sizeof *p->threads);
+	pthread_mutex_init(&p->lock, NULL);
+	pthread_cond_init(&p->more, NULL);
+	for (unsigned i = 0; i < threads; i++)
+		if (pthread_create(&p->threads[i], NULL, work, p) != 0)
+			mem_abort(0);
+	return p;
+}
+
+void pool_free(struct pool *p)
+{
+	pthread_mutex_lock(&p->lock);
+	p->stopping = true;
+	pthread_cond_broadcast(&p->more);
+	pthread_mutex_unlock(&p->lock);
+	for (unsigned i = 0; i < p->n_threads; i++)
+		pthread_join(p->threads[i], NULL);
+	for (size_t i = 0; i < p->n_idle; i++)
+		promql_query_free(p->idle[i]);
+	pthread_cond_destroy(&p->more);
+	pthread_mutex_destroy(&p->lock);
+	free(p->threads);
+	free(p);
+}
+
+void pool_submit(struct pool *p, struct http_request *q, pool_work *work_fn, void *job)
+{
+	bool full;
+
+	http_suspend(q);
+	pthread_mutex_lock(&p->lock);
+	full = p->n == QUEUE_MAX;
+	if (!full) {
+		p->queue[(p->first + p->n++) % QUEUE_MAX] = (struct task){ q, work_fn, job };
+		pthread_cond_signal(&p->more);
+	}
+	pthread_mutex_unlock(&p->lock);
+	if (full) {
+		struct err e = { 0 };
+
+		err_set(&e, ERR_TIMEOUT, -1, "too many queries are waiting (limit %d): try again", QUEUE_MAX);
+		envelope_error(q, &e);
+	}
+}
+
+struct promql_query *pool_query_take(struct pool *p, struct str text, struct err *e)
+{
+	struct promql_query *found = NULL;
+
+	pthread_mutex_lock(&p->lock);
+	for (size_t i = p->n_idle; i-- > 0 && found == NULL;) {
+		if (!str_eq(promql_query_source(p->idle[i]), text))
+			continue;
+		found = p->idle[i];
+		for (p->n_idle--; i < p->n_idle; i++)
+			p->idle[i] = p->idle[i + 1];
+	}
+	pthread_mutex_unlock(&p->lock);
+	return found != NULL ? found : promql_query_new(text, &p->api->deps.promql, e);
+}
+
+void pool_query_give(struct pool *p, struct promql_query *query)
+{
+	struct promql_query *oldest = NULL;
+
+	assert(query != NULL);
+	pthread_mutex_lock(&p->lock);
+	if (p->n_idle == IDLE_MAX) {
+		oldest = p->idle[0];
+		for (size_t i = 1; i < IDLE_MAX; i++)
+			p->idle[i - 1] = p->idle[i];
+		p->n_idle--;
+	}
+	p->idle[p->n_idle++] = query;
+	pthread_mutex_unlock(&p->lock);
+	promql_query_free(oldest);
+}

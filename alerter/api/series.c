@@ -1,0 +1,182 @@
+/* What Grafana's query builder asks: series, label names, label values, metadata. Each reads a selection and no sample. */
+#include "internal.h"
+
+#include <stdlib.h>
+
+#include "tocsin/map.h"
+#include "tocsin/mem.h"
+
+/* Every match[] parameter as one selection; all series when there is none. */
+struct found {
+	struct querier *querier;
+	struct selection **v;
+	size_t n, cap;
+};
+
+static void found_release(struct found *f)
+{
+	for (size_t i = 0; i < f->n; i++)
+		f->querier->ops->release(f->querier, f->v[i]);
+	free(f->v);
+}
+
+static bool add_selection(struct found *f, struct arena *a, struct str text, struct err *e)
+{
+	struct select_hints hints = { INT64_MIN, INT64_MAX };
+	struct matcher *m;
+	struct selection *s;
+	size_t n;
+
+	if (!promql_parse_matchers(a, text, &m, &n, e))
+		return err_context(e, "invalid parameter \"match[]\"");
+	s = f->querier->ops->select(f->querier, m, n, hints, e);
+	promql_free_matchers(m, n);
+	if (s == NULL)
+		return false;
+	f->v = mem_grow(f->v, &f->cap, f->n + 1, sizeof *f->v);
+	f->v[f->n++] = s;
+	return true;
+}
+
+/* False has replied already. */
+static bool find(struct http_request *q, bool match_required, struct found *f)
+{
+	struct api *api = q->ctx;
+	struct err e = { 0 };
+	bool any = false, good = true;
+
+	*f = (struct found){ .querier = store_querier(api->deps.store) };
+	for (size_t i = 0; i < q->n_params && good; i++) {
+		if (!str_eq(q->params[i].name, STR("match[]")))
+			continue;
+		any = true;
+		good = add_selection(f, q->arena, q->params[i].value, &e);
+	}
+	if (good && !any && match_required)
+		good = err_set(&e, ERR_BAD_INPUT, -1, "no match[] parameter provided");
+	if (good && !any)
+		good = add_selection(f, q->arena, STR("{__name__!=\"\"}"), &e);
+	if (good)
+		return true;
+	found_release(f);
+	envelope_error(q, &e);
+	return false;
+}
+
+static int by_labels(const void *a, const void *b)
+{
+	return labels_cmp(*(const struct labels *)a, *(const struct labels *)b);
+}
+
+void api_series(struct http_request *q)
+{
+	struct buf b = { 0 };
+	struct json_out j;
+	struct found f;
+	struct labels *all;
+	size_t n = 0, total = 0, limit;
+
+	if (!param_size(q, "limit", 0, &limit) || !find(q, true, &f))
+		return;
+	for (size_t i = 0; i < f.n; i++)
+		total += f.v[i]->n;
+	all = ARENA_ARRAY(q->arena, total + 1, struct labels);
+	for (size_t i = 0; i < f.n; i++)
+		for (size_t k = 0; k < f.v[i]->n; k++)
+			all[n++] = f.v[i]->v[k].labels;
+	qsort(all, n, sizeof *all, by_labels);
+	envelope_open(&j, &b);
+	json_out_open(&j, '[');
+	for (size_t i = 0, shown = 0; i < n && (limit == 0 || shown < limit); i++) {
+		if (i > 0 && labels_eq(all[i], all[i - 1]))
+			continue;
+		json_out_labels(&j, all[i]);
+		shown++;
+	}
+	json_out_close(&j, ']');
+	found_release(&f);
+	envelope_reply(q, &j, NULL, 0);
+	buf_fini(&b);
+}
+
+/* Texts without repeats, sorted at the end. */
+struct texts {
+	struct map seen;
+	struct str *v;
+	size_t n, cap;
+};
+
+static void texts_add(struct texts *t, struct str s)
+{
+	static char present;
+
+	if (s.n == 0 || map_put(&t->seen, s, &present) != NULL)
+		return;
+	t->v = mem_grow(t->v, &t->cap, t->n + 1, sizeof *t->v);
+	t->v[t->n++] = s;
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+static void reply_texts(struct http_request *q, struct texts *t, size_t limit)
+{
+	struct buf b = { 0 };
+	struct json_out j;
+
+	if (t->n > 1)
+		qsort(t->v, t->n, sizeof *t->v, by_text);
+	envelope_open(&j, &b);
+	json_out_open(&j, '[');
+	for (size_t i = 0; i < t->n && (limit == 0 || i < limit); i++)
+		json_out_str(&j, t->v[i]);
+	json_out_close(&j, ']');
+	envelope_reply(q, &j, NULL, 0);
+	buf_fini(&b);
+	map_fini(&t->seen);
+	free(t->v);
+}
+
+/* Label names (<name> empty), or the values of one. */
+static void reply_found(struct http_request *q, struct str name)
+{
+	struct texts t = { 0 };
+	struct found f;
+	size_t limit;
+
+	if (!param_size(q, "limit", 0, &limit) || !find(q, false, &f))
+		return;
+	for (size_t i = 0; i < f.n; i++)
+		for (size_t k = 0; k < f.v[i]->n; k++) {
+			struct labels l = f.v[i]->v[k].labels;
+
+			if (name.n > 0)
+				texts_add(&t, labels_get(l, name));
+			for (size_t m = 0; m < l.n && name.n == 0; m++)
+				texts_add(&t, l.v[m].name);
+		}
+	reply_texts(q, &t, limit);
+	found_release(&f);
+}
+
+void api_labels(struct http_request *q)
+{
+	reply_found(q, STR(""));
+}
+
+/* /api/v1/label/<name>/values */
+void api_label_values(struct http_request *q)
+{
+	struct err e = { 0 };
+	struct str name = q->rest;
+
+	if (!str_ends(name, STR("/values")) || name.n == STR("/values").n) {
+		err_set(&e, ERR_NOT_FOUND, -1, "no such page: /api/v1/label/<name>/values");
+		envelope_error(q, &e);
+		return;
+	}
+	name.n -= STR("/values").n;
+	reply_found(q, name);
+}
