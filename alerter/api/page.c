@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "tocsin/num.h"
 #include "web/web.h"
 
 /* Appends <s> as HTML text or attribute value. */

@@ -26,7 +26,7 @@ static void run_reload(struct api *api, struct http_request *q, void *job)
 
 	(void)job;
 	if (api->deps.reload(api->deps.ctx, &e))
-		http_reply_text(q, 200, "");
+		http_reply(q, 200, NULL, STR(""));
 	else
 		http_reply_text(q, 500, "failed to reload: %s\nThe configuration in use is unchanged.\n", e.msg);
 }

@@ -1,0 +1,235 @@
+/* Reading the alerter's configuration. Files become trees, trees are laid over each other (config_merge.c), and the one tree that
+ * results is read by its owners: scrape, notify, rules' defaults, and the few keys that are the program's own. */
+#include "config.h"
+
+#include "config_merge.h"
+
+#include <stdlib.h>
+
+#include "tocsin/mem.h"
+
+struct root {
+	const struct conf_node *global, *scrape_configs;
+	struct conf_strs rule_files, health_gauges;
+	struct rule_defaults rule_defaults;
+	const struct conf_node *ignored;
+};
+
+/* `global:` belongs to several: scraping's rows are joined to these at run time. */
+struct global {
+	struct scrape_defaults scrape;
+	struct config_global own;
+};
+
+static const struct conf_range positive = { 1, INT64_MAX };
+static const char *const policy_names[] = { "keep", "fire", "resolve", NULL };
+
+static const struct conf_key defaults_keys[] = {
+	CONF_KEY_ARG(struct rule_defaults, "on_no_data", on_no_data, conf_enum, "keep", CONF_RELOAD, "What a firing alert does while nothing is known.", policy_names),
+	CONF_KEY_ARG(struct rule_defaults, "on_error", on_error, conf_enum, "keep", CONF_RELOAD, "What it does while its rule fails.", policy_names),
+	CONF_KEY_ARG(struct rule_defaults, "no_data_after", no_data_after_ms, conf_duration_ms, "15m", CONF_RELOAD, "After this long unknown, its messages say so.", &positive),
+};
+static const struct conf_table defaults_table = { defaults_keys, ARRAY_LEN(defaults_keys), sizeof(struct rule_defaults), NULL, NULL };
+
+static const struct conf_key global_keys[] = {
+	CONF_KEY_ARG(struct global, "evaluation_interval", own.evaluation_interval_ms, conf_duration_ms, "1m", CONF_RELOAD, "How often rules are evaluated.", &positive),
+	CONF_KEY(struct global, "rule_query_offset", own.rule_query_offset_ms, conf_duration_ms, "0s", CONF_RELOAD, "How far in the past rules look."),
+	CONF_KEY(struct global, "external_labels", own.external_labels, conf_labels, NULL, CONF_RELOAD, "Labels on everything that leaves."),
+};
+
+static const struct conf_key root_keys[] = {
+	CONF_KEY(struct root, "global", global, conf_raw, NULL, CONF_RELOAD, "Defaults; see below."),
+	CONF_KEY(struct root, "rule_files", rule_files, conf_path_list, NULL, CONF_RELOAD, "Rule files; globs are allowed."),
+	CONF_KEY(struct root, "scrape_configs", scrape_configs, conf_raw, NULL, CONF_RELOAD, "What is scraped, as in prometheus.yml."),
+	CONF_KEY(struct root, "health_gauges", health_gauges, conf_str_list, NULL, CONF_RELOAD, "Gauges that say whether a target knows: *_up, probe_success, *_collector_success."),
+	CONF_KEY_ARG(struct root, "rule_defaults", rule_defaults, conf_sub, NULL, CONF_RELOAD, "What rules do that do not say.", &defaults_table),
+	CONF_KEY(struct root, "prometheus_config", ignored, conf_raw, NULL, CONF_RELOAD, "A prometheus.yml to take as it is."),
+	CONF_KEY(struct root, "alertmanager_config", ignored, conf_raw, NULL, CONF_RELOAD, "An alertmanager.yml to take as it is."),
+};
+
+/* Of prometheus.yml, and nothing to a program that stores and delivers itself. */
+static const struct {
+	const char *key, *why;
+} ignored_keys[] = {
+	{ "alerting", "alerts are delivered by this program itself, through route and receivers" },
+	{ "storage", "samples are kept as --storage.retention says" },
+	{ "tracing", "there is no tracing" },
+	{ "runtime", "there is nothing to tune" },
+	{ "otlp", "OTLP is not received" },
+	{ "remote_write", "samples are not sent on" },
+	{ "remote_read", "samples are not read from elsewhere" },
+};
+
+enum { MAX_KEYS = 64 };
+
+/* Rows of several owners as one table. */
+struct joined {
+	struct conf_key keys[MAX_KEYS];
+	struct conf_table table;
+};
+
+static void join(struct joined *j, const struct conf_key *keys, size_t n, size_t offset)
+{
+	for (size_t i = 0; i < n && j->table.n < MAX_KEYS; i++) {
+		j->keys[j->table.n] = keys[i];
+		j->keys[j->table.n++].offset += offset;
+	}
+	j->table.keys = j->keys;
+}
+
+static void join_raw(struct joined *j, const char *name)
+{
+	const struct conf_key key = CONF_KEY(struct root, "", ignored, conf_raw, NULL, CONF_RELOAD, NULL);
+
+	join(j, &key, 1, 0);
+	j->keys[j->table.n - 1].name = name;
+}
+
+static struct joined *root_table(struct arena *a)
+{
+	struct joined *j = ARENA_NEW(a, struct joined);
+
+	j->table.bytes = sizeof(struct root);
+	join(j, root_keys, ARRAY_LEN(root_keys), 0);
+	for (size_t i = 0; i < notify_config_key_count; i++)
+		if (!str_eq(str_of(notify_config_keys[i]), STR("global")))
+			join_raw(j, notify_config_keys[i]);
+	for (size_t i = 0; i < ARRAY_LEN(ignored_keys); i++)
+		join_raw(j, ignored_keys[i].key);
+	return j;
+}
+
+static struct joined *global_table(struct arena *a)
+{
+	struct joined *j = ARENA_NEW(a, struct joined);
+
+	j->table.bytes = sizeof(struct global);
+	join(j, scrape_global_table.keys, scrape_global_table.n, offsetof(struct global, scrape));
+	join(j, global_keys, ARRAY_LEN(global_keys), 0);
+	for (size_t i = 0; i < notify_global_key_count; i++)
+		join_raw(j, notify_global_keys[i]);
+	return j;
+}
+
+static struct conf_node *load_named(struct config *c, const struct conf_node *root, const char *key, struct conf_report *report)
+{
+	const struct conf_node *at = conf_get(root, key);
+	struct conf_node *node = NULL;
+	struct str path;
+	struct conf_reader rd = { .arena = &c->arena, .report = report };
+
+	if (at == NULL || at->kind == CONF_NULL)
+		return NULL;
+	if (conf_path(&rd, NULL, at, &path))
+		node = conf_load(&c->arena, path.p, report);
+	return node;
+}
+
+/* One tree out of all files. */
+static struct conf_node *load_tree(struct config *c, const struct config_options *o, struct conf_report *report)
+{
+	struct conf_node *root = conf_load(&c->arena, o->path, report), *base;
+
+	if (root == NULL)
+		return NULL;
+	if (root->kind != CONF_MAP) {
+		conf_error(report, root, "the configuration is %s: write a map, such as scrape_configs: …", conf_kind_name(root->kind));
+		return NULL;
+	}
+	base = config_merge(&c->arena, load_named(c, root, "prometheus_config", report), load_named(c, root, "alertmanager_config", report));
+	if (o->alertmanager_path != NULL)
+		base = config_merge(&c->arena, base, conf_load(&c->arena, o->alertmanager_path, report));
+	return config_merge(&c->arena, base, root);
+}
+
+static void warn_ignored(const struct conf_node *root, struct conf_report *report)
+{
+	for (size_t i = 0; i < ARRAY_LEN(ignored_keys); i++) {
+		const struct conf_node *at = conf_get(root, ignored_keys[i].key);
+
+		if (at != NULL && at->kind != CONF_NULL)
+			conf_warn(report, at, "%s is not honoured: %s", ignored_keys[i].key, ignored_keys[i].why);
+	}
+}
+
+static void take_external_labels(struct config *c, const struct conf_node *global, struct conf_report *report)
+{
+	struct str dup;
+
+	if (!labels_from(c->global.external_labels.v, c->global.external_labels.n, &c->external_labels, &dup))
+		conf_error(report, conf_get(global, "external_labels"), "label " STR_FMT " is given twice: keep one", STR_ARG(dup));
+}
+
+static void put_redacted(struct config *c, const struct conf_node *root)
+{
+	static const struct conf_table nothing = { 0 };
+	struct arena a = { 0 };
+
+	conf_print_redacted(&c->redacted, &nothing, config_redact(&a, root));
+	arena_fini(&a);
+}
+
+static void read_tree(struct config *c, const struct conf_node *tree, struct conf_report *report)
+{
+	struct conf_reader rd = { .arena = &c->arena, .report = report };
+	struct root root = { 0 };
+	struct global global = { 0 };
+
+	conf_read(&rd, &root_table(&c->arena)->table, tree, &root);
+	conf_read(&rd, &global_table(&c->arena)->table, root.global, &global);
+	warn_ignored(tree, report);
+	scrape_config_read(&rd, root.scrape_configs, &global.scrape, &c->scrape);
+	c->notify = notify_config_parse(tree, report);
+	c->held = rd.held;
+	c->global = global.own;
+	c->rule_files = root.rule_files;
+	c->health_gauges = root.health_gauges;
+	c->rule_defaults = root.rule_defaults;
+	take_external_labels(c, root.global, report);
+	put_redacted(c, tree);
+}
+
+struct config *config_load(const struct config_options *o, struct conf_report *report)
+{
+	struct config *c = mem_alloc(sizeof *c);
+	struct conf_node *tree;
+
+	c->path = arena_str(&c->arena, str_of(o->path));
+	tree = load_tree(c, o, report);
+	if (tree != NULL)
+		read_tree(c, tree, report);
+	if (tree != NULL && report->n_errors == 0)
+		return c;
+	config_free(c);
+	return NULL;
+}
+
+struct notify_config *config_take_notify(struct config *c)
+{
+	struct notify_config *n = c->notify;
+
+	c->notify = NULL;
+	return n;
+}
+
+void config_free(struct config *c)
+{
+	if (c == NULL)
+		return;
+	if (c->notify != NULL)
+		notify_config_free(c->notify);
+	conf_release(c->held);
+	buf_fini(&c->redacted);
+	arena_fini(&c->arena);
+	free(c);
+}
+
+void config_print_help(struct buf *out)
+{
+	struct arena a = { 0 };
+
+	conf_print_help(out, &root_table(&a)->table);
+	buf_putz(out, "\nglobal:\n");
+	conf_print_help(out, &global_table(&a)->table);
+	arena_fini(&a);
+}
