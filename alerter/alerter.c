@@ -1,0 +1,407 @@
+/* Putting the parts together, in the order of the data: store, scrape, rules, notify, API. Nothing on the left waits for anything on the
+ * right. A reload parses and checks everything first and only then swaps; <lock> keeps two reloads apart. */
+#include "alerter.h"
+
+#include <errno.h>
+#include <glob.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "api/api.h"
+#include "config.h"
+#include "tocsin/log.h"
+#include "tocsin/mem.h"
+
+enum { RULE_WORKERS = 2 };
+
+struct alerter {
+	struct alerter_options options;
+	struct arena arena;                     /* lives as long as the program */
+	struct str external_url;
+	struct config *config;
+	struct http_web_config *web;
+	struct store *store;
+	struct appender *appenders[RULE_WORKERS];
+	struct notify *notify;
+	struct rules *rules;
+	struct scrape_loop *scrape;
+	struct api *api;
+	struct http_server *http;
+	pthread_mutex_t lock;                   /* the rest */
+	bool ready, reload_good;
+	int64_t start_ms, reload_ms;
+	struct str reload_problem;              /* heap */
+};
+
+/* ---- What the API asks of us. ---- */
+
+static void get_state(void *ctx, struct api_state *out)
+{
+	struct alerter *al = ctx;
+
+	pthread_mutex_lock(&al->lock);
+	*out = (struct api_state){ al->ready, al->reload_good, al->reload_ms, al->start_ms, al->reload_problem };
+	pthread_mutex_unlock(&al->lock);
+}
+
+static bool reload_for_api(void *ctx, struct err *e)
+{
+	return alerter_reload(ctx, e);
+}
+
+static void get_config_text(void *ctx, struct buf *out)
+{
+	struct alerter *al = ctx;
+
+	pthread_mutex_lock(&al->lock);
+	buf_puts(out, buf_str(&al->config->redacted));
+	pthread_mutex_unlock(&al->lock);
+}
+
+/* ---- Loading. ---- */
+
+static struct config *load_config(const struct alerter_options *o, struct conf_report *report)
+{
+	const struct config_options options = {
+		.path = o->config_file.p,
+		.alertmanager_path = o->alertmanager_config_file.n > 0 ? o->alertmanager_config_file.p : NULL,
+	};
+
+	return config_load(&options, report);
+}
+
+static struct rules_plan *load_rules(struct alerter *al, const struct config *c, struct conf_report *report)
+{
+	const struct rules_options options = {
+		.interval_ms = c->global.evaluation_interval_ms,
+		.query_offset_ms = c->global.rule_query_offset_ms,
+		.defaults = c->rule_defaults,
+		.external_labels = c->external_labels,
+		.external_url = al->external_url,
+		.promql = { .features = PROMQL_DURATION_EXPRESSIONS },
+	};
+
+	return rules_plan_new(al->rules, &options, c->rule_files.v, c->rule_files.n, report);
+}
+
+static void print_report(const struct conf_report *report)
+{
+	struct buf b = { 0 };
+
+	conf_report_print(report, &b);
+	fwrite(b.p, 1, b.n, stderr);
+	buf_fini(&b);
+}
+
+static void log_report(const struct conf_report *report)
+{
+	char where[32];
+
+	for (size_t i = 0; i < report->n; i++) {
+		const struct conf_diag *d = &report->v[i];
+		char *file = mem_strndup(d->file.p, d->file.n), *text = mem_strndup(d->message.p, d->message.n);
+
+		snprintf(where, sizeof where, "%d:%d", d->line, d->col);
+		log_event(d->warning ? LOG_WARN : LOG_ERROR, text, "file", file, "at", where, NULL);
+		free(text);
+		free(file);
+	}
+}
+
+/* ---- Rules that are no more: their alerts end, unless a file may only be missing for a moment. ---- */
+
+static bool all_patterns_match(const struct config *c)
+{
+	for (size_t i = 0; i < c->rule_files.n; i++) {
+		glob_t g;
+		bool found = glob(c->rule_files.v[i].p, 0, NULL, &g) == 0;
+
+		globfree(&g);
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+static void tell_known_rules(struct alerter *al)
+{
+	const struct rules_snapshot *s;
+	struct str *keys = NULL;
+	size_t n = 0, cap = 0;
+
+	if (!all_patterns_match(al->config)) {
+		log_event(LOG_WARN, "a rule file is missing: what its alerts told goes on until a reload finds it or confirms that it is gone", NULL);
+		return;
+	}
+	s = rules_snapshot_get(al->rules);
+	for (size_t g = 0; g < s->n_groups; g++)
+		for (size_t r = 0; r < s->groups[g]->n_rules; r++) {
+			keys = mem_grow(keys, &cap, n + 1, sizeof *keys);
+			keys[n++] = s->groups[g]->rules[r].id->key;
+		}
+	notify_rules_known(al->notify, keys, n);
+	rules_snapshot_release(s);
+	free(keys);
+}
+
+/* ---- Start. ---- */
+
+static struct str default_url(struct arena *a, struct str address)
+{
+	size_t colon = address.n;
+	char host[256] = "localhost";
+
+	while (colon > 0 && address.p[colon - 1] != ':')
+		colon--;
+	gethostname(host, sizeof host - 1);
+	return arena_printf(a, "http://%s:" STR_FMT, host, (int)(address.n - colon), address.p + colon);
+}
+
+static bool make_folder(struct str path, struct err *e)
+{
+	if (mkdir(path.p, 0750) == 0 || errno == EEXIST)
+		return true;
+	return err_set(e, ERR_IO, -1, "cannot make the folder " STR_FMT ": %s", STR_ARG(path), strerror(errno));
+}
+
+static bool open_state(struct alerter *al, struct err *e)
+{
+	struct notify_options options = { .clock = &clock_system, .external_url = al->external_url.p };
+
+	if (!make_folder(al->options.storage_path, e))
+		return false;
+	options.database_path = arena_printf(&al->arena, STR_FMT "/alerts.db", STR_ARG(al->options.storage_path)).p;
+	al->notify = notify_open(&options, config_take_notify(al->config), e);
+	return al->notify != NULL;
+}
+
+static void make_rules(struct alerter *al)
+{
+	struct rules_deps deps = {
+		.querier = store_querier(al->store),
+		.appenders = al->appenders,
+		.n_appenders = RULE_WORKERS,
+		.sink = notify_sink(al->notify),
+		.clock = &clock_system,
+	};
+
+	for (size_t i = 0; i < RULE_WORKERS; i++)
+		al->appenders[i] = store_appender_new(al->store);
+	al->rules = rules_new(&deps);
+}
+
+static uint64_t offset_seed(const struct config *c)
+{
+	char host[256] = "";
+
+	gethostname(host, sizeof host - 1);
+	return str_hash(str_of(host)) ^ labels_hash(c->external_labels);
+}
+
+static void on_scraped(void *ctx, struct labels target, bool up, int64_t t_ms)
+{
+	struct alerter *al = ctx;
+
+	if (up)
+		rules_on_scrape(al->rules, target, t_ms);
+}
+
+static bool start_scraping(struct alerter *al, struct err *e)
+{
+	const struct scrape_options options = {
+		.store = al->store,
+		.clock = &clock_system,
+		.offset_seed = offset_seed(al->config),
+		.health_gauges = al->config->health_gauges.v,
+		.n_health_gauges = al->config->health_gauges.n,
+		.scraped = on_scraped,
+		.ctx = al,
+	};
+
+	al->scrape = scrape_new(&options);
+	scrape_reload(al->scrape, &al->config->scrape);
+	return scrape_start(al->scrape, e);
+}
+
+static bool start_http(struct alerter *al, struct err *e)
+{
+	const struct api_deps deps = {
+		.store = al->store,
+		.scrape = al->scrape,
+		.rules = al->rules,
+		.notify = al->notify,
+		.clock = &clock_system,
+		.promql = { .features = PROMQL_DURATION_EXPRESSIONS },
+		.external_url = al->external_url,
+		.state = get_state,
+		.reload = reload_for_api,
+		.config_text = get_config_text,
+		.ctx = al,
+	};
+	const struct http_options options = { .listen = al->options.listen.v, .n_listen = al->options.listen.n, .web = al->web };
+
+	al->api = api_new(&deps);
+	al->http = http_server_new();
+	api_attach(al->api, al->http);
+	return http_server_start(al->http, &options, e);
+}
+
+/* Everything that can be wrong in a file, found before anything is opened. */
+static bool read_files(struct alerter *al, struct rules_plan **plan)
+{
+	struct conf_report report = { 0 };
+	bool good;
+
+	if (al->options.web_config_file.n > 0)
+		al->web = http_web_config_load(&al->arena, al->options.web_config_file.p, &report);
+	al->config = load_config(&al->options, &report);
+	if (al->config != NULL)
+		*plan = load_rules(al, al->config, &report);
+	good = report.n_errors == 0;
+	print_report(&report);
+	conf_report_fini(&report);
+	return good;
+}
+
+/* Rules need the sink, the sink needs the configuration: files are checked first without rules, then loaded for good. */
+static bool start_parts(struct alerter *al, struct err *e)
+{
+	const struct store_options store_options = { .retention_ms = al->options.retention_ms, .clock = &clock_system };
+	struct conf_report report = { 0 };
+
+	al->store = store_new(&store_options);
+	if (!open_state(al, e))
+		return false;
+	make_rules(al);
+	rules_apply(al->rules, load_rules(al, al->config, &report));
+	conf_report_fini(&report);
+	tell_known_rules(al);
+	if (!start_scraping(al, e) || !start_http(al, e))
+		return false;
+	rules_start(al->rules);
+	return true;
+}
+
+struct alerter *alerter_start(const struct alerter_options *o)
+{
+	struct alerter *al = mem_alloc(sizeof *al);
+	struct rules_plan *plan = NULL;
+	struct err e = { 0 };
+	bool good;
+
+	al->options = *o;
+	al->external_url = o->external_url.n > 0 ? o->external_url : default_url(&al->arena, o->listen.v[0]);
+	al->start_ms = al->reload_ms = clock_now_ms(&clock_system);
+	al->reload_good = true;
+	pthread_mutex_init(&al->lock, NULL);
+	good = read_files(al, &plan);
+	if (plan != NULL)
+		rules_plan_free(plan);
+	if (good && !start_parts(al, &e)) {
+		fprintf(stderr, "tocsin-alerter: %s\n", e.msg);
+		good = false;
+	}
+	if (!good) {
+		alerter_stop(al);
+		return NULL;
+	}
+	for (size_t i = 0; i < o->listen.n; i++)
+		log_event(LOG_INFO, "listening", "address", http_server_address(al->http, i).p, NULL);
+	pthread_mutex_lock(&al->lock);
+	al->ready = true;
+	pthread_mutex_unlock(&al->lock);
+	return al;
+}
+
+/* ---- Reload. ---- */
+
+static void note_reload(struct alerter *al, bool good, const struct conf_report *report)
+{
+	struct buf b = { 0 };
+
+	if (!good)
+		conf_report_print(report, &b);
+	al->reload_good = good;
+	if (good)
+		al->reload_ms = clock_now_ms(&clock_system);
+	al->reload_problem = arena_str(&al->arena, buf_str(&b));
+	buf_fini(&b);
+}
+
+static void swap(struct alerter *al, struct config *c, struct rules_plan *plan)
+{
+	struct config *old = al->config;
+
+	scrape_reload(al->scrape, &c->scrape);
+	notify_configure(al->notify, config_take_notify(c));
+	rules_apply(al->rules, plan);
+	al->config = c;
+	config_free(old);
+	tell_known_rules(al);
+}
+
+static bool reload_locked(struct alerter *al, struct conf_report *report, struct err *e)
+{
+	struct config *c = load_config(&al->options, report);
+
+	if (c == NULL)
+		return err_set(e, ERR_BAD_INPUT, -1, "%zu mistake(s) in the configuration: nothing was changed; the log has them", report->n_errors);
+	swap(al, c, load_rules(al, c, report));
+	if (report->n_errors > 0)
+		return err_set(e, ERR_BAD_INPUT, -1, "%zu mistake(s) in rule files: those files keep their last good version; the log has them",
+		               report->n_errors);
+	return true;
+}
+
+bool alerter_reload(struct alerter *al, struct err *e)
+{
+	struct conf_report report = { 0 };
+	bool good;
+
+	pthread_mutex_lock(&al->lock);
+	good = reload_locked(al, &report, e);
+	note_reload(al, good, &report);
+	pthread_mutex_unlock(&al->lock);
+	log_report(&report);
+	if (good)
+		log_event(LOG_INFO, "configuration reloaded", "file", al->options.config_file.p, NULL);
+	else
+		log_event(LOG_ERROR, "reload failed", "err", e->msg, NULL);
+	conf_report_fini(&report);
+	return good;
+}
+
+void alerter_maintain(struct alerter *al)
+{
+	store_maintain(al->store);
+}
+
+/* ---- Stop: from the right to the left, so that nobody talks to a part that is gone. ---- */
+
+void alerter_stop(struct alerter *al)
+{
+	if (al->http != NULL)
+		http_server_stop(al->http);
+	if (al->api != NULL)
+		api_free(al->api);
+	if (al->http != NULL)
+		http_server_free(al->http);
+	if (al->scrape != NULL)
+		scrape_free(al->scrape);
+	if (al->rules != NULL)
+		rules_free(al->rules);
+	if (al->notify != NULL)
+		notify_close(al->notify);
+	for (size_t i = 0; i < RULE_WORKERS; i++)
+		if (al->appenders[i] != NULL)
+			store_appender_free(al->appenders[i]);
+	if (al->store != NULL)
+		store_free(al->store);
+	config_free(al->config);
+	pthread_mutex_destroy(&al->lock);
+	arena_fini(&al->arena);
+	free(al);
+}

@@ -1,0 +1,27 @@
+/* The running alerter: what main.c starts and stops. */
+#ifndef TOCSIN_ALERTER_H
+#define TOCSIN_ALERTER_H
+
+#include "tocsin/err.h"
+#include "tocsin/flags.h"
+
+struct alerter;
+
+struct alerter_options {
+	struct str config_file, alertmanager_config_file;       /* the second may be empty */
+	struct flag_list listen;
+	struct str web_config_file, external_url;               /* may be empty */
+	struct str storage_path;
+	int64_t retention_ms;
+};
+
+/* Reads the configuration, opens the state, starts everything. NULL when something is wrong: it has been said on stderr. */
+struct alerter *alerter_start(const struct alerter_options *) MUST_CHECK;
+/* Reads everything again; what is bad changes nothing and is logged. From any thread. */
+bool alerter_reload(struct alerter *, struct err *e);
+/* Once in a while, from the main thread: what grows old is dropped. */
+void alerter_maintain(struct alerter *);
+/* Nothing is resolved by it: the next start goes on where this one stopped. */
+void alerter_stop(struct alerter *);
+
+#endif

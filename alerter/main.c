@@ -1,0 +1,123 @@
+/* tocsin-alerter: its command line, its signals. What runs is in alerter.c, what subcommands do in tool/. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#include "alerter.h"
+#include "config.h"
+#include "tocsin/log.h"
+#include "tocsin/version.h"
+#include "tool/tool.h"
+
+enum { MAINTAIN_SECONDS = 30 };
+
+struct settings {
+	struct alerter_options alerter;
+	struct str log_level, log_format;
+	bool version, help;
+};
+
+static struct settings settings;
+
+static const struct flag flags[] = {
+	{ "config.file", FLAG_TEXT, &settings.alerter.config_file, "tocsin.yml", "FILE", "A tocsin.yml, or a prometheus.yml as it is." },
+	{ "alertmanager.config.file", FLAG_TEXT, &settings.alerter.alertmanager_config_file, "", "FILE", "An alertmanager.yml to take route and receivers from." },
+	{ "storage.path", FLAG_TEXT, &settings.alerter.storage_path, "data", "DIR", "Where alert state and the outbox are kept." },
+	{ "storage.retention", FLAG_DURATION, &settings.alerter.retention_ms, "15d", "DURATION", "How long samples are kept." },
+	{ "web.listen-address", FLAG_LIST, &settings.alerter.listen, "127.0.0.1:9978", "ADDRESS", "Where to listen." },
+	{ "web.config.file", FLAG_TEXT, &settings.alerter.web_config_file, "", "FILE", "TLS and users, as Prometheus's programs take them." },
+	{ "web.external-url", FLAG_TEXT, &settings.alerter.external_url, "", "URL", "Where people reach this page; for links in messages." },
+	{ "log.level", FLAG_TEXT, &settings.log_level, "info", "LEVEL", "debug, info, warn or error." },
+	{ "log.format", FLAG_TEXT, &settings.log_format, "logfmt", "FORMAT", "logfmt or json." },
+	{ "version", FLAG_SWITCH, &settings.version, NULL, NULL, "Prints the version." },
+	{ "help", FLAG_SWITCH, &settings.help, NULL, NULL, "Prints this." },
+};
+
+static int print_help(void)
+{
+	struct buf b = { 0 };
+
+	buf_putz(&b, "tocsin-alerter scrapes targets, evaluates Prometheus rules and delivers what fires.\n\n"
+	             "  tocsin-alerter [flags]            runs\n");
+	tool_print_help(&b);
+	buf_putz(&b, "\nFlags:\n");
+	flags_print_help(&b, flags, ARRAY_LEN(flags));
+	buf_putz(&b, "\nThe configuration file; prometheus.yml and alertmanager.yml can be taken as they are:\n");
+	config_print_help(&b);
+	fwrite(b.p, 1, b.n, stdout);
+	buf_fini(&b);
+	return 0;
+}
+
+static bool set_up_log(struct err *e)
+{
+	enum log_level level;
+	enum log_format format;
+
+	if (!log_level_parse(settings.log_level, &level))
+		return err_set(e, ERR_BAD_INPUT, -1, "--log.level=" STR_FMT ": debug, info, warn or error", STR_ARG(settings.log_level));
+	if (!log_format_parse(settings.log_format, &format))
+		return err_set(e, ERR_BAD_INPUT, -1, "--log.format=" STR_FMT ": logfmt or json", STR_ARG(settings.log_format));
+	log_setup(level, format);
+	return true;
+}
+
+static void trim_slashes(struct str *url)
+{
+	while (url->n > 0 && url->p[url->n - 1] == '/')
+		url->n--;
+}
+
+static int run(void)
+{
+	struct timespec wait = { .tv_sec = MAINTAIN_SECONDS };
+	struct alerter *al;
+	sigset_t set;
+	int sig;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);         /* threads inherit it; only this one takes signals */
+	signal(SIGPIPE, SIG_IGN);
+	al = alerter_start(&settings.alerter);
+	if (al == NULL)
+		return 1;
+	for (;;) {
+		struct err e = { 0 };
+
+		sig = sigtimedwait(&set, NULL, &wait);
+		if (sig == SIGHUP)
+			(void)!alerter_reload(al, &e);
+		else if (sig > 0)
+			break;
+		else if (errno == EAGAIN)
+			alerter_maintain(al);
+	}
+	log_event(LOG_INFO, "stopping; nothing is resolved by it", NULL);
+	alerter_stop(al);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct err e = { 0 };
+
+	if (argc > 1 && tool_is_command(argv[1]))
+		return tool_main(argc - 1, argv + 1);
+	if (!flags_parse(flags, ARRAY_LEN(flags), argc, argv, NULL, &e) || !set_up_log(&e)) {
+		fprintf(stderr, "tocsin-alerter: %s\n", e.msg);
+		return 2;
+	}
+	trim_slashes(&settings.alerter.external_url);
+	if (settings.help)
+		return print_help();
+	if (settings.version) {
+		printf("tocsin-alerter %s (%s)\n", version_text(), version_compiler());
+		return 0;
+	}
+	return run();
+}

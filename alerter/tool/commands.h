@@ -1,0 +1,8 @@
+/* The bodies of the subcommands; <argv> begins behind their names. Private to tool/. */
+#ifndef TOCSIN_TOOL_COMMANDS_H
+#define TOCSIN_TOOL_COMMANDS_H
+
+int check_config(int argc, char **argv);        /* check.c */
+int check_rules(int argc, char **argv);
+
+#endif

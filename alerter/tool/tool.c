@@ -1,0 +1,42 @@
+/* The table of subcommands. */
+#include "tool.h"
+
+#include <stdio.h>
+
+#include "commands.h"
+
+static const struct {
+	const char *command, *what;     /* tocsin-alerter <command> <what> … */
+	int (*run)(int argc, char **argv);
+	const char *usage, *help;
+} commands[] = {
+	{ "check", "config", check_config, "check config FILE…", "checks configuration files and the rule files they name" },
+	{ "check", "rules", check_rules, "check rules FILE…", "checks rule files" },
+};
+
+bool tool_is_command(const char *word)
+{
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		if (str_eq(str_of(commands[i].command), str_of(word)))
+			return true;
+	return false;
+}
+
+void tool_print_help(struct buf *out)
+{
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		buf_printf(out, "  tocsin-alerter %-18s %s\n", commands[i].usage, commands[i].help);
+}
+
+int tool_main(int argc, char **argv)
+{
+	struct buf b = { 0 };
+
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		if (argc > 1 && str_eq(str_of(commands[i].command), str_of(argv[0])) && str_eq(str_of(commands[i].what), str_of(argv[1])))
+			return commands[i].run(argc - 2, argv + 2);
+	tool_print_help(&b);
+	fprintf(stderr, "tocsin-alerter %s: what? One of:\n%s", argv[0], buf_z(&b));
+	buf_fini(&b);
+	return 2;
+}
