@@ -7,7 +7,6 @@
 #include "redis/keys.h"
 #include "tocsin/map.h"
 
-#define PORTION_KEYS 1000
 #define PORTION_TEXT "1000"
 #define REPLY_MS 10000          /* one SCAN call of a portion takes a busy server milliseconds */
 
@@ -16,14 +15,14 @@ static struct redis_wait reply_wait(struct source_loop *loop)
 	return (struct redis_wait){ clock_mono_ms(&clock_system) + REPLY_MS, source_loop_stop_fd(loop) };
 }
 
-/* One portion; <cursor> becomes the next one. */
-static bool scan_portion(const struct redis_scan *s, struct arena *a, struct str *cursor, const struct resp_reply **keys, struct err *e)
+bool redis_scan_portion(struct redis_conn *c, struct str pattern, struct redis_wait wait, struct arena *a, struct str *cursor,
+                        const struct resp_reply **keys, struct err *e)
 {
-	const struct str argv[] = { STR("SCAN"), *cursor, STR("COUNT"), STR(PORTION_TEXT), STR("MATCH"), s->pattern };
+	const struct str argv[] = { STR("SCAN"), *cursor, STR("COUNT"), STR(PORTION_TEXT), STR("MATCH"), pattern };
 	const struct resp_reply *reply;
 
-	redis_conn_send(s->conn, argv, s->pattern.n != 0 ? 6 : 4);
-	if (!redis_conn_reply(s->conn, a, reply_wait(s->loop), &reply, e))
+	redis_conn_send(c, argv, pattern.n != 0 ? 6 : 4);
+	if (!redis_conn_reply(c, a, wait, &reply, e))
 		return err_context(e, "SCAN");
 	if (reply->type == RESP_ERROR)
 		return err_set(e, ERR_UPSTREAM, -1, "SCAN: " STR_FMT, STR_ARG(reply->text));
@@ -47,14 +46,14 @@ bool redis_scan_pass(const struct redis_scan *s, redis_scan_each *each, void *us
 		const struct resp_reply *keys;
 
 		arena_reset(&a);
-		ok = scan_portion(s, &a, &cursor, &keys, e);
+		ok = redis_scan_portion(s->conn, s->pattern, reply_wait(s->loop), &a, &cursor, &keys, e);
 		for (size_t i = 0; ok && i < keys->n_items; i++)
 			each(user, keys->items[i]->text);
 		if (ok && cursor.n >= sizeof held)
 			ok = err_set(e, ERR_UPSTREAM, -1, "SCAN: cursor of more than %zu digits", sizeof held - 1);
 		if (ok)
 			snprintf(held, sizeof held, STR_FMT, STR_ARG(cursor));
-		passed += PORTION_KEYS;
+		passed += REDIS_SCAN_PORTION;
 		if (ok && strcmp(held, "0") != 0 && !source_loop_wait(s->loop, start_ms + passed * 1000 / s->keys_per_second))
 			ok = err_set(e, ERR_CANCELED, -1, "stopped");
 	} while (ok && strcmp(held, "0") != 0);

@@ -18,6 +18,11 @@ struct redis_scan {
 	int64_t keys_per_second;
 	struct str pattern;             /* empty: all */
 };
+/* One call of SCAN: about a thousand keys are passed over, those that match are <*keys>, in <a>; <cursor> begins as "0" and is "0" again behind
+ * the last portion. */
+#define REDIS_SCAN_PORTION 1000
+bool redis_scan_portion(struct redis_conn *c, struct str pattern, struct redis_wait wait, struct arena *a, struct str *cursor,
+                        const struct resp_reply **keys, struct err *e) MUST_CHECK;
 bool redis_scan_pass(const struct redis_scan *scan, redis_scan_each *each, void *user, struct err *e) MUST_CHECK;
 
 #endif

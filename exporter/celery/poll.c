@@ -1,0 +1,395 @@
+/* Everything that asks, on one thread with one connection: the look at the queues every poll_interval, questions to workers every
+ * control_interval, and between them, a portion at a time, the count of kept results. What it finds of queues and results goes to
+ * source_loop_publish; what it learns of workers and tasks goes where the event stream's does. */
+#include <math.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+
+#include "celery/broker.h"
+#include "celery/families.h"
+#include "celery/pidbox.h"
+#include "celery/state.h"
+#include "redis/scan.h"
+#include "tocsin/mem.h"
+
+#define LOOK_MS 5000
+#define PATIENCE_MS 1000                /* for workers' answers */
+#define ENABLE_EVENTS_MS 30000
+#define BUSY_SOLO_MS 3600000            /* a worker without a thread to answer may be silent for so long while it runs a task */
+
+struct results {
+	struct redis_conn *conn;
+	char cursor[32];
+	double counted;                 /* so far */
+	int64_t begun_mono_ms;
+	bool under_way;
+	int64_t next_mono_ms;
+};
+
+struct poller {
+	struct celery_state *state;
+	const struct celery_settings *settings;
+	struct source_loop *loop;
+	struct redis_conn *conn;
+	struct broker broker;
+	struct pidbox pidbox;
+	struct pidbox_tally tally;      /* of the last round of stats */
+	bool asked;
+	struct results results;
+	int64_t next_discovery, next_control, next_enable, greeted_since;
+};
+
+static struct redis_wait within(const struct poller *p, int64_t ms)
+{
+	return (struct redis_wait){ clock_mono_ms(&clock_system) + ms, source_loop_stop_fd(p->loop) };
+}
+
+static int64_t mono_ms(const struct poller *p)
+{
+	return clock_mono_ms(p->state->clock);
+}
+
+/* ---- The look ---- */
+
+static void take_mailbox(void *user, struct str node)
+{
+	struct poller *p = user;
+
+	pthread_mutex_lock(&p->state->lock);
+	celery_workers_bound(p->state->workers, node, mono_ms(p));
+	pthread_mutex_unlock(&p->state->lock);
+}
+
+static bool discover_when_due(struct poller *p, struct err *e)
+{
+	if (mono_ms(p) < p->next_discovery)
+		return true;
+	if (!broker_discover(&p->broker, p->conn, within(p, LOOK_MS), e))
+		return false;
+	p->next_discovery = mono_ms(p) + p->settings->discovery_interval_ms;
+	return true;
+}
+
+static void publish_look(struct poller *p, bool ok, int64_t took_us, const struct err *e)
+{
+	struct expo_set *set = ok ? expo_set_new() : NULL;
+
+	if (ok) {
+		broker_show(&p->broker, set, clock_now_ms(p->state->clock));
+		EXPO_EMIT0(set, &celery_families[CF_POLL_DURATION], (double)took_us * 1e-6);
+		if (p->asked) {
+			EXPO_EMIT0(set, &celery_families[CF_WORKERS_CONNECTED], (double)p->tally.connected);
+			EXPO_EMIT0(set, &celery_families[CF_WORKERS_SILENT], (double)(p->tally.connected - p->tally.answered));
+		}
+	}
+	source_loop_publish(p->loop, "queues", p->settings->poll_interval_ms, set, e);
+}
+
+static bool look(struct poller *p)
+{
+	const int64_t start_us = clock_mono_us();
+	struct err e = { 0 };
+	const bool ok = redis_conn_open(p->conn, within(p, LOOK_MS), &e) && discover_when_due(p, &e)
+	             && broker_look(&p->broker, p->conn, within(p, LOOK_MS), take_mailbox, p, &e);
+
+	if (e.code == ERR_CANCELED)
+		return false;
+	publish_look(p, ok, clock_mono_us() - start_us, &e);
+	pthread_mutex_lock(&p->state->lock);
+	p->state->look_err = e;
+	if (ok)
+		p->state->looked_mono_ms = mono_ms(p);
+	pthread_mutex_unlock(&p->state->lock);
+	eventfd_write(p->state->first_look_fd, 1);
+	return ok;
+}
+
+/* ---- Workers' answers ---- */
+
+static void take_pong(void *user, struct str node, const json_t *answer)
+{
+	struct poller *p = user;
+
+	(void)answer;
+	pthread_mutex_lock(&p->state->lock);
+	celery_workers_answered(p->state->workers, node, mono_ms(p), clock_now_ms(p->state->clock));
+	pthread_mutex_unlock(&p->state->lock);
+}
+
+/* A solo pool runs tasks in the one thread there is: its processes are the worker itself. */
+static bool is_solo(const json_t *stats)
+{
+	const json_t *processes = json_object_get(json_object_get(stats, "pool"), "processes");
+
+	return json_array_size(processes) == 1 && json_integer_value(json_array_get(processes, 0)) == json_integer_value(json_object_get(stats, "pid"));
+}
+
+static void take_stats(void *user, struct str node, const json_t *stats)
+{
+	struct poller *p = user;
+	const json_t *most = json_object_get(json_object_get(stats, "pool"), "max-concurrency");
+	const char *task;
+	json_t *total = json_object_get(stats, "total"), *n;
+
+	take_pong(user, node, stats);
+	pthread_mutex_lock(&p->state->lock);
+	celery_workers_stats(p->state->workers, node, json_is_number(most) ? json_number_value(most) : NAN, is_solo(stats));
+	json_object_foreach(total, task, n)
+		celery_workers_accepted(p->state->workers, node, str_of(task), json_number_value(n));
+	pthread_mutex_unlock(&p->state->lock);
+}
+
+static struct str text_of(const json_t *object, const char *key)
+{
+	return str_of(json_string_value(json_object_get(object, key)));
+}
+
+static void take_active(void *user, struct str node, const json_t *answer)
+{
+	struct poller *p = user;
+	size_t i;
+	json_t *task;
+
+	pthread_mutex_lock(&p->state->lock);
+	json_array_foreach(answer, i, task) {
+		const struct str id = text_of(task, "id");
+		const double since_s = json_number_value(json_object_get(task, "time_start"));
+		const struct str queue = text_of(json_object_get(task, "delivery_info"), "routing_key");
+		if (id.n != 0 && since_s > 0 && since_s < 1e11)
+			celery_tasks_seen_running(p->state->tasks, id, text_of(task, "name"), queue, node, (int64_t)(since_s * 1e3));
+	}
+	pthread_mutex_unlock(&p->state->lock);
+}
+
+struct consumers {
+	struct poller *poller;
+	const json_t *concurrency;      /* of each node, by the stats before; owned by the round */
+};
+
+static void take_queues(void *user, struct str node, const json_t *answer)
+{
+	const struct consumers *c = user;
+	char *name = mem_strndup(node.p, node.n);
+	const double processes = json_number_value(json_object_get(c->concurrency, name));
+	size_t i;
+	json_t *queue;
+
+	json_array_foreach(answer, i, queue) {
+		struct broker_queue *q = broker_queue_add(&c->poller->broker, text_of(queue, "name"));
+		if (q == NULL)
+			continue;
+		q->consumers = (isnan(q->consumers) ? 0 : q->consumers) + 1;
+		q->processes = (isnan(q->processes) ? 0 : q->processes) + processes;
+	}
+	free(name);
+}
+
+static void note_concurrency(void *user, struct str node, const json_t *stats)
+{
+	struct consumers *c = user;
+	char *name = mem_strndup(node.p, node.n);
+	union { const json_t *in; json_t *out; } map = { .in = c->concurrency };
+
+	take_stats(c->poller, node, stats);
+	json_object_set(map.out, name, json_object_get(json_object_get(stats, "pool"), "max-concurrency"));
+	free(name);
+}
+
+static bool ask_all(struct poller *p, const char *method, const char *arguments, pidbox_answer_fn *fn, void *user,
+                    struct pidbox_tally *tally, struct err *e)
+{
+	const struct pidbox_question q = { .method = method, .arguments = arguments };
+
+	return pidbox_ask(&p->pidbox, &q, PATIENCE_MS, source_loop_stop_fd(p->loop), fn, user, tally, e);
+}
+
+static bool ask_workers(struct poller *p, struct err *e)
+{
+	json_t *concurrency = json_object();
+	struct consumers c = { p, concurrency };
+	struct pidbox_tally ignored;
+	bool ok = ask_all(p, "stats", "{}", note_concurrency, &c, &p->tally, e) && ask_all(p, "active", "{\"safe\":true}", take_active, p, &ignored, e);
+
+	for (size_t i = 0; ok && i < p->broker.n_queues; i++)
+		if (!isnan(p->broker.queues[i].consumers))
+			p->broker.queues[i].consumers = p->broker.queues[i].processes = 0;
+	ok = ok && ask_all(p, "active_queues", "{}", take_queues, &c, &ignored, e);
+	json_decref(concurrency);
+	return ok;
+}
+
+/* After each connect of the event stream workers are asked for a heartbeat, and now and then for their events: new ones may have come. */
+static bool greet_workers(struct poller *p, struct err *e)
+{
+	int64_t since;
+
+	pthread_mutex_lock(&p->state->lock);
+	since = p->state->listening_since;
+	pthread_mutex_unlock(&p->state->lock);
+	if (since == 0 || (since == p->greeted_since && mono_ms(p) < p->next_enable))
+		return true;
+	if (since != p->greeted_since && !pidbox_tell(&p->pidbox, "heartbeat", within(p, LOOK_MS), e))
+		return false;
+	if (!pidbox_tell(&p->pidbox, "enable_events", within(p, LOOK_MS), e))
+		return false;
+	p->greeted_since = since;
+	p->next_enable = mono_ms(p) + ENABLE_EVENTS_MS;
+	return true;
+}
+
+static void control(struct poller *p)
+{
+	struct err e = { 0 };
+	struct expo_set *none;
+
+	if (!p->settings->control)
+		return;
+	bool ok = greet_workers(p, &e);
+	if (ok && mono_ms(p) < p->next_control)
+		return;
+	ok = ok && ask_workers(p, &e);
+	p->asked = ok;
+	p->next_control = mono_ms(p) + p->settings->control_interval_ms;
+	if (e.code == ERR_CANCELED)
+		return;
+	none = ok ? expo_set_new() : NULL;
+	source_loop_publish(p->loop, "control", p->settings->control_interval_ms, none, &e);
+}
+
+/* ---- Who lives ---- */
+
+static size_t list_suspects(struct poller *p, struct arena *a, struct str **nodes)
+{
+	struct celery_state *s = p->state;
+	size_t n = 0;
+
+	pthread_mutex_lock(&s->lock);
+	if (s->listening_since != 0 || p->settings->control)
+		n = celery_workers_suspects(s->workers, mono_ms(p), s->listening_since, a, nodes);
+	pthread_mutex_unlock(&s->lock);
+	return n;
+}
+
+static void condemn(struct poller *p, const struct str *nodes, size_t n)
+{
+	struct celery_state *s = p->state;
+
+	pthread_mutex_lock(&s->lock);
+	for (size_t i = 0; i < n; i++) {
+		if (celery_workers_is_solo(s->workers, nodes[i]) && celery_tasks_runs_since(s->tasks, nodes[i], clock_now_ms(s->clock) - BUSY_SOLO_MS))
+			continue;
+		celery_workers_condemn(s->workers, nodes[i], mono_ms(p));
+		celery_tasks_forget_worker(s->tasks, nodes[i]);
+	}
+	celery_workers_expire(s->workers, mono_ms(p));
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* Suspects are asked by name; who still is one after that is down. Where the question fails nothing is decided. */
+static void judge_workers(struct poller *p)
+{
+	struct arena a = { 0 };
+	struct str *nodes = NULL;
+	size_t n = list_suspects(p, &a, &nodes);
+	struct err e = { 0 };
+	bool settled = true;
+
+	if (n != 0 && p->settings->control) {
+		const struct pidbox_question q = { .method = "ping", .arguments = "{}", .nodes = nodes, .n_nodes = n };
+		struct pidbox_tally ignored;
+		settled = pidbox_ask(&p->pidbox, &q, PATIENCE_MS, source_loop_stop_fd(p->loop), take_pong, p, &ignored, &e);
+		n = settled ? list_suspects(p, &a, &nodes) : 0;
+	}
+	if (settled)
+		condemn(p, nodes, n);
+	arena_fini(&a);
+}
+
+/* ---- Results kept ---- */
+
+static void finish_results(struct poller *p, const struct err *e)
+{
+	struct results *r = &p->results;
+	struct expo_set *set = NULL;
+
+	if (e->code == ERR_NONE) {
+		set = expo_set_new();
+		EXPO_EMIT0(set, &celery_families[CF_RESULTS], r->counted);
+	}
+	source_loop_publish(p->loop, "results", p->settings->results_interval_ms, set, e);
+	redis_conn_close(r->conn);
+	r->under_way = false;
+	r->next_mono_ms = r->begun_mono_ms + p->settings->results_interval_ms;
+}
+
+static bool count_portion(struct poller *p, struct err *e)
+{
+	struct results *r = &p->results;
+	struct arena a = { 0 };
+	const struct str prefix = p->settings->result_prefix;
+	struct str cursor = str_of(r->cursor);
+	const struct resp_reply *keys;
+	bool ok = redis_scan_portion(r->conn, arena_printf(&a, STR_FMT "celery-task-meta-*", STR_ARG(prefix)), within(p, LOOK_MS), &a, &cursor, &keys, e);
+
+	if (ok && cursor.n >= sizeof r->cursor)
+		ok = err_set(e, ERR_UPSTREAM, -1, "SCAN: cursor of more than %zu digits", sizeof r->cursor - 1);
+	if (ok) {
+		r->counted += (double)keys->n_items;
+		memcpy(r->cursor, cursor.p, cursor.n);
+		r->cursor[cursor.n] = '\0';
+	}
+	arena_fini(&a);
+	return ok;
+}
+
+/* As many portions as scan_keys_per_second allows for one poll_interval. */
+static void count_results(struct poller *p)
+{
+	struct results *r = &p->results;
+	int64_t left = p->settings->scan_keys_per_second * p->settings->poll_interval_ms / 1000;
+	struct err e = { 0 };
+
+	if (!r->under_way && mono_ms(p) < r->next_mono_ms)
+		return;
+	if (!r->under_way) {
+		memcpy(r->cursor, "0", 2);
+		r->counted = 0;
+		r->begun_mono_ms = mono_ms(p);
+		r->under_way = true;
+	}
+	bool ok = redis_conn_open(r->conn, within(p, LOOK_MS), &e);
+	do {
+		ok = ok && count_portion(p, &e);
+		left -= REDIS_SCAN_PORTION;
+	} while (ok && left > 0 && strcmp(r->cursor, "0") != 0);
+	if (e.code != ERR_CANCELED && (!ok || strcmp(r->cursor, "0") == 0))
+		finish_results(p, &e);
+}
+
+/* ---- The round ---- */
+
+void celery_poll(struct celery_state *s, struct source_loop *loop)
+{
+	struct poller p = { .state = s, .settings = s->settings, .loop = loop };
+	bool go_on = true;
+
+	p.conn = redis_conn_new(&s->settings->broker.url, REDIS_CONN_OPTIONS_DEFAULT);
+	p.results.conn = redis_conn_new(&s->settings->result_backend, REDIS_CONN_OPTIONS_DEFAULT);
+	broker_init(&p.broker, s->settings);
+	pidbox_init(&p.pidbox, s->settings, p.conn);
+	while (go_on) {
+		const int64_t next_ms = clock_mono_ms(&clock_system) + s->settings->poll_interval_ms;
+
+		if (look(&p)) {
+			control(&p);
+			judge_workers(&p);
+			count_results(&p);
+		}
+		go_on = source_loop_wait(loop, next_ms);
+	}
+	if (s->settings->control)
+		pidbox_leave(&p.pidbox, (struct redis_wait){ clock_mono_ms(&clock_system) + 500, -1 });
+	broker_fini(&p.broker);
+	redis_conn_free(p.results.conn);
+	redis_conn_free(p.conn);
+}

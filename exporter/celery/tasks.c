@@ -1,0 +1,552 @@
+/* Two structures. Series: one a label set, never freed but for the stalest when the limit is met. Entries: one a task under way, in a slab with
+ * chains by hash and two lists (waiting, running) in order of touch; everything by index, so that the slab may move. */
+#include "celery/tasks.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "celery/families.h"
+#include "tocsin/clock.h"
+#include "tocsin/map.h"
+#include "tocsin/mem.h"
+
+#define NONE UINT32_MAX
+#define LABEL_MAX 200           /* bytes of a name, host or queue */
+#define EXCEPTIONS_MAX 32       /* of one series; the rest is "other" */
+#define STALE_MS 3600000        /* a series untouched for so long may make room */
+
+static const double runtime_bounds[] = { .005, .01, .025, .05, .075, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10, 30, 60, 120, 300, 600, 1800 };
+static const double wait_bounds[] = { .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800 };
+
+enum count { COUNT_SENT, COUNT_RECEIVED, COUNT_STARTED, COUNT_SUCCEEDED, COUNT_REJECTED, COUNT_REVOKED, COUNT_RETRIED, COUNT_N };
+static const enum celery_family count_family[COUNT_N] = {
+	[COUNT_SENT] = CF_SENT, [COUNT_RECEIVED] = CF_RECEIVED, [COUNT_STARTED] = CF_STARTED, [COUNT_SUCCEEDED] = CF_SUCCEEDED,
+	[COUNT_REJECTED] = CF_REJECTED, [COUNT_REVOKED] = CF_REVOKED, [COUNT_RETRIED] = CF_RETRIED,
+};
+
+struct failure {
+	char *exception;
+	double n;
+	bool shown;             /* as 0 */
+};
+
+struct series {
+	char *key;              /* name NUL host NUL queue: the texts below lie in it */
+	struct str name, host, queue;
+	double counts[COUNT_N];
+	uint64_t runtime[ARRAY_LEN(runtime_bounds) + 1], wait[ARRAY_LEN(wait_bounds) + 1];
+	double runtime_sum, wait_sum;
+	struct failure *failures;
+	size_t n_failures, failures_cap;
+	int64_t touched_ms, last_success_ms;
+	bool shown;             /* as 0 */
+	size_t running;         /* scratch of celery_tasks_show */
+	int64_t oldest_ms;
+};
+
+enum phase { WAITING, RUNNING, PHASE_N };
+
+struct entry {
+	uint64_t id[2];
+	uint32_t next_hash, prev, next; /* <next> also chains free entries */
+	uint32_t name;                  /* index of a text, NONE: never told */
+	uint32_t queue, worker;
+	enum phase phase;
+	double sent, eta;               /* sender's time; NaN: not known */
+	int64_t started_ms;             /* ours */
+};
+
+struct list {
+	uint32_t first, last;           /* first: longest untouched */
+};
+
+struct celery_tasks {
+	struct celery_tasks_options options;
+	struct map series;              /* struct series * by key */
+	struct arena texts_arena;       /* interned names, queues, workers */
+	struct map texts;               /* index + 1 by text */
+	struct str *text_v;
+	size_t n_texts, texts_cap;
+	struct map queue_of;            /* last queue seen of a name: text index + 1 */
+	struct entry *entries;
+	size_t n_entries, entries_cap, held;
+	uint32_t *chains, n_chains, free;
+	struct list lists[PHASE_N];
+	double evicted, unknown, refused;
+};
+
+struct celery_tasks *celery_tasks_new(struct celery_tasks_options options)
+{
+	struct celery_tasks *t = mem_alloc(sizeof *t);
+
+	t->options = options;
+	t->free = NONE;
+	for (size_t i = 0; i < PHASE_N; i++)
+		t->lists[i] = (struct list){ NONE, NONE };
+	for (t->n_chains = 256; t->n_chains < options.max_tasks; t->n_chains *= 2)
+		;
+	t->chains = mem_alloc(t->n_chains * sizeof *t->chains);
+	memset(t->chains, 0xff, t->n_chains * sizeof *t->chains);
+	return t;
+}
+
+static void series_free(struct series *s)
+{
+	for (size_t i = 0; i < s->n_failures; i++)
+		free(s->failures[i].exception);
+	free(s->failures);
+	free(s->key);
+	free(s);
+}
+
+void celery_tasks_free(struct celery_tasks *t)
+{
+	if (t == NULL)
+		return;
+	for (struct map_slot *s = NULL; (s = map_next(&t->series, s)) != NULL; )
+		series_free(s->value);
+	map_fini(&t->series);
+	map_fini(&t->texts);
+	map_fini(&t->queue_of);
+	arena_fini(&t->texts_arena);
+	free(t->text_v);
+	free(t->entries);
+	free(t->chains);
+	free(t);
+}
+
+/* ---- Texts ---- */
+
+/* Four times as many as there may be series: beyond, a text is not remembered (NONE), and what it belongs to is "unknown". */
+static uint32_t intern(struct celery_tasks *t, struct str text)
+{
+	uintptr_t at;
+
+	if (text.n == 0 || text.n > LABEL_MAX)
+		return NONE;
+	at = (uintptr_t)map_get(&t->texts, text);
+	if (at != 0)
+		return (uint32_t)(at - 1);
+	if (t->n_texts >= 4 * t->options.max_series)
+		return NONE;
+	t->text_v = mem_grow(t->text_v, &t->texts_cap, t->n_texts + 1, sizeof *t->text_v);
+	t->text_v[t->n_texts] = arena_str(&t->texts_arena, text);
+	map_put(&t->texts, t->text_v[t->n_texts], (char *)NULL + t->n_texts + 1);
+	return (uint32_t)t->n_texts++;
+}
+
+static struct str text_at(const struct celery_tasks *t, uint32_t i, struct str otherwise)
+{
+	return i == NONE ? otherwise : t->text_v[i];
+}
+
+/* ---- Entries ---- */
+
+static int hex(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The 128 bits of a canonical UUID; of any other text, two hashes of it. */
+static void make_id(struct str s, uint64_t id[2])
+{
+	size_t digits = 0;
+
+	id[0] = id[1] = 0;
+	for (size_t i = 0; i < s.n && s.n == 36; i++) {
+		const int d = hex(s.p[i]);
+		if (d >= 0) {
+			id[digits / 16 & 1] = id[digits / 16 & 1] << 4 | (uint64_t)d;
+			digits++;
+		}
+	}
+	if (digits == 32)
+		return;
+	id[0] = str_hash(s);
+	id[1] = 14695981039346656037u;
+	for (size_t i = 0; i < s.n; i++)
+		id[1] = (id[1] ^ (unsigned char)s.p[i]) * 1099511628211u;
+}
+
+static uint32_t *chain_of(struct celery_tasks *t, const uint64_t id[2])
+{
+	return &t->chains[(id[0] ^ id[1] * 0x9e3779b97f4a7c15u) >> 17 & (t->n_chains - 1)];
+}
+
+static void unlink_entry(struct celery_tasks *t, uint32_t i)
+{
+	const struct entry *en = &t->entries[i];
+	struct list *l = &t->lists[en->phase];
+
+	*(en->prev != NONE ? &t->entries[en->prev].next : &l->first) = en->next;
+	*(en->next != NONE ? &t->entries[en->next].prev : &l->last) = en->prev;
+}
+
+static void append_entry(struct celery_tasks *t, uint32_t i, enum phase phase)
+{
+	struct entry *en = &t->entries[i];
+	struct list *l = &t->lists[phase];
+
+	en->phase = phase;
+	en->prev = l->last;
+	en->next = NONE;
+	*(l->last != NONE ? &t->entries[l->last].next : &l->first) = i;
+	l->last = i;
+}
+
+static void drop_entry(struct celery_tasks *t, uint32_t i)
+{
+	uint32_t *at = chain_of(t, t->entries[i].id);
+
+	while (*at != i)
+		at = &t->entries[*at].next_hash;
+	*at = t->entries[i].next_hash;
+	unlink_entry(t, i);
+	t->entries[i].next = t->free;
+	t->free = i;
+	t->held--;
+}
+
+static uint32_t take_free_entry(struct celery_tasks *t)
+{
+	uint32_t i;
+
+	if (t->held == t->options.max_tasks) {
+		drop_entry(t, t->lists[WAITING].first != NONE ? t->lists[WAITING].first : t->lists[RUNNING].first);
+		t->evicted++;
+	}
+	i = t->free;
+	if (i != NONE) {
+		t->free = t->entries[i].next;
+	} else {
+		t->entries = mem_grow(t->entries, &t->entries_cap, t->n_entries + 1, sizeof *t->entries);
+		i = (uint32_t)t->n_entries++;
+	}
+	t->held++;
+	return i;
+}
+
+static uint32_t find_entry(struct celery_tasks *t, struct str uuid, bool make)
+{
+	uint64_t id[2];
+	uint32_t i;
+
+	make_id(uuid, id);
+	for (i = *chain_of(t, id); i != NONE; i = t->entries[i].next_hash)
+		if (t->entries[i].id[0] == id[0] && t->entries[i].id[1] == id[1])
+			return i;
+	if (!make)
+		return NONE;
+	i = take_free_entry(t);
+	t->entries[i] = (struct entry){ .id = { id[0], id[1] }, .name = NONE, .queue = NONE, .worker = NONE, .sent = NAN, .eta = NAN };
+	t->entries[i].next_hash = *chain_of(t, id);
+	*chain_of(t, id) = i;
+	append_entry(t, i, WAITING);
+	return i;
+}
+
+/* ---- Series ---- */
+
+static void evict_stalest(struct celery_tasks *t, int64_t now_ms)
+{
+	struct series *stalest = NULL;
+
+	for (struct map_slot *s = NULL; (s = map_next(&t->series, s)) != NULL; ) {
+		struct series *it = s->value;
+		if (stalest == NULL || it->touched_ms < stalest->touched_ms)
+			stalest = it;
+	}
+	if (stalest == NULL || now_ms - stalest->touched_ms < STALE_MS)
+		return;
+	map_del(&t->series, (struct str){ stalest->key, stalest->name.n + stalest->host.n + stalest->queue.n + 2 });
+	series_free(stalest);
+}
+
+static struct series *find_series(struct celery_tasks *t, struct str name, struct str host, struct str queue, int64_t now_ms)
+{
+	char key[3 * LABEL_MAX + 2];
+	struct series *s;
+	const struct str whole = { key, name.n + host.n + queue.n + 2 };
+
+	assert(name.n <= LABEL_MAX && host.n <= LABEL_MAX && queue.n <= LABEL_MAX);
+	memcpy(key, name.p, name.n);
+	key[name.n] = '\0';
+	memcpy(key + name.n + 1, host.p, host.n);
+	key[name.n + 1 + host.n] = '\0';
+	memcpy(key + name.n + host.n + 2, queue.p, queue.n);
+	s = map_get(&t->series, whole);
+	if (s == NULL && t->series.n >= t->options.max_series)
+		evict_stalest(t, now_ms);
+	if (s == NULL && t->series.n >= t->options.max_series && !str_eq(name, STR("other"))) {
+		t->refused++;
+		return find_series(t, STR("other"), STR("other"), STR("other"), now_ms);
+	}
+	if (s == NULL) {
+		s = mem_alloc(sizeof *s);
+		s->key = mem_strndup(key, whole.n);
+		s->name = (struct str){ s->key, name.n };
+		s->host = (struct str){ s->key + name.n + 1, host.n };
+		s->queue = (struct str){ s->key + name.n + host.n + 2, queue.n };
+		map_put(&t->series, (struct str){ s->key, whole.n }, s);
+	}
+	s->touched_ms = now_ms;
+	return s;
+}
+
+/* "host" of "celery@host" and "gen123@host". */
+static struct str host_of(const struct celery_tasks *t, struct str node)
+{
+	const size_t at = str_chr(node, '@');
+
+	if (t->options.generic_hostname)
+		return STR("generic");
+	if (at < node.n)
+		node = (struct str){ node.p + at + 1, node.n - at - 1 };
+	return node.n <= LABEL_MAX ? node : (struct str){ node.p, LABEL_MAX };
+}
+
+static struct series *series_of(struct celery_tasks *t, const struct entry *en, struct str node, int64_t now_ms)
+{
+	const struct str name = text_at(t, en->name, STR("unknown"));
+	const uintptr_t learned = (uintptr_t)map_get(&t->queue_of, name);
+	const uint32_t queue = en->queue != NONE || learned == 0 ? en->queue : (uint32_t)(learned - 1);
+	const struct str fallback = t->options.default_queue.n <= LABEL_MAX ? t->options.default_queue : STR("other");
+
+	if (en->name == NONE)
+		t->unknown++;
+	return find_series(t, name, host_of(t, node), text_at(t, queue, fallback), now_ms);
+}
+
+static void observe(uint64_t *buckets, const double *bounds, size_t n, double v)
+{
+	size_t i = 0;
+
+	while (i < n && v > bounds[i])
+		i++;
+	buckets[i]++;
+}
+
+static void count_failure(struct series *s, struct str exception)
+{
+	size_t i = 0;
+
+	if (s->n_failures == EXCEPTIONS_MAX)
+		exception = STR("other");
+	while (i < s->n_failures && !str_eq(str_of(s->failures[i].exception), exception))
+		i++;
+	if (i == s->n_failures) {
+		s->failures = mem_grow(s->failures, &s->failures_cap, i + 1, sizeof *s->failures);
+		s->failures[s->n_failures++] = (struct failure){ .exception = mem_strndup(exception.p, exception.n) };
+	}
+	s->failures[i].n++;
+}
+
+/* ---- Events ---- */
+
+static double parse_eta(struct str eta)
+{
+	int64_t ms;
+	char text[64];
+
+	if (eta.n < 19 || eta.n > 40)
+		return NAN;
+	memcpy(text, eta.p, eta.n);
+	text[eta.n] = '\0';
+	return clock_parse_rfc3339(text, eta.n, &ms) ? (double)ms * 1e-3 : NAN;
+}
+
+static void learn(struct celery_tasks *t, struct entry *en, const struct celery_event *ev)
+{
+	if (ev->name.n != 0)
+		en->name = intern(t, ev->name);
+	if (ev->queue.n != 0)
+		en->queue = intern(t, ev->queue);
+	if (ev->eta.n != 0)
+		en->eta = parse_eta(ev->eta);
+	if (en->name != NONE && en->queue != NONE)
+		map_put(&t->queue_of, t->text_v[en->name], (char *)NULL + en->queue + 1);
+}
+
+static void move_entry(struct celery_tasks *t, uint32_t i, enum phase phase)
+{
+	unlink_entry(t, i);
+	append_entry(t, i, phase);
+}
+
+static void start_task(struct celery_tasks *t, uint32_t i, struct series *s, const struct celery_event *ev, int64_t now_ms)
+{
+	struct entry *en = &t->entries[i];
+	const double since = fmax(en->sent, en->eta);           /* of one that is NaN: the other */
+
+	s->counts[COUNT_STARTED]++;
+	if (!isnan(en->sent) && !isnan(ev->timestamp)) {
+		const double waited = fmax(0, ev->timestamp - since);
+		observe(s->wait, wait_bounds, ARRAY_LEN(wait_bounds), waited);
+		s->wait_sum += waited;
+	}
+	en->started_ms = now_ms;
+	en->worker = intern(t, ev->hostname);
+	move_entry(t, i, RUNNING);
+}
+
+static void succeed_task(struct celery_tasks *t, uint32_t i, struct series *s, const struct celery_event *ev, int64_t now_ms)
+{
+	s->counts[COUNT_SUCCEEDED]++;
+	s->last_success_ms = now_ms;
+	if (isfinite(ev->runtime) && ev->runtime >= 0) {
+		observe(s->runtime, runtime_bounds, ARRAY_LEN(runtime_bounds), ev->runtime);
+		s->runtime_sum += ev->runtime;
+	}
+	drop_entry(t, i);
+}
+
+void celery_tasks_event(struct celery_tasks *t, const struct celery_event *ev, int64_t now_ms)
+{
+	uint32_t i;
+	struct series *s;
+
+	if (ev->type < EVENT_TASK_SENT || ev->type > EVENT_TASK_RETRIED || ev->uuid.n == 0)
+		return;
+	i = find_entry(t, ev->uuid, true);
+	learn(t, &t->entries[i], ev);
+	s = series_of(t, &t->entries[i], ev->hostname, now_ms);
+	switch (ev->type) {
+	case EVENT_TASK_SENT:
+		s->counts[COUNT_SENT]++;
+		t->entries[i].sent = ev->timestamp;
+		return;
+	case EVENT_TASK_RECEIVED:
+		s->counts[COUNT_RECEIVED]++;
+		if (t->entries[i].phase == WAITING)
+			move_entry(t, i, WAITING);
+		return;
+	case EVENT_TASK_STARTED:
+		start_task(t, i, s, ev, now_ms);
+		return;
+	case EVENT_TASK_SUCCEEDED:
+		succeed_task(t, i, s, ev, now_ms);
+		return;
+	case EVENT_TASK_FAILED:
+		count_failure(s, celery_exception_class(ev->exception));
+		drop_entry(t, i);
+		return;
+	case EVENT_TASK_REJECTED:
+		s->counts[COUNT_REJECTED]++;
+		if (ev->requeue)
+			move_entry(t, i, WAITING);
+		else
+			drop_entry(t, i);
+		return;
+	case EVENT_TASK_REVOKED:
+		s->counts[COUNT_REVOKED]++;
+		drop_entry(t, i);
+		return;
+	case EVENT_TASK_RETRIED:
+		s->counts[COUNT_RETRIED]++;
+		move_entry(t, i, WAITING);
+		return;
+	case EVENT_OTHER:
+	case EVENT_WORKER_ONLINE:
+	case EVENT_WORKER_HEARTBEAT:
+	case EVENT_WORKER_OFFLINE:
+		break;
+	}
+	abort();
+}
+
+void celery_tasks_seen_running(struct celery_tasks *t, struct str uuid, struct str name, struct str queue, struct str worker,
+                               int64_t since_ms)
+{
+	const struct celery_event told = { .name = name, .queue = queue };
+	const uint32_t i = find_entry(t, uuid, true);
+	struct entry *en = &t->entries[i];
+
+	if (en->phase == RUNNING)
+		return;
+	learn(t, en, &told);
+	en->started_ms = since_ms;
+	en->worker = intern(t, worker);
+	move_entry(t, i, RUNNING);
+}
+
+void celery_tasks_forget_worker(struct celery_tasks *t, struct str worker)
+{
+	const uint32_t gone = intern(t, worker);
+	uint32_t next;
+
+	for (uint32_t i = t->lists[RUNNING].first; i != NONE && gone != NONE; i = next) {
+		next = t->entries[i].next;
+		if (t->entries[i].worker == gone)
+			drop_entry(t, i);
+	}
+}
+
+bool celery_tasks_runs_since(const struct celery_tasks *t, struct str worker, int64_t since_ms)
+{
+	for (uint32_t i = t->lists[RUNNING].first; i != NONE; i = t->entries[i].next)
+		if (t->entries[i].started_ms > since_ms && str_eq(text_at(t, t->entries[i].worker, STR("")), worker))
+			return true;
+	return false;
+}
+
+/* ---- Showing ---- */
+
+static void sum_running(struct celery_tasks *t, int64_t now_ms)
+{
+	for (struct map_slot *slot = NULL; (slot = map_next(&t->series, slot)) != NULL; ) {
+		struct series *s = slot->value;
+		s->running = 0;
+		s->oldest_ms = now_ms;
+	}
+	for (uint32_t i = t->lists[RUNNING].first; i != NONE; i = t->entries[i].next) {
+		const double unknown = t->unknown;
+		struct series *s = series_of(t, &t->entries[i], text_at(t, t->entries[i].worker, STR("unknown")), now_ms);
+		t->unknown = unknown;           /* counts events, and this is none */
+		if (s->running++ == 0 || t->entries[i].started_ms < s->oldest_ms)
+			s->oldest_ms = t->entries[i].started_ms;
+	}
+}
+
+static void show_failures(struct series *s, struct expo_set *set, const struct label *labels)
+{
+	const struct label none[] = { labels[0], labels[1], labels[2], { STR("exception"), STR("") } };
+
+	expo_emit(set, &celery_families[CF_FAILED], 0, none, 4);
+	for (size_t i = 0; i < s->n_failures; i++) {
+		struct failure *f = &s->failures[i];
+		const struct label with[] = { labels[0], labels[1], labels[2], { STR("exception"), str_of(f->exception) } };
+		expo_emit(set, &celery_families[CF_FAILED], f->shown ? f->n : 0, with, 4);
+		f->shown = true;
+	}
+}
+
+static void show_series(struct series *s, struct expo_set *set, int64_t now_ms)
+{
+	static const uint64_t none[ARRAY_LEN(runtime_bounds) + 1];
+	const struct label labels[] = { { STR("name"), s->name }, { STR("hostname"), s->host }, { STR("queue_name"), s->queue } };
+
+	for (enum count c = 0; c < COUNT_N; c++)
+		expo_emit(set, &celery_families[count_family[c]], s->shown ? s->counts[c] : 0, labels, 3);
+	show_failures(s, set, labels);
+	expo_emit_histogram(set, &celery_families[CF_RUNTIME], runtime_bounds, ARRAY_LEN(runtime_bounds), s->shown ? s->runtime : none,
+	                    s->shown ? s->runtime_sum : 0, labels, 3);
+	expo_emit_histogram(set, &celery_families[CF_QUEUE_WAIT], wait_bounds, ARRAY_LEN(wait_bounds), s->shown ? s->wait : none,
+	                    s->shown ? s->wait_sum : 0, labels, 3);
+	expo_emit(set, &celery_families[CF_RUNNING], (double)s->running, labels, 3);
+	expo_emit(set, &celery_families[CF_LONGEST], fmax(0, (double)(now_ms - s->oldest_ms) * 1e-3), labels, 3);
+	if (s->last_success_ms != 0)
+		expo_emit(set, &celery_families[CF_LAST_SUCCESS], (double)s->last_success_ms * 1e-3, labels, 3);
+	s->shown = true;
+}
+
+void celery_tasks_show(struct celery_tasks *t, struct expo_set *set, int64_t now_ms)
+{
+	sum_running(t, now_ms);
+	for (struct map_slot *slot = NULL; (slot = map_next(&t->series, slot)) != NULL; )
+		show_series(slot->value, set, now_ms);
+	EXPO_EMIT0(set, &celery_families[CF_TASKS_HELD], (double)t->held);
+	EXPO_EMIT0(set, &celery_families[CF_TASKS_EVICTED], t->evicted);
+	EXPO_EMIT0(set, &celery_families[CF_EVENTS_UNKNOWN], t->unknown);
+	EXPO_EMIT0(set, &celery_families[CF_SERIES_REFUSED], t->refused);
+}

@@ -1,0 +1,36 @@
+/* What the event stream tells of tasks: counters and histograms by (name, hostname, queue), and a bounded table of the tasks under way, since
+ * only some events carry a name. Memory is bounded whatever arrives: ids by max_tasks (the longest untouched is forgotten first, waiting
+ * before running), label sets by max_series (the rest is counted as "other").
+ *
+ * Not thread-safe: who shares it locks. */
+#ifndef TOCSIN_CELERY_TASKS_H
+#define TOCSIN_CELERY_TASKS_H
+
+#include "celery/event.h"
+#include "tocsin/expo.h"
+
+struct celery_tasks;
+
+struct celery_tasks_options {
+	size_t max_tasks, max_series;
+	bool generic_hostname;
+	struct str default_queue;       /* borrowed */
+};
+
+struct celery_tasks *celery_tasks_new(struct celery_tasks_options options);
+void celery_tasks_free(struct celery_tasks *t);
+
+/* <now_ms>: wall time of receipt; ages are by it, not by the senders' clocks. */
+void celery_tasks_event(struct celery_tasks *t, const struct celery_event *ev, int64_t now_ms);
+/* A task a worker says it is running: known from then on, if it was not. Counts nothing. */
+void celery_tasks_seen_running(struct celery_tasks *t, struct str uuid, struct str name, struct str queue, struct str worker,
+                               int64_t since_ms);
+/* The worker is gone, and what it ran with it. */
+void celery_tasks_forget_worker(struct celery_tasks *t, struct str worker);
+/* Whether the worker runs a task that was started after <since_ms>. */
+bool celery_tasks_runs_since(const struct celery_tasks *t, struct str worker, int64_t since_ms);
+
+/* A label set, and an exception, is shown as 0 the first time, so that increase() sees its first event. */
+void celery_tasks_show(struct celery_tasks *t, struct expo_set *set, int64_t now_ms);
+
+#endif

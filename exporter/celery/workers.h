@@ -1,0 +1,44 @@
+/* Which workers there are, and whether they live. A worker is known from its events or from its mailbox in the broker; it lives while it gives
+ * signs of it. Silence alone makes it a suspect; asked and not answering, it is down. Down workers stay for worker_retention, those that
+ * said goodbye for offline_retention.
+ *
+ * Times are monotonic but where a name says otherwise. Not thread-safe: who shares it locks. */
+#ifndef TOCSIN_CELERY_WORKERS_H
+#define TOCSIN_CELERY_WORKERS_H
+
+#include "celery/event.h"
+#include "tocsin/expo.h"
+
+#define WORKERS_MAX 1000
+
+struct celery_workers;
+
+struct celery_workers_options {
+	int64_t retention_ms, offline_retention_ms;
+};
+
+struct celery_workers *celery_workers_new(struct celery_workers_options options);
+void celery_workers_free(struct celery_workers *w);
+
+/* True when the worker is another than before: what ran on it is gone. */
+bool celery_workers_event(struct celery_workers *w, const struct celery_event *ev, int64_t mono_ms, int64_t now_ms);
+/* Its mailbox exists. Says nothing about life. */
+void celery_workers_bound(struct celery_workers *w, struct str node, int64_t mono_ms);
+/* It answered. */
+void celery_workers_answered(struct celery_workers *w, struct str node, int64_t mono_ms, int64_t now_ms);
+/* What stats say. */
+void celery_workers_stats(struct celery_workers *w, struct str node, double concurrency, bool solo);
+void celery_workers_accepted(struct celery_workers *w, struct str node, struct str task, double n);
+
+/* Nodes that have been silent too long, of which it is not settled yet whether they live; texts in <a>. <listening_since>: when the event stream
+ * was (re)connected: silence before that is ours. */
+size_t celery_workers_suspects(const struct celery_workers *w, int64_t mono_ms, int64_t listening_since, struct arena *a, struct str **out);
+/* The suspect did not answer, or cannot be asked. */
+void celery_workers_condemn(struct celery_workers *w, struct str node, int64_t mono_ms);
+/* Forgets those that were down for long enough. */
+void celery_workers_expire(struct celery_workers *w, int64_t mono_ms);
+bool celery_workers_is_solo(const struct celery_workers *w, struct str node);
+
+void celery_workers_show(const struct celery_workers *w, struct expo_set *set);
+
+#endif
