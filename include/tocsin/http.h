@@ -70,7 +70,7 @@ void http_reply_text(struct http_request *q, int status, const char *fmt, ...) P
 
 /* Keeps the request beyond the handler's return; call it before another thread can see the request. Deadlines are the caller's.
  * Every suspended request must be replied to, also after http_server_stop (the client was answered 503; the reply then only
- * frees the request). */
+ * frees the request) and before http_server_free. */
 void http_suspend(struct http_request *q);
 /* True when nobody waits for the answer any more. */
 bool http_is_gone(const struct http_request *q);
@@ -102,7 +102,7 @@ void http_server_free(struct http_server *s);
 void http_server_print_routes(const struct http_server *s, struct buf *out);
 
 struct http_stats {
-	uint64_t requests, suspended, rejected; /* rejected: answered by the server itself with 4xx */
+	uint64_t requests, rejected;            /* rejected: answered by the server itself with 4xx */
 	uint64_t connections;                   /* open now */
 };
 struct http_stats http_server_stats(const struct http_server *s);

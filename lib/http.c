@@ -1,0 +1,697 @@
+/* The server over libmicrohttpd: one daemon an address, routing, limits, replies, and requests that wait for another thread.
+ *
+ * A request has up to two holders: the connection, and from http_suspend to http_reply the thread that will answer. The last one
+ * frees it. <lock> guards suspended requests: the list, <response>, <gone>. Only a suspended connection is resumed, once. */
+#include "tocsin/http.h"
+
+#include <assert.h>
+#include <gnutls/gnutls.h>
+#include <microhttpd.h>
+#include <netdb.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "http_private.h"
+#include "tocsin/gzip.h"
+#include "tocsin/mem.h"
+
+enum { TABLES_MAX = 8, DEFAULT_CONNECTIONS = 512, DEFAULT_IDLE_S = 60, MEMORY_PER_CONNECTION = 64 * 1024, GZIP_LEAST = 1024, STOP_WAIT_S = 2 };
+
+struct table {
+	const struct http_route *routes;
+	size_t n;
+	void *ctx;
+};
+
+struct listener {
+	struct MHD_Daemon *daemon;
+	int fd;
+	char bound[80];
+};
+
+struct reply_header {
+	struct reply_header *next;
+	const char *name, *value;
+};
+
+struct request {
+	struct http_request q;          /* first: handlers hold a pointer to it */
+	struct arena arena;
+	struct http_server *server;
+	struct MHD_Connection *conn;
+	const struct http_route *route;
+	struct buf body;
+	struct str uri;                 /* as it came */
+	struct MHD_Response *response;
+	int status;
+	struct reply_header *headers;
+	bool begun, in_handler, gzip_ok, too_large;
+	bool suspended;                 /* on the list */
+	bool was_suspended;             /* the connection's thread only: MHD calls again when it goes on */
+	bool held;                      /* by the thread that will answer */
+	bool gone;
+	bool connected;                 /* held by the connection */
+	struct request *prev, *next;    /* suspended ones */
+};
+
+struct http_server {
+	struct table tables[TABLES_MAX];
+	size_t n_tables;
+	struct listener *listeners;
+	size_t n_listeners;
+	const struct http_web_config *web;
+	pthread_mutex_t lock;
+	pthread_cond_t idle;            /* a request was completed */
+	struct request *suspended;
+	size_t active;
+	bool stopping;
+	atomic_uint_fast64_t n_requests, n_rejected;
+};
+
+static const struct {
+	const char *name;
+	unsigned bit;
+} methods[] = { { "GET", HTTP_GET }, { "HEAD", HTTP_GET }, { "POST", HTTP_POST }, { "PUT", HTTP_PUT }, { "DELETE", HTTP_DELETE },
+	        { "OPTIONS", HTTP_OPTIONS } };
+
+static struct request *request_of(const struct http_request *q)
+{
+	struct request *r;
+
+	memcpy(&r, &q, sizeof r);
+	return r;
+}
+
+/* ---- Requests. ---- */
+
+static void request_free(struct request *r)
+{
+	if (r->response != NULL)
+		MHD_destroy_response(r->response);
+	buf_fini(&r->body);
+	arena_fini(&r->arena);
+	free(r);
+}
+
+struct str http_param(const struct http_request *q, const char *name)
+{
+	for (size_t i = 0; i < q->n_params; i++)
+		if (str_eq(q->params[i].name, str_of(name)))
+			return q->params[i].value;
+	return STR_NULL;
+}
+
+struct str http_header(const struct http_request *q, const char *name)
+{
+	assert(request_of(q)->in_handler);
+	return str_of(MHD_lookup_connection_value(request_of(q)->conn, MHD_HEADER_KIND, name));
+}
+
+bool http_is_gone(const struct http_request *q)
+{
+	struct request *r = request_of(q);
+	bool gone;
+
+	pthread_mutex_lock(&r->server->lock);
+	gone = r->gone;
+	pthread_mutex_unlock(&r->server->lock);
+	return gone;
+}
+
+/* ---- Replies. ---- */
+
+void http_reply_header(struct http_request *q, const char *name, struct str value)
+{
+	struct request *r = request_of(q);
+	struct reply_header *h = ARENA_NEW(&r->arena, struct reply_header);
+
+	*h = (struct reply_header){ r->headers, arena_strz(&r->arena, str_of(name)), arena_strz(&r->arena, value) };
+	r->headers = h;
+}
+
+static struct MHD_Response *response_new(const struct request *r, const char *type, struct buf *b)
+{
+	bool shrink = r->gzip_ok && b->n > GZIP_LEAST;
+	struct buf small = { 0 };
+	struct MHD_Response *response;
+
+	if (shrink) {
+		gzip_put(&small, buf_str(b));
+		buf_fini(b);
+		*b = small;
+	}
+	response = MHD_create_response_from_buffer(b->n, b->p, MHD_RESPMEM_MUST_FREE);
+	if (response == NULL)
+		mem_abort(b->n);
+	*b = (struct buf){ 0 };
+	if (shrink)
+		MHD_add_response_header(response, "Content-Encoding", "gzip");
+	if (type != NULL)
+		MHD_add_response_header(response, "Content-Type", type);
+	MHD_add_response_header(response, "Vary", "Accept-Encoding");
+	for (const struct reply_header *h = r->headers; h != NULL; h = h->next)
+		MHD_add_response_header(response, h->name, h->value);
+	for (size_t i = 0; r->server->web != NULL && i < r->server->web->headers.n; i++)
+		MHD_add_response_header(response, r->server->web->headers.v[i].name.p, r->server->web->headers.v[i].value.p);
+	return response;
+}
+
+/* Takes a request off the list and lets its connection go on. The lock is held. */
+static void resume(struct request *r)
+{
+	assert(r->suspended);
+	*(r->prev ? &r->prev->next : &r->server->suspended) = r->next;
+	if (r->next != NULL)
+		r->next->prev = r->prev;
+	r->suspended = false;
+	MHD_resume_connection(r->conn);
+}
+
+void http_reply_buf(struct http_request *q, int status, const char *type, struct buf *b)
+{
+	struct request *r = request_of(q);
+	struct http_server *s = r->server;
+	struct MHD_Response *response = response_new(r, type, b);
+	bool last;
+
+	pthread_mutex_lock(&s->lock);
+	assert(r->gone || r->response == NULL);
+	if (r->gone) {
+		MHD_destroy_response(response);
+	} else {
+		r->response = response;
+		r->status = status;
+		if (r->suspended)
+			resume(r);
+	}
+	last = r->held && !r->connected;
+	r->held = false;
+	pthread_mutex_unlock(&s->lock);
+	if (last)
+		request_free(r);
+}
+
+void http_reply(struct http_request *q, int status, const char *type, struct str body)
+{
+	struct buf b = { 0 };
+
+	buf_puts(&b, body);
+	http_reply_buf(q, status, type, &b);
+}
+
+void http_reply_text(struct http_request *q, int status, const char *fmt, ...)
+{
+	char text[2048];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	assert(n >= 0);
+	http_reply(q, status, "text/plain; charset=utf-8", str_of(text));
+}
+
+static void reply_stopping(struct request *r)
+{
+	struct buf b = { 0 };
+
+	buf_putz(&b, "the server is stopping\n");
+	r->response = response_new(r, "text/plain; charset=utf-8", &b);
+	r->status = MHD_HTTP_SERVICE_UNAVAILABLE;
+	r->gone = true;
+}
+
+void http_suspend(struct http_request *q)
+{
+	struct request *r = request_of(q);
+	struct http_server *s = r->server;
+
+	assert(r->in_handler && !r->held && r->response == NULL);
+	pthread_mutex_lock(&s->lock);
+	r->held = true;
+	if (s->stopping) {
+		reply_stopping(r);
+	} else {
+		r->suspended = true;
+		r->prev = NULL;
+		r->next = s->suspended;
+		if (r->next != NULL)
+			r->next->prev = r;
+		s->suspended = r;
+		r->was_suspended = true;
+		MHD_suspend_connection(r->conn);
+	}
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* The server's own answers. */
+static void reject(struct request *r, int status, const char *why)
+{
+	atomic_fetch_add(&r->server->n_rejected, 1);
+	http_reply_text(&r->q, status, "%s\n", why);
+}
+
+/* ---- Before the handler: route, user, origin, limits. ---- */
+
+static bool route_matches(const struct http_route *route, struct str path)
+{
+	struct str own = str_of(route->path);
+
+	return (route->flags & HTTP_PREFIX) != 0 ? str_starts(path, own) : str_eq(path, own);
+}
+
+/* Exact before prefix, longer before shorter, earlier before later; one that takes the method before one that does not. */
+static const struct http_route *find_route(const struct http_server *s, struct str path, unsigned method, void **ctx)
+{
+	const struct http_route *best = NULL;
+	size_t best_rank = 0;
+
+	for (size_t t = 0; t < s->n_tables; t++) {
+		for (size_t i = 0; i < s->tables[t].n; i++) {
+			const struct http_route *route = &s->tables[t].routes[i];
+			bool exact = (route->flags & HTTP_PREFIX) == 0, takes = (route->methods & method) != 0;
+			size_t rank = 4 * strlen(route->path) + (exact ? 2u : 0u) + (takes ? 1u : 0u);
+
+			if (!route_matches(route, path) || (best != NULL && rank <= best_rank))
+				continue;
+			best = route;
+			best_rank = rank;
+			*ctx = s->tables[t].ctx;
+		}
+	}
+	return best;
+}
+
+/* host[:port] of "https://host:port/…". */
+static struct str host_of(struct str url)
+{
+	size_t scheme = str_find(url, STR("://"));
+	struct str host = scheme < url.n ? (struct str){ url.p + scheme + 3, url.n - scheme - 3 } : STR_NULL;
+
+	host.n = str_chr(host, '/');
+	return host;
+}
+
+/* A page of another site must not change anything with its visitor's rights. */
+static bool comes_from_here(const struct http_request *q)
+{
+	struct str from = http_header(q, "Origin"), host = http_header(q, "Host");
+
+	if (from.p == NULL)
+		from = http_header(q, "Referer");
+	return from.p == NULL || (host.n > 0 && str_eq_nocase(host_of(from), host));
+}
+
+static bool user_may_enter(struct request *r)
+{
+	const struct http_web_config *w = r->server->web;
+	char *user, *password = NULL;
+	bool ok;
+
+	if (w == NULL || w->users.n == 0)
+		return true;
+	user = MHD_basic_auth_get_username_password(r->conn, &password);
+	ok = user != NULL && password != NULL && http_web_login(w, str_of(user), str_of(password));
+	if (ok)
+		r->q.user = arena_str(&r->arena, str_of(user));
+	if (password != NULL)
+		explicit_bzero(password, strlen(password));
+	MHD_free(user);
+	MHD_free(password);
+	return ok;
+}
+
+/* GnuTLS asked for a certificate; whether we like it is ours to say. */
+static bool certificate_is_good(struct request *r)
+{
+	const struct http_web_config *w = r->server->web;
+	const union MHD_ConnectionInfo *info;
+	gnutls_session_t session;
+	unsigned n = 0, status = 0;
+
+	if (w == NULL || w->cert.n == 0 || w->client_auth == CLIENT_NONE || w->client_auth == CLIENT_REQUEST)
+		return true;
+	info = MHD_get_connection_info(r->conn, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+	if (info == NULL)
+		return false;
+	session = info->tls_session;
+	gnutls_certificate_get_peers(session, &n);
+	if (n == 0)
+		return w->client_auth == CLIENT_VERIFY_IF_GIVEN;
+	return w->client_auth == CLIENT_REQUIRE_ANY || (gnutls_certificate_verify_peers2(session, &status) == 0 && status == 0);
+}
+
+static unsigned method_bit(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(methods); i++)
+		if (strcmp(methods[i].name, name) == 0)
+			return methods[i].bit;
+	return 0;
+}
+
+static void reject_method(struct request *r)
+{
+	struct buf allow = { 0 };
+
+	for (size_t i = 0; i < ARRAY_LEN(methods); i++)
+		if ((r->route->methods & methods[i].bit) != 0)
+			buf_printf(&allow, allow.n ? ", %s" : "%s", methods[i].name);
+	http_reply_header(&r->q, "Allow", buf_str(&allow));
+	buf_fini(&allow);
+	reject(r, MHD_HTTP_METHOD_NOT_ALLOWED, "this method is not allowed here");
+}
+
+static bool body_fits(const struct request *r)
+{
+	struct str length = http_header(&r->q, "Content-Length");
+	int64_t n;
+
+	return length.p == NULL || (str_to_int64(length, &n) && n >= 0 && (uint64_t)n <= r->route->body_limit);
+}
+
+static bool parse_target(struct request *r)
+{
+	size_t query = str_chr(r->uri, '?');
+
+	r->q.query = query < r->uri.n ? (struct str){ r->uri.p + query + 1, r->uri.n - query - 1 } : STR("");
+	return http_decode(&r->arena, (struct str){ r->uri.p, query }, false, &r->q.path) && str_chr(r->q.path, '\0') == r->q.path.n;
+}
+
+static void note_peer(struct request *r)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(r->conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	const struct sockaddr *sa = info ? info->client_addr : NULL;
+	char host[64];
+
+	if (sa == NULL)
+		return;
+	if (getnameinfo(sa, sa->sa_family == AF_INET6 ? 28 : 16, host, sizeof host, NULL, 0, NI_NUMERICHOST) == 0)
+		r->q.peer = arena_str(&r->arena, str_of(host));
+}
+
+/* The headers are here. Replies when the request goes no further. */
+static void admit(struct request *r, const char *method)
+{
+	struct http_request *q = &r->q;
+
+	note_peer(r);
+	q->method = method_bit(method);
+	r->gzip_ok = http_accept_q(http_header(q, "Accept-Encoding"), STR("gzip")) > 0;
+	if (!parse_target(r)) {
+		reject(r, MHD_HTTP_BAD_REQUEST, "malformed path");
+	} else if (!certificate_is_good(r)) {
+		reject(r, MHD_HTTP_FORBIDDEN, "a client certificate is wanted");
+	} else if (!user_may_enter(r)) {
+		http_reply_header(q, "WWW-Authenticate", STR("Basic"));
+		reject(r, MHD_HTTP_UNAUTHORIZED, "Unauthorized");
+	} else if ((r->route = find_route(r->server, q->path, q->method, &q->ctx)) == NULL) {
+		reject(r, MHD_HTTP_NOT_FOUND, "404 page not found");
+	} else if ((r->route->methods & q->method) == 0) {
+		reject_method(r);
+	} else if ((r->route->flags & HTTP_CHANGES) != 0 && q->method != HTTP_GET && !comes_from_here(q)) {
+		reject(r, MHD_HTTP_FORBIDDEN, "this request comes from a page of another site");
+	} else if (!body_fits(r)) {
+		reject(r, MHD_HTTP_CONTENT_TOO_LARGE, "the body is larger than the limit of this path");
+	}
+}
+
+/* ---- libmicrohttpd calls. ---- */
+
+static bool has_form(const struct request *r)
+{
+	struct str type = http_header(&r->q, "Content-Type");
+
+	type.n = str_chr(type, ';');
+	return (r->route->flags & HTTP_FORM) != 0 && str_eq_nocase(str_trim(type), STR("application/x-www-form-urlencoded"));
+}
+
+static void dispatch(struct request *r)
+{
+	struct http_request *q = &r->q;
+	struct http_param *params = NULL;
+	struct err e = { 0 };
+
+	q->body = buf_str(&r->body);
+	if ((r->route->flags & HTTP_PREFIX) != 0)
+		q->rest = (struct str){ q->path.p + strlen(r->route->path), q->path.n - strlen(r->route->path) };
+	if (r->too_large) {
+		reject(r, MHD_HTTP_CONTENT_TOO_LARGE, "the body is larger than the limit of this path");
+	} else if (!http_parse_form(&r->arena, q->query, &params, &q->n_params, &e) ||
+	           (has_form(r) && !http_parse_form(&r->arena, q->body, &params, &q->n_params, &e))) {
+		q->n_params = 0;
+		reject(r, MHD_HTTP_BAD_REQUEST, e.msg);
+	} else {
+		q->params = params;
+		r->route->handle(q);
+	}
+}
+
+static enum MHD_Result take_body(struct request *r, const char *data, size_t *n)
+{
+	if (*n > r->route->body_limit - r->body.n)
+		r->too_large = true;
+	/* One that goes on for ever is cut off; a reply is only possible behind the body. */
+	if (r->too_large && *n + r->body.n > 2 * r->route->body_limit + MEMORY_PER_CONNECTION)
+		return MHD_NO;
+	if (!r->too_large)
+		buf_put(&r->body, data, *n);
+	*n = 0;
+	return MHD_YES;
+}
+
+static enum MHD_Result send_reply(struct request *r)
+{
+	enum MHD_Result ok = MHD_queue_response(r->conn, (unsigned)r->status, r->response);
+
+	MHD_destroy_response(r->response);
+	r->response = NULL;
+	return ok;
+}
+
+/* Called when the headers are here, for each piece of the body, behind it, and when a suspended request was answered. */
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const char *url, const char *method, const char *version,
+                                  const char *data, size_t *data_n, void **req)
+{
+	struct request *r = *req;
+
+	(void)cls;
+	(void)url;
+	(void)version;
+	r->conn = conn;
+	if (r->begun && *data_n > 0)
+		return take_body(r, data, data_n);
+	if (r->was_suspended)
+		return send_reply(r);
+	r->in_handler = true;
+	if (!r->begun)
+		admit(r, method);
+	else
+		dispatch(r);
+	r->in_handler = false;
+	if (r->was_suspended)
+		return MHD_YES;
+	assert(!r->begun || r->response != NULL);
+	r->begun = true;
+	return r->response != NULL ? send_reply(r) : MHD_YES;
+}
+
+/* The first call for a request; what it returns is the request's context. */
+static void *on_uri(void *cls, const char *uri, struct MHD_Connection *conn)
+{
+	struct http_server *s = cls;
+	struct request *r = mem_alloc(sizeof *r);
+
+	r->server = s;
+	r->conn = conn;
+	r->connected = true;
+	r->q.arena = &r->arena;
+	r->uri = arena_str(&r->arena, str_of(uri));
+	atomic_fetch_add(&s->n_requests, 1);
+	pthread_mutex_lock(&s->lock);
+	s->active++;
+	pthread_mutex_unlock(&s->lock);
+	return r;
+}
+
+static void on_completed(void *cls, struct MHD_Connection *conn, void **req, enum MHD_RequestTerminationCode why)
+{
+	struct http_server *s = cls;
+	struct request *r = *req;
+	bool last;
+
+	(void)conn;
+	(void)why;
+	if (r == NULL)
+		return;
+	pthread_mutex_lock(&s->lock);
+	assert(!r->suspended);
+	r->connected = false;
+	r->gone = true;
+	last = !r->held;
+	s->active--;
+	pthread_cond_signal(&s->idle);
+	pthread_mutex_unlock(&s->lock);
+	if (last)
+		request_free(r);
+	*req = NULL;
+}
+
+/* Paths are decoded by us, query and path apart. */
+static size_t keep_escapes(void *cls, struct MHD_Connection *conn, char *text)
+{
+	(void)cls;
+	(void)conn;
+	return strlen(text);
+}
+
+static void ignore_log(void *cls, const char *fmt, va_list ap)
+{
+	(void)cls;
+	(void)fmt;
+	(void)ap;
+}
+
+/* ---- The server. ---- */
+
+struct http_server *http_server_new(void)
+{
+	struct http_server *s = mem_alloc(sizeof *s);
+
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_cond_init(&s->idle, NULL);
+	return s;
+}
+
+void http_server_add(struct http_server *s, const struct http_route *routes, size_t n, void *ctx)
+{
+	assert(s->n_tables < TABLES_MAX && s->n_listeners == 0);
+	s->tables[s->n_tables++] = (struct table){ routes, n, ctx };
+}
+
+static void *text_value(struct str s)
+{
+	void *p;
+
+	memcpy(&p, &s.p, sizeof p);
+	return p;
+}
+
+static bool start_listener(struct http_server *s, struct listener *l, const struct http_options *o, struct err *e)
+{
+	const struct http_web_config *w = o->web;
+	bool tls = w != NULL && w->cert.n > 0;
+	struct MHD_OptionItem options[12];
+	size_t n = 0;
+
+	options[n++] = (struct MHD_OptionItem){ MHD_OPTION_LISTEN_SOCKET, l->fd, NULL };
+	options[n++] = (struct MHD_OptionItem){ MHD_OPTION_CONNECTION_LIMIT, o->max_connections ? o->max_connections : DEFAULT_CONNECTIONS, NULL };
+	options[n++] = (struct MHD_OptionItem){ MHD_OPTION_CONNECTION_TIMEOUT, o->idle_timeout_s ? o->idle_timeout_s : DEFAULT_IDLE_S, NULL };
+	options[n++] = (struct MHD_OptionItem){ MHD_OPTION_CONNECTION_MEMORY_LIMIT, MEMORY_PER_CONNECTION, NULL };
+	if (o->threads > 1)
+		options[n++] = (struct MHD_OptionItem){ MHD_OPTION_THREAD_POOL_SIZE, o->threads, NULL };
+	if (tls) {
+		options[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_CERT, 0, text_value(w->cert) };
+		options[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_KEY, 0, text_value(w->key) };
+	}
+	if (tls && w->client_ca.n > 0)
+		options[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_TRUST, 0, text_value(w->client_ca) };
+	options[n] = (struct MHD_OptionItem){ MHD_OPTION_END, 0, NULL };
+	l->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (tls ? MHD_USE_TLS : 0u), 0,
+	                             NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, ignore_log, NULL, MHD_OPTION_URI_LOG_CALLBACK,
+	                             on_uri, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes,
+	                             NULL, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+	if (l->daemon != NULL)
+		return true;
+	close(l->fd);
+	return err_set(e, ERR_IO, -1, "cannot serve on %s: %s", l->bound, tls ? "certificate and key are not accepted" : "no thread or epoll");
+}
+
+bool http_server_start(struct http_server *s, const struct http_options *o, struct err *e)
+{
+	s->web = o->web;
+	s->listeners = mem_alloc(o->n_listen * sizeof *s->listeners);
+	for (size_t i = 0; i < o->n_listen; i++) {
+		struct listener *l = &s->listeners[i];
+
+		l->fd = http_listen(o->listen[i], l->bound, e);
+		if (l->fd < 0 || !start_listener(s, l, o, e)) {
+			http_server_stop(s);
+			return false;
+		}
+		s->n_listeners++;
+	}
+	return true;
+}
+
+struct str http_server_address(const struct http_server *s, size_t i)
+{
+	assert(i < s->n_listeners);
+	return str_of(s->listeners[i].bound);
+}
+
+/* Gives answers that are ready a moment to leave. */
+static void wait_idle(struct http_server *s)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += STOP_WAIT_S;
+	while (s->active > 0 && pthread_cond_timedwait(&s->idle, &s->lock, &until) == 0)
+		continue;
+}
+
+void http_server_stop(struct http_server *s)
+{
+	for (size_t i = 0; i < s->n_listeners; i++) {
+		MHD_quiesce_daemon(s->listeners[i].daemon);
+		close(s->listeners[i].fd);
+	}
+	pthread_mutex_lock(&s->lock);
+	s->stopping = true;
+	while (s->suspended != NULL) {
+		struct request *r = s->suspended;
+
+		reply_stopping(r);
+		resume(r);
+	}
+	wait_idle(s);
+	pthread_mutex_unlock(&s->lock);
+	for (size_t i = 0; i < s->n_listeners; i++)
+		MHD_stop_daemon(s->listeners[i].daemon);
+	s->n_listeners = 0;
+}
+
+void http_server_free(struct http_server *s)
+{
+	if (s == NULL)
+		return;
+	assert(s->n_listeners == 0);
+	pthread_mutex_destroy(&s->lock);
+	pthread_cond_destroy(&s->idle);
+	free(s->listeners);
+	free(s);
+}
+
+void http_server_print_routes(const struct http_server *s, struct buf *out)
+{
+	for (size_t t = 0; t < s->n_tables; t++)
+		for (size_t i = 0; i < s->tables[t].n; i++)
+			if (s->tables[t].routes[i].help != NULL)
+				buf_printf(out, "%-32s %s\n", s->tables[t].routes[i].path, s->tables[t].routes[i].help);
+}
+
+struct http_stats http_server_stats(const struct http_server *s)
+{
+	struct http_stats st = { .requests = atomic_load(&s->n_requests), .rejected = atomic_load(&s->n_rejected) };
+
+	for (size_t i = 0; i < s->n_listeners; i++)
+		st.connections += MHD_get_daemon_info(s->listeners[i].daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections;
+	return st;
+}
