@@ -11,7 +11,7 @@
 struct info_row {
 	const char *field;
 	struct expo_family family;
-	double scale;
+	double divisor;
 };
 extern const struct info_row info_rows[];       /* sorted by field */
 extern const size_t info_rows_n;

@@ -4,7 +4,7 @@
 
 #define G EXPO_GAUGE
 #define C EXPO_COUNTER
-#define ROW(field, family, type, scale, help) { field, { family, type, help, NULL }, scale }
+#define ROW(field, family, type, divisor, help) { field, { family, type, help, NULL }, divisor }
 
 const struct info_row info_rows[] = {
 	ROW("acl_access_denied_auth", "redis_acl_access_denied_auth_total", C, 1, "acl_access_denied_auth of INFO Stats."),
@@ -118,7 +118,7 @@ const struct info_row info_rows[] = {
 	ROW("json_total_memory_bytes", "redis_json_total_memory_bytes", G, 1, "json_total_memory_bytes of INFO MODULES, bytes."),
 	ROW("keyspace_hits", "redis_keyspace_hits_total", C, 1, "keyspace_hits of INFO Stats."),
 	ROW("keyspace_misses", "redis_keyspace_misses_total", C, 1, "keyspace_misses of INFO Stats."),
-	ROW("latest_fork_usec", "redis_latest_fork_seconds", G, 1e-6, "latest_fork_usec of INFO Stats, seconds."),
+	ROW("latest_fork_usec", "redis_latest_fork_seconds", G, 1e6, "latest_fork_usec of INFO Stats, seconds."),
 	ROW("lazyfree_pending_objects", "redis_lazyfree_pending_objects", G, 1, "lazyfree_pending_objects of INFO Memory."),
 	ROW("lazyfreed_objects", "redis_lazyfreed_objects", G, 1, "lazyfreed_objects of INFO Memory."),
 	ROW("loading", "redis_loading_dump_file", G, 1, "loading of INFO Persistence, 1: yes."),

@@ -18,13 +18,13 @@ static struct str behind(struct str s, const char *prefix)
 }
 
 /* A part that is missing or no number is left out. */
-static void emit_part(const struct redis_shown *sh, enum redis_family f, struct str value, const char *part, double scale,
+static void emit_part(const struct redis_shown *sh, enum redis_family f, struct str value, const char *part, double divisor,
                       const struct label *labels, size_t n)
 {
 	double v;
 
 	if (info_part_number(value, part, &v))
-		expo_emit(sh->set, family(f), v * scale, labels, n);
+		expo_emit(sh->set, family(f), v / divisor, labels, n);
 }
 
 static void show_command(const struct redis_shown *sh, const struct info_pair *p)
@@ -32,7 +32,7 @@ static void show_command(const struct redis_shown *sh, const struct info_pair *p
 	const struct label cmd = { STR("cmd"), behind(p->key, "cmdstat_") };
 
 	emit_part(sh, RF_COMMANDS, p->value, "calls", 1, &cmd, 1);
-	emit_part(sh, RF_COMMANDS_DURATION, p->value, "usec", 1e-6, &cmd, 1);
+	emit_part(sh, RF_COMMANDS_DURATION, p->value, "usec", 1e6, &cmd, 1);
 	emit_part(sh, RF_COMMANDS_REJECTED, p->value, "rejected_calls", 1, &cmd, 1);
 	emit_part(sh, RF_COMMANDS_FAILED, p->value, "failed_calls", 1, &cmd, 1);
 }
@@ -139,7 +139,7 @@ static void show_pair(const struct redis_shown *sh, const struct info_pair *p)
 
 	if (row != NULL) {
 		if (is_wanted(sh, row) && info_number(p->value, &v))
-			expo_emit(sh->set, &row->family, v * row->scale, NULL, 0);
+			expo_emit(sh->set, &row->family, v / row->divisor, NULL, 0);
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
@@ -231,7 +231,7 @@ static void show_database(const struct redis_shown *sh, struct str db, struct st
 	emit_part(sh, RF_DB_KEYS_CACHED, value, "cached_keys", 1, &label, 1);
 	if (info_part_number(value, "keys", &keys) && info_part_number(value, "expires", &expires))
 		expo_emit(sh->set, family(RF_DB_KEYS_WITHOUT_TTL), keys - expires, &label, 1);
-	emit_part(sh, RF_DB_AVG_TTL, value, "avg_ttl", 1e-3, &label, 1);
+	emit_part(sh, RF_DB_AVG_TTL, value, "avg_ttl", 1e3, &label, 1);
 }
 
 static const struct resp_reply *config_value(const struct resp_reply *config, const char *key)
@@ -350,7 +350,7 @@ void redis_show_slowlog_entry(struct redis_shown *sh, const struct resp_reply *r
 	if (reply->type != RESP_ARRAY)
 		return;
 	EXPO_EMIT0(sh->set, family(RF_SLOWLOG_LAST_ID), known ? (double)entry->items[0]->integer : 0);
-	EXPO_EMIT0(sh->set, family(RF_SLOWLOG_LAST_DURATION), known ? (double)entry->items[2]->integer * 1e-6 : 0);
+	EXPO_EMIT0(sh->set, family(RF_SLOWLOG_LAST_DURATION), known ? (double)entry->items[2]->integer / 1e6 : 0);
 }
 
 void redis_show_latency_latest(struct redis_shown *sh, const struct resp_reply *reply)
@@ -361,7 +361,7 @@ void redis_show_latency_latest(struct redis_shown *sh, const struct resp_reply *
 			continue;
 		const struct label name = { STR("event_name"), event->items[0]->text };
 		expo_emit(sh->set, family(RF_SPIKE_LAST), (double)event->items[1]->integer, &name, 1);
-		expo_emit(sh->set, family(RF_SPIKE_DURATION), (double)event->items[2]->integer * 1e-3, &name, 1);
+		expo_emit(sh->set, family(RF_SPIKE_DURATION), (double)event->items[2]->integer / 1e3, &name, 1);
 	}
 }
 
