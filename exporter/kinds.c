@@ -1,4 +1,5 @@
 /* Every kind of source. Adding one is one row. */
+#include "celery/celery.h"
 #include "gauges/gauges.h"
 #include "postgres/postgres.h"
 #include "redis/redis.h"
@@ -9,6 +10,7 @@ const struct conf_range source_timeout_range = { 10, 600000 };
 const struct source_kind *const source_kinds[] = {
 	&postgres_source_kind,
 	&redis_source_kind,
+	&celery_source_kind,
 	&gauges_source_kind,
 	NULL,
 };
