@@ -79,7 +79,7 @@ static bool same_value(const struct store_series *s, double v, const struct hist
 	if (c != NULL && c->kind == CHUNK_HIST)
 		last = ((const struct chunk_hist *)(const void *)c->data)[c->n - 1].h;
 	if (h != NULL || last != NULL)
-		return h != NULL && last != NULL && histogram_same(h, last);
+		return h != NULL && last != NULL && chunk_histogram_same(h, last);
 	memcpy(&bits, &v, sizeof bits);
 	return bits == s->writer.v_bits;
 }

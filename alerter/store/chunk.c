@@ -369,7 +369,7 @@ static bool same_side(const struct histogram_side *a, const struct histogram_sid
 	       same_bytes(a->buckets, b->buckets, a->n_buckets * sizeof(double));
 }
 
-bool histogram_same(const struct histogram *a, const struct histogram *b)
+bool chunk_histogram_same(const struct histogram *a, const struct histogram *b)
 {
 	return a->schema == b->schema && bits_of(a->zero_threshold) == bits_of(b->zero_threshold) &&
 	       bits_of(a->zero_count) == bits_of(b->zero_count) && bits_of(a->count) == bits_of(b->count) &&

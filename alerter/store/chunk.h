@@ -52,6 +52,6 @@ struct chunk *chunk_copy(const struct chunk *c, struct arena *a);
 bool chunk_decode(const struct chunk *c, int64_t *t_ms, double *v, const struct histogram **h, struct arena *a);
 
 struct histogram *histogram_dup(const struct histogram *h);     /* one block; free() it */
-bool histogram_same(const struct histogram *a, const struct histogram *b);      /* bit by bit */
+bool chunk_histogram_same(const struct histogram *a, const struct histogram *b);      /* bit by bit */
 
 #endif
