@@ -1,0 +1,94 @@
+/* What the keys global, route and receivers say, ready for use. Immutable; everything lives in the configuration's arena and
+ * goes with it. A configuration is counted: an old one stays while something it sent must still be ended. */
+#ifndef NOTIFY_CONFIG_H
+#define NOTIFY_CONFIG_H
+
+#include "notify/notify.h"
+#include "tocsin/conf.h"
+#include "tocsin/querier.h"
+
+struct receiver_kind;
+
+struct http_settings {                  /* http_config */
+	struct str basic_user, basic_password;
+	struct str auth_type, credentials;      /* Authorization: <type> <credentials> */
+	const struct label *headers;            /* further ones */
+	size_t n_headers;
+	struct str ca_file, cert_file, key_file, server_name;
+	bool insecure_skip_verify;
+	struct str proxy_url;
+	bool follow_redirects;
+};
+
+struct severity_rank {                  /* a severity label's value, and what it means on a status page; the first is the worst */
+	struct str severity, impact, status;
+};
+
+struct component_rule {                 /* which alerts concern a component of the page */
+	struct str id;
+	const struct matcher *matchers;
+	size_t n_matchers;
+	struct str status;              /* empty: by severity */
+};
+
+struct webhook_settings {
+	struct str url;
+	int64_t max_alerts;             /* 0: all */
+};
+
+struct statuspage_settings {
+	struct str api_url, page_id, api_key;
+	const struct severity_rank *ranks;
+	size_t n_ranks;
+	const struct component_rule *components;
+	size_t n_components;
+};
+
+struct integration {                    /* one entry under a receiver: where messages go */
+	struct str name;                /* "team-a/webhook[0]" */
+	const struct receiver_kind *kind;
+	uint64_t identity;              /* of the place it sends to; finds it again after a reload that reorders */
+	struct str destination;         /* integrations that share a rate share this */
+	bool send_resolved;
+	int64_t timeout_ms;
+	struct http_settings http;
+	struct webhook_settings webhook;
+	struct statuspage_settings statuspage;
+};
+
+struct receiver {
+	struct str name;
+	struct integration *integrations;
+	size_t n;
+};
+
+struct route {
+	struct str key;                 /* matchers of the routes from the root, joined by '/': Alertmanager's */
+	const struct matcher *matchers;
+	size_t n_matchers;
+	const struct receiver *receiver;
+	const struct str *group_by;
+	size_t n_group_by;
+	bool group_by_all;
+	bool go_on;                     /* continue */
+	int64_t group_wait_ms, group_interval_ms, repeat_interval_ms;
+	struct route *routes;
+	size_t n_routes;
+};
+
+struct notify_config {
+	struct arena arena;
+	struct conf_held *held;         /* regexes of the matchers */
+	struct regex **regexes;
+	size_t n_regexes, cap_regexes;
+	struct receiver *receivers;
+	size_t n_receivers;
+	struct route *root;             /* NULL: nobody is told */
+};
+
+/* The integration that goes by <name> and sends to <identity>; else the one of that name; else NULL. */
+const struct integration *config_find(const struct notify_config *, struct str name, uint64_t identity, bool exact);
+/* An identity: stable across runs. */
+uint64_t config_identity(struct str a, struct str b);
+
+#endif

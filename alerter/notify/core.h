@@ -1,0 +1,122 @@
+/* Delivery without threads: everything that decides, on one clock, over one database and one transport. The owner's thread
+ * drives it; tests drive it by hand.
+ *
+ *	core_batch(c, …);  core_answer(c, …);      any number, in memory and in the log
+ *	due = core_step(c);                        groups, outbox, one commit, then requests go out
+ */
+#ifndef NOTIFY_CORE_H
+#define NOTIFY_CORE_H
+
+#include "notify/db.h"
+#include "notify/model.h"
+#include "notify/transport.h"
+#include "tocsin/complain.h"
+
+struct destination {
+	struct str key;
+	unsigned in_flight;
+	int64_t not_before_ms;          /* rate, and what Retry-After asked for */
+};
+
+struct integration_stats {
+	struct str name;                /* of the integration */
+	struct str receiver, kind;
+	struct notify_integration_stats s;
+};
+
+struct core {
+	const struct clock *clock;
+	struct db *db;
+	struct transport *transport;
+	struct arena scratch;           /* one step */
+	struct notify_config *config;
+	struct notify_config **old;     /* newest first: kept while something they sent is to be ended */
+	size_t n_old, cap_old;
+	struct str external_url;
+	uint64_t random;
+	int64_t skew_ms;                /* wall clock - monotonic: a change is a step of the wall clock */
+	int64_t retention_ms, next_trim_ms;
+	struct map alerts;              /* struct page_alert by key */
+	struct map groups;              /* struct group by map_key; those a route forms */
+	struct group **retired;
+	size_t n_retired, cap_retired;
+	struct map episodes;            /* struct episode by id */
+	struct message *first, *last;
+	struct map destinations, stats, components;
+	int64_t next_alert, next_group, next_message;
+	int64_t not_durable_since_ms;
+	struct complaint commit_complaint;
+	uint64_t commits, commit_failures, finished[OUTBOX_STATES], passes;
+	double commit_seconds;
+};
+
+struct core_options {
+	const char *database_path;
+	const struct clock *clock;
+	struct transport *transport;
+	struct str external_url;
+	int64_t retention_ms;
+	uint64_t seed;                  /* of the jitter */
+};
+
+/* Takes <config> on success. */
+struct core *core_open(const struct core_options *, struct notify_config *config, struct err *e);
+void core_close(struct core *);
+void core_configure(struct core *, struct notify_config *config);
+/* False and <e>: the log is full (the disk has been, for long); nothing was taken. */
+bool core_batch(struct core *, const struct alert_batch_rule *, size_t n, struct err *e);
+void core_rules_known(struct core *, const struct str *keys, size_t n);
+bool core_load(struct core *, struct str rule, struct arena *, struct alert_record **out, size_t *n, struct err *e);
+bool core_history(struct core *, const struct notify_history_query *, struct arena *, struct notify_history_entry **out, size_t *n,
+                  struct err *e);
+bool core_resend(struct core *, int64_t message_id, struct err *e);
+void core_answer(struct core *, void *tag, const struct http_answer *);
+/* Returns the wall time of what is due next, INT64_MAX when nothing is. */
+int64_t core_step(struct core *);
+struct notify_snapshot *core_snapshot(struct core *, struct arena *);
+
+/* Between the files of the core. */
+int64_t core_now_ms(const struct core *);
+uint64_t core_random(struct core *);
+const struct integration *core_integration(struct core *, struct str name, uint64_t identity);
+
+/* pager.c: alerts. */
+void pager_event(struct core *, const struct rule_identity *, const struct alert_event *);
+void pager_record(struct core *, const struct rule_identity *, const struct alert_record *);
+void pager_end(struct core *, struct page_alert *, int64_t at_ms, struct str reason);
+struct page_alert *pager_new(struct core *, int64_t id, struct str rule, struct labels);
+void pager_free(struct page_alert *);
+void pager_save(struct core *, const struct page_alert *);
+void pager_free_if_done(struct core *, struct page_alert *);
+/* The alert about our own disk. */
+void pager_durability(struct core *, const struct err *problem);
+
+/* group.c: groups and episodes. */
+void group_add_alert(struct core *, struct page_alert *);
+void group_reroute(struct core *);
+void group_flush_due(struct core *);
+int64_t group_next_due_ms(const struct core *);
+void group_free(struct group *);
+void episode_attach(struct group *, struct episode *);
+struct group *group_new(struct core *, int64_t id, struct str key, struct str receiver, struct labels);
+void group_add_member(struct group *, struct page_alert *);
+void group_retire(struct core *, struct group *);
+struct episode *episode_new(struct core *, const char *id);
+void episode_save(struct core *, const struct episode *);
+void episode_free_if_done(struct core *, struct episode *);
+void episode_add_told(struct episode *, struct page_alert *);
+bool episode_told(const struct episode *, const struct page_alert *);
+
+/* outbox.c: messages. */
+void outbox_add(struct core *, struct episode *, const struct group *, bool resolved, struct str payload);
+struct message *outbox_new(struct core *, int64_t id, struct episode *, int64_t seq);
+void outbox_schedule(struct core *);            /* marks what is to go out as in flight, in the log */
+void outbox_start(struct core *);               /* after the commit: hands requests to the transport */
+int64_t outbox_next_due_ms(const struct core *);
+void outbox_free(struct core *, struct message *);
+struct integration_stats *outbox_stats(struct core *, struct str name);
+
+/* restore.c */
+bool restore_all(struct core *, struct err *e);
+
+#endif

@@ -1,0 +1,80 @@
+/* The database file, used by one thread. Writes are collected in a log of statements and go to disk together, in one
+ * transaction with one sync; when that fails the log is kept and goes first the next time, so memory and disk never part for good.
+ * Invariant: what memory says == what disk says + the log. */
+#ifndef NOTIFY_DB_H
+#define NOTIFY_DB_H
+
+#include <sqlite3.h>
+
+#include "tocsin/arena.h"
+#include "tocsin/err.h"
+#include "tocsin/labels.h"
+
+struct db;
+
+#define DB_STATEMENTS(X) \
+	X(PUT_STATE,     "INSERT OR REPLACE INTO alert_state VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)") \
+	X(DEL_STATE,     "DELETE FROM alert_state WHERE rule=? AND labels=?") \
+	X(DEL_RULE,      "DELETE FROM alert_state WHERE rule=?") \
+	X(ADD_EVENT,     "INSERT INTO event(at,edge,file,grp,alertname,expr,labels,value,reason,integration,key) VALUES(?,?,?,?,?,?,?,?,?,?,?)") \
+	X(PUT_ALERT,     "INSERT OR REPLACE INTO page_alert VALUES(?,?,?,?,?,?,?,?,?,?,?)") \
+	X(DEL_ALERT,     "DELETE FROM page_alert WHERE id=?") \
+	X(PUT_GROUP,     "INSERT OR REPLACE INTO page_group VALUES(?,?,?,?,?,?)") \
+	X(DEL_GROUP,     "DELETE FROM page_group WHERE id=?") \
+	X(ADD_MEMBER,    "INSERT OR REPLACE INTO page_member VALUES(?,?)") \
+	X(DEL_MEMBER,    "DELETE FROM page_member WHERE grp=? AND alert=?") \
+	X(PUT_EPISODE,   "INSERT OR REPLACE INTO episode VALUES(?,?,?,?,?,?,?,?,?,?,?)") \
+	X(DEL_EPISODE,   "DELETE FROM episode WHERE id=?") \
+	X(ADD_TOLD,      "INSERT OR REPLACE INTO told VALUES(?,?)") \
+	X(DEL_TOLD,      "DELETE FROM told WHERE episode=? AND alert=?") \
+	X(ADD_MESSAGE,   "INSERT INTO outbox VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)") \
+	X(SET_MESSAGE,   "UPDATE outbox SET state=?,next=?,attempts=?,doubtful=?,last_status=?,last_error=?,finished=? WHERE id=?") \
+	X(PUT_COMPONENT, "INSERT OR REPLACE INTO component VALUES(?,?,?)") \
+	X(DEL_COMPONENT, "DELETE FROM component WHERE page=? AND component=?") \
+	X(TRIM_EVENTS,   "DELETE FROM event WHERE at<?1 OR id<=(SELECT max(id) FROM event)-?2") \
+	X(TRIM_MESSAGES, "DELETE FROM outbox WHERE state=?1 AND finished<?2") \
+	X(TRIM_DEAD,     "DELETE FROM outbox WHERE state=?1 AND id NOT IN (SELECT id FROM outbox WHERE state=?1 ORDER BY id DESC LIMIT ?2)")
+
+enum db_statement {
+#define X(name, sql) DB_##name,
+	DB_STATEMENTS(X)
+#undef X
+	DB_STATEMENT_COUNT
+};
+
+struct db_arg {
+	bool is_text;
+	int64_t i;
+	struct str t;
+};
+#define DB_I(v) ((struct db_arg){ .i = (int64_t)(v) })
+#define DB_T(s) ((struct db_arg){ .is_text = true, .t = (s) })
+
+/* Creates or migrates the file. NULL and <e>: damaged, of a newer version, not writable. */
+struct db *db_open(const char *path, struct err *e);
+void db_close(struct db *);     /* what is in the log is lost, as in a crash */
+
+/* Appends to the log; texts are copied. */
+void db_add(struct db *, enum db_statement, const struct db_arg *args, size_t n);
+#define DB_ADD(db, statement, ...) \
+	db_add((db), (statement), (const struct db_arg[]){ __VA_ARGS__ }, sizeof((const struct db_arg[]){ __VA_ARGS__ }) / sizeof(struct db_arg))
+size_t db_log_bytes(const struct db *);
+bool db_log_is_empty(const struct db *);
+/* One transaction for the whole log. False and <e>: nothing of it is on disk, the log stays. */
+bool db_commit(struct db *, struct err *e);
+
+/* Reading: what is on disk. */
+sqlite3_stmt *db_select(struct db *, const char *sql, struct err *e);    /* sqlite3_finalize() it; NULL and <e> */
+/* The next row; false at the end, or with <e> set. */
+bool db_next(struct db *, sqlite3_stmt *, struct err *e);
+struct str db_text(sqlite3_stmt *, int column);                         /* until the next row */
+struct str db_text_copy(sqlite3_stmt *, int column, struct arena *);
+
+/* Label sets are kept as JSON objects, sorted by name. */
+struct str db_labels_text(struct arena *, struct labels);
+struct labels db_labels(sqlite3_stmt *, int column, struct arena *);    /* damaged text reads as no labels */
+/* Doubles are kept by their bits: SQLite has no NaN. */
+int64_t db_bits(double);
+double db_double(int64_t bits);
+
+#endif

@@ -1,0 +1,76 @@
+/* What delivery remembers: alerts people may hear of, the groups they form, the episodes a receiver was told of, and messages
+ * under way. One thread owns all of it; db.h keeps the same on disk. Each is changed only through the functions of the file
+ * that is named beside it, which also write the log. */
+#ifndef NOTIFY_MODEL_H
+#define NOTIFY_MODEL_H
+
+#include "notify/config.h"
+#include "tocsin/map.h"
+
+struct group;
+struct delivery;
+
+struct page_alert {                     /* pager.c. Freed when it has ended, is in no group and no episode told it */
+	int64_t id;
+	struct str key;                 /* rule, NUL, labels: its key in core.alerts */
+	struct str rule;
+	struct labels labels, annotations;
+	struct str generator_url, value_text, reason;
+	uint64_t fingerprint;
+	double value;
+	int64_t starts_ms, ends_ms;     /* 0: firing */
+	int64_t no_data_since_ms;       /* 0: there is data */
+	struct group **groups;
+	size_t n_groups, cap_groups;
+	size_t told_by;                 /* open episodes */
+};
+
+struct episode {                        /* group.c */
+	char id[37];                    /* UUID: the key in core.episodes */
+	struct group *group;            /* NULL: closed, or its group is gone */
+	struct str integration;
+	uint64_t identity;
+	int64_t seq;                    /* of its last message */
+	int64_t started_ms, last_sent_ms;
+	bool again;                     /* a message that told of firing alerts died: tell them again at the next flush */
+	bool closed;                    /* all it told has ended and been told so; kept while messages are under way */
+	struct map told;                /* alert id (8 bytes) -> struct page_alert, told as firing and not yet as ended */
+	struct str remote, remote_status;       /* receivers that keep an object of ours: its id there, the status we gave it */
+	size_t unfinished;              /* messages */
+	uint64_t pass;                  /* of the scheduler */
+};
+
+struct group {                          /* group.c */
+	int64_t id;
+	struct str map_key;             /* receiver, NUL, key */
+	struct str key, receiver;
+	struct labels labels;
+	const struct route *route;      /* NULL: retired */
+	struct page_alert **members;
+	size_t n, cap;
+	int64_t next_flush_ms;
+	struct episode **episodes;      /* open ones; one an integration */
+	size_t n_episodes, cap_episodes;
+};
+
+struct message {                        /* outbox.c */
+	struct message *next, *prev;    /* unfinished ones, oldest first */
+	int64_t id;
+	struct episode *episode;
+	int64_t seq;
+	struct str key;                 /* episode-seq: the idempotency key */
+	struct str integration, group_key;
+	uint64_t identity;
+	struct labels labels;           /* of the group */
+	bool resolved;                  /* it tells an end of everything */
+	struct str payload;
+	enum outbox_state state;
+	int64_t created_ms, next_ms;
+	unsigned attempts;
+	bool doubtful;                  /* an attempt's outcome is unknown: it may have arrived */
+	int last_status;
+	struct str last_error;
+	struct delivery *work;          /* OUTBOX_IN_FLIGHT */
+};
+
+#endif

@@ -1,0 +1,198 @@
+/* Alerts as people may hear of them: born by a firing edge, ended by a resolved one (or by the record that says so, should the
+ * edge have been lost). Owns struct page_alert; every change is in the log before the step ends. */
+#include "notify/core.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "notify/text.h"
+#include "tocsin/mem.h"
+
+static struct str alert_key(struct core *c, struct str rule, struct labels labels)
+{
+	struct str text = db_labels_text(&c->scratch, labels);
+	char *p = arena_alloc(&c->scratch, rule.n + 1 + text.n);
+
+	memcpy(p, rule.p, rule.n);
+	memcpy(p + rule.n + 1, text.p, text.n);
+	return (struct str){ p, rule.n + 1 + text.n };
+}
+
+void pager_save(struct core *c, const struct page_alert *a)
+{
+	DB_ADD(c->db, DB_PUT_ALERT, DB_I(a->id), DB_T(a->rule), DB_T(db_labels_text(&c->scratch, a->labels)),
+	       DB_T(db_labels_text(&c->scratch, a->annotations)), DB_T(a->generator_url), DB_I(db_bits(a->value)), DB_T(a->value_text),
+	       DB_T(a->reason), DB_I(a->starts_ms), DB_I(a->ends_ms), DB_I(a->no_data_since_ms));
+}
+
+struct page_alert *pager_new(struct core *c, int64_t id, struct str rule, struct labels labels)
+{
+	struct page_alert *a = mem_alloc(sizeof *a);
+
+	a->id = id;
+	a->key = text_dup(alert_key(c, rule, labels));
+	a->rule = text_dup(rule);
+	a->labels = text_dup_labels(labels);
+	a->annotations = text_dup_labels((struct labels){ 0 });
+	a->generator_url = text_dup(STR(""));
+	a->value_text = text_dup(STR(""));
+	a->reason = text_dup(STR(""));
+	a->fingerprint = alert_fingerprint(labels);
+	map_put(&c->alerts, a->key, a);
+	return a;
+}
+
+void pager_free(struct page_alert *a)
+{
+	text_free(a->key);
+	text_free(a->rule);
+	text_free_labels(a->labels);
+	text_free_labels(a->annotations);
+	text_free(a->generator_url);
+	text_free(a->value_text);
+	text_free(a->reason);
+	free(a->groups);
+	free(a);
+}
+
+void pager_free_if_done(struct core *c, struct page_alert *a)
+{
+	if (a->ends_ms == 0 || a->n_groups > 0 || a->told_by > 0)
+		return;
+	DB_ADD(c->db, DB_DEL_ALERT, DB_I(a->id));
+	map_del(&c->alerts, a->key);
+	pager_free(a);
+}
+
+static void take_values(struct page_alert *a, const struct alert_record *r)
+{
+	text_free_labels(a->annotations);
+	a->annotations = text_dup_labels(r->annotations);
+	text_set(&a->value_text, r->value_text);
+	a->value = r->value;
+}
+
+/* Fires, or goes on firing with new values. */
+static void fire(struct core *c, const struct rule_identity *rule, const struct alert_record *r, struct str reason)
+{
+	struct page_alert *a = map_get(&c->alerts, alert_key(c, rule->key, r->labels));
+	bool starts = a == NULL || a->ends_ms != 0;
+
+	if (a == NULL)
+		a = pager_new(c, c->next_alert++, rule->key, r->labels);
+	if (starts) {
+		a->starts_ms = r->fired_at_ms != 0 ? r->fired_at_ms : core_now_ms(c);
+		a->ends_ms = a->no_data_since_ms = 0;
+	}
+	take_values(a, r);
+	text_set(&a->generator_url, rule->generator_url);
+	if (reason.n > 0)
+		text_set(&a->reason, reason);
+	pager_save(c, a);
+	if (starts)
+		group_add_alert(c, a);
+}
+
+void pager_end(struct core *c, struct page_alert *a, int64_t at_ms, struct str reason)
+{
+	if (a->ends_ms != 0)
+		return;
+	a->ends_ms = at_ms != 0 ? at_ms : core_now_ms(c);
+	a->no_data_since_ms = 0;
+	text_set(&a->reason, reason);
+	pager_save(c, a);
+	pager_free_if_done(c, a);
+}
+
+static void end(struct core *c, const struct rule_identity *rule, const struct alert_record *r, int64_t at_ms, struct str reason)
+{
+	struct page_alert *a = map_get(&c->alerts, alert_key(c, rule->key, r->labels));
+
+	if (a == NULL || a->ends_ms != 0)
+		return;
+	take_values(a, r);
+	pager_end(c, a, at_ms, reason);
+}
+
+static void set_no_data(struct core *c, const struct rule_identity *rule, const struct alert_event *ev, int64_t since_ms)
+{
+	struct page_alert *a = map_get(&c->alerts, alert_key(c, rule->key, ev->record->labels));
+
+	if (a == NULL || a->ends_ms != 0)
+		return;
+	a->no_data_since_ms = since_ms;
+	text_set(&a->reason, ev->reason);
+	pager_save(c, a);
+}
+
+void pager_event(struct core *c, const struct rule_identity *rule, const struct alert_event *ev)
+{
+	const struct alert_record *r = ev->record;
+
+	DB_ADD(c->db, DB_ADD_EVENT, DB_I(ev->at_ms), DB_T(str_of(alert_edge_name(ev->edge))), DB_T(rule->file), DB_T(rule->group),
+	       DB_T(labels_get(r->labels, STR("alertname"))), DB_T(rule->expr), DB_T(db_labels_text(&c->scratch, r->labels)),
+	       DB_I(db_bits(r->value)), DB_T(ev->reason), DB_T(STR("")), DB_T(STR("")));
+	switch (ev->edge) {
+	case EDGE_FIRING:
+	case EDGE_CHANGED:
+		fire(c, rule, r, ev->reason);
+		return;
+	case EDGE_RESOLVED:
+		end(c, rule, r, r->resolved_at_ms != 0 ? r->resolved_at_ms : ev->at_ms, ev->reason);
+		return;
+	case EDGE_NO_DATA:
+		set_no_data(c, rule, ev, r->unknown_since_ms != 0 ? r->unknown_since_ms : ev->at_ms);
+		return;
+	case EDGE_DATA_BACK:
+		set_no_data(c, rule, ev, 0);
+		return;
+	case EDGE_NONE:
+	case EDGE_PENDING:
+	case EDGE_DROPPED:
+		return;
+	}
+	abort();
+}
+
+void pager_record(struct core *c, const struct rule_identity *rule, const struct alert_record *r)
+{
+	struct str labels = db_labels_text(&c->scratch, r->labels);
+
+	if (r->state == ALERT_INACTIVE)
+		DB_ADD(c->db, DB_DEL_STATE, DB_T(rule->key), DB_T(labels));
+	else
+		DB_ADD(c->db, DB_PUT_STATE, DB_T(rule->key), DB_T(labels), DB_T(db_labels_text(&c->scratch, r->annotations)), DB_I(r->state),
+		       DB_I(r->active_at_ms), DB_I(r->fired_at_ms), DB_I(r->resolved_at_ms), DB_I(r->keep_firing_since_ms),
+		       DB_I(r->unknown_since_ms), DB_I(r->seen_ms), DB_I(db_bits(r->value)), DB_I(r->value_is_histogram), DB_T(r->value_text));
+	if (r->state == ALERT_FIRING)
+		fire(c, rule, r, STR(""));
+	else
+		end(c, rule, r, r->resolved_at_ms, STR("no longer firing"));
+}
+
+/* ---- The alert about ourselves: raised from memory when the disk takes nothing any more. ---- */
+
+static const struct label own_labels[] = {
+	{ { "alertname", 9 }, { "TocsinStateNotDurable", 21 } },
+	{ { "severity", 8 }, { "critical", 8 } },
+};
+
+void pager_durability(struct core *c, const struct err *problem)
+{
+	const struct rule_identity rule = { .key = STR("tocsin"), .file = STR("tocsin"), .group = STR("tocsin"), .name = own_labels[0].value,
+		                            .expr = STR("tocsin_state_not_durable > 0") };
+	int64_t now_ms = core_now_ms(c);
+	struct str why = problem != NULL ? str_of(problem->msg) : STR("");
+	struct label notes[] = {
+		{ STR("description"), arena_printf(&c->scratch, "Alerts and deliveries are kept in memory only: " STR_FMT ". Pages still go out, but a "
+		                                   "restart may repeat them.", STR_ARG(why)) },
+		{ STR("summary"), STR("Tocsin cannot write its state to disk") },
+	};
+	struct alert_record r = { .labels = { own_labels, ARRAY_LEN(own_labels) }, .annotations = { notes, ARRAY_LEN(notes) },
+		                  .state = problem != NULL ? ALERT_FIRING : ALERT_INACTIVE, .active_at_ms = now_ms, .fired_at_ms = now_ms,
+		                  .resolved_at_ms = now_ms, .value = problem != NULL ? 1 : 0 };
+	struct alert_event ev = { problem != NULL ? EDGE_FIRING : EDGE_RESOLVED, &r, now_ms,
+		                  problem != NULL ? why : STR("the state is on disk again") };
+
+	pager_event(c, &rule, &ev);
+}

@@ -1,0 +1,67 @@
+/* What a kind of receiver is: how a message reads, and the conversation that delivers it. One file a kind, one row in kinds.c.
+ * Kinds are pure: they see a delivery and an answer, and say what to ask next. */
+#ifndef NOTIFY_RECEIVER_H
+#define NOTIFY_RECEIVER_H
+
+#include "notify/core.h"
+#include "notify/model.h"
+#include "notify/transport.h"
+
+struct notice {                         /* what is to be told, when it is decided */
+	const struct integration *integration;
+	const struct group *group;
+	const struct episode *episode;
+	struct str receiver;
+	struct page_alert **alerts;     /* by job, instance, labels */
+	size_t n, n_firing;
+	struct str external_url;
+	struct arena *arena;
+};
+
+enum deliver_next {
+	DELIVER_ASK,                    /* <call> is to be made, not before <not_before_ms> */
+	DELIVER_DONE,
+	DELIVER_RETRY,                  /* later, from the start */
+	DELIVER_DEAD,                   /* never: it would be refused again */
+};
+
+struct delivery {                       /* one attempt, in memory only */
+	struct message *message;
+	const struct integration *integration;
+	struct core *core;
+	struct arena arena;             /* of the attempt */
+	struct http_call call;
+	int64_t not_before_ms;
+	bool asking;                    /* the transport has <call> */
+	bool call_changes;              /* <call> is not safe to repeat blindly: a lost answer leaves doubt */
+	int step;                       /* the kind's */
+	void *state;                    /* the kind's, in <arena> */
+	/* The verdict. */
+	bool unknown;                   /* DELIVER_RETRY: it may have arrived */
+	int64_t retry_after_ms;         /* the receiver's wish; -1: none */
+	bool slow;                      /* DELIVER_RETRY: wrong key or address; a person has to act */
+	const char *note;               /* beside the status, for history; NULL: none */
+};
+
+struct receiver_kind {
+	const char *name;
+	bool repeats;                   /* told again after repeat_interval */
+	bool ends_by_default;           /* send_resolved's default */
+	unsigned max_in_flight;         /* per destination */
+	int64_t gap_ms;                 /* between requests to a destination */
+	/* The message as it is kept in the outbox. */
+	void (*render)(const struct notice *, struct buf *out);
+	/* <answer> NULL: a new attempt. */
+	enum deliver_next (*advance)(struct delivery *, const struct http_answer *answer);
+	/* Appends texts that must not be shown. */
+	void (*secrets)(const struct integration *, struct str *out, size_t *n);
+};
+
+extern const struct receiver_kind receiver_webhook, receiver_statuspage;
+
+/* What most kinds make of an answer. */
+enum deliver_next receiver_judge(struct delivery *, const struct http_answer *);
+/* notify_reason_names index of a failed answer. */
+size_t receiver_reason(const struct http_answer *);
+
+#endif

@@ -1,0 +1,16 @@
+/* Which routes an alert takes, and which group of a route it falls into. Pure functions over the configuration. */
+#ifndef NOTIFY_ROUTE_H
+#define NOTIFY_ROUTE_H
+
+#include "notify/config.h"
+
+#define ROUTE_MAX_MATCHES 64
+
+/* The routes that handle <labels>: the deepest match of each branch, in order; at most ROUTE_MAX_MATCHES. */
+size_t route_match(const struct route *root, struct labels labels, const struct route *out[ROUTE_MAX_MATCHES]);
+/* The labels of <labels> the route groups by (shares texts). */
+struct labels route_group_labels(const struct route *, struct labels labels, struct arena *);
+/* Alertmanager's group key: {}/{team="a"}:{alertname="X"} */
+struct str route_group_key(const struct route *, struct labels group_labels, struct arena *);
+
+#endif
