@@ -87,8 +87,8 @@ struct notify_config {
 };
 
 /* The integration that goes by <name> and sends to <identity>; else the one of that name; else NULL. */
-const struct integration *config_find(const struct notify_config *, struct str name, uint64_t identity, bool exact);
+const struct integration *notify_config_find(const struct notify_config *, struct str name, uint64_t identity, bool exact);
 /* An identity: stable across runs. */
-uint64_t config_identity(struct str a, struct str b);
+uint64_t notify_config_identity(struct str a, struct str b);
 
 #endif

@@ -34,6 +34,7 @@ struct core {
 	size_t n_old, cap_old;
 	struct str external_url;
 	uint64_t random;
+	int64_t next_commit_ms;         /* after a failure */
 	int64_t skew_ms;                /* wall clock - monotonic: a change is a step of the wall clock */
 	int64_t retention_ms, next_trim_ms;
 	struct map alerts;              /* struct page_alert by key */
@@ -78,7 +79,7 @@ struct notify_snapshot *core_snapshot(struct core *, struct arena *);
 /* Between the files of the core. */
 int64_t core_now_ms(const struct core *);
 uint64_t core_random(struct core *);
-const struct integration *core_integration(struct core *, struct str name, uint64_t identity);
+const struct integration *core_integration(const struct core *, struct str name, uint64_t identity);
 
 /* pager.c: alerts. */
 void pager_event(struct core *, const struct rule_identity *, const struct alert_event *);
@@ -90,6 +91,8 @@ void pager_save(struct core *, const struct page_alert *);
 void pager_free_if_done(struct core *, struct page_alert *);
 /* The alert about our own disk. */
 void pager_durability(struct core *, const struct err *problem);
+/* After a start: the database is open, so it is over. */
+void pager_durability_over(struct core *);
 
 /* group.c: groups and episodes. */
 void group_add_alert(struct core *, struct page_alert *);
@@ -103,6 +106,7 @@ void group_add_member(struct group *, struct page_alert *);
 void group_retire(struct core *, struct group *);
 struct episode *episode_new(struct core *, const char *id);
 void episode_save(struct core *, const struct episode *);
+void episode_free(struct episode *);
 void episode_free_if_done(struct core *, struct episode *);
 void episode_add_told(struct episode *, struct page_alert *);
 bool episode_told(const struct episode *, const struct page_alert *);
@@ -112,11 +116,19 @@ void outbox_add(struct core *, struct episode *, const struct group *, bool reso
 struct message *outbox_new(struct core *, int64_t id, struct episode *, int64_t seq);
 void outbox_schedule(struct core *);            /* marks what is to go out as in flight, in the log */
 void outbox_start(struct core *);               /* after the commit: hands requests to the transport */
-int64_t outbox_next_due_ms(const struct core *);
+int64_t outbox_next_due_ms(struct core *);
 void outbox_free(struct core *, struct message *);
+void outbox_free_all(struct core *);
 struct integration_stats *outbox_stats(struct core *, struct str name);
 
-/* restore.c */
+/* restore.c: memory as the last run left it. Messages that were in flight are of unknown outcome. */
 bool restore_all(struct core *, struct err *e);
+bool restore_message(struct core *, int64_t id, struct err *e);
+
+/* What we last gave a component of a status page: the statuses that, when found there, are ours and not a person's; "" when we
+ * are not involved (then only "operational" is ours). A list while an answer is outstanding: "operational,major_outage". */
+struct str core_component(struct core *, struct str page, struct str component);
+void core_component_load(struct core *, struct str page, struct str component, struct str statuses);
+void core_component_set(struct core *, struct str page, struct str component, struct str statuses);
 
 #endif

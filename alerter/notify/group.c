@@ -70,6 +70,15 @@ void episode_save(struct core *c, const struct episode *e)
 	       DB_T(e->remote_status));
 }
 
+void episode_free(struct episode *e)
+{
+	map_fini(&e->told);
+	text_free(e->integration);
+	text_free(e->remote);
+	text_free(e->remote_status);
+	free(e);
+}
+
 void episode_free_if_done(struct core *c, struct episode *e)
 {
 	if (!e->closed || e->unfinished > 0)
@@ -77,11 +86,7 @@ void episode_free_if_done(struct core *c, struct episode *e)
 	assert(e->told.n == 0);
 	DB_ADD(c->db, DB_DEL_EPISODE, DB_T(str_of(e->id)));
 	map_del(&c->episodes, str_of(e->id));
-	map_fini(&e->told);
-	text_free(e->integration);
-	text_free(e->remote);
-	text_free(e->remote_status);
-	free(e);
+	episode_free(e);
 }
 
 void episode_attach(struct group *g, struct episode *e)

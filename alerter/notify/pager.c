@@ -177,10 +177,13 @@ static const struct label own_labels[] = {
 	{ { "severity", 8 }, { "critical", 8 } },
 };
 
+static const struct rule_identity own_rule = {
+	.key = { "tocsin", 6 }, .file = { "tocsin", 6 }, .group = { "tocsin", 6 }, .name = { "TocsinStateNotDurable", 21 },
+	.expr = { "tocsin_state_not_durable > 0", 28 },
+};
+
 void pager_durability(struct core *c, const struct err *problem)
 {
-	const struct rule_identity rule = { .key = STR("tocsin"), .file = STR("tocsin"), .group = STR("tocsin"), .name = own_labels[0].value,
-		                            .expr = STR("tocsin_state_not_durable > 0") };
 	int64_t now_ms = core_now_ms(c);
 	struct str why = problem != NULL ? str_of(problem->msg) : STR("");
 	struct label notes[] = {
@@ -194,5 +197,13 @@ void pager_durability(struct core *c, const struct err *problem)
 	struct alert_event ev = { problem != NULL ? EDGE_FIRING : EDGE_RESOLVED, &r, now_ms,
 		                  problem != NULL ? why : STR("the state is on disk again") };
 
-	pager_event(c, &rule, &ev);
+	pager_event(c, &own_rule, &ev);
+}
+
+void pager_durability_over(struct core *c)
+{
+	const struct page_alert *a = map_get(&c->alerts, alert_key(c, own_rule.key, (struct labels){ own_labels, ARRAY_LEN(own_labels) }));
+
+	if (a != NULL && a->ends_ms == 0)
+		pager_durability(c, NULL);
 }

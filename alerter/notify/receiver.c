@@ -36,3 +36,39 @@ enum deliver_next receiver_judge(struct delivery *d, const struct http_answer *a
 	d->slow = is_one_of(a->status, ours_to_mend, ARRAY_LEN(ours_to_mend));
 	return d->slow ? DELIVER_RETRY : DELIVER_DEAD;
 }
+
+static struct labels side(const struct page_alert *a, bool annotations)
+{
+	return annotations ? a->annotations : a->labels;
+}
+
+struct labels notice_common(struct arena *a, struct page_alert *const *v, size_t n, bool annotations)
+{
+	struct labels first = n > 0 ? side(v[0], annotations) : (struct labels){ 0 };
+	struct label *out = ARENA_ARRAY(a, first.n + 1, struct label);
+	size_t kept = 0;
+
+	for (size_t i = 0; i < first.n; i++) {
+		bool all = true;
+
+		for (size_t k = 1; k < n && all; k++)
+			all = labels_has(side(v[k], annotations), first.v[i].name)
+			      && str_eq(labels_get(side(v[k], annotations), first.v[i].name), first.v[i].value);
+		if (all)
+			out[kept++] = first.v[i];
+	}
+	return (struct labels){ out, kept };
+}
+
+struct str notice_quoted_receiver(const struct notice *n)
+{
+	char *p = arena_alloc(n->arena, 2 * n->receiver.n + 1);
+	size_t at = 0;
+
+	for (size_t i = 0; i < n->receiver.n; i++) {
+		if (strchr("\\.+*?()|[]{}^$", n->receiver.p[i]) != NULL)
+			p[at++] = '\\';
+		p[at++] = n->receiver.p[i];
+	}
+	return (struct str){ p, at };
+}

@@ -18,6 +18,8 @@ struct notice {                         /* what is to be told, when it is decide
 	struct arena *arena;
 };
 
+#define RECEIVER_MAX_SECRETS 4
+
 enum deliver_next {
 	DELIVER_ASK,                    /* <call> is to be made, not before <not_before_ms> */
 	DELIVER_DONE,
@@ -53,9 +55,14 @@ struct receiver_kind {
 	void (*render)(const struct notice *, struct buf *out);
 	/* <answer> NULL: a new attempt. */
 	enum deliver_next (*advance)(struct delivery *, const struct http_answer *answer);
-	/* Appends texts that must not be shown. */
+	/* Appends texts that must not be shown; at most RECEIVER_MAX_SECRETS. */
 	void (*secrets)(const struct integration *, struct str *out, size_t *n);
 };
+
+/* Labels (or annotations) that all of <v> share. */
+struct labels notice_common(struct arena *, struct page_alert *const *v, size_t n, bool annotations);
+/* The receiver's name as Alertmanager sends it: with regular expression characters escaped. */
+struct str notice_quoted_receiver(const struct notice *);
 
 extern const struct receiver_kind receiver_webhook, receiver_statuspage;
 

@@ -1,8 +1,13 @@
 /* Alertmanager's webhook, payload version "4". The bytes are made once and kept, so a repeat is the same to the byte; the
  * Idempotency-Key tells it is one. Source: Alertmanager documentation, "webhook_config". */
+#include <stdio.h>
+
 #include "notify/receiver.h"
 #include "tocsin/json.h"
 #include "tocsin/version.h"
+
+#define KEY_HEADER "Idempotency-Key"
+#define REPEAT_HEADER "X-Tocsin-Possible-Repeat"
 
 static void put_time(struct json_out *j, const char *key, int64_t ms)
 {
@@ -37,3 +42,90 @@ static void put_alert(struct json_out *j, const struct page_alert *a)
 	json_out_strz(j, fingerprint);
 	json_out_close(j, '}');
 }
+
+/* max_alerts: firing ones first, so that what is cut off never turns a firing group into a resolved one. */
+static size_t choose(const struct notice *n, struct page_alert **out)
+{
+	size_t max = (size_t)n->integration->webhook.max_alerts, room = max == 0 || max > n->n ? n->n : max;
+	size_t firing = n->n_firing < room ? n->n_firing : room, ended = room - firing, kept = 0;
+
+	for (size_t i = 0; i < n->n; i++) {
+		size_t *left = n->alerts[i]->ends_ms == 0 ? &firing : &ended;
+
+		if (*left == 0)
+			continue;
+		(*left)--;
+		out[kept++] = n->alerts[i];
+	}
+	return kept;
+}
+
+static void render(const struct notice *n, struct buf *out)
+{
+	struct page_alert **chosen = ARENA_ARRAY(n->arena, n->n + 1, struct page_alert *);
+	size_t kept = choose(n, chosen);
+	struct json_out j = { out, false };
+
+	json_out_open(&j, '{');
+	json_out_key(&j, "receiver");
+	json_out_str(&j, notice_quoted_receiver(n));
+	json_out_key(&j, "status");
+	json_out_strz(&j, n->n_firing > 0 ? "firing" : "resolved");
+	json_out_key(&j, "alerts");
+	json_out_open(&j, '[');
+	for (size_t i = 0; i < kept; i++)
+		put_alert(&j, chosen[i]);
+	json_out_close(&j, ']');
+	put_labels(&j, "groupLabels", n->group->labels);
+	put_labels(&j, "commonLabels", notice_common(n->arena, chosen, kept, false));
+	put_labels(&j, "commonAnnotations", notice_common(n->arena, chosen, kept, true));
+	json_out_key(&j, "externalURL");
+	json_out_str(&j, n->external_url);
+	json_out_key(&j, "version");
+	json_out_strz(&j, "4");
+	json_out_key(&j, "groupKey");
+	json_out_str(&j, n->group->key);
+	json_out_key(&j, "truncatedAlerts");
+	json_out_int(&j, (int64_t)(n->n - kept));
+	json_out_close(&j, '}');
+	buf_putc(out, '\n');
+}
+
+static void ask(struct delivery *d)
+{
+	const struct message *m = d->message;
+	struct label *headers = ARENA_ARRAY(&d->arena, 4, struct label);
+	size_t n = 0;
+
+	headers[n++] = (struct label){ STR("Content-Type"), STR("application/json") };
+	headers[n++] = (struct label){ STR("User-Agent"), arena_printf(&d->arena, "tocsin-alerter/%s", version_text()) };
+	headers[n++] = (struct label){ STR(KEY_HEADER), m->key };
+	if (m->doubtful)
+		headers[n++] = (struct label){ STR(REPEAT_HEADER), STR("true") };
+	d->call = (struct http_call){ "POST", d->integration->webhook.url, headers, n, m->payload, &d->integration->http,
+		                      d->integration->timeout_ms };
+	d->call_changes = true;
+}
+
+static enum deliver_next advance(struct delivery *d, const struct http_answer *answer)
+{
+	if (answer != NULL)
+		return receiver_judge(d, answer);
+	ask(d);
+	return DELIVER_ASK;
+}
+
+static void secrets(const struct integration *in, struct str *out, size_t *n)
+{
+	out[(*n)++] = in->webhook.url;
+}
+
+const struct receiver_kind receiver_webhook = {
+	.name = "webhook",
+	.repeats = true,
+	.ends_by_default = true,
+	.max_in_flight = 8,
+	.render = render,
+	.advance = advance,
+	.secrets = secrets,
+};

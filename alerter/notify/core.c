@@ -1,0 +1,396 @@
+/* The step that holds delivery together: what is due happens in memory and in the log, the log goes to disk in one commit, and
+ * only then do requests go out. When the disk refuses, they go out all the same and an alert says so: repeat rather than lose. */
+#include "notify/core.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "notify/receiver.h"
+#include "notify/text.h"
+#include "tocsin/log.h"
+#include "tocsin/mem.h"
+
+#define LOG_MAX_BYTES (256u << 20)      /* of statements that wait for a disk that takes them */
+#define COMMIT_RETRY_MS 2000
+#define CLOCK_STEP_MS 2000              /* wall against monotonic: more is a step */
+#define TRIM_EVERY_MS 3600000
+#define MAX_EVENTS 1000000
+#define MAX_DEAD 1000
+#define DEFAULT_RETENTION_MS (30 * 86400000LL)
+
+int64_t core_now_ms(const struct core *c)
+{
+	return clock_now_ms(c->clock);
+}
+
+/* splitmix64: jitter needs no more. */
+uint64_t core_random(struct core *c)
+{
+	uint64_t z = c->random += 0x9e3779b97f4a7c15ULL;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+	return z ^ (z >> 31);
+}
+
+/* ---- Configurations. ---- */
+
+const struct integration *core_integration(const struct core *c, struct str name, uint64_t identity)
+{
+	const struct integration *in = notify_config_find(c->config, name, identity, true);
+
+	if (in == NULL)
+		in = notify_config_find(c->config, name, identity, false);
+	for (size_t i = 0; in == NULL && i < c->n_old; i++)
+		in = notify_config_find(c->old[i], name, identity, false);
+	return in;
+}
+
+static bool owns(const struct notify_config *config, const struct integration *in)
+{
+	for (size_t i = 0; i < config->n_receivers; i++)
+		if (in >= config->receivers[i].integrations && in < config->receivers[i].integrations + config->receivers[i].n)
+			return true;
+	return false;
+}
+
+static bool is_needed(const struct core *c, const struct notify_config *config)
+{
+	for (struct map_slot *s = NULL; (s = map_next(&c->episodes, s)) != NULL;) {
+		const struct episode *e = s->value;
+		const struct integration *in = core_integration(c, e->integration, e->identity);
+
+		if (in != NULL && owns(config, in))
+			return true;
+	}
+	for (const struct message *m = c->first; m != NULL; m = m->next)
+		if (m->work != NULL && owns(config, m->work->integration))
+			return true;
+	return false;
+}
+
+static void drop_old_configs(struct core *c)
+{
+	for (size_t i = c->n_old; i-- > 0;) {
+		if (is_needed(c, c->old[i]))
+			continue;
+		notify_config_free(c->old[i]);
+		memmove(&c->old[i], &c->old[i + 1], (--c->n_old - i) * sizeof(struct notify_config *));
+	}
+}
+
+void core_configure(struct core *c, struct notify_config *config)
+{
+	if (c->config != NULL) {
+		c->old = mem_grow(c->old, &c->cap_old, c->n_old + 1, sizeof(struct notify_config *));
+		memmove(c->old + 1, c->old, c->n_old++ * sizeof(struct notify_config *));
+		c->old[0] = c->config;
+	}
+	c->config = config;
+	group_reroute(c);
+}
+
+/* ---- What comes in. ---- */
+
+bool core_batch(struct core *c, const struct alert_batch_rule *rules, size_t n, struct err *e)
+{
+	if (db_log_bytes(c->db) > LOG_MAX_BYTES)
+		return err_set(e, ERR_LIMIT, -1, "state that waits for the disk exceeds %u MB: offered again at the next evaluation", LOG_MAX_BYTES >> 20);
+	for (size_t i = 0; i < n; i++) {
+		for (size_t k = 0; k < rules[i].n_events; k++)
+			pager_event(c, rules[i].rule, &rules[i].events[k]);
+		for (size_t k = 0; k < rules[i].n_records; k++)
+			pager_record(c, rules[i].rule, &rules[i].records[k]);
+	}
+	return true;
+}
+
+static bool is_known(struct str rule, const struct str *keys, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (str_eq(rule, keys[i]))
+			return true;
+	return str_eq(rule, STR("tocsin"));
+}
+
+static void forget_states(struct core *c, const struct str *keys, size_t n)
+{
+	struct err e = { 0 };
+	sqlite3_stmt *s = db_select(c->db, "SELECT DISTINCT rule FROM alert_state", &e);
+
+	while (s != NULL && db_next(c->db, s, &e))
+		if (!is_known(db_text(s, 0), keys, n))
+			DB_ADD(c->db, DB_DEL_RULE, DB_T(db_text(s, 0)));
+	sqlite3_finalize(s);
+	if (e.code != ERR_NONE)
+		log_event(LOG_ERROR, "the states of deleted rules stay on disk", "err", e.msg, NULL);
+}
+
+void core_rules_known(struct core *c, const struct str *keys, size_t n)
+{
+	struct page_alert **orphans = ARENA_ARRAY(&c->scratch, c->alerts.n + 1, struct page_alert *);
+	size_t n_orphans = 0;
+
+	for (struct map_slot *s = NULL; (s = map_next(&c->alerts, s)) != NULL;) {
+		struct page_alert *a = s->value;
+
+		if (a->ends_ms == 0 && !is_known(a->rule, keys, n))
+			orphans[n_orphans++] = a;
+	}
+	for (size_t i = 0; i < n_orphans; i++)
+		pager_end(c, orphans[i], core_now_ms(c), STR("rule deleted"));
+	forget_states(c, keys, n);
+}
+
+bool core_resend(struct core *c, int64_t message_id, struct err *e)
+{
+	sqlite3_stmt *s = db_select(c->db, "UPDATE outbox SET state=?1, next=?2, created=?2 WHERE id=?3 AND state=?4 RETURNING id", e);
+	bool found;
+
+	if (s == NULL)
+		return false;
+	sqlite3_bind_int(s, 1, OUTBOX_QUEUED);
+	sqlite3_bind_int64(s, 2, core_now_ms(c));
+	sqlite3_bind_int64(s, 3, message_id);
+	sqlite3_bind_int(s, 4, OUTBOX_DEAD);
+	found = db_next(c->db, s, e);
+	sqlite3_finalize(s);
+	if (!found)
+		return err_set(e, ERR_NOT_FOUND, -1, "no dead letter %lld: list them with their ids first", (long long)message_id);
+	return restore_message(c, message_id, e);
+}
+
+/* ---- Components of status pages. ---- */
+
+struct component {
+	struct str key, statuses;
+};
+
+static struct str component_key(struct arena *a, struct str page, struct str component)
+{
+	return arena_printf(a, STR_FMT "/" STR_FMT, STR_ARG(page), STR_ARG(component));
+}
+
+struct str core_component(struct core *c, struct str page, struct str component)
+{
+	struct component *found = map_get(&c->components, component_key(&c->scratch, page, component));
+
+	return found != NULL ? found->statuses : STR("");
+}
+
+void core_component_load(struct core *c, struct str page, struct str component, struct str statuses)
+{
+	struct str key = component_key(&c->scratch, page, component);
+	struct component *found = map_get(&c->components, key);
+
+	if (found == NULL) {
+		found = mem_alloc(sizeof *found);
+		found->key = text_dup(key);
+		map_put(&c->components, found->key, found);
+	}
+	text_set(&found->statuses, statuses);
+}
+
+void core_component_set(struct core *c, struct str page, struct str component, struct str statuses)
+{
+	if (str_eq(core_component(c, page, component), statuses))
+		return;
+	core_component_load(c, page, component, statuses);
+	if (statuses.n == 0)
+		DB_ADD(c->db, DB_DEL_COMPONENT, DB_T(page), DB_T(component));
+	else
+		DB_ADD(c->db, DB_PUT_COMPONENT, DB_T(page), DB_T(component), DB_T(statuses));
+}
+
+/* ---- The step. ---- */
+
+/* A step of the wall clock is no time that passed: what was to happen in a minute still happens in a minute. */
+static void follow_clock(struct core *c)
+{
+	int64_t skew_ms = core_now_ms(c) - clock_mono_ms(c->clock), step_ms = skew_ms - c->skew_ms;
+
+	c->skew_ms = skew_ms;
+	if (step_ms < CLOCK_STEP_MS && step_ms > -CLOCK_STEP_MS)
+		return;
+	log_printf(LOG_WARN, "the wall clock stepped by %lld ms; timers go on as if it had not", (long long)step_ms);
+	for (struct map_slot *s = NULL; (s = map_next(&c->groups, s)) != NULL;)
+		((struct group *)s->value)->next_flush_ms += step_ms;
+	for (size_t i = 0; i < c->n_retired; i++)
+		c->retired[i]->next_flush_ms += step_ms;
+	for (struct map_slot *s = NULL; (s = map_next(&c->episodes, s)) != NULL;)
+		((struct episode *)s->value)->last_sent_ms += step_ms;
+	for (struct map_slot *s = NULL; (s = map_next(&c->destinations, s)) != NULL;)
+		((struct destination *)s->value)->not_before_ms += step_ms;
+	for (struct message *m = c->first; m != NULL; m = m->next) {
+		m->next_ms += step_ms;
+		m->created_ms += step_ms;
+		if (m->work != NULL)
+			m->work->not_before_ms += step_ms;
+	}
+	c->next_commit_ms += step_ms;
+	c->next_trim_ms += step_ms;
+}
+
+static void commit(struct core *c)
+{
+	struct err e = { 0 };
+	int64_t now_ms = core_now_ms(c), begin_us = clock_mono_us();
+
+	if (db_log_is_empty(c->db) || c->next_commit_ms > now_ms)
+		return;
+	if (db_commit(c->db, &e)) {
+		c->commits++;
+		c->commit_seconds += (double)(clock_mono_us() - begin_us) / 1e6;
+		complain_works(&c->commit_complaint, "writing alert state", "database", now_ms);
+		if (c->not_durable_since_ms != 0)
+			pager_durability(c, NULL);
+		c->not_durable_since_ms = 0;
+		return;
+	}
+	c->commit_failures++;
+	c->next_commit_ms = now_ms + COMMIT_RETRY_MS;
+	complain_failed(&c->commit_complaint, "writing alert state", "database", &e, now_ms);
+	if (c->not_durable_since_ms == 0) {
+		c->not_durable_since_ms = now_ms;
+		pager_durability(c, &e);
+	}
+}
+
+static void trim(struct core *c)
+{
+	int64_t now_ms = core_now_ms(c);
+
+	if (now_ms < c->next_trim_ms)
+		return;
+	c->next_trim_ms = now_ms + TRIM_EVERY_MS;
+	DB_ADD(c->db, DB_TRIM_EVENTS, DB_I(now_ms - c->retention_ms), DB_I(MAX_EVENTS));
+	DB_ADD(c->db, DB_TRIM_MESSAGES, DB_I(OUTBOX_DELIVERED), DB_I(now_ms - c->retention_ms));
+	DB_ADD(c->db, DB_TRIM_DEAD, DB_I(OUTBOX_DEAD), DB_I(MAX_DEAD));
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+int64_t core_step(struct core *c)
+{
+	int64_t due;
+
+	follow_clock(c);
+	group_flush_due(c);
+	outbox_schedule(c);
+	trim(c);
+	commit(c);
+	outbox_start(c);
+	drop_old_configs(c);
+	due = least(group_next_due_ms(c), outbox_next_due_ms(c));
+	if (!db_log_is_empty(c->db))
+		due = least(due, c->next_commit_ms);
+	arena_reset(&c->scratch);
+	return least(due, c->next_trim_ms);
+}
+
+/* ---- Opening and closing. ---- */
+
+struct core *core_open(const struct core_options *o, struct notify_config *config, struct err *e)
+{
+	struct core *c = mem_alloc(sizeof *c);
+
+	c->clock = o->clock;
+	c->transport = o->transport;
+	c->external_url = text_dup(o->external_url);
+	c->retention_ms = o->retention_ms != 0 ? o->retention_ms : DEFAULT_RETENTION_MS;
+	c->random = o->seed;
+	c->skew_ms = core_now_ms(c) - clock_mono_ms(c->clock);
+	c->next_alert = c->next_group = c->next_message = 1;
+	c->db = db_open(o->database_path, e);
+	if (c->db == NULL || !restore_all(c, e)) {
+		core_close(c);
+		return NULL;
+	}
+	core_configure(c, config);
+	pager_durability_over(c);
+	return c;
+}
+
+static void free_deliveries(struct core *c)
+{
+	for (struct message *m = c->first; m != NULL; m = m->next) {
+		if (m->work == NULL)
+			continue;
+		arena_fini(&m->work->arena);
+		free(m->work);
+	}
+}
+
+static void free_map(struct map *m, void (*release)(void *))
+{
+	for (struct map_slot *s = NULL; (s = map_next(m, s)) != NULL;)
+		release(s->value);
+	map_fini(m);
+}
+
+static void free_alert(void *p)
+{
+	pager_free(p);
+}
+
+static void free_group(void *p)
+{
+	group_free(p);
+}
+
+static void free_episode(void *p)
+{
+	episode_free(p);
+}
+
+static void free_destination(void *p)
+{
+	text_free(((struct destination *)p)->key);
+	free(p);
+}
+
+static void free_stats(void *p)
+{
+	struct integration_stats *s = p;
+
+	text_free(s->name);
+	text_free(s->receiver);
+	text_free(s->kind);
+	free(s);
+}
+
+static void free_component(void *p)
+{
+	struct component *k = p;
+
+	text_free(k->key);
+	text_free(k->statuses);
+	free(k);
+}
+
+void core_close(struct core *c)
+{
+	free_deliveries(c);
+	outbox_free_all(c);
+	for (size_t i = 0; i < c->n_retired; i++)
+		group_free(c->retired[i]);
+	free_map(&c->groups, free_group);
+	free_map(&c->episodes, free_episode);
+	free_map(&c->alerts, free_alert);
+	free_map(&c->destinations, free_destination);
+	free_map(&c->stats, free_stats);
+	free_map(&c->components, free_component);
+	for (size_t i = 0; i < c->n_old; i++)
+		notify_config_free(c->old[i]);
+	notify_config_free(c->config);
+	if (c->db != NULL)
+		db_close(c->db);
+	text_free(c->external_url);
+	free(c->old);
+	free(c->retired);
+	arena_fini(&c->scratch);
+	free(c);
+}

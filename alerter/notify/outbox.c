@@ -1,0 +1,385 @@
+/* Messages on their way. A message is queued, in flight, of unknown outcome, delivered or dead; in flight is on disk before its
+ * first byte goes out, so a crash finds out what may have arrived. Messages of one episode go one after the other; a destination
+ * that hangs holds up only its own. */
+#include "notify/core.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "notify/receiver.h"
+#include "notify/text.h"
+#include "tocsin/log.h"
+#include "tocsin/mem.h"
+
+#define BACKOFF_FIRST_MS 1000
+#define BACKOFF_MAX_MS 60000
+#define SLOW_MS 60000                   /* wrong key or address: a person has to act */
+#define RETRY_AFTER_MAX_MS (15 * 60000)
+#define GIVE_UP_AFTER_MS (24 * 3600000LL)
+#define NOTE_BYTES 160                  /* of an answer, in history */
+#define NO_RECEIVER "no receiver of this name is configured any more"
+
+static const char *const state_names[] = { "queued", "in flight", "unknown", "delivered", "dead" };
+
+const char *outbox_state_name(enum outbox_state s)
+{
+	assert((size_t)s < ARRAY_LEN(state_names));
+	return state_names[s];
+}
+
+/* ---- Messages. ---- */
+
+struct message *outbox_new(struct core *c, int64_t id, struct episode *e, int64_t seq)
+{
+	struct message *m = mem_alloc(sizeof *m);
+	char key[64];
+	int n = snprintf(key, sizeof key, "%s-%lld", e->id, (long long)seq);
+
+	m->id = id;
+	m->seq = seq;
+	m->episode = e;
+	m->key = text_dup((struct str){ key, (size_t)n });
+	m->last_error = text_dup(STR(""));
+	e->unfinished++;
+	m->prev = c->last;
+	*(c->last != NULL ? &c->last->next : &c->first) = m;
+	c->last = m;
+	return m;
+}
+
+static void release(struct message *m)
+{
+	text_free(m->key);
+	text_free(m->integration);
+	text_free(m->group_key);
+	text_free_labels(m->labels);
+	text_free(m->payload);
+	text_free(m->last_error);
+	free(m);
+}
+
+void outbox_free(struct core *c, struct message *m)
+{
+	*(m->prev != NULL ? &m->prev->next : &c->first) = m->next;
+	*(m->next != NULL ? &m->next->prev : &c->last) = m->prev;
+	m->episode->unfinished--;
+	episode_free_if_done(c, m->episode);
+	release(m);
+}
+
+void outbox_free_all(struct core *c)
+{
+	for (struct message *m = c->first, *next; m != NULL; m = next) {
+		next = m->next;
+		release(m);
+	}
+	c->first = c->last = NULL;
+}
+
+void outbox_add(struct core *c, struct episode *e, const struct group *g, bool resolved, struct str payload)
+{
+	struct message *m = outbox_new(c, c->next_message++, e, e->seq);
+
+	m->integration = text_dup(e->integration);
+	m->identity = e->identity;
+	m->group_key = text_dup(g->key);
+	m->labels = text_dup_labels(g->labels);
+	m->resolved = resolved;
+	m->payload = text_dup(payload);
+	m->created_ms = m->next_ms = core_now_ms(c);
+	outbox_stats(c, m->integration)->s.notifications++;
+	DB_ADD(c->db, DB_ADD_MESSAGE, DB_I(m->id), DB_T(str_of(e->id)), DB_I(m->seq), DB_T(m->integration), DB_I(m->identity), DB_T(m->group_key),
+	       DB_T(db_labels_text(&c->scratch, m->labels)), DB_I(m->resolved), DB_T(m->payload), DB_I(m->state), DB_I(m->created_ms),
+	       DB_I(m->next_ms), DB_I(0), DB_I(0), DB_I(0), DB_T(STR("")), DB_I(0));
+}
+
+/* The one place that changes a message's state. */
+static void set_state(struct core *c, struct message *m, enum outbox_state state)
+{
+	bool finished = state == OUTBOX_DELIVERED || state == OUTBOX_DEAD;
+
+	m->state = state;
+	DB_ADD(c->db, DB_SET_MESSAGE, DB_I(state), DB_I(m->next_ms), DB_I(m->attempts), DB_I(m->doubtful), DB_I(m->last_status),
+	       DB_T(m->last_error), DB_I(finished ? core_now_ms(c) : 0), DB_I(m->id));
+	if (finished)
+		c->finished[state]++;
+}
+
+/* ---- Who gets it, and how fast. ---- */
+
+struct integration_stats *outbox_stats(struct core *c, struct str name)
+{
+	struct integration_stats *s = map_get(&c->stats, name);
+	struct str receiver = name, kind = STR("");
+
+	if (s != NULL)
+		return s;
+	s = mem_alloc(sizeof *s);
+	s->name = text_dup(name);
+	for (size_t i = name.n; i-- > 0;)
+		if (name.p[i] == '/') {
+			receiver = (struct str){ name.p, i };
+			kind = (struct str){ name.p + i + 1, name.n - i - 1 };
+			kind.n = str_chr(kind, '[');
+			break;
+		}
+	s->receiver = text_dup(receiver);
+	s->kind = text_dup(kind);
+	s->s.receiver = s->receiver;
+	s->s.kind = s->kind;
+	s->s.integration = s->name;
+	map_put(&c->stats, s->name, s);
+	return s;
+}
+
+static struct destination *destination(struct core *c, struct str key)
+{
+	struct destination *d = map_get(&c->destinations, key);
+
+	if (d == NULL) {
+		d = mem_alloc(sizeof *d);
+		d->key = text_dup(key);
+		map_put(&c->destinations, d->key, d);
+	}
+	return d;
+}
+
+/* ---- Verdicts. ---- */
+
+static struct str hide(struct arena *a, struct str text, struct str secret)
+{
+	struct buf b = { 0 };
+	size_t at;
+
+	if (secret.n < 4)
+		return text;
+	while ((at = str_find(text, secret)) < text.n) {
+		buf_puts(&b, (struct str){ text.p, at });
+		buf_putz(&b, "<secret>");
+		text = (struct str){ text.p + at + secret.n, text.n - at - secret.n };
+	}
+	buf_puts(&b, text);
+	text = arena_str(a, buf_str(&b));
+	buf_fini(&b);
+	return text;
+}
+
+/* "HTTP 503: try later", without anything that must not be shown. */
+static struct str describe(struct delivery *d, const struct http_answer *answer)
+{
+	struct str secrets[RECEIVER_MAX_SECRETS + 2] = { d->integration->http.basic_password, d->integration->http.credentials };
+	struct str text = answer->fate == HTTP_ANSWERED ? answer->body : answer->error;
+	size_t n = 2;
+
+	d->integration->kind->secrets(d->integration, secrets, &n);
+	if (text.n > 4096)
+		text.n = 4096;
+	for (size_t i = 0; i < n; i++)
+		text = hide(&d->arena, text, secrets[i]);
+	text = text_clean(&d->arena, text, NOTE_BYTES);
+	if (answer->fate == HTTP_ANSWERED)
+		text = arena_printf(&d->arena, "HTTP %d%s" STR_FMT, answer->status, text.n > 0 ? ": " : "", STR_ARG(text));
+	if (d->note != NULL)
+		text = arena_printf(&d->arena, "%s (" STR_FMT ")", d->note, STR_ARG(text));
+	return text;
+}
+
+static void record_attempt(struct core *c, const struct message *m, const char *edge, struct str reason)
+{
+	DB_ADD(c->db, DB_ADD_EVENT, DB_I(core_now_ms(c)), DB_T(str_of(edge)), DB_T(STR("")), DB_T(STR("")),
+	       DB_T(labels_get(m->labels, STR("alertname"))), DB_T(STR("")), DB_T(db_labels_text(&c->scratch, m->labels)), DB_I(db_bits(0)),
+	       DB_T(reason), DB_T(m->integration), DB_T(m->key));
+}
+
+/* Exponential with full jitter in its upper half. */
+static int64_t backoff_ms(struct core *c, const struct message *m)
+{
+	int64_t ms = BACKOFF_FIRST_MS;
+
+	for (unsigned i = 1; i < m->attempts && ms < BACKOFF_MAX_MS; i++)
+		ms *= 2;
+	ms = ms < BACKOFF_MAX_MS ? ms : BACKOFF_MAX_MS;
+	return ms / 2 + (int64_t)(core_random(c) % (uint64_t)(ms / 2 + 1));
+}
+
+static void deliver_later(struct core *c, struct message *m, const struct delivery *d)
+{
+	int64_t now_ms = core_now_ms(c), wait_ms = backoff_ms(c, m), wish_ms = d->retry_after_ms;
+
+	wish_ms = wish_ms < RETRY_AFTER_MAX_MS ? wish_ms : RETRY_AFTER_MAX_MS;
+	if (d->slow && wait_ms < SLOW_MS)
+		wait_ms = SLOW_MS;
+	if (wish_ms > 0) {
+		struct destination *to = destination(c, d->integration->destination);
+
+		to->not_before_ms = now_ms + wish_ms > to->not_before_ms ? now_ms + wish_ms : to->not_before_ms;
+	}
+	m->next_ms = now_ms + (wait_ms > wish_ms ? wait_ms : wish_ms);
+	m->doubtful = m->doubtful || d->unknown;
+	set_state(c, m, d->unknown ? OUTBOX_UNKNOWN : OUTBOX_QUEUED);
+}
+
+static void bury(struct core *c, struct message *m)
+{
+	set_state(c, m, OUTBOX_DEAD);
+	if (!m->resolved && !m->episode->closed) {
+		m->episode->again = true;
+		episode_save(c, m->episode);
+	}
+	log_event(LOG_ERROR, "a notification could not be delivered", "integration", m->integration.p, "key", m->key.p, "err", m->last_error.p, NULL);
+	outbox_free(c, m);
+}
+
+static void end_work(struct core *c, struct message *m)
+{
+	struct delivery *d = m->work;
+
+	destination(c, d->integration->destination)->in_flight--;
+	m->work = NULL;
+	arena_fini(&d->arena);
+	free(d);
+}
+
+static void conclude(struct core *c, struct delivery *d, enum deliver_next next, struct str reason)
+{
+	struct message *m = d->message;
+	bool gives_up = next == DELIVER_RETRY && core_now_ms(c) - m->created_ms > GIVE_UP_AFTER_MS;
+
+	if (gives_up || next == DELIVER_DEAD)
+		next = DELIVER_DEAD;
+	record_attempt(c, m, next == DELIVER_DONE ? "delivered" : next == DELIVER_DEAD ? "dead" : d->unknown ? "unknown" : "retry", reason);
+	text_set(&m->last_error, next == DELIVER_DONE ? STR("") : reason);
+	if (next == DELIVER_RETRY)
+		deliver_later(c, m, d);
+	end_work(c, m);
+	if (next == DELIVER_DONE) {
+		outbox_stats(c, m->integration)->s.last_success_ms = core_now_ms(c);
+		set_state(c, m, OUTBOX_DELIVERED);
+		outbox_free(c, m);
+	} else if (next == DELIVER_DEAD) {
+		bury(c, m);
+	}
+}
+
+static void count_answer(struct core *c, const struct message *m, const struct http_answer *answer)
+{
+	struct notify_integration_stats *s = &outbox_stats(c, m->integration)->s;
+	bool good = answer->fate == HTTP_ANSWERED && answer->status >= 200 && answer->status < 300;
+
+	s->requests++;
+	s->requests_failed += !good;
+	if (!good)
+		s->failed[receiver_reason(answer)]++;
+	s->latency_seconds_sum += answer->seconds;
+	s->latency_count++;
+}
+
+void core_answer(struct core *c, void *tag, const struct http_answer *answer)
+{
+	struct delivery *d = tag;
+	enum deliver_next next;
+
+	d->asking = false;
+	d->message->last_status = answer->fate == HTTP_ANSWERED ? answer->status : 0;
+	d->retry_after_ms = -1;
+	d->unknown = false;
+	count_answer(c, d->message, answer);
+	next = d->integration->kind->advance(d, answer);
+	if (next != DELIVER_ASK)
+		conclude(c, d, next, describe(d, answer));
+}
+
+/* ---- What goes out now. ---- */
+
+static void begin(struct core *c, struct message *m, const struct integration *in)
+{
+	struct delivery *d = mem_alloc(sizeof *d);
+
+	d->message = m;
+	d->integration = in;
+	d->core = c;
+	d->retry_after_ms = -1;
+	m->work = d;
+	m->attempts++;
+	destination(c, in->destination)->in_flight++;
+	set_state(c, m, OUTBOX_IN_FLIGHT);
+	if (in->kind->advance(d, NULL) != DELIVER_ASK)
+		conclude(c, d, DELIVER_DONE, str_of(d->note != NULL ? d->note : "nothing to do"));
+}
+
+static void without_receiver(struct core *c, struct message *m)
+{
+	int64_t now_ms = core_now_ms(c);
+
+	text_set(&m->last_error, STR(NO_RECEIVER));
+	m->next_ms = now_ms + SLOW_MS;
+	if (now_ms - m->created_ms <= GIVE_UP_AFTER_MS)
+		return;
+	record_attempt(c, m, "dead", m->last_error);
+	bury(c, m);
+}
+
+void outbox_schedule(struct core *c)
+{
+	int64_t now_ms = core_now_ms(c);
+
+	c->passes++;
+	for (struct message *m = c->first, *next; m != NULL; m = next) {
+		bool behind_another = m->episode->pass == c->passes;
+		const struct integration *in;
+		const struct destination *to;
+
+		next = m->next;
+		m->episode->pass = c->passes;
+		if (behind_another || m->work != NULL || m->next_ms > now_ms)
+			continue;
+		in = core_integration(c, m->integration, m->identity);
+		if (in == NULL) {
+			without_receiver(c, m);
+			continue;
+		}
+		to = destination(c, in->destination);
+		if (to->in_flight < in->kind->max_in_flight && to->not_before_ms <= now_ms)
+			begin(c, m, in);
+	}
+}
+
+void outbox_start(struct core *c)
+{
+	int64_t now_ms = core_now_ms(c);
+
+	for (struct message *m = c->first; m != NULL; m = m->next) {
+		struct delivery *d = m->work;
+		struct destination *to = d != NULL && !d->asking ? destination(c, d->integration->destination) : NULL;
+
+		if (to == NULL || d->not_before_ms > now_ms || to->not_before_ms > now_ms)
+			continue;
+		d->asking = true;
+		if (d->integration->kind->gap_ms > 0)
+			to->not_before_ms = now_ms + d->integration->kind->gap_ms;
+		c->transport->ops->start(c->transport, &d->call, d);
+	}
+}
+
+int64_t outbox_next_due_ms(struct core *c)
+{
+	int64_t due = INT64_MAX;
+
+	c->passes++;
+	for (const struct message *m = c->first; m != NULL; m = m->next) {
+		bool behind_another = m->episode->pass == c->passes;
+		const struct delivery *d = m->work;
+		const struct integration *in = d == NULL ? core_integration(c, m->integration, m->identity) : d->integration;
+		const struct destination *to = in != NULL ? map_get(&c->destinations, in->destination) : NULL;
+		int64_t at = d != NULL ? d->not_before_ms : m->next_ms;
+
+		m->episode->pass = c->passes;
+		if (behind_another || (d != NULL ? d->asking : to != NULL && to->in_flight >= in->kind->max_in_flight))
+			continue;
+		if (to != NULL && to->not_before_ms > at)
+			at = to->not_before_ms;
+		due = at < due ? at : due;
+	}
+	return due;
+}

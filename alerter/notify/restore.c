@@ -1,0 +1,208 @@
+/* Reading the database back into memory at the start, in the order of who refers to whom: alerts, groups, members, episodes,
+ * what they told, messages, components. A row that refers to what is gone is left out with a line in the log. */
+#include "notify/core.h"
+
+#include <stdio.h>
+
+#include "notify/text.h"
+#include "tocsin/log.h"
+
+struct restore {
+	struct core *c;
+	struct map alerts, groups;      /* by id */
+	size_t orphans;                 /* rows left out */
+};
+
+static struct str id_key(const int64_t *id)
+{
+	return (struct str){ (const char *)id, sizeof *id };
+}
+
+static void *by_id(const struct map *m, int64_t id)
+{
+	return map_get(m, id_key(&id));
+}
+
+static struct labels heap_labels(struct core *c, sqlite3_stmt *s, int column)
+{
+	return text_dup_labels(db_labels(s, column, &c->scratch));
+}
+
+static int64_t beyond(int64_t next, int64_t id)
+{
+	return id >= next ? id + 1 : next;
+}
+
+static void alert_row(struct restore *r, sqlite3_stmt *s)
+{
+	struct core *c = r->c;
+	struct page_alert *a = pager_new(c, sqlite3_column_int64(s, 0), db_text(s, 1), db_labels(s, 2, &c->scratch));
+
+	text_free_labels(a->annotations);
+	a->annotations = heap_labels(c, s, 3);
+	text_set(&a->generator_url, db_text(s, 4));
+	a->value = db_double(sqlite3_column_int64(s, 5));
+	text_set(&a->value_text, db_text(s, 6));
+	text_set(&a->reason, db_text(s, 7));
+	a->starts_ms = sqlite3_column_int64(s, 8);
+	a->ends_ms = sqlite3_column_int64(s, 9);
+	a->no_data_since_ms = sqlite3_column_int64(s, 10);
+	c->next_alert = beyond(c->next_alert, a->id);
+	map_put(&r->alerts, id_key(&a->id), a);
+}
+
+static void group_row(struct restore *r, sqlite3_stmt *s)
+{
+	struct core *c = r->c;
+	struct group *g = group_new(c, sqlite3_column_int64(s, 0), db_text(s, 1), db_text(s, 2), db_labels(s, 3, &c->scratch));
+
+	g->next_flush_ms = sqlite3_column_int64(s, 4);
+	if (sqlite3_column_int(s, 5))
+		group_retire(c, g);
+	else
+		map_put(&c->groups, g->map_key, g);
+	c->next_group = beyond(c->next_group, g->id);
+	map_put(&r->groups, id_key(&g->id), g);
+}
+
+static void member_row(struct restore *r, sqlite3_stmt *s)
+{
+	struct group *g = by_id(&r->groups, sqlite3_column_int64(s, 0));
+	struct page_alert *a = by_id(&r->alerts, sqlite3_column_int64(s, 1));
+
+	if (g != NULL && a != NULL)
+		group_add_member(g, a);
+	else
+		r->orphans++;
+}
+
+static void episode_row(struct restore *r, sqlite3_stmt *s)
+{
+	char id[37];
+	struct episode *e;
+	struct group *g = by_id(&r->groups, sqlite3_column_int64(s, 1));
+
+	snprintf(id, sizeof id, STR_FMT, STR_ARG(db_text(s, 0)));
+	e = episode_new(r->c, id);
+	text_set(&e->integration, db_text(s, 2));
+	e->identity = (uint64_t)sqlite3_column_int64(s, 3);
+	e->seq = sqlite3_column_int64(s, 4);
+	e->started_ms = sqlite3_column_int64(s, 5);
+	e->last_sent_ms = sqlite3_column_int64(s, 6);
+	e->again = sqlite3_column_int(s, 7) != 0;
+	e->closed = sqlite3_column_int(s, 8) != 0 || g == NULL;
+	text_set(&e->remote, db_text(s, 9));
+	text_set(&e->remote_status, db_text(s, 10));
+	if (!e->closed)
+		episode_attach(g, e);
+}
+
+static void told_row(struct restore *r, sqlite3_stmt *s)
+{
+	struct episode *e = map_get(&r->c->episodes, db_text(s, 0));
+	struct page_alert *a = by_id(&r->alerts, sqlite3_column_int64(s, 1));
+
+	if (e != NULL && a != NULL && !e->closed)
+		episode_add_told(e, a);
+	else
+		r->orphans++;
+}
+
+#define MESSAGE_COLUMNS \
+	"id,episode,seq,integration,identity,group_key,labels,resolved,payload,state,created,next,attempts,doubtful,last_status,last_error"
+
+static void message_row(struct restore *r, sqlite3_stmt *s)
+{
+	struct core *c = r->c;
+	struct episode *e = map_get(&c->episodes, db_text(s, 1));
+	struct message *m;
+
+	if (e == NULL) {
+		r->orphans++;
+		return;
+	}
+	m = outbox_new(c, sqlite3_column_int64(s, 0), e, sqlite3_column_int64(s, 2));
+	m->integration = text_dup(db_text(s, 3));
+	m->identity = (uint64_t)sqlite3_column_int64(s, 4);
+	m->group_key = text_dup(db_text(s, 5));
+	m->labels = heap_labels(c, s, 6);
+	m->resolved = sqlite3_column_int(s, 7) != 0;
+	m->payload = text_dup(db_text(s, 8));
+	m->state = sqlite3_column_int(s, 9) == OUTBOX_QUEUED ? OUTBOX_QUEUED : OUTBOX_UNKNOWN;
+	m->created_ms = sqlite3_column_int64(s, 10);
+	m->next_ms = sqlite3_column_int64(s, 11);
+	m->attempts = (unsigned)sqlite3_column_int64(s, 12);
+	m->doubtful = sqlite3_column_int(s, 13) != 0 || m->state == OUTBOX_UNKNOWN;
+	m->last_status = sqlite3_column_int(s, 14);
+	text_set(&m->last_error, db_text(s, 15));
+}
+
+static void component_row(struct restore *r, sqlite3_stmt *s)
+{
+	core_component_load(r->c, db_text(s, 0), db_text(s, 1), db_text(s, 2));
+}
+
+static bool each(struct restore *r, const char *sql, void (*row)(struct restore *, sqlite3_stmt *), struct err *e)
+{
+	sqlite3_stmt *s = db_select(r->c->db, sql, e);
+
+	while (s != NULL && db_next(r->c->db, s, e))
+		row(r, s);
+	sqlite3_finalize(s);
+	return e->code == ERR_NONE;
+}
+
+static bool last_message_id(struct core *c, struct err *e)
+{
+	sqlite3_stmt *s = db_select(c->db, "SELECT coalesce(max(id),0) FROM outbox", e);
+
+	if (s != NULL && db_next(c->db, s, e))
+		c->next_message = beyond(c->next_message, sqlite3_column_int64(s, 0));
+	sqlite3_finalize(s);
+	return e->code == ERR_NONE;
+}
+
+static void free_leftovers(struct core *c)
+{
+	struct episode **done = ARENA_ARRAY(&c->scratch, c->episodes.n + 1, struct episode *);
+	size_t n = 0;
+
+	for (struct map_slot *s = NULL; (s = map_next(&c->episodes, s)) != NULL;)
+		done[n++] = s->value;
+	for (size_t i = 0; i < n; i++)
+		episode_free_if_done(c, done[i]);
+}
+
+bool restore_all(struct core *c, struct err *e)
+{
+	struct restore r = { .c = c };
+	bool ok = each(&r, "SELECT * FROM page_alert", alert_row, e) && each(&r, "SELECT * FROM page_group", group_row, e)
+	          && each(&r, "SELECT * FROM page_member", member_row, e) && each(&r, "SELECT * FROM episode", episode_row, e)
+	          && each(&r, "SELECT * FROM told", told_row, e)
+	          && each(&r, "SELECT " MESSAGE_COLUMNS " FROM outbox WHERE state IN (0,1,2) ORDER BY id", message_row, e)
+	          && each(&r, "SELECT * FROM component", component_row, e) && last_message_id(c, e);
+
+	if (r.orphans > 0)
+		log_printf(LOG_WARN, "the database holds %zu rows that refer to nothing; they are ignored", r.orphans);
+	if (ok)
+		free_leftovers(c);
+	map_fini(&r.alerts);
+	map_fini(&r.groups);
+	return ok;
+}
+
+bool restore_message(struct core *c, int64_t id, struct err *e)
+{
+	struct restore r = { .c = c };
+	sqlite3_stmt *s = db_select(c->db, "SELECT " MESSAGE_COLUMNS " FROM outbox WHERE id=?", e);
+
+	if (s != NULL) {
+		sqlite3_bind_int64(s, 1, id);
+		if (db_next(c->db, s, e))
+			message_row(&r, s);
+	}
+	sqlite3_finalize(s);
+	if (r.orphans > 0)
+		return err_set(e, ERR_NOT_FOUND, -1, "message %lld belongs to an episode that is over: what it told has ended", (long long)id);
+	return e->code == ERR_NONE;
+}

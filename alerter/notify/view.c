@@ -1,0 +1,208 @@
+/* What people may see of all this: stored alerts, history, a snapshot. Reads only. */
+#include "notify/core.h"
+
+#include "notify/text.h"
+
+bool core_load(struct core *c, struct str rule, struct arena *a, struct alert_record **out, size_t *n, struct err *e)
+{
+	sqlite3_stmt *s = db_select(c->db, "SELECT * FROM alert_state WHERE rule=? ORDER BY labels", e);
+	size_t cap = 0;
+
+	*out = NULL;
+	*n = 0;
+	if (s == NULL)
+		return false;
+	sqlite3_bind_text64(s, 1, rule.n > 0 ? rule.p : "", rule.n, SQLITE_STATIC, SQLITE_UTF8);
+	while (db_next(c->db, s, e)) {
+		if (*n == cap)
+			*out = arena_grow(a, *out, *n, &cap, *n + 1, sizeof **out);
+		(*out)[(*n)++] = (struct alert_record){
+			.labels = db_labels(s, 1, a),
+			.annotations = db_labels(s, 2, a),
+			.state = sqlite3_column_int(s, 3) == ALERT_FIRING ? ALERT_FIRING : ALERT_PENDING,
+			.active_at_ms = sqlite3_column_int64(s, 4),
+			.fired_at_ms = sqlite3_column_int64(s, 5),
+			.resolved_at_ms = sqlite3_column_int64(s, 6),
+			.keep_firing_since_ms = sqlite3_column_int64(s, 7),
+			.unknown_since_ms = sqlite3_column_int64(s, 8),
+			.seen_ms = sqlite3_column_int64(s, 9),
+			.value = db_double(sqlite3_column_int64(s, 10)),
+			.value_is_histogram = sqlite3_column_int(s, 11) != 0,
+			.value_text = db_text_copy(s, 12, a),
+		};
+	}
+	sqlite3_finalize(s);
+	return e->code == ERR_NONE;
+}
+
+static struct notify_history_entry history_entry(sqlite3_stmt *s, struct arena *a)
+{
+	return (struct notify_history_entry){
+		.id = sqlite3_column_int64(s, 0),
+		.at_ms = sqlite3_column_int64(s, 1),
+		.edge = db_text_copy(s, 2, a),
+		.rule_file = db_text_copy(s, 3, a),
+		.rule_group = db_text_copy(s, 4, a),
+		.alertname = db_text_copy(s, 5, a),
+		.expr = db_text_copy(s, 6, a),
+		.labels = db_labels(s, 7, a),
+		.value = db_double(sqlite3_column_int64(s, 8)),
+		.reason = db_text_copy(s, 9, a),
+		.integration = db_text_copy(s, 10, a),
+		.key = db_text_copy(s, 11, a),
+	};
+}
+
+bool core_history(struct core *c, const struct notify_history_query *q, struct arena *a, struct notify_history_entry **out, size_t *n,
+                  struct err *e)
+{
+	static const char all[] = "SELECT * FROM event WHERE at>=?1 AND at<=?2 AND id<?3 ORDER BY id DESC LIMIT ?4";
+	static const char named[] = "SELECT * FROM event WHERE alertname=?5 AND id<?3 AND at>=?1 AND at<=?2 ORDER BY id DESC LIMIT ?4";
+	size_t limit = q->limit == 0 ? 100 : q->limit > 1000 ? 1000 : q->limit;
+	sqlite3_stmt *s = db_select(c->db, q->alertname.n > 0 ? named : all, e);
+
+	*n = 0;
+	*out = ARENA_ARRAY(a, limit, struct notify_history_entry);
+	if (s == NULL)
+		return false;
+	sqlite3_bind_int64(s, 1, q->from_ms);
+	sqlite3_bind_int64(s, 2, q->to_ms != 0 ? q->to_ms : INT64_MAX);
+	sqlite3_bind_int64(s, 3, q->before_id != 0 ? q->before_id : INT64_MAX);
+	sqlite3_bind_int64(s, 4, (int64_t)limit);
+	if (q->alertname.n > 0)
+		sqlite3_bind_text64(s, 5, q->alertname.p, q->alertname.n, SQLITE_STATIC, SQLITE_UTF8);
+	while (*n < limit && db_next(c->db, s, e))
+		(*out)[(*n)++] = history_entry(s, a);
+	sqlite3_finalize(s);
+	return e->code == ERR_NONE;
+}
+
+/* ---- The snapshot. ---- */
+
+#define MAX_UNFINISHED 1000
+#define MAX_DEAD_SHOWN 100
+
+static struct str receiver_of(struct str integration)
+{
+	for (size_t i = integration.n; i-- > 0;)
+		if (integration.p[i] == '/')
+			return (struct str){ integration.p, i };
+	return integration;
+}
+
+static struct notify_message view_message(const struct message *m, struct arena *a)
+{
+	return (struct notify_message){
+		.id = m->id,
+		.state = m->state,
+		.receiver = arena_str(a, receiver_of(m->integration)),
+		.integration = arena_str(a, m->integration),
+		.key = arena_str(a, m->key),
+		.group_key = arena_str(a, m->group_key),
+		.created_ms = m->created_ms,
+		.next_ms = m->next_ms,
+		.attempts = m->attempts,
+		.last_status = m->last_status,
+		.last_error = arena_str(a, m->last_error),
+		.resolved = m->resolved,
+	};
+}
+
+static void view_unfinished(struct core *c, struct arena *a, struct notify_snapshot *v)
+{
+	struct notify_message *list = ARENA_ARRAY(a, MAX_UNFINISHED, struct notify_message);
+
+	v->unfinished = list;
+	for (const struct message *m = c->first; m != NULL; m = m->next) {
+		if (v->n_unfinished < MAX_UNFINISHED)
+			list[v->n_unfinished++] = view_message(m, a);
+		v->by_state[m->state]++;
+		if (v->oldest_unfinished_ms == 0 || m->created_ms < v->oldest_unfinished_ms)
+			v->oldest_unfinished_ms = m->created_ms;
+	}
+}
+
+static void view_dead(struct core *c, struct arena *a, struct notify_snapshot *v)
+{
+	struct err e = { 0 };
+	struct notify_message *list = ARENA_ARRAY(a, MAX_DEAD_SHOWN, struct notify_message);
+	sqlite3_stmt *s = db_select(c->db, "SELECT id,integration,episode,seq,group_key,resolved,created,attempts,last_status,last_error,"
+	                            "count(*) OVER () FROM outbox WHERE state=4 ORDER BY id DESC LIMIT 100", &e);
+
+	v->dead = list;
+	while (s != NULL && v->n_dead < MAX_DEAD_SHOWN && db_next(c->db, s, &e)) {
+		v->dead_kept = (size_t)sqlite3_column_int64(s, 10);
+		list[v->n_dead++] = (struct notify_message){
+			.id = sqlite3_column_int64(s, 0),
+			.state = OUTBOX_DEAD,
+			.receiver = arena_str(a, receiver_of(db_text(s, 1))),
+			.integration = db_text_copy(s, 1, a),
+			.key = arena_printf(a, STR_FMT "-%lld", STR_ARG(db_text(s, 2)), (long long)sqlite3_column_int64(s, 3)),
+			.group_key = db_text_copy(s, 4, a),
+			.resolved = sqlite3_column_int(s, 5) != 0,
+			.created_ms = sqlite3_column_int64(s, 6),
+			.attempts = (unsigned)sqlite3_column_int64(s, 7),
+			.last_status = sqlite3_column_int(s, 8),
+			.last_error = db_text_copy(s, 9, a),
+		};
+	}
+	sqlite3_finalize(s);
+}
+
+static struct notify_group view_group(const struct group *g, struct arena *a)
+{
+	struct notify_group v = { .key = arena_str(a, g->key), .receiver = arena_str(a, g->receiver), .labels = labels_copy(a, g->labels),
+		                  .n_alerts = g->n, .next_flush_ms = g->next_flush_ms, .retired = g->route == NULL };
+
+	for (size_t i = 0; i < g->n; i++)
+		v.n_firing += g->members[i]->ends_ms == 0;
+	return v;
+}
+
+static void view_groups(struct core *c, struct arena *a, struct notify_snapshot *v)
+{
+	struct notify_group *list = ARENA_ARRAY(a, c->groups.n + c->n_retired + 1, struct notify_group);
+
+	v->groups = list;
+	for (struct map_slot *s = NULL; (s = map_next(&c->groups, s)) != NULL;)
+		list[v->n_groups++] = view_group(s->value, a);
+	for (size_t i = 0; i < c->n_retired; i++)
+		list[v->n_groups++] = view_group(c->retired[i], a);
+}
+
+static void view_integrations(struct core *c, struct arena *a, struct notify_snapshot *v)
+{
+	struct notify_integration_stats *list;
+
+	for (size_t i = 0; i < c->config->n_receivers; i++)
+		for (size_t k = 0; k < c->config->receivers[i].n; k++)
+			outbox_stats(c, c->config->receivers[i].integrations[k].name);
+	v->integrations = list = ARENA_ARRAY(a, c->stats.n + 1, struct notify_integration_stats);
+	for (struct map_slot *s = NULL; (s = map_next(&c->stats, s)) != NULL;) {
+		struct notify_integration_stats *one = &list[v->n_integrations++];
+
+		*one = ((struct integration_stats *)s->value)->s;
+		one->receiver = arena_str(a, one->receiver);
+		one->kind = arena_str(a, one->kind);
+		one->integration = arena_str(a, one->integration);
+		for (const struct message *m = c->first; m != NULL; m = m->next)
+			one->waiting += str_eq(m->integration, one->integration);
+	}
+}
+
+struct notify_snapshot *core_snapshot(struct core *c, struct arena *a)
+{
+	struct notify_snapshot *v = ARENA_NEW(a, struct notify_snapshot);
+
+	view_unfinished(c, a, v);
+	view_dead(c, a, v);
+	view_groups(c, a, v);
+	view_integrations(c, a, v);
+	v->by_state[OUTBOX_DELIVERED] = c->finished[OUTBOX_DELIVERED];
+	v->by_state[OUTBOX_DEAD] = c->finished[OUTBOX_DEAD];
+	v->not_durable_since_ms = c->not_durable_since_ms;
+	v->commits = c->commits;
+	v->commit_failures = c->commit_failures;
+	v->commit_seconds_sum = c->commit_seconds;
+	return v;
+}
