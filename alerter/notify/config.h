@@ -8,27 +8,35 @@
 #include "tocsin/querier.h"
 
 struct receiver_kind;
+struct template;
 
 struct http_settings {                  /* http_config */
-	struct str basic_user, basic_password;
-	struct str auth_type, credentials;      /* Authorization: <type> <credentials> */
-	const struct label *headers;            /* further ones */
+	struct {
+		struct str user, password;
+	} basic;
+	struct {
+		struct str type, credentials;   /* Authorization: <type> <credentials> */
+	} auth;
+	struct label *headers;                  /* http_headers */
 	size_t n_headers;
-	struct str ca_file, cert_file, key_file, server_name;
-	bool insecure_skip_verify;
-	struct str proxy_url;
-	bool follow_redirects;
+	struct {
+		struct str ca_file, cert_file, key_file, server_name;
+		bool insecure_skip_verify;
+	} tls;
+	struct str proxy_url, no_proxy;
+	bool proxy_from_environment, follow_redirects, enable_http2;
 };
 
 struct severity_rank {                  /* a severity label's value, and what it means on a status page; the first is the worst */
-	struct str severity, impact, status;
+	struct str severity;
+	int impact, status;             /* statuspage_impacts, statuspage_statuses */
 };
 
 struct component_rule {                 /* which alerts concern a component of the page */
 	struct str id;
 	const struct matcher *matchers;
 	size_t n_matchers;
-	struct str status;              /* empty: by severity */
+	int status;                     /* statuspage_statuses; -1: by severity */
 };
 
 struct webhook_settings {
@@ -38,6 +46,8 @@ struct webhook_settings {
 
 struct statuspage_settings {
 	struct str api_url, page_id, api_key;
+	struct str severity_label;
+	struct template *name, *body;
 	const struct severity_rank *ranks;
 	size_t n_ranks;
 	const struct component_rule *components;
@@ -81,10 +91,21 @@ struct notify_config {
 	struct conf_held *held;         /* regexes of the matchers */
 	struct regex **regexes;
 	size_t n_regexes, cap_regexes;
+	struct template **templates;
+	size_t n_templates, cap_templates;
 	struct receiver *receivers;
 	size_t n_receivers;
 	struct route *root;             /* NULL: nobody is told */
 };
+
+/* What Statuspage knows, from good to bad; ended by NULL. */
+extern const char *const statuspage_statuses[], *const statuspage_impacts[];
+
+/* Between config.c and config_receiver.c. */
+bool config_read_receivers(struct conf_reader *, struct notify_config *, const struct conf_node *list, const struct http_settings *fallback);
+bool config_read_http(struct conf_reader *, const struct conf_node *global, struct http_settings *out);
+bool config_read_matchers(struct conf_reader *, const struct conf_node *list, const struct matcher **v, size_t *n);
+conf_parse config_not_honoured;         /* a setting of Alertmanager that is known and not built: says so */
 
 /* The integration that goes by <name> and sends to <identity>; else the one of that name; else NULL. */
 const struct integration *notify_config_find(const struct notify_config *, struct str name, uint64_t identity, bool exact);

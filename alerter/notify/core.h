@@ -33,6 +33,7 @@ struct core {
 	struct notify_config **old;     /* newest first: kept while something they sent is to be ended */
 	size_t n_old, cap_old;
 	struct str external_url;
+	bool paused;                    /* on the way out: nothing new is sent */
 	uint64_t random;
 	int64_t next_commit_ms;         /* after a failure */
 	int64_t skew_ms;                /* wall clock - monotonic: a change is a step of the wall clock */

@@ -168,7 +168,7 @@ static struct str hide(struct arena *a, struct str text, struct str secret)
 /* "HTTP 503: try later", without anything that must not be shown. */
 static struct str describe(struct delivery *d, const struct http_answer *answer)
 {
-	struct str secrets[RECEIVER_MAX_SECRETS + 2] = { d->integration->http.basic_password, d->integration->http.credentials };
+	struct str secrets[RECEIVER_MAX_SECRETS + 2] = { d->integration->http.basic.password, d->integration->http.auth.credentials };
 	struct str text = answer->fate == HTTP_ANSWERED ? answer->body : answer->error;
 	size_t n = 2;
 
@@ -325,7 +325,7 @@ void outbox_schedule(struct core *c)
 	int64_t now_ms = core_now_ms(c);
 
 	c->passes++;
-	for (struct message *m = c->first, *next; m != NULL; m = next) {
+	for (struct message *m = c->paused ? NULL : c->first, *next; m != NULL; m = next) {
 		bool behind_another = m->episode->pass == c->passes;
 		const struct integration *in;
 		const struct destination *to;
@@ -349,7 +349,7 @@ void outbox_start(struct core *c)
 {
 	int64_t now_ms = core_now_ms(c);
 
-	for (struct message *m = c->first; m != NULL; m = m->next) {
+	for (struct message *m = c->paused ? NULL : c->first; m != NULL; m = m->next) {
 		struct delivery *d = m->work;
 		struct destination *to = d != NULL && !d->asking ? destination(c, d->integration->destination) : NULL;
 

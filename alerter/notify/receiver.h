@@ -6,6 +6,7 @@
 #include "notify/core.h"
 #include "notify/model.h"
 #include "notify/transport.h"
+#include "tocsin/template.h"
 
 struct notice {                         /* what is to be told, when it is decided */
 	const struct integration *integration;
@@ -63,6 +64,11 @@ struct receiver_kind {
 struct labels notice_common(struct arena *, struct page_alert *const *v, size_t n, bool annotations);
 /* The receiver's name as Alertmanager sends it: with regular expression characters escaped. */
 struct str notice_quoted_receiver(const struct notice *);
+
+/* The notice as Alertmanager's templates see it: .Status .Receiver .Alerts .GroupLabels .CommonLabels .CommonAnnotations .ExternalURL */
+struct template_value notice_template_data(const struct notice *);
+extern const struct template_env notice_template_env;
+extern const char statuspage_default_name[], statuspage_default_body[];
 
 extern const struct receiver_kind receiver_webhook, receiver_statuspage;
 

@@ -1,0 +1,348 @@
+/* route, receivers and global as alertmanager.yml writes them, by table. What Alertmanager knows and we do not honour is an error
+ * that names it: nobody shall believe in a silence, a time window or a receiver that is not there. */
+#include "notify/config.h"
+
+#include <stdlib.h>
+
+#include "notify/matcher.h"
+#include "notify/route.h"
+#include "tocsin/mem.h"
+#include "tocsin/regex.h"
+#include "tocsin/template.h"
+
+#define UNSET (-1)      /* a duration to be inherited */
+
+const char *const notify_config_keys[] = { "route", "receivers", "templates", "inhibit_rules", "time_intervals", "mute_time_intervals" };
+const size_t notify_config_key_count = ARRAY_LEN(notify_config_keys);
+
+const char *const notify_global_keys[] = {
+	"resolve_timeout", "http_config", "smtp_from", "smtp_hello", "smtp_smarthost", "smtp_auth_username", "smtp_auth_password",
+	"smtp_auth_password_file", "smtp_auth_secret", "smtp_auth_identity", "smtp_require_tls", "slack_api_url", "slack_api_url_file",
+	"victorops_api_key", "victorops_api_key_file", "victorops_api_url", "pagerduty_url", "opsgenie_api_key", "opsgenie_api_key_file",
+	"opsgenie_api_url", "wechat_api_url", "wechat_api_secret", "wechat_api_corp_id", "telegram_api_url", "webex_api_url",
+};
+const size_t notify_global_key_count = ARRAY_LEN(notify_global_keys);
+
+/* ---- Lifetime. ---- */
+
+struct notify_config *notify_config_empty(void)
+{
+	return mem_alloc(sizeof(struct notify_config));
+}
+
+void notify_config_free(struct notify_config *c)
+{
+	if (c == NULL)
+		return;
+	for (size_t i = 0; i < c->n_regexes; i++)
+		regex_free(c->regexes[i]);
+	for (size_t i = 0; i < c->n_templates; i++)
+		template_free(c->templates[i]);
+	free(c->regexes);
+	free(c->templates);
+	conf_release(c->held);
+	arena_fini(&c->arena);
+	free(c);
+}
+
+uint64_t notify_config_identity(struct str a, struct str b)
+{
+	const struct label v[] = { { a, b } };
+
+	return alert_fingerprint((struct labels){ v, 1 });
+}
+
+const struct integration *notify_config_find(const struct notify_config *c, struct str name, uint64_t identity, bool exact)
+{
+	for (size_t i = 0; i < c->n_receivers; i++)
+		for (size_t k = 0; k < c->receivers[i].n; k++) {
+			const struct integration *in = &c->receivers[i].integrations[k];
+
+			if (str_eq(in->name, name) && (!exact || in->identity == identity))
+				return in;
+		}
+	return NULL;
+}
+
+/* ---- Matchers. ---- */
+
+static bool add_text(struct conf_reader *rd, struct matcher_list *l, const struct conf_node *node)
+{
+	struct err e = { 0 };
+
+	if (node->kind != CONF_SCALAR)
+		return conf_error(rd->report, node, "a matcher is %s: write one such as severity=\"critical\"", conf_kind_name(node->kind));
+	if (matcher_parse(l, node->text, &e))
+		return true;
+	return e.pos >= 0 ? conf_error_at(rd->report, node, (size_t)e.pos, "%s", e.msg) : conf_error(rd->report, node, "%s", e.msg);
+}
+
+/* match and match_re: a map of labels to values. */
+static bool add_map(struct conf_reader *rd, struct matcher_list *l, const struct conf_node *map, enum match_op op)
+{
+	bool ok = true;
+
+	if (map == NULL || map->kind == CONF_NULL)
+		return true;
+	if (map->kind != CONF_MAP)
+		return conf_error(rd->report, map, "match is %s: write a map of labels and values", conf_kind_name(map->kind));
+	for (size_t i = 0; i < map->n; i++) {
+		const struct conf_node *value = map->pairs[i].value;
+		struct err e = { 0 };
+
+		if (!matcher_add(l, op, arena_str(l->arena, map->pairs[i].key->text), arena_str(l->arena, value->text), &e))
+			ok = conf_error(rd->report, value, "%s", e.msg);
+	}
+	return ok;
+}
+
+static bool add_list(struct conf_reader *rd, struct matcher_list *l, const struct conf_node *node)
+{
+	bool ok = true;
+
+	if (node == NULL || node->kind == CONF_NULL)
+		return true;
+	if (node->kind == CONF_MAP)
+		return conf_error(rd->report, node, "matchers is a map: write a list such as [ severity=\"critical\" ]");
+	if (node->kind == CONF_SCALAR)
+		return add_text(rd, l, node);
+	for (size_t i = 0; i < node->n; i++)
+		ok = add_text(rd, l, node->items[i]) && ok;
+	return ok;
+}
+
+static void keep_regexes(struct notify_config *c, struct matcher_list *l)
+{
+	for (size_t i = 0; i < l->n_regexes; i++) {
+		c->regexes = mem_grow(c->regexes, &c->cap_regexes, c->n_regexes + 1, sizeof *c->regexes);
+		c->regexes[c->n_regexes++] = l->regexes[i];
+	}
+	free(l->regexes);
+}
+
+static bool read_matchers(struct conf_reader *rd, const struct conf_node *match, const struct conf_node *match_re, const struct conf_node *list,
+                          const struct matcher **v, size_t *n)
+{
+	struct matcher_list l = { .arena = rd->arena };
+	bool ok = add_map(rd, &l, match, MATCH_EQ);
+
+	ok = add_map(rd, &l, match_re, MATCH_RE) && ok;
+	ok = add_list(rd, &l, list) && ok;
+	matcher_sort(&l);
+	keep_regexes(rd->user, &l);
+	*v = l.v;
+	*n = l.n;
+	return ok;
+}
+
+bool config_read_matchers(struct conf_reader *rd, const struct conf_node *list, const struct matcher **v, size_t *n)
+{
+	return read_matchers(rd, NULL, NULL, list, v, n);
+}
+
+/* ---- Routes. ---- */
+
+struct route_file {                     /* a route as written */
+	struct str receiver;
+	const struct conf_node *group_by, *match, *match_re, *matchers;
+	bool go_on;
+	int64_t group_wait_ms, group_interval_ms, repeat_interval_ms;
+	struct conf_list routes;
+};
+
+static const struct conf_range any_wait = { 0, 366 * 86400000LL }, some_wait = { 1, 366 * 86400000LL };
+
+bool config_not_honoured(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *node, void *to)
+{
+	(void)to;
+	if ((node->kind == CONF_SEQ || node->kind == CONF_MAP) && node->n == 0)
+		return true;
+	return conf_error(rd->report, node, "%s is a setting of Alertmanager that is not honoured yet: remove it, or keep Alertmanager for what needs it",
+	                  key->name);
+}
+
+static void route_init(void *to)
+{
+	struct route_file *r = to;
+
+	r->group_wait_ms = r->group_interval_ms = r->repeat_interval_ms = UNSET;
+}
+
+#define F(name, field, parse, arg, help) CONF_KEY_ARG(struct route_file, name, field, parse, NULL, CONF_RELOAD, help, arg)
+static const struct conf_table route_table;
+static const struct conf_key route_keys[] = {
+	F("receiver", receiver, conf_str, NULL, "Who is told; by default as the route above."),
+	F("group_by", group_by, conf_raw, NULL, "Labels that make a group; '...' for all."),
+	F("match", match, conf_raw, NULL, "Labels an alert must have (old form of matchers)."),
+	F("match_re", match_re, conf_raw, NULL, "The same with regular expressions."),
+	F("matchers", matchers, conf_raw, NULL, "Which alerts take this route."),
+	F("continue", go_on, conf_bool, NULL, "Whether routes behind this one are tried too."),
+	F("group_wait", group_wait_ms, conf_duration_ms, &any_wait, "How long a new group waits for more alerts."),
+	F("group_interval", group_interval_ms, conf_duration_ms, &some_wait, "How long before a group that has told tells what is new."),
+	F("repeat_interval", repeat_interval_ms, conf_duration_ms, &some_wait, "How long before the same is told again."),
+	F("routes", routes, conf_sub_list, &route_table, "Routes below this one."),
+	F("mute_time_intervals", receiver, config_not_honoured, NULL, "Not honoured yet."),
+	F("active_time_intervals", receiver, config_not_honoured, NULL, "Not honoured yet."),
+};
+#undef F
+static const struct conf_table route_table = { route_keys, ARRAY_LEN(route_keys), sizeof(struct route_file), route_init, NULL };
+
+static bool read_group_by(struct conf_reader *rd, const struct conf_node *node, struct route *r)
+{
+	struct conf_strs names = { 0 };
+	const struct conf_key key = { .name = "group_by" };
+
+	if (!conf_str_list(rd, &key, node, &names))
+		return false;
+	r->group_by = names.v;
+	r->n_group_by = names.n;
+	r->group_by_all = false;
+	for (size_t i = 0; i < names.n; i++) {
+		if (str_eq(names.v[i], STR("...")))
+			r->group_by_all = true;
+		for (size_t k = 0; k < i; k++)
+			if (str_eq(names.v[i], names.v[k]))
+				return conf_error(rd->report, node, "group_by names \"" STR_FMT "\" twice: once is enough", STR_ARG(names.v[i]));
+	}
+	if (r->group_by_all && names.n > 1)
+		return conf_error(rd->report, node, "group_by has '...' beside other labels: '...' alone means all labels");
+	return true;
+}
+
+static const struct receiver *find_receiver(const struct notify_config *c, struct str name)
+{
+	for (size_t i = 0; i < c->n_receivers; i++)
+		if (str_eq(c->receivers[i].name, name))
+			return &c->receivers[i];
+	return NULL;
+}
+
+static bool read_receiver_name(struct conf_reader *rd, const struct route_file *f, const struct conf_node *node, struct route *r)
+{
+	if (f->receiver.n == 0)
+		return r->receiver != NULL || conf_error(rd->report, node, "the root route has no receiver: add receiver: <name>");
+	r->receiver = find_receiver(rd->user, f->receiver);
+	return r->receiver != NULL
+	       || conf_error(rd->report, conf_get(node, "receiver"), "receiver \"" STR_FMT "\" is not defined: add it under receivers", STR_ARG(f->receiver));
+}
+
+static struct str route_key(struct arena *a, const struct route *parent, const struct route *r)
+{
+	struct buf b = { 0 };
+	struct str key;
+
+	if (parent != NULL) {
+		buf_puts(&b, parent->key);
+		buf_putc(&b, '/');
+	}
+	matcher_print(&b, r->matchers, r->n_matchers);
+	key = arena_str(a, buf_str(&b));
+	buf_fini(&b);
+	return key;
+}
+
+static int64_t own_or(int64_t own, int64_t inherited)
+{
+	return own != UNSET ? own : inherited;
+}
+
+/* Fills <r>, which holds what is inherited. Below, the same again. */
+static bool read_route(struct conf_reader *rd, const struct route_file *f, const struct conf_node *node, const struct route *parent, struct route *r)
+{
+	const struct route_file *below = f->routes.v;
+	bool ok = read_receiver_name(rd, f, node, r);
+
+	ok = (f->group_by == NULL || read_group_by(rd, f->group_by, r)) && ok;
+	ok = read_matchers(rd, f->match, f->match_re, f->matchers, &r->matchers, &r->n_matchers) && ok;
+	r->go_on = f->go_on;
+	r->group_wait_ms = own_or(f->group_wait_ms, r->group_wait_ms);
+	r->group_interval_ms = own_or(f->group_interval_ms, r->group_interval_ms);
+	r->repeat_interval_ms = own_or(f->repeat_interval_ms, r->repeat_interval_ms);
+	r->key = route_key(rd->arena, parent, r);
+	r->n_routes = f->routes.n;
+	r->routes = ARENA_ARRAY(rd->arena, f->routes.n + 1, struct route);
+	for (size_t i = 0; i < f->routes.n; i++) {
+		r->routes[i] = *r;
+		ok = read_route(rd, &below[i], f->routes.nodes[i], r, &r->routes[i]) && ok;
+	}
+	return ok;
+}
+
+static bool read_root(struct conf_reader *rd, struct notify_config *c, const struct conf_node *node)
+{
+	struct route_file file = { 0 };
+
+	c->root = ARENA_NEW(rd->arena, struct route);
+	*c->root = (struct route){ .group_wait_ms = 30000, .group_interval_ms = 300000, .repeat_interval_ms = 4 * 3600000 };
+	if (!conf_read(rd, &route_table, node, &file))
+		return false;
+	if (!read_route(rd, &file, node, NULL, c->root))
+		return false;
+	if (c->root->n_matchers > 0)
+		return conf_error(rd->report, node, "the root route has matchers: it must take every alert; put them on a route below");
+	return c->root->go_on ? conf_error(rd->report, node, "the root route says continue: nothing stands behind it") : true;
+}
+
+/* ---- The whole. ---- */
+
+static bool is_honoured_global(struct str key)
+{
+	return str_eq(key, STR("resolve_timeout")) || str_eq(key, STR("http_config"));
+}
+
+static void check_global(struct conf_reader *rd, const struct conf_node *global)
+{
+	for (size_t i = 0; global != NULL && i < global->n && global->kind == CONF_MAP; i++)
+		for (size_t k = 0; k < notify_global_key_count; k++) {
+			const struct conf_pair *p = &global->pairs[i];
+			const struct conf_key key = { .name = notify_global_keys[k] };
+
+			if (str_eq(p->key->text, str_of(key.name)) && !is_honoured_global(p->key->text) && p->value->kind != CONF_NULL)
+				config_not_honoured(rd, &key, p->key, NULL);
+		}
+}
+
+static void check_top(struct conf_reader *rd, const struct conf_node *root)
+{
+	for (size_t i = 2; i < notify_config_key_count; i++) {
+		const struct conf_key key = { .name = notify_config_keys[i] };
+		const struct conf_node *node = conf_get(root, key.name);
+
+		if (node != NULL && node->kind != CONF_NULL)
+			config_not_honoured(rd, &key, node, NULL);
+	}
+}
+
+struct notify_config *notify_config_parse(const struct conf_node *root, struct conf_report *report)
+{
+	struct notify_config *c = notify_config_empty();
+	struct conf_reader rd = { .arena = &c->arena, .report = report, .user = c };
+	size_t errors = report->n_errors;
+	struct http_settings http = { 0 };
+	const struct conf_node *route = conf_get(root, "route"), *receivers = conf_get(root, "receivers");
+
+	check_global(&rd, conf_get(root, "global"));
+	check_top(&rd, root);
+	config_read_http(&rd, conf_get(conf_get(root, "global"), "http_config"), &http);
+	config_read_receivers(&rd, c, receivers, &http);
+	if (route != NULL && route->kind != CONF_NULL)
+		read_root(&rd, c, route);
+	else if (c->n_receivers > 0)
+		conf_error(report, receivers, "there are receivers and no route: add route: with a receiver");
+	c->held = rd.held;
+	if (report->n_errors == errors)
+		return c;
+	notify_config_free(c);
+	return NULL;
+}
+
+struct str notify_config_route(const struct notify_config *c, struct arena *a, struct labels labels)
+{
+	const struct route *routes[ROUTE_MAX_MATCHES];
+	size_t n = route_match(c->root, labels, routes);
+	struct str text = STR("");
+
+	for (size_t i = 0; i < n; i++)
+		text = arena_printf(a, STR_FMT "%s" STR_FMT, STR_ARG(text), i > 0 ? "," : "", STR_ARG(routes[i]->receiver->name));
+	return text;
+}

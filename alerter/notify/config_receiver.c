@@ -1,0 +1,356 @@
+/* receivers: and http_config. A list under a receiver is a row: which table reads an entry, and what kind it becomes. */
+#include <stdlib.h>
+
+#include "notify/config.h"
+#include "notify/receiver.h"
+#include "tocsin/mem.h"
+#include "tocsin/template.h"
+
+#define TIMEOUT_MS 30000
+
+const char *const statuspage_statuses[] = { "operational", "under_maintenance", "degraded_performance", "partial_outage", "major_outage", NULL };
+const char *const statuspage_impacts[] = { "none", "maintenance", "minor", "major", "critical", NULL };
+
+/* ---- http_config. ---- */
+
+#define HTTP(name, field, parse, fallback, flags, help) CONF_KEY(struct http_settings, name, field, parse, fallback, (flags) | CONF_RELOAD, help)
+
+static const struct conf_key basic_keys[] = {
+	HTTP("username", basic.user, conf_str, "", 0, "User of HTTP basic authentication."),
+	HTTP("password", basic.password, conf_str, "", CONF_SECRET, "Its password."),
+};
+static const struct conf_key auth_keys[] = {
+	HTTP("type", auth.type, conf_str, "Bearer", 0, "Scheme of the Authorization header."),
+	HTTP("credentials", auth.credentials, conf_str, "", CONF_SECRET, "What follows it."),
+};
+static const struct conf_key tls_keys[] = {
+	HTTP("ca_file", tls.ca_file, conf_path, NULL, 0, "Certificates of authorities to trust."),
+	HTTP("cert_file", tls.cert_file, conf_path, NULL, 0, "Our certificate."),
+	HTTP("key_file", tls.key_file, conf_path, NULL, 0, "Its key."),
+	HTTP("server_name", tls.server_name, config_not_honoured, NULL, 0, "Not honoured yet."),
+	HTTP("min_version", tls.server_name, config_not_honoured, NULL, 0, "Not honoured yet."),
+	HTTP("max_version", tls.server_name, config_not_honoured, NULL, 0, "Not honoured yet."),
+	HTTP("insecure_skip_verify", tls.insecure_skip_verify, conf_bool, "false", 0, "Do not check who answers."),
+};
+/* The rows' offsets are of the whole struct http_settings, so a sub-map is read into its beginning. */
+static const struct conf_table basic_table = { basic_keys, ARRAY_LEN(basic_keys), sizeof(struct http_settings), NULL, NULL };
+static const struct conf_table auth_table = { auth_keys, ARRAY_LEN(auth_keys), sizeof(struct http_settings), NULL, NULL };
+static const struct conf_table tls_table = { tls_keys, ARRAY_LEN(tls_keys), sizeof(struct http_settings), NULL, NULL };
+
+static bool add_header(struct conf_reader *rd, struct http_settings *h, struct str name, const struct conf_node *value)
+{
+	if (value->kind != CONF_SCALAR)
+		return conf_error(rd->report, value, "a header's value is %s: write a text", conf_kind_name(value->kind));
+	if (str_chr(value->text, '\n') < value->text.n || str_chr(value->text, '\r') < value->text.n)
+		return conf_error(rd->report, value, "a header's value holds a line break: write it on one line");
+	h->headers[h->n_headers++] = (struct label){ arena_str(rd->arena, name), arena_str(rd->arena, value->text) };
+	return true;
+}
+
+/* http_headers: { X-Name: { values: [..], secrets: [..] } } */
+static bool read_headers(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *map, void *to)
+{
+	struct http_settings *h = to;
+	bool ok = map->kind == CONF_MAP || conf_error(rd->report, map, "%s is %s: write a map of names", key->name, conf_kind_name(map->kind));
+
+	h->headers = ARENA_ARRAY(rd->arena, map->weight, struct label);
+	for (size_t i = 0; ok && i < map->n; i++) {
+		const struct conf_node *lists = map->pairs[i].value;
+
+		for (size_t k = 0; k < lists->n; k++) {
+			const struct conf_node *name = lists->kind == CONF_MAP ? lists->pairs[k].key : lists;
+			const struct conf_node *values = lists->kind == CONF_MAP ? lists->pairs[k].value : NULL;
+
+			if (values == NULL || values->kind != CONF_SEQ || !(str_eq(name->text, STR("values")) || str_eq(name->text, STR("secrets"))))
+				return conf_error(rd->report, name, "a header has lists named values and secrets: write { values: [ … ] }");
+			for (size_t v = 0; v < values->n; v++)
+				ok = add_header(rd, h, map->pairs[i].key->text, values->items[v]) && ok;
+		}
+	}
+	return ok;
+}
+
+static bool check_http(struct conf_reader *rd, const struct conf_node *node, void *to)
+{
+	const struct http_settings *h = to;
+
+	if (h->basic.user.n > 0 && h->auth.credentials.n > 0)
+		return conf_error(rd->report, node, "basic_auth and authorization are both set: remove one");
+	if ((h->tls.cert_file.n > 0) != (h->tls.key_file.n > 0))
+		return conf_error(rd->report, node, "cert_file and key_file go together: set both or none");
+	return true;
+}
+
+static bool read_bearer(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *node, void *to)
+{
+	struct http_settings *h = to;
+
+	h->auth.type = STR("Bearer");
+	return conf_str(rd, key, node, &h->auth.credentials);
+}
+
+static const struct conf_key http_keys[] = {
+	{ "basic_auth", conf_sub, 0, NULL, CONF_RELOAD, "HTTP basic authentication.", &basic_table },
+	{ "authorization", conf_sub, 0, NULL, CONF_RELOAD, "The Authorization header.", &auth_table },
+	{ "bearer_token", read_bearer, 0, NULL, CONF_RELOAD | CONF_SECRET, "Short for authorization.", NULL },
+	{ "tls_config", conf_sub, 0, NULL, CONF_RELOAD, "TLS.", &tls_table },
+	{ "http_headers", read_headers, 0, NULL, CONF_RELOAD | CONF_SECRET, "Further headers.", NULL },
+	HTTP("proxy_url", proxy_url, conf_url, NULL, 0, "Proxy to go through."),
+	HTTP("no_proxy", no_proxy, conf_str, NULL, 0, "Hosts to reach without it."),
+	HTTP("proxy_from_environment", proxy_from_environment, conf_bool, "false", 0, "Take the proxy from the environment."),
+	HTTP("proxy_connect_header", proxy_url, config_not_honoured, NULL, 0, "Not honoured yet."),
+	HTTP("follow_redirects", follow_redirects, conf_bool, "true", 0, "Follow redirects."),
+	HTTP("enable_http2", enable_http2, conf_bool, "true", 0, "Use HTTP/2 where the server can."),
+	HTTP("oauth2", proxy_url, config_not_honoured, NULL, 0, "Not honoured yet."),
+};
+static const struct conf_table http_table = { http_keys, ARRAY_LEN(http_keys), sizeof(struct http_settings), NULL, check_http };
+
+bool config_read_http(struct conf_reader *rd, const struct conf_node *node, struct http_settings *out)
+{
+	return conf_read(rd, &http_table, node, out);
+}
+
+/* ---- Receivers. ---- */
+
+struct rank_file {
+	struct str severity;
+	int impact, status;
+};
+
+struct component_file {
+	struct str id;
+	const struct conf_node *matchers;
+	int status;
+};
+
+struct entry_file {                     /* an entry under a receiver, of any kind */
+	bool send_resolved;
+	struct http_settings *http;
+	int64_t timeout_ms;
+	struct str url;
+	int64_t max_alerts;
+	struct str api_url, page_id, api_key, severity_label;
+	const struct conf_node *name, *body;
+	struct conf_list severities, components;
+};
+
+static const struct conf_range count_range = { 0, 1000000 }, timeout_range = { 0, 600000 };
+
+#define ENTRY(name, field, parse, fallback, flags, arg, help) CONF_KEY_ARG(struct entry_file, name, field, parse, fallback, (flags) | CONF_RELOAD, help, arg)
+static const struct conf_key webhook_keys[] = {
+	ENTRY("url", url, conf_url, NULL, CONF_SECRET | CONF_REQUIRED, NULL, "Where to POST."),
+	ENTRY("send_resolved", send_resolved, conf_bool, "true", 0, NULL, "Tell ends too."),
+	ENTRY("max_alerts", max_alerts, conf_int, "0", 0, &count_range, "Alerts in one message; 0 for all."),
+	ENTRY("timeout", timeout_ms, conf_duration_ms, "0s", 0, &timeout_range, "How long a request may take; 0 for 30s."),
+	ENTRY("http_config", http, conf_sub_ptr, NULL, 0, &http_table, "How to connect; by default as global."),
+};
+static void component_init(void *to)
+{
+	((struct component_file *)to)->status = -1;
+}
+static const struct conf_key rank_keys[] = {
+	CONF_KEY(struct rank_file, "severity", severity, conf_str, NULL, CONF_REQUIRED | CONF_RELOAD, "Value of the severity label."),
+	CONF_KEY_ARG(struct rank_file, "impact", impact, conf_enum, "minor", CONF_RELOAD, "Impact of the incident.", statuspage_impacts),
+	CONF_KEY_ARG(struct rank_file, "status", status, conf_enum, "degraded_performance", CONF_RELOAD, "Status of its components.", statuspage_statuses),
+};
+static const struct conf_table rank_table = { rank_keys, ARRAY_LEN(rank_keys), sizeof(struct rank_file), NULL, NULL };
+static const struct conf_key component_keys[] = {
+	CONF_KEY(struct component_file, "id", id, conf_str, NULL, CONF_REQUIRED | CONF_RELOAD, "The component's id."),
+	CONF_KEY(struct component_file, "matchers", matchers, conf_raw, NULL, CONF_RELOAD, "Which alerts concern it; by default all."),
+	CONF_KEY_ARG(struct component_file, "status", status, conf_enum, NULL, CONF_RELOAD, "Its status then; by default by severity.", statuspage_statuses),
+};
+static const struct conf_table component_table = { component_keys, ARRAY_LEN(component_keys), sizeof(struct component_file), component_init, NULL };
+static const struct conf_key statuspage_keys[] = {
+	ENTRY("api_url", api_url, conf_url, "https://api.statuspage.io/v1", 0, NULL, "The API."),
+	ENTRY("page_id", page_id, conf_str, NULL, CONF_REQUIRED, NULL, "The page."),
+	ENTRY("api_key", api_key, conf_str, NULL, CONF_SECRET | CONF_REQUIRED, NULL, "A key that may write to it."),
+	ENTRY("send_resolved", send_resolved, conf_bool, "true", 0, NULL, "Resolve the incident."),
+	ENTRY("timeout", timeout_ms, conf_duration_ms, "0s", 0, &timeout_range, "How long a request may take; 0 for 30s."),
+	ENTRY("name", name, conf_raw, NULL, 0, NULL, "The incident's name, a template."),
+	ENTRY("body", body, conf_raw, NULL, 0, NULL, "The text of an update, a template."),
+	ENTRY("severity_label", severity_label, conf_str, "severity", 0, NULL, "The label that holds the severity."),
+	ENTRY("severities", severities, conf_sub_list, NULL, 0, &rank_table, "What severities mean, the worst first."),
+	ENTRY("components", components, conf_sub_list, NULL, 0, &component_table, "Components of the page, and their alerts."),
+	ENTRY("http_config", http, conf_sub_ptr, NULL, 0, &http_table, "How to connect; by default as global."),
+};
+static const struct conf_table webhook_table = { webhook_keys, ARRAY_LEN(webhook_keys), sizeof(struct entry_file), NULL, NULL };
+static const struct conf_table statuspage_table = { statuspage_keys, ARRAY_LEN(statuspage_keys), sizeof(struct entry_file), NULL, NULL };
+
+struct receiver_file {
+	struct str name;
+	struct conf_list webhooks, statuspages, none;
+};
+
+#define LIST(name, field, table, help) CONF_KEY_ARG(struct receiver_file, name, field, conf_sub_list, NULL, CONF_RELOAD, help, table)
+#define NOT_YET(name) CONF_KEY(struct receiver_file, name, none, config_not_honoured, NULL, CONF_RELOAD, "Not honoured yet.")
+static const struct conf_key receiver_keys[] = {
+	CONF_KEY(struct receiver_file, "name", name, conf_str, NULL, CONF_REQUIRED | CONF_RELOAD, "Routes name it."),
+	LIST("webhook_configs", webhooks, &webhook_table, "POST as Alertmanager does."),
+	LIST("statuspage_configs", statuspages, &statuspage_table, "Incidents and components of a status page."),
+	NOT_YET("discord_configs"),
+	NOT_YET("email_configs"),
+	NOT_YET("incidentio_configs"),
+	NOT_YET("jira_configs"),
+	NOT_YET("mattermost_configs"),
+	NOT_YET("msteams_configs"),
+	NOT_YET("msteamsv2_configs"),
+	NOT_YET("opsgenie_configs"),
+	NOT_YET("pagerduty_configs"),
+	NOT_YET("pushover_configs"),
+	NOT_YET("rocketchat_configs"),
+	NOT_YET("slack_configs"),
+	NOT_YET("sns_configs"),
+	NOT_YET("telegram_configs"),
+	NOT_YET("victorops_configs"),
+	NOT_YET("webex_configs"),
+	NOT_YET("wechat_configs"),
+};
+static const struct conf_table receiver_table = { receiver_keys, ARRAY_LEN(receiver_keys), sizeof(struct receiver_file), NULL, NULL };
+
+/* ---- From what is written to what is used. ---- */
+
+static void make_webhook(struct conf_reader *rd, const struct entry_file *f, const struct conf_node *node, struct integration *in)
+{
+	(void)rd;
+	(void)node;
+	in->webhook = (struct webhook_settings){ f->url, f->max_alerts };
+	in->identity = notify_config_identity(STR("webhook"), f->url);
+	in->destination = in->name;
+}
+
+static struct template *read_template(struct conf_reader *rd, const struct conf_node *node, const char *what, const char *fallback)
+{
+	struct notify_config *c = rd->user;
+	struct err e = { 0 };
+	struct str text = node != NULL ? node->text : str_of(fallback);
+	struct template *t = template_new(str_of(what), text, &notice_template_env, NULL, &e);
+
+	if (t == NULL) {
+		if (node->kind == CONF_SCALAR && e.pos >= 0)
+			conf_error_at(rd->report, node, (size_t)e.pos, "%s", e.msg);
+		else
+			conf_error(rd->report, node, "%s is no template: %s", what, e.msg);
+		return NULL;
+	}
+	c->templates = mem_grow(c->templates, &c->cap_templates, c->n_templates + 1, sizeof(struct template *));
+	return c->templates[c->n_templates++] = t;
+}
+
+static const struct severity_rank default_ranks[] = {
+	{ { "critical", 8 }, 4, 4 },
+	{ { "error", 5 }, 3, 3 },
+	{ { "warning", 7 }, 2, 2 },
+	{ { "info", 4 }, 0, 0 },
+};
+
+static void make_ranks(struct conf_reader *rd, const struct conf_list *files, struct statuspage_settings *s)
+{
+	const struct rank_file *f = files->v;
+	struct severity_rank *v = ARENA_ARRAY(rd->arena, files->n + 1, struct severity_rank);
+
+	for (size_t i = 0; i < files->n; i++)
+		v[i] = (struct severity_rank){ f[i].severity, f[i].impact, f[i].status };
+	s->ranks = files->n > 0 ? v : default_ranks;
+	s->n_ranks = files->n > 0 ? files->n : ARRAY_LEN(default_ranks);
+}
+
+/* What goes into a path of the API. */
+static void check_id(struct conf_reader *rd, const struct conf_node *node, const char *what, struct str id)
+{
+	for (size_t i = 0; i < id.n; i++)
+		if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", id.p[i]) == NULL) {
+			conf_error(rd->report, node, "\"" STR_FMT "\" is no %s: letters and digits, as the status page shows it", STR_ARG(id), what);
+			return;
+		}
+}
+
+static void make_components(struct conf_reader *rd, const struct conf_list *files, struct statuspage_settings *s)
+{
+	const struct component_file *f = files->v;
+	struct component_rule *v = ARENA_ARRAY(rd->arena, files->n + 1, struct component_rule);
+
+	for (size_t i = 0; i < files->n; i++) {
+		v[i] = (struct component_rule){ .id = f[i].id, .status = f[i].status };
+		config_read_matchers(rd, f[i].matchers, &v[i].matchers, &v[i].n_matchers);
+		check_id(rd, files->nodes[i], "component id", f[i].id);
+	}
+	s->components = v;
+	s->n_components = files->n;
+}
+
+static void make_statuspage(struct conf_reader *rd, const struct entry_file *f, const struct conf_node *node, struct integration *in)
+{
+	struct statuspage_settings *s = &in->statuspage;
+	struct str api = f->api_url;
+
+	while (api.n > 0 && api.p[api.n - 1] == '/')
+		api.n--;
+	s->api_url = api;
+	s->page_id = f->page_id;
+	check_id(rd, conf_get(node, "page_id"), "page_id", s->page_id);
+	s->api_key = f->api_key;
+	s->severity_label = f->severity_label;
+	s->name = read_template(rd, f->name, "name", statuspage_default_name);
+	s->body = read_template(rd, f->body, "body", statuspage_default_body);
+	make_ranks(rd, &f->severities, s);
+	make_components(rd, &f->components, s);
+	in->identity = notify_config_identity(s->api_url, s->page_id);
+	in->destination = arena_printf(rd->arena, "%016llx", (unsigned long long)notify_config_identity(s->api_url, s->api_key));
+}
+
+static const struct {
+	size_t list;            /* of struct receiver_file */
+	const struct receiver_kind *kind;
+	void (*make)(struct conf_reader *, const struct entry_file *, const struct conf_node *, struct integration *);
+} kinds[] = {
+	{ offsetof(struct receiver_file, webhooks), &receiver_webhook, make_webhook },
+	{ offsetof(struct receiver_file, statuspages), &receiver_statuspage, make_statuspage },
+};
+
+static const struct conf_list *list_of(const struct receiver_file *f, size_t kind)
+{
+	return (const void *)((const char *)f + kinds[kind].list);
+}
+
+static void make_receiver(struct conf_reader *rd, const struct receiver_file *f, const struct http_settings *fallback, struct receiver *r)
+{
+	size_t n = 0;
+
+	for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
+		n += list_of(f, k)->n;
+	r->name = f->name;
+	r->integrations = ARENA_ARRAY(rd->arena, n + 1, struct integration);
+	for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
+		for (size_t i = 0; i < list_of(f, k)->n; i++) {
+			const struct entry_file *entry = (const struct entry_file *)list_of(f, k)->v + i;
+			struct integration *in = &r->integrations[r->n++];
+
+			in->name = arena_printf(rd->arena, STR_FMT "/%s[%zu]", STR_ARG(f->name), kinds[k].kind->name, i);
+			in->kind = kinds[k].kind;
+			in->send_resolved = entry->send_resolved;
+			in->timeout_ms = entry->timeout_ms > 0 ? entry->timeout_ms : TIMEOUT_MS;
+			in->http = entry->http != NULL ? *entry->http : *fallback;
+			kinds[k].make(rd, entry, list_of(f, k)->nodes[i], in);
+		}
+}
+
+bool config_read_receivers(struct conf_reader *rd, struct notify_config *c, const struct conf_node *list, const struct http_settings *fallback)
+{
+	const struct conf_key key = { "receivers", conf_sub_list, 0, NULL, 0, NULL, &receiver_table };
+	struct conf_list files = { 0 };
+
+	if (list == NULL || list->kind == CONF_NULL)
+		return true;
+	if (!conf_sub_list(rd, &key, list, &files))
+		return false;
+	c->receivers = ARENA_ARRAY(rd->arena, files.n + 1, struct receiver);
+	for (size_t i = 0; i < files.n; i++) {
+		const struct receiver_file *f = (const struct receiver_file *)files.v + i;
+
+		for (size_t k = 0; k < i; k++)
+			if (str_eq(c->receivers[k].name, f->name))
+				conf_error(rd->report, files.nodes[i], "receiver \"" STR_FMT "\" is defined twice: give it another name", STR_ARG(f->name));
+		make_receiver(rd, f, fallback, &c->receivers[c->n_receivers++]);
+	}
+	return true;
+}

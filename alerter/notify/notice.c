@@ -1,0 +1,86 @@
+/* A notice as templates see it: Alertmanager's Data, with the functions texts for people need.
+ * Source: Alertmanager documentation, "Notification template reference". */
+#include "notify/receiver.h"
+
+static struct template_value record(struct arena *a, const struct template_field *v, size_t n, const struct template_type *type)
+{
+	struct template_map *m = ARENA_NEW(a, struct template_map);
+	struct template_field *copy = ARENA_ARRAY(a, n, struct template_field);
+
+	memcpy(copy, v, n * sizeof *v);
+	*m = (struct template_map){ copy, n, type };
+	return (struct template_value){ .kind = TEMPLATE_RECORD, .map = m };
+}
+
+static bool with_status(struct template_call *c, const char *status)
+{
+	const struct template_list *all = c->self.list;
+	struct template_value *v = ARENA_ARRAY(c->arena, all->n + 1, struct template_value);
+	size_t n = 0;
+
+	for (size_t i = 0; i < all->n; i++)
+		if (str_eq(all->v[i].map->v[0].value.s, str_of(status)))
+			v[n++] = all->v[i];
+	c->out = template_list_of(c->arena, v, n, all->type);
+	return true;
+}
+
+static bool firing(struct template_call *c)
+{
+	return with_status(c, "firing");
+}
+
+static bool resolved(struct template_call *c)
+{
+	return with_status(c, "resolved");
+}
+
+static const struct template_func alerts_methods[] = { { "Firing", 0, 0, firing }, { "Resolved", 0, 0, resolved } };
+static const struct template_type alerts_type = { "template.Alerts", { 0 }, alerts_methods, ARRAY_LEN(alerts_methods) };
+static const struct template_type alert_type = { "template.Alert", { 0 }, NULL, 0 }, data_type = { "*template.Data", { 0 }, NULL, 0 };
+
+static struct template_value view_alert(struct arena *a, const struct page_alert *p)
+{
+	const struct template_field v[] = {
+		{ STR("Status"), template_str(p->ends_ms == 0 ? STR("firing") : STR("resolved")) },    /* first: with_status reads it */
+		{ STR("Labels"), template_labels(a, p->labels, NULL) },
+		{ STR("Annotations"), template_labels(a, p->annotations, NULL) },
+		{ STR("StartsAt"), template_time_utc(p->starts_ms) },
+		{ STR("EndsAt"), template_time_utc(p->ends_ms) },
+		{ STR("GeneratorURL"), template_str(p->generator_url) },
+		{ STR("Fingerprint"), template_str(arena_printf(a, "%016llx", (unsigned long long)p->fingerprint)) },
+		{ STR("Value"), template_float(p->value) },
+		{ STR("Reason"), template_str(p->reason) },
+	};
+
+	return record(a, v, ARRAY_LEN(v), &alert_type);
+}
+
+struct template_value notice_template_data(const struct notice *n)
+{
+	struct arena *a = n->arena;
+	struct template_value *alerts = ARENA_ARRAY(a, n->n + 1, struct template_value);
+
+	for (size_t i = 0; i < n->n; i++)
+		alerts[i] = view_alert(a, n->alerts[i]);
+	return record(a, (const struct template_field[]){
+		{ STR("Receiver"), template_str(n->receiver) },
+		{ STR("Status"), template_str(n->n_firing > 0 ? STR("firing") : STR("resolved")) },
+		{ STR("Alerts"), template_list_of(a, alerts, n->n, &alerts_type) },
+		{ STR("GroupLabels"), template_labels(a, n->group->labels, NULL) },
+		{ STR("CommonLabels"), template_labels(a, notice_common(a, n->alerts, n->n, false), NULL) },
+		{ STR("CommonAnnotations"), template_labels(a, notice_common(a, n->alerts, n->n, true), NULL) },
+		{ STR("ExternalURL"), template_str(n->external_url) },
+	}, 7, &data_type);
+}
+
+static const struct template_func funcs[] = {
+	{ "toUpper", 1, 1, template_fn_to_upper },
+	{ "toLower", 1, 1, template_fn_to_lower },
+	{ "match", 2, 2, template_fn_match },
+	{ "reReplaceAll", 3, 3, template_fn_replace_all },
+	{ "safeHtml", 1, 1, template_fn_safe_html },
+	{ "humanizeDuration", 1, 1, template_fn_humanize_duration },
+};
+
+const struct template_env notice_template_env = { funcs, ARRAY_LEN(funcs), NULL, 0 };

@@ -1,0 +1,427 @@
+/* The thread that owns delivery and its database, and the door to it: others hand in jobs and wait until the step that followed
+ * has committed. Jobs that arrive together share that step, and its one sync. */
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "notify/core.h"
+#include "notify/receiver.h"
+#include "notify/send.h"
+#include "notify/text.h"
+#include "tocsin/expo.h"
+#include "tocsin/log.h"
+#include "tocsin/mem.h"
+
+#define LOOK_UP_MS 1000         /* the longest sleep: the wall clock may step */
+#define CLOSE_WAIT_MS 2000
+
+struct job {                            /* on the stack of who waits for it */
+	struct job *next;
+	void (*run)(struct core *, void *arg);
+	void *arg;
+	bool done;
+};
+
+struct reply {                          /* an answer on its way from the sender's thread */
+	struct reply *next;
+	void *tag;
+	struct http_answer answer;      /* texts on the heap */
+};
+
+struct notify {
+	struct alert_sink sink;         /* first */
+	struct core *core;
+	struct sender *sender;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t wake, finished;
+	struct job *jobs, **last_job;           /* under <lock>, as all below */
+	struct reply *replies, **last_reply;
+	bool stop;
+};
+
+/* ---- The owner's thread. ---- */
+
+static void sleep_until(struct notify *n, int64_t due_ms)
+{
+	int64_t wait_ms = due_ms - core_now_ms(n->core);
+	struct timespec at;
+
+	if (wait_ms <= 0)
+		return;
+	wait_ms = wait_ms < LOOK_UP_MS ? wait_ms : LOOK_UP_MS;
+	clock_gettime(CLOCK_MONOTONIC, &at);
+	at.tv_nsec += (long)(wait_ms % 1000) * 1000000;
+	at.tv_sec += wait_ms / 1000 + at.tv_nsec / 1000000000;
+	at.tv_nsec %= 1000000000;
+	while (n->jobs == NULL && n->replies == NULL && !n->stop)
+		if (pthread_cond_timedwait(&n->wake, &n->lock, &at) != 0)
+			return;
+}
+
+static void take_replies(struct core *c, struct reply *r)
+{
+	for (struct reply *next; r != NULL; r = next) {
+		next = r->next;
+		core_answer(c, r->tag, &r->answer);
+		text_free(r->answer.body);
+		text_free(r->answer.error);
+		free(r);
+	}
+}
+
+static void *run(void *arg)
+{
+	struct notify *n = arg;
+	int64_t due_ms = 0;
+
+	pthread_mutex_lock(&n->lock);
+	while (!n->stop) {
+		struct job *jobs;
+		struct reply *replies;
+
+		sleep_until(n, due_ms);
+		jobs = n->jobs;
+		replies = n->replies;
+		n->jobs = NULL;
+		n->last_job = &n->jobs;
+		n->replies = NULL;
+		n->last_reply = &n->replies;
+		pthread_mutex_unlock(&n->lock);
+		take_replies(n->core, replies);
+		for (struct job *j = jobs; j != NULL; j = j->next)
+			j->run(n->core, j->arg);
+		due_ms = core_step(n->core);
+		pthread_mutex_lock(&n->lock);
+		for (struct job *next; jobs != NULL; jobs = next) {
+			next = jobs->next;
+			jobs->done = true;
+		}
+		pthread_cond_broadcast(&n->finished);
+	}
+	pthread_mutex_unlock(&n->lock);
+	return NULL;
+}
+
+/* Runs <fn> on the owner's thread and waits for the commit behind it. */
+static void call(struct notify *n, void (*fn)(struct core *, void *), void *arg)
+{
+	struct job j = { .run = fn, .arg = arg };
+
+	pthread_mutex_lock(&n->lock);
+	*n->last_job = &j;
+	n->last_job = &j.next;
+	pthread_cond_signal(&n->wake);
+	while (!j.done)
+		pthread_cond_wait(&n->finished, &n->lock);
+	pthread_mutex_unlock(&n->lock);
+}
+
+static void answered(void *ctx, void *tag, const struct http_answer *answer)
+{
+	struct notify *n = ctx;
+	struct reply *r = mem_alloc(sizeof *r);
+
+	r->tag = tag;
+	r->answer = *answer;
+	r->answer.body = text_dup(answer->body);
+	r->answer.error = text_dup(answer->error);
+	pthread_mutex_lock(&n->lock);
+	*n->last_reply = r;
+	n->last_reply = &r->next;
+	pthread_cond_signal(&n->wake);
+	pthread_mutex_unlock(&n->lock);
+}
+
+/* ---- The sink. ---- */
+
+struct batch_job {
+	const struct alert_batch_rule *rules;
+	size_t n;
+	struct err *e;
+	bool ok;
+};
+
+static void run_batch(struct core *c, void *arg)
+{
+	struct batch_job *j = arg;
+
+	j->ok = core_batch(c, j->rules, j->n, j->e);
+}
+
+static bool sink_commit(struct alert_sink *s, const struct alert_batch_rule *rules, size_t n, struct err *e)
+{
+	struct batch_job j = { rules, n, e, false };
+
+	call((struct notify *)s, run_batch, &j);
+	return j.ok;
+}
+
+struct load_job {
+	struct str rule;
+	struct arena *a;
+	struct alert_record **out;
+	size_t *n;
+	struct err *e;
+	bool ok;
+};
+
+static void run_load(struct core *c, void *arg)
+{
+	struct load_job *j = arg;
+
+	j->ok = core_load(c, j->rule, j->a, j->out, j->n, j->e);
+}
+
+static bool sink_load(struct alert_sink *s, struct str rule_key, struct arena *a, struct alert_record **out, size_t *n, struct err *e)
+{
+	struct load_job j = { rule_key, a, out, n, e, false };
+
+	call((struct notify *)s, run_load, &j);
+	return j.ok;
+}
+
+static const struct alert_sink_ops sink_ops = { sink_commit, sink_load };
+
+struct alert_sink *notify_sink(struct notify *n)
+{
+	return &n->sink;
+}
+
+/* ---- What main and the API ask for. ---- */
+
+static void run_configure(struct core *c, void *arg)
+{
+	core_configure(c, arg);
+}
+
+void notify_configure(struct notify *n, struct notify_config *config)
+{
+	call(n, run_configure, config);
+}
+
+struct known_job {
+	const struct str *keys;
+	size_t n;
+};
+
+static void run_known(struct core *c, void *arg)
+{
+	const struct known_job *j = arg;
+
+	core_rules_known(c, j->keys, j->n);
+}
+
+void notify_rules_known(struct notify *n, const struct str *keys, size_t count)
+{
+	call(n, run_known, &(struct known_job){ keys, count });
+}
+
+struct history_job {
+	const struct notify_history_query *query;
+	struct arena *a;
+	struct notify_history_entry **out;
+	size_t *n;
+	struct err *e;
+	bool ok;
+};
+
+static void run_history(struct core *c, void *arg)
+{
+	struct history_job *j = arg;
+
+	j->ok = core_history(c, j->query, j->a, j->out, j->n, j->e);
+}
+
+bool notify_history(struct notify *n, const struct notify_history_query *query, struct arena *a, struct notify_history_entry **out,
+                    size_t *count, struct err *e)
+{
+	struct history_job j = { query, a, out, count, e, false };
+
+	call(n, run_history, &j);
+	return j.ok;
+}
+
+struct snapshot_job {
+	struct arena *a;
+	struct notify_snapshot *out;
+};
+
+static void run_snapshot(struct core *c, void *arg)
+{
+	struct snapshot_job *j = arg;
+
+	j->out = core_snapshot(c, j->a);
+}
+
+struct notify_snapshot *notify_snapshot(struct notify *n, struct arena *a)
+{
+	struct snapshot_job j = { a, NULL };
+
+	call(n, run_snapshot, &j);
+	return j.out;
+}
+
+struct resend_job {
+	int64_t id;
+	struct err *e;
+	bool ok;
+};
+
+static void run_resend(struct core *c, void *arg)
+{
+	struct resend_job *j = arg;
+
+	j->ok = core_resend(c, j->id, j->e);
+}
+
+bool notify_resend(struct notify *n, int64_t message_id, struct err *e)
+{
+	struct resend_job j = { message_id, e, false };
+
+	call(n, run_resend, &j);
+	return j.ok;
+}
+
+/* ---- Opening and closing. ---- */
+
+static void init_threads(struct notify *n)
+{
+	pthread_condattr_t monotonic;
+
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_mutex_init(&n->lock, NULL);
+	pthread_cond_init(&n->wake, &monotonic);
+	pthread_cond_init(&n->finished, NULL);
+	pthread_condattr_destroy(&monotonic);
+	n->last_job = &n->jobs;
+	n->last_reply = &n->replies;
+}
+
+static void destroy(struct notify *n)
+{
+	sender_free(n->sender);
+	for (struct reply *r = n->replies, *next; r != NULL; r = next) {
+		next = r->next;
+		text_free(r->answer.body);
+		text_free(r->answer.error);
+		free(r);
+	}
+	if (n->core != NULL)
+		core_close(n->core);
+	pthread_mutex_destroy(&n->lock);
+	pthread_cond_destroy(&n->wake);
+	pthread_cond_destroy(&n->finished);
+	free(n);
+}
+
+struct notify *notify_open(const struct notify_options *o, struct notify_config *config, struct err *e)
+{
+	struct notify *n = mem_alloc(sizeof *n);
+	struct core_options options = { o->database_path, o->clock != NULL ? o->clock : &clock_system, NULL, str_of(o->external_url),
+		                        o->history_retention_ms, 0 };
+
+	init_threads(n);
+	n->sink.ops = &sink_ops;
+	n->sender = sender_new(answered, n);
+	options.transport = sender_transport(n->sender);
+	if (getrandom(&options.seed, sizeof options.seed, 0) != (ssize_t)sizeof options.seed)
+		abort();
+	n->core = core_open(&options, config, e);
+	if (n->core == NULL) {
+		destroy(n);
+		return NULL;
+	}
+	if (pthread_create(&n->thread, NULL, run, n) != 0)
+		mem_abort(0);
+	return n;
+}
+
+static void run_pause(struct core *c, void *arg)
+{
+	bool *asking = arg;
+
+	c->paused = true;
+	*asking = false;
+	for (const struct message *m = c->first; m != NULL; m = m->next)
+		*asking = *asking || (m->work != NULL && m->work->asking);
+}
+
+void notify_close(struct notify *n)
+{
+	int64_t until = clock_mono_ms(&clock_system) + CLOSE_WAIT_MS;
+	bool asking = true;
+
+	for (;;) {
+		call(n, run_pause, &asking);
+		if (!asking || clock_mono_ms(&clock_system) >= until)
+			break;
+		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+	}
+	pthread_mutex_lock(&n->lock);
+	n->stop = true;
+	pthread_cond_signal(&n->wake);
+	pthread_mutex_unlock(&n->lock);
+	pthread_join(n->thread, NULL);
+	destroy(n);
+}
+
+/* ---- Metrics. ---- */
+
+static const struct expo_family
+	f_notifications = { "alertmanager_notifications_total", EXPO_COUNTER, "Messages handed to the outbox.", NULL },
+	f_failed = { "alertmanager_notifications_failed_total", EXPO_COUNTER, "Requests that failed, by reason.", NULL },
+	f_requests = { "alertmanager_notification_requests_total", EXPO_COUNTER, "Requests made.", NULL },
+	f_requests_failed = { "alertmanager_notification_requests_failed_total", EXPO_COUNTER, "Requests that failed.", NULL },
+	f_latency_sum = { "tocsin_notification_request_seconds_sum_total", EXPO_COUNTER, "Time requests took, all together.", NULL },
+	f_success = { "tocsin_notification_last_success_timestamp_seconds", EXPO_GAUGE, "When a message was last delivered.", NULL },
+	f_waiting = { "tocsin_notification_waiting", EXPO_GAUGE, "Messages neither delivered nor dead.", NULL },
+	f_messages = { "tocsin_outbox_messages", EXPO_GAUGE, "Messages under way, by state.", NULL },
+	f_finished = { "tocsin_outbox_finished_total", EXPO_COUNTER, "Messages that came to an end since the start, by state.", NULL },
+	f_dead = { "tocsin_outbox_dead_letters", EXPO_GAUGE, "Dead letters kept.", NULL },
+	f_oldest = { "tocsin_outbox_oldest_timestamp_seconds", EXPO_GAUGE, "When the oldest message under way was made.", NULL },
+	f_not_durable = { "tocsin_state_not_durable", EXPO_GAUGE, "1 while state is in memory only: the disk takes nothing.", NULL },
+	f_commits = { "tocsin_state_commits_total", EXPO_COUNTER, "Transactions committed.", NULL },
+	f_commit_failures = { "tocsin_state_commit_failures_total", EXPO_COUNTER, "Transactions that failed.", NULL },
+	f_commit_seconds = { "tocsin_state_commit_seconds_total", EXPO_COUNTER, "Time commits took, all together.", NULL };
+
+static void emit_integration(struct expo_set *out, const struct notify_integration_stats *s)
+{
+	const struct label at[] = { { STR("integration"), s->kind }, { STR("receiver_name"), s->receiver }, { STR("name"), s->integration } };
+
+	expo_emit(out, &f_notifications, (double)s->notifications, at, ARRAY_LEN(at));
+	expo_emit(out, &f_requests, (double)s->requests, at, ARRAY_LEN(at));
+	expo_emit(out, &f_requests_failed, (double)s->requests_failed, at, ARRAY_LEN(at));
+	expo_emit(out, &f_latency_sum, s->latency_seconds_sum, at, ARRAY_LEN(at));
+	expo_emit(out, &f_waiting, (double)s->waiting, at, ARRAY_LEN(at));
+	if (s->last_success_ms != 0)
+		expo_emit(out, &f_success, (double)s->last_success_ms / 1e3, at, ARRAY_LEN(at));
+	for (size_t i = 0; i < ARRAY_LEN(notify_reason_names); i++) {
+		struct label with[] = { at[0], at[1], at[2], { STR("reason"), str_of(notify_reason_names[i]) } };
+
+		expo_emit(out, &f_failed, (double)s->failed[i], with, ARRAY_LEN(with));
+	}
+}
+
+void notify_metrics(struct notify *n, struct expo_set *out)
+{
+	struct arena a = { 0 };
+	const struct notify_snapshot *s = notify_snapshot(n, &a);
+
+	for (size_t i = 0; i < s->n_integrations; i++)
+		emit_integration(out, &s->integrations[i]);
+	for (int state = 0; state < OUTBOX_STATES; state++)
+		EXPO_EMIT(out, state < OUTBOX_DELIVERED ? &f_messages : &f_finished, (double)s->by_state[state],
+		          { STR("state"), str_of(outbox_state_name((enum outbox_state)state)) });
+	EXPO_EMIT0(out, &f_dead, (double)s->dead_kept);
+	if (s->oldest_unfinished_ms != 0)
+		EXPO_EMIT0(out, &f_oldest, (double)s->oldest_unfinished_ms / 1e3);
+	EXPO_EMIT0(out, &f_not_durable, s->not_durable_since_ms != 0);
+	EXPO_EMIT0(out, &f_commits, (double)s->commits);
+	EXPO_EMIT0(out, &f_commit_failures, (double)s->commit_failures);
+	EXPO_EMIT0(out, &f_commit_seconds, s->commit_seconds_sum);
+	arena_fini(&a);
+}
