@@ -553,7 +553,7 @@ static bool fn_args(struct template_call *c)
 	return true;
 }
 
-const struct template_func template_prometheus_funcs[] = {
+const struct template_func template_prometheus_funcs[TEMPLATE_PROMETHEUS_FUNCS] = {
 	{ "args", 0, -1, fn_args },
 	{ "externalURL", 0, 0, fn_external_url },
 	{ "first", 1, 1, fn_first },
@@ -584,4 +584,3 @@ const struct template_func template_prometheus_funcs[] = {
 	{ "urlQueryEscape", 1, 1, template_fn_query_escape },
 	{ "value", 1, 1, fn_value },
 };
-const size_t template_prometheus_n_funcs = ARRAY_LEN(template_prometheus_funcs);

@@ -7,12 +7,11 @@
 enum verdict { VERDICT_HIT, VERDICT_MISS, VERDICT_UNKNOWN };
 
 struct alert {
-	struct alert_record record;     /* texts live in <texts> */
-	struct arena texts;
+	struct alert_record record;     /* labels live in <texts>, annotations and value_text in <said> */
+	struct arena texts, said;
 	bool by_error;                  /* the last UNKNOWN came from a failed evaluation, not from missing data */
 	bool no_data_told;              /* EDGE_NO_DATA went out in this unknown span */
 	bool synthetic;                 /* raised by on_no_data or on_error: fire */
-	bool over_limit;                /* beyond the group's limit: people are not told */
 	bool changed;                   /* since the sink was last told */
 	bool touched;                   /* had its verdict in this tick */
 	int64_t told_ms;                /* the sink last took the record */

@@ -28,7 +28,7 @@ struct rule {
 	const struct rule_text *labels;         /* the group's labels included */
 	size_t n_labels;
 	const struct rule_text *annotations;    /* without directives */
-	size_t n_annotations;
+	size_t n_annotations, n_directives;     /* directives stand behind the annotations */
 };
 
 struct rule_group {

@@ -163,8 +163,8 @@ struct template_prometheus {
 	int64_t now_ms;
 	struct str external_url;
 };
-extern const struct template_func template_prometheus_funcs[];
-extern const size_t template_prometheus_n_funcs;
+enum { TEMPLATE_PROMETHEUS_FUNCS = 29 };
+extern const struct template_func template_prometheus_funcs[TEMPLATE_PROMETHEUS_FUNCS];
 extern const struct template_type template_sample_list;
 /* A row of what <query> yields. */
 struct template_value template_sample(struct arena *a, struct labels labels, double value);

@@ -140,7 +140,7 @@ static struct template_value data(struct arena *a)
 
 static bool run(const char *text, struct arena *a, struct buf *out, struct err *e)
 {
-	const struct template_env env = { template_prometheus_funcs, template_prometheus_n_funcs, variables, ARRAY_LEN(variables) };
+	const struct template_env env = { template_prometheus_funcs, TEMPLATE_PROMETHEUS_FUNCS, variables, ARRAY_LEN(variables) };
 	struct template_prometheus world = { query, 1000000, STR("http://t.example:9/p") };
 	struct template *t = template_new(STR("t"), str_of(text), &env, NULL, e);
 	bool ok = t != NULL && template_expand(t, data(a), &world, a, out, e);

@@ -1,0 +1,513 @@
+/* One tick of one group: evaluate each rule in order, step its alerts, write its series, then tell the sink once.
+ * Nothing allocated in <scratch> survives a rule. A failed query leaves alert state alone: not knowing is neither firing nor resolved. */
+#include "rules/run.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "rules/expand.h"
+#include "tocsin/log.h"
+#include "tocsin/num.h"
+
+#define CHANGE_TOLD_MS 60000    /* EDGE_CHANGED at most this often an alert: texts with a value in them change all the time */
+
+struct tick {
+	const struct eval_env *env;
+	struct group_run *group;
+	struct rule_run *run;
+	struct expand_env expand;
+	int64_t now_ms, query_ms;
+};
+
+/* ---- reasons, for people ---- */
+
+static struct str clock_text(struct arena *a, int64_t ms)
+{
+	char z[32];
+
+	clock_format_rfc3339(z, ms);
+	return arena_printf(a, "%.8s UTC", z + 11);
+}
+
+static struct str hit_reason(const struct tick *t, const struct promql_sample *s)
+{
+	char value[NUM_MAX] = "a histogram", held[NUM_MAX];
+
+	if (s->h == NULL)
+		num_format(value, s->v);
+	if (t->run->def->for_ms == 0)
+		return arena_printf(t->env->scratch, "returned %s: " STR_FMT, value, STR_ARG(t->run->def->id.expr));
+	num_format_duration(held, t->run->def->for_ms);
+	return arena_printf(t->env->scratch, "returned %s for %s: " STR_FMT, value, held, STR_ARG(t->run->def->id.expr));
+}
+
+static struct str unknown_reason(const struct tick *t, enum alert_edge edge, int64_t since_ms, bool by_error)
+{
+	struct str since = clock_text(t->env->scratch, since_ms);
+	const char *policy = edge == EDGE_NO_DATA ? "" : by_error ? "; on_error: resolve" : "; on_no_data: resolve";
+
+	if (by_error)
+		return arena_printf(t->env->scratch, "evaluation fails since " STR_FMT ": %s%s", STR_ARG(since), t->run->last_error.msg, policy);
+	return arena_printf(t->env->scratch, "no data since " STR_FMT "%s", STR_ARG(since), policy);
+}
+
+/* ---- alerts ---- */
+
+static void update_texts(struct alert *a, const struct promql_sample *s, struct labels annotations, struct arena *scratch)
+{
+	struct labels said = labels_copy(scratch, annotations);
+	struct str value = rule_value_text(s, scratch);
+
+	arena_reset(&a->said);
+	a->record.annotations = labels_copy(&a->said, said);
+	a->record.value_text = arena_str(&a->said, value);
+	a->record.value_is_histogram = s->h != NULL;
+	a->record.value = s->h != NULL ? NAN : s->v;
+}
+
+static void alert_hit(struct tick *t, struct alert *a, const struct promql_sample *s)
+{
+	struct labels annotations = rule_alert_annotations(t->run->def, s, &t->expand);
+	bool changed = !labels_eq(annotations, a->record.annotations);
+	enum alert_edge edge = alert_step(a, t->run->def, VERDICT_HIT, t->now_ms);
+	struct str reason = edge == EDGE_DATA_BACK ? STR("data is back") : hit_reason(t, s);
+
+	a->touched = true;
+	update_texts(a, s, annotations, t->env->scratch);
+	rule_run_tell(t->run, a, edge, t->now_ms, reason);
+	if (edge == EDGE_FIRING)
+		a->change_told_ms = t->now_ms;
+	if (edge != EDGE_NONE || !changed || a->record.state != ALERT_FIRING)
+		return;
+	a->changed = true;
+	if (t->now_ms - a->change_told_ms >= CHANGE_TOLD_MS) {
+		a->change_told_ms = t->now_ms;
+		rule_run_tell(t->run, a, EDGE_CHANGED, t->now_ms, reason);
+	}
+}
+
+/* An active alert that this evaluation did not return. */
+static void alert_silent(struct tick *t, struct alert *a, enum verdict verdict, bool by_error)
+{
+	int64_t since = a->record.unknown_since_ms != 0 ? a->record.unknown_since_ms : a->record.seen_ms;
+	enum alert_edge edge;
+	struct str reason;
+
+	a->by_error = by_error;
+	edge = alert_step(a, t->run->def, verdict, t->now_ms);
+	if (verdict == VERDICT_UNKNOWN) {
+		t->run->unknown = true;
+		reason = unknown_reason(t, edge, since, by_error);
+	} else
+		reason = edge == EDGE_DATA_BACK ? STR("data is back") : STR("no longer returned");
+	rule_run_tell(t->run, a, edge, t->now_ms, reason);
+}
+
+/* The samples of a result with their final labels; false when two have the same. */
+struct finals {
+	struct labels *labels;
+	const struct promql_sample *samples;
+	size_t n;
+	struct map keys;                /* label key -> anything */
+};
+
+static bool finals_make(const struct tick *t, const struct promql_result *r, struct finals *f, struct err *e)
+{
+	struct arena *scratch = t->env->scratch;
+	bool scalar = r->type == PROMQL_SCALAR;
+
+	*f = (struct finals){ .samples = scalar ? &r->scalar : r->vector, .n = scalar ? 1 : r->n_vector };
+	f->labels = ARENA_ARRAY(scratch, f->n, struct labels);
+	for (size_t i = 0; i < f->n; i++) {
+		const struct promql_sample *s = &f->samples[i];
+
+		f->labels[i] = t->run->def->recording ? rule_record_labels(t->run->def, s, scratch) :
+		                                        rule_alert_labels(t->run->def, s, &t->expand);
+		if (map_put(&f->keys, labels_key(scratch, f->labels[i]), f->labels) != NULL)
+			return err_set(e, ERR_EXEC, -1, "vector contains metrics with the same labelset after applying %s labels",
+			               t->run->def->recording ? "rule" : "alert");
+	}
+	return true;
+}
+
+/* What the rule would return if lost series had held their values: those alerts cannot be told to have ended. */
+struct held {
+	bool asked, failed;
+	struct finals finals;
+};
+
+static struct held ask_held(const struct tick *t, const struct promql_result *r)
+{
+	struct held h = { .asked = r->read_lost || r->incomplete };
+	struct promql_result *again;
+	struct err e = { 0 };
+
+	if (!h.asked)
+		return h;
+	again = promql_instant_held(t->run->def->query, t->env->scratch, t->env->querier, t->query_ms, &e);
+	h.failed = again == NULL || !finals_make(t, again, &h.finals, &e);
+	return h;
+}
+
+static bool held_knows_end(const struct held *h, bool incomplete, struct str key)
+{
+	return !h->failed && !incomplete && map_get(&h->finals.keys, key) == NULL;
+}
+
+/* ---- series of an alert rule ---- */
+
+static struct labels series_of(const struct alert *a, struct arena *arena, const char *name)
+{
+	struct labels l = labels_with(arena, a->record.labels, STR(LABEL_NAME), str_of(name));
+
+	return strcmp(name, "ALERTS") == 0 ? labels_with(arena, l, STR("alertstate"), str_of(alert_state_name(a->record.state))) : l;
+}
+
+/* A sample that cannot be written is the rule's trouble, not the end of the tick. */
+static void append(struct tick *t, struct labels l, double v, const struct histogram *h)
+{
+	struct err e = { 0 };
+
+	if (t->env->appender->ops->append(t->env->appender, l, t->query_ms, v, h, &e) || value_is_stale(v))
+		return;
+	t->run->health = RULE_HEALTH_ERR;
+	err_set(&t->run->last_error, e.code, -1, "a result could not be written: %s", e.msg);
+}
+
+static void write_alert_series(struct tick *t)
+{
+	struct arena *scratch = t->env->scratch;
+	const struct outputs *before = &t->run->outputs[t->run->current];
+	struct outputs *now = outputs_begin(t->run);
+
+	for (struct map_slot *s = NULL; (s = map_next(&t->run->alerts, s)) != NULL; ) {
+		const struct alert *a = s->value;
+		struct labels alerts = series_of(a, scratch, "ALERTS"), since = series_of(a, scratch, "ALERTS_FOR_STATE");
+
+		if (a->record.state == ALERT_INACTIVE)
+			continue;
+		outputs_put(now, alerts);
+		outputs_put(now, since);
+		append(t, alerts, 1, NULL);
+		append(t, since, (double)(a->record.active_at_ms / 1000), NULL);
+	}
+	for (size_t i = 0; i < before->n; i++)
+		if (!outputs_has(now, before->v[i], scratch))
+			append(t, before->v[i], value_stale(), NULL);
+}
+
+/* ---- on_no_data: fire, on_error: fire ---- */
+
+static void raise_synthetic(struct tick *t, bool by_error)
+{
+	const struct rule *rule = t->run->def;
+	struct promql_sample none = { .v = NAN, .t_ms = t->query_ms };
+	struct str reason = unknown_reason(t, EDGE_NO_DATA, t->run->unknown_since_ms, by_error);
+	struct labels l = labels_with(t->env->scratch, rule_alert_labels(rule, &none, &t->expand), STR("reason"),
+	                              by_error ? STR("error") : STR("no data"));
+	struct alert *a = rule_run_add(t->run, l, t->env->scratch);
+	enum alert_edge edge;
+
+	a->synthetic = a->touched = true;
+	edge = alert_step(a, rule, VERDICT_HIT, t->now_ms);
+	update_texts(a, &none, rule_alert_annotations(rule, &none, &t->expand), t->env->scratch);
+	rule_run_tell(t->run, a, edge, t->now_ms, reason);
+}
+
+/* The whole rule: it returned nothing and we cannot know, or it failed. */
+static void note_unknown_rule(struct tick *t, bool unknown, bool by_error)
+{
+	struct rule_run *run = t->run;
+	enum rule_policy policy = by_error ? run->def->policy.on_error : run->def->policy.on_no_data;
+
+	if (!unknown) {
+		run->unknown_since_ms = 0;
+		return;
+	}
+	if (run->unknown_since_ms == 0 || run->unknown_by_error != by_error)
+		run->unknown_since_ms = t->now_ms;
+	run->unknown_by_error = by_error;
+	if (policy == RULE_FIRE && t->now_ms - run->unknown_since_ms >= run->def->policy.no_data_after_ms)
+		raise_synthetic(t, by_error);
+}
+
+static enum verdict verdict_of_silent(const struct alert *a, const struct held *h, bool incomplete)
+{
+	if (h->asked && !a->synthetic && !held_knows_end(h, incomplete, a->key))
+		return VERDICT_UNKNOWN;
+	return VERDICT_MISS;
+}
+
+static size_t count_active(const struct rule_run *run)
+{
+	size_t n = 0;
+
+	for (struct map_slot *s = NULL; (s = map_next(&run->alerts, s)) != NULL; )
+		n += ((const struct alert *)s->value)->record.state != ALERT_INACTIVE;
+	return n;
+}
+
+/* Alerts that are active go on; new ones are taken up to the limit, in the order of the result. */
+static void step_returned(struct tick *t, const struct finals *f)
+{
+	size_t limit = t->group->def->limit, active = count_active(t->run);
+
+	for (size_t i = 0; i < f->n; i++) {
+		struct alert *a = rule_run_find(t->run, f->labels[i], t->env->scratch);
+
+		if (a == NULL || a->record.state == ALERT_INACTIVE) {
+			if (limit != 0 && active >= limit) {
+				t->run->n_over_limit++;
+				continue;
+			}
+			active++;
+		}
+		if (a == NULL)
+			a = rule_run_add(t->run, f->labels[i], t->env->scratch);
+		alert_hit(t, a, &f->samples[i]);
+	}
+}
+
+static void apply_alerts(struct tick *t, const struct promql_result *r, const struct finals *f)
+{
+	struct held h = ask_held(t, r);
+	bool nothing = f->n == 0 && h.asked;
+
+	step_returned(t, f);
+	note_unknown_rule(t, nothing, false);
+	for (struct map_slot *s = NULL; (s = map_next(&t->run->alerts, s)) != NULL; ) {
+		struct alert *a = s->value;
+
+		if (!a->touched && a->record.state != ALERT_INACTIVE)
+			alert_silent(t, a, verdict_of_silent(a, &h, r->incomplete), false);
+		a->touched = false;
+	}
+	map_fini(&h.finals.keys);
+	if (t->run->n_over_limit > 0) {
+		t->run->health = RULE_HEALTH_ERR;
+		err_set(&t->run->last_error, ERR_LIMIT, -1, "the group's limit is %zu: %zu more alerts are left out", t->group->def->limit,
+		        t->run->n_over_limit);
+	}
+}
+
+static void fail_alerts(struct tick *t)
+{
+	note_unknown_rule(t, true, true);
+	for (struct map_slot *s = NULL; (s = map_next(&t->run->alerts, s)) != NULL; ) {
+		struct alert *a = s->value;
+
+		if (!a->touched && a->record.state != ALERT_INACTIVE)
+			alert_silent(t, a, VERDICT_UNKNOWN, true);
+		a->touched = false;
+	}
+}
+
+/* ---- recording rules ---- */
+
+static void mark_lost(struct tick *t, struct outputs *now, struct labels l)
+{
+	t->env->appender->ops->mark_lost(t->env->appender, l, t->query_ms);
+	outputs_put(now, l);            /* still ours: it ends properly one day */
+	t->run->unknown = true;
+}
+
+static void apply_recording(struct tick *t, const struct promql_result *r, const struct finals *f)
+{
+	const struct outputs *before = &t->run->outputs[t->run->current];
+	struct outputs *now = outputs_begin(t->run);
+	struct held h = ask_held(t, r);
+	size_t limit = t->group->def->limit != 0 ? t->group->def->limit : SIZE_MAX;
+
+	for (size_t i = 0; i < f->n; i++) {
+		if (now->n >= limit) {
+			t->run->n_over_limit = f->n - i;
+			break;
+		}
+		outputs_put(now, f->labels[i]);
+		append(t, f->labels[i], f->samples[i].v, f->samples[i].h);
+	}
+	for (size_t i = 0; i < before->n; i++) {
+		if (outputs_has(now, before->v[i], t->env->scratch))
+			continue;
+		if (h.asked && !held_knows_end(&h, r->incomplete, labels_key(t->env->scratch, before->v[i])))
+			mark_lost(t, now, before->v[i]);
+		else
+			append(t, before->v[i], value_stale(), NULL);
+	}
+	map_fini(&h.finals.keys);
+	if (t->run->n_over_limit > 0) {
+		t->run->health = RULE_HEALTH_ERR;
+		err_set(&t->run->last_error, ERR_LIMIT, -1, "the group's limit is %zu: %zu more series are left out", limit, t->run->n_over_limit);
+	}
+}
+
+static void fail_recording(struct tick *t)
+{
+	const struct outputs *before = &t->run->outputs[t->run->current];
+	struct outputs *now = outputs_begin(t->run);
+
+	for (size_t i = 0; i < before->n; i++)
+		mark_lost(t, now, before->v[i]);
+}
+
+void rule_run_end_outputs(struct rule_run *run, struct appender *appender, int64_t now_ms)
+{
+	const struct outputs *o = &run->outputs[run->current];
+	struct err e = { 0 };
+
+	for (size_t i = 0; i < o->n; i++)
+		if (!appender->ops->append(appender, o->v[i], now_ms, value_stale(), NULL, &e))
+			e = (struct err){ 0 };          /* refused: a newer sample is there, and it is stale by lookback soon */
+	if (o->n > 0 && !appender->ops->commit(appender, &e))
+		log_event(LOG_WARN, "a deleted rule's series could not be ended", "rule", run->def->id.key.p, "err", e.msg, NULL);
+}
+
+/* ---- the tick ---- */
+
+static void keep_notes(struct rule_run *run, const struct promql_result *r)
+{
+	arena_reset(&run->notes_arena);
+	run->notes = ARENA_ARRAY(&run->notes_arena, r->n_notes, struct promql_note);
+	run->n_notes = r->n_notes;
+	for (size_t i = 0; i < r->n_notes; i++) {
+		run->notes[i] = r->notes[i];
+		run->notes[i].text = arena_str(&run->notes_arena, r->notes[i].text);
+	}
+}
+
+static void apply(struct tick *t, const struct promql_result *r, struct err *e)
+{
+	struct finals f = { 0 };
+
+	if (r != NULL)
+		keep_notes(t->run, r);
+	if (r != NULL && finals_make(t, r, &f, e)) {
+		t->run->samples = f.n;
+		if (t->run->def->recording)
+			apply_recording(t, r, &f);
+		else
+			apply_alerts(t, r, &f);
+	} else {
+		t->run->health = RULE_HEALTH_ERR;
+		t->run->last_error = *e;
+		t->group->failures++;
+		if (t->run->def->recording)
+			fail_recording(t);
+		else
+			fail_alerts(t);
+	}
+	map_fini(&f.keys);
+	if (!t->run->def->recording)
+		write_alert_series(t);
+}
+
+static void eval_rule(struct tick *t)
+{
+	struct promql_result *r;
+	struct err e = { 0 };
+	int64_t began_us = clock_mono_us();
+
+	arena_reset(t->env->scratch);
+	t->run->health = RULE_HEALTH_OK;
+	t->run->last_error = (struct err){ 0 };
+	t->run->unknown = false;
+	t->run->n_over_limit = 0;
+	t->run->samples = 0;
+	t->group->evaluations++;
+	r = promql_instant(t->run->def->query, t->env->scratch, t->env->querier, t->query_ms, &e);
+	apply(t, r, &e);
+	if (!t->env->appender->ops->commit(t->env->appender, &e)) {
+		t->run->health = RULE_HEALTH_ERR;
+		err_set(&t->run->last_error, e.code, -1, "the results could not be written: %s", e.msg);
+	}
+	t->run->last_evaluation_ms = t->now_ms;
+	t->run->seconds = (double)(clock_mono_us() - began_us) / 1e6;
+}
+
+static struct tick tick_at(struct group_run *g, const struct eval_env *env, int64_t now_ms)
+{
+	struct tick t = { .env = env, .group = g, .now_ms = now_ms, .query_ms = now_ms - g->def->query_offset_ms };
+
+	t.expand = (struct expand_env){ env->querier, env->options, t.query_ms, now_ms, env->scratch };
+	return t;
+}
+
+void rules_group_eval(struct group_run *g, const struct eval_env *env, int64_t now_ms)
+{
+	struct tick t = tick_at(g, env, now_ms);
+	int64_t began_us = clock_mono_us();
+
+	for (size_t i = 0; i < g->def->n_rules; i++) {
+		t.run = &g->rules[i];
+		if (t.run->loaded || rule_run_load(t.run, env->sink, env->sink_lock, g->def->interval_ms, now_ms))
+			eval_rule(&t);
+	}
+	if (g->def->n_rules > 0)
+		rule_runs_commit(g->rules, g->def->n_rules, env, now_ms);
+	g->iterations++;
+	g->last_evaluation_ms = now_ms;
+	g->seconds = (double)(clock_mono_us() - began_us) / 1e6;
+}
+
+/* Semantics, 2: every selector is an instant or range one that this target answers alone. */
+static bool reads_only(const struct rule *rule, struct labels target)
+{
+	const struct promql_selector *s;
+	size_t n = promql_query_selectors(rule->query, &s);
+	struct str instance = labels_get(target, STR("instance")), job = labels_get(target, STR("job"));
+
+	for (size_t i = 0; i < n; i++) {
+		bool by_job = false, by_instance = false;
+
+		for (size_t m = 0; m < s[i].n_matchers; m++) {
+			const struct matcher *x = &s[i].matchers[m];
+
+			by_job |= x->op == MATCH_EQ && str_eq(x->name, STR("job")) && str_eq(x->value, job);
+			by_instance |= x->op == MATCH_EQ && str_eq(x->name, STR("instance")) && str_eq(x->value, instance);
+		}
+		if (!by_job || !by_instance)
+			return false;
+	}
+	return n > 0;
+}
+
+bool rules_group_reads(const struct group_run *g, struct labels target)
+{
+	for (size_t i = 0; i < g->def->n_rules; i++)
+		if (!g->def->rules[i].recording && g->def->query_offset_ms == 0 && reads_only(&g->def->rules[i], target))
+			return true;
+	return false;
+}
+
+static void raise_rule(struct tick *t)
+{
+	struct finals f = { 0 };
+	struct err e = { 0 };
+	struct promql_result *r;
+
+	arena_reset(t->env->scratch);
+	r = promql_instant(t->run->def->query, t->env->scratch, t->env->querier, t->query_ms, &e);
+	if (r != NULL && finals_make(t, r, &f, &e))
+		step_returned(t, &f);
+	map_fini(&f.keys);
+	for (struct map_slot *s = NULL; (s = map_next(&t->run->alerts, s)) != NULL; )
+		((struct alert *)s->value)->touched = false;
+}
+
+void rules_group_raise(struct group_run *g, const struct eval_env *env, struct labels target, int64_t now_ms)
+{
+	struct tick t = tick_at(g, env, now_ms);
+	bool any = false;
+
+	for (size_t i = 0; i < g->def->n_rules; i++) {
+		t.run = &g->rules[i];
+		if (t.run->def->recording || !t.run->loaded || g->def->query_offset_ms != 0 || !reads_only(t.run->def, target))
+			continue;
+		raise_rule(&t);
+		any = true;
+	}
+	if (any)
+		rule_runs_commit(g->rules, g->def->n_rules, env, now_ms);
+}

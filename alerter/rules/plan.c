@@ -1,0 +1,158 @@
+/* Planning a reload: which files the patterns name, which of them are good, and which old version stays where one is not. */
+#include "rules/plan.h"
+
+#include <fnmatch.h>
+#include <glob.h>
+#include <stdlib.h>
+
+#include "tocsin/log.h"
+#include "tocsin/mem.h"
+
+static struct rules_options copy_options(struct arena *a, const struct rules_options *o)
+{
+	struct rules_options copy = *o;
+
+	copy.external_labels = labels_copy(a, o->external_labels);
+	copy.external_url = arena_str(a, o->external_url);
+	return copy;
+}
+
+static const struct planned_file *find_file(const struct planned_file *v, size_t n, struct str path)
+{
+	for (size_t i = 0; i < n; i++)
+		if (str_eq(v[i].path, path))
+			return &v[i];
+	return NULL;
+}
+
+static struct planned_file *add_file(struct rules_plan *p, struct str path)
+{
+	struct planned_file *f;
+
+	p->files = arena_grow(&p->arena, p->files, p->n_files, &p->cap_files, p->n_files + 1, sizeof *p->files);
+	f = &p->files[p->n_files++];
+	*f = (struct planned_file){ .path = arena_str(&p->arena, path) };
+	return f;
+}
+
+static void keep_old(struct planned_file *f, const struct planned_file *old)
+{
+	if (old != NULL && old->file != NULL)
+		f->file = rule_file_ref(old->file);
+}
+
+static void read_file(struct rules_plan *p, const char *path, const struct planned_file *before, size_t n, struct conf_report *report)
+{
+	const struct planned_file *old = find_file(before, n, str_of(path));
+	size_t first = report->n;
+	struct planned_file *f;
+
+	if (find_file(p->files, p->n_files, str_of(path)) != NULL)
+		return;
+	f = add_file(p, str_of(path));
+	f->file = rule_file_load(path, &p->options, report);
+	if (f->file != NULL)
+		return;
+	p->good = false;
+	keep_old(f, old);
+	for (size_t i = first; i < report->n && f->problem.n == 0; i++)
+		if (!report->v[i].warning)
+			f->problem = arena_printf(&p->arena, "%d:%d: " STR_FMT, report->v[i].line, report->v[i].col, STR_ARG(report->v[i].message));
+	if (f->problem.n == 0)
+		f->problem = STR("it could not be read");
+}
+
+static bool has_wildcard(struct str pattern)
+{
+	return str_chr(pattern, '*') < pattern.n || str_chr(pattern, '?') < pattern.n || str_chr(pattern, '[') < pattern.n;
+}
+
+/* A file that is named and missing is an error when nothing runs yet; later it is one that vanished. */
+static void read_pattern(struct rules_plan *p, struct str pattern, const struct planned_file *before, size_t n, bool running,
+                         struct conf_report *report)
+{
+	char *z = mem_strndup(pattern.p, pattern.n);
+	glob_t found = { 0 };
+
+	if (glob(z, 0, NULL, &found) == 0)
+		for (size_t i = 0; i < found.gl_pathc; i++)
+			read_file(p, found.gl_pathv[i], before, n, report);
+	else if (!has_wildcard(pattern) && !running)
+		read_file(p, z, before, n, report);
+	globfree(&found);
+	free(z);
+}
+
+static bool still_named(struct str path, const struct str *patterns, size_t n)
+{
+	bool hit = false;
+	char *file = mem_strndup(path.p, path.n);
+
+	for (size_t i = 0; i < n && !hit; i++) {
+		char *z = mem_strndup(patterns[i].p, patterns[i].n);
+
+		hit = fnmatch(z, file, FNM_PATHNAME) == 0;
+		free(z);
+	}
+	free(file);
+	return hit;
+}
+
+/* Files a pattern still names but the disk has no more: a mount that is away looks just like that, so it takes two reloads. */
+static void keep_vanished(struct rules_plan *p, const struct planned_file *before, size_t n, const struct str *patterns, size_t n_patterns)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct planned_file *old = &before[i];
+		struct planned_file *f;
+
+		if (find_file(p->files, p->n_files, old->path) != NULL || old->file == NULL || !still_named(old->path, patterns, n_patterns))
+			continue;
+		log_event(LOG_WARN, old->vanished ? "rule file is gone, its rules are dropped" :
+		          "rule file vanished, its rules are kept until another reload confirms it", "file", old->file->path.p, NULL);
+		if (old->vanished)
+			continue;
+		f = add_file(p, old->path);
+		f->vanished = true;
+		f->problem = STR("the file vanished; its rules are kept until another reload confirms it");
+		keep_old(f, old);
+	}
+}
+
+struct rules_plan *plan_make(const struct planned_file *before, size_t n, bool running, const struct rules_options *options,
+                             const struct str *patterns, size_t n_patterns, struct conf_report *report)
+{
+	struct rules_plan *p = mem_alloc(sizeof *p);
+
+	p->good = true;
+	p->options = copy_options(&p->arena, options);
+	for (size_t i = 0; i < n_patterns; i++)
+		read_pattern(p, patterns[i], before, n, running, report);
+	keep_vanished(p, before, n, patterns, n_patterns);
+	return p;
+}
+
+void rules_plan_free(struct rules_plan *p)
+{
+	if (p == NULL)
+		return;
+	for (size_t i = 0; i < p->n_files; i++)
+		if (p->files[i].file != NULL)
+			rule_file_unref(p->files[i].file);
+	arena_fini(&p->arena);
+	free(p);
+}
+
+bool rules_plan_is_good(const struct rules_plan *p)
+{
+	return p->good;
+}
+
+size_t rules_plan_rule_count(const struct rules_plan *p)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n_files; i++)
+		for (size_t g = 0; p->files[i].file != NULL && g < p->files[i].file->n_groups; g++)
+			n += p->files[i].file->groups[g].n_rules;
+	return n;
+}

@@ -1,0 +1,111 @@
+/* A group that runs: its alerts, the series it wrote, what it still has to tell the sink. Owned by struct rules; used by the one
+ * worker that set <running>. Private to rules/. */
+#ifndef TOCSIN_RULES_RUN_H
+#define TOCSIN_RULES_RUN_H
+
+#include <pthread.h>
+
+#include "rules/alert_step.h"
+#include "tocsin/map.h"
+
+/* The label sets a rule wrote in one evaluation. */
+struct outputs {
+	struct arena arena;
+	struct labels *v;
+	size_t n, cap;
+	struct map keys;                /* key text -> itself */
+};
+
+struct rule_run {
+	const struct rule *def;
+	struct map alerts;              /* label key -> struct alert */
+	size_t n_alerts;
+	struct outputs outputs[2];      /* this evaluation's and the last one's */
+	int current;
+	struct arena told;              /* events and the records they show, until the sink has taken them */
+	struct alert_event *events;
+	size_t n_events, cap_events;
+	bool loaded;                    /* the sink's records are here; before that nothing is evaluated */
+	int64_t unknown_since_ms;       /* the whole rule: nothing returned and we cannot know; 0: known */
+	bool unknown_by_error;
+
+	enum rule_health health;
+	struct err last_error;
+	bool unknown;
+	int64_t last_evaluation_ms;
+	double seconds;
+	size_t samples, n_over_limit;
+	struct arena notes_arena;
+	struct promql_note *notes;
+	size_t n_notes;
+};
+
+struct group_view {
+	atomic_size_t refs;
+	struct rule_file *file;
+	struct arena arena;
+	struct rule_group_view view;
+};
+
+struct group_run {
+	const struct rule_group *def;
+	struct rule_file *file;
+	struct rule_run *rules;
+	bool running;                   /* a worker has it; under the scheduler's lock, as are the next five */
+	int64_t due_ms;
+	int64_t shift_ms;               /* the wall clock stepped; applied by who runs it next */
+	bool raise;                     /* a target it reads has just been scraped */
+	int64_t raised_ms;
+	struct arena raise_arena;
+	struct labels raise_target;     /* in raise_arena */
+	int64_t last_evaluation_ms;
+	double seconds;
+	uint64_t iterations, missed, evaluations, failures;
+	struct group_view *view;        /* the latest; under the view lock */
+};
+
+struct eval_env {
+	struct querier *querier;
+	struct appender *appender;
+	struct alert_sink *sink;
+	pthread_mutex_t *sink_lock;
+	const struct rules_options *options;
+	struct arena *scratch;          /* reset before each rule */
+};
+
+/* One tick: every rule in order, each seeing what those before it recorded; then one commit to the sink. */
+void rules_group_eval(struct group_run *, const struct eval_env *, int64_t now_ms);
+/* Only raises: what the group's alert rules that read one target return right now (semantics, 2). */
+void rules_group_raise(struct group_run *, const struct eval_env *, struct labels target, int64_t now_ms);
+/* A rule of it would be raised by rules_group_raise. Reads only what never changes. */
+bool rules_group_reads(const struct group_run *, struct labels target);
+/* Stale markers for all it wrote: the rule is deleted. */
+void rule_run_end_outputs(struct rule_run *, struct appender *, int64_t now_ms);
+
+/* Records and events of these rules in one commit. What the sink took is forgotten, resolved alerts too. False: offered again later. */
+bool rule_runs_commit(struct rule_run *, size_t n, const struct eval_env *, int64_t now_ms);
+/* The sink's records become alerts. False: to be tried again. */
+bool rule_run_load(struct rule_run *, struct alert_sink *, pthread_mutex_t *sink_lock, int64_t interval_ms, int64_t now_ms);
+/* The rule is deleted: firing ones resolve, pending ones are dropped; to be committed. */
+void rule_run_end(struct rule_run *, int64_t now_ms);
+void rule_run_fini(struct rule_run *);
+void rule_run_shift(struct rule_run *, int64_t by_ms);
+
+struct alert *rule_run_find(struct rule_run *, struct labels, struct arena *scratch);
+struct alert *rule_run_add(struct rule_run *, struct labels, struct arena *scratch);
+/* An edge people may hear of, with the record as it is now. EDGE_NONE is ignored. */
+void rule_run_tell(struct rule_run *, struct alert *, enum alert_edge, int64_t now_ms, struct str reason);
+/* One text for a label set: equal sets, equal texts. Lives in <a>. */
+struct str labels_key(struct arena *a, struct labels l);
+
+/* Writes the new set of outputs: begin, put each, end. What was there and is no more gets a stale marker, or is marked lost. */
+struct outputs *outputs_begin(struct rule_run *);
+/* False: this label set was put before. */
+bool outputs_put(struct outputs *, struct labels);
+bool outputs_has(const struct outputs *, struct labels, struct arena *scratch);
+void outputs_fini(struct outputs *);
+
+struct group_view *group_view_new(const struct group_run *);
+void group_view_unref(struct group_view *);
+
+#endif
