@@ -188,14 +188,14 @@ static void write_alert_series(struct tick *t)
 
 		if (a->record.state == ALERT_INACTIVE)
 			continue;
-		outputs_put(now, alerts);
-		outputs_put(now, since);
+		outputs_put(now, alerts, false);
+		outputs_put(now, since, false);
 		append(t, alerts, 1, NULL);
 		append(t, since, (double)(a->record.active_at_ms / 1000), NULL);
 	}
 	for (size_t i = 0; i < before->n; i++)
-		if (!outputs_has(now, before->v[i], scratch))
-			append(t, before->v[i], value_stale(), NULL);
+		if (!outputs_has(now, before->v[i].labels, scratch))
+			append(t, before->v[i].labels, value_stale(), NULL);
 }
 
 /* ---- on_no_data: fire, on_error: fire ---- */
@@ -306,10 +306,14 @@ static void fail_alerts(struct tick *t)
 
 /* ---- recording rules ---- */
 
-static void mark_lost(struct tick *t, struct outputs *now, struct labels l)
+/* What vanished with its inputs gets its stale marker, once, and is lost; after a failure only the latter. It stays ours: one day it
+ * ends properly. */
+static void mark_lost(struct tick *t, struct outputs *now, const struct output *o, bool vanished)
 {
-	t->env->appender->ops->mark_lost(t->env->appender, l, t->query_ms);
-	outputs_put(now, l);            /* still ours: it ends properly one day */
+	if (vanished && !o->ended)
+		append(t, o->labels, value_stale(), NULL);
+	t->env->appender->ops->mark_lost(t->env->appender, o->labels, t->query_ms);
+	outputs_put(now, o->labels, o->ended || vanished);
 	t->run->unknown = true;
 }
 
@@ -325,16 +329,18 @@ static void apply_recording(struct tick *t, const struct promql_result *r, const
 			t->run->n_over_limit = f->n - i;
 			break;
 		}
-		outputs_put(now, f->labels[i]);
+		outputs_put(now, f->labels[i], false);
 		append(t, f->labels[i], f->samples[i].v, f->samples[i].h);
 	}
 	for (size_t i = 0; i < before->n; i++) {
-		if (outputs_has(now, before->v[i], t->env->scratch))
+		const struct output *o = &before->v[i];
+
+		if (outputs_has(now, o->labels, t->env->scratch))
 			continue;
-		if (h.asked && !held_knows_end(&h, r->incomplete, labels_key(t->env->scratch, before->v[i])))
-			mark_lost(t, now, before->v[i]);
+		if (h.asked && !held_knows_end(&h, r->incomplete, labels_key(t->env->scratch, o->labels)))
+			mark_lost(t, now, o, true);
 		else
-			append(t, before->v[i], value_stale(), NULL);
+			append(t, o->labels, value_stale(), NULL);
 	}
 	map_fini(&h.finals.keys);
 	if (t->run->n_over_limit > 0) {
@@ -349,7 +355,7 @@ static void fail_recording(struct tick *t)
 	struct outputs *now = outputs_begin(t->run);
 
 	for (size_t i = 0; i < before->n; i++)
-		mark_lost(t, now, before->v[i]);
+		mark_lost(t, now, &before->v[i], false);
 }
 
 void rule_run_end_outputs(struct rule_run *run, struct appender *appender, int64_t now_ms)
@@ -358,7 +364,7 @@ void rule_run_end_outputs(struct rule_run *run, struct appender *appender, int64
 	struct err e = { 0 };
 
 	for (size_t i = 0; i < o->n; i++)
-		if (!appender->ops->append(appender, o->v[i], now_ms, value_stale(), NULL, &e))
+		if (!appender->ops->append(appender, o->v[i].labels, now_ms, value_stale(), NULL, &e))
 			e = (struct err){ 0 };          /* refused: a newer sample is there, and it is stale by lookback soon */
 	if (o->n > 0 && !appender->ops->commit(appender, &e))
 		log_event(LOG_WARN, "a deleted rule's series could not be ended", "rule", run->def->id.key.p, "err", e.msg, NULL);

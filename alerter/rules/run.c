@@ -235,7 +235,7 @@ struct outputs *outputs_begin(struct rule_run *run)
 	return o;
 }
 
-bool outputs_put(struct outputs *o, struct labels l)
+bool outputs_put(struct outputs *o, struct labels l, bool ended)
 {
 	struct str key = labels_key(&o->arena, l);
 	struct str *kept;
@@ -246,7 +246,7 @@ bool outputs_put(struct outputs *o, struct labels l)
 	*kept = key;
 	map_put(&o->keys, key, kept);
 	o->v = arena_grow(&o->arena, o->v, o->n, &o->cap, o->n + 1, sizeof *o->v);
-	o->v[o->n++] = labels_copy(&o->arena, l);
+	o->v[o->n++] = (struct output){ labels_copy(&o->arena, l), ended };
 	return true;
 }
 

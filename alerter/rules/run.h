@@ -8,10 +8,15 @@
 #include "rules/alert_step.h"
 #include "tocsin/map.h"
 
-/* The label sets a rule wrote in one evaluation. */
+struct output {
+	struct labels labels;
+	bool ended;                     /* lost, and its stale marker is written */
+};
+
+/* The series a rule has after one evaluation: those it wrote, and those that are lost. */
 struct outputs {
 	struct arena arena;
-	struct labels *v;
+	struct output *v;
 	size_t n, cap;
 	struct map keys;                /* key text -> itself */
 };
@@ -101,7 +106,7 @@ struct str labels_key(struct arena *a, struct labels l);
 /* Writes the new set of outputs: begin, put each, end. What was there and is no more gets a stale marker, or is marked lost. */
 struct outputs *outputs_begin(struct rule_run *);
 /* False: this label set was put before. */
-bool outputs_put(struct outputs *, struct labels);
+bool outputs_put(struct outputs *, struct labels, bool ended);
 bool outputs_has(const struct outputs *, struct labels, struct arena *scratch);
 void outputs_fini(struct outputs *);
 

@@ -1,0 +1,818 @@
+/* Rules end to end on an injected clock: files, groups, alerts and a sink, over the real store. Nothing here sleeps. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "rules/rules.h"
+#include "store/store.h"
+#include "tocsin/conf.h"
+#include "tocsin/mem.h"
+
+#define SEED "../shared/seeds/002_85d0b39ea99c5d85.txt"
+#define T0 1700000000000
+#define SEC 1000
+#define MIN 60000
+
+/* ---- a sink that remembers ---- */
+
+enum { EVENTS_MAX = 512, RECORDS_MAX = 64 };
+
+struct heard {
+	enum alert_edge edge;
+	char name[64], reason[256], labels[256], summary[256];
+	int64_t at_ms, active_at_ms;
+};
+
+struct kept {
+	char key[512];
+	struct alert_record record;
+};
+
+struct test_sink {
+	struct alert_sink sink;
+	struct arena arena;
+	struct heard events[EVENTS_MAX];
+	size_t n_events;
+	struct kept records[RECORDS_MAX];
+	size_t n_records, commits;
+	bool refuse;
+};
+
+static void copy_text(char *to, size_t cap, struct str s)
+{
+	snprintf(to, cap, STR_FMT, STR_ARG(s));
+}
+
+static void hear(struct test_sink *s, const struct alert_event *e)
+{
+	struct heard *h = &s->events[s->n_events++];
+	struct buf b = { 0 };
+
+	assert_true(s->n_events < EVENTS_MAX);
+	h->edge = e->edge;
+	h->at_ms = e->at_ms;
+	h->active_at_ms = e->record->active_at_ms;
+	copy_text(h->name, sizeof h->name, labels_get(e->record->labels, STR("alertname")));
+	copy_text(h->reason, sizeof h->reason, e->reason);
+	copy_text(h->summary, sizeof h->summary, labels_get(e->record->annotations, STR("summary")));
+	labels_print(&b, e->record->labels);
+	copy_text(h->labels, sizeof h->labels, buf_str(&b));
+	buf_fini(&b);
+}
+
+static void keep(struct test_sink *s, struct str key, const struct alert_record *r)
+{
+	size_t i = 0;
+
+	while (i < s->n_records && !(str_eq(str_of(s->records[i].key), key) && labels_eq(s->records[i].record.labels, r->labels)))
+		i++;
+	assert_true(i < RECORDS_MAX);
+	if (r->state == ALERT_INACTIVE) {
+		if (i < s->n_records)
+			s->records[i] = s->records[--s->n_records];
+		return;
+	}
+	s->n_records += i == s->n_records;
+	copy_text(s->records[i].key, sizeof s->records[i].key, key);
+	s->records[i].record = *r;
+	s->records[i].record.labels = labels_copy(&s->arena, r->labels);
+	s->records[i].record.annotations = labels_copy(&s->arena, r->annotations);
+	s->records[i].record.value_text = arena_str(&s->arena, r->value_text);
+}
+
+static bool sink_commit(struct alert_sink *sink, const struct alert_batch_rule *v, size_t n, struct err *e)
+{
+	struct test_sink *s = (struct test_sink *)sink;
+
+	if (s->refuse)
+		return err_set(e, ERR_IO, -1, "disk full");
+	s->commits++;
+	for (size_t i = 0; i < n; i++) {
+		for (size_t j = 0; j < v[i].n_records; j++)
+			keep(s, v[i].rule->key, &v[i].records[j]);
+		for (size_t j = 0; j < v[i].n_events; j++)
+			hear(s, &v[i].events[j]);
+	}
+	return true;
+}
+
+static bool sink_load(struct alert_sink *sink, struct str key, struct arena *a, struct alert_record **out, size_t *n, struct err *e)
+{
+	struct test_sink *s = (struct test_sink *)sink;
+
+	if (s->refuse)
+		return err_set(e, ERR_IO, -1, "locked");
+	*out = ARENA_ARRAY(a, s->n_records, struct alert_record);
+	*n = 0;
+	for (size_t i = 0; i < s->n_records; i++)
+		if (str_eq(str_of(s->records[i].key), key))
+			(*out)[(*n)++] = s->records[i].record;
+	return true;
+}
+
+static const struct alert_sink_ops sink_ops = { sink_commit, sink_load };
+
+/* ---- a world ---- */
+
+struct world {
+	char dir[64];
+	struct clock clock;
+	struct store *store;
+	struct appender *in, *out;
+	struct test_sink *sink;
+	struct rules *rules;
+	int64_t now_ms;
+};
+
+static void start_rules(struct world *w)
+{
+	struct rules_deps deps = { store_querier(w->store), &w->out, 1, &w->sink->sink, &w->clock };
+
+	w->rules = rules_new(&deps);
+}
+
+static void world_init(struct world *w)
+{
+	struct store_options options = { .clock = &w->clock };
+
+	*w = (struct world){ .dir = "/tmp/test_rules.XXXXXX", .now_ms = T0 };
+	assert_non_null(mkdtemp(w->dir));
+	w->clock = clock_manual(T0);
+	w->store = store_new(&options);
+	store_set_held_from(w->store, T0 - 60 * MIN);
+	w->in = store_appender_new(w->store);
+	w->out = store_appender_new(w->store);
+	w->sink = mem_alloc(sizeof *w->sink);
+	w->sink->sink.ops = &sink_ops;
+	start_rules(w);
+}
+
+static void path_of(const struct world *w, const char *name, char out[128])
+{
+	snprintf(out, 128, "%s/%s", w->dir, name);
+}
+
+static void write_file(const struct world *w, const char *name, struct str text)
+{
+	char path[128];
+	FILE *f;
+
+	path_of(w, name, path);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	assert_int_equal(fwrite(text.p, 1, text.n, f), text.n);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void remove_file(const struct world *w, const char *name)
+{
+	char path[128];
+
+	path_of(w, name, path);
+	unlink(path);
+}
+
+static void world_fini(struct world *w)
+{
+	char command[128];
+
+	rules_free(w->rules);
+	store_appender_free(w->in);
+	store_appender_free(w->out);
+	store_free(w->store);
+	arena_fini(&w->sink->arena);
+	free(w->sink);
+	snprintf(command, sizeof command, "rm -r %s", w->dir);
+	assert_int_equal(system(command), 0);
+}
+
+static const struct rules_options options = { .interval_ms = 15 * SEC, .external_url = { "http://t", 8 } };
+
+/* Reloads every *.yml; true when the plan was good. */
+static bool reload(struct world *w, struct conf_report *report)
+{
+	char path[128];
+	struct str pattern;
+	struct rules_plan *p;
+	bool good;
+
+	path_of(w, "*.yml", path);
+	pattern = str_of(path);
+	w->clock.wall = w->now_ms;
+	p = rules_plan_new(w->rules, &options, &pattern, 1, report);
+	good = rules_plan_is_good(p);
+	rules_apply(w->rules, p);
+	return good;
+}
+
+static void load(struct world *w, const char *text)
+{
+	struct conf_report report = { 0 };
+	struct buf b = { 0 };
+
+	write_file(w, "r.yml", str_of(text));
+	if (!reload(w, &report)) {
+		conf_report_print(&report, &b);
+		fail_msg("%s", buf_z(&b));
+	}
+	conf_report_fini(&report);
+}
+
+static struct labels parse_series(struct arena *a, const char *text)
+{
+	struct matcher *m = NULL;
+	struct err e = { 0 };
+	struct label *v;
+	struct labels l;
+	size_t n = 0;
+
+	assert_true(promql_parse_matchers(a, str_of(text), &m, &n, &e));
+	v = ARENA_ARRAY(a, n, struct label);
+	for (size_t i = 0; i < n; i++)
+		v[i] = (struct label){ m[i].name, m[i].value };
+	assert_true(labels_from(v, n, &l, NULL));
+	return l;
+}
+
+static void put(struct world *w, const char *series, double v, const struct histogram *h)
+{
+	struct arena a = { 0 };
+	struct err e = { 0 };
+
+	if (!w->in->ops->append(w->in, parse_series(&a, series), w->now_ms - SEC, v, h, &e))
+		fail_msg("%s: %s", series, e.msg);
+	assert_true(w->in->ops->commit(w->in, &e));
+	arena_fini(&a);
+}
+
+static void lose(struct world *w, const char *series)
+{
+	struct arena a = { 0 };
+	struct err e = { 0 };
+
+	put(w, series, value_stale(), NULL);
+	w->in->ops->mark_lost(w->in, parse_series(&a, series), w->now_ms - SEC);
+	assert_true(w->in->ops->commit(w->in, &e));
+	arena_fini(&a);
+}
+
+static void tick(struct world *w)
+{
+	w->clock.wall = w->clock.mono = w->now_ms;
+	rules_tick(w->rules, w->now_ms);
+	w->now_ms += 15 * SEC;
+}
+
+/* Events of an alert as "firing resolved", and of all when <name> is NULL. */
+static void expect(const struct world *w, const char *name, const char *want)
+{
+	char got[2048] = "";
+
+	for (size_t i = 0; i < w->sink->n_events; i++) {
+		const struct heard *h = &w->sink->events[i];
+		size_t n = strlen(got);
+
+		if (name == NULL || strcmp(h->name, name) == 0)
+			snprintf(got + n, sizeof got - n, "%s%s", n > 0 ? " " : "", alert_edge_name(h->edge));
+	}
+	assert_string_equal(got, want);
+}
+
+static double ask(struct world *w, const char *expr)
+{
+	const struct promql_options o = { 0 };
+	struct arena a = { 0 };
+	struct err e = { 0 };
+	struct promql_query *q = promql_query_new(str_of(expr), &o, &e);
+	struct promql_result *r = q != NULL ? promql_instant(q, &a, store_querier(w->store), w->now_ms, &e) : NULL;
+	double v;
+
+	if (r == NULL)
+		fail_msg("%s: %s", expr, e.msg);
+	v = r->n_vector == 1 ? r->vector[0].v : r->n_vector == 0 ? -1 : -2;
+	arena_fini(&a);
+	promql_query_free(q);
+	return v;
+}
+
+/* ---- the seed's six rules, verbatim ---- */
+
+/* The fenced block behind <heading>. */
+static struct str fenced(struct str text, const char *heading)
+{
+	size_t at = str_find(text, str_of(heading));
+	struct str rest = { text.p + at, text.n - at };
+	size_t open = str_find(rest, STR("```yaml\n"));
+
+	rest = (struct str){ rest.p + open + 8, rest.n - open - 8 };
+	return (struct str){ rest.p, str_find(rest, STR("```")) };
+}
+
+static char *read_seed(size_t *n)
+{
+	FILE *f = fopen(SEED, "r");
+	char *text;
+
+	if (f == NULL)
+		return NULL;
+	text = mem_alloc(1 << 20);
+	*n = fread(text, 1, (1 << 20) - 1, f);
+	fclose(f);
+	return text;
+}
+
+static void feed_seed(struct world *w, bool bad, double *errors)
+{
+	static const struct histogram_span span_slow = { 3, 1 }, span_fast = { -2, 1 };
+	static const double hundred = 100;
+	struct histogram h = { .count = 100, .sum = 300, .zero_threshold = 1e-9, .pos = { bad ? &span_slow : &span_fast, &hundred, 1, 1 } };
+
+	*errors += bad ? 15 : 0;
+	put(w, "up{job=\"fairedge-api\",instance=\"a\"}", bad ? 0 : 1, NULL);
+	put(w, "http_requests_total{status=\"500\"}", *errors, NULL);
+	put(w, "fairedge_database_health", bad ? 0 : 1, NULL);
+	put(w, "http_request_duration_seconds", 0, &h);
+	put(w, "fairedge_opportunities_count", bad ? 5 : 20, NULL);
+	put(w, "node_memory_MemAvailable_bytes", bad ? 5 : 50, NULL);
+	put(w, "node_memory_MemTotal_bytes", 100, NULL);
+}
+
+static const struct {
+	const char *name;
+	int64_t for_ms;
+} seed_rules[] = {
+	{ "ServiceDown", MIN }, { "HighErrorRate", 2 * MIN }, { "DatabaseDown", 30 * SEC }, { "HighResponseTime", 5 * MIN },
+	{ "LowOpportunityCount", 10 * MIN }, { "HighMemoryUsage", 5 * MIN },
+};
+
+static void check_seed_rule(const struct world *w, const char *name, int64_t for_ms)
+{
+	expect(w, name, "pending firing resolved");
+	for (size_t i = 0; i < w->sink->n_events; i++) {
+		const struct heard *h = &w->sink->events[i];
+
+		if (strcmp(h->name, name) == 0 && h->edge == EDGE_FIRING)
+			assert_int_equal(h->at_ms - h->active_at_ms, for_ms);
+	}
+}
+
+static void test_seed(void **state)
+{
+	struct conf_report report = { 0 };
+	struct buf printed = { 0 };
+	struct world w;
+	double errors = 0;
+	size_t n = 0;
+	char *text = read_seed(&n);
+
+	(void)state;
+	if (text == NULL) {
+		print_message("SKIPPED: %s is not here\n", SEED);
+		skip();
+	}
+	world_init(&w);
+	write_file(&w, "critical.yml", fenced((struct str){ text, n }, "#### Critical Alerts"));
+	write_file(&w, "warning.yml", fenced((struct str){ text, n }, "#### Warning Alerts"));
+	free(text);
+	assert_true(reload(&w, &report));
+	conf_report_print(&report, &printed);
+	buf_z(&printed);
+	assert_int_equal(report.n_warnings, 8);
+	assert_non_null(strstr(printed.p, "histogram_quantile(0.95, sum by (le) (rate(http_request_duration_seconds_bucket[5m])))"));
+	assert_non_null(strstr(printed.p, "sum(rate(http_requests_total{status=~\"5..\"}[5m])) / sum(rate(http_requests_total[300s])) > 0.01"));
+	for (int i = 0; i < 240; i++) {
+		feed_seed(&w, i >= 20 && i < 100, &errors);
+		tick(&w);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(seed_rules); i++)
+		check_seed_rule(&w, seed_rules[i].name, seed_rules[i].for_ms);
+	assert_non_null(strstr(w.sink->events[0].labels, "severity=\"critical\""));
+	buf_fini(&printed);
+	conf_report_fini(&report);
+	world_fini(&w);
+}
+
+/* ---- not knowing ---- */
+
+static const char DOWN[] = "- alert: Down\n  expr: health == 0\n  annotations: {summary: '{{ $labels.host }} is {{ $value }}'}\n";
+
+static void test_lost_is_unknown_gone_resolves(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	load(&w, DOWN);
+	put(&w, "health{host=\"a\"}", 0, NULL);
+	put(&w, "health{host=\"b\"}", 0, NULL);
+	tick(&w);
+	expect(&w, NULL, "firing firing");
+	lose(&w, "health{host=\"a\"}");
+	put(&w, "health{host=\"b\"}", 0, NULL);
+	tick(&w);
+	expect(&w, NULL, "firing firing");
+	put(&w, "health{host=\"b\"}", 1, NULL);         /* b is known to be well, though a is still lost */
+	tick(&w);
+	expect(&w, NULL, "firing firing resolved");
+	assert_string_equal(w.sink->events[2].labels, "{alertname=\"Down\", host=\"b\"}");
+	put(&w, "health{host=\"a\"}", 0, NULL);
+	tick(&w);
+	put(&w, "health{host=\"a\"}", value_stale(), NULL);     /* properly gone */
+	tick(&w);
+	expect(&w, NULL, "firing firing resolved resolved");
+	world_fini(&w);
+}
+
+static void test_no_data_is_told_once(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	load(&w, "- alert: Down\n  expr: health == 0\n  annotations: {tocsin_no_data_after: 1m, summary: s}\n");
+	put(&w, "health", 0, NULL);
+	tick(&w);
+	lose(&w, "health");
+	for (int i = 0; i < 10; i++)
+		tick(&w);
+	expect(&w, NULL, "firing no data");
+	assert_non_null(strstr(w.sink->events[1].reason, "no data since "));
+	put(&w, "health", 0, NULL);
+	tick(&w);
+	expect(&w, NULL, "firing no data data back");
+	world_fini(&w);
+}
+
+static void test_on_no_data_fire(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	load(&w, "- alert: Down\n  expr: health == 0\n  for: 1m\n  labels: {severity: page}\n"
+	         "  annotations: {tocsin_on_no_data: fire, tocsin_no_data_after: 30s}\n");
+	put(&w, "health", 1, NULL);
+	tick(&w);
+	lose(&w, "health");
+	for (int i = 0; i < 4; i++)
+		tick(&w);
+	expect(&w, NULL, "firing");
+	assert_string_equal(w.sink->events[0].labels, "{alertname=\"Down\", reason=\"no data\", severity=\"page\"}");
+	put(&w, "health", 1, NULL);
+	tick(&w);
+	expect(&w, NULL, "firing resolved");
+	world_fini(&w);
+}
+
+static void test_failure_freezes(void **state)
+{
+	const struct rules_snapshot *s;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	load(&w, "- alert: Twice\n  expr: label_replace(health == 0, 'host', 'x', 'host', '[ab]') or x{}\n");
+	put(&w, "health{host=\"a\"}", 0, NULL);
+	tick(&w);
+	expect(&w, NULL, "firing");
+	put(&w, "health{host=\"b\"}", 0, NULL);         /* now two have the same labels: the evaluation fails */
+	tick(&w);
+	tick(&w);
+	expect(&w, NULL, "firing");
+	s = rules_snapshot_get(w.rules);
+	assert_int_equal(s->groups[0]->rules[0].health, RULE_HEALTH_ERR);
+	assert_true(s->groups[0]->rules[0].unknown);
+	assert_int_equal(s->groups[0]->rules[0].n_alerts, 1);
+	assert_int_not_equal(s->groups[0]->rules[0].last_error.n, 0);
+	rules_snapshot_release(s);
+	world_fini(&w);
+}
+
+/* Results of a rule are seen by the next in the same cycle; a lost input makes the output lost, and its alert unknown. */
+static void test_recording_chain(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	load(&w, "groups:\n- name: g\n  rules:\n  - record: half\n    expr: raw / 2\n    labels: {by: rule}\n"
+	         "  - alert: Low\n    expr: half < 5\n");
+	put(&w, "raw{host=\"a\"}", 4, NULL);
+	tick(&w);
+	expect(&w, NULL, "firing");
+	assert_true(ask(&w, "half{by=\"rule\"}") == 2);
+	assert_true(ask(&w, "ALERTS{alertname=\"Low\",alertstate=\"firing\"}") == 1);
+	lose(&w, "raw{host=\"a\"}");
+	tick(&w);
+	tick(&w);
+	assert_true(ask(&w, "half") == -1);
+	assert_true(ask(&w, "ALERTS{alertname=\"Low\",alertstate=\"firing\"}") == 1);
+	expect(&w, NULL, "firing");
+	put(&w, "raw{host=\"a\"}", 40, NULL);
+	tick(&w);
+	expect(&w, NULL, "firing resolved");
+	assert_true(ask(&w, "ALERTS") == -1);
+	world_fini(&w);
+}
+
+/* ---- telling ---- */
+
+static void test_refused_commit_is_offered_again(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	load(&w, DOWN);
+	put(&w, "health", 0, NULL);
+	w.sink->refuse = true;
+	tick(&w);
+	put(&w, "health", 1, NULL);
+	tick(&w);
+	expect(&w, NULL, "");
+	w.sink->refuse = false;
+	put(&w, "health", 0, NULL);
+	tick(&w);
+	expect(&w, NULL, "firing resolved firing");
+	put(&w, "health", 0, NULL);
+	tick(&w);
+	expect(&w, NULL, "firing resolved firing");
+	world_fini(&w);
+}
+
+static void test_restart(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	load(&w, "- alert: Now\n  expr: health == 0\n- alert: Later\n  expr: health == 0\n  for: 2m\n");
+	put(&w, "health", 0, NULL);
+	tick(&w);
+	rules_free(w.rules);
+	start_rules(&w);
+	w.now_ms += 10 * MIN;                           /* away */
+	store_set_held_from(w.store, w.now_ms);
+	load(&w, "- alert: Now\n  expr: health == 0\n- alert: Later\n  expr: health == 0\n  for: 2m\n");
+	tick(&w);                                       /* nothing scraped yet: nothing resolves */
+	expect(&w, NULL, "firing pending");
+	for (int i = 0; i < 8; i++) {
+		put(&w, "health", 0, NULL);
+		tick(&w);
+	}
+	expect(&w, NULL, "firing pending");
+	put(&w, "health", 0, NULL);
+	tick(&w);
+	expect(&w, NULL, "firing pending firing");
+	world_fini(&w);
+}
+
+static void test_unread_state_is_no_state(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	load(&w, DOWN);
+	put(&w, "health", 0, NULL);
+	tick(&w);
+	rules_free(w.rules);
+	start_rules(&w);
+	w.sink->refuse = true;
+	load(&w, DOWN);
+	tick(&w);
+	w.sink->refuse = false;
+	put(&w, "health", 0, NULL);
+	tick(&w);
+	expect(&w, NULL, "firing");                     /* not again */
+	world_fini(&w);
+}
+
+static void test_deleted_rule_resolves(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	load(&w, "- alert: A\n  expr: health == 0\n- alert: B\n  expr: health == 0\n- alert: C\n  expr: health == 0\n  for: 5m\n");
+	put(&w, "health", 0, NULL);
+	tick(&w);
+	load(&w, "- alert: B\n  expr: health < 1\n");  /* its expression changed: the same rule still */
+	expect(&w, "A", "firing resolved");
+	expect(&w, "B", "firing");
+	expect(&w, "C", "pending dropped");
+	assert_string_equal(w.sink->events[w.sink->n_events - 1].reason, "rule deleted");
+	assert_int_equal(w.sink->n_records, 1);
+	assert_true(ask(&w, "ALERTS{alertname=\"A\"}") == -1);
+	put(&w, "health", 1, NULL);
+	tick(&w);
+	expect(&w, "B", "firing resolved");
+	world_fini(&w);
+}
+
+static void test_limit(void **state)
+{
+	const struct rules_snapshot *s;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	load(&w, "groups:\n- name: g\n  limit: 2\n  rules:\n  - alert: Down\n    expr: health == 0\n");
+	for (int i = 0; i < 5; i++) {
+		char series[32];
+
+		snprintf(series, sizeof series, "health{host=\"%d\"}", i);
+		put(&w, series, 0, NULL);
+	}
+	tick(&w);
+	expect(&w, NULL, "firing firing");
+	s = rules_snapshot_get(w.rules);
+	assert_int_equal(s->groups[0]->rules[0].n_over_limit, 3);
+	assert_non_null(strstr(s->groups[0]->rules[0].last_error.p, "3 more alerts"));
+	rules_snapshot_release(s);
+	world_fini(&w);
+}
+
+static void test_texts(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	load(&w, "- alert: Down\n  expr: health == 0\n  labels: {host: 'H-{{ $labels.host }}', was: '{{ $labels.__name__ }}'}\n"
+	         "  annotations:\n    summary: '{{ with query \"other\" }}{{ . | first | value | humanize }}{{ end }} {{ eq $value 0 }}'\n"
+	         "    tocsin_runbook_graph: x\n");
+	put(&w, "health{host=\"a\"}", 0, NULL);
+	put(&w, "other", 12345, NULL);
+	tick(&w);
+	assert_string_equal(w.sink->events[0].labels, "{alertname=\"Down\", host=\"H-a\", was=\"health\"}");
+	assert_string_equal(w.sink->events[0].summary, "<error expanding template: error executing template __alert_Down: template: summary:1:67: "
+	                    "executing \"summary\" at <eq $value 0>: error calling eq: incompatible types for comparison>");
+	assert_int_equal(w.sink->records[0].record.annotations.n, 1);
+	world_fini(&w);
+}
+
+/* ---- files ---- */
+
+static const char MISTAKES[] =
+	"groups:\n"
+	"- name: g\n"
+	"  interval: soon\n"
+	"  rules:\n"
+	"  - alert: A\n"
+	"    exprr: up == 0\n"
+	"    expr: up ==\n"
+	"  - alert: B\n"
+	"    expr: |\n"
+	"      sum(up)\n"
+	"        by (job) > rat(x[5m])\n"
+	"    for: 5 minutes\n"
+	"    annotations:\n"
+	"      summary: 'a {{ $nope }}'\n"
+	"      tocsin_on_error: perhaps\n"
+	"  - record: c\n"
+	"    expr: up[5m]\n"
+	"    for: 1m\n"
+	"  - expr: up\n";
+
+static void test_mistakes(void **state)
+{
+	static const char *const wanted[] = { "r.yml:3:13: ", "r.yml:6:5: ", "r.yml:7:16: ", "r.yml:11:20: ", "r.yml:12:10: ", "r.yml:14:22: ",
+	                                      "r.yml:15:24: ", "r.yml:17:11: ", "r.yml:18:10: ", "r.yml:19:5: " };
+	struct conf_report report = { 0 };
+	struct buf b = { 0 };
+	struct world w;
+	int bad = 0;
+
+	(void)state;
+	world_init(&w);
+	write_file(&w, "r.yml", str_of(MISTAKES));
+	assert_false(reload(&w, &report));
+	conf_report_print(&report, &b);
+	for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
+		if (strstr(buf_z(&b), wanted[i]) == NULL) {
+			print_error("missing: %s\n", wanted[i]);
+			bad++;
+		}
+	if (bad > 0)
+		print_error("%s\n", buf_z(&b));
+	assert_int_equal(bad, 0);
+	buf_fini(&b);
+	conf_report_fini(&report);
+	world_fini(&w);
+}
+
+static size_t count_rules(struct world *w, const char **problem)
+{
+	const struct rules_snapshot *s = rules_snapshot_get(w->rules);
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n_groups; i++)
+		n += s->groups[i]->n_rules;
+	*problem = s->n_files > 0 && s->files[0].problem.n > 0 ? "yes" : "no";
+	rules_snapshot_release(s);
+	return n;
+}
+
+static void test_bad_file_keeps_last_good(void **state)
+{
+	struct conf_report report = { 0 };
+	const char *problem;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	load(&w, DOWN);
+	put(&w, "health", 0, NULL);
+	tick(&w);
+	write_file(&w, "r.yml", STR("- alert: Down\n  expr: health ==\n"));
+	assert_false(reload(&w, &report));
+	put(&w, "health", 0, NULL);
+	tick(&w);
+	assert_int_equal(count_rules(&w, &problem), 1);
+	assert_string_equal(problem, "yes");
+	expect(&w, NULL, "firing");
+	conf_report_fini(&report);
+	world_fini(&w);
+}
+
+static void test_vanished_file_needs_two_reloads(void **state)
+{
+	struct conf_report report = { 0 };
+	const char *problem;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	load(&w, DOWN);
+	put(&w, "health", 0, NULL);
+	tick(&w);
+	remove_file(&w, "r.yml");
+	assert_true(reload(&w, &report));
+	assert_int_equal(count_rules(&w, &problem), 1);
+	assert_string_equal(problem, "yes");
+	expect(&w, NULL, "firing");
+	assert_true(reload(&w, &report));
+	assert_int_equal(count_rules(&w, &problem), 0);
+	expect(&w, NULL, "firing resolved");
+	conf_report_fini(&report);
+	world_fini(&w);
+}
+
+/* A target was scraped between two ticks: its alert is raised at once, and not ended before a tick. */
+static void test_on_arrival(void **state)
+{
+	struct arena a = { 0 };
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	load(&w, "- alert: Down\n  expr: health{job=\"j\",instance=\"i\"} == 0\n");
+	put(&w, "health{job=\"j\",instance=\"i\"}", 1, NULL);
+	tick(&w);
+	w.now_ms -= 12 * SEC;
+	put(&w, "health{job=\"j\",instance=\"i\"}", 0, NULL);
+	rules_on_scrape(w.rules, parse_series(&a, "{job=\"j\",instance=\"i\"}"), w.now_ms);
+	rules_tick(w.rules, w.now_ms);
+	expect(&w, NULL, "firing");
+	w.now_ms += 2 * SEC;
+	put(&w, "health{job=\"j\",instance=\"i\"}", 1, NULL);
+	rules_on_scrape(w.rules, parse_series(&a, "{job=\"j\",instance=\"i\"}"), w.now_ms);
+	rules_tick(w.rules, w.now_ms);
+	expect(&w, NULL, "firing");
+	w.now_ms += 10 * SEC;
+	tick(&w);
+	tick(&w);
+	expect(&w, NULL, "firing resolved");
+	arena_fini(&a);
+	world_fini(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_seed),
+		cmocka_unit_test(test_lost_is_unknown_gone_resolves),
+		cmocka_unit_test(test_no_data_is_told_once),
+		cmocka_unit_test(test_on_no_data_fire),
+		cmocka_unit_test(test_failure_freezes),
+		cmocka_unit_test(test_recording_chain),
+		cmocka_unit_test(test_refused_commit_is_offered_again),
+		cmocka_unit_test(test_restart),
+		cmocka_unit_test(test_unread_state_is_no_state),
+		cmocka_unit_test(test_deleted_rule_resolves),
+		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_mistakes),
+		cmocka_unit_test(test_bad_file_keeps_last_good),
+		cmocka_unit_test(test_vanished_file_needs_two_reloads),
+		cmocka_unit_test(test_on_arrival),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
