@@ -104,7 +104,7 @@ void memory_init(struct memory *m);
 void memory_fini(struct store *st);
 /* What is remembered for these matchers, a reference more; else NULL. Under the index lock. */
 struct snapshot *memory_find(struct store *st, const struct matcher *m, size_t n);
-void memory_keep(struct store *st, const struct matcher *m, size_t n, struct snapshot *s);
+void memory_remember(struct store *st, const struct matcher *m, size_t n, struct snapshot *s);
 /* A series came or went: forgets every selection it belongs to. */
 void memory_touch(struct store *st, struct labels labels);
 void snapshot_unref(struct store *st, struct snapshot *s);

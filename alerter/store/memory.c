@@ -1,7 +1,7 @@
 /* Remembered selections: the same matchers again, and no series of theirs came or went, get the same snapshot. A series that comes
  * or goes is tested against the entries of its metric name only. An entry outlives its snapshot, so that its regexes are compiled
  * once. Bounded by MEMORY_ENTRIES and MEMORY_SERIES, least recently used first out.
- * Callers hold the index lock; hence no series can come between reading the index and memory_keep. */
+ * Callers hold the index lock; hence no series can come between reading the index and memory_remember. */
 #include <stdlib.h>
 
 #include "store/internal.h"
@@ -146,7 +146,7 @@ static struct remembered *remembered_new(const struct matcher *m, size_t n)
 	return NULL;
 }
 
-void memory_keep(struct store *st, const struct matcher *m, size_t n, struct snapshot *s)
+void memory_remember(struct store *st, const struct matcher *m, size_t n, struct snapshot *s)
 {
 	struct memory *mem = &st->memory;
 	struct remembered *r;

@@ -75,7 +75,7 @@ static struct snapshot *find(struct store *st, const struct matcher *m, size_t n
 	}
 	if (index_match(&st->index, m, n, &slots, e)) {
 		s = snapshot_new(st, &slots);
-		memory_keep(st, m, n, s);
+		memory_remember(st, m, n, s);
 	}
 	free(slots.v);
 	return s;
