@@ -1,6 +1,7 @@
 /* The parsers tables name. Each reads one node into one field, or reports what would have been right.
  * Values are quoted in messages only where the row holds no secret. */
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "tocsin/conf.h"
@@ -66,7 +67,7 @@ static bool in_range(struct conf_reader *rd, const struct conf_key *key, const s
 
 static size_t format_integer(char out[NUM_MAX], int64_t v)
 {
-	return num_format(out, (double)v);
+	return (size_t)snprintf(out, NUM_MAX, "%lld", (long long)v);
 }
 
 bool conf_int(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *n, void *to)

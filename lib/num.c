@@ -9,6 +9,24 @@
 /* Go switches to an exponent here when it prints the shortest form: 999999 but 1e+06. */
 #define PLAIN_BELOW 1e6
 
+static size_t put_integer(char *out, int64_t v)
+{
+	char tmp[24];
+	size_t n = 0, len = 0;
+	uint64_t u = v < 0 ? (uint64_t)-v : (uint64_t)v;
+
+	do {
+		tmp[n++] = (char)('0' + u % 10);
+		u /= 10;
+	} while (u > 0);
+	if (v < 0)
+		out[len++] = '-';
+	while (n > 0)
+		out[len++] = tmp[--n];
+	out[len] = '\0';
+	return len;
+}
+
 /* The shortest decimal digits that read back as <v> (> 0, finite): digits without point or sign in <digits>, and the
  * exponent of 0.d1d2d3… * 10^exp. Returns the number of digits. 15 digits suffice for most numbers people write. */
 static int shortest(double v, char digits[20], int *exp10)
@@ -16,6 +34,12 @@ static int shortest(double v, char digits[20], int *exp10)
 	char text[40];
 	int n = 0;
 
+	if (v < 1e15 && v == (double)(int64_t)v) {
+		n = *exp10 = (int)put_integer(digits, (int64_t)v);
+		while (n > 1 && digits[n - 1] == '0')
+			n--;
+		return n;
+	}
 	for (int precision = 14; precision <= 16; precision++) {
 		snprintf(text, sizeof text, "%.*e", precision, v);
 		if (precision == 16 || strtod(text, NULL) == v)
@@ -73,24 +97,6 @@ static size_t put_exponent(char *out, const char *digits, int n, int exp10)
 		p += n - 1;
 	}
 	return (size_t)(p - out) + (size_t)sprintf(p, "e%c%02d", e < 0 ? '-' : '+', abs(e));
-}
-
-static size_t put_integer(char *out, int64_t v)
-{
-	char tmp[24];
-	size_t n = 0, len = 0;
-	uint64_t u = v < 0 ? (uint64_t)-v : (uint64_t)v;
-
-	do {
-		tmp[n++] = (char)('0' + u % 10);
-		u /= 10;
-	} while (u > 0);
-	if (v < 0)
-		out[len++] = '-';
-	while (n > 0)
-		out[len++] = tmp[--n];
-	out[len] = '\0';
-	return len;
 }
 
 static size_t format(char *out, double v, bool exponent_allowed)

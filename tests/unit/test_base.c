@@ -1,0 +1,327 @@
+/* The base: text, numbers, buffers, maps, arenas, labels, times, errors, names of alerts. */
+#include "tests.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "tocsin/alert.h"
+#include "tocsin/clock.h"
+#include "tocsin/json.h"
+#include "tocsin/map.h"
+#include "tocsin/num.h"
+
+static void numbers(void **state)
+{
+	static const struct {
+		double v;
+		const char *text, *fixed;       /* <fixed> NULL: the same, "": too long to write down */
+	} cases[] = {
+		{ 0, "0", NULL }, { -0.0, "-0", NULL }, { 1, "1", NULL }, { -12345, "-12345", NULL }, { 999999, "999999", NULL },
+		{ 1e6, "1e+06", "1000000" }, { -1234567, "-1.234567e+06", "-1234567" }, { 0.1, "0.1", NULL }, { 0.1 + 0.2, "0.30000000000000004", NULL },
+		{ 1e20, "1e+20", "100000000000000000000" }, { 1e21, "1e+21", "1000000000000000000000" }, { 123456789.125, "1.23456789125e+08", "123456789.125" },
+		{ 0.0001, "0.0001", NULL }, { 0.00001, "1e-05", "0.00001" }, { 1.5e-7, "1.5e-07", "0.00000015" }, { 1e15, "1e+15", "1000000000000000" },
+		{ 9007199254740993.0, "9.007199254740992e+15", "9007199254740992" }, { 1.7976931348623157e308, "1.7976931348623157e+308", "" }, { 5e-324, "5e-324", "" },
+		{ 100, "100", NULL }, { 1.1e22, "1.1e+22", "11000000000000000000000" }, { NAN, "NaN", NULL }, { INFINITY, "+Inf", NULL }, { -INFINITY, "-Inf", NULL },
+		{ 1e23, "1e+23", "" }, { 2.5, "2.5", NULL }, { 1.0 / 3, "0.3333333333333333", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char out[344];
+
+		assert_int_equal(num_format(out, cases[i].v), strlen(cases[i].text));
+		assert_string_equal(out, cases[i].text);
+		num_format_fixed(out, cases[i].v);
+		if (cases[i].fixed == NULL || *cases[i].fixed != '\0')
+			assert_string_equal(out, cases[i].fixed ? cases[i].fixed : cases[i].text);
+	}
+}
+
+static void durations(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t ms;             /* -1: refused */
+		const char *back;       /* NULL: the same */
+	} cases[] = {
+		{ "0", 0, "0s" }, { "5m", 300000, NULL }, { "1h30m", 5400000, NULL }, { "250ms", 250, NULL }, { "1d", 86400000, NULL }, { "7d", 604800000, "1w" },
+		{ "1y2w3d4h5m6s7ms", 33019506007, "9172h5m6s7ms" }, { "90s", 90000, "1m30s" }, { "", -1, NULL }, { "5", -1, NULL }, { "m", -1, NULL }, { "1m1h", -1, NULL },
+		{ "1m1m", -1, NULL }, { "1.5h", -1, NULL }, { "-5m", -1, NULL }, { "5x", -1, NULL }, { "99999999999y", -1, NULL }, { "1 h", -1, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char out[NUM_MAX];
+		int64_t ms = -1;
+
+		if (num_parse_duration_ms(str_of(cases[i].text), &ms) != (cases[i].ms >= 0))
+			fail_msg("%s", cases[i].text);
+		if (cases[i].ms < 0)
+			continue;
+		assert_int_equal(ms, cases[i].ms);
+		num_format_duration(out, ms);
+		assert_string_equal(out, cases[i].back ? cases[i].back : cases[i].text);
+	}
+}
+
+static void sizes_and_seconds(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t bytes;
+	} cases[] = { { "10", 10 }, { "10B", 10 }, { "2KB", 2048 }, { "2KiB", 2048 }, { "1MB", 1 << 20 }, { "1GB", 1 << 30 }, { "", -1 }, { "KB", -1 }, { "1K", -1 },
+		      { "9999999EB", -1 }, { "1.5GB", -1 }, { "-1B", -1 } };
+	char out[NUM_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		int64_t n = -1;
+
+		if (num_parse_bytes(str_of(cases[i].text), &n) != (cases[i].bytes >= 0) || (cases[i].bytes >= 0 && n != cases[i].bytes))
+			fail_msg("%s", cases[i].text);
+	}
+	num_format_seconds(out, 1700000000123);
+	assert_string_equal(out, "1700000000.123");
+	num_format_seconds(out, 1500);
+	assert_string_equal(out, "1.5");
+	num_format_seconds(out, -1);
+	assert_string_equal(out, "-0.001");
+	num_format_seconds(out, 2000);
+	assert_string_equal(out, "2");
+}
+
+static void utf8(void **state)
+{
+	static const struct {
+		const char *text;
+		bool good;
+		const char *clean;
+	} cases[] = {
+		{ "plain ascii text that is long", true, NULL }, { "\xc3\xa4", true, NULL }, { "\xf0\x9f\x98\x80", true, NULL }, { "\xc0\x80", false, "\xef\xbf\xbd\xef\xbf\xbd" },
+		{ "\xed\xa0\x80", false, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" }, { "12345678\xff", false, "12345678\xef\xbf\xbd" },
+		{ "\xf4\x90\x80\x80", false, NULL }, { "a\xe2\x82", false, "a\xef\xbf\xbd\xef\xbf\xbd" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct buf b = { 0 };
+
+		assert_int_equal(str_is_utf8(str_of(cases[i].text)), cases[i].good);
+		buf_put_utf8(&b, str_of(cases[i].text));
+		assert_true(str_is_utf8(buf_str(&b)));
+		if (cases[i].clean != NULL)
+			assert_string_equal(buf_z(&b), cases[i].clean);
+		buf_fini(&b);
+	}
+}
+
+static void texts(void **state)
+{
+	struct str rest = STR("a,,b"), part;
+	double d;
+	int64_t n;
+
+	(void)state;
+	assert_true(str_cut(&rest, ',', &part) && str_eq(part, STR("a")));
+	assert_true(str_cut(&rest, ',', &part) && part.n == 0);
+	assert_true(str_cut(&rest, ',', &part) && str_eq(part, STR("b")));
+	assert_false(str_cut(&rest, ',', &part));
+	assert_true(str_cmp(STR("a"), STR("ab")) < 0 && str_cmp(STR("b"), STR("ab")) > 0 && str_cmp(STR("\xff"), STR("a")) > 0);
+	assert_true(str_eq(str_trim(STR(" \t x y\r\n")), STR("x y")));
+	assert_true(str_to_double(STR("0x1f"), &d) && d == 31);
+	assert_false(str_to_double(STR("1 "), &d) || str_to_double(STR(""), &d) || str_to_double(STR(" 1"), &d));
+	assert_true(str_to_int64(STR("-9223372036854775808"), &n) && n == INT64_MIN);
+	assert_false(str_to_int64(STR("9223372036854775808"), &n) || str_to_int64(STR("1x"), &n));
+}
+
+static void buffers(void **state)
+{
+	struct buf b = { .limit = 4 };
+
+	(void)state;
+	buf_putz(&b, "abc");
+	buf_putz(&b, "de");
+	assert_true(b.overflow);
+	buf_putz(&b, "f");
+	assert_string_equal(buf_z(&b), "abc");
+	buf_reset(&b);
+	buf_printf(&b, "%d", 1234);
+	assert_string_equal(buf_z(&b), "1234");
+	assert_false(b.overflow);
+	buf_fini(&b);
+}
+
+static void maps(void **state)
+{
+	struct arena a = { 0 };
+	struct map m = { 0 };
+	size_t seen = 0;
+
+	(void)state;
+	for (uintptr_t i = 1; i <= 1000; i++)
+		assert_null(map_put(&m, arena_printf(&a, "key %zu", (size_t)i), (void *)i));
+	for (uintptr_t i = 1; i <= 1000; i += 2)
+		assert_ptr_equal(map_del(&m, arena_printf(&a, "key %zu", (size_t)i)), (void *)i);
+	for (uintptr_t i = 1; i <= 1000; i++)
+		assert_ptr_equal(map_get(&m, arena_printf(&a, "key %zu", (size_t)i)), i % 2 ? NULL : (void *)i);
+	for (struct map_slot *s = NULL; (s = map_next(&m, s)) != NULL;)
+		seen++;
+	assert_int_equal(seen, 500);
+	assert_int_equal(m.n, 500);
+	map_fini(&m);
+	arena_fini(&a);
+}
+
+static void arenas(void **state)
+{
+	struct arena a = { 0 };
+	struct arena_mark mark;
+	size_t cap = 0, first;
+	int *v = NULL;
+
+	(void)state;
+	for (int i = 0; i < 1000; i++) {
+		v = arena_grow(&a, v, (size_t)i, &cap, (size_t)i + 1, sizeof *v);
+		v[i] = i;
+	}
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(v[i], i);
+	mark = arena_mark(&a);
+	arena_alloc(&a, 10 * 1000 * 1000);
+	arena_rewind(&a, mark);
+	assert_int_equal(v[999], 999);
+	assert_int_equal((uintptr_t)arena_alloc(&a, 1) % 16, 0);
+	arena_reset(&a);
+	first = a.total_bytes;
+	arena_alloc(&a, 16);
+	assert_int_equal(a.total_bytes, first);
+	arena_fini(&a);
+}
+
+static void label_sets(void **state)
+{
+	struct arena a = { 0 };
+	struct label v[] = { { STR("z"), STR("1") }, { STR("__name__"), STR("up") }, { STR("e"), STR("") }, { STR("a"), STR("x\"\n\\") } };
+	struct label twice[] = { { STR("a"), STR("1") }, { STR("a"), STR("2") } };
+	struct labels l, m;
+	struct buf b = { 0 };
+	struct str dup;
+
+	(void)state;
+	assert_true(labels_from(v, 4, &l, NULL));
+	assert_int_equal(l.n, 3);
+	labels_print(&b, l);
+	assert_string_equal(buf_z(&b), "up{a=\"x\\\"\\n\\\\\", z=\"1\"}");
+	assert_false(labels_from(twice, 2, &m, &dup));
+	assert_true(str_eq(dup, STR("a")));
+	m = labels_with(&a, l, STR("b"), STR("2"));
+	assert_true(m.n == 4 && str_eq(labels_get(m, STR("b")), STR("2")) && !labels_eq(l, m));
+	m = labels_with(&a, m, STR("b"), STR(""));
+	assert_true(labels_eq(l, m) && labels_hash(l) == labels_hash(m) && labels_cmp(l, m) == 0);
+	m = labels_without(&a, l, STR("z"));
+	assert_true(m.n == 2 && !labels_has(m, STR("z")) && labels_cmp(m, l) < 0);
+	assert_true(labels_metric_is_plain(STR("a:b")) && !labels_name_is_plain(STR("a:b")) && !labels_name_is_plain(STR("1a")) && !labels_name_is_plain(STR("")));
+	buf_fini(&b);
+	arena_fini(&a);
+}
+
+static void times(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t ms;             /* INT64_MIN: refused */
+	} cases[] = {
+		{ "2023-11-14T22:13:20Z", 1700000000000 }, { "2023-11-14T22:13:20.123456Z", 1700000000123 }, { "2023-11-14T23:13:20+01:00", 1700000000000 },
+		{ "2023-11-14T17:13:20-05:00", 1700000000000 }, { "1969-12-31T23:59:59.999Z", -1 }, { "2023-11-14", INT64_MIN }, { "2023-11-14T22:13:20", INT64_MIN },
+		{ "2023-13-14T22:13:20Z", INT64_MIN }, { "2023-11-14T22:13:20Zx", INT64_MIN }, { "", INT64_MIN },
+	};
+	char out[32];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		int64_t ms = INT64_MIN;
+
+		if (clock_parse_rfc3339(cases[i].text, strlen(cases[i].text), &ms) != (cases[i].ms != INT64_MIN) || (cases[i].ms != INT64_MIN && ms != cases[i].ms))
+			fail_msg("%s: %lld", cases[i].text, (long long)ms);
+	}
+	assert_int_equal(clock_format_rfc3339(out, -1), 24);
+	assert_string_equal(out, "1969-12-31T23:59:59.999Z");
+}
+
+static void errors(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	assert_false(err_set(&e, ERR_SYNTAX, 3, "first %d", 1));
+	assert_false(err_set(&e, ERR_IO, 4, "second"));
+	assert_false(err_context(&e, "in %s", "x"));
+	assert_string_equal(e.msg, "in x: first 1");
+	assert_int_equal(e.pos, 3);
+	assert_int_equal(err_http_status(e.code), 400);
+	assert_string_equal(err_api_type(ERR_EXEC), "execution");
+	assert_true(err_is_retryable(ERR_UPSTREAM) && !err_is_retryable(ERR_SYNTAX));
+}
+
+/* FNV-1a over nothing is the offset basis; the other was computed by Alertmanager's rule by hand. */
+static void fingerprints(void **state)
+{
+	const struct label l = { STR("a"), STR("b") };
+	uint64_t h = 0xcbf29ce484222325ULL;
+	const unsigned char bytes[] = { 'a', 0xff, 'b', 0xff };
+
+	(void)state;
+	assert_int_equal(alert_fingerprint((struct labels){ NULL, 0 }), h);
+	for (size_t i = 0; i < sizeof bytes; i++)
+		h = (h ^ bytes[i]) * 0x100000001b3ULL;
+	assert_int_equal(alert_fingerprint((struct labels){ &l, 1 }), h);
+}
+
+static void json(void **state)
+{
+	const struct label l = { STR("a"), STR("x\"\x01\xff\n") };
+	struct buf b = { 0 };
+	struct json_out j = { &b, false };
+
+	(void)state;
+	json_out_open(&j, '{');
+	json_out_key(&j, "l");
+	json_out_labels(&j, (struct labels){ &l, 1 });
+	json_out_key(&j, "v");
+	json_out_open(&j, '[');
+	json_out_seconds(&j, 1500);
+	json_out_num_text(&j, 1e21);
+	json_out_num(&j, NAN);
+	json_out_num_text(&j, INFINITY);
+	json_out_bool(&j, true);
+	json_out_strz(&j, NULL);
+	json_out_time(&j, 0);
+	json_out_raw(&j, STR("{}"));
+	json_out_int(&j, -7);
+	json_out_close(&j, ']');
+	json_out_close(&j, '}');
+	assert_string_equal(buf_z(&b), "{\"l\":{\"a\":\"x\\\"\\u0001\xef\xbf\xbd\\n\"},\"v\":[1.5,\"1000000000000000000000\",null,\"+Inf\",true,null,"
+	                               "\"1970-01-01T00:00:00.000Z\",{},-7]}");
+	buf_fini(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(numbers),
+		cmocka_unit_test(durations),
+		cmocka_unit_test(sizes_and_seconds),
+		cmocka_unit_test(utf8),
+		cmocka_unit_test(texts),
+		cmocka_unit_test(buffers),
+		cmocka_unit_test(maps),
+		cmocka_unit_test(arenas),
+		cmocka_unit_test(label_sets),
+		cmocka_unit_test(times),
+		cmocka_unit_test(errors),
+		cmocka_unit_test(fingerprints),
+		cmocka_unit_test(json),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
