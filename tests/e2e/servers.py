@@ -82,7 +82,7 @@ class Process:
     def text(self):
         return self.log.read_text(errors="replace")
 
-    def signal(self, number):
+    def send_signal(self, number):
         try:
             os.killpg(self.p.pid, number)
         except ProcessLookupError:
@@ -90,12 +90,12 @@ class Process:
 
     def stop(self, number=signal.SIGTERM, seconds=10):
         if self.alive():
-            self.signal(number)
+            self.send_signal(number)
             try:
                 self.p.wait(seconds)
             except subprocess.TimeoutExpired:
                 pass
-        self.signal(signal.SIGKILL)
+        self.send_signal(signal.SIGKILL)
         self.p.wait()
         self.out.close()
         return self.p.returncode
