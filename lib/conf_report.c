@@ -179,6 +179,7 @@ static struct str source_line(struct conf_report *r, const struct place *at)
 	return arena_str(&r->arena, shown);
 }
 
+PRINTF(5, 0)
 static void add(struct conf_report *r, bool warning, struct str file, const struct place *at, const char *fmt, va_list ap)
 {
 	char message[1024];
@@ -204,6 +205,7 @@ static void add(struct conf_report *r, bool warning, struct str file, const stru
 		d->source = source_line(r, at);
 }
 
+PRINTF(5, 0)
 static void add_at_node(struct conf_report *r, bool warning, const struct conf_node *n, size_t offset, const char *fmt, va_list ap)
 {
 	struct place at = { 0 };

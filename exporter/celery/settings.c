@@ -65,11 +65,12 @@ static bool read_result_backend(struct conf_reader *rd, const struct conf_node *
 static bool check(struct conf_reader *rd, const struct conf_node *at, void *to)
 {
 	struct celery_settings *s = to;
-	const bool ok = redis_endpoint_check(rd, at, &s->broker);
+	bool ok = redis_endpoint_check(rd, at, &s->broker);
 
 	if (s->separator.n == 0)
 		s->separator = STR("\x06\x16");
-	return (read_steps(rd, at, s) & read_result_backend(rd, at, s)) && ok;
+	ok = read_steps(rd, at, s) && ok;
+	return read_result_backend(rd, at, s) && ok;
 }
 
 const struct conf_table celery_settings_table = {
