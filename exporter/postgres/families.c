@@ -293,6 +293,11 @@ static const struct pg_value buffercache_values[] = {
 	G("usagecount_avg", "pg_buffercache_summary_usagecount_avg", "Average usage count of the buffers in use."),
 };
 
+/* Of what our own session has set, the value others get. */
+#define SETTINGS_FROM \
+	"SELECT name, CASE WHEN source = 'session' OR name = 'transaction_read_only' THEN reset_val ELSE setting END, coalesce(unit, ''), vartype " \
+	"FROM pg_settings WHERE vartype IN ('bool', 'integer', 'real')"
+
 #define SAME(name) { name, name }
 #define TABLE_LABELS { { "datname", "current_database()" }, SAME("schemaname"), SAME("relname") }
 #define SLOT_LABELS SAME("slot_name"), SAME("slot_type")
@@ -317,8 +322,7 @@ const struct pg_statement pg_statements[] = {
 	{ "stat_database_conflicts", ROWS(conflicts_values), "FROM pg_stat_database_conflicts",
 	    .labels = { SAME("datid"), SAME("datname"), { "server", NULL } } },
 	{ "locks", ROWS(locks_values), LOCKS_FROM, .labels = { { "datname", "d.datname" }, { "mode", "m.mode" } } },
-	{ "settings", NULL, 0, "SELECT name, setting, coalesce(unit, ''), vartype FROM pg_settings WHERE vartype IN ('bool', 'integer', 'real')",
-	    .settings = true },
+	{ "settings", NULL, 0, SETTINGS_FROM, .settings = true },
 	{ "roles", ROWS(roles_values), "FROM pg_roles", .labels = { SAME("rolname") } },
 	{ "stat_archiver", ROWS(archiver_values), .from = "FROM pg_stat_archiver" },
 	{ "stat_bgwriter", ROWS(bgwriter_values), .from = "FROM pg_stat_bgwriter" },
