@@ -1,0 +1,106 @@
+/* Cells to samples: maps, NULLs, labels, caps; and JSON pointers. */
+#include "tests.h"
+
+#include <stdlib.h>
+
+#include "gauges/pointer.h"
+#include "gauges/rows.h"
+
+/* Rows of two columns, "k" and "value"; "-" is NULL, "absent" absent. */
+static struct cell get(const struct gauge_rows *rows, size_t i, struct str key, struct arena *a)
+{
+	const char *const(*v)[2] = rows->data;
+	const char *text = v[i][str_eq(key, STR("value"))];
+
+	(void)a;
+	if (strcmp(text, "absent") == 0)
+		return (struct cell){ .kind = CELL_ABSENT };
+	return (struct cell){ .kind = strcmp(text, "-") == 0 ? CELL_NULL : CELL_TEXT, .text = str_of(text) };
+}
+
+static void cells_become_samples(void **state)
+{
+	static const struct {
+		const char *name;
+		const char *rows[3][2];
+		size_t n;
+		int null;
+		bool labels;
+		const char *want;               /* lines of m */
+		int success;
+	} cases[] = {
+		{ "numbers with labels", { { "a", "1" }, { "b", "2.5" } }, 2, GAUGE_NULL_DROP, true, "m{k=\"a\"} 2\nm{k=\"b\"} 5\n", 1 },
+		{ "mapped text", { { "a", "OPEN" } }, 1, GAUGE_NULL_DROP, true, "m{k=\"a\"} 2\n", 1 },
+		{ "booleans", { { "a", "t" }, { "b", "false" } }, 2, GAUGE_NULL_DROP, true, "m{k=\"a\"} 2\nm{k=\"b\"} 0\n", 1 },
+		{ "unknown text fails the query, other rows too", { { "a", "1" }, { "b", "HALF" } }, 2, GAUGE_NULL_DROP, true, "", 0 },
+		{ "null drops", { { "a", "-" }, { "b", "1" } }, 2, GAUGE_NULL_DROP, true, "m{k=\"b\"} 2\n", 1 },
+		{ "null is zero", { { "a", "-" } }, 1, GAUGE_NULL_ZERO, true, "m{k=\"a\"} 0\n", 1 },
+		{ "absent is zero", { { "a", "absent" } }, 1, GAUGE_NULL_ZERO, true, "m{k=\"a\"} 0\n", 1 },
+		{ "null is NaN", { { "a", "-" } }, 1, GAUGE_NULL_NAN, true, "m{k=\"a\"} NaN\n", 1 },
+		{ "null is an error", { { "a", "1" }, { "b", "-" } }, 2, GAUGE_NULL_ERROR, true, "", 0 },
+		{ "no row, zero, no labels", { { NULL, NULL } }, 0, GAUGE_NULL_ZERO, false, "m 0\n", 1 },
+		{ "no row, zero, but whose labels?", { { NULL, NULL } }, 0, GAUGE_NULL_ZERO, true, "", 1 },
+		{ "no row, error", { { NULL, NULL } }, 0, GAUGE_NULL_ERROR, false, "", 0 },
+		{ "over max_series", { { "a", "1" }, { "b", "1" }, { "c", "1" } }, 3, GAUGE_NULL_DROP, true, "", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct label label = { STR("k"), STR("k") }, map = { STR("OPEN"), STR("1") };
+		struct gauge_metric m = { .name = STR("m"), .value = STR("value"), .scale = 2, .family = { "m", EXPO_GAUGE, "h", NULL },
+		    .labels = { &label, cases[i].labels ? 1 : 0 }, .map = { &map, 1 } };
+		struct gauge_query q = { .name = STR("q"), .metrics = { &m, 1, NULL } };
+		struct gauges_settings s = { .max_series = 2, .null = cases[i].null, .queries = { &q, 1, NULL } };
+		struct gauge_query_state st = { .failed = true };
+		struct gauge_round round = { &s, &st, "test", 1000, 0, expo_set_new() };
+		struct gauge_rows rows = { cases[i].n, get, cases[i].rows };
+		struct expo_part part = { round.out, NULL, 0 };
+		struct buf page = { 0 }, want = { 0 };
+
+		print_message("  %s\n", cases[i].name);
+		gauge_round_take(&round, 0, &rows);
+		gauge_round_end(&round);
+		expo_write(&page, &part, 1, EXPO_TEXT);
+		if (*cases[i].want != '\0')
+			buf_printf(&want, "# HELP m h\n# TYPE m gauge\n%s", cases[i].want);
+		buf_printf(&want, "# HELP tocsin_gauges_collector_success Whether the query gave its figures last time.\n"
+		           "# TYPE tocsin_gauges_collector_success gauge\ntocsin_gauges_collector_success{query=\"q\"} %d\n", cases[i].success);
+		assert_string_equal(buf_z(&page), buf_z(&want));
+		expo_set_free(round.out);
+		buf_fini(&page);
+		buf_fini(&want);
+	}
+}
+
+static void pointers(void **state)
+{
+	static const char text[] = "{\"a\":{\"b/c\":[10,{\"~\":20}]},\"x/y\":30,\"\":40}";
+	static const struct { const char *pointer; int want; } cases[] = {
+		{ "/a/b~1c/0", 10 }, { "/a/b~1c/1/~0", 20 }, { "x/y", 30 }, { "/x~1y", 30 }, { "/", 40 }, { "/a/b~1c/01", -1 },
+		{ "/a/b~1c/2", -1 }, { "/a/b~1c/-1", -1 }, { "/nothing/here", -1 },
+	};
+	json_t *root = json_loads(text, 0, NULL);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const json_t *v = pointer_get(root, str_of(cases[i].pointer));
+
+		print_message("  %s\n", cases[i].pointer);
+		assert_int_equal(v != NULL ? json_integer_value(v) : -1, cases[i].want);
+	}
+	assert_ptr_equal(pointer_get(root, STR("")), root);
+	assert_false(pointer_is_valid(STR("/a~2")));
+	assert_false(pointer_is_valid(STR("/a~")));
+	assert_true(pointer_is_valid(STR("a~")));
+	json_decref(root);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(cells_become_samples),
+		cmocka_unit_test(pointers),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
