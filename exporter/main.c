@@ -14,7 +14,7 @@
 
 #include <curl/curl.h>
 
-#include "config.h"
+#include "sources.h"
 #include "page.h"
 #include "publish.h"
 #include "tocsin/flags.h"
@@ -45,21 +45,29 @@ struct options {
 
 /* ---- Configuration ---- */
 
-static struct config *load(const struct exporter *x, struct buf *messages)
+static struct sources *load(const struct exporter *x, struct conf_report *report)
 {
-	struct conf_report report = { 0 };
-	struct config *c = x->config_path != NULL ? config_load(x->config_path, &report) : config_load_environment(getenv, &report);
+	return x->config_path != NULL ? sources_load(x->config_path, report) : sources_load_environment(getenv, report);
+}
 
-	conf_report_print(&report, messages);
-	conf_report_fini(&report);
-	return c;
+/* Without the lines of the file: logs and pages are read by more people than the file is. */
+static void put_brief(const struct conf_report *report, struct buf *out)
+{
+	for (size_t i = 0; i < report->n; i++) {
+		const struct conf_diag *d = &report->v[i];
+
+		buf_printf(out, STR_FMT ":%d:%d: %s" STR_FMT "\n", STR_ARG(d->file), d->line, d->col, d->warning ? "warning: " : "", STR_ARG(d->message));
+	}
 }
 
 /* False when what is on disk is bad: then everything goes on as it was, and <messages> say why. */
 static bool reload(struct exporter *x, struct buf *messages)
 {
-	struct config *c = load(x, messages);
+	struct conf_report report = { 0 };
+	struct sources *c = load(x, &report);
 
+	put_brief(&report, messages);
+	conf_report_fini(&report);
 	publisher_note_load(x->publisher, c != NULL, buf_str(messages));
 	if (c == NULL) {
 		log_event(LOG_ERROR, "configuration not loaded: what ran goes on", "err", buf_z(messages), NULL);
@@ -67,22 +75,25 @@ static bool reload(struct exporter *x, struct buf *messages)
 	}
 	publisher_apply(x->publisher, c);
 	log_printf(LOG_INFO, "configuration loaded: %zu sources", c->n);
-	config_unref(c);
+	sources_unref(c);
 	return true;
 }
 
 static int check_config(const struct exporter *x)
 {
 	struct buf messages = { 0 };
-	struct config *c = load(x, &messages);
+	struct conf_report report = { 0 };
+	struct sources *c = load(x, &report);
 
+	conf_report_print(&report, &messages);
+	conf_report_fini(&report);
 	fputs(buf_z(&messages), stderr);
 	if (c != NULL)
 		printf("%s: %zu sources, no errors\n", x->config_path != NULL ? x->config_path : "environment", c->n);
 	buf_fini(&messages);
 	if (c == NULL)
 		return 1;
-	config_unref(c);
+	sources_unref(c);
 	return 0;
 }
 
@@ -243,7 +254,7 @@ static int run(struct exporter *x, const struct options *o)
 	x->publisher = publisher_new(&clock_system);
 	if (o->web_config_file.n > 0)
 		web = http_web_config_load(&arena, o->web_config_file.p, &report);
-	conf_report_print(&report, &messages);
+	put_brief(&report, &messages);
 	if (report.n_errors > 0 || !reload(x, &messages)) {
 		fputs(buf_z(&messages), stderr);
 	} else if (!serve(x, o, web, &e)) {
@@ -290,7 +301,7 @@ static int print_help(const struct flag *flags)
 	buf_putz(&out, "tocsin-exporter: metrics of Postgres, Redis, Celery and business figures for Prometheus\n\nFlags:\n");
 	flags_print_help(&out, flags, N_FLAGS);
 	buf_putz(&out, "\nConfiguration file (YAML; secrets may be ${VARIABLE}, or stand in a file named by KEY_file):\n");
-	config_print_help(&out);
+	sources_print_help(&out);
 	fputs(buf_z(&out), stdout);
 	buf_fini(&out);
 	return 0;

@@ -296,7 +296,7 @@ struct publisher *publisher_new(const struct clock *clock)
 }
 
 /* Takes the worker that does the same out of the old ones. */
-static struct worker *take_same(struct worker **old, size_t n, const struct config_source *source)
+static struct worker *take_same(struct worker **old, size_t n, const struct sources_entry *source)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct worker *w = old[i];
@@ -309,7 +309,7 @@ static struct worker *take_same(struct worker **old, size_t n, const struct conf
 	return NULL;
 }
 
-void publisher_apply(struct publisher *p, struct config *c)
+void publisher_apply(struct publisher *p, struct sources *c)
 {
 	struct worker **workers = mem_alloc((c->n ? c->n : 1) * sizeof *workers);
 	struct worker **old = mem_alloc((p->n ? p->n : 1) * sizeof *old), **replaced = p->workers;
@@ -318,9 +318,9 @@ void publisher_apply(struct publisher *p, struct config *c)
 	for (size_t i = 0; i < n_old; i++)      /* scrapes go on reading p->workers meanwhile */
 		old[i] = replaced[i];
 	for (size_t i = 0; i < c->n; i++) {
-		workers[i] = take_same(old, n_old, &c->sources[i]);
+		workers[i] = take_same(old, n_old, &c->v[i]);
 		if (workers[i] == NULL)
-			workers[i] = worker_start(c, &c->sources[i], p->clock, &p->lock, on_result, p);
+			workers[i] = worker_start(c, &c->v[i], p->clock, &p->lock, on_result, p);
 	}
 	pthread_mutex_lock(&p->lock);
 	p->workers = workers;

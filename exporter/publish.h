@@ -3,7 +3,7 @@
 #ifndef TOCSIN_EXPORTER_PUBLISH_H
 #define TOCSIN_EXPORTER_PUBLISH_H
 
-#include "config.h"
+#include "sources.h"
 #include "tocsin/http.h"
 #include "worker.h"
 
@@ -11,7 +11,7 @@ struct publisher;
 
 struct publisher *publisher_new(const struct clock *clock);
 /* Makes the sources those of <c>, of which references are taken. Sources whose settings are the same go on undisturbed. */
-void publisher_apply(struct publisher *p, struct config *c);
+void publisher_apply(struct publisher *p, struct sources *c);
 /* What became of reading the configuration; for the self metrics and the page. <message> of a failure is copied. */
 void publisher_note_load(struct publisher *p, bool ok, struct str message);
 /* Routes for /metrics (at <telemetry_path>) and /probe. Before the server starts; both pointers must outlive it. */

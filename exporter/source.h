@@ -12,7 +12,7 @@
 #include "tocsin/err.h"
 #include "tocsin/expo.h"
 
-struct config;
+struct sources;
 struct source_loop;
 
 /* The settings of every kind begin with these; its table begins with SOURCE_KEYS(struct its_settings), whose first field is
@@ -43,7 +43,7 @@ struct source_kind {
 	const struct conf_table *table; /* of one source. Keys with secrets are CONF_SECRET | CONF_ENV */
 
 	/* Optional; after all sources were read: finds settings of others by name. False after having reported. <at>: this source's node. */
-	bool (*link)(void *settings, const struct config *all, const struct conf_node *at, struct conf_report *r);
+	bool (*link)(void *settings, const struct sources *all, const struct conf_node *at, struct conf_report *r);
 	/* The address for people, without secrets, for the page and the log. In <a>. */
 	struct str (*describe)(struct arena *a, const void *settings);
 
@@ -65,7 +65,7 @@ extern const struct source_kind *const source_kinds[];
 /* ---- For link() ---- */
 
 /* Settings of the source of <kind> (its name in the file) called <name>; NULL when there is none. */
-const void *config_find(const struct config *all, const char *kind, struct str name);
+const void *sources_find(const struct sources *all, const char *kind, struct str name);
 
 /* ---- For run() ---- */
 

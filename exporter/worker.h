@@ -5,7 +5,7 @@
 
 #include <pthread.h>
 
-#include "config.h"
+#include "sources.h"
 #include "tocsin/complain.h"
 
 #define WORKER_TASKS_MAX 8
@@ -31,8 +31,8 @@ struct worker_task {
 };
 
 struct worker {
-	struct config *config;
-	const struct config_source *source;
+	struct sources *config;
+	const struct sources_entry *source;
 	char *name;                     /* settings' name, for C strings */
 	const struct clock *clock;
 	void *state;
@@ -57,7 +57,7 @@ struct worker {
 };
 
 /* Opens the source and starts its threads. <source> belongs to <config>, of which a reference is taken. Aborts when no thread can be had. */
-struct worker *worker_start(struct config *config, const struct config_source *source, const struct clock *clock, pthread_mutex_t *lock,
+struct worker *worker_start(struct sources *config, const struct sources_entry *source, const struct clock *clock, pthread_mutex_t *lock,
                             void (*on_result)(void *, struct worker *, struct result *), void *ctx);
 /* Ends its threads; without the lock. Whoever waits for a collection gets one that failed. Then drops the reference of worker_start(). */
 void worker_stop(struct worker *w);

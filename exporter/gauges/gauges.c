@@ -178,15 +178,15 @@ static bool check_settings(struct conf_reader *rd, const struct conf_node *map, 
 
 static const struct conf_table table = { keys, ARRAY_LEN(keys), sizeof(struct gauges_settings), NULL, check_settings };
 
-static bool find(const void **out, const struct config *all, const char *kind, struct str name, const struct conf_node *at, struct conf_report *r)
+static bool find(const void **out, const struct sources *all, const char *kind, struct str name, const struct conf_node *at, struct conf_report *r)
 {
 	if (name.n == 0)
 		return true;
-	*out = config_find(all, kind, name);
+	*out = sources_find(all, kind, name);
 	return *out != NULL || conf_error(r, conf_get(at, kind), "no source \"" STR_FMT "\" under %s", STR_ARG(name), kind);
 }
 
-static bool link_settings(void *settings, const struct config *all, const struct conf_node *at, struct conf_report *r)
+static bool link_settings(void *settings, const struct sources *all, const struct conf_node *at, struct conf_report *r)
 {
 	struct gauges_settings *s = settings;
 	const void *pg = NULL, *redis = NULL;

@@ -61,8 +61,11 @@ static bool check_settings(struct conf_reader *rd, const struct conf_node *map, 
 	bool ok = check_collectors(rd, map, "enable", s->enable);
 
 	ok &= check_collectors(rd, map, "disable", s->disable);
-	if (s->url.n > 0 && !pg_url_check(s->url, &e))
+	if (s->url.n > 0 && !pg_url_check(s->url, &e)) {
+		rd->report->hide_source++;      /* the line may hold a password */
 		ok = conf_error(rd->report, conf_get(map, "url") ? conf_get(map, "url") : map, "%s", e.msg);
+		rd->report->hide_source--;
+	}
 	return ok;
 }
 

@@ -1,4 +1,4 @@
-/* Settings of one Redis source, `redis:` in the configuration. Other kinds find them by name (config_find) for their endpoint. */
+/* Settings of one Redis source, `redis:` in the configuration. Other kinds find them by name (sources_find) for their endpoint. */
 #ifndef TOCSIN_REDIS_SETTINGS_H
 #define TOCSIN_REDIS_SETTINGS_H
 

@@ -6,11 +6,15 @@
 #include "gauges/pointer.h"
 #include "gauges/rows.h"
 
+struct text_row {
+	const char *k, *value;
+};
+
 /* Rows of two columns, "k" and "value"; "-" is NULL, "absent" absent. */
 static struct cell get(const struct gauge_rows *rows, size_t i, struct str key, struct arena *a)
 {
-	const char *const(*v)[2] = rows->data;
-	const char *text = v[i][str_eq(key, STR("value"))];
+	const struct text_row *row = (const struct text_row *)rows->data + i;
+	const char *text = str_eq(key, STR("value")) ? row->value : row->k;
 
 	(void)a;
 	if (strcmp(text, "absent") == 0)
@@ -22,7 +26,7 @@ static void cells_become_samples(void **state)
 {
 	static const struct {
 		const char *name;
-		const char *rows[3][2];
+		struct text_row rows[3];
 		size_t n;
 		int null;
 		bool labels;

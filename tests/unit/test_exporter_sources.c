@@ -3,14 +3,14 @@
 
 #include <stdlib.h>
 
-#include "config.h"
+#include "sources.h"
 #include "gauges/gauges.h"
 #include "postgres/postgres.h"
 
-static struct config *load(const char *yaml, struct buf *messages)
+static struct sources *load(const char *yaml, struct buf *messages)
 {
 	struct conf_report r = { 0 };
-	struct config *c = config_load_text(STR("x.yml"), str_of(yaml), &r);
+	struct sources *c = sources_load_text(STR("x.yml"), str_of(yaml), &r);
 
 	conf_report_print(&r, messages);
 	conf_report_fini(&r);
@@ -20,7 +20,7 @@ static struct config *load(const char *yaml, struct buf *messages)
 static void many_sources_of_each_kind(void **state)
 {
 	struct buf messages = { 0 };
-	struct config *c = load("postgres:\n"
+	struct sources *c = load("postgres:\n"
 	                        "  - { name: main, url: 'postgres://u:secret@h:5433/shop', disable: [locks] }\n"
 	                        "  - { name: copy, url: 'host=h2 dbname=shop', timeout: 2s }\n"
 	                        "gauges:\n"
@@ -36,26 +36,28 @@ static void many_sources_of_each_kind(void **state)
 	assert_string_equal(buf_z(&messages), "");
 	assert_non_null(c);
 	assert_int_equal(c->n, 3);
-	assert_int_equal(c->sources[0].settings->timeout_ms, 5000);
-	assert_int_equal(c->sources[1].settings->timeout_ms, 2000);
-	assert_string_equal(c->sources[0].kind->describe(&a, c->sources[0].settings).p, "h:5433/shop");
-	g = config_find(c, "gauges", STR("business"));
-	assert_ptr_equal(g->pg, config_find(c, "postgres", STR("main")));
+	assert_int_equal(c->v[0].settings->timeout_ms, 5000);
+	assert_int_equal(c->v[1].settings->timeout_ms, 2000);
+	assert_string_equal(c->v[0].kind->describe(&a, c->v[0].settings).p, "h:5433/shop");
+	g = sources_find(c, "gauges", STR("business"));
+	assert_ptr_equal(g->pg, sources_find(c, "postgres", STR("main")));
 	assert_string_equal(((const struct gauge_query *)g->queries.v)[0].name.p, "subscribers");
-	assert_string_equal(c->sources[2].kind->describe(&a, g).p, "h:5433/shop");
-	config_unref(c);
+	assert_string_equal(c->v[2].kind->describe(&a, g).p, "h:5433/shop");
+	sources_unref(c);
 	arena_fini(&a);
 	buf_fini(&messages);
 }
 
-static void five_mistakes_five_messages(void **state)
+static void every_mistake_its_messages(void **state)
 {
 	static const char want[] =
 	    "x.yml:2:26: no collector \"lcoks\": did you mean \"locks\"?\n";
 	struct buf messages = { 0 };
-	struct config *c = load("postgres:\n"
+	struct sources *c = load("postgres:\n"
 	                        "  - { name: a, disable: [lcoks], url: 'host=h' }\n"
-	                        "  - { name: a, urll: x, url: 'postgres://u:hush@h:port/%zz' }\n"
+	                        "  - { name: b, urll: x }\n"
+	                        "  - name: c\n"
+	                        "    url: 'postgres://u:hush@h:port/%zz'\n"
 	                        "gauges:\n"
 	                        "  - { name: g, postgres: nowhere, timeout: soon, queries: [] }\n"
 	                        "rediss: []\n", &messages);
@@ -64,9 +66,9 @@ static void five_mistakes_five_messages(void **state)
 	assert_null(c);
 	assert_non_null(strstr(buf_z(&messages), want));
 	assert_non_null(strstr(buf_z(&messages), "x.yml:3:16: "));
-	assert_non_null(strstr(buf_z(&messages), "x.yml:3:30: not an address of a Postgres server: postgres://user:password@host:5432/database\n"));
-	assert_non_null(strstr(buf_z(&messages), "x.yml:5:"));
-	assert_non_null(strstr(buf_z(&messages), "x.yml:6:1: "));
+	assert_non_null(strstr(buf_z(&messages), "x.yml:5:10: not an address of a Postgres server: postgres://user:password@host:5432/database\n"));
+	assert_non_null(strstr(buf_z(&messages), "x.yml:7:44: "));
+	assert_non_null(strstr(buf_z(&messages), "x.yml:8:1: "));
 	assert_null(strstr(buf_z(&messages), "hush"));
 	buf_fini(&messages);
 }
@@ -94,16 +96,16 @@ static char *fake_getenv(const char *name)
 static void environment_makes_sources(void **state)
 {
 	struct conf_report r = { 0 };
-	struct config *c;
+	struct sources *c;
 
 	(void)state;
 	setenv("DATABASE_URL", fake_getenv("DATABASE_URL"), 1);
-	c = config_load_environment(fake_getenv, &r);
+	c = sources_load_environment(fake_getenv, &r);
 	assert_int_equal(r.n_errors, 0);
 	assert_int_equal(c->n, 1);
-	assert_string_equal(c->sources[0].settings->name.p, "postgres");
-	assert_string_equal(((const struct pg_settings *)(const void *)c->sources[0].settings)->url.p, "postgres://u:p@h/db");
-	config_unref(c);
+	assert_string_equal(c->v[0].settings->name.p, "postgres");
+	assert_string_equal(((const struct pg_settings *)(const void *)c->v[0].settings)->url.p, "postgres://u:p@h/db");
+	sources_unref(c);
 	conf_report_fini(&r);
 }
 
@@ -113,7 +115,7 @@ static void fingerprints(void **state)
 	static const char shape[] = "postgres: [{ name: main, url: 'host=%s' }, { name: other, url: 'host=b' }]\n"
 	    "gauges: [{ name: g, postgres: main, queries: [] }]\n";
 	struct buf text = { 0 }, messages = { 0 };
-	struct config *c[2];
+	struct sources *c[2];
 
 	(void)state;
 	for (int i = 0; i < 2; i++) {
@@ -122,11 +124,11 @@ static void fingerprints(void **state)
 		c[i] = load(buf_z(&text), &messages);
 		assert_non_null(c[i]);
 	}
-	assert_false(str_eq(c[0]->sources[0].fingerprint, c[1]->sources[0].fingerprint));
-	assert_true(str_eq(c[0]->sources[1].fingerprint, c[1]->sources[1].fingerprint));
-	assert_false(str_eq(c[0]->sources[2].fingerprint, c[1]->sources[2].fingerprint));
-	config_unref(c[0]);
-	config_unref(c[1]);
+	assert_false(str_eq(c[0]->v[0].fingerprint, c[1]->v[0].fingerprint));
+	assert_true(str_eq(c[0]->v[1].fingerprint, c[1]->v[1].fingerprint));
+	assert_false(str_eq(c[0]->v[2].fingerprint, c[1]->v[2].fingerprint));
+	sources_unref(c[0]);
+	sources_unref(c[1]);
 	buf_fini(&text);
 	buf_fini(&messages);
 }
@@ -143,7 +145,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(many_sources_of_each_kind),
-		cmocka_unit_test(five_mistakes_five_messages),
+		cmocka_unit_test(every_mistake_its_messages),
 		cmocka_unit_test(names_are_unique_and_links_are_checked),
 		cmocka_unit_test(environment_makes_sources),
 		cmocka_unit_test(fingerprints),

@@ -1,5 +1,5 @@
 /* The file is a map with a list for each kind: the root table is made from source_kinds[]. */
-#include "config.h"
+#include "sources.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -26,7 +26,7 @@ static struct conf_table root_table(struct conf_key keys[KINDS_MAX])
 	return (struct conf_table){ keys, n, sizeof(struct root), NULL, NULL };
 }
 
-void config_print_help(struct buf *out)
+void sources_print_help(struct buf *out)
 {
 	struct conf_key keys[KINDS_MAX];
 	const struct conf_table t = root_table(keys);
@@ -85,60 +85,60 @@ static struct str fingerprint(struct arena *a, const struct source_kind *kind, c
 
 /* ---- Loading ---- */
 
-static void take_sources(struct config *c, const struct root *root, struct conf_report *r)
+static void take_sources(struct sources *c, const struct root *root, struct conf_report *r)
 {
 	struct map names = { 0 };
 	size_t total = 0;
 
 	for (size_t k = 0; source_kinds[k] != NULL; k++)
 		total += root->lists[k].n;
-	c->sources = ARENA_ARRAY(&c->arena, total, struct config_source);
+	c->v = ARENA_ARRAY(&c->arena, total, struct sources_entry);
 	for (size_t k = 0; source_kinds[k] != NULL; k++) {
 		const struct conf_list *list = &root->lists[k];
 
 		for (size_t i = 0; i < list->n; i++) {
 			void *settings = (char *)list->v + i * source_kinds[k]->table->bytes;
-			struct config_source *s = &c->sources[c->n++];
+			struct sources_entry *s = &c->v[c->n++];
 
-			*s = (struct config_source){ source_kinds[k], settings, list->nodes[i], fingerprint(&c->arena, source_kinds[k], list->nodes[i]) };
+			*s = (struct sources_entry){ source_kinds[k], settings, list->nodes[i], fingerprint(&c->arena, source_kinds[k], list->nodes[i]) };
 			if (s->settings->name.n > 0 && map_put(&names, s->settings->name, s) != NULL)
 				conf_error(r, list->nodes[i], "a second source named \"" STR_FMT "\": names are unique over all kinds", STR_ARG(s->settings->name));
 		}
 	}
 	map_fini(&names);
-	if (c->n > CONFIG_SOURCES_MAX)
-		conf_error(r, NULL, "%zu sources: at most %d (CONFIG_SOURCES_MAX)", c->n, CONFIG_SOURCES_MAX);
+	if (c->n > SOURCES_MAX)
+		conf_error(r, NULL, "%zu sources: at most %d (SOURCES_MAX)", c->n, SOURCES_MAX);
 }
 
-static const struct config_source *find_source(const struct config *all, const char *kind, struct str name)
+static const struct sources_entry *find_source(const struct sources *all, const char *kind, struct str name)
 {
-	for (const struct config_source *s = all->sources; s < all->sources + all->n; s++)
+	for (const struct sources_entry *s = all->v; s < all->v + all->n; s++)
 		if (strcmp(s->kind->name, kind) == 0 && str_eq(s->settings->name, name))
 			return s;
 	return NULL;
 }
 
 /* A source that names another ("postgres: main") changes with it. */
-static void link_source(struct config *c, struct config_source *s, struct conf_report *r)
+static void link_source(struct sources *c, struct sources_entry *s, struct conf_report *r)
 {
 	s->kind->link(s->settings, c, s->node, r);
 	for (size_t k = 0; source_kinds[k] != NULL; k++) {
 		const struct conf_node *name = conf_get(s->node, source_kinds[k]->name);
-		const struct config_source *other = name != NULL ? find_source(c, source_kinds[k]->name, name->text) : NULL;
+		const struct sources_entry *other = name != NULL ? find_source(c, source_kinds[k]->name, name->text) : NULL;
 
 		if (other != NULL)
 			s->fingerprint = arena_printf(&c->arena, STR_FMT " " STR_FMT, STR_ARG(s->fingerprint), STR_ARG(other->fingerprint));
 	}
 }
 
-static void link_sources(struct config *c, struct conf_report *r)
+static void link_sources(struct sources *c, struct conf_report *r)
 {
-	for (struct config_source *s = c->sources; s < c->sources + c->n; s++)
+	for (struct sources_entry *s = c->v; s < c->v + c->n; s++)
 		if (s->kind->link != NULL)
 			link_source(c, s, r);
 }
 
-static struct config *config_build(struct config *c, const struct conf_node *tree, struct conf_report *r)
+static struct sources *sources_build(struct sources *c, const struct conf_node *tree, struct conf_report *r)
 {
 	struct conf_reader rd = { .arena = &c->arena, .report = r };
 	struct conf_key keys[KINDS_MAX];
@@ -153,36 +153,36 @@ static struct config *config_build(struct config *c, const struct conf_node *tre
 	c->held = rd.held;
 	if (r->n_errors == 0)
 		return c;
-	config_unref(c);
+	sources_unref(c);
 	return NULL;
 }
 
-static struct config *config_new(void)
+static struct sources *sources_new(void)
 {
-	struct config *c = mem_alloc(sizeof *c);
+	struct sources *c = mem_alloc(sizeof *c);
 
 	c->refs = 1;
 	return c;
 }
 
-struct config *config_load(const char *path, struct conf_report *r)
+struct sources *sources_load(const char *path, struct conf_report *r)
 {
-	struct config *c = config_new();
+	struct sources *c = sources_new();
 
-	return config_build(c, conf_load(&c->arena, path, r), r);
+	return sources_build(c, conf_load(&c->arena, path, r), r);
 }
 
-struct config *config_load_text(struct str name, struct str text, struct conf_report *r)
+struct sources *sources_load_text(struct str name, struct str text, struct conf_report *r)
 {
-	struct config *c = config_new();
+	struct sources *c = sources_new();
 
-	return config_build(c, conf_load_text(&c->arena, name, text, r), r);
+	return sources_build(c, conf_load_text(&c->arena, name, text, r), r);
 }
 
-struct config *config_load_environment(char *(*getenv_)(const char *), struct conf_report *r)
+struct sources *sources_load_environment(char *(*getenv_)(const char *), struct conf_report *r)
 {
 	struct buf text = { 0 };
-	struct config *c;
+	struct sources *c;
 
 	for (size_t k = 0; source_kinds[k] != NULL; k++) {
 		const char *name = source_kinds[k]->env, *value = name != NULL ? getenv_(name) : NULL;
@@ -190,18 +190,18 @@ struct config *config_load_environment(char *(*getenv_)(const char *), struct co
 		if (value != NULL && *value != '\0')
 			buf_printf(&text, "%s: [{ name: %s, url: '${%s}' }]\n", source_kinds[k]->name, source_kinds[k]->name, name);
 	}
-	c = config_load_text(STR("environment"), buf_str(&text), r);
+	c = sources_load_text(STR("environment"), buf_str(&text), r);
 	buf_fini(&text);
 	return c;
 }
 
-struct config *config_ref(struct config *c)
+struct sources *sources_ref(struct sources *c)
 {
 	__atomic_add_fetch(&c->refs, 1, __ATOMIC_RELAXED);
 	return c;
 }
 
-void config_unref(struct config *c)
+void sources_unref(struct sources *c)
 {
 	if (__atomic_sub_fetch(&c->refs, 1, __ATOMIC_ACQ_REL) > 0)
 		return;
@@ -210,9 +210,9 @@ void config_unref(struct config *c)
 	free(c);
 }
 
-const void *config_find(const struct config *all, const char *kind, struct str name)
+const void *sources_find(const struct sources *all, const char *kind, struct str name)
 {
-	const struct config_source *s = find_source(all, kind, name);
+	const struct sources_entry *s = find_source(all, kind, name);
 
 	return s != NULL ? s->settings : NULL;
 }
