@@ -14,6 +14,8 @@ const struct histogram *histogram_compacted(struct arena *, const struct histogr
 const struct histogram *histogram_cut(struct arena *, const struct histogram *, double at, bool upper);
 /* Sum or difference of two, compacted, with notes at <pos>; NULL when their buckets do not go together. */
 const struct histogram *histogram_combined(struct eval *, const struct histogram *, const struct histogram *, bool subtract, int pos);
+/* The next value of a series in test notation: exactly sum or difference. */
+const struct histogram *histogram_stepped(struct arena *, const struct histogram *, const struct histogram *step, bool minus);
 bool histogram_same(const struct histogram *, const struct histogram *);
 /* Whether a counter began anew between two samples. */
 bool histogram_reset_since(const struct histogram *before, const struct histogram *now);
