@@ -2,6 +2,7 @@
 #include "tocsin/num.h"
 
 #include <assert.h>
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +41,8 @@ static int shortest(double v, char digits[20], int *exp10)
 			n--;
 		return n;
 	}
-	for (int precision = 14; precision <= 16; precision++) {
+	/* Denormals have fewer digits than 15 to begin with. */
+	for (int precision = v < DBL_MIN ? 0 : 14; precision <= 16; precision++) {
 		snprintf(text, sizeof text, "%.*e", precision, v);
 		if (precision == 16 || strtod(text, NULL) == v)
 			break;

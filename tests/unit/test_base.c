@@ -29,8 +29,10 @@ static void numbers(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		char out[344];
 
-		assert_int_equal(num_format(out, cases[i].v), strlen(cases[i].text));
+		size_t n = num_format(out, cases[i].v);
+
 		assert_string_equal(out, cases[i].text);
+		assert_int_equal(n, strlen(cases[i].text));
 		num_format_fixed(out, cases[i].v);
 		if (cases[i].fixed == NULL || *cases[i].fixed != '\0')
 			assert_string_equal(out, cases[i].fixed ? cases[i].fixed : cases[i].text);
