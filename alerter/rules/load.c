@@ -64,7 +64,8 @@ struct loader {
 	const struct rules_options *options;
 	struct conf_report *report;
 	struct conf_reader reader;
-	struct map identities;          /* key -> node of the first rule that has it */
+	struct map identities;          /* key -> the rule that has it */
+	struct str template_name;       /* of the rule being read, as errors show it */
 };
 
 /* ---- labels and annotations ---- */
@@ -112,7 +113,7 @@ static void read_texts(struct loader *l, const struct conf_node *map, bool label
 			at++;
 		out->n += at == out->n;
 		v[at] = (struct rule_text){ p->key->text, p->value->text, NULL };
-		v[at].text = template_new(p->key->text, p->value->text, &rule_template_env, NULL, &e);
+		v[at].text = template_new(l->template_name, p->value->text, &rule_template_env, NULL, &e);
 		if (v[at].text == NULL)
 			conf_error_at(l->report, p->value, e.pos > 0 ? (size_t)e.pos : 0, "template: %s", e.msg);
 	}
@@ -303,6 +304,7 @@ static void read_rule(struct loader *l, const struct rule_group *g, const struct
 	if (!conf_read(&l->reader, &rule_table, node, &c) && c.expr == NULL)
 		return;
 	name = read_name(l, &c, node);
+	l->template_name = arena_printf(&l->file->arena, "__alert_" STR_FMT, STR_ARG(name));
 	rule->recording = c.record != NULL;
 	rule->for_ms = c.for_ms;
 	rule->keep_firing_for_ms = c.keep_firing_for_ms;
