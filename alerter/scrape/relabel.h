@@ -3,9 +3,7 @@
 #ifndef TOCSIN_SCRAPE_RELABEL_H
 #define TOCSIN_SCRAPE_RELABEL_H
 
-#include "tocsin/labels.h"
-
-struct regex;
+#include "tocsin/conf.h"
 
 #define RELABEL_ACTIONS(X) \
 	X(REPLACE, "replace") X(KEEP, "keep") X(DROP, "drop") X(KEEPEQUAL, "keepequal") X(DROPEQUAL, "dropequal") X(HASHMOD, "hashmod") \
@@ -19,11 +17,10 @@ enum relabel_action {
 
 struct relabel_rule {
 	int action;                     /* enum relabel_action */
-	const struct str *source_labels;
-	size_t n_source_labels;
+	struct conf_strs source_labels;
 	struct str separator, target_label, replacement;
-	const struct regex *regex;      /* anchored; NULL: (.*) */
-	uint64_t modulus;
+	struct regex *regex;            /* anchored */
+	int64_t modulus;
 };
 
 /* False: dropped (or the result is empty). <*l> is replaced; new arrays and texts live in <a>. */

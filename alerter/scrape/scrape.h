@@ -31,28 +31,24 @@ struct scrape_static {
 struct scrape_auth {
 	struct str username, password;          /* basic_auth; username empty: none */
 	struct str type, credentials;           /* authorization; type "Bearer" unless told */
-	struct str password_file, credentials_file;     /* read again for every scrape */
 };
 
 struct scrape_tls {
-	struct str ca_file, cert_file, key_file, server_name;
+	struct str ca_file, cert_file, key_file;
 	bool insecure_skip_verify;
 };
 
 struct scrape_job {
-	struct str name, metrics_path, scheme;
+	struct str name, metrics_path, scheme;  /* scheme: http or https */
 	int64_t interval_ms, timeout_ms;
 	bool honor_labels, honor_timestamps, track_timestamps_staleness, follow_redirects, enable_compression;
 	int64_t body_size_limit, sample_limit, target_limit, label_limit, label_name_length_limit, label_value_length_limit;
-	enum scrape_protocol fallback_protocol;
-	const struct label *params;             /* in file order; a name may repeat */
-	size_t n_params;
+	int fallback_protocol;                  /* enum scrape_protocol */
+	struct conf_labels params;              /* in file order; a name may repeat */
 	struct scrape_auth auth;
 	struct scrape_tls tls;
-	const struct scrape_static *statics;
-	size_t n_statics;
-	const struct relabel_rule *relabel, *metric_relabel;
-	size_t n_relabel, n_metric_relabel;
+	struct conf_list statics;               /* of struct scrape_static */
+	struct conf_list relabel, metric_relabel;       /* of struct relabel_rule */
 };
 
 struct scrape_config {
@@ -71,7 +67,7 @@ struct scrape_options {
 	struct store *store;
 	const struct clock *clock;              /* NULL: the system's */
 	uint64_t offset_seed;                   /* spreads targets differently on different hosts: hash of host name and external labels */
-	int64_t lookback_ms;                    /* 0: 5 minutes */
+	int64_t retention_ms;                   /* a lost series is forgotten after so long; 0: 15 days */
 	const struct str *health_gauges;        /* globs; n 0: *_up, probe_success, *_collector_success */
 	size_t n_health_gauges;
 	/* Called on the loop thread after the samples of a scrape, or of its failure, are in the store; it must not wait. May be NULL. */

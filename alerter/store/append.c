@@ -144,7 +144,9 @@ static bool apply(struct store *st, struct shard *shard, const struct staged *g,
 	enum store_verdict verdict;
 
 	if (g->what == STAGED_STATE) {
-		atomic_store(&s->state, g->state);
+		/* A good sample of the same batch knows better. */
+		if (s->last_batch != batch || atomic_load(&s->good_ms) != atomic_load(&s->last_ms))
+			atomic_store(&s->state, g->state);
 		return false;
 	}
 	verdict = judge(s, g->t_ms, g->v, g->h);

@@ -1,0 +1,322 @@
+/* scrape_configs, as Prometheus writes them. What we do not have yet is an error that names it and says what to use instead; what
+ * changes nothing we do is a warning. */
+#include "tocsin/map.h"
+#include "scrape/scrape.h"
+#include "tocsin/regex.h"
+
+static const struct conf_range positive_ms = { 1, INT64_MAX }, not_negative = { 0, INT64_MAX };
+
+enum { UNSET = -1 };
+
+#define LIMITS(type, fallback) \
+	CONF_KEY_ARG(type, "body_size_limit", body_size_limit, conf_bytes, fallback, CONF_RELOAD, "Bytes of a reply; 0: no limit.", &not_negative), \
+	CONF_KEY_ARG(type, "sample_limit", sample_limit, conf_int, fallback, CONF_RELOAD, "Samples of a scrape, after relabelling.", &not_negative), \
+	CONF_KEY_ARG(type, "target_limit", target_limit, conf_int, fallback, CONF_RELOAD, "Targets of a job.", &not_negative), \
+	CONF_KEY_ARG(type, "label_limit", label_limit, conf_int, fallback, CONF_RELOAD, "Labels of a sample.", &not_negative), \
+	CONF_KEY_ARG(type, "label_name_length_limit", label_name_length_limit, conf_int, fallback, CONF_RELOAD, "Bytes of a label name.", &not_negative), \
+	CONF_KEY_ARG(type, "label_value_length_limit", label_value_length_limit, conf_int, fallback, CONF_RELOAD, "Bytes of a label value.", &not_negative)
+
+/* ---- global ---- */
+
+static bool check_global(struct conf_reader *rd, const struct conf_node *node, void *to)
+{
+	const struct scrape_defaults *d = to;
+
+	if (d->timeout_ms <= d->interval_ms)
+		return true;
+	return conf_error(rd->report, conf_get(node, "scrape_timeout"), "scrape_timeout is longer than scrape_interval: shorten it");
+}
+
+static const struct conf_key global_keys[] = {
+	CONF_KEY_ARG(struct scrape_defaults, "scrape_interval", interval_ms, conf_duration_ms, "1m", CONF_RELOAD, "How often a target is read.", &positive_ms),
+	CONF_KEY_ARG(struct scrape_defaults, "scrape_timeout", timeout_ms, conf_duration_ms, "10s", CONF_RELOAD, "How long a reply may take.", &positive_ms),
+	LIMITS(struct scrape_defaults, "0"),
+};
+
+const struct conf_table scrape_global_table = { global_keys, ARRAY_LEN(global_keys), sizeof(struct scrape_defaults), NULL, check_global };
+
+/* ---- Relabelling ---- */
+
+static const char *const action_names[] = {
+#define X(id, text) text,
+	RELABEL_ACTIONS(X)
+#undef X
+	NULL,
+};
+
+static bool needs_target(int action)
+{
+	return action == RELABEL_REPLACE || action == RELABEL_HASHMOD || action == RELABEL_LOWERCASE || action == RELABEL_UPPERCASE ||
+	       action == RELABEL_KEEPEQUAL || action == RELABEL_DROPEQUAL;
+}
+
+static bool check_relabel(struct conf_reader *rd, const struct conf_node *node, void *to)
+{
+	static const char *const only_regex[] = { "source_labels", "separator", "target_label", "replacement", "modulus" };
+	const struct relabel_rule *r = to;
+
+	if (r->target_label.n == 0 && needs_target(r->action))
+		return conf_error(rd->report, node, "relabel action %s has no target_label: name the label it writes or compares", action_names[r->action]);
+	if (r->action == RELABEL_HASHMOD && r->modulus == 0)
+		return conf_error(rd->report, node, "relabel action hashmod has no modulus: write a number above 0");
+	if (r->action != RELABEL_LABELDROP && r->action != RELABEL_LABELKEEP)
+		return true;
+	for (size_t i = 0; i < ARRAY_LEN(only_regex); i++)
+		if (conf_get(node, only_regex[i]) != NULL)
+			return conf_error(rd->report, conf_get(node, only_regex[i]), "relabel action %s takes only regex: remove %s",
+			                  action_names[r->action], only_regex[i]);
+	return true;
+}
+
+static const struct conf_key relabel_keys[] = {
+	CONF_KEY(struct relabel_rule, "source_labels", source_labels, conf_str_list, NULL, CONF_RELOAD, "Labels whose values are joined."),
+	CONF_KEY(struct relabel_rule, "separator", separator, conf_str, ";", CONF_RELOAD, "What stands between them."),
+	CONF_KEY(struct relabel_rule, "regex", regex, conf_regex, "(.*)", CONF_RELOAD, "What the joined value, or a label name, must match."),
+	CONF_KEY(struct relabel_rule, "target_label", target_label, conf_str, NULL, CONF_RELOAD, "Label that is written or compared."),
+	CONF_KEY(struct relabel_rule, "replacement", replacement, conf_str, "$1", CONF_RELOAD, "What is written."),
+	CONF_KEY_ARG(struct relabel_rule, "modulus", modulus, conf_int, NULL, CONF_RELOAD, "For hashmod.", &not_negative),
+	CONF_KEY_ARG(struct relabel_rule, "action", action, conf_enum, "replace", CONF_RELOAD, "What is done.", action_names),
+};
+
+static const struct conf_table relabel_table = { relabel_keys, ARRAY_LEN(relabel_keys), sizeof(struct relabel_rule), NULL, check_relabel };
+
+/* ---- Parts of a job ---- */
+
+static const struct conf_key static_keys[] = {
+	CONF_KEY(struct scrape_static, "targets", targets, conf_str_list, NULL, CONF_RELOAD, "host:port of each."),
+	CONF_KEY(struct scrape_static, "labels", labels, conf_labels, NULL, CONF_RELOAD, "Labels they get."),
+};
+static const struct conf_table static_table = { static_keys, ARRAY_LEN(static_keys), sizeof(struct scrape_static), NULL, NULL };
+
+static const struct conf_key basic_keys[] = {
+	CONF_KEY(struct scrape_auth, "username", username, conf_str, NULL, CONF_RELOAD | CONF_REQUIRED, "Who logs in."),
+	CONF_KEY(struct scrape_auth, "password", password, conf_str, NULL, CONF_RELOAD | CONF_SECRET, "The password."),
+};
+static const struct conf_table basic_table = { basic_keys, ARRAY_LEN(basic_keys), sizeof(struct scrape_auth), NULL, NULL };
+
+/* A newline would begin another header. */
+static bool check_authorization(struct conf_reader *rd, const struct conf_node *node, void *to)
+{
+	const struct scrape_auth *a = to;
+
+	if (str_eq_nocase(a->type, STR("basic")))
+		return conf_error(rd->report, conf_get(node, "type"), "authorization type is Basic: use basic_auth");
+	if (str_chr(a->credentials, '\n') < a->credentials.n || str_chr(a->type, '\n') < a->type.n)
+		return conf_error(rd->report, node, "authorization holds a newline: it must be one line");
+	return true;
+}
+
+static const struct conf_key authorization_keys[] = {
+	CONF_KEY(struct scrape_auth, "type", type, conf_str, "Bearer", CONF_RELOAD, "First word of the header."),
+	CONF_KEY(struct scrape_auth, "credentials", credentials, conf_str, NULL, CONF_RELOAD | CONF_SECRET, "The rest of it."),
+};
+static const struct conf_table authorization_table = { authorization_keys, ARRAY_LEN(authorization_keys), sizeof(struct scrape_auth), NULL, check_authorization };
+
+static bool unsupported(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *node, void *to);
+
+static const struct conf_key tls_keys[] = {
+	CONF_KEY(struct scrape_tls, "ca_file", ca_file, conf_path, NULL, CONF_RELOAD, "Certificates that are trusted."),
+	CONF_KEY(struct scrape_tls, "cert_file", cert_file, conf_path, NULL, CONF_RELOAD, "Our certificate."),
+	CONF_KEY(struct scrape_tls, "key_file", key_file, conf_path, NULL, CONF_RELOAD, "Its key."),
+	CONF_KEY(struct scrape_tls, "insecure_skip_verify", insecure_skip_verify, conf_bool, "false", CONF_RELOAD, "Trust anybody."),
+	{ "server_name", unsupported, 0, NULL, 0, NULL, "use the name as the target's address" },
+	{ "ca", unsupported, 0, NULL, 0, NULL, "use ca_file" },
+	{ "cert", unsupported, 0, NULL, 0, NULL, "use cert_file" },
+	{ "key", unsupported, 0, NULL, 0, NULL, "use key_file" },
+	{ "min_version", unsupported, 0, NULL, 0, NULL, "remove it" },
+	{ "max_version", unsupported, 0, NULL, 0, NULL, "remove it" },
+};
+static const struct conf_table tls_table = { tls_keys, ARRAY_LEN(tls_keys), sizeof(struct scrape_tls), NULL, NULL };
+
+/* A map of names to lists of texts. */
+static bool parse_params(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *node, void *to)
+{
+	struct conf_labels *out = to;
+	size_t cap = 0;
+	bool ok = true;
+
+	if (node->kind != CONF_MAP)
+		return conf_error(rd->report, node, "%s is %s: write a map of names to lists", key->name, conf_kind_name(node->kind));
+	for (size_t i = 0; i < node->n; i++) {
+		struct conf_strs values = { NULL, 0 };
+
+		ok &= conf_str_list(rd, key, node->pairs[i].value, &values);
+		for (size_t k = 0; k < values.n; k++) {
+			out->v = arena_grow(rd->arena, out->v, out->n, &cap, out->n + 1, sizeof *out->v);
+			out->v[out->n++] = (struct label){ node->pairs[i].key->text, values.v[k] };
+		}
+	}
+	return ok;
+}
+
+static bool parse_fallback(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *node, void *to)
+{
+	static const struct {
+		const char *name;
+		enum scrape_protocol protocol;
+	} rows[] = {
+		{ "PrometheusText0.0.4", SCRAPE_PROTOCOL_TEXT },
+		{ "PrometheusText1.0.0", SCRAPE_PROTOCOL_TEXT },
+		{ "OpenMetricsText0.0.1", SCRAPE_PROTOCOL_OPENMETRICS },
+		{ "OpenMetricsText1.0.0", SCRAPE_PROTOCOL_OPENMETRICS },
+	};
+	struct str name;
+
+	if (!conf_str(rd, key, node, &name))
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (str_eq(name, str_of(rows[i].name))) {
+			*(int *)to = rows[i].protocol;
+			return true;
+		}
+	return conf_error(rd->report, node, "%s " STR_FMT " is not supported: use PrometheusText0.0.4 or OpenMetricsText1.0.0", key->name, STR_ARG(name));
+}
+
+static bool unsupported(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *node, void *to)
+{
+	(void)to;
+	return conf_error(rd->report, node, "%s is not supported yet: %s", key->name, (const char *)key->arg);
+}
+
+static bool without_effect(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *node, void *to)
+{
+	(void)to;
+	conf_warn(rd->report, node, "%s has no effect here: %s", key->name, (const char *)key->arg);
+	return true;
+}
+
+#define NOT_YET(name, instead) { name, unsupported, 0, NULL, 0, NULL, instead }
+#define NO_EFFECT(name, why) { name, without_effect, 0, NULL, 0, NULL, why }
+#define SD(name) NOT_YET(name "_sd_configs", "use static_configs")
+
+/* ---- A job ---- */
+
+static void init_job(void *to)
+{
+	struct scrape_job *j = to;
+
+	j->interval_ms = j->timeout_ms = UNSET;
+	j->body_size_limit = j->sample_limit = j->target_limit = UNSET;
+	j->label_limit = j->label_name_length_limit = j->label_value_length_limit = UNSET;
+}
+
+static bool check_job(struct conf_reader *rd, const struct conf_node *node, void *to)
+{
+	struct scrape_job *j = to;
+	const struct conf_node *basic = conf_get(node, "basic_auth"), *other = conf_get(node, "authorization");
+	const struct scrape_defaults *d = rd->user;
+
+	if (j->interval_ms == UNSET)
+		j->interval_ms = d->interval_ms;
+	if (j->timeout_ms == UNSET)
+		j->timeout_ms = d->timeout_ms < j->interval_ms ? d->timeout_ms : j->interval_ms;
+#define DEFAULT(field) j->field = j->field == UNSET ? d->field : j->field
+	DEFAULT(body_size_limit);
+	DEFAULT(sample_limit);
+	DEFAULT(target_limit);
+	DEFAULT(label_limit);
+	DEFAULT(label_name_length_limit);
+	DEFAULT(label_value_length_limit);
+#undef DEFAULT
+	if (j->timeout_ms > j->interval_ms)
+		conf_error(rd->report, conf_get(node, "scrape_timeout"), "scrape_timeout is longer than scrape_interval: shorten it");
+	if (!str_eq(j->scheme, STR("http")) && !str_eq(j->scheme, STR("https")))
+		conf_error(rd->report, conf_get(node, "scheme"), "\"" STR_FMT "\" is no scheme: write http or https", STR_ARG(j->scheme));
+	if (basic != NULL && other != NULL)
+		conf_error(rd->report, other, "authorization and basic_auth exclude each other: remove one");
+	return true;
+}
+
+/* Both ways to log in fill one struct; each may name only its half. */
+static bool parse_auth(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *node, void *to)
+{
+	struct scrape_auth read = { 0 }, *auth = to;
+
+	if (!conf_read(rd, key->arg, node, &read))
+		return false;
+	*auth = read;
+	return true;
+}
+
+static const struct conf_key job_keys[] = {
+	CONF_KEY(struct scrape_job, "job_name", name, conf_str, NULL, CONF_RELOAD | CONF_REQUIRED, "The label job."),
+	CONF_KEY_ARG(struct scrape_job, "scrape_interval", interval_ms, conf_duration_ms, NULL, CONF_RELOAD, "How often.", &positive_ms),
+	CONF_KEY_ARG(struct scrape_job, "scrape_timeout", timeout_ms, conf_duration_ms, NULL, CONF_RELOAD, "How long a reply may take.", &positive_ms),
+	CONF_KEY(struct scrape_job, "metrics_path", metrics_path, conf_str, "/metrics", CONF_RELOAD, "Path of the URL."),
+	CONF_KEY(struct scrape_job, "scheme", scheme, conf_str, "http", CONF_RELOAD, "http or https."),
+	CONF_KEY(struct scrape_job, "params", params, parse_params, NULL, CONF_RELOAD, "Parameters of the URL."),
+	CONF_KEY(struct scrape_job, "honor_labels", honor_labels, conf_bool, "false", CONF_RELOAD, "Scraped labels win."),
+	CONF_KEY(struct scrape_job, "honor_timestamps", honor_timestamps, conf_bool, "true", CONF_RELOAD, "Scraped timestamps win."),
+	CONF_KEY(struct scrape_job, "track_timestamps_staleness", track_timestamps_staleness, conf_bool, "false", CONF_RELOAD,
+	         "Series with timestamps of their own end too."),
+	CONF_KEY(struct scrape_job, "follow_redirects", follow_redirects, conf_bool, "true", CONF_RELOAD, "Follow redirects."),
+	CONF_KEY(struct scrape_job, "enable_compression", enable_compression, conf_bool, "true", CONF_RELOAD, "Ask for gzip."),
+	LIMITS(struct scrape_job, NULL),
+	CONF_KEY(struct scrape_job, "fallback_scrape_protocol", fallback_protocol, parse_fallback, NULL, CONF_RELOAD,
+	         "How a reply without a known content type is read."),
+	CONF_KEY_ARG(struct scrape_job, "basic_auth", auth, parse_auth, NULL, CONF_RELOAD, "User and password.", &basic_table),
+	CONF_KEY_ARG(struct scrape_job, "authorization", auth, parse_auth, NULL, CONF_RELOAD, "The Authorization header.", &authorization_table),
+	CONF_KEY_ARG(struct scrape_job, "tls_config", tls, conf_sub, NULL, CONF_RELOAD, "For https.", &tls_table),
+	CONF_KEY_ARG(struct scrape_job, "static_configs", statics, conf_sub_list, NULL, CONF_RELOAD, "The targets.", &static_table),
+	CONF_KEY_ARG(struct scrape_job, "relabel_configs", relabel, conf_sub_list, NULL, CONF_RELOAD, "Changes targets.", &relabel_table),
+	CONF_KEY_ARG(struct scrape_job, "metric_relabel_configs", metric_relabel, conf_sub_list, NULL, CONF_RELOAD, "Changes samples.", &relabel_table),
+	SD("file"), SD("http"), SD("dns"), SD("azure"), SD("aws"), SD("consul"), SD("digitalocean"), SD("docker"), SD("dockerswarm"), SD("ec2"),
+	SD("eureka"), SD("gce"), SD("hetzner"), SD("ionos"), SD("kubernetes"), SD("kuma"), SD("lightsail"), SD("linode"), SD("marathon"),
+	SD("nerve"), SD("nomad"), SD("openstack"), SD("ovhcloud"), SD("puppetdb"), SD("scaleway"), SD("serverset"), SD("stackit"), SD("triton"),
+	SD("uyuni"), SD("vultr"),
+	NOT_YET("oauth2", "use authorization or basic_auth"),
+	NOT_YET("bearer_token", "use authorization"),
+	NOT_YET("bearer_token_file", "use authorization with credentials_file"),
+	NOT_YET("proxy_url", "reach the target directly"),
+	NOT_YET("proxy_from_environment", "reach the target directly"),
+	NOT_YET("proxy_connect_header", "reach the target directly"),
+	NOT_YET("http_headers", "use authorization or params"),
+	NOT_YET("extra_scrape_metrics", "remove it"),
+	NO_EFFECT("no_proxy", "no proxy is used"),
+	NO_EFFECT("enable_http2", "requests are HTTP/1.1"),
+	NO_EFFECT("scrape_protocols", "OpenMetrics and the text format are asked for"),
+	NO_EFFECT("keep_dropped_targets", "dropped targets are all listed"),
+	NO_EFFECT("scrape_failure_log_file", "failures are in the log and on the page"),
+	NO_EFFECT("metric_name_validation_scheme", "UTF-8 names are taken"),
+	NO_EFFECT("metric_name_escaping_scheme", "UTF-8 names are taken"),
+	NO_EFFECT("scrape_native_histograms", "the protobuf format is not read yet"),
+	NO_EFFECT("scrape_classic_histograms", "classic histograms are always read"),
+	NO_EFFECT("always_scrape_classic_histograms", "classic histograms are always read"),
+	NO_EFFECT("convert_classic_histograms_to_nhcb", "classic histograms stay as they are"),
+	NO_EFFECT("native_histogram_bucket_limit", "the protobuf format is not read yet"),
+	NO_EFFECT("native_histogram_min_bucket_factor", "the protobuf format is not read yet"),
+};
+
+static const struct conf_table job_table = { job_keys, ARRAY_LEN(job_keys), sizeof(struct scrape_job), init_job, check_job };
+
+static bool check_names(struct conf_reader *rd, const struct conf_list *list)
+{
+	const struct scrape_job *jobs = list->v;
+	struct map names = { 0 };
+	bool ok = true;
+
+	for (size_t i = 0; i < list->n; i++)
+		if (jobs[i].name.n > 0 && map_put(&names, jobs[i].name, &names) != NULL)
+			ok = conf_error(rd->report, list->nodes[i], "job_name " STR_FMT " occurs twice: give each job its own", STR_ARG(jobs[i].name));
+	map_fini(&names);
+	return ok;
+}
+
+bool scrape_config_read(struct conf_reader *rd, const struct conf_node *list, const struct scrape_defaults *defaults, struct scrape_config *out)
+{
+	static const struct conf_key row = { "scrape_configs", conf_sub_list, 0, NULL, CONF_RELOAD, NULL, &job_table };
+	size_t errors = rd->report->n_errors;
+	struct scrape_defaults d = *defaults;
+	struct conf_reader own = *rd;
+	struct conf_list jobs = { 0 };
+
+	*out = (struct scrape_config){ NULL, 0 };
+	if (list == NULL || list->kind == CONF_NULL)
+		return true;
+	own.user = &d;
+	(void)!conf_sub_list(&own, &row, list, &jobs);
+	(void)!check_names(&own, &jobs);
+	rd->held = own.held;
+	*out = (struct scrape_config){ jobs.v, jobs.n };
+	return rd->report->n_errors == errors;
+}

@@ -1,0 +1,212 @@
+/* Targets of static configurations, relabelled. Source: Prometheus documentation, "scrape_config" and "relabel_config". */
+#include "scrape/discover.h"
+
+#include <stdlib.h>
+
+#include "tocsin/map.h"
+#include "tocsin/mem.h"
+#include "tocsin/num.h"
+
+static void set(struct labels *l, struct str name, struct str value, struct arena *a)
+{
+	*l = labels_with(a, *l, name, value);
+}
+
+static void set_default(struct labels *l, struct str name, struct str value, struct arena *a)
+{
+	if (!labels_has(*l, name))
+		set(l, name, value, a);
+}
+
+static struct str duration_text(int64_t ms, struct arena *a)
+{
+	char text[NUM_MAX];
+
+	return arena_str(a, (struct str){ text, num_format_duration(text, ms) });
+}
+
+/* What relabelling gets to see. */
+static struct labels discovered_labels(const struct scrape_job *job, const struct scrape_static *s, struct str address, struct arena *a)
+{
+	struct labels l = { NULL, 0 };
+
+	set(&l, STR("__address__"), address, a);
+	for (size_t i = 0; i < s->labels.n; i++)
+		set(&l, s->labels.v[i].name, s->labels.v[i].value, a);
+	set_default(&l, STR("job"), job->name, a);
+	set_default(&l, STR("__scheme__"), job->scheme, a);
+	set_default(&l, STR("__metrics_path__"), job->metrics_path, a);
+	set_default(&l, STR("__scrape_interval__"), duration_text(job->interval_ms, a), a);
+	set_default(&l, STR("__scrape_timeout__"), duration_text(job->timeout_ms, a), a);
+	for (size_t i = 0; i < job->params.n; i++)
+		set_default(&l, arena_printf(a, "__param_%.*s", STR_ARG(job->params.v[i].name)), job->params.v[i].value, a);
+	return l;
+}
+
+static void put_encoded(struct buf *b, struct str s)
+{
+	static const char hex[] = "0123456789ABCDEF";
+
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || memchr("-_.~", c, 4) != NULL) {
+			buf_putc(b, (char)c);
+		} else if (c == ' ') {
+			buf_putc(b, '+');
+		} else {
+			buf_putc(b, '%');
+			buf_putc(b, hex[c >> 4]);
+			buf_putc(b, hex[c & 15]);
+		}
+	}
+}
+
+static void put_param(struct buf *b, char *sep, struct str name, struct str value)
+{
+	buf_putc(b, *sep);
+	put_encoded(b, name);
+	buf_putc(b, '=');
+	put_encoded(b, value);
+	*sep = '&';
+}
+
+/* __param_x replaces the first value of x, or adds one. */
+static void put_params(struct buf *b, const struct scrape_job *job, struct labels l, char sep)
+{
+	const struct str prefix = STR("__param_");
+
+	for (size_t i = 0; i < job->params.n; i++) {
+		bool first = true;
+
+		for (size_t k = 0; k < i && first; k++)
+			first = !str_eq(job->params.v[k].name, job->params.v[i].name);
+		if (!first)
+			put_param(b, &sep, job->params.v[i].name, job->params.v[i].value);
+	}
+	for (size_t i = 0; i < l.n; i++)
+		if (str_starts(l.v[i].name, prefix))
+			put_param(b, &sep, (struct str){ l.v[i].name.p + prefix.n, l.v[i].name.n - prefix.n }, l.v[i].value);
+}
+
+static struct str url_of(const struct scrape_job *job, struct labels l, struct arena *a)
+{
+	struct str path = labels_get(l, STR("__metrics_path__"));
+	struct buf b = { 0 };
+	struct str out;
+
+	buf_puts(&b, labels_get(l, STR("__scheme__")));
+	buf_putz(&b, "://");
+	buf_puts(&b, labels_get(l, STR("__address__")));
+	if (!str_starts(path, STR("/")))
+		buf_putc(&b, '/');
+	buf_puts(&b, path);
+	put_params(&b, job, l, str_chr(path, '?') < path.n ? '&' : '?');
+	out = arena_str(a, buf_str(&b));
+	buf_fini(&b);
+	return out;
+}
+
+static struct labels without_hidden(struct labels l, struct arena *a)
+{
+	struct label *v = ARENA_ARRAY(a, l.n, struct label);
+	size_t n = 0;
+
+	for (size_t i = 0; i < l.n; i++)
+		if (!str_starts(l.v[i].name, STR("__")))
+			v[n++] = l.v[i];
+	return (struct labels){ v, n };
+}
+
+static const char *check(struct target_plan *p, struct labels l)
+{
+	struct str scheme = labels_get(l, STR("__scheme__"));
+
+	if (!str_eq(scheme, STR("http")) && !str_eq(scheme, STR("https")))
+		return "__scheme__ is neither http nor https";
+	if (str_chr(labels_get(l, STR("__address__")), '/') < labels_get(l, STR("__address__")).n)
+		return "__address__ is no host:port";
+	if (!num_parse_duration_ms(labels_get(l, STR("__scrape_interval__")), &p->interval_ms) || p->interval_ms <= 0)
+		return "__scrape_interval__ is not a duration above 0";
+	if (!num_parse_duration_ms(labels_get(l, STR("__scrape_timeout__")), &p->timeout_ms) || p->timeout_ms <= 0)
+		return "__scrape_timeout__ is not a duration above 0";
+	if (p->timeout_ms > p->interval_ms)
+		return "__scrape_timeout__ is longer than __scrape_interval__";
+	return NULL;
+}
+
+static struct str key_of(const struct target_plan *p, struct arena *a)
+{
+	struct buf b = { 0 };
+	struct str out;
+
+	buf_puts(&b, p->job->name);
+	buf_putc(&b, '\n');
+	buf_puts(&b, p->url);
+	buf_putc(&b, '\n');
+	labels_print(&b, p->labels);
+	out = arena_str(a, buf_str(&b));
+	buf_fini(&b);
+	return out;
+}
+
+static struct target_plan plan(const struct scrape_job *job, const struct scrape_static *s, struct str address, struct arena *a)
+{
+	struct target_plan p = { .job = job, .discovered = discovered_labels(job, s, address, a) };
+	struct labels l = p.discovered;
+
+	p.dropped = !relabel_apply(job->relabel.v, job->relabel.n, &l, a) || labels_get(l, STR("__address__")).n == 0;
+	if (p.dropped)
+		return p;
+	set_default(&l, STR("instance"), labels_get(l, STR("__address__")), a);
+	p.error = check(&p, l);
+	p.url = url_of(job, l, a);
+	p.labels = without_hidden(l, a);
+	p.key = key_of(&p, a);
+	return p;
+}
+
+/* The same target named twice is one. */
+static void add(struct target_list *list, struct map *keys, struct target_plan p)
+{
+	if (p.key.n > 0 && map_put(keys, p.key, list) != NULL)
+		return;
+	list->v = arena_grow(&list->arena, list->v, list->n, &list->cap, list->n + 1, sizeof *list->v);
+	list->v[list->n++] = p;
+}
+
+static void add_job(struct target_list *list, struct map *keys, const struct scrape_job *job)
+{
+	const struct scrape_static *statics = job->statics.v;
+	size_t before = list->n, kept = 0;
+
+	for (size_t i = 0; i < job->statics.n; i++)
+		for (size_t k = 0; k < statics[i].targets.n; k++)
+			add(list, keys, plan(job, &statics[i], statics[i].targets.v[k], &list->arena));
+	for (size_t i = before; i < list->n; i++)
+		kept += !list->v[i].dropped;
+	if (job->target_limit == 0 || (int64_t)kept <= job->target_limit)
+		return;
+	for (size_t i = before; i < list->n; i++)
+		if (!list->v[i].dropped)
+			list->v[i].error = "target_limit exceeded";
+}
+
+struct target_list *target_list_new(const struct scrape_config *config)
+{
+	struct target_list *list = mem_alloc(sizeof *list);
+	struct map keys = { 0 };
+
+	for (size_t i = 0; i < config->n; i++)
+		add_job(list, &keys, &config->jobs[i]);
+	map_fini(&keys);
+	return list;
+}
+
+void target_list_free(struct target_list *list)
+{
+	if (list == NULL)
+		return;
+	arena_fini(&list->arena);
+	free(list);
+}

@@ -1,0 +1,26 @@
+/* From a configuration to the list of targets, before anything is scraped. Pure: no thread, no clock. Private to scrape. */
+#ifndef TOCSIN_SCRAPE_DISCOVER_H
+#define TOCSIN_SCRAPE_DISCOVER_H
+
+#include "scrape/scrape.h"
+
+struct target_plan {
+	const struct scrape_job *job;
+	struct labels labels, discovered;
+	struct str url, key;            /* key: what makes it the same target after a reload */
+	int64_t interval_ms, timeout_ms;
+	bool dropped;                   /* by relabelling: only job and discovered are set */
+	const char *error;              /* a target that cannot be scraped says why; NULL: none */
+};
+
+struct target_list {
+	struct arena arena;
+	struct target_plan *v;
+	size_t n, cap;
+};
+
+/* Heap; free with target_list_free. */
+struct target_list *target_list_new(const struct scrape_config *);
+void target_list_free(struct target_list *);
+
+#endif

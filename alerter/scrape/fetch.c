@@ -1,0 +1,185 @@
+/* A scrape's request. The easy handle is set up anew each time, so that a reloaded job takes effect; its connection
+ * stays with the multi handle. Bodies are bounded while they are received. */
+#include "scrape/fetch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tocsin/mem.h"
+#include "tocsin/num.h"
+#include "tocsin/version.h"
+
+enum { BODY_MAX = 512 << 20 };
+
+struct fetch {
+	CURL *easy;
+	struct curl_slist *headers;
+	struct buf body;
+	size_t limit;
+	bool busy, over_limit;
+	int64_t started_us;
+	char error[CURL_ERROR_SIZE];
+};
+
+struct fetch *fetch_new(void *owner)
+{
+	struct fetch *f = mem_alloc(sizeof *f);
+
+	f->easy = curl_easy_init();
+	if (f->easy == NULL)
+		mem_abort(0);
+	curl_easy_setopt(f->easy, CURLOPT_PRIVATE, owner);
+	return f;
+}
+
+void fetch_free(struct fetch *f, CURLM *multi)
+{
+	if (f->busy)
+		curl_multi_remove_handle(multi, f->easy);
+	curl_easy_cleanup(f->easy);
+	curl_slist_free_all(f->headers);
+	buf_fini(&f->body);
+	free(f);
+}
+
+bool fetch_is_busy(const struct fetch *f)
+{
+	return f->busy;
+}
+
+/* One byte past the limit is enough to know. */
+static size_t receive(char *data, size_t size, size_t n, void *arg)
+{
+	struct fetch *f = arg;
+	size_t room = f->limit - f->body.n;
+
+	n *= size;
+	if (n >= room) {
+		buf_put(&f->body, data, room);
+		f->over_limit = true;
+		return 0;
+	}
+	buf_put(&f->body, data, n);
+	return n;
+}
+
+static void add_header(struct fetch *f, const char *line)
+{
+	struct curl_slist *longer = curl_slist_append(f->headers, line);
+
+	if (longer == NULL)
+		mem_abort(0);
+	f->headers = longer;
+}
+
+static void set_text(struct fetch *f, CURLoption option, struct str s)
+{
+	char *z = mem_strndup(s.p, s.n);
+
+	if (s.n > 0)
+		curl_easy_setopt(f->easy, option, z);
+	free(z);
+}
+
+static void set_auth(struct fetch *f, const struct scrape_auth *a)
+{
+	struct buf line = { 0 };
+
+	if (a->username.n > 0) {
+		curl_easy_setopt(f->easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+		set_text(f, CURLOPT_USERNAME, a->username);
+		set_text(f, CURLOPT_PASSWORD, a->password);
+	} else if (a->credentials.n > 0) {
+		buf_printf(&line, "Authorization: %.*s ", STR_ARG(a->type));
+		buf_puts(&line, a->credentials);
+		add_header(f, buf_z(&line));
+		buf_fini(&line);
+	}
+}
+
+static void set_tls(struct fetch *f, const struct scrape_tls *t)
+{
+	set_text(f, CURLOPT_CAINFO, t->ca_file);
+	set_text(f, CURLOPT_SSLCERT, t->cert_file);
+	set_text(f, CURLOPT_SSLKEY, t->key_file);
+	curl_easy_setopt(f->easy, CURLOPT_SSL_VERIFYPEER, t->insecure_skip_verify ? 0L : 1L);
+	curl_easy_setopt(f->easy, CURLOPT_SSL_VERIFYHOST, t->insecure_skip_verify ? 0L : 2L);
+}
+
+static void set_headers(struct fetch *f, const struct target *t)
+{
+	char line[96], seconds[NUM_MAX];
+
+	num_format_seconds(seconds, t->timeout_ms);
+	snprintf(line, sizeof line, "X-Prometheus-Scrape-Timeout-Seconds: %s", seconds);
+	add_header(f, line);
+	add_header(f, "Accept: application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+	              "application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,"
+	              "text/plain;version=0.0.4;q=0.3,*/*;q=0.2");
+}
+
+static void set_request(struct fetch *f, const struct target *t)
+{
+	char agent[80];
+
+	snprintf(agent, sizeof agent, "tocsin-alerter/%s", version_text());
+	curl_easy_setopt(f->easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(f->easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(f->easy, CURLOPT_ERRORBUFFER, f->error);
+	curl_easy_setopt(f->easy, CURLOPT_WRITEFUNCTION, receive);
+	curl_easy_setopt(f->easy, CURLOPT_WRITEDATA, f);
+	curl_easy_setopt(f->easy, CURLOPT_USERAGENT, agent);
+	curl_easy_setopt(f->easy, CURLOPT_TIMEOUT_MS, (long)t->timeout_ms);
+	curl_easy_setopt(f->easy, CURLOPT_FOLLOWLOCATION, t->job->follow_redirects ? 1L : 0L);
+	curl_easy_setopt(f->easy, CURLOPT_MAXREDIRS, 10L);
+	curl_easy_setopt(f->easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+	if (t->job->enable_compression)
+		curl_easy_setopt(f->easy, CURLOPT_ACCEPT_ENCODING, "gzip");
+	else
+		add_header(f, "Accept-Encoding: identity");
+	set_text(f, CURLOPT_URL, t->url);
+	set_tls(f, &t->job->tls);
+}
+
+bool fetch_start(struct fetch *f, CURLM *multi, const struct target *t, struct err *e)
+{
+	void *owner = NULL;
+
+	curl_easy_getinfo(f->easy, CURLINFO_PRIVATE, &owner);
+	curl_easy_reset(f->easy);
+	curl_easy_setopt(f->easy, CURLOPT_PRIVATE, owner);
+	curl_slist_free_all(f->headers);
+	f->headers = NULL;
+	buf_reset(&f->body);
+	f->limit = t->job->body_size_limit > 0 ? (size_t)t->job->body_size_limit : BODY_MAX;
+	f->over_limit = false;
+	f->error[0] = '\0';
+	f->started_us = clock_mono_us();
+	set_headers(f, t);
+	set_request(f, t);
+	set_auth(f, &t->job->auth);
+	curl_easy_setopt(f->easy, CURLOPT_HTTPHEADER, f->headers);
+	if (curl_multi_add_handle(multi, f->easy) != CURLM_OK)
+		return err_set(e, ERR_UPSTREAM, -1, "curl refuses the request");
+	f->busy = true;
+	return true;
+}
+
+struct scrape_reply fetch_finish(struct fetch *f, CURLM *multi, CURLcode code)
+{
+	struct scrape_reply r = { .duration_s = (double)(clock_mono_us() - f->started_us) * 1e-6 };
+	char *type = NULL;
+	long status = 0;
+
+	curl_multi_remove_handle(multi, f->easy);
+	f->busy = false;
+	curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(f->easy, CURLINFO_CONTENT_TYPE, &type);
+	if (code != CURLE_OK && !f->over_limit)
+		r.transport_error = f->error[0] != '\0' ? f->error : curl_easy_strerror(code);
+	r.http_status = (int)status;
+	r.content_type = str_of(type);
+	(void)buf_z(&f->body);
+	r.body = buf_str(&f->body);
+	return r;
+}

@@ -1,0 +1,515 @@
+/* The loop: every target on its own schedule, one thread, curl's multi interface. A target's scrapes fall on wall-clock times that are
+ * congruent to its offset modulo its interval, so they stay apart from others and survive a restart; waiting is done on the
+ * monotonic clock, so a jump of the wall clock costs at most one interval.
+ *
+ * A removed target ends as in Prometheus: its series get their stale markers two ticks later, at the time of the first one, so that
+ * a target that took them over meanwhile keeps them. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "scrape/discover.h"
+#include "scrape/fetch.h"
+#include "scrape/target.h"
+#include "tocsin/log.h"
+#include "tocsin/mem.h"
+#include "tocsin/regex.h"
+
+enum { IDLE_MS = 1000, ALIGN_MS = 2 };
+#define RETENTION_MS (INT64_C(15) * 86400000)
+
+static const struct str default_health_gauges[] = { { "*_up", 4 }, { "probe_success", 13 }, { "*_collector_success", 19 } };
+
+struct scheduled {
+	struct target *target;
+	struct fetch *fetch;
+	int64_t offset_ms;
+	int64_t due_ms, due_mono_ms;    /* the next scrape */
+	int64_t t_ms;                   /* of the scrape on its way */
+	int64_t end_ms;                 /* removed: stale markers are written at this time … */
+	int64_t ended_at_ms;            /* … bearing this one */
+};
+
+struct scheduled_list {
+	struct scheduled **v;
+	size_t n, cap;
+};
+
+struct scrape_loop {
+	struct scrape_options options;
+	struct target_env env;
+	CURLM *multi;
+	pthread_t thread;
+	bool running;
+
+	pthread_mutex_t lock;           /* what looks on: lists below, targets' published part, stats */
+	pthread_cond_t applied;
+	struct target_list *pending;    /* handed over by scrape_reload */
+	bool stop;
+	struct scheduled_list active, ended;
+	struct target_list *plan;       /* what is in force */
+	struct scrape_stats stats;
+};
+
+static struct scrape_options with_defaults(const struct scrape_options *given)
+{
+	struct scrape_options o = *given;
+
+	if (o.clock == NULL)
+		o.clock = &clock_system;
+	if (o.retention_ms == 0)
+		o.retention_ms = RETENTION_MS;
+	if (o.n_health_gauges == 0) {
+		o.health_gauges = default_health_gauges;
+		o.n_health_gauges = ARRAY_LEN(default_health_gauges);
+	}
+	return o;
+}
+
+struct scrape_loop *scrape_new(const struct scrape_options *options)
+{
+	struct scrape_loop *loop = mem_alloc(sizeof *loop);
+
+	loop->options = with_defaults(options);
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+	loop->multi = curl_multi_init();
+	if (loop->multi == NULL)
+		mem_abort(0);
+	pthread_mutex_init(&loop->lock, NULL);
+	pthread_cond_init(&loop->applied, NULL);
+	loop->env = (struct target_env){
+		.store = options->store,
+		.health_gauges = loop->options.health_gauges,
+		.n_health_gauges = loop->options.n_health_gauges,
+		.retention_ms = loop->options.retention_ms,
+		.shared_lock = &loop->lock,
+		.app = store_appender_new(options->store),
+		.stats = &loop->stats,
+	};
+	return loop;
+}
+
+static void scheduled_free(struct scrape_loop *loop, struct scheduled *s)
+{
+	fetch_free(s->fetch, loop->multi);
+	target_free(s->target, loop->options.store);
+	free(s);
+}
+
+static void list_fini(struct scrape_loop *loop, struct scheduled_list *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		scheduled_free(loop, list->v[i]);
+	free(list->v);
+}
+
+void scrape_free(struct scrape_loop *loop)
+{
+	if (loop == NULL)
+		return;
+	if (loop->running) {
+		pthread_mutex_lock(&loop->lock);
+		loop->stop = true;
+		pthread_mutex_unlock(&loop->lock);
+		curl_multi_wakeup(loop->multi);
+		pthread_join(loop->thread, NULL);
+	}
+	list_fini(loop, &loop->active);
+	list_fini(loop, &loop->ended);
+	curl_multi_cleanup(loop->multi);
+	store_appender_free(loop->env.app);
+	arena_fini(&loop->env.scratch);
+	target_list_free(loop->pending);
+	target_list_free(loop->plan);
+	pthread_cond_destroy(&loop->applied);
+	pthread_mutex_destroy(&loop->lock);
+	free(loop);
+}
+
+/* ---- Schedule ---- */
+
+/* The first time after now that is congruent to the offset. */
+static void schedule(struct scrape_loop *loop, struct scheduled *s)
+{
+	int64_t now_ms = clock_now_ms(loop->options.clock), interval_ms = s->target->interval_ms;
+	int64_t past = (now_ms - s->offset_ms) % interval_ms, wait_ms = interval_ms - (past < 0 ? past + interval_ms : past);
+
+	s->due_ms = now_ms + wait_ms;
+	s->due_mono_ms = clock_mono_ms(loop->options.clock) + wait_ms;
+}
+
+/* A scrape that starts as planned bears the planned time: equal steps cost the store one bit. */
+static int64_t aligned_time(const struct scheduled *s, int64_t now_ms)
+{
+	int64_t tolerance_ms = s->target->interval_ms / 100 < ALIGN_MS ? s->target->interval_ms / 100 : ALIGN_MS;
+	int64_t late_ms = now_ms - s->due_ms;
+
+	return late_ms >= -tolerance_ms && late_ms <= tolerance_ms ? s->due_ms : now_ms;
+}
+
+static void list_add(struct scheduled_list *list, struct scheduled *s)
+{
+	list->v = mem_grow(list->v, &list->cap, list->n + 1, sizeof(struct scheduled *));
+	list->v[list->n++] = s;
+}
+
+static struct scheduled *scheduled_new(struct scrape_loop *loop, const struct target_plan *p)
+{
+	struct scheduled *s = mem_alloc(sizeof *s);
+
+	s->target = target_new(p->job, p->labels, p->discovered, p->url, p->key);
+	s->fetch = fetch_new(s);
+	s->target->interval_ms = p->interval_ms;
+	s->target->timeout_ms = p->timeout_ms;
+	s->offset_ms = (int64_t)((str_hash(s->target->key) ^ loop->options.offset_seed) % (uint64_t)p->interval_ms);
+	schedule(loop, s);
+	return s;
+}
+
+/* ---- Unseen ---- */
+
+static void tell_unseen(struct scrape_loop *loop)
+{
+	struct store_unseen *v = mem_alloc(loop->active.n * sizeof *v);
+	size_t n = 0;
+
+	for (size_t i = 0; i < loop->active.n; i++) {
+		const struct target *t = loop->active.v[i]->target;
+
+		if (!t->ever_good)
+			v[n++] = (struct store_unseen){ t->labels, t->attempted };
+	}
+	store_set_unseen(loop->options.store, v, n);
+	free(v);
+}
+
+/* ---- Reload ---- */
+
+static bool same_rule(const struct relabel_rule *a, const struct relabel_rule *b)
+{
+	if (a->action != b->action || a->source_labels.n != b->source_labels.n || !str_eq(a->separator, b->separator) ||
+	    !str_eq(a->target_label, b->target_label) || !str_eq(a->replacement, b->replacement) ||
+	    !str_eq(regex_pattern(a->regex), regex_pattern(b->regex)) || a->modulus != b->modulus)
+		return false;
+	for (size_t i = 0; i < a->source_labels.n; i++)
+		if (!str_eq(a->source_labels.v[i], b->source_labels.v[i]))
+			return false;
+	return true;
+}
+
+static bool same_rules(const struct conf_list *a, const struct conf_list *b)
+{
+	const struct relabel_rule *rules_a = a->v, *rules_b = b->v;
+
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (!same_rule(&rules_a[i], &rules_b[i]))
+			return false;
+	return true;
+}
+
+/* Whether a series text still means the same series. */
+static bool reads_alike(const struct scrape_job *a, const struct scrape_job *b)
+{
+	return a->honor_labels == b->honor_labels && a->label_limit == b->label_limit &&
+	       a->label_name_length_limit == b->label_name_length_limit && a->label_value_length_limit == b->label_value_length_limit &&
+	       same_rules(&a->metric_relabel, &b->metric_relabel);
+}
+
+static void update(struct scrape_loop *loop, struct scheduled *s, const struct target_plan *p)
+{
+	bool rescheduled = s->target->interval_ms != p->interval_ms;
+
+	if (!reads_alike(s->target->job, p->job))
+		target_forget_texts(s->target);
+	s->target->job = p->job;
+	if (!labels_eq(s->target->discovered, p->discovered))
+		s->target->discovered = labels_copy(&s->target->arena, p->discovered);
+	s->target->interval_ms = p->interval_ms;
+	s->target->timeout_ms = p->timeout_ms;
+	if (!rescheduled)
+		return;
+	s->offset_ms = (int64_t)((str_hash(s->target->key) ^ loop->options.offset_seed) % (uint64_t)p->interval_ms);
+	schedule(loop, s);
+}
+
+static void retire(struct scrape_loop *loop, struct scheduled *s)
+{
+	fetch_free(s->fetch, loop->multi);
+	s->fetch = fetch_new(s);
+	schedule(loop, s);
+	s->ended_at_ms = s->due_ms;
+	s->end_ms = s->due_ms + s->target->interval_ms + s->target->interval_ms / 10;
+	s->target->job = NULL;
+	list_add(&loop->ended, s);
+}
+
+static void apply(struct scrape_loop *loop, struct target_list *list)
+{
+	struct map before = { 0 };
+	struct scheduled_list now = { 0 };
+
+	pthread_mutex_lock(&loop->lock);
+	for (size_t i = 0; i < loop->active.n; i++)
+		map_put(&before, loop->active.v[i]->target->key, loop->active.v[i]);
+	for (size_t i = 0; i < list->n; i++) {
+		const struct target_plan *p = &list->v[i];
+		struct scheduled *s = p->dropped || p->error != NULL ? NULL : map_del(&before, p->key);
+
+		if (p->dropped || p->error != NULL)
+			continue;
+		if (s != NULL)
+			update(loop, s, p);
+		list_add(&now, s != NULL ? s : scheduled_new(loop, p));
+	}
+	for (struct map_slot *m = NULL; (m = map_next(&before, m)) != NULL;)
+		retire(loop, m->value);
+	map_fini(&before);
+	free(loop->active.v);
+	loop->active = now;
+	target_list_free(loop->plan);
+	loop->plan = list;
+	loop->stats.reloads++;
+	pthread_mutex_unlock(&loop->lock);
+	tell_unseen(loop);
+}
+
+void scrape_reload(struct scrape_loop *loop, const struct scrape_config *config)
+{
+	struct target_list *list = target_list_new(config);
+
+	for (size_t i = 0; i < list->n; i++)
+		if (list->v[i].error != NULL)
+			log_event(LOG_ERROR, "target is not scraped", "url", arena_strz(&list->arena, list->v[i].url), "err", list->v[i].error, NULL);
+	if (!loop->running) {
+		apply(loop, list);
+		return;
+	}
+	pthread_mutex_lock(&loop->lock);
+	assert(loop->pending == NULL);
+	loop->pending = list;
+	curl_multi_wakeup(loop->multi);
+	while (loop->pending != NULL)
+		pthread_cond_wait(&loop->applied, &loop->lock);
+	pthread_mutex_unlock(&loop->lock);
+}
+
+/* ---- Scrapes ---- */
+
+static bool take(struct scrape_loop *loop, struct target *t, const struct scrape_reply *reply, int64_t t_ms)
+{
+	bool attempted = t->attempted, ever_good = t->ever_good, up = target_take(t, &loop->env, reply, t_ms);
+
+	if (attempted != t->attempted || ever_good != t->ever_good)
+		tell_unseen(loop);
+	if (loop->options.scraped != NULL)
+		loop->options.scraped(loop->options.ctx, t->labels, up, t_ms);
+	return up;
+}
+
+bool scrape_ingest(struct scrape_loop *loop, size_t target, const struct scrape_reply *reply, int64_t t_ms)
+{
+	assert(!loop->running && target < loop->active.n);
+	return take(loop, loop->active.v[target]->target, reply, t_ms);
+}
+
+static void start_scrape(struct scrape_loop *loop, struct scheduled *s)
+{
+	struct err e = { 0 };
+
+	s->t_ms = aligned_time(s, clock_now_ms(loop->options.clock));
+	if (!fetch_start(s->fetch, loop->multi, s->target, &e)) {
+		const struct scrape_reply failed = { .transport_error = e.msg };
+
+		take(loop, s->target, &failed, s->t_ms);
+	}
+}
+
+static void start_due(struct scrape_loop *loop)
+{
+	int64_t mono_ms = clock_mono_ms(loop->options.clock);
+
+	for (size_t i = 0; i < loop->active.n; i++) {
+		struct scheduled *s = loop->active.v[i];
+
+		if (s->due_mono_ms > mono_ms || fetch_is_busy(s->fetch))
+			continue;
+		start_scrape(loop, s);
+		schedule(loop, s);
+	}
+}
+
+static void finish_done(struct scrape_loop *loop)
+{
+	CURLMsg *m;
+	int left;
+
+	while ((m = curl_multi_info_read(loop->multi, &left)) != NULL) {
+		CURLcode code = m->data.result;
+		struct scrape_reply reply;
+		struct scheduled *s = NULL;
+
+		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &s);
+		reply = fetch_finish(s->fetch, loop->multi, code);
+		take(loop, s->target, &reply, s->t_ms);
+	}
+}
+
+void scrape_finish_ended(struct scrape_loop *loop, int64_t now_ms)
+{
+	for (size_t i = loop->ended.n; i-- > 0;) {
+		struct scheduled *s = loop->ended.v[i];
+
+		if (s->end_ms > now_ms)
+			continue;
+		target_end(s->target, &loop->env, s->ended_at_ms);
+		scheduled_free(loop, s);
+		loop->ended.v[i] = loop->ended.v[--loop->ended.n];
+	}
+}
+
+static int wait_ms(const struct scrape_loop *loop)
+{
+	int64_t mono_ms = clock_mono_ms(loop->options.clock), wait = IDLE_MS;
+
+	for (size_t i = 0; i < loop->active.n; i++) {
+		const struct scheduled *s = loop->active.v[i];
+
+		if (!fetch_is_busy(s->fetch) && s->due_mono_ms - mono_ms < wait)
+			wait = s->due_mono_ms - mono_ms;
+	}
+	return wait > 0 ? (int)wait : 0;
+}
+
+/* True when the loop shall stop. */
+static bool take_over(struct scrape_loop *loop)
+{
+	struct target_list *list;
+	bool stop;
+
+	pthread_mutex_lock(&loop->lock);
+	list = loop->pending;
+	stop = loop->stop;
+	pthread_mutex_unlock(&loop->lock);
+	if (list == NULL)
+		return stop;
+	apply(loop, list);
+	pthread_mutex_lock(&loop->lock);
+	loop->pending = NULL;
+	pthread_cond_broadcast(&loop->applied);
+	pthread_mutex_unlock(&loop->lock);
+	return stop;
+}
+
+static void *run(void *arg)
+{
+	struct scrape_loop *loop = arg;
+	int running;
+
+	while (!take_over(loop)) {
+		start_due(loop);
+		curl_multi_perform(loop->multi, &running);
+		finish_done(loop);
+		scrape_finish_ended(loop, clock_now_ms(loop->options.clock));
+		curl_multi_poll(loop->multi, NULL, 0, wait_ms(loop), NULL);
+	}
+	return NULL;
+}
+
+bool scrape_start(struct scrape_loop *loop, struct err *e)
+{
+	int rc;
+
+	assert(!loop->running);
+	rc = pthread_create(&loop->thread, NULL, run, loop);
+	if (rc != 0)
+		return err_set(e, ERR_IO, -1, "cannot start the scrape thread: %s", strerror(rc));
+	loop->running = true;
+	return true;
+}
+
+/* ---- Looking on ---- */
+
+static void describe(const struct target *t, struct scrape_target_info *out, struct arena *a)
+{
+	out->labels = labels_copy(a, t->labels);
+	out->discovered = labels_copy(a, t->discovered);
+	out->job = arena_str(a, t->job_name);
+	out->url = arena_str(a, t->url);
+	out->health = t->health;
+	out->last_error = arena_str(a, str_of(t->last_error));
+	out->last_scrape_ms = t->last_scrape_ms;
+	out->last_duration_s = t->last_duration_s;
+	out->interval_ms = t->interval_ms;
+	out->timeout_ms = t->timeout_ms;
+	out->samples = t->samples;
+	out->series = t->series;
+}
+
+/* The active targets stand in the order of the plan's good ones. */
+struct scrape_target_info *scrape_targets(struct scrape_loop *loop, struct arena *a, size_t *n)
+{
+	struct scrape_target_info *v;
+	size_t at = 0;
+
+	pthread_mutex_lock(&loop->lock);
+	*n = loop->plan != NULL ? loop->plan->n : 0;
+	v = ARENA_ARRAY(a, *n, struct scrape_target_info);
+	for (size_t i = 0; i < *n; i++) {
+		const struct target_plan *p = &loop->plan->v[i];
+
+		if (!p->dropped && p->error == NULL) {
+			describe(loop->active.v[at++]->target, &v[i], a);
+			continue;
+		}
+		v[i] = (struct scrape_target_info){ .labels = labels_copy(a, p->labels), .discovered = labels_copy(a, p->discovered),
+			                            .job = arena_str(a, p->job->name), .url = arena_str(a, p->url), .dropped = p->dropped };
+		v[i].health = p->error != NULL ? SCRAPE_DOWN : SCRAPE_UNKNOWN;
+		v[i].last_error = p->error != NULL ? str_of(p->error) : STR("");
+	}
+	pthread_mutex_unlock(&loop->lock);
+	return v;
+}
+
+static void add_meta(const struct target *t, const struct target_meta *m, struct scrape_metadata *out, struct arena *a)
+{
+	out->target = labels_copy(a, t->labels);
+	out->metric = arena_str(a, str_of(m->metric));
+	out->type = m->type != NULL ? arena_str(a, str_of(m->type)) : STR("unknown");
+	out->help = arena_str(a, str_of(m->help));
+	out->unit = arena_str(a, str_of(m->unit));
+}
+
+struct scrape_metadata *scrape_metadata(struct scrape_loop *loop, struct str metric, struct arena *a, size_t *n)
+{
+	struct scrape_metadata *v = NULL;
+	size_t cap = 0;
+
+	*n = 0;
+	pthread_mutex_lock(&loop->lock);
+	for (size_t i = 0; i < loop->active.n; i++) {
+		const struct target *t = loop->active.v[i]->target;
+
+		for (struct map_slot *s = NULL; (s = map_next(&t->meta, s)) != NULL;) {
+			if (metric.n > 0 && !str_eq(s->key, metric))
+				continue;
+			v = arena_grow(a, v, *n, &cap, *n + 1, sizeof *v);
+			add_meta(t, s->value, &v[(*n)++], a);
+		}
+	}
+	pthread_mutex_unlock(&loop->lock);
+	return v;
+}
+
+struct scrape_stats scrape_stats(struct scrape_loop *loop)
+{
+	struct scrape_stats out;
+
+	pthread_mutex_lock(&loop->lock);
+	out = loop->stats;
+	out.targets = loop->active.n;
+	for (size_t i = 0; loop->plan != NULL && i < loop->plan->n; i++)
+		out.dropped += loop->plan->v[i].dropped;
+	pthread_mutex_unlock(&loop->lock);
+	return out;
+}

@@ -1,0 +1,152 @@
+/* Relabelling, one function for each action. A label set is kept sorted by labels_with, so a chain of rules needs no final pass. */
+#include "scrape/relabel.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <openssl/evp.h>
+
+#include "tocsin/regex.h"
+
+static struct str join_sources(const struct relabel_rule *r, struct labels l, struct arena *a)
+{
+	struct buf b = { 0 };
+	struct str out;
+
+	if (r->source_labels.n == 1)
+		return labels_get(l, r->source_labels.v[0]);
+	for (size_t i = 0; i < r->source_labels.n; i++) {
+		if (i > 0)
+			buf_puts(&b, r->separator);
+		buf_puts(&b, labels_get(l, r->source_labels.v[i]));
+	}
+	out = arena_str(a, buf_str(&b));
+	buf_fini(&b);
+	return out;
+}
+
+static bool matches(const struct relabel_rule *r, struct str s)
+{
+	return regex_match(r->regex, s) == REGEX_YES;
+}
+
+static struct str expand(const struct relabel_rule *r, struct str subject, const struct regex_group *groups, struct str text,
+                         struct arena *a)
+{
+	struct buf b = { 0 };
+	struct str out;
+
+	if (str_chr(text, '$') == text.n)
+		return text;
+	regex_expand(r->regex, &b, subject, groups, text);
+	out = arena_str(a, buf_str(&b));
+	buf_fini(&b);
+	return out;
+}
+
+static void replace(const struct relabel_rule *r, struct str value, struct labels *l, struct arena *a)
+{
+	size_t n = regex_group_count(r->regex) + 1;
+	struct regex_group *groups = ARENA_ARRAY(a, n, struct regex_group);
+	struct str target;
+
+	if (regex_find(r->regex, value, 0, groups, n) != REGEX_YES)
+		return;
+	target = expand(r, value, groups, r->target_label, a);
+	if (target.n > 0 && str_is_utf8(target))
+		*l = labels_with(a, *l, target, expand(r, value, groups, r->replacement, a));
+}
+
+/* The last eight bytes of the MD5, big-endian, as Prometheus takes them. */
+static void hashmod(const struct relabel_rule *r, struct str value, struct labels *l, struct arena *a)
+{
+	unsigned char md5[EVP_MAX_MD_SIZE];
+	uint64_t h = 0;
+	int ok = EVP_Digest(value.p, value.n, md5, NULL, EVP_md5(), NULL);
+
+	assert(ok == 1 && r->modulus > 0);
+	for (size_t i = 8; i < 16; i++)
+		h = h << 8 | md5[i];
+	*l = labels_with(a, *l, r->target_label, arena_printf(a, "%llu", (unsigned long long)(h % (uint64_t)r->modulus)));
+}
+
+static void labelmap(const struct relabel_rule *r, struct labels *l, struct arena *a)
+{
+	struct labels before = *l;
+	size_t n = regex_group_count(r->regex) + 1;
+	struct regex_group *groups = ARENA_ARRAY(a, n, struct regex_group);
+
+	for (size_t i = 0; i < before.n; i++)
+		if (regex_find(r->regex, before.v[i].name, 0, groups, n) == REGEX_YES)
+			*l = labels_with(a, *l, expand(r, before.v[i].name, groups, r->replacement, a), before.v[i].value);
+}
+
+static void keep_names(const struct relabel_rule *r, bool matching, struct labels *l, struct arena *a)
+{
+	struct label *v = ARENA_ARRAY(a, l->n, struct label);
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (matches(r, l->v[i].name) == matching)
+			v[n++] = l->v[i];
+	*l = (struct labels){ v, n };
+}
+
+/* ASCII letters; others stay as they are. */
+static struct str with_case(struct str s, bool upper, struct arena *a)
+{
+	char *p = arena_strz(a, s);
+
+	for (size_t i = 0; i < s.n; i++) {
+		if (upper && p[i] >= 'a' && p[i] <= 'z')
+			p[i] = (char)(p[i] - 'a' + 'A');
+		else if (!upper && p[i] >= 'A' && p[i] <= 'Z')
+			p[i] = (char)(p[i] - 'A' + 'a');
+	}
+	return (struct str){ p, s.n };
+}
+
+static bool apply(const struct relabel_rule *r, struct labels *l, struct arena *a)
+{
+	struct str value = join_sources(r, *l, a);
+
+	switch ((enum relabel_action)r->action) {
+	case RELABEL_REPLACE:
+		replace(r, value, l, a);
+		return true;
+	case RELABEL_KEEP:
+		return matches(r, value);
+	case RELABEL_DROP:
+		return !matches(r, value);
+	case RELABEL_KEEPEQUAL:
+		return str_eq(labels_get(*l, r->target_label), value);
+	case RELABEL_DROPEQUAL:
+		return !str_eq(labels_get(*l, r->target_label), value);
+	case RELABEL_HASHMOD:
+		hashmod(r, value, l, a);
+		return true;
+	case RELABEL_LABELMAP:
+		labelmap(r, l, a);
+		return true;
+	case RELABEL_LABELDROP:
+		keep_names(r, false, l, a);
+		return true;
+	case RELABEL_LABELKEEP:
+		keep_names(r, true, l, a);
+		return true;
+	case RELABEL_LOWERCASE:
+	case RELABEL_UPPERCASE:
+		*l = labels_with(a, *l, r->target_label, with_case(value, r->action == RELABEL_UPPERCASE, a));
+		return true;
+	}
+	abort();
+}
+
+bool relabel_apply(const struct relabel_rule *r, size_t n, struct labels *l, struct arena *a)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!apply(&r[i], l, a))
+			return false;
+	return l->n > 0;
+}

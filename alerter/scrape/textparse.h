@@ -1,0 +1,61 @@
+/* Reading the Prometheus text format 0.0.4 and OpenMetrics 1.0, line by line. The caller drives, so that a line whose series it knows
+ * from last time costs one comparison and a number:
+ *
+ *	while ((kind = textparse_next(&p)) != TEXTPARSE_END)
+ *		kind == TEXTPARSE_SERIES: textparse_known() or textparse_series(), then textparse_value()
+ *		kind == TEXTPARSE_COMMENT: textparse_known() or textparse_comment()
+ *
+ * After an error everything returns END or false; p.err says why, with the line number. Nothing is copied: texts point into the
+ * reply. Source: Prometheus "Exposition formats"; OpenMetrics 1.0 specification. */
+#ifndef TOCSIN_SCRAPE_TEXTPARSE_H
+#define TOCSIN_SCRAPE_TEXTPARSE_H
+
+#include "tocsin/err.h"
+#include "tocsin/labels.h"
+
+enum { TEXTPARSE_MAX_LABELS = 1024 };
+
+struct textparse {
+	const char *p, *end;            /* the byte behind <end> is readable and 0 */
+	const char *begin;
+	bool openmetrics, saw_eof;
+	struct err err;
+};
+
+enum textparse_kind { TEXTPARSE_END, TEXTPARSE_SERIES, TEXTPARSE_COMMENT };
+
+/* Borrows <text>, which must have a 0 behind it. */
+void textparse_init(struct textparse *p, struct str text, bool openmetrics);
+enum textparse_kind textparse_next(struct textparse *p);
+/* True and past it when the line begins with <text>: a series text, or a comment's line with its newline. */
+static inline bool textparse_known(struct textparse *p, struct str text)
+{
+	if ((size_t)(p->end - p->p) < text.n || memcmp(p->p, text.p, text.n) != 0)
+		return false;
+	if (text.p[text.n - 1] != '\n' && p->p[text.n] != ' ' && p->p[text.n] != '\t')
+		return false;
+	p->p += text.n;
+	return true;
+}
+/* The series' text, as it stands: name and braces. */
+bool textparse_series(struct textparse *p, struct str *series);
+
+struct textparse_sample {
+	double v;
+	bool has_t;
+	int64_t t_ms;
+};
+/* What follows a series: value, timestamp, exemplar (skipped), end of line. */
+bool textparse_value(struct textparse *p, struct textparse_sample *out);
+
+struct textparse_meta {                 /* all empty: a comment of no meaning */
+	struct str line;                /* whole, with its newline */
+	struct str metric;
+	struct str type, help, unit;    /* one of them has p != NULL */
+};
+bool textparse_comment(struct textparse *p, struct arena *a, struct textparse_meta *out);
+
+/* Labels of a series text, unescaped, with __name__; in <a>. False and <e> when it is malformed. */
+bool textparse_labels(struct str series, struct arena *a, struct labels *out, struct err *e);
+
+#endif
