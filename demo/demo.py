@@ -68,7 +68,8 @@ class Business:
         started.append(self.api)
 
     def environment(self):
-        return {"DATABASE_URL": self.postgres.url("fairedge"), "REDIS_URL": self.redis.url(), "CELERY_BROKER_URL": self.redis.url()}
+        return {"DATABASE_URL": self.postgres.url("fairedge"), "REDIS_URL": self.redis.url(), "CELERY_BROKER_URL": self.redis.url(),
+                "API_URL": f"http://127.0.0.1:{self.api_port}"}
 
     def load(self, stop):
         """Tasks, look-ups and orders; after a while opportunities run out, and come back once somebody was told."""
