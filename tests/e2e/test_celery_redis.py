@@ -1,0 +1,172 @@
+"""A Celery application on a Redis broker, real workers, read by the exporter: what happens to tasks and workers is what the figures say."""
+import os
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+from servers import PYTHON, CeleryWorker, Exporter, Redis, wait_for
+
+APP = """
+import os, time
+from celery import Celery
+app = Celery("jobs", broker=os.environ["CELERY_BROKER_URL"], backend=os.environ["CELERY_BROKER_URL"])
+app.conf.task_send_sent_event = True
+@app.task(name="add")
+def add(a, b): return a + b
+@app.task(name="fail")
+def fail(): raise ValueError("no (really)")
+@app.task(name="nap")
+def nap(seconds): time.sleep(seconds)
+"""
+CONFIG = """
+celery:
+  - name: jobs
+    url: {url}
+    queues: [low]
+    poll_interval: 1s
+    control_interval: 2s
+    results_interval: 1s
+"""
+
+
+class Metrics:
+    """A page of metrics: m("name", label="value") is the sum of the matching samples, None when there is none."""
+
+    def __init__(self, text):
+        self.samples = []
+        for line in text.splitlines():
+            found = re.match(r"([a-zA-Z_:]\w*)(?:\{(.*)\})? (\S+)$", line)
+            if found:
+                self.samples.append((found[1], dict(re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', found[2] or "")), float(found[3])))
+
+    def __call__(self, name, /, **labels):
+        values = [v for n, l, v in self.samples if n == name and all(l.get(k) == w for k, w in labels.items())]
+        return sum(values) if values else None
+
+
+class Jobs:
+    def __init__(self, box):
+        self.box, self.redis = box, box.start(Redis)
+        self.url = self.redis.url(1)
+        box.write("jobs.py", APP)
+        self.exporter = box.start(Exporter, box.write("tocsin.yml", CONFIG.format(url=self.url)))
+
+    def worker(self, **kw):
+        return self.box.start(CeleryWorker, self.box.folder, "jobs", self.url, **kw)
+
+    def send(self, code):
+        subprocess.run([PYTHON, "-c", f"from jobs import *\n{code}"], check=True, cwd=self.box.folder, timeout=30,
+                       env={**os.environ, "CELERY_BROKER_URL": self.url, "PYTHONDONTWRITEBYTECODE": "1"})
+
+    def metrics(self):
+        status, _, text = self.exporter.get("/metrics")
+        assert status == 200
+        return Metrics(text)
+
+    def until(self, what, condition, seconds=20):
+        return wait_for(what, lambda: condition(self.metrics()), seconds, 0.3)
+
+
+@pytest.fixture
+def jobs(box):
+    return Jobs(box)
+
+
+def test_queue_grows_without_a_worker(jobs):
+    m = jobs.metrics()
+    assert m("celery_up", source="jobs") == 1
+    assert m("celery_queue_length", queue_name="celery") == 0, "the default queue is there before anything was sent"
+    assert m("celery_queue_length", queue_name="low") == 0, "and so is a configured one"
+    jobs.send("for i in range(7): add.delay(1, i)\nfor i in range(5): add.apply_async((1, i), priority=5)\nadd.apply_async((1, 1), queue='low')")
+    m = jobs.until("queues are seen", lambda m: m("celery_queue_length", queue_name="celery") == 12 and m)
+    assert m("celery_queue_priority_length", queue_name="celery", priority="0") == 7
+    assert m("celery_queue_priority_length", queue_name="celery", priority="3") == 5
+    assert m("celery_queue_length", queue_name="low") == 1
+    jobs.until("what was sent is counted", lambda m: m("celery_task_sent_total", name="add", queue_name="celery") == 12)
+    jobs.worker()
+    m = jobs.until("the queue is worked off", lambda m: m("celery_queue_length", queue_name="celery") == 0 and m)
+    assert m("celery_queue_length", queue_name="low") == 1, "nobody consumes it"
+    m = jobs.until("tasks are counted", lambda m: m("celery_task_succeeded_total", name="add", queue_name="celery") == 12 and m)
+    assert m("celery_task_runtime_count", name="add") == 12
+    assert m("celery_task_last_success_timestamp_seconds", name="add") == pytest.approx(time.time(), abs=30)
+    jobs.until("results are counted", lambda m: m("celery_results_kept") == 12)
+
+
+def test_task_fails(jobs):
+    jobs.worker()
+    jobs.send("fail.delay()")
+    m = jobs.until("the failure is counted", lambda m: m("celery_task_failed_total", name="fail", exception="ValueError") == 1 and m)
+    assert m("celery_task_succeeded_total", name="fail") == 0
+    jobs.send("fail.delay()\nfail.delay()")
+    jobs.until("so are the next", lambda m: m("celery_task_failed_total", name="fail", exception="ValueError") == 3)
+    assert m("celery_events_unreadable_total") == 0
+    assert jobs.metrics()("celery_worker_events_lost_total", worker="worker1@" + os.uname().nodename) == 0
+
+
+def test_longest_task_and_failed_list(jobs):
+    jobs.worker(concurrency=2)
+    jobs.redis.cli("-n", 1, "rpush", "celery_failed", "a", "b")
+    jobs.send("nap.delay(60)")
+    m = jobs.until("it runs", lambda m: m("celery_tasks_running", name="nap") == 1 and m("celery_task_longest_running_seconds", name="nap") > 2 and m)
+    assert m("celery_worker_tasks_active") == 1
+    assert m("celery_worker_concurrency") == 2
+    assert m("celery_active_worker_count", queue_name="celery") == 1
+    assert m("celery_failed_list_length", list="celery_failed") == 2
+
+
+def test_killed_worker_is_noticed_and_stays_down(jobs):
+    host = os.uname().nodename
+    worker = jobs.worker()
+    jobs.worker(name="worker2", queues="other")
+    jobs.until("both are up", lambda m: m("celery_worker_node_up") == 2 and m("celery_worker_up", hostname=host) == 1)
+    jobs.send("nap.delay(60)")
+    jobs.until("it runs", lambda m: m("celery_tasks_running", name="nap") == 1)
+    worker.process.send_signal(signal.SIGKILL)
+    killed = time.monotonic()
+    m = jobs.until("it is down", lambda m: m("celery_worker_node_up", worker=f"worker1@{host}") == 0 and m, 25)
+    assert time.monotonic() - killed < 16
+    assert m("celery_worker_up", hostname=host) == 0, "a living worker on the same host does not hide it"
+    assert m("celery_worker_node_up", worker=f"worker2@{host}") == 1
+    assert m("celery_tasks_running", name="nap") == 0, "what it ran is gone with it"
+    jobs.worker()
+    jobs.until("it is back", lambda m: m("celery_worker_up", hostname=host) == 1)
+
+
+def test_worker_that_died_before_we_came_is_down(box):
+    jobs = Jobs(box)
+    host = os.uname().nodename
+    jobs.exporter.stop()
+    worker = jobs.worker()
+    worker.process.send_signal(signal.SIGKILL)
+    time.sleep(0.5)
+    jobs.exporter.start()
+    jobs.until("its mailbox tells of it", lambda m: m("celery_worker_up", hostname=host) == 0, 25)
+
+
+def test_worker_without_events_is_told_to_send_them(jobs):
+    jobs.worker(extra=["--pool", "threads"])
+    jobs.redis.cli("client", "kill", "type", "pubsub")
+    jobs.until("the stream is back", lambda m: m("celery_events_connected") == 1 and m("celery_events_reconnects_total") == 1)
+    jobs.send("add.delay(1, 2)")
+    jobs.until("it still counts", lambda m: m("celery_task_succeeded_total", name="add") == 1)
+
+
+def test_broker_down_and_back(jobs):
+    jobs.worker()
+    jobs.until("up", lambda m: m("celery_up") == 1)
+    jobs.redis.stop()
+    m = jobs.until("down", lambda m: m("celery_up") == 0 and m)
+    assert m("celery_worker_up") is None, "values of a source that failed are left out"
+    jobs.redis.start()
+    jobs.until("back", lambda m: m("celery_up") == 1 and m("celery_queue_length", queue_name="celery") == 0)
+
+
+def test_nothing_is_left_in_the_broker(jobs):
+    jobs.worker()
+    jobs.until("workers were asked", lambda m: m("celery_workers_connected") == 1)
+    jobs.exporter.stop()
+    keys = jobs.redis.cli("-n", 1, "keys", "*reply*")
+    assert keys == "", "the list for answers and its binding are removed"
