@@ -128,33 +128,52 @@ void json_out_labels(struct json_out *j, struct labels l)
 	json_out_close(j, '}');
 }
 
+/* Characters that some reader takes for a line break, a mark or a control: escaped, so that the text is also YAML and JavaScript.
+ * Their code, 0 for all others. */
+static unsigned invisible(const char *p, size_t len)
+{
+	const unsigned char *c = (const unsigned char *)p;
+	unsigned rune = 0;
+
+	if (len == 2)
+		rune = (c[0] & 0x1fu) << 6 | (c[1] & 0x3fu);
+	else if (len == 3)
+		rune = (c[0] & 0x0fu) << 12 | (c[1] & 0x3fu) << 6 | (c[2] & 0x3fu);
+	return (rune >= 0x80 && rune < 0xa0) || rune == 0x2028 || rune == 0x2029 || rune == 0xfeff || rune >= 0xfffe ? rune : 0;
+}
+
 /* Up to which byte the text needs no escape and is UTF-8. */
 static size_t plain_run(struct str s)
 {
-	size_t i = 0, len = 1;
+	size_t i = 0, len;
 
-	while (i < s.n && len > 0) {
+	for (; i < s.n; i += len) {
 		unsigned char c = (unsigned char)s.p[i];
 
 		if (c < 0x20 || c == '"' || c == '\\' || c == 0x7f)
 			break;
 		len = c < 0x80 ? 1 : str_utf8_len((struct str){ s.p + i, s.n - i });
-		i += len;
+		if (len == 0 || (len > 1 && invisible(s.p + i, len)))
+			break;
 	}
 	return i;
 }
 
-static void put_escaped(struct buf *to, unsigned char c)
+/* One character that needs it, or one bad byte; returns its bytes. */
+static size_t put_escaped(struct buf *to, struct str s)
 {
 	static const char from[] = "\"\\\n\r\t\b\f", letters[] = "\"\\nrtbf";
+	unsigned char c = (unsigned char)s.p[0];
 	const char *hit = c ? strchr(from, c) : NULL;
+	size_t len = str_utf8_len(s);
 
 	if (hit != NULL)
 		buf_printf(to, "\\%c", letters[hit - from]);
-	else if (c >= 0x80)
+	else if (len == 0)
 		buf_putz(to, "\xef\xbf\xbd");
 	else
-		buf_printf(to, "\\u%04x", c);
+		buf_printf(to, "\\u%04x", len > 1 ? invisible(s.p, len) : c);
+	return len ? len : 1;
 }
 
 void json_escape(struct buf *to, struct str s)
@@ -166,7 +185,7 @@ void json_escape(struct buf *to, struct str s)
 		s = (struct str){ s.p + n, s.n - n };
 		if (s.n == 0)
 			return;
-		put_escaped(to, (unsigned char)s.p[0]);
-		s = (struct str){ s.p + 1, s.n - 1 };
+		n = put_escaped(to, s);
+		s = (struct str){ s.p + n, s.n - n };
 	}
 }

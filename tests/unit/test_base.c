@@ -281,7 +281,7 @@ static void fingerprints(void **state)
 
 static void json(void **state)
 {
-	const struct label l = { STR("a"), STR("x\"\x01\xff\n") };
+	const struct label l = { STR("a"), STR("x\"\x01\xff\n\xe2\x80\xa8\xc2\x85\xc3\xa4") };
 	struct buf b = { 0 };
 	struct json_out j = { &b, false };
 
@@ -302,7 +302,7 @@ static void json(void **state)
 	json_out_int(&j, -7);
 	json_out_close(&j, ']');
 	json_out_close(&j, '}');
-	assert_string_equal(buf_z(&b), "{\"l\":{\"a\":\"x\\\"\\u0001\xef\xbf\xbd\\n\"},\"v\":[1.5,\"1000000000000000000000\",null,\"+Inf\",true,null,"
+	assert_string_equal(buf_z(&b), "{\"l\":{\"a\":\"x\\\"\\u0001\xef\xbf\xbd\\n\\u2028\\u0085\xc3\xa4\"},\"v\":[1.5,\"1000000000000000000000\",null,\"+Inf\",true,null,"
 	                               "\"1970-01-01T00:00:00.000Z\",{},-7]}");
 	buf_fini(&b);
 }
