@@ -1,0 +1,125 @@
+/* Where buckets begin and end. Bucket i of exponential schema s ends at 2^(i * 2^-s); the last one that holds finite numbers ends
+ * at the largest of them, and only the one behind it at infinity. */
+#include "histogram_buckets.h"
+
+#include <float.h>
+#include <math.h>
+
+static double exponential_bound(int32_t schema, int64_t index)
+{
+	int64_t exponent;               /* the whole part of the logarithm, and the steps beyond it */
+	int64_t steps = 0;
+
+	if (schema <= 0) {
+		if (index > 2048 || index < -2048)
+			return index > 0 ? INFINITY : 0;
+		exponent = index * (1 << -schema);
+	} else {
+		exponent = index >> schema;
+		steps = index & ((1 << schema) - 1);
+	}
+	if (exponent == DBL_MAX_EXP && steps == 0)
+		return DBL_MAX;
+	if (exponent > DBL_MAX_EXP || exponent < -2000)
+		return exponent > 0 ? INFINITY : 0;
+	return ldexp(exp2((double)steps / (double)(1 << (schema > 0 ? schema : 0))), (int)exponent);
+}
+
+double histogram_bound(const struct histogram *h, int64_t index)
+{
+	if (!histogram_is_custom(h))
+		return exponential_bound(h->schema, index);
+	if (index < 0)
+		return -INFINITY;
+	return index < h->n_custom ? h->custom[index] : INFINITY;
+}
+
+struct side_walk side_walk_up(const struct histogram_side *side)
+{
+	return (struct side_walk){ .side = side, .index = side->n_spans > 0 ? side->spans[0].offset : 0 };
+}
+
+bool side_next(struct side_walk *w, int64_t *index, double *count)
+{
+	while (w->span < w->side->n_spans && w->in_span == w->side->spans[w->span].length) {
+		w->in_span = 0;
+		if (++w->span < w->side->n_spans)
+			w->index += w->side->spans[w->span].offset;
+	}
+	if (w->span == w->side->n_spans || w->i == w->side->n_buckets)
+		return false;
+	*index = w->index++;
+	*count = w->side->buckets[w->i++];
+	w->in_span++;
+	return true;
+}
+
+struct side_walk side_walk_down(const struct histogram_side *side)
+{
+	struct side_walk w = { .side = side, .span = side->n_spans, .i = side->n_buckets };
+
+	for (uint32_t i = 0; i < side->n_spans; i++)
+		w.index += (int64_t)side->spans[i].offset + side->spans[i].length;
+	return w;
+}
+
+bool side_before(struct side_walk *w, int64_t *index, double *count)
+{
+	while (w->in_span == 0) {
+		if (w->span < w->side->n_spans)
+			w->index -= w->side->spans[w->span].offset;
+		if (w->span == 0)
+			return false;
+		w->in_span = w->side->spans[--w->span].length;
+	}
+	w->in_span--;
+	*index = --w->index;
+	*count = w->side->buckets[--w->i];
+	return true;
+}
+
+struct histogram_walk histogram_walk_up(const struct histogram *h)
+{
+	return (struct histogram_walk){ h, side_walk_down(&h->neg), side_walk_up(&h->pos), false, false };
+}
+
+struct histogram_walk histogram_walk_down(const struct histogram *h)
+{
+	return (struct histogram_walk){ h, side_walk_down(&h->pos), side_walk_up(&h->neg), true, false };
+}
+
+/* A bucket of the positive side, or its mirror image; what the zero bucket covers is not part of it. */
+static struct histogram_bucket bucket_at(const struct histogram *h, int64_t index, double count, bool negative)
+{
+	struct histogram_bucket b = { histogram_bound(h, index - 1), histogram_bound(h, index), count, false, true, index };
+
+	if (!histogram_is_custom(h) && b.lower < h->zero_threshold && b.upper > h->zero_threshold)
+		b.lower = h->zero_threshold;
+	if (histogram_is_custom(h) && index == 0)
+		b.has_lower = true;
+	if (negative)
+		b = (struct histogram_bucket){ -b.upper, -b.lower, count, true, false, index };
+	return b;
+}
+
+bool histogram_next(struct histogram_walk *w, struct histogram_bucket *out)
+{
+	double count, zero = w->h->zero_threshold;
+	int64_t index;
+
+	if (side_before(&w->near, &index, &count)) {
+		*out = bucket_at(w->h, index, count, !w->down);
+		return true;
+	}
+	if (!w->zero_done) {
+		w->zero_done = true;
+		if (w->h->zero_count > 0) {
+			*out = (struct histogram_bucket){ -zero, zero, w->h->zero_count, true, true, 0 };
+			return true;
+		}
+	}
+	if (!side_next(&w->far, &index, &count))
+		return false;
+	*out = bucket_at(w->h, index, count, w->down);
+	return true;
+}
