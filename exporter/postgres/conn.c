@@ -330,14 +330,19 @@ static bool conn_failed(struct pg_conn *c, const struct source_ask *ask, const s
 	return false;
 }
 
-/* A server that went away while nobody asked has closed the socket: found out without a round trip. */
+/* A server that went away while nobody asked has said so, perhaps, and closed the socket: found out without a round trip. The end
+ * shows only behind its last words, so what has come is read until nothing more is there. */
 static bool is_alive(struct pg_conn *c)
 {
 	struct pollfd p = { .fd = PQsocket(c->pg), .events = POLLIN };
 
-	if (poll(&p, 1, 0) <= 0)
-		return true;
-	return PQconsumeInput(c->pg) == 1 && PQstatus(c->pg) == CONNECTION_OK;
+	for (int i = 0; i < 16; i++) {
+		if (poll(&p, 1, 0) <= 0)
+			return true;
+		if (PQconsumeInput(c->pg) != 1 || PQstatus(c->pg) != CONNECTION_OK)
+			return false;
+	}
+	return false;
 }
 
 static void keep_reply(void *ctx, size_t i, const struct pg_reply *reply)

@@ -1,0 +1,144 @@
+"""F7, P5: Postgres servers watched at once; one that is down, silent, frozen or locked costs the others nothing."""
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+from exporter_text import Silent, scrape
+from servers import Exporter, Postgres, wait_for
+
+
+@pytest.fixture
+def postgres(box):
+    return box.start(Postgres, ["shared_preload_libraries=pg_stat_statements"])
+
+
+def start(box, *sources):
+    lines = ["postgres:"] + [f"  - {{ name: {name}, url: '{url}'{more} }}" for name, url, more in sources]
+    return box.start(Exporter, box.write("exporter.yml", "\n".join(lines) + "\n"))
+
+
+def test_default_families(box, postgres):
+    postgres.sql("create extension pg_stat_statements; create table t (id serial primary key); insert into t select generate_series(1, 100); select * from t;")
+    exporter = start(box, ("main", postgres.url(), ""))
+    wait_for("sizes", lambda: scrape(exporter).value("pg_database_size_bytes", datname="postgres"))
+    m = scrape(exporter)
+    assert m.value("pg_up", source="main") == 1
+    assert not [s for s in m.find("pg_scrape_collector_success") if s[1] != 1]
+    assert m.value("pg_static", source="main", short_version=postgres.sql("select current_setting('server_version_num')::int / 10000 || '.' || "
+                   "current_setting('server_version_num')::int % 10000 || '.0'")) == 1
+    assert m.value("pg_settings_max_connections") == 40
+    assert m.value("pg_settings_statement_timeout_seconds") == 0, "our own session's setting shows"
+    assert m.value("pg_stat_user_tables_n_tup_ins", relname="t", schemaname="public", datname="postgres") == 100
+    assert m.value("pg_stat_user_tables_table_size_bytes", relname="t") == float(postgres.sql("select pg_table_size('t')"))
+    assert m.value("pg_replication_is_replica") == 0
+    assert m.find("pg_stat_statements_calls_total")
+    assert {tuple(sorted(had)) for had, _ in m.find("pg_locks_count")} == {("datname", "mode", "source")}
+
+
+def test_sessions_and_long_transactions(box, postgres):
+    exporter = start(box, ("main", postgres.url(), ""))
+    session = subprocess.Popen([postgres.bin / "psql", "-X", "-q", postgres.url()], stdin=subprocess.PIPE, text=True)
+    session.stdin.write("begin; select 1 \\g /dev/null\n")
+    session.stdin.flush()
+    try:
+        m = wait_for("the transaction", lambda: next((x for x in [scrape(exporter)]
+                     if sum(v for _, v in x.find("pg_stat_activity_count", state="idle in transaction", datname="postgres"))), None))
+        assert m.value("pg_long_running_transactions") == 1
+        assert m.value("pg_long_running_transactions_oldest_timestamp_seconds") > 0
+    finally:
+        session.kill()
+        session.wait()
+
+
+def test_server_stopped_and_started_again(box, postgres):
+    other = box.start(Postgres)
+    exporter = start(box, ("main", postgres.url(), ""), ("other", other.url(), ""))
+    assert scrape(exporter).value("pg_up", source="main") == 1
+    postgres.stop()
+    m = scrape(exporter)
+    assert m.value("pg_up", source="main") == 0
+    assert m.value("tocsin_exporter_collector_success", source="main", collector="postgres") == 0
+    assert m.value("pg_up", source="other") == 1 and m.find("pg_stat_database_xact_commit", source="other")
+    assert not m.find("pg_stat_database_xact_commit", source="main"), "values of a source that is down are repeated"
+    scrape(exporter)
+    postgres.start()
+    wait_for("pg_up", lambda: scrape(exporter).value("pg_up", source="main") == 1, 15)
+    log = exporter.process.text()
+    assert log.count('msg="source failed" name=main') == 1, log
+    assert log.count('msg="source works again" name=main') == 1, log
+
+
+def test_restart_between_scrapes_is_no_outage(box, postgres):
+    exporter = start(box, ("main", postgres.url(), ""))
+    assert scrape(exporter).value("pg_up") == 1
+    postgres.stop()
+    postgres.start()
+    assert scrape(exporter).value("pg_up") == 1
+
+
+def test_accepting_but_silent(box, postgres):
+    with Silent() as silent:
+        exporter = start(box, ("main", postgres.url(), ""), ("silent", f"postgres://u:hush@127.0.0.1:{silent.port}/db", ""))
+        began = time.monotonic()
+        m = scrape(exporter, 2)
+        assert time.monotonic() - began < 2
+        assert m.value("pg_up", source="silent") == 0 and m.value("pg_up", source="main") == 1
+        assert m.find("pg_stat_database_xact_commit", source="main")
+        assert "hush" not in exporter.process.text() + exporter.get("/")[2]
+
+
+def test_frozen_in_mid_scrape(box, postgres):
+    exporter = start(box, ("main", postgres.url(), ""))
+    assert scrape(exporter).value("pg_up") == 1
+    backends = [int(p) for p in postgres.sql("select pid from pg_stat_activity where application_name = 'tocsin-exporter'").split()]
+    for pid in backends:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        assert scrape(exporter, 2).value("pg_up") == 0
+        assert time.monotonic() - began < 2
+        status, _, _ = exporter.get("/-/healthy", timeout=1)
+        assert status == 200
+    finally:
+        for pid in backends:
+            os.kill(pid, signal.SIGCONT)
+    wait_for("pg_up", lambda: scrape(exporter).value("pg_up") == 1, 15)
+
+
+def test_locked_table_hides_only_its_size(box, postgres):
+    postgres.sql("create table free (a int); create table held (a int);")
+    holder = subprocess.Popen([postgres.bin / "psql", "-X", "-q", postgres.url()], stdin=subprocess.PIPE, text=True)
+    holder.stdin.write("begin; lock table held in access exclusive mode;\n")
+    holder.stdin.flush()
+    try:
+        wait_for("the lock", lambda: postgres.sql("select 1 from pg_locks where mode = 'AccessExclusiveLock' and granted and relation = 'held'::regclass"))
+        exporter = start(box, ("main", postgres.url(), ""))
+        m = wait_for("sizes", lambda: next((x for x in [scrape(exporter)] if x.find("pg_stat_user_tables_table_size_bytes", relname="free")), None))
+        assert not m.find("pg_stat_user_tables_table_size_bytes", relname="held")
+        assert m.value("pg_up") == 1 and m.find("pg_stat_user_tables_n_live_tup", relname="held")
+        assert not [s for s in m.find("pg_scrape_collector_success") if s[1] != 1]
+    finally:
+        holder.kill()
+        holder.wait()
+
+
+def test_a_missing_privilege_is_one_metric(box, postgres):
+    postgres.sql("create role weak login")
+    exporter = start(box, ("main", postgres.url(user="weak"), ""))
+    for _ in range(3):
+        m = scrape(exporter)
+    assert m.value("pg_up") == 1
+    assert m.value("tocsin_postgres_collector_unsupported", collector="wal", sqlstate="42501") == 1
+    assert m.value("tocsin_postgres_reads_all_stats") == 0
+    assert "level=warn" not in exporter.process.text()
+    server_log = postgres.process.text()
+    assert server_log.count("pg_ls_waldir") <= 2, server_log
+
+
+def test_session_protects_the_server(box, postgres):
+    exporter = start(box, ("main", postgres.url(), ", statement_timeout: 1500ms, lock_timeout: 50ms"))
+    scrape(exporter)
+    assert postgres.sql("select count(*) > 0 from pg_stat_activity where application_name = 'tocsin-exporter'") == "t"
+    assert int(postgres.sql("select count(*) from pg_stat_activity where application_name = 'tocsin-exporter'")) <= 2
