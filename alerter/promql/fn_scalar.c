@@ -79,6 +79,7 @@ void fn_timestamp(struct eval_call *c)
 	for (size_t i = 0; i < value_cells(x); i++)
 		x->v[i] = (double)(x->t_ms != NULL ? x->t_ms[i] : step_at(&c->ev->steps, i % x->n_steps)) / 1000;
 	x->h = NULL;
+	x->t_ms = x->st_ms = NULL;      /* it is no selector's value any more */
 	c->result = value_drop_names(c->ev, c->node, x);
 }
 
@@ -91,5 +92,6 @@ void fn_start_timestamp(struct eval_call *c)
 	for (size_t i = 0; i < value_cells(x); i++)
 		x->v[i] = (double)x->st_ms[i] / 1000;
 	x->h = NULL;
+	x->t_ms = x->st_ms = NULL;      /* it is no selector's value any more */
 	c->result = value_drop_names(c->ev, c->node, x);
 }

@@ -265,8 +265,9 @@ static void join_open(struct join *j, struct eval *ev, const struct node *n, str
 	j->one = j->swapped ? l : r;
 	j->many_group = j->swapped ? m->right : m->left;
 	j->one_group = j->swapped ? m->left : m->right;
-	j->fill_many = j->swapped ? (b->fill_right_set ? &b->fill_right : NULL) : b->fill_left_set ? &b->fill_left : NULL;
-	j->fill_one = j->swapped ? (b->fill_left_set ? &b->fill_left : NULL) : b->fill_right_set ? &b->fill_right : NULL;
+	/* as Prometheus has it: with group_right, fill_left still means the "many" side, which is then the right one */
+	j->fill_many = b->fill_left_set ? &b->fill_left : NULL;
+	j->fill_one = b->fill_right_set ? &b->fill_right : NULL;
 	j->one_row = ARENA_ARRAY(ev->arena, m->n_groups, uint32_t);
 	j->matched = ARENA_ARRAY(ev->arena, m->n_groups, bool);
 }

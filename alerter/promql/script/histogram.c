@@ -46,6 +46,16 @@ struct fields {
 	enum histogram_reset hint;
 };
 
+/* A word that ':' ends. */
+static struct str scan_field_name(struct scan *s)
+{
+	size_t beg = s->pos;
+
+	while (!scan_end(s) && ((s->text.p[s->pos] >= 'a' && s->text.p[s->pos] <= 'z') || s->text.p[s->pos] == '_'))
+		s->pos++;
+	return (struct str){ s->text.p + beg, s->pos - beg };
+}
+
 static bool scan_field(struct scan *s, struct arena *a, struct fields *f, struct err *e)
 {
 	const struct {
@@ -55,12 +65,8 @@ static bool scan_field(struct scan *s, struct arena *a, struct fields *f, struct
 		{ "schema", &f->schema },     { "sum", &f->sum },           { "count", &f->count },       { "z_bucket", &f->zero_count },
 		{ "z_bucket_w", &f->zero_width }, { "offset", &f->offset }, { "n_offset", &f->n_offset },
 	};
-	struct str name = scan_word(s);
+	struct str name = scan_field_name(s);
 
-	while (name.n > 0 && name.p[name.n - 1] == ':') {
-		name.n--;               /* ':' may be part of a word */
-		s->pos--;
-	}
 	if (!scan_take(s, ":"))
 		return scan_fail(s, e, "expected a field such as sum:1");
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)

@@ -1,4 +1,4 @@
-/* The commands of a script, line by line. A comment or an empty line ends a block. */
+/* The commands of a script, line by line. An empty line ends a block. */
 #include "script.h"
 
 #include "scan.h"
@@ -9,6 +9,7 @@ struct script {
 	struct str file, rest;
 	int line_no;
 	struct str line;                /* at hand: trimmed, empty where a comment stands */
+	bool comment;
 	struct ram *ram;
 	struct arena arena;             /* of the command at hand */
 	const struct promql_options *options;
@@ -21,15 +22,20 @@ static bool next_line(struct script *s)
 		return false;
 	s->line_no++;
 	s->line = str_trim(s->line);
-	if (str_starts(s->line, STR("#")))
+	s->comment = str_starts(s->line, STR("#"));
+	if (s->comment)
 		s->line.n = 0;
 	return true;
 }
 
-/* The next line of a block; false at its end. */
+/* The next line of a block; false at its end. Comments within do not end it. */
 static bool block_line(struct script *s)
 {
-	return next_line(s) && s->line.n > 0;
+	do {
+		if (!next_line(s))
+			return false;
+	} while (s->comment);
+	return s->line.n > 0;
 }
 
 static void fail(struct script *s, int line, struct str what, const char *why)
