@@ -70,6 +70,19 @@ static struct labels value_labels(struct eval *ev, const struct node *n, const s
 	return aggregate_labels(&n->aggregate, ARENA_ARRAY(ev->arena, with.n, struct label), with);
 }
 
+static void bad_label(struct eval *ev, int pos, struct str label)
+{
+	struct buf shown = { .limit = 200 };
+
+	for (size_t i = 0; i < label.n; i++) {
+		unsigned char c = (unsigned char)label.p[i];
+
+		buf_printf(&shown, c < 0x20 || c > 0x7e ? "\\x%02x" : "%c", c);
+	}
+	eval_fail(ev, ERR_EXEC, pos, "invalid label name \"%s\"", buf_z(&shown));
+	buf_fini(&shown);
+}
+
 struct value *aggregate_count_values(struct eval *ev, const struct node *n, const struct value *x, struct str label)
 {
 	struct memory_slot *slot = memory_slot(ev, n->id, MEMORY_SHAPE, 0, 0, NULL);
@@ -79,7 +92,7 @@ struct value *aggregate_count_values(struct eval *ev, const struct node *n, cons
 	struct value *out;
 
 	if (label.n == 0 || !str_is_utf8(label)) {
-		eval_fail(ev, ERR_EXEC, n->aggregate.param->beg, "invalid label name \"" STR_FMT "\"", STR_ARG(label));
+		bad_label(ev, n->aggregate.param->beg, label);
 		return NULL;
 	}
 	if (!n->aggregate.without) {    /* the value's label is always one of the group's */

@@ -37,6 +37,15 @@ void window_cut(struct window *w, const struct points *p, int64_t beg_ms, int64_
 /* Matching series and their remembered shape. <min_ms>, <max_ms>: all times that will be read. NULL and failed. */
 struct selection *select_series(struct eval *, int node_id, const struct matcher *, size_t n, int64_t min_ms, int64_t max_ms,
                                 const struct shape **shape);
+/* A vector of the newest samples. */
+struct select_request {
+	int node_id, pos;               /* whose memory; where notes point */
+	const struct matcher *matchers;
+	size_t n_matchers;
+	struct timing timing;
+	bool smoothed, want_times;
+};
+struct value *select_instant(struct eval *, const struct select_request *);
 /* Where a lookup for <ref_ms> is taken: earlier for a lost series that is held. */
 int64_t select_anchor(const struct eval *, const struct selection *, size_t row, int64_t ref_ms);
 /* The raw samples of a row, into the scratch arena. */

@@ -93,11 +93,12 @@ static void set_cell(struct eval *ev, struct value *x, size_t cell, const struct
 
 struct lookup {
 	struct eval *ev;
-	const struct node *node;
 	const struct selection *sel;
 	struct timing timing;
 	struct value *x;
 	int64_t lookback_ms;
+	bool smoothed;
+	int pos;                /* of the selector in the query */
 };
 
 static void lookup_row(struct lookup *l, size_t row, const struct samples *s)
@@ -128,7 +129,7 @@ static void smooth_cell(struct lookup *l, size_t row, size_t step, const struct 
 	struct point out;
 
 	window_cut(&w, p, w.beg_ms, w.end_ms);
-	if (!smooth_at(l->ev, &w, ref, l->node->beg, &out))
+	if (!smooth_at(l->ev, &w, ref, l->pos, &out))
 		return;
 	l->x->has[cell] = true;
 	l->x->v[cell] = out.v;
@@ -140,10 +141,10 @@ static void smooth_cell(struct lookup *l, size_t row, size_t step, const struct 
 
 static bool lookup_series(struct lookup *l, size_t row, int64_t min_ms, int64_t max_ms)
 {
-	bool one = l->x->n_steps == 1 || l->timing.fixed, smooth = l->node->selector.mode == RANGE_SMOOTHED;
+	bool one = l->x->n_steps == 1 || l->timing.fixed;
 	struct samples s;
 
-	if (smooth) {
+	if (l->smoothed) {
 		struct points p;
 
 		if (!select_samples(l->ev, l->sel, row, min_ms, max_ms, false, &s))
@@ -164,25 +165,20 @@ static bool lookup_series(struct lookup *l, size_t row, int64_t min_ms, int64_t 
 	return true;
 }
 
-struct value *eval_selector(struct eval *ev, const struct node *n)
+struct value *select_instant(struct eval *ev, const struct select_request *rq)
 {
-	const struct node_selector *s = &n->selector;
-	struct lookup l = { .ev = ev, .node = n, .lookback_ms = ev->query->options.lookback_ms };
-	int64_t first, last, ahead_ms = s->mode == RANGE_SMOOTHED ? l.lookback_ms : 0;
-	bool want_times = ev->want_times;
-	struct selection *sel;
+	struct lookup l = { .ev = ev, .timing = rq->timing, .lookback_ms = ev->query->options.lookback_ms, .smoothed = rq->smoothed,
+	                    .pos = rq->pos };
+	int64_t first = timing_at(&l.timing, &ev->steps, 0) - l.lookback_ms;
+	int64_t last = timing_at(&l.timing, &ev->steps, ev->steps.n - 1) + (rq->smoothed ? l.lookback_ms : 0);
 	const struct shape *shape;
+	struct selection *sel = select_series(ev, rq->node_id, rq->matchers, rq->n_matchers, first, last, &shape);
 
-	ev->want_times = false;
-	l.timing = timing_of(ev, s->at, s->at_ms, &s->offset);
-	first = timing_at(&l.timing, &ev->steps, 0) - l.lookback_ms;
-	last = timing_at(&l.timing, &ev->steps, ev->steps.n - 1) + ahead_ms;
-	sel = select_series(ev, n->id, s->matchers, s->n_matchers, first, last, &shape);
 	if (sel == NULL)
 		return NULL;
 	l.sel = sel;
 	l.x = value_new(ev, shape);
-	if (l.x != NULL && want_times) {
+	if (l.x != NULL && rq->want_times) {
 		l.x->t_ms = ARENA_ARRAY(ev->arena, value_cells(l.x), int64_t);
 		l.x->st_ms = ARENA_ARRAY(ev->arena, value_cells(l.x), int64_t);
 	}
@@ -195,4 +191,15 @@ struct value *eval_selector(struct eval *ev, const struct node *n)
 	}
 	ev->querier->ops->release(ev->querier, sel);
 	return ev->failed ? NULL : l.x;
+}
+
+struct value *eval_selector(struct eval *ev, const struct node *n)
+{
+	const struct node_selector *s = &n->selector;
+	struct select_request rq = { .node_id = n->id, .pos = n->beg, .matchers = s->matchers, .n_matchers = s->n_matchers,
+	                             .timing = timing_of(ev, s->at, s->at_ms, &s->offset), .smoothed = s->mode == RANGE_SMOOTHED,
+	                             .want_times = ev->want_times };
+
+	ev->want_times = false;
+	return ev->failed ? NULL : select_instant(ev, &rq);
 }

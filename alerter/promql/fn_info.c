@@ -1,10 +1,304 @@
-/* info(v, {…}): adds the data labels of info series (target_info, or those the second argument's __name__ matchers name) that
- * carry the same identifying labels, instance and job. Source: Prometheus documentation, "info". */
+/* info(v, {…}): adds the data labels of info series (target_info, or those that the second argument's matchers for __name__
+ * pick) which carry the same identifying labels, instance and job. Info series are read at the time the vector's own samples
+ * are. Source: Prometheus documentation, "info". */
 #include "eval_range.h"
 #include "functions_bodies.h"
 #include "memory.h"
 
+static const struct str identifying[] = { { "instance", 8 }, { "job", 3 } };
+
+static bool is_identifying(struct str name)
+{
+	return str_eq(name, identifying[0]) || str_eq(name, identifying[1]);
+}
+
+struct info {
+	struct eval_call *c;
+	struct matcher *matchers;       /* of the info series: those for __name__ first */
+	size_t n_matchers, n_names;
+	struct regex *any_info;
+	bool all_labels;                /* no data label was named: all are added */
+	bool may_miss;                  /* every matcher for a data label allows that there is none */
+	const struct value *base, *info;
+	const uint32_t *base_group, *info_group;        /* same number: same identifying labels */
+	size_t n_groups;
+};
+
+static void add_default_name(struct info *in, bool any_negative)
+{
+	struct err e = { 0 };
+
+	if (!any_negative) {
+		in->matchers[in->n_matchers++] = (struct matcher){ MATCH_EQ, STR(LABEL_NAME), STR("target_info"), NULL };
+		return;
+	}
+	in->any_info = regex_new(STR(".+_info"), REGEX_ANCHORED, &e);
+	in->matchers[in->n_matchers++] = (struct matcher){ MATCH_RE, STR(LABEL_NAME), STR(".+_info"), in->any_info };
+}
+
+/* The second argument, taken apart: matchers of names, then of data labels. */
+static bool read_matchers(struct info *in)
+{
+	const struct node_call *call = &in->c->node->call;
+	const struct node *arg = call->n_args > 1 ? node_unwrap(call->args[1]) : NULL;
+	size_t n = arg == NULL ? 0 : arg->selector.n_matchers;
+	bool positive = false, negative = false;
+	struct err e = { 0 };
+
+	in->matchers = ARENA_ARRAY(in->c->ev->arena, n + 1, struct matcher);
+	in->all_labels = in->may_miss = true;
+	for (size_t i = 0; i < n; i++) {
+		const struct matcher *m = &arg->selector.matchers[i];
+
+		if (!str_eq(m->name, STR(LABEL_NAME)))
+			continue;
+		in->matchers[in->n_matchers++] = *m;
+		if (m->op == MATCH_EQ || m->op == MATCH_RE)
+			positive = true;
+		else
+			negative = true;
+	}
+	if (!positive)
+		add_default_name(in, negative);
+	in->n_names = in->n_matchers;
+	for (size_t i = 0; i < n; i++) {
+		const struct matcher *m = &arg->selector.matchers[i];
+
+		if (str_eq(m->name, STR(LABEL_NAME)))
+			continue;
+		in->matchers[in->n_matchers++] = *m;
+		in->all_labels = false;
+		in->may_miss &= matcher_test(m, STR(""), &e);
+	}
+	return e.code == ERR_NONE || eval_fail(in->c->ev, e.code, -1, "%s", e.msg);
+}
+
+/* When the samples of <n> are taken: as its first selector says, and the subqueries around that. */
+static bool time_of(struct eval *ev, const struct node *n, struct timing *out)
+{
+	struct timing inner;
+
+	switch (n->kind) {
+	case NODE_NUMBER:
+	case NODE_STRING:
+		return false;
+	case NODE_SELECTOR:
+		*out = timing_of(ev, n->selector.at, n->selector.at_ms, &n->selector.offset);
+		return true;
+	case NODE_SUBQUERY:
+		*out = timing_of(ev, n->subquery.at, n->subquery.at_ms, &n->subquery.offset);
+		if (!time_of(ev, n->subquery.child, &inner))
+			return true;
+		if (inner.fixed)
+			*out = inner;
+		else
+			out->offset_ms += inner.offset_ms;
+		return true;
+	case NODE_PAREN:
+		return time_of(ev, n->paren, out);
+	case NODE_UNARY:
+		return time_of(ev, n->unary.child, out);
+	case NODE_BINARY:
+		return time_of(ev, n->binary.left, out) || time_of(ev, n->binary.right, out);
+	case NODE_AGGREGATE:
+		return time_of(ev, n->aggregate.child, out);
+	case NODE_CALL:
+		for (size_t i = 0; i < n->call.n_args; i++)
+			if (time_of(ev, n->call.args[i], out))
+				return true;
+		return false;
+	}
+	return false;
+}
+
+static const uint32_t *groups_of(struct label_table *t, const struct shape *s)
+{
+	uint32_t *group = ARENA_ARRAY(t->arena, s->n, uint32_t);
+
+	for (size_t row = 0; row < s->n; row++) {
+		struct label room[ARRAY_LEN(identifying)];
+		struct labels l = s->labels[row];
+		size_t n = 0;
+
+		for (size_t i = 0; i < l.n; i++)
+			if (is_identifying(l.v[i].name))
+				room[n++] = l.v[i];
+		group[row] = (uint32_t)label_table_add(t, (struct labels){ room, n }, NULL);
+	}
+	return group;
+}
+
+/* An info series itself is not enriched. */
+static bool is_info(const struct info *in, struct labels l, struct err *e)
+{
+	struct str name = labels_get(l, STR(LABEL_NAME));
+
+	for (size_t i = 0; i < in->n_names; i++)
+		if (!matcher_test(&in->matchers[i], name, e))
+			return false;
+	return true;
+}
+
+/* At one step: of the info series with the same name and identifying labels the one with the newest sample counts. */
+static bool newest(const struct info *in, size_t step, bool *use)
+{
+	const struct value *x = in->info;
+	struct eval *ev = in->c->ev;
+
+	for (size_t row = 0; row < x->shape->n; row++) {
+		size_t i = row * x->n_steps + step;
+		struct str name = labels_get(x->shape->labels[row], STR(LABEL_NAME));
+
+		use[row] = x->has[i];
+		if (x->has[i] && value_histogram(x, i) != NULL)
+			return eval_fail(ev, ERR_EXEC, in->c->node->beg, "info(): " STR_FMT " should be an info metric, with float samples",
+			                 STR_ARG(name));
+		for (size_t other = 0; other < row && use[row]; other++) {
+			size_t k = other * x->n_steps + step;
+
+			if (!use[other] || in->info_group[other] != in->info_group[row] ||
+			    !str_eq(labels_get(x->shape->labels[other], STR(LABEL_NAME)), name))
+				continue;
+			if (x->t_ms[k] == x->t_ms[i])
+				return eval_fail(ev, ERR_EXEC, in->c->node->beg, "found duplicate series for info metric " STR_FMT, STR_ARG(name));
+			use[x->t_ms[k] < x->t_ms[i] ? other : row] = false;
+		}
+	}
+	return true;
+}
+
+static bool is_wanted(const struct info *in, struct str name)
+{
+	if (str_eq(name, STR(LABEL_NAME)) || is_identifying(name))
+		return false;
+	for (size_t i = in->n_names; i < in->n_matchers; i++)
+		if (str_eq(in->matchers[i].name, name))
+			return true;
+	return in->all_labels;
+}
+
+/* The labels of base row <row> with those of its info series. False: none is there and one must be; or failed. */
+static bool enrich(const struct info *in, size_t row, const bool *use, struct labels *out)
+{
+	struct eval *ev = in->c->ev;
+	struct labels base = in->base->shape->labels[row], added = { 0 };
+	bool found = false;
+
+	for (size_t i = 0; i < in->info->shape->n; i++) {
+		struct labels l = in->info->shape->labels[i];
+
+		if (!use[i] || in->info_group[i] != in->base_group[row])
+			continue;
+		found = true;
+		for (size_t k = 0; k < l.n; k++) {
+			struct str before = labels_get(added, l.v[k].name);
+
+			if (!is_wanted(in, l.v[k].name) || labels_has(base, l.v[k].name))
+				continue;
+			if (before.n > 0 && !str_eq(before, l.v[k].value))
+				return eval_fail(ev, ERR_EXEC, in->c->node->beg, "conflicting label: " STR_FMT, STR_ARG(l.v[k].name));
+			added = labels_with(&ev->scratch, added, l.v[k].name, l.v[k].value);
+		}
+	}
+	*out = base;
+	for (size_t k = 0; k < added.n; k++)
+		*out = labels_with(&ev->scratch, *out, added.v[k].name, added.v[k].value);
+	return found || in->may_miss;
+}
+
+struct routes {
+	struct label_table table;
+	bool *drop;
+	size_t cap_drop;
+	uint32_t *to;           /* by cell: row of the result + 1; 0: none */
+};
+
+static bool route_step(const struct info *in, struct routes *r, size_t step, bool *use)
+{
+	const struct value *base = in->base;
+	struct err e = { 0 };
+
+	if (!newest(in, step, use))
+		return false;
+	for (size_t row = 0; row < base->shape->n; row++) {
+		size_t i = row * base->n_steps + step, to;
+		struct labels l = base->shape->labels[row];
+		bool added;
+
+		if (!base->has[i] || (!is_info(in, l, &e) && !enrich(in, row, use, &l)))
+			continue;
+		to = label_table_add(&r->table, l, &added);
+		if (added) {
+			r->drop = arena_grow(r->table.arena, r->drop, to, &r->cap_drop, to + 1, sizeof *r->drop);
+			r->drop[to] = false;
+		}
+		r->drop[to] |= base->shape->drop_name != NULL && base->shape->drop_name[row];
+		r->to[i] = (uint32_t)to + 1;
+	}
+	return !in->c->ev->failed;
+}
+
+static struct value *routed(struct eval *ev, const struct value *base, const struct shape *shape, const uint32_t *to)
+{
+	struct value *out = value_new(ev, shape);
+
+	if (out != NULL && base->h != NULL)
+		value_need_histograms(ev, out);
+	for (size_t i = 0; out != NULL && i < value_cells(base); i++) {
+		size_t at = (to[i] - 1) * base->n_steps + i % base->n_steps;
+
+		if (to[i] == 0)
+			continue;
+		if (out->has[at]) {
+			eval_fail(ev, ERR_EXEC, -1, "vector cannot contain metrics with the same labelset");
+			return NULL;
+		}
+		out->has[at] = true;
+		out->v[at] = base->v[i];
+		if (base->h != NULL)
+			out->h[at] = base->h[i];
+	}
+	return out;
+}
+
+static struct value *join_info(struct info *in)
+{
+	struct eval *ev = in->c->ev;
+	struct memory_slot *slot = memory_slot(ev, in->c->node->id, MEMORY_NAMES, 0, 0, NULL);
+	bool *use = ARENA_ARRAY(ev->arena, in->info->shape->n, bool);
+	struct label_table ids;
+	struct routes r = { .to = ARENA_ARRAY(ev->arena, value_cells(in->base), uint32_t) };
+
+	label_table_init(&ids, ev->arena, 16);
+	in->base_group = groups_of(&ids, in->base->shape);
+	in->info_group = groups_of(&ids, in->info->shape);
+	label_table_init(&r.table, &slot->arena, in->base->shape->n);
+	for (size_t step = 0; step < in->base->n_steps; step++) {
+		struct arena_mark mark = arena_mark(&ev->scratch);
+
+		if (!route_step(in, &r, step, use))
+			return NULL;
+		arena_rewind(&ev->scratch, mark);
+	}
+	slot->shape = (struct shape){ .n = r.table.n, .labels = r.table.v, .drop_name = r.drop };
+	memory_keep(ev, slot);
+	return routed(ev, in->base, &slot->shape, r.to);
+}
+
 void fn_info(struct eval_call *c)
 {
-	c->result = eval_node(c->ev, c->node->call.args[0]);
+	struct info in = { .c = c };
+	struct select_request rq = { .node_id = c->node->id, .pos = c->node->beg, .want_times = true };
+
+	in.base = eval_node(c->ev, c->node->call.args[0]);
+	if (in.base == NULL || !read_matchers(&in))
+		goto out;
+	rq.matchers = in.matchers;
+	rq.n_matchers = in.n_matchers;
+	time_of(c->ev, c->node->call.args[0], &rq.timing);
+	in.info = c->ev->failed ? NULL : select_instant(c->ev, &rq);
+	if (in.info != NULL)
+		c->result = join_info(&in);
+out:
+	regex_free(in.any_info);
 }

@@ -210,6 +210,10 @@ static bool mad(struct eval_call *c, const struct window *w, struct point *out)
 	if (!floats_only(c, w))
 		return false;
 	v = sorted(c, w);
+	if (isnan(v[0])) {              /* NaN sorts first */
+		out->v = NAN;
+		return true;
+	}
 	median = quantile_of_sorted(0.5, v, w->f.n);
 	for (size_t i = 0; i < w->f.n; i++)
 		v[i] = fabs(v[i] - median);

@@ -133,15 +133,17 @@ static void print_set(struct buf *b, struct labels l)
 
 static bool many_to_many(struct join *j, size_t group, size_t row, size_t other)
 {
-	struct buf text = { 0 };
+	struct labels a = j->one->shape->labels[row], b = j->one->shape->labels[other];
+	bool in_order = labels_cmp(a, b) < 0;
 	const char *side = j->swapped ? "left" : "right";
+	struct buf text = { 0 };
 
 	buf_putz(&text, "found duplicate series for the match group ");
 	print_set(&text, j->m->labels[group]);
 	buf_printf(&text, " on the %s hand-side of the operation: [", side);
-	print_set(&text, j->one->shape->labels[row]);
+	print_set(&text, in_order ? a : b);
 	buf_putz(&text, ", ");
-	print_set(&text, j->one->shape->labels[other]);
+	print_set(&text, in_order ? b : a);
 	buf_putz(&text, "];many-to-many matching not allowed: matching labels must be unique on one side");
 	eval_fail(j->ev, ERR_EXEC, j->node->beg, "%s", buf_z(&text));
 	buf_fini(&text);

@@ -35,7 +35,7 @@ bool notation_read_labels(struct arena *a, struct str *text, struct labels *out,
 	if (metric.n > 0)
 		v[n++] = (struct label){ STR(LABEL_NAME), arena_str(a, metric) };
 	scan_space(&s);
-	if (scan_take(&s, "{")) {
+	if (!scan_at(&s, "{{") && scan_take(&s, "{")) {
 		for (scan_space(&s); !scan_take(&s, "}"); scan_space(&s)) {
 			v = arena_grow(a, v, n, &cap, n + 1, sizeof *v);
 			if (!read_pair(&s, a, &v[n++], e))

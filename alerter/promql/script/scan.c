@@ -19,13 +19,16 @@ void scan_space(struct scan *s)
 		s->pos++;
 }
 
+bool scan_at(const struct scan *s, const char *literal)
+{
+	return str_starts((struct str){ s->text.p + s->pos, s->text.n - s->pos }, str_of(literal));
+}
+
 bool scan_take(struct scan *s, const char *literal)
 {
-	struct str l = str_of(literal), rest = { s->text.p + s->pos, s->text.n - s->pos };
-
-	if (!str_starts(rest, l))
+	if (!scan_at(s, literal))
 		return false;
-	s->pos += l.n;
+	s->pos += strlen(literal);
 	return true;
 }
 

@@ -11,6 +11,7 @@ struct scan {
 
 bool scan_end(const struct scan *);
 void scan_space(struct scan *);
+bool scan_at(const struct scan *, const char *literal);
 bool scan_take(struct scan *, const char *literal);
 /* A decimal number, Inf or NaN, with sign and exponent; never hexadecimal: 0x3 is 0, four times. */
 bool scan_number(struct scan *, double *out) MUST_CHECK;
