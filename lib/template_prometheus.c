@@ -452,6 +452,7 @@ static bool fn_first(struct template_call *c)
 
 static bool arg_sample(struct template_call *c, size_t i, const struct template_map **out)
 {
+	*out = NULL;
 	if (c->args[i].kind != TEMPLATE_RECORD || c->args[i].map->type != &sample_type)
 		return err_set(c->e, ERR_EXEC, -1, "wrong type for value; expected *template.sample; got %s", template_type_name(c->args[i]));
 	*out = c->args[i].map;
