@@ -1,161 +1,20 @@
-/* From text to tree. The lexer works on demand inside {{ }}; the first error wins, then everything reads as the end of the text.
- * The tree borrows from the copy of the text that the template owns. */
+/* From text to tree, by recursive descent. The tree borrows from the copy of the text that the template owns. */
 #include "tocsin/template.h"
 
-#include <assert.h>
-#include <ctype.h>
 #include <stdlib.h>
 
-#include "template_ast.h"
+#include "template_lex.h"
 #include "tocsin/mem.h"
-
-enum token {
-	TOKEN_END,              /* of the text, or an error */
-	TOKEN_CLOSE,            /* }} */
-	TOKEN_SPACE, TOKEN_WORD, TOKEN_FIELD, TOKEN_VARIABLE, TOKEN_DOT, TOKEN_NUMBER, TOKEN_CHAR, TOKEN_STRING, TOKEN_RAW,
-	TOKEN_OPEN_PAREN, TOKEN_CLOSE_PAREN, TOKEN_PIPE, TOKEN_COMMA, TOKEN_DECLARE, TOKEN_ASSIGN,
-};
-
-struct scope {
-	struct str names[64];
-	size_t n;
-};
-
-struct parser {
-	struct template *t;
-	const char *p, *end;            /* next byte to look at */
-	bool trim_next;                 /* the action that just closed ended with -}} */
-	enum token token;
-	struct str lexeme;
-	struct scope scope;
-	int depth, loops;
-	struct err *e;
-	bool failed;
-};
-
-static void fail(struct parser *p, const char *at, const char *what, struct str detail)
-{
-	if (!p->failed)
-		err_set(p->e, ERR_SYNTAX, (int)(at - p->t->text.p), detail.n ? "%s " STR_FMT : "%s", what, STR_ARG(detail));
-	p->failed = true;
-	p->p = p->end;
-	p->token = TOKEN_END;
-}
-
-static bool is_word_byte(char c)
-{
-	return isalnum((unsigned char)c) || c == '_' || (unsigned char)c >= 0x80;
-}
-
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-static void take(struct parser *p, enum token token, size_t n)
-{
-	p->token = token;
-	p->lexeme = (struct str){ p->p, n };
-	p->p += n;
-}
-
-static void take_word(struct parser *p, enum token token, size_t prefix)
-{
-	size_t n = prefix;
-
-	while (p->p + n < p->end && is_word_byte(p->p[n]))
-		n++;
-	take(p, token, n);
-}
-
-static void take_quoted(struct parser *p, enum token token, char quote)
-{
-	size_t n = 1;
-
-	while (p->p + n < p->end && p->p[n] != quote) {
-		if (quote != '`' && p->p[n] == '\n')
-			break;
-		n += quote != '`' && p->p[n] == '\\' ? 2 : 1;
-	}
-	if (p->p + n >= p->end || p->p[n] != quote)
-		fail(p, p->p, quote == '`' ? "unterminated raw quoted string" : "unterminated quoted string", STR_NULL);
-	else
-		take(p, token, n + 1);
-}
-
-static void take_number(struct parser *p)
-{
-	size_t n = 1;
-
-	while (p->p + n < p->end && (is_word_byte(p->p[n]) || p->p[n] == '.' ||
-	                             ((p->p[n] == '+' || p->p[n] == '-') && strchr("eEpP", p->p[n - 1]) != NULL)))
-		n++;
-	take(p, TOKEN_NUMBER, n);
-}
-
-static bool starts_number(const struct parser *p)
-{
-	const char *s = p->p;
-
-	if (*s == '+' || *s == '-')
-		s++;
-	if (s < p->end && *s == '.')
-		s++;
-	return s < p->end && isdigit((unsigned char)*s);
-}
-
-/* One token inside {{ }}. */
-static void next(struct parser *p)
-{
-	struct str rest = str_between(p->p, p->end);
-	char c;
-
-	if (p->failed || rest.n == 0) {
-		fail(p, p->end, "unclosed action", STR_NULL);
-		return;
-	}
-	c = *p->p;
-	if (rest.n >= 4 && is_blank(c) && memcmp(rest.p + 1, "-}}", 3) == 0) {
-		take(p, TOKEN_CLOSE, 4);
-		p->trim_next = true;
-	} else if (str_starts(rest, STR("}}")))
-		take(p, TOKEN_CLOSE, 2);
-	else if (is_blank(c)) {
-		size_t n = 1;
-
-		while (n < rest.n && is_blank(rest.p[n]) && !str_starts((struct str){ rest.p + n + 1, rest.n - n - 1 }, STR("-}}")))
-			n++;
-		take(p, TOKEN_SPACE, n);
-	} else if (starts_number(p))
-		take_number(p);
-	else if (c == '.' && rest.n > 1 && is_word_byte(rest.p[1]))
-		take_word(p, TOKEN_FIELD, 1);
-	else if (c == '.')
-		take(p, TOKEN_DOT, 1);
-	else if (c == '$')
-		take_word(p, TOKEN_VARIABLE, 1);
-	else if (is_word_byte(c))
-		take_word(p, TOKEN_WORD, 1);
-	else if (c == '"' || c == '\'' || c == '`')
-		take_quoted(p, c == '"' ? TOKEN_STRING : c == '`' ? TOKEN_RAW : TOKEN_CHAR, c);
-	else if (str_starts(rest, STR(":=")))
-		take(p, TOKEN_DECLARE, 2);
-	else if (strchr("(),=|", c) != NULL && c != '\0')
-		take(p, c == '(' ? TOKEN_OPEN_PAREN : c == ')' ? TOKEN_CLOSE_PAREN : c == ',' ? TOKEN_COMMA :
-		     c == '=' ? TOKEN_ASSIGN : TOKEN_PIPE, 1);
-	else
-		fail(p, p->p, "unexpected character in an action:", (struct str){ p->p, 1 });
-}
 
 static void skip_space(struct parser *p)
 {
 	while (p->token == TOKEN_SPACE)
-		next(p);
+		template_next(p);
 }
 
 static void next_solid(struct parser *p)
 {
-	next(p);
+	template_next(p);
 	skip_space(p);
 }
 
@@ -166,134 +25,12 @@ static void unexpected(struct parser *p, const char *in)
 	if (!p->failed)
 		err_set(p->e, ERR_SYNTAX, (int)(p->lexeme.p - p->t->text.p), "unexpected \"" STR_FMT "\" in %s", STR_ARG(shown), in);
 	p->failed = true;
-	fail(p, p->end, in, STR_NULL);
+	template_fail(p, p->end, in, STR_NULL);
 }
 
 static bool is_name(struct parser *p, const char *word)
 {
 	return p->token == TOKEN_WORD && str_eq(p->lexeme, str_of(word));
-}
-
-/* ---- constants ---- */
-
-/* \x41 \101 \u00e9 \U0001F600; <*s> stands behind the backslash. */
-static bool unescape_number(const char **s, const char *end, struct buf *b)
-{
-	char c = **s;
-	int base = c >= '0' && c <= '7' ? 8 : 16, digits = base == 8 ? 3 : c == 'x' ? 2 : c == 'u' ? 4 : c == 'U' ? 8 : 0;
-	char text[9] = { 0 };
-	unsigned long v;
-
-	if (base == 16)
-		(*s)++;
-	if (digits == 0 || end - *s < digits)
-		return false;
-	for (int i = 0; i < digits; i++) {
-		char d = (*s)[i];
-
-		if (base == 8 ? d < '0' || d > '7' : !isxdigit((unsigned char)d))
-			return false;
-		text[i] = d;
-	}
-	*s += digits;
-	v = strtoul(text, NULL, base);
-	if (c == 'u' || c == 'U') {
-		if (v > 0x10ffff || (v >= 0xd800 && v <= 0xdfff))
-			return false;
-		template_put_rune(b, (int64_t)v);
-	} else if (v > 255)
-		return false;
-	else
-		buf_putc(b, (char)v);
-	return true;
-}
-
-/* What stands between the quotes of a Go string. */
-static bool unquote(struct parser *p, struct str inner, struct str *out)
-{
-	static const char from[] = "abfnrtv\\'\"", to[] = "\a\b\f\n\r\t\v\\'\"";
-	struct buf b = { 0 };
-	const char *s = inner.p, *end = inner.p + inner.n;
-	bool ok = true;
-
-	while (ok && s < end) {
-		const char *hit;
-
-		if (*s != '\\') {
-			buf_putc(&b, *s++);
-			continue;
-		}
-		s++;
-		hit = s < end ? memchr(from, *s, sizeof from - 1) : NULL;
-		if (hit != NULL) {
-			buf_putc(&b, to[hit - from]);
-			s++;
-		} else
-			ok = s < end && unescape_number(&s, end, &b);
-	}
-	*out = arena_str(&p->t->arena, buf_str(&b));
-	buf_fini(&b);
-	return ok;
-}
-
-static int64_t first_rune(struct str s)
-{
-	unsigned char c = s.n ? (unsigned char)s.p[0] : 0;
-	size_t n = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-	int64_t r = c < 0x80 ? c : c & (0x7f >> n);
-
-	for (size_t i = 1; i < n && i < s.n; i++)
-		r = r << 6 | (s.p[i] & 0x3f);
-	return r;
-}
-
-/* Go: a number without point or exponent is an int; with one it is a float (which integers accept when it is whole). */
-static bool number(struct str text, struct template_value *out)
-{
-	char z[64], *end;
-	size_t n = 0;
-	bool hex, fraction;
-
-	for (size_t i = 0; i < text.n && n + 1 < sizeof z; i++)
-		if (text.p[i] != '_')
-			z[n++] = text.p[i];
-	z[n] = '\0';
-	hex = strpbrk(z, "xX") != NULL;
-	fraction = strpbrk(z, hex ? ".pP" : ".eE") != NULL;
-	if (!fraction) {
-		const char *digits = z + (z[0] == '-' || z[0] == '+');
-		int base = digits[0] != '0' ? 10 : strchr("bB", digits[1]) && digits[1] ? 2 : strchr("oO", digits[1]) && digits[1] ? 8 : 0;
-		char *from = z;
-
-		if ((base == 2 || base == 8) && digits[1] != '\0') {    /* strtoll knows no 0b and 0o */
-			size_t sign = (size_t)(digits - z);
-
-			memmove(z + sign, digits + 2, strlen(digits + 2) + 1);
-		}
-		*out = template_int(strtoll(from, &end, base));
-	} else
-		*out = template_float(strtod(z, &end));
-	return n > 0 && *end == '\0';
-}
-
-static void constant(struct parser *p, struct operand *o)
-{
-	struct str inner = p->lexeme.n >= 2 ? (struct str){ p->lexeme.p + 1, p->lexeme.n - 2 } : STR_NULL;
-	bool ok = true;
-
-	o->kind = OPERAND_CONSTANT;
-	if (p->token == TOKEN_NUMBER)
-		ok = number(p->lexeme, &o->constant);
-	else if (p->token == TOKEN_RAW)
-		o->constant = template_str(inner);
-	else {
-		struct str s = STR_NULL;
-
-		ok = unquote(p, inner, &s);
-		o->constant = p->token == TOKEN_CHAR ? template_int(first_rune(s)) : template_str(s);
-	}
-	if (!ok)
-		fail(p, p->lexeme.p, p->token == TOKEN_NUMBER ? "bad number syntax:" : "invalid string:", p->lexeme);
 }
 
 /* ---- pipelines ---- */
@@ -326,7 +63,7 @@ static void word(struct parser *p, struct operand *o)
 		if (o->func == NULL && !p->failed) {
 			err_set(p->e, ERR_SYNTAX, (int)(p->lexeme.p - p->t->text.p), "function \"" STR_FMT "\" not defined",
 			        STR_ARG(p->lexeme));
-			fail(p, p->end, "", STR_NULL);
+			template_fail(p, p->end, "", STR_NULL);
 			p->failed = true;
 		}
 	}
@@ -345,7 +82,7 @@ static void variable(struct parser *p, struct operand *o)
 	o->kind = OPERAND_VARIABLE;
 	o->name = p->lexeme;
 	if (!variable_known(p, p->lexeme))
-		fail(p, p->lexeme.p, "undefined variable", p->lexeme);
+		template_fail(p, p->lexeme.p, "undefined variable", p->lexeme);
 }
 
 static void add_field(struct parser *p, struct operand *o, size_t *cap)
@@ -379,7 +116,7 @@ static bool operand(struct parser *p, struct operand *o)
 	case TOKEN_CHAR:
 	case TOKEN_STRING:
 	case TOKEN_RAW:
-		constant(p, o);
+		template_constant(p, o);
 		break;
 	case TOKEN_OPEN_PAREN:
 		next_solid(p);
@@ -391,14 +128,14 @@ static bool operand(struct parser *p, struct operand *o)
 	}
 	if (p->failed)
 		return false;
-	next(p);
+	template_next(p);
 	while (p->token == TOKEN_FIELD) {
 		if (o->kind == OPERAND_CONSTANT || o->kind == OPERAND_NIL)
-			fail(p, beg, "unexpected . after term", str_between(beg, p->lexeme.p));
+			template_fail(p, beg, "unexpected . after term", str_between(beg, p->lexeme.p));
 		else
 			add_field(p, o, &cap);
 		if (!p->failed)
-			next(p);
+			template_next(p);
 	}
 	o->source = str_between(beg, p->failed ? beg : p->lexeme.p);
 	return true;
@@ -424,7 +161,7 @@ static struct command *command(struct parser *p, const char *in)
 	}
 	if (!p->failed && c->n == 0) {
 		if (p->token == TOKEN_CLOSE || p->token == TOKEN_PIPE || p->token == TOKEN_CLOSE_PAREN)
-			fail(p, beg, "missing value for", str_of(in));
+			template_fail(p, beg, "missing value for", str_of(in));
 		else
 			unexpected(p, in);
 	}
@@ -434,7 +171,7 @@ static struct command *command(struct parser *p, const char *in)
 static void declare(struct parser *p, struct str name)
 {
 	if (p->scope.n == ARRAY_LEN(p->scope.names))
-		fail(p, name.p, "too many variables: at", name);
+		template_fail(p, name.p, "too many variables: at", name);
 	else
 		p->scope.names[p->scope.n++] = name;
 }
@@ -443,7 +180,7 @@ static bool declares(const struct parser *p, bool range)
 {
 	const char *s = p->p;
 
-	while (s < p->end && is_blank(*s))
+	while (s < p->end && template_is_blank(*s))
 		s++;
 	return s < p->end && (*s == '=' || (*s == ':' && s + 1 < p->end && s[1] == '=') || (range && *s == ','));
 }
@@ -470,7 +207,7 @@ static void declarations(struct parser *p, struct pipeline *pipe, bool range)
 	if (pipe->assign)
 		for (size_t i = 0; i < pipe->n_vars; i++)
 			if (!variable_known(p, pipe->vars[i]))
-				fail(p, pipe->vars[i].p, "undefined variable", pipe->vars[i]);
+				template_fail(p, pipe->vars[i].p, "undefined variable", pipe->vars[i]);
 }
 
 /* pipeline = [ declarations ] command { "|" command } closer ; the closer is the current token afterwards. */
@@ -481,7 +218,7 @@ static struct pipeline *pipeline(struct parser *p, const char *in, enum token cl
 	const char *beg;
 
 	if (++p->depth > TEMPLATE_MAX_DEPTH)
-		fail(p, p->lexeme.p, "nested too deeply (limit TEMPLATE_MAX_DEPTH)", STR_NULL);
+		template_fail(p, p->lexeme.p, "nested too deeply (limit TEMPLATE_MAX_DEPTH)", STR_NULL);
 	skip_space(p);
 	beg = p->lexeme.p;
 	if (closer == TOKEN_CLOSE)
@@ -489,7 +226,7 @@ static struct pipeline *pipeline(struct parser *p, const char *in, enum token cl
 	for (;;) {
 		*tail = command(p, in);
 		if (tail != &pipe->first && !p->failed && (*tail)->args[0].kind != OPERAND_FUNCTION && (*tail)->args[0].n_fields == 0)
-			fail(p, (*tail)->source.p, "non executable command in pipeline:", (*tail)->source);
+			template_fail(p, (*tail)->source.p, "non executable command in pipeline:", (*tail)->source);
 		tail = &(*tail)->next;
 		skip_space(p);
 		if (p->token != TOKEN_PIPE)
@@ -535,7 +272,7 @@ static struct node *control(struct parser *p, enum node_kind kind, const char *w
 	enum stop stop;
 
 	if (++p->depth > TEMPLATE_MAX_DEPTH)
-		fail(p, p->lexeme.p, "nested too deeply (limit TEMPLATE_MAX_DEPTH)", STR_NULL);
+		template_fail(p, p->lexeme.p, "nested too deeply (limit TEMPLATE_MAX_DEPTH)", STR_NULL);
 	next_solid(p);
 	n->pipeline = pipeline(p, word_of, TOKEN_CLOSE);
 	inner = p->scope.n;
@@ -556,14 +293,14 @@ static struct node *control(struct parser *p, enum node_kind kind, const char *w
 			close_action(p, "else");
 			n->otherwise = list(p, &stop);
 			if (stop == STOP_ELSE)
-				fail(p, p->lexeme.p, "expected end; found {{else}}", STR_NULL);
+				template_fail(p, p->lexeme.p, "expected end; found {{else}}", STR_NULL);
 			else
 				close_action(p, "end");
 		}
 	} else if (stop == STOP_END)
 		close_action(p, "end");
 	if (stop == STOP_EOF)
-		fail(p, n->source.p, "no {{end}} for", str_of(word_of));
+		template_fail(p, n->source.p, "no {{end}} for", str_of(word_of));
 	p->scope.n = names;
 	p->depth--;
 	return n;
@@ -577,7 +314,7 @@ static struct str quoted_name(struct parser *p, const char *in)
 		unexpected(p, in);
 		return STR_NULL;
 	}
-	constant(p, &o);
+	template_constant(p, &o);
 	if (!p->failed)
 		next_solid(p);
 	return o.constant.s;
@@ -594,11 +331,11 @@ static void define(struct parser *p, struct str name, const char *at, const char
 	p->loops = 0;
 	d->name = name;
 	if (++p->depth > TEMPLATE_MAX_DEPTH)
-		fail(p, at, "nested too deeply (limit TEMPLATE_MAX_DEPTH)", STR_NULL);
+		template_fail(p, at, "nested too deeply (limit TEMPLATE_MAX_DEPTH)", STR_NULL);
 	d->body = list(p, &stop);
 	p->depth--;
 	if (stop != STOP_END)
-		fail(p, at, "no {{end}} for", str_of(in));
+		template_fail(p, at, "no {{end}} for", str_of(in));
 	close_action(p, in);
 	p->scope = outer;
 	p->loops = loops;
@@ -638,9 +375,9 @@ static struct node *loop_word(struct parser *p, enum node_kind kind)
 	struct node *n = new_node(p, kind, p->lexeme);
 
 	if (p->loops == 0)
-		fail(p, p->lexeme.p, kind == NODE_BREAK ? "{{break}} outside {{range}}" : "{{continue}} outside {{range}}", STR_NULL);
+		template_fail(p, p->lexeme.p, kind == NODE_BREAK ? "{{break}} outside {{range}}" : "{{continue}} outside {{range}}", STR_NULL);
 	else {
-		next(p);
+		template_next(p);
 		close_action(p, kind == NODE_BREAK ? "break" : "continue");
 	}
 	return n;
@@ -653,7 +390,7 @@ static struct node *action(struct parser *p, enum stop *stop)
 
 	if (is_name(p, "end") || is_name(p, "else")) {
 		*stop = is_name(p, "end") ? STOP_END : STOP_ELSE;
-		next(p);
+		template_next(p);
 		return NULL;
 	}
 	if (is_name(p, "if"))
@@ -683,21 +420,21 @@ static bool comment(struct parser *p)
 		return false;
 	close = str_find(rest, STR("*/"));
 	if (close == rest.n) {
-		fail(p, p->p, "unclosed comment", STR_NULL);
+		template_fail(p, p->p, "unclosed comment", STR_NULL);
 		return true;
 	}
 	p->p += close + 2;
-	next(p);
+	template_next(p);
 	if (p->token != TOKEN_CLOSE)
-		fail(p, p->p, "comment ends before closing delimiter", STR_NULL);
+		template_fail(p, p->p, "comment ends before closing delimiter", STR_NULL);
 	return true;
 }
 
 static struct str trimmed(struct str s, bool left, bool right)
 {
-	while (left && s.n > 0 && is_blank(s.p[0]))
+	while (left && s.n > 0 && template_is_blank(s.p[0]))
 		s = (struct str){ s.p + 1, s.n - 1 };
-	while (right && s.n > 0 && is_blank(s.p[s.n - 1]))
+	while (right && s.n > 0 && template_is_blank(s.p[s.n - 1]))
 		s.n--;
 	return s;
 }
@@ -711,7 +448,7 @@ static struct node *list(struct parser *p, enum stop *stop)
 	while (p->p < p->end) {
 		struct str rest = str_between(p->p, p->end), text;
 		size_t open = str_find(rest, STR("{{"));
-		bool marker = open + 3 < rest.n && rest.p[open + 2] == '-' && is_blank(rest.p[open + 3]);
+		bool marker = open + 3 < rest.n && rest.p[open + 2] == '-' && template_is_blank(rest.p[open + 3]);
 		enum stop inner = STOP_EOF;
 		struct node *n;
 
@@ -727,7 +464,7 @@ static struct node *list(struct parser *p, enum stop *stop)
 			break;
 		}
 		p->p += open + (marker ? 3 : 2);
-		while (marker && p->p < p->end && is_blank(*p->p))
+		while (marker && p->p < p->end && template_is_blank(*p->p))
 			p->p++;
 		if (comment(p))
 			continue;
@@ -762,7 +499,7 @@ struct template *template_new(struct str name, struct str text, const struct tem
 		declare(&p, str_of(env->variables[i].name));
 	t->body = list(&p, &stop);
 	if (stop != STOP_EOF)
-		fail(&p, p.lexeme.p, stop == STOP_END ? "unexpected {{end}}" : "unexpected {{else}}", STR_NULL);
+		template_fail(&p, p.lexeme.p, stop == STOP_END ? "unexpected {{end}}" : "unexpected {{else}}", STR_NULL);
 	if (!p.failed)
 		return t;
 	template_free(t);
