@@ -1,0 +1,295 @@
+/* What events do to the figures of tasks and workers: scripts of events, and the samples behind them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "celery/families.h"
+#include "celery/tasks.h"
+#include "celery/workers.h"
+
+static const struct celery_tasks_options options = { .max_tasks = 100, .max_series = 100, .default_queue = { "celery", 6 } };
+
+static struct celery_event event(enum celery_event_type type, const char *uuid)
+{
+	return (struct celery_event){ .type = type, .uuid = str_of(uuid), .hostname = STR("celery@h"), .timestamp = NAN, .runtime = NAN,
+		.freq = NAN, .active = NAN, .processed = NAN, .pid = NAN };
+}
+
+static void send(struct celery_tasks *t, enum celery_event_type type, const char *uuid, const char *name, int64_t now_ms)
+{
+	struct celery_event ev = event(type, uuid);
+
+	ev.name = str_of(name);
+	ev.timestamp = (double)now_ms * 1e-3;
+	ev.runtime = type == EVENT_TASK_SUCCEEDED ? 0.3 : NAN;
+	ev.exception = type == EVENT_TASK_FAILED ? STR("KeyError('k')") : STR("");
+	celery_tasks_event(t, &ev, now_ms);
+}
+
+/* Whether it is as <wanted> that a page of the set holds the line. */
+static bool set_holds(struct expo_set *set, const char *line, bool wanted)
+{
+	struct buf page = { 0 };
+	bool found;
+
+	buf_putc(&page, '\n');
+	expo_write(&page, &(struct expo_part){ .set = set }, 1, EXPO_TEXT);
+	struct buf needle = { 0 };
+	buf_printf(&needle, "\n%s\n", line);
+	found = str_find(buf_str(&page), buf_str(&needle)) < page.n;
+	if (found != wanted)
+		print_error("%s the page: %s\n" STR_FMT, found ? "on" : "not on", line, STR_ARG(buf_str(&page)));
+	buf_fini(&needle);
+	buf_fini(&page);
+	return found == wanted;
+}
+
+static bool shows(struct celery_tasks *t, int64_t now_ms, const char *line)
+{
+	struct expo_set *set = expo_set_new();
+	bool found;
+
+	celery_tasks_show(t, set, now_ms);
+	found = set_holds(set, line, true);
+	expo_set_free(set);
+	return found;
+}
+
+#define ADD "{hostname=\"h\",name=\"add\",queue_name=\"celery\"}"
+
+static void life_of_a_task(void **state)
+{
+	struct celery_tasks *t = celery_tasks_new(options);
+
+	(void)state;
+	send(t, EVENT_TASK_RECEIVED, "u1", "add", 1000);
+	assert_true(shows(t, 1000, "celery_task_received_total" ADD " 0"));     /* born at 0 */
+	assert_true(shows(t, 1000, "celery_task_received_total" ADD " 1"));
+	send(t, EVENT_TASK_STARTED, "u1", "", 2000);
+	assert_true(shows(t, 5000, "celery_task_longest_running_seconds" ADD " 3"));
+	assert_true(shows(t, 5000, "celery_tasks_running" ADD " 1"));
+	send(t, EVENT_TASK_SUCCEEDED, "u1", "", 6000);
+	assert_true(shows(t, 9000, "celery_task_succeeded_total" ADD " 1"));
+	assert_true(shows(t, 9000, "celery_task_runtime_bucket{hostname=\"h\",le=\"0.5\",name=\"add\",queue_name=\"celery\"} 1"));
+	assert_true(shows(t, 9000, "celery_task_runtime_bucket{hostname=\"h\",le=\"0.25\",name=\"add\",queue_name=\"celery\"} 0"));
+	assert_true(shows(t, 9000, "celery_task_last_success_timestamp_seconds" ADD " 6"));
+	assert_true(shows(t, 9000, "celery_task_longest_running_seconds" ADD " 0"));
+	assert_true(shows(t, 9000, "celery_tasks_held 0"));
+	celery_tasks_free(t);
+}
+
+static void exception_is_born_at_zero(void **state)
+{
+	struct celery_tasks *t = celery_tasks_new(options);
+	static const char line[] = "celery_task_failed_total{exception=\"KeyError\",hostname=\"h\",name=\"add\",queue_name=\"celery\"}";
+	char wanted[256];
+
+	(void)state;
+	send(t, EVENT_TASK_FAILED, "u1", "add", 1000);
+	for (int i = 0; i < 3; i++) {
+		snprintf(wanted, sizeof wanted, "%s %d", line, i > 0);
+		assert_true(shows(t, 1000, wanted));
+	}
+	assert_true(shows(t, 1000, "celery_task_failed_total" ADD " 0"));
+	celery_tasks_free(t);
+}
+
+static void queue_and_wait_come_from_what_was_sent(void **state)
+{
+	struct celery_tasks *t = celery_tasks_new(options);
+	struct celery_event ev = event(EVENT_TASK_SENT, "u1");
+
+	(void)state;
+	ev.name = STR("add");
+	ev.queue = STR("low");
+	ev.timestamp = 10;
+	ev.hostname = STR("gen1@h");
+	celery_tasks_event(t, &ev, 10000);
+	send(t, EVENT_TASK_STARTED, "u1", "", 12000);
+	send(t, EVENT_TASK_STARTED, "other", "add", 12000);     /* never seen sent: the name's last queue, and no wait */
+	shows(t, 12000, "celery_tasks_held 2");
+	assert_true(shows(t, 12000, "celery_task_queue_wait_time_sum{hostname=\"h\",name=\"add\",queue_name=\"low\"} 2"));
+	assert_true(shows(t, 12000, "celery_task_started_total{hostname=\"h\",name=\"add\",queue_name=\"low\"} 2"));
+	celery_tasks_free(t);
+}
+
+static void ids_are_bounded(void **state)
+{
+	struct celery_tasks *t = celery_tasks_new(options);
+	char uuid[64];
+
+	(void)state;
+	send(t, EVENT_TASK_STARTED, "running", "slow", 1000);
+	for (int i = 0; i < 1000; i++) {
+		snprintf(uuid, sizeof uuid, "13a03e73-7a4d-4133-a0f0-%012d", i);
+		send(t, EVENT_TASK_RECEIVED, uuid, "add", 2000);
+	}
+	assert_true(shows(t, 3000, "celery_tasks_held 100"));
+	assert_true(shows(t, 3000, "celery_tasks_evicted_total 901"));
+	assert_true(shows(t, 3000, "celery_tasks_running{hostname=\"h\",name=\"slow\",queue_name=\"celery\"} 1"));       /* waiting ones go first */
+	celery_tasks_free(t);
+}
+
+static void label_sets_are_bounded(void **state)
+{
+	struct celery_tasks *t = celery_tasks_new(options);
+	char name[64];
+
+	(void)state;
+	for (int i = 0; i < 1000; i++) {
+		snprintf(name, sizeof name, "task%d", i);
+		send(t, EVENT_TASK_RECEIVED, name, name, 2000);
+	}
+	shows(t, 3000, "celery_tasks_held 100");
+	assert_true(shows(t, 3000, "celery_task_received_total{hostname=\"other\",name=\"other\",queue_name=\"other\"} 900"));
+	celery_tasks_free(t);
+}
+
+static void dead_worker_takes_its_tasks_along(void **state)
+{
+	struct celery_tasks *t = celery_tasks_new(options);
+
+	(void)state;
+	send(t, EVENT_TASK_STARTED, "u1", "add", 1000);
+	assert_true(celery_tasks_runs_since(t, STR("celery@h"), 0));
+	assert_false(celery_tasks_runs_since(t, STR("celery@h"), 1000));
+	celery_tasks_forget_worker(t, STR("celery@h"));
+	assert_false(celery_tasks_runs_since(t, STR("celery@h"), 0));
+	assert_true(shows(t, 1000, "celery_tasks_held 0"));
+	celery_tasks_free(t);
+}
+
+/* ---- Workers ---- */
+
+static bool worker_page(struct celery_workers *w, const char *line, bool wanted)
+{
+	struct expo_set *set = expo_set_new();
+	bool as_wanted;
+
+	celery_workers_show(w, set);
+	as_wanted = set_holds(set, line, wanted);
+	expo_set_free(set);
+	return as_wanted;
+}
+
+static bool worker_shows(struct celery_workers *w, const char *line)
+{
+	return worker_page(w, line, true);
+}
+
+static bool worker_lacks(struct celery_workers *w, const char *line)
+{
+	return worker_page(w, line, false);
+}
+
+static bool heartbeat(struct celery_workers *w, const char *node, double pid, double processed, int64_t mono_ms)
+{
+	struct celery_event ev = event(EVENT_WORKER_HEARTBEAT, "");
+
+	ev.hostname = str_of(node);
+	ev.pid = pid;
+	ev.freq = 2;
+	ev.processed = processed;
+	return celery_workers_event(w, &ev, mono_ms, mono_ms);
+}
+
+static size_t suspects(struct celery_workers *w, int64_t mono_ms, int64_t listening_since)
+{
+	struct arena a = { 0 };
+	struct str *nodes;
+	const size_t n = celery_workers_suspects(w, mono_ms, listening_since, &a, &nodes);
+
+	arena_fini(&a);
+	return n;
+}
+
+static const struct celery_workers_options keep = { .retention_ms = 100000, .offline_retention_ms = 20000 };
+
+static void silence_is_suspected_and_settled(void **state)
+{
+	struct celery_workers *w = celery_workers_new(keep);
+
+	(void)state;
+	heartbeat(w, "a@h", 1, 0, 1000);
+	assert_int_equal(suspects(w, 9000, 0), 0);
+	assert_int_equal(suspects(w, 9001, 0), 1);
+	assert_int_equal(suspects(w, 9001, 5000), 0);           /* nobody listened before 5000 */
+	celery_workers_answered(w, STR("a@h"), 9500, 9500);
+	assert_int_equal(suspects(w, 9600, 0), 0);
+	assert_true(worker_shows(w, "celery_worker_up{hostname=\"h\"} 1"));
+	celery_workers_condemn(w, STR("a@h"), 20000);
+	assert_int_equal(suspects(w, 50000, 0), 0);             /* settled: not asked again */
+	celery_workers_expire(w, 119999);
+	assert_true(worker_shows(w, "celery_worker_up{hostname=\"h\"} 0"));
+	celery_workers_expire(w, 120000);
+	assert_true(worker_lacks(w, "celery_worker_up{hostname=\"h\"} 0"));
+	celery_workers_free(w);
+}
+
+static void hosts_with_several_workers(void **state)
+{
+	struct celery_workers *w = celery_workers_new(keep);
+	struct celery_event bye = event(EVENT_WORKER_OFFLINE, ""), late = event(EVENT_TASK_SUCCEEDED, "u");
+
+	(void)state;
+	heartbeat(w, "a@h", 1, 0, 1000);
+	heartbeat(w, "b@h", 2, 0, 1000);
+	bye.hostname = late.hostname = STR("a@h");
+	assert_true(celery_workers_event(w, &bye, 2000, 2000));
+	celery_workers_event(w, &late, 2001, 2001);             /* flushed behind the goodbye: no sign of life */
+	assert_true(worker_shows(w, "celery_worker_node_up{hostname=\"h\",worker=\"a@h\"} 0"));
+	assert_true(worker_shows(w, "celery_worker_up{hostname=\"h\"} 1"));             /* it left in good order, another is here */
+	celery_workers_condemn(w, STR("b@h"), 3000);
+	assert_true(worker_shows(w, "celery_worker_up{hostname=\"h\"} 0"));
+	celery_workers_free(w);
+}
+
+static void lost_events_are_counted(void **state)
+{
+	struct celery_workers *w = celery_workers_new(keep);
+	struct celery_event started = event(EVENT_TASK_STARTED, "u");
+
+	(void)state;
+	started.hostname = STR("a@h");
+	heartbeat(w, "a@h", 1, 10, 1000);
+	for (int i = 0; i < 3; i++)
+		celery_workers_event(w, &started, 1500, 1500);
+	heartbeat(w, "a@h", 1, 15, 2000);
+	assert_true(worker_shows(w, "celery_worker_events_lost_total{hostname=\"h\",worker=\"a@h\"} 0"));       /* they may still come */
+	heartbeat(w, "a@h", 1, 15, 4000);
+	assert_true(worker_shows(w, "celery_worker_events_lost_total{hostname=\"h\",worker=\"a@h\"} 2"));
+	assert_true(heartbeat(w, "a@h", 99, 0, 6000));          /* another process */
+	assert_true(worker_shows(w, "celery_worker_events_lost_total{hostname=\"h\",worker=\"a@h\"} 0"));
+	celery_workers_free(w);
+}
+
+static void mailbox_alone_proves_nothing(void **state)
+{
+	struct celery_workers *w = celery_workers_new(keep);
+
+	(void)state;
+	celery_workers_bound(w, STR("a@h"), 1000);
+	assert_true(worker_lacks(w, "celery_worker_up{hostname=\"h\"} 0"));
+	assert_int_equal(suspects(w, 9001, 0), 1);
+	celery_workers_condemn(w, STR("a@h"), 9001);
+	assert_true(worker_shows(w, "celery_worker_up{hostname=\"h\"} 0"));
+	celery_workers_free(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(life_of_a_task), cmocka_unit_test(exception_is_born_at_zero),
+		cmocka_unit_test(queue_and_wait_come_from_what_was_sent), cmocka_unit_test(ids_are_bounded),
+		cmocka_unit_test(label_sets_are_bounded), cmocka_unit_test(dead_worker_takes_its_tasks_along),
+		cmocka_unit_test(silence_is_suspected_and_settled), cmocka_unit_test(hosts_with_several_workers),
+		cmocka_unit_test(lost_events_are_counted), cmocka_unit_test(mailbox_alone_proves_nothing),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
