@@ -165,7 +165,8 @@ static struct template_value variable(struct exec *x, struct str name, struct st
 	return nil;
 }
 
-static struct template_value eval_function(struct exec *x, struct template_value dot, const struct command *c, const struct template_value *last);
+static struct template_value eval_function(struct exec *x, struct template_value dot, const struct command *c,
+                                           const struct template_value *last);
 
 static struct template_value base_value(struct exec *x, struct template_value dot, const struct operand *o)
 {
@@ -519,7 +520,8 @@ static bool expand(const struct template *t, const struct template *owner, struc
 	return !x.failed;
 }
 
-bool template_expand(const struct template *t, struct template_value data, void *user, struct arena *a, struct buf *out, struct err *e)
+bool template_expand(const struct template *t, struct template_value data, void *user, struct arena *a, struct buf *out,
+                     struct err *e)
 {
 	return expand(t, t, t->name, t->body, data, user, a, out, e);
 }

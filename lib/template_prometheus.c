@@ -269,6 +269,11 @@ static struct regex *arg_regex(struct template_call *c, struct str *pattern)
 	return re;
 }
 
+static bool too_much_work(struct template_call *c, struct str pattern)
+{
+	return err_set(c->e, ERR_LIMIT, -1, "regular expression \"" STR_FMT "\" needs too much work", STR_ARG(pattern));
+}
+
 bool template_fn_match(struct template_call *c)
 {
 	struct str pattern, s;
@@ -280,7 +285,7 @@ bool template_fn_match(struct template_call *c)
 	v = regex_match(re, s);
 	regex_free(re);
 	c->out = template_bool(v == REGEX_YES);
-	return v != REGEX_LIMIT || err_set(c->e, ERR_LIMIT, -1, "regular expression \"" STR_FMT "\" needs too much work", STR_ARG(pattern));
+	return v != REGEX_LIMIT || too_much_work(c, pattern);
 }
 
 /* reReplaceAll pattern replacement text */
@@ -313,7 +318,7 @@ bool template_fn_replace_all(struct template_call *c)
 	regex_free(re);
 	if (v == REGEX_LIMIT) {
 		buf_fini(&b);
-		return err_set(c->e, ERR_LIMIT, -1, "regular expression \"" STR_FMT "\" needs too much work", STR_ARG(pattern));
+		return too_much_work(c, pattern);
 	}
 	return answer(c, &b);
 }

@@ -1,5 +1,6 @@
 /* One tick of one group: evaluate each rule in order, step its alerts, write its series, then tell the sink once.
- * Nothing allocated in <scratch> survives a rule. A failed query leaves alert state alone: not knowing is neither firing nor resolved. */
+ * Nothing allocated in <scratch> survives a rule. A failed query leaves alert state alone: not knowing is neither firing nor
+ * resolved. */
 #include "rules/run.h"
 
 #include <assert.h>
@@ -306,8 +307,8 @@ static void fail_alerts(struct tick *t)
 
 /* ---- recording rules ---- */
 
-/* What vanished with its inputs gets its stale marker, once, and is lost; after a failure only the latter. It stays ours: one day it
- * ends properly. */
+/* What vanished with its inputs gets its stale marker, once, and is lost; after a failure only the latter. It stays ours: one
+ * day it ends properly. */
 static void mark_lost(struct tick *t, struct outputs *now, const struct output *o, bool vanished)
 {
 	if (vanished && !o->ended)
@@ -345,7 +346,8 @@ static void apply_recording(struct tick *t, const struct promql_result *r, const
 	map_fini(&h.finals.keys);
 	if (t->run->n_over_limit > 0) {
 		t->run->health = RULE_HEALTH_ERR;
-		err_set(&t->run->last_error, ERR_LIMIT, -1, "the group's limit is %zu: %zu more series are left out", limit, t->run->n_over_limit);
+		err_set(&t->run->last_error, ERR_LIMIT, -1, "the group's limit is %zu: %zu more series are left out", limit,
+		        t->run->n_over_limit);
 	}
 }
 

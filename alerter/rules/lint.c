@@ -3,6 +3,8 @@
 
 #include <ctype.h>
 
+#include "tocsin/num.h"
+
 /* Position of <word> as a whole word behind <from>; n when absent. */
 static size_t find_word(struct str s, struct str word, size_t from)
 {
@@ -145,6 +147,7 @@ static void lint_ratio(const struct rule *rule, const struct conf_node *expr, st
 	struct str s = str_trim(expr->text), call, right;
 	const struct promql_selector *sel;
 	size_t op, n = promql_query_selectors(rule->query, &sel), length;
+	char range[NUM_MAX];
 	double bound;
 	struct buf b = { 0 };
 
@@ -160,7 +163,8 @@ static void lint_ratio(const struct rule *rule, const struct conf_node *expr, st
 		return;
 	buf_printf(&b, "sum(" STR_FMT ") / sum(rate(", STR_ARG(call));
 	put_total(&b, &sel[0]);
-	buf_printf(&b, "[%llds])) > " STR_FMT, (long long)(sel[0].range_ms / 1000), STR_ARG(right));
+	num_format_duration(range, sel[0].range_ms);
+	buf_printf(&b, "[%s])) > " STR_FMT, range, STR_ARG(right));
 	conf_warn(report, expr, "this compares errors per second, not a ratio: for the share of all requests write " STR_FMT,
 	          STR_ARG(buf_str(&b)));
 	buf_fini(&b);
@@ -182,8 +186,8 @@ static void lint_comparison(const struct rule *rule, const struct conf_node *exp
 void rule_lint(const struct rule *rule, const struct conf_node *expr, const struct conf_node *severity, struct conf_report *report)
 {
 	if (severity != NULL)
-		conf_warn(report, severity, "severity beside expr is ours alone, promtool rejects it: it takes \"labels: {severity: " STR_FMT "}\"",
-		          STR_ARG(severity->text));
+		conf_warn(report, severity, "severity beside expr is ours alone, promtool rejects it: "
+		          "it takes \"labels: {severity: " STR_FMT "}\"", STR_ARG(severity->text));
 	lint_quantile(rule, expr, report);
 	lint_ratio(rule, expr, report);
 	lint_comparison(rule, expr, report);

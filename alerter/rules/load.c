@@ -21,7 +21,7 @@ static const struct conf_key rule_keys[] = {
 	CONF_KEY(struct rule_conf, "record", record, conf_raw, NULL, 0, "Name of the series that keeps the result."),
 	CONF_KEY(struct rule_conf, "expr", expr, conf_raw, NULL, CONF_REQUIRED, "PromQL."),
 	CONF_KEY(struct rule_conf, "for", for_ms, conf_duration_ms, NULL, 0, "How long it must hold before it fires."),
-	CONF_KEY(struct rule_conf, "keep_firing_for", keep_firing_for_ms, conf_duration_ms, NULL, 0, "How long it fires on when it holds no more."),
+	CONF_KEY(struct rule_conf, "keep_firing_for", keep_firing_for_ms, conf_duration_ms, NULL, 0, "How long it fires on after that."),
 	CONF_KEY(struct rule_conf, "severity", severity, conf_raw, NULL, 0, "Short for labels: {severity: …}."),
 	CONF_KEY(struct rule_conf, "labels", labels, conf_raw, NULL, 0, "Labels added; templates."),
 	CONF_KEY(struct rule_conf, "annotations", annotations, conf_raw, NULL, 0, "Texts for people; templates."),
@@ -44,7 +44,7 @@ static const struct conf_key group_keys[] = {
 	CONF_KEY(struct group_conf, "name", name, conf_str, NULL, CONF_REQUIRED, "Name of the group."),
 	CONF_KEY(struct group_conf, "interval", interval_ms, conf_duration_ms, NULL, 0, "How often it is evaluated."),
 	CONF_KEY(struct group_conf, "query_offset", query_offset_ms, conf_duration_ms, NULL, 0, "How far in the past it looks."),
-	CONF_KEY_ARG(struct group_conf, "limit", limit, conf_int, NULL, 0, "Alerts or series a rule may have; 0: any number.", &limit_range),
+	CONF_KEY_ARG(struct group_conf, "limit", limit, conf_int, NULL, 0, "Most alerts or series of a rule; 0: no limit.", &limit_range),
 	CONF_KEY(struct group_conf, "labels", labels, conf_raw, NULL, 0, "Labels of every rule."),
 	CONF_KEY(struct group_conf, "rules", rules, conf_raw, NULL, 0, "The rules."),
 };
@@ -75,15 +75,15 @@ struct texts {
 	size_t n;
 };
 
-static bool check_text(struct loader *l, const struct conf_node *map, const struct conf_pair *p, bool labels)
+static bool check_text(struct loader *l, const struct conf_pair *p, bool labels)
 {
 	struct str name = p->key->text;
 
 	if (p->value->kind != CONF_SCALAR && p->value->kind != CONF_NULL)
 		return conf_error(l->report, p->value, "\"" STR_FMT "\" must be a string, not %s", STR_ARG(name), conf_kind_name(p->value->kind));
 	if (name.n == 0 || !str_is_utf8(name) || (labels && str_eq(name, STR(LABEL_NAME))))
-		return conf_error(l->report, p->key, "\"" STR_FMT "\" cannot be the name of %s", STR_ARG(name), labels ? "a label" : "an annotation");
-	(void)map;
+		return conf_error(l->report, p->key, "\"" STR_FMT "\" cannot be the name of %s", STR_ARG(name),
+		                  labels ? "a label" : "an annotation");
 	return true;
 }
 
@@ -107,7 +107,7 @@ static void read_texts(struct loader *l, const struct conf_node *map, bool label
 		struct err e = { 0 };
 		size_t at = 0;
 
-		if (!check_text(l, map, p, labels))
+		if (!check_text(l, p, labels))
 			continue;
 		while (at < out->n && !str_eq(v[at].name, p->key->text))
 			at++;
@@ -290,8 +290,8 @@ static void add_severity(struct loader *l, const struct conf_node *severity, str
 	read_texts(l, &map, true, labels);
 }
 
-static void read_rule(struct loader *l, const struct rule_group *g, const struct conf_node *group_labels, const struct conf_node *node,
-                      struct rule *rule)
+static void read_rule(struct loader *l, const struct rule_group *g, const struct conf_node *group_labels,
+                      const struct conf_node *node, struct rule *rule)
 {
 	struct texts labels = { 0 }, annotations = { 0 };
 	struct rule_conf c = { 0 };
@@ -447,7 +447,8 @@ struct rule_file *rule_file_load(const char *path, const struct rules_options *o
 	return finish(f, conf_load(&f->arena, path, report), options, report, before);
 }
 
-struct rule_file *rule_file_load_text(struct str path, struct str text, const struct rules_options *options, struct conf_report *report)
+struct rule_file *rule_file_load_text(struct str path, struct str text, const struct rules_options *options,
+                                      struct conf_report *report)
 {
 	struct rule_file *f = new_file(path);
 	size_t before = report->n_errors;

@@ -41,7 +41,8 @@ static void keep_old(struct planned_file *f, const struct planned_file *old)
 		f->file = rule_file_ref(old->file);
 }
 
-static void read_file(struct rules_plan *p, const char *path, const struct planned_file *before, size_t n, struct conf_report *report)
+static void read_file(struct rules_plan *p, const char *path, const struct planned_file *before, size_t n,
+                      struct conf_report *report)
 {
 	const struct planned_file *old = find_file(before, n, str_of(path));
 	size_t first = report->n;
@@ -99,7 +100,8 @@ static bool still_named(struct str path, const struct str *patterns, size_t n)
 }
 
 /* Files a pattern still names but the disk has no more: a mount that is away looks just like that, so it takes two reloads. */
-static void keep_vanished(struct rules_plan *p, const struct planned_file *before, size_t n, const struct str *patterns, size_t n_patterns)
+static void keep_vanished(struct rules_plan *p, const struct planned_file *before, size_t n, const struct str *patterns,
+                          size_t n_patterns)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct planned_file *old = &before[i];

@@ -1,6 +1,7 @@
 /* The running whole: groups on a clock, a few workers, reload, snapshots.
  *
- * <lock> guards the list of groups and who runs which; a worker owns the group whose <running> it set and touches it without a lock.
+ * <lock> guards the list of groups and who runs which; a worker owns the group whose <running> it set and touches it without
+ * a lock.
  * rules_apply waits until nobody runs, so it owns everything. <view_lock> guards only the pointers to the latest views. */
 #include "rules/rules.h"
 
@@ -82,7 +83,7 @@ static uint64_t fnv1a(uint64_t h, struct str s)
 	return h;
 }
 
-/* First slot at or behind <now_ms>: slots are aligned to absolute time, each group with an offset of its own that outlives restarts. */
+/* First slot at or behind <now_ms>: slots are aligned to absolute time, each group's with an offset that outlives restarts. */
 static int64_t next_slot(const struct rule_group *g, int64_t now_ms)
 {
 	uint64_t h = fnv1a(fnv1a(fnv1a(0xcbf29ce484222325ULL, g->file), STR(";")), g->name);
@@ -336,12 +337,14 @@ void rules_on_scrape(struct rules *r, struct labels target, int64_t now_ms)
 
 /* ---- reload ---- */
 
-struct rules_plan *rules_plan_new(struct rules *r, const struct rules_options *options, const struct str *patterns, size_t n_patterns,
-                                  struct conf_report *report)
+struct rules_plan *rules_plan_new(struct rules *r, const struct rules_options *options, const struct str *patterns,
+                                  size_t n_patterns, struct conf_report *report)
 {
 	const struct rules_plan *now = r != NULL ? r->plan : NULL;
 
-	return plan_make(now != NULL ? now->files : NULL, now != NULL ? now->n_files : 0, now != NULL, options, patterns, n_patterns, report);
+	if (now == NULL)
+		return plan_make(NULL, 0, false, options, patterns, n_patterns, report);
+	return plan_make(now->files, now->n_files, true, options, patterns, n_patterns, report);
 }
 
 static void free_group(struct group_run *g)
@@ -532,8 +535,10 @@ const struct rules_snapshot *rules_snapshot_get(struct rules *r)
 		atomic_fetch_add(&s->views[i]->refs, 1);
 		groups[i] = &s->views[i]->view;
 	}
-	for (size_t i = 0; i < n_files; i++)
-		files[i] = (struct rule_file_view){ arena_str(&s->arena, r->plan->files[i].path), arena_str(&s->arena, r->plan->files[i].problem) };
+	for (size_t i = 0; i < n_files; i++) {
+		files[i].path = arena_str(&s->arena, r->plan->files[i].path);
+		files[i].problem = arena_str(&s->arena, r->plan->files[i].problem);
+	}
 	s->seen = (struct rules_snapshot){ groups, r->n_groups, files, n_files };
 	pthread_mutex_unlock(&r->view_lock);
 	return &s->seen;

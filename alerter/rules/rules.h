@@ -52,22 +52,22 @@ struct rules *rules_new(const struct rules_deps *);
 /* Stops the workers. Nothing is resolved: state stays with the sink for the next start. */
 void rules_free(struct rules *);
 
-/* Reads every file that <patterns> (paths or globs) name; each mistake and lint warning goes to <report> as file:line:col. Changes nothing.
- * <r> may be NULL (check rules). A file with a mistake keeps the version <r> has of it; a file that vanished, and a glob that became
- * empty, keep theirs until a second reload in a row confirms it. Never NULL. */
+/* Reads every file that <patterns> (paths or globs) name; each mistake and lint warning goes to <report> as file:line:col.
+ * Changes nothing. <r> may be NULL (check rules). A file with a mistake keeps the version <r> has of it; a file that vanished,
+ * and a glob that became empty, keep theirs until a second reload in a row confirms it. Never NULL. */
 struct rules_plan *rules_plan_new(struct rules *r, const struct rules_options *, const struct str *patterns, size_t n_patterns,
                                   struct conf_report *report);
 void rules_plan_free(struct rules_plan *);
 /* No mistake in any file (warnings do not count). */
 bool rules_plan_is_good(const struct rules_plan *);
 size_t rules_plan_rule_count(const struct rules_plan *);
-/* Swaps the plan in, waiting for evaluations under way; takes the plan. Rules that stay keep their alerts; new ones load theirs from
- * the sink; firing alerts of deleted ones get EDGE_RESOLVED, "rule deleted". */
+/* Swaps the plan in, waiting for evaluations under way; takes the plan. Rules that stay keep their alerts; new ones load theirs
+ * from the sink; firing alerts of deleted ones get EDGE_RESOLVED, "rule deleted". */
 void rules_apply(struct rules *, struct rules_plan *);
 
 void rules_start(struct rules *);
 void rules_stop(struct rules *);
-/* Evaluates every group that is due at <now_ms>, in this thread: tests, simulation, `test rules`. Not together with rules_start(). */
+/* Evaluates every group that is due at <now_ms>, in this thread: tests, simulation. Not together with rules_start(). */
 void rules_tick(struct rules *, int64_t now_ms);
 /* When the next group is due, INT64_MAX without groups. */
 int64_t rules_next_due_ms(struct rules *, int64_t now_ms);

@@ -76,7 +76,7 @@ void rule_run_tell(struct rule_run *run, struct alert *a, enum alert_edge edge, 
 	};
 }
 
-/* Edges always; while time counts (pending, kept firing) each tick, so that a restart knows how far it had come; else now and then. */
+/* Edges always; while time counts (pending, kept firing) each tick, so that a restart knows how far it had come; else seldom. */
 static bool worth_telling(const struct alert *a, int64_t now_ms)
 {
 	const struct alert_record *r = &a->record;

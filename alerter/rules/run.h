@@ -87,7 +87,7 @@ bool rules_group_reads(const struct group_run *, struct labels target);
 /* Stale markers for all it wrote: the rule is deleted. */
 void rule_run_end_outputs(struct rule_run *, struct appender *, int64_t now_ms);
 
-/* Records and events of these rules in one commit. What the sink took is forgotten, resolved alerts too. False: offered again later. */
+/* Records and events of these rules in one commit. What the sink took is forgotten, resolved alerts too. False: offered again. */
 bool rule_runs_commit(struct rule_run *, size_t n, const struct eval_env *, int64_t now_ms);
 /* The sink's records become alerts. False: to be tried again. */
 bool rule_run_load(struct rule_run *, struct alert_sink *, pthread_mutex_t *sink_lock, int64_t interval_ms, int64_t now_ms);
