@@ -166,7 +166,7 @@ static bool parse_fallback(struct conf_reader *rd, const struct conf_key *key, c
 		return false;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		if (str_eq(name, str_of(rows[i].name))) {
-			*(int *)to = rows[i].protocol;
+			*(int *)to = (int)rows[i].protocol;
 			return true;
 		}
 	return conf_error(rd->report, node, "%s " STR_FMT " is not supported: use PrometheusText0.0.4 or OpenMetricsText1.0.0", key->name, STR_ARG(name));
