@@ -1,7 +1,8 @@
 /* scrape_configs, as Prometheus writes them. What we do not have yet is an error that names it and says what to use instead; what
  * changes nothing we do is a warning. */
-#include "tocsin/map.h"
 #include "scrape/scrape.h"
+
+#include "tocsin/map.h"
 #include "tocsin/regex.h"
 
 static const struct conf_range positive_ms = { 1, INT64_MAX }, not_negative = { 0, INT64_MAX };
@@ -9,12 +10,18 @@ static const struct conf_range positive_ms = { 1, INT64_MAX }, not_negative = { 
 enum { UNSET = -1 };
 
 #define LIMITS(type, fallback) \
-	CONF_KEY_ARG(type, "body_size_limit", body_size_limit, conf_bytes, fallback, CONF_RELOAD, "Bytes of a reply; 0: no limit.", &not_negative), \
-	CONF_KEY_ARG(type, "sample_limit", sample_limit, conf_int, fallback, CONF_RELOAD, "Samples of a scrape, after relabelling.", &not_negative), \
-	CONF_KEY_ARG(type, "target_limit", target_limit, conf_int, fallback, CONF_RELOAD, "Targets of a job.", &not_negative), \
-	CONF_KEY_ARG(type, "label_limit", label_limit, conf_int, fallback, CONF_RELOAD, "Labels of a sample.", &not_negative), \
-	CONF_KEY_ARG(type, "label_name_length_limit", label_name_length_limit, conf_int, fallback, CONF_RELOAD, "Bytes of a label name.", &not_negative), \
-	CONF_KEY_ARG(type, "label_value_length_limit", label_value_length_limit, conf_int, fallback, CONF_RELOAD, "Bytes of a label value.", &not_negative)
+	CONF_KEY_ARG(type, "body_size_limit", body_size_limit, conf_bytes, fallback, CONF_RELOAD, \
+	             "Bytes of a reply; 0: no limit.", &not_negative), \
+	CONF_KEY_ARG(type, "sample_limit", sample_limit, conf_int, fallback, CONF_RELOAD, \
+	             "Samples of a scrape, after relabelling.", &not_negative), \
+	CONF_KEY_ARG(type, "target_limit", target_limit, conf_int, fallback, CONF_RELOAD, "Targets of a job.", \
+	             &not_negative), \
+	CONF_KEY_ARG(type, "label_limit", label_limit, conf_int, fallback, CONF_RELOAD, "Labels of a sample.", \
+	             &not_negative), \
+	CONF_KEY_ARG(type, "label_name_length_limit", label_name_length_limit, conf_int, fallback, CONF_RELOAD, \
+	             "Bytes of a label name.", &not_negative), \
+	CONF_KEY_ARG(type, "label_value_length_limit", label_value_length_limit, conf_int, fallback, CONF_RELOAD, \
+	             "Bytes of a label value.", &not_negative)
 
 /* ---- global ---- */
 
@@ -24,16 +31,20 @@ static bool check_global(struct conf_reader *rd, const struct conf_node *node, v
 
 	if (d->timeout_ms <= d->interval_ms)
 		return true;
-	return conf_error(rd->report, conf_get(node, "scrape_timeout"), "scrape_timeout is longer than scrape_interval: shorten it");
+	return conf_error(rd->report, conf_get(node, "scrape_timeout"),
+	                  "scrape_timeout is longer than scrape_interval: shorten it");
 }
 
 static const struct conf_key global_keys[] = {
-	CONF_KEY_ARG(struct scrape_defaults, "scrape_interval", interval_ms, conf_duration_ms, "1m", CONF_RELOAD, "How often a target is read.", &positive_ms),
-	CONF_KEY_ARG(struct scrape_defaults, "scrape_timeout", timeout_ms, conf_duration_ms, "10s", CONF_RELOAD, "How long a reply may take.", &positive_ms),
+	CONF_KEY_ARG(struct scrape_defaults, "scrape_interval", interval_ms, conf_duration_ms, "1m", CONF_RELOAD,
+	             "How often a target is read.", &positive_ms),
+	CONF_KEY_ARG(struct scrape_defaults, "scrape_timeout", timeout_ms, conf_duration_ms, "10s", CONF_RELOAD,
+	             "How long a reply may take.", &positive_ms),
 	LIMITS(struct scrape_defaults, "0"),
 };
 
-const struct conf_table scrape_global_table = { global_keys, ARRAY_LEN(global_keys), sizeof(struct scrape_defaults), NULL, check_global };
+const struct conf_table scrape_global_table = { global_keys, ARRAY_LEN(global_keys), sizeof(struct scrape_defaults), NULL,
+	                                        check_global };
 
 /* ---- Relabelling ---- */
 
@@ -46,8 +57,8 @@ static const char *const action_names[] = {
 
 static bool needs_target(int action)
 {
-	return action == RELABEL_REPLACE || action == RELABEL_HASHMOD || action == RELABEL_LOWERCASE || action == RELABEL_UPPERCASE ||
-	       action == RELABEL_KEEPEQUAL || action == RELABEL_DROPEQUAL;
+	return action == RELABEL_REPLACE || action == RELABEL_HASHMOD || action == RELABEL_LOWERCASE ||
+	       action == RELABEL_UPPERCASE || action == RELABEL_KEEPEQUAL || action == RELABEL_DROPEQUAL;
 }
 
 static bool check_relabel(struct conf_reader *rd, const struct conf_node *node, void *to)
@@ -56,29 +67,34 @@ static bool check_relabel(struct conf_reader *rd, const struct conf_node *node, 
 	const struct relabel_rule *r = to;
 
 	if (r->target_label.n == 0 && needs_target(r->action))
-		return conf_error(rd->report, node, "relabel action %s has no target_label: name the label it writes or compares", action_names[r->action]);
+		return conf_error(rd->report, node, "relabel action %s has no target_label: name the label it writes or compares",
+		                  action_names[r->action]);
 	if (r->action == RELABEL_HASHMOD && r->modulus == 0)
 		return conf_error(rd->report, node, "relabel action hashmod has no modulus: write a number above 0");
 	if (r->action != RELABEL_LABELDROP && r->action != RELABEL_LABELKEEP)
 		return true;
 	for (size_t i = 0; i < ARRAY_LEN(only_regex); i++)
 		if (conf_get(node, only_regex[i]) != NULL)
-			return conf_error(rd->report, conf_get(node, only_regex[i]), "relabel action %s takes only regex: remove %s",
-			                  action_names[r->action], only_regex[i]);
+			return conf_error(rd->report, conf_get(node, only_regex[i]),
+			                  "relabel action %s takes only regex: remove %s", action_names[r->action], only_regex[i]);
 	return true;
 }
 
 static const struct conf_key relabel_keys[] = {
-	CONF_KEY(struct relabel_rule, "source_labels", source_labels, conf_str_list, NULL, CONF_RELOAD, "Labels whose values are joined."),
+	CONF_KEY(struct relabel_rule, "source_labels", source_labels, conf_str_list, NULL, CONF_RELOAD,
+	         "Labels whose values are joined."),
 	CONF_KEY(struct relabel_rule, "separator", separator, conf_str, ";", CONF_RELOAD, "What stands between them."),
-	CONF_KEY(struct relabel_rule, "regex", regex, conf_regex, "(.*)", CONF_RELOAD, "What the joined value, or a label name, must match."),
-	CONF_KEY(struct relabel_rule, "target_label", target_label, conf_str, NULL, CONF_RELOAD, "Label that is written or compared."),
+	CONF_KEY(struct relabel_rule, "regex", regex, conf_regex, "(.*)", CONF_RELOAD,
+	         "What the joined value, or a label name, must match."),
+	CONF_KEY(struct relabel_rule, "target_label", target_label, conf_str, NULL, CONF_RELOAD,
+	         "Label that is written or compared."),
 	CONF_KEY(struct relabel_rule, "replacement", replacement, conf_str, "$1", CONF_RELOAD, "What is written."),
 	CONF_KEY_ARG(struct relabel_rule, "modulus", modulus, conf_int, NULL, CONF_RELOAD, "For hashmod.", &not_negative),
 	CONF_KEY_ARG(struct relabel_rule, "action", action, conf_enum, "replace", CONF_RELOAD, "What is done.", action_names),
 };
 
-static const struct conf_table relabel_table = { relabel_keys, ARRAY_LEN(relabel_keys), sizeof(struct relabel_rule), NULL, check_relabel };
+static const struct conf_table relabel_table = { relabel_keys, ARRAY_LEN(relabel_keys), sizeof(struct relabel_rule), NULL,
+	                                         check_relabel };
 
 /* ---- Parts of a job ---- */
 
@@ -110,7 +126,8 @@ static const struct conf_key authorization_keys[] = {
 	CONF_KEY(struct scrape_auth, "type", type, conf_str, "Bearer", CONF_RELOAD, "First word of the header."),
 	CONF_KEY(struct scrape_auth, "credentials", credentials, conf_str, NULL, CONF_RELOAD | CONF_SECRET, "The rest of it."),
 };
-static const struct conf_table authorization_table = { authorization_keys, ARRAY_LEN(authorization_keys), sizeof(struct scrape_auth), NULL, check_authorization };
+static const struct conf_table authorization_table = { authorization_keys, ARRAY_LEN(authorization_keys),
+	                                               sizeof(struct scrape_auth), NULL, check_authorization };
 
 static bool unsupported(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *node, void *to);
 
@@ -118,7 +135,8 @@ static const struct conf_key tls_keys[] = {
 	CONF_KEY(struct scrape_tls, "ca_file", ca_file, conf_path, NULL, CONF_RELOAD, "Certificates that are trusted."),
 	CONF_KEY(struct scrape_tls, "cert_file", cert_file, conf_path, NULL, CONF_RELOAD, "Our certificate."),
 	CONF_KEY(struct scrape_tls, "key_file", key_file, conf_path, NULL, CONF_RELOAD, "Its key."),
-	CONF_KEY(struct scrape_tls, "insecure_skip_verify", insecure_skip_verify, conf_bool, "false", CONF_RELOAD, "Trust anybody."),
+	CONF_KEY(struct scrape_tls, "insecure_skip_verify", insecure_skip_verify, conf_bool, "false", CONF_RELOAD,
+	         "Trust anybody."),
 	{ "server_name", unsupported, 0, NULL, 0, NULL, "use the name as the target's address" },
 	{ "ca", unsupported, 0, NULL, 0, NULL, "use ca_file" },
 	{ "cert", unsupported, 0, NULL, 0, NULL, "use cert_file" },
@@ -136,7 +154,8 @@ static bool parse_params(struct conf_reader *rd, const struct conf_key *key, con
 	bool ok = true;
 
 	if (node->kind != CONF_MAP)
-		return conf_error(rd->report, node, "%s is %s: write a map of names to lists", key->name, conf_kind_name(node->kind));
+		return conf_error(rd->report, node, "%s is %s: write a map of names to lists", key->name,
+		                  conf_kind_name(node->kind));
 	for (size_t i = 0; i < node->n; i++) {
 		struct conf_strs values = { NULL, 0 };
 
@@ -169,7 +188,8 @@ static bool parse_fallback(struct conf_reader *rd, const struct conf_key *key, c
 			*(int *)to = (int)rows[i].protocol;
 			return true;
 		}
-	return conf_error(rd->report, node, "%s " STR_FMT " is not supported: use PrometheusText0.0.4 or OpenMetricsText1.0.0", key->name, STR_ARG(name));
+	return conf_error(rd->report, node, "%s " STR_FMT " is not supported: use PrometheusText0.0.4 or OpenMetricsText1.0.0",
+	                  key->name, STR_ARG(name));
 }
 
 static bool unsupported(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *node, void *to)
@@ -185,8 +205,14 @@ static bool without_effect(struct conf_reader *rd, const struct conf_key *key, c
 	return true;
 }
 
-#define NOT_YET(name, instead) { name, unsupported, 0, NULL, 0, NULL, instead }
-#define NO_EFFECT(name, why) { name, without_effect, 0, NULL, 0, NULL, why }
+#define NOT_YET(name, instead) \
+	{ \
+		name, unsupported, 0, NULL, 0, NULL, instead \
+	}
+#define NO_EFFECT(name, why) \
+	{ \
+		name, without_effect, 0, NULL, 0, NULL, why \
+	}
 #define SD(name) NOT_YET(name "_sd_configs", "use static_configs")
 
 /* ---- A job ---- */
@@ -219,9 +245,11 @@ static bool check_job(struct conf_reader *rd, const struct conf_node *node, void
 	DEFAULT(label_value_length_limit);
 #undef DEFAULT
 	if (j->timeout_ms > j->interval_ms)
-		conf_error(rd->report, conf_get(node, "scrape_timeout"), "scrape_timeout is longer than scrape_interval: shorten it");
+		conf_error(rd->report, conf_get(node, "scrape_timeout"),
+		           "scrape_timeout is longer than scrape_interval: shorten it");
 	if (!str_eq(j->scheme, STR("http")) && !str_eq(j->scheme, STR("https")))
-		conf_error(rd->report, conf_get(node, "scheme"), "\"" STR_FMT "\" is no scheme: write http or https", STR_ARG(j->scheme));
+		conf_error(rd->report, conf_get(node, "scheme"), "\"" STR_FMT "\" is no scheme: write http or https",
+		           STR_ARG(j->scheme));
 	if (basic != NULL && other != NULL)
 		conf_error(rd->report, other, "authorization and basic_auth exclude each other: remove one");
 	return true;
@@ -240,13 +268,16 @@ static bool parse_auth(struct conf_reader *rd, const struct conf_key *key, const
 
 static const struct conf_key job_keys[] = {
 	CONF_KEY(struct scrape_job, "job_name", name, conf_str, NULL, CONF_RELOAD | CONF_REQUIRED, "The label job."),
-	CONF_KEY_ARG(struct scrape_job, "scrape_interval", interval_ms, conf_duration_ms, NULL, CONF_RELOAD, "How often.", &positive_ms),
-	CONF_KEY_ARG(struct scrape_job, "scrape_timeout", timeout_ms, conf_duration_ms, NULL, CONF_RELOAD, "How long a reply may take.", &positive_ms),
+	CONF_KEY_ARG(struct scrape_job, "scrape_interval", interval_ms, conf_duration_ms, NULL, CONF_RELOAD, "How often.",
+	             &positive_ms),
+	CONF_KEY_ARG(struct scrape_job, "scrape_timeout", timeout_ms, conf_duration_ms, NULL, CONF_RELOAD,
+	             "How long a reply may take.", &positive_ms),
 	CONF_KEY(struct scrape_job, "metrics_path", metrics_path, conf_str, "/metrics", CONF_RELOAD, "Path of the URL."),
 	CONF_KEY(struct scrape_job, "scheme", scheme, conf_str, "http", CONF_RELOAD, "http or https."),
 	CONF_KEY(struct scrape_job, "params", params, parse_params, NULL, CONF_RELOAD, "Parameters of the URL."),
 	CONF_KEY(struct scrape_job, "honor_labels", honor_labels, conf_bool, "false", CONF_RELOAD, "Scraped labels win."),
-	CONF_KEY(struct scrape_job, "honor_timestamps", honor_timestamps, conf_bool, "true", CONF_RELOAD, "Scraped timestamps win."),
+	CONF_KEY(struct scrape_job, "honor_timestamps", honor_timestamps, conf_bool, "true", CONF_RELOAD,
+	         "Scraped timestamps win."),
 	CONF_KEY(struct scrape_job, "track_timestamps_staleness", track_timestamps_staleness, conf_bool, "false", CONF_RELOAD,
 	         "Series with timestamps of their own end too."),
 	CONF_KEY(struct scrape_job, "follow_redirects", follow_redirects, conf_bool, "true", CONF_RELOAD, "Follow redirects."),
@@ -255,15 +286,44 @@ static const struct conf_key job_keys[] = {
 	CONF_KEY(struct scrape_job, "fallback_scrape_protocol", fallback_protocol, parse_fallback, NULL, CONF_RELOAD,
 	         "How a reply without a known content type is read."),
 	CONF_KEY_ARG(struct scrape_job, "basic_auth", auth, parse_auth, NULL, CONF_RELOAD, "User and password.", &basic_table),
-	CONF_KEY_ARG(struct scrape_job, "authorization", auth, parse_auth, NULL, CONF_RELOAD, "The Authorization header.", &authorization_table),
+	CONF_KEY_ARG(struct scrape_job, "authorization", auth, parse_auth, NULL, CONF_RELOAD, "The Authorization header.",
+	             &authorization_table),
 	CONF_KEY_ARG(struct scrape_job, "tls_config", tls, conf_sub, NULL, CONF_RELOAD, "For https.", &tls_table),
 	CONF_KEY_ARG(struct scrape_job, "static_configs", statics, conf_sub_list, NULL, CONF_RELOAD, "The targets.", &static_table),
-	CONF_KEY_ARG(struct scrape_job, "relabel_configs", relabel, conf_sub_list, NULL, CONF_RELOAD, "Changes targets.", &relabel_table),
-	CONF_KEY_ARG(struct scrape_job, "metric_relabel_configs", metric_relabel, conf_sub_list, NULL, CONF_RELOAD, "Changes samples.", &relabel_table),
-	SD("file"), SD("http"), SD("dns"), SD("azure"), SD("aws"), SD("consul"), SD("digitalocean"), SD("docker"), SD("dockerswarm"), SD("ec2"),
-	SD("eureka"), SD("gce"), SD("hetzner"), SD("ionos"), SD("kubernetes"), SD("kuma"), SD("lightsail"), SD("linode"), SD("marathon"),
-	SD("nerve"), SD("nomad"), SD("openstack"), SD("ovhcloud"), SD("puppetdb"), SD("scaleway"), SD("serverset"), SD("stackit"), SD("triton"),
-	SD("uyuni"), SD("vultr"),
+	CONF_KEY_ARG(struct scrape_job, "relabel_configs", relabel, conf_sub_list, NULL, CONF_RELOAD, "Changes targets.",
+	             &relabel_table),
+	CONF_KEY_ARG(struct scrape_job, "metric_relabel_configs", metric_relabel, conf_sub_list, NULL, CONF_RELOAD,
+	             "Changes samples.", &relabel_table),
+	SD("file"),
+	SD("http"),
+	SD("dns"),
+	SD("azure"),
+	SD("aws"),
+	SD("consul"),
+	SD("digitalocean"),
+	SD("docker"),
+	SD("dockerswarm"),
+	SD("ec2"),
+	SD("eureka"),
+	SD("gce"),
+	SD("hetzner"),
+	SD("ionos"),
+	SD("kubernetes"),
+	SD("kuma"),
+	SD("lightsail"),
+	SD("linode"),
+	SD("marathon"),
+	SD("nerve"),
+	SD("nomad"),
+	SD("openstack"),
+	SD("ovhcloud"),
+	SD("puppetdb"),
+	SD("scaleway"),
+	SD("serverset"),
+	SD("stackit"),
+	SD("triton"),
+	SD("uyuni"),
+	SD("vultr"),
 	NOT_YET("oauth2", "use authorization or basic_auth"),
 	NOT_YET("bearer_token", "use authorization"),
 	NOT_YET("bearer_token_file", "use authorization with credentials_file"),
@@ -297,12 +357,14 @@ static bool check_names(struct conf_reader *rd, const struct conf_list *list)
 
 	for (size_t i = 0; i < list->n; i++)
 		if (jobs[i].name.n > 0 && map_put(&names, jobs[i].name, &names) != NULL)
-			ok = conf_error(rd->report, list->nodes[i], "job_name " STR_FMT " occurs twice: give each job its own", STR_ARG(jobs[i].name));
+			ok = conf_error(rd->report, list->nodes[i], "job_name " STR_FMT " occurs twice: give each job its own",
+			                STR_ARG(jobs[i].name));
 	map_fini(&names);
 	return ok;
 }
 
-bool scrape_config_read(struct conf_reader *rd, const struct conf_node *list, const struct scrape_defaults *defaults, struct scrape_config *out)
+bool scrape_config_read(struct conf_reader *rd, const struct conf_node *list, const struct scrape_defaults *defaults,
+                        struct scrape_config *out)
 {
 	static const struct conf_key row = { "scrape_configs", conf_sub_list, 0, NULL, CONF_RELOAD, NULL, &job_table };
 	size_t errors = rd->report->n_errors;

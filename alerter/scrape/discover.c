@@ -26,7 +26,8 @@ static struct str duration_text(int64_t ms, struct arena *a)
 }
 
 /* What relabelling gets to see. */
-static struct labels discovered_labels(const struct scrape_job *job, const struct scrape_static *s, struct str address, struct arena *a)
+static struct labels discovered_labels(const struct scrape_job *job, const struct scrape_static *s, struct str address,
+                                       struct arena *a)
 {
 	struct labels l = { NULL, 0 };
 

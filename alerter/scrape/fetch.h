@@ -8,7 +8,7 @@
 
 struct fetch;
 
-struct fetch *fetch_new(void *owner);           /* <owner>: what CURLINFO_PRIVATE answers */
+struct fetch *fetch_new(void *owner); /* <owner>: what CURLINFO_PRIVATE answers */
 /* Aborts what is on its way. */
 void fetch_free(struct fetch *f, CURLM *multi);
 /* False and <e> when it cannot even begin. */

@@ -1,5 +1,5 @@
-/* The loop: every target on its own schedule, one thread, curl's multi interface. A target's scrapes fall on wall-clock times that are
- * congruent to its offset modulo its interval, so they stay apart from others and survive a restart; waiting is done on the
+/* The loop: every target on its own schedule, one thread, curl's multi interface. A target's scrapes fall on wall-clock times that
+ * are congruent to its offset modulo its interval, so they stay apart from others and survive a restart; waiting is done on the
  * monotonic clock, so a jump of the wall clock costs at most one interval.
  *
  * A removed target ends as in Prometheus: its series get their stale markers two ticks later, at the time of the first one, so that
@@ -23,10 +23,10 @@ struct scheduled {
 	struct target *target;
 	struct fetch *fetch;
 	int64_t offset_ms;
-	int64_t due_ms, due_mono_ms;    /* the next scrape */
-	int64_t t_ms;                   /* of the scrape on its way */
-	int64_t end_ms;                 /* removed: stale markers are written at this time … */
-	int64_t ended_at_ms;            /* … bearing this one */
+	int64_t due_ms, due_mono_ms; /* the next scrape */
+	int64_t t_ms;                /* of the scrape on its way */
+	int64_t end_ms;              /* removed: stale markers are written at this time … */
+	int64_t ended_at_ms;         /* … bearing this one */
 };
 
 struct scheduled_list {
@@ -41,12 +41,12 @@ struct scrape_loop {
 	pthread_t thread;
 	bool running;
 
-	pthread_mutex_t lock;           /* what looks on: lists below, targets' published part, stats */
+	pthread_mutex_t lock; /* what looks on: lists below, targets' published part, stats */
 	pthread_cond_t applied;
-	struct target_list *pending;    /* handed over by scrape_reload */
+	struct target_list *pending; /* handed over by scrape_reload */
 	bool stop;
 	struct scheduled_list active, ended;
-	struct target_list *plan;       /* what is in force */
+	struct target_list *plan; /* what is in force */
 	struct scrape_stats stats;
 };
 
@@ -212,8 +212,8 @@ static bool same_rules(const struct conf_list *a, const struct conf_list *b)
 static bool reads_alike(const struct scrape_job *a, const struct scrape_job *b)
 {
 	return a->honor_labels == b->honor_labels && a->label_limit == b->label_limit &&
-	       a->label_name_length_limit == b->label_name_length_limit && a->label_value_length_limit == b->label_value_length_limit &&
-	       same_rules(&a->metric_relabel, &b->metric_relabel);
+	       a->label_name_length_limit == b->label_name_length_limit &&
+	       a->label_value_length_limit == b->label_value_length_limit && same_rules(&a->metric_relabel, &b->metric_relabel);
 }
 
 static void update(struct scrape_loop *loop, struct scheduled *s, const struct target_plan *p)
@@ -280,7 +280,8 @@ void scrape_reload(struct scrape_loop *loop, const struct scrape_config *config)
 
 	for (size_t i = 0; i < list->n; i++)
 		if (list->v[i].error != NULL)
-			log_event(LOG_ERROR, "target is not scraped", "url", arena_strz(&list->arena, list->v[i].url), "err", list->v[i].error, NULL);
+			log_event(LOG_ERROR, "target is not scraped", "url", arena_strz(&list->arena, list->v[i].url), "err",
+			          list->v[i].error, NULL);
 	if (!loop->running) {
 		apply(loop, list);
 		return;
@@ -462,8 +463,11 @@ struct scrape_target_info *scrape_targets(struct scrape_loop *loop, struct arena
 			describe(loop->active.v[at++]->target, &v[i], a);
 			continue;
 		}
-		v[i] = (struct scrape_target_info){ .labels = labels_copy(a, p->labels), .discovered = labels_copy(a, p->discovered),
-			                            .job = arena_str(a, p->job->name), .url = arena_str(a, p->url), .dropped = p->dropped };
+		v[i] = (struct scrape_target_info){ .labels = labels_copy(a, p->labels),
+			                            .discovered = labels_copy(a, p->discovered),
+			                            .job = arena_str(a, p->job->name),
+			                            .url = arena_str(a, p->url),
+			                            .dropped = p->dropped };
 		v[i].health = p->error != NULL ? SCRAPE_DOWN : SCRAPE_UNKNOWN;
 		v[i].last_error = p->error != NULL ? str_of(p->error) : STR("");
 	}

@@ -1,13 +1,15 @@
-/* Relabelling as Prometheus does it: a list of rules turns one label set into another, or drops it. Source: Prometheus documentation,
- * "relabel_config". */
+/* Relabelling as Prometheus does it: a list of rules turns one label set into another, or drops it. Source: Prometheus
+ * documentation, "relabel_config". */
 #ifndef TOCSIN_SCRAPE_RELABEL_H
 #define TOCSIN_SCRAPE_RELABEL_H
 
 #include "tocsin/conf.h"
 
 #define RELABEL_ACTIONS(X) \
-	X(REPLACE, "replace") X(KEEP, "keep") X(DROP, "drop") X(KEEPEQUAL, "keepequal") X(DROPEQUAL, "dropequal") X(HASHMOD, "hashmod") \
-	X(LABELMAP, "labelmap") X(LABELDROP, "labeldrop") X(LABELKEEP, "labelkeep") X(LOWERCASE, "lowercase") X(UPPERCASE, "uppercase")
+	X(REPLACE, "replace") \
+	X(KEEP, "keep") X(DROP, "drop") X(KEEPEQUAL, "keepequal") X(DROPEQUAL, "dropequal") X(HASHMOD, "hashmod") \
+		X(LABELMAP, "labelmap") X(LABELDROP, "labeldrop") X(LABELKEEP, "labelkeep") X(LOWERCASE, "lowercase") \
+			X(UPPERCASE, "uppercase")
 
 enum relabel_action {
 #define X(id, text) RELABEL_##id,
@@ -16,10 +18,10 @@ enum relabel_action {
 };
 
 struct relabel_rule {
-	int action;                     /* enum relabel_action */
+	int action; /* enum relabel_action */
 	struct conf_strs source_labels;
 	struct str separator, target_label, replacement;
-	struct regex *regex;            /* anchored */
+	struct regex *regex; /* anchored */
 	int64_t modulus;
 };
 

@@ -29,8 +29,8 @@ struct scrape_static {
 };
 
 struct scrape_auth {
-	struct str username, password;          /* basic_auth; username empty: none */
-	struct str type, credentials;           /* authorization; type "Bearer" unless told */
+	struct str username, password; /* basic_auth; username empty: none */
+	struct str type, credentials;  /* authorization; type "Bearer" unless told */
 };
 
 struct scrape_tls {
@@ -39,16 +39,16 @@ struct scrape_tls {
 };
 
 struct scrape_job {
-	struct str name, metrics_path, scheme;  /* scheme: http or https */
+	struct str name, metrics_path, scheme; /* scheme: http or https */
 	int64_t interval_ms, timeout_ms;
 	bool honor_labels, honor_timestamps, track_timestamps_staleness, follow_redirects, enable_compression;
 	int64_t body_size_limit, sample_limit, target_limit, label_limit, label_name_length_limit, label_value_length_limit;
-	int fallback_protocol;                  /* enum scrape_protocol */
-	struct conf_labels params;              /* in file order; a name may repeat */
+	int fallback_protocol;     /* enum scrape_protocol */
+	struct conf_labels params; /* in file order; a name may repeat */
 	struct scrape_auth auth;
 	struct scrape_tls tls;
-	struct conf_list statics;               /* of struct scrape_static */
-	struct conf_list relabel, metric_relabel;       /* of struct relabel_rule */
+	struct conf_list statics;                 /* of struct scrape_static */
+	struct conf_list relabel, metric_relabel; /* of struct relabel_rule */
 };
 
 struct scrape_config {
@@ -57,7 +57,8 @@ struct scrape_config {
 };
 
 /* Reads the list under `scrape_configs:` (NULL: none) into rd->arena. False when an error was reported. */
-bool scrape_config_read(struct conf_reader *rd, const struct conf_node *list, const struct scrape_defaults *, struct scrape_config *out);
+bool scrape_config_read(struct conf_reader *rd, const struct conf_node *list, const struct scrape_defaults *,
+                        struct scrape_config *out);
 
 /* ---- The loop ---- */
 
@@ -65,12 +66,13 @@ struct scrape_loop;
 
 struct scrape_options {
 	struct store *store;
-	const struct clock *clock;              /* NULL: the system's */
-	uint64_t offset_seed;                   /* spreads targets differently on different hosts: hash of host name and external labels */
-	int64_t retention_ms;                   /* a lost series is forgotten after so long; 0: 15 days */
-	const struct str *health_gauges;        /* globs; n 0: *_up, probe_success, *_collector_success */
+	const struct clock *clock;       /* NULL: the system's */
+	uint64_t offset_seed;            /* spreads targets differently on different hosts: hash of host name and external labels */
+	int64_t retention_ms;            /* a lost series is forgotten after so long; 0: 15 days */
+	const struct str *health_gauges; /* globs; n 0: *_up, probe_success, *_collector_success */
 	size_t n_health_gauges;
-	/* Called on the loop thread after the samples of a scrape, or of its failure, are in the store; it must not wait. May be NULL. */
+	/* Called on the loop thread after the samples of a scrape, or of its failure, are in the store; it must not wait. May be
+	 * NULL. */
 	void (*scraped)(void *ctx, struct labels target, bool up, int64_t t_ms);
 	void *ctx;
 };
@@ -89,11 +91,11 @@ struct scrape_target_info {
 	struct str job, url;
 	enum scrape_health health;
 	struct str last_error;
-	int64_t last_scrape_ms;                 /* 0: never */
+	int64_t last_scrape_ms; /* 0: never */
 	double last_duration_s;
 	int64_t interval_ms, timeout_ms;
-	size_t samples, series;                 /* of the last good scrape */
-	bool dropped;                           /* by relabelling: only <discovered> and <job> are set */
+	size_t samples, series; /* of the last good scrape */
+	bool dropped;           /* by relabelling: only <discovered> and <job> are set */
 };
 /* Every target, jobs in order of configuration. */
 struct scrape_target_info *scrape_targets(struct scrape_loop *, struct arena *a, size_t *n);
@@ -127,13 +129,14 @@ struct scrape_stats {
 };
 struct scrape_stats scrape_stats(struct scrape_loop *);
 
-/* ---- Without network and thread, for tests: what the loop does with a reply, at time <t_ms>. Target number <i> of the list. ---- */
+/* ---- Without network and thread, for tests: what the loop does with a reply, at time <t_ms>. Target number <i> of the list. ----
+ */
 
 struct scrape_reply {
-	int http_status;                        /* 200 */
+	int http_status; /* 200 */
 	struct str content_type, body;
 	double duration_s;
-	const char *transport_error;            /* not NULL: nothing was received */
+	const char *transport_error; /* not NULL: nothing was received */
 };
 /* True when the scrape was good (up 1). */
 bool scrape_ingest(struct scrape_loop *, size_t target, const struct scrape_reply *, int64_t t_ms);

@@ -1,8 +1,9 @@
 /* A reply becomes samples. Lines are expected in the order of last time: then a line is one comparison, a number and an append by
  * reference. Other lines are looked up by text, and only new ones are parsed and relabelled. A reply goes in whole or not at all.
  *
- * A line is live while its series has samples and no end. What vanished is ended: gone, or lost when a health gauge that speaks for it
- * is 0 or vanished too; a failed scrape loses everything that was live. Lost lines are kept and judged again by each good scrape. */
+ * A line is live while its series has samples and no end. What vanished is ended: gone, or lost when a health gauge that speaks for
+ * it is 0 or vanished too; a failed scrape loses everything that was live. Lost lines are kept and judged again by each good
+ * scrape. */
 #include "scrape/target.h"
 
 #include <assert.h>
@@ -17,11 +18,11 @@
 enum { FUTURE_MS = 600000 };
 
 struct line {
-	struct store_series *series;    /* NULL: a comment, dropped by relabelling, or refused by the store */
-	uint64_t seen, made;            /* numbers of scrapes */
-	double value;                   /* of a health gauge */
+	struct store_series *series; /* NULL: a comment, dropped by relabelling, or refused by the store */
+	uint64_t seen, made;         /* numbers of scrapes */
+	double value;                /* of a health gauge */
 	size_t n;
-	uint32_t at, place;             /* in the last order; in target.lines */
+	uint32_t at, place; /* in the last order; in target.lines */
 	bool comment, dropped, health, live, lost, own_time, orphan;
 	char text[];
 };
@@ -32,12 +33,12 @@ struct take {
 	struct target_env *env;
 	struct textparse parse;
 	int64_t t_ms;
-	size_t pos, n_next;             /* in the old order, in the new one */
+	size_t pos, n_next; /* in the old order, in the new one */
 	bool reordered;
 	size_t n_live_seen;
 	uint64_t scraped, kept, added;
 	uint64_t duplicates, out_of_order, out_of_bounds, refused;
-	bool over_samples, over_body, over_labels;      /* limits */
+	bool over_samples, over_body, over_labels; /* limits */
 	struct err err;
 };
 
@@ -46,7 +47,8 @@ static struct str line_text(const struct line *l)
 	return (struct str){ l->text, l->n };
 }
 
-struct target *target_new(const struct scrape_job *job, struct labels labels, struct labels discovered, struct str url, struct str key)
+struct target *target_new(const struct scrape_job *job, struct labels labels, struct labels discovered, struct str url,
+                          struct str key)
 {
 	struct target *t = mem_alloc(sizeof *t);
 
@@ -236,7 +238,8 @@ static bool check_limits(struct take *k, struct labels l)
 
 		over = name || value;
 		if (over)
-			err_set(&k->err, ERR_LIMIT, -1, "%s exceeded by label %.*s", name ? "label_name_length_limit" : "label_value_length_limit",
+			err_set(&k->err, ERR_LIMIT, -1, "%s exceeded by label %.*s",
+			        name ? "label_name_length_limit" : "label_value_length_limit",
 			        (int)(l.v[i].name.n < 100 ? l.v[i].name.n : 100), l.v[i].name.p);
 	}
 	k->over_labels |= over;
@@ -269,7 +272,8 @@ static bool resolve(struct take *k, struct line *l)
 		return true;
 	}
 	if (!labels_has(labels, STR(LABEL_NAME)))
-		return err_set(&k->err, ERR_BAD_INPUT, -1, "no metric name after relabelling of %.*s", (int)(l->n < 200 ? l->n : 200), l->text);
+		return err_set(&k->err, ERR_BAD_INPUT, -1, "no metric name after relabelling of %.*s",
+		               (int)(l->n < 200 ? l->n : 200), l->text);
 	if (!check_limits(k, labels))
 		return false;
 	l->health = is_health_gauge(k->env, labels);
@@ -536,8 +540,10 @@ static bool pick_format(struct take *k, const struct scrape_reply *r)
 
 	if (!openmetrics && !media_type_is(r->content_type, "text/plain")) {
 		if (k->t->job->fallback_protocol == SCRAPE_PROTOCOL_NONE)
-			return err_set(&k->err, ERR_BAD_INPUT, -1, "received unsupported Content-Type \"%.*s\" and no fallback_scrape_protocol is set",
-			               (int)(r->content_type.n < 100 ? r->content_type.n : 100), r->content_type.n ? r->content_type.p : "");
+			return err_set(&k->err, ERR_BAD_INPUT, -1,
+			               "received unsupported Content-Type \"%.*s\" and no fallback_scrape_protocol is set",
+			               (int)(r->content_type.n < 100 ? r->content_type.n : 100),
+			               r->content_type.n ? r->content_type.p : "");
 		openmetrics = k->t->job->fallback_protocol == SCRAPE_PROTOCOL_OPENMETRICS;
 	}
 	textparse_init(&k->parse, r->body, openmetrics);
@@ -554,7 +560,8 @@ static bool check_reply(struct take *k, const struct scrape_reply *r)
 		return err_set(&k->err, ERR_UPSTREAM, -1, "server returned HTTP status %d", r->http_status);
 	if (limit > 0 && (int64_t)r->body.n >= limit) {
 		k->over_body = true;
-		return err_set(&k->err, ERR_LIMIT, -1, "body_size_limit exceeded: %zu bytes (limit %lld)", r->body.n, (long long)limit);
+		return err_set(&k->err, ERR_LIMIT, -1, "body_size_limit exceeded: %zu bytes (limit %lld)", r->body.n,
+		               (long long)limit);
 	}
 	return pick_format(k, r);
 }
@@ -574,8 +581,8 @@ static bool read_reply(struct take *k, const struct scrape_reply *r)
 	if (ok && k->parse.err.code != ERR_NONE)
 		ok = err_set(&k->err, k->parse.err.code, k->parse.err.pos, "%s", k->parse.err.msg);
 	if (ok && k->over_samples)
-		ok = err_set(&k->err, ERR_LIMIT, -1, "sample_limit exceeded: %llu samples (limit %lld)", (unsigned long long)k->kept,
-		             (long long)k->t->job->sample_limit);
+		ok = err_set(&k->err, ERR_LIMIT, -1, "sample_limit exceeded: %llu samples (limit %lld)",
+		             (unsigned long long)k->kept, (long long)k->t->job->sample_limit);
 	return ok;
 }
 
@@ -593,7 +600,8 @@ static struct store_series *report_series(struct target *t, struct target_env *e
 	if (t->reports[which] != NULL)
 		return t->reports[which];
 	arena_reset(&env->scratch);
-	t->reports[which] = store_series_ref(env->store, labels_with(&env->scratch, t->labels, STR(LABEL_NAME), names[which]), &full);
+	t->reports[which] =
+		store_series_ref(env->store, labels_with(&env->scratch, t->labels, STR(LABEL_NAME), names[which]), &full);
 	if (t->reports[which] != NULL)
 		store_series_never_lost(env->store, t->reports[which]);
 	return t->reports[which];

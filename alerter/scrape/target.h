@@ -13,11 +13,11 @@ struct target_env {
 	struct store *store;
 	const struct str *health_gauges;
 	size_t n_health_gauges;
-	int64_t retention_ms;           /* a lost series is forgotten after so long */
+	int64_t retention_ms; /* a lost series is forgotten after so long */
 	pthread_mutex_t *shared_lock;
 	struct appender *app;
-	struct arena scratch;           /* reset for every line that is new */
-	struct scrape_stats *stats;     /* under <shared_lock> when read elsewhere */
+	struct arena scratch;       /* reset for every line that is new */
+	struct scrape_stats *stats; /* under <shared_lock> when read elsewhere */
 };
 
 struct line;
@@ -25,25 +25,25 @@ struct line;
 enum report { REPORT_UP, REPORT_DURATION, REPORT_SCRAPED, REPORT_POST_RELABEL, REPORT_ADDED, REPORTS };
 
 struct target {
-	struct arena arena;             /* of the texts and label sets below */
-	const struct scrape_job *job;   /* replaced by a reload; NULL: removed */
+	struct arena arena;           /* of the texts and label sets below */
+	const struct scrape_job *job; /* replaced by a reload; NULL: removed */
 	struct labels labels, discovered;
 	struct str job_name, url, key;
 	int64_t interval_ms, timeout_ms;
 
 	/* The memory of replies. */
-	struct map by_text;             /* series text or comment line -> struct line */
-	struct line **lines;            /* every one */
+	struct map by_text;  /* series text or comment line -> struct line */
+	struct line **lines; /* every one */
 	size_t n_lines, lines_cap;
-	struct line **order, **next_order;      /* as they stood in the last reply */
+	struct line **order, **next_order; /* as they stood in the last reply */
 	size_t n_order, order_cap, next_cap;
 	uint64_t scrape_no;
 	size_t n_live, n_lost;
 	struct store_series *reports[REPORTS];
-	bool attempted, ever_good;      /* since the start */
+	bool attempted, ever_good; /* since the start */
 
 	/* Under shared_lock. */
-	struct map meta;                /* metric -> struct target_meta */
+	struct map meta; /* metric -> struct target_meta */
 	enum scrape_health health;
 	char last_error[512];
 	int64_t last_scrape_ms;
@@ -52,11 +52,12 @@ struct target {
 };
 
 struct target_meta {
-	char *metric, *type, *help, *unit;      /* NULL: not told */
+	char *metric, *type, *help, *unit; /* NULL: not told */
 };
 
 /* Copies all it is given but <job>. */
-struct target *target_new(const struct scrape_job *job, struct labels labels, struct labels discovered, struct str url, struct str key);
+struct target *target_new(const struct scrape_job *job, struct labels labels, struct labels discovered, struct str url,
+                          struct str key);
 void target_free(struct target *t, struct store *store);
 /* The job's settings changed in a way that makes what was remembered of series texts wrong. */
 void target_forget_texts(struct target *t);

@@ -80,7 +80,7 @@ bool textparse_series(struct textparse *p, struct str *series)
 
 	if (q == p->p && *q != '{')
 		return fail(p, q, "expected a metric name");
-	if (*q == ' ' || *q == '\t') {                  /* "name {": blanks before the brace are legal in the text format */
+	if (*q == ' ' || *q == '\t') { /* "name {": blanks before the brace are legal in the text format */
 		const char *brace = q;
 
 		while (brace < p->end && (*brace == ' ' || *brace == '\t'))
@@ -141,7 +141,10 @@ static bool slow_number(struct textparse *p, double *out)
 		struct str text;
 		double v;
 	} special[] = {
-		{ { "NaN", 3 }, (double)NAN }, { { "+Inf", 4 }, (double)INFINITY }, { { "Inf", 3 }, (double)INFINITY }, { { "-Inf", 4 }, -(double)INFINITY },
+		{ { "NaN", 3 }, (double)NAN },
+		{ { "+Inf", 4 }, (double)INFINITY },
+		{ { "Inf", 3 }, (double)INFINITY },
+		{ { "-Inf", 4 }, -(double)INFINITY },
 	};
 	const char *beg = p->p;
 	struct str word;
@@ -171,7 +174,8 @@ static bool text_timestamp(struct textparse *p, struct textparse_sample *out)
 	while (p->p < p->end && *p->p != ' ' && *p->p != '\t' && *p->p != '\n')
 		p->p++;
 	out->has_t = true;
-	return str_to_int64(str_between(beg, p->p), &out->t_ms) || fail(p, beg, "the timestamp is not a whole number of milliseconds");
+	return str_to_int64(str_between(beg, p->p), &out->t_ms) ||
+	       fail(p, beg, "the timestamp is not a whole number of milliseconds");
 }
 
 static bool openmetrics_timestamp(struct textparse *p, struct textparse_sample *out)
@@ -272,7 +276,8 @@ struct label_parser {
 
 static bool bad(struct label_parser *l, const char *what)
 {
-	return err_set(l->err, ERR_SYNTAX, (int)(l->p - l->series.p), "%s in %.*s", what, (int)(l->series.n < 200 ? l->series.n : 200), l->series.p);
+	return err_set(l->err, ERR_SYNTAX, (int)(l->p - l->series.p), "%s in %.*s", what,
+	               (int)(l->series.n < 200 ? l->series.n : 200), l->series.p);
 }
 
 static void blanks(struct label_parser *l)
@@ -375,7 +380,8 @@ static struct str unescape_help(struct str s, bool quotes, struct arena *a)
 		return s;
 	text = arena_alloc_raw(a, s.n);
 	for (size_t i = 0; i < s.n; i++) {
-		bool escaped = s.p[i] == '\\' && i + 1 < s.n && (s.p[i + 1] == '\\' || s.p[i + 1] == 'n' || (quotes && s.p[i + 1] == '"'));
+		bool escaped =
+			s.p[i] == '\\' && i + 1 < s.n && (s.p[i + 1] == '\\' || s.p[i + 1] == 'n' || (quotes && s.p[i + 1] == '"'));
 
 		i += escaped;
 		text[n++] = escaped && s.p[i] == 'n' ? '\n' : s.p[i];
@@ -410,9 +416,9 @@ static bool known_type(struct str type, bool openmetrics)
 		struct str name;
 		bool text;
 	} types[] = {
-		{ { "counter", 7 }, true }, { { "gauge", 5 }, true }, { { "histogram", 9 }, true }, { { "summary", 7 }, true },
-		{ { "untyped", 7 }, true }, { { "unknown", 7 }, false }, { { "info", 4 }, false }, { { "stateset", 8 }, false },
-		{ { "gaugehistogram", 14 }, false },
+		{ { "counter", 7 }, true }, { { "gauge", 5 }, true },     { { "histogram", 9 }, true },
+		{ { "summary", 7 }, true }, { { "untyped", 7 }, true },   { { "unknown", 7 }, false },
+		{ { "info", 4 }, false },   { { "stateset", 8 }, false }, { { "gaugehistogram", 14 }, false },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(types); i++)

@@ -1,5 +1,5 @@
-/* Reading the Prometheus text format 0.0.4 and OpenMetrics 1.0, line by line. The caller drives, so that a line whose series it knows
- * from last time costs one comparison and a number:
+/* Reading the Prometheus text format 0.0.4 and OpenMetrics 1.0, line by line. The caller drives, so that a line whose series it
+ *knows from last time costs one comparison and a number:
  *
  *	while ((kind = textparse_next(&p)) != TEXTPARSE_END)
  *		kind == TEXTPARSE_SERIES: textparse_known() or textparse_series(), then textparse_value()
@@ -16,7 +16,7 @@
 enum { TEXTPARSE_MAX_LABELS = 1024 };
 
 struct textparse {
-	const char *p, *end;            /* the byte behind <end> is readable and 0 */
+	const char *p, *end; /* the byte behind <end> is readable and 0 */
 	const char *begin;
 	bool openmetrics, saw_eof;
 	struct err err;
@@ -48,10 +48,10 @@ struct textparse_sample {
 /* What follows a series: value, timestamp, exemplar (skipped), end of line. */
 bool textparse_value(struct textparse *p, struct textparse_sample *out);
 
-struct textparse_meta {                 /* all empty: a comment of no meaning */
-	struct str line;                /* whole, with its newline */
+struct textparse_meta {  /* all empty: a comment of no meaning */
+	struct str line; /* whole, with its newline */
 	struct str metric;
-	struct str type, help, unit;    /* one of them has p != NULL */
+	struct str type, help, unit; /* one of them has p != NULL */
 };
 bool textparse_comment(struct textparse *p, struct arena *a, struct textparse_meta *out);
 

@@ -13,17 +13,17 @@ struct staged {
 	struct store_series *series;
 	int64_t t_ms;
 	double v;
-	struct histogram *h;            /* own copy */
-	unsigned char what, state;      /* enum staged_what, enum series_state */
-	bool pinned;                    /* by us, until it is applied */
+	struct histogram *h;       /* own copy */
+	unsigned char what, state; /* enum staged_what, enum series_state */
+	bool pinned;               /* by us, until it is applied */
 };
 
 struct store_appender {
-	struct appender pub;            /* first */
+	struct appender pub; /* first */
 	struct store *store;
 	struct staged *v;
 	size_t n, cap;
-	int64_t oldest_ms;              /* retention, as of the batch's first sample */
+	int64_t oldest_ms; /* retention, as of the batch's first sample */
 };
 
 struct appender *store_appender_new(struct store *st)
@@ -229,7 +229,8 @@ enum store_verdict store_append_ref(struct appender *pub, struct store_series *s
 		count(a->store, verdict);
 		return verdict;
 	}
-	stage(a, (struct staged){ s, t_ms, v, h != NULL ? histogram_dup(h) : NULL, STAGED_SAMPLE, ends ? SERIES_GONE : SERIES_FRESH, false });
+	stage(a, (struct staged){ s, t_ms, v, h != NULL ? histogram_dup(h) : NULL, STAGED_SAMPLE, ends ? SERIES_GONE : SERIES_FRESH,
+	                          false });
 	return STORE_OK;
 }
 

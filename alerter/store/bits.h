@@ -28,8 +28,8 @@ static inline void bits_put(unsigned char *data, size_t at, uint64_t value, unsi
 
 struct bits_reader {
 	const unsigned char *data;
-	size_t at, end;         /* bits */
-	bool overrun;           /* sticky: something was read past the end */
+	size_t at, end; /* bits */
+	bool overrun;   /* sticky: something was read past the end */
 };
 
 /* The next 64 bits, as many as there are, zeros behind the slack; nothing is consumed. */

@@ -18,25 +18,25 @@ enum chunk_kind { CHUNK_INT, CHUNK_XOR, CHUNK_HIST };
 
 struct chunk_hist {
 	int64_t t_ms;
-	struct histogram *h;            /* one block of memory */
+	struct histogram *h; /* one block of memory */
 };
 
 struct chunk {
 	int64_t min_ms, max_ms;
 	_Atomic uint32_t refs;
-	uint32_t bits;                  /* used of <data>; CHUNK_HIST: none */
-	uint32_t cap;                   /* bytes of <data>, slack included */
+	uint32_t bits; /* used of <data>; CHUNK_HIST: none */
+	uint32_t cap;  /* bytes of <data>, slack included */
 	uint16_t n;
-	uint8_t kind;                   /* enum chunk_kind */
-	_Alignas(8) unsigned char data[];       /* CHUNK_HIST: struct chunk_hist[CHUNK_SAMPLES] */
+	uint8_t kind;                     /* enum chunk_kind */
+	_Alignas(8) unsigned char data[]; /* CHUNK_HIST: struct chunk_hist[CHUNK_SAMPLES] */
 };
 
 struct chunk_writer {
-	struct chunk *open;             /* NULL: none */
+	struct chunk *open; /* NULL: none */
 	int64_t t_ms, dt;
-	int64_t i, di;                  /* CHUNK_INT */
-	uint64_t v_bits;                /* the last value as it was given, whatever the kind */
-	uint8_t lead, trail;            /* CHUNK_XOR: window of the last bits written; lead 0xff: none */
+	int64_t i, di;       /* CHUNK_INT */
+	uint64_t v_bits;     /* the last value as it was given, whatever the kind */
+	uint8_t lead, trail; /* CHUNK_XOR: window of the last bits written; lead 0xff: none */
 };
 
 /* Appends; <t_ms> is later than everything before. When the open chunk is full or of the wrong kind it is returned sealed (the
@@ -51,7 +51,7 @@ struct chunk *chunk_copy(const struct chunk *c, struct arena *a);
 /* Decodes all c->n samples. <h> is filled for CHUNK_HIST only. False when the chunk is damaged. */
 bool chunk_decode(const struct chunk *c, int64_t *t_ms, double *v, const struct histogram **h, struct arena *a);
 
-struct histogram *histogram_dup(const struct histogram *h);     /* one block; free() it */
-bool chunk_histogram_same(const struct histogram *a, const struct histogram *b);      /* bit by bit */
+struct histogram *histogram_dup(const struct histogram *h);                      /* one block; free() it */
+bool chunk_histogram_same(const struct histogram *a, const struct histogram *b); /* bit by bit */
 
 #endif

@@ -11,7 +11,7 @@
 
 struct posting {
 	struct series_pair key;
-	size_t at;                      /* place in its name's list */
+	size_t at; /* place in its name's list */
 	struct slots slots;
 };
 
@@ -271,11 +271,11 @@ void index_forget(struct index *x, struct store_series *s)
 
 enum { UNTESTED, TESTED_NO, TESTED_YES };
 
-struct filter {                         /* a matcher, with what it said about each value */
+struct filter { /* a matcher, with what it said about each value */
 	const struct matcher *m;
 	uint32_t name;
 	bool takes_empty;
-	unsigned char *said;            /* by symbol; NULL until needed */
+	unsigned char *said; /* by symbol; NULL until needed */
 };
 
 struct candidates {

@@ -17,13 +17,13 @@ struct slots {
 
 struct index {
 	struct symbols symbols;
-	struct store_series **series;           /* by slot; NULL: free */
+	struct store_series **series; /* by slot; NULL: free */
 	size_t cap, n_slots, n_series;
 	struct slots free_slots;
-	uint32_t *table;                        /* hash of labels -> slot + 1; open addressing, power of two */
+	uint32_t *table; /* hash of labels -> slot + 1; open addressing, power of two */
 	size_t table_cap;
-	struct map postings;                    /* name and value numbers -> struct posting */
-	struct map names;                       /* name number -> struct posting_name */
+	struct map postings; /* name and value numbers -> struct posting */
+	struct map names;    /* name number -> struct posting_name */
 };
 
 void index_init(struct index *x);

@@ -12,26 +12,26 @@
 enum { STORE_SHARDS = 16, SHARD_RUN = 64 };
 
 struct series_pair {
-	uint32_t name, value;           /* symbols */
+	uint32_t name, value; /* symbols */
 };
 
 struct store_series {
 	uint64_t id, hash;
 	uint32_t slot, n_pairs;
-	_Atomic uint32_t refs;          /* memory: the index holds one, every snapshot one */
-	_Atomic uint32_t pins;          /* holders outside, staged samples: not dropped */
-	_Atomic int64_t last_ms;        /* of all samples; INT64_MIN: none. Written under the shard lock */
-	_Atomic int64_t good_ms;        /* of the last sample that is no stale marker; INT64_MIN: none. Likewise */
-	_Atomic unsigned char state;    /* enum series_state. Likewise */
+	_Atomic uint32_t refs;       /* memory: the index holds one, every snapshot one */
+	_Atomic uint32_t pins;       /* holders outside, staged samples: not dropped */
+	_Atomic int64_t last_ms;     /* of all samples; INT64_MIN: none. Written under the shard lock */
+	_Atomic int64_t good_ms;     /* of the last sample that is no stale marker; INT64_MIN: none. Likewise */
+	_Atomic unsigned char state; /* enum series_state. Likewise */
 	_Atomic unsigned char never_lost;
 	/* Under the shard lock: */
 	uint32_t n_sealed;
 	size_t sealed_cap;
-	struct chunk **sealed;          /* in time order */
+	struct chunk **sealed; /* in time order */
 	struct chunk_writer writer;
-	uint64_t last_batch;            /* number of the batch its last sample came with */
-	struct store_series *next_unused;       /* graveyard */
-	struct series_pair pairs[];     /* immutable */
+	uint64_t last_batch;              /* number of the batch its last sample came with */
+	struct store_series *next_unused; /* graveyard */
+	struct series_pair pairs[];       /* immutable */
 };
 
 struct shard {
@@ -44,30 +44,30 @@ struct snapshot {
 	_Atomic uint32_t refs;
 	uint64_t generation;
 	size_t n;
-	struct store_series **series;   /* by rising id */
+	struct store_series **series; /* by rising id */
 	struct labels *labels;
-	struct arena arena;             /* of the arrays */
+	struct arena arena; /* of the arrays */
 };
 
 struct remembered;
 
-struct memory {                         /* remembered selections; its lock is taken last */
+struct memory { /* remembered selections; its lock is taken last */
 	pthread_mutex_t lock;
 	struct map by_text;
 	struct remembered **v;
 	size_t n, cap, n_series;
-	uint64_t clock;                 /* counts uses, for least recently used */
+	uint64_t clock; /* counts uses, for least recently used */
 };
 
 struct store {
 	struct querier querier;
 	struct store_options options;
 	pthread_mutex_t commit_lock;
-	_Atomic uint64_t published;     /* number of the last batch that is in */
+	_Atomic uint64_t published; /* number of the last batch that is in */
 	_Atomic int64_t held_from_ms;
 	pthread_rwlock_t index_lock;
 	struct index index;
-	uint64_t next_id;               /* index lock, writing */
+	uint64_t next_id; /* index lock, writing */
 	struct memory memory;
 	_Atomic uint64_t next_generation;
 	struct shard shards[STORE_SHARDS];
@@ -76,7 +76,7 @@ struct store {
 	struct store_unseen *unseen;
 	size_t n_unseen;
 	pthread_mutex_t unused_lock;
-	struct store_series *unused;    /* dropped series whose last snapshot went */
+	struct store_series *unused; /* dropped series whose last snapshot went */
 	struct {
 #define X(name, help) _Atomic uint64_t name;
 		STORE_COUNTERS(X)

@@ -11,14 +11,14 @@
 enum { MEMORY_ENTRIES = 2048, MEMORY_SERIES = 2000000 };
 
 struct remembered {
-	struct buf text;                /* the key */
-	struct arena arena;             /* of the matchers */
+	struct buf text;    /* the key */
+	struct arena arena; /* of the matchers */
 	struct matcher *matchers;
 	struct regex **regexes;
-	size_t n, at;                   /* at: place in memory.v */
-	struct str metric;              /* empty: any */
+	size_t n, at;      /* at: place in memory.v */
+	struct str metric; /* empty: any */
 	uint64_t used;
-	struct snapshot *snapshot;      /* NULL: stale */
+	struct snapshot *snapshot; /* NULL: stale */
 };
 
 void memory_init(struct memory *m)

@@ -10,7 +10,7 @@
 #include "tocsin/mem.h"
 
 struct store_selection {
-	struct selection pub;           /* first */
+	struct selection pub; /* first */
 	struct snapshot *snapshot;
 	uint64_t batch;
 	struct series v[];
@@ -81,7 +81,13 @@ static struct snapshot *find(struct store *st, const struct matcher *m, size_t n
 	return s;
 }
 
-static struct series describe(struct store_series *s, struct labels labels, int64_t stalled_ms)
+/* Far from now on either side (a clock that jumped back): nothing was accepted for so long. */
+static bool is_stalled(int64_t good_ms, int64_t now_ms, int64_t lookback_ms)
+{
+	return good_ms != INT64_MIN && (good_ms < now_ms - lookback_ms || good_ms > now_ms + lookback_ms);
+}
+
+static struct series describe(struct store_series *s, struct labels labels, int64_t now_ms, int64_t lookback_ms)
 {
 	struct series out = { .id = s->id, .labels = labels, .state = atomic_load(&s->state) };
 	int64_t good_ms = atomic_load(&s->good_ms);
@@ -90,7 +96,7 @@ static struct series describe(struct store_series *s, struct labels labels, int6
 		out.state = out.state == SERIES_LOST ? SERIES_GONE : out.state;
 		return out;
 	}
-	if (out.state == SERIES_FRESH && good_ms < stalled_ms && good_ms != INT64_MIN)
+	if (out.state == SERIES_FRESH && is_stalled(good_ms, now_ms, lookback_ms))
 		out.state = SERIES_LOST;
 	if (out.state == SERIES_LOST)
 		out.lost_since_ms = good_ms;
@@ -103,7 +109,8 @@ static bool contradicts(const struct matcher *m, size_t n, struct labels target)
 	for (size_t i = 0; i < n; i++) {
 		struct err limit = { 0 };
 
-		if (labels_has(target, m[i].name) && !matcher_test(&m[i], labels_get(target, m[i].name), &limit) && limit.code == ERR_NONE)
+		if (labels_has(target, m[i].name) && !matcher_test(&m[i], labels_get(target, m[i].name), &limit) &&
+		    limit.code == ERR_NONE)
 			return true;
 	}
 	return false;
@@ -128,11 +135,12 @@ static bool reads_unseen(struct store *st, const struct matcher *m, size_t n)
 	return yes;
 }
 
-static struct selection *store_select(struct querier *q, const struct matcher *m, size_t n, struct select_hints hints, struct err *e)
+static struct selection *store_select(struct querier *q, const struct matcher *m, size_t n, struct select_hints hints,
+                                      struct err *e)
 {
 	struct store *st = (struct store *)q;
 	uint64_t batch = atomic_load(&st->published);
-	int64_t stalled_ms = clock_now_ms(st->options.clock) - st->options.lookback_ms;
+	int64_t now_ms = clock_now_ms(st->options.clock);
 	struct store_selection *sel;
 	struct snapshot *s;
 
@@ -146,7 +154,7 @@ static struct selection *store_select(struct querier *q, const struct matcher *m
 	sel->snapshot = s;
 	sel->batch = batch;
 	for (size_t i = 0; i < s->n; i++)
-		sel->v[i] = describe(s->series[i], s->labels[i], stalled_ms);
+		sel->v[i] = describe(s->series[i], s->labels[i], now_ms, st->options.lookback_ms);
 	sel->pub = (struct selection){ sel->v, s->n, s->generation, atomic_load(&st->held_from_ms), reads_unseen(st, m, n) };
 	return &sel->pub;
 }
@@ -165,11 +173,11 @@ static void store_release(struct querier *q, struct selection *pub)
 struct collected {
 	struct chunk **sealed;
 	size_t n_sealed;
-	struct chunk *open;             /* a copy; NULL: none */
-	int64_t *open_t;                /* CHUNK_HIST: decoded at once instead */
+	struct chunk *open; /* a copy; NULL: none */
+	int64_t *open_t;    /* CHUNK_HIST: decoded at once instead */
 	double *open_v;
 	const struct histogram **open_h;
-	size_t n, n_open;               /* samples in all of them */
+	size_t n, n_open; /* samples in all of them */
 	bool hide_last, has_hist;
 };
 

@@ -2,10 +2,11 @@
  *
  * Locks, in the order they may be taken:
  *   commit   one batch is applied at a time; its number is published when all of it is in (readers see batches whole);
- *   index    readers and writers: symbols, postings, the table of series, remembered selections. Appending to a series one holds a
- *            reference to never takes it;
- *   shard    one mutex for each of STORE_SHARDS groups of series: their chunks and states. Held while a batch is applied or chunks are
- *            collected, never while samples are decoded. Never two at once.
+ *   index    readers and writers: symbols, postings, the table of series, remembered selections. Appending to a series one holds
+ *            a reference to never takes it;
+ *   shard    one mutex for each of STORE_SHARDS groups of series: their chunks and states. Held while a batch is applied or
+ *            chunks are collected, never while samples are decoded. Never two at once.
+ *
  * Every function may be called from any thread, but an appender belongs to one. */
 #ifndef TOCSIN_STORE_H
 #define TOCSIN_STORE_H
@@ -17,12 +18,12 @@
 struct store;
 struct store_series;
 
-struct store_options {                  /* 0: the default */
-	int64_t retention_ms;           /* older samples are dropped and refused; 15 days */
-	int64_t lookback_ms;            /* a series nothing was accepted of for so long is lost; 5 minutes */
-	size_t max_series;              /* new ones are refused beyond; 2,000,000 */
-	size_t max_bytes;               /* of chunks; the oldest are dropped beyond; 256 MiB */
-	const struct clock *clock;      /* NULL: the system's */
+struct store_options {             /* 0: the default */
+	int64_t retention_ms;      /* older samples are dropped and refused; 15 days */
+	int64_t lookback_ms;       /* a series nothing was accepted of for so long is lost; 5 minutes */
+	size_t max_series;         /* new ones are refused beyond; 2,000,000 */
+	size_t max_bytes;          /* of chunks; the oldest are dropped beyond; 256 MiB */
+	const struct clock *clock; /* NULL: the system's */
 };
 
 struct store *store_new(const struct store_options *);
@@ -37,13 +38,13 @@ void store_set_held_from(struct store *, int64_t t_ms);
 
 /* A configured target of which nothing was scraped since the start; select() says so where it may matter. */
 struct store_unseen {
-	struct labels labels;           /* of the target */
-	bool attempted;                 /* a scrape failed: then up and scrape_* are known all the same */
+	struct labels labels; /* of the target */
+	bool attempted;       /* a scrape failed: then up and scrape_* are known all the same */
 };
 /* Replaces the whole list. Copied. */
 void store_set_unseen(struct store *, const struct store_unseen *, size_t n);
 
-/* ---- Writing. Besides the operations of <struct appender>, whose mark_lost writes no stale marker: append one where Prometheus would. ---- */
+/* ---- Writing. mark_lost of <struct appender> writes no stale marker: append one where Prometheus would. ---- */
 
 struct appender *store_appender_new(struct store *);
 void store_appender_free(struct appender *);
@@ -88,8 +89,8 @@ struct str *store_label_values(struct store *, struct str name, struct arena *a,
 	X(selections_remembered, "Selections answered without reading the index.")
 
 struct store_stats {
-	size_t series, symbols, chunks, bytes;  /* now */
-	int64_t oldest_ms;                      /* begin of the oldest chunk, INT64_MAX: no data */
+	size_t series, symbols, chunks, bytes; /* now */
+	int64_t oldest_ms;                     /* begin of the oldest chunk, INT64_MAX: no data */
 #define X(name, help) uint64_t name;
 	STORE_COUNTERS(X)
 #undef X

@@ -10,9 +10,9 @@ struct symbol;
 
 struct symbols {
 	struct map by_text;
-	struct symbol **v;              /* by number; NULL: free */
-	size_t cap, n;                  /* n: highest number ever used + 1 */
-	uint32_t free_head;             /* chain of free numbers, SYMBOL_NONE ends it */
+	struct symbol **v;  /* by number; NULL: free */
+	size_t cap, n;      /* n: highest number ever used + 1 */
+	uint32_t free_head; /* chain of free numbers, SYMBOL_NONE ends it */
 	uint32_t *next_free;
 	size_t next_free_cap;
 };

@@ -45,8 +45,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct label label = { STR("job"), STR("j") };
 	struct str address = STR("h:1");
 	struct scrape_static one = { { &address, 1 }, { NULL, 0 } };
-	struct scrape_job job = { .name = label.value, .metrics_path = STR("/m"), .scheme = STR("http"), .interval_ms = 1000, .timeout_ms = 1000,
-		                  .honor_timestamps = true, .statics = { &one, 1, NULL } };
+	struct scrape_job job = { .name = label.value,
+		                  .metrics_path = STR("/m"),
+		                  .scheme = STR("http"),
+		                  .interval_ms = 1000,
+		                  .timeout_ms = 1000,
+		                  .honor_timestamps = true,
+		                  .statics = { &one, 1, NULL } };
 	struct scrape_config config = { &job, 1 };
 	struct clock clock = clock_manual(1700000000000);
 	struct store_options store_options = { .clock = &clock };
@@ -58,7 +63,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	scrape_reload(loop, &config);
 	while (str_cut(&rest, '\xff', &part)) {
 		char *text = mem_strndup(part.p, part.n);
-		struct scrape_reply r = { .http_status = 200, .content_type = openmetrics ? STR("application/openmetrics-text") : STR("text/plain"),
+		struct scrape_reply r = { .http_status = 200,
+			                  .content_type = openmetrics ? STR("application/openmetrics-text") : STR("text/plain"),
 			                  .body = { text, part.n } };
 
 		parse_labels_again(text, openmetrics);

@@ -60,7 +60,9 @@ static void teardown(struct fixture *f)
 
 static bool feed(struct fixture *f, int at, const char *body)
 {
-	const struct scrape_reply r = { .http_status = 200, .content_type = STR("text/plain; version=0.0.4"), .body = str_of(body) };
+	const struct scrape_reply r = { .http_status = 200,
+		                        .content_type = STR("text/plain; version=0.0.4"),
+		                        .body = str_of(body) };
 
 	f->clock.wall = MS(at);
 	return scrape_ingest(f->loop, 0, &r, MS(at));
@@ -115,7 +117,7 @@ static const char *dump(struct fixture *f, const char *metric)
 }
 
 #define SIMPLE "- job_name: j\n  static_configs: [{targets: ['h:1']}]\n"
-#define AT "{instance=\"h:1\", job=\"j\"}"
+#define AT     "{instance=\"h:1\", job=\"j\"}"
 
 static void test_reports(void **state)
 {
@@ -128,17 +130,23 @@ static void test_reports(void **state)
 	assert_false(feed_failure(&f, 30));
 	assert_string_equal(dump(&f, "up"), "up" AT " 0:1 15:1 30:0 fresh\n");
 	assert_string_equal(dump(&f, "scrape_samples_scraped"), "scrape_samples_scraped" AT " 0:3 15:4 30:0 fresh\n");
-	assert_string_equal(dump(&f, "scrape_samples_post_metric_relabeling"), "scrape_samples_post_metric_relabeling" AT " 0:2 15:3 30:0 fresh\n");
+	assert_string_equal(dump(&f, "scrape_samples_post_metric_relabeling"),
+	                    "scrape_samples_post_metric_relabeling" AT " 0:2 15:3 30:0 fresh\n");
 	assert_string_equal(dump(&f, "scrape_series_added"), "scrape_series_added" AT " 0:2 15:1 30:0 fresh\n");
-	assert_string_equal(dump(&f, NULL), "a" AT " 0:1 15:1 30:stale lost\nb" AT " 0:2 15:2 30:stale lost\nc" AT " 15:3 30:stale lost\n");
+	assert_string_equal(dump(&f, NULL),
+	                    "a" AT " 0:1 15:1 30:stale lost\nb" AT " 0:2 15:2 30:stale lost\nc" AT " 15:3 30:stale lost\n");
 	teardown(&f);
 }
 
 static void test_order_of_lines(void **state)
 {
 	static const char *const bodies[] = {
-		"# TYPE a gauge\na 0\nb 0\nc 0\nd 0\n", "# TYPE a gauge\na 1\nb 1\nc 1\nd 1\n", "a 2\nb 2\nx 2\nc 2\nd 2\n", "d 3\nc 3\nb 3\na 3\nx 3\n",
-		"d 4\nb 4\na 4\nx 4\nc 4\n",        "d 5\nb 5\na 5\nx 5\nc 5\n",
+		"# TYPE a gauge\na 0\nb 0\nc 0\nd 0\n",
+		"# TYPE a gauge\na 1\nb 1\nc 1\nd 1\n",
+		"a 2\nb 2\nx 2\nc 2\nd 2\n",
+		"d 3\nc 3\nb 3\na 3\nx 3\n",
+		"d 4\nb 4\na 4\nx 4\nc 4\n",
+		"d 5\nb 5\na 5\nx 5\nc 5\n",
 	};
 	struct fixture f;
 
@@ -147,7 +155,8 @@ static void test_order_of_lines(void **state)
 	for (int i = 0; i < (int)ARRAY_LEN(bodies); i++)
 		assert_true(feed(&f, i, bodies[i]));
 	assert_string_equal(dump(&f, NULL), "a" AT " 0:0 1:1 2:2 3:3 4:4 5:5 fresh\nb" AT " 0:0 1:1 2:2 3:3 4:4 5:5 fresh\nc" AT
-	                                    " 0:0 1:1 2:2 3:3 4:4 5:5 fresh\nd" AT " 0:0 1:1 2:2 3:3 4:4 5:5 fresh\nx" AT " 2:2 3:3 4:4 5:5 fresh\n");
+	                                    " 0:0 1:1 2:2 3:3 4:4 5:5 fresh\nd" AT " 0:0 1:1 2:2 3:3 4:4 5:5 fresh\nx" AT
+	                                    " 2:2 3:3 4:4 5:5 fresh\n");
 	teardown(&f);
 }
 
@@ -161,10 +170,11 @@ static void test_staleness(void **state)
 	feed(&f, 15, "a 2\n");
 	feed(&f, 30, "a 3\nb 3\n");
 	assert_string_equal(dump(&f, NULL), "a" AT " 0:1 15:2 30:3 fresh\nb" AT " 0:1 15:stale 30:3 fresh\nt" AT " 0:1 gone\n");
-	assert_false(feed(&f, 45, "a 4\nb 4\nbad line\n"));     /* all or nothing */
+	assert_false(feed(&f, 45, "a 4\nb 4\nbad line\n")); /* all or nothing */
 	feed(&f, 60, "b 5\n");
 	feed(&f, 75, "");
-	assert_string_equal(dump(&f, NULL), "a" AT " 0:1 15:2 30:3 45:stale gone\nb" AT " 0:1 15:stale 30:3 45:stale 60:5 75:stale gone\nt" AT " 0:1 gone\n");
+	assert_string_equal(dump(&f, NULL), "a" AT " 0:1 15:2 30:3 45:stale gone\nb" AT
+	                                    " 0:1 15:stale 30:3 45:stale 60:5 75:stale gone\nt" AT " 0:1 gone\n");
 	assert_string_equal(dump(&f, "up"), "up" AT " 0:1 15:1 30:1 45:0 60:1 75:1 fresh\n");
 	teardown(&f);
 }
@@ -183,7 +193,7 @@ static void test_lost(void **state)
 	assert_string_equal(dump(&f, "other"), "other" AT " 0:1 15:stale lost\n");
 	feed(&f, 30, "redis_up{source=\"a\"} 0\nredis_up{source=\"b\"} 1\n");
 	assert_string_equal(dump(&f, "other"), "other" AT " 0:1 15:stale lost\n");
-	feed(&f, 45, "redis_up{source=\"b\"} 1\n");             /* the gauge vanished too */
+	feed(&f, 45, "redis_up{source=\"b\"} 1\n"); /* the gauge vanished too */
 	assert_string_equal(dump(&f, "other"), "other" AT " 0:1 15:stale lost\n");
 	feed(&f, 60, "redis_up{source=\"a\"} 1\nredis_up{source=\"b\"} 1\nother 2\n");
 	assert_string_equal(dump(&f, "m"), "m{instance=\"h:1\", job=\"j\", source=\"a\"} 0:1 15:stale gone\n"
@@ -231,19 +241,27 @@ static void test_labels(void **state)
 		const char *config, *body, *expect;
 	} cases[] = {
 		{ "", "a{job=\"x\"} 1\n", "a{exported_job=\"x\", instance=\"h:1\", job=\"j\"} 0:1 fresh\n" },
-		{ "", "a{job=\"x\",exported_job=\"y\"} 1\n", "a{exported_exported_job=\"x\", exported_job=\"y\", instance=\"h:1\", job=\"j\"} 0:1 fresh\n" },
+		{ "", "a{job=\"x\",exported_job=\"y\"} 1\n",
+		  "a{exported_exported_job=\"x\", exported_job=\"y\", instance=\"h:1\", job=\"j\"} 0:1 fresh\n" },
 		{ "  honor_labels: true\n", "a{job=\"x\"} 1\n", "a{instance=\"h:1\", job=\"x\"} 0:1 fresh\n" },
-		{ "", "# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_bucket{le=\"1000000\"} 1\nh_bucket{le=\"0.25\"} 1\nh_bucket{le=\"+Inf\"} 1\n",
-		  "h_bucket{instance=\"h:1\", job=\"j\", le=\"1.0\"} 0:1 fresh\nh_bucket{instance=\"h:1\", job=\"j\", le=\"1e+06\"} 0:1 fresh\n"
-		  "h_bucket{instance=\"h:1\", job=\"j\", le=\"0.25\"} 0:1 fresh\nh_bucket{instance=\"h:1\", job=\"j\", le=\"+Inf\"} 0:1 fresh\n" },
+		{ "",
+		  "# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_bucket{le=\"1000000\"} 1\nh_bucket{le=\"0.25\"} "
+		  "1\nh_bucket{le=\"+Inf\"} 1\n",
+		  "h_bucket{instance=\"h:1\", job=\"j\", le=\"1.0\"} 0:1 fresh\nh_bucket{instance=\"h:1\", job=\"j\", "
+		  "le=\"1e+06\"} 0:1 fresh\n"
+		  "h_bucket{instance=\"h:1\", job=\"j\", le=\"0.25\"} 0:1 fresh\nh_bucket{instance=\"h:1\", job=\"j\", "
+		  "le=\"+Inf\"} 0:1 fresh\n" },
 		{ "", "# TYPE s summary\ns{quantile=\"1\"} 1\nother{quantile=\"1\"} 1\n",
-		  "s{instance=\"h:1\", job=\"j\", quantile=\"1.0\"} 0:1 fresh\nother{instance=\"h:1\", job=\"j\", quantile=\"1\"} 0:1 fresh\n" },
+		  "s{instance=\"h:1\", job=\"j\", quantile=\"1.0\"} 0:1 fresh\nother{instance=\"h:1\", job=\"j\", quantile=\"1\"} "
+		  "0:1 fresh\n" },
 		{ "  honor_timestamps: false\n", "a 1 5\n", "a" AT " 0:1 fresh\n" },
 		{ "", "a 1 1699999990000\n", "a" AT " -10:1 fresh\n" },
 		{ "", "a 1 1700000601000\n", "" },
 		{ "", "a 1\na 2\n", "a" AT " 0:1 fresh\n" },
-		{ "  metric_relabel_configs: [{regex: 'b|c', action: labeldrop}]\n", "a{b=\"1\",d=\"2\"} 1\n", "a{d=\"2\", instance=\"h:1\", job=\"j\"} 0:1 fresh\n" },
-		{ "  metric_relabel_configs: [{source_labels: [__name__], regex: 'old_(.*)', target_label: __name__, replacement: 'new_$1'}]\n",
+		{ "  metric_relabel_configs: [{regex: 'b|c', action: labeldrop}]\n", "a{b=\"1\",d=\"2\"} 1\n",
+		  "a{d=\"2\", instance=\"h:1\", job=\"j\"} 0:1 fresh\n" },
+		{ "  metric_relabel_configs: [{source_labels: [__name__], regex: 'old_(.*)', target_label: __name__, replacement: "
+		  "'new_$1'}]\n",
 		  "old_a 1\n", "new_a" AT " 0:1 fresh\n" },
 	};
 
@@ -257,7 +275,8 @@ static void test_labels(void **state)
 		setup(&f, yaml);
 		assert_true(feed(&f, 0, cases[i].body));
 		got = dump(&f, NULL);
-		if (cases[i].expect[0] == '\0' ? strstr(got, ":1") != NULL && strstr(got, " 0:") != NULL : strcmp(got, cases[i].expect) != 0)
+		if (cases[i].expect[0] == '\0' ? strstr(got, ":1") != NULL && strstr(got, " 0:") != NULL
+		                               : strcmp(got, cases[i].expect) != 0)
 			fail_msg("%s\n got      %s\n expected %s", cases[i].body, got, cases[i].expect);
 		teardown(&f);
 	}
@@ -271,20 +290,25 @@ static void test_failures(void **state)
 	} cases[] = {
 		{ "", "text/plain", "a 1\nb\n", "line 2: expected a value", 200 },
 		{ "", "text/plain", "a 1\n", "server returned HTTP status 500", 500 },
-		{ "", "text/html", "a 1\n", "received unsupported Content-Type \"text/html\" and no fallback_scrape_protocol is set", 200 },
+		{ "", "text/html", "a 1\n",
+		  "received unsupported Content-Type \"text/html\" and no fallback_scrape_protocol is set", 200 },
 		{ "", "", "a 1\n", "received unsupported Content-Type \"\" and no fallback_scrape_protocol is set", 200 },
 		{ "", "application/openmetrics-text; version=1.0.0", "a 1\n", "line 2: data does not end with # EOF", 200 },
 		{ "  fallback_scrape_protocol: PrometheusText0.0.4\n", "text/html", "a 1\n", "", 200 },
 		{ "  sample_limit: 1\n", "text/plain", "a 1\nb 1\n", "sample_limit exceeded: 2 samples (limit 1)", 200 },
 		{ "  body_size_limit: 8B\n", "text/plain", "a 1\nb 1\n", "body_size_limit exceeded: 8 bytes (limit 8)", 200 },
 		{ "  label_limit: 3\n", "text/plain", "a{b=\"c\"} 1\n", "label_limit exceeded: 4 labels (limit 3)", 200 },
-		{ "  label_value_length_limit: 4\n", "text/plain", "a{b=\"cdefg\"} 1\n", "label_value_length_limit exceeded by label b", 200 },
-		{ "  metric_relabel_configs: [{regex: __name__, action: labeldrop}]\n", "text/plain", "a 1\n", "no metric name after relabelling of a", 200 },
+		{ "  label_value_length_limit: 4\n", "text/plain", "a{b=\"cdefg\"} 1\n",
+		  "label_value_length_limit exceeded by label b", 200 },
+		{ "  metric_relabel_configs: [{regex: __name__, action: labeldrop}]\n", "text/plain", "a 1\n",
+		  "no metric name after relabelling of a", 200 },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct scrape_reply r = { .http_status = cases[i].status, .content_type = str_of(cases[i].type), .body = str_of(cases[i].body) };
+		struct scrape_reply r = { .http_status = cases[i].status,
+			                  .content_type = str_of(cases[i].type),
+			                  .body = str_of(cases[i].body) };
 		struct scrape_target_info *info;
 		struct fixture f;
 		char yaml[1024];
@@ -295,7 +319,8 @@ static void test_failures(void **state)
 		scrape_ingest(f.loop, 0, &r, MS(0));
 		info = scrape_targets(f.loop, &f.arena, &n);
 		assert_int_equal(n, 1);
-		if (!str_eq(info[0].last_error, str_of(cases[i].error)) || (info[0].health == SCRAPE_UP) != (cases[i].error[0] == '\0'))
+		if (!str_eq(info[0].last_error, str_of(cases[i].error)) ||
+		    (info[0].health == SCRAPE_UP) != (cases[i].error[0] == '\0'))
 			fail_msg("case %zu: %.*s", i, STR_ARG(info[0].last_error));
 		if (cases[i].error[0] != '\0')
 			for (const char *p = dump(&f, NULL); *p != '\0'; p = strchr(p, '\n') + 1)
@@ -310,19 +335,25 @@ static void test_targets(void **state)
 		const char *relabel, *url, *labels;
 	} cases[] = {
 		{ "[]", "http://h:1/metrics?a=x+y&b=1", "{env=\"p\", instance=\"h:1\", job=\"j\"}" },
-		{ "[{source_labels: [__address__], target_label: __param_target}, {target_label: __address__, replacement: 'probe:9115'}]",
+		{ "[{source_labels: [__address__], target_label: __param_target}, {target_label: __address__, replacement: "
+		  "'probe:9115'}]",
 		  "http://probe:9115/metrics?a=x+y&b=1&target=h%3A1", "{env=\"p\", instance=\"probe:9115\", job=\"j\"}" },
-		{ "[{source_labels: [__address__], target_label: instance, regex: '(.*):.*'}]", "http://h:1/metrics?a=x+y&b=1", "{env=\"p\", instance=\"h\", job=\"j\"}" },
+		{ "[{source_labels: [__address__], target_label: instance, regex: '(.*):.*'}]", "http://h:1/metrics?a=x+y&b=1",
+		  "{env=\"p\", instance=\"h\", job=\"j\"}" },
 		{ "[{source_labels: [env], regex: p, action: drop}]", NULL, NULL },
 		{ "[{source_labels: [env], regex: x, action: keep}]", NULL, NULL },
 		{ "[{source_labels: [env], target_label: job, action: keepequal}]", NULL, NULL },
-		{ "[{source_labels: [env], target_label: job, action: dropequal}]", "http://h:1/metrics?a=x+y&b=1", "{env=\"p\", instance=\"h:1\", job=\"j\"}" },
+		{ "[{source_labels: [env], target_label: job, action: dropequal}]", "http://h:1/metrics?a=x+y&b=1",
+		  "{env=\"p\", instance=\"h:1\", job=\"j\"}" },
 		{ "[{source_labels: [__address__], target_label: n, modulus: 10, action: hashmod}]", "http://h:1/metrics?a=x+y&b=1",
 		  "{env=\"p\", instance=\"h:1\", job=\"j\", n=\"9\"}" },
-		{ "[{regex: '(e)nv', action: labelmap, replacement: 'x_${1}'}]", "http://h:1/metrics?a=x+y&b=1", "{env=\"p\", instance=\"h:1\", job=\"j\", x_e=\"p\"}" },
+		{ "[{regex: '(e)nv', action: labelmap, replacement: 'x_${1}'}]", "http://h:1/metrics?a=x+y&b=1",
+		  "{env=\"p\", instance=\"h:1\", job=\"j\", x_e=\"p\"}" },
 		{ "[{regex: '__.*|job', action: labelkeep}]", "http://h:1/metrics?a=x+y&b=1", "{instance=\"h:1\", job=\"j\"}" },
-		{ "[{source_labels: [env], target_label: env, action: uppercase}]", "http://h:1/metrics?a=x+y&b=1", "{env=\"P\", instance=\"h:1\", job=\"j\"}" },
-		{ "[{source_labels: [env, job], separator: '-', target_label: both}, {source_labels: [nosuch], target_label: env, replacement: ''}]",
+		{ "[{source_labels: [env], target_label: env, action: uppercase}]", "http://h:1/metrics?a=x+y&b=1",
+		  "{env=\"P\", instance=\"h:1\", job=\"j\"}" },
+		{ "[{source_labels: [env, job], separator: '-', target_label: both}, {source_labels: [nosuch], target_label: env, "
+		  "replacement: ''}]",
 		  "http://h:1/metrics?a=x+y&b=1", "{both=\"p-j\", instance=\"h:1\", job=\"j\"}" },
 	};
 
@@ -334,8 +365,11 @@ static void test_targets(void **state)
 		char yaml[1024];
 		size_t n;
 
-		snprintf(yaml, sizeof yaml, "- job_name: j\n  params: {a: ['x y'], b: ['1']}\n  static_configs: [{targets: ['h:1'], labels: {env: p}}]\n"
-		                            "  relabel_configs: %s\n", cases[i].relabel);
+		snprintf(yaml, sizeof yaml,
+		         "- job_name: j\n  params: {a: ['x y'], b: ['1']}\n  static_configs: [{targets: ['h:1'], labels: {env: "
+		         "p}}]\n"
+		         "  relabel_configs: %s\n",
+		         cases[i].relabel);
 		setup(&f, yaml);
 		info = scrape_targets(f.loop, &f.arena, &n);
 		assert_int_equal(n, 1);
@@ -361,9 +395,12 @@ static void test_reload(void **state)
 	two = read_config(&f, "- job_name: j\n  static_configs: [{targets: ['h:1', 'h:2']}]\n");
 	scrape_reload(f.loop, &two);
 	feed(&f, 15, "a 2\nb 2\n");
-	assert_string_equal(dump(&f, "scrape_series_added"), "scrape_series_added" AT " 0:2 15:0 fresh\n");     /* nothing was forgotten */
+	assert_string_equal(dump(&f, "scrape_series_added"),
+	                    "scrape_series_added" AT " 0:2 15:0 fresh\n"); /* nothing was forgotten */
 	assert_true(is_unseen(&f, "a"));
-	renamed = read_config(&f, SIMPLE "  metric_relabel_configs: [{source_labels: [__name__], regex: b, target_label: __name__, replacement: c}]\n");
+	renamed = read_config(
+		&f, SIMPLE
+		"  metric_relabel_configs: [{source_labels: [__name__], regex: b, target_label: __name__, replacement: c}]\n");
 	scrape_reload(f.loop, &renamed);
 	assert_false(is_unseen(&f, "a"));
 	feed(&f, 30, "a 3\nb 3\n");
@@ -403,14 +440,20 @@ static void test_config_errors(void **state)
 		const char *yaml, *message;
 	} cases[] = {
 		{ "- job_name: j\n  file_sd_configs: []\n", "file_sd_configs is not supported yet: use static_configs" },
-		{ "- job_name: j\n  scrape_interval: 5s\n  scrape_timeout: 6s\n", "scrape_timeout is longer than scrape_interval: shorten it" },
+		{ "- job_name: j\n  scrape_interval: 5s\n  scrape_timeout: 6s\n",
+		  "scrape_timeout is longer than scrape_interval: shorten it" },
 		{ "- job_name: j\n- job_name: j\n", "job_name j occurs twice: give each job its own" },
 		{ "- job_name: j\n  scheme: ftp\n", "\"ftp\" is no scheme: write http or https" },
-		{ "- job_name: j\n  relabel_configs: [{action: hashmod, target_label: x}]\n", "relabel action hashmod has no modulus: write a number above 0" },
-		{ "- job_name: j\n  relabel_configs: [{source_labels: [a]}]\n", "relabel action replace has no target_label: name the label it writes or compares" },
-		{ "- job_name: j\n  relabel_configs: [{action: labeldrop, target_label: x}]\n", "relabel action labeldrop takes only regex: remove target_label" },
-		{ "- job_name: j\n  basic_auth: {username: a}\n  authorization: {credentials: b}\n", "authorization and basic_auth exclude each other: remove one" },
-		{ "- job_name: j\n  tls_config: {server_name: a}\n", "server_name is not supported yet: use the name as the target's address" },
+		{ "- job_name: j\n  relabel_configs: [{action: hashmod, target_label: x}]\n",
+		  "relabel action hashmod has no modulus: write a number above 0" },
+		{ "- job_name: j\n  relabel_configs: [{source_labels: [a]}]\n",
+		  "relabel action replace has no target_label: name the label it writes or compares" },
+		{ "- job_name: j\n  relabel_configs: [{action: labeldrop, target_label: x}]\n",
+		  "relabel action labeldrop takes only regex: remove target_label" },
+		{ "- job_name: j\n  basic_auth: {username: a}\n  authorization: {credentials: b}\n",
+		  "authorization and basic_auth exclude each other: remove one" },
+		{ "- job_name: j\n  tls_config: {server_name: a}\n",
+		  "server_name is not supported yet: use the name as the target's address" },
 	};
 
 	(void)state;
@@ -421,7 +464,8 @@ static void test_config_errors(void **state)
 		struct conf_reader rd = { .arena = &a, .report = &report };
 		struct scrape_config out;
 
-		assert_false(scrape_config_read(&rd, conf_load_text(&a, STR("t.yml"), str_of(cases[i].yaml), &report), &defaults, &out));
+		assert_false(
+			scrape_config_read(&rd, conf_load_text(&a, STR("t.yml"), str_of(cases[i].yaml), &report), &defaults, &out));
 		if (report.n != 1 || !str_eq(report.v[0].message, str_of(cases[i].message)) || report.v[0].line == 0)
 			fail_msg("case %zu: %zu, %.*s", i, report.n, STR_ARG(report.v[0].message));
 		conf_release(rd.held);
@@ -433,9 +477,10 @@ static void test_config_errors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_reports),   cmocka_unit_test(test_order_of_lines), cmocka_unit_test(test_staleness), cmocka_unit_test(test_lost),
-		cmocka_unit_test(test_unseen),    cmocka_unit_test(test_labels),         cmocka_unit_test(test_failures),  cmocka_unit_test(test_targets),
-		cmocka_unit_test(test_reload),    cmocka_unit_test(test_metadata),       cmocka_unit_test(test_config_errors),
+		cmocka_unit_test(test_reports),  cmocka_unit_test(test_order_of_lines), cmocka_unit_test(test_staleness),
+		cmocka_unit_test(test_lost),     cmocka_unit_test(test_unseen),         cmocka_unit_test(test_labels),
+		cmocka_unit_test(test_failures), cmocka_unit_test(test_targets),        cmocka_unit_test(test_reload),
+		cmocka_unit_test(test_metadata), cmocka_unit_test(test_config_errors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -80,7 +80,10 @@ static size_t parse_matchers(struct arena *a, const char *text, struct matcher *
 		if (!str_cut(&rest, ' ', &value))
 			value = STR("");
 		m[n] = (struct matcher){ MATCH_EQ, arena_str(a, name), arena_str(a, value), NULL };
-		m[n].op = str_eq(op, STR("=")) ? MATCH_EQ : str_eq(op, STR("!=")) ? MATCH_NE : str_eq(op, STR("=~")) ? MATCH_RE : MATCH_NRE;
+		m[n].op = str_eq(op, STR("="))    ? MATCH_EQ
+		          : str_eq(op, STR("!=")) ? MATCH_NE
+		          : str_eq(op, STR("=~")) ? MATCH_RE
+		                                  : MATCH_NRE;
 		re[n] = m[n].op >= MATCH_RE ? regex_new(m[n].value, REGEX_ANCHORED, &e) : NULL;
 		m[n].re = re[n];
 		n++;
@@ -172,12 +175,12 @@ static void test_order_of_samples(void **state)
 	setup(&f, (struct store_options){ .retention_ms = 3600000 });
 	assert_true(put(&f, "m", MS(0), 1));
 	commit(&f);
-	assert_true(put(&f, "m", MS(0), 1));            /* the same again is fine */
+	assert_true(put(&f, "m", MS(0), 1)); /* the same again is fine */
 	assert_false(put(&f, "m", MS(0), 2));
 	assert_false(put(&f, "m", MS(-1), 1));
 	assert_false(put(&f, "m", MS(-7200), 1));
 	assert_true(put(&f, "m", MS(15), 2.5));
-	assert_true(put(&f, "m", MS(15), 3));           /* within one batch: found at commit */
+	assert_true(put(&f, "m", MS(15), 3)); /* within one batch: found at commit */
 	commit(&f);
 	s = pick(&f, "__name__ = m");
 	got = read_all(&f, s, 0);
@@ -201,9 +204,10 @@ static void test_windows(void **state)
 		size_t n;
 		int first;
 	} cases[] = {
-		{ -1, 5990, false, 600, 0 }, { 0, 5990, false, 599, 10 }, { 0, 5990, true, 600, 0 }, { 1205, 1235, false, 3, 1210 },
-		{ 1205, 1235, true, 4, 1200 }, { 1200, 1200, true, 1, 1200 }, { 5990, 9999, true, 1, 5990 }, { 5990, 9999, false, 0, 0 },
-		{ 1195, 1200, false, 1, 1200 }, { 1195, 1199, true, 1, 1190 }, { -100, -50, true, 0, 0 },
+		{ -1, 5990, false, 600, 0 },    { 0, 5990, false, 599, 10 },   { 0, 5990, true, 600, 0 },
+		{ 1205, 1235, false, 3, 1210 }, { 1205, 1235, true, 4, 1200 }, { 1200, 1200, true, 1, 1200 },
+		{ 5990, 9999, true, 1, 5990 },  { 5990, 9999, false, 0, 0 },   { 1195, 1200, false, 1, 1200 },
+		{ 1195, 1199, true, 1, 1190 },  { -100, -50, true, 0, 0 },
 	};
 	struct fixture f;
 	struct selection *s;
@@ -238,8 +242,8 @@ static void test_generation(void **state)
 	put(&f, "up job=a", MS(0), 1);
 	commit(&f);
 	a = pick(&f, "__name__ = up job =~ a.*");
-	put(&f, "other job=a", MS(0), 1);               /* another metric: nothing changes */
-	put(&f, "up job=b", MS(0), 1);                  /* same metric, does not match */
+	put(&f, "other job=a", MS(0), 1); /* another metric: nothing changes */
+	put(&f, "up job=b", MS(0), 1);    /* same metric, does not match */
 	put(&f, "up job=a", MS(15), 1);
 	commit(&f);
 	b = pick(&f, "__name__ = up job =~ a.*");
@@ -249,15 +253,15 @@ static void test_generation(void **state)
 	c = pick(&f, "__name__ = up job =~ a.*");
 	assert_true(c->generation != b->generation);
 	assert_int_equal(c->n, 2);
-	assert_int_equal(a->n, 1);                      /* a snapshot stays what it was */
+	assert_int_equal(a->n, 1); /* a snapshot stays what it was */
 	f.clock.wall = MS(86400 * 20);
 	put(&f, "up job=ab", f.clock.wall, 1);
 	commit(&f);
-	store_maintain(f.store);                        /* job=a is dropped */
+	store_maintain(f.store); /* job=a is dropped */
 	d = pick(&f, "__name__ = up job =~ a.*");
 	assert_true(d->generation != c->generation);
 	assert_int_equal(d->n, 1);
-	assert_int_equal(read_all(&f, c, 0).n, 0);      /* and may still be asked for */
+	assert_int_equal(read_all(&f, c, 0).n, 0); /* and may still be asked for */
 	assert_string_equal(labels_get(c->v[0].labels, STR("job")).p, "a");
 	drop(&f, a), drop(&f, b), drop(&f, c), drop(&f, d);
 	store_maintain(f.store);
@@ -285,7 +289,7 @@ static void test_states(void **state)
 	s = pick(&f, "__name__ = m");
 	assert_int_equal(s->v[0].state, SERIES_LOST);
 	assert_true(s->v[0].lost_since_ms == MS(0));
-	assert_int_equal(read_all(&f, s, 0).n, 1);      /* no marker of its own */
+	assert_int_equal(read_all(&f, s, 0).n, 1); /* no marker of its own */
 	drop(&f, s);
 	put(&f, "m", MS(15), value_stale());
 	commit(&f);
@@ -299,10 +303,14 @@ static void test_states(void **state)
 	s = pick(&f, "__name__ = m");
 	assert_int_equal(s->v[0].state, SERIES_FRESH);
 	drop(&f, s);
-	f.clock.wall++;                                 /* nothing accepted within the lookback */
+	f.clock.wall++; /* nothing accepted within the lookback */
 	s = pick(&f, "__name__ = m");
 	assert_int_equal(s->v[0].state, SERIES_LOST);
 	assert_true(s->v[0].lost_since_ms == MS(30));
+	drop(&f, s);
+	f.clock.wall = MS(30 - 301);                    /* the clock jumped back */
+	s = pick(&f, "__name__ = m");
+	assert_int_equal(s->v[0].state, SERIES_LOST);
 	drop(&f, s);
 	up = store_series_ref(f.store, parse_labels(&f.arena, "up"), &e);
 	store_series_never_lost(f.store, up);
@@ -321,9 +329,12 @@ static void test_unseen(void **state)
 		const char *matchers;
 		bool never_tried, tried;
 	} cases[] = {
-		{ "__name__ = m", true, true },                { "__name__ = m job = web", true, true },
-		{ "__name__ = m job = other", false, false },  { "__name__ = m job =~ w.*", true, true },
-		{ "__name__ = m nosuch = x", true, true },     { "__name__ = up", true, false },
+		{ "__name__ = m", true, true },
+		{ "__name__ = m job = web", true, true },
+		{ "__name__ = m job = other", false, false },
+		{ "__name__ = m job =~ w.*", true, true },
+		{ "__name__ = m nosuch = x", true, true },
+		{ "__name__ = up", true, false },
 		{ "__name__ = scrape_duration_seconds", true, false },
 	};
 	struct fixture f;
@@ -449,7 +460,12 @@ static void test_chunk_model(void **state)
 			struct chunk *c;
 
 			at += kind == 7 ? INT64_C(1) << (rand() % 46) : rand() % 3 == 0 ? 15000 + rand() % 40 : 15000;
-			x = kind == 0 ? 1 : kind == 1 ? x + rand() % 1000 : kind == 2 ? rand() * 1e-5 : kind == 3 ? x + 0.25 : kind == 4 ? -x : x;
+			x = kind == 0   ? 1
+			    : kind == 1 ? x + rand() % 1000
+			    : kind == 2 ? rand() * 1e-5
+			    : kind == 3 ? x + 0.25
+			    : kind == 4 ? -x
+			                : x;
 			if (kind >= 5) {
 				uint64_t bits = (uint64_t)rand() << 42 ^ (uint64_t)rand() << 21 ^ (uint64_t)rand();
 
@@ -483,16 +499,11 @@ static void test_chunk_model(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_chunk_model),
-		cmocka_unit_test(test_matching),
-		cmocka_unit_test(test_order_of_samples),
-		cmocka_unit_test(test_windows),
-		cmocka_unit_test(test_generation),
-		cmocka_unit_test(test_states),
-		cmocka_unit_test(test_unseen),
-		cmocka_unit_test(test_batch_is_seen_whole),
-		cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_histograms),
+		cmocka_unit_test(test_chunk_model),      cmocka_unit_test(test_matching),
+		cmocka_unit_test(test_order_of_samples), cmocka_unit_test(test_windows),
+		cmocka_unit_test(test_generation),       cmocka_unit_test(test_states),
+		cmocka_unit_test(test_unseen),           cmocka_unit_test(test_batch_is_seen_whole),
+		cmocka_unit_test(test_limits),           cmocka_unit_test(test_histograms),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

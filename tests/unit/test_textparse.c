@@ -11,7 +11,7 @@
 static void run(struct buf *out, const char *text, bool openmetrics)
 {
 	struct arena a = { 0 };
-	char *copy = strdup(text);              /* on the heap, so that ASan sees overruns */
+	char *copy = strdup(text); /* on the heap, so that ASan sees overruns */
 	struct textparse p;
 	enum textparse_kind kind;
 
@@ -24,7 +24,8 @@ static void run(struct buf *out, const char *text, bool openmetrics)
 
 		if (kind == TEXTPARSE_COMMENT) {
 			if (textparse_comment(&p, &a, &m) && m.metric.n > 0)
-				buf_printf(out, "#%.*s %.*s%.*s%.*s;", STR_ARG(m.metric), STR_ARG(m.type), STR_ARG(m.help), STR_ARG(m.unit));
+				buf_printf(out, "#%.*s %.*s%.*s%.*s;", STR_ARG(m.metric), STR_ARG(m.type), STR_ARG(m.help),
+				           STR_ARG(m.unit));
 			continue;
 		}
 		if (!textparse_series(&p, &series) || !textparse_value(&p, &s) || !textparse_labels(series, &a, &l, &p.err))
@@ -72,7 +73,8 @@ static void test_text(void **state)
 		{ "a{b=\"\"} 1\n", "a 1;" },
 		{ "{\"a.b\",\"c.d\"=\"e\"} 1\n", "{\"a.b\", \"c.d\"=\"e\"} 1;" },
 		{ "a NaN\nb +Inf\nc -Inf\nd inf\n", "a nan;b inf;c -inf;d inf;" },
-		{ "a 1e3\nb -0.25\nc 123456789012345678\nd 0.1\n", "a 1000;b -0.25;c 1.2345678901234568e+17;d 0.10000000000000001;" },
+		{ "a 1e3\nb -0.25\nc 123456789012345678\nd 0.1\n",
+		  "a 1000;b -0.25;c 1.2345678901234568e+17;d 0.10000000000000001;" },
 		{ "a 1 -5\n", "a 1 -5;" },
 		{ "# HELP a some \\\\ text\\nmore\n# TYPE a counter\n# anything\na 1\n", "#a some \\ text\nmore;#a counter;a 1;" },
 		{ "# HELP a\n# TYPE a untyped\n", "#a ;#a unknown;" },
@@ -106,10 +108,12 @@ static void test_openmetrics(void **state)
 		{ "# EOF", "" },
 		{ "# EOF\n", "" },
 		{ "a_total 1\n# EOF\n", "a_total 1;" },
-		{ "# TYPE a counter\n# UNIT a seconds\n# HELP a x \\\"y\\\"\na_total 1 1700000000.5\n# EOF\n", "#a counter;#a seconds;#a x \"y\";a_total 1 1700000000500;" },
+		{ "# TYPE a counter\n# UNIT a seconds\n# HELP a x \\\"y\\\"\na_total 1 1700000000.5\n# EOF\n",
+		  "#a counter;#a seconds;#a x \"y\";a_total 1 1700000000500;" },
 		{ "a_bucket{le=\"1\"} 2 # {trace_id=\"x\"} 0.5 1700000000.25\n# EOF\n", "a_bucket{le=\"1\"} 2;" },
 		{ "a_bucket{le=\"1\"} 2 1700000000 # {} 0.5\n# EOF\n", "a_bucket{le=\"1\"} 2 1700000000000;" },
-		{ "# TYPE a stateset\n# TYPE b info\n# TYPE c gaugehistogram\n# TYPE d unknown\n# EOF\n", "#a stateset;#b info;#c gaugehistogram;#d unknown;" },
+		{ "# TYPE a stateset\n# TYPE b info\n# TYPE c gaugehistogram\n# TYPE d unknown\n# EOF\n",
+		  "#a stateset;#b info;#c gaugehistogram;#d unknown;" },
 		{ "a 1\n", "a 1;line 2: data does not end with # EOF" },
 		{ "", "line 1: data does not end with # EOF" },
 		{ "# EOF\na 1\n", "line 2: data after # EOF" },
@@ -137,7 +141,8 @@ static void test_numbers(void **state)
 		struct str series;
 		double expect;
 
-		snprintf(text, sizeof text, "%s%0*lld.%0*d", i % 3 == 0 ? "-" : "", rand() % 12, (long long)rand() * (rand() % 4000), rand() % 8 + 1, rand() % 1000);
+		snprintf(text, sizeof text, "%s%0*lld.%0*d", i % 3 == 0 ? "-" : "", rand() % 12,
+		         (long long)rand() * (rand() % 4000), rand() % 8 + 1, rand() % 1000);
 		if (i % 4 == 0)
 			*strchr(text, '.') = '\0';
 		snprintf(line, sizeof line, "a %s\n", text);
