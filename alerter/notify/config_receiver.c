@@ -334,6 +334,18 @@ static void make_receiver(struct conf_reader *rd, const struct receiver_file *f,
 		}
 }
 
+/* After a mistake among receivers: their names, so that routes are not blamed for it too. */
+static void names_only(struct conf_reader *rd, struct notify_config *c, const struct conf_node *list)
+{
+	c->receivers = ARENA_ARRAY(rd->arena, list->n + 1, struct receiver);
+	for (size_t i = 0; list->kind == CONF_SEQ && i < list->n; i++) {
+		const struct conf_node *name = conf_get(list->items[i], "name");
+
+		if (name != NULL && name->kind == CONF_SCALAR)
+			c->receivers[c->n_receivers++].name = name->text;
+	}
+}
+
 bool config_read_receivers(struct conf_reader *rd, struct notify_config *c, const struct conf_node *list, const struct http_settings *fallback)
 {
 	const struct conf_key key = { "receivers", conf_sub_list, 0, NULL, 0, NULL, &receiver_table };
@@ -341,8 +353,10 @@ bool config_read_receivers(struct conf_reader *rd, struct notify_config *c, cons
 
 	if (list == NULL || list->kind == CONF_NULL)
 		return true;
-	if (!conf_sub_list(rd, &key, list, &files))
+	if (!conf_sub_list(rd, &key, list, &files)) {
+		names_only(rd, c, list);
 		return false;
+	}
 	c->receivers = ARENA_ARRAY(rd->arena, files.n + 1, struct receiver);
 	for (size_t i = 0; i < files.n; i++) {
 		const struct receiver_file *f = (const struct receiver_file *)files.v + i;

@@ -1,0 +1,245 @@
+/* The conversation with Statuspage, request by request, the page played by the test: opened once, also after doubt; people's changes
+ * left alone; components at the worst of what is open. */
+#include "notify_world.h"
+
+static const char page[] = "route: { receiver: page, group_by: [alertname], group_wait: 0s, group_interval: 1m, repeat_interval: 1h }\n"
+			   "receivers:\n"
+			   "- name: page\n"
+			   "  statuspage_configs:\n"
+			   "  - api_url: http://page/v1/\n"
+			   "    page_id: pg1\n"
+			   "    api_key: sesame-key\n"
+			   "    components:\n"
+			   "    - { id: db, matchers: [ 'alertname=~\"Down|Slow\"' ] }\n"
+			   "    - { id: web, matchers: [ instance=\"web\" ], status: partial_outage }\n";
+
+#define LIST(db, web) "[{\"id\":\"db\",\"status\":\"" db "\"},{\"id\":\"web\",\"status\":\"" web "\"}]"
+
+/* Answers the last request, and lets the writer's second pass. */
+static void reply(struct world *w, const char *method, const char *path, int status, const char *body)
+{
+	assert_string_equal(LAST(w).method.p, method);
+	if (!has(LAST(w).url, path))
+		fail_msg("asked for %s, not %s", LAST(w).url.p, path);
+	answer(w, status, body);
+	world_pass(w, 1050);
+}
+
+static const char *incident(struct world *w, const char *status, const char *key, const char *impact)
+{
+	return arena_printf(&w->arena, "{\"id\":\"inc1\",\"status\":\"%s\",\"impact_override\":\"%s\",\"metadata\":{\"tocsin\":{\"episode\":\"%.36s\","
+	                    "\"message\":\"%s\",\"impact\":\"%s\"}}}", status, impact, key, key, impact).p;
+}
+
+/* The key of the message under way, as the page would keep it. */
+static const char *key_now(struct world *w)
+{
+	return w->core->first->key.p;
+}
+
+static const char *opened(struct world *w)
+{
+	const char *key;
+
+	fire(w, "Down", "a");
+	key = arena_strz(&w->arena, w->core->first->key);
+	assert_string_equal(LAST(w).url.p, "http://page/v1/pages/pg1/components?page=1&per_page=100");
+	reply(w, "GET", "/components", 200, LIST("operational", "operational"));
+	assert_true(has(LAST(w).body, "\"status\":\"investigating\""));
+	assert_true(has(LAST(w).body, "\"impact_override\":\"critical\""));
+	assert_true(has(LAST(w).body, "\"name\":\"Down\""));
+	assert_true(has(LAST(w).body, "\"body\":\"a is bad\""));
+	assert_true(has(LAST(w).body, "\"component_ids\":[\"db\"]"));
+	assert_true(has(LAST(w).body, "\"components\":{\"db\":\"major_outage\"}"));
+	reply(w, "POST", "/incidents", 201, incident(w, "investigating", key, "critical"));
+	return key;
+}
+
+static void opens_and_resolves(void **state)
+{
+	struct world *w = world_new(page);
+	const char *key = opened(w);
+
+	(void)state;
+	world_pass(w, 7200000);
+	assert_int_equal(w->n, 2);                      /* repeat_interval is nothing to a page */
+	resolve(w, "Down", "a");
+	world_pass(w, 60000);
+	reply(w, "GET", "/components", 200, LIST("major_outage", "operational"));
+	reply(w, "GET", "/incidents/inc1", 200, incident(w, "investigating", key, "critical"));
+	assert_true(has(LAST(w).body, "\"status\":\"resolved\""));
+	assert_true(has(LAST(w).body, "\"components\":{\"db\":\"operational\"}"));
+	assert_true(has(LAST(w).body, "This incident has been resolved."));
+	reply(w, "PATCH", "/incidents/inc1", 200, incident(w, "resolved", key, "critical"));
+	assert_int_equal(w->n, 5);
+	assert_int_equal(w->core->episodes.n, 0);
+	assert_int_equal(core_component(w->core, STR("pg1"), STR("db")).n, 0);
+	world_free(w);
+}
+
+/* The answer to POST is lost. */
+static void looks_twice_before_it_opens_again(void **state)
+{
+	static const char *const cases[] = { "it had arrived", "it had not", "it had, seen at the second look", "crash instead of a lost answer" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct world *w = world_new(page);
+		const char *ours, *key;
+
+		print_message("  %s\n", cases[i]);
+		fire(w, "Down", "a");
+		key = arena_strz(&w->arena, w->core->first->key);
+		ours = arena_printf(&w->arena, "[{\"id\":\"inc0\",\"status\":\"investigating\",\"metadata\":{}},%s]",
+		                    incident(w, "investigating", key, "critical")).p;
+		reply(w, "GET", "/components", 200, LIST("operational", "operational"));
+		if (i == 3) {
+			world_crash(w);
+		} else {
+			answer_with(w, w->n - 1, HTTP_LOST, 0, -1, "");
+			world_run(w);
+		}
+		world_pass(w, 2000);
+		reply(w, "GET", "/components", 200, i == 1 ? LIST("operational", "operational") : LIST("major_outage", "operational"));
+		if (i == 1 || i == 2) {
+			reply(w, "GET", "/incidents/unresolved?page=1&per_page=100", 200, "[]");
+			reply(w, "GET", "/incidents?limit=100&page=1", 200, "[]");
+			assert_int_equal(w->n, 5);
+			world_pass(w, 5000);
+		}
+		reply(w, "GET", "/incidents/unresolved", 200, i == 1 ? "[]" : ours);
+		if (i == 1) {
+			reply(w, "GET", "/incidents?limit", 200, "[]");
+			assert_string_equal(LAST(w).method.p, "POST");
+			reply(w, "POST", "/incidents", 201, incident(w, "investigating", key, "critical"));
+		}
+		assert_int_equal(w->core->finished[OUTBOX_DELIVERED], 1);
+		assert_string_equal(core_component(w->core, STR("pg1"), STR("db")).p, "major_outage");
+		world_free(w);
+	}
+}
+
+static void a_persons_component_is_left_alone(void **state)
+{
+	struct world *w = world_new(page);
+	const char *key = opened(w);
+
+	(void)state;
+	resolve(w, "Down", "a");
+	world_pass(w, 60000);
+	reply(w, "GET", "/components", 200, LIST("under_maintenance", "operational"));
+	reply(w, "GET", "/incidents/inc1", 200, incident(w, "investigating", key, "critical"));
+	assert_true(has(LAST(w).body, "\"status\":\"resolved\""));
+	assert_false(has(LAST(w).body, "\"db\""));
+	reply(w, "PATCH", "/incidents/inc1", 200, incident(w, "resolved", key, "critical"));
+	fire(w, "Down", "a");
+	reply(w, "GET", "/components", 200, LIST("under_maintenance", "operational"));
+	assert_true(has(LAST(w).body, "\"components\":{}"));
+	world_free(w);
+}
+
+static void an_incident_a_person_moved_on_is_left_alone(void **state)
+{
+	struct world *w = world_new(page);
+	const char *key = opened(w);
+
+	(void)state;
+	resolve(w, "Down", "a");
+	world_pass(w, 60000);
+	reply(w, "GET", "/components", 200, LIST("major_outage", "operational"));
+	reply(w, "GET", "/incidents/inc1", 200, incident(w, "identified", key, "critical"));
+	assert_string_equal(LAST(w).body.p, "{\"component\":{\"status\":\"operational\"}}");
+	reply(w, "PATCH", "/components/db", 200, "{}");
+	assert_int_equal(w->core->finished[OUTBOX_DELIVERED], 2);
+	world_free(w);
+}
+
+static void the_worst_open_alert_rules_a_component(void **state)
+{
+	struct world *w = world_new(page);
+	const char *key = opened(w);
+
+	(void)state;
+	world_edge(w, "Slow", "a", "warning", EDGE_FIRING, 1);
+	world_run(w);
+	reply(w, "GET", "/components", 200, LIST("major_outage", "operational"));
+	assert_true(has(LAST(w).body, "\"impact_override\":\"minor\""));
+	assert_true(has(LAST(w).body, "\"components\":{}"));
+	reply(w, "POST", "/incidents", 201, "{\"id\":\"inc2\",\"status\":\"investigating\"}");
+	resolve(w, "Down", "a");
+	world_pass(w, 60000);
+	reply(w, "GET", "/components", 200, LIST("major_outage", "operational"));
+	reply(w, "GET", "/incidents/inc1", 200, incident(w, "investigating", key, "critical"));
+	assert_true(has(LAST(w).body, "\"components\":{\"db\":\"degraded_performance\"}"));
+	world_free(w);
+}
+
+static void news_become_an_update_once(void **state)
+{
+	struct world *w = world_new(page);
+	const char *key = opened(w);
+
+	(void)state;
+	fire(w, "Down", "web");
+	world_pass(w, 60000);
+	reply(w, "GET", "/components", 200, LIST("major_outage", "operational"));
+	reply(w, "GET", "/incidents/inc1", 200, incident(w, "investigating", key, "critical"));
+	assert_string_equal(LAST(w).method.p, "PATCH");
+	assert_false(has(LAST(w).body, "\"status\":\"investigating\""));
+	assert_true(has(LAST(w).body, "\"components\":{\"web\":\"partial_outage\"}"));
+	key = arena_strz(&w->arena, str_of(key_now(w)));
+	answer_with(w, w->n - 1, HTTP_LOST, 0, -1, "");
+	world_pass(w, 2000);
+	reply(w, "GET", "/components", 200, LIST("major_outage", "partial_outage"));
+	reply(w, "GET", "/incidents/inc1", 200, incident(w, "investigating", key, "critical"));
+	assert_int_equal(w->core->finished[OUTBOX_DELIVERED], 2);
+	assert_string_equal(core_component(w->core, STR("pg1"), STR("web")).p, "partial_outage");
+	world_free(w);
+}
+
+static void refused_for_the_rate(void **state)
+{
+	struct world *w = world_new(page);
+
+	(void)state;
+	fire(w, "Down", "a");
+	answer_with(w, 0, HTTP_ANSWERED, 420, 30000, "{\"error\":\"slow down sesame-key\"}");
+	world_run(w);
+	fire(w, "Other", "a");
+	world_pass(w, 29000);
+	assert_int_equal(w->n, 1);                      /* neither of them: the key is what is limited */
+	assert_true(has(w->core->first->last_error, "HTTP 420"));
+	assert_false(has(w->core->first->last_error, "sesame-key"));
+	world_pass(w, 1000);
+	assert_int_equal(w->n, 2);
+	world_free(w);
+}
+
+static void a_refused_incident_leaves_no_claim(void **state)
+{
+	struct world *w = world_new(page);
+
+	(void)state;
+	fire(w, "Down", "a");
+	reply(w, "GET", "/components", 200, LIST("operational", "operational"));
+	reply(w, "POST", "/incidents", 422, "{\"error\":[\"no\"]}");
+	assert_int_equal(w->core->finished[OUTBOX_DEAD], 1);
+	assert_int_equal(core_component(w->core, STR("pg1"), STR("db")).n, 0);
+	world_free(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(opens_and_resolves),
+		cmocka_unit_test(looks_twice_before_it_opens_again),
+		cmocka_unit_test(a_persons_component_is_left_alone),
+		cmocka_unit_test(an_incident_a_person_moved_on_is_left_alone),
+		cmocka_unit_test(the_worst_open_alert_rules_a_component),
+		cmocka_unit_test(news_become_an_update_once),
+		cmocka_unit_test(refused_for_the_rate),
+		cmocka_unit_test(a_refused_incident_leaves_no_claim),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
