@@ -125,7 +125,7 @@ static void put_padded(struct buf *b, const struct spec *f, struct str s, bool z
 {
 	size_t n = rune_count(s), pad = f->width > 0 && (size_t)f->width > n ? (size_t)f->width - n : 0;
 
-	if (zero && !f->minus && pad > 0 && s.n > 0 && (s.p[0] == '-' || s.p[0] == '+')) {
+	if (zero && !f->minus && pad > 0 && s.n > 0 && (s.p[0] == '-' || s.p[0] == '+' || s.p[0] == ' ')) {
 		buf_putc(b, s.p[0]);
 		s = (struct str){ s.p + 1, s.n - 1 };
 	}
@@ -134,19 +134,6 @@ static void put_padded(struct buf *b, const struct spec *f, struct str s, bool z
 	buf_puts(b, s);
 	for (size_t i = 0; i < pad && f->minus; i++)
 		buf_putc(b, ' ');
-}
-
-/* %!d(string=x) */
-static void complain_verb(struct buf *b, char verb, struct template_value v)
-{
-	buf_printf(b, "%%!%c(", verb);
-	if (v.kind == TEMPLATE_NIL)
-		buf_putz(b, "<nil>");
-	else {
-		buf_printf(b, "%s=", template_type_name(v));
-		template_print_arg(b, v);
-	}
-	buf_putc(b, ')');
 }
 
 static void put_quoted(struct buf *out, struct str s)
@@ -322,14 +309,11 @@ static bool put_other(struct buf *b, const struct spec *f, struct template_value
 	return known;
 }
 
-static void put_value(struct buf *b, const struct spec *f, struct template_value v)
+/* False: this verb does not go with this value; nothing is written then. */
+static bool put_known(struct buf *b, const struct spec *f, struct template_value v)
 {
 	bool known = false;
 
-	if (f->verb == 'T') {
-		put_padded(b, f, str_of(template_type_name(v)), false);
-		return;
-	}
 	switch (v.kind) {
 	case TEMPLATE_STRING:
 		known = put_string(b, f, v.s);
@@ -360,9 +344,32 @@ static void put_value(struct buf *b, const struct spec *f, struct template_value
 		known = put_other(b, f, v);
 		break;
 	}
-	if (!known)
-		complain_verb(b, f->verb, v);
+	return known;
 }
+
+/* A verb that does not fit complains with the value as %v would show it: %!d(string=x). */
+static void put_value(struct buf *b, const struct spec *f, struct template_value v)
+{
+	struct spec plain = *f;
+
+	if (f->verb == 'T') {
+		plain.verb = 's';
+		put_string(b, &plain, str_of(template_type_name(v)));
+		return;
+	}
+	if (put_known(b, f, v))
+		return;
+	buf_printf(b, "%%!%c(", f->verb);
+	if (v.kind == TEMPLATE_NIL)
+		buf_putz(b, "<nil>");
+	else {
+		plain.verb = 'v';
+		buf_printf(b, "%s=", template_type_name(v));
+		put_known(b, &plain, v);
+	}
+	buf_putc(b, ')');
+}
+
 
 struct args {
 	const struct template_value *v;
@@ -463,6 +470,8 @@ void template_printf(struct buf *b, struct str s, const struct template_value *v
 			break;
 		}
 		f.verb = s.p[i++];
+		if (f.verb == 'v')              /* %+v and %#v mean other things in Go, none for plain values */
+			f.plus = f.sharp = false;
 		if (f.verb == '%')
 			buf_putc(b, '%');
 		else if (a.next >= a.n)
