@@ -62,6 +62,7 @@ static void *lookup_thread(void *arg)
 static bool wait_done(const struct lookup *l, int64_t deadline_mono_ms, int stop_fd, struct err *e)
 {
 	struct pollfd p[] = { { .fd = l->done_fd, .events = POLLIN }, { .fd = stop_fd, .events = POLLIN } };
+	uint64_t done;
 
 	for (;;) {
 		int64_t left = deadline_mono_ms - clock_mono_ms(&clock_system);
@@ -70,7 +71,7 @@ static bool wait_done(const struct lookup *l, int64_t deadline_mono_ms, int stop
 		if (n < 0 && errno != EINTR)
 			return err_set(e, ERR_IO, -1, "poll: %s", strerror(errno));
 		if (n > 0 && p[0].revents != 0)
-			return true;
+			return read(l->done_fd, &done, sizeof done) == sizeof done || err_set(e, ERR_IO, -1, "eventfd: %s", strerror(errno));
 		if (n > 0)
 			return err_set(e, ERR_CANCELED, -1, "stopped");
 		if (n == 0 && left <= 60000)

@@ -336,7 +336,7 @@ const struct pg_statement pg_statements[] = {
 	    "('vacuuming indexes'), ('vacuuming heap'), ('cleaning up indexes'), ('truncating heap'), ('performing final cleanup')) s (phase)",
 	    .labels = { { "datname", "p.datname" }, { "relname", VACUUM_RELNAME }, { "phase", "s.phase" } } },
 	{ "stat_replication", ROWS(replication_values), "FROM pg_stat_replication r LEFT JOIN pg_replication_slots s ON s.active_pid = r.pid",
-	    .labels = { SAME("application_name"), { "client_addr", "client_addr::text" }, SAME("state"), SAME("slot_name"), { "pid", "r.pid" } } },
+	    .labels = { SAME("application_name"), { "client_addr", "host(client_addr)" }, SAME("state"), SAME("slot_name"), { "pid", "r.pid" } } },
 	{ "stat_wal_receiver", ROWS(receiver_values), "FROM pg_stat_wal_receiver",
 	    .labels = { { "upstream_host", "sender_host" }, SAME("slot_name"), SAME("status") } },
 	{ "stat_user_tables", ROWS(user_tables_values), "FROM pg_stat_user_tables", .labels = TABLE_LABELS },

@@ -38,10 +38,22 @@ static bool is_wanted(const struct pg_statement *st, const struct pg_settings *s
 	return !is_listed(s->disable, st->collector) && (!st->off || is_listed(s->enable, st->collector));
 }
 
+/* What was complained of before the connection was made anew is not complained of again. */
+static void keep_outage(struct pg_plan_item *item, const struct pg_plan *old)
+{
+	for (const struct pg_plan_item *i = old->items; i < old->items + old->n; i++) {
+		if (i->statement != item->statement || i->unsupported[0] != '\0')
+			continue;
+		item->failed = i->failed;
+		item->complaint = i->complaint;
+	}
+}
+
 void pg_plan_make(struct pg_plan *p, const struct pg_settings *s, enum pg_when when, int version, const struct pg_extension *extensions, size_t n)
 {
-	pg_plan_fini(p);
-	p->version = version;
+	struct pg_plan old = *p;
+
+	*p = (struct pg_plan){ .version = version };
 	p->items = ARENA_ARRAY(&p->arena, pg_n_statements, struct pg_plan_item);
 	for (const struct pg_statement *st = pg_statements; st < pg_statements + pg_n_statements; st++) {
 		const struct pg_extension *x = st->extension != NULL ? find_extension(st->extension, extensions, n) : NULL;
@@ -50,9 +62,11 @@ void pg_plan_make(struct pg_plan *p, const struct pg_settings *s, enum pg_when w
 		if (st->when != when || !is_wanted(st, s) || !pg_statement_fits(st, version) || (st->extension != NULL && x == NULL))
 			continue;
 		pg_statement_sql(&sql, st, version, x != NULL ? x->schema : STR_NULL);
-		p->items[p->n++] = (struct pg_plan_item){ .statement = st, .sql = arena_strz(&p->arena, buf_str(&sql)) };
+		p->items[p->n] = (struct pg_plan_item){ .statement = st, .sql = arena_strz(&p->arena, buf_str(&sql)) };
+		keep_outage(&p->items[p->n++], &old);
 		buf_fini(&sql);
 	}
+	pg_plan_fini(&old);
 }
 
 void pg_plan_fini(struct pg_plan *p)

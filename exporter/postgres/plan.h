@@ -31,7 +31,7 @@ struct pg_extension {
 	struct str name, schema;
 };
 
-/* <extensions> installed in the database; statements of others are left out. */
+/* Over a {0} or an older one, whose outages are kept. <extensions> are those of the database; statements of others are left out. */
 void pg_plan_make(struct pg_plan *p, const struct pg_settings *s, enum pg_when when, int version, const struct pg_extension *extensions, size_t n);
 void pg_plan_fini(struct pg_plan *p);
 
