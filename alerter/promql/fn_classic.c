@@ -180,7 +180,7 @@ static double group_quantile(struct gather *g, size_t group, double q)
 	v = buckets_quantile(q, copy, g->n, &forced);
 	if (forced)
 		note_add(g->c->ev, NOTE_FORCED_MONOTONIC, eval_has_feature(g->c->ev, PROMQL_DELAYED_NAME_REMOVAL) ? labels : (struct labels){ 0 },
-		         call_arg_pos(g->c, 1));
+		         g->pos);
 	return v;
 }
 
@@ -244,7 +244,7 @@ static struct str quantile_text(struct arena *a, double q)
 	char text[NUM_MAX + 2];
 	size_t n = num_format(text, q);
 
-	if (strpbrk(text, ".eEn") == NULL) {
+	if (strpbrk(text, ".eNI") == NULL) {
 		memcpy(text + n, ".0", 3);
 		n += 2;
 	}

@@ -21,6 +21,10 @@ bool script_load_line(struct load *l, struct str line, struct err *e)
 	}
 	if (!notation_read_values(l->arena, line, &v, &n, e))
 		return false;
+	if (l->nhcb) {
+		l->loaded = arena_grow(l->arena, l->loaded, l->n_loaded, &l->cap_loaded, l->n_loaded + 1, sizeof *l->loaded);
+		l->loaded[l->n_loaded++] = (struct loaded){ labels, v, n };
+	}
 	if (!labels_eq(l->starts_of, labels))
 		l->n_starts = 0;
 	for (size_t i = 0; i < n; i++) {

@@ -89,6 +89,8 @@ static void run_load(struct script *s, struct str args, bool nhcb)
 			fail(s, s->line_no, s->line, e.msg);
 			return;
 		}
+	if (nhcb)
+		script_load_nhcb(&load);
 }
 
 static bool add_text(struct script *s, struct eval_command *c, enum note_rule rule, struct str text)

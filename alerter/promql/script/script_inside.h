@@ -37,6 +37,12 @@ struct eval_command {
 };
 
 /* load.c */
+struct loaded {
+	struct labels labels;
+	const struct notation_value *v;
+	size_t n;
+};
+
 struct load {
 	struct ram *ram;
 	struct arena *arena;
@@ -45,8 +51,12 @@ struct load {
 	struct labels starts_of;                /* start times wait for the line with the samples */
 	int64_t *starts;
 	size_t n_starts;
+	struct loaded *loaded;                  /* with <nhcb>: the block's series */
+	size_t n_loaded, cap_loaded;
 };
 bool script_load_line(struct load *, struct str line, struct err *e);
+/* At the end of the block. */
+void script_load_nhcb(struct load *);
 
 /* check.c: true when <r>, or the error of a query that gave none, is what the command expects; else the first difference in <why>. */
 bool script_check(const struct eval_command *, const struct promql_result *r, const struct err *e, struct buf *why);
