@@ -60,6 +60,14 @@ struct matching match_groups(struct arena *a, const struct node_binary *b, const
 	return m;
 }
 
+/* What is remembered with the node: who belongs to whom, and where results go. */
+struct plan {
+	struct matching m;
+	bool routed;            /* each pair's result row is known beforehand, as below; else it is looked up by labels */
+	uint32_t *by_many;      /* result row of each row of the "many" side */
+	uint32_t *by_group;     /* the same where fill() stands for the "many" side */
+};
+
 /* Everything from the view of the "many" side: with group_right the sides change places. */
 struct join {
 	struct eval *ev;
@@ -68,7 +76,7 @@ struct join {
 	bool swapped;
 	struct value *many, *one;
 	const uint32_t *many_group, *one_group;
-	const struct matching *m;
+	const struct plan *plan;
 	const double *fill_many, *fill_one;     /* NULL: no fill */
 	uint32_t *one_row;      /* by group, at the step at hand: row + 1; 0: none */
 	bool *matched;          /* by group, at the step at hand */
@@ -139,7 +147,7 @@ static bool many_to_many(struct join *j, size_t group, size_t row, size_t other)
 	struct buf text = { 0 };
 
 	buf_putz(&text, "found duplicate series for the match group ");
-	print_set(&text, j->m->labels[group]);
+	print_set(&text, j->plan->m.labels[group]);
 	buf_printf(&text, " on the %s hand-side of the operation: [", side);
 	print_set(&text, in_order ? a : b);
 	buf_putz(&text, ", ");
@@ -153,8 +161,8 @@ static bool many_to_many(struct join *j, size_t group, size_t row, size_t other)
 /* The "one" side at <step>, by group. */
 static bool index_one_side(struct join *j, size_t step)
 {
-	memset(j->one_row, 0, j->m->n_groups * sizeof *j->one_row);
-	memset(j->matched, 0, j->m->n_groups);
+	memset(j->one_row, 0, j->plan->m.n_groups * sizeof *j->one_row);
+	memset(j->matched, 0, j->plan->m.n_groups);
 	for (size_t row = 0; row < j->one->shape->n; row++) {
 		uint32_t group = j->one_group[row];
 
@@ -227,19 +235,17 @@ static bool each_pair(struct join *j, size_t step, pair_fn fn, uint8_t *seen)
 	return true;
 }
 
-/* Where the result of a pair goes. The "many" row decides, but for the labels that group_left(…) takes from the other side. */
-struct routes {
-	uint32_t *by_many;      /* row + 1 of the result */
-	uint32_t *by_group;     /* the same, where fill() stands for the "many" side */
-};
-
+/* The result row of a pair, looked up by its labels. */
 static size_t route_pair(struct join *j, size_t many_row, size_t one_row, uint32_t group)
 {
-	struct labels lent = j->m->labels[group];
+	struct labels lent = j->plan->m.labels[group];
 	struct labels many = many_row == SIZE_MAX ? lent : j->many->shape->labels[many_row];
 	struct labels one = one_row == SIZE_MAX ? lent : j->one->shape->labels[one_row];
+	struct arena_mark mark = arena_mark(&j->ev->scratch);
+	size_t row = result_row(j, many, one, many_row != SIZE_MAX && drops_name(j->many, many_row));
 
-	return result_row(j, many, one, many_row != SIZE_MAX && drops_name(j->many, many_row));
+	arena_rewind(&j->ev->scratch, mark);
+	return row;
 }
 
 static bool collect_pair(struct join *j, size_t step, size_t many_row, size_t one_row, uint32_t group, uint8_t *seen)
@@ -253,45 +259,109 @@ static bool compute_pair(struct join *j, size_t step, size_t many_row, size_t on
 {
 	struct point many = many_row == SIZE_MAX ? (struct point){ *j->fill_many, NULL } : point_at(j->many, many_row, step);
 	struct point one = one_row == SIZE_MAX ? (struct point){ *j->fill_one, NULL } : point_at(j->one, one_row, step);
+	size_t to;
 
-	return put_pair(j, step, route_pair(j, many_row, one_row, group), many, one, seen);
+	if (!j->plan->routed)
+		to = route_pair(j, many_row, one_row, group);
+	else
+		to = many_row == SIZE_MAX ? j->plan->by_group[group] : j->plan->by_many[many_row];
+	return put_pair(j, step, to, many, one, seen);
 }
 
-static void join_open(struct join *j, struct eval *ev, const struct node *n, struct value *l, struct value *r, struct matching *m)
+/* The only row of the "one" side in each group, + 1; 0: none. False: some group has several, at one time or another. */
+static bool only_ones(const struct join *j, uint32_t *only)
 {
-	const struct node_binary *b = &n->binary;
+	for (size_t row = 0; row < j->one->shape->n; row++) {
+		if (only[j->one_group[row]] != 0)
+			return false;
+		only[j->one_group[row]] = (uint32_t)row + 1;
+	}
+	return true;
+}
 
-	*m = match_groups(ev->arena, b, l->shape, r->shape);
-	*j = (struct join){ .ev = ev, .node = n, .b = b, .swapped = b->card == CARD_ONE_TO_MANY, .m = m };
-	j->many = j->swapped ? r : l;
-	j->one = j->swapped ? l : r;
+/* Results of all pairs there can be. Not when group_left(…) takes labels from one of several: then only time will tell. */
+static void plan_routes(struct join *j, struct plan *p, struct memory_slot *slot)
+{
+	uint32_t *only = ARENA_ARRAY(j->ev->arena, p->m.n_groups, uint32_t);
+
+	j->plan = p;
+	p->routed = only_ones(j, only) || j->b->n_include == 0;
+	if (!p->routed)
+		return;
+	label_table_init(&j->results, &slot->arena, j->many->shape->n);
+	p->by_many = ARENA_ARRAY(&slot->arena, j->many->shape->n, uint32_t);
+	p->by_group = ARENA_ARRAY(&slot->arena, p->m.n_groups, uint32_t);
+	for (size_t row = 0; row < j->many->shape->n; row++)
+		p->by_many[row] = (uint32_t)route_pair(j, row, only[j->many_group[row]] - (size_t)1, j->many_group[row]);
+	for (size_t row = 0; j->fill_many != NULL && row < j->one->shape->n; row++)
+		p->by_group[j->one_group[row]] = (uint32_t)route_pair(j, SIZE_MAX, row, j->one_group[row]);
+	slot->shape = (struct shape){ .n = j->results.n, .labels = j->results.v, .drop_name = j->result_drops };
+}
+
+static void take_groups(struct join *j, const struct matching *m)
+{
 	j->many_group = j->swapped ? m->right : m->left;
 	j->one_group = j->swapped ? m->left : m->right;
-	/* as Prometheus has it: with group_right, fill_left still means the "many" side, which is then the right one */
-	j->fill_many = b->fill_left_set ? &b->fill_left : NULL;
-	j->fill_one = b->fill_right_set ? &b->fill_right : NULL;
-	j->one_row = ARENA_ARRAY(ev->arena, m->n_groups, uint32_t);
-	j->matched = ARENA_ARRAY(ev->arena, m->n_groups, bool);
+}
+
+static const struct shape *join_open(struct join *j, const struct shape *l, const struct shape *r)
+{
+	bool fresh;
+	struct memory_slot *slot = memory_slot(j->ev, j->node->id, MEMORY_SHAPE, l->version, r->version, &fresh);
+
+	if (!fresh) {
+		struct plan *p = ARENA_NEW(&slot->arena, struct plan);
+
+		p->m = match_groups(&slot->arena, j->b, l, r);
+		take_groups(j, &p->m);
+		plan_routes(j, p, slot);
+		slot->extra = p;
+		memory_keep(j->ev, slot);
+	}
+	j->plan = slot->extra;
+	take_groups(j, &j->plan->m);
+	j->one_row = ARENA_ARRAY(j->ev->arena, j->plan->m.n_groups, uint32_t);
+	j->matched = ARENA_ARRAY(j->ev->arena, j->plan->m.n_groups, bool);
+	return &slot->shape;
+}
+
+/* The result rows of the pairs there are, where no plan could tell. */
+static const struct shape *collect_results(struct join *j)
+{
+	struct memory_slot *slot = memory_slot(j->ev, j->node->id, MEMORY_NAMES, 0, 0, NULL);
+
+	label_table_init(&j->results, &slot->arena, j->many->shape->n);
+	j->result_drops = NULL;
+	j->cap_drops = 0;
+	for (size_t step = 0; step < j->many->n_steps; step++)
+		if (!each_pair(j, step, collect_pair, NULL))
+			return NULL;
+	slot->shape = (struct shape){ .n = j->results.n, .labels = j->results.v, .drop_name = j->result_drops };
+	memory_keep(j->ev, slot);
+	return &slot->shape;
 }
 
 struct value *binary_match(struct eval *ev, const struct node *n, struct value *l, struct value *r)
 {
-	struct memory_slot *slot = memory_slot(ev, n->id, MEMORY_SHAPE, 0, 0, NULL);
-	struct matching m;
-	struct join j;
+	const struct node_binary *b = &n->binary;
+	struct join j = { .ev = ev, .node = n, .b = b, .swapped = b->card == CARD_ONE_TO_MANY };
+	const struct shape *shape;
 	uint8_t *seen;
 
-	join_open(&j, ev, n, l, r, &m);
-	label_table_init(&j.results, &slot->arena, j.many->shape->n);
-	for (size_t step = 0; step < l->n_steps; step++)
-		if (!each_pair(&j, step, collect_pair, NULL))
-			return NULL;
-	slot->shape = (struct shape){ .n = j.results.n, .labels = j.results.v, .drop_name = j.result_drops };
-	memory_keep(ev, slot);
-	j.out = value_new(ev, &slot->shape);
-	seen = ARENA_ARRAY(ev->arena, j.results.n, uint8_t);
-	for (size_t step = 0; j.out != NULL && step < l->n_steps; step++) {
-		memset(seen, 0, j.results.n);
+	j.many = j.swapped ? r : l;
+	j.one = j.swapped ? l : r;
+	/* as Prometheus has it: with group_right, fill_left still means the "many" side, which is then the right one */
+	j.fill_many = b->fill_left_set ? &b->fill_left : NULL;
+	j.fill_one = b->fill_right_set ? &b->fill_right : NULL;
+	shape = join_open(&j, l->shape, r->shape);
+	if (!j.plan->routed)
+		shape = collect_results(&j);
+	j.out = shape == NULL ? NULL : value_new(ev, shape);
+	if (j.out == NULL)
+		return NULL;
+	seen = ARENA_ARRAY(ev->arena, shape->n, uint8_t);
+	for (size_t step = 0; step < l->n_steps; step++) {
+		memset(seen, 0, shape->n);
 		if (!each_pair(&j, step, compute_pair, seen))
 			return NULL;
 	}
