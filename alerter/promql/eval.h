@@ -58,6 +58,8 @@ struct eval {
 	struct note *notes;
 	size_t n_notes, cap_notes;
 	bool read_lost, incomplete;
+	struct labels *unseen;          /* in <arena> */
+	size_t n_unseen, unseen_cap;
 	size_t cells, peak_cells, samples_read;
 	const struct clock *clock;
 	int64_t deadline_mono_ms;

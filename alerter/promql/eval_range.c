@@ -95,7 +95,7 @@ static bool open_selector(struct range_vector *r)
 	r->timing = timing_of(ev, s->at, s->at_ms, &s->offset);
 	first = timing_at(&r->timing, &ev->steps, 0) - r->range_ms - r->before_ms;
 	last = timing_at(&r->timing, &ev->steps, ev->steps.n - 1) + r->after_ms;
-	r->selection = select_series(ev, r->node->id, s->matchers, s->n_matchers, first, last, &r->shape);
+	r->selection = select_series(ev, r->node->id, s->matchers, s->n_matchers, first, last, first + r->before_ms, &r->shape);
 	return r->selection != NULL;
 }
 

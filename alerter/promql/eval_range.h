@@ -35,7 +35,7 @@ void window_cut(struct window *w, const struct points *p, int64_t beg_ms, int64_
 /* ---- selectors (eval_select.c), which ranges, instant selectors and info() share ---- */
 
 /* Matching series and their remembered shape. <min_ms>, <max_ms>: all times that will be read. NULL and failed. */
-struct selection *select_series(struct eval *, int node_id, const struct matcher *, size_t n, int64_t min_ms, int64_t max_ms,
+struct selection *select_series(struct eval *, int node_id, const struct matcher *, size_t n, int64_t min_ms, int64_t max_ms, int64_t known_from_ms,
                                 const struct shape **shape);
 /* A vector of the newest samples. */
 struct select_request {

@@ -204,6 +204,8 @@ static struct promql_result *run(struct promql_query *q, struct arena *a, struct
 	r->n_notes = ev.n_notes;
 	r->read_lost = ev.read_lost;
 	r->incomplete = ev.incomplete;
+	r->unseen = ev.unseen;
+	r->n_unseen = ev.n_unseen;
 	r->samples_read = ev.samples_read;
 	r->peak_samples = ev.peak_cells;
 	arena_fini(&ev.scratch);

@@ -17,16 +17,20 @@ static void shape_copy(struct memory_slot *slot, const struct selection *sel)
 }
 
 /* What the caller must know to tell "no" from "cannot know" (semantics, "Not knowing"). */
-static void tell_unknowns(struct eval *ev, const struct selection *sel, int64_t min_ms)
+static void tell_unknowns(struct eval *ev, const struct selection *sel, int64_t known_from_ms)
 {
-	if (sel->unseen || min_ms < sel->held_from_ms)
+	if (known_from_ms < sel->held_from_ms)
 		ev->incomplete = true;
+	for (size_t i = 0; i < sel->n_unseen_targets; i++) {
+		ev->unseen = arena_grow(ev->arena, ev->unseen, ev->n_unseen, &ev->unseen_cap, ev->n_unseen + 1, sizeof *ev->unseen);
+		ev->unseen[ev->n_unseen++] = labels_copy(ev->arena, sel->unseen_targets[i]);
+	}
 	for (size_t i = 0; i < sel->n && !ev->read_lost; i++)
 		ev->read_lost = sel->v[i].state == SERIES_LOST;
 }
 
 struct selection *select_series(struct eval *ev, int node_id, const struct matcher *matchers, size_t n, int64_t min_ms,
-                                int64_t max_ms, const struct shape **shape)
+                                int64_t max_ms, int64_t known_from_ms, const struct shape **shape)
 {
 	struct select_hints hints = { min_ms, max_ms };
 	size_t most = ev->query->options.limits.max_series;
@@ -44,7 +48,7 @@ struct selection *select_series(struct eval *ev, int node_id, const struct match
 		ev->querier->ops->release(ev->querier, sel);
 		return NULL;
 	}
-	tell_unknowns(ev, sel, min_ms);
+	tell_unknowns(ev, sel, known_from_ms);
 	slot = memory_slot(ev, node_id, MEMORY_SHAPE, (uintptr_t)ev->querier, sel->generation, &fresh);
 	if (!fresh) {
 		shape_copy(slot, sel);
@@ -172,7 +176,7 @@ struct value *select_instant(struct eval *ev, const struct select_request *rq)
 	int64_t first = timing_at(&l.timing, &ev->steps, 0) - l.lookback_ms;
 	int64_t last = timing_at(&l.timing, &ev->steps, ev->steps.n - 1) + (rq->smoothed ? l.lookback_ms : 0);
 	const struct shape *shape;
-	struct selection *sel = select_series(ev, rq->node_id, rq->matchers, rq->n_matchers, first, last, &shape);
+	struct selection *sel = select_series(ev, rq->node_id, rq->matchers, rq->n_matchers, first, last, first + l.lookback_ms, &shape);
 
 	if (sel == NULL)
 		return NULL;

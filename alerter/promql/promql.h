@@ -91,7 +91,9 @@ struct promql_result {
 	const struct promql_note *notes;
 	size_t n_notes;
 	bool read_lost;                 /* a selector matched series that are lost */
-	bool incomplete;                /* a window began before the data held, or an unseen target may matter */
+	bool incomplete;                /* a window began, or a lookup was made, before the data held */
+	const struct labels *unseen;    /* targets not read since the start that may carry what the query reads */
+	size_t n_unseen;
 	size_t samples_read, peak_samples;
 };
 
@@ -113,6 +115,9 @@ struct promql_selector {
 	int64_t range_ms, offset_ms;    /* range 0: instant */
 };
 size_t promql_query_selectors(const struct promql_query *, const struct promql_selector **out);
+/* True when every label of a result is a label of the series it was made of: no on() or ignoring(), no label_replace(), absent() or
+ * the like. Then a target whose labels contradict those of a result had no part in it. */
+bool promql_query_keeps_labels(const struct promql_query *);
 
 /* The function table, for --help and the page. */
 struct promql_function_info {

@@ -141,7 +141,7 @@ struct held {
 
 static struct held ask_held(const struct tick *t, const struct promql_result *r)
 {
-	struct held h = { .asked = r->read_lost || r->incomplete };
+	struct held h = { .asked = r->read_lost || r->incomplete || r->n_unseen > 0 };
 	struct promql_result *again;
 	struct err e = { 0 };
 
@@ -152,9 +152,35 @@ static struct held ask_held(const struct tick *t, const struct promql_result *r)
 	return h;
 }
 
-static bool held_knows_end(const struct held *h, bool incomplete, struct str key)
+/* True when a label both have keeps <target> from having had a part in <of>; labels the rule itself sets say nothing. */
+static bool contradicts(const struct rule *def, struct labels target, struct labels of)
 {
-	return !h->failed && !incomplete && map_get(&h->finals.keys, key) == NULL;
+	for (size_t i = 0; i < target.n; i++) {
+		struct str name = target.v[i].name;
+
+		if (labels_has(of, name) && !labels_has(def->raw_labels, name) && !str_eq(labels_get(of, name), target.v[i].value))
+			return true;
+	}
+	return false;
+}
+
+/* An unseen target may carry what <of> is made of. */
+static bool unseen_matters(const struct tick *t, const struct promql_result *r, struct labels of)
+{
+	bool keeps = r->n_unseen > 0 && promql_query_keeps_labels(t->run->def->query);
+
+	for (size_t i = 0; i < r->n_unseen; i++)
+		if (!keeps || !contradicts(t->run->def, r->unseen[i], of))
+			return true;
+	return false;
+}
+
+/* What no longer returns <of> is known to have ended: nothing that could have returned it is missing. */
+static bool knows_end(const struct tick *t, const struct promql_result *r, const struct held *h, struct labels of, struct str key)
+{
+	if (!h->asked)
+		return true;
+	return !h->failed && !r->incomplete && map_get(&h->finals.keys, key) == NULL && !unseen_matters(t, r, of);
 }
 
 /* ---- series of an alert rule ---- */
@@ -234,11 +260,9 @@ static void note_unknown_rule(struct tick *t, bool unknown, bool by_error)
 		raise_synthetic(t, by_error);
 }
 
-static enum verdict verdict_of_silent(const struct alert *a, const struct held *h, bool incomplete)
+static enum verdict verdict_of_silent(const struct tick *t, const struct promql_result *r, const struct held *h, const struct alert *a)
 {
-	if (h->asked && !a->synthetic && !held_knows_end(h, incomplete, a->key))
-		return VERDICT_UNKNOWN;
-	return VERDICT_MISS;
+	return a->synthetic || knows_end(t, r, h, a->record.labels, a->key) ? VERDICT_MISS : VERDICT_UNKNOWN;
 }
 
 static size_t count_active(const struct rule_run *run)
@@ -282,7 +306,7 @@ static void apply_alerts(struct tick *t, const struct promql_result *r, const st
 		struct alert *a = s->value;
 
 		if (!a->touched && a->record.state != ALERT_INACTIVE)
-			alert_silent(t, a, verdict_of_silent(a, &h, r->incomplete), false);
+			alert_silent(t, a, verdict_of_silent(t, r, &h, a), false);
 		a->touched = false;
 	}
 	map_fini(&h.finals.keys);
@@ -338,7 +362,7 @@ static void apply_recording(struct tick *t, const struct promql_result *r, const
 
 		if (outputs_has(now, o->labels, t->env->scratch))
 			continue;
-		if (h.asked && !held_knows_end(&h, r->incomplete, labels_key(t->env->scratch, o->labels)))
+		if (!knows_end(t, r, &h, o->labels, labels_key(t->env->scratch, o->labels)))
 			mark_lost(t, now, o, true);
 		else
 			append(t, o->labels, value_stale(), NULL);

@@ -13,6 +13,7 @@ struct store_selection {
 	struct selection pub; /* first */
 	struct snapshot *snapshot;
 	uint64_t batch;
+	struct arena arena;             /* labels of unseen targets */
 	struct series v[];
 };
 
@@ -124,15 +125,20 @@ static bool reads_reports_only(const struct matcher *m, size_t n)
 	return false;
 }
 
-static bool reads_unseen(struct store *st, const struct matcher *m, size_t n)
+/* Targets that may carry what is selected and were never read, into the selection. */
+static void note_unseen(struct store *st, const struct matcher *m, size_t n, struct store_selection *sel)
 {
-	bool reports_only = reads_reports_only(m, n), yes = false;
+	bool reports_only = reads_reports_only(m, n);
+	struct labels *found;
 
 	pthread_mutex_lock(&st->unseen_lock);
-	for (size_t i = 0; i < st->n_unseen && !yes; i++)
-		yes = !(reports_only && st->unseen[i].attempted) && !contradicts(m, n, st->unseen[i].labels);
+	found = st->n_unseen > 0 ? ARENA_ARRAY(&sel->arena, st->n_unseen, struct labels) : NULL;
+	for (size_t i = 0; i < st->n_unseen; i++)
+		if (!(reports_only && st->unseen[i].attempted) && !contradicts(m, n, st->unseen[i].labels))
+			found[sel->pub.n_unseen_targets++] = labels_copy(&sel->arena, st->unseen[i].labels);
 	pthread_mutex_unlock(&st->unseen_lock);
-	return yes;
+	sel->pub.unseen_targets = found;
+	sel->pub.unseen = sel->pub.n_unseen_targets > 0;
 }
 
 static struct selection *store_select(struct querier *q, const struct matcher *m, size_t n, struct select_hints hints,
@@ -155,7 +161,8 @@ static struct selection *store_select(struct querier *q, const struct matcher *m
 	sel->batch = batch;
 	for (size_t i = 0; i < s->n; i++)
 		sel->v[i] = describe(s->series[i], s->labels[i], now_ms, st->options.lookback_ms);
-	sel->pub = (struct selection){ sel->v, s->n, s->generation, atomic_load(&st->held_from_ms), reads_unseen(st, m, n) };
+	sel->pub = (struct selection){ .v = sel->v, .n = s->n, .generation = s->generation, .held_from_ms = atomic_load(&st->held_from_ms) };
+	note_unseen(st, m, n, sel);
 	return &sel->pub;
 }
 
@@ -166,6 +173,7 @@ static void store_release(struct querier *q, struct selection *pub)
 	if (sel == NULL)
 		return;
 	snapshot_unref((struct store *)q, sel->snapshot);
+	arena_fini(&sel->arena);
 	free(sel);
 }
 

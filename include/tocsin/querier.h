@@ -57,6 +57,8 @@ struct selection {
 	uint64_t generation;            /* equal generation of the same querier and matchers: the same series in the same order */
 	int64_t held_from_ms;           /* data is held from here on; INT64_MIN: nothing is missing */
 	bool unseen;                    /* a target that may carry matching series was not read since the start, or its discovery failed */
+	const struct labels *unseen_targets;    /* their labels, borrowed from the selection */
+	size_t n_unseen_targets;
 };
 
 /* Samples in time order, as arrays of one length. Stale markers are included: the engine honours them. */
