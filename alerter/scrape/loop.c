@@ -127,14 +127,18 @@ void scrape_free(struct scrape_loop *loop)
 
 /* ---- Schedule ---- */
 
-/* The first time after now that is congruent to the offset. */
+/* The first time after <after_ms> that is congruent to the offset. */
+static void schedule_after(struct scrape_loop *loop, struct scheduled *s, int64_t after_ms)
+{
+	int64_t interval_ms = s->target->interval_ms, past = (after_ms - s->offset_ms) % interval_ms;
+
+	s->due_ms = after_ms + interval_ms - (past < 0 ? past + interval_ms : past);
+	s->due_mono_ms = clock_mono_ms(loop->options.clock) + s->due_ms - clock_now_ms(loop->options.clock);
+}
+
 static void schedule(struct scrape_loop *loop, struct scheduled *s)
 {
-	int64_t now_ms = clock_now_ms(loop->options.clock), interval_ms = s->target->interval_ms;
-	int64_t past = (now_ms - s->offset_ms) % interval_ms, wait_ms = interval_ms - (past < 0 ? past + interval_ms : past);
-
-	s->due_ms = now_ms + wait_ms;
-	s->due_mono_ms = clock_mono_ms(loop->options.clock) + wait_ms;
+	schedule_after(loop, s, clock_now_ms(loop->options.clock));
 }
 
 /* A scrape that starts as planned bears the planned time: equal steps cost the store one bit. */
@@ -328,7 +332,7 @@ static void start_scrape(struct scrape_loop *loop, struct scheduled *s)
 
 static void start_due(struct scrape_loop *loop)
 {
-	int64_t mono_ms = clock_mono_ms(loop->options.clock);
+	int64_t mono_ms = clock_mono_ms(loop->options.clock), now_ms;
 
 	for (size_t i = 0; i < loop->active.n; i++) {
 		struct scheduled *s = loop->active.v[i];
@@ -336,7 +340,9 @@ static void start_due(struct scrape_loop *loop)
 		if (s->due_mono_ms > mono_ms || fetch_is_busy(s->fetch))
 			continue;
 		start_scrape(loop, s);
-		schedule(loop, s);
+		now_ms = clock_now_ms(loop->options.clock);
+		/* One that began a moment early bears the time it was due: the next one is a whole interval later. */
+		schedule_after(loop, s, s->t_ms > now_ms ? s->t_ms : now_ms);
 	}
 }
 
