@@ -22,7 +22,7 @@ bool base64_decode(struct arena *a, struct str text, struct str *out)
 	const char *p = text.p;
 	unsigned char d[4] = { 0 }, seen = 0;
 
-	for (const char *end = text.p + (text.n - rest); p < end; p += 4) {
+	for (size_t groups = text.n / 4; groups > 0; groups--, p += 4) {
 		for (int i = 0; i < 4; i++)
 			seen |= d[i] = value_of[(unsigned char)p[i]];
 		*at++ = (char)(d[0] << 2 | d[1] >> 4);

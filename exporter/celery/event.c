@@ -82,7 +82,7 @@ static bool read_envelope(struct arena *a, struct str message, struct envelope *
 
 bool celery_envelope_open(struct arena *a, struct str message, struct str *body, struct str *ticket, struct err *e)
 {
-	struct envelope env = { 0 };
+	struct envelope env = { .body = STR("") };
 
 	if (!read_envelope(a, message, &env))
 		return err_set(e, ERR_UPSTREAM, -1, "message is not JSON");

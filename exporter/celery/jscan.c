@@ -172,11 +172,11 @@ static int take_unicode(const char **p, const char *end)
 	return 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
 }
 
-/* Never longer than what was escaped. */
+/* At most half as long again as what was escaped: a broken \u of two bytes becomes the three of U+FFFD. */
 static struct str unescape(struct arena *a, struct str raw)
 {
 	static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
-	char *out = arena_alloc_raw(a, raw.n), *at = out;
+	char *out = arena_alloc_raw(a, raw.n + raw.n / 2 + 1), *at = out;
 	const char *p = raw.p, *end = raw.p + raw.n;
 
 	while (p < end) {

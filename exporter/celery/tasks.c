@@ -45,6 +45,12 @@ struct series {
 	int64_t oldest_ms;
 };
 
+struct text {
+	struct str s;
+	uint32_t index;
+	uint32_t queue;         /* of a task name: the last queue told with it, or NONE */
+};
+
 enum phase { WAITING, RUNNING, PHASE_N };
 
 struct entry {
@@ -65,10 +71,9 @@ struct celery_tasks {
 	struct celery_tasks_options options;
 	struct map series;              /* struct series * by key */
 	struct arena texts_arena;       /* interned names, queues, workers */
-	struct map texts;               /* index + 1 by text */
-	struct str *text_v;
+	struct map texts;               /* struct text * by text */
+	struct text **text_v;
 	size_t n_texts, texts_cap;
-	struct map queue_of;            /* last queue seen of a name: text index + 1 */
 	struct entry *entries;
 	size_t n_entries, entries_cap, held;
 	uint32_t *chains, n_chains, free;
@@ -108,7 +113,6 @@ void celery_tasks_free(struct celery_tasks *t)
 		series_free(s->value);
 	map_fini(&t->series);
 	map_fini(&t->texts);
-	map_fini(&t->queue_of);
 	arena_fini(&t->texts_arena);
 	free(t->text_v);
 	free(t->entries);
@@ -119,26 +123,25 @@ void celery_tasks_free(struct celery_tasks *t)
 /* ---- Texts ---- */
 
 /* Four times as many as there may be series: beyond, a text is not remembered (NONE), and what it belongs to is "unknown". */
-static uint32_t intern(struct celery_tasks *t, struct str text)
+static uint32_t intern(struct celery_tasks *t, struct str s)
 {
-	uintptr_t at;
+	struct text *text = map_get(&t->texts, s);
 
-	if (text.n == 0 || text.n > LABEL_MAX)
+	if (text != NULL)
+		return text->index;
+	if (s.n == 0 || s.n > LABEL_MAX || t->n_texts >= 4 * t->options.max_series)
 		return NONE;
-	at = (uintptr_t)map_get(&t->texts, text);
-	if (at != 0)
-		return (uint32_t)(at - 1);
-	if (t->n_texts >= 4 * t->options.max_series)
-		return NONE;
-	t->text_v = mem_grow(t->text_v, &t->texts_cap, t->n_texts + 1, sizeof *t->text_v);
-	t->text_v[t->n_texts] = arena_str(&t->texts_arena, text);
-	map_put(&t->texts, t->text_v[t->n_texts], (char *)NULL + t->n_texts + 1);
-	return (uint32_t)t->n_texts++;
+	text = ARENA_NEW(&t->texts_arena, struct text);
+	*text = (struct text){ arena_str(&t->texts_arena, s), (uint32_t)t->n_texts, NONE };
+	map_put(&t->texts, text->s, text);
+	t->text_v = mem_grow(t->text_v, &t->texts_cap, t->n_texts + 1, sizeof(struct text *));
+	t->text_v[t->n_texts++] = text;
+	return text->index;
 }
 
 static struct str text_at(const struct celery_tasks *t, uint32_t i, struct str otherwise)
 {
-	return i == NONE ? otherwise : t->text_v[i];
+	return i == NONE ? otherwise : t->text_v[i]->s;
 }
 
 /* ---- Entries ---- */
@@ -263,18 +266,22 @@ static void evict_stalest(struct celery_tasks *t, int64_t now_ms)
 	series_free(stalest);
 }
 
+static char *put(char *to, struct str s)
+{
+	if (s.n != 0)
+		memcpy(to, s.p, s.n);
+	to[s.n] = '\0';
+	return to + s.n + 1;
+}
+
 static struct series *find_series(struct celery_tasks *t, struct str name, struct str host, struct str queue, int64_t now_ms)
 {
-	char key[3 * LABEL_MAX + 2];
+	char key[3 * LABEL_MAX + 4];
 	struct series *s;
 	const struct str whole = { key, name.n + host.n + queue.n + 2 };
 
 	assert(name.n <= LABEL_MAX && host.n <= LABEL_MAX && queue.n <= LABEL_MAX);
-	memcpy(key, name.p, name.n);
-	key[name.n] = '\0';
-	memcpy(key + name.n + 1, host.p, host.n);
-	key[name.n + 1 + host.n] = '\0';
-	memcpy(key + name.n + host.n + 2, queue.p, queue.n);
+	*put(put(put(key, name), host), queue) = '\0';
 	s = map_get(&t->series, whole);
 	if (s == NULL && t->series.n >= t->options.max_series)
 		evict_stalest(t, now_ms);
@@ -301,6 +308,8 @@ static struct str host_of(const struct celery_tasks *t, struct str node)
 
 	if (t->options.generic_hostname)
 		return STR("generic");
+	if (node.n == 0)
+		return STR("unknown");
 	if (at < node.n)
 		node = (struct str){ node.p + at + 1, node.n - at - 1 };
 	return node.n <= LABEL_MAX ? node : (struct str){ node.p, LABEL_MAX };
@@ -309,8 +318,7 @@ static struct str host_of(const struct celery_tasks *t, struct str node)
 static struct series *series_of(struct celery_tasks *t, const struct entry *en, struct str node, int64_t now_ms)
 {
 	const struct str name = text_at(t, en->name, STR("unknown"));
-	const uintptr_t learned = (uintptr_t)map_get(&t->queue_of, name);
-	const uint32_t queue = en->queue != NONE || learned == 0 ? en->queue : (uint32_t)(learned - 1);
+	const uint32_t queue = en->queue != NONE || en->name == NONE ? en->queue : t->text_v[en->name]->queue;
 	const struct str fallback = t->options.default_queue.n <= LABEL_MAX ? t->options.default_queue : STR("other");
 
 	if (en->name == NONE)
@@ -365,7 +373,7 @@ static void learn(struct celery_tasks *t, struct entry *en, const struct celery_
 	if (ev->eta.n != 0)
 		en->eta = parse_eta(ev->eta);
 	if (en->name != NONE && en->queue != NONE)
-		map_put(&t->queue_of, t->text_v[en->name], (char *)NULL + en->queue + 1);
+		t->text_v[en->name]->queue = en->queue;
 }
 
 static void move_entry(struct celery_tasks *t, uint32_t i, enum phase phase)

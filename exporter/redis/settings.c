@@ -64,12 +64,13 @@ static bool parse_specs(struct conf_reader *rd, const struct conf_node *at, cons
 static bool check(struct conf_reader *rd, const struct conf_node *at, void *to)
 {
 	struct redis_settings *s = to;
-	const bool ok = redis_endpoint_check(rd, at, &s->endpoint);
+	const bool endpoint_ok = redis_endpoint_check(rd, at, &s->endpoint);
 	const int db = s->endpoint.url.db;
+	const bool single_ok = parse_specs(rd, at, "check_single_keys", s->check_single_keys_texts, db, &s->check_single_keys);
+	const bool check_ok = parse_specs(rd, at, "check_keys", s->check_keys_texts, db, &s->check_keys);
+	const bool count_ok = parse_specs(rd, at, "count_keys", s->count_keys_texts, db, &s->count_keys);
 
-	return parse_specs(rd, at, "check_single_keys", s->check_single_keys_texts, db, &s->check_single_keys)
-	     & parse_specs(rd, at, "check_keys", s->check_keys_texts, db, &s->check_keys)
-	     & parse_specs(rd, at, "count_keys", s->count_keys_texts, db, &s->count_keys) & ok;
+	return endpoint_ok && single_ok && check_ok && count_ok;
 }
 
 const struct conf_table redis_settings_table = {

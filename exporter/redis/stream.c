@@ -145,6 +145,14 @@ static bool load_certificates(SSL_CTX *ctx, const struct redis_tls *tls, struct 
 	return true;
 }
 
+/* OpenSSL's macro for it drops const. */
+static bool set_sni(SSL *ssl, const char *name)
+{
+	union { const char *in; void *out; } text = { .in = name };
+
+	return SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, text.out) == 1;
+}
+
 /* The name the certificate must carry, and which one is asked for (SNI holds names only, no addresses). */
 static bool set_server_name(SSL *ssl, const struct redis_url *url, struct err *e)
 {
@@ -154,11 +162,11 @@ static bool set_server_name(SSL *ssl, const struct redis_url *url, struct err *e
 	if (name == NULL || url->tls.no_verify)
 		return true;
 	if (url->tls.no_name_check)
-		return SSL_set_tlsext_host_name(ssl, name) == 1 || fail_tls(e, "server name");
+		return set_sni(ssl, name) || fail_tls(e, "server name");
 	if (X509_VERIFY_PARAM_set1_ip_asc(param, name) == 1)
 		return true;
 	ERR_clear_error();
-	if (SSL_set_tlsext_host_name(ssl, name) != 1 || SSL_set1_host(ssl, name) != 1)
+	if (!set_sni(ssl, name) || SSL_set1_host(ssl, name) != 1)
 		return fail_tls(e, "server name");
 	return true;
 }

@@ -57,6 +57,7 @@ static const struct body_case {
 	{ "values to step over", "{\"args\":[1,{\"a\":\"}]\\\"\"},[[]]],\"uuid\":\"u\",\"kwargs\":null,\"retries\":0,\"type\":\"task-failed\"}", "5  u  ;" },
 	{ "escapes", "{\"type\":\"task-received\",\"name\":\"a\\\"b\\\\c\\u00e9\\ud83d\\ude00\\n\"}", "2   a\"b\\c\xc3\xa9\xf0\x9f\x98\x80\n ;" },
 	{ "half a pair", "{\"type\":\"task-received\",\"name\":\"\\ud83dx\"}", "2   \xef\xbf\xbdx ;" },
+	{ "broken escapes", "{\"type\":\"task-received\",\"name\":\"\\u\\u\\u12\\q\"}", "2   \xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" "12q ;" },
 	{ "null name", "{\"type\":\"task-received\",\"name\":null}", "2    ;" },
 	{ "name of another type", "{\"type\":\"task-received\",\"name\":{\"a\":[1]},\"uuid\":\"u\"}", "2  u  ;" },
 	{ "runtime as text", "{\"type\":\"task-succeeded\",\"runtime\":\"1\"}", "4    ;" },
