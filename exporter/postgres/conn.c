@@ -10,15 +10,25 @@
 #include <stdlib.h>
 
 #include "resolve.h"
+#include "tocsin/map.h"
 #include "tocsin/mem.h"
 
 #define RETRY_MIN_MS 1000
 #define RETRY_MAX_MS 8000
 #define PARAMS_MAX 64
 
+/* A statement the server knows by name. */
+struct prepared {
+	char name[32];
+	bool ready;                     /* the server has said so */
+};
+
 struct pg_conn {
 	struct pg_conn_options o;
 	PGconn *pg;
+	struct map prepared;            /* by SQL; keys and values in <memory>, for this PGconn */
+	struct arena memory;
+	uint64_t names;                 /* given so far: none is given twice */
 	uint64_t generation;
 	int64_t opened_mono_ms;
 	int64_t retry_mono_ms, retry_ms;        /* not before; the wait after the next failure */
@@ -293,11 +303,14 @@ static void conn_close(struct pg_conn *c)
 	if (c->pg != NULL)
 		PQfinish(c->pg);
 	c->pg = NULL;
+	map_fini(&c->prepared);
+	arena_reset(&c->memory);
 }
 
 void pg_conn_free(struct pg_conn *c)
 {
 	conn_close(c);
+	arena_fini(&c->memory);
 	refs_drop(c->cancels);
 	free(c);
 }
@@ -401,13 +414,33 @@ bool pg_conn_open(struct pg_conn *c, const struct source_ask *ask, struct err *e
 
 /* ---- Statements ---- */
 
-static bool send_all(PGconn *pg, const char *const *sql, size_t n, struct err *e)
+/* The first time preparing goes along, before the same sync: no round trip of its own. */
+static bool send_prepared(struct pg_conn *c, const char *sql)
 {
-	if (PQenterPipelineMode(pg) != 1)
-		return fail_libpq(pg, e);
+	struct prepared *s = map_get(&c->prepared, str_of(sql));
+
+	if (s == NULL) {
+		s = ARENA_NEW(&c->memory, struct prepared);
+		snprintf(s->name, sizeof s->name, "tocsin_%llu", (unsigned long long)c->names++);
+		map_put(&c->prepared, arena_str(&c->memory, str_of(sql)), s);
+		if (PQsendPrepare(c->pg, s->name, sql, 0, NULL) != 1)
+			return false;
+	}
+	return PQsendQueryPrepared(c->pg, s->name, 0, NULL, NULL, NULL, 0) == 1;
+}
+
+static bool send_one(struct pg_conn *c, const char *sql)
+{
+	return c->o.prepare ? send_prepared(c, sql) : PQsendQueryParams(c->pg, sql, 0, NULL, NULL, NULL, NULL, 0) == 1;
+}
+
+static bool send_all(struct pg_conn *c, const char *const *sql, size_t n, struct err *e)
+{
+	if (PQenterPipelineMode(c->pg) != 1)
+		return fail_libpq(c->pg, e);
 	for (size_t i = 0; i < n; i++)
-		if (PQsendQueryParams(pg, sql[i], 0, NULL, NULL, NULL, NULL, 0) != 1 || PQpipelineSync(pg) != 1)
-			return fail_libpq(pg, e);
+		if (!send_one(c, sql[i]) || PQpipelineSync(c->pg) != 1)
+			return fail_libpq(c->pg, e);
 	return true;
 }
 
@@ -428,43 +461,52 @@ static bool wait_result(PGconn *pg, const struct source_ask *ask, struct err *e)
 	}
 }
 
-/* The results of one statement: itself, the NULL behind it, the sync. */
-static bool read_statement(PGconn *pg, const struct source_ask *ask, size_t i, pg_on_reply *on_reply, void *ctx, struct err *e)
+/* Whether a result says what became of the statement itself: not that it is now prepared, not that it was passed over for an error. */
+static bool is_verdict(struct prepared *s, ExecStatusType status)
 {
+	if (status == PGRES_PIPELINE_ABORTED)
+		return false;
+	if (status != PGRES_COMMAND_OK || s == NULL || s->ready)
+		return true;
+	s->ready = true;
+	return false;
+}
+
+/* The results of one statement: of preparing it, itself, each with a NULL behind it, the sync. */
+static bool read_statement(struct pg_conn *c, const struct source_ask *ask, const char *sql, size_t i, pg_on_reply *on_reply, void *ctx,
+                           struct err *e)
+{
+	struct prepared *s = c->o.prepare ? map_get(&c->prepared, str_of(sql)) : NULL;
 	int64_t began_us = clock_mono_us();
+	ExecStatusType status = PGRES_EMPTY_QUERY;
 
-	for (;;) {
+	while (status != PGRES_PIPELINE_SYNC) {
 		PGresult *r;
-		ExecStatusType status;
 
-		if (!wait_result(pg, ask, e))
+		if (!wait_result(c->pg, ask, e))
 			return false;
-		r = PQgetResult(pg);
-		if (r == NULL) {
-			if (PQstatus(pg) != CONNECTION_OK)
-				return fail_libpq(pg, e);
-			continue;
-		}
-		status = PQresultStatus(r);
-		if (status != PGRES_PIPELINE_SYNC && PQstatus(pg) == CONNECTION_OK)
-			on_reply(ctx, i, &(struct pg_reply){ r, clock_mono_us() - began_us });
-		else if (status != PGRES_PIPELINE_SYNC)
+		r = PQgetResult(c->pg);
+		status = r != NULL ? PQresultStatus(r) : PGRES_EMPTY_QUERY;
+		if (r != NULL && PQstatus(c->pg) != CONNECTION_OK)
 			pg_result_error(r, e);
+		else if (r != NULL && status != PGRES_PIPELINE_SYNC && is_verdict(s, status))
+			on_reply(ctx, i, &(struct pg_reply){ r, clock_mono_us() - began_us });
 		PQclear(r);
-		if (status == PGRES_PIPELINE_SYNC)
-			return true;
-		if (PQstatus(pg) != CONNECTION_OK)
-			return fail_libpq(pg, e);
+		if (PQstatus(c->pg) != CONNECTION_OK)
+			return fail_libpq(c->pg, e);
 	}
+	if (s != NULL && !s->ready)
+		map_del(&c->prepared, str_of(sql));
+	return true;
 }
 
 bool pg_conn_run(struct pg_conn *c, const struct source_ask *ask, const char *const *sql, size_t n, pg_on_reply *on_reply, void *ctx,
                  struct err *e)
 {
-	bool ok = send_all(c->pg, sql, n, e);
+	bool ok = send_all(c, sql, n, e);
 
 	for (size_t i = 0; ok && i < n; i++)
-		ok = read_statement(c->pg, ask, i, on_reply, ctx, e);
+		ok = read_statement(c, ask, sql[i], i, on_reply, ctx, e);
 	if (ok && PQexitPipelineMode(c->pg) == 1)
 		return true;
 	if (ok)

@@ -17,6 +17,7 @@ struct pg_conn_options {
 	int64_t statement_timeout_ms, lock_timeout_ms;
 	int64_t max_age_ms;
 	const char *search_path;        /* NULL: the role's own */
+	bool prepare;                   /* statements are prepared when first run and parsed no more: for a fixed set of them */
 };
 
 /* Whether libpq can read <url>. The message holds nothing of it, for it may hold a password. */

@@ -37,6 +37,8 @@ static const struct conf_key keys[] = {
 	             "How often sizes and statement statistics are read, beside the scrapes.", &interval_range),
 	CONF_KEY_ARG(struct pg_settings, "max_tables", max_tables, conf_int, "500", CONF_RELOAD,
 	             "Tables whose size is read, the largest ones; 0: none.", &tables_range),
+	CONF_KEY(struct pg_settings, "prepare", prepare, conf_bool, "true", CONF_RELOAD,
+	         "Spare the server parsing and planning; not behind a pooler that shares sessions."),
 };
 
 static bool check_collectors(struct conf_reader *rd, const struct conf_node *map, const char *key, struct conf_strs list)
@@ -96,7 +98,7 @@ static void *open_source(const void *settings, const struct clock *clock)
 	s->clock = clock;
 	s->name = mem_strndup(s->settings->common.name.p, s->settings->common.name.n);
 	s->conn = pg_conn_new(&(struct pg_conn_options){ .url = s->settings->url, .statement_timeout_ms = s->settings->statement_timeout_ms,
-	    .lock_timeout_ms = s->settings->lock_timeout_ms, .max_age_ms = s->settings->max_age_ms, .search_path = "pg_catalog" });
+	    .lock_timeout_ms = s->settings->lock_timeout_ms, .max_age_ms = s->settings->max_age_ms, .search_path = "pg_catalog", .prepare = s->settings->prepare });
 	return s;
 }
 

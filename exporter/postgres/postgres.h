@@ -12,6 +12,7 @@ struct pg_settings {
 	int64_t max_age_ms;
 	int64_t slow_interval_ms;
 	int64_t max_tables;
+	bool prepare;
 };
 
 extern const struct source_kind postgres_source_kind;
