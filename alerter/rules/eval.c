@@ -32,7 +32,7 @@ static struct str clock_text(struct arena *a, int64_t ms)
 	return arena_printf(a, "%.8s UTC", z + 11);
 }
 
-static struct str hit_reason(const struct tick *t, const struct promql_sample *s)
+static struct str hit_reason(const struct tick *t, enum alert_edge edge, const struct promql_sample *s)
 {
 	char value[NUM_MAX] = "a histogram", held[NUM_MAX];
 
@@ -41,7 +41,8 @@ static struct str hit_reason(const struct tick *t, const struct promql_sample *s
 	if (t->run->def->for_ms == 0)
 		return arena_printf(t->env->scratch, "returned %s: " STR_FMT, value, STR_ARG(t->run->def->id.expr));
 	num_format_duration(held, t->run->def->for_ms);
-	return arena_printf(t->env->scratch, "returned %s for %s: " STR_FMT, value, held, STR_ARG(t->run->def->id.expr));
+	return arena_printf(t->env->scratch, "returned %s%s %s: " STR_FMT, value, edge == EDGE_PENDING ? ", fires after" : " for", held,
+	                    STR_ARG(t->run->def->id.expr));
 }
 
 static struct str unknown_reason(const struct tick *t, enum alert_edge edge, int64_t since_ms, bool by_error)
@@ -73,7 +74,7 @@ static void alert_hit(struct tick *t, struct alert *a, const struct promql_sampl
 	struct labels annotations = rule_alert_annotations(t->run->def, s, &t->expand);
 	bool changed = !labels_eq(annotations, a->record.annotations);
 	enum alert_edge edge = alert_step(a, t->run->def, VERDICT_HIT, t->now_ms);
-	struct str reason = edge == EDGE_DATA_BACK ? STR("data is back") : hit_reason(t, s);
+	struct str reason = edge == EDGE_DATA_BACK ? STR("data is back") : hit_reason(t, edge, s);
 
 	a->touched = true;
 	update_texts(a, s, annotations, t->env->scratch);
@@ -133,15 +134,21 @@ static bool finals_make(const struct tick *t, const struct promql_result *r, str
 	return true;
 }
 
-/* What the rule would return if lost series had held their values: those alerts cannot be told to have ended. */
+/* What the rule would return if lost series had held their values: those alerts cannot be told to have ended. Asked only when
+ * something did not return, for it costs a second evaluation. */
 struct held {
 	bool asked, failed;
 	struct finals finals;
 };
 
-static struct held ask_held(const struct tick *t, const struct promql_result *r)
+static bool uncertain(const struct promql_result *r)
 {
-	struct held h = { .asked = r->read_lost || r->incomplete || r->n_unseen > 0 };
+	return r->read_lost || r->incomplete || r->n_unseen > 0;
+}
+
+static struct held ask_held(const struct tick *t, const struct promql_result *r, bool silent)
+{
+	struct held h = { .asked = silent && uncertain(r) };
 	struct promql_result *again;
 	struct err e = { 0 };
 
@@ -295,13 +302,24 @@ static void step_returned(struct tick *t, const struct finals *f)
 	}
 }
 
+static bool any_silent(const struct rule_run *run)
+{
+	for (struct map_slot *s = NULL; (s = map_next(&run->alerts, s)) != NULL; ) {
+		const struct alert *a = s->value;
+
+		if (!a->touched && a->record.state != ALERT_INACTIVE)
+			return true;
+	}
+	return false;
+}
+
 static void apply_alerts(struct tick *t, const struct promql_result *r, const struct finals *f)
 {
-	struct held h = ask_held(t, r);
-	bool nothing = f->n == 0 && h.asked;
+	struct held h;
 
 	step_returned(t, f);
-	note_unknown_rule(t, nothing, false);
+	note_unknown_rule(t, f->n == 0 && uncertain(r), false);
+	h = ask_held(t, r, any_silent(t->run));
 	for (struct map_slot *s = NULL; (s = map_next(&t->run->alerts, s)) != NULL; ) {
 		struct alert *a = s->value;
 
@@ -342,11 +360,19 @@ static void mark_lost(struct tick *t, struct outputs *now, const struct output *
 	t->run->unknown = true;
 }
 
+static bool any_vanished(const struct outputs *before, const struct outputs *now, struct arena *scratch)
+{
+	for (size_t i = 0; i < before->n; i++)
+		if (!outputs_has(now, before->v[i].labels, scratch))
+			return true;
+	return false;
+}
+
 static void apply_recording(struct tick *t, const struct promql_result *r, const struct finals *f)
 {
 	const struct outputs *before = &t->run->outputs[t->run->current];
 	struct outputs *now = outputs_begin(t->run);
-	struct held h = ask_held(t, r);
+	struct held h;
 	size_t limit = t->group->def->limit != 0 ? t->group->def->limit : SIZE_MAX;
 
 	for (size_t i = 0; i < f->n; i++) {
@@ -357,6 +383,7 @@ static void apply_recording(struct tick *t, const struct promql_result *r, const
 		outputs_put(now, f->labels[i], false);
 		append(t, f->labels[i], f->samples[i].v, f->samples[i].h);
 	}
+	h = ask_held(t, r, any_vanished(before, now, t->env->scratch));
 	for (size_t i = 0; i < before->n; i++) {
 		const struct output *o = &before->v[i];
 
