@@ -267,7 +267,8 @@ static void note_unknown_rule(struct tick *t, bool unknown, bool by_error)
 		raise_synthetic(t, by_error);
 }
 
-static enum verdict verdict_of_silent(const struct tick *t, const struct promql_result *r, const struct held *h, const struct alert *a)
+static enum verdict verdict_of_silent(const struct tick *t, const struct promql_result *r, const struct held *h,
+                                      const struct alert *a)
 {
 	return a->synthetic || knows_end(t, r, h, a->record.labels, a->key) ? VERDICT_MISS : VERDICT_UNKNOWN;
 }

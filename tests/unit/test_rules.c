@@ -448,6 +448,31 @@ static void test_lost_is_unknown_gone_resolves(void **state)
 	world_fini(&w);
 }
 
+/* Target b was not read since the start: its alert waits, that of a ends. */
+static void test_unseen_target_holds_its_own(void **state)
+{
+	static const struct label b[] = { { { "instance", 8 }, { "b", 1 } } };
+	const struct store_unseen unseen = { .labels = { b, 1 } };
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	load(&w, DOWN);
+	put(&w, "health{instance=\"a\"}", 0, NULL);
+	put(&w, "health{instance=\"b\"}", 0, NULL);
+	tick(&w);
+	store_set_unseen(w.store, &unseen, 1);
+	put(&w, "health{instance=\"a\"}", 1, NULL);
+	put(&w, "health{instance=\"b\"}", value_stale(), NULL);
+	tick(&w);
+	expect(&w, NULL, "firing firing resolved");
+	assert_string_equal(w.sink->events[2].labels, "{alertname=\"Down\", instance=\"a\"}");
+	store_set_unseen(w.store, NULL, 0);
+	tick(&w);
+	expect(&w, NULL, "firing firing resolved resolved");
+	world_fini(&w);
+}
+
 static void test_no_data_is_told_once(void **state)
 {
 	struct world w;
@@ -818,6 +843,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_seed),
 		cmocka_unit_test(test_lost_is_unknown_gone_resolves),
+		cmocka_unit_test(test_unseen_target_holds_its_own),
 		cmocka_unit_test(test_no_data_is_told_once),
 		cmocka_unit_test(test_on_no_data_fire),
 		cmocka_unit_test(test_failure_freezes),
