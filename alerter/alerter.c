@@ -92,7 +92,7 @@ static void print_report(const struct conf_report *report)
 	struct buf b = { 0 };
 
 	conf_report_print(report, &b);
-	fwrite(b.p, 1, b.n, stderr);
+	fputs(buf_z(&b), stderr);
 	buf_fini(&b);
 }
 

@@ -46,7 +46,7 @@ static int print_help(void)
 	flags_print_help(&b, flags, ARRAY_LEN(flags));
 	buf_putz(&b, "\nThe configuration file; prometheus.yml and alertmanager.yml can be taken as they are:\n");
 	config_print_help(&b);
-	fwrite(b.p, 1, b.n, stdout);
+	fputs(buf_z(&b), stdout);
 	buf_fini(&b);
 	return 0;
 }

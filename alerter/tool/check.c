@@ -9,7 +9,7 @@ static int verdict(const struct conf_report *r, const char *file, const char *fo
 	struct buf b = { 0 };
 
 	conf_report_print(r, &b);
-	fwrite(b.p, 1, b.n, stderr);
+	fputs(buf_z(&b), stderr);
 	buf_fini(&b);
 	if (r->n_errors > 0)
 		printf("%s: %zu error%s\n", file, r->n_errors, r->n_errors == 1 ? "" : "s");
