@@ -126,7 +126,7 @@ bool matcher_add(struct matcher_list *l, enum match_op op, struct str name, stru
 static bool one(struct scan *s, struct matcher_list *l)
 {
 	struct str name, value = STR("");
-	enum match_op op;
+	enum match_op op = MATCH_EQ;
 	size_t beg;
 
 	if (!word(s, "a label name", &name) || !operator(s, &op))
