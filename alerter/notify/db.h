@@ -28,7 +28,8 @@ struct db;
 	X(ADD_TOLD,      "INSERT OR REPLACE INTO told VALUES(?,?)") \
 	X(DEL_TOLD,      "DELETE FROM told WHERE episode=? AND alert=?") \
 	X(ADD_MESSAGE,   "INSERT INTO outbox VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)") \
-	X(SET_MESSAGE,   "UPDATE outbox SET state=?,next=?,attempts=?,doubtful=?,last_status=?,last_error=?,finished=? WHERE id=?") \
+	X(SET_MESSAGE,   "UPDATE outbox SET state=?1,next=?2,attempts=?3,doubtful=?4,last_status=?5,last_error=?6,finished=?7," \
+	                 "payload=CASE ?1 WHEN 3 THEN '' ELSE payload END WHERE id=?8") \
 	X(PUT_COMPONENT, "INSERT OR REPLACE INTO component VALUES(?,?,?)") \
 	X(DEL_COMPONENT, "DELETE FROM component WHERE page=? AND component=?") \
 	X(TRIM_EVENTS,   "DELETE FROM event WHERE at<?1 OR id<=(SELECT max(id) FROM event)-?2") \

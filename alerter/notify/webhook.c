@@ -8,6 +8,7 @@
 
 #define KEY_HEADER "Idempotency-Key"
 #define REPEAT_HEADER "X-Tocsin-Possible-Repeat"
+#define REASON_ANNOTATION "tocsin_reason"       /* no rule can send one of this name: it would be a directive */
 
 static void put_time(struct json_out *j, const char *key, int64_t ms)
 {
@@ -24,7 +25,15 @@ static void put_labels(struct json_out *j, const char *key, struct labels l)
 	json_out_labels(j, l);
 }
 
-static void put_alert(struct json_out *j, const struct page_alert *a)
+/* Why it ended, or that nothing is known of it any more, goes where people look. */
+static struct labels annotations(struct arena *arena, const struct page_alert *a)
+{
+	if (a->ends_ms == 0 && a->no_data_since_ms == 0)
+		return a->annotations;
+	return labels_with(arena, a->annotations, STR(REASON_ANNOTATION), a->reason);
+}
+
+static void put_alert(struct json_out *j, struct arena *arena, const struct page_alert *a)
 {
 	char fingerprint[17];
 
@@ -33,7 +42,7 @@ static void put_alert(struct json_out *j, const struct page_alert *a)
 	json_out_key(j, "status");
 	json_out_strz(j, a->ends_ms == 0 ? "firing" : "resolved");
 	put_labels(j, "labels", a->labels);
-	put_labels(j, "annotations", a->annotations);
+	put_labels(j, "annotations", annotations(arena, a));
 	put_time(j, "startsAt", a->starts_ms);
 	put_time(j, "endsAt", a->ends_ms);
 	json_out_key(j, "generatorURL");
@@ -74,7 +83,7 @@ static void render(const struct notice *n, struct buf *out)
 	json_out_key(&j, "alerts");
 	json_out_open(&j, '[');
 	for (size_t i = 0; i < kept; i++)
-		put_alert(&j, chosen[i]);
+		put_alert(&j, n->arena, chosen[i]);
 	json_out_close(&j, ']');
 	put_labels(&j, "groupLabels", n->group->labels);
 	put_labels(&j, "commonLabels", notice_common(n->arena, chosen, kept, false));

@@ -311,6 +311,28 @@ static void rule_deleted_while_away(void **state)
 	world_pass(w, 60000);
 	assert_int_equal(w->n, 2);
 	assert_true(has(LAST(w).body, "\"status\":\"resolved\",\"alerts\""));
+	assert_true(has(LAST(w).body, "\"tocsin_reason\":\"rule deleted\""));
+	world_free(w);
+}
+
+static void no_data_is_said_in_the_next_message_and_only_there(void **state)
+{
+	struct world *w = world_new(basic);
+
+	(void)state;
+	fire(w, "Down", "a");
+	world_pass(w, 10000);
+	assert_false(has(LAST(w).body, "tocsin_reason"));
+	answer(w, 200, "");
+	world_edge(w, "Down", "a", "critical", EDGE_NO_DATA, 3);
+	world_pass(w, 600000);
+	assert_int_equal(w->n, 1);
+	fire(w, "Down", "b");
+	world_pass(w, 60000);
+	assert_int_equal(w->n, 2);
+	assert_true(has(LAST(w).body, "\"status\":\"firing\",\"alerts\""));
+	assert_true(has(LAST(w).body, "\"tocsin_reason\""));
+	assert_false(has(LAST(w).body, "\"resolved\""));
 	world_free(w);
 }
 
@@ -539,6 +561,7 @@ int main(void)
 		cmocka_unit_test(a_crash_loses_nothing_and_repeats_only_with_the_key),
 		cmocka_unit_test(repeats_are_counted_over_a_restart),
 		cmocka_unit_test(rule_deleted_while_away),
+		cmocka_unit_test(no_data_is_said_in_the_next_message_and_only_there),
 		cmocka_unit_test(records_come_back_as_they_were),
 		cmocka_unit_test(a_reload_that_regroups_pages_nobody_again),
 		cmocka_unit_test(a_removed_receiver_still_tells_its_ends),
