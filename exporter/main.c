@@ -1,5 +1,5 @@
-/* tocsin-exporter: reads its flags and configuration, serves HTTP, and waits for signals. The main thread alone loads configurations;
- * POST /-/reload hands its request over to it. */
+/* tocsin-exporter: reads its flags and configuration, serves HTTP, and waits for signals. The main thread alone loads
+ * configurations; POST /-/reload hands its request over to it. */
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
@@ -56,7 +56,8 @@ static void put_brief(const struct conf_report *report, struct buf *out)
 	for (size_t i = 0; i < report->n; i++) {
 		const struct conf_diag *d = &report->v[i];
 
-		buf_printf(out, STR_FMT ":%d:%d: %s" STR_FMT "\n", STR_ARG(d->file), d->line, d->col, d->warning ? "warning: " : "", STR_ARG(d->message));
+		buf_printf(out, STR_FMT ":%d:%d: %s" STR_FMT "\n", STR_ARG(d->file), d->line, d->col, d->warning ? "warning: " : "",
+		    STR_ARG(d->message));
 	}
 }
 
@@ -279,7 +280,8 @@ static int run(struct exporter *x, const struct options *o)
 static void list_flags(struct options *o, struct flag f[N_FLAGS])
 {
 	const struct flag flags[N_FLAGS] = {
-		{ "config.file", FLAG_TEXT, &o->config_file, NULL, "FILE", "Sources to read. Without it DATABASE_URL, REDIS_URL and CELERY_BROKER_URL "
+		{ "config.file", FLAG_TEXT, &o->config_file, NULL, "FILE",
+		    "Sources to read. Without it DATABASE_URL, REDIS_URL and CELERY_BROKER_URL "
 		  "name one each." },
 		{ "web.listen-address", FLAG_LIST, &o->listen, NULL, "ADDRESS", "Where to serve; may be repeated. Default: " DEFAULT_ADDRESS },
 		{ "web.telemetry-path", FLAG_TEXT, &o->telemetry_path, "/metrics", "PATH", "Where the metrics are." },

@@ -49,7 +49,8 @@ void page_put(struct buf *out, const struct publisher_state *s, const char *tele
 {
 	buf_putz(out, "<!doctype html><html lang=en><meta charset=utf-8><title>Tocsin exporter</title><style>"
 	         "body{font:15px/1.5 system-ui,sans-serif;margin:2em;max-width:80em}table{border-collapse:collapse}"
-	         "td,th{padding:.3em .8em;text-align:left;border-bottom:1px solid #ccc}.up{color:#176d17}.down{color:#b00020;font-weight:bold}"
+	         "td,th{padding:.3em .8em;text-align:left;border-bottom:1px solid #ccc}"
+	         ".up{color:#176d17}.down{color:#b00020;font-weight:bold}"
 	         "</style><h1>Tocsin exporter</h1>\n");
 	if (s->load_failed) {
 		buf_putz(out, "<p class=down>The configuration on disk is not in use:</p><pre>");

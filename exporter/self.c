@@ -65,7 +65,8 @@ static void emit_stats(struct expo_set *out, const struct result *r, const struc
 static void emit_tasks(struct expo_set *out, const struct answer *a, int64_t now)
 {
 	for (size_t i = 0; i < a->n_tasks; i++) {
-		const struct label labels[] = { { STR("source"), a->worker->source->settings->name }, { STR("collector"), str_of(a->tasks[i].name) } };
+		const struct label labels[] = { { STR("source"), a->worker->source->settings->name }, { STR("collector"),
+		    str_of(a->tasks[i].name) } };
 		const struct result *good = a->tasks[i].good;
 
 		expo_emit(out, &success, a->tasks[i].failed ? 0 : 1, labels, ARRAY_LEN(labels));

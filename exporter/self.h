@@ -1,5 +1,5 @@
-/* What the exporter says of itself and of its sources: the *_up gauges, success, duration and age of each collection, the configuration,
- * its own scrapes, the process. */
+/* What the exporter says of itself and of its sources: the *_up gauges, success, duration and age of each collection, the
+ * configuration, its own scrapes, the process. */
 #ifndef TOCSIN_EXPORTER_SELF_H
 #define TOCSIN_EXPORTER_SELF_H
 

@@ -1,6 +1,6 @@
 /* What a source is to the exporter, and what the exporter is to a source. A source is one thing that is watched (a Postgres server,
- * a Redis node, a broker, a set of gauges), under a configured name. Each has a thread of its own, which is asked to collect and hands
- * over an immutable expo_set; nobody waits for it beyond the deadline it was given.
+ * a Redis node, a broker, a set of gauges), under a configured name. Each has a thread of its own, which is asked to collect and
+ * hands over an immutable expo_set; nobody waits for it beyond the deadline it was given.
  *
  * A kind (postgres/, redis/, celery/, gauges/) fills in one const struct source_kind and is listed in kinds.c; everything else
  * comes free: the *_up gauge, success, duration and age, one complaint an outage, label `source`, /probe, reload. */
@@ -23,8 +23,10 @@ struct source_settings {
 };
 
 #define SOURCE_KEYS(type) \
-	CONF_KEY(type, "name", common.name, conf_str, NULL, CONF_REQUIRED | CONF_RELOAD, "Name of this source: the label `source`, and the target of /probe."), \
-	CONF_KEY_ARG(type, "timeout", common.timeout_ms, conf_duration_ms, "5s", CONF_RELOAD, "What one collection may take.", &source_timeout_range)
+	CONF_KEY(type, "name", common.name, conf_str, NULL, CONF_REQUIRED | CONF_RELOAD, \
+	         "Name of this source: the label `source`, and the target of /probe."), \
+	CONF_KEY_ARG(type, "timeout", common.timeout_ms, conf_duration_ms, "5s", CONF_RELOAD, "What one collection may take.", \
+	             &source_timeout_range)
 
 extern const struct conf_range source_timeout_range;
 
@@ -35,14 +37,16 @@ struct source_ask {
 	const struct clock *clock;
 };
 
-/* The functions of one state run on the source's own thread, but run(), which has a second one: what both touch is the kind's to lock. */
+/* The functions of one state run on the source's own thread, but run(), which has a second one: what both touch is the kind's to
+ * lock. */
 struct source_kind {
 	const char *name;               /* list in the configuration file, value of the label `collector`: "postgres" */
 	const char *up_family, *up_help;        /* "pg_up"; 1 when collect() returned true, else 0 */
 	const char *env;                /* address that makes one source without a file, as its key `url`: "DATABASE_URL"; NULL: none */
 	const struct conf_table *table; /* of one source. Keys with secrets are CONF_SECRET | CONF_ENV */
 
-	/* Optional; after all sources were read: finds settings of others by name. False after having reported. <at>: this source's node. */
+	/* Optional; after all sources were read: finds settings of others by name. False after having reported. <at>: this source's
+	 * node. */
 	bool (*link)(void *settings, const struct sources *all, const struct conf_node *at, struct conf_report *r);
 	/* The address for people, without secrets, for the page and the log. In <a>. */
 	struct str (*describe)(struct arena *a, const void *settings);
@@ -75,7 +79,8 @@ int source_loop_stop_fd(const struct source_loop *loop);
 bool source_loop_wait(struct source_loop *loop, int64_t mono_ms) MUST_CHECK;
 const struct clock *source_loop_clock(const struct source_loop *loop);
 /* Result of the slow task <task> (a literal), done every <interval_ms>: <set> is taken over and shown in each scrape, with its age,
- * until the interval has passed twice; a new one replaces it. NULL <set>: the task failed with <e>; complained of once an outage. */
-void source_loop_publish(struct source_loop *loop, const char *task, int64_t interval_ms, struct expo_set *set, const struct err *e);
+ * until the interval has passed twice; a new one replaces it. NULL <set>: it failed with <e>; complained of once an outage. */
+void source_loop_publish(struct source_loop *loop, const char *task, int64_t interval_ms, struct expo_set *set,
+                         const struct err *e);
 
 #endif

@@ -38,22 +38,17 @@ void sources_print_help(struct buf *out)
 
 static void put_file_state(struct buf *b, const struct conf_node *path)
 {
+	struct buf name = { 0 };
 	struct stat st;
-	char *name;
 
 	if (path->kind != CONF_SCALAR)
 		return;
-	name = path->text.n > 0 && path->text.p[0] != '/' && path->file != NULL && path->file->dir.n > 0 ? NULL : mem_strndup(path->text.p, path->text.n);
-	if (name == NULL) {
-		struct buf joined = { 0 };
-
-		buf_printf(&joined, STR_FMT "/" STR_FMT, STR_ARG(path->file->dir), STR_ARG(path->text));
-		name = mem_strndup(joined.p, joined.n);
-		buf_fini(&joined);
-	}
-	if (stat(name, &st) == 0)
+	if (!str_starts(path->text, STR("/")) && path->file != NULL && path->file->dir.n > 0)
+		buf_printf(&name, STR_FMT "/", STR_ARG(path->file->dir));
+	buf_puts(&name, path->text);
+	if (stat(buf_z(&name), &st) == 0)
 		buf_printf(b, "@%lld.%09ld/%lld", (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec, (long long)st.st_size);
-	free(name);
+	buf_fini(&name);
 }
 
 /* Unambiguous: texts carry their length. A secret file counts with its time of change. */
@@ -100,9 +95,11 @@ static void take_sources(struct sources *c, const struct root *root, struct conf
 			void *settings = (char *)list->v + i * source_kinds[k]->table->bytes;
 			struct sources_entry *s = &c->v[c->n++];
 
-			*s = (struct sources_entry){ source_kinds[k], settings, list->nodes[i], fingerprint(&c->arena, source_kinds[k], list->nodes[i]) };
+			*s = (struct sources_entry){ source_kinds[k], settings, list->nodes[i], fingerprint(&c->arena, source_kinds[k],
+			    list->nodes[i]) };
 			if (s->settings->name.n > 0 && map_put(&names, s->settings->name, s) != NULL)
-				conf_error(r, list->nodes[i], "a second source named \"" STR_FMT "\": names are unique over all kinds", STR_ARG(s->settings->name));
+				conf_error(r, list->nodes[i], "a second source named \"" STR_FMT "\": names are unique over all kinds",
+				    STR_ARG(s->settings->name));
 		}
 	}
 	map_fini(&names);

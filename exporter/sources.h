@@ -1,5 +1,5 @@
-/* The exporter's configuration: which sources there are. Read whole or not at all; immutable afterwards. Each source at work holds a
- * reference, so a source that a reload leaves alone keeps the settings it was opened with. */
+/* The exporter's configuration: which sources there are. Read whole or not at all; immutable afterwards. Each source at work
+ * holds a reference, so a source that a reload leaves alone keeps the settings it was opened with. */
 #ifndef TOCSIN_EXPORTER_SOURCES_H
 #define TOCSIN_EXPORTER_SOURCES_H
 

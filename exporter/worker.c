@@ -204,12 +204,14 @@ static void start_thread(pthread_t *thread, void *(*main)(void *), struct worker
 	abort();
 }
 
-struct worker *worker_start(struct sources *config, const struct sources_entry *source, const struct clock *clock, pthread_mutex_t *lock,
+struct worker *worker_start(struct sources *config, const struct sources_entry *source, const struct clock *clock,
+                            pthread_mutex_t *lock,
                             void (*on_result)(void *, struct worker *, struct result *), void *ctx)
 {
 	struct worker *w = mem_alloc(sizeof *w);
 
-	*w = (struct worker){ .config = sources_ref(config), .source = source, .clock = clock, .refs = 1, .lock = lock, .on_result = on_result, .ctx = ctx };
+	*w = (struct worker){ .config = sources_ref(config), .source = source, .clock = clock, .refs = 1, .lock = lock,
+	    .on_result = on_result, .ctx = ctx };
 	w->name = mem_strndup(source->settings->name.p, source->settings->name.n);
 	w->stop_fd = eventfd(0, EFD_CLOEXEC);
 	assert(w->stop_fd >= 0);

@@ -1,5 +1,5 @@
-/* A source at work: its threads, the collection under way, what the last one brought. All workers of a publisher share its lock, under
- * which every field below `lock` is read and written; results are immutable and counted. */
+/* A source at work: its threads, the collection under way, what the last one brought. All workers of a publisher share its lock,
+ * under which every field below `lock` is read and written; results are immutable and counted. */
 #ifndef TOCSIN_EXPORTER_WORKER_H
 #define TOCSIN_EXPORTER_WORKER_H
 
@@ -56,15 +56,19 @@ struct worker {
 	size_t n_tasks;
 };
 
-/* Opens the source and starts its threads. <source> belongs to <config>, of which a reference is taken. Aborts when no thread can be had. */
-struct worker *worker_start(struct sources *config, const struct sources_entry *source, const struct clock *clock, pthread_mutex_t *lock,
+/* Opens the source and starts its threads. <source> belongs to <config>, of which a reference is taken. Aborts when no thread can
+ * be had. */
+struct worker *worker_start(struct sources *config, const struct sources_entry *source, const struct clock *clock,
+                            pthread_mutex_t *lock,
                             void (*on_result)(void *, struct worker *, struct result *), void *ctx);
-/* Ends its threads; without the lock. Whoever waits for a collection gets one that failed. Then drops the reference of worker_start(). */
+/* Ends its threads; without the lock. Whoever waits for a collection gets one that failed. Then drops the reference of
+ * worker_start(). */
 void worker_stop(struct worker *w);
 struct worker *worker_ref(struct worker *w);
 void worker_unref(struct worker *w);
 
-/* Under the lock. Asks for a collection, or joins the one under way. False when that one is beyond its deadline: not worth waiting for. */
+/* Under the lock. Asks for a collection, or joins the one under way. False when that one is beyond its deadline: not worth
+ * waiting for. */
 bool worker_ask(struct worker *w, int64_t deadline_mono_ms) MUST_CHECK;
 /* Under the lock: forgets results of tasks that are older than two intervals. */
 void worker_expire_tasks(struct worker *w, int64_t now_mono_ms);

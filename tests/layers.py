@@ -28,6 +28,7 @@ ALLOWED = {                     # folder: folders whose public header it may inc
 # A folder's public header bears its name; these folders offer parts of themselves besides.
 ALSO_PUBLIC = {
     "redis": {"conn.h", "endpoint.h", "scan.h", "settings.h"},      # Celery and gauges speak Redis too
+    "postgres": {"conn.h"},                                         # gauges ask SQL
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 

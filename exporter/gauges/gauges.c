@@ -1,5 +1,5 @@
-/* The gauges source: its settings, and when it asks. Without `interval` it asks in every scrape; with it on a thread of its own, and a
- * scrape shows what was found last. */
+/* The gauges source: its settings, and when it asks. Without `interval` it asks in every scrape; with it on a thread of its own,
+ * and a scrape shows what was found last. */
 #include "gauges/gauges.h"
 
 #include <assert.h>
@@ -44,12 +44,14 @@ static const struct conf_key metric_keys[] = {
 	CONF_KEY(struct gauge_metric, "help", help, conf_str, NULL, CONF_REQUIRED | CONF_RELOAD, "What it says."),
 	CONF_KEY_ARG(struct gauge_metric, "type", type, conf_enum, "gauge", CONF_RELOAD, "gauge, counter or untyped.", type_names),
 	CONF_KEY(struct gauge_metric, "unit", unit, conf_str, "", CONF_RELOAD, "Base unit; the name must end in it."),
-	CONF_KEY(struct gauge_metric, "value", value, conf_str, "value", CONF_RELOAD, "Column, or JSON pointer in the row, of the number."),
+	CONF_KEY(struct gauge_metric, "value", value, conf_str, "value", CONF_RELOAD,
+	    "Column, or JSON pointer in the row, of the number."),
 	CONF_KEY(struct gauge_metric, "labels", labels, conf_label_columns, NULL, CONF_RELOAD,
 	         "Columns that become labels, or a map of labels to columns or JSON pointers; @key is the row's name or position."),
 	CONF_KEY(struct gauge_metric, "map", map, conf_labels, NULL, CONF_RELOAD, "What texts are as numbers: { CLOSED: 0, OPEN: 1 }."),
 	CONF_KEY(struct gauge_metric, "scale", scale, conf_double, "1", CONF_RELOAD, "Numbers are multiplied by it."),
-	CONF_KEY_ARG(struct gauge_metric, "null", null, conf_enum, "inherit", CONF_RELOAD, "What NULL or absent means: drop, zero, nan, error.", null_names),
+	CONF_KEY_ARG(struct gauge_metric, "null", null, conf_enum, "inherit", CONF_RELOAD,
+	    "What NULL or absent means: drop, zero, nan, error.", null_names),
 };
 
 static bool check_map(struct conf_reader *rd, const struct conf_node *map, const struct gauge_metric *m)
@@ -77,7 +79,8 @@ static bool check_names(struct conf_reader *rd, const struct conf_node *map, con
 		struct str l = m->labels.v[i].name;
 
 		if (!labels_name_is_plain(l) || str_eq(l, STR("source")) || str_starts(l, STR("__")))
-			ok = conf_error(rd->report, labels, "\"" STR_FMT "\" cannot be a label here: letters, digits and _; not source, not __…", STR_ARG(l));
+			ok = conf_error(rd->report, labels, "\"" STR_FMT "\" cannot be a label here: letters, digits and _; not source, not __…",
+			    STR_ARG(l));
 	}
 	return ok;
 }
@@ -85,23 +88,29 @@ static bool check_names(struct conf_reader *rd, const struct conf_node *map, con
 static bool check_metric(struct conf_reader *rd, const struct conf_node *map, void *to)
 {
 	struct gauge_metric *m = to;
+	bool ok;
 
 	m->family = (struct expo_family){ m->name.p, types[m->type], m->help.p, m->unit.n > 0 ? m->unit.p : NULL };
 	if (m->name.n == 0)
 		return true;                    /* reported as missing */
-	return check_names(rd, map, m) & check_map(rd, map, m);
+	ok = check_names(rd, map, m);
+	return check_map(rd, map, m) && ok;
 }
 
-static const struct conf_table metric_table = { metric_keys, ARRAY_LEN(metric_keys), sizeof(struct gauge_metric), NULL, check_metric };
+static const struct conf_table metric_table = { metric_keys, ARRAY_LEN(metric_keys), sizeof(struct gauge_metric),
+	NULL, check_metric };
 
 static const struct conf_key query_keys[] = {
-	CONF_KEY(struct gauge_query, "name", name, conf_str, "", CONF_RELOAD, "For messages and its success metric; the first metric's unless given."),
+	CONF_KEY(struct gauge_query, "name", name, conf_str, "", CONF_RELOAD,
+	    "For messages and its success metric; the first metric's unless given."),
 	CONF_KEY(struct gauge_query, "sql", sql, conf_str, "", CONF_RELOAD, "On Postgres: one statement; it runs read-only."),
-	CONF_KEY(struct gauge_query, "command", command, conf_str_list, NULL, CONF_RELOAD, "On Redis: a command, word by word: [LLEN, celery]."),
+	CONF_KEY(struct gauge_query, "command", command, conf_str_list, NULL, CONF_RELOAD,
+	    "On Redis: a command, word by word: [LLEN, celery]."),
 	CONF_KEY(struct gauge_query, "path", path, conf_str, "", CONF_RELOAD, "Over HTTP: what is put behind the URL."),
 	CONF_KEY(struct gauge_query, "rows", rows, conf_str, "", CONF_RELOAD,
 	         "JSON pointer to an array or object that gives a row each. On Redis: pairs, for replies such as HGETALL's."),
-	CONF_KEY_ARG(struct gauge_query, "metrics", metrics, conf_sub_list, NULL, CONF_REQUIRED | CONF_RELOAD, "What becomes of the rows.", &metric_table),
+	CONF_KEY_ARG(struct gauge_query, "metrics", metrics, conf_sub_list, NULL, CONF_REQUIRED | CONF_RELOAD,
+	    "What becomes of the rows.", &metric_table),
 };
 
 static bool check_query(struct conf_reader *rd, const struct conf_node *map, void *to)
@@ -119,15 +128,21 @@ static const struct conf_table query_table = { query_keys, ARRAY_LEN(query_keys)
 
 static const struct conf_key keys[] = {
 	SOURCE_KEYS(struct gauges_settings),
-	CONF_KEY(struct gauges_settings, "url", url, conf_str, "", CONF_SECRET | CONF_ENV | CONF_RELOAD, "postgres://…, http://… or https://…"),
-	CONF_KEY(struct gauges_settings, "postgres", postgres, conf_str, "", CONF_RELOAD, "In place of url: name of a source under postgres."),
+	CONF_KEY(struct gauges_settings, "url", url, conf_str, "", CONF_SECRET | CONF_ENV | CONF_RELOAD,
+	    "postgres://…, http://… or https://…"),
+	CONF_KEY(struct gauges_settings, "postgres", postgres, conf_str, "", CONF_RELOAD,
+	    "In place of url: name of a source under postgres."),
 	CONF_KEY(struct gauges_settings, "redis", redis, conf_str, "", CONF_RELOAD, "In place of url: name of a source under redis."),
-	CONF_KEY(struct gauges_settings, "headers", headers, conf_str_list, NULL, CONF_SECRET | CONF_RELOAD, "Over HTTP: [\"apikey: …\"]."),
+	CONF_KEY(struct gauges_settings, "headers", headers, conf_str_list, NULL, CONF_SECRET | CONF_RELOAD,
+	    "Over HTTP: [\"apikey: …\"]."),
 	CONF_KEY_ARG(struct gauges_settings, "interval", interval_ms, conf_duration_ms, "0s", CONF_RELOAD,
 	             "How often the queries are asked, beside the scrapes; 0: in every scrape.", &interval_range),
-	CONF_KEY_ARG(struct gauges_settings, "max_series", max_series, conf_int, "1000", CONF_RELOAD, "A query that would go beyond fails.", &series_range),
-	CONF_KEY_ARG(struct gauges_settings, "null", null, conf_enum, "drop", CONF_RELOAD, "What NULL or absent means: drop, zero, nan, error.", null_names),
-	CONF_KEY_ARG(struct gauges_settings, "queries", queries, conf_sub_list, NULL, CONF_REQUIRED | CONF_RELOAD, "What is asked.", &query_table),
+	CONF_KEY_ARG(struct gauges_settings, "max_series", max_series, conf_int, "1000", CONF_RELOAD,
+	    "A query that would go beyond fails.", &series_range),
+	CONF_KEY_ARG(struct gauges_settings, "null", null, conf_enum, "drop", CONF_RELOAD,
+	    "What NULL or absent means: drop, zero, nan, error.", null_names),
+	CONF_KEY_ARG(struct gauges_settings, "queries", queries, conf_sub_list, NULL, CONF_REQUIRED | CONF_RELOAD, "What is asked.",
+	    &query_table),
 };
 
 static bool check_pointers(struct conf_reader *rd, const struct conf_node *at, const struct gauge_query *q)
@@ -178,7 +193,8 @@ static bool check_settings(struct conf_reader *rd, const struct conf_node *map, 
 
 static const struct conf_table table = { keys, ARRAY_LEN(keys), sizeof(struct gauges_settings), NULL, check_settings };
 
-static bool find(const void **out, const struct sources *all, const char *kind, struct str name, const struct conf_node *at, struct conf_report *r)
+static bool find(const void **out, const struct sources *all, const char *kind, struct str name, const struct conf_node *at,
+                 struct conf_report *r)
 {
 	if (name.n == 0)
 		return true;

@@ -1,5 +1,5 @@
-/* Business figures as sources: SQL on a Postgres server, commands on a Redis, JSON over HTTP. A source asks one server a list of queries;
- * each query yields rows; each row is turned into samples by the query's metrics (rows.h). */
+/* Business figures as sources: SQL on a Postgres server, commands on a Redis, JSON over HTTP. A source asks one server a list of
+ * queries; each query yields rows; each row is turned into samples by the query's metrics (rows.h). */
 #ifndef TOCSIN_GAUGES_H
 #define TOCSIN_GAUGES_H
 

@@ -1,5 +1,5 @@
-/* Redis commands, pipelined. A reply that is one value is one row with the column "value"; of an array each element is a row, of a flat
- * list of pairs (`rows: pairs`, HGETALL) each pair; "@key" is the position or the name. */
+/* Redis commands, pipelined. A reply that is one value is one row with the column "value"; of an array each element is a row, of
+ * a flat list of pairs (`rows: pairs`, HGETALL) each pair; "@key" is the position or the name. */
 #include <stdlib.h>
 
 #include "gauges/rows.h"

@@ -30,7 +30,8 @@ static bool text_number(const struct gauge_metric *m, struct str text, double *v
 
 enum worth { WORTH_VALUE, WORTH_NOTHING, WORTH_ERROR };
 
-static enum worth null_worth(const struct gauge_round *r, const struct gauge_metric *m, enum cell_kind kind, double *v, struct err *e)
+static enum worth null_worth(const struct gauge_round *r, const struct gauge_metric *m, enum cell_kind kind, double *v,
+                             struct err *e)
 {
 	*v = 0;
 	switch ((enum gauge_null)(m->null != GAUGE_NULL_INHERIT ? m->null : r->settings->null)) {
@@ -45,11 +46,13 @@ static enum worth null_worth(const struct gauge_round *r, const struct gauge_met
 	case GAUGE_NULL_ERROR:
 		break;
 	}
-	err_set(e, ERR_BAD_INPUT, -1, STR_FMT ": \"" STR_FMT "\" is %s", STR_ARG(m->name), STR_ARG(m->value), kind == CELL_NULL ? "null" : "absent");
+	err_set(e, ERR_BAD_INPUT, -1, STR_FMT ": \"" STR_FMT "\" is %s", STR_ARG(m->name), STR_ARG(m->value),
+	    kind == CELL_NULL ? "null" : "absent");
 	return WORTH_ERROR;
 }
 
-static enum worth cell_worth(const struct gauge_round *r, const struct gauge_metric *m, const struct cell *c, double *v, struct err *e)
+static enum worth cell_worth(const struct gauge_round *r, const struct gauge_metric *m, const struct cell *c, double *v,
+                             struct err *e)
 {
 	if (c->kind == CELL_ABSENT || c->kind == CELL_NULL)
 		return null_worth(r, m, c->kind, v, e);
@@ -91,7 +94,8 @@ static void emit(const struct gauge_metric *m, const struct gauge_rows *rows, si
 }
 
 /* All rows through all metrics. <out> NULL: only counts and checks. */
-static bool walk(const struct gauge_round *r, const struct gauge_query *q, const struct gauge_rows *rows, struct expo_set *out, size_t *series,
+static bool walk(const struct gauge_round *r, const struct gauge_query *q, const struct gauge_rows *rows, struct expo_set *out,
+                 size_t *series,
                  struct err *e)
 {
 	const struct gauge_metric *metrics = q->metrics.v;
@@ -122,7 +126,8 @@ static const struct gauge_query *query(const struct gauge_round *r, size_t i)
 }
 
 /* A query without rows says nothing: absent, as the NULL rule has it. */
-static bool take_nothing(const struct gauge_round *r, const struct gauge_query *q, struct expo_set *out, size_t *series, struct err *e)
+static bool take_nothing(const struct gauge_round *r, const struct gauge_query *q, struct expo_set *out, size_t *series,
+                         struct err *e)
 {
 	const struct gauge_metric *metrics = q->metrics.v;
 

@@ -1,5 +1,5 @@
-/* From rows to samples, whatever protocol they came by. A query's samples are shown all or not at all: its rows are first checked, then
- * emitted, so that a wrong one leaves no half of a figure behind. */
+/* From rows to samples, whatever protocol they came by. A query's samples are shown all or not at all: its rows are first
+ * checked, then emitted, so that a wrong one leaves no half of a figure behind. */
 #ifndef TOCSIN_GAUGES_ROWS_H
 #define TOCSIN_GAUGES_ROWS_H
 

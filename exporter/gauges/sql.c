@@ -19,7 +19,8 @@ static void *sql_open(const struct gauges_settings *s)
 	struct sql *x = mem_alloc(sizeof *x);
 
 	x->settings = s;
-	x->conn = pg_conn_new(&(struct pg_conn_options){ .url = s->pg != NULL ? s->pg->url : s->url, .statement_timeout_ms = s->common.timeout_ms,
+	x->conn = pg_conn_new(&(struct pg_conn_options){ .url = s->pg != NULL ? s->pg->url : s->url,
+	    .statement_timeout_ms = s->common.timeout_ms,
 	    .lock_timeout_ms = LOCK_TIMEOUT_MS, .max_age_ms = MAX_AGE_MS });
 	return x;
 }

@@ -161,7 +161,8 @@ static bool add_hosts(struct params *p, const char *hosts, const char *ports, co
 		if (!many || !str_cut(&ports_rest, ',', &port))
 			port = one;
 		snprintf(name, sizeof name, STR_FMT, STR_ARG(host));
-		if (host.n > 0 && host.p[0] != '/' && host.p[0] != '@' && !resolve_host(name, ask->deadline_mono_ms, ask->stop_fd, &found, &first))
+		if (host.n > 0 && host.p[0] != '/' && host.p[0] != '@' && !resolve_host(name, ask->deadline_mono_ms, ask->stop_fd, &found,
+		    &first))
 			continue;
 		for (size_t i = 0; i < found.n; i++)
 			add_address(p, host, found.address[i], port);
@@ -461,7 +462,8 @@ static bool wait_result(PGconn *pg, const struct source_ask *ask, struct err *e)
 	}
 }
 
-/* Whether a result says what became of the statement itself: not that it is now prepared, not that it was passed over for an error. */
+/* Whether a result says what became of the statement itself: not that it is now prepared, not that it was passed over for an
+ * error. */
 static bool is_verdict(struct prepared *s, ExecStatusType status)
 {
 	if (status == PGRES_PIPELINE_ABORTED)
@@ -473,7 +475,8 @@ static bool is_verdict(struct prepared *s, ExecStatusType status)
 }
 
 /* The results of one statement: of preparing it, itself, each with a NULL behind it, the sync. */
-static bool read_statement(struct pg_conn *c, const struct source_ask *ask, const char *sql, size_t i, pg_on_reply *on_reply, void *ctx,
+static bool read_statement(struct pg_conn *c, const struct source_ask *ask, const char *sql, size_t i, pg_on_reply *on_reply,
+                           void *ctx,
                            struct err *e)
 {
 	struct prepared *s = c->o.prepare ? map_get(&c->prepared, str_of(sql)) : NULL;
@@ -500,7 +503,8 @@ static bool read_statement(struct pg_conn *c, const struct source_ask *ask, cons
 	return true;
 }
 
-bool pg_conn_run(struct pg_conn *c, const struct source_ask *ask, const char *const *sql, size_t n, pg_on_reply *on_reply, void *ctx,
+bool pg_conn_run(struct pg_conn *c, const struct source_ask *ask, const char *const *sql, size_t n, pg_on_reply *on_reply,
+                 void *ctx,
                  struct err *e)
 {
 	bool ok = send_all(c, sql, n, e);

@@ -1,5 +1,5 @@
-/* A connection to a Postgres server over libpq that never blocks: names are resolved aside, connecting and reading are polled with the
- * caller's deadline, statements go out in one pipeline. One thread uses a connection.
+/* A connection to a Postgres server over libpq that never blocks: names are resolved aside, connecting and reading are polled
+ * with the caller's deadline, statements go out in one pipeline. One thread uses a connection.
  *
  * It is kept between calls and replaced by age; after a failure it is closed and the next attempt waits (1 s, 2 s, … 8 s; meanwhile
  * the last failure is answered at once). A statement under way when the deadline passes is cancelled on the server. */
@@ -35,17 +35,18 @@ uint64_t pg_conn_generation(const struct pg_conn *c);
 int pg_conn_version(const struct pg_conn *c);           /* server_version_num */
 struct str pg_conn_server(const struct pg_conn *c);     /* "host:port" */
 
-/* Result of statement <i>, in order, each once; valid during the call. An error result is a result (PQresultStatus). <took_us> since the
- * one before. */
+/* Result of statement <i>, in order, each once; valid during the call. An error result is a result (PQresultStatus). <took_us>
+ * since the one before. */
 struct pg_reply {
 	const PGresult *result;
 	int64_t took_us;
 };
 typedef void pg_on_reply(void *ctx, size_t i, const struct pg_reply *reply);
 
-/* Runs <n> statements, each in a transaction of its own, in one round trip. False and <e> when the connection failed or the deadline
- * passed; it is closed then. */
-bool pg_conn_run(struct pg_conn *c, const struct source_ask *ask, const char *const *sql, size_t n, pg_on_reply *on_reply, void *ctx,
+/* Runs <n> statements, each in a transaction of its own, in one round trip. False and <e> when the connection failed or the
+ * deadline passed; it is closed then. */
+bool pg_conn_run(struct pg_conn *c, const struct source_ask *ask, const char *const *sql, size_t n, pg_on_reply *on_reply,
+                 void *ctx,
                  struct err *e) MUST_CHECK;
 
 /* SQLSTATEs that say the server cannot do this at all (privilege, missing object or feature), as opposed to not now. */

@@ -1,5 +1,5 @@
-/* The statements of a Postgres source. Ages use clock_timestamp(): now() is the start of the statement's transaction. Size functions
- * take locks on relations, so they are asked elsewhere (sizes.c); what is here waits for no user's lock. */
+/* The statements of a Postgres source. Ages use clock_timestamp(): now() is the start of the statement's transaction. Size
+ * functions take locks on relations, so they are asked elsewhere (sizes.c); what is here waits for no user's lock. */
 #include "postgres/families.h"
 
 #include "tocsin/num.h"
@@ -63,7 +63,8 @@ static const struct pg_value database_values[] = {
 };
 
 static const struct pg_value wraparound_values[] = {
-	G("age(datfrozenxid)", "pg_database_wraparound_age_datfrozenxid_seconds", "Age of the oldest transaction id not frozen, in transactions."),
+	G("age(datfrozenxid)", "pg_database_wraparound_age_datfrozenxid_seconds",
+	    "Age of the oldest transaction id not frozen, in transactions."),
 	G("mxid_age(datminmxid)", "pg_database_wraparound_age_datminmxid_seconds", "Age of the oldest multixact id, in multixacts."),
 };
 
@@ -95,7 +96,8 @@ static const struct pg_value stat_database_values[] = {
 	C_IN(V(14), 0, "active_time / 1000", "pg_stat_database_active_time_seconds_total", "Time spent executing statements."),
 	C_IN(V(14), 0, "session_time", "pg_stat_database_session_time", "Milliseconds sessions were connected."),
 	C_IN(V(14), 0, "active_time", "pg_stat_database_active_time", "Milliseconds spent executing statements."),
-	C_IN(V(14), 0, "idle_in_transaction_time", "pg_stat_database_idle_in_transaction_time", "Milliseconds spent idle in a transaction."),
+	C_IN(V(14), 0, "idle_in_transaction_time", "pg_stat_database_idle_in_transaction_time",
+	    "Milliseconds spent idle in a transaction."),
 	C_IN(V(14), 0, "sessions", "pg_stat_database_sessions", "Sessions begun."),
 	C_IN(V(14), 0, "sessions_abandoned", "pg_stat_database_sessions_abandoned", "Sessions whose client was lost."),
 	C_IN(V(14), 0, "sessions_fatal", "pg_stat_database_sessions_fatal", "Sessions ended by fatal errors."),
@@ -117,9 +119,10 @@ static const struct pg_value locks_values[] = {
 	G("coalesce(l.n, 0)", "pg_locks_count", "Locks held or waited for."),
 };
 #define LOCKS_FROM \
-	"FROM pg_database d CROSS JOIN (VALUES ('accesssharelock'), ('rowsharelock'), ('rowexclusivelock'), ('shareupdateexclusivelock'), " \
+	"FROM pg_database d CROSS JOIN (VALUES ('accesssharelock'), ('rowsharelock'), ('rowexclusivelock'), " \
+	"('shareupdateexclusivelock'), " \
 	"('sharelock'), ('sharerowexclusivelock'), ('exclusivelock'), ('accessexclusivelock'), ('sireadlock')) m (mode) LEFT JOIN " \
-	"(SELECT database, lower(mode) AS mode, count(*) AS n FROM pg_locks WHERE database IS NOT NULL AND database <> 0 GROUP BY 1, 2) l " \
+	"(SELECT database, lower(mode) AS mode, count(*) AS n FROM pg_locks WHERE database <> 0 GROUP BY 1, 2) l " \
 	"ON l.database = d.oid AND l.mode = m.mode"
 
 static const struct pg_value roles_values[] = {
@@ -170,7 +173,8 @@ static const struct pg_value slots_lsn_values[] = {
 	G(WAL_NOW " - '0/0'", "pg_replication_slots_slot_current_wal_lsn", "Position of the WAL."),
 	G("confirmed_flush_lsn - '0/0'", "pg_replication_slots_slot_confirmed_flush_lsn", "Position the consumer has confirmed."),
 	G("active::int", "pg_replication_slots_slot_is_active", "1 while the slot is in use."),
-	G_IN(V(13), 0, "safe_wal_size", "pg_replication_slots_safe_wal_size_bytes", "WAL that can still be written before the slot may be lost."),
+	G_IN(V(13), 0, "safe_wal_size", "pg_replication_slots_safe_wal_size_bytes",
+	    "WAL that can still be written before the slot may be lost."),
 };
 static const struct pg_value slots_status_values[] = {
 	G("1", "pg_replication_slots_wal_status", "State of the WAL the slot needs, as a label."),
@@ -184,21 +188,25 @@ static const struct pg_value vacuum_values[] = {
 	PROGRESS("index_vacuum_count", "index_vacuums", "Index vacuum cycles completed."),
 	G_IN(0, V(17), "max_dead_tuples", "pg_stat_progress_vacuum_max_dead_tuples", "Dead rows that fit before indexes are vacuumed."),
 	G_IN(0, V(17), "num_dead_tuples", "pg_stat_progress_vacuum_num_dead_tuples", "Dead rows collected since the last index vacuum."),
-	G_IN(V(17), 0, "max_dead_tuple_bytes", "pg_stat_progress_vacuum_max_dead_tuple_bytes", "Room for dead rows before indexes are vacuumed."),
-	G_IN(V(17), 0, "dead_tuple_bytes", "pg_stat_progress_vacuum_dead_tuple_bytes", "Dead row data collected since the last index vacuum."),
+	G_IN(V(17), 0, "max_dead_tuple_bytes", "pg_stat_progress_vacuum_max_dead_tuple_bytes",
+	    "Room for dead rows before indexes are vacuumed."),
+	G_IN(V(17), 0, "dead_tuple_bytes", "pg_stat_progress_vacuum_dead_tuple_bytes",
+	    "Dead row data collected since the last index vacuum."),
 };
 static const struct pg_value vacuum_phase_values[] = {
 	PROGRESS("(p.phase = s.phase)::int", "phase", "1 for the phase the vacuum is in."),
 };
 #define VACUUM_RELNAME \
-	"coalesce(CASE WHEN n.nspname IN ('public', 'pg_catalog') THEN c.relname ELSE n.nspname || '.' || c.relname END, p.relid::oid::text)"
+	"coalesce(CASE WHEN n.nspname IN ('public', 'pg_catalog') THEN c.relname " \
+	"ELSE n.nspname || '.' || c.relname END, p.relid::oid::text)"
 #define VACUUM_FROM \
 	"FROM pg_stat_progress_vacuum p LEFT JOIN pg_class c ON c.oid = p.relid AND p.datname = current_database() " \
 	"LEFT JOIN pg_namespace n ON n.oid = c.relnamespace"
 
 static const struct pg_value replication_values[] = {
 	G("pg_wal_lsn_diff(" WAL_NOW ", '0/0')", "pg_stat_replication_pg_current_wal_lsn_bytes", "Position of the WAL."),
-	G("pg_wal_lsn_diff(" WAL_NOW ", replay_lsn)", "pg_stat_replication_pg_wal_lsn_diff", "WAL the standby has not replayed yet, in bytes."),
+	G("pg_wal_lsn_diff(" WAL_NOW ", replay_lsn)", "pg_stat_replication_pg_wal_lsn_diff",
+	    "WAL the standby has not replayed yet, in bytes."),
 	G("extract(epoch from write_lag)", "pg_stat_replication_write_lag_seconds", "Delay until the standby has written recent WAL."),
 	G("extract(epoch from flush_lag)", "pg_stat_replication_flush_lag_seconds", "Delay until the standby has flushed recent WAL."),
 	G("extract(epoch from replay_lag)", "pg_stat_replication_replay_lag_seconds", "Delay until the standby has replayed recent WAL."),
@@ -282,7 +290,8 @@ static const struct pg_value statements_values[] = {
 	C_IN(0, V(17), "sum(s.blk_read_time) / 1000", "pg_stat_statements_block_read_seconds_total", "Time spent reading blocks."),
 	C_IN(0, V(17), "sum(s.blk_write_time) / 1000", "pg_stat_statements_block_write_seconds_total", "Time spent writing blocks."),
 	C_IN(V(17), 0, "sum(s.shared_blk_read_time) / 1000", "pg_stat_statements_block_read_seconds_total", "Time spent reading blocks."),
-	C_IN(V(17), 0, "sum(s.shared_blk_write_time) / 1000", "pg_stat_statements_block_write_seconds_total", "Time spent writing blocks."),
+	C_IN(V(17), 0, "sum(s.shared_blk_write_time) / 1000", "pg_stat_statements_block_write_seconds_total",
+	    "Time spent writing blocks."),
 };
 
 static const struct pg_value buffercache_values[] = {
@@ -295,16 +304,18 @@ static const struct pg_value buffercache_values[] = {
 
 /* Of what our own session has set, the value others get. */
 #define SETTINGS_FROM \
-	"SELECT name, CASE WHEN source = 'session' OR name = 'transaction_read_only' THEN reset_val ELSE setting END, coalesce(unit, ''), vartype " \
+	"SELECT name, CASE WHEN source = 'session' OR name = 'transaction_read_only' THEN reset_val ELSE setting END, " \
+	"coalesce(unit, ''), vartype " \
 	"FROM pg_settings WHERE vartype IN ('bool', 'integer', 'real')"
 
+#define VERSION_NUM "current_setting('server_version_num')::int"
 #define SAME(name) { name, name }
 #define TABLE_LABELS { { "datname", "current_database()" }, SAME("schemaname"), SAME("relname") }
 #define SLOT_LABELS SAME("slot_name"), SAME("slot_type")
 
 const struct pg_statement pg_statements[] = {
 	{ "static", ROWS(static_values), "", .labels = { { "version", "version()" },
-	    { "short_version", "current_setting('server_version_num')::int / 10000 || '.' || current_setting('server_version_num')::int % 10000 || '.0'" },
+	    { "short_version", VERSION_NUM " / 10000 || '.' || " VERSION_NUM " % 10000 || '.0'" },
 	    { "server", NULL } } },
 	{ "postmaster", ROWS(postmaster_values), .from = "" },
 	{ "replication", ROWS(role_values), .from = "" },
@@ -331,12 +342,16 @@ const struct pg_statement pg_statements[] = {
 	{ "replication_slots", ROWS(slots_lsn_values), "FROM pg_replication_slots", .labels = { SLOT_LABELS } },
 	{ "replication_slots", ROWS(slots_status_values), "FROM pg_replication_slots WHERE wal_status IS NOT NULL",
 	    .labels = { SLOT_LABELS, SAME("wal_status") }, .min = V(13) },
-	{ "stat_progress_vacuum", ROWS(vacuum_values), VACUUM_FROM, .labels = { { "datname", "p.datname" }, { "relname", VACUUM_RELNAME } } },
+	{ "stat_progress_vacuum", ROWS(vacuum_values), VACUUM_FROM, .labels = { { "datname", "p.datname" }, { "relname",
+	    VACUUM_RELNAME } } },
 	{ "stat_progress_vacuum", ROWS(vacuum_phase_values), VACUUM_FROM " CROSS JOIN (VALUES ('initializing'), ('scanning heap'), "
-	    "('vacuuming indexes'), ('vacuuming heap'), ('cleaning up indexes'), ('truncating heap'), ('performing final cleanup')) s (phase)",
+	    "('vacuuming indexes'), ('vacuuming heap'), ('cleaning up indexes'), ('truncating heap'), "
+	    "('performing final cleanup')) s (phase)",
 	    .labels = { { "datname", "p.datname" }, { "relname", VACUUM_RELNAME }, { "phase", "s.phase" } } },
-	{ "stat_replication", ROWS(replication_values), "FROM pg_stat_replication r LEFT JOIN pg_replication_slots s ON s.active_pid = r.pid",
-	    .labels = { SAME("application_name"), { "client_addr", "host(client_addr)" }, SAME("state"), SAME("slot_name"), { "pid", "r.pid" } } },
+	{ "stat_replication", ROWS(replication_values),
+	    "FROM pg_stat_replication r LEFT JOIN pg_replication_slots s ON s.active_pid = r.pid",
+	    .labels = { SAME("application_name"), { "client_addr", "host(client_addr)" }, SAME("state"), SAME("slot_name"), { "pid",
+	    "r.pid" } } },
 	{ "stat_wal_receiver", ROWS(receiver_values), "FROM pg_stat_wal_receiver",
 	    .labels = { { "upstream_host", "sender_host" }, SAME("slot_name"), SAME("status") } },
 	{ "stat_user_tables", ROWS(user_tables_values), "FROM pg_stat_user_tables", .labels = TABLE_LABELS },
@@ -346,7 +361,8 @@ const struct pg_statement pg_statements[] = {
 	{ "statio_user_indexes", ROWS(statio_indexes_values), "FROM pg_statio_user_indexes", .off = true,
 	    .labels = { SAME("schemaname"), SAME("relname"), SAME("indexrelname") } },
 	{ "wal", ROWS(wal_values), .from = "FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$'" },
-	{ "database_size", ROWS(database_size_values), "FROM pg_database WHERE datconnlimit <> -2", .labels = { SAME("datname") }, .when = PG_SLOW },
+	{ "database_size", ROWS(database_size_values), "FROM pg_database WHERE datconnlimit <> -2", .labels = { SAME("datname") },
+	    .when = PG_SLOW },
 	{ "stat_statements", ROWS(statements_values), "FROM @.pg_stat_statements(false) s JOIN pg_database d ON d.oid = s.dbid "
 	    "WHERE s.queryid IS NOT NULL GROUP BY 1, 2, 3 ORDER BY 5 DESC LIMIT 100", .extension = "pg_stat_statements", .when = PG_SLOW,
 	    .labels = { { "user", "pg_get_userbyid(s.userid)" }, { "datname", "d.datname" }, { "queryid", "s.queryid" } } },
@@ -417,8 +433,10 @@ void pg_statement_sql(struct buf *out, const struct pg_statement *s, int version
 /* pg_settings.unit in base units. */
 static const struct { const char *unit, *suffix; double factor; } units[] = {
 	{ "", "", 1 },
-	{ "ms", "_seconds", 0.001 }, { "s", "_seconds", 1 }, { "min", "_seconds", 60 }, { "h", "_seconds", 3600 }, { "d", "_seconds", 86400 },
-	{ "B", "_bytes", 1 }, { "kB", "_bytes", 0x1p10 }, { "1kB", "_bytes", 0x1p10 }, { "2kB", "_bytes", 0x1p11 }, { "4kB", "_bytes", 0x1p12 },
+	{ "ms", "_seconds", 0.001 }, { "s", "_seconds", 1 }, { "min", "_seconds", 60 }, { "h", "_seconds", 3600 }, { "d", "_seconds",
+	    86400 },
+	{ "B", "_bytes", 1 }, { "kB", "_bytes", 0x1p10 }, { "1kB", "_bytes", 0x1p10 }, { "2kB", "_bytes", 0x1p11 }, { "4kB", "_bytes",
+	    0x1p12 },
 	{ "8kB", "_bytes", 0x1p13 }, { "16kB", "_bytes", 0x1p14 }, { "32kB", "_bytes", 0x1p15 }, { "64kB", "_bytes", 0x1p16 },
 	{ "MB", "_bytes", 0x1p20 }, { "16MB", "_bytes", 0x1p24 }, { "32MB", "_bytes", 0x1p25 }, { "64MB", "_bytes", 0x1p26 },
 	{ "GB", "_bytes", 0x1p30 }, { "TB", "_bytes", 0x1p40 },

@@ -1,5 +1,5 @@
-/* What is asked of a Postgres server: one row a statement, one row a column, gated by server version. The SQL text is put together for
- * the server at hand, so no statement names a column its version lacks. Names and labels are postgres_exporter's. */
+/* What is asked of a Postgres server: one row a statement, one row a column, gated by server version. The SQL text is put
+ * together for the server at hand, so no statement names a column its version lacks. Names and labels are postgres_exporter's. */
 #ifndef TOCSIN_POSTGRES_FAMILIES_H
 #define TOCSIN_POSTGRES_FAMILIES_H
 
@@ -49,8 +49,8 @@ void pg_statement_sql(struct buf *out, const struct pg_statement *s, int version
 /* Labels that are columns of the result, in order, come before its values. */
 bool pg_label_is_column(const struct pg_label *l);
 
-/* postgres_exporter's rule for parameters: name and value of the gauge in base units. False when the row is none of ours (an unknown
- * unit, no number). */
+/* postgres_exporter's rule for parameters: name and value of the gauge in base units. False when the row is none of ours (an
+ * unknown unit, no number). */
 bool pg_setting_convert(struct str name, struct str setting, struct str unit, struct str vartype, struct buf *family, double *v);
 
 #endif

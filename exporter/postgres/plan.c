@@ -11,7 +11,8 @@ static const struct expo_family success_family = {
 static const struct expo_family duration_family = {
 	"pg_scrape_collector_duration_seconds", EXPO_GAUGE, "How long the server took over the collector's statements.", "seconds" };
 static const struct expo_family unsupported_family = {
-	"tocsin_postgres_collector_unsupported", EXPO_GAUGE, "1 for a collector the server refuses: a privilege, object or feature is missing.", NULL };
+	"tocsin_postgres_collector_unsupported", EXPO_GAUGE,
+	    "1 for a collector the server refuses: a privilege, object or feature is missing.", NULL };
 static const struct expo_family dropped_family = {
 	"tocsin_postgres_collector_rows_dropped", EXPO_GAUGE, "Rows beyond the limit of 20000 a statement, which are not shown.", NULL };
 
@@ -49,7 +50,8 @@ static void keep_outage(struct pg_plan_item *item, const struct pg_plan *old)
 	}
 }
 
-void pg_plan_make(struct pg_plan *p, const struct pg_settings *s, enum pg_when when, int version, const struct pg_extension *extensions, size_t n)
+void pg_plan_make(struct pg_plan *p, const struct pg_settings *s, enum pg_when when, int version,
+                  const struct pg_extension *extensions, size_t n)
 {
 	struct pg_plan old = *p;
 
@@ -110,7 +112,8 @@ static void emit_setting(const PGresult *r, int row, struct expo_set *out)
 }
 
 /* The row's labels; returns how many, <*column> behind those that are columns. */
-static size_t row_labels(const struct pg_statement *st, const PGresult *r, int row, struct str server, struct label *labels, int *column)
+static size_t row_labels(const struct pg_statement *st, const PGresult *r, int row, struct str server, struct label *labels,
+                         int *column)
 {
 	size_t n = 0;
 
@@ -122,7 +125,8 @@ static size_t row_labels(const struct pg_statement *st, const PGresult *r, int r
 	return n;
 }
 
-static void emit_row(const struct pg_plan *p, const struct pg_statement *st, const PGresult *r, int row, struct str server, struct expo_set *out)
+static void emit_row(const struct pg_plan *p, const struct pg_statement *st, const PGresult *r, int row, struct str server,
+                     struct expo_set *out)
 {
 	struct label labels[PG_LABELS_MAX];
 	int column;

@@ -1,5 +1,5 @@
-/* Which statements one connection is asked, and what became of each: the table of families cut to a server's version, its extensions and
- * the settings. Made anew with each connection. */
+/* Which statements one connection is asked, and what became of each: the table of families cut to a server's version, its
+ * extensions and the settings. Made anew with each connection. */
 #ifndef TOCSIN_POSTGRES_PLAN_H
 #define TOCSIN_POSTGRES_PLAN_H
 
@@ -32,7 +32,8 @@ struct pg_extension {
 };
 
 /* Over a {0} or an older one, whose outages are kept. <extensions> are those of the database; statements of others are left out. */
-void pg_plan_make(struct pg_plan *p, const struct pg_settings *s, enum pg_when when, int version, const struct pg_extension *extensions, size_t n);
+void pg_plan_make(struct pg_plan *p, const struct pg_settings *s, enum pg_when when, int version,
+                  const struct pg_extension *extensions, size_t n);
 void pg_plan_fini(struct pg_plan *p);
 
 /* Takes the reply to an item's statement: samples into <out>, the verdict into the item. <name> is the source's, for the log. */

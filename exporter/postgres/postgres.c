@@ -1,5 +1,5 @@
-/* The Postgres source: one pipeline a scrape on one connection, and a second connection for what is slow (sizes.c). Each connection and
- * plan belongs to one of the two threads; they share only the settings. */
+/* The Postgres source: one pipeline a scrape on one connection, and a second connection for what is slow (sizes.c). Each
+ * connection and plan belongs to one of the two threads; they share only the settings. */
 #include "postgres/postgres.h"
 
 #include <assert.h>
@@ -50,7 +50,8 @@ static bool check_collectors(struct conf_reader *rd, const struct conf_node *map
 		const char *near = pg_collector_nearest(list.v[i]);
 
 		if (!pg_collector_exists(list.v[i]))
-			ok = conf_error(rd->report, node->kind == CONF_SEQ ? node->items[i] : node, "no collector \"" STR_FMT "\"%s%s%s", STR_ARG(list.v[i]),
+			ok = conf_error(rd->report, node->kind == CONF_SEQ ? node->items[i] : node, "no collector \"" STR_FMT "\"%s%s%s",
+			    STR_ARG(list.v[i]),
 			                near ? ": did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 	}
 	return ok;
@@ -97,8 +98,10 @@ static void *open_source(const void *settings, const struct clock *clock)
 	s->settings = settings;
 	s->clock = clock;
 	s->name = mem_strndup(s->settings->common.name.p, s->settings->common.name.n);
-	s->conn = pg_conn_new(&(struct pg_conn_options){ .url = s->settings->url, .statement_timeout_ms = s->settings->statement_timeout_ms,
-	    .lock_timeout_ms = s->settings->lock_timeout_ms, .max_age_ms = s->settings->max_age_ms, .search_path = "pg_catalog", .prepare = s->settings->prepare });
+	s->conn = pg_conn_new(&(struct pg_conn_options){ .url = s->settings->url,
+	    .statement_timeout_ms = s->settings->statement_timeout_ms,
+	    .lock_timeout_ms = s->settings->lock_timeout_ms, .max_age_ms = s->settings->max_age_ms, .search_path = "pg_catalog",
+	    .prepare = s->settings->prepare });
 	return s;
 }
 

@@ -1,5 +1,5 @@
-/* Every `slow_interval`. A size function waits for whoever holds (or is waiting for) an exclusive lock on its relation, and makes others
- * wait behind it: so each table is a statement of its own under lock_timeout, and one that is locked is left out alone. */
+/* Every `slow_interval`. A size function waits for whoever holds (or is waiting for) an exclusive lock on its relation, and makes
+ * others wait behind it: so each table is a statement of its own under lock_timeout, and one that is locked is left out alone. */
 #include "postgres/sizes.h"
 
 #include "postgres/conn.h"
@@ -129,7 +129,8 @@ static bool ask_tables(struct round *x, struct err *e)
 		return true;
 	sql = arena_printf(expo_set_arena(x->out),
 	    "SELECT format('SELECT current_database(), n.nspname, c.relname, pg_table_size(c.oid), pg_indexes_size(c.oid) FROM pg_class c "
-	    "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = %%s', relid) FROM pg_stat_user_tables s JOIN pg_class c ON c.oid = s.relid "
+	    "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = %%s', relid) "
+	    "FROM pg_stat_user_tables s JOIN pg_class c ON c.oid = s.relid "
 	    "ORDER BY c.relpages DESC, s.relid LIMIT %lld", (long long)x->settings->max_tables);
 	return ask_one(x, sql.p, on_tables, e) && pg_conn_run(x->conn, x->ask, x->table_sql, x->n_tables, on_table, x, e);
 }
@@ -153,7 +154,8 @@ void pg_sizes_run(const struct pg_settings *s, const char *name, struct source_l
 	do {
 		struct expo_set *out = expo_set_new();
 		struct source_ask ask = { clock_mono_ms(clock) + ROUND_MS, source_loop_stop_fd(loop), clock };
-		struct round x = { .settings = s, .name = name, .conn = conn, .plan = plan, .ask = &ask, .out = out, .now_ms = clock_now_ms(clock) };
+		struct round x = { .settings = s, .name = name, .conn = conn, .plan = plan, .ask = &ask, .out = out,
+		    .now_ms = clock_now_ms(clock) };
 		struct err e = { 0 };
 
 		began = clock_mono_ms(clock);

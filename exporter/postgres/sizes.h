@@ -1,4 +1,5 @@
-/* What takes long or may wait for a lock: sizes of databases and tables, statement statistics. On a connection and thread of its own. */
+/* What takes long or may wait for a lock: sizes of databases and tables, statement statistics. On a connection and thread of its
+ * own. */
 #ifndef TOCSIN_POSTGRES_SIZES_H
 #define TOCSIN_POSTGRES_SIZES_H
 

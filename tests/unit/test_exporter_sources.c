@@ -66,7 +66,8 @@ static void every_mistake_its_messages(void **state)
 	assert_null(c);
 	assert_non_null(strstr(buf_z(&messages), want));
 	assert_non_null(strstr(buf_z(&messages), "x.yml:3:16: "));
-	assert_non_null(strstr(buf_z(&messages), "x.yml:5:10: not an address of a Postgres server: postgres://user:password@host:5432/database\n"));
+	assert_non_null(strstr(buf_z(&messages),
+	    "x.yml:5:10: not an address of a Postgres server: postgres://user:password@host:5432/database\n"));
 	assert_non_null(strstr(buf_z(&messages), "x.yml:7:44: "));
 	assert_non_null(strstr(buf_z(&messages), "x.yml:8:1: "));
 	assert_null(strstr(buf_z(&messages), "hush"));

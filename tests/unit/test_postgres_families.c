@@ -104,7 +104,8 @@ static void parameters_in_base_units(void **state)
 		bool ok;
 
 		print_message("  %s %s\n", cases[i].name, cases[i].setting);
-		ok = pg_setting_convert(str_of(cases[i].name), str_of(cases[i].setting), str_of(cases[i].unit), str_of(cases[i].vartype), &family, &v);
+		ok = pg_setting_convert(str_of(cases[i].name), str_of(cases[i].setting), str_of(cases[i].unit), str_of(cases[i].vartype),
+		    &family, &v);
 		assert_int_equal(ok, cases[i].family != NULL);
 		if (ok) {
 			assert_string_equal(buf_z(&family), cases[i].family);
