@@ -46,7 +46,8 @@ struct broker_queue *broker_queue_add(struct broker *b, struct str name)
 	return &b->queues[b->n_queues++];
 }
 
-static bool reply_or_error(struct redis_conn *c, struct arena *a, struct redis_wait wait, const struct resp_reply **reply, struct err *e)
+static bool reply_or_error(struct redis_conn *c, struct arena *a, struct redis_wait wait, const struct resp_reply **reply,
+                           struct err *e)
 {
 	if (!redis_conn_reply(c, a, wait, reply, e))
 		return false;
@@ -65,7 +66,8 @@ static struct str last_part(struct str entry, struct str sep)
 
 /* ---- Discovery ---- */
 
-static bool add_bound_queues(struct broker *b, struct redis_conn *c, struct arena *a, struct redis_wait wait, struct str key, struct err *e)
+static bool add_bound_queues(struct broker *b, struct redis_conn *c, struct arena *a, struct redis_wait wait, struct str key,
+                             struct err *e)
 {
 	const struct resp_reply *entries;
 
@@ -160,8 +162,8 @@ static void take_mailboxes(const struct broker *b, const struct resp_reply *mail
 	}
 }
 
-bool broker_look(struct broker *b, struct redis_conn *c, struct redis_wait wait, void (*node)(void *user, struct str name), void *user,
-                 struct err *e)
+bool broker_look(struct broker *b, struct redis_conn *c, struct redis_wait wait, void (*node)(void *user, struct str name),
+                 void *user, struct err *e)
 {
 	struct arena a = { 0 };
 	const struct resp_reply *unacked, *oldest, *failed, *mailboxes;

@@ -1,5 +1,5 @@
-/* What stands in the broker: queues and how long they are, deliveries that are not acknowledged, the list of failed tasks, mailboxes of
- * workers. One pipelined round trip a look. A queue once known stays known, with length 0 when it is empty. */
+/* What stands in the broker: queues and how long they are, deliveries that are not acknowledged, the list of failed tasks,
+ * mailboxes of workers. One pipelined round trip a look. A queue once known stays known, with length 0 when it is empty. */
 #ifndef TOCSIN_CELERY_BROKER_H
 #define TOCSIN_CELERY_BROKER_H
 
@@ -31,8 +31,8 @@ struct broker_queue *broker_queue_add(struct broker *b, struct str name);
 /* Finds queues by their bindings: SCAN, so only now and then. */
 bool broker_discover(struct broker *b, struct redis_conn *c, struct redis_wait wait, struct err *e) MUST_CHECK;
 /* Calls <node> for each worker that has a mailbox. */
-bool broker_look(struct broker *b, struct redis_conn *c, struct redis_wait wait, void (*node)(void *user, struct str name), void *user,
-                 struct err *e) MUST_CHECK;
+bool broker_look(struct broker *b, struct redis_conn *c, struct redis_wait wait, void (*node)(void *user, struct str name),
+                 void *user, struct err *e) MUST_CHECK;
 void broker_show(const struct broker *b, struct expo_set *set, int64_t now_ms);
 
 #endif

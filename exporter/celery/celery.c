@@ -1,4 +1,5 @@
-/* A scrape asks nobody: it prints what the two threads behind it have learned. The source is up while the last look at the broker went well. */
+/* A scrape asks nobody: it prints what the two threads behind it have learned. The source is up while the last look at the
+ * broker went well. */
 #include "celery/celery.h"
 
 #include <poll.h>
@@ -19,7 +20,8 @@ static void *open_source(const void *settings, const struct clock *clock)
 	s->clock = clock;
 	s->first_look_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	pthread_mutex_init(&s->lock, NULL);
-	s->tasks = celery_tasks_new((struct celery_tasks_options){ .max_tasks = (size_t)set->max_tasks, .max_series = (size_t)set->max_series,
+	s->tasks = celery_tasks_new((struct celery_tasks_options){ .max_tasks = (size_t)set->max_tasks,
+	                                                          .max_series = (size_t)set->max_series,
 		.generic_hostname = set->generic_hostname, .default_queue = set->default_queue });
 	s->workers = celery_workers_new((struct celery_workers_options){ .retention_ms = set->worker_retention_ms,
 		.offline_retention_ms = set->offline_retention_ms });

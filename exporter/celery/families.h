@@ -1,5 +1,5 @@
-/* Families of a Celery source. The first part has celery-exporter's names, labels and types (dashboards 17508 and 17509); the rest is ours
- * alone. */
+/* Families of a Celery source. The first part has celery-exporter's names, labels and types (dashboards 17508 and 17509); the
+ * rest is ours alone. */
 #ifndef TOCSIN_CELERY_FAMILIES_H
 #define TOCSIN_CELERY_FAMILIES_H
 
@@ -23,7 +23,8 @@
 	X(ACTIVE_PROCESSES, "celery_active_process_count", GAUGE, "Tasks the workers of the queue can run at once.") \
 	/* Ours alone. */ \
 	X(NODE_UP, "celery_worker_node_up", GAUGE, "1: the worker is alive; for hosts with several workers.") \
-	X(WORKER_PROCESSED, "celery_worker_processed_total", COUNTER, "Tasks the worker has accepted since it started, by its own count.") \
+	X(WORKER_PROCESSED, "celery_worker_processed_total", COUNTER, \
+	  "Tasks the worker has accepted since it started, by its own count.") \
 	X(WORKER_CONCURRENCY, "celery_worker_concurrency", GAUGE, "Tasks the worker can run at once.") \
 	X(WORKER_EVENTS_LOST, "celery_worker_events_lost_total", COUNTER, "Tasks the worker has accepted of which no event came.") \
 	X(WORKER_LAST_SEEN, "celery_worker_last_seen_timestamp_seconds", GAUGE, "When the worker last gave a sign of life.") \
@@ -33,8 +34,10 @@
 	X(LONGEST, "celery_task_longest_running_seconds", GAUGE, "How long the task has run that runs longest; 0: none runs.") \
 	X(LAST_SUCCESS, "celery_task_last_success_timestamp_seconds", GAUGE, "When a task of this name last succeeded.") \
 	X(PRIORITY_LENGTH, "celery_queue_priority_length", GAUGE, "Messages ready in the queue, by priority step.") \
-	X(UNACKED, "celery_unacked_messages", GAUGE, "Messages delivered to workers and not acknowledged: prefetched, with an eta, or running late-acknowledged.") \
-	X(UNACKED_AGE, "celery_oldest_unacked_age_seconds", GAUGE, "Age of the oldest delivery that is not acknowledged; 0: there is none.") \
+	X(UNACKED, "celery_unacked_messages", GAUGE, \
+	  "Messages delivered to workers and not acknowledged: prefetched, with an eta, or running late-acknowledged.") \
+	X(UNACKED_AGE, "celery_oldest_unacked_age_seconds", GAUGE, \
+	  "Age of the oldest delivery that is not acknowledged; 0: there is none.") \
 	X(FAILED_LIST, "celery_failed_list_length", GAUGE, "Length of the application's list of failed tasks.") \
 	X(RESULTS, "celery_results_kept", GAUGE, "Task results in the result backend.") \
 	X(WORKERS_CONNECTED, "celery_workers_connected", GAUGE, "Workers that received the last question.") \
@@ -46,7 +49,8 @@
 	X(EVENTS_RECONNECTS, "celery_events_reconnects_total", COUNTER, "Times the event stream was lost; events in between are, too.") \
 	X(TASKS_HELD, "celery_tasks_held", GAUGE, "Tasks remembered by id.") \
 	X(TASKS_EVICTED, "celery_tasks_evicted_total", COUNTER, "Tasks forgotten before they ended, because of max_tasks.") \
-	X(SERIES_REFUSED, "celery_task_series_over_limit_total", COUNTER, "Events counted under the name 'other', because of max_series.") \
+	X(SERIES_REFUSED, "celery_task_series_over_limit_total", COUNTER, \
+	  "Events counted under the name 'other', because of max_series.") \
 	X(POLL_DURATION, "celery_poll_duration_seconds", GAUGE, "Time the last look at the broker took.") \
 	X(POLL_AGE, "celery_poll_age_seconds", GAUGE, "Since the broker was last looked at.")
 

@@ -1,4 +1,5 @@
-/* Lenient where it costs nothing (a number's inner form, control characters in strings), strict where it decides how far a value goes. */
+/* Lenient where it costs nothing (a number's inner form, control characters in strings), strict where it decides how far a value
+ * goes. */
 #include "celery/jscan.h"
 
 #define MAX_DEPTH 64

@@ -1,5 +1,5 @@
-/* Reads JSON by walking over it: takes the few members that are wanted and steps over the rest, without building anything. Bounded in depth;
- * the text is borrowed. A scanner that met something that is not JSON is bad, and stays where it is. */
+/* Reads JSON by walking over it: takes the few members that are wanted and steps over the rest, without building anything.
+ * Bounded in depth; the text is borrowed. A scanner that met something that is not JSON is bad, and stays where it is. */
 #ifndef TOCSIN_CELERY_JSCAN_H
 #define TOCSIN_CELERY_JSCAN_H
 
@@ -19,15 +19,16 @@ static inline struct jscan jscan_of(struct str text)
 char jscan_peek(struct jscan *j);
 /* Takes '{' or '['. */
 bool jscan_open(struct jscan *j, char bracket);
-/* Inside an object: the next member's key (as written, escapes and all); its value must be taken before the next call. False behind the
- * last one, '}' taken. <first> is true for the first call. */
+/* Inside an object: the next member's key (as written, escapes and all); its value must be taken before the next call. False
+ * behind the last one, '}' taken. <first> is true for the first call. */
 bool jscan_member(struct jscan *j, bool first, struct str *key);
 /* Inside an array: whether there is another item; false behind the last one, ']' taken. */
 bool jscan_item(struct jscan *j, bool first);
 
 /* Each takes one value. The last three leave <*out> alone, and step over the value, when it is of another type. */
 void jscan_skip(struct jscan *j);
-void jscan_text(struct jscan *j, struct arena *a, struct str *out);     /* unescaped: borrowed where there is nothing to unescape, else in <a> */
+/* unescaped: borrowed where there is nothing to unescape, else in <a> */
+void jscan_text(struct jscan *j, struct arena *a, struct str *out);
 void jscan_number(struct jscan *j, double *out);
 void jscan_bool(struct jscan *j, bool *out);
 

@@ -1,5 +1,6 @@
-/* The event stream: PSUBSCRIBE on a connection of its own, read without pause, because the server drops whoever reads too slowly. Lost
- * connections are made again with a growing delay; what was published meanwhile is lost, and counted as such by the workers' own counts. */
+/* The event stream: PSUBSCRIBE on a connection of its own, read without pause, because the server drops whoever reads too
+ * slowly. Lost connections are made again with a growing delay; what was published meanwhile is lost, and counted as such by the
+ * workers' own counts. */
 #include <math.h>
 #include <poll.h>
 #include <time.h>

@@ -1,5 +1,5 @@
-/* The wire form is kombu's, as recorded from 5.2 and 5.6: envelope, base64 body, reply list "<oid>.reply.celery.pidbox" bound by an entry of a
- * set. PUBLISH says how many workers there are to answer, so nothing waits for answers that cannot come. */
+/* The wire form is kombu's, as recorded from 5.2 and 5.6: envelope, base64 body, reply list "<oid>.reply.celery.pidbox" bound by
+ * an entry of a set. PUBLISH says how many workers there are to answer, so nothing waits for answers that cannot come. */
 #include "celery/pidbox.h"
 
 #include <stdio.h>
@@ -77,7 +77,8 @@ static void put_body(struct buf *b, const struct pidbox *p, const struct pidbox_
 }
 
 /* The clock is 0: workers take the greatest they see, and ours must not push theirs. */
-static void put_message(struct buf *b, const struct pidbox *p, const struct pidbox_question *q, const char *ticket, int64_t expires_ms)
+static void put_message(struct buf *b, const struct pidbox *p, const struct pidbox_question *q, const char *ticket,
+                        int64_t expires_ms)
 {
 	struct buf body = { 0 };
 	char tag[37];
@@ -86,15 +87,17 @@ static void put_message(struct buf *b, const struct pidbox *p, const struct pidb
 	put_body(&body, p, q, ticket);
 	buf_putz(b, "{\"body\":\"");
 	base64_encode(b, buf_str(&body));
-	buf_printf(b, "\",\"content-encoding\":\"utf-8\",\"content-type\":\"application/json\",\"headers\":{\"clock\":0,\"expires\":%.3f},"
-	           "\"properties\":{\"delivery_mode\":2,\"delivery_info\":{\"exchange\":\"celery.pidbox\",\"routing_key\":\"\"},\"priority\":0,"
+	buf_putz(b, "\",\"content-encoding\":\"utf-8\",\"content-type\":\"application/json\",");
+	buf_printf(b, "\"headers\":{\"clock\":0,\"expires\":%.3f},\"properties\":{\"delivery_mode\":2,"
+	           "\"delivery_info\":{\"exchange\":\"celery.pidbox\",\"routing_key\":\"\"},\"priority\":0,"
 	           "\"body_encoding\":\"base64\",\"delivery_tag\":\"%s\"}}", (double)expires_ms * 1e-3, tag);
 	buf_fini(&body);
 }
 
 static void send_publish(struct pidbox *p, struct arena *a, const struct pidbox_question *q, const char *ticket, int64_t expires_ms)
 {
-	const struct str channel = arena_printf(a, STR_FMT "/%d.celery.pidbox", STR_ARG(p->settings->key_prefix), p->settings->broker.url.db);
+	const struct str channel = arena_printf(a, STR_FMT "/%d.celery.pidbox", STR_ARG(p->settings->key_prefix),
+	                                        p->settings->broker.url.db);
 	struct buf message = { 0 };
 
 	put_message(&message, p, q, ticket, expires_ms);
@@ -207,8 +210,8 @@ static bool expire_list(struct pidbox *p, struct arena *a, struct redis_wait wai
 	return read_ok(p, a, wait, &reply, e);
 }
 
-bool pidbox_ask(struct pidbox *p, const struct pidbox_question *q, int64_t patience_ms, int stop_fd, pidbox_answer_fn *fn, void *user,
-                struct pidbox_tally *tally, struct err *e)
+bool pidbox_ask(struct pidbox *p, const struct pidbox_question *q, int64_t patience_ms, int stop_fd, pidbox_answer_fn *fn,
+                void *user, struct pidbox_tally *tally, struct err *e)
 {
 	const int64_t end_ms = clock_mono_ms(&clock_system) + patience_ms;
 	const struct redis_wait wait = { end_ms + 2000, stop_fd };

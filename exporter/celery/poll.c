@@ -121,7 +121,8 @@ static bool is_solo(const json_t *stats)
 {
 	const json_t *processes = json_object_get(json_object_get(stats, "pool"), "processes");
 
-	return json_array_size(processes) == 1 && json_integer_value(json_array_get(processes, 0)) == json_integer_value(json_object_get(stats, "pid"));
+	return json_array_size(processes) == 1
+	    && json_integer_value(json_array_get(processes, 0)) == json_integer_value(json_object_get(stats, "pid"));
 }
 
 static void take_stats(void *user, struct str node, const json_t *stats)
@@ -208,7 +209,8 @@ static bool ask_workers(struct poller *p, struct err *e)
 	json_t *concurrency = json_object();
 	struct consumers c = { p, concurrency };
 	struct pidbox_tally ignored;
-	bool ok = ask_all(p, "stats", "{}", note_concurrency, &c, &p->tally, e) && ask_all(p, "active", "{\"safe\":true}", take_active, p, &ignored, e);
+	bool ok = ask_all(p, "stats", "{}", note_concurrency, &c, &p->tally, e)
+	       && ask_all(p, "active", "{\"safe\":true}", take_active, p, &ignored, e);
 
 	for (size_t i = 0; ok && i < p->broker.n_queues; i++)
 		if (!isnan(p->broker.queues[i].consumers))
@@ -218,7 +220,8 @@ static bool ask_workers(struct poller *p, struct err *e)
 	return ok;
 }
 
-/* After each connect of the event stream workers are asked for a heartbeat, and now and then for their events: new ones may have come. */
+/* After each connect of the event stream workers are asked for a heartbeat, and now and then for their events: new ones may have
+ * come. */
 static bool greet_workers(struct poller *p, struct err *e)
 {
 	int64_t since;
@@ -276,7 +279,8 @@ static void condemn(struct poller *p, const struct str *nodes, size_t n)
 
 	pthread_mutex_lock(&s->lock);
 	for (size_t i = 0; i < n; i++) {
-		if (celery_workers_is_solo(s->workers, nodes[i]) && celery_tasks_runs_since(s->tasks, nodes[i], clock_now_ms(s->clock) - BUSY_SOLO_MS))
+		if (celery_workers_is_solo(s->workers, nodes[i])
+		    && celery_tasks_runs_since(s->tasks, nodes[i], clock_now_ms(s->clock) - BUSY_SOLO_MS))
 			continue;
 		celery_workers_condemn(s->workers, nodes[i], mono_ms(p));
 		celery_tasks_forget_worker(s->tasks, nodes[i]);
@@ -329,7 +333,8 @@ static bool count_portion(struct poller *p, struct err *e)
 	const struct str prefix = p->settings->result_prefix;
 	struct str cursor = str_of(r->cursor);
 	const struct resp_reply *keys;
-	bool ok = redis_scan_portion(r->conn, arena_printf(&a, STR_FMT "celery-task-meta-*", STR_ARG(prefix)), within(p, LOOK_MS), &a, &cursor, &keys, e);
+	bool ok = redis_scan_portion(r->conn, arena_printf(&a, STR_FMT "celery-task-meta-*", STR_ARG(prefix)), within(p, LOOK_MS), &a,
+	                             &cursor, &keys, e);
 
 	if (ok && cursor.n >= sizeof r->cursor)
 		ok = err_set(e, ERR_UPSTREAM, -1, "SCAN: cursor of more than %zu digits", sizeof r->cursor - 1);

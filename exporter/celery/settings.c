@@ -5,8 +5,8 @@
 #define KEY_ARG(name, field, parse, fallback, help, arg) \
 	CONF_KEY_ARG(struct celery_settings, name, field, parse, fallback, CONF_RELOAD, help, arg)
 
-static const struct conf_range interval_range = { 1000, 86400000 }, speed_range = { 100, 10000000 }, retention_range = { 60000, 30LL * 86400000 },
-	count_range = { 100, 1000000 };
+static const struct conf_range interval_range = { 1000, 86400000 }, speed_range = { 100, 10000000 };
+static const struct conf_range retention_range = { 60000, 30LL * 86400000 }, count_range = { 100, 1000000 };
 
 static const struct conf_key keys[] = {
 	SOURCE_KEYS(struct celery_settings),
@@ -16,7 +16,8 @@ static const struct conf_key keys[] = {
 	KEY("queues", queues, conf_str_list, NULL, "Queues to show besides those found in the broker."),
 	KEY("default_queue", default_queue, conf_str, "celery", "Queue of tasks of which nobody said it; always shown."),
 	KEY("failed_list", failed_list, conf_str, "celery_failed", "List the application keeps failed tasks in."),
-	KEY("priority_steps", priority_steps_texts, conf_str_list, NULL, "broker_transport_options: priority_steps; 0, 3, 6, 9 when absent."),
+	KEY("priority_steps", priority_steps_texts, conf_str_list, NULL,
+	    "broker_transport_options: priority_steps; 0, 3, 6, 9 when absent."),
 	KEY("separator", separator, conf_str, NULL, "broker_transport_options: sep."),
 	KEY("key_prefix", key_prefix, conf_str, NULL, "broker_transport_options: global_keyprefix."),
 	KEY("result_prefix", result_prefix, conf_str, NULL, "result_backend_transport_options: global_keyprefix."),
@@ -24,10 +25,13 @@ static const struct conf_key keys[] = {
 	KEY("generic_hostname", generic_hostname, conf_bool, "false", "One series for all hosts: hostname=\"generic\" on task metrics."),
 	KEY_ARG("poll_interval", poll_interval_ms, conf_duration_ms, "5s", "How often queues are looked at.", &interval_range),
 	KEY_ARG("control_interval", control_interval_ms, conf_duration_ms, "15s", "How often workers are asked.", &interval_range),
-	KEY_ARG("discovery_interval", discovery_interval_ms, conf_duration_ms, "5m", "How often new queues are looked for.", &interval_range),
+	KEY_ARG("discovery_interval", discovery_interval_ms, conf_duration_ms, "5m", "How often new queues are looked for.",
+	        &interval_range),
 	KEY_ARG("results_interval", results_interval_ms, conf_duration_ms, "5m", "How often kept results are counted.", &interval_range),
-	KEY_ARG("scan_keys_per_second", scan_keys_per_second, conf_int, "20000", "Keys passed over a second while counting.", &speed_range),
-	KEY_ARG("worker_retention", worker_retention_ms, conf_duration_ms, "24h", "How long a lost worker is shown as down.", &retention_range),
+	KEY_ARG("scan_keys_per_second", scan_keys_per_second, conf_int, "20000", "Keys passed over a second while counting.",
+	        &speed_range),
+	KEY_ARG("worker_retention", worker_retention_ms, conf_duration_ms, "24h", "How long a lost worker is shown as down.",
+	        &retention_range),
 	KEY_ARG("offline_retention", offline_retention_ms, conf_duration_ms, "10m",
 	        "How long a worker that said goodbye is shown as down.", &retention_range),
 	KEY_ARG("max_tasks", max_tasks, conf_int, "20000", "Tasks remembered by id at once.", &count_range),

@@ -1,5 +1,5 @@
-/* What the three threads of a Celery source share: the listener (event stream), the poller (everything that asks), and whoever collects. Held
- * under one lock, for a message or a page at a time and never while waiting for the broker. */
+/* What the three threads of a Celery source share: the listener (event stream), the poller (everything that asks), and whoever
+ * collects. Held under one lock, for a message or a page at a time and never while waiting for the broker. */
 #ifndef TOCSIN_CELERY_STATE_H
 #define TOCSIN_CELERY_STATE_H
 

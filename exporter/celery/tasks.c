@@ -1,5 +1,6 @@
-/* Two structures. Series: one a label set, never freed but for the stalest when the limit is met. Entries: one a task under way, in a slab with
- * chains by hash and two lists (waiting, running) in order of touch; everything by index, so that the slab may move. */
+/* Two structures. Series: one a label set, never freed but for the stalest when the limit is met. Entries: one a task under way,
+ * in a slab with chains by hash and two lists (waiting, running) in order of touch; everything by index, so that the slab may
+ * move. */
 #include "celery/tasks.h"
 
 #include <assert.h>
@@ -16,7 +17,8 @@
 #define EXCEPTIONS_MAX 32       /* of one series; the rest is "other" */
 #define STALE_MS 3600000        /* a series untouched for so long may make room */
 
-static const double runtime_bounds[] = { .005, .01, .025, .05, .075, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10, 30, 60, 120, 300, 600, 1800 };
+static const double runtime_bounds[] = { .005, .01, .025, .05, .075, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10, 30, 60, 120, 300, 600,
+                                        1800 };
 static const double wait_bounds[] = { .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800 };
 
 enum count { COUNT_SENT, COUNT_RECEIVED, COUNT_STARTED, COUNT_SUCCEEDED, COUNT_REJECTED, COUNT_REVOKED, COUNT_RETRIED, COUNT_N };

@@ -1,6 +1,6 @@
-/* What the event stream tells of tasks: counters and histograms by (name, hostname, queue), and a bounded table of the tasks under way, since
- * only some events carry a name. Memory is bounded whatever arrives: ids by max_tasks (the longest untouched is forgotten first, waiting
- * before running), label sets by max_series (the rest is counted as "other").
+/* What the event stream tells of tasks: counters and histograms by (name, hostname, queue), and a bounded table of the tasks
+ * under way, since only some events carry a name. Memory is bounded whatever arrives: ids by max_tasks (the longest untouched is
+ * forgotten first, waiting before running), label sets by max_series (the rest is counted as "other").
  *
  * Not thread-safe: who shares it locks. */
 #ifndef TOCSIN_CELERY_TASKS_H

@@ -26,8 +26,8 @@ struct worker {
 	int64_t last_seen_wall_ms;      /* 0: never */
 	double freq, active, processed, pid, skew, concurrency;         /* NaN: never told */
 	bool solo;
-	/* Events lost: tasks accepted by the worker's count less starts seen, since the first heartbeat of this pid; by the heartbeat before
-	 * the last, because starts may come a little behind. */
+	/* Events lost: tasks accepted by the worker's count less starts seen, since the first heartbeat of this pid; by the heartbeat
+	 * before the last, because starts may come a little behind. */
 	double processed_first, processed_before, started, lost;
 	struct accepted *accepted;
 	size_t n_accepted, accepted_cap;
@@ -217,7 +217,8 @@ static bool is_silent(const struct worker *it, int64_t mono_ms, int64_t listenin
 	return mono_ms - since > patience_ms;
 }
 
-size_t celery_workers_suspects(const struct celery_workers *w, int64_t mono_ms, int64_t listening_since, struct arena *a, struct str **out)
+size_t celery_workers_suspects(const struct celery_workers *w, int64_t mono_ms, int64_t listening_since, struct arena *a,
+                               struct str **out)
 {
 	size_t n = 0;
 

@@ -1,6 +1,6 @@
-/* Which workers there are, and whether they live. A worker is known from its events or from its mailbox in the broker; it lives while it gives
- * signs of it. Silence alone makes it a suspect; asked and not answering, it is down. Down workers stay for worker_retention, those that
- * said goodbye for offline_retention.
+/* Which workers there are, and whether they live. A worker is known from its events or from its mailbox in the broker; it lives
+ * while it gives signs of it. Silence alone makes it a suspect; asked and not answering, it is down. Down workers stay for
+ * worker_retention, those that said goodbye for offline_retention.
  *
  * Times are monotonic but where a name says otherwise. Not thread-safe: who shares it locks. */
 #ifndef TOCSIN_CELERY_WORKERS_H
@@ -30,9 +30,10 @@ void celery_workers_answered(struct celery_workers *w, struct str node, int64_t 
 void celery_workers_stats(struct celery_workers *w, struct str node, double concurrency, bool solo);
 void celery_workers_accepted(struct celery_workers *w, struct str node, struct str task, double n);
 
-/* Nodes that have been silent too long, of which it is not settled yet whether they live; texts in <a>. <listening_since>: when the event stream
- * was (re)connected: silence before that is ours. */
-size_t celery_workers_suspects(const struct celery_workers *w, int64_t mono_ms, int64_t listening_since, struct arena *a, struct str **out);
+/* Nodes that have been silent too long, of which it is not settled yet whether they live; texts in <a>. <listening_since>: when
+ * the event stream was (re)connected: silence before that is ours. */
+size_t celery_workers_suspects(const struct celery_workers *w, int64_t mono_ms, int64_t listening_since, struct arena *a,
+                               struct str **out);
 /* The suspect did not answer, or cannot be asked. */
 void celery_workers_condemn(struct celery_workers *w, struct str node, int64_t mono_ms);
 /* Forgets those that were down for long enough. */

@@ -1,5 +1,5 @@
-/* RESP over a stream. Commands wait in <out> until a reply is asked for; <unanswered> counts those whose reply was not read, so that a
- * connection left in the middle of a pipeline is never mistaken for a fresh one. */
+/* RESP over a stream. Commands wait in <out> until a reply is asked for; <unanswered> counts those whose reply was not read, so
+ * that a connection left in the middle of a pipeline is never mistaken for a fresh one. */
 #include "redis/conn.h"
 
 #include <assert.h>

@@ -1,8 +1,8 @@
-/* A connection to a Redis server: TCP, unix socket or TLS, never blocking beyond the deadline of each call. Commands are queued with
- * redis_conn_send and leave together when the first reply is asked for: a pipeline is one round trip.
+/* A connection to a Redis server: TCP, unix socket or TLS, never blocking beyond the deadline of each call. Commands are queued
+ * with redis_conn_send and leave together when the first reply is asked for: a pipeline is one round trip.
  *
- * One thread uses a connection. Whatever fails (refused, too slow, garbage, over a limit) closes it; the next redis_conn_open makes a
- * new one. SIGPIPE must be ignored by the program. */
+ * One thread uses a connection. Whatever fails (refused, too slow, garbage, over a limit) closes it; the next redis_conn_open
+ * makes a new one. SIGPIPE must be ignored by the program. */
 #ifndef TOCSIN_REDIS_CONN_H
 #define TOCSIN_REDIS_CONN_H
 
@@ -23,8 +23,8 @@ struct redis_conn_options {
 struct redis_conn *redis_conn_new(const struct redis_url *url, struct redis_conn_options options);
 void redis_conn_free(struct redis_conn *c);
 
-/* Makes sure of a connection that has answered AUTH, CLIENT SETNAME and SELECT. An open one is kept, unless it is too old, the server has
- * hung up, or replies were left unread. */
+/* Makes sure of a connection that has answered AUTH, CLIENT SETNAME and SELECT. An open one is kept, unless it is too old, the
+ * server has hung up, or replies were left unread. */
 bool redis_conn_open(struct redis_conn *c, struct redis_wait wait, struct err *e) MUST_CHECK;
 void redis_conn_close(struct redis_conn *c);
 bool redis_conn_is_open(const struct redis_conn *c);
@@ -38,11 +38,13 @@ void redis_conn_send(struct redis_conn *c, const struct str *argv, size_t n);
 /* The same for words that are C strings, NULL behind the last: redis_conn_sendz(c, "INFO", "all", NULL). */
 void redis_conn_sendz(struct redis_conn *c, const char *word, ...) __attribute__((sentinel));
 /* The reply to the oldest unanswered command, in <a>. An error reply is a reply (RESP_ERROR): true. */
-bool redis_conn_reply(struct redis_conn *c, struct arena *a, struct redis_wait wait, const struct resp_reply **out, struct err *e) MUST_CHECK;
+bool redis_conn_reply(struct redis_conn *c, struct arena *a, struct redis_wait wait, const struct resp_reply **out,
+                      struct err *e) MUST_CHECK;
 
-/* For subscriptions: what the server sends of its own accord. ERR_TIMEOUT leaves the connection open: a message may have come in half, so
- * call again with the same <a>, not reset. */
-bool redis_conn_message(struct redis_conn *c, struct arena *a, struct redis_wait wait, const struct resp_reply **out, struct err *e) MUST_CHECK;
+/* For subscriptions: what the server sends of its own accord. ERR_TIMEOUT leaves the connection open: a message may have come in
+ * half, so call again with the same <a>, not reset. */
+bool redis_conn_message(struct redis_conn *c, struct arena *a, struct redis_wait wait, const struct resp_reply **out,
+                        struct err *e) MUST_CHECK;
 
 /* Whether an error reply begins with the word <code>: "NOPERM", "LOADING". */
 bool redis_reply_is_error(const struct resp_reply *reply, const char *code);

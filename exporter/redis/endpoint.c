@@ -2,9 +2,11 @@
 #include "redis/endpoint.h"
 
 static const struct conf_key tls_keys[] = {
-	CONF_KEY(struct redis_endpoint_tls, "ca_file", ca_file, conf_path, NULL, CONF_RELOAD, "Authorities to trust; the system's when absent."),
+	CONF_KEY(struct redis_endpoint_tls, "ca_file", ca_file, conf_path, NULL, CONF_RELOAD,
+	         "Authorities to trust; the system's when absent."),
 	CONF_KEY(struct redis_endpoint_tls, "cert_file", cert_file, conf_path, NULL, CONF_RELOAD, "Client certificate."),
-	CONF_KEY(struct redis_endpoint_tls, "key_file", key_file, conf_path, NULL, CONF_RELOAD, "Its key, when it is in a file of its own."),
+	CONF_KEY(struct redis_endpoint_tls, "key_file", key_file, conf_path, NULL, CONF_RELOAD,
+	         "Its key, when it is in a file of its own."),
 	CONF_KEY(struct redis_endpoint_tls, "server_name", server_name, conf_str, NULL, CONF_RELOAD,
 	         "Name the certificate must carry; the host of the address when absent."),
 	CONF_KEY(struct redis_endpoint_tls, "insecure_skip_verify", insecure_skip_verify, conf_bool, "false", CONF_RELOAD,

@@ -1,5 +1,5 @@
-/* Where a Redis server is, as the configuration says it: an address, and beside it what does not belong into an address (passwords in
- * files, certificates). Shared by the kinds that speak to a Redis. */
+/* Where a Redis server is, as the configuration says it: an address, and beside it what does not belong into an address
+ * (passwords in files, certificates). Shared by the kinds that speak to a Redis. */
 #ifndef TOCSIN_REDIS_ENDPOINT_H
 #define TOCSIN_REDIS_ENDPOINT_H
 

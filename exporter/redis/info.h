@@ -1,5 +1,5 @@
-/* The text that INFO and CLUSTER INFO answer: parsed once into pairs, found by exact name. Composite values ("calls=3,usec=17") are read by
- * key, never by position: servers add parts. */
+/* The text that INFO and CLUSTER INFO answer: parsed once into pairs, found by exact name. Composite values ("calls=3,usec=17")
+ * are read by key, never by position: servers add parts. */
 #ifndef TOCSIN_REDIS_INFO_H
 #define TOCSIN_REDIS_INFO_H
 

@@ -1,5 +1,5 @@
-/* What INFO says and what it is called: one row a field, sorted by field. Names and types are those dashboards made for redis_exporter
- * use, also where the type is not what one would choose; what it does not export follows its way of naming. */
+/* What INFO says and what it is called: one row a field, sorted by field. Names and types are those dashboards made for
+ * redis_exporter use, also where the type is not what one would choose; what it does not export follows its way of naming. */
 #include "redis/info.h"
 
 #define G EXPO_GAUGE

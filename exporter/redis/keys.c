@@ -1,5 +1,6 @@
-/* Keys may be in several databases: SELECT goes in between where the database changes, and back at the end, so that the connection is
- * always left where its address says. When SELECT is refused, what follows it is of another database and is thrown away. */
+/* Keys may be in several databases: SELECT goes in between where the database changes, and back at the end, so that the
+ * connection is always left where its address says. When SELECT is refused, what follows it is of another database and is thrown
+ * away. */
 #include "redis/keys.h"
 
 #include <math.h>

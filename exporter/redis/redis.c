@@ -1,5 +1,5 @@
-/* The Redis source: one pipelined round trip a scrape over a connection that stays. What the server refuses is asked again only on the next
- * connection, so that an ACL without CONFIG costs one entry of its log every ten minutes, not one a scrape. */
+/* The Redis source: one pipelined round trip a scrape over a connection that stays. What the server refuses is asked again only
+ * on the next connection, so that an ACL without CONFIG costs one entry of its log every ten minutes, not one a scrape. */
 #include "redis/redis.h"
 
 #include <stdlib.h>
@@ -11,7 +11,8 @@
 #include "redis/show.h"
 #include "tocsin/mem.h"
 
-enum ask { ASK_INFO, ASK_CONFIG, ASK_SLOWLOG_LEN, ASK_SLOWLOG_GET, ASK_LATENCY_LATEST, ASK_LATENCY_HISTOGRAM, ASK_CLUSTER_INFO, ASK_N };
+enum ask { ASK_INFO, ASK_CONFIG, ASK_SLOWLOG_LEN, ASK_SLOWLOG_GET, ASK_LATENCY_LATEST, ASK_LATENCY_HISTOGRAM, ASK_CLUSTER_INFO,
+          ASK_N };
 
 struct redis_state {
 	const struct redis_settings *settings;
@@ -138,7 +139,8 @@ static const struct ask_row {
 	[ASK_CLUSTER_INFO] = { "cluster|info", wants_cluster, send_cluster_info, redis_show_cluster_info },
 };
 
-/* An error reply: INFO's means the source is down. CONFIG GET with several names is an error before 7.0: the next scrape asks for all. */
+/* An error reply: INFO's means the source is down. CONFIG GET with several names is an error before 7.0: the next scrape asks
+ * for all. */
 static bool take_refusal(struct redis_state *s, enum ask ask, const struct resp_reply *reply, struct err *e)
 {
 	if (ask == ASK_INFO)

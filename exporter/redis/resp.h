@@ -35,8 +35,8 @@ void resp_free(struct resp *r);
 bool resp_feed(struct resp *r, const void *p, size_t n, struct err *e) MUST_CHECK;
 
 enum resp_status { RESP_MORE, RESP_DONE, RESP_BROKEN };
-/* The next whole reply into <*out>, in <a>; RESP_MORE: feed first; RESP_BROKEN and <e>: not RESP, or over a limit. A reader that was
- * broken stays so. */
+/* The next whole reply into <*out>, in <a>; RESP_MORE: feed first; RESP_BROKEN and <e>: not RESP, or over a limit. A reader that
+ * was broken stays so. */
 enum resp_status resp_next(struct resp *r, struct arena *a, const struct resp_reply **out, struct err *e) MUST_CHECK;
 
 #endif

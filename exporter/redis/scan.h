@@ -1,5 +1,5 @@
-/* Looking for keys in the background: SCAN, never faster than the configured number of keys a second, in portions that cost the server
- * next to nothing. Results go to source_loop_publish as task "keys", which gives them an age. */
+/* Looking for keys in the background: SCAN, never faster than the configured number of keys a second, in portions that cost the
+ * server next to nothing. Results go to source_loop_publish as task "keys", which gives them an age. */
 #ifndef TOCSIN_REDIS_SCAN_H
 #define TOCSIN_REDIS_SCAN_H
 
@@ -9,8 +9,8 @@
 /* Returns when the source is to stop. */
 void redis_scan_run(const struct redis_settings *settings, struct source_loop *loop);
 
-/* One pass over a database. <each> is called with every matching key; one may come twice, as SCAN has it. False and <e> when the server
- * failed or the source is to stop (ERR_CANCELED). */
+/* One pass over a database. <each> is called with every matching key; one may come twice, as SCAN has it. False and <e> when the
+ * server failed or the source is to stop (ERR_CANCELED). */
 typedef void redis_scan_each(void *user, struct str key);
 struct redis_scan {
 	struct redis_conn *conn;        /* open, in the right database */
@@ -18,8 +18,8 @@ struct redis_scan {
 	int64_t keys_per_second;
 	struct str pattern;             /* empty: all */
 };
-/* One call of SCAN: about a thousand keys are passed over, those that match are <*keys>, in <a>; <cursor> begins as "0" and is "0" again behind
- * the last portion. */
+/* One call of SCAN: about a thousand keys are passed over, those that match are <*keys>, in <a>; <cursor> begins as "0" and is
+ * "0" again behind the last portion. */
 #define REDIS_SCAN_PORTION 1000
 bool redis_scan_portion(struct redis_conn *c, struct str pattern, struct redis_wait wait, struct arena *a, struct str *cursor,
                         const struct resp_reply **keys, struct err *e) MUST_CHECK;

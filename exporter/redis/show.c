@@ -151,7 +151,8 @@ static void show_pair(const struct redis_shown *sh, const struct info_pair *p)
 
 static void show_instance(const struct redis_shown *sh)
 {
-	static const char *const fields[] = { "role", "redis_version", "redis_build_id", "redis_mode", "os", "maxmemory_policy", "tcp_port",
+	static const char *const fields[] = { "role", "redis_version", "redis_build_id", "redis_mode", "os", "maxmemory_policy",
+	                                     "tcp_port",
 		"run_id", "process_id", "master_replid", "valkey_version", "valkey_release_stage" };
 	struct label labels[ARRAY_LEN(fields)];
 

@@ -1,5 +1,5 @@
-/* Non-blocking sockets and OpenSSL behind one read and one write. Whatever would block says which way, and waiting happens in one place:
- * stream_wait. */
+/* Non-blocking sockets and OpenSSL behind one read and one write. Whatever would block says which way, and waiting happens in
+ * one place: stream_wait. */
 #include "redis/stream.h"
 
 #include <assert.h>

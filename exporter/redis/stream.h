@@ -1,5 +1,5 @@
-/* Bytes to and from a server, over TCP, a unix socket or TLS: every call ends at its deadline or when the stop descriptor says so, name
- * resolution included. Knows nothing of Redis but its address. */
+/* Bytes to and from a server, over TCP, a unix socket or TLS: every call ends at its deadline or when the stop descriptor says
+ * so, name resolution included. Knows nothing of Redis but its address. */
 #ifndef TOCSIN_REDIS_STREAM_H
 #define TOCSIN_REDIS_STREAM_H
 

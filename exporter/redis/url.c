@@ -1,5 +1,5 @@
-/* Addresses of Redis servers: cut at the separators first, percent-decoded after, so that an encoded '/', ':' or '@' in a password is
- * just a byte of it. */
+/* Addresses of Redis servers: cut at the separators first, percent-decoded after, so that an encoded '/', ':' or '@' in a
+ * password is just a byte of it. */
 #include "redis/url.h"
 
 enum form { FORM_TCP, FORM_TLS, FORM_SOCKET };

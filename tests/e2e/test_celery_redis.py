@@ -1,4 +1,4 @@
-"""A Celery application on a Redis broker, real workers, read by the exporter: what happens to tasks and workers is what the figures say."""
+"""A Celery application on a Redis broker, real workers, and the exporter: figures follow what happens to tasks and workers."""
 import os
 import re
 import signal
@@ -80,7 +80,8 @@ def test_queue_grows_without_a_worker(jobs):
     assert m("celery_up", source="jobs") == 1
     assert m("celery_queue_length", queue_name="celery") == 0, "the default queue is there before anything was sent"
     assert m("celery_queue_length", queue_name="low") == 0, "and so is a configured one"
-    jobs.send("for i in range(7): add.delay(1, i)\nfor i in range(5): add.apply_async((1, i), priority=5)\nadd.apply_async((1, 1), queue='low')")
+    jobs.send("for i in range(7): add.delay(1, i)\nfor i in range(5): add.apply_async((1, i), priority=5)\n"
+              "add.apply_async((1, 1), queue='low')")
     m = jobs.until("queues are seen", lambda m: m("celery_queue_length", queue_name="celery") == 12 and m)
     assert m("celery_queue_priority_length", queue_name="celery", priority="0") == 7
     assert m("celery_queue_priority_length", queue_name="celery", priority="3") == 5
@@ -98,7 +99,8 @@ def test_queue_grows_without_a_worker(jobs):
 def test_task_fails(jobs):
     jobs.worker()
     jobs.send("fail.delay()")
-    m = jobs.until("the failure is counted", lambda m: m("celery_task_failed_total", name="fail", exception="ValueError") == 1 and m)
+    m = jobs.until("the failure is counted", lambda m: m("celery_task_failed_total", name="fail",
+                                                         exception="ValueError") == 1 and m)
     assert m("celery_task_succeeded_total", name="fail") == 0
     jobs.send("fail.delay()\nfail.delay()")
     jobs.until("so are the next", lambda m: m("celery_task_failed_total", name="fail", exception="ValueError") == 3)
@@ -110,10 +112,11 @@ def test_longest_task_and_failed_list(jobs):
     jobs.worker(concurrency=2)
     jobs.redis.cli("-n", 1, "rpush", "celery_failed", "a", "b")
     jobs.send("nap.delay(60)")
-    m = jobs.until("it runs", lambda m: m("celery_tasks_running", name="nap") == 1 and m("celery_task_longest_running_seconds", name="nap") > 2 and m)
-    assert m("celery_worker_tasks_active") == 1
-    assert m("celery_worker_concurrency") == 2
-    assert m("celery_active_worker_count", queue_name="celery") == 1
+    jobs.until("it runs", lambda m: m("celery_tasks_running", name="nap") == 1)
+    jobs.until("its time grows", lambda m: m("celery_task_longest_running_seconds", name="nap") > 2)
+    jobs.until("the heartbeat says so", lambda m: m("celery_worker_tasks_active") == 1)
+    m = jobs.until("the worker was asked", lambda m: m("celery_active_worker_count", queue_name="celery") == 1 and m)
+    assert m("celery_worker_concurrency") == 2 and m("celery_active_process_count", queue_name="celery") == 2
     assert m("celery_failed_list_length", list="celery_failed") == 2
 
 

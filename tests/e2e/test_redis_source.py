@@ -83,7 +83,8 @@ def test_figures_of_a_real_server(box):
                           f"count_keys: ['db0=k*'], check_keys: ['k[01]'], scan_interval: 1s}}")
     m = scrape(exporter)
     assert m("redis_up", source="cache") == 1
-    assert m("redis_db_keys", db="db0") == 7 and m("redis_db_keys_expiring", db="db0") == 1 and m("redis_db_keys_without_ttl", db="db0") == 6
+    assert m("redis_db_keys", db="db0") == 7 and m("redis_db_keys_expiring", db="db0") == 1 and m("redis_db_keys_without_ttl",
+                                                                                                  db="db0") == 6
     assert m("redis_db_keys", db="db15") == 0
     assert m("redis_key_size", key="jobs") == 3 and m("redis_key_value", key="rate") == 2.5
     assert m("redis_key_size", key="gone") == 0, "a queue that is empty does not vanish"
@@ -116,7 +117,8 @@ def test_replica_and_its_lag(box):
     exporter = start(box, f"{{name: m, url: '{master.url()}'}}", f"{{name: r, url: '{replica.url()}'}}")
     m = wait_for("linked", lambda: (lambda m: m("redis_master_link_up", source="r") == 1 and m)(scrape(exporter)))
     assert m("redis_connected_slaves", source="m") == 1
-    m = wait_for("acknowledged", lambda: (lambda m: m("redis_connected_slave_lag_bytes", source="m", slave_state="online") is not None and m)(scrape(exporter)))
+    m = wait_for("acknowledged", lambda: (lambda m: m("redis_connected_slave_lag_bytes", source="m",
+                                                      slave_state="online") is not None and m)(scrape(exporter)))
     assert m("redis_slave_info", source="r", master_port=str(master.port)) == 1
     master.stop()
     wait_for("link lost", lambda: scrape(exporter)("redis_master_link_up", source="r") == 0)
@@ -127,7 +129,8 @@ def test_replica_and_its_lag(box):
 
 def test_what_an_acl_refuses_is_one_metric(box):
     redis = box.start(Redis)
-    redis.cli("acl", "setuser", "mon", "on", ">p@ss", "-@all", "+info", "+client|setname", "+slowlog|len", "+slowlog|get", "+latency|latest",
+    redis.cli("acl", "setuser", "mon", "on", ">p@ss", "-@all", "+info", "+client|setname", "+slowlog|len", "+slowlog|get",
+              "+latency|latest",
               "+latency|histogram", "+ping", "+select")
     exporter = start(box, f"{{name: cache, url: 'redis://127.0.0.1:{redis.port}', user: mon, password: p@ss}}")
     for _ in range(5):
@@ -143,14 +146,16 @@ def test_what_an_acl_refuses_is_one_metric(box):
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tls")
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "cert.pem", "-days", "2", "-subj",
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "cert.pem", "-days",
+                    "2", "-subj",
                     "/CN=cache", "-addext", "subjectAltName=DNS:cache,IP:127.0.0.1"], cwd=folder, check=True, capture_output=True)
     return folder
 
 
 def test_tls_is_verified(box, certificates):
     port = free_port()
-    redis = box.start(Redis, [f"--tls-port {port}", f"--tls-cert-file {certificates}/cert.pem", f"--tls-key-file {certificates}/key.pem",
+    redis = box.start(Redis, [f"--tls-port {port}", f"--tls-cert-file {certificates}/cert.pem",
+                              f"--tls-key-file {certificates}/key.pem",
                               "--tls-auth-clients no"])
     url, ca = f"rediss://127.0.0.1:{port}", f"{certificates}/cert.pem"
     exporter = start(box, f"{{name: trusted, url: '{url}', tls: {{ca_file: {ca}}}}}", f"{{name: unknown, url: '{url}'}}",

@@ -1,5 +1,6 @@
-/* Messages of the event stream: whatever they hold, every text handed on lies in the message or in the arena (ASan watches), and the tables fed
- * with them stay within their limits. A message that begins with '{' is taken as it is; anything else is wrapped as a body. */
+/* Messages of the event stream: whatever they hold, every text handed on lies in the message or in the arena (ASan watches), and
+ * the tables fed with them stay within their limits. A message that begins with '{' is taken as it is; anything else is wrapped
+ * as a body. */
 #include "celery/base64.h"
 #include "celery/tasks.h"
 #include "celery/workers.h"

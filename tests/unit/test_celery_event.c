@@ -51,13 +51,17 @@ static const struct body_case {
 	const char *name, *body, *shown;
 } bodies[] = {
 	{ "one event", "{\"type\":\"task-started\",\"uuid\":\"u\",\"hostname\":\"w@h\"}", "3 w@h u  ;" },
-	{ "a list", "[{\"type\":\"task-started\",\"uuid\":\"a\"},{\"type\":\"task-sent\",\"uuid\":\"b\",\"name\":\"n\"}]", "3  a  ;1  b n ;" },
+	{ "a list", "[{\"type\":\"task-started\",\"uuid\":\"a\"},{\"type\":\"task-sent\",\"uuid\":\"b\",\"name\":\"n\"}]",
+	 "3  a  ;1  b n ;" },
 	{ "an empty list", "[]", "" },
 	{ "unknown type", "{\"type\":\"worker-elect\",\"uuid\":\"u\"}", "0  u  ;" },
-	{ "values to step over", "{\"args\":[1,{\"a\":\"}]\\\"\"},[[]]],\"uuid\":\"u\",\"kwargs\":null,\"retries\":0,\"type\":\"task-failed\"}", "5  u  ;" },
-	{ "escapes", "{\"type\":\"task-received\",\"name\":\"a\\\"b\\\\c\\u00e9\\ud83d\\ude00\\n\"}", "2   a\"b\\c\xc3\xa9\xf0\x9f\x98\x80\n ;" },
+	{ "values to step over",
+	 "{\"args\":[1,{\"a\":\"}]\\\"\"},[[]]],\"uuid\":\"u\",\"kwargs\":null,\"retries\":0,\"type\":\"task-failed\"}", "5  u  ;" },
+	{ "escapes", "{\"type\":\"task-received\",\"name\":\"a\\\"b\\\\c\\u00e9\\ud83d\\ude00\\n\"}",
+	 "2   a\"b\\c\xc3\xa9\xf0\x9f\x98\x80\n ;" },
 	{ "half a pair", "{\"type\":\"task-received\",\"name\":\"\\ud83dx\"}", "2   \xef\xbf\xbdx ;" },
-	{ "broken escapes", "{\"type\":\"task-received\",\"name\":\"\\u\\u\\u12\\q\"}", "2   \xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" "12q ;" },
+	{ "broken escapes", "{\"type\":\"task-received\",\"name\":\"\\u\\u\\u12\\q\"}",
+	 "2   \xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" "12q ;" },
 	{ "null name", "{\"type\":\"task-received\",\"name\":null}", "2    ;" },
 	{ "name of another type", "{\"type\":\"task-received\",\"name\":{\"a\":[1]},\"uuid\":\"u\"}", "2  u  ;" },
 	{ "runtime as text", "{\"type\":\"task-succeeded\",\"runtime\":\"1\"}", "4    ;" },
@@ -89,12 +93,15 @@ static void events(void **state)
 static const struct body_case envelopes[] = {
 	{ "not JSON", "hello", "!message is not JSON" },
 	{ "too deep", "{\"x\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", "!message is not JSON" },
-	{ "pickle", "{\"body\":\"gAI=\",\"content-type\":\"application/x-python-serialize\"}", "!content-type of the message is not application/json" },
-	{ "compressed", "{\"body\":\"\",\"content-type\":\"application/json\",\"headers\":{\"compression\":\"application/x-gzip\"}}", "!message is compressed" },
+	{ "pickle", "{\"body\":\"gAI=\",\"content-type\":\"application/x-python-serialize\"}",
+	 "!content-type of the message is not application/json" },
+	{ "compressed", "{\"body\":\"\",\"content-type\":\"application/json\",\"headers\":{\"compression\":\"application/x-gzip\"}}",
+	 "!message is compressed" },
 	{ "broken base64", "{\"body\":\"e30*\",\"content-type\":\"application/json\",\"properties\":{\"body_encoding\":\"base64\"}}",
 	  "!body of the message is not base64" },
 	{ "plain body", "{\"content-type\":\"application/json\",\"body\":\"{\\\"type\\\":\\\"task-started\\\"}\"}", "3    ;" },
-	{ "properties first", "{\"properties\":{\"body_encoding\":\"base64\"},\"content-type\":\"application/json\",\"body\":\"e30=\"}", "0    ;" },
+	{ "properties first", "{\"properties\":{\"body_encoding\":\"base64\"},\"content-type\":\"application/json\",\"body\":\"e30=\"}",
+	 "0    ;" },
 };
 
 static void messages(void **state)
@@ -112,7 +119,8 @@ static void messages(void **state)
 
 static void recorded(void **state)
 {
-	static const char *const files[] = { "../shared/reference/celery_samples/events_5.2.4.json", "../shared/reference/celery_samples/events_5.6.2.json" };
+	static const char *const files[] = { "../shared/reference/celery_samples/events_5.2.4.json",
+	                                    "../shared/reference/celery_samples/events_5.6.2.json" };
 	static const char *const shown[] = {
 		"9 celery@host1    active=0 processed=0 freq=2;", "10 celery@host1    active=1 processed=42 freq=2;",
 		"2 celery@host1 u1 proj.tasks.add ;3 celery@host1 u1  ;4 celery@host1 u1   runtime=0.0123;",
@@ -150,7 +158,8 @@ static void exception_classes(void **state)
 
 static void base64_round_trip(void **state)
 {
-	static const char *const pairs[][2] = { { "", "" }, { "f", "Zg==" }, { "fo", "Zm8=" }, { "foo", "Zm9v" }, { "foob", "Zm9vYg==" }, { "\xff\xfe", "//4=" } };
+	static const char *const pairs[][2] = { { "", "" }, { "f", "Zg==" }, { "fo", "Zm8=" }, { "foo", "Zm9v" }, { "foob", "Zm9vYg==" },
+	                                       { "\xff\xfe", "//4=" } };
 	struct arena a = { 0 };
 	struct str back;
 

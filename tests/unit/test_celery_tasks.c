@@ -132,7 +132,8 @@ static void ids_are_bounded(void **state)
 	}
 	assert_true(shows(t, 3000, "celery_tasks_held 100"));
 	assert_true(shows(t, 3000, "celery_tasks_evicted_total 901"));
-	assert_true(shows(t, 3000, "celery_tasks_running{hostname=\"h\",name=\"slow\",queue_name=\"celery\"} 1"));       /* waiting ones go first */
+	/* waiting ones go first */
+	assert_true(shows(t, 3000, "celery_tasks_running{hostname=\"h\",name=\"slow\",queue_name=\"celery\"} 1"));
 	celery_tasks_free(t);
 }
 

@@ -16,7 +16,8 @@
 #include "redis/conn.h"
 #include "tocsin/clock.h"
 
-/* A server for one connection: says <greeting> when asked anything, then <answer> when asked again, then hangs up or stays silent. */
+/* A server for one connection: says <greeting> when asked anything, then <answer> when asked again, then hangs up or stays
+ * silent. */
 struct script {
 	const char *greeting, *answer;
 	bool hang_up;
@@ -80,7 +81,8 @@ static const struct fault_case {
 	  "not a Redis reply: Protocol error, got \"<\" as reply type byte" },
 	{ "1 GB", "redis://", "", { .greeting = "+OK\r\n", .answer = "$1000000000\r\n" },
 	  "reply announces more than reply_bytes (33554432)" },
-	{ "no TLS there", "rediss://", "", { .greeting = "-ERR what\r\n" }, "TLS: handshake: error:0A00010B:SSL routines::wrong version number" },
+	{ "no TLS there", "rediss://", "", { .greeting = "-ERR what\r\n" },
+	 "TLS: handshake: error:0A00010B:SSL routines::wrong version number" },
 };
 
 /* Opens, pings, and returns what came of it. */

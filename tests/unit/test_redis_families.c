@@ -13,7 +13,8 @@
 #include "redis/show.h"
 
 static const char *const type_names[] = {
-	[EXPO_UNTYPED] = "untyped", [EXPO_GAUGE] = "gauge", [EXPO_COUNTER] = "counter", [EXPO_HISTOGRAM] = "histogram", [EXPO_SUMMARY] = "summary",
+	[EXPO_UNTYPED] = "untyped", [EXPO_GAUGE] = "gauge", [EXPO_COUNTER] = "counter", [EXPO_HISTOGRAM] = "histogram",
+	    [EXPO_SUMMARY] = "summary",
 	[EXPO_INFO] = "gauge",
 };
 
@@ -32,7 +33,8 @@ static const struct expo_family *find_family(const char *name)
 static bool is_elsewhere(const char *family)
 {
 	static const char *const prefixes[] = { "tile38_", "cluster_", "sentinel_", "search_index_", "commandlog_", "stream_", "script_",
-		"connected_client_", "module_info", "key_group", "number_of_distinct_key_groups", "process_", "go_", "up", "rdb_current_size_bytes",
+		"connected_client_", "module_info", "key_group", "number_of_distinct_key_groups", "process_", "go_", "up",
+		    "rdb_current_size_bytes",
 		"target_scrape_request_errors_total", "exporter_build_info", "exporter_last_scrape_ping_time_seconds",
 		"active_time_io_thread_seconds_total" };
 
@@ -88,7 +90,8 @@ static void celery_names_and_types_as_the_peer(void **state)
 		bool found = false;
 
 		/* Consumers are counted by AMQP brokers only. */
-		if (strncmp(exporter, "celery-exporter ", 16) != 0 || strncmp(family, "celery_", 7) != 0 || strcmp(family, "celery_active_consumer_count") == 0)
+		if (strncmp(exporter, "celery-exporter ", 16) != 0 || strncmp(family, "celery_", 7) != 0
+		    || strcmp(family, "celery_active_consumer_count") == 0)
 			continue;
 		for (size_t i = 0; i < CF_N; i++)
 			found |= strcmp(celery_families[i].name, family) == 0 && strcmp(type_names[celery_families[i].type], type) == 0;
@@ -123,7 +126,8 @@ static const char info_text[] =
 	"# Stats\r\nlatest_fork_usec:2500\r\n"
 	"# Replication\r\nrole:master\r\nmaster_repl_offset:150\r\n"
 	"slave0:ip=::1,port=7001,state=online,offset=100,lag=2\r\nslave1:port=1\r\nslave_priority:100\r\n"
-	"# Commandstats\r\ncmdstat_config|get:calls=4,usec=8,usec_per_call=2.00,rejected_calls=1,failed_calls=0\r\ncmdstat_get:usec=x,calls=2\r\n"
+	"# Commandstats\r\ncmdstat_config|get:calls=4,usec=8,usec_per_call=2.00,rejected_calls=1,failed_calls=0\r\n"
+	"cmdstat_get:usec=x,calls=2\r\n"
 	"# Latencystats\r\nlatency_percentiles_usec_config|get:p50=1.5,p99.9=2.5\r\n"
 	"# Errorstats\r\nerrorstat_ERR:count=3\r\n"
 	"# Cluster\r\ncluster_enabled:0\r\ncluster_stats_messages_auth-req_sent:7\r\n"
