@@ -165,6 +165,7 @@ void source_loop_publish(struct source_loop *loop, const char *task, int64_t int
 	struct worker *w = loop->worker;
 	const struct err none = { 0 };
 	struct worker_task *t;
+	bool source_is_up;
 
 	assert(set != NULL || (e != NULL && e->code != ERR_NONE));
 	pthread_mutex_lock(w->lock);
@@ -175,10 +176,11 @@ void source_loop_publish(struct source_loop *loop, const char *task, int64_t int
 		result_unref(t->good);
 		t->good = result_new(set, &none, 0, clock_mono_ms(w->clock));
 	}
+	source_is_up = w->last != NULL && w->last->set != NULL;
 	pthread_mutex_unlock(w->lock);
 	if (set != NULL)
 		complain_works(&t->complaint, task, w->name, clock_now_ms(w->clock));
-	else
+	else if (source_is_up)                  /* else that is the outage, and complained of as such */
 		complain_failed(&t->complaint, task, w->name, e, clock_now_ms(w->clock));
 }
 

@@ -66,7 +66,7 @@ def test_server_stopped_and_started_again(box, postgres):
     postgres.start()
     wait_for("pg_up", lambda: scrape(exporter).value("pg_up", source="main") == 1, 15)
     log = exporter.process.text()
-    assert log.count('msg="source failed" name=main') == 1, log
+    assert log.count("level=warn") == 1 and log.count('msg="source failed" name=main') == 1, log
     assert log.count('msg="source works again" name=main') == 1, log
 
 
