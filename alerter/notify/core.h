@@ -98,8 +98,6 @@ void pager_durability_over(struct core *);
 /* group.c: groups and episodes. */
 void group_add_alert(struct core *, struct page_alert *);
 void group_reroute(struct core *);
-void group_flush_due(struct core *);
-int64_t group_next_due_ms(const struct core *);
 void group_free(struct group *);
 void episode_attach(struct group *, struct episode *);
 struct group *group_new(struct core *, int64_t id, struct str key, struct str receiver, struct labels);
@@ -110,7 +108,19 @@ void episode_save(struct core *, const struct episode *);
 void episode_free(struct episode *);
 void episode_free_if_done(struct core *, struct episode *);
 void episode_add_told(struct episode *, struct page_alert *);
+void episode_drop_told(struct core *, struct episode *, struct page_alert *);
 bool episode_told(const struct episode *, const struct page_alert *);
+struct episode *episode_begin(struct core *, struct group *, const struct integration *);
+void episode_close(struct core *, struct episode *);
+struct episode *episode_find(const struct group *, struct str integration);     /* the open one; NULL */
+void group_save(struct core *, const struct group *);
+void group_drop_member(struct core *, struct group *, struct page_alert *);     /* the caller takes it out of <members> */
+void group_delete(struct core *, struct group *);
+size_t group_list(struct core *, struct group ***out);                          /* those routes form; in scratch */
+
+/* flush.c: when a group speaks, and what it says. */
+void group_flush_due(struct core *);
+int64_t group_next_due_ms(const struct core *);
 
 /* outbox.c: messages. */
 void outbox_add(struct core *, struct episode *, const struct group *, bool resolved, struct str payload);

@@ -1,0 +1,272 @@
+/* When a group has something to say, and what: Alertmanager's rules (group_interval, repeat_interval), with the difference that an end
+ * always follows a page. Time intervals, inhibition and silences may take firing alerts out of what make_notice() and count()
+ * see; never ends. */
+#include "notify/core.h"
+
+#include <stdlib.h>
+
+#include "notify/receiver.h"
+
+#define RETIRED_INTERVAL_MS 30000
+
+enum why { WHY_NOTHING, WHY_FIRST, WHY_NEW, WHY_AGAIN, WHY_SOME_ENDED, WHY_ALL_ENDED, WHY_REPEAT };
+
+struct tally {
+	size_t firing;          /* members */
+	size_t untold;          /* firing ones this integration has not heard of */
+	size_t ended;           /* told ones, and members it never heard of */
+	size_t told_firing;     /* told and not ended, members or not */
+	int64_t heard_ms;       /* when a retired group last told the same integration of one of ours */
+};
+
+/* A retired group that told the same integration of this alert. */
+static const struct episode *covered(const struct core *c, const struct page_alert *a, struct str integration)
+{
+	for (size_t i = 0; i < c->n_retired; i++) {
+		const struct episode *e = episode_find(c->retired[i], integration);
+
+		if (e != NULL && episode_told(e, a))
+			return e;
+	}
+	return NULL;
+}
+
+static struct tally count(const struct core *c, const struct group *g, const struct episode *e, struct str integration, size_t members)
+{
+	struct tally t = { 0 };
+
+	for (size_t i = 0; i < members; i++) {
+		const struct page_alert *a = g->members[i];
+		bool told = e != NULL && episode_told(e, a);
+		const struct episode *other = told || a->ends_ms != 0 ? NULL : covered(c, a, integration);
+
+		t.firing += a->ends_ms == 0;
+		t.untold += a->ends_ms == 0 && !told && other == NULL;
+		t.ended += a->ends_ms != 0 && !told && e != NULL;
+		if (other != NULL && other->last_sent_ms > t.heard_ms)
+			t.heard_ms = other->last_sent_ms;
+	}
+	for (struct map_slot *s = NULL; e != NULL && (s = map_next(&e->told, s)) != NULL;) {
+		const struct page_alert *a = s->value;
+
+		t.ended += a->ends_ms != 0;
+		t.told_firing += a->ends_ms == 0;
+	}
+	return t;
+}
+
+static enum why decide(const struct group *g, const struct episode *e, const struct integration *in, const struct tally *t, int64_t now_ms)
+{
+	int64_t last_ms = e != NULL ? e->last_sent_ms : t->heard_ms;
+
+	if (e == NULL && t->untold > 0)
+		return WHY_FIRST;
+	if (t->untold > 0)
+		return WHY_NEW;
+	if (e != NULL && t->told_firing == 0 && t->firing == 0)
+		return WHY_ALL_ENDED;
+	if (e != NULL && e->again && t->firing > 0)
+		return WHY_AGAIN;
+	if (e != NULL && t->ended > 0)
+		return WHY_SOME_ENDED;
+	if (in->kind->repeats && g->route != NULL && t->firing > 0 && now_ms - last_ms >= g->route->repeat_interval_ms
+	    && (e == NULL || e->unfinished == 0))
+		return WHY_REPEAT;
+	return WHY_NOTHING;
+}
+
+static int compare_label(const struct page_alert *x, const struct page_alert *y, struct str name)
+{
+	return str_cmp(labels_get(x->labels, name), labels_get(y->labels, name));
+}
+
+static int compare_alerts(const void *a, const void *b)
+{
+	const struct page_alert *x = *(struct page_alert *const *)a, *y = *(struct page_alert *const *)b;
+	int order = compare_label(x, y, STR("job"));
+
+	if (order == 0)
+		order = compare_label(x, y, STR("instance"));
+	if (order == 0)
+		order = labels_cmp(x->labels, y->labels);
+	return order != 0 ? order : (x->ends_ms != 0) - (y->ends_ms != 0);
+}
+
+/* Two rules may raise the same labels: one line then, and it fires while one of them does. */
+static size_t drop_twins(struct page_alert **v, size_t n)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (kept == 0 || !labels_eq(v[kept - 1]->labels, v[i]->labels))
+			v[kept++] = v[i];
+	return kept;
+}
+
+/* The group as the integration shall see it: all that fires, and what ended since it last heard. */
+static struct notice make_notice(struct core *c, const struct group *g, const struct episode *e, const struct integration *in,
+                                 size_t members)
+{
+	struct notice n = { .integration = in, .group = g, .episode = e, .receiver = g->receiver, .external_url = c->external_url, .arena = &c->scratch };
+
+	n.alerts = ARENA_ARRAY(&c->scratch, members + e->told.n + 1, struct page_alert *);
+	for (size_t i = 0; i < members; i++)
+		if (!episode_told(e, g->members[i]) && (g->members[i]->ends_ms == 0 || in->send_resolved))
+			n.alerts[n.n++] = g->members[i];
+	for (struct map_slot *s = NULL; (s = map_next(&e->told, s)) != NULL;)
+		if (((struct page_alert *)s->value)->ends_ms == 0 || in->send_resolved)
+			n.alerts[n.n++] = s->value;
+	qsort(n.alerts, n.n, sizeof *n.alerts, compare_alerts);
+	n.n = drop_twins(n.alerts, n.n);
+	for (size_t i = 0; i < n.n; i++)
+		n.n_firing += n.alerts[i]->ends_ms == 0;
+	return n;
+}
+
+static void update_told(struct core *c, const struct group *g, struct episode *e, size_t members)
+{
+	struct page_alert **ended = ARENA_ARRAY(&c->scratch, e->told.n + 1, struct page_alert *);
+	size_t n = 0;
+
+	for (struct map_slot *s = NULL; (s = map_next(&e->told, s)) != NULL;)
+		if (((struct page_alert *)s->value)->ends_ms != 0)
+			ended[n++] = s->value;
+	for (size_t i = 0; i < n; i++)
+		episode_drop_told(c, e, ended[i]);
+	for (size_t i = 0; i < members; i++) {
+		struct page_alert *a = g->members[i];
+
+		if (a->ends_ms != 0 || episode_told(e, a))
+			continue;
+		episode_add_told(e, a);
+		DB_ADD(c->db, DB_ADD_TOLD, DB_T(str_of(e->id)), DB_I(a->id));
+	}
+}
+
+static void tell(struct core *c, struct group *g, struct episode *e, const struct integration *in, size_t members)
+{
+	struct notice n = make_notice(c, g, e, in, members);
+	struct buf payload = { 0 };
+
+	if (n.n > 0) {
+		e->seq++;
+		e->last_sent_ms = core_now_ms(c);
+		e->again = false;
+		in->kind->render(&n, &payload);
+		outbox_add(c, e, g, n.n_firing == 0, buf_str(&payload));
+		buf_fini(&payload);
+	}
+	episode_save(c, e);
+	update_told(c, g, e, members);
+	if (e->told.n == 0)
+		episode_close(c, e);
+}
+
+/* <members>: how many of the group's concern the integration, all or none. */
+static void flush_to(struct core *c, struct group *g, const struct integration *in, size_t members)
+{
+	struct episode *e = episode_find(g, in->name);
+	struct tally t = count(c, g, e, in->name, members);
+	enum why why = decide(g, e, in, &t, core_now_ms(c));
+
+	if (why == WHY_NOTHING)
+		return;
+	if ((why == WHY_ALL_ENDED || why == WHY_SOME_ENDED) && !in->send_resolved) {
+		update_told(c, g, e, members);
+		if (e->told.n == 0)
+			episode_close(c, e);
+		return;
+	}
+	tell(c, g, e != NULL ? e : episode_begin(c, g, in), in, members);
+}
+
+static bool receiver_has(const struct group *g, struct str integration)
+{
+	for (size_t i = 0; g->route != NULL && i < g->route->receiver->n; i++)
+		if (str_eq(g->route->receiver->integrations[i].name, integration))
+			return true;
+	return false;
+}
+
+/* Episodes of integrations the group's receiver no longer has: only their ends are told. An integration that is in no
+ * configuration any more keeps its episode open: it may come back with the next reload. */
+static void flush_leftovers(struct core *c, struct group *g)
+{
+	for (size_t i = g->n_episodes; i-- > 0;) {
+		struct episode *e = g->episodes[i];
+		const struct integration *in = receiver_has(g, e->integration) ? NULL : core_integration(c, e->integration, e->identity);
+
+		if (in != NULL)
+			flush_to(c, g, in, 0);
+	}
+}
+
+static void drop_ended(struct core *c, struct group *g)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < g->n; i++) {
+		struct page_alert *a = g->members[i];
+
+		if (a->ends_ms != 0)
+			group_drop_member(c, g, a);
+		else
+			g->members[kept++] = a;
+	}
+	g->n = kept;
+}
+
+static void flush(struct core *c, struct group *g)
+{
+	int64_t interval_ms = g->route != NULL ? g->route->group_interval_ms : RETIRED_INTERVAL_MS;
+
+	for (size_t i = 0; g->route != NULL && i < g->route->receiver->n; i++)
+		flush_to(c, g, &g->route->receiver->integrations[i], g->n);
+	flush_leftovers(c, g);
+	drop_ended(c, g);
+	g->next_flush_ms = core_now_ms(c) + interval_ms;
+	group_save(c, g);
+}
+
+void group_flush_due(struct core *c)
+{
+	struct group **groups;
+	size_t n = group_list(c, &groups);
+	int64_t now_ms = core_now_ms(c);
+
+	for (size_t i = 0; i < n; i++) {
+		struct group *g = groups[i];
+
+		if (g->next_flush_ms > now_ms)
+			continue;
+		flush(c, g);
+		if (g->n == 0 && g->n_episodes == 0) {
+			map_del(&c->groups, g->map_key);
+			group_delete(c, g);
+		}
+	}
+	for (size_t i = c->n_retired; i-- > 0;) {
+		struct group *g = c->retired[i];
+
+		if (g->next_flush_ms <= now_ms)
+			flush(c, g);
+		if (g->n_episodes == 0) {
+			c->retired[i] = c->retired[--c->n_retired];
+			group_delete(c, g);
+		}
+	}
+}
+
+int64_t group_next_due_ms(const struct core *c)
+{
+	int64_t due = INT64_MAX;
+
+	for (struct map_slot *s = NULL; (s = map_next(&c->groups, s)) != NULL;) {
+		const struct group *g = s->value;
+
+		due = g->next_flush_ms < due ? g->next_flush_ms : due;
+	}
+	for (size_t i = 0; i < c->n_retired; i++)
+		due = c->retired[i]->next_flush_ms < due ? c->retired[i]->next_flush_ms : due;
+	return due;
+}
