@@ -12,14 +12,36 @@
 
 #define UNSET (-1)      /* a duration to be inherited */
 
-const char *const notify_config_keys[] = { "route", "receivers", "templates", "inhibit_rules", "time_intervals", "mute_time_intervals" };
+const char *const notify_config_keys[]
+	= { "route", "receivers", "templates", "inhibit_rules", "time_intervals", "mute_time_intervals" };
 const size_t notify_config_key_count = ARRAY_LEN(notify_config_keys);
 
 const char *const notify_global_keys[] = {
-	"resolve_timeout", "http_config", "smtp_from", "smtp_hello", "smtp_smarthost", "smtp_auth_username", "smtp_auth_password",
-	"smtp_auth_password_file", "smtp_auth_secret", "smtp_auth_identity", "smtp_require_tls", "slack_api_url", "slack_api_url_file",
-	"victorops_api_key", "victorops_api_key_file", "victorops_api_url", "pagerduty_url", "opsgenie_api_key", "opsgenie_api_key_file",
-	"opsgenie_api_url", "wechat_api_url", "wechat_api_secret", "wechat_api_corp_id", "telegram_api_url", "webex_api_url",
+	"resolve_timeout",
+	"http_config",
+	"smtp_from",
+	"smtp_hello",
+	"smtp_smarthost",
+	"smtp_auth_username",
+	"smtp_auth_password",
+	"smtp_auth_password_file",
+	"smtp_auth_secret",
+	"smtp_auth_identity",
+	"smtp_require_tls",
+	"slack_api_url",
+	"slack_api_url_file",
+	"victorops_api_key",
+	"victorops_api_key_file",
+	"victorops_api_url",
+	"pagerduty_url",
+	"opsgenie_api_key",
+	"opsgenie_api_key_file",
+	"opsgenie_api_url",
+	"wechat_api_url",
+	"wechat_api_secret",
+	"wechat_api_corp_id",
+	"telegram_api_url",
+	"webex_api_url",
 };
 const size_t notify_global_key_count = ARRAY_LEN(notify_global_keys);
 
@@ -71,7 +93,8 @@ static bool add_text(struct conf_reader *rd, struct matcher_list *l, const struc
 	struct err e = { 0 };
 
 	if (node->kind != CONF_SCALAR)
-		return conf_error(rd->report, node, "a matcher is %s: write one such as severity=\"critical\"", conf_kind_name(node->kind));
+		return conf_error(rd->report, node, "a matcher is %s: write one such as severity=\"critical\"",
+				  conf_kind_name(node->kind));
 	if (matcher_parse(l, node->text, &e))
 		return true;
 	return e.pos >= 0 ? conf_error_at(rd->report, node, (size_t)e.pos, "%s", e.msg) : conf_error(rd->report, node, "%s", e.msg);
@@ -120,8 +143,8 @@ static void keep_regexes(struct notify_config *c, struct matcher_list *l)
 	free(l->regexes);
 }
 
-static bool read_matchers(struct conf_reader *rd, const struct conf_node *match, const struct conf_node *match_re, const struct conf_node *list,
-                          const struct matcher **v, size_t *n)
+static bool read_matchers(struct conf_reader *rd, const struct conf_node *match, const struct conf_node *match_re,
+			  const struct conf_node *list, const struct matcher **v, size_t *n)
 {
 	struct matcher_list l = { .arena = rd->arena };
 	bool ok = add_map(rd, &l, match, MATCH_EQ);
@@ -157,8 +180,10 @@ bool config_not_honoured(struct conf_reader *rd, const struct conf_key *key, con
 	(void)to;
 	if ((node->kind == CONF_SEQ || node->kind == CONF_MAP) && node->n == 0)
 		return true;
-	return conf_error(rd->report, node, "%s is a setting of Alertmanager that is not honoured yet: remove it, or keep Alertmanager for what needs it",
-	                  key->name);
+	return conf_error(
+		rd->report, node,
+		"%s is a setting of Alertmanager that is not honoured yet: remove it, or keep Alertmanager for what needs it",
+		key->name);
 }
 
 static void route_init(void *to)
@@ -178,7 +203,8 @@ static const struct conf_key route_keys[] = {
 	F("matchers", matchers, conf_raw, NULL, "Which alerts take this route."),
 	F("continue", go_on, conf_bool, NULL, "Whether routes behind this one are tried too."),
 	F("group_wait", group_wait_ms, conf_duration_ms, &any_wait, "How long a new group waits for more alerts."),
-	F("group_interval", group_interval_ms, conf_duration_ms, &some_wait, "How long before a group that has told tells what is new."),
+	F("group_interval", group_interval_ms, conf_duration_ms, &some_wait,
+	  "How long before a group that has told tells what is new."),
 	F("repeat_interval", repeat_interval_ms, conf_duration_ms, &some_wait, "How long before the same is told again."),
 	F("routes", routes, conf_sub_list, &route_table, "Routes below this one."),
 	F("mute_time_intervals", receiver, config_not_honoured, NULL, "Not honoured yet."),
@@ -202,7 +228,8 @@ static bool read_group_by(struct conf_reader *rd, const struct conf_node *node, 
 			r->group_by_all = true;
 		for (size_t k = 0; k < i; k++)
 			if (str_eq(names.v[i], names.v[k]))
-				return conf_error(rd->report, node, "group_by names \"" STR_FMT "\" twice: once is enough", STR_ARG(names.v[i]));
+				return conf_error(rd->report, node, "group_by names \"" STR_FMT "\" twice: once is enough",
+						  STR_ARG(names.v[i]));
 	}
 	if (r->group_by_all && names.n > 1)
 		return conf_error(rd->report, node, "group_by has '...' beside other labels: '...' alone means all labels");
@@ -223,7 +250,8 @@ static bool read_receiver_name(struct conf_reader *rd, const struct route_file *
 		return r->receiver != NULL || conf_error(rd->report, node, "the root route has no receiver: add receiver: <name>");
 	r->receiver = find_receiver(rd->user, f->receiver);
 	return r->receiver != NULL
-	       || conf_error(rd->report, conf_get(node, "receiver"), "receiver \"" STR_FMT "\" is not defined: add it under receivers", STR_ARG(f->receiver));
+		|| conf_error(rd->report, conf_get(node, "receiver"),
+			      "receiver \"" STR_FMT "\" is not defined: add it under receivers", STR_ARG(f->receiver));
 }
 
 static struct str route_key(struct arena *a, const struct route *parent, const struct route *r)
@@ -247,7 +275,8 @@ static int64_t own_or(int64_t own, int64_t inherited)
 }
 
 /* Fills <r>, which holds what is inherited. Below, the same again. */
-static bool read_route(struct conf_reader *rd, const struct route_file *f, const struct conf_node *node, const struct route *parent, struct route *r)
+static bool read_route(struct conf_reader *rd, const struct route_file *f, const struct conf_node *node, const struct route *parent,
+		       struct route *r)
 {
 	const struct route_file *below = f->routes.v;
 	bool ok = read_receiver_name(rd, f, node, r);
@@ -279,7 +308,8 @@ static bool read_root(struct conf_reader *rd, struct notify_config *c, const str
 	if (!read_route(rd, &file, node, NULL, c->root))
 		return false;
 	if (c->root->n_matchers > 0)
-		return conf_error(rd->report, node, "the root route has matchers: it must take every alert; put them on a route below");
+		return conf_error(rd->report, node,
+				  "the root route has matchers: it must take every alert; put them on a route below");
 	return c->root->go_on ? conf_error(rd->report, node, "the root route says continue: nothing stands behind it") : true;
 }
 
@@ -297,7 +327,8 @@ static void check_global(struct conf_reader *rd, const struct conf_node *global)
 			const struct conf_pair *p = &global->pairs[i];
 			const struct conf_key key = { .name = notify_global_keys[k] };
 
-			if (str_eq(p->key->text, str_of(key.name)) && !is_honoured_global(p->key->text) && p->value->kind != CONF_NULL)
+			if (str_eq(p->key->text, str_of(key.name)) && !is_honoured_global(p->key->text)
+			    && p->value->kind != CONF_NULL)
 				config_not_honoured(rd, &key, p->key, NULL);
 		}
 }

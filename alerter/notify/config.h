@@ -102,7 +102,8 @@ struct notify_config {
 extern const char *const statuspage_statuses[], *const statuspage_impacts[];
 
 /* Between config.c and config_receiver.c. */
-bool config_read_receivers(struct conf_reader *, struct notify_config *, const struct conf_node *list, const struct http_settings *fallback);
+bool config_read_receivers(struct conf_reader *, struct notify_config *, const struct conf_node *list,
+			   const struct http_settings *fallback);
 bool config_read_http(struct conf_reader *, const struct conf_node *global, struct http_settings *out);
 bool config_read_matchers(struct conf_reader *, const struct conf_node *list, const struct matcher **v, size_t *n);
 conf_parse config_not_honoured;         /* a setting of Alertmanager that is known and not built: says so */

@@ -8,12 +8,14 @@
 
 #define TIMEOUT_MS 30000
 
-const char *const statuspage_statuses[] = { "operational", "under_maintenance", "degraded_performance", "partial_outage", "major_outage", NULL };
+const char *const statuspage_statuses[]
+	= { "operational", "under_maintenance", "degraded_performance", "partial_outage", "major_outage", NULL };
 const char *const statuspage_impacts[] = { "none", "maintenance", "minor", "major", "critical", NULL };
 
 /* ---- http_config. ---- */
 
-#define HTTP(name, field, parse, fallback, flags, help) CONF_KEY(struct http_settings, name, field, parse, fallback, (flags) | CONF_RELOAD, help)
+#define HTTP(name, field, parse, fallback, flags, help)                                                                            \
+	CONF_KEY(struct http_settings, name, field, parse, fallback, (flags) | CONF_RELOAD, help)
 
 static const struct conf_key basic_keys[] = {
 	HTTP("username", basic.user, conf_str, "", 0, "User of HTTP basic authentication."),
@@ -51,7 +53,8 @@ static bool add_header(struct conf_reader *rd, struct http_settings *h, struct s
 static bool read_headers(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *map, void *to)
 {
 	struct http_settings *h = to;
-	bool ok = map->kind == CONF_MAP || conf_error(rd->report, map, "%s is %s: write a map of names", key->name, conf_kind_name(map->kind));
+	bool ok = map->kind == CONF_MAP
+		|| conf_error(rd->report, map, "%s is %s: write a map of names", key->name, conf_kind_name(map->kind));
 
 	h->headers = ARENA_ARRAY(rd->arena, map->weight, struct label);
 	for (size_t i = 0; ok && i < map->n; i++) {
@@ -61,8 +64,10 @@ static bool read_headers(struct conf_reader *rd, const struct conf_key *key, con
 			const struct conf_node *name = lists->kind == CONF_MAP ? lists->pairs[k].key : lists;
 			const struct conf_node *values = lists->kind == CONF_MAP ? lists->pairs[k].value : NULL;
 
-			if (values == NULL || values->kind != CONF_SEQ || !(str_eq(name->text, STR("values")) || str_eq(name->text, STR("secrets"))))
-				return conf_error(rd->report, name, "a header has lists named values and secrets: write { values: [ … ] }");
+			if (values == NULL || values->kind != CONF_SEQ
+			    || !(str_eq(name->text, STR("values")) || str_eq(name->text, STR("secrets"))))
+				return conf_error(rd->report, name,
+						  "a header has lists named values and secrets: write { values: [ … ] }");
 			for (size_t v = 0; v < values->n; v++)
 				ok = add_header(rd, h, map->pairs[i].key->text, values->items[v]) && ok;
 		}
@@ -136,7 +141,8 @@ struct entry_file {                     /* an entry under a receiver, of any kin
 
 static const struct conf_range count_range = { 0, 1000000 }, timeout_range = { 0, 600000 };
 
-#define ENTRY(name, field, parse, fallback, flags, arg, help) CONF_KEY_ARG(struct entry_file, name, field, parse, fallback, (flags) | CONF_RELOAD, help, arg)
+#define ENTRY(name, field, parse, fallback, flags, arg, help)                                                                      \
+	CONF_KEY_ARG(struct entry_file, name, field, parse, fallback, (flags) | CONF_RELOAD, help, arg)
 static const struct conf_key webhook_keys[] = {
 	ENTRY("url", url, conf_url, NULL, CONF_SECRET | CONF_REQUIRED, NULL, "Where to POST."),
 	ENTRY("send_resolved", send_resolved, conf_bool, "true", 0, NULL, "Tell ends too."),
@@ -149,17 +155,23 @@ static void component_init(void *to)
 	((struct component_file *)to)->status = -1;
 }
 static const struct conf_key rank_keys[] = {
-	CONF_KEY(struct rank_file, "severity", severity, conf_str, NULL, CONF_REQUIRED | CONF_RELOAD, "Value of the severity label."),
-	CONF_KEY_ARG(struct rank_file, "impact", impact, conf_enum, "minor", CONF_RELOAD, "Impact of the incident.", statuspage_impacts),
-	CONF_KEY_ARG(struct rank_file, "status", status, conf_enum, "degraded_performance", CONF_RELOAD, "Status of its components.", statuspage_statuses),
+	CONF_KEY(struct rank_file, "severity", severity, conf_str, NULL, CONF_REQUIRED | CONF_RELOAD,
+		 "Value of the severity label."),
+	CONF_KEY_ARG(struct rank_file, "impact", impact, conf_enum, "minor", CONF_RELOAD, "Impact of the incident.",
+		     statuspage_impacts),
+	CONF_KEY_ARG(struct rank_file, "status", status, conf_enum, "degraded_performance", CONF_RELOAD,
+		     "Status of its components.", statuspage_statuses),
 };
 static const struct conf_table rank_table = { rank_keys, ARRAY_LEN(rank_keys), sizeof(struct rank_file), NULL, NULL };
 static const struct conf_key component_keys[] = {
 	CONF_KEY(struct component_file, "id", id, conf_str, NULL, CONF_REQUIRED | CONF_RELOAD, "The component's id."),
-	CONF_KEY(struct component_file, "matchers", matchers, conf_raw, NULL, CONF_RELOAD, "Which alerts concern it; by default all."),
-	CONF_KEY_ARG(struct component_file, "status", status, conf_enum, NULL, CONF_RELOAD, "Its status then; by default by severity.", statuspage_statuses),
+	CONF_KEY(struct component_file, "matchers", matchers, conf_raw, NULL, CONF_RELOAD,
+		 "Which alerts concern it; by default all."),
+	CONF_KEY_ARG(struct component_file, "status", status, conf_enum, NULL, CONF_RELOAD,
+		     "Its status then; by default by severity.", statuspage_statuses),
 };
-static const struct conf_table component_table = { component_keys, ARRAY_LEN(component_keys), sizeof(struct component_file), component_init, NULL };
+static const struct conf_table component_table
+	= { component_keys, ARRAY_LEN(component_keys), sizeof(struct component_file), component_init, NULL };
 static const struct conf_key statuspage_keys[] = {
 	ENTRY("api_url", api_url, conf_url, "https://api.statuspage.io/v1", 0, NULL, "The API."),
 	ENTRY("page_id", page_id, conf_str, NULL, CONF_REQUIRED, NULL, "The page."),
@@ -174,14 +186,16 @@ static const struct conf_key statuspage_keys[] = {
 	ENTRY("http_config", http, conf_sub_ptr, NULL, 0, &http_table, "How to connect; by default as global."),
 };
 static const struct conf_table webhook_table = { webhook_keys, ARRAY_LEN(webhook_keys), sizeof(struct entry_file), NULL, NULL };
-static const struct conf_table statuspage_table = { statuspage_keys, ARRAY_LEN(statuspage_keys), sizeof(struct entry_file), NULL, NULL };
+static const struct conf_table statuspage_table
+	= { statuspage_keys, ARRAY_LEN(statuspage_keys), sizeof(struct entry_file), NULL, NULL };
 
 struct receiver_file {
 	struct str name;
 	struct conf_list webhooks, statuspages, none;
 };
 
-#define LIST(name, field, table, help) CONF_KEY_ARG(struct receiver_file, name, field, conf_sub_list, NULL, CONF_RELOAD, help, table)
+#define LIST(name, field, table, help)                                                                                             \
+	CONF_KEY_ARG(struct receiver_file, name, field, conf_sub_list, NULL, CONF_RELOAD, help, table)
 #define NOT_YET(name) CONF_KEY(struct receiver_file, name, none, config_not_honoured, NULL, CONF_RELOAD, "Not honoured yet.")
 static const struct conf_key receiver_keys[] = {
 	CONF_KEY(struct receiver_file, "name", name, conf_str, NULL, CONF_REQUIRED | CONF_RELOAD, "Routes name it."),
@@ -205,7 +219,8 @@ static const struct conf_key receiver_keys[] = {
 	NOT_YET("webex_configs"),
 	NOT_YET("wechat_configs"),
 };
-static const struct conf_table receiver_table = { receiver_keys, ARRAY_LEN(receiver_keys), sizeof(struct receiver_file), NULL, NULL };
+static const struct conf_table receiver_table
+	= { receiver_keys, ARRAY_LEN(receiver_keys), sizeof(struct receiver_file), NULL, NULL };
 
 /* ---- From what is written to what is used. ---- */
 
@@ -259,7 +274,8 @@ static void check_id(struct conf_reader *rd, const struct conf_node *node, const
 {
 	for (size_t i = 0; i < id.n; i++)
 		if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", id.p[i]) == NULL) {
-			conf_error(rd->report, node, "\"" STR_FMT "\" is no %s: letters and digits, as the status page shows it", STR_ARG(id), what);
+			conf_error(rd->report, node, "\"" STR_FMT "\" is no %s: letters and digits, as the status page shows it",
+				   STR_ARG(id), what);
 			return;
 		}
 }
@@ -278,7 +294,8 @@ static void make_components(struct conf_reader *rd, const struct conf_list *file
 	s->n_components = files->n;
 }
 
-static void make_statuspage(struct conf_reader *rd, const struct entry_file *f, const struct conf_node *node, struct integration *in)
+static void make_statuspage(struct conf_reader *rd, const struct entry_file *f, const struct conf_node *node,
+			    struct integration *in)
 {
 	struct statuspage_settings *s = &in->statuspage;
 	struct str api = f->api_url;
@@ -312,7 +329,8 @@ static const struct conf_list *list_of(const struct receiver_file *f, size_t kin
 	return (const void *)((const char *)f + kinds[kind].list);
 }
 
-static void make_receiver(struct conf_reader *rd, const struct receiver_file *f, const struct http_settings *fallback, struct receiver *r)
+static void make_receiver(struct conf_reader *rd, const struct receiver_file *f, const struct http_settings *fallback,
+			  struct receiver *r)
 {
 	size_t n = 0;
 
@@ -346,7 +364,8 @@ static void names_only(struct conf_reader *rd, struct notify_config *c, const st
 	}
 }
 
-bool config_read_receivers(struct conf_reader *rd, struct notify_config *c, const struct conf_node *list, const struct http_settings *fallback)
+bool config_read_receivers(struct conf_reader *rd, struct notify_config *c, const struct conf_node *list,
+			   const struct http_settings *fallback)
 {
 	const struct conf_key key = { "receivers", conf_sub_list, 0, NULL, 0, NULL, &receiver_table };
 	struct conf_list files = { 0 };
@@ -363,7 +382,8 @@ bool config_read_receivers(struct conf_reader *rd, struct notify_config *c, cons
 
 		for (size_t k = 0; k < i; k++)
 			if (str_eq(c->receivers[k].name, f->name))
-				conf_error(rd->report, files.nodes[i], "receiver \"" STR_FMT "\" is defined twice: give it another name", STR_ARG(f->name));
+				conf_error(rd->report, files.nodes[i],
+					   "receiver \"" STR_FMT "\" is defined twice: give it another name", STR_ARG(f->name));
 		make_receiver(rd, f, fallback, &c->receivers[c->n_receivers++]);
 	}
 	return true;

@@ -95,7 +95,9 @@ void core_configure(struct core *c, struct notify_config *config)
 bool core_batch(struct core *c, const struct alert_batch_rule *rules, size_t n, struct err *e)
 {
 	if (db_log_bytes(c->db) > LOG_MAX_BYTES)
-		return err_set(e, ERR_LIMIT, -1, "state that waits for the disk exceeds %u MB: offered again at the next evaluation", LOG_MAX_BYTES >> 20);
+		return err_set(e, ERR_LIMIT, -1,
+			       "state that waits for the disk exceeds %u MB: offered again at the next evaluation",
+			       LOG_MAX_BYTES >> 20);
 	for (size_t i = 0; i < n; i++) {
 		for (size_t k = 0; k < rules[i].n_events; k++)
 			pager_event(c, rules[i].rule, &rules[i].events[k]);
@@ -144,7 +146,8 @@ void core_rules_known(struct core *c, const struct str *keys, size_t n)
 
 bool core_resend(struct core *c, int64_t message_id, struct err *e)
 {
-	sqlite3_stmt *s = db_select(c->db, "UPDATE outbox SET state=?1, next=?2, created=?2 WHERE id=?3 AND state=?4 RETURNING id", e);
+	sqlite3_stmt *s
+		= db_select(c->db, "UPDATE outbox SET state=?1, next=?2, created=?2 WHERE id=?3 AND state=?4 RETURNING id", e);
 	bool found;
 
 	if (s == NULL)

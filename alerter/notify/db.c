@@ -30,27 +30,33 @@ static const char *const migrations[] = {
 	" active_at INTEGER NOT NULL, fired_at INTEGER NOT NULL, resolved_at INTEGER NOT NULL, keep_since INTEGER NOT NULL,"
 	" unknown_since INTEGER NOT NULL, seen INTEGER NOT NULL, value INTEGER NOT NULL, is_histogram INTEGER NOT NULL,"
 	" value_text TEXT NOT NULL, PRIMARY KEY(rule, labels)) WITHOUT ROWID;"
-	"CREATE TABLE event(id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, edge TEXT NOT NULL, file TEXT NOT NULL, grp TEXT NOT NULL,"
+	"CREATE TABLE event(id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, edge TEXT NOT NULL, file TEXT NOT NULL, grp "
+	"TEXT NOT NULL,"
 	" alertname TEXT NOT NULL, expr TEXT NOT NULL, labels TEXT NOT NULL, value INTEGER NOT NULL, reason TEXT NOT NULL,"
 	" integration TEXT NOT NULL, key TEXT NOT NULL);"
 	"CREATE INDEX event_at ON event(at);"
 	"CREATE INDEX event_name ON event(alertname, id);"
 	"CREATE TABLE page_alert(id INTEGER PRIMARY KEY, rule TEXT NOT NULL, labels TEXT NOT NULL, annotations TEXT NOT NULL,"
-	" generator_url TEXT NOT NULL, value INTEGER NOT NULL, value_text TEXT NOT NULL, reason TEXT NOT NULL, starts INTEGER NOT NULL,"
+	" generator_url TEXT NOT NULL, value INTEGER NOT NULL, value_text TEXT NOT NULL, reason TEXT NOT NULL, starts INTEGER NOT "
+	"NULL,"
 	" ends INTEGER NOT NULL, no_data_since INTEGER NOT NULL);"
 	"CREATE TABLE page_group(id INTEGER PRIMARY KEY, key TEXT NOT NULL, receiver TEXT NOT NULL, labels TEXT NOT NULL,"
 	" next_flush INTEGER NOT NULL, retired INTEGER NOT NULL);"
 	"CREATE TABLE page_member(grp INTEGER NOT NULL, alert INTEGER NOT NULL, PRIMARY KEY(grp, alert)) WITHOUT ROWID;"
 	"CREATE TABLE episode(id TEXT PRIMARY KEY, grp INTEGER NOT NULL, integration TEXT NOT NULL, identity INTEGER NOT NULL,"
-	" seq INTEGER NOT NULL, started INTEGER NOT NULL, last_sent INTEGER NOT NULL, again INTEGER NOT NULL, closed INTEGER NOT NULL,"
+	" seq INTEGER NOT NULL, started INTEGER NOT NULL, last_sent INTEGER NOT NULL, again INTEGER NOT NULL, closed INTEGER NOT "
+	"NULL,"
 	" remote TEXT NOT NULL, remote_status TEXT NOT NULL) WITHOUT ROWID;"
 	"CREATE TABLE told(episode TEXT NOT NULL, alert INTEGER NOT NULL, PRIMARY KEY(episode, alert)) WITHOUT ROWID;"
 	"CREATE TABLE outbox(id INTEGER PRIMARY KEY, episode TEXT NOT NULL, seq INTEGER NOT NULL, integration TEXT NOT NULL,"
-	" identity INTEGER NOT NULL, group_key TEXT NOT NULL, labels TEXT NOT NULL, resolved INTEGER NOT NULL, payload TEXT NOT NULL,"
-	" state INTEGER NOT NULL, created INTEGER NOT NULL, next INTEGER NOT NULL, attempts INTEGER NOT NULL, doubtful INTEGER NOT NULL,"
+	" identity INTEGER NOT NULL, group_key TEXT NOT NULL, labels TEXT NOT NULL, resolved INTEGER NOT NULL, payload TEXT NOT "
+	"NULL,"
+	" state INTEGER NOT NULL, created INTEGER NOT NULL, next INTEGER NOT NULL, attempts INTEGER NOT NULL, doubtful INTEGER NOT "
+	"NULL,"
 	" last_status INTEGER NOT NULL, last_error TEXT NOT NULL, finished INTEGER NOT NULL);"
 	"CREATE INDEX outbox_state ON outbox(state, id);"
-	"CREATE TABLE component(page TEXT NOT NULL, component TEXT NOT NULL, status TEXT NOT NULL, PRIMARY KEY(page, component)) WITHOUT ROWID;",
+	"CREATE TABLE component(page TEXT NOT NULL, component TEXT NOT NULL, status TEXT NOT NULL, PRIMARY KEY(page, component)) "
+	"WITHOUT ROWID;",
 };
 
 static const char *const statement_sql[] = {
@@ -86,7 +92,8 @@ static bool migrate(struct db *db, struct err *e)
 	if (version < 0)
 		return false;
 	if (version > newest)
-		return err_set(e, ERR_BAD_INPUT, -1, "database: version %d is newer than this program's %d: start the newer program", version, newest);
+		return err_set(e, ERR_BAD_INPUT, -1,
+			       "database: version %d is newer than this program's %d: start the newer program", version, newest);
 	for (; version < newest; version++) {
 		snprintf(set, sizeof set, "PRAGMA user_version=%d", version + 1);
 		if (!run(db, "BEGIN IMMEDIATE", e) || !run(db, migrations[version], e) || !run(db, set, e) || !run(db, "COMMIT", e))
@@ -98,7 +105,8 @@ static bool migrate(struct db *db, struct err *e)
 static bool prepare(struct db *db, struct err *e)
 {
 	for (size_t i = 0; i < DB_STATEMENT_COUNT; i++)
-		if (sqlite3_prepare_v3(db->sql, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &db->prepared[i], NULL) != SQLITE_OK)
+		if (sqlite3_prepare_v3(db->sql, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &db->prepared[i], NULL)
+		    != SQLITE_OK)
 			return fail(db, statement_sql[i], e);
 	return true;
 }
@@ -113,7 +121,8 @@ struct db *db_open(const char *path, struct err *e)
 		return NULL;
 	}
 	sqlite3_busy_timeout(db->sql, BUSY_MS);
-	if (!run(db, "PRAGMA journal_mode=WAL", e) || !run(db, "PRAGMA synchronous=FULL", e) || !migrate(db, e) || !prepare(db, e)) {
+	if (!run(db, "PRAGMA journal_mode=WAL", e) || !run(db, "PRAGMA synchronous=FULL", e) || !migrate(db, e)
+	    || !prepare(db, e)) {
 		err_context(e, "%s", path);
 		db_close(db);
 		return NULL;
@@ -247,9 +256,9 @@ struct labels db_labels(sqlite3_stmt *s, int column, struct arena *a)
 	json_t *value;
 	size_t n = 0;
 
-	json_object_foreach (o, name, value)
-		if (json_is_string(value))
-			v[n++] = (struct label){ arena_str(a, str_of(name)), arena_str(a, (struct str){ json_string_value(value), json_string_length(value) }) };
+	json_object_foreach(o, name, value) if (json_is_string(value)) v[n++]
+		= (struct label){ arena_str(a, str_of(name)),
+				  arena_str(a, (struct str){ json_string_value(value), json_string_length(value) }) };
 	json_decref(o);
 	return labels_from(v, n, &l, NULL) ? l : (struct labels){ 0 };
 }

@@ -12,29 +12,32 @@
 
 struct db;
 
-#define DB_STATEMENTS(X) \
-	X(PUT_STATE,     "INSERT OR REPLACE INTO alert_state VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)") \
-	X(DEL_STATE,     "DELETE FROM alert_state WHERE rule=? AND labels=?") \
-	X(DEL_RULE,      "DELETE FROM alert_state WHERE rule=?") \
-	X(ADD_EVENT,     "INSERT INTO event(at,edge,file,grp,alertname,expr,labels,value,reason,integration,key) VALUES(?,?,?,?,?,?,?,?,?,?,?)") \
-	X(PUT_ALERT,     "INSERT OR REPLACE INTO page_alert VALUES(?,?,?,?,?,?,?,?,?,?,?)") \
-	X(DEL_ALERT,     "DELETE FROM page_alert WHERE id=?") \
-	X(PUT_GROUP,     "INSERT OR REPLACE INTO page_group VALUES(?,?,?,?,?,?)") \
-	X(DEL_GROUP,     "DELETE FROM page_group WHERE id=?") \
-	X(ADD_MEMBER,    "INSERT OR REPLACE INTO page_member VALUES(?,?)") \
-	X(DEL_MEMBER,    "DELETE FROM page_member WHERE grp=? AND alert=?") \
-	X(PUT_EPISODE,   "INSERT OR REPLACE INTO episode VALUES(?,?,?,?,?,?,?,?,?,?,?)") \
-	X(DEL_EPISODE,   "DELETE FROM episode WHERE id=?") \
-	X(ADD_TOLD,      "INSERT OR REPLACE INTO told VALUES(?,?)") \
-	X(DEL_TOLD,      "DELETE FROM told WHERE episode=? AND alert=?") \
-	X(ADD_MESSAGE,   "INSERT INTO outbox VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)") \
-	X(SET_MESSAGE,   "UPDATE outbox SET state=?1,next=?2,attempts=?3,doubtful=?4,last_status=?5,last_error=?6,finished=?7," \
-	                 "payload=CASE ?1 WHEN 3 THEN '' ELSE payload END WHERE id=?8") \
-	X(PUT_COMPONENT, "INSERT OR REPLACE INTO component VALUES(?,?,?)") \
-	X(DEL_COMPONENT, "DELETE FROM component WHERE page=? AND component=?") \
-	X(TRIM_EVENTS,   "DELETE FROM event WHERE at<?1 OR id<=(SELECT max(id) FROM event)-?2") \
-	X(TRIM_MESSAGES, "DELETE FROM outbox WHERE state=?1 AND finished<?2") \
-	X(TRIM_DEAD,     "DELETE FROM outbox WHERE state=?1 AND id NOT IN (SELECT id FROM outbox WHERE state=?1 ORDER BY id DESC LIMIT ?2)")
+#define DB_STATEMENTS(X)                                                                                                           \
+	X(PUT_STATE, "INSERT OR REPLACE INTO alert_state VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)")                                       \
+	X(DEL_STATE, "DELETE FROM alert_state WHERE rule=? AND labels=?")                                                          \
+	X(DEL_RULE, "DELETE FROM alert_state WHERE rule=?")                                                                        \
+	X(ADD_EVENT,                                                                                                               \
+	  "INSERT INTO event(at,edge,file,grp,alertname,expr,labels,value,reason,integration,key) VALUES(?,?,?,?,?,?,?,?,?,?,?)")  \
+	X(PUT_ALERT, "INSERT OR REPLACE INTO page_alert VALUES(?,?,?,?,?,?,?,?,?,?,?)")                                            \
+	X(DEL_ALERT, "DELETE FROM page_alert WHERE id=?")                                                                          \
+	X(PUT_GROUP, "INSERT OR REPLACE INTO page_group VALUES(?,?,?,?,?,?)")                                                      \
+	X(DEL_GROUP, "DELETE FROM page_group WHERE id=?")                                                                          \
+	X(ADD_MEMBER, "INSERT OR REPLACE INTO page_member VALUES(?,?)")                                                            \
+	X(DEL_MEMBER, "DELETE FROM page_member WHERE grp=? AND alert=?")                                                           \
+	X(PUT_EPISODE, "INSERT OR REPLACE INTO episode VALUES(?,?,?,?,?,?,?,?,?,?,?)")                                             \
+	X(DEL_EPISODE, "DELETE FROM episode WHERE id=?")                                                                           \
+	X(ADD_TOLD, "INSERT OR REPLACE INTO told VALUES(?,?)")                                                                     \
+	X(DEL_TOLD, "DELETE FROM told WHERE episode=? AND alert=?")                                                                \
+	X(ADD_MESSAGE, "INSERT INTO outbox VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")                                             \
+	X(SET_MESSAGE,                                                                                                             \
+	  "UPDATE outbox SET state=?1,next=?2,attempts=?3,doubtful=?4,last_status=?5,last_error=?6,finished=?7,"                   \
+	  "payload=CASE ?1 WHEN 3 THEN '' ELSE payload END WHERE id=?8")                                                           \
+	X(PUT_COMPONENT, "INSERT OR REPLACE INTO component VALUES(?,?,?)")                                                         \
+	X(DEL_COMPONENT, "DELETE FROM component WHERE page=? AND component=?")                                                     \
+	X(TRIM_EVENTS, "DELETE FROM event WHERE at<?1 OR id<=(SELECT max(id) FROM event)-?2")                                      \
+	X(TRIM_MESSAGES, "DELETE FROM outbox WHERE state=?1 AND finished<?2")                                                      \
+	X(TRIM_DEAD,                                                                                                               \
+	  "DELETE FROM outbox WHERE state=?1 AND id NOT IN (SELECT id FROM outbox WHERE state=?1 ORDER BY id DESC LIMIT ?2)")
 
 enum db_statement {
 #define X(name, sql) DB_##name,
@@ -57,8 +60,9 @@ void db_close(struct db *);     /* what is in the log is lost, as in a crash */
 
 /* Appends to the log; texts are copied. */
 void db_add(struct db *, enum db_statement, const struct db_arg *args, size_t n);
-#define DB_ADD(db, statement, ...) \
-	db_add((db), (statement), (const struct db_arg[]){ __VA_ARGS__ }, sizeof((const struct db_arg[]){ __VA_ARGS__ }) / sizeof(struct db_arg))
+#define DB_ADD(db, statement, ...)                                                                                                 \
+	db_add((db), (statement), (const struct db_arg[]){ __VA_ARGS__ },                                                          \
+	       sizeof((const struct db_arg[]){ __VA_ARGS__ }) / sizeof(struct db_arg))
 size_t db_log_bytes(const struct db *);
 bool db_log_is_empty(const struct db *);
 /* One transaction for the whole log. False and <e>: nothing of it is on disk, the log stays. */

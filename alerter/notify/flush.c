@@ -1,5 +1,5 @@
-/* When a group has something to say, and what: Alertmanager's rules (group_interval, repeat_interval), with the difference that an end
- * always follows a page. Time intervals, inhibition and silences may take firing alerts out of what make_notice() and count()
+/* When a group has something to say, and what: Alertmanager's rules (group_interval, repeat_interval), but an end always
+ * follows a page. Time intervals, inhibition and silences may take firing alerts out of what make_notice() and count()
  * see; never ends. */
 #include "notify/core.h"
 
@@ -31,7 +31,8 @@ static const struct episode *covered(const struct core *c, const struct page_ale
 	return NULL;
 }
 
-static struct tally count(const struct core *c, const struct group *g, const struct episode *e, struct str integration, size_t members)
+static struct tally count(const struct core *c, const struct group *g, const struct episode *e, struct str integration,
+			  size_t members)
 {
 	struct tally t = { 0 };
 
@@ -55,7 +56,8 @@ static struct tally count(const struct core *c, const struct group *g, const str
 	return t;
 }
 
-static enum why decide(const struct group *g, const struct episode *e, const struct integration *in, const struct tally *t, int64_t now_ms)
+static enum why decide(const struct group *g, const struct episode *e, const struct integration *in, const struct tally *t,
+		       int64_t now_ms)
 {
 	int64_t last_ms = e != NULL ? e->last_sent_ms : t->heard_ms;
 
@@ -107,7 +109,12 @@ static size_t drop_twins(struct page_alert **v, size_t n)
 static struct notice make_notice(struct core *c, const struct group *g, const struct episode *e, const struct integration *in,
                                  size_t members)
 {
-	struct notice n = { .integration = in, .group = g, .episode = e, .receiver = g->receiver, .external_url = c->external_url, .arena = &c->scratch };
+	struct notice n = { .integration = in,
+			    .group = g,
+			    .episode = e,
+			    .receiver = g->receiver,
+			    .external_url = c->external_url,
+			    .arena = &c->scratch };
 
 	n.alerts = ARENA_ARRAY(&c->scratch, members + e->told.n + 1, struct page_alert *);
 	for (size_t i = 0; i < members; i++)
@@ -194,7 +201,8 @@ static void flush_leftovers(struct core *c, struct group *g)
 {
 	for (size_t i = g->n_episodes; i-- > 0;) {
 		struct episode *e = g->episodes[i];
-		const struct integration *in = receiver_has(g, e->integration) ? NULL : core_integration(c, e->integration, e->identity);
+		const struct integration *in
+			= receiver_has(g, e->integration) ? NULL : core_integration(c, e->integration, e->identity);
 
 		if (in != NULL)
 			flush_to(c, g, in, 0);

@@ -46,8 +46,8 @@ static void new_uuid(char out[37])
 		abort();
 	b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
 	b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
-	snprintf(out, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7],
-	         b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+	snprintf(out, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3], b[4],
+		 b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
 }
 
 struct episode *episode_new(struct core *c, const char *id)
@@ -67,9 +67,9 @@ struct episode *episode_new(struct core *c, const char *id)
 
 void episode_save(struct core *c, const struct episode *e)
 {
-	DB_ADD(c->db, DB_PUT_EPISODE, DB_T(str_of(e->id)), DB_I(e->group != NULL ? e->group->id : 0), DB_T(e->integration), DB_I(e->identity),
-	       DB_I(e->seq), DB_I(e->started_ms), DB_I(e->last_sent_ms), DB_I(e->again), DB_I(e->closed), DB_T(e->remote),
-	       DB_T(e->remote_status));
+	DB_ADD(c->db, DB_PUT_EPISODE, DB_T(str_of(e->id)), DB_I(e->group != NULL ? e->group->id : 0), DB_T(e->integration),
+	       DB_I(e->identity), DB_I(e->seq), DB_I(e->started_ms), DB_I(e->last_sent_ms), DB_I(e->again), DB_I(e->closed),
+	       DB_T(e->remote), DB_T(e->remote_status));
 }
 
 void episode_free(struct episode *e)

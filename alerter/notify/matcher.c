@@ -76,7 +76,9 @@ static bool quoted(struct scan *s, struct str *out)
 		if (c == '\\') {
 			c = s->at < s->text.n ? unescape(s->text.p[s->at]) : '\0';
 			if (c == '\0')
-				ok = err_set(s->e, ERR_SYNTAX, (int)s->at - 1, "unknown escape in a matcher: only \\n \\r \\t \\a \\b \\f \\v \\\\ \\\" \\' are known");
+				ok = err_set(
+					s->e, ERR_SYNTAX, (int)s->at - 1,
+					"unknown escape in a matcher: only \\n \\r \\t \\a \\b \\f \\v \\\\ \\\" \\' are known");
 			s->at++;
 		}
 		buf_putc(&b, c);

@@ -37,12 +37,14 @@ static bool resolved(struct template_call *c)
 
 static const struct template_func alerts_methods[] = { { "Firing", 0, 0, firing }, { "Resolved", 0, 0, resolved } };
 static const struct template_type alerts_type = { "template.Alerts", { 0 }, alerts_methods, ARRAY_LEN(alerts_methods) };
-static const struct template_type alert_type = { "template.Alert", { 0 }, NULL, 0 }, data_type = { "*template.Data", { 0 }, NULL, 0 };
+static const struct template_type alert_type = { "template.Alert", { 0 }, NULL, 0 },
+				  data_type = { "*template.Data", { 0 }, NULL, 0 };
 
 static struct template_value view_alert(struct arena *a, const struct page_alert *p)
 {
 	const struct template_field v[] = {
-		{ STR("Status"), template_str(p->ends_ms == 0 ? STR("firing") : STR("resolved")) },    /* first: with_status reads it */
+		{ STR("Status"),
+		  template_str(p->ends_ms == 0 ? STR("firing") : STR("resolved")) }, /* first: with_status reads it */
 		{ STR("Labels"), template_labels(a, p->labels, NULL) },
 		{ STR("Annotations"), template_labels(a, p->annotations, NULL) },
 		{ STR("StartsAt"), template_time_utc(p->starts_ms) },

@@ -175,7 +175,8 @@ static void run_load(struct core *c, void *arg)
 	j->ok = core_load(c, j->rule, j->a, j->out, j->n, j->e);
 }
 
-static bool sink_load(struct alert_sink *s, struct str rule_key, struct arena *a, struct alert_record **out, size_t *n, struct err *e)
+static bool sink_load(struct alert_sink *s, struct str rule_key, struct arena *a, struct alert_record **out, size_t *n,
+		      struct err *e)
 {
 	struct load_job j = { rule_key, a, out, n, e, false };
 
@@ -321,8 +322,12 @@ static void destroy(struct notify *n)
 struct notify *notify_open(const struct notify_options *o, struct notify_config *config, struct err *e)
 {
 	struct notify *n = mem_alloc(sizeof *n);
-	struct core_options options = { o->database_path, o->clock != NULL ? o->clock : &clock_system, NULL, str_of(o->external_url),
-		                        o->history_retention_ms, 0 };
+	struct core_options options = { o->database_path,
+					o->clock != NULL ? o->clock : &clock_system,
+					NULL,
+					str_of(o->external_url),
+					o->history_retention_ms,
+					0 };
 
 	init_threads(n);
 	n->sink.ops = &sink_ops;
@@ -371,26 +376,31 @@ void notify_close(struct notify *n)
 
 /* ---- Metrics. ---- */
 
-static const struct expo_family
-	f_notifications = { "alertmanager_notifications_total", EXPO_COUNTER, "Messages handed to the outbox.", NULL },
+static const struct expo_family f_notifications
+	= { "alertmanager_notifications_total", EXPO_COUNTER, "Messages handed to the outbox.", NULL },
 	f_failed = { "alertmanager_notifications_failed_total", EXPO_COUNTER, "Requests that failed, by reason.", NULL },
 	f_requests = { "alertmanager_notification_requests_total", EXPO_COUNTER, "Requests made.", NULL },
 	f_requests_failed = { "alertmanager_notification_requests_failed_total", EXPO_COUNTER, "Requests that failed.", NULL },
-	f_latency_sum = { "tocsin_notification_request_seconds_sum_total", EXPO_COUNTER, "Time requests took, all together.", NULL },
-	f_success = { "tocsin_notification_last_success_timestamp_seconds", EXPO_GAUGE, "When a message was last delivered.", NULL },
+	f_latency_sum
+	= { "tocsin_notification_request_seconds_sum_total", EXPO_COUNTER, "Time requests took, all together.", NULL },
+	f_success
+	= { "tocsin_notification_last_success_timestamp_seconds", EXPO_GAUGE, "When a message was last delivered.", NULL },
 	f_waiting = { "tocsin_notification_waiting", EXPO_GAUGE, "Messages neither delivered nor dead.", NULL },
 	f_messages = { "tocsin_outbox_messages", EXPO_GAUGE, "Messages under way, by state.", NULL },
-	f_finished = { "tocsin_outbox_finished_total", EXPO_COUNTER, "Messages that came to an end since the start, by state.", NULL },
+	f_finished
+	= { "tocsin_outbox_finished_total", EXPO_COUNTER, "Messages that came to an end since the start, by state.", NULL },
 	f_dead = { "tocsin_outbox_dead_letters", EXPO_GAUGE, "Dead letters kept.", NULL },
 	f_oldest = { "tocsin_outbox_oldest_timestamp_seconds", EXPO_GAUGE, "When the oldest message under way was made.", NULL },
-	f_not_durable = { "tocsin_state_not_durable", EXPO_GAUGE, "1 while state is in memory only: the disk takes nothing.", NULL },
+	f_not_durable
+	= { "tocsin_state_not_durable", EXPO_GAUGE, "1 while state is in memory only: the disk takes nothing.", NULL },
 	f_commits = { "tocsin_state_commits_total", EXPO_COUNTER, "Transactions committed.", NULL },
 	f_commit_failures = { "tocsin_state_commit_failures_total", EXPO_COUNTER, "Transactions that failed.", NULL },
 	f_commit_seconds = { "tocsin_state_commit_seconds_total", EXPO_COUNTER, "Time commits took, all together.", NULL };
 
 static void emit_integration(struct expo_set *out, const struct notify_integration_stats *s)
 {
-	const struct label at[] = { { STR("integration"), s->kind }, { STR("receiver_name"), s->receiver }, { STR("name"), s->integration } };
+	const struct label at[]
+		= { { STR("integration"), s->kind }, { STR("receiver_name"), s->receiver }, { STR("name"), s->integration } };
 
 	expo_emit(out, &f_notifications, (double)s->notifications, at, ARRAY_LEN(at));
 	expo_emit(out, &f_requests, (double)s->requests, at, ARRAY_LEN(at));

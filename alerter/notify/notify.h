@@ -71,8 +71,8 @@ struct notify_history_entry {
 	struct str integration;         /* attempts only: "team-a/webhook[0]" */
 	struct str key;                 /* attempts only: the idempotency key */
 };
-bool notify_history(struct notify *, const struct notify_history_query *, struct arena *, struct notify_history_entry **out, size_t *n,
-                    struct err *e);
+bool notify_history(struct notify *, const struct notify_history_query *, struct arena *, struct notify_history_entry **out,
+		    size_t *n, struct err *e);
 
 enum outbox_state { OUTBOX_QUEUED, OUTBOX_IN_FLIGHT, OUTBOX_UNKNOWN, OUTBOX_DELIVERED, OUTBOX_DEAD };
 #define OUTBOX_STATES 5
@@ -104,7 +104,7 @@ struct notify_integration_stats {
 	int64_t last_success_ms;
 	size_t waiting;                                         /* messages neither delivered nor dead */
 };
-extern const char *const notify_reason_names[6];        /* Alertmanager's: clientError serverError authError rateLimited … other */
+extern const char *const notify_reason_names[6]; /* Alertmanager's: clientError serverError authError rateLimited … other */
 
 struct notify_snapshot {
 	const struct notify_message *unfinished;        /* queued, in flight, unknown: oldest first, at most 1000 */

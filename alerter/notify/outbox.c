@@ -89,9 +89,9 @@ void outbox_add(struct core *c, struct episode *e, const struct group *g, bool r
 	m->payload = text_dup(payload);
 	m->created_ms = m->next_ms = core_now_ms(c);
 	outbox_stats(c, m->integration)->s.notifications++;
-	DB_ADD(c->db, DB_ADD_MESSAGE, DB_I(m->id), DB_T(str_of(e->id)), DB_I(m->seq), DB_T(m->integration), DB_I(m->identity), DB_T(m->group_key),
-	       DB_T(db_labels_text(&c->scratch, m->labels)), DB_I(m->resolved), DB_T(m->payload), DB_I(m->state), DB_I(m->created_ms),
-	       DB_I(m->next_ms), DB_I(0), DB_I(0), DB_I(0), DB_T(STR("")), DB_I(0));
+	DB_ADD(c->db, DB_ADD_MESSAGE, DB_I(m->id), DB_T(str_of(e->id)), DB_I(m->seq), DB_T(m->integration), DB_I(m->identity),
+	       DB_T(m->group_key), DB_T(db_labels_text(&c->scratch, m->labels)), DB_I(m->resolved), DB_T(m->payload),
+	       DB_I(m->state), DB_I(m->created_ms), DB_I(m->next_ms), DB_I(0), DB_I(0), DB_I(0), DB_T(STR("")), DB_I(0));
 }
 
 /* The one place that changes a message's state. */
@@ -168,7 +168,8 @@ static struct str hide(struct arena *a, struct str text, struct str secret)
 /* "HTTP 503: try later", without anything that must not be shown. */
 static struct str describe(struct delivery *d, const struct http_answer *answer)
 {
-	struct str secrets[RECEIVER_MAX_SECRETS + 2] = { d->integration->http.basic.password, d->integration->http.auth.credentials };
+	struct str secrets[RECEIVER_MAX_SECRETS + 2]
+		= { d->integration->http.basic.password, d->integration->http.auth.credentials };
 	struct str text = answer->fate == HTTP_ANSWERED ? answer->body : answer->error;
 	size_t n = 2;
 
@@ -188,8 +189,8 @@ static struct str describe(struct delivery *d, const struct http_answer *answer)
 static void record_attempt(struct core *c, const struct message *m, const char *edge, struct str reason)
 {
 	DB_ADD(c->db, DB_ADD_EVENT, DB_I(core_now_ms(c)), DB_T(str_of(edge)), DB_T(STR("")), DB_T(STR("")),
-	       DB_T(labels_get(m->labels, STR("alertname"))), DB_T(STR("")), DB_T(db_labels_text(&c->scratch, m->labels)), DB_I(db_bits(0)),
-	       DB_T(reason), DB_T(m->integration), DB_T(m->key));
+	       DB_T(labels_get(m->labels, STR("alertname"))), DB_T(STR("")), DB_T(db_labels_text(&c->scratch, m->labels)),
+	       DB_I(db_bits(0)), DB_T(reason), DB_T(m->integration), DB_T(m->key));
 }
 
 /* Exponential with full jitter in its upper half. */
@@ -227,7 +228,8 @@ static void bury(struct core *c, struct message *m)
 		m->episode->again = true;
 		episode_save(c, m->episode);
 	}
-	log_event(LOG_ERROR, "a notification could not be delivered", "integration", m->integration.p, "key", m->key.p, "err", m->last_error.p, NULL);
+	log_event(LOG_ERROR, "a notification could not be delivered", "integration", m->integration.p, "key", m->key.p, "err",
+		  m->last_error.p, NULL);
 	outbox_free(c, m);
 }
 
@@ -248,7 +250,12 @@ static void conclude(struct core *c, struct delivery *d, enum deliver_next next,
 
 	if (gives_up || next == DELIVER_DEAD)
 		next = DELIVER_DEAD;
-	record_attempt(c, m, next == DELIVER_DONE ? "delivered" : next == DELIVER_DEAD ? "dead" : d->unknown ? "unknown" : "retry", reason);
+	record_attempt(c, m,
+		       next == DELIVER_DONE           ? "delivered"
+			       : next == DELIVER_DEAD ? "dead"
+			       : d->unknown           ? "unknown"
+						      : "retry",
+		       reason);
 	text_set(&m->last_error, next == DELIVER_DONE ? STR("") : reason);
 	if (next == DELIVER_RETRY)
 		deliver_later(c, m, d);

@@ -21,8 +21,8 @@ static struct str alert_key(struct core *c, struct str rule, struct labels label
 void pager_save(struct core *c, const struct page_alert *a)
 {
 	DB_ADD(c->db, DB_PUT_ALERT, DB_I(a->id), DB_T(a->rule), DB_T(db_labels_text(&c->scratch, a->labels)),
-	       DB_T(db_labels_text(&c->scratch, a->annotations)), DB_T(a->generator_url), DB_I(db_bits(a->value)), DB_T(a->value_text),
-	       DB_T(a->reason), DB_I(a->starts_ms), DB_I(a->ends_ms), DB_I(a->no_data_since_ms));
+	       DB_T(db_labels_text(&c->scratch, a->annotations)), DB_T(a->generator_url), DB_I(db_bits(a->value)),
+	       DB_T(a->value_text), DB_T(a->reason), DB_I(a->starts_ms), DB_I(a->ends_ms), DB_I(a->no_data_since_ms));
 }
 
 struct page_alert *pager_new(struct core *c, int64_t id, struct str rule, struct labels labels)
@@ -161,9 +161,10 @@ void pager_record(struct core *c, const struct rule_identity *rule, const struct
 	if (r->state == ALERT_INACTIVE)
 		DB_ADD(c->db, DB_DEL_STATE, DB_T(rule->key), DB_T(labels));
 	else
-		DB_ADD(c->db, DB_PUT_STATE, DB_T(rule->key), DB_T(labels), DB_T(db_labels_text(&c->scratch, r->annotations)), DB_I(r->state),
-		       DB_I(r->active_at_ms), DB_I(r->fired_at_ms), DB_I(r->resolved_at_ms), DB_I(r->keep_firing_since_ms),
-		       DB_I(r->unknown_since_ms), DB_I(r->seen_ms), DB_I(db_bits(r->value)), DB_I(r->value_is_histogram), DB_T(r->value_text));
+		DB_ADD(c->db, DB_PUT_STATE, DB_T(rule->key), DB_T(labels), DB_T(db_labels_text(&c->scratch, r->annotations)),
+		       DB_I(r->state), DB_I(r->active_at_ms), DB_I(r->fired_at_ms), DB_I(r->resolved_at_ms),
+		       DB_I(r->keep_firing_since_ms), DB_I(r->unknown_since_ms), DB_I(r->seen_ms), DB_I(db_bits(r->value)),
+		       DB_I(r->value_is_histogram), DB_T(r->value_text));
 	if (r->state == ALERT_FIRING)
 		fire(c, rule, r, STR(""));
 	else
@@ -187,13 +188,20 @@ void pager_durability(struct core *c, const struct err *problem)
 	int64_t now_ms = core_now_ms(c);
 	struct str why = problem != NULL ? str_of(problem->msg) : STR("");
 	struct label notes[] = {
-		{ STR("description"), arena_printf(&c->scratch, "Alerts and deliveries are kept in memory only: " STR_FMT ". Pages still go out, but a "
-		                                   "restart may repeat them.", STR_ARG(why)) },
+		{ STR("description"),
+		  arena_printf(&c->scratch,
+			       "Alerts and deliveries are kept in memory only: " STR_FMT ". Pages still go out, but a "
+			       "restart may repeat them.",
+			       STR_ARG(why)) },
 		{ STR("summary"), STR("Tocsin cannot write its state to disk") },
 	};
-	struct alert_record r = { .labels = { own_labels, ARRAY_LEN(own_labels) }, .annotations = { notes, ARRAY_LEN(notes) },
-		                  .state = problem != NULL ? ALERT_FIRING : ALERT_INACTIVE, .active_at_ms = now_ms, .fired_at_ms = now_ms,
-		                  .resolved_at_ms = now_ms, .value = problem != NULL ? 1 : 0 };
+	struct alert_record r = { .labels = { own_labels, ARRAY_LEN(own_labels) },
+				  .annotations = { notes, ARRAY_LEN(notes) },
+				  .state = problem != NULL ? ALERT_FIRING : ALERT_INACTIVE,
+				  .active_at_ms = now_ms,
+				  .fired_at_ms = now_ms,
+				  .resolved_at_ms = now_ms,
+				  .value = problem != NULL ? 1 : 0 };
 	struct alert_event ev = { problem != NULL ? EDGE_FIRING : EDGE_RESOLVED, &r, now_ms,
 		                  problem != NULL ? why : STR("the state is on disk again") };
 
@@ -202,7 +210,8 @@ void pager_durability(struct core *c, const struct err *problem)
 
 void pager_durability_over(struct core *c)
 {
-	const struct page_alert *a = map_get(&c->alerts, alert_key(c, own_rule.key, (struct labels){ own_labels, ARRAY_LEN(own_labels) }));
+	const struct page_alert *a
+		= map_get(&c->alerts, alert_key(c, own_rule.key, (struct labels){ own_labels, ARRAY_LEN(own_labels) }));
 
 	if (a != NULL && a->ends_ms == 0)
 		pager_durability(c, NULL);

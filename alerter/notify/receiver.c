@@ -1,7 +1,8 @@
 /* What every kind of receiver shares: the verdict on an answer. */
 #include "notify/receiver.h"
 
-const char *const notify_reason_names[6] = { "clientError", "serverError", "authError", "rateLimited", "contextDeadlineExceeded", "other" };
+const char *const notify_reason_names[6]
+	= { "clientError", "serverError", "authError", "rateLimited", "contextDeadlineExceeded", "other" };
 
 size_t receiver_reason(const struct http_answer *a)
 {

@@ -108,8 +108,9 @@ static void told_row(struct restore *r, sqlite3_stmt *s)
 		r->orphans++;
 }
 
-#define MESSAGE_COLUMNS \
-	"id,episode,seq,integration,identity,group_key,labels,resolved,payload,state,created,next,attempts,doubtful,last_status,last_error"
+#define MESSAGE_COLUMNS                                                                                                            \
+	"id,episode,seq,integration,identity,group_key,labels,resolved,payload,state,created,next,attempts,doubtful,last_status,"  \
+	"last_error"
 
 static void message_row(struct restore *r, sqlite3_stmt *s)
 {
@@ -203,6 +204,7 @@ bool restore_message(struct core *c, int64_t id, struct err *e)
 	}
 	sqlite3_finalize(s);
 	if (r.orphans > 0)
-		return err_set(e, ERR_NOT_FOUND, -1, "message %lld belongs to an episode that is over: what it told has ended", (long long)id);
+		return err_set(e, ERR_NOT_FOUND, -1, "message %lld belongs to an episode that is over: what it told has ended",
+			       (long long)id);
 	return e->code == ERR_NONE;
 }

@@ -18,8 +18,8 @@
 #define NAME_BYTES 255
 #define BODY_BYTES 25000
 
-const char statuspage_default_name[] =
-	"{{ with .CommonAnnotations.title }}{{ . }}{{ else }}{{ with .CommonLabels.alertname }}{{ . }}{{ else }}Service disruption{{ end }}{{ end }}";
+const char statuspage_default_name[] = "{{ with .CommonAnnotations.title }}{{ . }}{{ else }}{{ with .CommonLabels.alertname }}{{ . "
+				       "}}{{ else }}Service disruption{{ end }}{{ end }}";
 const char statuspage_default_body[] =
 	"{{ if eq .Status \"resolved\" }}This incident has been resolved.{{ else }}"
 	"{{ with .CommonAnnotations.summary }}{{ . }}{{ else }}We are investigating a problem.{{ end }}{{ end }}";
@@ -118,7 +118,8 @@ static void expand(const struct notice *n, const struct template *t, const char 
 	struct str shown;
 
 	if (!template_expand(t, notice_template_data(n), NULL, n->arena, &text, &e)) {
-		log_event(LOG_WARN, "a template for the status page failed", "integration", n->integration->name.p, "err", e.msg, NULL);
+		log_event(LOG_WARN, "a template for the status page failed", "integration", n->integration->name.p, "err", e.msg,
+			  NULL);
 		buf_putz(&text, fallback);
 	}
 	shown = str_trim(buf_str(&text));
@@ -143,8 +144,8 @@ static void render(const struct notice *n, struct buf *out)
 	json_out_key(&j, "name");
 	expand(n, n->integration->statuspage.name, "Service disruption", NAME_BYTES, &j);
 	json_out_key(&j, "body");
-	expand(n, n->integration->statuspage.body, n->n_firing > 0 ? "We are investigating a problem." : "This incident has been resolved.",
-	       BODY_BYTES, &j);
+	expand(n, n->integration->statuspage.body,
+	       n->n_firing > 0 ? "We are investigating a problem." : "This incident has been resolved.", BODY_BYTES, &j);
 	json_out_key(&j, "impact");
 	json_out_strz(&j, statuspage_impacts[impact]);
 	json_out_key(&j, "resolved");
@@ -185,8 +186,14 @@ static enum deliver_next ask(struct delivery *d, enum step step, const char *met
 	headers[2] = (struct label){ STR("Content-Type"), STR("application/json") };
 	d->step = (int)step;
 	d->call_changes = step == STEP_CREATE || step == STEP_UPDATE;
-	d->call = (struct http_call){ method, arena_printf(&d->arena, STR_FMT "/pages/" STR_FMT STR_FMT, STR_ARG(s->api_url), STR_ARG(s->page_id), STR_ARG(path)),
-		                      headers, 3, body, &d->integration->http, d->integration->timeout_ms };
+	d->call = (struct http_call){ method,
+				      arena_printf(&d->arena, STR_FMT "/pages/" STR_FMT STR_FMT, STR_ARG(s->api_url),
+						   STR_ARG(s->page_id), STR_ARG(path)),
+				      headers,
+				      3,
+				      body,
+				      &d->integration->http,
+				      d->integration->timeout_ms };
 	return DELIVER_ASK;
 }
 
@@ -249,8 +256,9 @@ static void intend_changes(struct delivery *d)
 	struct work *w = d->state;
 
 	for (size_t i = 0; i < w->n_changes; i++)
-		core_component_set(d->core, d->integration->statuspage.page_id, w->changes[i].id,
-		                   arena_printf(&d->arena, STR_FMT ",%s", STR_ARG(w->changes[i].from), statuspage_statuses[w->changes[i].to]));
+		core_component_set(
+			d->core, d->integration->statuspage.page_id, w->changes[i].id,
+			arena_printf(&d->arena, STR_FMT ",%s", STR_ARG(w->changes[i].from), statuspage_statuses[w->changes[i].to]));
 }
 
 static enum deliver_next ask_write(struct delivery *d, enum step step)
@@ -324,7 +332,8 @@ static bool lists(struct str statuses, struct str status)
 
 static void keep(struct delivery *d, struct str id, int status)
 {
-	core_component_set(d->core, d->integration->statuspage.page_id, id, status == 0 ? STR("") : str_of(statuspage_statuses[status]));
+	core_component_set(d->core, d->integration->statuspage.page_id, id,
+			   status == 0 ? STR("") : str_of(statuspage_statuses[status]));
 }
 
 static void compare(struct delivery *d, const struct component_rule *rule, struct str shown)
@@ -385,7 +394,8 @@ static enum deliver_next incident_turn(struct delivery *d)
 	struct work *w = d->state;
 
 	if (m->episode->remote.n > 0)
-		return ask(d, STEP_READ, "GET", arena_printf(&d->arena, "/incidents/" STR_FMT, STR_ARG(m->episode->remote)), STR(""));
+		return ask(d, STEP_READ, "GET", arena_printf(&d->arena, "/incidents/" STR_FMT, STR_ARG(m->episode->remote)),
+			   STR(""));
 	if (m->doubtful || m->seq > 1)
 		return find(d);
 	if (!w->resolved)
@@ -437,9 +447,8 @@ static json_t *find_ours(const struct delivery *d, json_t *list)
 	size_t i;
 	json_t *one;
 
-	json_array_foreach (list, i, one)
-		if (str_eq(text_at(json_object_get(json_object_get(one, "metadata"), "tocsin"), "episode"), str_of(d->message->episode->id)))
-			return one;
+	json_array_foreach(list, i, one) if (str_eq(text_at(json_object_get(json_object_get(one, "metadata"), "tocsin"), "episode"),
+						    str_of(d->message->episode->id))) return one;
 	return NULL;
 }
 

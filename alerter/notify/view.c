@@ -53,11 +53,12 @@ static struct notify_history_entry history_entry(sqlite3_stmt *s, struct arena *
 	};
 }
 
-bool core_history(struct core *c, const struct notify_history_query *q, struct arena *a, struct notify_history_entry **out, size_t *n,
-                  struct err *e)
+bool core_history(struct core *c, const struct notify_history_query *q, struct arena *a, struct notify_history_entry **out,
+		  size_t *n, struct err *e)
 {
 	static const char all[] = "SELECT * FROM event WHERE at>=?1 AND at<=?2 AND id<?3 ORDER BY id DESC LIMIT ?4";
-	static const char named[] = "SELECT * FROM event WHERE alertname=?5 AND id<?3 AND at>=?1 AND at<=?2 ORDER BY id DESC LIMIT ?4";
+	static const char named[]
+		= "SELECT * FROM event WHERE alertname=?5 AND id<?3 AND at>=?1 AND at<=?2 ORDER BY id DESC LIMIT ?4";
 	size_t limit = q->limit == 0 ? 100 : q->limit > 1000 ? 1000 : q->limit;
 	sqlite3_stmt *s = db_select(c->db, q->alertname.n > 0 ? named : all, e);
 
@@ -126,8 +127,10 @@ static void view_dead(struct core *c, struct arena *a, struct notify_snapshot *v
 {
 	struct err e = { 0 };
 	struct notify_message *list = ARENA_ARRAY(a, MAX_DEAD_SHOWN, struct notify_message);
-	sqlite3_stmt *s = db_select(c->db, "SELECT id,integration,episode,seq,group_key,resolved,created,attempts,last_status,last_error,"
-	                            "count(*) OVER () FROM outbox WHERE state=4 ORDER BY id DESC LIMIT 100", &e);
+	sqlite3_stmt *s = db_select(c->db,
+				    "SELECT id,integration,episode,seq,group_key,resolved,created,attempts,last_status,last_error,"
+				    "count(*) OVER () FROM outbox WHERE state=4 ORDER BY id DESC LIMIT 100",
+				    &e);
 
 	v->dead = list;
 	while (s != NULL && v->n_dead < MAX_DEAD_SHOWN && db_next(c->db, s, &e)) {
@@ -151,8 +154,12 @@ static void view_dead(struct core *c, struct arena *a, struct notify_snapshot *v
 
 static struct notify_group view_group(const struct group *g, struct arena *a)
 {
-	struct notify_group v = { .key = arena_str(a, g->key), .receiver = arena_str(a, g->receiver), .labels = labels_copy(a, g->labels),
-		                  .n_alerts = g->n, .next_flush_ms = g->next_flush_ms, .retired = g->route == NULL };
+	struct notify_group v = { .key = arena_str(a, g->key),
+				  .receiver = arena_str(a, g->receiver),
+				  .labels = labels_copy(a, g->labels),
+				  .n_alerts = g->n,
+				  .next_flush_ms = g->next_flush_ms,
+				  .retired = g->route == NULL };
 
 	for (size_t i = 0; i < g->n; i++)
 		v.n_firing += g->members[i]->ends_ms == 0;

@@ -137,17 +137,28 @@ static inline void world_pass(struct world *w, int64_t ms)
 }
 
 /* One edge of rule <name> (key "f;g;<name>"), label instance=<instance>, severity=<severity>. */
-static inline void world_edge(struct world *w, const char *name, const char *instance, const char *severity, enum alert_edge edge, double value)
+static inline void world_edge(struct world *w, const char *name, const char *instance, const char *severity, enum alert_edge edge,
+			      double value)
 {
-	struct label labels[] = { { STR("alertname"), str_of(name) }, { STR("instance"), str_of(instance) }, { STR("severity"), str_of(severity) } };
+	struct label labels[] = { { STR("alertname"), str_of(name) },
+				  { STR("instance"), str_of(instance) },
+				  { STR("severity"), str_of(severity) } };
 	struct label notes[] = { { STR("summary"), arena_printf(&w->arena, "%s is bad", instance) } };
 	bool firing = edge != EDGE_RESOLVED;
-	struct alert_record r = { .labels = { labels, 3 }, .annotations = { notes, 1 }, .state = firing ? ALERT_FIRING : ALERT_INACTIVE,
-		                  .active_at_ms = w->clock.wall, .fired_at_ms = w->clock.wall, .resolved_at_ms = firing ? 0 : w->clock.wall,
-		                  .value = value };
+	struct alert_record r = { .labels = { labels, 3 },
+				  .annotations = { notes, 1 },
+				  .state = firing ? ALERT_FIRING : ALERT_INACTIVE,
+				  .active_at_ms = w->clock.wall,
+				  .fired_at_ms = w->clock.wall,
+				  .resolved_at_ms = firing ? 0 : w->clock.wall,
+				  .value = value };
 	struct alert_event ev = { edge, &r, w->clock.wall, firing ? STR("returned 3 (> 2)") : STR("no longer returned") };
-	struct rule_identity rule = { .key = arena_printf(&w->arena, "f;g;%s", name), .file = STR("f"), .group = STR("g"), .name = str_of(name),
-		                      .expr = STR("x > 2"), .generator_url = STR("http://tocsin/graph") };
+	struct rule_identity rule = { .key = arena_printf(&w->arena, "f;g;%s", name),
+				      .file = STR("f"),
+				      .group = STR("g"),
+				      .name = str_of(name),
+				      .expr = STR("x > 2"),
+				      .generator_url = STR("http://tocsin/graph") };
 	struct alert_batch_rule batch = { &rule, &r, 1, &ev, 1 };
 	struct err e = { 0 };
 
@@ -168,7 +179,9 @@ static inline void resolve(struct world *w, const char *name, const char *instan
 
 static inline void answer_with(struct world *w, size_t i, enum http_fate fate, int status, int64_t retry_after_ms, const char *body)
 {
-	struct http_answer a = { fate, status, retry_after_ms, str_of(body), false, fate == HTTP_ANSWERED ? STR("") : STR("Connection reset"), 0.1 };
+	struct http_answer a
+		= { fate, status, retry_after_ms, str_of(body), false, fate == HTTP_ANSWERED ? STR("") : STR("Connection reset"),
+		    0.1 };
 
 	assert_true(i < w->n);
 	assert_false(w->asked[i].answered);

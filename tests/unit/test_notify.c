@@ -1,10 +1,11 @@
-/* Groups, episodes and the outbox on a clock wound by hand: what is told, when, to whom, once; and what a crash at each point leaves. */
+/* Groups, episodes and the outbox on a clock wound by hand: what is told, when, to whom, once; and what each crash leaves. */
 #include "notify_world.h"
 
 #include <sqlite3.h>
 
-static const char basic[] = "route: { receiver: team, group_by: [alertname], group_wait: 10s, group_interval: 1m, repeat_interval: 1h }\n"
-			    "receivers: [ { name: team, webhook_configs: [ { url: 'http://hook/secret-token' } ] } ]\n";
+static const char basic[]
+	= "route: { receiver: team, group_by: [alertname], group_wait: 10s, group_interval: 1m, repeat_interval: 1h }\n"
+	  "receivers: [ { name: team, webhook_configs: [ { url: 'http://hook/secret-token' } ] } ]\n";
 
 static void waits_then_tells_the_group(void **state)
 {
@@ -111,8 +112,9 @@ static void fired_and_gone_before_anyone_was_told(void **state)
 
 static void no_ends_without_send_resolved(void **state)
 {
-	struct world *w = world_new("route: { receiver: t, group_wait: 0s }\n"
-	                            "receivers: [ { name: t, webhook_configs: [ { url: 'http://hook/', send_resolved: false } ] } ]\n");
+	struct world *w
+		= world_new("route: { receiver: t, group_wait: 0s }\n"
+			    "receivers: [ { name: t, webhook_configs: [ { url: 'http://hook/', send_resolved: false } ] } ]\n");
 
 	(void)state;
 	fire(w, "Down", "a");
@@ -218,8 +220,9 @@ static void a_dead_page_is_told_again_at_the_next_flush(void **state)
 
 static void who_hangs_stops_no_other(void **state)
 {
-	struct world *w = world_new("route: { receiver: t, group_wait: 0s }\n"
-	                            "receivers: [ { name: t, webhook_configs: [ { url: 'http://hangs/' }, { url: 'http://works/' } ] } ]\n");
+	struct world *w = world_new(
+		"route: { receiver: t, group_wait: 0s }\n"
+		"receivers: [ { name: t, webhook_configs: [ { url: 'http://hangs/' }, { url: 'http://works/' } ] } ]\n");
 
 	(void)state;
 	fire(w, "Down", "a");
@@ -372,8 +375,9 @@ static void a_reload_that_regroups_pages_nobody_again(void **state)
 	fire(w, "Down", "a");
 	world_pass(w, 10000);
 	answer(w, 200, "");
-	core_configure(w->core, world_config("route: { receiver: team, group_by: [instance], group_wait: 10s, group_interval: 1m }\n"
-	                                     "receivers: [ { name: team, webhook_configs: [ { url: 'http://hook/secret-token' } ] } ]\n"));
+	core_configure(w->core,
+		       world_config("route: { receiver: team, group_by: [instance], group_wait: 10s, group_interval: 1m }\n"
+				    "receivers: [ { name: team, webhook_configs: [ { url: 'http://hook/secret-token' } ] } ]\n"));
 	world_pass(w, 120000);
 	assert_int_equal(w->n, 1);
 	assert_int_equal(w->core->n_retired, 1);

@@ -2,16 +2,17 @@
  * left alone; components at the worst of what is open. */
 #include "notify_world.h"
 
-static const char page[] = "route: { receiver: page, group_by: [alertname], group_wait: 0s, group_interval: 1m, repeat_interval: 1h }\n"
-			   "receivers:\n"
-			   "- name: page\n"
-			   "  statuspage_configs:\n"
-			   "  - api_url: http://page/v1/\n"
-			   "    page_id: pg1\n"
-			   "    api_key: sesame-key\n"
-			   "    components:\n"
-			   "    - { id: db, matchers: [ 'alertname=~\"Down|Slow\"' ] }\n"
-			   "    - { id: web, matchers: [ instance=\"web\" ], status: partial_outage }\n";
+static const char page[]
+	= "route: { receiver: page, group_by: [alertname], group_wait: 0s, group_interval: 1m, repeat_interval: 1h }\n"
+	  "receivers:\n"
+	  "- name: page\n"
+	  "  statuspage_configs:\n"
+	  "  - api_url: http://page/v1/\n"
+	  "    page_id: pg1\n"
+	  "    api_key: sesame-key\n"
+	  "    components:\n"
+	  "    - { id: db, matchers: [ 'alertname=~\"Down|Slow\"' ] }\n"
+	  "    - { id: web, matchers: [ instance=\"web\" ], status: partial_outage }\n";
 
 #define LIST(db, web) "[{\"id\":\"db\",\"status\":\"" db "\"},{\"id\":\"web\",\"status\":\"" web "\"}]"
 
@@ -27,8 +28,12 @@ static void reply(struct world *w, const char *method, const char *path, int sta
 
 static const char *incident(struct world *w, const char *status, const char *key, const char *impact)
 {
-	return arena_printf(&w->arena, "{\"id\":\"inc1\",\"status\":\"%s\",\"impact_override\":\"%s\",\"metadata\":{\"tocsin\":{\"episode\":\"%.36s\","
-	                    "\"message\":\"%s\",\"impact\":\"%s\"}}}", status, impact, key, key, impact).p;
+	return arena_printf(&w->arena,
+			    "{\"id\":\"inc1\",\"status\":\"%s\",\"impact_override\":\"%s\",\"metadata\":{\"tocsin\":{\"episode\":"
+			    "\"%.36s\","
+			    "\"message\":\"%s\",\"impact\":\"%s\"}}}",
+			    status, impact, key, key, impact)
+		.p;
 }
 
 /* The key of the message under way, as the page would keep it. */
@@ -80,7 +85,8 @@ static void opens_and_resolves(void **state)
 /* The answer to POST is lost. */
 static void looks_twice_before_it_opens_again(void **state)
 {
-	static const char *const cases[] = { "it had arrived", "it had not", "it had, seen at the second look", "crash instead of a lost answer" };
+	static const char *const cases[]
+		= { "it had arrived", "it had not", "it had, seen at the second look", "crash instead of a lost answer" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -100,7 +106,8 @@ static void looks_twice_before_it_opens_again(void **state)
 			world_run(w);
 		}
 		world_pass(w, 2000);
-		reply(w, "GET", "/components", 200, i == 1 ? LIST("operational", "operational") : LIST("major_outage", "operational"));
+		reply(w, "GET", "/components", 200,
+		      i == 1 ? LIST("operational", "operational") : LIST("major_outage", "operational"));
 		if (i == 1 || i == 2) {
 			reply(w, "GET", "/incidents/unresolved?page=1&per_page=100", 200, "[]");
 			reply(w, "GET", "/incidents?limit=100&page=1", 200, "[]");

@@ -189,8 +189,11 @@ static struct notify *open_at(const char *path, const char *url)
 	char yaml[512];
 	struct notify *n;
 
-	snprintf(yaml, sizeof yaml, "route: { receiver: t, group_wait: 0s, group_interval: 1ms, group_by: [alertname] }\n"
-	         "receivers: [ { name: t, webhook_configs: [ { url: '%s', http_config: { authorization: { credentials: sesame } } } ] } ]\n", url);
+	snprintf(yaml, sizeof yaml,
+		 "route: { receiver: t, group_wait: 0s, group_interval: 1ms, group_by: [alertname] }\n"
+		 "receivers: [ { name: t, webhook_configs: [ { url: '%s', http_config: { authorization: { credentials: sesame } } "
+		 "} ] } ]\n",
+		 url);
 	n = notify_open(&o, world_config(yaml), &e);
 	if (n == NULL)
 		fail_msg("%s", e.msg);
@@ -201,7 +204,9 @@ static void commit_edge(struct notify *n, enum alert_edge edge)
 {
 	struct label labels[] = { { STR("alertname"), STR("Down") } };
 	bool firing = edge == EDGE_FIRING;
-	struct alert_record r = { .labels = { labels, 1 }, .state = firing ? ALERT_FIRING : ALERT_INACTIVE, .fired_at_ms = 1, .resolved_at_ms = 2 };
+	struct alert_record r = {
+		.labels = { labels, 1 }, .state = firing ? ALERT_FIRING : ALERT_INACTIVE, .fired_at_ms = 1, .resolved_at_ms = 2
+	};
 	struct alert_event ev = { edge, &r, 1, STR("because") };
 	struct rule_identity rule = { .key = STR("k"), .name = STR("Down") };
 	struct alert_batch_rule batch = { &rule, &r, 1, &ev, 1 };

@@ -54,15 +54,15 @@ static void matchers_are_read(void **state)
 	}
 }
 
-static const char tree[] =
-	"route:\n"
-	"  receiver: default\n"
-	"  group_by: [job]\n"
-	"  routes:\n"
-	"  - { match: { team: db }, receiver: db, routes: [ { matchers: [ severity=critical ], receiver: pager, group_by: ['...'] } ] }\n"
-	"  - { matchers: [ 'env=~\"prod|live\"' ], receiver: audit, continue: true }\n"
-	"  - { match_re: { team: 'web.*' }, receiver: web, group_wait: 5s }\n"
-	"receivers: [ { name: default }, { name: db }, { name: pager }, { name: audit }, { name: web } ]\n";
+static const char tree[] = "route:\n"
+			   "  receiver: default\n"
+			   "  group_by: [job]\n"
+			   "  routes:\n"
+			   "  - { match: { team: db }, receiver: db, routes: [ { matchers: [ severity=critical ], receiver: pager, "
+			   "group_by: ['...'] } ] }\n"
+			   "  - { matchers: [ 'env=~\"prod|live\"' ], receiver: audit, continue: true }\n"
+			   "  - { match_re: { team: 'web.*' }, receiver: web, group_wait: 5s }\n"
+			   "receivers: [ { name: default }, { name: db }, { name: pager }, { name: audit }, { name: web } ]\n";
 
 static void routes_are_taken(void **state)
 {
@@ -90,7 +90,8 @@ static void routes_are_taken(void **state)
 
 		print_message("  %s\n", cases[i].receivers);
 		assert_string_equal(arena_strz(&a, receivers), cases[i].receivers);
-		assert_string_equal(route_group_key(found[n - 1], route_group_labels(found[n - 1], labels, &a), &a).p, cases[i].key);
+		assert_string_equal(route_group_key(found[n - 1], route_group_labels(found[n - 1], labels, &a), &a).p,
+				    cases[i].key);
 		arena_fini(&a);
 	}
 	assert_int_equal(c->root->group_interval_ms, 300000);
@@ -110,17 +111,27 @@ static void mistakes_are_named(void **state)
 		{ "route: { receiver: a, group_by: [x, '...'] }\nreceivers: [ { name: a } ]\n", "'...' alone means all labels" },
 		{ "route: { receiver: a, matchers: [ x=y ] }\nreceivers: [ { name: a } ]\n", "the root route has matchers" },
 		{ "route: { receiver: a, group_interval: 0s }\nreceivers: [ { name: a } ]\n", "group_interval is out of range" },
-		{ "route: { receiver: a, group_wiat: 1s }\nreceivers: [ { name: a } ]\n", "unknown key \"group_wiat\": did you mean \"group_wait\"?" },
-		{ "route:\n  receiver: a\n  routes:\n  - { receiver: a, matchers: [ 'x=~\"(\"' ] }\nreceivers: [ { name: a } ]\n", "tocsin.yml:4:" },
-		{ "route: { receiver: a, mute_time_intervals: [ nights ] }\nreceivers: [ { name: a } ]\n", "mute_time_intervals is a setting of Alertmanager that is not honoured yet" },
+		{ "route: { receiver: a, group_wiat: 1s }\nreceivers: [ { name: a } ]\n",
+		  "unknown key \"group_wiat\": did you mean \"group_wait\"?" },
+		{ "route:\n  receiver: a\n  routes:\n  - { receiver: a, matchers: [ 'x=~\"(\"' ] }\nreceivers: [ { name: a } ]\n",
+		  "tocsin.yml:4:" },
+		{ "route: { receiver: a, mute_time_intervals: [ nights ] }\nreceivers: [ { name: a } ]\n",
+		  "mute_time_intervals is a setting of Alertmanager that is not honoured yet" },
 		{ "route: { receiver: a }\nreceivers: [ { name: a }, { name: a } ]\n", "receiver \"a\" is defined twice" },
-		{ "route: { receiver: a }\nreceivers: [ { name: a, email_configs: [ { to: x } ] } ]\n", "email_configs is a setting of Alertmanager that is not honoured yet" },
-		{ "route: { receiver: a }\nreceivers: [ { name: a, webhook_configs: [ { send_resolved: true } ] } ]\n", "the key \"url\" is missing" },
+		{ "route: { receiver: a }\nreceivers: [ { name: a, email_configs: [ { to: x } ] } ]\n",
+		  "email_configs is a setting of Alertmanager that is not honoured yet" },
+		{ "route: { receiver: a }\nreceivers: [ { name: a, webhook_configs: [ { send_resolved: true } ] } ]\n",
+		  "the key \"url\" is missing" },
 		{ "route: { receiver: a }\nreceivers: [ { name: a, webhook_configs: [ { url: 'ftp://x/' } ] } ]\n", "url is no" },
-		{ "route: { receiver: a }\nreceivers: [ { name: a } ]\ninhibit_rules: [ { equal: [a] } ]\n", "inhibit_rules is a setting of Alertmanager" },
-		{ "global: { smtp_from: x, scrape_interval: 15s }\nroute: { receiver: a }\nreceivers: [ { name: a } ]\n", "smtp_from is a setting of Alertmanager" },
-		{ "route: { receiver: a }\nreceivers: [ { name: a, statuspage_configs: [ { page_id: p/q, api_key: k } ] } ]\n", "\"p/q\" is no page_id" },
-		{ "route: { receiver: a }\nreceivers: [ { name: a, statuspage_configs: [ { page_id: p, api_key: k, name: '{{ .X' } ] } ]\n", "tocsin.yml:2:" },
+		{ "route: { receiver: a }\nreceivers: [ { name: a } ]\ninhibit_rules: [ { equal: [a] } ]\n",
+		  "inhibit_rules is a setting of Alertmanager" },
+		{ "global: { smtp_from: x, scrape_interval: 15s }\nroute: { receiver: a }\nreceivers: [ { name: a } ]\n",
+		  "smtp_from is a setting of Alertmanager" },
+		{ "route: { receiver: a }\nreceivers: [ { name: a, statuspage_configs: [ { page_id: p/q, api_key: k } ] } ]\n",
+		  "\"p/q\" is no page_id" },
+		{ "route: { receiver: a }\nreceivers: [ { name: a, statuspage_configs: [ { page_id: p, api_key: k, name: '{{ .X' } "
+		  "] } ]\n",
+		  "tocsin.yml:2:" },
 	};
 
 	(void)state;
@@ -147,8 +158,10 @@ static void connections_are_read(void **state)
 		"receivers:\n"
 		"- name: a\n"
 		"  webhook_configs:\n"
-		"  - { url: 'http://x/', timeout: 5s, http_config: { authorization: { credentials: token }, tls_config: { ca_file: ca.pem } } }\n"
-		"  - { url: 'http://y/', http_config: { basic_auth: { username: u, password: p }, follow_redirects: false, http_headers: { X-A: { values: [b], secrets: [c] } } } }\n"
+		"  - { url: 'http://x/', timeout: 5s, http_config: { authorization: { credentials: token }, tls_config: { ca_file: "
+		"ca.pem } } }\n"
+		"  - { url: 'http://y/', http_config: { basic_auth: { username: u, password: p }, follow_redirects: false, "
+		"http_headers: { X-A: { values: [b], secrets: [c] } } } }\n"
 		"  - { url: 'http://z/' }\n");
 	const struct integration *in = c->receivers[0].integrations;
 
