@@ -142,7 +142,9 @@ static bool check_vector(const struct eval_command *c, const struct promql_resul
 			}
 			return missing(why, "not expected", s->labels);
 		}
-		if (x->n != 1 || !same_value(&x->v[0], s->v, s->h))
+		if (x->n != 1)
+			return missing(why, "not one value is expected for", s->labels);
+		if (!same_value(&x->v[0], s->v, s->h))
 			return differs(why, s->labels, &x->v[0], s->v, s->h);
 	}
 	for (size_t i = 0; i < c->n_series; i++) {
@@ -271,11 +273,12 @@ bool script_check(const struct eval_command *c, const struct promql_result *r, c
 		buf_printf(why, "expected \"" STR_FMT "\", got \"" STR_FMT "\"", STR_ARG(c->string), STR_ARG(r->string));
 		return false;
 	case PROMQL_SCALAR:
-		if (c->n_series != 1)
+		if (c->n_series != 1 || c->series[0].n != 1) {
 			buf_printf(why, "expected %zu series, got a scalar", c->n_series);
-		else if (!same_value(&c->series[0].v[0], r->scalar.v, NULL))
-			return differs(why, c->series[0].labels, &c->series[0].v[0], r->scalar.v, NULL);
-		return c->n_series == 1;
+			return false;
+		}
+		return same_value(&c->series[0].v[0], r->scalar.v, NULL) ||
+		       differs(why, c->series[0].labels, &c->series[0].v[0], r->scalar.v, NULL);
 	case PROMQL_VECTOR:
 		return check_vector(c, r, why);
 	case PROMQL_MATRIX:

@@ -61,7 +61,7 @@ struct values {
 static bool push(struct values *out, struct notation_value v, size_t times, const struct scan *s, struct err *e)
 {
 	if (times > NOTATION_MAX_VALUES - out->n)
-		return scan_fail(s, e, "more than 1000000 values in a line (limit NOTATION_MAX_VALUES)");
+		return scan_fail(s, e, "more than 100000 values in a line (limit NOTATION_MAX_VALUES)");
 	out->v = arena_grow(out->arena, out->v, out->n, &out->cap, out->n + times, sizeof *out->v);
 	while (times-- > 0)
 		out->v[out->n++] = v;
@@ -72,7 +72,7 @@ static bool push(struct values *out, struct notation_value v, size_t times, cons
 static bool read_times(struct scan *s, size_t *times, struct err *e)
 {
 	*times = 0;
-	return !scan_take(s, "x") || scan_count(s, times) || scan_fail(s, e, "expected a number of repetitions up to 1000000");
+	return !scan_take(s, "x") || scan_count(s, times) || scan_fail(s, e, "expected a number of repetitions up to 100000");
 }
 
 static bool read_floats(struct scan *s, struct values *out, struct err *e)
@@ -134,7 +134,7 @@ static bool read_item(struct scan *s, struct values *out, struct err *e)
 	size_t times;
 
 	if (scan_take(s, "_x"))
-		return scan_count(s, &times) ? push(out, none, times, s, e) : scan_fail(s, e, "expected a number of repetitions up to 1000000");
+		return scan_count(s, &times) ? push(out, none, times, s, e) : scan_fail(s, e, "expected a number of repetitions up to 100000");
 	if (scan_take(s, "_") || (is_stale = scan_take(s, "stale")))
 		return read_times(s, &times, e) && push(out, is_stale ? stale : none, times + 1, s, e);
 	return scan_take(s, "{{") ? read_histograms(s, out, e) : read_floats(s, out, e);
@@ -186,7 +186,7 @@ struct starts {
 static bool push_starts(struct starts *out, int64_t v, int64_t step, size_t times, const struct scan *s, struct err *e)
 {
 	if (times > NOTATION_MAX_VALUES - out->n)
-		return scan_fail(s, e, "more than 1000000 values in a line (limit NOTATION_MAX_VALUES)");
+		return scan_fail(s, e, "more than 100000 values in a line (limit NOTATION_MAX_VALUES)");
 	out->v = arena_grow(out->arena, out->v, out->n, &out->cap, out->n + times, sizeof *out->v);
 	for (; times > 0; times--, v += step)
 		out->v[out->n++] = v;

@@ -16,7 +16,7 @@ struct notation_value {
 	const struct histogram *h;
 };
 
-enum { NOTATION_MAX_VALUES = 1000000 };         /* of one line */
+enum { NOTATION_MAX_VALUES = 100000 };          /* of one line */
 
 /* Takes metric{…} off the front of <*text>. Everything lives in <a>. False and <e> with the position in <*text> as it was. */
 bool notation_read_labels(struct arena *a, struct str *text, struct labels *out, struct err *e) MUST_CHECK;
