@@ -5,7 +5,7 @@
 #include <float.h>
 #include <math.h>
 
-static double exponential_bound(int32_t schema, int64_t index)
+double exponential_bound(int32_t schema, int64_t index)
 {
 	int64_t exponent;               /* the whole part of the logarithm, and the steps beyond it */
 	int64_t steps = 0;
@@ -68,7 +68,7 @@ bool side_before(struct side_walk *w, int64_t *index, double *count)
 	while (w->in_span == 0) {
 		if (w->span < w->side->n_spans)
 			w->index -= w->side->spans[w->span].offset;
-		if (w->span == 0)
+		if (w->span == 0 || w->i == 0)
 			return false;
 		w->in_span = w->side->spans[--w->span].length;
 	}
@@ -91,14 +91,14 @@ struct histogram_walk histogram_walk_down(const struct histogram *h)
 /* A bucket of the positive side, or its mirror image; what the zero bucket covers is not part of it. */
 static struct histogram_bucket bucket_at(const struct histogram *h, int64_t index, double count, bool negative)
 {
-	struct histogram_bucket b = { histogram_bound(h, index - 1), histogram_bound(h, index), count, false, true, index };
+	struct histogram_bucket b = { histogram_bound(h, index - 1), histogram_bound(h, index), count, false, true, false, false, index };
 
 	if (!histogram_is_custom(h) && b.lower < h->zero_threshold && b.upper > h->zero_threshold)
 		b.lower = h->zero_threshold;
 	if (histogram_is_custom(h) && index == 0)
 		b.has_lower = true;
 	if (negative)
-		b = (struct histogram_bucket){ -b.upper, -b.lower, count, true, false, index };
+		b = (struct histogram_bucket){ -b.upper, -b.lower, count, true, false, true, false, index };
 	return b;
 }
 
@@ -114,7 +114,7 @@ bool histogram_next(struct histogram_walk *w, struct histogram_bucket *out)
 	if (!w->zero_done) {
 		w->zero_done = true;
 		if (w->h->zero_count > 0) {
-			*out = (struct histogram_bucket){ -zero, zero, w->h->zero_count, true, true, 0 };
+			*out = (struct histogram_bucket){ -zero, zero, w->h->zero_count, true, true, false, true, 0 };
 			return true;
 		}
 	}
@@ -122,4 +122,25 @@ bool histogram_next(struct histogram_walk *w, struct histogram_bucket *out)
 		return false;
 	*out = bucket_at(w->h, index, count, w->down);
 	return true;
+}
+
+struct side_maker side_maker_new(struct arena *a, size_t most)
+{
+	return (struct side_maker){ .spans = ARENA_ARRAY(a, most, struct histogram_span), .buckets = ARENA_ARRAY(a, most, double) };
+}
+
+void side_put(struct side_maker *m, int64_t index, double count)
+{
+	if (count == 0)
+		return;
+	if (m->n_spans == 0 || index != m->end)
+		m->spans[m->n_spans++].offset = (int32_t)(index - m->end);
+	m->spans[m->n_spans - 1].length++;
+	m->buckets[m->n_buckets++] = count;
+	m->end = index + 1;
+}
+
+struct histogram_side side_made(const struct side_maker *m)
+{
+	return (struct histogram_side){ m->spans, m->buckets, m->n_spans, m->n_buckets };
 }

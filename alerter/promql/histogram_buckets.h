@@ -1,13 +1,15 @@
-/* The buckets of a native histogram, in order and with their bounds. Private to promql/. */
+/* The buckets of a native histogram: their bounds, walks over them in order, and how a side is made anew. Private to promql/. */
 #ifndef TOCSIN_PROMQL_HISTOGRAM_BUCKETS_H
 #define TOCSIN_PROMQL_HISTOGRAM_BUCKETS_H
 
+#include "tocsin/arena.h"
 #include "tocsin/histogram.h"
 
 struct histogram_bucket {
 	double lower, upper, count;
 	bool has_lower, has_upper;      /* the bound itself belongs to the bucket */
-	int64_t index;                  /* 0 for the zero bucket */
+	bool negative, zero;            /* of the negative side; the zero bucket */
+	int64_t index;
 };
 
 static inline bool histogram_is_custom(const struct histogram *h)
@@ -17,6 +19,8 @@ static inline bool histogram_is_custom(const struct histogram *h)
 
 /* Upper bound of positive bucket <index>; the lower one is that of <index> - 1. */
 double histogram_bound(const struct histogram *, int64_t index);
+/* The same for an exponential schema. */
+double exponential_bound(int32_t schema, int64_t index);
 
 /* One side, bucket by bucket away from zero, empty ones included. */
 struct side_walk {
@@ -39,5 +43,16 @@ struct histogram_walk {
 struct histogram_walk histogram_walk_up(const struct histogram *);
 struct histogram_walk histogram_walk_down(const struct histogram *);
 bool histogram_next(struct histogram_walk *, struct histogram_bucket *out);
+
+/* A side from buckets put in rising order; empty ones are left out. */
+struct side_maker {
+	struct histogram_span *spans;
+	double *buckets;
+	uint32_t n_spans, n_buckets;
+	int64_t end;                    /* index behind the last one */
+};
+struct side_maker side_maker_new(struct arena *, size_t most);
+void side_put(struct side_maker *, int64_t index, double count);
+struct histogram_side side_made(const struct side_maker *);
 
 #endif
