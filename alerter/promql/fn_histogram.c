@@ -58,7 +58,8 @@ BODY(avg)
 BODY(stdvar)
 BODY(stddev)
 
-/* ---- waiting for histogram_ops ---- */
+/* ---- waiting for histogram_ops: their bodies are written (here and in fn_rate_histogram.c) and land right behind it, with the
+ * new callers of histogram_reset_since() in fn_changes.c and script/ram.c ---- */
 
 double native_quantile(struct eval *ev, double q, const struct histogram *h, struct labels l, int pos)
 {
