@@ -1,0 +1,229 @@
+/* Character classes of a pattern: brackets, \d and its like, Unicode properties. They become text that PCRE2 reads, made of ranges
+ * and of what both languages know under one name. */
+#include "regex_read.h"
+
+static uint32_t decode(struct str c)
+{
+	static const unsigned char lead_mask[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
+	uint32_t rune = (unsigned char)c.p[0] & lead_mask[c.n];
+
+	for (size_t i = 1; i < c.n; i++)
+		rune = rune << 6 | ((unsigned char)c.p[i] & 0x3f);
+	return rune;
+}
+
+/* Their ASCII meaning, and PCRE2's own name for the rest. \s has no \v in RE2. */
+static const struct {
+	struct str name;
+	const char *members, *others;
+} named_classes[] = {
+	{ { "\\d", 2 }, "0-9", "\\D" },
+	{ { "\\w", 2 }, "0-9A-Za-z_", "\\W" },
+	{ { "\\s", 2 }, "\\t\\n\\f\\r\\x20", "\\S\\x0b" },
+	{ { "alnum", 5 }, "0-9A-Za-z", "[:^alnum:]" },
+	{ { "alpha", 5 }, "A-Za-z", "[:^alpha:]" },
+	{ { "ascii", 5 }, "\\x00-\\x7f", "[:^ascii:]" },
+	{ { "blank", 5 }, "\\t\\x20", "[:^blank:]" },
+	{ { "cntrl", 5 }, "\\x00-\\x1f\\x7f", "[:^cntrl:]" },
+	{ { "digit", 5 }, "0-9", "[:^digit:]" },
+	{ { "graph", 5 }, "\\x21-\\x7e", "[:^graph:]" },
+	{ { "lower", 5 }, "a-z", "[:^lower:]" },
+	{ { "print", 5 }, "\\x20-\\x7e", "[:^print:]" },
+	{ { "punct", 5 }, "\\x21-\\x2f\\x3a-\\x40\\x5b-\\x60\\x7b-\\x7e", "[:^punct:]" },
+	{ { "space", 5 }, "\\t\\n\\x0b\\f\\r\\x20", "[:^space:]" },
+	{ { "upper", 5 }, "A-Z", "[:^upper:]" },
+	{ { "word", 4 }, "0-9A-Za-z_", "[:^word:]" },
+	{ { "xdigit", 6 }, "0-9A-Fa-f", "[:^xdigit:]" },
+};
+
+static bool put_named(struct buf *out, struct str name, bool negated)
+{
+	for (size_t i = 0; i < ARRAY_LEN(named_classes); i++) {
+		if (!str_eq(named_classes[i].name, name))
+			continue;
+		buf_putz(out, negated ? named_classes[i].others : named_classes[i].members);
+		return true;
+	}
+	return false;
+}
+
+/* \d \D \s \S \w \W */
+static bool parse_perl_class(struct re_parser *p, struct buf *out)
+{
+	char c = re_peek(p, 1), lower[2] = { '\\', (char)(c | 0x20) };
+
+	if (re_peek(p, 0) != '\\' || c == '\0' || strchr("dDsSwW", c) == NULL)
+		return false;
+	p->at += 2;
+	return put_named(out, (struct str){ lower, 2 }, c < 'a');
+}
+
+static bool is_category(struct str name)
+{
+	static const char list[] = " C Cc Cf Co Cs L Ll Lm Lo Lt Lu M Mc Me Mn N Nd Nl No P Pc Pd Pe Pf Pi Po Ps S Sc Sk Sm So Z Zl Zp Zs ";
+	char padded[4] = { ' ', 0, ' ', ' ' };
+
+	if (name.n == 0 || name.n > 2)
+		return false;
+	memcpy(padded + 1, name.p, name.n);
+	return memmem(list, sizeof list - 1, padded, name.n + 2) != NULL;
+}
+
+static bool is_script_name(struct str name)
+{
+	if (name.n < 2 || name.n > 40 || name.p[0] < 'A' || name.p[0] > 'Z')
+		return false;
+	for (size_t i = 0; i < name.n; i++)
+		if (name.p[i] != '_' && (!re_is_alnum(name.p[i]) || name.p[i] <= '9'))
+			return false;
+	return regex_script_exists(name);
+}
+
+static void put_property(struct re_parser *p, struct buf *out, struct str name, bool negated, size_t beg)
+{
+	char letter = negated ? 'P' : 'p';
+
+	if ((p->flags & RE_FLAG_I) != 0 && (str_eq(name, STR("Lu")) || str_eq(name, STR("Ll")) || str_eq(name, STR("Lt"))))
+		buf_printf(out, "\\%c{L&}", letter);
+	else if (is_category(name) || str_eq(name, STR("Any")))
+		buf_printf(out, "\\%c{" STR_FMT "}", letter, STR_ARG(name));
+	else if (is_script_name(name))
+		buf_printf(out, "\\%c{sc:" STR_FMT "}", letter, STR_ARG(name));
+	else
+		re_fail(p, beg, "unknown Unicode class: categories such as \\p{Lu} and scripts such as \\p{Greek} are known");
+}
+
+/* \pL \p{Greek} \P{^Greek} */
+static bool parse_property(struct re_parser *p, struct buf *out)
+{
+	size_t beg = p->at;
+	bool negated = re_looking_at(p, "\\P");
+	struct str name;
+
+	if (!re_accept(p, "\\p") && !re_accept(p, "\\P"))
+		return false;
+	if (re_accept(p, "{")) {
+		name = (struct str){ p->s.p + p->at, p->s.n - p->at };
+		name.n = str_chr(name, '}');
+		p->at += name.n + 1;
+	} else {
+		name = p->at < p->s.n ? re_take_char(p) : (struct str){ p->s.p + p->at, 0 };
+	}
+	if (p->at > p->s.n)
+		return re_fail(p, beg, "missing } behind \\p{");
+	if (name.n > 0 && name.p[0] == '^') {
+		negated = !negated;
+		name = (struct str){ name.p + 1, name.n - 1 };
+	}
+	put_property(p, out, name, negated, beg);
+	return true;
+}
+
+/* [:alpha:] [:^alpha:] */
+static bool parse_posix(struct re_parser *p, struct buf *out)
+{
+	struct str rest = { p->s.p + p->at, p->s.n - p->at }, name;
+	size_t end;
+	bool negated;
+
+	if (!re_looking_at(p, "[:") || (end = str_find(rest, STR(":]"))) == rest.n || end < 2)
+		return false;
+	name = (struct str){ rest.p + 2, end - 2 };
+	negated = name.n > 0 && name.p[0] == '^';
+	if (negated)
+		name = (struct str){ name.p + 1, name.n - 1 };
+	if (!put_named(out, name, negated))
+		return re_fail(p, p->at, "unknown class name: [:alpha:], [:digit:], [:space:] and so on are known");
+	p->at += end + 2;
+	return true;
+}
+
+static uint32_t parse_class_char(struct re_parser *p)
+{
+	if (re_peek(p, 0) == '\\')
+		return re_parse_escape(p);
+	return decode(re_take_char(p));
+}
+
+static void parse_class_range(struct re_parser *p, struct buf *out)
+{
+	size_t beg = p->at;
+	uint32_t lo = parse_class_char(p), hi = lo;
+
+	if (re_peek(p, 0) == '-' && p->at + 1 < p->s.n && re_peek(p, 1) != ']') {
+		p->at++;
+		hi = parse_class_char(p);
+	}
+	if (hi < lo)
+		re_fail(p, beg, "invalid class range: its end is before its beginning");
+	/* PCRE2 takes no surrogates; RE2 takes them, and nothing can match them. */
+	if (lo >= 0xd800 && lo <= 0xdfff)
+		lo = 0xe000;
+	if (hi >= 0xd800 && hi <= 0xdfff)
+		hi = 0xd7ff;
+	if (lo <= hi)
+		buf_printf(out, "\\x{%x}-\\x{%x}", lo, hi);
+}
+
+static void parse_class_items(struct re_parser *p, struct buf *out, size_t beg)
+{
+	for (bool first = true; !re_failed(p) && (first || re_peek(p, 0) != ']'); first = false) {
+		if (p->at >= p->s.n) {
+			re_fail(p, beg, "missing ] behind a character class");
+			return;
+		}
+		if (!parse_posix(p, out) && !re_failed(p) && !parse_perl_class(p, out) && !parse_property(p, out) && !re_failed(p))
+			parse_class_range(p, out);
+	}
+	re_accept(p, "]");
+}
+
+static struct re_node *class_node(struct re_parser *p, struct str text, size_t beg)
+{
+	struct re_node *n = re_node_new(p, RE_CLASS, beg);
+
+	n->text = arena_str(p->arena, text);
+	n->fold = (p->flags & RE_FLAG_I) != 0;
+	return n;
+}
+
+struct re_node *re_empty_class(struct re_parser *p, size_t pos)
+{
+	return class_node(p, STR("[^\\x{0}-\\x{10ffff}]"), pos);
+}
+
+struct re_node *re_parse_class(struct re_parser *p)
+{
+	struct buf out = { 0 };
+	size_t beg = p->at++, empty;
+	bool negated = re_accept(p, "^");
+	struct re_node *n;
+
+	buf_putz(&out, negated ? "[^" : "[");
+	empty = out.n;
+	parse_class_items(p, &out, beg);
+	buf_putc(&out, ']');
+	if (out.n > empty + 1)
+		n = class_node(p, buf_str(&out), beg);
+	else if (negated)
+		n = class_node(p, STR("[\\x{0}-\\x{10ffff}]"), beg);
+	else
+		n = re_empty_class(p, beg);
+	buf_fini(&out);
+	return n;
+}
+
+struct re_node *re_parse_class_escape(struct re_parser *p)
+{
+	size_t beg = p->at;
+	struct buf out = { 0 };
+	struct re_node *n = NULL;
+
+	buf_putc(&out, '[');
+	if (parse_perl_class(p, &out) || parse_property(p, &out)) {
+		buf_putc(&out, ']');
+		n = class_node(p, buf_str(&out), beg);
+	}
+	buf_fini(&out);
+	return n;
+}
