@@ -45,13 +45,15 @@ static void print_row(struct buf *out, const struct conf_key *key, const char *k
 	buf_printf(out, "  %s%s\n", key->help, (key->flags & CONF_REQUIRED) != 0 ? " Required." : "");
 }
 
-/* Tables may hold themselves (routes have routes); four levels say it all. */
+/* Tables may hold themselves (routes have routes); four levels say it all. A row without help is not for people: left out. */
 static void print_table(struct buf *out, const struct conf_table *t, int depth)
 {
 	for (size_t i = 0; i < t->n; i++) {
 		const struct conf_table *sub;
 		const char *kind = kind_of(&t->keys[i], &sub);
 
+		if (t->keys[i].help == NULL)
+			continue;
 		print_row(out, &t->keys[i], kind, depth);
 		if (sub != NULL && sub != t && depth < 4)
 			print_table(out, sub, depth + 1);
