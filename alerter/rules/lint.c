@@ -130,6 +130,16 @@ static void put_total(struct buf *b, const struct promql_selector *s)
 		buf_putc(b, '}');
 }
 
+/* "[5m] offset 1h" of rate(x[5m] offset 1h), as it is written. */
+static struct str window_of(struct str call)
+{
+	size_t at = call.n;
+
+	while (at > 0 && call.p[at - 1] != '[')
+		at--;
+	return at > 0 ? str_between(call.p + at - 1, call.p + call.n - 1) : STR_NULL;
+}
+
 static bool names_a_ratio(const struct rule *rule)
 {
 	char name[128];
@@ -144,10 +154,9 @@ static bool names_a_ratio(const struct rule *rule)
 /* rate(errors[5m]) > 0.01 is one error in a hundred seconds, not one request in a hundred. */
 static void lint_ratio(const struct rule *rule, const struct conf_node *expr, struct conf_report *report)
 {
-	struct str s = str_trim(expr->text), call, right;
+	struct str s = str_trim(expr->text), call, window, right;
 	const struct promql_selector *sel;
 	size_t op, n = promql_query_selectors(rule->query, &sel), length;
-	char range[NUM_MAX];
 	double bound;
 	struct buf b = { 0 };
 
@@ -156,6 +165,7 @@ static void lint_ratio(const struct rule *rule, const struct conf_node *expr, st
 	length = call_length(s);
 	op = find_comparison(s);
 	call = (struct str){ s.p, length };
+	window = window_of(call);
 	if (length == 0 || op == s.n || op < length || str_trim(str_between(s.p + length, s.p + op)).n > 0 || s.p[op] != '>')
 		return;
 	right = str_trim((struct str){ s.p + op + 1, s.n - op - 1 });
@@ -163,8 +173,7 @@ static void lint_ratio(const struct rule *rule, const struct conf_node *expr, st
 		return;
 	buf_printf(&b, "sum(" STR_FMT ") / sum(rate(", STR_ARG(call));
 	put_total(&b, &sel[0]);
-	num_format_duration(range, sel[0].range_ms);
-	buf_printf(&b, "[%s])) > " STR_FMT, range, STR_ARG(right));
+	buf_printf(&b, STR_FMT ")) > " STR_FMT, STR_ARG(window), STR_ARG(right));
 	conf_warn(report, expr, "this compares errors per second, not a ratio: for the share of all requests write " STR_FMT,
 	          STR_ARG(buf_str(&b)));
 	buf_fini(&b);
