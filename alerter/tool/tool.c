@@ -10,8 +10,8 @@ static const struct {
 	int (*run)(int argc, char **argv);
 	const char *usage, *help;
 } commands[] = {
-	{ "check", "config", check_config, "check config FILE…", "checks configuration files and the rule files they name" },
-	{ "check", "rules", check_rules, "check rules FILE…", "checks rule files" },
+	{ "check", "config", check_config, "check config FILE...", "checks configuration files and the rule files they name" },
+	{ "check", "rules", check_rules, "check rules FILE...", "checks rule files" },
 };
 
 bool tool_is_command(const char *word)
@@ -25,7 +25,7 @@ bool tool_is_command(const char *word)
 void tool_print_help(struct buf *out)
 {
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-		buf_printf(out, "  tocsin-alerter %-18s %s\n", commands[i].usage, commands[i].help);
+		buf_printf(out, "  tocsin-alerter %-20s %s\n", commands[i].usage, commands[i].help);
 }
 
 int tool_main(int argc, char **argv)
