@@ -1,121 +1,89 @@
 /* Native histograms as values of the evaluator. */
 #include "eval_histogram.h"
 
-static void *copied(struct arena *a, const void *p, size_t n, size_t item_bytes)
-{
-	void *out = arena_array(a, n, item_bytes);
-
-	if (n > 0)
-		memcpy(out, p, n * item_bytes);
-	return out;
-}
-
-static struct histogram_side side_keep(struct arena *a, const struct histogram_side *s)
-{
-	return (struct histogram_side){ copied(a, s->spans, s->n_spans, sizeof *s->spans),
-	                                copied(a, s->buckets, s->n_buckets, sizeof *s->buckets), s->n_spans, s->n_buckets };
-}
-
-const struct histogram *histogram_keep(struct arena *a, const struct histogram *h)
-{
-	struct histogram *out = ARENA_NEW(a, struct histogram);
-
-	*out = *h;
-	out->pos = side_keep(a, &h->pos);
-	out->neg = side_keep(a, &h->neg);
-	out->custom = copied(a, h->custom, h->n_custom, sizeof *h->custom);
-	return out;
-}
-
-static struct histogram_side side_times(struct arena *a, const struct histogram_side *s, double factor)
-{
-	struct histogram_side out = *s;
-	double *buckets = copied(a, s->buckets, s->n_buckets, sizeof *s->buckets);
-
-	for (size_t i = 0; i < s->n_buckets; i++)
-		buckets[i] *= factor;
-	out.buckets = buckets;
-	return out;
-}
-
-const struct histogram *histogram_times(struct arena *a, const struct histogram *h, double factor)
-{
-	struct histogram *out = ARENA_NEW(a, struct histogram);
-
-	*out = *h;
-	out->count *= factor;
-	out->zero_count *= factor;
-	out->sum *= factor;
-	out->pos = side_times(a, &h->pos, factor);
-	out->neg = side_times(a, &h->neg, factor);
-	return out;
-}
-
-/* ---- waiting for histogram_ops ---- */
-
-const struct histogram *histogram_divided(struct arena *a, const struct histogram *h, double by)
-{
-	return histogram_times(a, h, 1 / by);
-}
-
-const struct histogram *histogram_compacted(struct arena *a, const struct histogram *h)
-{
-	(void)a;
-	return h;
-}
-
-const struct histogram *histogram_cut(struct arena *a, const struct histogram *h, double at, bool upper)
-{
-	(void)a, (void)at, (void)upper;
-	return h;
-}
+#include "histogram_tally.h"
+#include "notes.h"
 
 const struct histogram *histogram_combined(struct eval *ev, const struct histogram *l, const struct histogram *r, bool subtract, int pos)
 {
-	(void)ev, (void)l, (void)r, (void)subtract, (void)pos;
-	return NULL;
+	struct labels none = { 0 };
+	struct histogram *out;
+	struct tally t;
+
+	tally_init(&t, ev->arena, true);
+	tally_add(&t, l, 1);
+	if (tally_add(&t, r, subtract ? -1 : 1) == TALLY_UNLIKE) {
+		note_printf(ev, true, pos, "incompatible bucket layout encountered for binary operator %s", subtract ? "-" : "+");
+		return NULL;
+	}
+	if (t.saw_reset && t.saw_no_reset)
+		note_add(ev, subtract ? NOTE_RESET_COLLISION_SUB : NOTE_RESET_COLLISION_ADD, none, pos);
+	if (t.reconciled)
+		note_add(ev, subtract ? NOTE_RECONCILED_SUB : NOTE_RECONCILED_ADD, none, pos);
+	out = tally_histogram(&t, ev->arena);
+	if (subtract)
+		out->reset = RESET_GAUGE;
+	return out;
 }
 
-bool histogram_same(const struct histogram *l, const struct histogram *r)
-{
-	return l == r;
-}
-
-bool histogram_reset_since(const struct histogram *before, const struct histogram *now)
-{
-	return now->count < before->count;
-}
-
-void histogram_print(struct buf *b, const struct histogram *h)
-{
-	(void)b, (void)h;
-}
-
+/* The sum divided by the number, as long as the sum is finite; from then on <all> is the mean itself, and moves step by step. */
 struct histogram_mean {
-	bool mean;
+	struct tally all;
+	double n;
+	bool mean, stepwise;
+	bool unlike;            /* exponential and custom buckets: no result */
 };
 
 struct histogram_mean *histogram_mean_new(struct arena *a, bool mean)
 {
 	struct histogram_mean *m = ARENA_NEW(a, struct histogram_mean);
 
-	m->mean = mean;
+	tally_init(&m->all, a, false);
+	m->all.careful = m->mean = mean;
 	return m;
 }
 
-void histogram_mean_add(struct eval *ev, struct histogram_mean *m, const struct histogram *h, struct labels l, int pos)
+static enum tally_result step_mean(struct histogram_mean *m, const struct histogram *h)
 {
-	(void)ev, (void)m, (void)h, (void)l, (void)pos;
+	tally_scale(&m->all, (m->n - 1) / m->n);
+	return tally_add(&m->all, histogram_divided(m->all.arena, h, m->n), 1);
+}
+
+static enum tally_result mean_add_one(struct histogram_mean *m, const struct histogram *h)
+{
+	enum tally_result result;
+
+	m->n++;
+	if (m->stepwise)
+		return step_mean(m, h);
+	result = tally_add(&m->all, h, 1);
+	if (result != TALLY_OVERFLOW)
+		return result;
+	m->stepwise = true;
+	m->all.careful = false;
+	tally_divide(&m->all, m->n - 1);
+	return step_mean(m, h);
+}
+
+void histogram_mean_add(struct eval *ev, struct histogram_mean *m, const struct histogram *h, struct labels labels, int pos)
+{
+	if (m->unlike || mean_add_one(m, h) != TALLY_UNLIKE)
+		return;
+	m->unlike = true;
+	note_add(ev, NOTE_MIXED_SCHEMAS, labels, pos);
 }
 
 const struct histogram *histogram_mean_end(struct eval *ev, struct histogram_mean *m, int pos)
 {
-	(void)ev, (void)m, (void)pos;
-	return NULL;
-}
+	struct labels none = { 0 };
 
-const struct histogram *histogram_stepped(struct arena *a, const struct histogram *h, const struct histogram *step, bool minus)
-{
-	(void)a, (void)step, (void)minus;
-	return h;
+	if (m->all.saw_reset && m->all.saw_no_reset)
+		note_add(ev, NOTE_RESET_COLLISION_AGG, none, pos);
+	if (m->all.reconciled)
+		note_add(ev, NOTE_RECONCILED_AGG, none, pos);
+	if (m->unlike)
+		return NULL;
+	if (m->mean && !m->stepwise)
+		tally_divide(&m->all, m->n);
+	return tally_histogram(&m->all, ev->arena);
 }

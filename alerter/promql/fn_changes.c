@@ -10,22 +10,23 @@ struct step_sample {
 	int64_t t_ms, st_ms;
 };
 
-typedef bool (*differs_fn)(const struct step_sample *before, const struct step_sample *now);
+typedef bool (*differs_fn)(struct arena *scratch, const struct step_sample *before, const struct step_sample *now);
 
-static bool changed(const struct step_sample *before, const struct step_sample *now)
+static bool changed(struct arena *scratch, const struct step_sample *before, const struct step_sample *now)
 {
+	(void)scratch;
 	if (before->h != NULL || now->h != NULL)
 		return before->h == NULL || now->h == NULL || !histogram_same(before->h, now->h);
 	return now->v != before->v && !(isnan(now->v) && isnan(before->v));
 }
 
-static bool was_reset(const struct step_sample *before, const struct step_sample *now)
+static bool was_reset(struct arena *scratch, const struct step_sample *before, const struct step_sample *now)
 {
 	if ((before->h == NULL) != (now->h == NULL))
 		return true;
 	if (start_is_reset(before->st_ms, before->t_ms, now->st_ms, now->t_ms))
 		return true;
-	return now->h != NULL ? histogram_reset_since(before->h, now->h) : now->v < before->v;
+	return now->h != NULL ? histogram_reset_since(scratch, before->h, now->h) : now->v < before->v;
 }
 
 static bool count_steps(struct eval_call *c, const struct window *w, differs_fn differs, struct point *out)
@@ -44,7 +45,7 @@ static bool count_steps(struct eval_call *c, const struct window *w, differs_fn 
 			now = (struct step_sample){ 0, h.h[hi], h.t_ms[hi], start_of(h.st_ms, hi) };
 			hi++;
 		}
-		if (i > 0 && differs(&before, &now))
+		if (i > 0 && differs(&c->ev->scratch, &before, &now))
 			out->v++;
 		before = now;
 	}

@@ -174,7 +174,7 @@ static double group_quantile(struct gather *g, size_t group, double q)
 	double v;
 
 	if (g->n == 0)
-		return native_quantile(g->c->ev, q, g->natives[group], labels, call_arg_pos(g->c, 0));
+		return native_quantile(g->c->ev, q, g->natives[group], labels, g->pos);
 	copy = ARENA_ARRAY(&g->c->ev->scratch, g->n, struct bucket);
 	memcpy(copy, g->buckets, g->n * sizeof *copy);
 	v = buckets_quantile(q, copy, g->n, &forced);
@@ -187,7 +187,7 @@ static double group_quantile(struct gather *g, size_t group, double q)
 static double group_fraction(struct gather *g, size_t group, double lower, double upper)
 {
 	if (g->n == 0)
-		return native_fraction(g->c->ev, lower, upper, g->natives[group], g->shape->labels[group], call_arg_pos(g->c, 0));
+		return native_fraction(g->c->ev, lower, upper, g->natives[group], g->shape->labels[group], g->pos);
 	return buckets_fraction(lower, upper, g->buckets, g->n);
 }
 

@@ -2,8 +2,8 @@
 #include "fn_histogram.h"
 
 #include "eval_histogram.h"
-#include "fn_rate.h"
 #include "functions_bodies.h"
+#include "notes.h"
 
 static void call_histograms(struct eval_call *c, double (*fn)(const struct histogram *))
 {
@@ -35,76 +35,60 @@ static double avg(const struct histogram *h)
 	return h->sum / h->count;
 }
 
-static double stdvar(const struct histogram *h)
-{
-	(void)h;
-	return NAN;
-}
-
 static double stddev(const struct histogram *h)
 {
-	return sqrt(stdvar(h));
+	return sqrt(histogram_variance(h));
 }
 
-#define BODY(name) \
+#define BODY(name, fn) \
 	void fn_histogram_##name(struct eval_call *c) \
 	{ \
-		call_histograms(c, name); \
+		call_histograms(c, fn); \
 	}
 
-BODY(count)
-BODY(sum)
-BODY(avg)
-BODY(stdvar)
-BODY(stddev)
-
-/* ---- waiting for histogram_ops: their bodies are written (here and in fn_rate_histogram.c) and land right behind it, with the
- * new callers of histogram_reset_since() in fn_changes.c and script/ram.c ---- */
+BODY(count, count)
+BODY(sum, sum)
+BODY(avg, avg)
+BODY(stdvar, histogram_variance)
+BODY(stddev, stddev)
 
 double native_quantile(struct eval *ev, double q, const struct histogram *h, struct labels l, int pos)
 {
-	(void)ev, (void)q, (void)h, (void)l, (void)pos;
-	return NAN;
+	bool beyond;
+	double v = histogram_quantile(q, h, &beyond);
+
+	if (!isnan(h->sum) || !(q >= 0 && q <= 1) || h->count == 0)
+		return v;
+	note_add(ev, beyond ? NOTE_QUANTILE_NAN : NOTE_QUANTILE_SKEWED, l, pos);
+	return beyond ? NAN : v;
 }
 
 double native_fraction(struct eval *ev, double lower, double upper, const struct histogram *h, struct labels l, int pos)
 {
-	(void)ev, (void)lower, (void)upper, (void)h, (void)l, (void)pos;
-	return NAN;
+	if (isnan(h->sum) && h->count != 0 && lower < upper)
+		note_add(ev, NOTE_FRACTION_NAN, l, pos);
+	return histogram_fraction(lower, upper, h);
+}
+
+static bool over_time(struct eval_call *c, const struct window *w, bool mean, struct point *out)
+{
+	int pos = c->range_arg->beg;
+	struct arena_mark mark = arena_mark(&c->ev->scratch);
+	struct histogram_mean *m = histogram_mean_new(&c->ev->scratch, mean);
+
+	for (size_t i = 0; i < w->h.n; i++)
+		histogram_mean_add(c->ev, m, w->h.h[i], w->labels, pos);
+	out->h = histogram_mean_end(c->ev, m, pos);
+	arena_rewind(&c->ev->scratch, mark);
+	return out->h != NULL;
 }
 
 bool histogram_sum_over_time(struct eval_call *c, const struct window *w, struct point *out)
 {
-	(void)c, (void)w, (void)out;
-	return false;
+	return over_time(c, w, false, out);
 }
 
 bool histogram_avg_over_time(struct eval_call *c, const struct window *w, struct point *out)
 {
-	(void)c, (void)w, (void)out;
-	return false;
-}
-
-bool histogram_increase(struct eval_call *c, const struct window *w, struct rate_kind kind, double range_s, struct point *out)
-{
-	(void)c, (void)w, (void)kind, (void)range_s, (void)out;
-	return false;
-}
-
-bool histogram_last_step(struct eval_call *c, const struct window *w, struct rate_kind kind, struct point *out)
-{
-	(void)c, (void)w, (void)kind, (void)out;
-	return false;
-}
-
-bool histogram_extended(struct eval_call *c, const struct window *w, struct rate_kind kind, bool smoothed, struct point *out)
-{
-	(void)c, (void)w, (void)kind, (void)smoothed, (void)out;
-	return false;
-}
-
-bool smooth_histogram_at(struct eval *ev, const struct window *w, int64_t at_ms, int pos, struct point *out)
-{
-	(void)ev, (void)w, (void)at_ms, (void)pos, (void)out;
-	return false;
+	return over_time(c, w, true, out);
 }

@@ -80,20 +80,21 @@ bool side_before(struct side_walk *w, int64_t *index, double *count)
 
 struct histogram_walk histogram_walk_up(const struct histogram *h)
 {
-	return (struct histogram_walk){ h, side_walk_down(&h->neg), side_walk_up(&h->pos), false, false };
+	return (struct histogram_walk){ h, side_walk_down(&h->neg), side_walk_up(&h->pos), false, false, false };
 }
 
 struct histogram_walk histogram_walk_down(const struct histogram *h)
 {
-	return (struct histogram_walk){ h, side_walk_down(&h->pos), side_walk_up(&h->neg), true, false };
+	return (struct histogram_walk){ h, side_walk_down(&h->pos), side_walk_up(&h->neg), true, false, false };
 }
 
 /* A bucket of the positive side, or its mirror image; what the zero bucket covers is not part of it. */
-static struct histogram_bucket bucket_at(const struct histogram *h, int64_t index, double count, bool negative)
+static struct histogram_bucket bucket_at(const struct histogram_walk *w, int64_t index, double count, bool negative)
 {
+	const struct histogram *h = w->h;
 	struct histogram_bucket b = { histogram_bound(h, index - 1), histogram_bound(h, index), count, false, true, false, false, index };
 
-	if (!histogram_is_custom(h) && b.lower < h->zero_threshold && b.upper > h->zero_threshold)
+	if (!w->whole && !histogram_is_custom(h) && b.lower < h->zero_threshold && b.upper > h->zero_threshold)
 		b.lower = h->zero_threshold;
 	if (histogram_is_custom(h) && index == 0)
 		b.has_lower = true;
@@ -108,7 +109,7 @@ bool histogram_next(struct histogram_walk *w, struct histogram_bucket *out)
 	int64_t index;
 
 	if (side_before(&w->near, &index, &count)) {
-		*out = bucket_at(w->h, index, count, !w->down);
+		*out = bucket_at(w, index, count, !w->down);
 		return true;
 	}
 	if (!w->zero_done) {
@@ -120,7 +121,7 @@ bool histogram_next(struct histogram_walk *w, struct histogram_bucket *out)
 	}
 	if (!side_next(&w->far, &index, &count))
 		return false;
-	*out = bucket_at(w->h, index, count, w->down);
+	*out = bucket_at(w, index, count, w->down);
 	return true;
 }
 

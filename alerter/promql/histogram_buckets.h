@@ -34,11 +34,11 @@ bool side_next(struct side_walk *, int64_t *index, double *count);
 struct side_walk side_walk_down(const struct histogram_side *);
 bool side_before(struct side_walk *, int64_t *index, double *count);
 
-/* All buckets from -Inf to +Inf, or (down) the other way; those that the zero bucket overlaps are cut short. */
+/* All buckets from -Inf to +Inf, or (down) the other way; those that the zero bucket overlaps are cut short, unless <whole>. */
 struct histogram_walk {
 	const struct histogram *h;
 	struct side_walk near, far;     /* the side to walk first, towards zero, and the other one */
-	bool down, zero_done;
+	bool down, zero_done, whole;
 };
 struct histogram_walk histogram_walk_up(const struct histogram *);
 struct histogram_walk histogram_walk_down(const struct histogram *);

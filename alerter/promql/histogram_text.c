@@ -1,5 +1,6 @@
 /* Native histograms as people and clients read them: with the bounds of their buckets. Empty buckets are left out. */
 #include "histogram_buckets.h"
+#include "histogram_ops.h"
 #include "promql.h"
 #include "tocsin/num.h"
 
@@ -51,4 +52,30 @@ void promql_histogram_json(struct buf *b, const struct histogram *h)
 		any = true;
 	}
 	buf_putz(b, any ? "]}" : "}");
+}
+
+static void print_bucket(struct buf *b, const struct histogram_bucket *bucket)
+{
+	buf_putz(b, bucket->has_lower ? ", [" : ", (");
+	buf_num(b, bucket->lower);
+	buf_putc(b, ',');
+	buf_num(b, bucket->upper);
+	buf_putz(b, bucket->has_upper ? "]:" : "):");
+	buf_num(b, bucket->count);
+}
+
+void histogram_print(struct buf *b, const struct histogram *h)
+{
+	struct histogram_walk walk = histogram_walk_up(h);
+	struct histogram_bucket bucket;
+
+	walk.whole = true;
+	buf_putz(b, "{count:");
+	buf_num(b, h->count);
+	buf_putz(b, ", sum:");
+	buf_num(b, h->sum);
+	while (histogram_next(&walk, &bucket))
+		if (bucket.count != 0)
+			print_bucket(b, &bucket);
+	buf_putc(b, '}');
 }

@@ -169,16 +169,17 @@ static void make_room(struct ram_series *s, size_t at)
 	s->n++;
 }
 
-/* As a server tells them that looked at each sample when it came: a gauge stays one, any other is a reset or not. */
-static enum histogram_reset hint_of(const struct ram_series *s, size_t at, const struct histogram *h)
+/* As Prometheus's storage gives them back: a gauge stays one; of counters it only knows which ones follow another without a
+ * reset. */
+static enum histogram_reset hint_of(struct arena *a, const struct ram_series *s, size_t at, const struct histogram *h)
 {
 	const struct histogram *before = at == 0 ? NULL : s->h[at - 1];
 
-	if (h->reset == RESET_GAUGE || h->reset == RESET_YES || before == NULL)
-		return h->reset;
-	if (before->reset == RESET_GAUGE)
+	if (h->reset == RESET_GAUGE)
+		return RESET_GAUGE;
+	if (before == NULL || before->reset == RESET_GAUGE || histogram_reset_since(a, before, h))
 		return RESET_UNKNOWN;
-	return histogram_reset_since(before, h) ? RESET_YES : RESET_NO;
+	return RESET_NO;
 }
 
 void ram_append(struct ram *r, struct labels l, int64_t t_ms, double v, const struct histogram *h, int64_t st_ms)
@@ -198,7 +199,7 @@ void ram_append(struct ram *r, struct labels l, int64_t t_ms, double v, const st
 		struct histogram *copy = ARENA_NEW(&r->arena, struct histogram);
 
 		*copy = *histogram_keep(&r->arena, h);
-		copy->reset = hint_of(s, at, h);
+		copy->reset = hint_of(&r->arena, s, at, h);
 		s->h[at] = copy;
 	}
 	s->any_histogram |= h != NULL;
