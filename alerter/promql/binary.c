@@ -202,9 +202,20 @@ static struct value *vector_scalar(struct eval *ev, const struct node *n, struct
 	return binop_changes_name(n->binary.op) || n->binary.returns_bool ? value_drop_names(ev, n, x) : x;
 }
 
+static struct value *operand(struct eval *ev, const struct node *n)
+{
+	bool outer = ev->tell_resets;
+	struct value *x;
+
+	ev->tell_resets = false;
+	x = eval_node(ev, n);
+	ev->tell_resets = outer;
+	return x;
+}
+
 struct value *eval_binary(struct eval *ev, const struct node *n)
 {
-	struct value *l = eval_node(ev, n->binary.left), *r = l == NULL ? NULL : eval_node(ev, n->binary.right);
+	struct value *l = operand(ev, n->binary.left), *r = l == NULL ? NULL : operand(ev, n->binary.right);
 
 	if (r == NULL)
 		return NULL;

@@ -13,10 +13,10 @@ enum outcome {
 double binop_floats(enum binop, double l, double r, enum outcome *);
 enum outcome binop_points(struct eval *, const struct node *, struct point l, struct point r, struct point *out);
 const char *binop_text(enum binop);
-/* The operator makes another quantity of its operands: the metric name does not fit any more. */
+/* The operator makes another quantity of its operands: the metric name does not fit any more. Trimming leaves a part of the same. */
 static inline bool binop_changes_name(enum binop op)
 {
-	return op >= OP_TRIM_UPPER;
+	return op > OP_TRIM_LOWER;
 }
 
 /* match.c: which rows of two vectors belong together. */

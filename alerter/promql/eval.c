@@ -129,6 +129,17 @@ static bool wants_times(const struct node *call)
 	return call->call.fn->body == fn_timestamp || call->call.fn->body == fn_start_timestamp;
 }
 
+/* Where only count and sum of histograms are used, Prometheus does not keep their buckets, and compares samples while it reads them:
+ * aggregations then know of resets that storage does not tell, and warn. */
+static bool tells_resets(const struct node *call, bool outer)
+{
+	void (*body)(struct eval_call *) = call->call.fn->body;
+
+	if (body == fn_histogram_count || body == fn_histogram_sum || body == fn_histogram_avg)
+		return true;
+	return outer && body != fn_histogram_quantile && body != fn_histogram_quantiles && body != fn_histogram_fraction;
+}
+
 static bool eval_args(struct eval_call *c)
 {
 	struct eval *ev = c->ev;
@@ -155,11 +166,14 @@ static bool eval_args(struct eval_call *c)
 static struct value *eval_call(struct eval *ev, const struct node *n)
 {
 	struct eval_call c = { .ev = ev, .node = n, .n_args = n->call.n_args };
+	bool outer = ev->tell_resets;
 
 	c.args = ARENA_ARRAY(ev->arena, c.n_args, struct value *);
 	/* info() reads its second argument as matchers, not as a vector */
+	ev->tell_resets = tells_resets(n, outer);
 	if (n->call.fn->body == fn_info || eval_args(&c))
 		n->call.fn->body(&c);
+	ev->tell_resets = outer;
 	if (c.range != NULL)
 		range_close(c.range);
 	if (!ev->failed && c.result == NULL)

@@ -53,6 +53,7 @@ struct eval {
 	int64_t query_start_ms, query_end_ms, query_step_ms;    /* for start(), end(), step(), range() */
 	bool held;                      /* lost series at their last good value (semantics, "Not knowing") */
 	bool want_times;                /* the next selector also tells when its samples were taken */
+	bool tell_resets;               /* selectors compare histograms with those before, to tell which begin anew */
 	bool failed;
 	struct err *err;
 	struct note *notes;

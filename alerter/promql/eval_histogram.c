@@ -26,6 +26,38 @@ const struct histogram *histogram_combined(struct eval *ev, const struct histogr
 	return out;
 }
 
+static const struct histogram *with_hint(struct arena *a, const struct histogram *h, enum histogram_reset hint)
+{
+	struct histogram *out = ARENA_NEW(a, struct histogram);
+
+	*out = *h;
+	out->reset = hint;
+	return out;
+}
+
+const struct histogram *histogram_unhinted(struct arena *a, const struct histogram *h)
+{
+	return h->reset == RESET_YES || h->reset == RESET_NO ? with_hint(a, h, RESET_UNKNOWN) : h;
+}
+
+void histograms_tell_resets(struct arena *a, struct samples *s)
+{
+	const struct histogram **h, *before = NULL;
+
+	if (s->h == NULL)
+		return;
+	h = ARENA_ARRAY(a, s->n, const struct histogram *);
+	for (size_t i = 0; i < s->n; i++) {
+		h[i] = s->h[i];
+		if (h[i] == NULL)
+			continue;
+		if (h[i]->reset == RESET_UNKNOWN && before != NULL)
+			h[i] = with_hint(a, h[i], histogram_reset_since(a, before, h[i]) ? RESET_YES : RESET_NO);
+		before = h[i];
+	}
+	s->h = h;
+}
+
 /* The sum divided by the number, as long as the sum is finite; from then on <all> is the mean itself, and moves step by step. */
 struct histogram_mean {
 	struct tally all;

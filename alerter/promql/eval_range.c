@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#include "eval_histogram.h"
+
 /* From here on only when a series has stale markers or histograms: otherwise the samples are used as they are. */
 static bool is_plain(const struct samples *s)
 {
@@ -116,6 +118,7 @@ static bool open_subquery(struct range_vector *r)
 	const struct node_subquery *s = &r->node->subquery;
 	int64_t step = s->step.set ? duration_ms(ev, &s->step, true) : ev->query->options.subquery_step_ms, first, last;
 	struct steps outer = ev->steps;
+	bool outer_resets = ev->tell_resets;
 
 	r->range_ms = duration_ms(ev, &s->range, true);
 	r->timing = timing_of(ev, s->at, s->at_ms, &s->offset);
@@ -125,8 +128,10 @@ static bool open_subquery(struct range_vector *r)
 	last = timing_at(&r->timing, &outer, outer.n - 1);
 	r->table_steps = aligned_steps(first - r->range_ms, last, step);
 	ev->steps = r->table_steps;
+	ev->tell_resets = false;
 	r->table = r->table_steps.n == 0 ? value_new(ev, &shape_none) : eval_node(ev, s->child);
 	ev->steps = outer;
+	ev->tell_resets = outer_resets;
 	if (r->table != NULL)
 		r->shape = r->table->shape;
 	return r->table != NULL;
@@ -171,8 +176,8 @@ static void table_points(struct range_vector *r, size_t row, struct points *out)
 			continue;
 		t[s.n] = step_at(&r->table_steps, step);
 		v[s.n] = x->v[cell];
-		if (h != NULL)
-			h[s.n] = x->h[cell];
+		if (h != NULL && x->h[cell] != NULL)
+			h[s.n] = histogram_unhinted(&r->ev->scratch, x->h[cell]);  /* the steps may skip samples */
 		s.n++;
 	}
 	s.t_ms = t;
@@ -192,6 +197,8 @@ bool range_points(struct range_vector *r, size_t row, struct points *out)
 	if (!select_samples(r->ev, r->selection, row, range_end(r, row, 0) - r->range_ms - r->before_ms,
 	                    range_end(r, row, r->ev->steps.n - 1) + r->after_ms, false, &s))
 		return false;
+	if (r->ev->tell_resets)
+		histograms_tell_resets(&r->ev->scratch, &s);
 	points_split(r->ev, &s, out);
 	return true;
 }

@@ -158,13 +158,15 @@ static bool lookup_series(struct lookup *l, size_t row, int64_t min_ms, int64_t 
 			smooth_cell(l, row, step, &p);
 		return true;
 	}
-	if (one) {      /* only the last sample counts: no need to decode a lookback of them */
+	if (one && !l->ev->tell_resets) {       /* only the last sample counts: no need to decode a lookback of them */
 		min_ms = max_ms = select_anchor(l->ev, l->sel, row, max_ms);
 	} else {
 		min_ms = select_anchor(l->ev, l->sel, row, min_ms + l->lookback_ms) - l->lookback_ms;
 	}
-	if (!select_samples(l->ev, l->sel, row, min_ms, max_ms, one, &s))
+	if (!select_samples(l->ev, l->sel, row, min_ms, max_ms, one && !l->ev->tell_resets, &s))
 		return false;
+	if (l->ev->tell_resets)
+		histograms_tell_resets(&l->ev->scratch, &s);
 	lookup_row(l, row, &s);
 	return true;
 }

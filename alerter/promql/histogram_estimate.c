@@ -6,10 +6,10 @@
 #include "histogram_ops.h"
 #include "numeric.h"
 
-/* What is spread linearly: custom buckets, and all that touch zero. */
+/* What is spread linearly: custom buckets, the zero bucket, and all that touch zero. */
 static bool is_linear(const struct histogram *h, const struct histogram_bucket *b)
 {
-	return histogram_is_custom(h) || (b->lower <= 0 && b->upper >= 0);
+	return histogram_is_custom(h) || b->zero || (b->lower <= 0 && b->upper >= 0);
 }
 
 /* Where there are buckets on one side only, zero is the end of the zero bucket; the first custom bucket begins there as well,
