@@ -353,19 +353,14 @@ static void compare(struct delivery *d, const struct component_rule *rule, struc
 		w->changes[w->n_changes++] = (struct change){ rule->id, arena_str(&d->arena, shown), ours, want, false };
 }
 
-static void changes_done(struct delivery *d, bool done)
+/* The call was refused: nothing of it is ours. */
+static void withdraw_changes(struct delivery *d)
 {
-	struct work *w = d->state;
+	const struct work *w = d->state;
 
-	for (size_t i = 0; i < w->n_changes; i++) {
-		struct change *c = &w->changes[i];
-
-		if (!c->done && done)
-			keep(d, c->id, c->to);
-		else if (!c->done)
-			core_component_set(d->core, d->integration->statuspage.page_id, c->id, c->before);
-		c->done = c->done || done;
-	}
+	for (size_t i = 0; i < w->n_changes; i++)
+		if (!w->changes[i].done)
+			core_component_set(d->core, d->integration->statuspage.page_id, w->changes[i].id, w->changes[i].before);
 }
 
 static void read_components(struct delivery *d, json_t *list)
@@ -428,9 +423,8 @@ static enum deliver_next meet(struct delivery *d, json_t *incident)
 
 	if (str_eq(text_at(ours, "message"), d->message->key)) {
 		remember(d, text_at(incident, "id"), status);
-		changes_done(d, true);
 		d->note = "it had arrived";
-		return finish(d);
+		return finish(d); /* components may be meant to be otherwise by now */
 	}
 	if (!is_open(status) || !str_eq(status, e->remote_status)) {
 		d->note = "a person moved the incident on: left alone";
@@ -540,7 +534,7 @@ static enum deliver_next bad(struct delivery *d, const struct http_answer *answe
 	}
 	d->unknown = d->unknown || (d->call_changes && answer->fate == HTTP_ANSWERED && answer->status >= 500);
 	if ((d->call_changes || d->step == STEP_COMPONENT) && !d->unknown && answer->fate != HTTP_LOST)
-		changes_done(d, false);
+		withdraw_changes(d);
 	return next;
 }
 

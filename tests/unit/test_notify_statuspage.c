@@ -126,6 +126,27 @@ static void looks_twice_before_it_opens_again(void **state)
 	}
 }
 
+/* It arrived, and by the time that is known the alert has ended: the component follows what is true now. */
+static void found_again_when_it_is_over(void **state)
+{
+	struct world *w = world_new(page);
+	const char *key;
+
+	(void)state;
+	fire(w, "Down", "a");
+	key = arena_strz(&w->arena, w->core->first->key);
+	reply(w, "GET", "/components", 200, LIST("operational", "operational"));
+	world_crash(w);
+	resolve(w, "Down", "a");
+	world_pass(w, 2000);
+	reply(w, "GET", "/components", 200, LIST("major_outage", "operational"));
+	reply(w, "GET", "/incidents/unresolved", 200, arena_printf(&w->arena, "[%s]", incident(w, "investigating", key, "critical")).p);
+	assert_string_equal(LAST(w).body.p, "{\"component\":{\"status\":\"operational\"}}");
+	reply(w, "PATCH", "/components/db", 200, "{}");
+	assert_int_equal(core_component(w->core, STR("pg1"), STR("db")).n, 0);
+	world_free(w);
+}
+
 static void a_persons_component_is_left_alone(void **state)
 {
 	struct world *w = world_new(page);
@@ -240,6 +261,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(opens_and_resolves),
 		cmocka_unit_test(looks_twice_before_it_opens_again),
+		cmocka_unit_test(found_again_when_it_is_over),
 		cmocka_unit_test(a_persons_component_is_left_alone),
 		cmocka_unit_test(an_incident_a_person_moved_on_is_left_alone),
 		cmocka_unit_test(the_worst_open_alert_rules_a_component),

@@ -83,7 +83,7 @@ class Statuspage(Standin):
 
     def carry_out(self, request, body):
         with self.lock:
-            entry = {"time": time.time(), "method": request.command, "path": request.path}
+            entry = {"time": time.time(), "method": request.command, "path": request.path, "body": body.decode(errors="replace")}
             self.log.append(entry)
             try:
                 self.check_rate()
