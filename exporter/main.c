@@ -256,6 +256,8 @@ static int run(struct exporter *x, const struct options *o)
 	if (o->web_config_file.n > 0)
 		web = http_web_config_load(&arena, o->web_config_file.p, &report);
 	put_brief(&report, &messages);
+	if (report.n_errors == 0 && report.n_warnings > 0)
+		log_event(LOG_WARN, "web configuration", "warnings", buf_z(&messages), NULL);
 	if (report.n_errors > 0 || !reload(x, &messages)) {
 		fputs(buf_z(&messages), stderr);
 	} else if (!serve(x, o, web, &e)) {

@@ -5,7 +5,6 @@
 #include "tocsin/http.h"
 
 #include <assert.h>
-#include <gnutls/gnutls.h>
 #include <microhttpd.h>
 #include <netdb.h>
 #include <pthread.h>
@@ -328,26 +327,6 @@ static bool user_may_enter(struct request *r)
 	return ok;
 }
 
-/* GnuTLS asked for a certificate; whether we like it is ours to say. */
-static bool certificate_is_good(struct request *r)
-{
-	const struct http_web_config *w = r->server->web;
-	const union MHD_ConnectionInfo *info;
-	gnutls_session_t session;
-	unsigned n = 0, status = 0;
-
-	if (w == NULL || w->cert.n == 0 || w->client_auth == CLIENT_NONE || w->client_auth == CLIENT_REQUEST)
-		return true;
-	info = MHD_get_connection_info(r->conn, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-	if (info == NULL)
-		return false;
-	session = info->tls_session;
-	gnutls_certificate_get_peers(session, &n);
-	if (n == 0)
-		return w->client_auth == CLIENT_VERIFY_IF_GIVEN;
-	return w->client_auth == CLIENT_REQUIRE_ANY || (gnutls_certificate_verify_peers2(session, &status) == 0 && status == 0);
-}
-
 static unsigned method_bit(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_LEN(methods); i++)
@@ -406,7 +385,7 @@ static void admit(struct request *r, const char *method)
 	r->gzip_ok = http_accept_q(http_header(q, "Accept-Encoding"), STR("gzip")) > 0;
 	if (!parse_target(r)) {
 		reject(r, MHD_HTTP_BAD_REQUEST, "malformed path");
-	} else if (!certificate_is_good(r)) {
+	} else if (!http_tls_client_is_good(r->server->web, r->conn)) {
 		reject(r, MHD_HTTP_FORBIDDEN, "a client certificate is wanted");
 	} else if (!user_may_enter(r)) {
 		http_reply_header(q, "WWW-Authenticate", STR("Basic"));
@@ -599,14 +578,15 @@ static bool start_listener(struct http_server *s, struct listener *l, const stru
 	if (tls) {
 		options[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_CERT, 0, text_value(w->cert) };
 		options[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_KEY, 0, text_value(w->key) };
+		options[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_PRIORITIES, 0, text_value(w->priority) };
 	}
 	if (tls && w->client_ca.n > 0)
 		options[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_TRUST, 0, text_value(w->client_ca) };
 	options[n] = (struct MHD_OptionItem){ MHD_OPTION_END, 0, NULL };
 	l->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (tls ? MHD_USE_TLS : 0u), 0,
 	                             NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, ignore_log, NULL, MHD_OPTION_URI_LOG_CALLBACK,
-	                             on_uri, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes,
-	                             NULL, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+	                             on_uri, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, http_tls_connection, &s->web,
+	                             MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
 	if (l->daemon != NULL)
 		return true;
 	close(l->fd);

@@ -1,5 +1,5 @@
-/* web.config.file: TLS, users, headers; and letting users in. bcrypt is slow on purpose, so who was let in is remembered by a
- * keyed hash of name, stored hash and password; an unknown name costs the same as a wrong password. */
+/* web.config.file: TLS, users, headers; and letting users in. bcrypt is slow on purpose, so who was let in, and who was not, is
+ * remembered by a keyed hash of name, stored hash and password; an unknown name costs the same as a wrong password. */
 #include <assert.h>
 #include <crypt.h>
 #include <errno.h>
@@ -15,22 +15,27 @@
 
 enum { DIGEST = 32, LOGINS = 64, PEM_MAX = 1024 * 1024 };
 
-struct http_logins {
-	pthread_mutex_t lock;
-	unsigned char key[DIGEST];
-	unsigned char known[LOGINS][DIGEST];
+/* The last so many, the oldest forgotten first. */
+struct ring {
+	unsigned char prints[LOGINS][DIGEST];
 	size_t n, next;
 };
 
+struct http_logins {
+	pthread_mutex_t lock;
+	unsigned char key[DIGEST];
+	struct ring welcome, refused;   /* apart: guessing must not push out those who know */
+};
+
+enum tls_version { TLS10, TLS11, TLS12, TLS13 };
+
 struct tls_conf {
-	struct str cert_file, key_file, client_ca_file, min_version, max_version;
-	int client_auth;
-	struct conf_strs ciphers, curves;
+	struct str cert_file, key_file, client_ca_file;
+	int client_auth, min_version, max_version;
 	bool prefer_server_ciphers;
 };
 
 struct server_conf {
-	bool http2;
 	struct conf_labels headers;
 };
 
@@ -43,20 +48,58 @@ struct web_conf {
 static const char *const client_auths[] = { "NoClientCert", "RequestClientCert", "RequireAnyClientCert", "VerifyClientCertIfGiven",
 	"RequireAndVerifyClientCert", NULL };
 
+static const char *const tls_versions[] = { "TLS10", "TLS11", "TLS12", "TLS13", NULL };
+
+static bool not_honoured(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *node, void *to)
+{
+	(void)to;
+	conf_warn(rd->report, node, "%s is not honoured: %s", key->name, (const char *)key->arg);
+	return true;
+}
+
+/* We speak HTTP/1.1, so http2: false is what one gets. */
+static bool read_http2(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *node, void *to)
+{
+	bool wanted = false;
+
+	return conf_bool(rd, key, node, &wanted) && (!wanted || not_honoured(rd, key, node, to));
+}
+
+static bool check_tls(struct conf_reader *rd, const struct conf_node *node, void *to)
+{
+	struct tls_conf *t = to;
+
+	if ((t->cert_file.n > 0) != (t->key_file.n > 0))
+		return conf_error(rd->report, node, "cert_file and key_file belong together: give both");
+	if (t->client_auth >= CLIENT_VERIFY_IF_GIVEN && t->client_ca_file.n == 0)
+		return conf_error(rd->report, node, "client certificates cannot be verified: give client_ca_file");
+	if (t->max_version < TLS12)
+		return conf_error(rd->report, conf_get(node, "max_version"), "TLS 1.2 is the least that is spoken: write TLS12 or TLS13");
+	if (t->min_version > t->max_version)
+		return conf_error(rd->report, conf_get(node, "min_version"), "min_version is above max_version: no version is left");
+	if (t->min_version < TLS12) {
+		conf_warn(rd->report, conf_get(node, "min_version"), "TLS 1.2 is the least that is spoken: TLS12 is used");
+		t->min_version = TLS12;
+	}
+	return true;
+}
+
+static const char library_decides[] = "the TLS library's own list is used";
+
 static const struct conf_key tls_keys[] = {
 	CONF_KEY(struct tls_conf, "cert_file", cert_file, conf_path, NULL, 0, "Certificate chain, PEM."),
 	CONF_KEY(struct tls_conf, "key_file", key_file, conf_path, NULL, 0, "Private key, PEM."),
 	CONF_KEY(struct tls_conf, "client_ca_file", client_ca_file, conf_path, NULL, 0, "Authorities that may sign client certificates."),
 	CONF_KEY_ARG(struct tls_conf, "client_auth_type", client_auth, conf_enum, "NoClientCert", 0, "What is asked of clients.", client_auths),
-	CONF_KEY(struct tls_conf, "min_version", min_version, conf_str, "TLS12", 0, "Accepted; TLS 1.2 is the least we speak."),
-	CONF_KEY(struct tls_conf, "max_version", max_version, conf_str, "TLS13", 0, "Accepted; TLS 1.3 is the most we speak."),
-	CONF_KEY(struct tls_conf, "cipher_suites", ciphers, conf_str_list, NULL, 0, "Accepted; the library's defaults are used."),
-	CONF_KEY(struct tls_conf, "curve_preferences", curves, conf_str_list, NULL, 0, "Accepted; the library's defaults are used."),
-	CONF_KEY(struct tls_conf, "prefer_server_cipher_suites", prefer_server_ciphers, conf_bool, "true", 0, "Accepted."),
+	CONF_KEY_ARG(struct tls_conf, "min_version", min_version, conf_enum, "TLS12", 0, "The least version that is spoken.", tls_versions),
+	CONF_KEY_ARG(struct tls_conf, "max_version", max_version, conf_enum, "TLS13", 0, "The highest version that is spoken.", tls_versions),
+	CONF_KEY(struct tls_conf, "prefer_server_cipher_suites", prefer_server_ciphers, conf_bool, "true", 0, "Our order of ciphers counts."),
+	{ "cipher_suites", not_honoured, 0, NULL, 0, "Not honoured.", library_decides },
+	{ "curve_preferences", not_honoured, 0, NULL, 0, "Not honoured.", library_decides },
 };
-static const struct conf_table tls_table = { tls_keys, ARRAY_LEN(tls_keys), sizeof(struct tls_conf), NULL, NULL };
+static const struct conf_table tls_table = { tls_keys, ARRAY_LEN(tls_keys), sizeof(struct tls_conf), NULL, check_tls };
 static const struct conf_key server_keys[] = {
-	CONF_KEY(struct server_conf, "http2", http2, conf_bool, "true", 0, "Accepted; we speak HTTP/1.1."),
+	{ "http2", read_http2, 0, NULL, 0, "Not honoured.", "HTTP/1.1 is spoken" },
 	CONF_KEY(struct server_conf, "headers", headers, conf_labels, NULL, 0, "Headers put on every answer."),
 };
 static const struct conf_table server_table = { server_keys, ARRAY_LEN(server_keys), sizeof(struct server_conf), NULL, NULL };
@@ -67,13 +110,11 @@ static bool check_web(struct conf_reader *rd, const struct conf_node *node, void
 	const struct conf_node *users = conf_get(node, "basic_auth_users");
 	bool ok = true;
 
+	rd->report->hide_source++;      /* what stands there instead of a hash may be the password */
 	for (size_t i = 0; i < w->users.n; i++)
 		if (!str_starts(w->users.v[i].value, STR("$2")))
 			ok = conf_error(rd->report, users->pairs[i].key, "this user has no bcrypt hash: make one with htpasswd -nBC 10 \"\"");
-	if ((w->tls.cert_file.n > 0) != (w->tls.key_file.n > 0))
-		ok = conf_error(rd->report, conf_get(node, "tls_server_config"), "cert_file and key_file belong together: give both");
-	if (w->tls.client_auth >= CLIENT_VERIFY_IF_GIVEN && w->tls.client_ca_file.n == 0)
-		ok = conf_error(rd->report, conf_get(node, "tls_server_config"), "client certificates cannot be verified: give client_ca_file");
+	rd->report->hide_source--;
 	return ok;
 }
 
@@ -101,6 +142,12 @@ static bool read_pem(struct conf_reader *rd, struct str path, struct str *out)
 	return n > 0 || conf_error_in(rd->report, path, "is empty: PEM text is wanted");
 }
 
+static struct str priority_of(struct arena *a, const struct tls_conf *t)
+{
+	return arena_printf(a, "NORMAL:-VERS-ALL%s%s%s", t->min_version <= TLS12 ? ":+VERS-TLS1.2" : "",
+	                    t->max_version >= TLS13 ? ":+VERS-TLS1.3" : "", t->prefer_server_ciphers ? ":%SERVER_PRECEDENCE" : "");
+}
+
 static struct http_logins *logins_new(struct arena *a)
 {
 	struct http_logins *l = ARENA_NEW(a, struct http_logins);
@@ -121,6 +168,7 @@ struct http_web_config *http_web_config_load(struct arena *a, const char *path, 
 	if (root == NULL || !conf_read(&rd, &web_table, root, &c))
 		return NULL;
 	w->client_auth = (enum http_client_auth)c.tls.client_auth;
+	w->priority = priority_of(a, &c.tls);
 	w->users = c.users;
 	w->headers = c.server.headers;
 	if (!read_pem(&rd, c.tls.cert_file, &w->cert) || !read_pem(&rd, c.tls.key_file, &w->key) ||
@@ -149,23 +197,23 @@ static void fingerprint(const struct http_logins *l, const struct str *parts, si
 	EVP_MD_CTX_free(md);
 }
 
-static bool is_known(struct http_logins *l, const unsigned char print[DIGEST])
+static bool is_known(struct http_logins *l, const struct ring *ring, const unsigned char print[DIGEST])
 {
 	int hits = 0;
 
 	pthread_mutex_lock(&l->lock);
-	for (size_t i = 0; i < l->n; i++)
-		hits += CRYPTO_memcmp(l->known[i], print, DIGEST) == 0;
+	for (size_t i = 0; i < ring->n; i++)
+		hits += CRYPTO_memcmp(ring->prints[i], print, DIGEST) == 0;
 	pthread_mutex_unlock(&l->lock);
 	return hits > 0;
 }
 
-static void remember(struct http_logins *l, const unsigned char print[DIGEST])
+static void remember(struct http_logins *l, struct ring *ring, const unsigned char print[DIGEST])
 {
 	pthread_mutex_lock(&l->lock);
-	memcpy(l->known[l->next], print, DIGEST);
-	l->next = (l->next + 1) % LOGINS;
-	l->n = l->n < LOGINS ? l->n + 1 : LOGINS;
+	memcpy(ring->prints[ring->next], print, DIGEST);
+	ring->next = (ring->next + 1) % LOGINS;
+	ring->n = ring->n < LOGINS ? ring->n + 1 : LOGINS;
 	pthread_mutex_unlock(&l->lock);
 }
 
@@ -188,7 +236,7 @@ bool http_web_login(const struct http_web_config *w, struct str user, struct str
 {
 	unsigned char print[DIGEST];
 	struct str hash = w->users.v[0].value, parts[3];
-	bool known_user = false;
+	bool known_user = false, ok;
 
 	assert(w->logins != NULL);
 	if (str_chr(password, '\0') < password.n)
@@ -203,10 +251,11 @@ bool http_web_login(const struct http_web_config *w, struct str user, struct str
 	parts[1] = hash;
 	parts[2] = password;
 	fingerprint(w->logins, parts, 3, print);
-	if (known_user && is_known(w->logins, print))
+	if (known_user && is_known(w->logins, &w->logins->welcome, print))
 		return true;
-	if (!bcrypt_matches(password, hash) || !known_user)
+	if (is_known(w->logins, &w->logins->refused, print))
 		return false;
-	remember(w->logins, print);
-	return true;
+	ok = bcrypt_matches(password, hash) && known_user;
+	remember(w->logins, ok ? &w->logins->welcome : &w->logins->refused, print);
+	return ok;
 }
