@@ -85,8 +85,10 @@ static void sort_rows(struct eval_call *c, bool histograms, int (*order)(const v
 	size_t n = 0;
 
 	c->result = x;
-	if (x->n_steps > 1)
+	if (x->n_steps > 1) {
+		note_add(c->ev, NOTE_SORT_IN_RANGE, (struct labels){ 0 }, c->node->beg);
 		return;
+	}
 	rows = ARENA_ARRAY(c->ev->arena, x->shape->n, uint32_t);
 	for (size_t row = 0; row < x->shape->n; row++)
 		if (x->has[row] && (histograms || value_histogram(x, row) == NULL))
@@ -95,13 +97,10 @@ static void sort_rows(struct eval_call *c, bool histograms, int (*order)(const v
 	c->result = value_pick_rows(c->ev, c->node, x, rows, n);
 }
 
-/* Whether the whole query is a range query: a subquery within an instant one is sorted in vain, but nobody is to be warned. */
 static void sort_values(struct eval_call *c, bool descending)
 {
 	struct value *x = c->args[0];
 
-	if (c->ev->query_step_ms > 0)
-		note_add(c->ev, NOTE_SORT_IN_RANGE, (struct labels){ 0 }, c->node->beg);
 	for (size_t i = 0; i < value_cells(x); i++)
 		x->has[i] = value_is_float(x, i);
 	sort_rows(c, false, by_value, descending);

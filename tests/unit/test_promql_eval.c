@@ -1,0 +1,415 @@
+/* The evaluator beyond what Prometheus's own scripts cover: lost series held, data that does not reach back, budgets, what is
+ * remembered when series come and go, names dropped at once. Scripts of ours are in the same dialect. */
+#include "tests.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "promql/promql.h"
+#include "promql/script/notation.h"
+#include "promql/script/ram.h"
+#include "promql/script/script.h"
+
+struct world {
+	struct ram *ram;
+	struct arena arena;
+	struct promql_options options;
+	struct promql_query *query;
+};
+
+static struct labels read_labels(struct world *w, const char *text)
+{
+	struct str s = str_of(text);
+	struct labels l;
+	struct err e = { 0 };
+
+	if (!notation_read_labels(&w->arena, &s, &l, &e))
+		fail_msg("%s: %s", text, e.msg);
+	return l;
+}
+
+/* Samples of <line> from <from_ms> on, 10 s apart. */
+static void load(struct world *w, const char *line, int64_t from_ms)
+{
+	struct str s = str_of(line);
+	struct notation_value *v;
+	struct labels l;
+	struct err e = { 0 };
+	size_t n;
+
+	if (!notation_read_labels(&w->arena, &s, &l, &e) || !notation_read_values(&w->arena, s, &v, &n, &e))
+		fail_msg("%s: %s", line, e.msg);
+	for (size_t i = 0; i < n; i++)
+		if (v[i].kind != NOTATION_NONE)
+			ram_append(w->ram, l, from_ms + (int64_t)i * 10000, v[i].v, v[i].h, 0);
+}
+
+static struct world world_new(void)
+{
+	return (struct world){ .ram = ram_new() };
+}
+
+static void world_free(struct world *w)
+{
+	promql_query_free(w->query);
+	ram_free(w->ram);
+	arena_fini(&w->arena);
+}
+
+static void prepare(struct world *w, const char *text)
+{
+	struct err e = { 0 };
+
+	promql_query_free(w->query);
+	w->query = promql_query_new(str_of(text), &w->options, &e);
+	if (w->query == NULL)
+		fail_msg("%s: %s", text, e.msg);
+}
+
+static struct promql_result *instant(struct world *w, int64_t t_ms)
+{
+	struct err e = { 0 };
+	struct promql_result *r = promql_instant(w->query, &w->arena, ram_querier(w->ram), t_ms, &e);
+
+	if (r == NULL)
+		fail_msg("%s", e.msg);
+	return r;
+}
+
+/* The vector as text, elements apart by spaces. */
+static const char *shown(struct world *w, const struct promql_result *r)
+{
+	struct str out = { "", 0 };
+
+	for (size_t i = 0; i < r->n_vector; i++) {
+		struct buf b = { 0 };
+
+		labels_print(&b, r->vector[i].labels);
+		out = arena_printf(&w->arena, STR_FMT "%s" STR_FMT "=%g", STR_ARG(out), i == 0 ? "" : " ", STR_ARG(buf_str(&b)), r->vector[i].v);
+		buf_fini(&b);
+	}
+	return arena_strz(&w->arena, out);
+}
+
+static void lost_series_are_held(void **state)
+{
+	static const struct {
+		const char *name, *query, *now, *held;
+		bool read_lost;
+	} cases[] = {
+		{ "an instant value", "up", "up{i=\"b\"}=1", "up{i=\"a\"}=0 up{i=\"b\"}=1", true },
+		{ "a comparison", "up == 0", "", "up{i=\"a\"}=0", true },
+		{ "a rate keeps its window", "rate(c_total[1m])", "", "{}=1", true },
+		{ "so does an offset", "c_total offset 20s", "", "c_total=110", true },
+		{ "and a subquery", "max_over_time(c_total[1m:10s])", "", "{}=110", true },
+		{ "absence is not known", "absent(c_total)", "{}=1", "", true },
+		{ "another series does not matter", "gone", "", "", false },
+		{ "nor a fresh one", "up{i=\"b\"}", "up{i=\"b\"}=1", "up{i=\"b\"}=1", false },
+	};
+	struct world w = world_new();
+	struct err e = { 0 };
+
+	(void)state;
+	/* a: lost at 110 s; b: alive; gone: properly ended. Asked at 600 s. */
+	load(&w, "up{i=\"a\"} 0x11 stale", 0);
+	load(&w, "up{i=\"b\"} 1x60", 0);
+	load(&w, "c_total 0+10x11 stale", 0);
+	load(&w, "gone 7x11 stale", 0);
+	ram_set_lost(w.ram, read_labels(&w, "up{i=\"a\"}"), 110000);
+	ram_set_lost(w.ram, read_labels(&w, "c_total"), 110000);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct promql_result *r, *held;
+
+		prepare(&w, cases[i].query);
+		r = instant(&w, 600000);
+		held = promql_instant_held(w.query, &w.arena, ram_querier(w.ram), 600000, &e);
+		assert_non_null(held);
+		if (strcmp(shown(&w, r), cases[i].now) != 0)
+			fail_msg("%s: now %s", cases[i].name, shown(&w, r));
+		if (strcmp(shown(&w, held), cases[i].held) != 0)
+			fail_msg("%s: held %s", cases[i].name, shown(&w, held));
+		assert_int_equal(r->read_lost, cases[i].read_lost);
+	}
+	world_free(&w);
+}
+
+static void budgets_end_a_query(void **state)
+{
+	static const struct {
+		const char *query, *message;
+		struct promql_limits limits;
+	} cases[] = {
+		{ "x", "query selects more than max_series=2 series: 3", { .max_series = 2 } },
+		{ "x", "query needs more than max_samples=2 samples: 3 series at 1 steps, and 0 before", { .max_samples = 2 } },
+		{ "max_over_time(x[1m:1s])", "query needs more than max_samples=100 samples: 3 series at 60 steps, and 0 before",
+		  { .max_samples = 100 } },
+		{ "sum(x)", NULL, { .max_samples = 4 } },
+		{ "sum_over_time(x[1h])", "query needs more than max_samples=5 samples: one series has 11", { .max_samples = 5 } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct world w = world_new();
+		struct err e = { 0 };
+		struct promql_result *r;
+
+		for (int k = 0; k < 3; k++) {
+			char line[64];
+
+			snprintf(line, sizeof line, "x{k=\"%d\"} 0+1x10", k);
+			load(&w, line, 0);
+		}
+		w.options.limits = cases[i].limits;
+		prepare(&w, cases[i].query);
+		r = promql_instant(w.query, &w.arena, ram_querier(w.ram), 100000, &e);
+		if (cases[i].message == NULL)
+			assert_non_null(r);
+		else
+			assert_string_equal(e.msg, cases[i].message);
+		world_free(&w);
+	}
+}
+
+static void a_range_query_has_its_own_budget(void **state)
+{
+	struct world w = world_new();
+	struct err e = { 0 };
+
+	(void)state;
+	w.options.limits.max_points = 10;
+	prepare(&w, "x");
+	assert_null(promql_range(w.query, &w.arena, ram_querier(w.ram), 0, 10000, 1000, &e));
+	assert_string_equal(e.msg, "query has more than max_points=10 steps: try a larger step");
+	assert_int_equal(e.code, ERR_LIMIT);
+	e = (struct err){ 0 };
+	assert_null(promql_range(w.query, &w.arena, ram_querier(w.ram), 10, 0, 1000, &e));
+	assert_string_equal(e.msg, "end time is before start time");
+	e = (struct err){ 0 };
+	prepare(&w, "x[5m]");
+	assert_null(promql_range(w.query, &w.arena, ram_querier(w.ram), 0, 10, 1000, &e));
+	assert_string_equal(e.msg, "invalid expression type \"range vector\" for range query, must be scalar or instant vector");
+	world_free(&w);
+}
+
+static void a_deadline_ends_a_query(void **state)
+{
+	struct clock clock = clock_manual(0);
+	struct world w = world_new();
+	struct err e = { 0 };
+
+	(void)state;
+	w.options.clock = &clock;
+	w.options.limits.timeout_ms = -1;       /* the manual clock stands still: past already */
+	prepare(&w, "x");
+	assert_null(promql_instant(w.query, &w.arena, ram_querier(w.ram), 0, &e));
+	assert_int_equal(e.code, ERR_TIMEOUT);
+	world_free(&w);
+}
+
+/* The same query object while series come and go: what it remembers must never show. */
+static void memory_follows_the_series(void **state)
+{
+	static const char *const queries[] = {
+		"sum by (j) (x)", "x + on (i) group_left (j) y", "x or y", "x unless on (i) y", "label_replace(x, \"z\", \"$1\", \"i\", \"(.)\")",
+		"rate(x[1m])", "topk(2, x)", "histogram_quantile(0.5, x)", "absent(x{i=\"3\"})", "count_values(\"v\", x)", "-x", "quantile(0.5, x)",
+	};
+
+	(void)state;
+	for (size_t q = 0; q < ARRAY_LEN(queries); q++) {
+		struct world w = world_new();
+		struct promql_query *kept;
+
+		prepare(&w, queries[q]);
+		kept = w.query;
+		w.query = NULL;
+		for (int round = 0; round < 4; round++) {
+			char line[96];
+			const char *fresh, *old;
+
+			snprintf(line, sizeof line, "x{i=\"%d\", j=\"%d\", le=\"%d\"} 0+%dx20", round, round % 2, round, round + 1);
+			load(&w, line, 0);
+			snprintf(line, sizeof line, "y{i=\"%d\", j=\"q%d\"} 5x20", round, round);
+			load(&w, line, 0);
+			prepare(&w, queries[q]);
+			fresh = shown(&w, instant(&w, 100000));
+			promql_query_free(w.query);
+			w.query = kept;
+			old = shown(&w, instant(&w, 100000));
+			assert_string_equal(old, shown(&w, instant(&w, 100000)));
+			if (strcmp(fresh, old) != 0)
+				fail_msg("%s, round %d: remembered %s, anew %s", queries[q], round, old, fresh);
+			w.query = NULL;
+		}
+		promql_query_free(kept);
+		world_free(&w);
+	}
+}
+
+static void run_script(const char *text, unsigned features)
+{
+	struct promql_options o = { .features = features };
+	struct script_report report = { 0 };
+
+	script_run(STR("script"), str_of(text), &o, &report);
+	if (report.failed > 0 || report.passed == 0)
+		fail_msg("%zu passed: %s", report.passed, buf_z(&report.text));
+	buf_fini(&report.text);
+}
+
+static void names_are_dropped_at_once(void **state)
+{
+	(void)state;
+	run_script("load 1m\n"
+	           "  a_total{x=\"1\"} 0+60x10\n"
+	           "  b_total{x=\"1\"} 0+120x10\n"
+	           "  b_total{x=\"2\"} 0+180x10\n"
+	           "\n"
+	           "eval instant at 5m rate(a_total[5m])\n"
+	           "  {x=\"1\"} 1\n"
+	           "\n"
+	           "eval instant at 5m rate({__name__=~\".+_total\"}[5m])\n"
+	           "  expect fail msg: vector cannot contain metrics with the same labelset\n"
+	           "\n"
+	           "eval instant at 5m -{__name__=~\".+_total\"}\n"
+	           "  expect fail\n"
+	           "\n"
+	           "eval instant at 5m sum by (__name__) (b_total) * 2\n"
+	           "  {} 3000\n"
+	           "\n"
+	           "eval instant at 5m b_total > bool 700\n"
+	           "  {x=\"1\"} 0\n"
+	           "  {x=\"2\"} 1\n"
+	           "\n"
+	           "eval instant at 5m label_replace(rate(b_total[5m]), \"__name__\", \"r_$1\", \"x\", \"(.)\")\n"
+	           "  r_1{x=\"1\"} 2\n"
+	           "  r_2{x=\"2\"} 3\n"
+	           "\n"
+	           "eval instant at 5m label_replace(b_total, \"x\", \"same\", \"x\", \".*\")\n"
+	           "  expect fail\n", PROMQL_DURATION_EXPRESSIONS);
+}
+
+static void staleness_and_lookback(void **state)
+{
+	(void)state;
+	run_script("load 10s\n"
+	           "  metric 0 1 stale 2\n"
+	           "\n"
+	           "eval instant at 10s metric\n"
+	           "  metric 1\n"
+	           "\n"
+	           "eval instant at 20s metric\n"
+	           "\n"
+	           "eval instant at 30s metric\n"
+	           "  metric 2\n"
+	           "\n"
+	           "eval instant at 329s metric\n"
+	           "  metric 2\n"
+	           "\n"
+	           "eval instant at 330s metric\n"
+	           "\n"
+	           "eval instant at 30s count_over_time(metric[1m])\n"
+	           "  {} 3\n"
+	           "\n"
+	           "eval instant at 10s count_over_time(metric[10s])\n"
+	           "  {} 1\n"
+	           "\n"
+	           "eval range from 0 to 30s step 10s metric\n"
+	           "  metric 0 1 _ 2\n", PROMQL_ALL_FEATURES);
+}
+
+static void subqueries_stand_on_their_grid(void **state)
+{
+	(void)state;
+	run_script("load 10s\n"
+	           "  metric 1 2 3 4 5 6\n"
+	           "  other_total 0+10x100\n"
+	           "\n"
+	           "eval instant at 10s sum_over_time(metric[50s:10s])\n"
+	           "  {} 3\n"
+	           "\n"
+	           "eval instant at 20s sum_over_time(metric[20s:5s])\n"
+	           "  {} 8\n"
+	           "\n"
+	           "eval instant at 33s count_over_time(metric[30s:10s] offset 3s)\n"
+	           "  {} 3\n"
+	           "\n"
+	           "eval instant at 1000s rate(other_total[5m:])\n"
+	           "  {} 1\n"
+	           "\n"
+	           "eval instant at 1000s max_over_time(rate(other_total[1m])[5m:1m])\n"
+	           "  {} 1\n"
+	           "\n"
+	           "eval instant at 50s metric[30s:10s]\n"
+	           "  expect range vector from 30s to 50s step 10s\n"
+	           "  metric 4 5 6\n"
+	           "\n"
+	           "eval instant at 50s metric[20s]\n"
+	           "  expect range vector from 40s to 50s step 10s\n"
+	           "  metric 5 6\n", PROMQL_ALL_FEATURES);
+}
+
+static void members_are_picked(void **state)
+{
+	(void)state;
+	run_script("load 1m\n"
+	           "  m{i=\"0\", j=\"a\"} 5x10\n"
+	           "  m{i=\"1\", j=\"a\"} 3x10\n"
+	           "  m{i=\"2\", j=\"b\"} NaNx10\n"
+	           "  m{i=\"3\", j=\"b\"} 9x10\n"
+	           "\n"
+	           "eval instant at 1m topk(2, m)\n"
+	           "  expect ordered\n"
+	           "  m{i=\"3\", j=\"b\"} 9\n"
+	           "  m{i=\"0\", j=\"a\"} 5\n"
+	           "\n"
+	           "eval instant at 1m bottomk by (j) (1, m)\n"
+	           "  m{i=\"1\", j=\"a\"} 3\n"
+	           "  m{i=\"3\", j=\"b\"} 9\n"
+	           "\n"
+	           "eval instant at 1m count(limitk(3, m))\n"
+	           "  {} 3\n"
+	           "\n"
+	           "eval instant at 1m count(limit_ratio(0.4, m) or limit_ratio(-0.6, m))\n"
+	           "  {} 4\n"
+	           "\n"
+	           "eval instant at 1m limit_ratio(0.4, m) and limit_ratio(-0.6, m)\n"
+	           "\n"
+	           "eval instant at 1m count(limit_ratio(1.1, m))\n"
+	           "  expect warn msg: PromQL warning: ratio value should be between -1 and 1, got 1.1, capping to 1 (1:19)\n"
+	           "  {} 4\n"
+	           "\n"
+	           "eval range from 1m to 3m step 1m sort(m{j=\"a\"})\n"
+	           "  expect warn\n"
+	           "  m{i=\"0\", j=\"a\"} 5 5 5\n"
+	           "  m{i=\"1\", j=\"a\"} 3 3 3\n", PROMQL_ALL_FEATURES);
+}
+
+static void a_script_reports_its_lines(void **state)
+{
+	struct script_report report = { 0 };
+
+	(void)state;
+	script_run(STR("f"), STR("load 1m\n  a 1 2\n\neval instant at 1m a\n  a 3\n\nnonsense\n\neval instant at 1m a\n  a 2\n"), NULL, &report);
+	assert_int_equal(report.passed, 1);
+	assert_int_equal(report.failed, 2);
+	assert_string_equal(buf_z(&report.text), "f:4: a: expected a 3, got 2\nf:7: nonsense: unknown command\n");
+	buf_fini(&report.text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(lost_series_are_held),
+		cmocka_unit_test(budgets_end_a_query),
+		cmocka_unit_test(a_range_query_has_its_own_budget),
+		cmocka_unit_test(a_deadline_ends_a_query),
+		cmocka_unit_test(memory_follows_the_series),
+		cmocka_unit_test(names_are_dropped_at_once),
+		cmocka_unit_test(staleness_and_lookback),
+		cmocka_unit_test(subqueries_stand_on_their_grid),
+		cmocka_unit_test(members_are_picked),
+		cmocka_unit_test(a_script_reports_its_lines),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
