@@ -62,7 +62,7 @@ static struct labels value_labels(struct eval *ev, const struct node *n, const s
 	struct labels with;
 
 	if (value_histogram(x, cell) != NULL)
-		histogram_print(&text, x->h[cell]);
+		promql_histogram_print(&text, x->h[cell]);
 	else
 		buf_put(&text, fixed, num_format_fixed(fixed, x->v[cell]));
 	with = labels_with(ev->arena, x->shape->labels[row], label, arena_str(ev->arena, buf_str(&text)));

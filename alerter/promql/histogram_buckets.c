@@ -5,24 +5,34 @@
 #include <float.h>
 #include <math.h>
 
+/* 2 to the power of 1/2, 1/4, 1/8 … Multiplied in this order, and with the first rounded down, they give the very bounds, to the
+ * last digit, that Prometheus's clients sort observations by. */
+static const double roots[HISTOGRAM_SCHEMA_MAX] = {
+	1.414213562373095, 1.189207115002721, 1.0905077326652577, 1.0442737824274138,
+	1.0218971486541166, 1.0108892860517005, 1.0054299011128027, 1.0027112750502025,
+};
+
+/* 2 to the power of <steps> * 2^-schema, which is less than 1. */
+static double fraction_bound(int32_t schema, int64_t steps)
+{
+	double bound = 1;
+
+	for (int32_t i = 0; i < schema; i++)
+		if (steps >> (schema - 1 - i) & 1)
+			bound *= roots[i];
+	return bound;
+}
+
 double exponential_bound(int32_t schema, int64_t index)
 {
-	int64_t exponent;               /* the whole part of the logarithm, and the steps beyond it */
-	int64_t steps = 0;
+	int64_t exponent = schema > 0 ? index >> schema : index * (1 << -schema);
+	int64_t steps = schema > 0 ? index & ((1 << schema) - 1) : 0;
 
-	if (schema <= 0) {
-		if (index > 2048 || index < -2048)
-			return index > 0 ? INFINITY : 0;
-		exponent = index * (1 << -schema);
-	} else {
-		exponent = index >> schema;
-		steps = index & ((1 << schema) - 1);
-	}
 	if (exponent == DBL_MAX_EXP && steps == 0)
 		return DBL_MAX;
 	if (exponent > DBL_MAX_EXP || exponent < -2000)
 		return exponent > 0 ? INFINITY : 0;
-	return ldexp(exp2((double)steps / (double)(1 << (schema > 0 ? schema : 0))), (int)exponent);
+	return ldexp(fraction_bound(schema, steps), (int)exponent);
 }
 
 double histogram_bound(const struct histogram *h, int64_t index)
@@ -32,6 +42,16 @@ double histogram_bound(const struct histogram *h, int64_t index)
 	if (index < 0)
 		return -INFINITY;
 	return index < h->n_custom ? h->custom[index] : INFINITY;
+}
+
+bool bounds_same(const double *a, uint32_t n_a, const double *b, uint32_t n_b)
+{
+	if (n_a != n_b)
+		return false;
+	for (uint32_t i = 0; i < n_a; i++)
+		if (a[i] != b[i])
+			return false;
+	return true;
 }
 
 struct side_walk side_walk_up(const struct histogram_side *side)

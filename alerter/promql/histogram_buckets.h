@@ -22,6 +22,9 @@ double histogram_bound(const struct histogram *, int64_t index);
 /* The same for an exponential schema. */
 double exponential_bound(int32_t schema, int64_t index);
 
+/* Of custom buckets. */
+bool bounds_same(const double *a, uint32_t n_a, const double *b, uint32_t n_b);
+
 /* One side, bucket by bucket away from zero, empty ones included. */
 struct side_walk {
 	const struct histogram_side *side;

@@ -136,20 +136,10 @@ static bool same_side(const struct histogram_side *a, const struct histogram_sid
 	}
 }
 
-static bool same_bounds(const struct histogram *a, const struct histogram *b)
-{
-	if (a->n_custom != b->n_custom)
-		return false;
-	for (uint32_t i = 0; i < a->n_custom; i++)
-		if (a->custom[i] != b->custom[i])
-			return false;
-	return true;
-}
-
 bool histogram_same(const struct histogram *a, const struct histogram *b)
 {
-	return a->schema == b->schema && same_bits(a->count, b->count) && same_bits(a->sum, b->sum) && same_bounds(a, b) &&
-	       a->zero_threshold == b->zero_threshold && same_bits(a->zero_count, b->zero_count) && same_side(&a->neg, &b->neg) &&
+	return a->schema == b->schema && same_bits(a->count, b->count) && same_bits(a->sum, b->sum) &&
+	       bounds_same(a->custom, a->n_custom, b->custom, b->n_custom) && a->zero_threshold == b->zero_threshold && same_bits(a->zero_count, b->zero_count) && same_side(&a->neg, &b->neg) &&
 	       same_side(&a->pos, &b->pos);
 }
 

@@ -3,7 +3,6 @@
 #define TOCSIN_PROMQL_HISTOGRAM_OPS_H
 
 #include "tocsin/arena.h"
-#include "tocsin/buf.h"
 #include "tocsin/histogram.h"
 
 /* A deep copy. */
@@ -28,8 +27,5 @@ bool histogram_reset_since(struct arena *scratch, const struct histogram *before
 double histogram_quantile(double q, const struct histogram *, bool *beyond);
 double histogram_fraction(double lower, double upper, const struct histogram *);
 double histogram_variance(const struct histogram *);
-
-/* "{count:3, sum:4.5, (1,2]:3}", as templates and count_values show it. */
-void histogram_print(struct buf *, const struct histogram *);
 
 #endif

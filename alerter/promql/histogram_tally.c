@@ -162,16 +162,6 @@ static void widen_zero(struct tally_part *p, double threshold)
 	p->zero_threshold = threshold;
 }
 
-static bool same_bounds(const struct tally_part *a, const struct tally_part *b)
-{
-	if (a->n_custom != b->n_custom)
-		return false;
-	for (uint32_t i = 0; i < a->n_custom; i++)
-		if (a->custom[i] != b->custom[i])
-			return false;
-	return true;
-}
-
 struct rebound {
 	const double *from, *to;
 	uint32_t n_from, n_to;
@@ -227,7 +217,7 @@ static void keep_common_bounds(struct arena *a, struct tally_part *p, struct tal
 static bool make_alike(struct arena *a, struct tally_part *p, struct tally_part *q)
 {
 	if (p->schema == HISTOGRAM_CUSTOM) {
-		if (same_bounds(p, q))
+		if (bounds_same(p->custom, p->n_custom, q->custom, q->n_custom))
 			return false;
 		keep_common_bounds(a, p, q);
 		return true;

@@ -1,6 +1,5 @@
 /* Native histograms as people and clients read them: with the bounds of their buckets. Empty buckets are left out. */
 #include "histogram_buckets.h"
-#include "histogram_ops.h"
 #include "promql.h"
 #include "tocsin/num.h"
 
@@ -64,7 +63,7 @@ static void print_bucket(struct buf *b, const struct histogram_bucket *bucket)
 	buf_num(b, bucket->count);
 }
 
-void histogram_print(struct buf *b, const struct histogram *h)
+void promql_histogram_print(struct buf *b, const struct histogram *h)
 {
 	struct histogram_walk walk = histogram_walk_up(h);
 	struct histogram_bucket bucket;

@@ -55,6 +55,8 @@ void promql_error_show(struct buf *, struct str text, const struct err *e);
 enum promql_type { PROMQL_SCALAR, PROMQL_VECTOR, PROMQL_MATRIX, PROMQL_STRING };
 /* A histogram as the HTTP API sends it: {"count":"…","sum":"…","buckets":[…]}; buckets only when there are any. */
 void promql_histogram_json(struct buf *, const struct histogram *);
+/* "{count:3, sum:4.5, (1,2]:3}", as templates and count_values show it. */
+void promql_histogram_print(struct buf *, const struct histogram *);
 
 enum promql_type promql_query_type(const struct promql_query *);
 const char *promql_type_name(enum promql_type);         /* "scalar", "vector", "matrix", "string" */

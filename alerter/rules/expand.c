@@ -4,7 +4,6 @@
 
 #include <assert.h>
 
-#include "tocsin/num.h"
 
 static const struct template_variable variables[] = {
 	{ "$labels", "Labels" }, { "$externalLabels", "ExternalLabels" }, { "$externalURL", "ExternalURL" }, { "$value", "Value" },
@@ -52,19 +51,6 @@ static bool query(struct template_prometheus *p, struct str expr, struct templat
 	return ok;
 }
 
-static void put_side(struct buf *b, const struct histogram_side *s, const char *name)
-{
-	uint32_t at = 0;
-
-	buf_printf(b, " %s:[", name);
-	for (uint32_t i = 0; i < s->n_buckets; i++) {
-		if (at++ > 0)
-			buf_putc(b, ' ');
-		buf_num(b, s->buckets[i]);
-	}
-	buf_putc(b, ']');
-}
-
 struct str rule_value_text(const struct promql_sample *s, struct arena *a)
 {
 	struct buf b = { 0 };
@@ -72,15 +58,7 @@ struct str rule_value_text(const struct promql_sample *s, struct arena *a)
 
 	if (s->h == NULL)
 		return STR_NULL;
-	buf_printf(&b, "{schema:%d count:", s->h->schema);
-	buf_num(&b, s->h->count);
-	buf_putz(&b, " sum:");
-	buf_num(&b, s->h->sum);
-	if (s->h->pos.n_buckets > 0)
-		put_side(&b, &s->h->pos, "buckets");
-	if (s->h->neg.n_buckets > 0)
-		put_side(&b, &s->h->neg, "n_buckets");
-	buf_putc(&b, '}');
+	promql_histogram_print(&b, s->h);
 	text = arena_str(a, buf_str(&b));
 	buf_fini(&b);
 	return text;

@@ -2,7 +2,7 @@
  * buckets that are not empty. */
 #include <float.h>
 
-#include "../eval_histogram.h"
+#include "../histogram_buckets.h"
 #include "script_inside.h"
 #include "tocsin/num.h"
 #include "tocsin/regex.h"
@@ -20,72 +20,45 @@ static bool near(double a, double b)
 	return off / fmin(sum, DBL_MAX) < 1e-6;
 }
 
-struct walk {
-	const struct histogram_side *side;
-	uint32_t span, in_span, bucket;
-	int64_t index;          /* of the bucket at hand */
-};
-
 /* The next bucket that is not empty. */
-static bool walk_next(struct walk *w, double *count)
+static bool next_filled(struct side_walk *w, int64_t *index, double *count)
 {
-	while (w->bucket < w->side->n_buckets && w->span < w->side->n_spans) {
-		const struct histogram_span *s = &w->side->spans[w->span];
-
-		if (w->in_span == s->length) {
-			w->span++;
-			w->in_span = 0;
-			continue;
-		}
-		if (w->in_span++ == 0)
-			w->index += s->offset;
-		w->index++;
-		*count = w->side->buckets[w->bucket++];
+	while (side_next(w, index, count))
 		if (*count != 0)
 			return true;
-	}
 	return false;
 }
 
 static bool same_side(const struct histogram_side *a, const struct histogram_side *b)
 {
-	struct walk x = { .side = a }, y = { .side = b };
+	struct side_walk x = side_walk_up(a), y = side_walk_up(b);
+	int64_t i, k;
 	double p, q;
 
 	for (;;) {
-		bool more = walk_next(&x, &p);
+		bool more = next_filled(&x, &i, &p);
 
-		if (more != walk_next(&y, &q))
+		if (more != next_filled(&y, &k, &q))
 			return false;
 		if (!more)
 			return true;
-		if (x.index != y.index || !near(p, q))
+		if (i != k || !near(p, q))
 			return false;
 	}
-}
-
-static bool same_custom(const struct histogram *a, const struct histogram *b)
-{
-	if (a->n_custom != b->n_custom)
-		return false;
-	for (uint32_t i = 0; i < a->n_custom; i++)
-		if (a->custom[i] != b->custom[i])
-			return false;
-	return true;
 }
 
 static bool same_histogram(const struct histogram *want, const struct histogram *got)
 {
 	return want->schema == got->schema && near(want->count, got->count) && near(want->sum, got->sum) &&
 	       near(want->zero_count, got->zero_count) && (want->zero_threshold == got->zero_threshold || want->schema == HISTOGRAM_CUSTOM) &&
-	       same_custom(want, got) && same_side(&want->pos, &got->pos) && same_side(&want->neg, &got->neg) &&
+	       bounds_same(want->custom, want->n_custom, got->custom, got->n_custom) && same_side(&want->pos, &got->pos) && same_side(&want->neg, &got->neg) &&
 	       (want->reset == RESET_UNKNOWN || want->reset == got->reset);
 }
 
 static void show_value(struct buf *b, double v, const struct histogram *h)
 {
 	if (h != NULL)
-		histogram_print(b, h);
+		promql_histogram_print(b, h);
 	else if (value_is_stale(v))
 		buf_putz(b, "stale");
 	else
