@@ -1,5 +1,6 @@
 /* Every kind of source. Adding one is one row. */
 #include "celery/celery.h"
+#include "files/files.h"
 #include "gauges/gauges.h"
 #include "postgres/postgres.h"
 #include "redis/redis.h"
@@ -12,5 +13,6 @@ const struct source_kind *const source_kinds[] = {
 	&redis_source_kind,
 	&celery_source_kind,
 	&gauges_source_kind,
+	&files_source_kind,
 	NULL,
 };

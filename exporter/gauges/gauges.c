@@ -9,7 +9,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "gauges/pointer.h"
+#include "pointer.h"
 #include "gauges/rows.h"
 #include "postgres/conn.h"
 #include "postgres/postgres.h"

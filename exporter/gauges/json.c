@@ -4,7 +4,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-#include "gauges/pointer.h"
+#include "pointer.h"
 #include "gauges/rows.h"
 #include "tocsin/mem.h"
 #include "tocsin/version.h"

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "gauges/pointer.h"
+#include "pointer.h"
 #include "gauges/rows.h"
 
 struct text_row {

@@ -1,5 +1,5 @@
 /* One step a token: a member of an object, an element of an array. */
-#include "gauges/pointer.h"
+#include "pointer.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* JSON pointers (RFC 6901) over jansson's values. */
-#ifndef TOCSIN_GAUGES_POINTER_H
-#define TOCSIN_GAUGES_POINTER_H
+#ifndef TOCSIN_EXPORTER_POINTER_H
+#define TOCSIN_EXPORTER_POINTER_H
 
 #include <jansson.h>
 

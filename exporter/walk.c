@@ -1,0 +1,194 @@
+/* One step a part of the pattern; folders are opened only where a part has wildcards. */
+#include "walk.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fnmatch.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tocsin/buf.h"
+
+struct walk {
+	char parts[WALK_MAX_DEPTH][NAME_MAX + 1];
+	size_t n_parts;
+	const struct walk_bounds *bounds;
+	walk_found *found;
+	void *ctx;
+	struct err *e;
+	struct buf path;
+	size_t entries;
+	int depth;                      /* folders that ** went down */
+};
+
+static bool has_wildcard(const char *part)
+{
+	return strpbrk(part, "*?[\\") != NULL;
+}
+
+static bool is_any_depth(const char *part)
+{
+	return strcmp(part, "**") == 0;
+}
+
+static bool split(struct walk *w, struct str pattern, struct err *e)
+{
+	struct str part;
+
+	if (pattern.n == 0 || pattern.p[0] != '/')
+		return err_set(e, ERR_BAD_INPUT, -1, "\"" STR_FMT "\" is no absolute path", STR_ARG(pattern));
+	while (str_cut(&pattern, '/', &part)) {
+		if (part.n == 0)
+			continue;
+		if (w->n_parts == WALK_MAX_DEPTH)
+			return err_set(e, ERR_LIMIT, -1, "a path of more than %d parts (WALK_MAX_DEPTH)", WALK_MAX_DEPTH);
+		if (part.n > NAME_MAX)
+			return err_set(e, ERR_LIMIT, -1, "a file name of more than %d bytes (NAME_MAX)", NAME_MAX);
+		memcpy(w->parts[w->n_parts++], part.p, part.n);
+	}
+	return w->n_parts > 0 || err_set(e, ERR_BAD_INPUT, -1, "\"/\" is no file");
+}
+
+bool walk_pattern_check(struct str pattern, struct err *e)
+{
+	struct walk w = { 0 };
+
+	return split(&w, pattern, e);
+}
+
+static bool push(struct walk *w, const char *name)
+{
+	buf_putc(&w->path, '/');
+	buf_putz(&w->path, name);
+	return w->path.n < PATH_MAX || err_set(w->e, ERR_LIMIT, -1, "a path of more than %d bytes (PATH_MAX)", PATH_MAX);
+}
+
+static bool count_entry(struct walk *w)
+{
+	const struct walk_bounds *b = w->bounds;
+
+	if (++w->entries > b->max_entries)
+		return err_set(w->e, ERR_LIMIT, -1, "more than %zu directory entries (max_entries)", b->max_entries);
+	if (w->entries % 64 == 0 && clock_mono_ms(b->clock) >= b->deadline_mono_ms)
+		return err_set(w->e, ERR_TIMEOUT, -1, "not through within the deadline after %zu directory entries", w->entries);
+	return true;
+}
+
+static bool is_gone(int error)
+{
+	return error == ENOENT || error == ENOTDIR || error == ELOOP;
+}
+
+static bool report(struct walk *w)
+{
+	struct stat st;
+
+	if (stat(buf_z(&w->path), &st) != 0)
+		return is_gone(errno) || err_set(w->e, ERR_IO, -1, "%s: %s", buf_z(&w->path), strerror(errno));
+	return !S_ISREG(st.st_mode) || w->found(w->ctx, buf_z(&w->path), &st, w->e);
+}
+
+static bool is_folder(struct walk *w, const struct dirent *d, bool follow)
+{
+	struct stat st;
+
+	if (d->d_type != DT_UNKNOWN && !(d->d_type == DT_LNK && follow))
+		return d->d_type == DT_DIR;
+	return (follow ? stat(buf_z(&w->path), &st) : lstat(buf_z(&w->path), &st)) == 0 && S_ISDIR(st.st_mode);
+}
+
+static bool walk_part(struct walk *w, size_t part);
+
+/* The path is an entry's of a folder in which part <part> is looked for. */
+static bool take_entry(struct walk *w, size_t part, const struct dirent *d)
+{
+	const char *pattern = w->parts[part];
+	bool last = part + 1 == w->n_parts, ok;
+
+	if (is_any_depth(pattern)) {
+		if (d->d_name[0] == '.')
+			return true;
+		if (!is_folder(w, d, false))
+			return !last || report(w);
+		if (++w->depth > WALK_MAX_DEPTH)
+			return err_set(w->e, ERR_LIMIT, -1, "folders more than %d deep below ** (WALK_MAX_DEPTH)", WALK_MAX_DEPTH);
+		ok = walk_part(w, part);
+		w->depth--;
+		return ok;
+	}
+	if (fnmatch(pattern, d->d_name, FNM_PERIOD) != 0)
+		return true;
+	if (last)
+		return report(w);
+	return !is_folder(w, d, true) || walk_part(w, part + 1);
+}
+
+static bool walk_folder(struct walk *w, size_t part)
+{
+	const char *folder = w->path.n > 0 ? buf_z(&w->path) : "/";
+	DIR *dir = opendir(folder);
+	size_t n = w->path.n;
+	struct dirent *d;
+	bool ok = true;
+
+	if (dir == NULL)
+		return is_gone(errno) || err_set(w->e, ERR_IO, -1, "%s: %s", folder, strerror(errno));
+	while (ok && (errno = 0, d = readdir(dir)) != NULL) {
+		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
+			continue;
+		ok = count_entry(w) && push(w, d->d_name) && take_entry(w, part, d);
+		w->path.n = n;
+	}
+	if (ok && errno != 0)
+		ok = err_set(w->e, ERR_IO, -1, "%s: %s", buf_z(&w->path), strerror(errno));
+	closedir(dir);
+	return ok;
+}
+
+static bool walk_part(struct walk *w, size_t part)
+{
+	size_t n = w->path.n;
+	bool ok;
+
+	if (is_any_depth(w->parts[part]) && part + 1 < w->n_parts && !walk_part(w, part + 1))
+		return false;
+	if (has_wildcard(w->parts[part]))
+		return walk_folder(w, part);
+	ok = push(w, w->parts[part]) && (part + 1 == w->n_parts ? report(w) : walk_part(w, part + 1));
+	w->path.n = n;
+	return ok;
+}
+
+/* The folder the wildcards begin in, or the one the file should be in. Leaves its path. */
+static enum walk_verdict enter(struct walk *w, size_t *part)
+{
+	struct stat st;
+
+	for (*part = 0; *part + 1 < w->n_parts && !has_wildcard(w->parts[*part]); ++*part)
+		if (!push(w, w->parts[*part]))
+			return WALK_FAILED;
+	if (w->path.n == 0)
+		return WALK_DONE;
+	if (stat(buf_z(&w->path), &st) != 0) {
+		if (is_gone(errno))
+			return WALK_MISSING;
+		err_set(w->e, ERR_IO, -1, "%s: %s", buf_z(&w->path), strerror(errno));
+		return WALK_FAILED;
+	}
+	return S_ISDIR(st.st_mode) ? WALK_DONE : WALK_MISSING;
+}
+
+enum walk_verdict walk_glob(struct str pattern, const struct walk_bounds *bounds, walk_found *found, void *ctx, struct err *e)
+{
+	struct walk w = { .bounds = bounds, .found = found, .ctx = ctx, .e = e };
+	enum walk_verdict v = WALK_FAILED;
+	size_t part;
+
+	if (split(&w, pattern, e))
+		v = enter(&w, &part);
+	if (v == WALK_DONE && !walk_part(&w, part))
+		v = WALK_FAILED;
+	buf_fini(&w.path);
+	return v;
+}
