@@ -128,6 +128,15 @@ static void forget_states(struct core *c, const struct str *keys, size_t n)
 		log_event(LOG_ERROR, "the states of deleted rules stay on disk", "err", e.msg, NULL);
 }
 
+/* The rule that would tell it is gone, and with it its file, group and expression. */
+static void end_orphan(struct core *c, struct page_alert *a)
+{
+	DB_ADD(c->db, DB_ADD_EVENT, DB_I(core_now_ms(c)), DB_T(str_of(alert_edge_name(EDGE_RESOLVED))), DB_T(STR("")), DB_T(STR("")),
+	       DB_T(labels_get(a->labels, STR("alertname"))), DB_T(STR("")), DB_T(db_labels_text(&c->scratch, a->labels)),
+	       DB_I(db_bits(a->value)), DB_T(STR("rule deleted")), DB_T(STR("")), DB_T(STR("")));
+	pager_end(c, a, core_now_ms(c), STR("rule deleted"));
+}
+
 void core_rules_known(struct core *c, const struct str *keys, size_t n)
 {
 	struct page_alert **orphans = ARENA_ARRAY(&c->scratch, c->alerts.n + 1, struct page_alert *);
@@ -140,7 +149,7 @@ void core_rules_known(struct core *c, const struct str *keys, size_t n)
 			orphans[n_orphans++] = a;
 	}
 	for (size_t i = 0; i < n_orphans; i++)
-		pager_end(c, orphans[i], core_now_ms(c), STR("rule deleted"));
+		end_orphan(c, orphans[i]);
 	forget_states(c, keys, n);
 }
 
