@@ -1,0 +1,90 @@
+"""The alerter stops and starts again: what it knew it still knows, and nobody hears of it."""
+import time
+
+import pytest
+from watched import Target, Watch, alert_rule, job
+
+
+@pytest.fixture
+def target(box):
+    t = box.start(Target)
+    t.set(broken=0, waiting=0)
+    return t
+
+
+@pytest.fixture
+def watch(box, target):
+    return Watch(box, [job("app", target)], [alert_rule("Broken", "broken == 1"), alert_rule("Waiting", "waiting == 1", "4s")])
+
+
+def test_restart_tells_nobody(watch, target):
+    """F1, F16: firing stays firing since the same time, pending stays pending; the time away, longer than `for`, does not count."""
+    watch.scraped()
+    target.set(broken=1, waiting=1)
+    watch.told("Broken")
+    watch.until_state("Waiting", "pending")
+    firing, pending = watch.alert("Broken"), watch.alert("Waiting")
+    begin = time.time()
+    time.sleep(1)
+    watch.program.stop()
+    left = time.time()
+    time.sleep(4.5)
+    watch.program.start()
+    back = time.time()
+    now = watch.alert("Waiting")
+    assert now is not None and now["state"] == "pending", "pending is pending after the start"
+    assert watch.alert("Broken")["activeAt"] == firing["activeAt"] and watch.state("Broken") == "firing"
+    watch.scraped()
+    watch.ticks()
+    assert watch.state("Waiting") == "pending", "five seconds away are not four seconds of a condition that holds"
+    assert watch.alert("Broken")["activeAt"] == firing["activeAt"] and "unknownSince" not in watch.alert("Broken")
+    watch.told("Waiting")
+    fired = watch.hook.told("Waiting", "firing")[0]["time"]
+    assert 4 - 0.5 <= (left - begin) + (fired - back) <= 4 + 3, "`for` was measured in known time"
+    watch.ticks()
+    assert len(watch.hook.requests) == 2 and pending["activeAt"] < watch.alert("Waiting")["activeAt"]
+    target.set(broken=0, waiting=0)
+    watch.told("Broken", "resolved")
+    watch.told("Waiting", "resolved")
+
+
+def test_restart_while_the_target_is_away(watch, target):
+    """Nothing resolves because we were away, nor because the target is; what ended meanwhile ends once it is known."""
+    target.set(broken=1, waiting=0)
+    watch.told("Broken")
+    watch.program.kill()
+    target.down()
+    watch.program.start()
+    watch.ticks(5)
+    alert = watch.alert("Broken")
+    assert alert["state"] == "firing" and "unknownSince" in alert
+    assert not watch.hook.told("Broken", "resolved")
+    target.set(broken=0, waiting=0)
+    target.up()
+    watch.told("Broken", "resolved")
+    assert len(watch.hook.requests) == 2
+
+
+def test_what_ended_while_we_were_away_is_told(watch, target):
+    """The end of what was told is told, also when it came while nobody looked."""
+    target.set(broken=1, waiting=0)
+    watch.told("Broken")
+    watch.program.stop()
+    target.set(broken=0, waiting=0)
+    watch.program.start()
+    watch.told("Broken", "resolved")
+    assert len(watch.hook.requests) == 2
+
+
+def test_rule_deleted_while_we_were_away(box, watch, target):
+    """A page whose rule is gone is followed by its end, which says why."""
+    target.set(broken=1, waiting=0)
+    watch.told("Broken")
+    watch.program.stop()
+    box.write("rules.yml", box.folder.joinpath("rules.yml").read_text().replace('"Broken"', '"Other"'))
+    watch.program.start()
+    _, alert = watch.told("Broken", "resolved")
+    assert alert["annotations"]["tocsin_reason"] == "rule deleted"
+    reasons = [e["reason"] for e in watch.data("/api/v1/history?alertname=Broken") if e["event"] == "resolved"]
+    assert reasons == ["rule deleted"]
+    watch.told("Other")

@@ -1,0 +1,111 @@
+"""Not knowing is no end: what we cannot see keeps its alerts, visibly, and only those."""
+import pytest
+from servers import Exporter, Redis
+from watched import Target, Watch, alert_rule, job
+
+
+def test_redis_dies_behind_a_live_exporter(box):
+    """P5, F8: one of two Redis dies: its alert is unknown and stays, the other's resolves, and RedisDown is told. Then the exporter dies too.
+    When all is back, what is over ends properly."""
+    nodes = {name: box.start(Redis) for name in ("a", "b")}
+    config = "redis:\n" + "".join(f"  - {{ name: {name}, url: '{r.url()}' }}\n" for name, r in nodes.items())
+    exporter = box.start(Exporter, box.write("exporter.yml", config))
+    for r in nodes.values():
+        r.cli("mset", "k1", 1, "k2", 2, "k3", 3)
+    watch = Watch(box, [job("tocsin", exporter)], [
+        alert_rule("ManyKeys", 'redis_db_keys{db="db0"} > 2', summary="{{ $labels.source }}: {{ $value }}"),
+        alert_rule("RedisDown", "redis_up == 0", summary="{{ $labels.source }}"),
+        alert_rule("ExporterDown", "up == 0"),
+    ], route={"receiver": "all", "group_by": ["alertname", "source"], "group_wait": "0s", "group_interval": "200ms"})
+    watch.hook.wait_for(lambda h: len(h.told("ManyKeys", "firing")) == 2)
+    since = watch.alert("ManyKeys", source="a")["activeAt"]
+
+    nodes["a"].stop()
+    watch.until_state("RedisDown", "firing", source="a")
+    watch.until("its alert is unknown", lambda: "unknownSince" in watch.alert("ManyKeys", source="a"))
+    nodes["b"].cli("flushall")
+    watch.hook.wait_for(lambda h: h.told("ManyKeys", "resolved"))
+    watch.ticks(5)
+    alert, = watch.alerts("ManyKeys")
+    assert alert["labels"]["source"] == "a" and alert["state"] == "firing" and alert["activeAt"] == since
+    assert "no data for" in watch.program.get("/")[2]
+    assert watch.value('redis_db_keys{db="db0", source="a"}') is None, "a query shows what Prometheus would show"
+
+    exporter.kill()
+    watch.told("ExporterDown")
+    watch.ticks(5)
+    assert watch.state("RedisDown", source="a") == "firing" and "unknownSince" in watch.alert("RedisDown", source="a")
+    assert watch.state("ManyKeys", source="a") == "firing"
+    assert [len(watch.hook.told(n, "resolved")) for n in ("ManyKeys", "RedisDown")] == [1, 0]
+
+    exporter.start()
+    watch.told("ExporterDown", "resolved")
+    watch.until("Redis is known to be down", lambda: "unknownSince" not in watch.alert("RedisDown", source="a"))
+    assert watch.state("RedisDown", source="a") == "firing"
+    nodes["a"].start()
+    watch.told("RedisDown", "resolved")
+    watch.hook.wait_for(lambda h: len(h.told("ManyKeys", "resolved")) == 2)
+    assert [len(watch.hook.told(n, "firing")) for n in ("ManyKeys", "RedisDown", "ExporterDown")] == [2, 1, 1]
+
+
+@pytest.mark.parametrize("way", ["gone", "answers 500", "answers nonsense"])
+def test_one_target_of_several_dies(box, way):
+    """P1: it freezes its own alerts and no other; `up == 0` fires for it alone; back again, its alert ends."""
+    targets = [box.start(Target, text="broken 1\nload 5\n") for _ in range(3)]
+    watch = Watch(box, [job("app", *targets)], [alert_rule("Broken", "broken == 1"), alert_rule("Down", "up == 0"),
+                                                alert_rule("LoadOfAll", "sum(load) > 14")],
+                  route={"receiver": "all", "group_by": ["alertname", "instance"], "group_wait": "0s", "group_interval": "200ms"})
+    watch.hook.wait_for(lambda h: len(h.told("Broken", "firing")) == 3 and h.told("LoadOfAll", "firing"))
+    dead, *others = targets
+    if way == "gone":
+        dead.down()
+    elif way == "answers 500":
+        dead.answer = 500
+    else:
+        dead.text = "<html>broken 0</html>\n"
+    _, alert = watch.told("Down")
+    assert alert["labels"]["instance"] == dead.address
+    for t in others:
+        t.set(broken=0, load=5)
+    watch.hook.wait_for(lambda h: len(h.told("Broken", "resolved")) == 2)
+    watch.ticks(5)
+    alert, = watch.alerts("Broken")
+    assert alert["labels"]["instance"] == dead.address and alert["state"] == "firing" and "unknownSince" in alert
+    assert watch.state("LoadOfAll") == "firing" and "unknownSince" in watch.alert("LoadOfAll"), "ten of fifteen is what we see, not what is"
+    dead.answer = None
+    dead.set(broken=0, load=5)
+    if way == "gone":
+        dead.up()
+    watch.told("Down", "resolved")
+    watch.hook.wait_for(lambda h: len(h.told("Broken", "resolved")) == 3)
+    assert watch.state("LoadOfAll") == "firing"
+    dead.set(broken=0, load=1)
+    watch.told("LoadOfAll", "resolved")
+
+
+def test_gone_is_not_lost(box):
+    """A series that a healthy target no longer carries is gone, and so is a target that left the configuration: their alerts end."""
+    targets = [box.start(Target, text="broken 1\n") for _ in range(2)]
+    watch = Watch(box, [job("app", targets[0]), job("other", targets[1])], [alert_rule("Broken", "broken == 1")],
+                  route={"receiver": "all", "group_by": ["alertname", "job"], "group_wait": "0s", "group_interval": "200ms"})
+    watch.hook.wait_for(lambda h: len(h.told("Broken", "firing")) == 2)
+    targets[0].set(fine=1)
+    watch.hook.wait_for(lambda h: len(h.told("Broken", "resolved")) == 1)
+    assert watch.alert("Broken")["labels"]["job"] == "other"
+    watch.path.write_text(watch.path.read_text().replace('"other"', '"another"').replace(targets[1].address, targets[0].address))
+    assert watch.program.get("/-/reload", data=b"", method="POST")[0] == 200
+    watch.hook.wait_for(lambda h: len(h.told("Broken", "resolved")) == 2)
+
+
+def test_a_rule_that_fails_resolves_nothing(box):
+    """An evaluation that fails (two series on one side of a match) is no end of the alert it had."""
+    target = box.start(Target, text='broken 1\nside{a="1"} 1\n')
+    watch = Watch(box, [job("app", target)], [alert_rule("Broken", "broken * on (instance) side == 1")])
+    watch.told("Broken")
+    target.text = 'broken 0\nside{a="1"} 1\nside{a="2"} 1\n'
+    watch.until("it fails", lambda: watch.data("/api/v1/rules")["groups"][0]["rules"][0]["health"] == "err")
+    watch.ticks(3)
+    assert watch.state("Broken") == "firing" and "unknownSince" in watch.alert("Broken")
+    assert "side" in watch.data("/api/v1/rules")["groups"][0]["rules"][0]["lastError"], "the error says where it is"
+    target.text = 'broken 0\nside{a="1"} 1\n'
+    watch.told("Broken", "resolved")
