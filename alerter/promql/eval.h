@@ -48,7 +48,7 @@ struct eval {
 	struct promql_query *query;
 	struct querier *querier;
 	struct arena *arena;            /* values, and at the end the result */
-	struct arena scratch;           /* samples of the one series at hand */
+	struct arena *scratch;          /* samples of the one series at hand */
 	struct steps steps;             /* of the expression at hand: a subquery's child has its own */
 	int64_t query_start_ms, query_end_ms, query_step_ms;    /* for start(), end(), step(), range() */
 	bool held;                      /* lost series at their last good value (semantics, "Not knowing") */
@@ -58,6 +58,8 @@ struct eval {
 	struct err *err;
 	struct note *notes;
 	size_t n_notes, cap_notes;
+	unsigned last_note;             /* note_id + 1, and the metric it was about */
+	struct str last_note_name;
 	bool read_lost, incomplete;
 	struct labels *unseen;          /* in <arena> */
 	size_t n_unseen, unseen_cap;
@@ -116,6 +118,8 @@ struct value *value_drop_names(struct eval *, const struct node *, struct value 
  * samples of one row at one step fail the query. <remember>: the outcome depends on nothing but the shape. */
 typedef void (*relabel_fn)(void *arg, struct arena *a, struct labels in, bool drop, struct labels *out, bool *out_drop);
 struct value *value_relabel(struct eval *, int node_id, struct value *, bool remember, relabel_fn, void *arg);
+/* Whether value_relabel() would find the outcome remembered, and not call its function. */
+bool value_relabel_is_known(struct eval *, int node_id, const struct value *);
 /* Rows in the order of <rows>, others left out. For sort and topk: made anew at each evaluation. */
 struct value *value_pick_rows(struct eval *, const struct node *, const struct value *, const uint32_t *rows, size_t n);
 

@@ -82,6 +82,11 @@ struct value *value_relabel(struct eval *ev, int node_id, struct value *x, bool 
 	return x;
 }
 
+bool value_relabel_is_known(struct eval *ev, int node_id, const struct value *x)
+{
+	return memory_holds(ev, node_id, MEMORY_NAMES, x->shape->version, 0);
+}
+
 static void drop_now(void *arg, struct arena *a, struct labels in, bool drop, struct labels *out, bool *out_drop)
 {
 	(void)a, (void)drop;

@@ -26,10 +26,10 @@ void points_split(struct eval *ev, const struct samples *s, struct points *out)
 		out->f = (struct float_points){ s->n, s->t_ms, s->v, starts };
 		return;
 	}
-	int64_t *t = ARENA_ARRAY(&ev->scratch, s->n * 2, int64_t), *ht = t + s->n;
-	int64_t *st = starts == NULL ? NULL : ARENA_ARRAY(&ev->scratch, s->n * 2, int64_t), *hst = st == NULL ? NULL : st + s->n;
-	double *v = ARENA_ARRAY(&ev->scratch, s->n, double);
-	const struct histogram **h = ARENA_ARRAY(&ev->scratch, s->n, const struct histogram *);
+	int64_t *t = ARENA_ARRAY(ev->scratch, s->n * 2, int64_t), *ht = t + s->n;
+	int64_t *st = starts == NULL ? NULL : ARENA_ARRAY(ev->scratch, s->n * 2, int64_t), *hst = st == NULL ? NULL : st + s->n;
+	double *v = ARENA_ARRAY(ev->scratch, s->n, double);
+	const struct histogram **h = ARENA_ARRAY(ev->scratch, s->n, const struct histogram *);
 	size_t nf = 0, nh = 0;
 
 	for (size_t i = 0; i < s->n; i++) {
@@ -165,9 +165,9 @@ static void table_points(struct range_vector *r, size_t row, struct points *out)
 {
 	const struct value *x = r->table;
 	struct samples s = { 0 };
-	int64_t *t = ARENA_ARRAY(&r->ev->scratch, x->n_steps, int64_t);
-	double *v = ARENA_ARRAY(&r->ev->scratch, x->n_steps, double);
-	const struct histogram **h = x->h == NULL ? NULL : ARENA_ARRAY(&r->ev->scratch, x->n_steps, const struct histogram *);
+	int64_t *t = ARENA_ARRAY(r->ev->scratch, x->n_steps, int64_t);
+	double *v = ARENA_ARRAY(r->ev->scratch, x->n_steps, double);
+	const struct histogram **h = x->h == NULL ? NULL : ARENA_ARRAY(r->ev->scratch, x->n_steps, const struct histogram *);
 
 	for (size_t step = 0; step < x->n_steps; step++) {
 		size_t cell = row * x->n_steps + step;
@@ -177,7 +177,7 @@ static void table_points(struct range_vector *r, size_t row, struct points *out)
 		t[s.n] = step_at(&r->table_steps, step);
 		v[s.n] = x->v[cell];
 		if (h != NULL && x->h[cell] != NULL)
-			h[s.n] = histogram_unhinted(&r->ev->scratch, x->h[cell]);  /* the steps may skip samples */
+			h[s.n] = histogram_unhinted(r->ev->scratch, x->h[cell]);  /* the steps may skip samples */
 		s.n++;
 	}
 	s.t_ms = t;
@@ -198,7 +198,7 @@ bool range_points(struct range_vector *r, size_t row, struct points *out)
 	                    range_end(r, row, r->ev->steps.n - 1) + r->after_ms, false, &s))
 		return false;
 	if (r->ev->tell_resets)
-		histograms_tell_resets(&r->ev->scratch, &s);
+		histograms_tell_resets(r->ev->scratch, &s);
 	points_split(r->ev, &s, out);
 	return true;
 }
@@ -255,12 +255,12 @@ void call_windows(struct eval_call *c, bool keep_names, window_fn fn)
 	struct value *x = mode_fits(c) ? value_new(c->ev, c->range->shape) : NULL;
 
 	for (size_t row = 0; x != NULL && row < x->shape->n && !c->ev->failed; row++) {
-		struct arena_mark mark = arena_mark(&c->ev->scratch);
+		struct arena_mark mark = arena_mark(c->ev->scratch);
 		struct points p;
 
 		if (range_points(c->range, row, &p))
 			row_windows(c, x, row, &p, fn);
-		arena_rewind(&c->ev->scratch, mark);
+		arena_rewind(c->ev->scratch, mark);
 	}
 	if (x != NULL && !c->ev->failed)
 		c->result = keep_names ? x : value_drop_names(c->ev, c->node, x);

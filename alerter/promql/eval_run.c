@@ -131,7 +131,7 @@ static void result_range(struct eval *ev, const struct node *n, struct promql_re
 		return;
 	r->matrix = ARENA_ARRAY(ev->arena, range->shape->n, struct promql_series);
 	for (size_t row = 0; row < range->shape->n && !ev->failed; row++) {
-		struct arena_mark mark = arena_mark(&ev->scratch);
+		struct arena_mark mark = arena_mark(ev->scratch);
 		struct window w = { .labels = range->shape->labels[row] };
 		struct points p;
 		struct label room[256];
@@ -145,7 +145,7 @@ static void result_range(struct eval *ev, const struct node *n, struct promql_re
 			w.labels = labels_without_metric(room, w.labels);
 		if (w.f.n + w.h.n > 0)
 			r->matrix[r->n_matrix++] = window_series(ev, &w);
-		arena_rewind(&ev->scratch, mark);
+		arena_rewind(ev->scratch, mark);
 	}
 	range_close(range);
 	sort_matrix(r);
@@ -198,7 +198,8 @@ static struct promql_result *run(struct promql_query *q, struct arena *a, struct
 		return NULL;
 	}
 	ev.deadline_mono_ms = clock_mono_ms(clock) + q->options.limits.timeout_ms;
-	arena_init(&ev.scratch);
+	ev.scratch = memory_scratch(q);
+	arena_reset(ev.scratch);
 	fill_result(&ev, rq.instant, r);
 	r->notes = notes_finish(&ev, a);
 	r->n_notes = ev.n_notes;
@@ -208,7 +209,6 @@ static struct promql_result *run(struct promql_query *q, struct arena *a, struct
 	r->n_unseen = ev.n_unseen;
 	r->samples_read = ev.samples_read;
 	r->peak_samples = ev.peak_cells;
-	arena_fini(&ev.scratch);
 	return ev.failed ? NULL : r;
 }
 

@@ -72,7 +72,7 @@ bool select_samples(struct eval *ev, const struct selection *sel, size_t row, in
 
 	if ((row & 1023) == 1023 && !eval_in_time(ev))
 		return false;
-	if (!ev->querier->ops->samples(ev->querier, sel, row, min_ms, max_ms, before, &ev->scratch, out, &e))
+	if (!ev->querier->ops->samples(ev->querier, sel, row, min_ms, max_ms, before, ev->scratch, out, &e))
 		return eval_fail(ev, e.code, -1, "%s", e.msg);
 	ev->samples_read += out->n;
 	if (out->n > ev->query->options.limits.max_samples)
@@ -166,7 +166,7 @@ static bool lookup_series(struct lookup *l, size_t row, int64_t min_ms, int64_t 
 	if (!select_samples(l->ev, l->sel, row, min_ms, max_ms, one && !l->ev->tell_resets, &s))
 		return false;
 	if (l->ev->tell_resets)
-		histograms_tell_resets(&l->ev->scratch, &s);
+		histograms_tell_resets(l->ev->scratch, &s);
 	lookup_row(l, row, &s);
 	return true;
 }
@@ -189,11 +189,11 @@ struct value *select_instant(struct eval *ev, const struct select_request *rq)
 		l.x->st_ms = ARENA_ARRAY(ev->arena, value_cells(l.x), int64_t);
 	}
 	for (size_t row = 0; l.x != NULL && row < sel->n; row++) {
-		struct arena_mark mark = arena_mark(&ev->scratch);
+		struct arena_mark mark = arena_mark(ev->scratch);
 
 		if (!lookup_series(&l, row, first, last))
 			break;
-		arena_rewind(&ev->scratch, mark);
+		arena_rewind(ev->scratch, mark);
 	}
 	ev->querier->ops->release(ev->querier, sel);
 	return ev->failed ? NULL : l.x;

@@ -45,7 +45,7 @@ static bool count_steps(struct eval_call *c, const struct window *w, differs_fn 
 			now = (struct step_sample){ 0, h.h[hi], h.t_ms[hi], start_of(h.st_ms, hi) };
 			hi++;
 		}
-		if (i > 0 && differs(&c->ev->scratch, &before, &now))
+		if (i > 0 && differs(c->ev->scratch, &before, &now))
 			out->v++;
 		before = now;
 	}

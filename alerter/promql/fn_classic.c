@@ -175,7 +175,7 @@ static double group_quantile(struct gather *g, size_t group, double q)
 
 	if (g->n == 0)
 		return native_quantile(g->c->ev, q, g->natives[group], labels, g->pos);
-	copy = ARENA_ARRAY(&g->c->ev->scratch, g->n, struct bucket);
+	copy = ARENA_ARRAY(g->c->ev->scratch, g->n, struct bucket);
 	memcpy(copy, g->buckets, g->n * sizeof *copy);
 	v = buckets_quantile(q, copy, g->n, &forced);
 	if (forced)
@@ -200,7 +200,7 @@ void fn_histogram_quantile(struct eval_call *c)
 	out = value_new(c->ev, g.shape);
 	for (size_t step = 0; out != NULL && step < out->n_steps; step++) {
 		double q = call_scalar(c, 0, step);
-		struct arena_mark mark = arena_mark(&c->ev->scratch);
+		struct arena_mark mark = arena_mark(c->ev->scratch);
 
 		note_quantile(c->ev, q, call_arg_pos(c, 0));
 		gather_step(&g, step);
@@ -211,7 +211,7 @@ void fn_histogram_quantile(struct eval_call *c)
 			if (out->has[i])
 				out->v[i] = group_quantile(&g, group, q);
 		}
-		arena_rewind(&c->ev->scratch, mark);
+		arena_rewind(c->ev->scratch, mark);
 	}
 	if (out != NULL)
 		c->result = value_drop_names(c->ev, c->node, out);

@@ -73,13 +73,13 @@ double native_fraction(struct eval *ev, double lower, double upper, const struct
 static bool over_time(struct eval_call *c, const struct window *w, bool mean, struct point *out)
 {
 	int pos = c->range_arg->beg;
-	struct arena_mark mark = arena_mark(&c->ev->scratch);
-	struct histogram_mean *m = histogram_mean_new(&c->ev->scratch, mean);
+	struct arena_mark mark = arena_mark(c->ev->scratch);
+	struct histogram_mean *m = histogram_mean_new(c->ev->scratch, mean);
 
 	for (size_t i = 0; i < w->h.n; i++)
 		histogram_mean_add(c->ev, m, w->h.h[i], w->labels, pos);
 	out->h = histogram_mean_end(c->ev, m, pos);
-	arena_rewind(&c->ev->scratch, mark);
+	arena_rewind(c->ev->scratch, mark);
 	return out->h != NULL;
 }
 

@@ -197,12 +197,12 @@ static bool enrich(const struct info *in, size_t row, const bool *use, struct la
 				continue;
 			if (before.n > 0 && !str_eq(before, l.v[k].value))
 				return eval_fail(ev, ERR_EXEC, in->c->node->beg, "conflicting label: " STR_FMT, STR_ARG(l.v[k].name));
-			added = labels_with(&ev->scratch, added, l.v[k].name, l.v[k].value);
+			added = labels_with(ev->scratch, added, l.v[k].name, l.v[k].value);
 		}
 	}
 	*out = base;
 	for (size_t k = 0; k < added.n; k++)
-		*out = labels_with(&ev->scratch, *out, added.v[k].name, added.v[k].value);
+		*out = labels_with(ev->scratch, *out, added.v[k].name, added.v[k].value);
 	return found || in->may_miss;
 }
 
@@ -274,11 +274,11 @@ static struct value *join_info(struct info *in)
 	in->info_group = groups_of(&ids, in->info->shape);
 	label_table_init(&r.table, &slot->arena, in->base->shape->n);
 	for (size_t step = 0; step < in->base->n_steps; step++) {
-		struct arena_mark mark = arena_mark(&ev->scratch);
+		struct arena_mark mark = arena_mark(ev->scratch);
 
 		if (!route_step(in, &r, step, use))
 			return NULL;
-		arena_rewind(&ev->scratch, mark);
+		arena_rewind(ev->scratch, mark);
 	}
 	slot->shape = (struct shape){ .n = r.table.n, .labels = r.table.v, .drop_name = r.drop };
 	memory_keep(ev, slot);

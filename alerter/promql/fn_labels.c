@@ -54,8 +54,10 @@ void fn_label_replace(struct eval_call *c)
 
 	if (!check_label(c, r.dst, "destination", "label_replace"))
 		return;
-	r.re = regex_new(c->args[4]->string, REGEX_ANCHORED, &e);
-	if (r.re == NULL) {
+	/* compiled only when some series is new; a bad one is never remembered */
+	if (!value_relabel_is_known(c->ev, c->node->id, c->args[0]))
+		r.re = regex_new(c->args[4]->string, REGEX_ANCHORED, &e);
+	if (e.code != ERR_NONE) {
 		eval_fail(c->ev, ERR_EXEC, call_arg_pos(c, 4), "invalid regular expression in label_replace(): " STR_FMT ": %s",
 		          STR_ARG(c->args[4]->string), e.msg);
 		return;

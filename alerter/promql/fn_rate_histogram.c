@@ -21,7 +21,7 @@ static struct growth growth_new(struct eval_call *c, const struct window *w, boo
 {
 	struct growth g = { .c = c, .w = w, .h = &w->h, .counter = counter };
 
-	tally_init(&g.sum, &c->ev->scratch, true);
+	tally_init(&g.sum, c->ev->scratch, true);
 	return g;
 }
 
@@ -47,7 +47,7 @@ static bool is_reset(const struct growth *g, size_t i)
 	const struct histogram_points *h = g->h;
 
 	return start_is_reset(start_of(h->st_ms, i - 1), h->t_ms[i - 1], start_of(h->st_ms, i), h->t_ms[i]) ||
-	       histogram_reset_since(&g->c->ev->scratch, h->h[i - 1], h->h[i]);
+	       histogram_reset_since(g->c->ev->scratch, h->h[i - 1], h->h[i]);
 }
 
 /* Adds <factor> times sample <i>. */
@@ -123,17 +123,17 @@ static bool histogram_growth(struct growth *g, const struct window *w, double ra
 
 bool histogram_increase(struct eval_call *c, const struct window *w, struct rate_kind kind, double range_s, struct point *out)
 {
-	struct arena_mark mark = arena_mark(&c->ev->scratch);
+	struct arena_mark mark = arena_mark(c->ev->scratch);
 	struct growth g = growth_new(c, w, kind.counter);
 	bool done = histogram_growth(&g, w, range_s, kind.per_second, out);
 
-	arena_rewind(&c->ev->scratch, mark);
+	arena_rewind(c->ev->scratch, mark);
 	return done;
 }
 
 bool histogram_last_step(struct eval_call *c, const struct window *w, struct rate_kind kind, struct point *out)
 {
-	struct arena_mark mark = arena_mark(&c->ev->scratch);
+	struct arena_mark mark = arena_mark(c->ev->scratch);
 	struct growth g = growth_new(c, w, kind.counter);
 	size_t last = w->h.n - 1;
 	double seconds = (double)(w->h.t_ms[last] - w->h.t_ms[last - 1]) / 1000;
@@ -146,7 +146,7 @@ bool histogram_last_step(struct eval_call *c, const struct window *w, struct rat
 	if (!kind.counter || !is_reset(&g, last))
 		add(&g, last - 1, -1);
 	done = finish(&g, kind.per_second ? 1 / seconds : 1, out);
-	arena_rewind(&c->ev->scratch, mark);
+	arena_rewind(c->ev->scratch, mark);
 	return done;
 }
 
@@ -181,7 +181,7 @@ static void add_extended(struct growth *g, const struct edges *e)
 
 bool histogram_extended(struct eval_call *c, const struct window *w, struct rate_kind kind, bool smoothed, struct point *out)
 {
-	struct arena_mark mark = arena_mark(&c->ev->scratch);
+	struct arena_mark mark = arena_mark(c->ev->scratch);
 	struct growth g = growth_new(c, w, kind.counter);
 	struct edges e;
 	bool done;
@@ -193,7 +193,7 @@ bool histogram_extended(struct eval_call *c, const struct window *w, struct rate
 	if (!g.unlike)
 		add_extended(&g, &e);
 	done = finish(&g, kind.per_second ? 1 / ((double)(w->end_ms - w->beg_ms) / 1000) : 1, out);
-	arena_rewind(&c->ev->scratch, mark);
+	arena_rewind(c->ev->scratch, mark);
 	return done;
 }
 

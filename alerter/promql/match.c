@@ -106,13 +106,13 @@ static struct labels result_labels(const struct join *j, struct label *room, str
 
 static size_t result_row(struct join *j, struct labels many, struct labels one, bool drop)
 {
-	struct label *room = ARENA_ARRAY(&j->ev->scratch, many.n + 1, struct label);
+	struct label *room = ARENA_ARRAY(j->ev->scratch, many.n + 1, struct label);
 	struct labels l = result_labels(j, room, many, one);
 	bool added;
 	size_t row;
 
 	if (!eval_has_feature(j->ev, PROMQL_DELAYED_NAME_REMOVAL) && j->b->returns_bool)
-		l = labels_without_metric(ARENA_ARRAY(&j->ev->scratch, l.n + 1, struct label), l);
+		l = labels_without_metric(ARENA_ARRAY(j->ev->scratch, l.n + 1, struct label), l);
 	row = label_table_add(&j->results, l, &added);
 	if (added) {
 		j->result_drops = arena_grow(j->results.arena, j->result_drops, row, &j->cap_drops, row + 1, sizeof *j->result_drops);
@@ -139,6 +139,22 @@ static void print_set(struct buf *b, struct labels l)
 	buf_putc(b, '}');
 }
 
+/* What the author can do: match on the labels that tell the two apart, or make them one before. */
+static void hint_at(struct buf *text, struct labels a, struct labels b)
+{
+	struct buf names = { 0 };
+
+	for (size_t i = 0; i < a.n + b.n; i++) {
+		struct str name = i < a.n ? a.v[i].name : b.v[i - a.n].name;
+
+		if ((i < a.n || !labels_has(a, name)) && !str_eq(labels_get(a, name), labels_get(b, name)))
+			buf_printf(&names, "%s" STR_FMT, names.n == 0 ? "" : ", ", STR_ARG(name));
+	}
+	buf_printf(text, " (hint: they differ in %s: add it to on() or take it out of ignoring(), let group_left or group_right be the other side, "
+	           "or aggregate first, as in max without (%s) (...))", buf_z(&names), buf_z(&names));
+	buf_fini(&names);
+}
+
 static bool many_to_many(struct join *j, size_t group, size_t row, size_t other)
 {
 	struct labels a = j->one->shape->labels[row], b = j->one->shape->labels[other];
@@ -153,6 +169,7 @@ static bool many_to_many(struct join *j, size_t group, size_t row, size_t other)
 	buf_putz(&text, ", ");
 	print_set(&text, in_order ? b : a);
 	buf_putz(&text, "];many-to-many matching not allowed: matching labels must be unique on one side");
+	hint_at(&text, a, b);
 	eval_fail(j->ev, ERR_EXEC, j->node->beg, "%s", buf_z(&text));
 	buf_fini(&text);
 	return false;
@@ -241,10 +258,10 @@ static size_t route_pair(struct join *j, size_t many_row, size_t one_row, uint32
 	struct labels lent = j->plan->m.labels[group];
 	struct labels many = many_row == SIZE_MAX ? lent : j->many->shape->labels[many_row];
 	struct labels one = one_row == SIZE_MAX ? lent : j->one->shape->labels[one_row];
-	struct arena_mark mark = arena_mark(&j->ev->scratch);
+	struct arena_mark mark = arena_mark(j->ev->scratch);
 	size_t row = result_row(j, many, one, many_row != SIZE_MAX && drops_name(j->many, many_row));
 
-	arena_rewind(&j->ev->scratch, mark);
+	arena_rewind(j->ev->scratch, mark);
 	return row;
 }
 

@@ -11,6 +11,7 @@ struct eval_memory {
 	struct memory_slot *slots;
 	size_t n;
 	uint64_t last_version;
+	struct arena scratch;
 };
 
 void eval_memory_free(struct eval_memory *m)
@@ -19,6 +20,7 @@ void eval_memory_free(struct eval_memory *m)
 		return;
 	for (size_t i = 0; i < m->n; i++)
 		arena_fini(&m->slots[i].arena);
+	arena_fini(&m->scratch);
 	free(m->slots);
 	free(m);
 }
@@ -33,6 +35,21 @@ static struct eval_memory *memory_of(struct promql_query *q)
 	return q->memory;
 }
 
+struct arena *memory_scratch(struct promql_query *q)
+{
+	return &memory_of(q)->scratch;
+}
+
+static bool holds(const struct memory_slot *slot, uint64_t from_a, uint64_t from_b)
+{
+	return slot->valid && slot->made_from[0] == from_a && slot->made_from[1] == from_b;
+}
+
+bool memory_holds(struct eval *ev, int node_id, enum memory_kind kind, uint64_t from_a, uint64_t from_b)
+{
+	return holds(&memory_of(ev->query)->slots[(size_t)node_id * MEMORY_KINDS + kind], from_a, from_b);
+}
+
 struct memory_slot *memory_slot(struct eval *ev, int node_id, enum memory_kind kind, uint64_t from_a, uint64_t from_b, bool *fresh)
 {
 	struct eval_memory *m = memory_of(ev->query);
@@ -40,7 +57,7 @@ struct memory_slot *memory_slot(struct eval *ev, int node_id, enum memory_kind k
 
 	assert(node_id >= 0 && node_id <= ev->query->n_nodes);
 	if (fresh != NULL)
-		*fresh = slot->valid && slot->made_from[0] == from_a && slot->made_from[1] == from_b;
+		*fresh = holds(slot, from_a, from_b);
 	if (fresh == NULL || !*fresh) {
 		arena_reset(&slot->arena);
 		slot->valid = false;

@@ -23,6 +23,10 @@ struct memory_slot {
  * is set; else it was emptied, and the caller fills <shape> and calls memory_keep(). <fresh> NULL: emptied in any case. */
 struct memory_slot *memory_slot(struct eval *, int node_id, enum memory_kind, uint64_t from_a, uint64_t from_b, bool *fresh);
 void memory_keep(struct eval *, struct memory_slot *);
+/* Whether the slot still holds for these inputs, without touching it. */
+bool memory_holds(struct eval *, int node_id, enum memory_kind, uint64_t from_a, uint64_t from_b);
+/* Memory for what lives no longer than one series is looked at; kept from one evaluation to the next. */
+struct arena *memory_scratch(struct promql_query *);
 
 /* Label sets numbered in the order of their first coming; copies of the arrays (not the texts) live in the arena. */
 struct label_table {

@@ -31,6 +31,11 @@ void note_add(struct eval *ev, enum note_id id, struct labels labels, int pos)
 	size_t mark = str_chr(text, '%');
 	struct buf b = { 0 };
 
+	/* a hundred thousand series of one metric say the same */
+	if (ev->last_note == id + 1 && str_eq(ev->last_note_name, name))
+		return;
+	ev->last_note = id + 1;
+	ev->last_note_name = name;
 	buf_put(&b, text.p, mark);
 	if (mark < text.n && !(text.p[mark + 1] == '?' && name.n == 0)) {
 		buf_putz(&b, text.p[mark + 1] == '?' ? " for metric name \"" : "\"");

@@ -204,8 +204,10 @@ static bool text_fits(const struct expected_text *x, struct str text)
 
 	if (x->text.n == 0)
 		return true;
+	/* errors may give a hint beyond what Prometheus says */
 	if (!x->is_regex)
-		return str_eq(x->text, text);
+		return str_starts(text, x->text) &&
+		       (text.n == x->text.n || str_starts((struct str){ text.p + x->text.n, text.n - x->text.n }, STR(" (hint: ")));
 	re = regex_new(x->text, REGEX_SEARCH, &e);
 	if (re == NULL)
 		return false;
