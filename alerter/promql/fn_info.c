@@ -21,7 +21,10 @@ struct info {
 	bool may_miss;                  /* every matcher for a data label allows that there is none */
 	const struct value *base, *info;
 	const uint32_t *base_group, *info_group;        /* same number: same identifying labels */
-	size_t n_groups;
+	const uint32_t *info_key;       /* same number: the same name besides */
+	uint32_t *newest;               /* by key, at the step at hand: row + 1 of the info series that counts; 0: none */
+	size_t n_keys;
+	uint32_t *first_of, *next_of;   /* info rows of a group as a chain: row + 1; 0: its end */
 };
 
 static void add_default_name(struct info *in, bool any_negative)
@@ -111,21 +114,42 @@ static bool time_of(struct eval *ev, const struct node *n, struct timing *out)
 	return false;
 }
 
-static const uint32_t *groups_of(struct label_table *t, const struct shape *s)
+static const uint32_t *groups_of(struct label_table *t, const struct shape *s, bool with_name)
 {
 	uint32_t *group = ARENA_ARRAY(t->arena, s->n, uint32_t);
 
 	for (size_t row = 0; row < s->n; row++) {
-		struct label room[ARRAY_LEN(identifying)];
+		struct label room[ARRAY_LEN(identifying) + 1];
 		struct labels l = s->labels[row];
 		size_t n = 0;
 
 		for (size_t i = 0; i < l.n; i++)
-			if (is_identifying(l.v[i].name))
+			if (is_identifying(l.v[i].name) || (with_name && str_eq(l.v[i].name, STR(LABEL_NAME))))
 				room[n++] = l.v[i];
 		group[row] = (uint32_t)label_table_add(t, (struct labels){ room, n }, NULL);
 	}
 	return group;
+}
+
+/* Who belongs to whom. */
+static void index_info(struct info *in)
+{
+	struct arena *a = in->c->ev->arena;
+	struct label_table ids, keys;
+
+	label_table_init(&ids, a, 16);
+	label_table_init(&keys, a, 16);
+	in->base_group = groups_of(&ids, in->base->shape, false);
+	in->info_group = groups_of(&ids, in->info->shape, false);
+	in->info_key = groups_of(&keys, in->info->shape, true);
+	in->n_keys = keys.n;
+	in->newest = ARENA_ARRAY(a, keys.n, uint32_t);
+	in->first_of = ARENA_ARRAY(a, ids.n, uint32_t);
+	in->next_of = ARENA_ARRAY(a, in->info->shape->n, uint32_t);
+	for (size_t row = in->info->shape->n; row-- > 0;) {
+		in->next_of[row] = in->first_of[in->info_group[row]];
+		in->first_of[in->info_group[row]] = (uint32_t)row + 1;
+	}
 }
 
 /* An info series itself is not enriched. */
@@ -140,29 +164,27 @@ static bool is_info(const struct info *in, struct labels l, struct err *e)
 }
 
 /* At one step: of the info series with the same name and identifying labels the one with the newest sample counts. */
-static bool newest(const struct info *in, size_t step, bool *use)
+static bool find_newest(const struct info *in, size_t step)
 {
 	const struct value *x = in->info;
 	struct eval *ev = in->c->ev;
 
+	memset(in->newest, 0, in->n_keys * sizeof *in->newest);
 	for (size_t row = 0; row < x->shape->n; row++) {
 		size_t i = row * x->n_steps + step;
 		struct str name = labels_get(x->shape->labels[row], STR(LABEL_NAME));
+		uint32_t *best = &in->newest[in->info_key[row]];
+		int64_t best_ms = *best == 0 ? INT64_MIN : x->t_ms[(*best - 1) * x->n_steps + step];
 
-		use[row] = x->has[i];
-		if (x->has[i] && value_histogram(x, i) != NULL)
+		if (!x->has[i])
+			continue;
+		if (value_histogram(x, i) != NULL)
 			return eval_fail(ev, ERR_EXEC, in->c->node->beg, "info(): " STR_FMT " should be an info metric, with float samples",
 			                 STR_ARG(name));
-		for (size_t other = 0; other < row && use[row]; other++) {
-			size_t k = other * x->n_steps + step;
-
-			if (!use[other] || in->info_group[other] != in->info_group[row] ||
-			    !str_eq(labels_get(x->shape->labels[other], STR(LABEL_NAME)), name))
-				continue;
-			if (x->t_ms[k] == x->t_ms[i])
-				return eval_fail(ev, ERR_EXEC, in->c->node->beg, "found duplicate series for info metric " STR_FMT, STR_ARG(name));
-			use[x->t_ms[k] < x->t_ms[i] ? other : row] = false;
-		}
+		if (x->t_ms[i] == best_ms)
+			return eval_fail(ev, ERR_EXEC, in->c->node->beg, "found duplicate series for info metric " STR_FMT, STR_ARG(name));
+		if (x->t_ms[i] > best_ms)
+			*best = (uint32_t)row + 1;
 	}
 	return true;
 }
@@ -178,16 +200,16 @@ static bool is_wanted(const struct info *in, struct str name)
 }
 
 /* The labels of base row <row> with those of its info series. False: none is there and one must be; or failed. */
-static bool enrich(const struct info *in, size_t row, const bool *use, struct labels *out)
+static bool enrich(const struct info *in, size_t row, struct labels *out)
 {
 	struct eval *ev = in->c->ev;
 	struct labels base = in->base->shape->labels[row], added = { 0 };
 	bool found = false;
 
-	for (size_t i = 0; i < in->info->shape->n; i++) {
-		struct labels l = in->info->shape->labels[i];
+	for (uint32_t i = in->first_of[in->base_group[row]]; i != 0; i = in->next_of[i - 1]) {
+		struct labels l = in->info->shape->labels[i - 1];
 
-		if (!use[i] || in->info_group[i] != in->base_group[row])
+		if (in->newest[in->info_key[i - 1]] != i)
 			continue;
 		found = true;
 		for (size_t k = 0; k < l.n; k++) {
@@ -213,19 +235,19 @@ struct routes {
 	uint32_t *to;           /* by cell: row of the result + 1; 0: none */
 };
 
-static bool route_step(const struct info *in, struct routes *r, size_t step, bool *use)
+static bool route_step(const struct info *in, struct routes *r, size_t step)
 {
 	const struct value *base = in->base;
 	struct err e = { 0 };
 
-	if (!newest(in, step, use))
+	if (!find_newest(in, step))
 		return false;
 	for (size_t row = 0; row < base->shape->n; row++) {
 		size_t i = row * base->n_steps + step, to;
 		struct labels l = base->shape->labels[row];
 		bool added;
 
-		if (!base->has[i] || (!is_info(in, l, &e) && !enrich(in, row, use, &l)))
+		if (!base->has[i] || (!is_info(in, l, &e) && !enrich(in, row, &l)))
 			continue;
 		to = label_table_add(&r->table, l, &added);
 		if (added) {
@@ -265,18 +287,14 @@ static struct value *join_info(struct info *in)
 {
 	struct eval *ev = in->c->ev;
 	struct memory_slot *slot = memory_slot(ev, in->c->node->id, MEMORY_NAMES, 0, 0, NULL);
-	bool *use = ARENA_ARRAY(ev->arena, in->info->shape->n, bool);
-	struct label_table ids;
 	struct routes r = { .to = ARENA_ARRAY(ev->arena, value_cells(in->base), uint32_t) };
 
-	label_table_init(&ids, ev->arena, 16);
-	in->base_group = groups_of(&ids, in->base->shape);
-	in->info_group = groups_of(&ids, in->info->shape);
+	index_info(in);
 	label_table_init(&r.table, &slot->arena, in->base->shape->n);
 	for (size_t step = 0; step < in->base->n_steps; step++) {
 		struct arena_mark mark = arena_mark(ev->scratch);
 
-		if (!route_step(in, &r, step, use))
+		if (!route_step(in, &r, step))
 			return NULL;
 		arena_rewind(ev->scratch, mark);
 	}
