@@ -4,7 +4,8 @@
 #include "histogram_tally.h"
 #include "notes.h"
 
-const struct histogram *histogram_combined(struct eval *ev, const struct histogram *l, const struct histogram *r, bool subtract, int pos)
+const struct histogram *histogram_combined(struct eval *ev, const struct histogram *l, const struct histogram *r, bool subtract,
+                                           int pos)
 {
 	struct labels none = { 0 };
 	struct histogram *out;

@@ -6,7 +6,8 @@
 #include "histogram_ops.h"
 
 /* Sum or difference of two, compacted, with notes at <pos>; NULL when their buckets do not go together. */
-const struct histogram *histogram_combined(struct eval *, const struct histogram *, const struct histogram *, bool subtract, int pos);
+const struct histogram *histogram_combined(struct eval *, const struct histogram *, const struct histogram *, bool subtract,
+                                           int pos);
 
 /* The same with nothing known about resets. Shares what is in <h>. */
 const struct histogram *histogram_unhinted(struct arena *, const struct histogram *h);

@@ -85,10 +85,12 @@ struct side_walk side_walk_down(const struct histogram_side *side)
 
 bool side_before(struct side_walk *w, int64_t *index, double *count)
 {
+	if (w->i == 0)
+		return false;
 	while (w->in_span == 0) {
 		if (w->span < w->side->n_spans)
 			w->index -= w->side->spans[w->span].offset;
-		if (w->span == 0 || w->i == 0)
+		if (w->span == 0)
 			return false;
 		w->in_span = w->side->spans[--w->span].length;
 	}
@@ -134,7 +136,7 @@ bool histogram_next(struct histogram_walk *w, struct histogram_bucket *out)
 	}
 	if (!w->zero_done) {
 		w->zero_done = true;
-		if (w->h->zero_count > 0) {
+		if (w->whole ? w->h->zero_count != 0 : w->h->zero_count > 0) {
 			*out = (struct histogram_bucket){ -zero, zero, w->h->zero_count, true, true, false, true, 0 };
 			return true;
 		}

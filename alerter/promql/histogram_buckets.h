@@ -37,7 +37,8 @@ bool side_next(struct side_walk *, int64_t *index, double *count);
 struct side_walk side_walk_down(const struct histogram_side *);
 bool side_before(struct side_walk *, int64_t *index, double *count);
 
-/* All buckets from -Inf to +Inf, or (down) the other way; those that the zero bucket overlaps are cut short, unless <whole>. */
+/* All buckets from -Inf to +Inf, or (down) the other way. For estimates: those that the zero bucket overlaps are cut short, and a
+ * zero bucket of nothing, or less, is none; unless <whole>: then each is as it is kept. */
 struct histogram_walk {
 	const struct histogram *h;
 	struct side_walk near, far;     /* the side to walk first, towards zero, and the other one */

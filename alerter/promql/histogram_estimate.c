@@ -177,7 +177,7 @@ static void cut_bucket(const struct histogram *h, struct histogram_bucket *b, do
 		b->lower = b->upper = at;
 		return;
 	}
-	if (upper ? at <= b->lower : at >= b->upper) {
+	if (upper ? !(at > b->lower) : !(at < b->upper)) {      /* also when <at> is no number */
 		b->count = 0;
 		return;
 	}

@@ -42,7 +42,9 @@ static double over(double v, double by)
 	return v / by;
 }
 
-static struct histogram_side side_changed(struct arena *a, const struct histogram_side *s, double (*change)(double, double), double by)
+typedef double (*change_fn)(double v, double by);
+
+static struct histogram_side side_changed(struct arena *a, const struct histogram_side *s, change_fn change, double by)
 {
 	struct histogram_side out = *s;
 	double *buckets = ARENA_ARRAY(a, s->n_buckets, double);
@@ -53,7 +55,7 @@ static struct histogram_side side_changed(struct arena *a, const struct histogra
 	return out;
 }
 
-static struct histogram *changed(struct arena *a, const struct histogram *h, double (*change)(double, double), double by)
+static struct histogram *changed(struct arena *a, const struct histogram *h, change_fn change, double by)
 {
 	struct histogram *out = ARENA_NEW(a, struct histogram);
 
@@ -139,8 +141,8 @@ static bool same_side(const struct histogram_side *a, const struct histogram_sid
 bool histogram_same(const struct histogram *a, const struct histogram *b)
 {
 	return a->schema == b->schema && same_bits(a->count, b->count) && same_bits(a->sum, b->sum) &&
-	       bounds_same(a->custom, a->n_custom, b->custom, b->n_custom) && a->zero_threshold == b->zero_threshold && same_bits(a->zero_count, b->zero_count) && same_side(&a->neg, &b->neg) &&
-	       same_side(&a->pos, &b->pos);
+	       bounds_same(a->custom, a->n_custom, b->custom, b->n_custom) && a->zero_threshold == b->zero_threshold &&
+	       same_bits(a->zero_count, b->zero_count) && same_side(&a->neg, &b->neg) && same_side(&a->pos, &b->pos);
 }
 
 bool histogram_reset_since(struct arena *scratch, const struct histogram *before, const struct histogram *now)

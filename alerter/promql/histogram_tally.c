@@ -139,6 +139,8 @@ static void drop_below(struct cells *c, int32_t schema, double threshold)
 
 	while (gone < c->n && exponential_bound(schema, c->index[gone] - 1) < threshold)
 		gone++;
+	if (gone == 0)
+		return;
 	c->n -= gone;
 	memmove(c->index, c->index + gone, c->n * sizeof *c->index);
 	memmove(c->v, c->v + gone, c->n * sizeof *c->v);

@@ -50,8 +50,10 @@ static bool same_side(const struct histogram_side *a, const struct histogram_sid
 static bool same_histogram(const struct histogram *want, const struct histogram *got)
 {
 	return want->schema == got->schema && near(want->count, got->count) && near(want->sum, got->sum) &&
-	       near(want->zero_count, got->zero_count) && (want->zero_threshold == got->zero_threshold || want->schema == HISTOGRAM_CUSTOM) &&
-	       bounds_same(want->custom, want->n_custom, got->custom, got->n_custom) && same_side(&want->pos, &got->pos) && same_side(&want->neg, &got->neg) &&
+	       near(want->zero_count, got->zero_count) &&
+	       (want->zero_threshold == got->zero_threshold || want->schema == HISTOGRAM_CUSTOM) &&
+	       bounds_same(want->custom, want->n_custom, got->custom, got->n_custom) &&
+	       same_side(&want->pos, &got->pos) && same_side(&want->neg, &got->neg) &&
 	       (want->reset == RESET_UNKNOWN || want->reset == got->reset);
 }
 
