@@ -3,7 +3,6 @@
 #include "alerter.h"
 
 #include <errno.h>
-#include <glob.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,40 +110,47 @@ static void log_report(const struct conf_report *report)
 	}
 }
 
-/* ---- Rules that are no more: their alerts end, unless a file may only be missing for a moment. ---- */
+/* ---- Rules that are no more: their alerts end. ---- */
 
-static bool all_patterns_match(const struct config *c)
+static struct str *file_names(struct arena *a, const struct rules_snapshot *s)
 {
-	for (size_t i = 0; i < c->rule_files.n; i++) {
-		glob_t g;
-		bool found = glob(c->rule_files.v[i].p, 0, NULL, &g) == 0;
+	struct str *files = ARENA_ARRAY(a, s->n_files + 1, struct str);
 
-		globfree(&g);
-		if (!found)
-			return false;
-	}
-	return true;
+	for (size_t i = 0; i < s->n_files; i++)
+		files[i] = s->files[i].path;
+	return files;
 }
 
-static void tell_known_rules(struct alerter *al)
+static struct str *rule_keys(struct arena *a, const struct rules_snapshot *s, size_t *n)
 {
-	const struct rules_snapshot *s;
-	struct str *keys = NULL;
-	size_t n = 0, cap = 0;
+	struct str *keys;
+	size_t total = 0;
 
-	if (!all_patterns_match(al->config)) {
-		log_event(LOG_WARN, "a rule file is missing: what its alerts told goes on until a reload finds it or confirms that it is gone", NULL);
-		return;
-	}
-	s = rules_snapshot_get(al->rules);
 	for (size_t g = 0; g < s->n_groups; g++)
-		for (size_t r = 0; r < s->groups[g]->n_rules; r++) {
-			keys = mem_grow(keys, &cap, n + 1, sizeof *keys);
-			keys[n++] = s->groups[g]->rules[r].id->key;
-		}
-	notify_rules_known(al->notify, keys, n);
+		total += s->groups[g]->n_rules;
+	keys = ARENA_ARRAY(a, total + 1, struct str);
+	*n = 0;
+	for (size_t g = 0; g < s->n_groups; g++)
+		for (size_t r = 0; r < s->groups[g]->n_rules; r++)
+			keys[(*n)++] = s->groups[g]->rules[r].id->key;
+	return keys;
+}
+
+/* At the start a file that is missing may be back in a moment: only rules missing from files that were read are gone then. */
+static void tell_known_rules(struct alerter *al, bool starting)
+{
+	const struct rules_snapshot *s = rules_snapshot_get(al->rules);
+	struct notify_known known = { 0 };
+	struct arena a = { 0 };
+
+	known.keys = rule_keys(&a, s, &known.n_keys);
+	if (starting) {
+		known.files = file_names(&a, s);
+		known.n_files = s->n_files;
+	}
+	notify_rules_known(al->notify, &known);
 	rules_snapshot_release(s);
-	free(keys);
+	arena_fini(&a);
 }
 
 /* ---- Start. ---- */
@@ -278,7 +284,7 @@ static bool start_parts(struct alerter *al, struct err *e)
 	make_rules(al);
 	rules_apply(al->rules, load_rules(al, al->config, &report));
 	conf_report_fini(&report);
-	tell_known_rules(al);
+	tell_known_rules(al, true);
 	if (!start_scraping(al, e) || !start_http(al, e))
 		return false;
 	rules_start(al->rules);
@@ -340,7 +346,7 @@ static void swap(struct alerter *al, struct config *c, struct rules_plan *plan)
 	rules_apply(al->rules, plan);
 	al->config = c;
 	config_free(old);
-	tell_known_rules(al);
+	tell_known_rules(al, false);
 }
 
 static bool reload_locked(struct alerter *al, struct conf_report *report, struct err *e)

@@ -107,21 +107,33 @@ bool core_batch(struct core *c, const struct alert_batch_rule *rules, size_t n, 
 	return true;
 }
 
-static bool is_known(struct str rule, const struct str *keys, size_t n)
+/* A key begins with its file and ';'. */
+static bool is_of_file(struct str rule, struct str file)
 {
-	for (size_t i = 0; i < n; i++)
-		if (str_eq(rule, keys[i]))
-			return true;
-	return str_eq(rule, STR("tocsin"));
+	return rule.n > file.n && str_starts(rule, file) && rule.p[file.n] == ';';
 }
 
-static void forget_states(struct core *c, const struct str *keys, size_t n)
+/* Not there although its file was read; our own alerts have no rule. */
+static bool is_deleted(struct str rule, const struct notify_known *known)
+{
+	if (str_eq(rule, STR("tocsin")))
+		return false;
+	for (size_t i = 0; i < known->n_keys; i++)
+		if (str_eq(rule, known->keys[i]))
+			return false;
+	for (size_t i = 0; i < known->n_files && known->files != NULL; i++)
+		if (is_of_file(rule, known->files[i]))
+			return true;
+	return known->files == NULL;
+}
+
+static void forget_states(struct core *c, const struct notify_known *known)
 {
 	struct err e = { 0 };
 	sqlite3_stmt *s = db_select(c->db, "SELECT DISTINCT rule FROM alert_state", &e);
 
 	while (s != NULL && db_next(c->db, s, &e))
-		if (!is_known(db_text(s, 0), keys, n))
+		if (is_deleted(db_text(s, 0), known))
 			DB_ADD(c->db, DB_DEL_RULE, DB_T(db_text(s, 0)));
 	sqlite3_finalize(s);
 	if (e.code != ERR_NONE)
@@ -137,7 +149,7 @@ static void end_orphan(struct core *c, struct page_alert *a)
 	pager_end(c, a, core_now_ms(c), STR("rule deleted"));
 }
 
-void core_rules_known(struct core *c, const struct str *keys, size_t n)
+void core_rules_known(struct core *c, const struct notify_known *known)
 {
 	struct page_alert **orphans = ARENA_ARRAY(&c->scratch, c->alerts.n + 1, struct page_alert *);
 	size_t n_orphans = 0;
@@ -145,12 +157,12 @@ void core_rules_known(struct core *c, const struct str *keys, size_t n)
 	for (struct map_slot *s = NULL; (s = map_next(&c->alerts, s)) != NULL;) {
 		struct page_alert *a = s->value;
 
-		if (a->ends_ms == 0 && !is_known(a->rule, keys, n))
+		if (a->ends_ms == 0 && is_deleted(a->rule, known))
 			orphans[n_orphans++] = a;
 	}
 	for (size_t i = 0; i < n_orphans; i++)
 		end_orphan(c, orphans[i]);
-	forget_states(c, keys, n);
+	forget_states(c, known);
 }
 
 bool core_resend(struct core *c, int64_t message_id, struct err *e)

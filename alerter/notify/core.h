@@ -67,7 +67,7 @@ void core_close(struct core *);
 void core_configure(struct core *, struct notify_config *config);
 /* False and <e>: the log is full (the disk has been, for long); nothing was taken. */
 bool core_batch(struct core *, const struct alert_batch_rule *, size_t n, struct err *e);
-void core_rules_known(struct core *, const struct str *keys, size_t n);
+void core_rules_known(struct core *, const struct notify_known *);
 bool core_load(struct core *, struct str rule, struct arena *, struct alert_record **out, size_t *n, struct err *e);
 bool core_history(struct core *, const struct notify_history_query *, struct arena *, struct notify_history_entry **out, size_t *n,
                   struct err *e);

@@ -203,21 +203,14 @@ void notify_configure(struct notify *n, struct notify_config *config)
 	call(n, run_configure, config);
 }
 
-struct known_job {
-	const struct str *keys;
-	size_t n;
-};
-
 static void run_known(struct core *c, void *arg)
 {
-	const struct known_job *j = arg;
-
-	core_rules_known(c, j->keys, j->n);
+	core_rules_known(c, *(const struct notify_known **)arg);
 }
 
-void notify_rules_known(struct notify *n, const struct str *keys, size_t count)
+void notify_rules_known(struct notify *n, const struct notify_known *known)
 {
-	call(n, run_known, &(struct known_job){ keys, count });
+	call(n, run_known, &known);
 }
 
 struct history_job {

@@ -51,8 +51,15 @@ struct alert_sink *notify_sink(struct notify *);
 /* Takes <config>. Groups that the new routes form again go on; others tell the end of what they told, through the receiver
  * that heard it (kept as it was until then). */
 void notify_configure(struct notify *, struct notify_config *config);
-/* Once all rules have loaded: alerts of rules that are not among <keys> end, "rule deleted". */
-void notify_rules_known(struct notify *, const struct str *keys, size_t n);
+/* Which rules there are, once all have loaded. */
+struct notify_known {
+	const struct str *keys;         /* rule_identity.key of each */
+	size_t n_keys;
+	const struct str *files;        /* rule files that were read; NULL: every file there should be */
+	size_t n_files;
+};
+/* Alerts of rules that are no more end, "rule deleted". Those of a file that was not read go on: it may only be missing for a moment. */
+void notify_rules_known(struct notify *, const struct notify_known *);
 
 /* What happened, newest first. */
 struct notify_history_query {

@@ -300,17 +300,20 @@ static void repeats_are_counted_over_a_restart(void **state)
 	world_free(w);
 }
 
-static void rule_deleted_while_away(void **state)
+static void rule_deleted_while_away_but_not_when_its_file_is_missing(void **state)
 {
 	struct world *w = world_new(basic);
-	struct str keys[] = { STR("f;g;Other") };
+	struct str keys[] = { STR("f;g;Other") }, elsewhere = STR("other.yml");
 
 	(void)state;
 	fire(w, "Down", "a");
 	world_pass(w, 10000);
 	answer(w, 200, "");
 	world_crash(w);
-	core_rules_known(w->core, keys, 1);
+	core_rules_known(w->core, &(struct notify_known){ keys, 1, &elsewhere, 1 });
+	world_pass(w, 60000);
+	assert_int_equal(w->n, 1);
+	core_rules_known(w->core, &(struct notify_known){ .keys = keys, .n_keys = 1 });
 	world_pass(w, 60000);
 	assert_int_equal(w->n, 2);
 	assert_true(has(LAST(w).body, "\"status\":\"resolved\",\"alerts\""));
@@ -564,7 +567,7 @@ int main(void)
 		cmocka_unit_test(who_hangs_stops_no_other),
 		cmocka_unit_test(a_crash_loses_nothing_and_repeats_only_with_the_key),
 		cmocka_unit_test(repeats_are_counted_over_a_restart),
-		cmocka_unit_test(rule_deleted_while_away),
+		cmocka_unit_test(rule_deleted_while_away_but_not_when_its_file_is_missing),
 		cmocka_unit_test(no_data_is_said_in_the_next_message_and_only_there),
 		cmocka_unit_test(records_come_back_as_they_were),
 		cmocka_unit_test(a_reload_that_regroups_pages_nobody_again),
