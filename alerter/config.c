@@ -19,6 +19,7 @@ struct root {
 struct global {
 	struct scrape_defaults scrape;
 	struct config_global own;
+	const struct conf_node *ignored;
 };
 
 static const struct conf_range positive = { 1, INT64_MAX };
@@ -77,12 +78,12 @@ static void join(struct joined *j, const struct conf_key *keys, size_t n, size_t
 	j->table.keys = j->keys;
 }
 
-static void join_raw(struct joined *j, const char *name)
+/* A key that others read from the same map; what it holds goes to <offset>, and nowhere else. */
+static void join_raw(struct joined *j, const char *name, size_t offset)
 {
-	const struct conf_key key = CONF_KEY(struct root, "", ignored, conf_raw, NULL, CONF_RELOAD, NULL);
+	const struct conf_key key = { name, conf_raw, offset, NULL, CONF_RELOAD, NULL, NULL };
 
 	join(j, &key, 1, 0);
-	j->keys[j->table.n - 1].name = name;
 }
 
 static struct joined *root_table(struct arena *a)
@@ -93,9 +94,9 @@ static struct joined *root_table(struct arena *a)
 	join(j, root_keys, ARRAY_LEN(root_keys), 0);
 	for (size_t i = 0; i < notify_config_key_count; i++)
 		if (!str_eq(str_of(notify_config_keys[i]), STR("global")))
-			join_raw(j, notify_config_keys[i]);
+			join_raw(j, notify_config_keys[i], offsetof(struct root, ignored));
 	for (size_t i = 0; i < ARRAY_LEN(ignored_keys); i++)
-		join_raw(j, ignored_keys[i].key);
+		join_raw(j, ignored_keys[i].key, offsetof(struct root, ignored));
 	return j;
 }
 
@@ -107,7 +108,7 @@ static struct joined *global_table(struct arena *a)
 	join(j, scrape_global_table.keys, scrape_global_table.n, offsetof(struct global, scrape));
 	join(j, global_keys, ARRAY_LEN(global_keys), 0);
 	for (size_t i = 0; i < notify_global_key_count; i++)
-		join_raw(j, notify_global_keys[i]);
+		join_raw(j, notify_global_keys[i], offsetof(struct global, ignored));
 	return j;
 }
 
