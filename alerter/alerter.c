@@ -279,7 +279,7 @@ static bool start_parts(struct alerter *al, struct err *e)
 	struct conf_report report = { 0 };
 
 	al->store = store_new(&store_options);
-	if (!open_state(al, e))
+	if (!open_state(al, e) || !store_open_history(al->store, al->options.storage_path.p, e))
 		return false;
 	make_rules(al);
 	rules_apply(al->rules, load_rules(al, al->config, &report));
@@ -389,6 +389,8 @@ void alerter_maintain(struct alerter *al)
 
 void alerter_stop(struct alerter *al)
 {
+	struct err e = { 0 };
+
 	if (al->http != NULL)
 		http_server_stop(al->http);
 	if (al->api != NULL)
@@ -404,8 +406,9 @@ void alerter_stop(struct alerter *al)
 	for (size_t i = 0; i < RULE_WORKERS; i++)
 		if (al->appenders[i] != NULL)
 			store_appender_free(al->appenders[i]);
-	if (al->store != NULL)
-		store_free(al->store);
+	if (al->store != NULL && !store_flush(al->store, &e))
+		log_event(LOG_ERROR, "samples of the last hours are lost with this stop", "err", e.msg, NULL);
+	store_free(al->store);
 	config_free(al->config);
 	pthread_mutex_destroy(&al->lock);
 	arena_fini(&al->arena);

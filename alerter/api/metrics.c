@@ -82,6 +82,8 @@ static void emit_store(struct api *api, struct expo_set *s)
 	static const struct expo_family series = { "prometheus_tsdb_head_series", EXPO_GAUGE, "Series in memory.", NULL };
 	static const struct expo_family chunks = { "prometheus_tsdb_head_chunks", EXPO_GAUGE, "Chunks in memory.", NULL };
 	static const struct expo_family bytes = { "tocsin_store_bytes", EXPO_GAUGE, "Bytes of the chunks in memory.", "bytes" };
+	static const struct expo_family blocks = { "prometheus_tsdb_blocks_loaded", EXPO_GAUGE, "Blocks of history that are served.", NULL };
+	static const struct expo_family disk = { "prometheus_tsdb_storage_blocks_bytes", EXPO_GAUGE, "Bytes of the blocks of history on disk.", "bytes" };
 	struct store_stats st = store_stats(api->deps.store);
 	size_t row = 0;
 
@@ -91,6 +93,8 @@ static void emit_store(struct api *api, struct expo_set *s)
 	EXPO_EMIT0(s, &series, (double)st.series);
 	EXPO_EMIT0(s, &chunks, (double)st.chunks);
 	EXPO_EMIT0(s, &bytes, (double)st.bytes);
+	EXPO_EMIT0(s, &blocks, (double)st.blocks);
+	EXPO_EMIT0(s, &disk, (double)st.block_bytes);
 }
 
 static void emit_program(struct api *api, struct expo_set *s)

@@ -16,6 +16,7 @@ static bool fail(struct textparse *p, const char *at, const char *what)
 
 	for (const char *q = p->begin; q < at && (q = memchr(q, '\n', (size_t)(at - q))) != NULL; q++)
 		line++;
+	p->problem = what;
 	err_set(&p->err, ERR_SYNTAX, (int)(at - p->begin), "line %d: %s", line, what);
 	p->p = p->end;
 	return false;

@@ -20,6 +20,7 @@ struct textparse {
 	const char *begin;
 	bool openmetrics, saw_eof;
 	struct err err;
+	const char *problem; /* err without the line */
 };
 
 enum textparse_kind { TEXTPARSE_END, TEXTPARSE_SERIES, TEXTPARSE_COMMENT };

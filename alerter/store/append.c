@@ -95,13 +95,13 @@ static enum store_verdict judge(const struct store_series *s, int64_t t_ms, doub
 	return same_value(s, v, h) ? STORE_SAME : STORE_DUPLICATE;
 }
 
-static void keep_sealed(struct store_series *s, struct chunk *c)
+void store_keep_sealed(struct store_series *s, struct chunk *c)
 {
 	s->sealed = mem_grow(s->sealed, &s->sealed_cap, s->n_sealed + 1u, sizeof(struct chunk *));
 	s->sealed[s->n_sealed++] = c;
 }
 
-static void put_sample(struct shard *shard, struct store_series *s, const struct staged *g)
+static void put_sample(struct store *st, struct shard *shard, struct store_series *s, const struct staged *g)
 {
 	size_t before = s->writer.open != NULL ? chunk_bytes(s->writer.open) : 0, after;
 	struct chunk *opened = s->writer.open, *sealed;
@@ -109,9 +109,11 @@ static void put_sample(struct shard *shard, struct store_series *s, const struct
 	sealed = chunk_append(&s->writer, g->t_ms, g->v, g->h);
 	after = chunk_bytes(s->writer.open);
 	if (sealed != NULL) {
-		keep_sealed(s, sealed);
+		store_keep_sealed(s, sealed);
 		after += chunk_bytes(sealed);
 	}
+	if ((sealed != NULL || opened == NULL) && g->t_ms < atomic_load_explicit(&st->oldest_ms, memory_order_relaxed))
+		atomic_store_explicit(&st->oldest_ms, g->t_ms, memory_order_relaxed);
 	shard->n_chunks += sealed != NULL || opened == NULL;
 	shard->chunk_bytes += after - before;
 	atomic_store_explicit(&s->last_ms, g->t_ms, memory_order_relaxed);
@@ -144,6 +146,7 @@ static bool apply(struct store *st, struct shard *shard, const struct staged *g,
 	enum store_verdict verdict;
 
 	if (g->what == STAGED_STATE) {
+		atomic_store_explicit(&s->from_history, 0, memory_order_relaxed);
 		/* A good sample of the same batch knows better. */
 		if (s->last_batch != batch || atomic_load(&s->good_ms) != atomic_load(&s->last_ms))
 			atomic_store(&s->state, g->state);
@@ -154,7 +157,8 @@ static bool apply(struct store *st, struct shard *shard, const struct staged *g,
 		count(st, verdict);
 	if (verdict != STORE_OK)
 		return false;
-	put_sample(shard, s, g);
+	put_sample(st, shard, s, g);
+	atomic_store_explicit(&s->from_history, 0, memory_order_relaxed);
 	s->last_batch = batch;
 	if (g->h != NULL || !value_is_stale(g->v))
 		atomic_store(&s->good_ms, g->t_ms);

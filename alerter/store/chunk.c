@@ -285,7 +285,7 @@ static uint64_t get_xor(struct bits_reader *r, uint64_t before, unsigned *lead, 
 	return before ^ bits_get(r, *width) << (64 - *lead - *width);
 }
 
-static bool decode_floats(const struct chunk *c, int64_t *t_ms, double *v)
+static bool decode_floats(const struct chunk_view *c, int64_t *t_ms, double *v)
 {
 	struct bits_reader r = { c->data, 0, c->bits, false };
 	int64_t t = c->min_ms, dt = 0, i = 0, di = 0, step = 0;
@@ -348,13 +348,32 @@ bool chunk_decode(const struct chunk *c, int64_t *t_ms, double *v, const struct 
 	const struct chunk_hist *entry = (const struct chunk_hist *)(const void *)c->data;
 
 	if (c->kind != CHUNK_HIST)
-		return decode_floats(c, t_ms, v);
+		return decode_floats(&(struct chunk_view){ c->min_ms, c->data, c->bits, c->n, c->kind }, t_ms, v);
 	for (unsigned i = 0; i < c->n; i++) {
 		t_ms[i] = entry[i].t_ms;
 		v[i] = entry[i].h != NULL ? (double)NAN : value_stale();
 		h[i] = entry[i].h != NULL ? copy_histogram(entry[i].h, arena_alloc_raw(a, histogram_bytes(entry[i].h))) : NULL;
 	}
 	return true;
+}
+
+uint32_t chunk_write(const struct chunk *c, struct buf *out)
+{
+	size_t before = out->n;
+
+	if (c->kind != CHUNK_HIST) {
+		buf_put(out, c->data, (c->bits + 7) / 8);
+		return c->bits;
+	}
+	chunk_hist_write((const struct chunk_hist *)(const void *)c->data, c->n, out);
+	return (uint32_t)(out->n - before) * 8;
+}
+
+bool chunk_view_decode(const struct chunk_view *c, int64_t *t_ms, double *v, const struct histogram **h, struct arena *a)
+{
+	if (c->kind != CHUNK_HIST)
+		return decode_floats(c, t_ms, v);
+	return chunk_hist_read((struct str){ (const char *)c->data, c->bits / 8 }, c->n, t_ms, v, h, a);
 }
 
 static bool same_bytes(const void *a, const void *b, size_t n)

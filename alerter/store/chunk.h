@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "tocsin/arena.h"
+#include "tocsin/buf.h"
 #include "tocsin/histogram.h"
 
 enum { CHUNK_SAMPLES = 120 };
@@ -39,6 +40,16 @@ struct chunk_writer {
 	uint8_t lead, trail; /* CHUNK_XOR: window of the last bits written; lead 0xff: none */
 };
 
+/* A sealed chunk as it lies in memory or in a mapped file; BITS_SLACK bytes behind <data> are readable. CHUNK_HIST: histograms as bytes
+ * (chunk_hist.c). */
+struct chunk_view {
+	int64_t min_ms;
+	const unsigned char *data;
+	uint32_t bits;
+	uint16_t n;
+	uint8_t kind;
+};
+
 /* Appends; <t_ms> is later than everything before. When the open chunk is full or of the wrong kind it is returned sealed (the
  * caller keeps it) and a new one opened; else NULL. <h> is copied. */
 struct chunk *chunk_append(struct chunk_writer *w, int64_t t_ms, double v, const struct histogram *h);
@@ -51,7 +62,16 @@ struct chunk *chunk_copy(const struct chunk *c, struct arena *a);
 /* Decodes all c->n samples. <h> is filled for CHUNK_HIST only. False when the chunk is damaged. */
 bool chunk_decode(const struct chunk *c, int64_t *t_ms, double *v, const struct histogram **h, struct arena *a);
 
+/* Appends the bytes a view of the chunk has as <data>, without slack, and returns how many bits they are. */
+uint32_t chunk_write(const struct chunk *c, struct buf *out);
+/* As chunk_decode. The bytes may be hostile: false when they are no chunk of view->n samples. */
+bool chunk_view_decode(const struct chunk_view *c, int64_t *t_ms, double *v, const struct histogram **h, struct arena *a);
+
 struct histogram *histogram_dup(const struct histogram *h);                      /* one block; free() it */
 bool chunk_histogram_same(const struct histogram *a, const struct histogram *b); /* bit by bit */
+
+/* chunk_hist.c: entries of a CHUNK_HIST as bytes and back. */
+void chunk_hist_write(const struct chunk_hist *entry, unsigned n, struct buf *out);
+bool chunk_hist_read(struct str bytes, unsigned n, int64_t *t_ms, double *v, const struct histogram **h, struct arena *a);
 
 #endif

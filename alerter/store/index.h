@@ -28,7 +28,7 @@ struct index {
 
 void index_init(struct index *x);
 void index_fini(struct index *x);
-/* NULL when there is none. <hash> is labels_hash(<labels>). */
+/* NULL when there is none. <hash> is series_hash(<labels>). */
 struct store_series *index_find(const struct index *x, struct labels labels, uint64_t hash);
 /* Gives it a slot and its symbols (s->pairs, s->n_pairs long) from <labels>. */
 void index_add(struct index *x, struct store_series *s, struct labels labels);

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "store/chunk.h"
+#include "store/history.h"
 #include "store/index.h"
 #include "store/store.h"
 
@@ -24,6 +25,8 @@ struct store_series {
 	_Atomic int64_t good_ms;     /* of the last sample that is no stale marker; INT64_MIN: none. Likewise */
 	_Atomic unsigned char state; /* enum series_state. Likewise */
 	_Atomic unsigned char never_lost;
+	_Atomic unsigned char from_history; /* known from blocks only, nothing was appended since the start. Likewise */
+	_Atomic uint32_t in_blocks;         /* how many hold it: not dropped */
 	/* Under the shard lock: */
 	uint32_t n_sealed;
 	size_t sealed_cap;
@@ -64,7 +67,10 @@ struct store {
 	struct store_options options;
 	pthread_mutex_t commit_lock;
 	_Atomic uint64_t published; /* number of the last batch that is in */
-	_Atomic int64_t held_from_ms;
+	_Atomic int64_t held_from_ms, oldest_ms; /* oldest_ms: begin of the oldest chunk */
+	int64_t born_ms;
+	pthread_mutex_t maintain_lock; /* taken before all others */
+	struct history history;
 	pthread_rwlock_t index_lock;
 	struct index index;
 	uint64_t next_id; /* index lock, writing */
@@ -95,6 +101,14 @@ static inline struct shard *series_shard(struct store *st, const struct store_se
 	return &st->shards[s->id / SHARD_RUN % STORE_SHARDS];
 }
 
+/* A new series, under the index lock for writing; the caller saw that there is none and that there is room. */
+struct store_series *store_series_make(struct store *, struct labels labels, uint64_t hash);
+/* Puts a sealed chunk behind the others, under the shard lock. */
+void store_keep_sealed(struct store_series *, struct chunk *);
+/* Calls <fn> with every series, under the index lock for reading and the lock of its shard. */
+void store_each_series(struct store *, void (*fn)(struct store *, struct shard *, struct store_series *, void *), void *ctx);
+/* Takes a block's file in; false when it was damaged and set aside. Under maintain_lock. */
+bool history_add_file(struct store *, const char *path);
 /* Drops a reference to the memory of a series; the last one puts it on the graveyard. */
 void store_series_release(struct store *, struct store_series *);
 /* Pinned; NULL when there is none. */

@@ -1,5 +1,6 @@
 /* Reading: a selection is a shared snapshot of matching series plus their states of the moment; samples are collected under the
- * lock of their shard (references to sealed chunks, a copy of the open one) and decoded outside it.
+ * lock of their shard (references to sealed chunks, a copy of the open one) and decoded outside it. What blocks hold of the series is
+ * collected after that, since a flush moves chunks from the head to blocks in the other order.
  *
  * A selection sees whole batches: it remembers the number of the last one that was in, and leaves out a series' last sample when
  * that came later. (Two later batches on one series lie at least a scrape interval behind the query's time.) */
@@ -88,7 +89,28 @@ static bool is_stalled(int64_t good_ms, int64_t now_ms, int64_t lookback_ms)
 	return good_ms != INT64_MIN && (good_ms < now_ms - lookback_ms || good_ms > now_ms + lookback_ms);
 }
 
-static struct series describe(struct store_series *s, struct labels labels, int64_t now_ms, int64_t lookback_ms)
+/* True when a label the target has keeps the series from being its own. */
+static bool is_of_another(struct labels series, struct labels target)
+{
+	for (size_t i = 0; i < target.n; i++)
+		if (labels_has(series, target.v[i].name) && !str_eq(labels_get(series, target.v[i].name), target.v[i].value))
+			return true;
+	return false;
+}
+
+/* Of a series that only blocks know: whether it may yet come back. */
+static bool may_return(const struct store *st, struct labels labels, int64_t now_ms, const struct selection *sel)
+{
+	if (now_ms - st->born_ms <= st->options.lookback_ms)
+		return true;
+	for (size_t i = 0; i < sel->n_unseen_targets; i++)
+		if (!is_of_another(labels, sel->unseen_targets[i]))
+			return true;
+	return false;
+}
+
+static struct series describe(const struct store *st, struct store_series *s, struct labels labels, int64_t now_ms,
+                              const struct selection *sel)
 {
 	struct series out = { .id = s->id, .labels = labels, .state = atomic_load(&s->state) };
 	int64_t good_ms = atomic_load(&s->good_ms);
@@ -97,7 +119,9 @@ static struct series describe(struct store_series *s, struct labels labels, int6
 		out.state = out.state == SERIES_LOST ? SERIES_GONE : out.state;
 		return out;
 	}
-	if (out.state == SERIES_FRESH && is_stalled(good_ms, now_ms, lookback_ms))
+	if (atomic_load(&s->from_history) && out.state == SERIES_FRESH)
+		out.state = may_return(st, labels, now_ms, sel) ? SERIES_LOST : SERIES_GONE;
+	if (out.state == SERIES_FRESH && is_stalled(good_ms, now_ms, st->options.lookback_ms))
 		out.state = SERIES_LOST;
 	if (out.state == SERIES_LOST)
 		out.lost_since_ms = good_ms;
@@ -159,10 +183,10 @@ static struct selection *store_select(struct querier *q, const struct matcher *m
 	sel = mem_alloc(sizeof *sel + s->n * sizeof *sel->v);
 	sel->snapshot = s;
 	sel->batch = batch;
-	for (size_t i = 0; i < s->n; i++)
-		sel->v[i] = describe(s->series[i], s->labels[i], now_ms, st->options.lookback_ms);
 	sel->pub = (struct selection){ .v = sel->v, .n = s->n, .generation = s->generation, .held_from_ms = atomic_load(&st->held_from_ms) };
 	note_unseen(st, m, n, sel);
+	for (size_t i = 0; i < s->n; i++)
+		sel->v[i] = describe(st, s->series[i], s->labels[i], now_ms, &sel->pub);
 	return &sel->pub;
 }
 
@@ -186,6 +210,7 @@ struct collected {
 	double *open_v;
 	const struct histogram **open_h;
 	size_t n, n_open; /* samples in all of them */
+	int64_t floor_ms; /* some chunk begins here, the latest that begins by min_ms; INT64_MIN: none does */
 	bool hide_last, has_hist;
 };
 
@@ -231,6 +256,7 @@ static void collect(struct store *st, struct store_series *s, uint64_t batch, in
 
 	pthread_mutex_lock(&shard->lock);
 	c->hide_last = s->last_batch > batch;
+	c->floor_ms = INT64_MIN;
 	c->sealed = ARENA_ARRAY(a, s->n_sealed, struct chunk *);
 	for (uint32_t i = first_chunk(s, min_ms, before); i < s->n_sealed && s->sealed[i]->min_ms <= max_ms; i++) {
 		struct chunk *k = s->sealed[i];
@@ -239,7 +265,11 @@ static void collect(struct store *st, struct store_series *s, uint64_t batch, in
 		c->sealed[c->n_sealed++] = k;
 		c->n += k->n;
 		c->has_hist |= k->kind == CHUNK_HIST;
+		if (k->min_ms <= min_ms)
+			c->floor_ms = k->min_ms;
 	}
+	if (s->writer.open != NULL && s->writer.open->min_ms <= min_ms)
+		c->floor_ms = s->writer.open->min_ms;
 	if (s->writer.open != NULL && s->writer.open->min_ms <= max_ms)
 		collect_open(c, s, a);
 	else
@@ -280,32 +310,104 @@ static size_t count_until(const int64_t *t, size_t n, int64_t limit)
 	return lo;
 }
 
+/* Samples as arrays that grow at the end. */
+struct run {
+	int64_t *t;
+	double *v;
+	const struct histogram **h; /* NULL: all are floats */
+	size_t n;
+};
+
+static struct run run_new(size_t n, bool has_hist, struct arena *a)
+{
+	return (struct run){ arena_alloc_raw(a, n * sizeof(int64_t)), arena_alloc_raw(a, n * sizeof(double)),
+		             has_hist ? ARENA_ARRAY(a, n, const struct histogram *) : NULL, 0 };
+}
+
+static void run_set(struct run *to, size_t i, const struct run *from, size_t k)
+{
+	to->t[i] = from->t[k];
+	to->v[i] = from->v[k];
+	if (to->h != NULL)
+		to->h[i] = from->h[k];
+}
+
+/* Samples from <seam> on may begin before those in front of it: merges them, of two at one time the later one stays. */
+static void run_mend(struct run *r, size_t seam, struct arena *a)
+{
+	struct run old;
+	size_t beg, i, k = seam, n;
+
+	if (seam == 0 || seam == r->n || r->t[seam - 1] < r->t[seam])
+		return;
+	for (beg = seam; beg > 0 && r->t[beg - 1] >= r->t[seam];)
+		beg--;
+	n = i = beg;
+	old = run_new(r->n, r->h != NULL, a);
+	for (size_t j = beg; j < r->n; j++)
+		run_set(&old, j, r, j);
+	while (i < seam || k < r->n) {
+		bool first = k == r->n || (i < seam && old.t[i] < old.t[k]);
+
+		if (!first && i < seam && old.t[i] == old.t[k])
+			i++;
+		run_set(r, n++, &old, first ? i++ : k++);
+	}
+	r->n = n;
+}
+
+static bool read_blocks(struct run *r, const struct history_parts *parts, struct arena *a, struct err *e)
+{
+	for (size_t i = parts->n; i-- > 0;) {
+		const struct history_part *p = &parts->v[i];
+		size_t seam = r->n;
+
+		for (uint32_t k = 0; k < p->n; r->n += p->v[k++].n)
+			if (!block_read(p->block, &p->v[k], r->t + r->n, r->v + r->n, r->h != NULL ? r->h + r->n : NULL, a))
+				return err_set(e, ERR_IO, -1, "a chunk of %s is damaged: the block will be set aside", p->block->path);
+		run_mend(r, seam, a);
+	}
+	return true;
+}
+
+static bool read_head(struct run *r, const struct collected *c, struct arena *a, struct err *e)
+{
+	size_t seam = r->n;
+
+	if (!decode_all(c, r->t + seam, r->v + seam, r->h != NULL ? r->h + seam : NULL, a))
+		return err_set(e, ERR_IO, -1, "a chunk of the store is damaged");
+	r->n += c->n - (c->hide_last && c->n > 0);
+	run_mend(r, seam, a);
+	return true;
+}
+
 static bool store_samples(struct querier *q, const struct selection *pub, size_t i, int64_t min_ms, int64_t max_ms, bool before,
                           struct arena *a, struct samples *out, struct err *e)
 {
 	const struct store_selection *sel = (const struct store_selection *)pub;
+	struct store *st = (struct store *)q;
+	struct store_series *s = sel->snapshot->series[i];
 	struct collected c = { 0 };
-	const struct histogram **h;
-	int64_t *t;
-	double *v;
+	struct history_parts parts;
+	struct run r;
 	size_t beg, end;
 	bool ok;
 
 	assert(i < pub->n);
-	collect((struct store *)q, sel->snapshot->series[i], sel->batch, min_ms, max_ms, before, a, &c);
-	t = arena_alloc_raw(a, c.n * sizeof *t);
-	v = arena_alloc_raw(a, c.n * sizeof *v);
-	h = c.has_hist ? ARENA_ARRAY(a, c.n, const struct histogram *) : NULL;
-	ok = decode_all(&c, t, v, h, a);
+	collect(st, s, sel->batch, min_ms, max_ms, before, a, &c);
+	history_collect(st, sel->snapshot->labels[i], s->hash, min_ms, max_ms, before, c.floor_ms, a, &parts);
+	r = run_new(c.n + parts.n_samples, c.has_hist || parts.has_hist, a);
+	ok = read_blocks(&r, &parts, a, e) && read_head(&r, &c, a, e);
 	for (size_t k = 0; k < c.n_sealed; k++)
 		chunk_unref(c.sealed[k]);
+	block_list_unref(parts.list);
 	if (!ok)
-		return err_set(e, ERR_IO, -1, "a chunk of the store is damaged");
-	end = count_until(t, c.n - (c.hide_last && c.n > 0), max_ms);
-	beg = count_until(t, end, min_ms);
+		return false;
+	end = count_until(r.t, r.n, max_ms);
+	beg = count_until(r.t, end, min_ms);
 	if (before && beg > 0)
 		beg--;
-	*out = (struct samples){ end - beg, t + beg, v + beg, h != NULL ? h + beg : NULL, NULL };
+	*out = (struct samples){ end - beg, r.t + beg, r.v + beg, r.h != NULL ? r.h + beg : NULL, NULL };
 	return true;
 }
 

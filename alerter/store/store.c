@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "store/flush.h"
 #include "store/internal.h"
 #include "tocsin/mem.h"
 
@@ -45,6 +46,7 @@ struct store *store_new(const struct store_options *options)
 	if (options != NULL)
 		st->options = *options;
 	set_defaults(&st->options);
+	pthread_mutex_init(&st->maintain_lock, NULL);
 	pthread_mutex_init(&st->commit_lock, NULL);
 	pthread_mutex_init(&st->unseen_lock, NULL);
 	pthread_mutex_init(&st->unused_lock, NULL);
@@ -53,7 +55,9 @@ struct store *store_new(const struct store_options *options)
 	init_index_lock(st);
 	index_init(&st->index);
 	memory_init(&st->memory);
-	st->held_from_ms = clock_now_ms(st->options.clock);
+	history_init(&st->history);
+	st->born_ms = st->held_from_ms = clock_now_ms(st->options.clock);
+	st->oldest_ms = INT64_MAX;
 	return st;
 }
 
@@ -71,6 +75,7 @@ void store_free(struct store *st)
 	if (st == NULL)
 		return;
 	memory_fini(st);
+	history_fini(&st->history);
 	while (st->unused != NULL) {
 		struct store_series *s = st->unused;
 
@@ -88,6 +93,7 @@ void store_free(struct store *st)
 	pthread_mutex_destroy(&st->unused_lock);
 	pthread_mutex_destroy(&st->unseen_lock);
 	pthread_mutex_destroy(&st->commit_lock);
+	pthread_mutex_destroy(&st->maintain_lock);
 	free(st);
 }
 
@@ -114,7 +120,7 @@ void store_set_unseen(struct store *st, const struct store_unseen *v, size_t n)
 
 /* ---- Series ---- */
 
-static struct store_series *series_new(struct store *st, struct labels labels, uint64_t hash)
+struct store_series *store_series_make(struct store *st, struct labels labels, uint64_t hash)
 {
 	struct store_series *s = mem_alloc(sizeof *s + labels.n * sizeof *s->pairs);
 
@@ -143,14 +149,14 @@ struct store_series *store_series_find(struct store *st, struct labels labels)
 	struct store_series *s;
 
 	pthread_rwlock_rdlock(&st->index_lock);
-	s = find_pinned(st, labels, labels_hash(labels));
+	s = find_pinned(st, labels, series_hash(labels));
 	pthread_rwlock_unlock(&st->index_lock);
 	return s;
 }
 
 struct store_series *store_series_ref(struct store *st, struct labels labels, struct err *e)
 {
-	uint64_t hash = labels_hash(labels);
+	uint64_t hash = series_hash(labels);
 	struct store_series *s = store_series_find(st, labels);
 
 	if (s != NULL)
@@ -158,7 +164,7 @@ struct store_series *store_series_ref(struct store *st, struct labels labels, st
 	pthread_rwlock_wrlock(&st->index_lock);
 	s = find_pinned(st, labels, hash);
 	if (s == NULL && st->index.n_series < st->options.max_series) {
-		s = series_new(st, labels, hash);
+		s = store_series_make(st, labels, hash);
 		atomic_fetch_add(&s->pins, 1);
 	}
 	pthread_rwlock_unlock(&st->index_lock);
@@ -204,8 +210,7 @@ int64_t store_series_last_ms(struct store *st, struct store_series *s)
 
 /* ---- Retention ---- */
 
-/* Calls <fn> with every series, under the index lock for reading and the lock of its shard. */
-static void each_series(struct store *st, void (*fn)(struct store *, struct shard *, struct store_series *, void *), void *ctx)
+void store_each_series(struct store *st, void (*fn)(struct store *, struct shard *, struct store_series *, void *), void *ctx)
 {
 	pthread_rwlock_rdlock(&st->index_lock);
 	for (size_t i = 0; i < st->index.n_slots; i++) {
@@ -299,14 +304,17 @@ static void squeeze(struct store *st, int64_t now_ms)
 {
 	struct ages *g = mem_alloc(sizeof *g);
 	size_t kept = 0, age = 0;
-	int64_t oldest_ms = now_ms - store_stats(st).oldest_ms;
+	int64_t oldest_ms = now_ms - atomic_load(&st->oldest_ms), cut_ms;
 
 	g->now_ms = now_ms;
 	g->step_ms = oldest_ms > AGES ? oldest_ms / AGES + 1 : 1;
-	each_series(st, add_ages, g);
+	store_each_series(st, add_ages, g);
 	while (age < AGES && (age == 0 || kept + g->bytes[age] <= st->options.max_bytes - st->options.max_bytes / 8))
 		kept += g->bytes[age++];
-	each_series(st, drop_old, &(struct cutoff){ now_ms - (int64_t)age * g->step_ms + 1, true });
+	cut_ms = now_ms - (int64_t)age * g->step_ms + 1;
+	store_each_series(st, drop_old, &(struct cutoff){ cut_ms, true });
+	if (atomic_load(&st->held_from_ms) < cut_ms)
+		store_set_held_from(st, cut_ms);
 	free(g);
 }
 
@@ -318,7 +326,7 @@ static void drop_dead(struct store *st)
 	for (uint32_t slot = 0; slot < st->index.n_slots; slot++) {
 		const struct store_series *s = st->index.series[slot];
 
-		if (s == NULL || s->pins > 0 || s->n_sealed > 0 || s->writer.open != NULL)
+		if (s == NULL || s->pins > 0 || s->in_blocks > 0 || s->n_sealed > 0 || s->writer.open != NULL)
 			continue;
 		dead.v = mem_grow(dead.v, &dead.cap, dead.n + 1, sizeof *dead.v);
 		dead.v[dead.n++] = slot;
@@ -356,20 +364,6 @@ static void bury_unused(struct store *st)
 	pthread_rwlock_unlock(&st->index_lock);
 }
 
-void store_maintain(struct store *st)
-{
-	int64_t now_ms = clock_now_ms(st->options.clock);
-	size_t n_chunks;
-
-	each_series(st, drop_old, &(struct cutoff){ now_ms - st->options.retention_ms, false });
-	if (total_bytes(st, &n_chunks) > st->options.max_bytes)
-		squeeze(st, now_ms);
-	drop_dead(st);
-	bury_unused(st);
-}
-
-/* ---- Figures ---- */
-
 static void find_oldest(struct store *st, struct shard *shard, struct store_series *s, void *ctx)
 {
 	int64_t *oldest = ctx;
@@ -380,15 +374,57 @@ static void find_oldest(struct store *st, struct shard *shard, struct store_seri
 		*oldest = c->min_ms;
 }
 
+/* A chunk opened meanwhile with older samples than all others is overlooked until the next time. */
+static void note_oldest(struct store *st)
+{
+	int64_t oldest_ms = INT64_MAX;
+
+	store_each_series(st, find_oldest, &oldest_ms);
+	atomic_store(&st->oldest_ms, oldest_ms);
+}
+
+void store_maintain(struct store *st)
+{
+	int64_t now_ms = clock_now_ms(st->options.clock);
+	size_t n_chunks;
+
+	pthread_mutex_lock(&st->maintain_lock);
+	history_maintain(st, now_ms, total_bytes(st, &n_chunks) > st->options.max_bytes);
+	store_each_series(st, drop_old, &(struct cutoff){ now_ms - st->options.retention_ms, false });
+	if (total_bytes(st, &n_chunks) > st->options.max_bytes)
+		squeeze(st, now_ms);
+	drop_dead(st);
+	bury_unused(st);
+	note_oldest(st);
+	pthread_mutex_unlock(&st->maintain_lock);
+}
+
+bool store_flush(struct store *st, struct err *e)
+{
+	bool ok = true;
+
+	pthread_mutex_lock(&st->maintain_lock);
+	if (st->history.dir != NULL)
+		ok = flush_all(st, clock_now_ms(st->options.clock), e);
+	pthread_mutex_unlock(&st->maintain_lock);
+	return ok;
+}
+
+/* ---- Figures ---- */
+
 struct store_stats store_stats(struct store *st)
 {
-	struct store_stats out = { .oldest_ms = INT64_MAX };
+	struct store_stats out = { .oldest_ms = atomic_load(&st->oldest_ms) };
+	struct block_list *blocks = history_take(&st->history);
 
 #define X(name, help) out.name = atomic_load_explicit(&st->count.name, memory_order_relaxed);
 	STORE_COUNTERS(X)
 #undef X
 	out.bytes = total_bytes(st, &out.chunks);
-	each_series(st, find_oldest, &out.oldest_ms);
+	out.blocks = blocks != NULL ? blocks->n : 0;
+	for (size_t i = 0; i < out.blocks; i++)
+		out.block_bytes += blocks->v[i]->n_bytes;
+	block_list_unref(blocks);
 	pthread_rwlock_rdlock(&st->index_lock);
 	out.series = st->index.n_series;
 	out.symbols = st->index.symbols.by_text.n;

@@ -1,6 +1,8 @@
-/* The store: recent samples of every series, in memory, compressed; a <struct querier> to read them, <struct appender>s to write.
+/* The store: samples of every series, compressed, the recent ones in memory and older ones in blocks on disk (store_open_history); a
+ * <struct querier> to read them, <struct appender>s to write.
  *
  * Locks, in the order they may be taken:
+ *   maintain one maintenance at a time: retention, blocks; nobody else waits for it;
  *   commit   one batch is applied at a time; its number is published when all of it is in (readers see batches whole);
  *   index    readers and writers: symbols, postings, the table of series, remembered selections. Appending to a series one holds
  *            a reference to never takes it;
@@ -31,9 +33,16 @@ struct store *store_new(const struct store_options *);
 void store_free(struct store *);
 struct querier *store_querier(struct store *);
 
-/* Drops what left the retention or exceeds max_bytes, then series without samples. Call it every minute or so. */
+/* Keeps history in the folder <path>/blocks and serves what is there. Once, before anything is appended. False and <e> when there can be no
+ * such folder; a damaged block is set aside (renamed *.damaged), logged and counted. A series known from blocks only is LOST until
+ * the store is lookback_ms old and while an unseen target may carry it, then GONE. */
+bool store_open_history(struct store *, const char *path, struct err *e);
+/* Moves everything from memory to disk, for a clean stop. True without history. */
+bool store_flush(struct store *, struct err *e);
+/* Every two hours moves what is sealed to disk; drops what left the retention, or exceeds max_bytes, then series without samples. Call it
+ * every minute or so. */
 void store_maintain(struct store *);
-/* Data is held from here on without a gap of our own making: the store's birth, or earlier when history was loaded. */
+/* Data is held from here on without a gap of our own making: the store's birth, or earlier by blocks that join it. */
 void store_set_held_from(struct store *, int64_t t_ms);
 
 /* A configured target of which nothing was scraped since the start; select() says so where it may matter. */
@@ -69,6 +78,29 @@ void store_append_end(struct appender *, struct store_series *, int64_t t_ms, en
 /* The state alone. SERIES_GONE or SERIES_LOST. */
 void store_append_state(struct appender *, struct store_series *, enum series_state);
 
+/* ---- Importing: blocks of a storage path are written without a store; a running one finds them within a minute. ---- */
+
+struct store_import;
+struct store_import_series;
+
+/* Samples go into blocks of <window_ms> each. NULL and <e> when the folder cannot be made. */
+struct store_import *store_import_new(const char *path, int64_t window_ms, struct err *e);
+/* Gives up what was not committed. */
+void store_import_free(struct store_import *);
+/* The series of <labels>, while the import lives. NULL and <e> (LIMIT). */
+struct store_import_series *store_import_series(struct store_import *, struct labels, struct err *e);
+/* A sample of it, later than those before; the same one again is passed over. False and <e>: out of order, another value at that time, a
+ * limit, the disk. */
+bool store_import_add(struct store_import *, struct store_import_series *, int64_t t_ms, double v, struct err *e);
+/* Makes it all seen. False and <e>: the disk; blocks that were already named stay, and the same import again adds nothing to them. */
+bool store_import_commit(struct store_import *, struct err *e);
+
+struct store_import_stats {
+	size_t samples, series, blocks;
+	int64_t min_ms, max_ms;
+};
+struct store_import_stats store_import_stats(const struct store_import *);
+
 /* ---- Looking around, for the API. Sorted; texts live in <a>. ---- */
 
 struct str *store_label_names(struct store *, struct arena *a, size_t *n);
@@ -83,14 +115,19 @@ struct str *store_label_values(struct store *, struct str name, struct arena *a,
 	X(series_created, "Series created.") \
 	X(series_dropped, "Series dropped after their last sample left the retention.") \
 	X(series_refused, "Series refused: max_series was reached.") \
-	X(chunks_dropped, "Chunks dropped because they left the retention.") \
-	X(chunks_squeezed, "Chunks dropped before their time because max_bytes was reached.") \
+	X(chunks_dropped, "Chunks in memory dropped because they left the retention.") \
+	X(chunks_squeezed, "Chunks in memory dropped before their time because max_bytes was reached.") \
+	X(blocks_written, "Blocks of history written.") \
+	X(blocks_dropped, "Blocks of history dropped because they left the retention.") \
+	X(blocks_damaged, "Blocks of history set aside because they are damaged.") \
+	X(flushes_failed, "Failures to write a block of history.") \
 	X(selections, "Selections answered.") \
 	X(selections_remembered, "Selections answered without reading the index.")
 
 struct store_stats {
-	size_t series, symbols, chunks, bytes; /* now */
-	int64_t oldest_ms;                     /* begin of the oldest chunk, INT64_MAX: no data */
+	size_t series, symbols, chunks, bytes; /* now, in memory */
+	size_t blocks, block_bytes;            /* on disk */
+	int64_t oldest_ms;                     /* begin of the oldest chunk in memory, INT64_MAX: none; dropped ones count until the next maintenance */
 #define X(name, help) uint64_t name;
 	STORE_COUNTERS(X)
 #undef X

@@ -4,5 +4,6 @@
 
 int check_config(int argc, char **argv);        /* check.c */
 int check_rules(int argc, char **argv);
+int import_openmetrics(int argc, char **argv);  /* import.c */
 
 #endif

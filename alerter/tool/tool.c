@@ -12,6 +12,7 @@ static const struct {
 } commands[] = {
 	{ "check", "config", check_config, "check config FILE...", "checks configuration files and the rule files they name" },
 	{ "check", "rules", check_rules, "check rules FILE...", "checks rule files" },
+	{ "import", "openmetrics", import_openmetrics, "import openmetrics FILE [--storage.path=DIR]", "adds samples with timestamps to the history" },
 };
 
 bool tool_is_command(const char *word)

@@ -1,0 +1,278 @@
+/* Reading blocks. A file may be damaged or hostile: block_over() holds everything against everything else before anything is used, in time
+ * linear in the file; after that only chunks are doubted. */
+#include "store/block.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/bits.h"
+#include "tocsin/mem.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "block files are little endian");
+_Static_assert(sizeof(struct block_entry) == 40 && sizeof(struct block_series) == 32, "part of the file format");
+
+static const size_t item_bytes[BLOCK_SECTIONS] = { 1, sizeof(struct block_entry), sizeof(struct block_pair), sizeof(struct block_series),
+	                                           sizeof(uint64_t), 1 };
+static const char *const section_names[BLOCK_SECTIONS] = { "chunks", "entries", "pairs", "series", "ends", "symbols" };
+
+/* Each text's hash is chained with its length, so ("ab","c") and ("a","bc") differ. */
+uint64_t series_hash(struct labels l)
+{
+	uint64_t h = l.n;
+
+	for (size_t i = 0; i < l.n; i++) {
+		h = XXH3_64bits_withSeed(l.v[i].name.p, l.v[i].name.n, h + l.v[i].name.n);
+		h = XXH3_64bits_withSeed(l.v[i].value.p, l.v[i].value.n, h + l.v[i].value.n);
+	}
+	return h;
+}
+
+/* ---- Checking ---- */
+
+static bool bad(struct err *e, const char *what)
+{
+	return err_set(e, ERR_IO, -1, "the block is damaged: %s", what);
+}
+
+static bool check_header(const struct block *b, struct err *e)
+{
+	const struct block_header *h = b->header;
+
+	if (b->n_bytes < sizeof *h || memcmp(h->magic, BLOCK_MAGIC, sizeof h->magic) != 0)
+		return err_set(e, ERR_IO, -1, "this is no block");
+	if (h->version != BLOCK_VERSION)
+		return err_set(e, ERR_IO, -1, "the block has version %u, this program reads %d", h->version, BLOCK_VERSION);
+	if (XXH64(h, offsetof(struct block_header, check), 0) != h->check)
+		return bad(e, "its header");
+	if (h->n_sections != BLOCK_SECTIONS || h->min_ms > h->max_ms)
+		return bad(e, "its header makes no sense");
+	return true;
+}
+
+static const void *section(const struct block *b, enum block_section s, size_t *n)
+{
+	*n = b->header->section[s].bytes / item_bytes[s];
+	return b->bytes + b->header->section[s].at;
+}
+
+static bool check_sections(const struct block *b, struct err *e)
+{
+	for (unsigned s = 0; s < BLOCK_SECTIONS; s++) {
+		uint64_t at = b->header->section[s].at, bytes = b->header->section[s].bytes;
+
+		if (at % 8 != 0 || at < sizeof *b->header || at > b->n_bytes || bytes > b->n_bytes - at || bytes % item_bytes[s] != 0)
+			return err_set(e, ERR_IO, -1, "the block is damaged: %s lie outside of it", section_names[s]);
+		if (s != BLOCK_CHUNKS && XXH64(b->bytes + at, bytes, 0) != b->header->section[s].check)
+			return err_set(e, ERR_IO, -1, "the block is damaged: its %s", section_names[s]);
+	}
+	return true;
+}
+
+static bool check_symbols(const struct block *b, size_t text_bytes)
+{
+	for (size_t i = 0; i < b->n_symbols; i++)
+		if (b->ends[i] > text_bytes || (i > 0 && b->ends[i] < b->ends[i - 1]))
+			return false;
+	return true;
+}
+
+static bool check_entry(const struct block *b, const struct block_entry *c)
+{
+	uint64_t room = b->header->section[BLOCK_CHUNKS].bytes;
+
+	return c->n > 0 && c->n <= CHUNK_SAMPLES && c->kind <= CHUNK_HIST && c->min_ms <= c->max_ms && c->min_ms >= b->header->min_ms &&
+	       c->max_ms <= b->header->max_ms && c->at <= room && ((uint64_t)c->bits + 7) / 8 + BITS_SLACK <= room - c->at;
+}
+
+static struct str symbol(const struct block *b, uint32_t i)
+{
+	uint64_t beg = i > 0 ? b->ends[i - 1] : 0;
+
+	return (struct str){ b->symbols + beg, b->ends[i] - beg };
+}
+
+static bool check_one_series(const struct block *b, uint32_t i)
+{
+	const struct block_series *s = &b->series[i];
+	struct label v[BLOCK_MAX_LABELS];
+
+	if (s->first_pair > b->n_pairs || s->n_pairs > b->n_pairs - s->first_pair || s->n_pairs > BLOCK_MAX_LABELS || s->n_entries == 0 ||
+	    s->first_entry > b->n_entries || s->n_entries > b->n_entries - s->first_entry || (i > 0 && s->hash < s[-1].hash))
+		return false;
+	for (uint32_t k = 0; k < s->n_pairs; k++) {
+		const struct block_pair *p = &b->pairs[s->first_pair + k];
+
+		if (p->name >= b->n_symbols || p->value >= b->n_symbols || symbol(b, p->value).n == 0 ||
+		    (k > 0 && str_cmp(symbol(b, p[-1].name), symbol(b, p->name)) >= 0))
+			return false;
+	}
+	for (uint32_t k = 0; k < s->n_entries; k++) {
+		const struct block_entry *c = &b->entries[s->first_entry + k];
+
+		if (!check_entry(b, c) || (k > 0 && c->min_ms <= c[-1].max_ms))
+			return false;
+	}
+	return series_hash(block_labels(b, i, v)) == s->hash;
+}
+
+/* A file with good checksums may still be made up, and two series may claim the same entries: then both are served. */
+static bool check_contents(struct block *b, struct err *e)
+{
+	size_t text_bytes;
+
+	b->entries = section(b, BLOCK_ENTRIES, &b->n_entries);
+	b->pairs = section(b, BLOCK_PAIRS, &b->n_pairs);
+	b->series = section(b, BLOCK_SERIES, &b->n_series);
+	b->ends = section(b, BLOCK_ENDS, &b->n_symbols);
+	b->symbols = section(b, BLOCK_SYMBOLS, &text_bytes);
+	if (!check_symbols(b, text_bytes))
+		return bad(e, "symbols that overlap");
+	if (b->n_series >= BLOCK_NONE || b->n_pairs > UINT32_MAX || b->n_entries > UINT32_MAX)
+		return bad(e, "more series than a block holds");
+	for (uint32_t i = 0; i < b->n_series; i++)
+		if (!check_one_series(b, i))
+			return bad(e, "a series that makes no sense");
+	return true;
+}
+
+static bool check(struct block *b, struct err *e)
+{
+	b->header = (const struct block_header *)(const void *)b->bytes;
+	return check_header(b, e) && check_sections(b, e) && check_contents(b, e);
+}
+
+/* ---- Opening ---- */
+
+static struct block *block_new(const void *bytes, size_t n, const char *path)
+{
+	struct block *b = mem_alloc(sizeof *b);
+
+	b->refs = 1;
+	b->bytes = bytes;
+	b->n_bytes = n;
+	b->path = path != NULL ? mem_strndup(path, strlen(path)) : NULL;
+	return b;
+}
+
+void block_unref(struct block *b)
+{
+	if (b == NULL || atomic_fetch_sub(&b->refs, 1) != 1)
+		return;
+	if (b->path != NULL)
+		munmap((void *)(uintptr_t)b->bytes, b->n_bytes);
+	free(b->path);
+	free(b->joined);
+	free(b);
+}
+
+static struct block *checked(struct block *b, struct err *e)
+{
+	if (check(b, e))
+		return b;
+	block_unref(b);
+	return NULL;
+}
+
+struct block *block_over(const void *bytes, size_t n, struct err *e)
+{
+	assert((uintptr_t)bytes % 8 == 0);
+	return checked(block_new(bytes, n, NULL), e);
+}
+
+static void *map_file(int fd, size_t *n, struct err *e)
+{
+	struct stat st;
+	void *p;
+
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size == 0) {
+		err_set(e, ERR_IO, -1, "this is no block");
+		return NULL;
+	}
+	*n = (size_t)st.st_size;
+	p = mmap(NULL, *n, PROT_READ, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		err_set(e, ERR_IO, -1, "cannot map it: %s", strerror(errno));
+	return p == MAP_FAILED ? NULL : p;
+}
+
+struct block *block_open(const char *path, struct err *e)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	size_t n;
+	void *p;
+
+	if (fd < 0) {
+		err_set(e, ERR_IO, -1, "cannot open it: %s", strerror(errno));
+		return NULL;
+	}
+	p = map_file(fd, &n, e);
+	close(fd);
+	return p != NULL ? checked(block_new(p, n, path), e) : NULL;
+}
+
+/* ---- Reading ---- */
+
+struct labels block_labels(const struct block *b, uint32_t series, struct label *v)
+{
+	const struct block_series *s = &b->series[series];
+
+	for (uint32_t k = 0; k < s->n_pairs; k++) {
+		const struct block_pair *p = &b->pairs[s->first_pair + k];
+
+		v[k] = (struct label){ symbol(b, p->name), symbol(b, p->value) };
+	}
+	return (struct labels){ v, s->n_pairs };
+}
+
+static bool has_labels(const struct block *b, const struct block_series *s, struct labels l)
+{
+	if (s->n_pairs != l.n)
+		return false;
+	for (uint32_t k = 0; k < s->n_pairs; k++) {
+		const struct block_pair *p = &b->pairs[s->first_pair + k];
+
+		if (!str_eq(symbol(b, p->name), l.v[k].name) || !str_eq(symbol(b, p->value), l.v[k].value))
+			return false;
+	}
+	return true;
+}
+
+uint32_t block_find(const struct block *b, struct labels labels, uint64_t hash)
+{
+	size_t lo = 0, hi = b->n_series;
+
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+
+		if (b->series[mid].hash < hash)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	for (; lo < b->n_series && b->series[lo].hash == hash; lo++)
+		if (has_labels(b, &b->series[lo], labels))
+			return (uint32_t)lo;
+	return BLOCK_NONE;
+}
+
+bool block_read(struct block *b, const struct block_entry *c, int64_t *t_ms, double *v, const struct histogram **h, struct arena *a)
+{
+	const unsigned char *data = b->bytes + b->header->section[BLOCK_CHUNKS].at + c->at;
+	const struct chunk_view view = { c->min_ms, data, c->bits, c->n, c->kind };
+	bool good = (uint32_t)XXH64(data, (c->bits + 7u) / 8, 0) == c->check && chunk_view_decode(&view, t_ms, v, h, a) &&
+	            t_ms[0] == c->min_ms && t_ms[c->n - 1] == c->max_ms;
+
+	for (unsigned i = 1; i < c->n && good; i++)
+		good = t_ms[i] > t_ms[i - 1];
+	if (!good)
+		atomic_store(&b->damaged, true);
+	return good;
+}

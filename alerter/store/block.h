@@ -1,0 +1,106 @@
+/* A block: sealed chunks of many series in one file, <first_ms>-<last_ms>-<n>.blk, which never changes. Private to the store.
+ *
+ *	header | chunks | entries | pairs | series | ends | symbols
+ *
+ * Sections begin at multiples of eight. Chunks lie one behind the other as chunk_write() gives them, with a checksum each in their
+ * entry, so that opening a block does not read them; every other section has its checksum in the header, and the header its own.
+ * entries: where each chunk is, those of one series together, in time order. pairs: a series' labels as symbols, sorted by name.
+ * series: sorted by series_hash(). ends: where each symbol's text ends. Numbers are little endian.
+ *
+ * A block is opened by mapping it: chunks are read in place. It is shared by reference count. */
+#ifndef TOCSIN_STORE_BLOCK_H
+#define TOCSIN_STORE_BLOCK_H
+
+#include <stdatomic.h>
+
+#include "store/chunk.h"
+#include "tocsin/err.h"
+#include "tocsin/labels.h"
+
+#define BLOCK_MAGIC "TOCSINB1"
+#define BLOCK_NONE UINT32_MAX
+
+enum { BLOCK_VERSION = 1, BLOCK_MAX_LABELS = 1024 };
+enum block_section { BLOCK_CHUNKS, BLOCK_ENTRIES, BLOCK_PAIRS, BLOCK_SERIES, BLOCK_ENDS, BLOCK_SYMBOLS, BLOCK_SECTIONS };
+
+struct block_header {
+	char magic[8];
+	uint32_t version, n_sections;
+	int64_t min_ms, max_ms;         /* of the samples */
+	int64_t from_ms, until_ms;      /* nothing is missing in between: all that was known then is here or in an older block */
+	uint64_t n_samples;
+	struct {
+		uint64_t at, bytes, check; /* check of BLOCK_CHUNKS: none */
+	} section[BLOCK_SECTIONS];
+	uint64_t check; /* of all before it */
+};
+
+struct block_entry {
+	int64_t min_ms, max_ms;
+	uint64_t at; /* in the chunks */
+	uint32_t bits, check;
+	uint16_t n;
+	uint8_t kind, unused[5];
+};
+
+struct block_pair {
+	uint32_t name, value;
+};
+
+struct block_series {
+	uint64_t hash;
+	int64_t good_ms; /* of the last sample that is no stale marker; INT64_MIN: none */
+	uint32_t first_pair, n_pairs, first_entry, n_entries;
+};
+
+struct block {
+	_Atomic uint32_t refs;
+	_Atomic bool damaged; /* a chunk proved to be: set aside at the next maintenance */
+	char *path;           /* NULL: in memory that is not ours */
+	const unsigned char *bytes;
+	size_t n_bytes;
+	const struct block_header *header;
+	const struct block_entry *entries;
+	const struct block_pair *pairs;
+	const struct block_series *series;
+	const uint64_t *ends;
+	const char *symbols;
+	size_t n_entries, n_pairs, n_series, n_symbols;
+	unsigned char *joined; /* a bit a series: the store's index knows it; used by history.c */
+};
+
+/* Part of the file format. */
+uint64_t series_hash(struct labels l);
+
+/* Maps a file and checks all but its chunks. NULL and <e> when it is damaged or no block. */
+struct block *block_open(const char *path, struct err *e);
+/* The same over memory that is borrowed, at a multiple of eight. */
+struct block *block_over(const void *bytes, size_t n, struct err *e);
+void block_unref(struct block *b);
+
+/* BLOCK_NONE when the block has nothing of it. */
+uint32_t block_find(const struct block *b, struct labels labels, uint64_t hash);
+/* <v> has room for n_pairs. Texts are borrowed from the block. */
+struct labels block_labels(const struct block *b, uint32_t series, struct label *v);
+/* Decodes a chunk; <h> is filled for CHUNK_HIST only. False when it is damaged: times that do not rise are that too. */
+bool block_read(struct block *b, const struct block_entry *c, int64_t *t_ms, double *v, const struct histogram **h, struct arena *a);
+
+/* ---- Writing (block_write.c). One thread; nothing is seen of it before the commit, and all of it after. ---- */
+
+struct block_writer;
+
+/* A new file in the folder <dir>. */
+struct block_writer *block_writer_new(const char *dir, struct err *e);
+/* Gives up what was not committed. */
+void block_writer_free(struct block_writer *w);
+/* A series; each once. Labels are copied. */
+uint32_t block_writer_series(struct block_writer *w, struct labels labels);
+/* A sealed chunk of it, later than those before. <good_ms> as in struct block_series, of all so far. */
+bool block_writer_chunk(struct block_writer *w, uint32_t series, const struct chunk *c, int64_t good_ms, struct err *e);
+size_t block_writer_bytes(const struct block_writer *w); /* of chunks so far */
+/* Writes the rest, syncs, gives the file its name and syncs the folder. <path> gets the name, to be freed; NULL: not wanted. */
+bool block_writer_commit(struct block_writer *w, int64_t from_ms, int64_t until_ms, char **path, struct err *e);
+/* Removes what writers left behind that were killed. */
+void block_sweep(const char *dir);
+
+#endif

@@ -1,0 +1,355 @@
+/* Writing blocks: chunks go to a temporary file as they come, what describes them is kept in memory until the commit. Invariant: the file
+ * bears its name only when it is whole and on the disk. */
+#include "store/block.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "store/bits.h"
+#include "store/symbols.h"
+#include "tocsin/mem.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+enum { SPILL_BYTES = 256 << 10 };
+#define TEMPORARY ".tmp"
+
+struct pending_entry {
+	struct block_entry entry;
+	uint32_t series;
+};
+
+struct block_writer {
+	char *dir, *temporary;
+	int fd;
+	uint64_t written; /* bytes in the file */
+	struct buf out;   /* bytes behind them */
+	struct symbols symbols;
+	struct block_pair *pairs;
+	struct block_series *series;
+	struct pending_entry *entries;
+	size_t n_pairs, cap_pairs, n_series, cap_series, n_entries, cap_entries;
+	struct block_header header;
+};
+
+static bool cannot(struct err *e, const char *what, const char *path)
+{
+	return err_set(e, ERR_IO, -1, "cannot %s %s: %s", what, path, strerror(errno));
+}
+
+static char *join_path(const char *dir, const char *name)
+{
+	struct buf b = { 0 };
+
+	buf_printf(&b, "%s/%s", dir, name);
+	(void)buf_z(&b);
+	return b.p;
+}
+
+/* The lock tells block_sweep() of another process that this file is being written. */
+static bool open_temporary(struct block_writer *w, struct err *e)
+{
+	char name[64];
+
+	for (unsigned n = 0; w->fd < 0; n++) {
+		snprintf(name, sizeof name, "%ld-%u" TEMPORARY, (long)getpid(), n);
+		free(w->temporary);
+		w->temporary = join_path(w->dir, name);
+		w->fd = open(w->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+		if (w->fd < 0 && errno != EEXIST)
+			return cannot(e, "make", w->temporary);
+	}
+	return flock(w->fd, LOCK_EX | LOCK_NB) == 0 || cannot(e, "lock", w->temporary);
+}
+
+struct block_writer *block_writer_new(const char *dir, struct err *e)
+{
+	struct block_writer *w = mem_alloc(sizeof *w);
+
+	w->dir = mem_strndup(dir, strlen(dir));
+	w->fd = -1;
+	symbols_init(&w->symbols);
+	memcpy(w->header.magic, BLOCK_MAGIC, sizeof w->header.magic);
+	w->header.version = BLOCK_VERSION;
+	w->header.n_sections = BLOCK_SECTIONS;
+	w->header.min_ms = INT64_MAX;
+	w->header.max_ms = INT64_MIN;
+	w->header.section[BLOCK_CHUNKS].at = sizeof w->header;
+	buf_put(&w->out, &w->header, sizeof w->header);
+	if (open_temporary(w, e))
+		return w;
+	block_writer_free(w);
+	return NULL;
+}
+
+void block_writer_free(struct block_writer *w)
+{
+	if (w == NULL)
+		return;
+	if (w->fd >= 0) {
+		unlink(w->temporary);
+		close(w->fd);
+	}
+	symbols_fini(&w->symbols);
+	buf_fini(&w->out);
+	free(w->pairs);
+	free(w->series);
+	free(w->entries);
+	free(w->temporary);
+	free(w->dir);
+	free(w);
+}
+
+static bool write_at(struct block_writer *w, const char *p, size_t n, uint64_t at, struct err *e)
+{
+	while (n > 0) {
+		ssize_t done = pwrite(w->fd, p, n, (off_t)at);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0)
+			return cannot(e, "write", w->temporary);
+		p += done, n -= (size_t)done, at += (uint64_t)done;
+	}
+	return true;
+}
+
+static bool spill(struct block_writer *w, struct err *e)
+{
+	bool ok = write_at(w, w->out.p, w->out.n, w->written, e);
+
+	w->written += w->out.n;
+	buf_reset(&w->out);
+	return ok;
+}
+
+uint32_t block_writer_series(struct block_writer *w, struct labels labels)
+{
+	struct block_series s = { .hash = series_hash(labels), .good_ms = INT64_MIN, .n_pairs = (uint32_t)labels.n };
+
+	assert(labels.n <= BLOCK_MAX_LABELS && w->n_series < BLOCK_NONE && w->n_pairs + labels.n <= UINT32_MAX);
+	s.first_pair = (uint32_t)w->n_pairs;
+	w->pairs = mem_grow(w->pairs, &w->cap_pairs, w->n_pairs + labels.n, sizeof *w->pairs);
+	for (size_t i = 0; i < labels.n; i++)
+		w->pairs[w->n_pairs++] = (struct block_pair){ symbols_ref(&w->symbols, labels.v[i].name),
+			                                      symbols_ref(&w->symbols, labels.v[i].value) };
+	w->series = mem_grow(w->series, &w->cap_series, w->n_series + 1, sizeof *w->series);
+	w->series[w->n_series] = s;
+	return (uint32_t)w->n_series++;
+}
+
+bool block_writer_chunk(struct block_writer *w, uint32_t series, const struct chunk *c, int64_t good_ms, struct err *e)
+{
+	struct pending_entry p = { .entry = { .min_ms = c->min_ms, .max_ms = c->max_ms, .n = c->n, .kind = c->kind }, .series = series };
+	size_t before = w->out.n;
+
+	assert(series < w->n_series && w->n_entries < UINT32_MAX);
+	p.entry.at = block_writer_bytes(w);
+	p.entry.bits = chunk_write(c, &w->out);
+	p.entry.check = (uint32_t)XXH64(w->out.p + before, w->out.n - before, 0);
+	w->entries = mem_grow(w->entries, &w->cap_entries, w->n_entries + 1, sizeof *w->entries);
+	w->entries[w->n_entries++] = p;
+	w->series[series].good_ms = good_ms;
+	w->series[series].n_entries++;
+	w->header.n_samples += c->n;
+	w->header.min_ms = c->min_ms < w->header.min_ms ? c->min_ms : w->header.min_ms;
+	w->header.max_ms = c->max_ms > w->header.max_ms ? c->max_ms : w->header.max_ms;
+	return w->out.n < SPILL_BYTES || spill(w, e);
+}
+
+size_t block_writer_bytes(const struct block_writer *w)
+{
+	return w->written + w->out.n - sizeof w->header;
+}
+
+/* ---- Commit ---- */
+
+static int by_series_and_time(const void *a, const void *b)
+{
+	const struct pending_entry *l = a, *r = b;
+
+	if (l->series != r->series)
+		return l->series < r->series ? -1 : 1;
+	return (l->entry.min_ms > r->entry.min_ms) - (l->entry.min_ms < r->entry.min_ms);
+}
+
+static int by_hash(const void *a, const void *b)
+{
+	const struct block_series *l = a, *r = b;
+
+	return (l->hash > r->hash) - (l->hash < r->hash);
+}
+
+/* Series without a chunk are left out. */
+static void sort(struct block_writer *w)
+{
+	size_t kept = 0;
+	uint32_t at = 0;
+
+	if (w->n_entries > 1)
+		qsort(w->entries, w->n_entries, sizeof *w->entries, by_series_and_time);
+	for (size_t i = 0; i < w->n_series; i++) {
+		w->series[i].first_entry = at;
+		at += w->series[i].n_entries;
+		if (w->series[i].n_entries > 0)
+			w->series[kept++] = w->series[i];
+	}
+	w->n_series = kept;
+	if (w->n_series > 1)
+		qsort(w->series, w->n_series, sizeof *w->series, by_hash);
+}
+
+static void put_ends(struct block_writer *w)
+{
+	uint64_t end = 0;
+
+	for (uint32_t i = 0; i < w->symbols.n; i++) {
+		end += symbols_text(&w->symbols, i).n;
+		buf_put(&w->out, &end, sizeof end);
+	}
+}
+
+static void put_section(struct block_writer *w, enum block_section s)
+{
+	switch (s) {
+	case BLOCK_ENTRIES:
+		for (size_t i = 0; i < w->n_entries; i++)
+			buf_put(&w->out, &w->entries[i].entry, sizeof w->entries[i].entry);
+		return;
+	case BLOCK_PAIRS:
+		buf_put(&w->out, w->pairs, w->n_pairs * sizeof *w->pairs);
+		return;
+	case BLOCK_SERIES:
+		buf_put(&w->out, w->series, w->n_series * sizeof *w->series);
+		return;
+	case BLOCK_ENDS:
+		put_ends(w);
+		return;
+	case BLOCK_SYMBOLS:
+		for (uint32_t i = 0; i < w->symbols.n; i++)
+			buf_puts(&w->out, symbols_text(&w->symbols, i));
+		return;
+	case BLOCK_CHUNKS:
+	case BLOCK_SECTIONS:
+		break;
+	}
+	abort();
+}
+
+static void pad(struct buf *b)
+{
+	while (b->n % 8 != 0)
+		buf_putc(b, 0);
+}
+
+static bool end_chunks(struct block_writer *w, struct err *e)
+{
+	static const char slack[BITS_SLACK];
+
+	buf_put(&w->out, slack, sizeof slack);
+	w->header.section[BLOCK_CHUNKS].bytes = block_writer_bytes(w);
+	while ((w->written + w->out.n) % 8 != 0)
+		buf_putc(&w->out, 0);
+	return spill(w, e);
+}
+
+/* Built and hashed in memory: what describes is small beside the chunks. */
+static bool write_section(struct block_writer *w, enum block_section s, struct err *e)
+{
+	w->header.section[s].at = w->written;
+	put_section(w, s);
+	w->header.section[s].bytes = w->out.n;
+	w->header.section[s].check = XXH64(w->out.p, w->out.n, 0);
+	pad(&w->out);
+	return spill(w, e);
+}
+
+static bool write_header(struct block_writer *w, struct err *e)
+{
+	w->header.check = XXH64(&w->header, offsetof(struct block_header, check), 0);
+	return write_at(w, (const char *)&w->header, sizeof w->header, 0, e);
+}
+
+static bool sync_folder(const char *dir, struct err *e)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool ok = fd >= 0 && fsync(fd) == 0;
+
+	if (!ok)
+		cannot(e, "sync", dir);
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+/* The first name of this range that is not taken. */
+static bool give_name(struct block_writer *w, char **path, struct err *e)
+{
+	char name[96], *final = NULL;
+	bool ok;
+
+	for (unsigned n = 1; final == NULL || access(final, F_OK) == 0; n++) {
+		free(final);
+		snprintf(name, sizeof name, "%" PRId64 "-%" PRId64 "-%u.blk", w->header.min_ms, w->header.max_ms, n);
+		final = join_path(w->dir, name);
+	}
+	ok = rename(w->temporary, final) == 0 || cannot(e, "rename to", final);
+	if (ok) {
+		close(w->fd);
+		w->fd = -1;
+		ok = sync_folder(w->dir, e);
+	}
+	if (ok && path != NULL)
+		*path = final;
+	else
+		free(final);
+	return ok;
+}
+
+bool block_writer_commit(struct block_writer *w, int64_t from_ms, int64_t until_ms, char **path, struct err *e)
+{
+	bool ok;
+
+	assert(w->n_entries > 0);
+	w->header.from_ms = from_ms;
+	w->header.until_ms = until_ms;
+	sort(w);
+	ok = end_chunks(w, e);
+	for (unsigned s = BLOCK_CHUNKS + 1; s < BLOCK_SECTIONS && ok; s++)
+		ok = write_section(w, (enum block_section)s, e);
+	if (!ok || !write_header(w, e))
+		return false;
+	if (fsync(w->fd) != 0)
+		return cannot(e, "sync", w->temporary);
+	return give_name(w, path, e);
+}
+
+void block_sweep(const char *dir)
+{
+	DIR *d = opendir(dir);
+
+	for (struct dirent *f; d != NULL && (f = readdir(d)) != NULL;) {
+		char *path;
+		int fd;
+
+		if (!str_ends(str_of(f->d_name), STR(TEMPORARY)))
+			continue;
+		path = join_path(dir, f->d_name);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+			unlink(path);
+		if (fd >= 0)
+			close(fd);
+		free(path);
+	}
+	if (d != NULL)
+		closedir(d);
+}

@@ -1,0 +1,195 @@
+/* A flush: references to the chunks are gathered series by series, the block is written without any lock, taken into the list, and only then
+ * the head lets go of the chunks; a reader looks at the head first and at the blocks second, so it misses nothing. Ingest waits for the
+ * lock of one shard at a time, for as long as one series takes. Invariant: only maintenance takes sealed chunks away, so what was
+ * gathered is still at the front of its series afterwards. */
+#include "store/flush.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "store/internal.h"
+#include "tocsin/mem.h"
+
+enum { FLUSH_EVERY_MS = 7200000, SETTLED_MS = 300000, RETRY_MS = 60000 };
+
+struct flush_item {
+	struct store_series *series; /* a reference */
+	uint32_t n;
+};
+
+struct flush {
+	int64_t settled_ms, open_ms; /* chunks that end by settled_ms; open ones among them that begin by open_ms */
+	int64_t remaining_ms;        /* begin of the oldest chunk that stays */
+	struct flush_item *items;
+	struct chunk **chunks; /* of the items, one behind the other; a reference each */
+	size_t n_items, cap_items, n_chunks, cap_chunks;
+};
+
+static void close_open(struct shard *shard, struct store_series *s)
+{
+	shard->chunk_bytes -= chunk_bytes(s->writer.open);
+	store_keep_sealed(s, chunk_seal(&s->writer));
+	shard->chunk_bytes += chunk_bytes(s->sealed[s->n_sealed - 1]);
+}
+
+static void gather(struct store *st, struct shard *shard, struct store_series *s, void *ctx)
+{
+	struct flush *f = ctx;
+	const struct chunk *open = s->writer.open, *stays;
+	uint32_t n = 0;
+
+	(void)st;
+	if (open != NULL && open->max_ms <= f->settled_ms && open->min_ms <= f->open_ms)
+		close_open(shard, s);
+	for (; n < s->n_sealed && s->sealed[n]->max_ms <= f->settled_ms; n++) {
+		f->chunks = mem_grow(f->chunks, &f->cap_chunks, f->n_chunks + 1, sizeof *f->chunks);
+		f->chunks[f->n_chunks++] = s->sealed[n];
+		atomic_fetch_add(&s->sealed[n]->refs, 1);
+	}
+	stays = n < s->n_sealed ? s->sealed[n] : s->writer.open;
+	if (stays != NULL && stays->min_ms < f->remaining_ms)
+		f->remaining_ms = stays->min_ms;
+	if (n == 0)
+		return;
+	f->items = mem_grow(f->items, &f->cap_items, f->n_items + 1, sizeof *f->items);
+	f->items[f->n_items++] = (struct flush_item){ s, n };
+	atomic_fetch_add(&s->refs, 1);
+}
+
+static void flush_fini(struct store *st, struct flush *f)
+{
+	for (size_t i = 0; i < f->n_chunks; i++)
+		chunk_unref(f->chunks[i]);
+	for (size_t i = 0; i < f->n_items; i++)
+		store_series_release(st, f->items[i].series);
+	free(f->chunks);
+	free(f->items);
+}
+
+/* Time of the last sample that is no stale marker; INT64_MIN: none. */
+static int64_t last_good(struct chunk *const *v, uint32_t n, struct arena *a)
+{
+	int64_t t[CHUNK_SAMPLES];
+	double value[CHUNK_SAMPLES];
+	const struct histogram *h[CHUNK_SAMPLES];
+
+	while (n-- > 0) {
+		if (!chunk_decode(v[n], t, value, h, a))
+			continue;
+		for (uint32_t i = v[n]->n; i-- > 0;)
+			if (!value_is_stale(value[i]))
+				return t[i];
+	}
+	return INT64_MIN;
+}
+
+static uint32_t begin_series(struct store *st, struct block_writer *w, const struct store_series *s)
+{
+	struct label *v = mem_alloc(s->n_pairs * sizeof *v);
+	uint32_t number;
+
+	pthread_rwlock_rdlock(&st->index_lock);
+	number = block_writer_series(w, index_labels(&st->index, s, v));
+	pthread_rwlock_unlock(&st->index_lock);
+	free(v);
+	return number;
+}
+
+static bool write_all(struct store *st, struct block_writer *w, const struct flush *f, struct err *e)
+{
+	struct chunk **at = f->chunks;
+	struct arena a = { 0 };
+	bool ok = true;
+
+	for (size_t i = 0; i < f->n_items && ok; i++) {
+		uint32_t number = begin_series(st, w, f->items[i].series);
+		int64_t good_ms = last_good(at, f->items[i].n, &a);
+
+		for (uint32_t k = 0; k < f->items[i].n && ok; k++)
+			ok = block_writer_chunk(w, number, *at++, good_ms, e);
+		arena_reset(&a);
+	}
+	arena_fini(&a);
+	return ok;
+}
+
+static void let_go(struct store *st, const struct flush *f)
+{
+	struct chunk *const *at = f->chunks;
+
+	for (size_t i = 0; i < f->n_items; i++) {
+		struct store_series *s = f->items[i].series;
+		struct shard *shard = series_shard(st, s);
+		uint32_t n = f->items[i].n;
+
+		pthread_mutex_lock(&shard->lock);
+		assert(n <= s->n_sealed && s->sealed[n - 1] == at[n - 1]);
+		for (uint32_t k = 0; k < n; k++) {
+			shard->n_chunks--;
+			shard->chunk_bytes -= chunk_bytes(s->sealed[k]);
+			chunk_unref(s->sealed[k]);
+		}
+		s->n_sealed -= n;
+		memmove(s->sealed, s->sealed + n, s->n_sealed * sizeof(struct chunk *));
+		pthread_mutex_unlock(&shard->lock);
+		at += n;
+	}
+}
+
+static bool flush(struct store *st, struct flush *f, int64_t now_ms, struct err *e)
+{
+	struct history *h = &st->history;
+	struct block_writer *w;
+	char *path = NULL;
+	bool ok;
+
+	store_each_series(st, gather, f);
+	if (f->n_items == 0)
+		return true;
+	if (f->remaining_ms > now_ms)
+		f->remaining_ms = now_ms;
+	w = block_writer_new(h->dir, e);
+	ok = w != NULL && write_all(st, w, f, e) && block_writer_commit(w, h->covered_ms, f->remaining_ms, &path, e);
+	block_writer_free(w);
+	if (ok && !history_add_file(st, path))
+		ok = err_set(e, ERR_IO, -1, "the block just written is damaged: %s", path);
+	free(path);
+	if (!ok)
+		return false;
+	let_go(st, f);
+	h->covered_ms = f->remaining_ms;
+	COUNT(st, blocks_written, 1);
+	return true;
+}
+
+void flush_when_due(struct store *st, int64_t now_ms, bool hurry)
+{
+	struct history *h = &st->history;
+	struct flush f = { .settled_ms = now_ms - SETTLED_MS, .open_ms = now_ms - FLUSH_EVERY_MS, .remaining_ms = INT64_MAX };
+	struct err e = { 0 };
+
+	if (h->flushed_ms > now_ms) /* the clock jumped back */
+		h->flushed_ms = now_ms;
+	if ((!hurry && now_ms - h->flushed_ms < FLUSH_EVERY_MS) || now_ms < h->retry_ms)
+		return;
+	if (flush(st, &f, now_ms, &e)) {
+		h->flushed_ms = now_ms;
+		complain_works(&h->flushing, "writing a block", h->dir, now_ms);
+	} else {
+		COUNT(st, flushes_failed, 1);
+		complain_failed(&h->flushing, "writing a block", h->dir, &e, now_ms);
+	}
+	h->retry_ms = now_ms + RETRY_MS;
+	flush_fini(st, &f);
+}
+
+bool flush_all(struct store *st, int64_t now_ms, struct err *e)
+{
+	struct flush f = { .settled_ms = INT64_MAX, .open_ms = INT64_MAX, .remaining_ms = INT64_MAX };
+	bool ok = flush(st, &f, now_ms, e);
+
+	if (!ok)
+		COUNT(st, flushes_failed, 1);
+	flush_fini(st, &f);
+	return ok;
+}

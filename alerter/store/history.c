@@ -1,0 +1,371 @@
+/* Blocks of a running store: loading, joining them with the index, reading, retention. Only maintenance changes the list (one thread at a
+ * time, under maintain_lock). Moving chunks from the head into blocks is flush.c. */
+#include "store/history.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/flush.h"
+#include "store/internal.h"
+#include "tocsin/log.h"
+#include "tocsin/mem.h"
+
+enum { RESTART_MS = 60000 }; /* a gap of our own this short is none */
+#define DAMAGED ".damaged"
+
+/* ---- The list ---- */
+
+void history_init(struct history *h)
+{
+	*h = (struct history){ .max_ms = INT64_MIN };
+	pthread_mutex_init(&h->lock, NULL);
+}
+
+void block_list_unref(struct block_list *l)
+{
+	if (l == NULL || atomic_fetch_sub(&l->refs, 1) != 1)
+		return;
+	for (size_t i = 0; i < l->n; i++)
+		block_unref(l->v[i]);
+	free(l);
+}
+
+void history_fini(struct history *h)
+{
+	block_list_unref(h->list);
+	free(h->dir);
+	pthread_mutex_destroy(&h->lock);
+}
+
+struct block_list *history_take(struct history *h)
+{
+	struct block_list *l;
+
+	pthread_mutex_lock(&h->lock);
+	l = h->list;
+	if (l != NULL)
+		atomic_fetch_add(&l->refs, 1);
+	pthread_mutex_unlock(&h->lock);
+	return l;
+}
+
+/* Takes over <l>, which may be empty. */
+static void replace(struct history *h, struct block_list *l)
+{
+	struct block_list *old;
+	int64_t max_ms = INT64_MIN;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (l->v[i]->header->max_ms > max_ms)
+			max_ms = l->v[i]->header->max_ms;
+	pthread_mutex_lock(&h->lock);
+	old = h->list;
+	h->list = l;
+	pthread_mutex_unlock(&h->lock);
+	atomic_store(&h->max_ms, max_ms);
+	block_list_unref(old);
+}
+
+static struct block_list *list_new(size_t n)
+{
+	struct block_list *l = mem_alloc(sizeof *l + n * sizeof(struct block *));
+
+	l->refs = 1;
+	return l;
+}
+
+static size_t list_size(const struct history *h)
+{
+	return h->list != NULL ? h->list->n : 0;
+}
+
+/* A copy of the list with room for one more. */
+static struct block_list *copy_list(const struct history *h)
+{
+	struct block_list *l = list_new(list_size(h) + 1);
+
+	for (size_t i = 0; i < list_size(h); i++) {
+		l->v[l->n++] = h->list->v[i];
+		atomic_fetch_add(&h->list->v[i]->refs, 1);
+	}
+	return l;
+}
+
+static void add(struct history *h, struct block *b)
+{
+	struct block_list *l = copy_list(h);
+	size_t at = l->n++;
+
+	for (; at > 0 && l->v[at - 1]->header->min_ms > b->header->min_ms; at--)
+		l->v[at] = l->v[at - 1];
+	l->v[at] = b;
+	replace(h, l);
+}
+
+static void take_out(struct history *h, const struct block *b)
+{
+	struct block_list *l = list_new(h->list->n);
+
+	for (size_t i = 0; i < h->list->n; i++)
+		if (h->list->v[i] != b) {
+			l->v[l->n++] = h->list->v[i];
+			atomic_fetch_add(&h->list->v[i]->refs, 1);
+		}
+	replace(h, l);
+}
+
+/* ---- Blocks and the index ---- */
+
+/* What the block knows of a series' end counts while the head has nothing of it. */
+static void note_end(struct store *st, struct store_series *s, const struct block *b, const struct block_series *of)
+{
+	const struct block_entry *last = &b->entries[of->first_entry + of->n_entries - 1];
+	struct shard *shard = series_shard(st, s);
+
+	pthread_mutex_lock(&shard->lock);
+	if (s->from_history && of->good_ms >= s->good_ms) {
+		s->good_ms = of->good_ms;
+		s->state = of->good_ms < last->max_ms ? SERIES_GONE : SERIES_FRESH;
+	}
+	pthread_mutex_unlock(&shard->lock);
+}
+
+static bool join_series(struct store *st, const struct block *b, uint32_t i)
+{
+	struct label v[BLOCK_MAX_LABELS];
+	struct labels labels = block_labels(b, i, v);
+	struct store_series *s;
+
+	pthread_rwlock_wrlock(&st->index_lock);
+	s = index_find(&st->index, labels, b->series[i].hash);
+	if (s == NULL && st->index.n_series < st->options.max_series) {
+		s = store_series_make(st, labels, b->series[i].hash);
+		s->from_history = 1;
+	}
+	if (s != NULL) {
+		s->in_blocks++;
+		note_end(st, s, b, &b->series[i]);
+	}
+	pthread_rwlock_unlock(&st->index_lock);
+	return s != NULL;
+}
+
+static void join(struct store *st, struct block *b)
+{
+	size_t refused = 0;
+	char count[24];
+
+	b->joined = mem_alloc(b->n_series / 8 + 1);
+	for (uint32_t i = 0; i < b->n_series; i++)
+		if (join_series(st, b, i))
+			b->joined[i / 8] |= (unsigned char)(1u << i % 8);
+		else
+			refused++;
+	if (refused == 0)
+		return;
+	COUNT(st, series_refused, refused);
+	snprintf(count, sizeof count, "%zu", refused);
+	log_event(LOG_WARN, "series of a block are not served: the store takes no more (max_series)", "block", b->path, "series", count, NULL);
+}
+
+static void unjoin(struct store *st, const struct block *b)
+{
+	struct label v[BLOCK_MAX_LABELS];
+
+	for (uint32_t i = 0; i < b->n_series; i++) {
+		struct store_series *s;
+
+		if ((b->joined[i / 8] >> i % 8 & 1) == 0)
+			continue;
+		pthread_rwlock_rdlock(&st->index_lock);
+		s = index_find(&st->index, block_labels(b, i, v), b->series[i].hash);
+		if (s != NULL)
+			s->in_blocks--;
+		pthread_rwlock_unlock(&st->index_lock);
+	}
+}
+
+/* ---- Taking in and dropping ---- */
+
+static void set_aside(struct store *st, const char *path, const char *why)
+{
+	struct buf to = { 0 };
+
+	buf_printf(&to, "%s" DAMAGED, path);
+	COUNT(st, blocks_damaged, 1);
+	log_event(LOG_ERROR, "a block is set aside: what it holds is not served", "block", path, "renamed", buf_z(&to), "err", why, NULL);
+	if (rename(path, buf_z(&to)) != 0)
+		log_event(LOG_ERROR, "a damaged block cannot be renamed", "block", path, "err", strerror(errno), NULL);
+	buf_fini(&to);
+}
+
+bool history_add_file(struct store *st, const char *path)
+{
+	struct err e = { 0 };
+	struct block *b = block_open(path, &e);
+
+	if (b == NULL) {
+		set_aside(st, path, e.msg);
+		return false;
+	}
+	join(st, b);
+	add(&st->history, b);
+	return true;
+}
+
+static bool is_known(const struct history *h, const char *path)
+{
+	for (size_t i = 0; i < list_size(h); i++)
+		if (strcmp(h->list->v[i]->path, path) == 0)
+			return true;
+	return false;
+}
+
+/* Data is held from where an unbroken chain of blocks that ends at what we hold begins. */
+static void follow_chain(struct store *st, int64_t now_ms)
+{
+	int64_t held_ms = atomic_load(&st->held_from_ms), before_ms, oldest_ms = now_ms - st->options.retention_ms;
+
+	do {
+		before_ms = held_ms;
+		for (size_t i = 0; i < list_size(&st->history); i++) {
+			const struct block_header *b = st->history.list->v[i]->header;
+
+			if (b->until_ms >= held_ms - RESTART_MS && b->from_ms < held_ms)
+				held_ms = b->from_ms;
+		}
+	} while (held_ms < before_ms);
+	atomic_store(&st->held_from_ms, held_ms > oldest_ms ? held_ms : oldest_ms);
+}
+
+/* Reads the folder when it changed. The order in which files come does not matter. */
+static void scan(struct store *st, int64_t now_ms)
+{
+	struct history *h = &st->history;
+	struct stat info;
+	DIR *d;
+
+	if (stat(h->dir, &info) != 0 || memcmp(&info.st_mtim, &h->scanned, sizeof h->scanned) == 0)
+		return;
+	h->scanned = info.st_mtim;
+	d = opendir(h->dir);
+	for (struct dirent *f; d != NULL && (f = readdir(d)) != NULL;) {
+		struct buf path = { 0 };
+
+		buf_printf(&path, "%s/%s", h->dir, f->d_name);
+		if (str_ends(str_of(f->d_name), STR(".blk")) && !is_known(h, buf_z(&path)))
+			history_add_file(st, buf_z(&path));
+		buf_fini(&path);
+	}
+	if (d != NULL)
+		closedir(d);
+	follow_chain(st, now_ms);
+}
+
+static void drop_block(struct store *st, struct block *b)
+{
+	unjoin(st, b);
+	if (atomic_load(&b->damaged)) {
+		set_aside(st, b->path, "a chunk is damaged");
+	} else {
+		COUNT(st, blocks_dropped, 1);
+		unlink(b->path);
+	}
+	take_out(&st->history, b);
+}
+
+static void drop_blocks(struct store *st, int64_t now_ms)
+{
+	const struct history *h = &st->history;
+
+	for (size_t i = list_size(h); i-- > 0;)
+		if (atomic_load(&h->list->v[i]->damaged) || h->list->v[i]->header->max_ms < now_ms - st->options.retention_ms)
+			drop_block(st, h->list->v[i]);
+}
+
+bool store_open_history(struct store *st, const char *path, struct err *e)
+{
+	struct buf dir = { 0 };
+
+	buf_printf(&dir, "%s/blocks", path);
+	if (mkdir(buf_z(&dir), 0750) != 0 && errno != EEXIST) {
+		err_set(e, ERR_IO, -1, "cannot make the folder %s: %s", buf_z(&dir), strerror(errno));
+		buf_fini(&dir);
+		return false;
+	}
+	pthread_mutex_lock(&st->maintain_lock);
+	st->history.dir = dir.p;
+	st->history.covered_ms = st->history.flushed_ms = st->born_ms;
+	block_sweep(st->history.dir);
+	scan(st, st->born_ms);
+	pthread_mutex_unlock(&st->maintain_lock);
+	return true;
+}
+
+void history_maintain(struct store *st, int64_t now_ms, bool hurry)
+{
+	if (st->history.dir == NULL)
+		return;
+	scan(st, now_ms);
+	drop_blocks(st, now_ms);
+	flush_when_due(st, now_ms, hurry);
+}
+
+/* ---- Reading ---- */
+
+static bool may_hold(const struct block *b, int64_t min_ms, int64_t max_ms, bool before, int64_t floor_ms)
+{
+	const struct block_header *h = b->header;
+
+	return h->min_ms <= max_ms && (h->max_ms > min_ms || (before && h->max_ms > floor_ms));
+}
+
+/* Entries first to last that may hold samples of (min_ms, max_ms], one earlier for the sample before. */
+static struct history_part pick(struct block *b, const struct block_series *s, int64_t min_ms, int64_t max_ms, bool before,
+                                int64_t floor_ms)
+{
+	const struct block_entry *v = &b->entries[s->first_entry], *end = v + s->n_entries;
+	const struct block_entry *first = v, *last;
+
+	while (first < end && first->max_ms <= min_ms)
+		first++;
+	if (before && first > v && first[-1].max_ms > floor_ms && (first == end || first->min_ms > min_ms))
+		first--;
+	for (last = first; last < end && last->min_ms <= max_ms;)
+		last++;
+	return (struct history_part){ b, first, (uint32_t)(last - first) };
+}
+
+void history_collect(struct store *st, struct labels labels, uint64_t hash, int64_t min_ms, int64_t max_ms, bool before, int64_t floor_ms,
+                     struct arena *a, struct history_parts *out)
+{
+	*out = (struct history_parts){ 0 };
+	if (atomic_load(&st->history.max_ms) <= (before && floor_ms < min_ms ? floor_ms : min_ms))
+		return;
+	out->list = history_take(&st->history);
+	if (out->list == NULL)
+		return;
+	out->v = ARENA_ARRAY(a, out->list->n, struct history_part);
+	for (size_t i = out->list->n; i-- > 0;) { /* the newest first: what they have of the time before raises the floor */
+		struct block *b = out->list->v[i];
+		uint32_t series = may_hold(b, min_ms, max_ms, before, floor_ms) ? block_find(b, labels, hash) : BLOCK_NONE;
+		struct history_part part;
+
+		if (series == BLOCK_NONE)
+			continue;
+		part = pick(b, &b->series[series], min_ms, max_ms, before, floor_ms);
+		if (part.n == 0)
+			continue;
+		if (part.v->min_ms <= min_ms && part.v->min_ms > floor_ms)
+			floor_ms = part.v->min_ms;
+		out->v[out->n++] = part;
+		for (uint32_t k = 0; k < part.n; k++) {
+			out->n_samples += part.v[k].n;
+			out->has_hist |= part.v[k].kind == CHUNK_HIST;
+		}
+	}
+}

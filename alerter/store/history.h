@@ -1,0 +1,58 @@
+/* The blocks a store serves beside its head. Private to the store.
+ *
+ * The list of blocks is immutable and counted: readers take it, maintenance replaces it. Every series of a block is in the store's index
+ * (so selections find it) and counts its blocks; whatever the head and several blocks hold of one series is merged when it is read,
+ * and where two have a sample of one time the head wins, then the later block. */
+#ifndef TOCSIN_STORE_HISTORY_H
+#define TOCSIN_STORE_HISTORY_H
+
+#include <pthread.h>
+#include <time.h>
+
+#include "store/block.h"
+#include "tocsin/complain.h"
+
+struct store;
+
+struct block_list {
+	_Atomic uint32_t refs;
+	size_t n;
+	struct block *v[]; /* by rising min_ms; a reference each */
+};
+
+struct history {
+	char *dir; /* NULL: nothing is kept on disk */
+	pthread_mutex_t lock;
+	struct block_list *list; /* NULL: no blocks */
+	_Atomic int64_t max_ms;  /* of the samples in all blocks, INT64_MIN: none */
+	/* Of maintenance: */
+	struct timespec scanned; /* the folder's time of change when it was last read */
+	int64_t flushed_ms, retry_ms, covered_ms;
+	struct complaint flushing;
+};
+
+void history_init(struct history *h);
+void history_fini(struct history *h);
+struct block_list *history_take(struct history *h); /* NULL: no blocks */
+void block_list_unref(struct block_list *l);
+/* Takes in what is new in the folder, sets aside what is damaged, drops what left the retention, moves old chunks out of the head. */
+void history_maintain(struct store *st, int64_t now_ms, bool hurry);
+
+/* What blocks hold of one series. */
+struct history_part {
+	struct block *block;
+	const struct block_entry *v;
+	uint32_t n;
+};
+struct history_parts {
+	struct block_list *list; /* keeps the blocks: block_list_unref() it */
+	struct history_part *v;
+	size_t n, n_samples;
+	bool has_hist;
+};
+/* Chunks that may hold samples with min_ms < t <= max_ms, and with <before> also the last one at or before min_ms unless it lies at or
+ * before <floor_ms>. */
+void history_collect(struct store *st, struct labels labels, uint64_t hash, int64_t min_ms, int64_t max_ms, bool before, int64_t floor_ms,
+                     struct arena *a, struct history_parts *out);
+
+#endif
