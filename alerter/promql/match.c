@@ -227,8 +227,19 @@ static bool put_pair(struct join *j, size_t step, size_t to, struct point many, 
 /* Calls <fn> for each pair at <step>: rows, SIZE_MAX where the value is lent by fill(). */
 typedef bool (*pair_fn)(struct join *, size_t step, size_t many_row, size_t one_row, uint32_t group, uint8_t *seen);
 
+static bool is_empty(const struct value *x, size_t step)
+{
+	for (size_t row = 0; row < x->shape->n; row++)
+		if (x->has[row * x->n_steps + step])
+			return false;
+	return true;
+}
+
 static bool each_pair(struct join *j, size_t step, pair_fn fn, uint8_t *seen)
 {
+	/* beside nothing, duplicates do not matter either */
+	if (j->fill_many == NULL && j->fill_one == NULL && (is_empty(j->many, step) || is_empty(j->one, step)))
+		return true;
 	if (!index_one_side(j, step))
 		return false;
 	for (size_t row = 0; row < j->many->shape->n; row++) {
