@@ -103,7 +103,7 @@ static enum outcome binop_scaled(struct eval *ev, const struct node *n, struct p
 	case OP_TRIM_LOWER:
 		if (l.h == NULL)
 			return wrong_kinds(ev, n, l, r);
-		out->h = histogram_cut(a, l.h, r.v, n->binary.op == OP_TRIM_UPPER);
+		out->h = histogram_trimmed(a, l.h, r.v, n->binary.op == OP_TRIM_UPPER);
 		return OUTCOME_KEEP;
 	default:
 		return wrong_kinds(ev, n, l, r);

@@ -59,13 +59,14 @@ double native_quantile(struct eval *ev, double q, const struct histogram *h, str
 
 	if (!isnan(h->sum) || !(q >= 0 && q <= 1) || h->count == 0)
 		return v;
-	note_add(ev, beyond ? NOTE_QUANTILE_NAN : NOTE_QUANTILE_SKEWED, l, pos);
+	if (beyond || histogram_counted(h) < h->count)
+		note_add(ev, beyond ? NOTE_QUANTILE_NAN : NOTE_QUANTILE_SKEWED, l, pos);
 	return beyond ? NAN : v;
 }
 
 double native_fraction(struct eval *ev, double lower, double upper, const struct histogram *h, struct labels l, int pos)
 {
-	if (isnan(h->sum) && h->count != 0 && lower < upper)
+	if (isnan(h->sum) && h->count != 0 && lower < upper && histogram_counted(h) < h->count)
 		note_add(ev, NOTE_FRACTION_NAN, l, pos);
 	return histogram_fraction(lower, upper, h);
 }

@@ -70,7 +70,7 @@ static bool same_kind(const struct growth *g, size_t first, size_t last)
 	return true;
 }
 
-static bool finish(struct growth *g, double factor, struct point *out)
+static bool finish(struct growth *g, struct point *out)
 {
 	struct histogram *h;
 
@@ -78,7 +78,6 @@ static bool finish(struct growth *g, double factor, struct point *out)
 		note(g, NOTE_MIXED_SCHEMAS);
 		return false;
 	}
-	tally_scale(&g->sum, factor);
 	h = tally_histogram(&g->sum, g->c->ev->arena);
 	h->reset = RESET_GAUGE;
 	out->h = h;
@@ -111,14 +110,16 @@ static bool histogram_growth(struct growth *g, const struct window *w, double ra
 
 	if (h->n < 2 && !from_start)
 		return false;
-	note_kinds(g, 0, h->n - 1);
 	add_growth(g);
+	if (g->counter || !g->unlike)
+		note_kinds(g, 0, h->n - 1);
 	if (from_start)
 		add(g, 0, 1);
 	else if (g->counter && g->sum.all.count.v > 0 && h->h[0]->count >= 0)
 		zero_s = (double)(last - from) / 1000 * (h->h[0]->count / g->sum.all.count.v);
 	factor = extrapolation(w, from, h->t_ms[0], last, h->n, zero_s);
-	return finish(g, per_second ? factor / range_s : factor, out);
+	tally_scale(&g->sum, per_second ? factor / range_s : factor);
+	return finish(g, out);
 }
 
 bool histogram_increase(struct eval_call *c, const struct window *w, struct rate_kind kind, double range_s, struct point *out)
@@ -145,7 +146,9 @@ bool histogram_last_step(struct eval_call *c, const struct window *w, struct rat
 	add(&g, last, 1);
 	if (!kind.counter || !is_reset(&g, last))
 		add(&g, last - 1, -1);
-	done = finish(&g, kind.per_second ? 1 / seconds : 1, out);
+	if (kind.per_second)
+		tally_divide(&g.sum, seconds);
+	done = finish(&g, out);
 	arena_rewind(c->ev->scratch, mark);
 	return done;
 }
@@ -192,7 +195,9 @@ bool histogram_extended(struct eval_call *c, const struct window *w, struct rate
 	g.unlike = e.first < e.last && !same_kind(&g, e.first, e.last);
 	if (!g.unlike)
 		add_extended(&g, &e);
-	done = finish(&g, kind.per_second ? 1 / ((double)(w->end_ms - w->beg_ms) / 1000) : 1, out);
+	if (kind.per_second)
+		tally_divide(&g.sum, (double)(w->end_ms - w->beg_ms) / 1000);
+	done = finish(&g, out);
 	arena_rewind(c->ev->scratch, mark);
 	return done;
 }

@@ -110,18 +110,27 @@ struct histogram_walk histogram_walk_down(const struct histogram *h)
 	return (struct histogram_walk){ h, side_walk_down(&h->pos), side_walk_up(&h->neg), true, false, false };
 }
 
-/* A bucket of the positive side, or its mirror image; what the zero bucket covers is not part of it. */
-static struct histogram_bucket bucket_at(const struct histogram_walk *w, int64_t index, double count, bool negative)
+struct histogram_bucket histogram_bucket_at(const struct histogram *h, int64_t index, double count, bool negative)
 {
-	const struct histogram *h = w->h;
-	struct histogram_bucket b = { histogram_bound(h, index - 1), histogram_bound(h, index), count, false, true, false, false, index };
+	double lower = histogram_bound(h, index - 1), upper = histogram_bound(h, index);
 
-	if (!w->whole && !histogram_is_custom(h) && b.lower < h->zero_threshold && b.upper > h->zero_threshold)
-		b.lower = h->zero_threshold;
-	if (histogram_is_custom(h) && index == 0)
-		b.has_lower = true;
 	if (negative)
-		b = (struct histogram_bucket){ -b.upper, -b.lower, count, true, false, true, false, index };
+		return (struct histogram_bucket){ -upper, -lower, count, true, false, true };
+	return (struct histogram_bucket){ lower, upper, count, histogram_is_custom(h) && index == 0, true, false };
+}
+
+/* What the zero bucket covers is not part of the next one. */
+static struct histogram_bucket walk_bucket(const struct histogram_walk *w, int64_t index, double count, bool negative)
+{
+	struct histogram_bucket b = histogram_bucket_at(w->h, index, count, negative);
+	double zero = w->h->zero_threshold;
+
+	if (w->whole)
+		return b;
+	if (b.lower > 0 && b.lower < zero)
+		b.lower = zero;
+	else if (b.upper < 0 && b.upper > -zero)
+		b.upper = -zero;
 	return b;
 }
 
@@ -131,19 +140,19 @@ bool histogram_next(struct histogram_walk *w, struct histogram_bucket *out)
 	int64_t index;
 
 	if (side_before(&w->near, &index, &count)) {
-		*out = bucket_at(w, index, count, !w->down);
+		*out = walk_bucket(w, index, count, !w->down);
 		return true;
 	}
 	if (!w->zero_done) {
 		w->zero_done = true;
 		if (w->whole ? w->h->zero_count != 0 : w->h->zero_count > 0) {
-			*out = (struct histogram_bucket){ -zero, zero, w->h->zero_count, true, true, false, true, 0 };
+			*out = (struct histogram_bucket){ -zero, zero, w->h->zero_count, true, true, false };
 			return true;
 		}
 	}
 	if (!side_next(&w->far, &index, &count))
 		return false;
-	*out = bucket_at(w, index, count, w->down);
+	*out = walk_bucket(w, index, count, w->down);
 	return true;
 }
 

@@ -8,8 +8,7 @@
 struct histogram_bucket {
 	double lower, upper, count;
 	bool has_lower, has_upper;      /* the bound itself belongs to the bucket */
-	bool negative, zero;            /* of the negative side; the zero bucket */
-	int64_t index;
+	bool negative;                  /* of the negative side */
 };
 
 static inline bool histogram_is_custom(const struct histogram *h)
@@ -47,6 +46,11 @@ struct histogram_walk {
 struct histogram_walk histogram_walk_up(const struct histogram *);
 struct histogram_walk histogram_walk_down(const struct histogram *);
 bool histogram_next(struct histogram_walk *, struct histogram_bucket *out);
+
+/* A bucket of one side, with bounds. */
+struct histogram_bucket histogram_bucket_at(const struct histogram *, int64_t index, double count, bool negative);
+/* The part of an exponential bucket's observations that lie below <v>, which is within it. */
+double exponential_part_below(const struct histogram_bucket *, double v);
 
 /* A side from buckets put in rising order; empty ones are left out. */
 struct side_maker {

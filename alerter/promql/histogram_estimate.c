@@ -9,34 +9,24 @@
 /* What is spread linearly: custom buckets, the zero bucket, and all that touch zero. */
 static bool is_linear(const struct histogram *h, const struct histogram_bucket *b)
 {
-	return histogram_is_custom(h) || b->zero || (b->lower <= 0 && b->upper >= 0);
+	return histogram_is_custom(h) || (b->lower <= 0 && b->upper >= 0);
 }
 
-/* Where there are buckets on one side only, zero is the end of the zero bucket; the first custom bucket begins there as well,
- * when it can. */
+/* Where there are buckets on one side only, zero is the end of a bucket that holds it. */
 static void bound_by_zero(const struct histogram *h, struct histogram_bucket *b)
 {
-	if (histogram_is_custom(h)) {
-		if (b->lower == -INFINITY && b->upper > 0)
-			b->lower = 0;
-	} else if (b->lower < 0 && b->upper > 0) {
-		if (h->neg.n_buckets == 0 && h->pos.n_buckets > 0)
-			b->lower = 0;
-		else if (h->pos.n_buckets == 0 && h->neg.n_buckets > 0)
-			b->upper = 0;
-	}
+	if (b->lower > 0 || b->upper < 0)
+		return;
+	if (h->neg.n_buckets == 0 && h->pos.n_buckets > 0)
+		b->lower = 0;
+	else if (h->pos.n_buckets == 0 && h->neg.n_buckets > 0)
+		b->upper = 0;
 }
 
-/* The part of the bucket's observations below <v>, which lies in it. */
-static double part_below(const struct histogram *h, const struct histogram_bucket *b, double v)
+double exponential_part_below(const struct histogram_bucket *b, double v)
 {
-	double low, high, at;
+	double low = log2(fabs(b->lower)), high = log2(fabs(b->upper)), at = log2(fabs(v));
 
-	if (is_linear(h, b))
-		return (v - b->lower) / (b->upper - b->lower);
-	low = log2(fabs(b->lower));
-	high = log2(fabs(b->upper));
-	at = log2(fabs(v));
 	return v > 0 ? (at - low) / (high - low) : 1 - (at - high) / (low - high);
 }
 
@@ -81,11 +71,15 @@ double histogram_quantile(double q, const struct histogram *h, bool *beyond)
 	if (h->count == 0 || isnan(q))
 		return NAN;
 	b = bucket_of_rank(up ? histogram_walk_up(h) : histogram_walk_down(h), rank, &count);
-	if (histogram_is_custom(h) && b.lower == -INFINITY && b.upper <= 0)
-		return b.upper;
-	if (histogram_is_custom(h) && b.lower > -INFINITY && b.upper == INFINITY)
+	if (!histogram_is_custom(h)) {
+		bound_by_zero(h, &b);
+	} else if (b.lower == -INFINITY) {
+		if (b.upper <= 0)
+			return b.upper;
+		b.lower = 0;
+	} else if (b.upper == INFINITY) {
 		return b.lower;
-	bound_by_zero(h, &b);
+	}
 	count = fmin(count, h->count);
 	*beyond = count < rank;
 	if (*beyond)
@@ -93,44 +87,56 @@ double histogram_quantile(double q, const struct histogram *h, bool *beyond)
 	return value_at(h, &b, (up ? rank - (count - b.count) : count - rank) / b.count);
 }
 
-/* How many observations lie below <v>; <*total>: how many there are in buckets. */
-static double rank_of(double v, const struct histogram *h, double *total)
+double histogram_counted(const struct histogram *h)
+{
+	struct histogram_walk walk = histogram_walk_up(h);
+	struct histogram_bucket b;
+	double total = 0;
+
+	while (histogram_next(&walk, &b))
+		total += b.count;
+	return total;
+}
+
+/* How many of the bucket's observations lie below <v>, which is in it. Of a bucket without end on the left all of them; on the right
+ * it is none: divided by infinity. */
+static double count_below(const struct histogram *h, const struct histogram_bucket *b, double v)
+{
+	if (!is_linear(h, b))
+		return b->count * exponential_part_below(b, v);
+	return b->lower == -INFINITY ? b->count : b->count * (v - b->lower) / (b->upper - b->lower);
+}
+
+/* How many observations lie below <v>; INFINITY: all. Prometheus lets any bucket that holds zero, also a custom one, begin there,
+ * when no bucket is on the negative side, which custom ones never are; so do we. */
+static double rank_of(double v, const struct histogram *h)
 {
 	struct histogram_walk walk = histogram_walk_up(h);
 	struct histogram_bucket b;
 	double rank = 0;
-	bool found = false;
 
-	*total = 0;
 	while (histogram_next(&walk, &b)) {
-		*total += b.count;
 		bound_by_zero(h, &b);
-		if (found || b.upper <= v) {
-			rank += found ? 0 : b.count;
-			continue;
-		}
-		found = true;
-		if (b.lower == -INFINITY && v > -INFINITY)
-			rank += b.count;        /* who knows where */
-		else if (b.lower < v && b.upper < INFINITY)
-			rank += b.count * part_below(h, &b, v);
+		if (b.lower >= v)
+			return rank;
+		if (b.upper > v)
+			return rank + count_below(h, &b, v);
+		rank += b.count;
 	}
-	return rank;
+	return INFINITY;
 }
 
 double histogram_fraction(double lower, double upper, const struct histogram *h)
 {
-	double total, low, high;
+	double total = isnan(h->sum) ? histogram_counted(h) : h->count, low, high;
 
 	if (h->count == 0 || isnan(lower) || isnan(upper))
 		return NAN;
 	if (lower >= upper)
 		return 0;
-	low = rank_of(lower, h, &total);
-	high = rank_of(upper, h, &total);
-	if (!isnan(h->sum))
-		total = h->count;
-	return (fmin(high, total) - fmin(low, total)) / h->count;
+	low = rank_of(lower, h);
+	high = rank_of(upper, h);
+	return ((high > total ? total : high) - (low > total ? total : low)) / h->count;
 }
 
 /* Where the observations of a bucket are taken to be, for their mean. */
@@ -157,97 +163,4 @@ double histogram_variance(const struct histogram *h)
 			sum_add(&squares, b.count * off * off);
 	}
 	return sum_value(&squares) / h->count;
-}
-
-/* ---- trimming ---- */
-
-/* The bucket cut down to what is left of it on the one side of <at>. */
-static void cut_bucket(const struct histogram *h, struct histogram_bucket *b, double at, bool upper)
-{
-	bool whole;
-
-	if (upper ? at >= b->upper : at <= b->lower)
-		return;
-	if (b->upper == INFINITY || b->lower == -INFINITY) {
-		/* all of them are at the end that is known, as far as the cut allows */
-		whole = upper ? b->lower == -INFINITY && b->upper < INFINITY && at > -INFINITY
-		              : b->upper == INFINITY && b->lower > -INFINITY && at < INFINITY;
-		if (!whole)
-			b->count = 0;
-		b->lower = b->upper = at;
-		return;
-	}
-	if (upper ? !(at > b->lower) : !(at < b->upper)) {      /* also when <at> is no number */
-		b->count = 0;
-		return;
-	}
-	b->count *= upper ? part_below(h, b, at) : 1 - part_below(h, b, at);
-	*(upper ? &b->upper : &b->lower) = at;
-}
-
-/* Where the observations left in a bucket are taken to be, for their sum. */
-static double middle_of_rest(const struct histogram *h, const struct histogram_bucket *b)
-{
-	if (b->lower == -INFINITY || b->upper == INFINITY)
-		return b->lower == -INFINITY ? (b->upper == INFINITY ? 0 : b->upper) : b->lower;
-	if (is_linear(h, b))
-		return (b->lower + b->upper) / 2;
-	return copysign(sqrt(b->lower * b->upper), b->upper);
-}
-
-struct cut {
-	struct arena *arena;
-	const struct histogram *h;
-	double at;
-	bool upper;
-	struct histogram *out;
-	double sum, count;
-	bool any;               /* something was cut off */
-};
-
-static double cut_one(struct cut *c, struct histogram_bucket b)
-{
-	double had = b.count;
-
-	if (!histogram_is_custom(c->h) || (b.upper < INFINITY && (c->upper || c->at >= 0)))
-		bound_by_zero(c->h, &b);
-	cut_bucket(c->h, &b, c->at, c->upper);
-	if (b.count != 0)
-		c->sum += b.count * middle_of_rest(c->h, &b);
-	c->count += b.count;
-	c->any |= b.count != had;
-	return b.count;
-}
-
-/* Walks one way and back, so that each side is put together from zero outwards. */
-static void cut_side(struct cut *c, struct histogram_walk walk, bool negative, struct histogram_side *out)
-{
-	struct side_maker m = side_maker_new(c->arena, negative ? c->h->neg.n_buckets : c->h->pos.n_buckets);
-	struct histogram_bucket b;
-
-	while (histogram_next(&walk, &b)) {
-		if (b.zero ? !negative : b.negative == negative) {
-			double left = cut_one(c, b);
-
-			if (b.zero)
-				c->out->zero_count = left;
-			else
-				side_put(&m, b.index, left);
-		}
-	}
-	*out = side_made(&m);
-}
-
-const struct histogram *histogram_cut(struct arena *a, const struct histogram *h, double at, bool upper)
-{
-	struct cut c = { .arena = a, .h = h, .at = at, .upper = upper, .out = ARENA_NEW(a, struct histogram) };
-
-	*c.out = *h;
-	cut_side(&c, histogram_walk_up(h), false, &c.out->pos);
-	cut_side(&c, histogram_walk_down(h), true, &c.out->neg);
-	if (!c.any)
-		return h;
-	c.out->sum = c.sum;
-	c.out->count = c.count;
-	return c.out;
 }

@@ -12,8 +12,8 @@ const struct histogram *histogram_times(struct arena *, const struct histogram *
 const struct histogram *histogram_divided(struct arena *, const struct histogram *, double by);
 /* Without empty buckets. */
 const struct histogram *histogram_compacted(struct arena *, const struct histogram *);
-/* Without the observations above (upper) or below <at>; in the bucket around <at> as many go as it is estimated to hold there. */
-const struct histogram *histogram_cut(struct arena *, const struct histogram *, double at, bool upper);
+/* Without the observations above (upper) or below <at>; histogram_trim.c. */
+const struct histogram *histogram_trimmed(struct arena *, const struct histogram *, double at, bool upper);
 /* The next value of a series in test notation: exactly sum or difference. NULL when their buckets do not go together. */
 const struct histogram *histogram_stepped(struct arena *, const struct histogram *, const struct histogram *step, bool minus);
 /* The same buckets, empty ones too, with the same counts to the bit; hints do not matter. */
@@ -25,6 +25,8 @@ bool histogram_reset_since(struct arena *scratch, const struct histogram *before
 
 /* Sets <*beyond> when the rank lies behind all buckets: there are NaN observations then, or counts that do not add up. */
 double histogram_quantile(double q, const struct histogram *, bool *beyond);
+/* The observations in buckets: fewer than all when some were NaN. */
+double histogram_counted(const struct histogram *);
 double histogram_fraction(double lower, double upper, const struct histogram *);
 double histogram_variance(const struct histogram *);
 

@@ -355,6 +355,8 @@ static const struct {
 	{ "custom, the last is nowhere", "{{schema:-53 count:4 custom_values:[1] buckets:[1 3]}}", 0, 100, 0.25 },
 	{ "custom, the last is all above", "{{schema:-53 count:4 custom_values:[1] buckets:[1 3]}}", 1, INFINITY, 0.75 },
 	{ "custom, first below zero", "{{schema:-53 count:4 custom_values:[-1 1] buckets:[1 3]}}", -INFINITY, -5, 0.25 },
+	{ "custom, over zero: from zero on", "{{schema:-53 count:4 custom_values:[-4 4] buckets:[0 4]}}", -INFINITY, 2, 0.5 },
+	{ "more than the buckets hold", "{{count:8 buckets:[4]}}", -INFINITY, 100, 1 },
 };
 
 static void test_fractions(void **state)
@@ -389,14 +391,21 @@ static const struct {
 	{ "negative side too", "{{schema:-1 count:6 buckets:[1 2] n_buckets:[1 2]}}", -1, true, "{count:2, sum:-4, [-4,-1):2}" },
 	{ "half of the zero bucket", "{{count:8 z_bucket:4 z_bucket_w:0.5 buckets:[2] n_buckets:[2]}}", 0, false,
 	  "{count:4, sum:1.9142135623730951, [-0.5,0.5]:2, (0.5,1]:2}" },
+	{ "zero bucket leans to where the others are", "{{count:6 z_bucket:4 z_bucket_w:0.5 buckets:[2]}}", 0.25, true,
+	  "{count:2, sum:0.25, [-0.5,0.5]:2}" },
+	{ "but not to empty ones", "{{count:4 z_bucket:4 z_bucket_w:0.5 buckets:[0]}}", 0, true, "{count:2, sum:-0.5, [-0.5,0.5]:2}" },
+	{ "the next bucket is whole, though zero overlaps it", "{{count:7 z_bucket:3 z_bucket_w:0.75 buckets:[4]}}", 0.5, false,
+	  "{count:5, sum:3.4534271247461903, [-0.75,0.75]:1, (0.5,1]:4}" },
+	{ "first custom bucket from zero on", "{{schema:-53 count:4 custom_values:[4] buckets:[4]}}", 1, false, "{count:3, sum:7.5, [-Inf,4]:3}" },
 	{ "not a number", "{{schema:-1 count:3 buckets:[1 2]}}", NAN, true, "{count:0, sum:0}" },
+	{ "not a number, zero bucket", "{{count:3 z_bucket:3}}", NAN, false, "{count:0, sum:0}" },
 };
 
 static void test_cuts(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cuts); i++)
-		check_text(cuts[i].name, shown(histogram_cut(&arena, read(cuts[i].histogram), cuts[i].at, cuts[i].upper)), cuts[i].out);
+		check_text(cuts[i].name, shown(histogram_trimmed(&arena, read(cuts[i].histogram), cuts[i].at, cuts[i].upper)), cuts[i].out);
 }
 
 /* ---- what must not be there ---- */
@@ -419,7 +428,7 @@ static void test_hostile_spans(void **state)
 	assert_true(histogram_same(&wild, &wild));
 	histogram_quantile(0.5, &wild, &beyond);
 	histogram_fraction(-1, 100, &wild);
-	assert_non_null(histogram_cut(&arena, &wild, 1.5, true));
+	assert_non_null(histogram_trimmed(&arena, &wild, 1.5, true));
 	assert_non_null(shown(&wild));
 }
 
