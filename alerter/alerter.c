@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@ struct alerter {
 	struct alerter_options options;
 	struct arena arena;                     /* lives as long as the program */
 	struct str external_url;
+	int lock_fd;                            /* on the storage folder */
 	struct config *config;
 	struct http_web_config *web;
 	struct store *store;
@@ -173,11 +175,24 @@ static bool make_folder(struct str path, struct err *e)
 	return err_set(e, ERR_IO, -1, "cannot make the folder " STR_FMT ": %s", STR_ARG(path), strerror(errno));
 }
 
+/* Two alerters on one state would tell everything twice. The kernel lets go of the lock however we end. */
+static bool lock_folder(struct alerter *al, struct err *e)
+{
+	struct str path = arena_printf(&al->arena, STR_FMT "/lock", STR_ARG(al->options.storage_path));
+
+	al->lock_fd = open(path.p, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	if (al->lock_fd < 0)
+		return err_set(e, ERR_IO, -1, "cannot open " STR_FMT ": %s", STR_ARG(path), strerror(errno));
+	if (flock(al->lock_fd, LOCK_EX | LOCK_NB) == 0)
+		return true;
+	return err_set(e, ERR_IO, -1, STR_FMT " is locked: another tocsin-alerter uses this --storage.path", STR_ARG(path));
+}
+
 static bool open_state(struct alerter *al, struct err *e)
 {
 	struct notify_options options = { .clock = &clock_system, .external_url = al->external_url.p };
 
-	if (!make_folder(al->options.storage_path, e))
+	if (!make_folder(al->options.storage_path, e) || !lock_folder(al, e))
 		return false;
 	options.database_path = arena_printf(&al->arena, STR_FMT "/alerts.db", STR_ARG(al->options.storage_path)).p;
 	al->notify = notify_open(&options, config_take_notify(al->config), e);
@@ -299,6 +314,7 @@ struct alerter *alerter_start(const struct alerter_options *o)
 	bool good;
 
 	al->options = *o;
+	al->lock_fd = -1;
 	al->external_url = o->external_url.n > 0 ? o->external_url : default_url(&al->arena, o->listen.v[0]);
 	al->start_ms = al->reload_ms = clock_now_ms(&clock_system);
 	al->reload_good = true;
@@ -410,6 +426,8 @@ void alerter_stop(struct alerter *al)
 		log_event(LOG_ERROR, "samples of the last hours are lost with this stop", "err", e.msg, NULL);
 	store_free(al->store);
 	config_free(al->config);
+	if (al->lock_fd >= 0)
+		close(al->lock_fd);
 	pthread_mutex_destroy(&al->lock);
 	arena_fini(&al->arena);
 	free(al);
