@@ -40,7 +40,7 @@ static int print_help(void)
 	struct buf b = { 0 };
 
 	buf_putz(&b, "tocsin-alerter scrapes targets, evaluates Prometheus rules and delivers what fires.\n\n"
-	             "  tocsin-alerter [flags]            runs\n");
+	             "  tocsin-alerter [flags]              runs\n");
 	tool_print_help(&b);
 	buf_putz(&b, "\nFlags:\n");
 	flags_print_help(&b, flags, ARRAY_LEN(flags));
