@@ -56,7 +56,8 @@ struct store *store_new(const struct store_options *options)
 	index_init(&st->index);
 	memory_init(&st->memory);
 	history_init(&st->history);
-	st->born_ms = st->held_from_ms = clock_now_ms(st->options.clock);
+	st->born_ms = clock_now_ms(st->options.clock);
+	st->held_from_ms = st->born_ms;
 	st->oldest_ms = INT64_MAX;
 	return st;
 }
