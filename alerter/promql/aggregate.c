@@ -191,7 +191,8 @@ struct reduction {
 	const struct node *node;
 	const struct reducer *how;
 	const struct value *x;
-	struct cell *cells;     /* groups by steps */
+	struct cell *cells;     /* groups by the steps of a block */
+	size_t from, n_steps;   /* the block */
 };
 
 static void add_histogram(struct reduction *r, struct cell *c, size_t row, const struct histogram *h)
@@ -221,25 +222,25 @@ static void reduce_rows(struct reduction *r, const uint32_t *group)
 	add_fn add = r->how->add;
 
 	for (size_t row = 0; row < x->shape->n; row++) {
-		struct cell *c = r->cells + group[row] * x->n_steps;
+		struct cell *c = r->cells + group[row] * r->n_steps;
+		size_t i = row * x->n_steps + r->from;
 
-		for (size_t i = row * x->n_steps, step = 0; step < x->n_steps; step++, i++) {
+		for (size_t step = 0; step < r->n_steps; step++, i++, c++) {
 			if (!x->has[i])
 				continue;
 			if (x->h != NULL && x->h[i] != NULL) {
-				add_histogram(r, c + step, row, x->h[i]);
+				add_histogram(r, c, row, x->h[i]);
 				continue;
 			}
-			add(c + step, x->v[i]);
-			c[step].n++;
-			c[step].n_floats++;
+			add(c, x->v[i]);
+			c->n++;
+			c->n_floats++;
 		}
 	}
 }
 
-static void finish_cell(struct reduction *r, struct value *out, size_t i)
+static void finish_cell(struct reduction *r, const struct cell *c, struct value *out, size_t i)
 {
-	const struct cell *c = &r->cells[i];
 	int pos = r->node->aggregate.child->beg;
 
 	if (c->h == NULL) {
@@ -256,18 +257,29 @@ static void finish_cell(struct reduction *r, struct value *out, size_t i)
 	out->has[i] = out->h[i] != NULL;
 }
 
+/* A cell is bigger than a sample: of many groups not all steps are held at once. */
+enum { MAX_CELLS = 1 << 18 };
+
 static struct value *reduce(struct eval *ev, const struct node *n, const struct value *x)
 {
 	struct grouping g = aggregate_grouping(ev, n, x->shape);
-	struct reduction r = { ev, n, &reducers[n->aggregate.op], x, NULL };
+	size_t block = g.shape->n == 0 || MAX_CELLS / g.shape->n == 0 ? 1 : MAX_CELLS / g.shape->n;
+	struct reduction r = { .ev = ev, .node = n, .how = &reducers[n->aggregate.op], .x = x };
 	struct value *out = value_new(ev, g.shape);
 
 	if (out == NULL)
 		return NULL;
-	r.cells = ARENA_ARRAY(ev->arena, value_cells(out), struct cell);
-	reduce_rows(&r, g.of);
-	for (size_t i = 0; i < value_cells(out); i++)
-		finish_cell(&r, out, i);
+	if (block > x->n_steps)
+		block = x->n_steps;
+	r.cells = ARENA_ARRAY(ev->arena, g.shape->n * block, struct cell);
+	for (r.from = 0; r.from < x->n_steps; r.from += block) {
+		r.n_steps = x->n_steps - r.from < block ? x->n_steps - r.from : block;
+		if (r.from > 0)
+			memset(r.cells, 0, g.shape->n * r.n_steps * sizeof *r.cells);
+		reduce_rows(&r, g.of);
+		for (size_t i = 0; i < g.shape->n * r.n_steps; i++)
+			finish_cell(&r, &r.cells[i], out, i / r.n_steps * x->n_steps + r.from + i % r.n_steps);
+	}
 	return out;
 }
 

@@ -187,7 +187,8 @@ static struct value *rank_k(struct eval *ev, const struct node *n, struct value 
 	return x->n_steps == 1 ? in_order(&r, x) : x;
 }
 
-/* A series' place in [0, 1), the same at all times and in Prometheus: its hash there, of name and value with their lengths in front. */
+/* A series' place in [0, 1), the same at all times and in Prometheus: from its hash there, of names and values with their lengths
+ * in front. */
 static double place_of(struct labels l)
 {
 	struct buf b = { 0 };

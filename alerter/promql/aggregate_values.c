@@ -55,7 +55,8 @@ struct value *aggregate_quantile(struct eval *ev, const struct node *n, const st
 }
 
 /* The label set of one member: what by() or without() leaves of its labels with the value among them. */
-static struct labels value_labels(struct eval *ev, const struct node *n, const struct value *x, size_t row, size_t cell, struct str label)
+static struct labels value_labels(struct eval *ev, const struct node *n, const struct value *x, size_t row, size_t cell,
+                                  struct str label)
 {
 	struct buf text = { 0 };
 	char fixed[344];

@@ -223,8 +223,8 @@ struct promql_result *promql_instant_held(struct promql_query *q, struct arena *
 	return run(q, a, querier, (struct request){ t_ms, t_ms, 1, .instant = true, .held = true }, e);
 }
 
-struct promql_result *promql_range(struct promql_query *q, struct arena *a, struct querier *querier, int64_t start_ms, int64_t end_ms,
-                                   int64_t step_ms, struct err *e)
+struct promql_result *promql_range(struct promql_query *q, struct arena *a, struct querier *querier, int64_t start_ms,
+                                   int64_t end_ms, int64_t step_ms, struct err *e)
 {
 	return run(q, a, querier, (struct request){ start_ms, end_ms, step_ms, .held = false }, e);
 }

@@ -10,7 +10,8 @@ struct replacement {
 };
 
 /* The metric name that was set by hand stays. */
-static void set_label(struct arena *a, struct labels in, bool drop, struct str name, struct str value, struct labels *out, bool *out_drop)
+static void set_label(struct arena *a, struct labels in, bool drop, struct str name, struct str value, struct labels *out,
+                      bool *out_drop)
 {
 	*out = labels_with(a, in, name, arena_str(a, value));
 	*out_drop = drop && !str_eq(name, STR(LABEL_NAME));

@@ -150,8 +150,8 @@ static void hint_at(struct buf *text, struct labels a, struct labels b)
 		if ((i < a.n || !labels_has(a, name)) && !str_eq(labels_get(a, name), labels_get(b, name)))
 			buf_printf(&names, "%s" STR_FMT, names.n == 0 ? "" : ", ", STR_ARG(name));
 	}
-	buf_printf(text, " (hint: they differ in %s: add it to on() or take it out of ignoring(), let group_left or group_right be the other side, "
-	           "or aggregate first, as in max without (%s) (...))", buf_z(&names), buf_z(&names));
+	buf_printf(text, " (hint: they differ in %s: add it to on() or take it out of ignoring(), let group_left or group_right name the "
+	           "other side, or aggregate first, as in max without (%s) (...))", buf_z(&names), buf_z(&names));
 	buf_fini(&names);
 }
 

@@ -62,8 +62,8 @@ void note_bad_bucket(struct eval *ev, struct labels labels, int pos)
 {
 	struct str name = labels_get(labels, STR(LABEL_NAME)), le = labels_get(labels, STR("le"));
 
-	note_printf(ev, true, pos, "bucket label \"le\" is missing or has a malformed value of \"" STR_FMT "\"%s" STR_FMT "%s", STR_ARG(le),
-	            name.n == 0 ? "" : " for metric name \"", STR_ARG(name), name.n == 0 ? "" : "\"");
+	note_printf(ev, true, pos, "bucket label \"le\" is missing or has a malformed value of \"" STR_FMT "\"%s" STR_FMT "%s",
+	            STR_ARG(le), name.n == 0 ? "" : " for metric name \"", STR_ARG(name), name.n == 0 ? "" : "\"");
 }
 
 void note_quantile(struct eval *ev, double q, int pos)

@@ -245,6 +245,32 @@ static void memory_follows_the_series(void **state)
 	}
 }
 
+/* More groups times steps than are held at once. */
+static void aggregations_work_in_blocks(void **state)
+{
+	struct world w = world_new();
+	struct err e = { 0 };
+	struct promql_result *r;
+
+	(void)state;
+	for (int k = 0; k < 300; k++) {
+		char line[64];
+
+		snprintf(line, sizeof line, "x{k=\"%03d\"} %d+1x10", k, k);
+		load(&w, line, 0);
+	}
+	prepare(&w, "sum by (k) (x)");
+	r = promql_range(w.query, &w.arena, ram_querier(w.ram), 0, 100000, 100, &e);
+	assert_non_null(r);
+	assert_int_equal(r->n_matrix, 300);
+	for (size_t i = 0; i < r->n_matrix; i++) {
+		assert_int_equal(r->matrix[i].n, 1001);
+		for (size_t k = 0; k < r->matrix[i].n; k++)
+			assert_true(r->matrix[i].v[k] == (double)(i + k / 100));
+	}
+	world_free(&w);
+}
+
 static void run_script(const char *text, unsigned features)
 {
 	struct promql_options o = { .features = features };
@@ -404,6 +430,7 @@ int main(void)
 		cmocka_unit_test(a_range_query_has_its_own_budget),
 		cmocka_unit_test(a_deadline_ends_a_query),
 		cmocka_unit_test(memory_follows_the_series),
+		cmocka_unit_test(aggregations_work_in_blocks),
 		cmocka_unit_test(names_are_dropped_at_once),
 		cmocka_unit_test(staleness_and_lookback),
 		cmocka_unit_test(subqueries_stand_on_their_grid),
