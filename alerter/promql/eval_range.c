@@ -127,6 +127,9 @@ static bool open_subquery(struct range_vector *r)
 	first = timing_at(&r->timing, &outer, 0);
 	last = timing_at(&r->timing, &outer, outer.n - 1);
 	r->table_steps = aligned_steps(first - r->range_ms, last, step);
+	if (r->table_steps.n > ev->query->options.limits.max_samples)   /* each step costs time, even where there is no series */
+		return eval_fail(ev, ERR_LIMIT, r->node->beg, "subquery needs more than max_samples=%zu steps: %zu",
+		                 ev->query->options.limits.max_samples, r->table_steps.n);
 	ev->steps = r->table_steps;
 	ev->tell_resets = false;
 	r->table = r->table_steps.n == 0 ? value_new(ev, &shape_none) : eval_node(ev, s->child);
