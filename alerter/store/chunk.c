@@ -1,4 +1,4 @@
-/* Encoding and decoding of chunks. Sizes are bounded by construction: CHUNK_SAMPLES times the worst case of one sample. */
+/* Encoding and decoding of chunks; packed samples are in packed.c. Sizes are bounded by construction: CHUNK_SAMPLES times the worst case of one sample. */
 #include "store/chunk.h"
 
 #include <assert.h>
@@ -6,10 +6,13 @@
 #include <stdlib.h>
 
 #include "store/bits.h"
+#include "store/packed.h"
 #include "tocsin/mem.h"
 #include "tocsin/querier.h"
 
-enum { FIRST_CAP = 32, SAMPLE_MAX_BYTES = 2 * 9 + 2, STEPS = 6, ESCAPE_PREFIX = STEPS };
+_Static_assert((int)CHUNK_SAMPLES == (int)PACKED_MAX && (int)PACKED_SLACK <= (int)BITS_SLACK, "a chunk is full when its data is");
+
+enum { FIRST_CAP = 64, SAMPLE_MAX_BYTES = 2 * 9 + 2, STEPS = 6, ESCAPE_PREFIX = STEPS };
 
 /* Step k: k ones and a zero, then so many bits; behind STEPS ones come 64 raw bits. */
 static const uint8_t step_bits[STEPS] = { 0, 7, 13, 20, 34, 54 };
@@ -48,12 +51,6 @@ static double of_bits(uint64_t u)
 
 	memcpy(&v, &u, sizeof v);
 	return v;
-}
-
-/* Beyond 2^50 the difference of differences could outgrow the last step. */
-static bool is_whole(double v)
-{
-	return fabs(v) < 0x1p50 && bits_of((double)(int64_t)v) == bits_of(v);
 }
 
 static void put(struct chunk *c, uint64_t value, unsigned n)
@@ -119,6 +116,17 @@ static struct chunk *chunk_new(enum chunk_kind kind, size_t cap)
 	return c;
 }
 
+static void tighten(struct chunk *c)
+{
+	unsigned char tight[PACKED_MAX_BYTES];
+
+	packed_tighten(c->data, c->n, tight);
+	if (packed_bits(tight, c->n) >= c->bits)
+		return;
+	c->bits = packed_bits(tight, c->n);
+	memcpy(c->data, tight, (c->bits + 7) / 8);
+}
+
 struct chunk *chunk_seal(struct chunk_writer *w)
 {
 	struct chunk *c = w->open;
@@ -126,6 +134,8 @@ struct chunk *chunk_seal(struct chunk_writer *w)
 	w->open = NULL;
 	if (c == NULL || c->kind == CHUNK_HIST)
 		return c;
+	if (c->kind == CHUNK_PACKED)
+		tighten(c);
 	c->cap = (c->bits + 7) / 8 + BITS_SLACK;
 	return mem_realloc(c, sizeof *c + c->cap);
 }
@@ -159,30 +169,30 @@ size_t chunk_bytes(const struct chunk *c)
 	return bytes;
 }
 
-/* A NULL <h> and a NaN that is no stale marker, -0 or a fraction want XOR. */
+/* What packed samples do not take wants XOR: NaN, -0, fractions of many digits. */
 static bool suits(const struct chunk *c, double v, const struct histogram *h)
 {
 	if ((h != NULL) != (c->kind == CHUNK_HIST))
 		return h == NULL && value_is_stale(v);
-	return c->kind != CHUNK_INT || value_is_stale(v) || is_whole(v);
+	return c->kind != CHUNK_PACKED || value_is_stale(v) || packed_takes(c->data, c->n, v);
 }
 
 static void open_chunk(struct chunk_writer *w, int64_t t_ms, double v, const struct histogram *h)
 {
-	enum chunk_kind kind = h != NULL ? CHUNK_HIST : is_whole(v) ? CHUNK_INT : CHUNK_XOR;
+	enum chunk_kind kind = h != NULL ? CHUNK_HIST : value_is_stale(v) || packed_takes(NULL, 0, v) ? CHUNK_PACKED : CHUNK_XOR;
 
 	w->open = chunk_new(kind, kind == CHUNK_HIST ? CHUNK_SAMPLES * sizeof(struct chunk_hist) : FIRST_CAP);
 	w->open->min_ms = t_ms;
 	w->t_ms = t_ms;
-	w->dt = w->i = w->di = 0;
+	w->dt = 0;
 	w->v_bits = 0;
 	w->lead = 0xff;
 }
 
-static void make_room(struct chunk_writer *w)
+static void make_room(struct chunk_writer *w, size_t more)
 {
 	struct chunk *c = w->open;
-	size_t need = c->bits / 8 + SAMPLE_MAX_BYTES + BITS_SLACK, cap = c->cap;
+	size_t need = c->bits / 8 + more + BITS_SLACK, cap = c->cap;
 
 	if (need <= cap)
 		return;
@@ -194,18 +204,30 @@ static void make_room(struct chunk_writer *w)
 	w->open = c;
 }
 
-static void put_whole(struct chunk_writer *w, double v)
+static void put_packed(struct chunk_writer *w, int64_t t_ms, double v)
 {
-	int64_t d;
+	unsigned char wider[PACKED_MAX_BYTES];
+	unsigned n = w->open->n;
+	uint32_t bits;
 
-	if (value_is_stale(v)) {
-		put_escape(w->open, bits_of(v));
-		return;
+	make_room(w, n == 0 ? 0 : packed_row_bits(w->open->data) / 8 + 1);
+	if (!packed_append(w->open->data, n, t_ms, v)) {
+		packed_rewrite(w->open->data, n, t_ms, v, wider);
+		bits = packed_bits(wider, n + 1);
+		make_room(w, bits > w->open->bits ? (bits - w->open->bits) / 8 + 1 : 0);
+		memcpy(w->open->data, wider, (bits + 7) / 8);
 	}
-	d = (int64_t)v - w->i;
-	put_step(w->open, d - w->di);
-	w->i = (int64_t)v;
-	w->di = w->open->n == 0 ? 0 : d;
+	w->open->bits = packed_bits(w->open->data, n + 1);
+}
+
+static void put_float(struct chunk_writer *w, int64_t t_ms, double v)
+{
+	int64_t dt = wrapping_sub(t_ms, w->t_ms);
+
+	make_room(w, SAMPLE_MAX_BYTES);
+	put_step(w->open, wrapping_sub(dt, w->dt));
+	put_xor(w, bits_of(v));
+	w->dt = dt;
 }
 
 static void put_hist(struct chunk *c, int64_t t_ms, double v, const struct histogram *h)
@@ -219,24 +241,17 @@ static void put_hist(struct chunk *c, int64_t t_ms, double v, const struct histo
 struct chunk *chunk_append(struct chunk_writer *w, int64_t t_ms, double v, const struct histogram *h)
 {
 	struct chunk *sealed = NULL;
-	int64_t dt;
 
 	if (w->open != NULL && (w->open->n == CHUNK_SAMPLES || !suits(w->open, v, h)))
 		sealed = chunk_seal(w);
 	if (w->open == NULL)
 		open_chunk(w, t_ms, v, h);
-	if (w->open->kind == CHUNK_HIST) {
+	if (w->open->kind == CHUNK_HIST)
 		put_hist(w->open, t_ms, v, h);
-	} else {
-		make_room(w);
-		dt = wrapping_sub(t_ms, w->t_ms);
-		put_step(w->open, wrapping_sub(dt, w->dt));
-		w->dt = dt;
-		if (w->open->kind == CHUNK_INT)
-			put_whole(w, v);
-		else
-			put_xor(w, bits_of(v));
-	}
+	else if (w->open->kind == CHUNK_PACKED)
+		put_packed(w, t_ms, v);
+	else
+		put_float(w, t_ms, v);
 	w->t_ms = w->open->max_ms = t_ms;
 	w->v_bits = bits_of(v);
 	w->open->n++;
@@ -255,19 +270,16 @@ struct chunk *chunk_copy(const struct chunk *c, struct arena *a)
 	return copy;
 }
 
-/* True and the raw bits when it was an escape. */
-static bool get_step(struct bits_reader *r, int64_t *v, uint64_t *raw)
+static int64_t get_step(struct bits_reader *r)
 {
 	unsigned ones = (unsigned)__builtin_clzll(~bits_peek(r) | 1);
 
 	if (ones >= ESCAPE_PREFIX) {
 		bits_skip(r, ESCAPE_PREFIX);
-		*raw = bits_get(r, 64);
-		return true;
+		return unzigzag(bits_get(r, 64));
 	}
 	bits_skip(r, ones + 1);
-	*v = unzigzag(bits_get(r, step_bits[ones]));
-	return false;
+	return unzigzag(bits_get(r, step_bits[ones]));
 }
 
 static uint64_t get_xor(struct bits_reader *r, uint64_t before, unsigned *lead, unsigned *width)
@@ -285,32 +297,36 @@ static uint64_t get_xor(struct bits_reader *r, uint64_t before, unsigned *lead, 
 	return before ^ bits_get(r, *width) << (64 - *lead - *width);
 }
 
-static bool decode_floats(const struct chunk_view *c, int64_t *t_ms, double *v)
+static bool decode_packed(const struct chunk_view *c, int64_t *t_ms, double *v)
+{
+	struct packed p;
+
+	if (!packed_open(&p, c->data, c->bits, c->n))
+		return false;
+	packed_decode(&p, 0, c->n, t_ms, v);
+	return true;
+}
+
+static bool decode_xor(const struct chunk_view *c, int64_t *t_ms, double *v)
 {
 	struct bits_reader r = { c->data, 0, c->bits, false };
-	int64_t t = c->min_ms, dt = 0, i = 0, di = 0, step = 0;
-	uint64_t bits = 0, raw;
+	int64_t t = c->min_ms, dt = 0;
+	uint64_t bits = 0;
 	unsigned lead = 0, width = 0;
 
 	for (unsigned k = 0; k < c->n && !r.overrun; k++) {
-		if (get_step(&r, &step, &raw))
-			step = unzigzag(raw);
-		dt = wrapping_add(dt, step);
+		dt = wrapping_add(dt, get_step(&r));
 		t = wrapping_add(t, dt);
 		t_ms[k] = t;
-		if (c->kind == CHUNK_XOR) {
-			bits = get_xor(&r, bits, &lead, &width);
-			v[k] = of_bits(bits);
-		} else if (get_step(&r, &step, &raw)) {
-			v[k] = of_bits(raw);
-		} else {
-			di = wrapping_add(di, step);
-			i = wrapping_add(i, di);
-			v[k] = (double)i;
-			di = k == 0 ? 0 : di;
-		}
+		bits = get_xor(&r, bits, &lead, &width);
+		v[k] = of_bits(bits);
 	}
 	return !r.overrun;
+}
+
+static bool decode_floats(const struct chunk_view *c, int64_t *t_ms, double *v)
+{
+	return c->kind == CHUNK_PACKED ? decode_packed(c, t_ms, v) : decode_xor(c, t_ms, v);
 }
 
 static const void *carve(char **p, const void *from, size_t bytes)

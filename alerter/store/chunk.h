@@ -1,8 +1,8 @@
 /* A chunk: up to CHUNK_SAMPLES samples of one series, encoded. Private to the store.
  *
- * Times: the difference of differences, in steps of 7, 13, 20, 34 and 54 bits behind a prefix of ones (a zero costs one bit).
- * CHUNK_INT: values that are whole numbers, encoded like the times; a stale marker is an escape that leaves the sequence alone.
- * CHUNK_XOR: any float: the bits that differ from the value before.
+ * CHUNK_PACKED: numbers of few decimals, which nearly all are; any of them is found at once (packed.h).
+ * CHUNK_XOR: any float. Times: the difference of differences, in steps of 7, 13, 20, 34 and 54 bits behind a prefix of ones (a zero
+ * costs one bit); values: the bits that differ from the value before.
  * CHUNK_HIST: entries of time and histogram, not compressed.
  * A sealed chunk never changes; it is shared by reference count. The open one belongs to its writer. */
 #ifndef TOCSIN_STORE_CHUNK_H
@@ -15,7 +15,7 @@
 #include "tocsin/histogram.h"
 
 enum { CHUNK_SAMPLES = 120 };
-enum chunk_kind { CHUNK_INT, CHUNK_XOR, CHUNK_HIST };
+enum chunk_kind { CHUNK_PACKED, CHUNK_XOR, CHUNK_HIST };
 
 struct chunk_hist {
 	int64_t t_ms;
@@ -35,7 +35,6 @@ struct chunk {
 struct chunk_writer {
 	struct chunk *open; /* NULL: none */
 	int64_t t_ms, dt;
-	int64_t i, di;       /* CHUNK_INT */
 	uint64_t v_bits;     /* the last value as it was given, whatever the kind */
 	uint8_t lead, trail; /* CHUNK_XOR: window of the last bits written; lead 0xff: none */
 };

@@ -1,0 +1,90 @@
+/* Samples of fixed width, so that any of them is found without reading those before: the data of CHUNK_PACKED. Private to the store.
+ *
+ * Times and values are whole numbers (fractions: of the smallest unit of ten that makes them whole), each near a straight line: of
+ * each sample only how far it lies above the line is kept, in as few bits as the farthest needs. Both numbers of a sample lie side by
+ * side. A stale marker has all bits of its value set. The head comes first and is not aligned. */
+#ifndef TOCSIN_STORE_PACKED_H
+#define TOCSIN_STORE_PACKED_H
+
+#include <string.h>
+
+#include "tocsin/base.h"
+
+struct packed_line {
+	int64_t base, slope;    /* at sample i: base + (i * slope >> PACKED_FRACTION), modulo 2^64 */
+};
+
+struct packed_head {
+	struct packed_line t, v;
+	uint8_t t_bits, v_bits; /* up to 64 */
+	uint8_t decimals;       /* values are in units of 10^-decimals */
+	uint8_t n_stale;
+	uint8_t n_falls;        /* samples below the one before; meaningless with stale markers */
+	uint8_t unused[3];
+};
+
+/* PACKED_SLACK: bytes behind the last sample that must be readable. */
+enum { PACKED_FRACTION = 16, PACKED_DECIMALS = 6, PACKED_SLACK = 9, PACKED_MAX = 120, PACKED_MAX_BYTES = 40 + PACKED_MAX * 16 + PACKED_SLACK };
+
+/* Whether <v>, no stale marker, can be one of the numbers behind these <n>; with <n> 0 <data> is not read. */
+bool packed_takes(const unsigned char *data, unsigned n, double v);
+/* Puts sample number <n> behind the others; <v> is taken or a stale marker. There is room for it and PACKED_SLACK bytes. False and nothing
+ * done: it does not fit as it is (the first never does), and packed_rewrite() must make room. */
+bool packed_append(unsigned char *data, unsigned n, int64_t t_ms, double v);
+/* All <n> samples and that one into <out>. */
+void packed_rewrite(const unsigned char *data, unsigned n, int64_t t_ms, double v, unsigned char out[PACKED_MAX_BYTES]);
+/* All samples into <out>, without the room kept for what might have come. */
+void packed_tighten(const unsigned char *data, unsigned n, unsigned char out[PACKED_MAX_BYTES]);
+uint32_t packed_bits(const unsigned char *data, unsigned n);
+/* Of one sample. */
+uint32_t packed_row_bits(const unsigned char *data);
+
+/* What is needed to read, made once a chunk. */
+struct packed {
+	struct packed_head head;
+	const unsigned char *rows;
+	double unit;            /* 10^decimals */
+	unsigned n, row_bits;
+};
+/* False when <bits> do not hold <n> samples. */
+bool packed_open(struct packed *p, const unsigned char *data, uint32_t bits, unsigned n);
+/* How many of the samples are at or before <t_ms>. */
+unsigned packed_until(const struct packed *p, int64_t t_ms);
+/* Samples [beg, end). */
+void packed_decode(const struct packed *p, unsigned beg, unsigned end, int64_t *t_ms, double *v);
+
+static inline uint64_t packed_get(const unsigned char *rows, size_t at, unsigned bits)
+{
+	unsigned shift = (unsigned)(at & 7);
+	const unsigned char *p = rows + (at >> 3);
+	uint64_t word;
+
+	if (bits == 0)
+		return 0;
+	memcpy(&word, p, sizeof word);
+	word >>= shift;
+	if (shift + bits > 64)
+		word |= (uint64_t)p[8] << (64 - shift);
+	return word & ~UINT64_C(0) >> (64 - bits);
+}
+
+static inline int64_t packed_on_line(const struct packed_line *l, unsigned i)
+{
+	return (int64_t)((uint64_t)l->base + (uint64_t)((int64_t)((uint64_t)l->slope * i) >> PACKED_FRACTION));
+}
+
+static inline int64_t packed_time(const struct packed *p, unsigned i)
+{
+	return (int64_t)((uint64_t)packed_on_line(&p->head.t, i) + packed_get(p->rows, (size_t)i * p->row_bits, p->head.t_bits));
+}
+
+/* Not of a stale marker. */
+static inline double packed_value(const struct packed *p, unsigned i)
+{
+	uint64_t off = packed_get(p->rows, (size_t)i * p->row_bits + p->head.t_bits, p->head.v_bits);
+	double v = (double)(int64_t)((uint64_t)packed_on_line(&p->head.v, i) + off);
+
+	return p->head.decimals == 0 ? v : v / p->unit;
+}
+
+#endif
