@@ -98,8 +98,8 @@ double histogram_counted(const struct histogram *h)
 	return total;
 }
 
-/* How many of the bucket's observations lie below <v>, which is in it. Of a bucket without end on the left all of them; on the right
- * it is none: divided by infinity. */
+/* How many of the bucket's observations lie below <v>, which is in it. Of a bucket without end on the left all of them; of one on
+ * the right none: divided by infinity. */
 static double count_below(const struct histogram *h, const struct histogram_bucket *b, double v)
 {
 	if (!is_linear(h, b))

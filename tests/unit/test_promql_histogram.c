@@ -69,22 +69,26 @@ static void test_bounds(void **state)
 		int64_t index;
 		const char *upper;
 	} cases[] = {
-		{ 0, 0, "1" }, { 0, 1, "2" }, { 0, -1, "0.5" }, { -1, 1, "4" }, { -4, 1, "65536" }, { -4, 0, "1" }, { -4, -1, "1.52587890625e-05" },
+		{ 0, 0, "1" }, { 0, 1, "2" }, { 0, -1, "0.5" }, { -1, 1, "4" },
+		{ -4, 1, "65536" }, { -4, 0, "1" }, { -4, -1, "1.52587890625e-05" },
 		{ 1, 1, "1.414213562373095" }, { 1, -1, "0.7071067811865475" }, { 1, 2, "2" }, { 2, 3, "1.6817928305074288" },
-		{ 3, 5, "1.5422108254079407" }, { 5, 31, "1.9571441241753997" }, { 7, 127, "1.9891988469672657" }, { 8, 1, "1.0027112750502025" },
+		{ 3, 5, "1.5422108254079407" }, { 5, 31, "1.9571441241753997" }, { 7, 127, "1.9891988469672657" },
+		{ 8, 1, "1.0027112750502025" },
 		{ 8, 129, "1.4180478843204152" }, { 8, 173, "1.597461597908627" }, { 8, -256, "0.5" },
-		{ 0, 1023, "8.98846567431158e+307" }, { 0, 1024, "1.7976931348623157e+308" }, { 0, 1025, "+Inf" }, { -4, 64, "1.7976931348623157e+308" },
-		{ -4, 65, "+Inf" }, { 8, 262144, "1.7976931348623157e+308" }, { 8, 262145, "+Inf" }, { 0, -1074, "5e-324" }, { 0, -1075, "0" },
-		{ 0, 40000000000, "+Inf" }, { 8, -40000000000, "0" },
+		/* the last finite bound, and what is behind it */
+		{ 0, 1023, "8.98846567431158e+307" }, { 0, 1024, "1.7976931348623157e+308" }, { 0, 1025, "+Inf" },
+		{ -4, 64, "1.7976931348623157e+308" }, { -4, 65, "+Inf" },
+		{ 8, 262144, "1.7976931348623157e+308" }, { 8, 262145, "+Inf" },
+		{ 0, -1074, "5e-324" }, { 0, -1075, "0" }, { 0, 40000000000, "+Inf" }, { 8, -40000000000, "0" },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct str name = arena_printf(&arena, "schema %d bucket %lld", cases[i].schema, (long long)cases[i].index);
 		char text[NUM_MAX];
 
 		num_format(text, exponential_bound(cases[i].schema, cases[i].index));
-		check_text(arena_strz(&arena, arena_printf(&arena, "schema %d bucket %lld", cases[i].schema, (long long)cases[i].index)), text,
-		           cases[i].upper);
+		check_text(name.p, text, cases[i].upper);
 	}
 }
 
@@ -103,23 +107,24 @@ static void test_all_bounds_rise(void **state)
 /* ---- texts ---- */
 
 static const struct {
-	const char *name, *histogram, *text, *json;
+	const char *name, *histogram, *text, *json;     /* JSON with ' for " */
 } texts[] = {
-	{ "nothing", "{{}}", "{count:0, sum:0}", "{\"count\":\"0\",\"sum\":\"0\"}" },
+	{ "nothing", "{{}}", "{count:0, sum:0}", "{'count':'0','sum':'0'}" },
 	{ "both sides and zero", "{{schema:0 count:9 sum:-3.5 z_bucket:2 z_bucket_w:0.25 buckets:[1 0 2] n_buckets:[3 1]}}",
 	  "{count:9, sum:-3.5, [-2,-1):1, [-1,-0.5):3, [-0.25,0.25]:2, (0.5,1]:1, (2,4]:2}",
-	  "{\"count\":\"9\",\"sum\":\"-3.5\",\"buckets\":[[1,\"-2\",\"-1\",\"1\"],[1,\"-1\",\"-0.5\",\"3\"],[3,\"-0.25\",\"0.25\",\"2\"],"
-	  "[0,\"0.5\",\"1\",\"1\"],[0,\"2\",\"4\",\"2\"]]}" },
+	  "{'count':'9','sum':'-3.5','buckets':[[1,'-2','-1','1'],[1,'-1','-0.5','3'],[3,'-0.25','0.25','2'],"
+	  "[0,'0.5','1','1'],[0,'2','4','2']]}" },
 	{ "zero bucket within a bucket", "{{schema:0 count:2 z_bucket:1 z_bucket_w:0.75 buckets:[1] n_buckets:[1]}}",
 	  "{count:2, sum:0, [-1,-0.5):1, [-0.75,0.75]:1, (0.5,1]:1}",
-	  "{\"count\":\"2\",\"sum\":\"0\",\"buckets\":[[1,\"-1\",\"-0.75\",\"1\"],[3,\"-0.75\",\"0.75\",\"1\"],[0,\"0.75\",\"1\",\"1\"]]}" },
+	  "{'count':'2','sum':'0','buckets':[[1,'-1','-0.75','1'],[3,'-0.75','0.75','1'],[0,'0.75','1','1']]}" },
 	{ "custom", "{{schema:-53 count:6 sum:1e-7 custom_values:[-1 2.5] buckets:[1 2 3]}}",
 	  "{count:6, sum:1e-07, [-Inf,-1]:1, (-1,2.5]:2, (2.5,+Inf]:3}",
-	  "{\"count\":\"6\",\"sum\":\"1e-07\",\"buckets\":[[3,\"-Inf\",\"-1\",\"1\"],[0,\"-1\",\"2.5\",\"2\"],[0,\"2.5\",\"+Inf\",\"3\"]]}" },
+	  "{'count':'6','sum':'1e-07','buckets':[[3,'-Inf','-1','1'],[0,'-1','2.5','2'],[0,'2.5','+Inf','3']]}" },
 	{ "no custom bounds", "{{schema:-53 count:1 sum:NaN buckets:[1]}}", "{count:1, sum:NaN, [-Inf,+Inf]:1}",
-	  "{\"count\":\"1\",\"sum\":\"NaN\",\"buckets\":[[3,\"-Inf\",\"+Inf\",\"1\"]]}" },
-	{ "large and small", "{{schema:0 count:1e6 sum:1e21 buckets:[0.00001 1e6]}}", "{count:1e+06, sum:1e+21, (0.5,1]:1e-05, (1,2]:1e+06}",
-	  "{\"count\":\"1000000\",\"sum\":\"1e+21\",\"buckets\":[[0,\"0.5\",\"1\",\"0.00001\"],[0,\"1\",\"2\",\"1000000\"]]}" },
+	  "{'count':'1','sum':'NaN','buckets':[[3,'-Inf','+Inf','1']]}" },
+	{ "large and small", "{{schema:0 count:1e6 sum:1e21 buckets:[0.00001 1e6]}}",
+	  "{count:1e+06, sum:1e+21, (0.5,1]:1e-05, (1,2]:1e+06}",
+	  "{'count':'1000000','sum':'1e+21','buckets':[[0,'0.5','1','0.00001'],[0,'1','2','1000000']]}" },
 };
 
 static void test_texts(void **state)
@@ -130,6 +135,8 @@ static void test_texts(void **state)
 		struct buf json = { 0 };
 
 		promql_histogram_json(&json, h);
+		for (size_t k = 0; k < json.n; k++)
+			json.p[k] = json.p[k] == '"' ? '\'' : json.p[k];
 		check_text(texts[i].name, shown(h), texts[i].text);
 		check_text(texts[i].name, buf_z(&json), texts[i].json);
 		buf_fini(&json);
@@ -160,42 +167,56 @@ static const struct {
 	bool minus;
 	const char *out;
 } sums[] = {
-	{ "same layout", "{{count:3 sum:1 buckets:[1 2]}}", "{{count:3 sum:2 buckets:[2 1]}}", false, "{count:6, sum:3, (0.5,1]:3, (1,2]:3}" },
+	{ "same layout", "{{count:3 sum:1 buckets:[1 2]}}", "{{count:3 sum:2 buckets:[2 1]}}", false,
+	  "{count:6, sum:3, (0.5,1]:3, (1,2]:3}" },
 	{ "before, between, behind", "{{count:2 buckets:[1 0 0 1] offset:1}}", "{{count:4 buckets:[1 0 1 1 0 1]}}", false,
 	  "{count:6, sum:0, (0.5,1]:1, (1,2]:1, (2,4]:1, (4,8]:1, (8,16]:1, (16,32]:1}" },
 	{ "empty buckets go", "{{count:1 buckets:[1]}}", "{{count:1 buckets:[1]}}", true, "{count:0, sum:0}" },
-	{ "minus below zero", "{{}}", "{{count:1 sum:2 z_bucket:1 n_buckets:[1]}}", true, "{count:-1, sum:-2, [-1,-0.5):-1, [-0,0]:-1}" },
-	{ "finer right", "{{schema:-1 count:1 buckets:[1]}}", "{{schema:1 count:4 buckets:[1 1 1 1] offset:1 n_buckets:[1] n_offset:-1}}", false,
+	{ "minus below zero", "{{}}", "{{count:1 sum:2 z_bucket:1 n_buckets:[1]}}", true,
+	  "{count:-1, sum:-2, [-1,-0.5):-1, [-0,0]:-1}" },
+	{ "finer right", "{{schema:-1 count:1 buckets:[1]}}",
+	  "{{schema:1 count:4 buckets:[1 1 1 1] offset:1 n_buckets:[1] n_offset:-1}}", false,
 	  "{count:5, sum:0, [-1,-0.25):1, (0.25,1]:1, (1,4]:4}" },
 	{ "finer left", "{{schema:2 count:4 buckets:[1 1 1 1 1] offset:-3}}", "{{schema:0 count:1 buckets:[1]}}", false,
 	  "{count:5, sum:0, (0.5,1]:5, (1,2]:1}" },
 	{ "wider zero on the right", "{{count:7 z_bucket:1 z_bucket_w:0.1 buckets:[1 2] n_buckets:[1 2]}}",
 	  "{{count:1 z_bucket:1 z_bucket_w:1}}", false, "{count:8, sum:0, [-2,-1):2, [-1,1]:4, (1,2]:2}" },
-	{ "wider zero cuts a bucket", "{{count:3 z_bucket_w:0.1 buckets:[1 2]}}", "{{count:6 z_bucket:1 z_bucket_w:1.5 buckets:[0 4 5]}}",
+	{ "wider zero cuts a bucket", "{{count:3 z_bucket_w:0.1 buckets:[1 2]}}",
+	  "{{count:6 z_bucket:1 z_bucket_w:1.5 buckets:[0 4 5]}}",
 	  false, "{count:9, sum:0, [-2,2]:8, (2,4]:5}" },
-	{ "a cut bucket that is empty stays out", "{{count:3 z_bucket_w:0.1 buckets:[3 0 0]}}", "{{count:1 z_bucket:1 z_bucket_w:1.5}}", false,
+	{ "a cut bucket that is empty stays out", "{{count:3 z_bucket_w:0.1 buckets:[3 0 0]}}",
+	  "{{count:1 z_bucket:1 z_bucket_w:1.5}}", false,
 	  "{count:4, sum:0, [-1.5,1.5]:4}" },
-	{ "each widens the other", "{{count:2 z_bucket_w:0.75 buckets:[0 1] n_buckets:[0 1]}}", "{{count:2 z_bucket_w:1.25 buckets:[0 0 1]}}",
+	{ "each widens the other", "{{count:2 z_bucket_w:0.75 buckets:[0 1] n_buckets:[0 1]}}",
+	  "{{count:2 z_bucket_w:1.25 buckets:[0 0 1]}}",
 	  false, "{count:4, sum:0, [-2,2]:2, (2,4]:1}" },
 	{ "custom, same bounds", "{{schema:-53 count:1 custom_values:[1 2] buckets:[1]}}",
-	  "{{schema:-53 count:2 custom_values:[1 2] buckets:[0 1 1]}}", false, "{count:3, sum:0, [-Inf,1]:1, (1,2]:1, (2,+Inf]:1}" },
+	  "{{schema:-53 count:2 custom_values:[1 2] buckets:[0 1 1]}}", false,
+	  "{count:3, sum:0, [-Inf,1]:1, (1,2]:1, (2,+Inf]:1}" },
 	{ "custom, some in common", "{{schema:-53 count:4 custom_values:[1 2 3] buckets:[1 1 1 1]}}",
 	  "{{schema:-53 count:5 custom_values:[0 2 4 5] buckets:[1 1 1 1 1]}}", false, "{count:9, sum:0, [-Inf,2]:4, (2,+Inf]:5}" },
-	{ "custom, none in common", "{{schema:-53 count:2 custom_values:[1] buckets:[1 1]}}", "{{schema:-53 count:2 custom_values:[2] buckets:[1 1]}}",
+	{ "custom, none in common", "{{schema:-53 count:2 custom_values:[1] buckets:[1 1]}}",
+	  "{{schema:-53 count:2 custom_values:[2] buckets:[1 1]}}",
 	  true, "{count:0, sum:0}" },
-	{ "custom and exponential", "{{count:1 buckets:[1]}}", "{{schema:-53 count:1 custom_values:[1] buckets:[1]}}", false, "none" },
-	{ "gauge and counter", "{{count:1 counter_reset_hint:gauge}}", "{{count:1 counter_reset_hint:reset}}", false, "{count:2, sum:0} gauge" },
+	{ "custom and exponential", "{{count:1 buckets:[1]}}", "{{schema:-53 count:1 custom_values:[1] buckets:[1]}}", false,
+	  "none" },
+	{ "gauge and counter", "{{count:1 counter_reset_hint:gauge}}", "{{count:1 counter_reset_hint:reset}}", false,
+	  "{count:2, sum:0} gauge" },
 	{ "unknown and known", "{{count:1}}", "{{count:1 counter_reset_hint:not_reset}}", false, "{count:2, sum:0}" },
-	{ "agreed", "{{count:1 counter_reset_hint:not_reset}}", "{{count:1 counter_reset_hint:not_reset}}", false, "{count:2, sum:0} not_reset" },
-	{ "opposite hints", "{{count:1 counter_reset_hint:reset}}", "{{count:1 counter_reset_hint:not_reset}}", false, "{count:2, sum:0}" },
-	{ "infinite", "{{count:Inf sum:Inf buckets:[Inf]}}", "{{count:1 sum:-Inf buckets:[1]}}", false, "{count:+Inf, sum:NaN, (0.5,1]:+Inf}" },
+	{ "agreed", "{{count:1 counter_reset_hint:not_reset}}", "{{count:1 counter_reset_hint:not_reset}}", false,
+	  "{count:2, sum:0} not_reset" },
+	{ "opposite hints", "{{count:1 counter_reset_hint:reset}}", "{{count:1 counter_reset_hint:not_reset}}", false,
+	  "{count:2, sum:0}" },
+	{ "infinite", "{{count:Inf sum:Inf buckets:[Inf]}}", "{{count:1 sum:-Inf buckets:[1]}}", false,
+	  "{count:+Inf, sum:NaN, (0.5,1]:+Inf}" },
 };
 
 static void test_sums(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(sums); i++)
-		check_text(sums[i].name, shown(histogram_stepped(&arena, read(sums[i].left), read(sums[i].right), sums[i].minus)), sums[i].out);
+		check_text(sums[i].name, shown(histogram_stepped(&arena, read(sums[i].left), read(sums[i].right), sums[i].minus)),
+		           sums[i].out);
 }
 
 static void test_sums_are_compensated_unless_plain(void **state)
@@ -256,12 +277,16 @@ static const struct {
 	{ "a bucket is gone", "{{count:3 buckets:[1 2]}}", "{{count:3 buckets:[3]}}", true },
 	{ "an empty bucket is gone", "{{count:1 buckets:[1 0 0]}}", "{{count:1 buckets:[1]}}", false },
 	{ "a new bucket", "{{count:1 buckets:[1] offset:2}}", "{{count:3 buckets:[2 0 1]}}", false },
-	{ "coarser, and no less", "{{schema:1 count:4 buckets:[1 1 1 1] offset:1}}", "{{schema:0 count:4 buckets:[2 2] offset:1}}", false },
-	{ "coarser, and less", "{{schema:1 count:4 buckets:[1 1 1 1] offset:1}}", "{{schema:0 count:4 buckets:[1 3] offset:1}}", true },
-	{ "finer", "{{schema:0 count:1 buckets:[1]}}", "{{schema:1 count:9 buckets:[9 9 9]}}", true },
-	{ "wider zero holds what was", "{{count:3 z_bucket:1 z_bucket_w:0.5 buckets:[1 1]}}", "{{count:3 z_bucket:2 z_bucket_w:1 buckets:[0 1]}}",
+	{ "coarser, and no less", "{{schema:1 count:4 buckets:[1 1 1 1] offset:1}}", "{{schema:0 count:4 buckets:[2 2] offset:1}}",
 	  false },
-	{ "wider zero holds less", "{{count:3 z_bucket:1 z_bucket_w:0.5 buckets:[1 1]}}", "{{count:3 z_bucket:1 z_bucket_w:1 buckets:[0 2]}}", true },
+	{ "coarser, and less", "{{schema:1 count:4 buckets:[1 1 1 1] offset:1}}", "{{schema:0 count:4 buckets:[1 3] offset:1}}",
+	  true },
+	{ "finer", "{{schema:0 count:1 buckets:[1]}}", "{{schema:1 count:9 buckets:[9 9 9]}}", true },
+	{ "wider zero holds what was", "{{count:3 z_bucket:1 z_bucket_w:0.5 buckets:[1 1]}}",
+	  "{{count:3 z_bucket:2 z_bucket_w:1 buckets:[0 1]}}",
+	  false },
+	{ "wider zero holds less", "{{count:3 z_bucket:1 z_bucket_w:0.5 buckets:[1 1]}}",
+	  "{{count:3 z_bucket:1 z_bucket_w:1 buckets:[0 2]}}", true },
 	{ "wider zero cuts a bucket", "{{count:1 buckets:[0 1]}}", "{{count:1 z_bucket:1 z_bucket_w:1.5}}", true },
 	{ "narrower zero", "{{count:1 z_bucket_w:1 buckets:[0 0 1]}}", "{{count:1 z_bucket_w:0.5 buckets:[0 0 1]}}", true },
 	{ "custom, bounds in common no less", "{{schema:-53 count:3 custom_values:[1 2] buckets:[1 1 1]}}",
@@ -336,7 +361,8 @@ static void test_quantiles(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(quantiles); i++) {
 		bool beyond;
 
-		check_near(quantiles[i].name, histogram_quantile(quantiles[i].q, read(quantiles[i].histogram), &beyond), quantiles[i].value);
+		check_near(quantiles[i].name, histogram_quantile(quantiles[i].q, read(quantiles[i].histogram), &beyond),
+		           quantiles[i].value);
 		assert_int_equal(beyond, quantiles[i].beyond);
 	}
 }
@@ -363,7 +389,8 @@ static void test_fractions(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(fractions); i++)
-		check_near(fractions[i].name, histogram_fraction(fractions[i].lower, fractions[i].upper, read(fractions[i].histogram)),
+		check_near(fractions[i].name, histogram_fraction(fractions[i].lower, fractions[i].upper,
+		           read(fractions[i].histogram)),
 		           fractions[i].value);
 }
 
@@ -373,7 +400,8 @@ static void test_variance(void **state)
 	check_near("none seen", histogram_variance(read("{{}}")), NAN);
 	check_near("two at 4^±1/2", histogram_variance(read("{{schema:-1 count:2 sum:2.5 buckets:[1 1]}}")), 0.5625);
 	check_near("zero bucket at 0", histogram_variance(read("{{count:4 z_bucket:4 z_bucket_w:0.5}}")), 0);
-	check_near("custom in the middle", histogram_variance(read("{{schema:-53 count:2 sum:6 custom_values:[2 4 6] buckets:[0 1 1]}}")), 2);
+	check_near("custom in the middle",
+	           histogram_variance(read("{{schema:-53 count:2 sum:6 custom_values:[2 4 6] buckets:[0 1 1]}}")), 2);
 }
 
 /* ---- trimming ---- */
@@ -387,16 +415,19 @@ static const struct {
 	{ "all is below", "{{count:9 sum:7 buckets:[1 2 0]}}", 2, true, "{count:9, sum:7, (0.5,1]:1, (1,2]:2}" },
 	{ "on a bound", "{{schema:-1 count:3 sum:9 buckets:[1 2]}}", 1, true, "{count:1, sum:0.5, (0.25,1]:1}" },
 	{ "within a bucket", "{{schema:-1 count:2 sum:9 buckets:[0 2]}}", 2, false, "{count:1, sum:2.8284271247461903, (1,4]:1}" },
-	{ "hints stay", "{{schema:-1 count:3 buckets:[1 2] counter_reset_hint:gauge}}", 1, true, "{count:1, sum:0.5, (0.25,1]:1} gauge" },
+	{ "hints stay", "{{schema:-1 count:3 buckets:[1 2] counter_reset_hint:gauge}}", 1, true,
+	  "{count:1, sum:0.5, (0.25,1]:1} gauge" },
 	{ "negative side too", "{{schema:-1 count:6 buckets:[1 2] n_buckets:[1 2]}}", -1, true, "{count:2, sum:-4, [-4,-1):2}" },
 	{ "half of the zero bucket", "{{count:8 z_bucket:4 z_bucket_w:0.5 buckets:[2] n_buckets:[2]}}", 0, false,
 	  "{count:4, sum:1.9142135623730951, [-0.5,0.5]:2, (0.5,1]:2}" },
 	{ "zero bucket leans to where the others are", "{{count:6 z_bucket:4 z_bucket_w:0.5 buckets:[2]}}", 0.25, true,
 	  "{count:2, sum:0.25, [-0.5,0.5]:2}" },
-	{ "but not to empty ones", "{{count:4 z_bucket:4 z_bucket_w:0.5 buckets:[0]}}", 0, true, "{count:2, sum:-0.5, [-0.5,0.5]:2}" },
+	{ "but not to empty ones", "{{count:4 z_bucket:4 z_bucket_w:0.5 buckets:[0]}}", 0, true,
+	  "{count:2, sum:-0.5, [-0.5,0.5]:2}" },
 	{ "the next bucket is whole, though zero overlaps it", "{{count:7 z_bucket:3 z_bucket_w:0.75 buckets:[4]}}", 0.5, false,
 	  "{count:5, sum:3.4534271247461903, [-0.75,0.75]:1, (0.5,1]:4}" },
-	{ "first custom bucket from zero on", "{{schema:-53 count:4 custom_values:[4] buckets:[4]}}", 1, false, "{count:3, sum:7.5, [-Inf,4]:3}" },
+	{ "first custom bucket from zero on", "{{schema:-53 count:4 custom_values:[4] buckets:[4]}}", 1, false,
+	  "{count:3, sum:7.5, [-Inf,4]:3}" },
 	{ "not a number", "{{schema:-1 count:3 buckets:[1 2]}}", NAN, true, "{count:0, sum:0}" },
 	{ "not a number, zero bucket", "{{count:3 z_bucket:3}}", NAN, false, "{count:0, sum:0}" },
 };
@@ -405,7 +436,8 @@ static void test_cuts(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cuts); i++)
-		check_text(cuts[i].name, shown(histogram_trimmed(&arena, read(cuts[i].histogram), cuts[i].at, cuts[i].upper)), cuts[i].out);
+		check_text(cuts[i].name, shown(histogram_trimmed(&arena, read(cuts[i].histogram), cuts[i].at, cuts[i].upper)),
+		           cuts[i].out);
 }
 
 /* ---- what must not be there ---- */
