@@ -109,6 +109,16 @@ def conformance():
             show(done, 12)
         count(int(last[1]), int(last[2]), script.name)
         say(f"conformance: {script.name}: {last[0].strip()}")
+    beside_prometheus()
+
+
+def beside_prometheus():
+    done = run(["/usr/bin/python3", "tests/conformance/run.py", "--queries", "1000"], 300)
+    last = re.search(r"(\d+) passed, (\d+) failed\s*$", done.stdout)
+    if not last or done.returncode:
+        show(done, 45)
+    count(int(last[1]) if last else 0, int(last[2]) if last else 1, "conformance: beside Prometheus")
+    say(f"conformance: beside Prometheus: {last[0].strip() if last else 'did not run'}")
 
 
 def fuzz():
