@@ -227,13 +227,36 @@ static bool read_default(struct conf_reader *rd, const struct conf_key *key, voi
 	return ok;
 }
 
+/* <n>, or a list's items, from the environment; NULL when a name is not there. */
+static const struct conf_node *from_env(struct conf_reader *rd, const struct conf_node *n)
+{
+	struct conf_node *list;
+
+	if (n->kind == CONF_SCALAR && str_find(n->text, STR("${")) < n->text.n)
+		return expand_env(rd, n);
+	if (n->kind != CONF_SEQ)
+		return n;
+	list = ARENA_NEW(rd->arena, struct conf_node);
+	*list = *n;
+	list->items = ARENA_ARRAY(rd->arena, n->n + 1, struct conf_node *);
+	for (size_t i = 0; i < n->n; i++) {
+		const struct conf_node *item = from_env(rd, n->items[i]);
+
+		if (item == NULL)
+			return NULL;
+		list->items[i] = ARENA_NEW(rd->arena, struct conf_node);
+		*list->items[i] = *item;
+	}
+	return list;
+}
+
 static bool read_value(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *n, void *field)
 {
 	bool ok, secret = (key->flags & CONF_SECRET) != 0;
 
 	rd->report->hide_source += secret;
-	if ((key->flags & CONF_ENV) != 0 && n->kind == CONF_SCALAR && str_find(n->text, STR("${")) < n->text.n)
-		n = expand_env(rd, n);
+	if ((key->flags & CONF_ENV) != 0)
+		n = from_env(rd, n);
 	ok = n != NULL && key->parse(rd, key, n, field);
 	rd->report->hide_source -= secret;
 	return ok;

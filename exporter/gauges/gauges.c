@@ -133,7 +133,7 @@ static const struct conf_key keys[] = {
 	CONF_KEY(struct gauges_settings, "postgres", postgres, conf_str, "", CONF_RELOAD,
 	    "In place of url: name of a source under postgres."),
 	CONF_KEY(struct gauges_settings, "redis", redis, conf_str, "", CONF_RELOAD, "In place of url: name of a source under redis."),
-	CONF_KEY(struct gauges_settings, "headers", headers, conf_str_list, NULL, CONF_SECRET | CONF_RELOAD,
+	CONF_KEY(struct gauges_settings, "headers", headers, conf_str_list, NULL, CONF_SECRET | CONF_ENV | CONF_RELOAD,
 	    "Over HTTP: [\"apikey: …\"]."),
 	CONF_KEY_ARG(struct gauges_settings, "interval", interval_ms, conf_duration_ms, "0s", CONF_RELOAD,
 	             "How often the queries are asked, beside the scrapes; 0: in every scrape.", &interval_range),

@@ -98,7 +98,7 @@ enum {
 	CONF_SECRET = 1,        /* never shown, not even in errors; "<name>_file" is read too (trailing newline dropped); not both */
 	CONF_REQUIRED = 2,      /* absent is an error */
 	CONF_RELOAD = 4,        /* a reload may change it; others need a restart */
-	CONF_ENV = 8,           /* ${NAME} in the text is replaced from the environment; an unset NAME is an error */
+	CONF_ENV = 8,           /* ${NAME} in the text, or in a list's, is replaced from the environment; an unset NAME is an error */
 };
 
 /* Reads <node> into <to> (the field). False after having reported. A node of kind CONF_NULL counts as absent and is not handed in. */
