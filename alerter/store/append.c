@@ -223,6 +223,17 @@ static enum store_verdict judge_early(struct store_appender *a, struct store_ser
 	return verdict;
 }
 
+/* "Not reset" is said of the samples that a value was computed from, not of this series: a rule's sum of counters says it even when
+ * a member left. Readers compare for themselves. */
+static struct histogram *own_copy(const struct histogram *h)
+{
+	struct histogram *copy = histogram_dup(h);
+
+	if (copy->reset == RESET_NO)
+		copy->reset = RESET_UNKNOWN;
+	return copy;
+}
+
 enum store_verdict store_append_ref(struct appender *pub, struct store_series *s, int64_t t_ms, double v, const struct histogram *h)
 {
 	struct store_appender *a = own(pub);
@@ -233,7 +244,7 @@ enum store_verdict store_append_ref(struct appender *pub, struct store_series *s
 		count(a->store, verdict);
 		return verdict;
 	}
-	stage(a, (struct staged){ s, t_ms, v, h != NULL ? histogram_dup(h) : NULL, STAGED_SAMPLE, ends ? SERIES_GONE : SERIES_FRESH,
+	stage(a, (struct staged){ s, t_ms, v, h != NULL ? own_copy(h) : NULL, STAGED_SAMPLE, ends ? SERIES_GONE : SERIES_FRESH,
 	                          false });
 	return STORE_OK;
 }

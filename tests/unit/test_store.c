@@ -426,6 +426,7 @@ static void test_histograms(void **state)
 	l = parse_labels(&f.arena, "h");
 	for (int i = 0; i < 130; i++) {
 		buckets[0] = i;
+		h.reset = (enum histogram_reset)(i % 4);
 		assert_true(f.app->ops->append(f.app, l, MS(i), 0, &h, &e));
 	}
 	assert_true(put(&f, "h", MS(130), value_stale()));
@@ -435,6 +436,7 @@ static void test_histograms(void **state)
 	got = read_all(&f, s, 0);
 	assert_int_equal(got.n, 132);
 	assert_true(got.h[129]->pos.buckets[0] == 129 && got.h[0]->pos.buckets[1] == 2 && got.h[129]->sum == 4.5);
+	assert_true(got.h[1]->reset == RESET_YES && got.h[2]->reset == RESET_UNKNOWN && got.h[3]->reset == RESET_GAUGE);
 	assert_true(value_is_stale(got.v[130]) && got.h[130] == NULL && got.v[131] == 5);
 	drop(&f, s);
 	teardown(&f);
