@@ -42,13 +42,18 @@ static double increase_seen(const struct float_points *f, bool counter)
 }
 
 /* A start that is neither that of the sample before nor behind it: two things count into one series. */
+static bool overlaps(const int64_t *st_ms, const int64_t *t_ms, size_t n)
+{
+	for (size_t i = 1; i < n && st_ms != NULL; i++)
+		if (st_ms[i] != 0 && st_ms[i] < t_ms[i - 1] && st_ms[i] != st_ms[i - 1])
+			return true;
+	return false;
+}
+
 static void note_overlap(struct eval_call *c, const struct window *w)
 {
-	for (size_t i = 1; i < w->f.n && w->f.st_ms != NULL; i++)
-		if (w->f.st_ms[i] != 0 && w->f.st_ms[i] < w->f.t_ms[i - 1] && w->f.st_ms[i] != w->f.st_ms[i - 1]) {
-			note_add(c->ev, NOTE_START_OVERLAP, w->labels, c->range_arg->beg);
-			return;
-		}
+	if (overlaps(w->f.st_ms, w->f.t_ms, w->f.n) || overlaps(w->h.st_ms, w->h.t_ms, w->h.n))
+		note_add(c->ev, NOTE_START_OVERLAP, w->labels, c->range_arg->beg);
 }
 
 static bool float_increase(const struct window *w, bool counter, double *out)
@@ -105,6 +110,8 @@ static bool rate_window(struct eval_call *c, const struct window *w, struct rate
 		note_add(c->ev, NOTE_MIXED_FLOATS_HISTOGRAMS, w->labels, c->range_arg->beg);
 		return false;
 	} else if (w->h.n > 0) {
+		if (kind.counter)
+			note_overlap(c, w);
 		return histogram_increase(c, w, kind, range_s, out);
 	} else {
 		if (kind.counter)
