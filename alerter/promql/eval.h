@@ -191,6 +191,9 @@ static inline double call_scalar(const struct eval_call *c, size_t i, size_t ste
 /* Runs <fn> over the window of each series at each step that holds a sample. False: no sample there. */
 typedef bool (*window_fn)(struct eval_call *, const struct window *, struct point *out);
 void call_windows(struct eval_call *, bool keep_names, window_fn);
+/* The same from the ends of the windows where those are to be had and tell enough: a body that says false gets the samples. */
+typedef bool (*ends_fn)(struct eval_call *, const struct window *, const struct window_ends *, bool *has, double *v);
+void call_window_ends(struct eval_call *, bool keep_names, ends_fn, window_fn);
 /* Replaces each float of the first argument; histograms are left out; names go. */
 typedef double (*float_fn)(double);
 void call_floats(struct eval_call *, float_fn);

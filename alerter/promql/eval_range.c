@@ -206,6 +206,16 @@ bool range_points(struct range_vector *r, size_t row, struct points *out)
 	return true;
 }
 
+bool range_ends(struct range_vector *r, size_t row, size_t n, struct window_ends *out)
+{
+	int64_t end;
+
+	if (r->selection == NULL || r->ev->steps.n != 1 || r->before_ms > 0 || r->after_ms > 0)
+		return false;
+	end = timing_at(&r->timing, &r->ev->steps, 0);
+	return select_ends(r->ev, r->selection, row, n, end - r->range_ms, end, out);
+}
+
 /* Anchored and smoothed make sense for some functions only. */
 static bool mode_fits(struct eval_call *c)
 {
@@ -253,18 +263,62 @@ static void row_windows(struct eval_call *c, struct value *x, size_t row, const 
 	}
 }
 
+static void row_from_samples(struct eval_call *c, struct value *x, size_t row, window_fn fn)
+{
+	struct arena_mark mark = arena_mark(c->ev->scratch);
+	struct points p;
+
+	if (range_points(c->range, row, &p))
+		row_windows(c, x, row, &p, fn);
+	arena_rewind(c->ev->scratch, mark);
+}
+
+static bool row_from_ends(struct eval_call *c, struct value *x, size_t row, const struct window_ends *e, ends_fn fn)
+{
+	struct window w = { .end_ms = range_end(c->range, row, 0), .labels = c->range->shape->labels[row] };
+
+	w.beg_ms = w.end_ms - c->range->range_ms;
+	return e->known && (e->n == 0 || fn(c, &w, e, &x->has[row], &x->v[row]));
+}
+
+static void rows_from_ends(struct eval_call *c, struct value *x, ends_fn ends, window_fn fn)
+{
+	struct window_ends e[ENDS_ROWS];
+	size_t n;
+
+	for (size_t row = 0; row < x->shape->n && !c->ev->failed; row += n) {
+		n = x->shape->n - row < ENDS_ROWS ? x->shape->n - row : ENDS_ROWS;
+		if (!range_ends(c->range, row, n, e))
+			memset(e, 0, sizeof e);
+		for (size_t i = 0; i < n && !c->ev->failed; i++)
+			if (!row_from_ends(c, x, row + i, &e[i], ends))
+				row_from_samples(c, x, row + i, fn);
+	}
+}
+
+static void finish_windows(struct eval_call *c, bool keep_names, struct value *x)
+{
+	if (!c->ev->failed)
+		c->result = keep_names ? x : value_drop_names(c->ev, c->node, x);
+}
+
 void call_windows(struct eval_call *c, bool keep_names, window_fn fn)
 {
 	struct value *x = mode_fits(c) ? value_new(c->ev, c->range->shape) : NULL;
 
-	for (size_t row = 0; x != NULL && row < x->shape->n && !c->ev->failed; row++) {
-		struct arena_mark mark = arena_mark(c->ev->scratch);
-		struct points p;
+	if (x == NULL)
+		return;
+	for (size_t row = 0; row < x->shape->n && !c->ev->failed; row++)
+		row_from_samples(c, x, row, fn);
+	finish_windows(c, keep_names, x);
+}
 
-		if (range_points(c->range, row, &p))
-			row_windows(c, x, row, &p, fn);
-		arena_rewind(c->ev->scratch, mark);
-	}
-	if (x != NULL && !c->ev->failed)
-		c->result = keep_names ? x : value_drop_names(c->ev, c->node, x);
+void call_window_ends(struct eval_call *c, bool keep_names, ends_fn ends, window_fn fn)
+{
+	struct value *x = mode_fits(c) ? value_new(c->ev, c->range->shape) : NULL;
+
+	if (x == NULL)
+		return;
+	rows_from_ends(c, x, ends, fn);
+	finish_windows(c, keep_names, x);
 }

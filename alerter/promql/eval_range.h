@@ -26,6 +26,8 @@ struct range_vector *range_open(struct eval *, const struct node *n);
 void range_close(struct range_vector *);
 /* All samples of <row> that any step's window can hold. Valid until the scratch arena is rewound. False and failed. */
 bool range_points(struct range_vector *, size_t row, struct points *out);
+/* The ends of the windows of <n> rows from <row> on, of the only step. False: not to be had, read the points. */
+bool range_ends(struct range_vector *, size_t row, size_t n, struct window_ends *out);
 /* The end of the window of <row> at <step>; it begins range_ms before. */
 int64_t range_end(const struct range_vector *, size_t row, size_t step);
 
@@ -46,6 +48,9 @@ struct select_request {
 	bool smoothed, want_times;
 };
 struct value *select_instant(struct eval *, const struct select_request *);
+/* The ends of (min_ms, max_ms] in <n> rows from <row> on. False: not to be had, read the samples. */
+bool select_ends(struct eval *, const struct selection *, size_t row, size_t n, int64_t min_ms, int64_t max_ms, struct window_ends *out);
+enum { ENDS_ROWS = 64 };                /* as many at once */
 /* Where a lookup for <ref_ms> is taken: earlier for a lost series that is held. */
 int64_t select_anchor(const struct eval *, const struct selection *, size_t row, int64_t ref_ms);
 /* The raw samples of a row, into the scratch arena. */

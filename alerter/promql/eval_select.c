@@ -81,6 +81,20 @@ bool select_samples(struct eval *ev, const struct selection *sel, size_t row, in
 	return true;
 }
 
+bool select_ends(struct eval *ev, const struct selection *sel, size_t row, size_t n, int64_t min_ms, int64_t max_ms, struct window_ends *out)
+{
+	const struct querier_ops *ops = ev->querier->ops;
+
+	if (ops->ends == NULL || ev->held || eval_has_feature(ev, PROMQL_START_TIMESTAMPS))
+		return false;
+	if (row % 1024 == 0 && !eval_in_time(ev))
+		return false;
+	ops->ends(ev->querier, sel, row, n, min_ms, max_ms, out);
+	for (size_t i = 0; i < n; i++)
+		ev->samples_read += out[i].known ? out[i].n : 0;
+	return true;
+}
+
 static void set_cell(struct eval *ev, struct value *x, size_t cell, const struct samples *s, size_t i)
 {
 	x->has[cell] = true;
@@ -171,12 +185,44 @@ static bool lookup_series(struct lookup *l, size_t row, int64_t min_ms, int64_t 
 	return true;
 }
 
+/* Of the only step, where nothing but the value is wanted. */
+static size_t lookup_ends(struct lookup *l, size_t row, int64_t ref_ms)
+{
+	size_t n = l->sel->n - row < ENDS_ROWS ? l->sel->n - row : ENDS_ROWS;
+	struct window_ends e[ENDS_ROWS];
+
+	if (!select_ends(l->ev, l->sel, row, n, ref_ms - l->lookback_ms, ref_ms, e))
+		memset(e, 0, sizeof e);
+	for (size_t i = 0; i < n; i++) {
+		struct arena_mark mark = arena_mark(l->ev->scratch);
+
+		if (!e[i].known && !lookup_series(l, row + i, ref_ms - l->lookback_ms, ref_ms))
+			break;
+		arena_rewind(l->ev->scratch, mark);
+		if (e[i].known && e[i].n > 0) {
+			l->x->has[row + i] = true;
+			l->x->v[row + i] = e[i].last;
+		}
+	}
+	return n;
+}
+
+static size_t lookup_samples(struct lookup *l, size_t row, int64_t first_ms, int64_t last_ms)
+{
+	struct arena_mark mark = arena_mark(l->ev->scratch);
+
+	(void)!lookup_series(l, row, first_ms, last_ms);
+	arena_rewind(l->ev->scratch, mark);
+	return 1;
+}
+
 struct value *select_instant(struct eval *ev, const struct select_request *rq)
 {
 	struct lookup l = { .ev = ev, .timing = rq->timing, .lookback_ms = ev->query->options.lookback_ms, .smoothed = rq->smoothed,
 	                    .pos = rq->pos };
 	int64_t first = timing_at(&l.timing, &ev->steps, 0) - l.lookback_ms;
 	int64_t last = timing_at(&l.timing, &ev->steps, ev->steps.n - 1) + (rq->smoothed ? l.lookback_ms : 0);
+	bool by_ends = ev->steps.n == 1 && !rq->smoothed && !rq->want_times;
 	const struct shape *shape;
 	struct selection *sel = select_series(ev, rq->node_id, rq->matchers, rq->n_matchers, first, last, first + l.lookback_ms, &shape);
 
@@ -188,13 +234,8 @@ struct value *select_instant(struct eval *ev, const struct select_request *rq)
 		l.x->t_ms = ARENA_ARRAY(ev->arena, value_cells(l.x), int64_t);
 		l.x->st_ms = ARENA_ARRAY(ev->arena, value_cells(l.x), int64_t);
 	}
-	for (size_t row = 0; l.x != NULL && row < sel->n; row++) {
-		struct arena_mark mark = arena_mark(ev->scratch);
-
-		if (!lookup_series(&l, row, first, last))
-			break;
-		arena_rewind(ev->scratch, mark);
-	}
+	for (size_t row = 0; l.x != NULL && row < sel->n && !ev->failed;)
+		row += by_ends ? lookup_ends(&l, row, last) : lookup_samples(&l, row, first, last);
 	ev->querier->ops->release(ev->querier, sel);
 	return ev->failed ? NULL : l.x;
 }

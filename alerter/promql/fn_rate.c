@@ -5,6 +5,7 @@
 
 #include "eval_range.h"
 #include "functions_bodies.h"
+#include "memory.h"
 #include "notes.h"
 
 /* Within 110 % of the mean distance a sample is missing by chance: stretch to the edge. Farther, the series began or ended
@@ -56,6 +57,12 @@ static void note_overlap(struct eval_call *c, const struct window *w)
 		note_add(c->ev, NOTE_START_OVERLAP, w->labels, c->range_arg->beg);
 }
 
+/* How long before the first sample the counter can have been zero, if it always rose like that. */
+static double since_zero(double first, double increase, int64_t seen_ms, bool counter)
+{
+	return counter && increase > 0 && first >= 0 ? (double)seen_ms / 1000 * (first / increase) : INFINITY;
+}
+
 static bool float_increase(const struct window *w, bool counter, double *out)
 {
 	const struct float_points *f = &w->f;
@@ -72,8 +79,8 @@ static bool float_increase(const struct window *w, bool counter, double *out)
 		sum += f->v[0];
 	} else if (f->n < 2) {
 		return false;
-	} else if (counter && sum > 0 && f->v[0] >= 0) {
-		zero_s = (double)(last - from) / 1000 * (f->v[0] / sum);
+	} else {
+		zero_s = since_zero(f->v[0], sum, last - from, counter);
 	}
 	*out = sum * extrapolation(w, from, f->t_ms[0], last, f->n, zero_s);
 	return true;
@@ -97,6 +104,26 @@ static void note_not_counter(struct eval_call *c, struct labels l)
 		            "metric might not be a counter, __type__ label is not set to \"counter\" or \"histogram\", got \"" STR_FMT
 		            "\": \"" STR_FMT "\"", STR_ARG(type), STR_ARG(name));
 	}
+}
+
+/* Whether no row needs that note; asked for each, so it is remembered with the selector's series. */
+static bool all_counters(struct eval_call *c)
+{
+	const struct shape *shape = c->range->shape;
+	bool fresh, *all;
+	struct memory_slot *slot;
+
+	if (eval_has_feature(c->ev, PROMQL_TYPE_AND_UNIT_LABELS))
+		return false;
+	slot = memory_slot(c->ev, c->range->node->id, MEMORY_NAMES, shape->version, 0, &fresh);
+	if (!fresh) {
+		slot->extra = all = ARENA_NEW(&slot->arena, bool);
+		*all = true;
+		for (size_t i = 0; i < shape->n && *all; i++)
+			*all = is_counter_name(labels_get(shape->labels[i], STR(LABEL_NAME)));
+		memory_keep(c->ev, slot);
+	}
+	return *(const bool *)slot->extra;
 }
 
 static bool rate_window(struct eval_call *c, const struct window *w, struct rate_kind kind, struct point *out)
@@ -125,20 +152,43 @@ static bool rate_window(struct eval_call *c, const struct window *w, struct rate
 	return done;
 }
 
-static bool rate(struct eval_call *c, const struct window *w, struct point *out)
+/* The same from the ends alone; a counter that may have been reset needs all samples. */
+static bool rate_by_ends(struct eval_call *c, const struct window *w, const struct window_ends *e, struct rate_kind kind, bool *has, double *v)
 {
-	return rate_window(c, w, (struct rate_kind){ true, true }, out);
+	double sum = e->last - e->first;
+
+	if (kind.counter && e->falls)
+		return false;
+	if (e->n < 2)
+		return true;
+	*has = true;
+	*v = sum * extrapolation(w, e->first_ms, e->first_ms, e->last_ms, e->n, since_zero(e->first, sum, e->last_ms - e->first_ms, kind.counter));
+	if (kind.per_second)
+		*v /= (double)(w->end_ms - w->beg_ms) / 1000;
+	if (kind.counter && !all_counters(c))
+		note_not_counter(c, w->labels);
+	return true;
 }
 
-static bool increase(struct eval_call *c, const struct window *w, struct point *out)
-{
-	return rate_window(c, w, (struct rate_kind){ true, false }, out);
-}
+static const struct rate_kind rate_is = { true, true }, increase_is = { true, false }, delta_is = { false, false };
 
-static bool delta(struct eval_call *c, const struct window *w, struct point *out)
-{
-	return rate_window(c, w, (struct rate_kind){ false, false }, out);
-}
+#define KIND(name) \
+	static bool name(struct eval_call *c, const struct window *w, struct point *out) \
+	{ \
+		return rate_window(c, w, name##_is, out); \
+	} \
+	static bool name##_ends(struct eval_call *c, const struct window *w, const struct window_ends *e, bool *has, double *v) \
+	{ \
+		return rate_by_ends(c, w, e, name##_is, has, v); \
+	} \
+	void fn_##name(struct eval_call *c) \
+	{ \
+		call_window_ends(c, false, name##_ends, name); \
+	}
+
+KIND(rate)
+KIND(increase)
+KIND(delta)
 
 /* The last two samples, whatever their kinds: how many of them are floats. */
 static size_t floats_in_last_two(const struct window *w)
@@ -202,8 +252,5 @@ static bool idelta(struct eval_call *c, const struct window *w, struct point *ou
 		call_windows(c, false, name); \
 	}
 
-BODY(rate)
-BODY(increase)
-BODY(delta)
 BODY(irate)
 BODY(idelta)

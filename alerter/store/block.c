@@ -170,15 +170,18 @@ void block_unref(struct block *b)
 		munmap((void *)(uintptr_t)b->bytes, b->n_bytes);
 	free(b->path);
 	free(b->joined);
+	free(b->good);
 	free(b);
 }
 
 static struct block *checked(struct block *b, struct err *e)
 {
-	if (check(b, e))
-		return b;
-	block_unref(b);
-	return NULL;
+	if (!check(b, e)) {
+		block_unref(b);
+		return NULL;
+	}
+	b->good = mem_alloc(b->n_entries / 8 + 1);
+	return b;
 }
 
 struct block *block_over(const void *bytes, size_t n, struct err *e)
@@ -263,11 +266,15 @@ uint32_t block_find(const struct block *b, struct labels labels, uint64_t hash)
 	return BLOCK_NONE;
 }
 
+static struct chunk_view view_of(const struct block *b, const struct block_entry *c)
+{
+	return (struct chunk_view){ c->min_ms, b->bytes + b->header->section[BLOCK_CHUNKS].at + c->at, c->bits, c->n, c->kind };
+}
+
 bool block_read(struct block *b, const struct block_entry *c, int64_t *t_ms, double *v, const struct histogram **h, struct arena *a)
 {
-	const unsigned char *data = b->bytes + b->header->section[BLOCK_CHUNKS].at + c->at;
-	const struct chunk_view view = { c->min_ms, data, c->bits, c->n, c->kind };
-	bool good = (uint32_t)XXH64(data, (c->bits + 7u) / 8, 0) == c->check && chunk_view_decode(&view, t_ms, v, h, a) &&
+	const struct chunk_view view = view_of(b, c);
+	bool good = (uint32_t)XXH64(view.data, (c->bits + 7u) / 8, 0) == c->check && chunk_view_decode(&view, t_ms, v, h, a) &&
 	            t_ms[0] == c->min_ms && t_ms[c->n - 1] == c->max_ms;
 
 	for (unsigned i = 1; i < c->n && good; i++)
@@ -275,4 +282,20 @@ bool block_read(struct block *b, const struct block_entry *c, int64_t *t_ms, dou
 	if (!good)
 		atomic_store(&b->damaged, true);
 	return good;
+}
+
+bool block_chunk(struct block *b, uint32_t entry, struct chunk_view *out)
+{
+	_Atomic unsigned char *good = &b->good[entry / 8];
+	const struct block_entry *c = &b->entries[entry];
+	int64_t t_ms[CHUNK_SAMPLES];
+	double v[CHUNK_SAMPLES];
+
+	*out = view_of(b, c);
+	if ((atomic_load_explicit(good, memory_order_relaxed) >> entry % 8 & 1) != 0)
+		return true;
+	if (c->kind == CHUNK_HIST || !block_read(b, c, t_ms, v, NULL, NULL))
+		return false;
+	atomic_fetch_or_explicit(good, (unsigned char)(1u << entry % 8), memory_order_relaxed);
+	return true;
 }

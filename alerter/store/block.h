@@ -67,6 +67,8 @@ struct block {
 	const char *symbols;
 	size_t n_entries, n_pairs, n_series, n_symbols;
 	unsigned char *joined; /* a bit a series: the store's index knows it; used by history.c */
+	uint32_t serial;       /* in the store that joined it; likewise */
+	_Atomic unsigned char *good; /* a bit a chunk: it was read and found good */
 };
 
 /* Part of the file format. */
@@ -84,6 +86,9 @@ uint32_t block_find(const struct block *b, struct labels labels, uint64_t hash);
 struct labels block_labels(const struct block *b, uint32_t series, struct label *v);
 /* Decodes a chunk; <h> is filled for CHUNK_HIST only. False when it is damaged: times that do not rise are that too. */
 bool block_read(struct block *b, const struct block_entry *c, int64_t *t_ms, double *v, const struct histogram **h, struct arena *a);
+
+/* A chunk of floats where it lies, read and found good now or before; its times rise. False when it is damaged or holds histograms. */
+bool block_chunk(struct block *b, uint32_t entry, struct chunk_view *out);
 
 /* ---- Writing (block_write.c). One thread; nothing is seen of it before the commit, and all of it after. ---- */
 

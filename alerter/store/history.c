@@ -120,13 +120,17 @@ static void take_out(struct history *h, const struct block *b)
 
 /* ---- Blocks and the index ---- */
 
-/* What the block knows of a series' end counts while the head has nothing of it. */
+/* Where to find the newest of a series; and what the block knows of its end counts while the head has nothing of it. */
 static void note_end(struct store *st, struct store_series *s, const struct block *b, const struct block_series *of)
 {
 	const struct block_entry *last = &b->entries[of->first_entry + of->n_entries - 1];
 	struct shard *shard = series_shard(st, s);
 
 	pthread_mutex_lock(&shard->lock);
+	if (s->block_place == 0 || last->max_ms > s->block_last_ms) {
+		s->block_place = (uint64_t)b->serial << 32 | (uint32_t)(of - b->series);
+		s->block_last_ms = last->max_ms;
+	}
 	if (s->from_history && of->good_ms >= s->good_ms) {
 		s->good_ms = of->good_ms;
 		s->state = of->good_ms < last->max_ms ? SERIES_GONE : SERIES_FRESH;
@@ -159,6 +163,7 @@ static void join(struct store *st, struct block *b)
 	size_t refused = 0;
 	char count[24];
 
+	b->serial = ++st->history.last_serial;
 	b->joined = mem_alloc(b->n_series / 8 + 1);
 	for (uint32_t i = 0; i < b->n_series; i++)
 		if (join_series(st, b, i))

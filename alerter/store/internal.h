@@ -27,6 +27,8 @@ struct store_series {
 	_Atomic unsigned char never_lost;
 	_Atomic unsigned char from_history; /* known from blocks only, nothing was appended since the start. Likewise */
 	_Atomic uint32_t in_blocks;         /* how many hold it: not dropped */
+	_Atomic uint64_t block_place;       /* in the newest of them: its serial number, and which of its series */
+	int64_t block_last_ms;              /* of its samples there. Under the shard lock */
 	/* Under the shard lock: */
 	uint32_t n_sealed;
 	size_t sealed_cap;
@@ -50,6 +52,14 @@ struct snapshot {
 	struct store_series **series; /* by rising id */
 	struct labels *labels;
 	struct arena arena; /* of the arrays */
+};
+
+struct store_selection {
+	struct selection pub; /* first */
+	struct snapshot *snapshot;
+	uint64_t batch;
+	struct arena arena; /* labels of unseen targets */
+	struct series v[];
 };
 
 struct remembered;
@@ -109,6 +119,9 @@ void store_keep_sealed(struct store_series *, struct chunk *);
 void store_each_series(struct store *, void (*fn)(struct store *, struct shard *, struct store_series *, void *), void *ctx);
 /* Takes a block's file in; false when it was damaged and set aside. Under maintain_lock. */
 bool history_add_file(struct store *, const char *path);
+/* First sealed chunk that can hold anything of (min_ms, …], one earlier when the sample before is wanted. Under the shard lock. */
+uint32_t store_first_chunk(const struct store_series *s, int64_t min_ms, bool before);
+void store_ends(struct querier *, const struct selection *, size_t row, size_t n, int64_t min_ms, int64_t max_ms, struct window_ends *out);
 /* Drops a reference to the memory of a series; the last one puts it on the graveyard. */
 void store_series_release(struct store *, struct store_series *);
 /* Pinned; NULL when there is none. */

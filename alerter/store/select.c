@@ -10,14 +10,6 @@
 #include "store/internal.h"
 #include "tocsin/mem.h"
 
-struct store_selection {
-	struct selection pub; /* first */
-	struct snapshot *snapshot;
-	uint64_t batch;
-	struct arena arena;             /* labels of unseen targets */
-	struct series v[];
-};
-
 void store_series_release(struct store *st, struct store_series *s)
 {
 	if (atomic_fetch_sub(&s->refs, 1) != 1)
@@ -233,8 +225,7 @@ static void collect_open(struct collected *c, const struct store_series *s, stru
 	(void)!chunk_decode(open, c->open_t, c->open_v, c->open_h, a);
 }
 
-/* First sealed chunk that can hold anything of (min_ms, …], one earlier when the sample before is wanted. */
-static uint32_t first_chunk(const struct store_series *s, int64_t min_ms, bool before)
+uint32_t store_first_chunk(const struct store_series *s, int64_t min_ms, bool before)
 {
 	uint32_t lo = 0, hi = s->n_sealed;
 
@@ -258,7 +249,7 @@ static void collect(struct store *st, struct store_series *s, uint64_t batch, in
 	c->hide_last = s->last_batch > batch;
 	c->floor_ms = INT64_MIN;
 	c->sealed = ARENA_ARRAY(a, s->n_sealed, struct chunk *);
-	for (uint32_t i = first_chunk(s, min_ms, before); i < s->n_sealed && s->sealed[i]->min_ms <= max_ms; i++) {
+	for (uint32_t i = store_first_chunk(s, min_ms, before); i < s->n_sealed && s->sealed[i]->min_ms <= max_ms; i++) {
 		struct chunk *k = s->sealed[i];
 
 		atomic_fetch_add(&k->refs, 1);
@@ -411,4 +402,4 @@ static bool store_samples(struct querier *q, const struct selection *pub, size_t
 	return true;
 }
 
-const struct querier_ops store_querier_ops = { store_select, store_samples, store_release };
+const struct querier_ops store_querier_ops = { store_select, store_samples, store_release, store_ends };

@@ -70,6 +70,15 @@ struct samples {
 	const int64_t *st_ms;                   /* start timestamps (OpenMetrics created); NULL: none; 0: unknown */
 };
 
+/* The ends of a window of one series, which is all that many functions need of it. */
+struct window_ends {
+	bool known;                     /* false: samples() must tell */
+	bool falls;                     /* some sample may be lower than the one before it */
+	uint32_t n;                     /* samples, all floats and no stale markers; 0: the rest means nothing */
+	int64_t first_ms, last_ms;
+	double first, last;
+};
+
 struct select_hints {
 	int64_t min_ms, max_ms;         /* all times the query can touch, inclusive */
 };
@@ -86,6 +95,8 @@ struct querier_ops {
 	bool (*samples)(struct querier *, const struct selection *, size_t i, int64_t min_ms, int64_t max_ms, bool before,
 	                struct arena *a, struct samples *out, struct err *e);
 	void (*release)(struct querier *, struct selection *);
+	/* Of the <n> series from <row> on, the ends of (min_ms, max_ms]. NULL: this querier cannot tell without samples(). */
+	void (*ends)(struct querier *, const struct selection *, size_t row, size_t n, int64_t min_ms, int64_t max_ms, struct window_ends *out);
 };
 
 #endif

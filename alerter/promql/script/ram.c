@@ -99,7 +99,36 @@ static void ram_release(struct querier *q, struct selection *sel)
 	free(rs);
 }
 
-static const struct querier_ops ops = { ram_select, ram_samples, ram_release };
+static struct window_ends ends_of(const struct ram_series *s, int64_t min_ms, int64_t max_ms)
+{
+	size_t beg = first_after(s, min_ms), end = first_after(s, max_ms);
+	struct window_ends e = { .known = true };
+
+	for (size_t i = beg; i < end; i++) {
+		if (s->h[i] != NULL || value_is_stale(s->v[i]))
+			return (struct window_ends){ 0 };
+		e.falls |= i > beg && s->v[i] < s->v[i - 1];
+	}
+	if (beg < end) {
+		e.n = (uint32_t)(end - beg);
+		e.first_ms = s->t[beg];
+		e.last_ms = s->t[end - 1];
+		e.first = s->v[beg];
+		e.last = s->v[end - 1];
+	}
+	return e;
+}
+
+static void ram_ends(struct querier *q, const struct selection *sel, size_t row, size_t n, int64_t min_ms, int64_t max_ms,
+                     struct window_ends *out)
+{
+	const struct ram_selection *rs = (const struct ram_selection *)sel;
+
+	for (size_t i = 0; i < n; i++)
+		out[i] = ends_of(&((struct ram *)q)->series[rs->index[row + i]], min_ms, max_ms);
+}
+
+static const struct querier_ops ops = { ram_select, ram_samples, ram_release, ram_ends };
 
 struct ram *ram_new(void)
 {
