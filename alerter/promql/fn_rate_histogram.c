@@ -9,25 +9,26 @@
 
 /* A window at work: the samples and the difference that is put together from them. */
 struct growth {
-	struct eval_call *c;
+	struct eval *ev;
 	const struct window *w;
 	const struct histogram_points *h;
+	int pos;                /* of what is said about it */
 	bool counter;
 	struct tally sum;
 	bool unlike;            /* exponential and custom buckets */
 };
 
-static struct growth growth_new(struct eval_call *c, const struct window *w, bool counter)
+static struct growth growth_new(struct eval *ev, const struct window *w, bool counter, int pos)
 {
-	struct growth g = { .c = c, .w = w, .h = &w->h, .counter = counter };
+	struct growth g = { .ev = ev, .w = w, .h = &w->h, .counter = counter, .pos = pos };
 
-	tally_init(&g.sum, c->ev->scratch, true);
+	tally_init(&g.sum, ev->scratch, true);
 	return g;
 }
 
 static void note(const struct growth *g, enum note_id id)
 {
-	note_add(g->c->ev, id, g->w->labels, g->c->range_arg->beg);
+	note_add(g->ev, id, g->w->labels, g->pos);
 }
 
 /* A counter's samples must not be gauges; of others, those at the ends must be. */
@@ -47,7 +48,7 @@ static bool is_reset(const struct growth *g, size_t i)
 	const struct histogram_points *h = g->h;
 
 	return start_is_reset(start_of(h->st_ms, i - 1), h->t_ms[i - 1], start_of(h->st_ms, i), h->t_ms[i]) ||
-	       histogram_reset_since(g->c->ev->scratch, h->h[i - 1], h->h[i]);
+	       histogram_reset_since(g->ev->scratch, h->h[i - 1], h->h[i]);
 }
 
 /* Adds <factor> times sample <i>. */
@@ -78,7 +79,7 @@ static bool finish(struct growth *g, struct point *out)
 		note(g, NOTE_MIXED_SCHEMAS);
 		return false;
 	}
-	h = tally_histogram(&g->sum, g->c->ev->arena);
+	h = tally_histogram(&g->sum, g->ev->arena);
 	h->reset = RESET_GAUGE;
 	out->h = h;
 	return true;
@@ -125,7 +126,7 @@ static bool histogram_growth(struct growth *g, const struct window *w, double ra
 bool histogram_increase(struct eval_call *c, const struct window *w, struct rate_kind kind, double range_s, struct point *out)
 {
 	struct arena_mark mark = arena_mark(c->ev->scratch);
-	struct growth g = growth_new(c, w, kind.counter);
+	struct growth g = growth_new(c->ev, w, kind.counter, c->range_arg->beg);
 	bool done = histogram_growth(&g, w, range_s, kind.per_second, out);
 
 	arena_rewind(c->ev->scratch, mark);
@@ -135,7 +136,7 @@ bool histogram_increase(struct eval_call *c, const struct window *w, struct rate
 bool histogram_last_step(struct eval_call *c, const struct window *w, struct rate_kind kind, struct point *out)
 {
 	struct arena_mark mark = arena_mark(c->ev->scratch);
-	struct growth g = growth_new(c, w, kind.counter);
+	struct growth g = growth_new(c->ev, w, kind.counter, c->range_arg->beg);
 	size_t last = w->h.n - 1;
 	double seconds = (double)(w->h.t_ms[last] - w->h.t_ms[last - 1]) / 1000;
 	bool done;
@@ -185,7 +186,7 @@ static void add_extended(struct growth *g, const struct edges *e)
 bool histogram_extended(struct eval_call *c, const struct window *w, struct rate_kind kind, bool smoothed, struct point *out)
 {
 	struct arena_mark mark = arena_mark(c->ev->scratch);
-	struct growth g = growth_new(c, w, kind.counter);
+	struct growth g = growth_new(c->ev, w, kind.counter, c->range_arg->beg);
 	struct edges e;
 	bool done;
 
@@ -204,8 +205,7 @@ bool histogram_extended(struct eval_call *c, const struct window *w, struct rate
 
 bool smooth_histogram_at(struct eval *ev, const struct window *w, int64_t at_ms, int pos, struct point *out)
 {
-	struct eval_call c = { .ev = ev };
-	struct growth g = growth_new(&c, w, true);
+	struct growth g = growth_new(ev, w, true, pos);
 	size_t next = 0;
 
 	while (next < w->h.n && w->h.t_ms[next] <= at_ms)
@@ -217,7 +217,7 @@ bool smooth_histogram_at(struct eval *ev, const struct window *w, int64_t at_ms,
 		return true;
 	}
 	if (!same_kind(&g, next - 1, next)) {
-		note_add(ev, NOTE_MIXED_SCHEMAS, w->labels, pos);
+		note(&g, NOTE_MIXED_SCHEMAS);
 		return false;
 	}
 	g.counter = w->h.h[next - 1]->reset != RESET_GAUGE && w->h.h[next]->reset != RESET_GAUGE;
