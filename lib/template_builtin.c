@@ -380,21 +380,29 @@ static struct str joined(struct template_call *c)
 	return s;
 }
 
-static bool go_html(struct template_call *c)
+void template_escape_html(struct buf *b, struct str s)
 {
 	static const char from[] = "&<>\"'", *const to[] = { "&amp;", "&lt;", "&gt;", "&#34;", "&#39;" };
-	struct buf b = { .limit = TEMPLATE_MAX_OUTPUT_BYTES };
-	struct str s = joined(c);
 
 	for (size_t i = 0; i < s.n; i++) {
 		const char *hit = memchr(from, s.p[i], sizeof from - 1);
 
 		if (hit != NULL)
-			buf_putz(&b, to[hit - from]);
+			buf_putz(b, to[hit - from]);
 		else
-			buf_putc(&b, s.p[i]);
+			buf_putc(b, s.p[i]);
 	}
-	return answer(c, &b);
+}
+
+static bool go_html(struct template_call *c)
+{
+	struct buf b = { .limit = TEMPLATE_MAX_OUTPUT_BYTES };
+	bool ok;
+
+	template_escape_html(&b, joined(c));
+	ok = answer(c, &b);
+	c->out.safe = true;
+	return ok;
 }
 
 static bool go_js(struct template_call *c)

@@ -16,6 +16,8 @@ struct variable {
 
 struct exec {
 	const struct template *t;
+	const struct template *root;    /* whose names count */
+	bool html;
 	struct str running;             /* name of the template being walked */
 	struct arena *arena;
 	struct buf *out;
@@ -435,7 +437,7 @@ static void enter(struct exec *x, const struct template *owner, struct str name,
 static enum flow walk_template(struct exec *x, struct template_value dot, const struct node *n)
 {
 	const struct template *owner = NULL;
-	const struct definition *d = find_definition(x->t, n->text, &owner);
+	const struct definition *d = find_definition(x->root, n->text, &owner);
 	struct template_value v = n->pipeline != NULL ? eval_pipeline(x, dot, n->pipeline) : nil;
 
 	if (x->failed)
@@ -455,19 +457,24 @@ static enum flow walk_template(struct exec *x, struct template_value dot, const 
 static void walk_action(struct exec *x, struct template_value dot, const struct node *n)
 {
 	struct template_value v = eval_pipeline(x, dot, n->pipeline);
-	struct buf b = { .limit = TEMPLATE_MAX_OUTPUT_BYTES };
+	struct buf b = { .limit = TEMPLATE_MAX_OUTPUT_BYTES }, escaped = { .limit = TEMPLATE_MAX_OUTPUT_BYTES };
+	struct str text = v.s;
 
 	if (x->failed || n->pipeline->n_vars > 0)
 		return;
-	if (v.kind == TEMPLATE_STRING)
-		write_text(x, v.s, n->source);
-	else {
+	if (v.kind != TEMPLATE_STRING) {
 		template_print(&b, v);
-		if (b.overflow)
-			fail_at(x, n->source, "output is too long (limit TEMPLATE_MAX_OUTPUT_BYTES)", STR_NULL);
-		write_text(x, buf_str(&b), n->source);
-		buf_fini(&b);
+		text = buf_str(&b);
 	}
+	if (x->html && !(v.kind == TEMPLATE_STRING && v.safe)) {
+		template_escape_html(&escaped, text);
+		text = buf_str(&escaped);
+	}
+	if (b.overflow || escaped.overflow)
+		fail_at(x, n->source, "output is too long (limit TEMPLATE_MAX_OUTPUT_BYTES)", STR_NULL);
+	write_text(x, text, n->source);
+	buf_fini(&b);
+	buf_fini(&escaped);
 }
 
 static enum flow walk_node(struct exec *x, struct template_value dot, const struct node *n)
@@ -503,10 +510,10 @@ static enum flow walk(struct exec *x, struct template_value dot, const struct no
 	return flow;
 }
 
-static bool expand(const struct template *t, const struct template *owner, struct str name, const struct node *body,
+static bool expand(const struct template *t, const struct template *owner, struct str name, const struct node *body, bool html,
                    struct template_value data, void *user, struct arena *a, struct buf *out, struct err *e)
 {
-	struct exec x = { .t = owner, .running = name, .arena = a, .out = out, .start = out->n, .user = user, .e = e };
+	struct exec x = { .t = owner, .root = t, .html = html, .running = name, .arena = a, .out = out, .start = out->n, .user = user, .e = e };
 
 	push_variable(&x, STR("$"), data);
 	for (size_t i = 0; i < t->env->n_variables; i++) {
@@ -523,7 +530,13 @@ static bool expand(const struct template *t, const struct template *owner, struc
 bool template_expand(const struct template *t, struct template_value data, void *user, struct arena *a, struct buf *out,
                      struct err *e)
 {
-	return expand(t, t, t->name, t->body, data, user, a, out, e);
+	return expand(t, t, t->name, t->body, false, data, user, a, out, e);
+}
+
+bool template_expand_html(const struct template *t, struct template_value data, void *user, struct arena *a, struct buf *out,
+                          struct err *e)
+{
+	return expand(t, t, t->name, t->body, true, data, user, a, out, e);
 }
 
 bool template_expand_named(const struct template *t, struct str name, struct template_value data, void *user, struct arena *a,
@@ -534,5 +547,5 @@ bool template_expand_named(const struct template *t, struct str name, struct tem
 
 	if (d == NULL)
 		return err_set(e, ERR_NOT_FOUND, -1, "no such template: \"" STR_FMT "\"", STR_ARG(name));
-	return expand(t, owner, name, d->body, data, user, a, out, e);
+	return expand(t, owner, name, d->body, false, data, user, a, out, e);
 }

@@ -235,7 +235,7 @@ bool template_fn_to_lower(struct template_call *c)
 }
 
 /* The first letter of each word; the other letters stay as they are. */
-static bool fn_title(struct template_call *c)
+bool template_fn_title(struct template_call *c)
 {
 	bool inside = false;
 	struct str s;
@@ -328,6 +328,7 @@ bool template_fn_safe_html(struct template_call *c)
 	struct str s;
 
 	c->out = c->args[0];
+	c->out.safe = true;
 	return template_arg_str(c, 0, &s);
 }
 
@@ -582,7 +583,7 @@ const struct template_func template_prometheus_funcs[TEMPLATE_PROMETHEUS_FUNCS] 
 	{ "stripPort", 1, 1, fn_strip_port },
 	{ "strvalue", 1, 1, fn_strvalue },
 	{ "tableLink", 1, 1, fn_table_link },
-	{ "title", 1, 1, fn_title },
+	{ "title", 1, 1, template_fn_title },
 	{ "toDuration", 1, 1, fn_to_duration },
 	{ "toLower", 1, 1, template_fn_to_lower },
 	{ "toTime", 1, 1, fn_to_time },

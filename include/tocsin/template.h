@@ -27,6 +27,7 @@ struct template_time {
 
 struct template_value {
 	enum template_kind kind;
+	bool safe;              /* TEMPLATE_STRING: it is HTML already */
 	union {
 		bool b;
 		int64_t i;                              /* TEMPLATE_INT; TEMPLATE_DURATION: nanoseconds */
@@ -125,7 +126,8 @@ struct template_env {                           /* must outlive the templates ma
 
 struct template;
 
-/* Parses <text> (copied). <base> (may be NULL; must outlive it) offers its {{define}}d templates too. NULL and <e>, with the byte at
+/* Parses <text> (copied). <base> (may be NULL; must outlive it) offers its {{define}}d templates too; what <text> defines again counts
+ * for the base's templates as well. NULL and <e>, with the byte at
  * fault, when it is no template. Immutable once made: threads may share it. */
 struct template *template_new(struct str name, struct str text, const struct template_env *, const struct template *base,
                               struct err *e) MUST_CHECK;
@@ -135,6 +137,9 @@ bool template_is_plain(const struct template *);
 /* Appends the expansion. On failure <out> is as it was, and <e> says what Go would: template: name:line:col: executing … */
 bool template_expand(const struct template *, struct template_value data, void *user, struct arena *, struct buf *out,
                      struct err *e) MUST_CHECK;
+/* The same for HTML: what actions print is escaped, unless it is <safe>. */
+bool template_expand_html(const struct template *, struct template_value data, void *user, struct arena *, struct buf *out,
+                          struct err *e) MUST_CHECK;
 /* The same for a {{define}}d template of <t> or its base. ERR_NOT_FOUND when there is none. */
 bool template_expand_named(const struct template *t, struct str name, struct template_value data, void *user, struct arena *,
                            struct buf *out, struct err *e) MUST_CHECK;
@@ -147,6 +152,8 @@ bool template_arg_list(struct template_call *c, size_t i, const struct template_
 bool template_arg_number(struct template_call *c, size_t i, double *out) MUST_CHECK;
 bool template_truth(struct template_value v);
 const char *template_type_name(struct template_value v);
+/* With & < > " ' as entities. */
+void template_escape_html(struct buf *b, struct str s);
 /* As {{ . }} prints it. */
 void template_print(struct buf *b, struct template_value v);
 /* Go's fmt.Sprintf, verbs, flags and its complaints (%!d(string=x)). */
@@ -171,6 +178,6 @@ struct template_value template_sample(struct arena *a, struct labels labels, dou
 
 /* Bodies that other function tables share. */
 template_body template_fn_to_upper, template_fn_to_lower, template_fn_match, template_fn_replace_all, template_fn_safe_html,
-	template_fn_humanize_duration, template_fn_query_escape;
+	template_fn_title, template_fn_humanize_duration, template_fn_query_escape;
 
 #endif

@@ -216,12 +216,52 @@ static void test_base(void **state)
 	arena_fini(&a);
 }
 
+/* What is defined again counts for the base's own templates too. */
+static void test_override(void **state)
+{
+	const struct template_env env = { 0 };
+	struct arena a = { 0 };
+	struct buf out = { 0 };
+	struct err e = { 0 };
+	struct template *base = template_new(STR("base"), STR("{{ define \"x\" }}base{{ end }}{{ define \"y\" }}<{{ template \"x\" }}>{{ end }}"),
+					     &env, NULL, &e);
+	struct template *t = template_new(STR("t"), STR("{{ define \"x\" }}own{{ end }}{{ template \"y\" }}"), &env, base, &e);
+
+	(void)state;
+	assert_true(template_expand(t, template_int(0), NULL, &a, &out, &e));
+	assert_string_equal(buf_z(&out), "<own>");
+	template_free(t);
+	template_free(base);
+	buf_fini(&out);
+	arena_fini(&a);
+}
+
+static void test_html(void **state)
+{
+	static const struct template_func funcs[] = { { "safeHtml", 1, 1, template_fn_safe_html } };
+	static const struct template_env env = { funcs, ARRAY_LEN(funcs), NULL, 0 };
+	struct arena a = { 0 };
+	struct buf out = { 0 };
+	struct err e = { 0 };
+	struct template *t = template_new(STR("t"), STR("<b>{{ . }}</b>{{ safeHtml . }}{{ html . }}{{ printf \"%s!\" . }}"), &env, NULL, &e);
+
+	(void)state;
+	assert_non_null(t);
+	assert_true(template_expand_html(t, template_str(STR("<&\"'>")), NULL, &a, &out, &e));
+	assert_string_equal(buf_z(&out), "<b>&lt;&amp;&#34;&#39;&gt;</b><&\"'>&lt;&amp;&#34;&#39;&gt;&lt;&amp;&#34;&#39;&gt;!");
+	template_free(t);
+	buf_fini(&out);
+	arena_fini(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_expansion),
 		cmocka_unit_test(test_error_text),
 		cmocka_unit_test(test_base),
+		cmocka_unit_test(test_override),
+		cmocka_unit_test(test_html),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
