@@ -58,8 +58,11 @@ void notify_config_free(struct notify_config *c)
 		return;
 	for (size_t i = 0; i < c->n_regexes; i++)
 		regex_free(c->regexes[i]);
-	for (size_t i = 0; i < c->n_templates; i++)
-		template_free(c->templates[i]);
+	while (c->n_templates > 0)
+		template_free(c->templates[--c->n_templates]);
+	for (size_t i = 0; i < c->n_zones; i++)
+		tz_free(c->zones[i]);
+	free(c->zones);
 	free(c->regexes);
 	free(c->templates);
 	conf_release(c->held);
@@ -143,31 +146,35 @@ static void keep_regexes(struct notify_config *c, struct matcher_list *l)
 	free(l->regexes);
 }
 
-static bool read_matchers(struct conf_reader *rd, const struct conf_node *match, const struct conf_node *match_re,
-			  const struct conf_node *list, const struct matcher **v, size_t *n)
+bool config_read_match(struct conf_reader *rd, const struct conf_node *const forms[3], struct matchers *out)
 {
 	struct matcher_list l = { .arena = rd->arena };
-	bool ok = add_map(rd, &l, match, MATCH_EQ);
+	bool ok = add_map(rd, &l, forms[0], MATCH_EQ);
 
-	ok = add_map(rd, &l, match_re, MATCH_RE) && ok;
-	ok = add_list(rd, &l, list) && ok;
+	ok = add_map(rd, &l, forms[1], MATCH_RE) && ok;
+	ok = add_list(rd, &l, forms[2]) && ok;
 	matcher_sort(&l);
 	keep_regexes(rd->user, &l);
-	*v = l.v;
-	*n = l.n;
+	*out = (struct matchers){ l.v, l.n };
 	return ok;
 }
 
 bool config_read_matchers(struct conf_reader *rd, const struct conf_node *list, const struct matcher **v, size_t *n)
 {
-	return read_matchers(rd, NULL, NULL, list, v, n);
+	struct matchers m;
+	bool ok = config_read_match(rd, (const struct conf_node *const[]){ NULL, NULL, list }, &m);
+
+	*v = m.v;
+	*n = m.n;
+	return ok;
 }
 
 /* ---- Routes. ---- */
 
 struct route_file {                     /* a route as written */
 	struct str receiver;
-	const struct conf_node *group_by, *match, *match_re, *matchers;
+	const struct conf_node *group_by, *match[3];
+	struct conf_strs mute, active;
 	bool go_on;
 	int64_t group_wait_ms, group_interval_ms, repeat_interval_ms;
 	struct conf_list routes;
@@ -198,17 +205,18 @@ static const struct conf_table route_table;
 static const struct conf_key route_keys[] = {
 	F("receiver", receiver, conf_str, NULL, "Who is told; by default as the route above."),
 	F("group_by", group_by, conf_raw, NULL, "Labels that make a group; '...' for all."),
-	F("match", match, conf_raw, NULL, "Labels an alert must have (old form of matchers)."),
-	F("match_re", match_re, conf_raw, NULL, "The same with regular expressions."),
-	F("matchers", matchers, conf_raw, NULL, "Which alerts take this route."),
+	F("match", match[0], conf_raw, NULL, "Labels an alert must have (old form of matchers)."),
+	F("match_re", match[1], conf_raw, NULL, "The same with regular expressions."),
+	F("matchers", match[2], conf_raw, NULL, "Which alerts take this route."),
 	F("continue", go_on, conf_bool, NULL, "Whether routes behind this one are tried too."),
 	F("group_wait", group_wait_ms, conf_duration_ms, &any_wait, "How long a new group waits for more alerts."),
 	F("group_interval", group_interval_ms, conf_duration_ms, &some_wait,
 	  "How long before a group that has told tells what is new."),
 	F("repeat_interval", repeat_interval_ms, conf_duration_ms, &some_wait, "How long before the same is told again."),
 	F("routes", routes, conf_sub_list, &route_table, "Routes below this one."),
-	F("mute_time_intervals", receiver, config_not_honoured, NULL, "Not honoured yet."),
-	F("active_time_intervals", receiver, config_not_honoured, NULL, "Not honoured yet."),
+	F("mute_time_intervals", mute, conf_str_list, NULL, "Nobody is told while one of these holds."),
+	F("active_time_intervals", active, conf_str_list, NULL, "Nobody is told while none of these holds."),
+	F("labels", receiver, config_not_honoured, NULL, "Not honoured yet."),
 };
 #undef F
 static const struct conf_table route_table = { route_keys, ARRAY_LEN(route_keys), sizeof(struct route_file), route_init, NULL };
@@ -274,15 +282,36 @@ static int64_t own_or(int64_t own, int64_t inherited)
 	return own != UNSET ? own : inherited;
 }
 
+static bool read_refs(struct conf_reader *rd, const struct conf_strs *names, const struct conf_node *node, struct interval_refs *out)
+{
+	bool ok = true;
+
+	out->v = ARENA_ARRAY(rd->arena, names->n + 1, const struct named_interval *);
+	out->n = names->n;
+	for (size_t i = 0; i < names->n; i++) {
+		out->v[i] = config_find_interval(rd->user, names->v[i]);
+		ok = ok && out->v[i] != NULL;
+		if (out->v[i] == NULL)
+			conf_error(rd->report, node, "time interval \"" STR_FMT "\" is not defined: add it under time_intervals",
+				   STR_ARG(names->v[i]));
+	}
+	return ok;
+}
+
 /* Fills <r>, which holds what is inherited. Below, the same again. */
 static bool read_route(struct conf_reader *rd, const struct route_file *f, const struct conf_node *node, const struct route *parent,
 		       struct route *r)
 {
 	const struct route_file *below = f->routes.v;
 	bool ok = read_receiver_name(rd, f, node, r);
+	struct matchers m;
 
 	ok = (f->group_by == NULL || read_group_by(rd, f->group_by, r)) && ok;
-	ok = read_matchers(rd, f->match, f->match_re, f->matchers, &r->matchers, &r->n_matchers) && ok;
+	ok = config_read_match(rd, f->match, &m) && ok;
+	ok = read_refs(rd, &f->mute, conf_get(node, "mute_time_intervals"), &r->mute) && ok;
+	ok = read_refs(rd, &f->active, conf_get(node, "active_time_intervals"), &r->active) && ok;
+	r->matchers = m.v;
+	r->n_matchers = m.n;
 	r->go_on = f->go_on;
 	r->group_wait_ms = own_or(f->group_wait_ms, r->group_wait_ms);
 	r->group_interval_ms = own_or(f->group_interval_ms, r->group_interval_ms);
@@ -310,6 +339,8 @@ static bool read_root(struct conf_reader *rd, struct notify_config *c, const str
 	if (c->root->n_matchers > 0)
 		return conf_error(rd->report, node,
 				  "the root route has matchers: it must take every alert; put them on a route below");
+	if (c->root->mute.n + c->root->active.n > 0)
+		return conf_error(rd->report, node, "the root route has time intervals: put them on a route below");
 	return c->root->go_on ? conf_error(rd->report, node, "the root route says continue: nothing stands behind it") : true;
 }
 
@@ -333,17 +364,6 @@ static void check_global(struct conf_reader *rd, const struct conf_node *global)
 		}
 }
 
-static void check_top(struct conf_reader *rd, const struct conf_node *root)
-{
-	for (size_t i = 2; i < notify_config_key_count; i++) {
-		const struct conf_key key = { .name = notify_config_keys[i] };
-		const struct conf_node *node = conf_get(root, key.name);
-
-		if (node != NULL && node->kind != CONF_NULL)
-			config_not_honoured(rd, &key, node, NULL);
-	}
-}
-
 struct notify_config *notify_config_parse(const struct conf_node *root, struct conf_report *report)
 {
 	struct notify_config *c = notify_config_empty();
@@ -353,7 +373,9 @@ struct notify_config *notify_config_parse(const struct conf_node *root, struct c
 	const struct conf_node *route = conf_get(root, "route"), *receivers = conf_get(root, "receivers");
 
 	check_global(&rd, conf_get(root, "global"));
-	check_top(&rd, root);
+	config_read_intervals(&rd, root);
+	config_read_inhibition(&rd, conf_get(root, "inhibit_rules"));
+	config_read_templates(&rd, conf_get(root, "templates"));
 	config_read_http(&rd, conf_get(conf_get(root, "global"), "http_config"), &http);
 	config_read_receivers(&rd, c, receivers, &http);
 	if (route != NULL && route->kind != CONF_NULL)

@@ -4,6 +4,7 @@
 #define NOTIFY_CONFIG_H
 
 #include "notify/notify.h"
+#include "notify/time_interval.h"
 #include "tocsin/conf.h"
 #include "tocsin/querier.h"
 
@@ -72,6 +73,21 @@ struct receiver {
 	size_t n;
 };
 
+struct matchers {
+	const struct matcher *v;
+	size_t n;
+};
+
+struct inhibit_rule {                   /* a firing source keeps targets with the same values of <equal> from being told */
+	struct matchers source, target;
+	struct conf_strs equal;
+};
+
+struct interval_refs {
+	const struct named_interval **v;
+	size_t n;
+};
+
 struct route {
 	struct str key;                 /* matchers of the routes from the root, joined by '/': Alertmanager's */
 	const struct matcher *matchers;
@@ -82,6 +98,7 @@ struct route {
 	bool group_by_all;
 	bool go_on;                     /* continue */
 	int64_t group_wait_ms, group_interval_ms, repeat_interval_ms;
+	struct interval_refs mute, active;      /* told in none of <mute>, and in one of <active> when there are any */
 	struct route *routes;
 	size_t n_routes;
 };
@@ -93,6 +110,13 @@ struct notify_config {
 	size_t n_regexes, cap_regexes;
 	struct template **templates;
 	size_t n_templates, cap_templates;
+	const struct template *library; /* all that settings may name: the newest of a chain of bases, each one of <templates> */
+	struct tz **zones;
+	size_t n_zones, cap_zones;
+	struct named_interval *intervals;
+	size_t n_intervals;
+	const struct inhibit_rule *inhibit_rules;
+	size_t n_inhibit_rules;
 	struct receiver *receivers;
 	size_t n_receivers;
 	struct route *root;             /* NULL: nobody is told */
@@ -101,11 +125,19 @@ struct notify_config {
 /* What Statuspage knows, from good to bad; ended by NULL. */
 extern const char *const statuspage_statuses[], *const statuspage_impacts[];
 
-/* Between config.c and config_receiver.c. */
+/* Between the files of config*.c; their reader's <user> is the configuration. */
 bool config_read_receivers(struct conf_reader *, struct notify_config *, const struct conf_node *list,
 			   const struct http_settings *fallback);
 bool config_read_http(struct conf_reader *, const struct conf_node *global, struct http_settings *out);
 bool config_read_matchers(struct conf_reader *, const struct conf_node *list, const struct matcher **v, size_t *n);
+/* The three forms: a map of labels, a map of regular expressions, a list of matchers; each may be NULL. */
+bool config_read_match(struct conf_reader *, const struct conf_node *const forms[3], struct matchers *out);
+void config_read_intervals(struct conf_reader *, const struct conf_node *root);
+const struct named_interval *config_find_interval(const struct notify_config *, struct str name);
+void config_read_inhibition(struct conf_reader *, const struct conf_node *list);
+void config_read_templates(struct conf_reader *, const struct conf_node *list);
+/* A template that sees the library; NULL after having reported. <node> is where its text stood. */
+struct template *config_template(struct conf_reader *, const struct conf_node *node, struct str name, struct str text);
 conf_parse config_not_honoured;         /* a setting of Alertmanager that is known and not built: says so */
 
 /* The integration that goes by <name> and sends to <identity>; else the one of that name; else NULL. */

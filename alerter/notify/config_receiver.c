@@ -235,20 +235,7 @@ static void make_webhook(struct conf_reader *rd, const struct entry_file *f, con
 
 static struct template *read_template(struct conf_reader *rd, const struct conf_node *node, const char *what, const char *fallback)
 {
-	struct notify_config *c = rd->user;
-	struct err e = { 0 };
-	struct str text = node != NULL ? node->text : str_of(fallback);
-	struct template *t = template_new(str_of(what), text, &notice_template_env, NULL, &e);
-
-	if (t == NULL) {
-		if (node->kind == CONF_SCALAR && e.pos >= 0)
-			conf_error_at(rd->report, node, (size_t)e.pos, "%s", e.msg);
-		else
-			conf_error(rd->report, node, "%s is no template: %s", what, e.msg);
-		return NULL;
-	}
-	c->templates = mem_grow(c->templates, &c->cap_templates, c->n_templates + 1, sizeof(struct template *));
-	return c->templates[c->n_templates++] = t;
+	return config_template(rd, node, str_of(what), node != NULL ? node->text : str_of(fallback));
 }
 
 static const struct severity_rank default_ranks[] = {

@@ -118,6 +118,17 @@ void group_drop_member(struct core *, struct group *, struct page_alert *);     
 void group_delete(struct core *, struct group *);
 size_t group_list(struct core *, struct group ***out);                          /* those routes form; in scratch */
 
+/* mute.c: what is nobody's news now. */
+struct mute_index;                      /* who inhibits, for one moment */
+struct mute_index *mute_index_new(struct core *);
+void mute_index_free(struct mute_index *);
+/* Sets <muted> of all that is in the group, or that one of its episodes told. */
+void mute_mark(struct core *, const struct mute_index *, const struct group *);
+/* The fingerprint of an alert that inhibits <a>, and whether there is one. */
+bool mute_inhibitor(struct core *, const struct mute_index *, const struct page_alert *a, uint64_t *by);
+/* The name of the time interval that mutes the route; empty when it may speak. */
+struct str mute_by_time(const struct core *, const struct route *);
+
 /* flush.c: when a group speaks, and what it says. */
 void group_flush_due(struct core *);
 int64_t group_next_due_ms(const struct core *);

@@ -1,6 +1,6 @@
 /* When a group has something to say, and what: Alertmanager's rules (group_interval, repeat_interval), but an end always
- * follows a page. Time intervals, inhibition and silences may take firing alerts out of what make_notice() and count()
- * see; never ends. */
+ * follows a page. What is muted (silence, inhibition, time interval) is no news and is not repeated; what was told before stays
+ * told, so its end is told too. */
 #include "notify/core.h"
 
 #include <stdlib.h>
@@ -10,9 +10,23 @@
 #define RETIRED_INTERVAL_MS 30000
 
 enum why { WHY_NOTHING, WHY_FIRST, WHY_NEW, WHY_AGAIN, WHY_SOME_ENDED, WHY_ALL_ENDED, WHY_REPEAT };
+static const char *const reason_texts[] = {
+	[WHY_NOTHING] = "none",
+	[WHY_FIRST] = "first notification",
+	[WHY_NEW] = "new alerts added",
+	[WHY_AGAIN] = "new alerts added",
+	[WHY_SOME_ENDED] = "some alerts resolved",
+	[WHY_ALL_ENDED] = "all alerts resolved",
+	[WHY_REPEAT] = "repeat interval elapsed",
+};
+
+struct audience {               /* the members an integration is concerned with: those told, and those not muted */
+	struct page_alert **v;
+	size_t n, awake;        /* firing and not muted */
+};
 
 struct tally {
-	size_t firing;          /* members */
+	size_t firing;          /* of the audience */
 	size_t untold;          /* firing ones this integration has not heard of */
 	size_t ended;           /* told ones, and members it never heard of */
 	size_t told_firing;     /* told and not ended, members or not */
@@ -31,13 +45,12 @@ static const struct episode *covered(const struct core *c, const struct page_ale
 	return NULL;
 }
 
-static struct tally count(const struct core *c, const struct group *g, const struct episode *e, struct str integration,
-			  size_t members)
+static struct tally count(const struct core *c, const struct audience *who, const struct episode *e, struct str integration)
 {
 	struct tally t = { 0 };
 
-	for (size_t i = 0; i < members; i++) {
-		const struct page_alert *a = g->members[i];
+	for (size_t i = 0; i < who->n; i++) {
+		const struct page_alert *a = who->v[i];
 		bool told = e != NULL && episode_told(e, a);
 		const struct episode *other = told || a->ends_ms != 0 ? NULL : covered(c, a, integration);
 
@@ -56,8 +69,8 @@ static struct tally count(const struct core *c, const struct group *g, const str
 	return t;
 }
 
-static enum why decide(const struct group *g, const struct episode *e, const struct integration *in, const struct tally *t,
-		       int64_t now_ms)
+static enum why decide(const struct group *g, const struct audience *who, const struct episode *e, const struct integration *in,
+		       const struct tally *t, int64_t now_ms)
 {
 	int64_t last_ms = e != NULL ? e->last_sent_ms : t->heard_ms;
 
@@ -67,11 +80,11 @@ static enum why decide(const struct group *g, const struct episode *e, const str
 		return WHY_NEW;
 	if (e != NULL && t->told_firing == 0 && t->firing == 0)
 		return WHY_ALL_ENDED;
-	if (e != NULL && e->again && t->firing > 0)
+	if (e != NULL && e->again && who->awake > 0)
 		return WHY_AGAIN;
 	if (e != NULL && t->ended > 0)
 		return WHY_SOME_ENDED;
-	if (in->kind->repeats && g->route != NULL && t->firing > 0 && now_ms - last_ms >= g->route->repeat_interval_ms
+	if (in->kind->repeats && g->route != NULL && who->awake > 0 && now_ms - last_ms >= g->route->repeat_interval_ms
 	    && (e == NULL || e->unfinished == 0))
 		return WHY_REPEAT;
 	return WHY_NOTHING;
@@ -105,23 +118,32 @@ static size_t drop_twins(struct page_alert **v, size_t n)
 	return kept;
 }
 
+/* Told alerts that fire on but are muted are left out where others fire; alone they stay, or it would look as if all had ended. */
+static bool is_listed(const struct page_alert *a, const struct audience *who, const struct integration *in)
+{
+	if (a->ends_ms != 0)
+		return in->send_resolved;
+	return !a->muted || who->awake == 0;
+}
+
 /* The group as the integration shall see it: all that fires, and what ended since it last heard. */
-static struct notice make_notice(struct core *c, const struct group *g, const struct episode *e, const struct integration *in,
-                                 size_t members)
+static struct notice make_notice(struct core *c, const struct group *g, const struct audience *who, const struct episode *e,
+				 const struct integration *in, enum why why)
 {
 	struct notice n = { .integration = in,
 			    .group = g,
 			    .episode = e,
 			    .receiver = g->receiver,
+			    .reason = reason_texts[why],
 			    .external_url = c->external_url,
 			    .arena = &c->scratch };
 
-	n.alerts = ARENA_ARRAY(&c->scratch, members + e->told.n + 1, struct page_alert *);
-	for (size_t i = 0; i < members; i++)
-		if (!episode_told(e, g->members[i]) && (g->members[i]->ends_ms == 0 || in->send_resolved))
-			n.alerts[n.n++] = g->members[i];
+	n.alerts = ARENA_ARRAY(&c->scratch, who->n + e->told.n + 1, struct page_alert *);
+	for (size_t i = 0; i < who->n; i++)
+		if (!episode_told(e, who->v[i]) && is_listed(who->v[i], who, in))
+			n.alerts[n.n++] = who->v[i];
 	for (struct map_slot *s = NULL; (s = map_next(&e->told, s)) != NULL;)
-		if (((struct page_alert *)s->value)->ends_ms == 0 || in->send_resolved)
+		if (is_listed(s->value, who, in))
 			n.alerts[n.n++] = s->value;
 	qsort(n.alerts, n.n, sizeof *n.alerts, compare_alerts);
 	n.n = drop_twins(n.alerts, n.n);
@@ -130,7 +152,7 @@ static struct notice make_notice(struct core *c, const struct group *g, const st
 	return n;
 }
 
-static void update_told(struct core *c, const struct group *g, struct episode *e, size_t members)
+static void update_told(struct core *c, const struct audience *who, struct episode *e)
 {
 	struct page_alert **ended = ARENA_ARRAY(&c->scratch, e->told.n + 1, struct page_alert *);
 	size_t n = 0;
@@ -140,8 +162,8 @@ static void update_told(struct core *c, const struct group *g, struct episode *e
 			ended[n++] = s->value;
 	for (size_t i = 0; i < n; i++)
 		episode_drop_told(c, e, ended[i]);
-	for (size_t i = 0; i < members; i++) {
-		struct page_alert *a = g->members[i];
+	for (size_t i = 0; i < who->n; i++) {
+		struct page_alert *a = who->v[i];
 
 		if (a->ends_ms != 0 || episode_told(e, a))
 			continue;
@@ -150,9 +172,10 @@ static void update_told(struct core *c, const struct group *g, struct episode *e
 	}
 }
 
-static void tell(struct core *c, struct group *g, struct episode *e, const struct integration *in, size_t members)
+static void tell(struct core *c, struct group *g, const struct audience *who, struct episode *e, const struct integration *in,
+		 enum why why)
 {
-	struct notice n = make_notice(c, g, e, in, members);
+	struct notice n = make_notice(c, g, who, e, in, why);
 	struct buf payload = { 0 };
 
 	if (n.n > 0) {
@@ -164,27 +187,40 @@ static void tell(struct core *c, struct group *g, struct episode *e, const struc
 		buf_fini(&payload);
 	}
 	episode_save(c, e);
-	update_told(c, g, e, members);
+	update_told(c, who, e);
 	if (e->told.n == 0)
 		episode_close(c, e);
 }
 
-/* <members>: how many of the group's concern the integration, all or none. */
-static void flush_to(struct core *c, struct group *g, const struct integration *in, size_t members)
+static struct audience gather(struct core *c, const struct group *g, const struct episode *e)
+{
+	struct audience who = { .v = ARENA_ARRAY(&c->scratch, g->n + 1, struct page_alert *) };
+
+	for (size_t i = 0; i < g->n; i++) {
+		struct page_alert *a = g->members[i];
+
+		if (!a->muted || (e != NULL && episode_told(e, a)))
+			who.v[who.n++] = a;
+		who.awake += a->ends_ms == 0 && !a->muted;
+	}
+	return who;
+}
+
+static void flush_to(struct core *c, struct group *g, const struct integration *in, const struct audience *who)
 {
 	struct episode *e = episode_find(g, in->name);
-	struct tally t = count(c, g, e, in->name, members);
-	enum why why = decide(g, e, in, &t, core_now_ms(c));
+	struct tally t = count(c, who, e, in->name);
+	enum why why = decide(g, who, e, in, &t, core_now_ms(c));
 
 	if (why == WHY_NOTHING)
 		return;
 	if ((why == WHY_ALL_ENDED || why == WHY_SOME_ENDED) && !in->send_resolved) {
-		update_told(c, g, e, members);
+		update_told(c, who, e);
 		if (e->told.n == 0)
 			episode_close(c, e);
 		return;
 	}
-	tell(c, g, e != NULL ? e : episode_begin(c, g, in), in, members);
+	tell(c, g, who, e != NULL ? e : episode_begin(c, g, in), in, why);
 }
 
 static bool receiver_has(const struct group *g, struct str integration)
@@ -205,7 +241,7 @@ static void flush_leftovers(struct core *c, struct group *g)
 			= receiver_has(g, e->integration) ? NULL : core_integration(c, e->integration, e->identity);
 
 		if (in != NULL)
-			flush_to(c, g, in, 0);
+			flush_to(c, g, in, &(struct audience){ 0 });
 	}
 }
 
@@ -224,12 +260,17 @@ static void drop_ended(struct core *c, struct group *g)
 	g->n = kept;
 }
 
-static void flush(struct core *c, struct group *g)
+static void flush(struct core *c, const struct mute_index *inhibition, struct group *g)
 {
 	int64_t interval_ms = g->route != NULL ? g->route->group_interval_ms : RETIRED_INTERVAL_MS;
 
-	for (size_t i = 0; g->route != NULL && i < g->route->receiver->n; i++)
-		flush_to(c, g, &g->route->receiver->integrations[i], g->n);
+	mute_mark(c, inhibition, g);
+	for (size_t i = 0; g->route != NULL && i < g->route->receiver->n; i++) {
+		const struct integration *in = &g->route->receiver->integrations[i];
+		const struct audience who = gather(c, g, episode_find(g, in->name));
+
+		flush_to(c, g, in, &who);
+	}
 	flush_leftovers(c, g);
 	drop_ended(c, g);
 	g->next_flush_ms = core_now_ms(c) + interval_ms;
@@ -238,6 +279,7 @@ static void flush(struct core *c, struct group *g)
 
 void group_flush_due(struct core *c)
 {
+	struct mute_index *inhibition = NULL;
 	struct group **groups;
 	size_t n = group_list(c, &groups);
 	int64_t now_ms = core_now_ms(c);
@@ -247,7 +289,9 @@ void group_flush_due(struct core *c)
 
 		if (g->next_flush_ms > now_ms)
 			continue;
-		flush(c, g);
+		if (inhibition == NULL)
+			inhibition = mute_index_new(c);
+		flush(c, inhibition, g);
 		if (g->n == 0 && g->n_episodes == 0) {
 			map_del(&c->groups, g->map_key);
 			group_delete(c, g);
@@ -257,12 +301,13 @@ void group_flush_due(struct core *c)
 		struct group *g = c->retired[i];
 
 		if (g->next_flush_ms <= now_ms)
-			flush(c, g);
+			flush(c, NULL, g);
 		if (g->n_episodes == 0) {
 			c->retired[i] = c->retired[--c->n_retired];
 			group_delete(c, g);
 		}
 	}
+	mute_index_free(inhibition);
 }
 
 int64_t group_next_due_ms(const struct core *c)

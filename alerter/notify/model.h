@@ -23,6 +23,7 @@ struct page_alert {                     /* pager.c. Freed when it has ended, is 
 	struct group **groups;
 	size_t n_groups, cap_groups;
 	size_t told_by;                 /* open episodes */
+	bool muted;                     /* mute.c, for the flush under way */
 };
 
 struct episode {                        /* group.c */

@@ -1,4 +1,4 @@
-/* A notice as templates see it: Alertmanager's Data, with the functions texts for people need.
+/* A notice as templates see it: Alertmanager's Data. The functions are in notice_funcs.c.
  * Source: Alertmanager documentation, "Notification template reference". */
 #include "notify/receiver.h"
 
@@ -45,8 +45,8 @@ static struct template_value view_alert(struct arena *a, const struct page_alert
 	const struct template_field v[] = {
 		{ STR("Status"),
 		  template_str(p->ends_ms == 0 ? STR("firing") : STR("resolved")) }, /* first: with_status reads it */
-		{ STR("Labels"), template_labels(a, p->labels, NULL) },
-		{ STR("Annotations"), template_labels(a, p->annotations, NULL) },
+		{ STR("Labels"), template_labels(a, p->labels, &notice_kv_type) },
+		{ STR("Annotations"), template_labels(a, p->annotations, &notice_kv_type) },
 		{ STR("StartsAt"), template_time_utc(p->starts_ms) },
 		{ STR("EndsAt"), template_time_utc(p->ends_ms) },
 		{ STR("GeneratorURL"), template_str(p->generator_url) },
@@ -69,20 +69,11 @@ struct template_value notice_template_data(const struct notice *n)
 		{ STR("Receiver"), template_str(n->receiver) },
 		{ STR("Status"), template_str(n->n_firing > 0 ? STR("firing") : STR("resolved")) },
 		{ STR("Alerts"), template_list_of(a, alerts, n->n, &alerts_type) },
-		{ STR("GroupLabels"), template_labels(a, n->group->labels, NULL) },
-		{ STR("CommonLabels"), template_labels(a, notice_common(a, n->alerts, n->n, false), NULL) },
-		{ STR("CommonAnnotations"), template_labels(a, notice_common(a, n->alerts, n->n, true), NULL) },
+		{ STR("NotificationReason"), template_str(str_of(n->reason)) },
+		{ STR("GroupLabels"), template_labels(a, n->group->labels, &notice_kv_type) },
+		{ STR("CommonLabels"), template_labels(a, notice_common(a, n->alerts, n->n, false), &notice_kv_type) },
+		{ STR("CommonAnnotations"), template_labels(a, notice_common(a, n->alerts, n->n, true), &notice_kv_type) },
+		{ STR("RouteLabels"), template_labels(a, (struct labels){ 0 }, &notice_kv_type) },
 		{ STR("ExternalURL"), template_str(n->external_url) },
-	}, 7, &data_type);
+	}, 9, &data_type);
 }
-
-static const struct template_func funcs[] = {
-	{ "toUpper", 1, 1, template_fn_to_upper },
-	{ "toLower", 1, 1, template_fn_to_lower },
-	{ "match", 2, 2, template_fn_match },
-	{ "reReplaceAll", 3, 3, template_fn_replace_all },
-	{ "safeHtml", 1, 1, template_fn_safe_html },
-	{ "humanizeDuration", 1, 1, template_fn_humanize_duration },
-};
-
-const struct template_env notice_template_env = { funcs, ARRAY_LEN(funcs), NULL, 0 };

@@ -6,6 +6,7 @@
 #include "notify/core.h"
 #include "notify/model.h"
 #include "notify/transport.h"
+#include "tocsin/json.h"
 #include "tocsin/template.h"
 
 struct notice {                         /* what is to be told, when it is decided */
@@ -13,6 +14,7 @@ struct notice {                         /* what is to be told, when it is decide
 	const struct group *group;
 	const struct episode *episode;
 	struct str receiver;
+	const char *reason;             /* why it is told now, in Alertmanager's words */
 	struct page_alert **alerts;     /* by job, instance, labels */
 	size_t n, n_firing;
 	struct str external_url;
@@ -68,6 +70,11 @@ struct str notice_quoted_receiver(const struct notice *);
 /* The notice as Alertmanager's templates see it: .Status .Receiver .Alerts .GroupLabels .CommonLabels .CommonAnnotations .ExternalURL */
 struct template_value notice_template_data(const struct notice *);
 extern const struct template_env notice_template_env;
+extern const struct template_type notice_kv_type;       /* label sets, with SortedPairs, Remove, Names, Values */
+/* The templates everybody's settings may use, and which their defaults do; ended by NULL. */
+extern const char *const notice_default_templates[];
+/* What <v> is as JSON. */
+void notice_put_json(struct json_out *, struct template_value v);
 extern const char statuspage_default_name[], statuspage_default_body[];
 
 extern const struct receiver_kind receiver_webhook, receiver_statuspage;

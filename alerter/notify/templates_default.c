@@ -1,0 +1,114 @@
+/* The texts messages have when nobody wrote others. The names are those that Alertmanager's users refer to and override; the texts
+ * are ours: what fires, how many, since when, its value, why it ended, and a link. */
+#include "notify/receiver.h"
+
+#define DEFINE(name, text) "{{ define \"" name "\" }}" text "{{ end }}\n"
+#define SAME(name, as) DEFINE(name, "{{ template \"" as "\" . }}")
+
+const char *const notice_default_templates[] = {
+	DEFINE("__alertmanager", "Tocsin"),
+	DEFINE("__alertmanagerURL", "{{ .ExternalURL }}/"),
+	/* [FIRING:2] Down api (critical) */
+	DEFINE("__subject",
+	       "[{{ toUpper .Status }}{{ if eq .Status \"firing\" }}:{{ len .Alerts.Firing }}{{ end }}] "
+	       "{{ join \" \" .GroupLabels.SortedPairs.Values }}"
+	       "{{ $rest := .CommonLabels.Remove .GroupLabels.Names }}{{ if $rest }} ({{ join \" \" $rest.Values }}){{ end }}"),
+	DEFINE("__description", ""),
+	DEFINE("__labels", "{{ range $i, $p := .SortedPairs }}{{ if $i }}, {{ end }}{{ $p.Name }}={{ $p.Value }}{{ end }}"),
+	DEFINE("__headline",
+	       "{{ if .Annotations.summary }}{{ .Annotations.summary }}{{ else if .Annotations.title }}{{ .Annotations.title }}"
+	       "{{ else }}{{ .Labels.alertname }}{{ end }}"),
+	DEFINE("__state",
+	       "{{ if eq .Status \"resolved\" }}Resolved: {{ end }}{{ template \"__headline\" . }}\n"
+	       "{{ if .Annotations.description }}{{ .Annotations.description }}\n{{ end }}"
+	       "{{ if .Reason }}{{ .Reason }}\n{{ end }}"
+	       "Since {{ date \"2006-01-02 15:04:05 MST\" .StartsAt }}"
+	       "{{ if eq .Status \"resolved\" }}, ended {{ date \"2006-01-02 15:04:05 MST\" .EndsAt }}{{ end }}\n"),
+	DEFINE("__text_alert",
+	       "{{ template \"__state\" . }}{{ template \"__labels\" .Labels }}\n"
+	       "{{ if .Annotations.runbook_url }}Runbook: {{ .Annotations.runbook_url }}\n{{ end }}"
+	       "{{ if .GeneratorURL }}Source: {{ .GeneratorURL }}\n{{ end }}"),
+	DEFINE("__text_alert_list", "{{ range . }}{{ template \"__text_alert\" . }}\n{{ end }}"),
+	DEFINE("__text_alerts",
+	       "{{ if .Alerts.Firing }}{{ template \"__text_alert_list\" .Alerts.Firing }}{{ end }}"
+	       "{{ if .Alerts.Resolved }}{{ template \"__text_alert_list\" .Alerts.Resolved }}{{ end }}"),
+	DEFINE("__text_alert_markdown",
+	       "**{{ if eq .Status \"resolved\" }}Resolved: {{ end }}{{ template \"__headline\" . }}**\n\n"
+	       "{{ if .Annotations.description }}{{ .Annotations.description }}\n\n{{ end }}"
+	       "{{ if .Reason }}{{ .Reason }}\n\n{{ end }}"
+	       "{{ range .Labels.SortedPairs }}- {{ .Name }}: {{ .Value }}\n{{ end }}\n"
+	       "{{ if .Annotations.runbook_url }}[Runbook]({{ .Annotations.runbook_url }})\n{{ end }}"
+	       "{{ if .GeneratorURL }}[Source]({{ .GeneratorURL }})\n{{ end }}"),
+	DEFINE("__text_alert_list_markdown", "{{ range . }}{{ template \"__text_alert_markdown\" . }}\n{{ end }}"),
+	DEFINE("__markdown_alerts",
+	       "{{ template \"__text_alert_list_markdown\" .Alerts.Firing }}{{ template \"__text_alert_list_markdown\" .Alerts.Resolved }}"),
+
+	SAME("slack.default.title", "__subject"),
+	SAME("slack.default.username", "__alertmanager"),
+	DEFINE("slack.default.fallback", "{{ template \"slack.default.title\" . }} | {{ template \"slack.default.titlelink\" . }}"),
+	DEFINE("slack.default.callbackid", ""),
+	DEFINE("slack.default.pretext", ""),
+	SAME("slack.default.titlelink", "__alertmanagerURL"),
+	DEFINE("slack.default.iconemoji", ""),
+	DEFINE("slack.default.iconurl", ""),
+	SAME("slack.default.text", "__text_alerts"),
+	DEFINE("slack.default.footer", ""),
+
+	SAME("pagerduty.default.description", "__subject"),
+	SAME("pagerduty.default.client", "__alertmanager"),
+	SAME("pagerduty.default.clientURL", "__alertmanagerURL"),
+	SAME("pagerduty.default.instances", "__text_alert_list"),
+
+	SAME("opsgenie.default.message", "__subject"),
+	SAME("opsgenie.default.description", "__text_alerts"),
+	SAME("opsgenie.default.source", "__alertmanagerURL"),
+
+	SAME("victorops.default.state_message", "__text_alerts"),
+	SAME("victorops.default.entity_display_name", "__subject"),
+	SAME("victorops.default.monitoring_tool", "__alertmanager"),
+
+	SAME("pushover.default.title", "__subject"),
+	SAME("pushover.default.message", "__text_alerts"),
+	SAME("pushover.default.url", "__alertmanagerURL"),
+
+	SAME("telegram.default.message", "__text_alerts"),
+	SAME("discord.default.title", "__subject"),
+	DEFINE("discord.default.content", ""),
+	SAME("discord.default.message", "__text_alerts"),
+	SAME("webex.default.message", "__markdown_alerts"),
+	SAME("msteams.default.summary", "__subject"),
+	SAME("msteams.default.title", "__subject"),
+	SAME("msteams.default.text", "__markdown_alerts"),
+	SAME("msteamsv2.default.title", "__subject"),
+	SAME("msteamsv2.default.text", "__text_alerts"),
+	SAME("rocketchat.default.title", "__subject"),
+	SAME("rocketchat.default.alias", "__alertmanager"),
+	SAME("rocketchat.default.titlelink", "__alertmanagerURL"),
+	DEFINE("rocketchat.default.emoji", ""),
+	DEFINE("rocketchat.default.iconurl", ""),
+	SAME("rocketchat.default.text", "__text_alerts"),
+	SAME("mattermost.default.title", "__subject"),
+	SAME("mattermost.default.username", "__alertmanager"),
+	SAME("mattermost.default.titlelink", "__alertmanagerURL"),
+	SAME("mattermost.default.fallback", "slack.default.fallback"),
+	SAME("mattermost.default.text", "__markdown_alerts"),
+
+	SAME("email.default.subject", "__subject"),
+	DEFINE("__html_alert",
+	       "<tr><td style=\"padding:12px;border-left:4px solid {{ if eq .Status \"resolved\" }}#2e8540{{ else }}#c9302c{{ end }}\">"
+	       "<strong>{{ if eq .Status \"resolved\" }}Resolved: {{ end }}{{ template \"__headline\" . }}</strong><br>\n"
+	       "{{ if .Annotations.description }}{{ .Annotations.description }}<br>\n{{ end }}"
+	       "{{ if .Reason }}{{ .Reason }}<br>\n{{ end }}"
+	       "Since {{ date \"2006-01-02 15:04:05 MST\" .StartsAt }}"
+	       "{{ if eq .Status \"resolved\" }}, ended {{ date \"2006-01-02 15:04:05 MST\" .EndsAt }}{{ end }}<br>\n"
+	       "<small>{{ range .Labels.SortedPairs }}{{ .Name }} = {{ .Value }}<br>\n{{ end }}</small>"
+	       "{{ if .Annotations.runbook_url }}<a href=\"{{ .Annotations.runbook_url }}\">Runbook</a> {{ end }}"
+	       "{{ if .GeneratorURL }}<a href=\"{{ .GeneratorURL }}\">Source</a>{{ end }}</td></tr>\n"),
+	DEFINE("email.default.html",
+	       "<!DOCTYPE html>\n<html><head><meta charset=\"utf-8\"><title>{{ template \"__subject\" . }}</title></head>\n"
+	       "<body style=\"font-family:sans-serif\"><h2>{{ template \"__subject\" . }}</h2>\n<table>\n"
+	       "{{ range .Alerts.Firing }}{{ template \"__html_alert\" . }}{{ end }}"
+	       "{{ range .Alerts.Resolved }}{{ template \"__html_alert\" . }}{{ end }}"
+	       "</table>\n<p><a href=\"{{ template \"__alertmanagerURL\" . }}\">{{ template \"__alertmanager\" . }}</a></p></body></html>\n"),
+	NULL,
+};

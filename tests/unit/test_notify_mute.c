@@ -1,0 +1,199 @@
+/* What keeps an alert from being told: inhibition, time intervals; and that what was told before still gets its end. */
+#include "notify_world.h"
+
+#include "tocsin/clock.h"
+
+#define HOOK "receivers: [ { name: t, webhook_configs: [ { url: 'http://hook/' } ] } ]\n"
+#define ROUTE "route: { receiver: t, group_by: [alertname], group_wait: 0s, group_interval: 1m, repeat_interval: 10m }\n"
+
+static const char inhibited[] = ROUTE HOOK
+	"inhibit_rules: [ { source_match: { severity: critical }, target_matchers: [ 'severity=~\"warning|info\"' ], equal: [instance] } ]\n";
+
+static void raise_as(struct world *w, const char *name, const char *instance, const char *severity)
+{
+	world_edge(w, name, instance, severity, EDGE_FIRING, 1);
+	world_run(w);
+}
+
+static void end_as(struct world *w, const char *name, const char *instance, const char *severity)
+{
+	world_edge(w, name, instance, severity, EDGE_RESOLVED, 1);
+	world_run(w);
+}
+
+static void inhibited_while_the_source_fires(void **state)
+{
+	struct world *w = world_new(inhibited);
+
+	(void)state;
+	raise_as(w, "Down", "a", "critical");
+	answer(w, 200, "");
+	raise_as(w, "Slow", "a", "warning");
+	raise_as(w, "Slow", "b", "warning");
+	world_pass(w, 60000);
+	assert_int_equal(w->n, 2);
+	assert_false(has(LAST(w).body, "\"instance\":\"a\""));
+	assert_true(has(LAST(w).body, "\"instance\":\"b\""));
+	answer(w, 200, "");
+	end_as(w, "Down", "a", "critical");
+	world_pass(w, 60000);
+	assert_int_equal(w->n, 4);                      /* the end of one, the beginning of the other */
+	assert_true(has(w->asked[2].body, "Slow") || has(w->asked[3].body, "Slow"));
+	world_free(w);
+}
+
+static void source_and_target_in_one_batch(void **state)
+{
+	struct world *w = world_new(inhibited);
+
+	(void)state;
+	world_edge(w, "Slow", "a", "warning", EDGE_FIRING, 1);
+	world_edge(w, "Down", "a", "critical", EDGE_FIRING, 1);
+	world_run(w);
+	assert_int_equal(w->n, 1);
+	assert_true(has(LAST(w).body, "Down"));
+	world_free(w);
+}
+
+static void told_before_it_was_inhibited_gets_its_end(void **state)
+{
+	struct world *w = world_new(inhibited);
+
+	(void)state;
+	raise_as(w, "Slow", "a", "warning");
+	answer(w, 200, "");
+	raise_as(w, "Down", "a", "critical");
+	answer(w, 200, "");
+	world_pass(w, 3600000);
+	while (w->n > 0 && !LAST(w).answered)
+		answer(w, 200, "");
+	for (size_t i = 2; i < w->n; i++)
+		assert_false(has(w->asked[i].body, "Slow"));    /* not repeated */
+	end_as(w, "Slow", "a", "warning");
+	world_pass(w, 60000);
+	assert_true(has(LAST(w).body, "Slow"));
+	assert_true(has(LAST(w).body, "\"status\":\"resolved\",\"alerts\""));
+	world_free(w);
+}
+
+static void both_sides_do_not_inhibit_each_other(void **state)
+{
+	struct world *w = world_new(ROUTE HOOK "inhibit_rules: [ { source_matchers: [ 'severity=~\"critical|warning\"' ], "
+					       "target_matchers: [ 'severity=~\"critical|info\"' ], equal: [instance] } ]\n");
+
+	(void)state;
+	raise_as(w, "Down", "a", "critical");
+	raise_as(w, "Lost", "a", "critical");
+	assert_int_equal(w->n, 2);
+	raise_as(w, "Odd", "a", "info");                /* a source that is a target too inhibits what is only a target */
+	assert_int_equal(w->n, 2);
+	raise_as(w, "Slow", "a", "warning");            /* only a source: from now on the two are inhibited, and told already */
+	assert_int_equal(w->n, 3);
+	world_free(w);
+}
+
+/* One of a group is muted after it was told, another one ends: the message does not say that all is over. */
+static void what_is_muted_has_not_ended(void **state)
+{
+	struct world *w = world_new(inhibited);
+
+	(void)state;
+	world_edge(w, "Slow", "a", "warning", EDGE_FIRING, 1);
+	world_edge(w, "Slow", "b", "warning", EDGE_FIRING, 1);
+	world_run(w);
+	answer(w, 200, "");
+	raise_as(w, "Down", "a", "critical");
+	answer(w, 200, "");
+	end_as(w, "Slow", "b", "warning");
+	world_pass(w, 60000);
+	assert_true(has(LAST(w).body, "\"status\":\"firing\",\"alerts\""));
+	assert_true(has(LAST(w).body, "\"instance\":\"a\""));
+	answer(w, 200, "");
+	world_free(w);
+}
+
+static void time_intervals_hold(void **state)
+{
+	static const struct {
+		const char *interval, *at;
+		bool holds;
+	} cases[] = {
+		{ "times: [ { start_time: '09:00', end_time: '17:00' } ]", "2026-11-23T08:59:59Z", false },
+		{ "times: [ { start_time: '09:00', end_time: '17:00' } ]", "2026-11-23T09:00:00Z", true },
+		{ "times: [ { start_time: '09:00', end_time: '17:00' } ]", "2026-11-23T17:00:00Z", false },
+		{ "times: [ { start_time: '22:00', end_time: '24:00' }, { start_time: '00:00', end_time: '06:00' } ]",
+		  "2026-11-23T05:00:00Z", true },
+		{ "weekdays: [ 'monday:friday' ]", "2026-11-22T12:00:00Z", false },
+		{ "weekdays: [ 'monday:friday' ]", "2026-11-23T12:00:00Z", true },
+		{ "weekdays: [ saturday, Sunday ]", "2026-11-22T12:00:00Z", true },
+		{ "days_of_month: [ '1:5', '-1' ]", "2028-02-29T12:00:00Z", true },
+		{ "days_of_month: [ '1:5', '-1' ]", "2028-02-28T12:00:00Z", false },
+		{ "days_of_month: [ '-31:-30' ]", "2026-11-01T12:00:00Z", true },
+		{ "days_of_month: [ '31' ]", "2026-11-30T12:00:00Z", false },
+		{ "months: [ 'november:december' ]", "2026-11-30T12:00:00Z", true },
+		{ "months: [ '1:3', may ]", "2026-04-30T12:00:00Z", false },
+		{ "years: [ '2027:2028' ]", "2026-12-31T23:59:59Z", false },
+		{ "weekdays: [ monday ], months: [ november ]", "2026-11-24T12:00:00Z", false },
+		{ "times: [ { start_time: '09:00', end_time: '10:00' } ], location: America/New_York", "2026-11-23T14:30:00Z", true },
+		{ "weekdays: [ monday ], location: Asia/Tokyo", "2026-11-22T15:00:00Z", true },
+		{ "weekdays: [ monday ], location: Asia/Tokyo", "2026-11-22T14:59:59Z", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct arena a = { 0 };
+		struct str yaml = arena_printf(&a, "time_intervals: [ { name: n, time_intervals: [ { %s } ] } ]\n", cases[i].interval);
+		struct notify_config *c = world_config(yaml.p);
+		int64_t ms;
+
+		print_message("  %s at %s\n", cases[i].interval, cases[i].at);
+		assert_true(clock_parse_rfc3339(cases[i].at, strlen(cases[i].at), &ms));
+		assert_int_equal(time_interval_holds(&c->intervals[0], ms), cases[i].holds);
+		notify_config_free(c);
+		arena_fini(&a);
+	}
+}
+
+/* T0 is 2023-11-14T22:13:20Z, a Tuesday. */
+static void a_muted_route_tells_later(void **state)
+{
+	static const char *const lists[] = { "mute_time_intervals: [ late ]", "active_time_intervals: [ early ]" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+		struct arena a = { 0 };
+		struct str yaml = arena_printf(
+			&a,
+			"route: { receiver: t, routes: [ { receiver: t, group_wait: 0s, group_interval: 10m, %s } ] }\n" HOOK
+			"time_intervals:\n"
+			"- { name: late, time_intervals: [ { times: [ { start_time: '22:00', end_time: '23:00' } ] } ] }\n"
+			"- { name: early, time_intervals: [ { times: [ { start_time: '23:00', end_time: '24:00' } ] } ] }\n",
+			lists[i]);
+		struct world *w = world_new(yaml.p);
+
+		print_message("  %s\n", lists[i]);
+		fire(w, "Down", "a");
+		for (int k = 0; k < 4; k++)
+			world_pass(w, 600000);
+		assert_int_equal(w->n, 0);
+		world_pass(w, 600000);
+		assert_int_equal(w->n, 1);
+		world_free(w);
+		arena_fini(&a);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(inhibited_while_the_source_fires),
+		cmocka_unit_test(source_and_target_in_one_batch),
+		cmocka_unit_test(told_before_it_was_inhibited_gets_its_end),
+		cmocka_unit_test(both_sides_do_not_inhibit_each_other),
+		cmocka_unit_test(what_is_muted_has_not_ended),
+		cmocka_unit_test(time_intervals_hold),
+		cmocka_unit_test(a_muted_route_tells_later),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
