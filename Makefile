@@ -1,7 +1,7 @@
 # Tocsin. Objects land in build/$(MODE)/; the programs people run are build/tocsin-exporter, build/tocsin-alerter, build/promqltest.
 #   make            build            make run     try it (installs what it needs)     make test   everything, ends "N passed, N failed"
 #   make unit       unit tests only  make fuzz    fuzz each parser, FUZZ_SECONDS      make bench  side by side with the peers
-#   make lint       static analysis  make install PREFIX=/usr/local DESTDIR=          make clean
+#   make lint       static analysis  make install PREFIX=/usr/local DESTDIR=          make deb    make clean
 MODE ?= release
 CC ?= gcc
 PREFIX ?= /usr/local
@@ -87,9 +87,9 @@ bench:
 lint:
 	@tests/lint
 install: all
-	install -D -t $(DESTDIR)$(PREFIX)/bin build/tocsin-exporter build/tocsin-alerter
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/tocsin/rules rules/*.yml
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/tocsin/grafana grafana/*.json
+	@packaging/install "$(PREFIX)" "$(DESTDIR)"
+deb: all
+	@packaging/deb "$(VERSION)"
 clean:
 	rm -rf build
 
