@@ -20,8 +20,8 @@ static const char *const lines[] = {
 	"n {{schema:0 sum:5 count:4 buckets:[1 2 1]}}x10",
 	"n{x=\"c\"} {{schema:-53 sum:1 count:1 custom_values:[5 10] buckets:[1]}}x10",
 	"mixed 1 2 {{schema:1 sum:5 count:4 buckets:[1 2 1]}} 3 {{schema:0 sum:5 count:4 buckets:[1 2 1] counter_reset_hint:gauge}}",
-	"m {{schema:-53 count:4 sum:4 custom_values:[1 2] buckets:[2 2]}}x3 {{schema:-53 count:8 sum:8 custom_values:[2 3] buckets:[4 4]}}x3 "
-	"{{schema:2 count:4 sum:-4 z_bucket:2 z_bucket_w:0.3 n_buckets:[0 2]}}x3 {{schema:-4 count:2 z_bucket_w:5 buckets:[0 2]}}x3",
+	"m {{schema:-53 count:4 custom_values:[1 2] buckets:[2 2]}}x3 {{schema:-53 count:8 sum:8 custom_values:[2 3] buckets:[4 4]}}x9",
+	"o {{schema:2 count:4 sum:-4 z_bucket:2 z_bucket_w:0.3 n_buckets:[0 2]}}x3 {{schema:-4 count:2 z_bucket_w:5 buckets:[0 2]}}x9",
 	"target_info{x=\"1\", version=\"7\", instance=\"i\", job=\"j\"} 1x20",
 	"d{instance=\"i\", job=\"j\"} 1+2x20",
 };
