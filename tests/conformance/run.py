@@ -28,6 +28,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SHOWN = 20
 WIDE = ("/api/v1/query_range", {"start": generate.START - 600.75, "end": generate.START + generate.LENGTH + 900.25, "step": 29})
 
+SUBQUERY = re.compile(r"\[\w+:\w*\](?: offset -?\w+| @ [^ ]+)*$")
+
 
 class Pair:
     """Both servers; answers are remembered, as parts of queries are asked again and again."""
@@ -100,17 +102,29 @@ def with_at(pair, call, _inner, path, params):
     return "@" in call and bool(pair.differing(call, path, params))
 
 
-KEPT_NAME = ("name kept by atan2", "2.42 keeps the metric name on the result of atan2")
+def on_edges(pair, call, inner, _path, params):
+    """A call over a subquery that differs only when it is asked at times at which points of the subquery meet the window's edge."""
+    begin = params.get("start", params.get("time")) // 60 * 60
+    aligned = ("/api/v1/query_range", {"start": begin, "end": begin + compare.RANGE_SECONDS, "step": 15})
+    return bool(SUBQUERY.search(inner)) and bool(pair.differing(call, *aligned)) and not pair.differing(call, *WIDE)
 
 
 def keeps_name(pair, text, path, params):
-    peer, ours = ({tuple(p for p in labels if p[0] != "__name__"): points for labels, points in compare.rows(a).items()}
-                  for a in pair.ask(text, path, params))
-    return "atan2" in text and peer.keys() == ours.keys()
+    """The same but for names."""
+    answers = pair.ask(text, path, params)
+    if "atan2" not in text or any(a["status"] != "success" for a in answers):
+        return False
+    peer, ours = ({tuple(p for p in labels if p[0] != "__name__"): points for labels, points in compare.rows(a).items()} for a in answers)
+    return peer.keys() == ours.keys() and bool(pair.differing(text, path, params))
+
+
+def argument_keeps_name(pair, _call, inner, path, params):
+    return keeps_name(pair, inner.split('", ', 1)[-1], path, params)
 
 
 # kind; the calls it happens in; whether such a call, asked alone, differs in just this way; why the peer's age explains it.
 KNOWN = [
+    ("name kept by atan2", "[a-z_]+", argument_keeps_name, "2.42 keeps the metric name on the result of atan2"),
     ("rate near zero", "rate|increase", of_values(extrapolates_less),
      "2.42 limits a counter at zero before it looks whether the first sample is near the window's begin, 3 does after"),
     ("predict_linear @", "predict_linear", with_at,
@@ -125,7 +139,8 @@ KNOWN = [
      "the last digits of large values that differ by little; 2.42 rounds their averages otherwise"),
     ("date of what is no time", "hour|minute|day_of_week|month", of_argument(lambda x: not abs(x) < 6e10),
      "what a NaN, an infinity or a far year is as a whole number is left to the processor"),
-    ("last digit as a label", "count_values", of_argument(lambda x: x != int(x) if math.isfinite(x) else False),
+    ("edge of a subquery", "[a-z_]+", on_edges, "2.42 counts a point on the left edge of a window in, 3 does not; a subquery has such points"),
+    ("last digit as a label", "count_values", of_argument(lambda x: math.isfinite(x) and (x != int(x) or abs(x) > 1e15)),
      "values that agree to 1e-9 are written with all their digits"),
     ("angle of a huge number", "sin|cos|tan", of_argument(lambda x: abs(x) > 1e6), "the last digit of the argument is many turns"),
 ]
@@ -181,8 +196,8 @@ def prepare(folder, seed, binary):
 
 
 def kind_of(pair, text, path, params, what):
-    if what.startswith("series") and keeps_name(pair, text, path, params):
-        return KEPT_NAME[0]
+    if keeps_name(pair, text, path, params):
+        return KNOWN[0][0]
     begin = params.get("start", params.get("time"))     # start() must lie in the data for a call to show what it does
     forms = ((path, params), ("/api/v1/query_range", {**WIDE[1], "start": begin, "end": begin + compare.RANGE_SECONDS}), WIDE)
     for kind, names, explains, _ in KNOWN:
@@ -227,7 +242,7 @@ def main():
         print(text)
     if len(unexplained) > SHOWN:
         print(f"… and {len(unexplained) - SHOWN} more")
-    for kind, why in [(kind, why) for kind, _, _, why in KNOWN] + [KEPT_NAME]:
+    for kind, _, _, why in KNOWN:
         if kind in known:
             print(f"known: {known[kind]:4} {kind}: {why}")
     print(f"{equal} equal, {sum(known.values())} explained by the peer's age")
