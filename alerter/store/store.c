@@ -390,8 +390,8 @@ void store_maintain(struct store *st)
 	size_t n_chunks;
 
 	pthread_mutex_lock(&st->maintain_lock);
-	history_maintain(st, now_ms, total_bytes(st, &n_chunks) > st->options.max_bytes);
 	store_each_series(st, drop_old, &(struct cutoff){ now_ms - st->options.retention_ms, false });
+	history_maintain(st, now_ms, total_bytes(st, &n_chunks) > st->options.max_bytes);
 	if (total_bytes(st, &n_chunks) > st->options.max_bytes)
 		squeeze(st, now_ms);
 	drop_dead(st);

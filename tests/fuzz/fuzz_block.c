@@ -1,0 +1,90 @@
+/* Hostile block files. The checksums of a made-up file are put right first, so that what lies behind them is reached; the first byte says of
+ * which sections. Whatever the file: no crash, and every series that was accepted is found by its labels. */
+#include <stdlib.h>
+
+#include "store/block.h"
+#include "tocsin/mem.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void put_right(unsigned char *p, size_t n, unsigned which)
+{
+	struct block_header h;
+
+	if (n < sizeof h)
+		return;
+	memcpy(&h, p, sizeof h);
+	for (unsigned s = 0; s < BLOCK_SECTIONS; s++)
+		if ((which >> s & 1) != 0 && h.section[s].at <= n && h.section[s].bytes <= n - h.section[s].at)
+			h.section[s].check = XXH64(p + h.section[s].at, h.section[s].bytes, 0);
+	h.check = XXH64(&h, offsetof(struct block_header, check), 0);
+	memcpy(p, &h, sizeof h);
+}
+
+/* Entries too, in as far as they lie where they should; their checksum is not what is to be tested. */
+static void put_entries_right(unsigned char *p, size_t n)
+{
+	struct block_header h;
+
+	if (n < sizeof h)
+		return;
+	memcpy(&h, p, sizeof h);
+	if (h.section[BLOCK_ENTRIES].at > n || h.section[BLOCK_ENTRIES].bytes > n - h.section[BLOCK_ENTRIES].at)
+		return;
+	for (uint64_t at = 0; at + sizeof(struct block_entry) <= h.section[BLOCK_ENTRIES].bytes; at += sizeof(struct block_entry)) {
+		unsigned char *where = p + h.section[BLOCK_ENTRIES].at + at;
+		struct block_entry c;
+		uint64_t bytes, beg;
+
+		memcpy(&c, where, sizeof c);
+		bytes = ((uint64_t)c.bits + 7) / 8;
+		beg = h.section[BLOCK_CHUNKS].at + c.at;
+		if (h.section[BLOCK_CHUNKS].at > n || c.at > n || beg > n || bytes > n - beg)
+			continue;
+		c.check = (uint32_t)XXH64(p + beg, bytes, 0);
+		memcpy(where, &c, sizeof c);
+	}
+}
+
+static void read_all(struct block *b)
+{
+	int64_t t[CHUNK_SAMPLES];
+	double v[CHUNK_SAMPLES];
+	const struct histogram *h[CHUNK_SAMPLES];
+	struct label labels[BLOCK_MAX_LABELS];
+	struct arena a = { 0 };
+
+	for (uint32_t i = 0; i < b->n_series; i++) {
+		if (block_find(b, block_labels(b, i, labels), b->series[i].hash) == BLOCK_NONE)
+			abort();
+		for (uint32_t k = 0; k < b->series[i].n_entries; k++) {
+			(void)!block_read(b, &b->entries[b->series[i].first_entry + k], t, v, h, &a);
+			arena_reset(&a);
+		}
+	}
+	arena_fini(&a);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	unsigned char *copy;
+	struct block *b;
+	struct err e = { 0 };
+
+	if (size == 0 || size > 1 << 20)
+		return 0;
+	copy = mem_alloc(size);
+	memcpy(copy, data + 1, size - 1);
+	if ((data[0] & 0x80) != 0)
+		put_entries_right(copy, size - 1);
+	put_right(copy, size - 1, data[0]);
+	b = block_over(copy, size - 1, &e);
+	if (b != NULL)
+		read_all(b);
+	block_unref(b);
+	free(copy);
+	return 0;
+}

@@ -1,0 +1,597 @@
+/* History: random series through blocks and restarts against plain arrays; overlap, damage in every section, restarts, states, retention. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/block.h"
+#include "store_world.h"
+
+enum { MINUTE_S = 60, HOUR_S = 3600 };
+
+/* A fixture over a folder that outlives it. */
+struct world {
+	struct fixture f;
+	char dir[64];
+	struct store_options options;
+};
+
+static void start(struct world *w, int64_t now_ms)
+{
+	struct err e = { 0 };
+
+	setup(&w->f, (struct store_options){ 0 });
+	store_appender_free(w->f.app);
+	store_free(w->f.store);
+	w->f.clock = clock_manual(now_ms);
+	w->options.clock = &w->f.clock;
+	w->f.store = store_new(&w->options);
+	if (!store_open_history(w->f.store, w->dir, &e))
+		fail_msg("%s", e.msg);
+	w->f.app = store_appender_new(w->f.store);
+	w->f.q = store_querier(w->f.store);
+}
+
+static void begin(struct world *w, int64_t now_ms)
+{
+	*w = (struct world){ .dir = "/tmp/test-history-XXXXXX" };
+	assert_non_null(mkdtemp(w->dir));
+	start(w, now_ms);
+}
+
+static void restart(struct world *w, int64_t now_ms)
+{
+	struct err e = { 0 };
+
+	assert_true(store_flush(w->f.store, &e));
+	teardown(&w->f);
+	start(w, now_ms);
+}
+
+/* Calls <fn> with every file of blocks/; returns how many end in <suffix>. */
+static size_t each_file(const struct world *w, const char *suffix, void (*fn)(const char *path, void *ctx), void *ctx)
+{
+	char dir[96], path[512];
+	size_t n = 0;
+	DIR *d;
+
+	snprintf(dir, sizeof dir, "%s/blocks", w->dir);
+	d = opendir(dir);
+	assert_non_null(d);
+	for (struct dirent *f; (f = readdir(d)) != NULL;) {
+		if (f->d_name[0] == '.' || !str_ends(str_of(f->d_name), str_of(suffix)))
+			continue;
+		snprintf(path, sizeof path, "%s/%s", dir, f->d_name);
+		n++;
+		if (fn != NULL)
+			fn(path, ctx);
+	}
+	closedir(d);
+	return n;
+}
+
+static void remove_file(const char *path, void *ctx)
+{
+	(void)ctx;
+	unlink(path);
+}
+
+static void end(struct world *w)
+{
+	char dir[96];
+
+	teardown(&w->f);
+	each_file(w, "", remove_file, NULL);
+	snprintf(dir, sizeof dir, "%s/blocks", w->dir);
+	assert_int_equal(rmdir(dir), 0);
+	assert_int_equal(rmdir(w->dir), 0);
+}
+
+/* ---- The model ---- */
+
+enum { MODEL_SERIES = 7, MODEL_MAX = 6000 };
+
+struct model {
+	int64_t t[MODEL_SERIES][MODEL_MAX];
+	double v[MODEL_SERIES][MODEL_MAX];
+	size_t n[MODEL_SERIES];
+};
+
+static double random_value(double before, int kind)
+{
+	if (rand() % 40 == 0)
+		return value_stale();
+	if (rand() % 60 == 0)
+		return rand() % 2 ? (double)INFINITY : (double)NAN;
+	if (!(before == before) || isinf(before))
+		before = 0;
+	return kind % 3 == 0 ? before + rand() % 5 : kind % 3 == 1 ? rand() * 1e-6 : 42;
+}
+
+static const char *name_of(char text[32], int i)
+{
+	snprintf(text, 32, "m i=%d", i);
+	return text;
+}
+
+/* One scrape: every series appears, but for gaps. */
+static void scrape_all(struct world *w, struct model *m, int64_t t_ms)
+{
+	char text[32];
+
+	for (int i = 0; i < MODEL_SERIES; i++) {
+		size_t n = m->n[i];
+
+		if (rand() % 20 == 0 || (i == 6 && t_ms % 4 != 0))
+			continue;
+		assert_true(n < MODEL_MAX);
+		m->t[i][n] = t_ms + rand() % 3;
+		m->v[i][n] = random_value(n > 0 ? m->v[i][n - 1] : 0, i);
+		assert_true(put(&w->f, name_of(text, i), m->t[i][n], m->v[i][n]));
+		m->n[i]++;
+	}
+	commit(&w->f);
+}
+
+/* A window of the series against the arrays. */
+static void compare_window(struct world *w, const struct selection *s, const struct model *m, int i, int64_t min_ms, int64_t max_ms,
+                           bool before)
+{
+	struct samples got;
+	struct err e = { 0 };
+	size_t beg = 0, stop = 0;
+
+	while (stop < m->n[i] && m->t[i][stop] <= max_ms)
+		stop++;
+	while (beg < stop && m->t[i][beg] <= min_ms)
+		beg++;
+	beg -= before && beg > 0;
+	assert_true(w->f.q->ops->samples(w->f.q, s, 0, min_ms, max_ms, before, &w->f.arena, &got, &e));
+	if (got.n != stop - beg)
+		fail_msg("series %d, (%lld, %lld] %d: %zu samples, expected %zu", i, (long long)min_ms, (long long)max_ms, before, got.n, stop - beg);
+	if (got.n > 0) {
+		assert_memory_equal(got.t_ms, m->t[i] + beg, got.n * sizeof(int64_t));
+		assert_memory_equal(got.v, m->v[i] + beg, got.n * sizeof(double));
+	}
+}
+
+static void compare_all(struct world *w, const struct model *m, int64_t from_ms, int64_t until_ms)
+{
+	char text[32];
+
+	for (int i = 0; i < MODEL_SERIES; i++) {
+		struct selection *s;
+
+		snprintf(text, sizeof text, "__name__ = m i = %d", i);
+		s = pick(&w->f, text);
+		assert_int_equal(s->n, m->n[i] > 0);
+		for (int k = 0; k < 30 && s->n > 0; k++) {
+			int64_t span = until_ms - from_ms, a = from_ms + rand() % span, b = a + rand() % (k % 2 ? span : 600000);
+
+			compare_window(w, s, m, i, k == 0 ? INT64_MIN : k % 5 == 1 ? b : a, b, k % 3 == 0 && k > 0);
+			arena_reset(&w->f.arena);
+		}
+		drop(&w->f, s);
+	}
+}
+
+static void test_model(void **state)
+{
+	struct model *m = calloc(1, sizeof *m);
+	struct world w;
+	int64_t now_ms = MS(0);
+
+	(void)state;
+	srand(11);
+	begin(&w, now_ms);
+	for (int step = 0; step < 4000; step++) {
+		now_ms += 15000;
+		w.f.clock.wall = now_ms;
+		scrape_all(&w, m, now_ms);
+		if (step % 40 == 0)
+			store_maintain(w.f.store);
+		if (rand() % 700 == 0)
+			restart(&w, now_ms);
+		if (step % 500 == 499)
+			compare_all(&w, m, MS(-100), now_ms + 1000);
+	}
+	restart(&w, now_ms);
+	assert_true(store_stats(w.f.store).blocks >= 8);
+	assert_int_equal(store_stats(w.f.store).bytes, 0);
+	compare_all(&w, m, MS(-100), now_ms + 1000);
+	end(&w);
+	free(m);
+}
+
+static void test_histograms(void **state)
+{
+	static const struct histogram_span spans[2] = { { 1, 2 }, { 3, 1 } };
+	double buckets[3] = { 1, 2, 3 };
+	struct histogram h = { .schema = 3, .reset = RESET_NO, .count = 3, .sum = 4.5, .pos = { spans, buckets, 2, 3 }, .neg = { spans, buckets, 1, 2 } };
+	struct world w;
+	struct selection *s;
+	struct samples got;
+	struct err e = { 0 };
+
+	(void)state;
+	begin(&w, MS(0));
+	for (int i = 0; i < 130; i++) {
+		buckets[0] = i;
+		assert_true(w.f.app->ops->append(w.f.app, parse_labels(&w.f.arena, "h"), MS(i), 0, &h, &e));
+	}
+	assert_true(put(&w.f, "h", MS(130), value_stale()));
+	commit(&w.f);
+	restart(&w, MS(140));
+	s = pick(&w.f, "__name__ = h");
+	assert_int_equal(s->v[0].state, SERIES_GONE);
+	got = read_all(&w.f, s, 0);
+	assert_int_equal(got.n, 131);
+	assert_true(got.h[129]->pos.buckets[0] == 129 && got.h[0]->neg.buckets[1] == 2 && got.h[5]->pos.spans[1].offset == 3);
+	assert_true(got.h[7]->sum == 4.5 && got.h[7]->reset == RESET_NO && got.h[130] == NULL && value_is_stale(got.v[130]));
+	drop(&w.f, s);
+	end(&w);
+}
+
+/* ---- Overlap ---- */
+
+static void import(struct world *w, const char *labels, const int *seconds, const double *values, size_t n)
+{
+	struct err e = { 0 };
+	struct store_import *im = store_import_new(w->dir, 86400000, &e);
+	struct store_import_series *s = store_import_series(im, parse_labels(&w->f.arena, labels), &e);
+
+	for (size_t i = 0; i < n; i++)
+		assert_true(store_import_add(im, s, MS(seconds[i]), values[i], &e));
+	assert_true(store_import_commit(im, &e));
+	store_import_free(im);
+}
+
+static void test_overlap(void **state)
+{
+	static const int old_s[] = { -100, 5, 10, 20, 30 }, new_s[] = { -50, 10, 40 };
+	static const double old_v[] = { 1, 2, 3, 4, 5 }, new_v[] = { 11, 12, 13 };
+	static const int64_t want_t[] = { -100, -50, 5, 10, 15, 20, 30, 40, 45 };
+	static const double want_v[] = { 1, 11, 2, 12, 100, 101, 5, 13, 102 };
+	struct world w;
+	struct selection *s;
+	struct samples got;
+
+	(void)state;
+	begin(&w, MS(60));
+	put(&w.f, "m a=b", MS(15), 100);
+	put(&w.f, "m a=b", MS(20), 101);
+	put(&w.f, "m a=b", MS(45), 102);
+	commit(&w.f);
+	import(&w, "m a=b", old_s, old_v, ARRAY_LEN(old_s));
+	import(&w, "m a=b", new_s, new_v, ARRAY_LEN(new_s));
+	store_maintain(w.f.store);      /* finds them */
+	s = pick(&w.f, "__name__ = m");
+	assert_int_equal(s->n, 1);
+	assert_int_equal(s->v[0].state, SERIES_FRESH);
+	got = read_all(&w.f, s, 0);
+	assert_int_equal(got.n, ARRAY_LEN(want_t));
+	for (size_t i = 0; i < got.n; i++)
+		assert_true(got.t_ms[i] == MS(want_t[i]) && got.v[i] == want_v[i]);
+	drop(&w.f, s);
+	end(&w);
+}
+
+static void test_import_refuses(void **state)
+{
+	struct world w;
+	struct err e = { 0 };
+	struct store_import *im;
+	struct store_import_series *s;
+
+	(void)state;
+	begin(&w, MS(0));
+	im = store_import_new(w.dir, 1000, &e);
+	s = store_import_series(im, parse_labels(&w.f.arena, "m"), &e);
+	assert_ptr_equal(s, store_import_series(im, parse_labels(&w.f.arena, "m"), &e));
+	assert_true(store_import_add(im, s, MS(10), 1, &e));
+	assert_true(store_import_add(im, s, MS(10), 1, &e));
+	assert_false(store_import_add(im, s, MS(10), 2, &e));
+	assert_string_equal(e.msg, "the series has another value at that time above");
+	e = (struct err){ 0 };
+	assert_false(store_import_add(im, s, MS(9), 1, &e));
+	assert_true(str_starts(str_of(e.msg), STR("out of order")));
+	for (int i = 11; i < 410; i++)
+		assert_true(store_import_add(im, s, MS(i), i, &e));
+	e = (struct err){ 0 };
+	assert_false(store_import_add(im, s, MS(410), 1, &e));
+	assert_non_null(strstr(e.msg, "max_windows"));
+	assert_int_equal(each_file(&w, ".tmp", NULL, NULL), 400);
+	store_import_free(im);
+	assert_int_equal(each_file(&w, "", NULL, NULL), 0);
+	end(&w);
+}
+
+/* ---- Damage ---- */
+
+struct damage {
+	enum block_section section; /* BLOCK_SECTIONS: the header */
+};
+
+static void damage_file(const char *path, void *ctx)
+{
+	const struct damage *d = ctx;
+	struct block_header h;
+	int fd = open(path, O_RDWR);
+	uint64_t at = 16;
+	unsigned char byte;
+
+	assert_int_equal(pread(fd, &h, sizeof h, 0), sizeof h);
+	if (d->section < BLOCK_SECTIONS)
+		at = h.section[d->section].at + h.section[d->section].bytes / 3;
+	assert_int_equal(pread(fd, &byte, 1, (off_t)at), 1);
+	byte ^= 0x10;
+	assert_int_equal(pwrite(fd, &byte, 1, (off_t)at), 1);
+	close(fd);
+}
+
+static void cut_file(const char *path, void *ctx)
+{
+	struct stat st;
+
+	(void)ctx;
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(truncate(path, st.st_size - 8), 0);
+}
+
+static void fill(struct world *w)
+{
+	for (int i = 0; i < 300; i++) {
+		put(&w->f, "m a=b", MS(i), i);
+		put(&w->f, "other", MS(i), i);
+	}
+	commit(&w->f);
+	restart(w, MS(310));
+}
+
+static void expect_damaged(struct world *w, const char *what)
+{
+	if (store_stats(w->f.store).blocks_damaged != 1 || store_stats(w->f.store).blocks != 1)
+		fail_msg("%s: %zu blocks, %zu damaged", what, store_stats(w->f.store).blocks, (size_t)store_stats(w->f.store).blocks_damaged);
+	assert_int_equal(each_file(w, ".damaged", NULL, NULL), 1);
+	assert_int_equal(each_file(w, ".blk", NULL, NULL), 1);
+}
+
+/* Of two blocks the first is damaged: the second serves. */
+static void test_damage(void **state)
+{
+	static const int later_s[] = { 305 };
+	static const double later_v[] = { 7 };
+
+	(void)state;
+	for (unsigned i = BLOCK_CHUNKS + 1; i <= BLOCK_SECTIONS + 1; i++) {
+		struct damage d = { (enum block_section)i };
+		struct world w;
+		struct selection *s;
+		char what[32];
+
+		begin(&w, MS(0));
+		fill(&w);
+		teardown(&w.f);
+		assert_int_equal(each_file(&w, ".blk", i <= BLOCK_SECTIONS ? damage_file : cut_file, &d), 1);
+		setup(&w.f, (struct store_options){ 0 });
+		import(&w, "m a=b", later_s, later_v, 1);
+		teardown(&w.f);
+		start(&w, MS(310));
+		snprintf(what, sizeof what, "section %u", i);
+		expect_damaged(&w, what);
+		s = pick(&w.f, "__name__ =~ .+");
+		assert_int_equal(s->n, 1);
+		assert_int_equal(read_all(&w.f, s, 0).n, 1);
+		drop(&w.f, s);
+		end(&w);
+	}
+}
+
+static void test_damaged_chunk(void **state)
+{
+	static const int later_s[] = { 305 };
+	static const double later_v[] = { 7 };
+	struct damage d = { BLOCK_CHUNKS };
+	struct world w;
+	struct selection *s;
+	struct samples got;
+	size_t failed = 0;
+
+	(void)state;
+	begin(&w, MS(0));
+	fill(&w);
+	each_file(&w, ".blk", damage_file, &d);
+	import(&w, "m a=b", later_s, later_v, 1);
+	store_maintain(w.f.store);
+	s = pick(&w.f, "__name__ =~ .+");
+	assert_int_equal(s->n, 2);
+	for (size_t i = 0; i < s->n; i++) {
+		struct err e = { 0 };
+
+		if (!w.f.q->ops->samples(w.f.q, s, i, INT64_MIN, INT64_MAX, false, &w.f.arena, &got, &e)) {
+			failed++;
+			assert_non_null(strstr(e.msg, "is damaged"));
+		}
+	}
+	assert_int_equal(failed, 1);
+	drop(&w.f, s);
+	store_maintain(w.f.store);
+	expect_damaged(&w, "a chunk");
+	s = pick(&w.f, "__name__ =~ .+");
+	assert_int_equal(s->n, 1);
+	assert_int_equal(read_all(&w.f, s, 0).n, 1);
+	drop(&w.f, s);
+	end(&w);
+}
+
+/* ---- Restarts ---- */
+
+static int64_t held_from(struct world *w)
+{
+	struct selection *s = pick(&w->f, "__name__ = m");
+	int64_t t_ms = s->held_from_ms;
+
+	drop(&w->f, s);
+	return t_ms;
+}
+
+static void test_held_from(void **state)
+{
+	static const int s[] = { -3600, -1800, 0 };
+	static const double v[] = { 1, 2, 3 };
+	struct world w;
+
+	(void)state;
+	begin(&w, MS(0));
+	put(&w.f, "m", MS(1), 1);
+	commit(&w.f);
+	w.f.clock.wall = MS(600);
+	restart(&w, MS(610)); /* ten seconds away */
+	assert_true(held_from(&w) == MS(0));
+	put(&w.f, "m", MS(620), 1);
+	commit(&w.f);
+	restart(&w, MS(1200)); /* ten minutes */
+	assert_true(held_from(&w) == MS(1200));
+	put(&w.f, "m", MS(1210), 1);
+	commit(&w.f);
+	w.f.clock.wall = MS(1220);
+	teardown(&w.f); /* killed: nothing is flushed */
+	start(&w, MS(1221));
+	assert_true(held_from(&w) == MS(1221));
+	end(&w);
+	begin(&w, MS(30)); /* what was imported ends half a minute before we began */
+	import(&w, "m", s, v, ARRAY_LEN(s));
+	store_maintain(w.f.store);
+	assert_true(held_from(&w) == MS(-3600));
+	end(&w);
+}
+
+static enum series_state state_of(struct world *w, const char *matchers, int64_t lost_since_ms)
+{
+	struct selection *s = pick(&w->f, matchers);
+	enum series_state state = s->v[0].state;
+
+	assert_int_equal(s->n, 1);
+	if (state == SERIES_LOST)
+		assert_true(s->v[0].lost_since_ms == lost_since_ms);
+	drop(&w->f, s);
+	return state;
+}
+
+static void test_states(void **state)
+{
+	struct store_unseen down = { .attempted = true };
+	struct world w;
+
+	(void)state;
+	begin(&w, MS(0));
+	put(&w.f, "m job=a", MS(0), 1);
+	put(&w.f, "m job=b", MS(0), 1);
+	put(&w.f, "ended", MS(0), 1);
+	put(&w.f, "ended", MS(15), value_stale());
+	commit(&w.f);
+	restart(&w, MS(60));
+	down.labels = parse_labels(&w.f.arena, "job=b instance=x");
+	store_set_unseen(w.f.store, &down, 1);
+	assert_int_equal(state_of(&w, "__name__ = m job = a", MS(0)), SERIES_LOST); /* we only just began */
+	assert_int_equal(state_of(&w, "__name__ = ended", 0), SERIES_GONE);
+	put(&w.f, "m job=a", MS(61), 1);
+	commit(&w.f);
+	assert_int_equal(state_of(&w, "__name__ = m job = a", 0), SERIES_FRESH);
+	w.f.clock.wall = MS(60 + 301);
+	assert_int_equal(state_of(&w, "__name__ = m job = b", MS(0)), SERIES_LOST); /* its target may have it */
+	store_set_unseen(w.f.store, NULL, 0);
+	assert_int_equal(state_of(&w, "__name__ = m job = b", 0), SERIES_GONE);
+	end(&w);
+}
+
+/* ---- Maintenance ---- */
+
+static void test_flush_and_retention(void **state)
+{
+	struct world w;
+	struct selection *s;
+	struct store_stats st;
+
+	(void)state;
+	begin(&w, MS(0));
+	for (int i = 0; i < 2 * HOUR_S; i += 15) {
+		put(&w.f, "m", MS(i), i);
+		commit(&w.f);
+	}
+	w.f.clock.wall = MS(2 * HOUR_S);
+	s = pick(&w.f, "__name__ = m");
+	store_maintain(w.f.store);
+	st = store_stats(w.f.store);
+	assert_true(st.blocks == 1 && st.blocks_written == 1 && st.chunks <= 2 && st.block_bytes > 0);
+	assert_int_equal(read_all(&w.f, s, 0).n, 2 * HOUR_S / 15);      /* a selection from before reads on */
+	assert_true(held_from(&w) == MS(0));
+	drop(&w.f, s);
+	w.f.clock.wall = MS(86400 * 15 + 4 * HOUR_S);
+	store_maintain(w.f.store);
+	st = store_stats(w.f.store);
+	assert_true(st.blocks == 0 && st.blocks_dropped == 1 && st.series == 0);
+	assert_int_equal(each_file(&w, "", NULL, NULL), 0);
+	end(&w);
+}
+
+static void test_disk_fails(void **state)
+{
+	struct world w;
+	char from[96], to[96];
+	struct selection *s;
+
+	(void)state;
+	begin(&w, MS(0));
+	for (int i = 0; i < 500; i++)
+		put(&w.f, "m", MS(i), i);
+	commit(&w.f);
+	snprintf(from, sizeof from, "%s/blocks", w.dir);
+	snprintf(to, sizeof to, "%s/elsewhere", w.dir);
+	assert_int_equal(rename(from, to), 0);
+	w.f.clock.wall = MS(2 * HOUR_S + 10);
+	store_maintain(w.f.store);
+	store_maintain(w.f.store); /* not again at once */
+	assert_int_equal(store_stats(w.f.store).flushes_failed, 1);
+	s = pick(&w.f, "__name__ = m");
+	assert_int_equal(read_all(&w.f, s, 0).n, 500);
+	drop(&w.f, s);
+	assert_int_equal(rename(to, from), 0);
+	w.f.clock.wall += 60000;
+	store_maintain(w.f.store);
+	assert_int_equal(store_stats(w.f.store).blocks_written, 1);
+	end(&w);
+}
+
+static void test_leftovers(void **state)
+{
+	struct world w;
+	struct err e = { 0 };
+	char path[128];
+	struct block_writer *alive;
+
+	(void)state;
+	begin(&w, MS(0));
+	snprintf(path, sizeof path, "%s/blocks/1-0.tmp", w.dir);
+	close(open(path, O_CREAT | O_WRONLY, 0600));
+	snprintf(path, sizeof path, "%s/blocks", w.dir);
+	alive = block_writer_new(path, &e);
+	assert_int_equal(each_file(&w, ".tmp", NULL, NULL), 2);
+	restart(&w, MS(1));
+	assert_int_equal(each_file(&w, ".tmp", NULL, NULL), 1); /* the one that is being written */
+	block_writer_free(alive);
+	end(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_model),     cmocka_unit_test(test_histograms),      cmocka_unit_test(test_overlap),
+		cmocka_unit_test(test_damage),    cmocka_unit_test(test_damaged_chunk),   cmocka_unit_test(test_import_refuses),
+		cmocka_unit_test(test_held_from), cmocka_unit_test(test_states),          cmocka_unit_test(test_flush_and_retention),
+		cmocka_unit_test(test_disk_fails), cmocka_unit_test(test_leftovers),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
