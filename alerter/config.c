@@ -187,6 +187,8 @@ static void read_tree(struct config *c, const struct conf_node *tree, struct con
 	c->health_gauges = root.health_gauges;
 	c->rule_defaults = root.rule_defaults;
 	take_external_labels(c, root.global, report);
+	if (c->notify != NULL)
+		notify_config_set_external_labels(c->notify, c->external_labels);
 	put_redacted(c, tree);
 }
 

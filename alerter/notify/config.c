@@ -52,6 +52,11 @@ struct notify_config *notify_config_empty(void)
 	return mem_alloc(sizeof(struct notify_config));
 }
 
+void notify_config_set_external_labels(struct notify_config *c, struct labels external)
+{
+	c->external_labels = labels_copy(&c->arena, external);
+}
+
 void notify_config_free(struct notify_config *c)
 {
 	if (c == NULL)

@@ -120,6 +120,7 @@ struct notify_config {
 	struct receiver *receivers;
 	size_t n_receivers;
 	struct route *root;             /* NULL: nobody is told */
+	struct labels external_labels;
 };
 
 /* What Statuspage knows, from good to bad; ended by NULL. */

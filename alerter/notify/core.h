@@ -86,7 +86,7 @@ const struct integration *core_integration(const struct core *, struct str name,
 void pager_event(struct core *, const struct rule_identity *, const struct alert_event *);
 void pager_record(struct core *, const struct rule_identity *, const struct alert_record *);
 void pager_end(struct core *, struct page_alert *, int64_t at_ms, struct str reason);
-struct page_alert *pager_new(struct core *, int64_t id, struct str rule, struct labels);
+struct page_alert *pager_new(struct core *, int64_t id, struct str rule, struct labels own, struct labels external);
 void pager_free(struct page_alert *);
 void pager_save(struct core *, const struct page_alert *);
 void pager_free_if_done(struct core *, struct page_alert *);

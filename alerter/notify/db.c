@@ -57,6 +57,7 @@ static const char *const migrations[] = {
 	"CREATE INDEX outbox_state ON outbox(state, id);"
 	"CREATE TABLE component(page TEXT NOT NULL, component TEXT NOT NULL, status TEXT NOT NULL, PRIMARY KEY(page, component)) "
 	"WITHOUT ROWID;",
+	"ALTER TABLE page_alert ADD COLUMN external TEXT NOT NULL DEFAULT '{}';",
 };
 
 static const char *const statement_sql[] = {

@@ -12,9 +12,11 @@ struct delivery;
 
 struct page_alert {                     /* pager.c. Freed when it has ended, is in no group and no episode told it */
 	int64_t id;
-	struct str key;                 /* rule, NUL, labels: its key in core.alerts */
+	struct str key;                 /* rule, NUL, own labels: its key in core.alerts */
 	struct str rule;
-	struct labels labels, annotations;
+	struct labels own, external;    /* what the rule gave; what global: external_labels added when it began */
+	struct labels labels;           /* both: what routes see and receivers hear, until its end */
+	struct labels annotations;
 	struct str generator_url, value_text, reason;
 	uint64_t fingerprint;
 	double value;

@@ -26,6 +26,8 @@ struct notify_config *notify_config_parse(const struct conf_node *root, struct c
 /* A configuration without receivers: alerts are kept and shown, nobody is told. */
 struct notify_config *notify_config_empty(void);
 void notify_config_free(struct notify_config *);
+/* What global: external_labels adds to an alert as it leaves, where the alert has no label of that name. Copied. */
+void notify_config_set_external_labels(struct notify_config *, struct labels);
 /* The receivers <labels> would reach, in order, as `config routes test` prints them: "a,b". */
 struct str notify_config_route(const struct notify_config *, struct arena *, struct labels);
 /* The top-level keys notify_config_parse() reads, for the caller that tells which keys nobody knows. */

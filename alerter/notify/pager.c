@@ -20,24 +20,38 @@ static struct str alert_key(struct core *c, struct str rule, struct labels label
 
 void pager_save(struct core *c, const struct page_alert *a)
 {
-	DB_ADD(c->db, DB_PUT_ALERT, DB_I(a->id), DB_T(a->rule), DB_T(db_labels_text(&c->scratch, a->labels)),
+	DB_ADD(c->db, DB_PUT_ALERT, DB_I(a->id), DB_T(a->rule), DB_T(db_labels_text(&c->scratch, a->own)),
 	       DB_T(db_labels_text(&c->scratch, a->annotations)), DB_T(a->generator_url), DB_I(db_bits(a->value)),
-	       DB_T(a->value_text), DB_T(a->reason), DB_I(a->starts_ms), DB_I(a->ends_ms), DB_I(a->no_data_since_ms));
+	       DB_T(a->value_text), DB_T(a->reason), DB_I(a->starts_ms), DB_I(a->ends_ms), DB_I(a->no_data_since_ms),
+	       DB_T(db_labels_text(&c->scratch, a->external)));
 }
 
-struct page_alert *pager_new(struct core *c, int64_t id, struct str rule, struct labels labels)
+/* An external label gives way to the alert's own of that name. */
+static struct labels with_external(struct core *c, struct labels own, struct labels external)
+{
+	struct labels all = own;
+
+	for (size_t i = 0; i < external.n; i++)
+		if (!labels_has(own, external.v[i].name))
+			all = labels_with(&c->scratch, all, external.v[i].name, external.v[i].value);
+	return all;
+}
+
+struct page_alert *pager_new(struct core *c, int64_t id, struct str rule, struct labels own, struct labels external)
 {
 	struct page_alert *a = mem_alloc(sizeof *a);
 
 	a->id = id;
-	a->key = text_dup(alert_key(c, rule, labels));
+	a->key = text_dup(alert_key(c, rule, own));
 	a->rule = text_dup(rule);
-	a->labels = text_dup_labels(labels);
+	a->own = text_dup_labels(own);
+	a->external = text_dup_labels(external);
+	a->labels = text_dup_labels(with_external(c, own, external));
 	a->annotations = text_dup_labels((struct labels){ 0 });
 	a->generator_url = text_dup(STR(""));
 	a->value_text = text_dup(STR(""));
 	a->reason = text_dup(STR(""));
-	a->fingerprint = alert_fingerprint(labels);
+	a->fingerprint = alert_fingerprint(a->labels);
 	map_put(&c->alerts, a->key, a);
 	return a;
 }
@@ -46,6 +60,8 @@ void pager_free(struct page_alert *a)
 {
 	text_free(a->key);
 	text_free(a->rule);
+	text_free_labels(a->own);
+	text_free_labels(a->external);
 	text_free_labels(a->labels);
 	text_free_labels(a->annotations);
 	text_free(a->generator_url);
@@ -79,7 +95,7 @@ static void fire(struct core *c, const struct rule_identity *rule, const struct 
 	bool starts = a == NULL || a->ends_ms != 0;
 
 	if (a == NULL)
-		a = pager_new(c, c->next_alert++, rule->key, r->labels);
+		a = pager_new(c, c->next_alert++, rule->key, r->labels, c->config->external_labels);
 	if (starts) {
 		a->starts_ms = r->fired_at_ms != 0 ? r->fired_at_ms : core_now_ms(c);
 		a->ends_ms = a->no_data_since_ms = 0;

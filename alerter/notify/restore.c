@@ -36,7 +36,8 @@ static int64_t beyond(int64_t next, int64_t id)
 static void alert_row(struct restore *r, sqlite3_stmt *s)
 {
 	struct core *c = r->c;
-	struct page_alert *a = pager_new(c, sqlite3_column_int64(s, 0), db_text(s, 1), db_labels(s, 2, &c->scratch));
+	struct page_alert *a = pager_new(c, sqlite3_column_int64(s, 0), db_text(s, 1), db_labels(s, 2, &c->scratch),
+					 db_labels(s, 11, &c->scratch));
 
 	text_free_labels(a->annotations);
 	a->annotations = heap_labels(c, s, 3);
