@@ -226,7 +226,7 @@ route:
   group_by: [alertname]
   group_wait: 0s
   routes:
-    - matchers: [ severity="page", team=~"s.*" ]
+    - matchers: [ severity="page", site=~"n.*" ]
       receiver: shop
       group_interval: 1s
 receivers:
@@ -243,9 +243,16 @@ receivers:
     entry = hook.wait_for(lambda h: h.told("Broken", "firing"))[0]
     alert = entry["body"]["alerts"][0]
     assert entry["path"] == "/shop" and alert["annotations"]["summary"] == "shop at north: 1"
-    assert alert["labels"] == {"alertname": "Broken", "level": "team", "severity": "page", "team": "shop"}
+    assert alert["labels"] == {"alertname": "Broken", "level": "team", "severity": "page", "site": "north", "team": "shop"}
     query = json.loads(http(alerter.url("/api/v1/query?query=noise_level"))[2])
     assert query["data"]["result"] == []
+    prometheus.write_text(prometheus.read_text().replace("site: north", "site: south, zone: b"))
+    assert alerter.get("/-/reload", data=b"", method="POST")[0] == 200
+    alerter.kill()
+    alerter.start()
+    target.set(broken=0)
+    end = hook.wait_for(lambda h: h.told("Broken", "resolved"))[0]["body"]["alerts"][0]
+    assert (end["labels"], end["fingerprint"]) == (alert["labels"], alert["fingerprint"]), "an end goes by the labels of its beginning"
 
 
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="../shared/rules-corpus is absent: other people's rule files were NOT checked")
