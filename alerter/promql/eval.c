@@ -42,17 +42,23 @@ bool eval_has_feature(const struct eval *ev, enum promql_feature f)
 	return (ev->query->options.features & (unsigned)f) != 0;
 }
 
+static void budget_add(struct eval *ev, size_t cells)
+{
+	ev->cells += cells;
+	if (ev->cells > ev->peak_cells)
+		ev->peak_cells = ev->cells;
+}
+
 /* False and failed when <cells> more than are held go over the limit. */
 static bool budget_take(struct eval *ev, size_t rows, size_t steps)
 {
 	size_t most = ev->query->options.limits.max_samples;
 
 	if (rows > 0 && steps > (most - ev->cells) / rows)
-		return eval_fail(ev, ERR_LIMIT, -1, "query needs more than max_samples=%zu samples: %zu series at %zu steps, and %zu before",
-		                 most, rows, steps, ev->cells);
-	ev->cells += rows * steps;
-	if (ev->cells > ev->peak_cells)
-		ev->peak_cells = ev->cells;
+		return eval_fail(ev, ERR_LIMIT, -1,
+		                 "query needs more than max_samples=%zu samples: %zu series at %zu steps, and %zu before", most, rows,
+		                 steps, ev->cells);
+	budget_add(ev, rows * steps);
 	return true;
 }
 
@@ -89,6 +95,21 @@ void value_need_histograms(struct eval *ev, struct value *x)
 {
 	if (x->h == NULL)
 		x->h = ARENA_ARRAY(ev->arena, value_cells(x), const struct histogram *);
+}
+
+bool value_put_histogram(struct eval *ev, struct value *x, size_t cell, const struct histogram *h)
+{
+	enum { SAMPLE_BYTES = 16 };
+	size_t numbers = (size_t)h->pos.n_buckets + h->pos.n_spans + h->neg.n_buckets + h->neg.n_spans + h->n_custom;
+	size_t samples = (sizeof *h + numbers * sizeof(double)) / SAMPLE_BYTES, most = ev->query->options.limits.max_samples;
+
+	if (samples > most - ev->cells)
+		return eval_fail(ev, ERR_LIMIT, -1, "query needs more than max_samples=%zu samples: a native histogram counts by its size",
+		                 most);
+	budget_add(ev, samples);
+	value_need_histograms(ev, x);
+	x->h[cell] = h;
+	return true;
 }
 
 static struct value *eval_number(struct eval *ev, double v)

@@ -93,6 +93,9 @@ struct value *value_new(struct eval *, const struct shape *);
 struct value *value_scalar(struct eval *);
 /* Makes <h>, all floats, where there is none yet. */
 void value_need_histograms(struct eval *, struct value *);
+/* Puts in a histogram that was just made; while its expression is evaluated it counts as many samples as would fill its memory.
+ * False and failed over max_samples. */
+bool value_put_histogram(struct eval *, struct value *, size_t cell, const struct histogram *);
 
 static inline size_t value_cells(const struct value *x)
 {

@@ -256,10 +256,8 @@ static void row_windows(struct eval_call *c, struct value *x, size_t row, const 
 			continue;
 		x->has[cell] = true;
 		x->v[cell] = out.v;
-		if (out.h != NULL) {
-			value_need_histograms(c->ev, x);
-			x->h[cell] = out.h;
-		}
+		if (out.h != NULL)
+			value_put_histogram(c->ev, x, cell, out.h);
 	}
 }
 

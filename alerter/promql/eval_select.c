@@ -99,10 +99,8 @@ static void set_cell(struct eval *ev, struct value *x, size_t cell, const struct
 {
 	x->has[cell] = true;
 	x->v[cell] = s->v[i];
-	if (s->h != NULL && s->h[i] != NULL) {
-		value_need_histograms(ev, x);
-		x->h[cell] = histogram_keep(ev->arena, s->h[i]);
-	}
+	if (s->h != NULL && s->h[i] != NULL)
+		value_put_histogram(ev, x, cell, histogram_keep(ev->arena, s->h[i]));
 	if (x->t_ms != NULL)
 		x->t_ms[cell] = s->t_ms[i];
 	if (x->st_ms != NULL)
@@ -124,7 +122,7 @@ static void lookup_row(struct lookup *l, size_t row, const struct samples *s)
 	size_t next = 0;        /* first sample behind the reference time */
 	int64_t before_ms = INT64_MIN;
 
-	for (size_t step = 0; step < l->x->n_steps; step++) {
+	for (size_t step = 0; step < l->x->n_steps && !l->ev->failed; step++) {
 		int64_t ref = select_anchor(l->ev, l->sel, row, timing_at(&l->timing, &l->ev->steps, step));
 
 		if (ref < before_ms)
@@ -151,10 +149,8 @@ static void smooth_cell(struct lookup *l, size_t row, size_t step, const struct 
 		return;
 	l->x->has[cell] = true;
 	l->x->v[cell] = out.v;
-	if (out.h != NULL) {
-		value_need_histograms(l->ev, l->x);
-		l->x->h[cell] = out.h;
-	}
+	if (out.h != NULL)
+		value_put_histogram(l->ev, l->x, cell, out.h);
 }
 
 static bool lookup_series(struct lookup *l, size_t row, int64_t min_ms, int64_t max_ms)

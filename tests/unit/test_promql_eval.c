@@ -147,6 +147,10 @@ static void budgets_end_a_query(void **state)
 		  { .max_samples = 0 } },
 		{ "sum(x)", NULL, { .max_samples = 4 } },
 		{ "sum_over_time(x[1h])", "query needs more than max_samples=5 samples: one series has 11", { .max_samples = 5 } },
+		{ "h", "query needs more than max_samples=10 samples: a native histogram counts by its size", { .max_samples = 10 } },
+		{ "rate(h[10m])", "query needs more than max_samples=10 samples: a native histogram counts by its size",
+		  { .max_samples = 10 } },
+		{ "histogram_count(h)", NULL, { .max_samples = 30 } },
 	};
 
 	(void)state;
@@ -161,6 +165,7 @@ static void budgets_end_a_query(void **state)
 			snprintf(line, sizeof line, "x{k=\"%d\"} 0+1x10", k);
 			load(&w, line, 0);
 		}
+		load(&w, "h {{count:3 buckets:[1 2]}}x3", 0);
 		w.options.limits = cases[i].limits;
 		prepare(&w, cases[i].query);
 		r = promql_instant(w.query, &w.arena, ram_querier(w.ram), 100000, &e);
