@@ -147,9 +147,9 @@ static void budgets_end_a_query(void **state)
 		  { .max_samples = 0 } },
 		{ "sum(x)", NULL, { .max_samples = 4 } },
 		{ "sum_over_time(x[1h])", "query needs more than max_samples=5 samples: one series has 11", { .max_samples = 5 } },
-		{ "h", "query needs more than max_samples=10 samples: a native histogram counts by its size", { .max_samples = 10 } },
-		{ "rate(h[10m])", "query needs more than max_samples=10 samples: a native histogram counts by its size",
-		  { .max_samples = 10 } },
+		{ "h", "query needs more than max_samples=5 samples: a native histogram counts by its size", { .max_samples = 5 } },
+		{ "rate(h[10m])", "query needs more than max_samples=5 samples: a native histogram counts by its size",
+		  { .max_samples = 5 } },
 		{ "histogram_count(h)", NULL, { .max_samples = 30 } },
 	};
 
