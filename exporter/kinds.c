@@ -2,6 +2,7 @@
 #include "celery/celery.h"
 #include "files/files.h"
 #include "gauges/gauges.h"
+#include "logs/logs.h"
 #include "postgres/postgres.h"
 #include "redis/redis.h"
 #include "source.h"
@@ -14,5 +15,6 @@ const struct source_kind *const source_kinds[] = {
 	&celery_source_kind,
 	&gauges_source_kind,
 	&files_source_kind,
+	&logs_source_kind,
 	NULL,
 };

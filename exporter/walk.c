@@ -36,8 +36,6 @@ static bool split(struct walk *w, struct str pattern, struct err *e)
 {
 	struct str part;
 
-	if (pattern.n == 0 || pattern.p[0] != '/')
-		return err_set(e, ERR_BAD_INPUT, -1, "\"" STR_FMT "\" is no absolute path", STR_ARG(pattern));
 	while (str_cut(&pattern, '/', &part)) {
 		if (part.n == 0)
 			continue;
@@ -47,7 +45,7 @@ static bool split(struct walk *w, struct str pattern, struct err *e)
 			return err_set(e, ERR_LIMIT, -1, "a file name of more than %d bytes (NAME_MAX)", NAME_MAX);
 		memcpy(w->parts[w->n_parts++], part.p, part.n);
 	}
-	return w->n_parts > 0 || err_set(e, ERR_BAD_INPUT, -1, "\"/\" is no file");
+	return w->n_parts > 0 || err_set(e, ERR_BAD_INPUT, -1, "a path that names no file");
 }
 
 bool walk_pattern_check(struct str pattern, struct err *e)
@@ -185,6 +183,8 @@ enum walk_verdict walk_glob(struct str pattern, const struct walk_bounds *bounds
 	enum walk_verdict v = WALK_FAILED;
 	size_t part;
 
+	if (pattern.n > 0 && pattern.p[0] != '/')
+		buf_putc(&w.path, '.');
 	if (split(&w, pattern, e))
 		v = enter(&w, &part);
 	if (v == WALK_DONE && !walk_part(&w, part))

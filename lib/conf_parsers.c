@@ -199,7 +199,7 @@ bool conf_path_list(struct conf_reader *rd, const struct conf_key *key, const st
 	return read_strs(rd, key, n, conf_path, to);
 }
 
-bool conf_regex(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *n, void *to)
+static bool read_regex(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *n, enum regex_mode mode, void *to)
 {
 	struct err e = { 0 };
 	struct conf_held *held;
@@ -207,7 +207,7 @@ bool conf_regex(struct conf_reader *rd, const struct conf_key *key, const struct
 
 	if (!want_scalar(rd, key, n, "a regular expression"))
 		return false;
-	re = regex_new(n->text, REGEX_ANCHORED, &e);
+	re = regex_new(n->text, mode, &e);
 	if (re == NULL)
 		return conf_error_at(rd->report, n, e.pos > 0 ? (size_t)e.pos : 0, "%s", e.msg);
 	held = mem_alloc(sizeof *held);
@@ -215,6 +215,16 @@ bool conf_regex(struct conf_reader *rd, const struct conf_key *key, const struct
 	rd->held = held;
 	*(struct regex **)to = re;
 	return true;
+}
+
+bool conf_regex(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *n, void *to)
+{
+	return read_regex(rd, key, n, REGEX_ANCHORED, to);
+}
+
+bool conf_regex_search(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *n, void *to)
+{
+	return read_regex(rd, key, n, REGEX_SEARCH, to);
 }
 
 void conf_release(struct conf_held *held)

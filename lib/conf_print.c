@@ -10,7 +10,8 @@ static const struct {
 	{ conf_str, "text", false },           { conf_bool, "true|false", false },   { conf_int, "number", false },
 	{ conf_double, "number", false },      { conf_duration_ms, "duration", false }, { conf_bytes, "size", false },
 	{ conf_enum, "word", false },          { conf_url, "url", false },           { conf_path, "path", false },
-	{ conf_path_list, "paths", false },    { conf_regex, "regex", false },       { conf_str_list, "texts", false },
+	{ conf_path_list, "paths", false },    { conf_regex, "regex", false },
+	{ conf_regex_search, "regex", false },       { conf_str_list, "texts", false },
 	{ conf_labels, "name: text", false },  { conf_raw, "yaml", false },          { conf_sub, "map", true },
 	{ conf_sub_ptr, "map", true },         { conf_sub_list, "list", true },
 };
