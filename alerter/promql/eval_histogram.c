@@ -7,14 +7,16 @@
 const struct histogram *histogram_combined(struct eval *ev, const struct histogram *l, const struct histogram *r, bool subtract,
                                            int pos)
 {
+	struct arena_mark mark = arena_mark(ev->scratch);
 	struct labels none = { 0 };
 	struct histogram *out;
 	struct tally t;
 
-	tally_init(&t, ev->arena, true);
+	tally_init(&t, ev->scratch, true);
 	tally_add(&t, l, 1);
 	if (tally_add(&t, r, subtract ? -1 : 1) == TALLY_UNLIKE) {
 		note_printf(ev, true, pos, "incompatible bucket layout encountered for binary operator %s", subtract ? "-" : "+");
+		arena_rewind(ev->scratch, mark);
 		return NULL;
 	}
 	if (t.saw_reset && t.saw_no_reset)
@@ -24,6 +26,7 @@ const struct histogram *histogram_combined(struct eval *ev, const struct histogr
 	out = tally_histogram(&t, ev->arena);
 	if (subtract)
 		out->reset = RESET_GAUGE;
+	arena_rewind(ev->scratch, mark);
 	return out;
 }
 
