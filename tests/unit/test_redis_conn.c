@@ -93,14 +93,16 @@ static void ping(const struct script *s, const struct fault_case *f, char *out, 
 	struct err e = { 0 };
 	struct redis_conn *c;
 	const struct resp_reply *reply;
+	/* Short only where it is to pass: a busy machine takes its time for a handshake. */
+	int64_t patience_ms = strstr(f->outcome, "deadline") != NULL ? 80 : 10000;
 	char text[64];
 
 	snprintf(text, sizeof text, "%s127.0.0.1:%d%s", f->before_host, s->port, f->behind_port);
 	assert_true(redis_url_parse(&a, str_of(text), &url, &e));
 	c = redis_conn_new(&url, REDIS_CONN_OPTIONS_DEFAULT);
-	bool ok = redis_conn_open(c, soon(80), &e);
+	bool ok = redis_conn_open(c, soon(patience_ms), &e);
 	redis_conn_sendz(c, "PING", NULL);
-	ok = ok && redis_conn_reply(c, &a, soon(80), &reply, &e);
+	ok = ok && redis_conn_reply(c, &a, soon(patience_ms), &reply, &e);
 	snprintf(out, size, "%s", ok ? reply->text.p : e.msg);
 	assert_int_equal(redis_conn_is_open(c), ok);
 	redis_conn_free(c);
