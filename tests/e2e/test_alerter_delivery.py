@@ -1,5 +1,6 @@
 """Receivers that misbehave: whatever they do, each message is delivered once in the end, and a repeat says by its key that it is one."""
 import json
+import sqlite3
 import time
 
 import pytest
@@ -85,3 +86,46 @@ def test_statuspage_rate_and_lost_answers(box):
     target.set(broken=0)
     page.wait_for(lambda p: not p.open_incidents() and p.components["db"]["status"] == "operational")
     assert len(page.incidents) == 1 and not page.broken() and not page.over
+
+
+def test_a_state_that_cannot_be_written_holds_up_no_page(box):
+    """Another program sits on the database: the page goes out from memory, and so does an alert about it, which ends when all is on disk."""
+    target = box.start(Target)
+    target.set(broken=0)
+    watch = Watch(box, [job("app", target)], [alert_rule("Broken", "broken == 1")])
+    watch.scraped()
+    watch.ticks()
+    other = sqlite3.connect(box.folder / "data/alerts.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    target.set(broken=1)
+    watch.told("Broken")
+    watch.told("TocsinStateNotDurable")
+    other.execute("ROLLBACK")
+    other.close()
+    watch.told("TocsinStateNotDurable", "resolved")
+    watch.program.kill()
+    watch.program.start()
+    watch.scraped()
+    watch.ticks()
+    assert watch.state("Broken") == "firing" and len(watch.hook.told("Broken", "firing")) == 1, "what memory held is on disk now"
+    target.set(broken=0)
+    watch.told("Broken", "resolved")
+
+
+def test_what_a_person_did_on_the_page_stays(box):
+    """F14: an incident that a person moved on, a component that a person set, and incidents of others are left as they are."""
+    page = Statuspage(components={"db": "Database"})
+    box.started.append(page)
+    others = page.human_opens("Planned move")
+    target = box.start(Target)
+    target.set(broken=1)
+    watch = Watch(box, [job("app", target)], [alert_rule("Broken", "broken == 1", summary="broken")], page=page)
+    mine = page.wait_for(lambda p: [i["id"] for i in p.open_incidents() if i["id"] != others])[0]
+    watch.until("all is delivered", lambda: not watch.data("/api/v1/outbox")["waiting"], 30)
+    page.human_edits(mine, status="identified", body="We know what it is.")
+    page.human_sets_component("db", "under_maintenance")
+    target.set(broken=0)
+    watch.told("Broken", "resolved")
+    watch.until("all is delivered", lambda: not watch.data("/api/v1/outbox")["waiting"], 30)
+    assert page.incidents[mine]["status"] == "identified" and page.components["db"]["status"] == "under_maintenance"
+    assert page.incidents[others]["status"] == "investigating" and not page.broken()
