@@ -404,7 +404,7 @@ static bool now(struct template_call *c)
 
 static bool since(struct template_call *c)
 {
-	struct template_time t;
+	struct template_time t = { 0 };     /* gcc does not see that it is filled where it is used */
 
 	if (!arg_time(c, 0, &t))
 		return false;
