@@ -1,6 +1,6 @@
 /* The ends of windows, of many series at once: what rate() and lookups need is two samples of packed chunks, found without decoding.
  * Chunks of the head are read where they are, under the lock of their shard, which neighbours share: it is taken once for a run of
- * them. Whatever is out of the ordinary (histograms, stale markers, floats of many digits, parts that overlap) is left to samples(). */
+ * them. Blocks come first here; should a flush have moved chunks there meanwhile, nothing is known. Whatever is out of the ordinary (histograms, stale markers, floats of many digits, parts that overlap) is left to samples(). */
 #include <assert.h>
 
 #include "store/internal.h"
@@ -81,12 +81,19 @@ static bool add_head(struct window_ends *e, const struct store_series *s, uint64
 	                 min_ms, max_ms);
 }
 
+static void forget_all(struct window_ends *out, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		out[i].known = false;
+}
+
 void store_ends(struct querier *q, const struct selection *pub, size_t row, size_t n, int64_t min_ms, int64_t max_ms, struct window_ends *out)
 {
 	enum { AHEAD = 8 };
 	const struct store_selection *sel = (const struct store_selection *)pub;
 	struct store *st = (struct store *)q;
 	struct store_series *const *series = sel->snapshot->series;
+	uint64_t changes = atomic_load(&st->history.changes);
 	struct block_list *blocks = atomic_load(&st->history.max_ms) > min_ms ? history_take(&st->history) : NULL;
 	struct shard *locked = NULL;
 
@@ -109,4 +116,6 @@ void store_ends(struct querier *q, const struct selection *pub, size_t row, size
 	if (locked != NULL)
 		pthread_mutex_unlock(&locked->lock);
 	block_list_unref(blocks);
+	if (atomic_load(&st->history.changes) != changes)
+		forget_all(out - n, n);
 }

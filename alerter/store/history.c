@@ -67,6 +67,7 @@ static void replace(struct history *h, struct block_list *l)
 	h->list = l;
 	pthread_mutex_unlock(&h->lock);
 	atomic_store(&h->max_ms, max_ms);
+	atomic_fetch_add(&h->changes, 1);
 	block_list_unref(old);
 }
 

@@ -25,6 +25,7 @@ struct history {
 	pthread_mutex_t lock;
 	struct block_list *list; /* NULL: no blocks */
 	_Atomic int64_t max_ms;  /* of the samples in all blocks, INT64_MIN: none */
+	_Atomic uint64_t changes; /* of the list; counted before the head lets go of what a new block holds */
 	uint32_t last_serial;    /* of the blocks so far. Of maintenance */
 	/* Of maintenance: */
 	struct timespec scanned; /* the folder's time of change when it was last read */

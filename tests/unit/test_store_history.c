@@ -208,7 +208,7 @@ static void test_histograms(void **state)
 {
 	static const struct histogram_span spans[2] = { { 1, 2 }, { 3, 1 } };
 	double buckets[3] = { 1, 2, 3 };
-	struct histogram h = { .schema = 3, .reset = RESET_NO, .count = 3, .sum = 4.5, .pos = { spans, buckets, 2, 3 }, .neg = { spans, buckets, 1, 2 } };
+	struct histogram h = { .schema = 3, .reset = RESET_GAUGE, .count = 3, .sum = 4.5, .pos = { spans, buckets, 2, 3 }, .neg = { spans, buckets, 1, 2 } };
 	struct world w;
 	struct selection *s;
 	struct samples got;
@@ -228,7 +228,7 @@ static void test_histograms(void **state)
 	got = read_all(&w.f, s, 0);
 	assert_int_equal(got.n, 131);
 	assert_true(got.h[129]->pos.buckets[0] == 129 && got.h[0]->neg.buckets[1] == 2 && got.h[5]->pos.spans[1].offset == 3);
-	assert_true(got.h[7]->sum == 4.5 && got.h[7]->reset == RESET_NO && got.h[130] == NULL && value_is_stale(got.v[130]));
+	assert_true(got.h[7]->sum == 4.5 && got.h[7]->reset == RESET_GAUGE && got.h[130] == NULL && value_is_stale(got.v[130]));
 	drop(&w.f, s);
 	end(&w);
 }

@@ -1,9 +1,12 @@
 /* Writers, readers and maintenance at once: above all for the thread sanitizer (MODE=tsan). */
 #include "store/store.h"
 
+#include <dirent.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "tests.h"
 
@@ -53,11 +56,14 @@ static void read_once(struct job *job, struct arena *a)
 	struct selection *s = q->ops->select(q, &m, 1, (struct select_hints){ 0, 0 }, &e);
 
 	for (size_t i = 0; i < s->n; i++) {
+		struct window_ends ends;
 		struct samples got;
 
 		(void)!q->ops->samples(q, s, i, INT64_MIN, INT64_MAX, false, a, &got, &e);
 		for (size_t k = 0; k < got.n; k++)
 			job->torn += got.v[k] != (double)k;
+		q->ops->ends(q, s, i, 1, INT64_MIN, INT64_MAX, &ends);
+		job->torn += ends.known && ends.n > 0 && (ends.first != 0 || ends.last != (double)(ends.n - 1));
 		job->reads++;
 	}
 	q->ops->release(q, s);
@@ -78,16 +84,38 @@ static void *read_all(void *arg)
 static void *maintain(void *arg)
 {
 	struct job *job = arg;
+	struct err e = { 0 };
 
 	while (atomic_load(job->writing) > 0) {
 		store_maintain(job->store);
+		job->torn += !store_flush(job->store, &e);
 		job->reads += store_stats(job->store).series > 0;
 	}
 	return NULL;
 }
 
+static void clear(const char *dir)
+{
+	char blocks[64], path[384];
+	DIR *d;
+
+	snprintf(blocks, sizeof blocks, "%s/blocks", dir);
+	d = opendir(blocks);
+	assert_non_null(d);
+	for (struct dirent *f; (f = readdir(d)) != NULL;) {
+		snprintf(path, sizeof path, "%s/%s", blocks, f->d_name);
+		unlink(path);
+	}
+	closedir(d);
+	assert_int_equal(rmdir(blocks), 0);
+	assert_int_equal(rmdir(dir), 0);
+}
+
+/* Chunks wander from the head into blocks all the while. */
 static void test_everything_at_once(void **state)
 {
+	char dir[] = "/tmp/test-store-XXXXXX";
+	struct err e = { 0 };
 	static void *(*const what[])(void *) = { write_batches, write_batches, read_all, read_all, maintain };
 	struct store *store = store_new(NULL);
 	struct job jobs[ARRAY_LEN(what)];
@@ -96,6 +124,8 @@ static void test_everything_at_once(void **state)
 	struct store_stats st;
 
 	(void)state;
+	assert_non_null(mkdtemp(dir));
+	assert_true(store_open_history(store, dir, &e));
 	for (size_t i = 0; i < ARRAY_LEN(what); i++) {
 		jobs[i] = (struct job){ store, (int)(i & 1), &writing, 0, 0 };
 		assert_int_equal(pthread_create(&threads[i], NULL, what[i], &jobs[i]), 0);
@@ -107,7 +137,9 @@ static void test_everything_at_once(void **state)
 	st = store_stats(store);
 	assert_int_equal(st.series, WRITERS * SERIES);
 	assert_int_equal(st.samples_appended, WRITERS * SERIES * BATCHES);
+	assert_true(st.blocks_written > 0);
 	store_free(store);
+	clear(dir);
 }
 
 int main(void)
