@@ -28,6 +28,21 @@ const char *const notify_global_keys[] = {
 	"smtp_auth_secret",
 	"smtp_auth_identity",
 	"smtp_require_tls",
+	"smtp_tls_config",
+	"smtp_auth_secret_file",
+	"slack_app_token",
+	"slack_app_token_file",
+	"slack_app_url",
+	"rocketchat_api_url",
+	"rocketchat_token",
+	"rocketchat_token_file",
+	"rocketchat_token_id",
+	"rocketchat_token_id_file",
+	"mattermost_webhook_url",
+	"mattermost_webhook_url_file",
+	"telegram_bot_token",
+	"telegram_bot_token_file",
+	"jira_api_url",
 	"slack_api_url",
 	"slack_api_url_file",
 	"victorops_api_key",
@@ -351,22 +366,18 @@ static bool read_root(struct conf_reader *rd, struct notify_config *c, const str
 
 /* ---- The whole. ---- */
 
-static bool is_honoured_global(struct str key)
+/* Those of receivers that are not there. */
+static void refuse_globals(struct conf_reader *rd, const struct conf_node *global)
 {
-	return str_eq(key, STR("resolve_timeout")) || str_eq(key, STR("http_config"));
-}
+	static const char *const names[] = { "wechat_api_url", "wechat_api_secret", "wechat_api_corp_id", "jira_api_url" };
 
-static void check_global(struct conf_reader *rd, const struct conf_node *global)
-{
-	for (size_t i = 0; global != NULL && i < global->n && global->kind == CONF_MAP; i++)
-		for (size_t k = 0; k < notify_global_key_count; k++) {
-			const struct conf_pair *p = &global->pairs[i];
-			const struct conf_key key = { .name = notify_global_keys[k] };
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const struct conf_node *node = conf_get(global, names[i]);
+		const struct conf_key key = { .name = names[i] };
 
-			if (str_eq(p->key->text, str_of(key.name)) && !is_honoured_global(p->key->text)
-			    && p->value->kind != CONF_NULL)
-				config_not_honoured(rd, &key, p->key, NULL);
-		}
+		if (node != NULL && node->kind != CONF_NULL)
+			config_not_honoured(rd, &key, node, NULL);
+	}
 }
 
 struct notify_config *notify_config_parse(const struct conf_node *root, struct conf_report *report)
@@ -377,12 +388,12 @@ struct notify_config *notify_config_parse(const struct conf_node *root, struct c
 	struct http_settings http = { 0 };
 	const struct conf_node *route = conf_get(root, "route"), *receivers = conf_get(root, "receivers");
 
-	check_global(&rd, conf_get(root, "global"));
+	refuse_globals(&rd, conf_get(root, "global"));
 	config_read_intervals(&rd, root);
 	config_read_inhibition(&rd, conf_get(root, "inhibit_rules"));
 	config_read_templates(&rd, conf_get(root, "templates"));
 	config_read_http(&rd, conf_get(conf_get(root, "global"), "http_config"), &http);
-	config_read_receivers(&rd, c, receivers, &http);
+	config_read_receivers(&rd, c, receivers, conf_get(root, "global"), &http);
 	if (route != NULL && route->kind != CONF_NULL)
 		read_root(&rd, c, route);
 	else if (c->n_receivers > 0)

@@ -8,6 +8,7 @@
 #include "tocsin/conf.h"
 #include "tocsin/querier.h"
 
+struct notifier_settings;
 struct receiver_kind;
 struct template;
 
@@ -65,6 +66,7 @@ struct integration {                    /* one entry under a receiver: where mes
 	struct http_settings http;
 	struct webhook_settings webhook;
 	struct statuspage_settings statuspage;
+	const struct notifier_settings *notifier;       /* of a kind in notifiers.c */
 };
 
 struct receiver {
@@ -128,7 +130,7 @@ extern const char *const statuspage_statuses[], *const statuspage_impacts[];
 
 /* Between the files of config*.c; their reader's <user> is the configuration. */
 bool config_read_receivers(struct conf_reader *, struct notify_config *, const struct conf_node *list,
-			   const struct http_settings *fallback);
+			   const struct conf_node *global, const struct http_settings *fallback);
 bool config_read_http(struct conf_reader *, const struct conf_node *global, struct http_settings *out);
 bool config_read_matchers(struct conf_reader *, const struct conf_node *list, const struct matcher **v, size_t *n);
 /* The three forms: a map of labels, a map of regular expressions, a list of matchers; each may be NULL. */
@@ -137,6 +139,7 @@ void config_read_intervals(struct conf_reader *, const struct conf_node *root);
 const struct named_interval *config_find_interval(const struct notify_config *, struct str name);
 void config_read_inhibition(struct conf_reader *, const struct conf_node *list);
 void config_read_templates(struct conf_reader *, const struct conf_node *list);
+struct template *config_keep_template(struct notify_config *, struct template *);       /* freed with it; returns it */
 /* A template that sees the library; NULL after having reported. <node> is where its text stood. */
 struct template *config_template(struct conf_reader *, const struct conf_node *node, struct str name, struct str text);
 conf_parse config_not_honoured;         /* a setting of Alertmanager that is known and not built: says so */

@@ -1,8 +1,9 @@
 /* receivers: and http_config. A list under a receiver is a row: which table reads an entry, and what kind it becomes. */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "notify/config.h"
-#include "notify/receiver.h"
+#include "notify/notifier.h"
 #include "tocsin/mem.h"
 #include "tocsin/template.h"
 
@@ -189,9 +190,11 @@ static const struct conf_table webhook_table = { webhook_keys, ARRAY_LEN(webhook
 static const struct conf_table statuspage_table
 	= { statuspage_keys, ARRAY_LEN(statuspage_keys), sizeof(struct entry_file), NULL, NULL };
 
+#define MAX_NOTIFIERS 24
+
 struct receiver_file {
 	struct str name;
-	struct conf_list webhooks, statuspages, none;
+	struct conf_list webhooks, statuspages, none, notifiers[MAX_NOTIFIERS];
 };
 
 #define LIST(name, field, table, help)                                                                                             \
@@ -201,26 +204,27 @@ static const struct conf_key receiver_keys[] = {
 	CONF_KEY(struct receiver_file, "name", name, conf_str, NULL, CONF_REQUIRED | CONF_RELOAD, "Routes name it."),
 	LIST("webhook_configs", webhooks, &webhook_table, "POST as Alertmanager does."),
 	LIST("statuspage_configs", statuspages, &statuspage_table, "Incidents and components of a status page."),
-	NOT_YET("discord_configs"),
 	NOT_YET("email_configs"),
-	NOT_YET("incidentio_configs"),
 	NOT_YET("jira_configs"),
-	NOT_YET("mattermost_configs"),
-	NOT_YET("msteams_configs"),
-	NOT_YET("msteamsv2_configs"),
-	NOT_YET("opsgenie_configs"),
-	NOT_YET("pagerduty_configs"),
-	NOT_YET("pushover_configs"),
-	NOT_YET("rocketchat_configs"),
-	NOT_YET("slack_configs"),
 	NOT_YET("sns_configs"),
-	NOT_YET("telegram_configs"),
-	NOT_YET("victorops_configs"),
-	NOT_YET("webex_configs"),
 	NOT_YET("wechat_configs"),
 };
-static const struct conf_table receiver_table
-	= { receiver_keys, ARRAY_LEN(receiver_keys), sizeof(struct receiver_file), NULL, NULL };
+/* With a row for each notifier. */
+static const struct conf_table *receiver_table(struct conf_reader *rd)
+{
+	struct conf_key *keys = ARENA_ARRAY(rd->arena, ARRAY_LEN(receiver_keys) + notifier_count, struct conf_key);
+	struct conf_table *t = ARENA_NEW(rd->arena, struct conf_table);
+
+	assert(notifier_count <= MAX_NOTIFIERS);
+	memcpy(keys, receiver_keys, sizeof receiver_keys);
+	*t = (struct conf_table){ keys, ARRAY_LEN(receiver_keys), sizeof(struct receiver_file), NULL, NULL };
+	for (size_t i = 0; i < notifier_count; i++)
+		keys[t->n++] = (struct conf_key){ notifiers[i].list, conf_sub_list,
+						  offsetof(struct receiver_file, notifiers) + i * sizeof(struct conf_list), NULL,
+						  CONF_RELOAD, "As Alertmanager's.",
+						  config_notifier_table(rd, &notifiers[i], &http_table) };
+	return t;
+}
 
 /* ---- From what is written to what is used. ---- */
 
@@ -316,13 +320,30 @@ static const struct conf_list *list_of(const struct receiver_file *f, size_t kin
 	return (const void *)((const char *)f + kinds[kind].list);
 }
 
-static void make_receiver(struct conf_reader *rd, const struct receiver_file *f, const struct http_settings *fallback,
-			  struct receiver *r)
+static void make_notifiers(struct conf_reader *rd, const struct receiver_file *f, const struct conf_node *global,
+			   const struct http_settings *fallback, struct receiver *r)
+{
+	for (size_t k = 0; k < notifier_count; k++)
+		for (size_t i = 0; i < f->notifiers[k].n; i++) {
+			const struct notifier_file *entry = (const struct notifier_file *)f->notifiers[k].v + i;
+			struct integration *in = &r->integrations[r->n++];
+
+			in->name = arena_printf(rd->arena, STR_FMT "/%s[%zu]", STR_ARG(f->name), notifiers[k].kind.name, i);
+			in->kind = &notifiers[k].kind;
+			in->http = entry->http != NULL ? *entry->http : *fallback;
+			config_make_notifier(rd, &notifiers[k], entry, f->notifiers[k].nodes[i], global, in);
+		}
+}
+
+static void make_receiver(struct conf_reader *rd, const struct receiver_file *f, const struct conf_node *global,
+			  const struct http_settings *fallback, struct receiver *r)
 {
 	size_t n = 0;
 
 	for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
 		n += list_of(f, k)->n;
+	for (size_t k = 0; k < notifier_count; k++)
+		n += f->notifiers[k].n;
 	r->name = f->name;
 	r->integrations = ARENA_ARRAY(rd->arena, n + 1, struct integration);
 	for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
@@ -337,6 +358,7 @@ static void make_receiver(struct conf_reader *rd, const struct receiver_file *f,
 			in->http = entry->http != NULL ? *entry->http : *fallback;
 			kinds[k].make(rd, entry, list_of(f, k)->nodes[i], in);
 		}
+	make_notifiers(rd, f, global, fallback, r);
 }
 
 /* After a mistake among receivers: their names, so that routes are not blamed for it too. */
@@ -352,9 +374,9 @@ static void names_only(struct conf_reader *rd, struct notify_config *c, const st
 }
 
 bool config_read_receivers(struct conf_reader *rd, struct notify_config *c, const struct conf_node *list,
-			   const struct http_settings *fallback)
+			   const struct conf_node *global, const struct http_settings *fallback)
 {
-	const struct conf_key key = { "receivers", conf_sub_list, 0, NULL, 0, NULL, &receiver_table };
+	const struct conf_key key = { "receivers", conf_sub_list, 0, NULL, 0, NULL, receiver_table(rd) };
 	struct conf_list files = { 0 };
 
 	if (list == NULL || list->kind == CONF_NULL)
@@ -371,7 +393,7 @@ bool config_read_receivers(struct conf_reader *rd, struct notify_config *c, cons
 			if (str_eq(c->receivers[k].name, f->name))
 				conf_error(rd->report, files.nodes[i],
 					   "receiver \"" STR_FMT "\" is defined twice: give it another name", STR_ARG(f->name));
-		make_receiver(rd, f, fallback, &c->receivers[c->n_receivers++]);
+		make_receiver(rd, f, global, fallback, &c->receivers[c->n_receivers++]);
 	}
 	return true;
 }

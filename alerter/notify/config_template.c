@@ -9,7 +9,7 @@
 
 #define MAX_FILE_BYTES (1u << 20)
 
-static struct template *keep(struct notify_config *c, struct template *t)
+struct template *config_keep_template(struct notify_config *c, struct template *t)
 {
 	c->templates = mem_grow(c->templates, &c->cap_templates, c->n_templates + 1, sizeof(struct template *));
 	return c->templates[c->n_templates++] = t;
@@ -22,7 +22,7 @@ struct template *config_template(struct conf_reader *rd, const struct conf_node 
 	struct template *t = template_new(name, text, &notice_template_env, c->library, &e);
 
 	if (t != NULL)
-		return keep(c, t);
+		return config_keep_template(c, t);
 	if (node != NULL && node->kind == CONF_SCALAR && e.pos >= 0)
 		conf_error_at(rd->report, node, (size_t)e.pos, "%s", e.msg);
 	else
@@ -68,7 +68,7 @@ static void add_file(struct conf_reader *rd, const char *path)
 		conf_error_in(rd->report, str_of(path), "line %d, column %d: %s", line, col, e.msg);
 	}
 	if (t != NULL)
-		c->library = keep(c, t);
+		c->library = config_keep_template(c, t);
 	buf_fini(&text);
 }
 

@@ -134,6 +134,7 @@ static struct notice make_notice(struct core *c, const struct group *g, const st
 			    .group = g,
 			    .episode = e,
 			    .receiver = g->receiver,
+			    .now_ms = core_now_ms(c),
 			    .reason = reason_texts[why],
 			    .external_url = c->external_url,
 			    .arena = &c->scratch };

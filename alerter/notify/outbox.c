@@ -302,6 +302,7 @@ void core_answer(struct core *c, void *tag, const struct http_answer *answer)
 static void begin(struct core *c, struct message *m, const struct integration *in)
 {
 	struct delivery *d = mem_alloc(sizeof *d);
+	enum deliver_next next;
 
 	d->message = m;
 	d->integration = in;
@@ -311,8 +312,9 @@ static void begin(struct core *c, struct message *m, const struct integration *i
 	m->attempts++;
 	destination(c, in->destination)->in_flight++;
 	set_state(c, m, OUTBOX_IN_FLIGHT);
-	if (in->kind->advance(d, NULL) != DELIVER_ASK)
-		conclude(c, d, DELIVER_DONE, str_of(d->note != NULL ? d->note : "nothing to do"));
+	next = in->kind->advance(d, NULL);
+	if (next != DELIVER_ASK)
+		conclude(c, d, next, str_of(d->note != NULL ? d->note : "nothing to do"));
 }
 
 static void without_receiver(struct core *c, struct message *m)

@@ -14,6 +14,7 @@ struct notice {                         /* what is to be told, when it is decide
 	const struct group *group;
 	const struct episode *episode;
 	struct str receiver;
+	int64_t now_ms;
 	const char *reason;             /* why it is told now, in Alertmanager's words */
 	struct page_alert **alerts;     /* by job, instance, labels */
 	size_t n, n_firing;

@@ -21,7 +21,7 @@
 
 struct asked {
 	void *tag;
-	struct str method, url, body, key;
+	struct str method, url, body, key, auth;
 	bool repeat, answered;
 };
 
@@ -51,6 +51,7 @@ static inline void world_start(struct transport *t, const struct http_call *c, v
 	assert_true(w->n < MAX_ASKED);
 	w->asked[w->n++] = (struct asked){ tag, str_of(c->method), arena_str(&w->arena, c->url), arena_str(&w->arena, c->body),
 		                           arena_str(&w->arena, header_of(c, "Idempotency-Key")),
+		                           arena_str(&w->arena, header_of(c, "Authorization")),
 		                           header_of(c, "X-Tocsin-Possible-Repeat").n > 0, false };
 }
 

@@ -1,0 +1,219 @@
+/* Entries under a receiver that are rows of notifiers.c: their tables are made of the rows. */
+#include "notify/notifier.h"
+
+#include <stdio.h>
+
+#define TIMEOUT_MS 30000
+
+static const struct conf_range timeout_range = { 0, 600000 };
+
+static const struct conf_key common[] = {
+	CONF_KEY(struct notifier_file, "send_resolved", send_resolved, conf_bool, NULL, CONF_RELOAD, "Tell ends too."),
+	CONF_KEY_ARG(struct notifier_file, "timeout", timeout_ms, conf_duration_ms, "0s", CONF_RELOAD,
+		     "How long a request may take; 0 for 30s.", &timeout_range),
+	CONF_KEY(struct notifier_file, "http_config", http, conf_sub_ptr, NULL, CONF_RELOAD, "How to connect; by default as global."),
+};
+
+static bool refuse_unless_false(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *node, void *to)
+{
+	if (node->kind == CONF_SCALAR && (str_eq(node->text, STR("false")) || str_eq(node->text, STR("0"))))
+		return true;
+	return config_not_honoured(rd, key, node, to);
+}
+
+static struct conf_key setting_key(const struct setting_row *row, size_t i)
+{
+	bool secret = (row->flags & SETTING_SECRET) != 0;
+	struct conf_key key = { .name = row->name, .flags = CONF_RELOAD | (secret ? CONF_SECRET : 0u) };
+
+	key.parse = row->flags & SETTING_REFUSED ? refuse_unless_false : secret ? conf_str : conf_raw;
+	key.offset = secret ? offsetof(struct notifier_file, texts) + i * sizeof(struct str)
+			    : offsetof(struct notifier_file, nodes) + i * sizeof(struct conf_node *);
+	return key;
+}
+
+const struct conf_table *config_notifier_table(struct conf_reader *rd, const struct notifier *n, const struct conf_table *http)
+{
+	struct conf_key *keys = ARENA_ARRAY(rd->arena, n->n_settings + ARRAY_LEN(common), struct conf_key);
+	struct conf_table *t = ARENA_NEW(rd->arena, struct conf_table);
+
+	memcpy(keys, common, sizeof common);
+	keys[0].fallback = n->kind.ends_by_default ? "true" : "false";
+	keys[ARRAY_LEN(common) - 1].arg = http;
+	*t = (struct conf_table){ keys, ARRAY_LEN(common), sizeof(struct notifier_file), NULL, NULL };
+	for (size_t i = 0; i < n->n_settings; i++)
+		if ((n->settings[i].flags & SETTING_HIDDEN) == 0)
+			keys[t->n++] = setting_key(&n->settings[i], i);
+	return t;
+}
+
+struct str config_global_text(struct conf_reader *rd, const struct conf_node *global, const char *name)
+{
+	struct str out = STR("");
+	const struct conf_key key = { name, conf_str, 0, NULL, CONF_SECRET | CONF_RELOAD, NULL, NULL };
+	const struct conf_table table = { &key, 1, sizeof out, NULL, NULL };
+	struct conf_node only = { .kind = CONF_MAP };
+	char file_key[96];
+
+	if (global == NULL || global->kind != CONF_MAP)
+		return out;
+	snprintf(file_key, sizeof file_key, "%s_file", name);
+	only = *global;
+	only.pairs = ARENA_ARRAY(rd->arena, global->n + 1, struct conf_pair);
+	only.n = 0;
+	for (size_t i = 0; i < global->n; i++)
+		if (str_eq(global->pairs[i].key->text, str_of(name)) || str_eq(global->pairs[i].key->text, str_of(file_key)))
+			only.pairs[only.n++] = global->pairs[i];
+	conf_read(rd, &table, &only, &out);
+	return out;
+}
+
+/* ---- Settings. ---- */
+
+static void make_tree(struct conf_reader *rd, const char *name, const struct conf_node *node, struct setting_tree *t)
+{
+	bool bare = node->kind == CONF_SCALAR && !node->quoted
+		&& (str_eq(node->text, STR("true")) || str_eq(node->text, STR("false")));
+
+	t->kind = node->kind;
+	t->n = node->n;
+	t->plain = bare ? arena_str(rd->arena, node->text) : STR("null");
+	if (node->kind == CONF_SCALAR && !bare)
+		t->text = config_template(rd, node, str_of(name), node->text);
+	t->items = ARENA_ARRAY(rd->arena, node->n + 1, struct setting_tree);
+	t->names = ARENA_ARRAY(rd->arena, node->n + 1, struct str);
+	for (size_t i = 0; i < node->n; i++) {
+		if (node->kind == CONF_MAP)
+			t->names[i] = arena_str(rd->arena, node->pairs[i].key->text);
+		make_tree(rd, name, node->kind == CONF_MAP ? node->pairs[i].value : node->items[i], &t->items[i]);
+	}
+}
+
+static struct str seconds(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *node, const char *fallback)
+{
+	const struct conf_node unset = { .kind = CONF_SCALAR, .text = str_of(fallback) };
+	int64_t ms = 0;
+
+	conf_duration_ms(rd, key, node != NULL ? node : &unset, &ms);
+	return ms > 0 ? arena_printf(rd->arena, "%lld", (long long)(ms / 1000)) : STR("");
+}
+
+static void make_setting(struct conf_reader *rd, const struct setting_row *row, const struct conf_node *node, struct setting *s)
+{
+	const struct conf_key key = { .name = row->name };
+	const char *fallback = row->fallback != NULL ? row->fallback : "";
+	bool written = node != NULL && node->kind == CONF_SCALAR;
+
+	if (row->flags & SETTING_TREE) {
+		if (node != NULL) {
+			struct setting_tree *t = ARENA_NEW(rd->arena, struct setting_tree);
+
+			make_tree(rd, row->name, node, t);
+			s->tree = t;
+		}
+		return;
+	}
+	if (node != NULL && !written) {
+		conf_error(rd->report, node, "%s is %s: write a text", row->name, conf_kind_name(node->kind));
+		return;
+	}
+	if (row->flags & (SETTING_PLAIN | SETTING_SECONDS)) {
+		s->quoted = written && node->quoted;
+		s->plain = row->flags & SETTING_SECONDS ? seconds(rd, &key, node, fallback) : written ? arena_str(rd->arena, node->text) : str_of(fallback);
+		return;
+	}
+	s->fallback = config_template(rd, NULL, str_of(row->name), str_of(fallback));
+	s->text = written ? config_template(rd, node, str_of(row->name), node->text) : s->fallback;
+}
+
+static bool is_set(const struct notifier *n, const struct notifier_settings *s, const struct notifier_file *f, struct str name)
+{
+	for (size_t i = 0; i < n->n_settings; i++)
+		if (str_eq(str_of(n->settings[i].name), name))
+			return s->v[i].plain.n > 0 || f->nodes[i] != NULL;
+	return false;
+}
+
+/* Names divided by spaces must all be there, of those divided by '|' one. */
+static void check_needs(struct conf_reader *rd, const struct notifier *n, const struct notifier_settings *s,
+			const struct notifier_file *f, const struct conf_node *entry)
+{
+	struct str needs = str_of(n->needs), one, name;
+
+	while (str_cut(&needs, ' ', &one)) {
+		struct str rest = one;
+		bool found = false;
+
+		while (str_cut(&rest, '|', &name))
+			found = found || is_set(n, s, f, name);
+		if (!found)
+			conf_error(rd->report, entry, "%s is missing " STR_FMT ": add it", n->list, STR_ARG(one));
+	}
+}
+
+static struct template *internal(struct conf_reader *rd, const char *name, const char *text)
+{
+	struct notify_config *c = rd->user;
+	struct err e = { 0 };
+	struct template *t;
+
+	if (text == NULL)
+		return NULL;
+	t = template_new(str_of(name), str_of(text), &notifier_template_env, NULL, &e);
+	if (t == NULL)
+		conf_error(rd->report, NULL, "%s: %s", name, e.msg);
+	else
+		config_keep_template(c, t);
+	return t;
+}
+
+/* A change of address is a change of place; integrations with the same secrets share a rate. */
+static void identify(struct conf_reader *rd, const struct notifier *n, const struct notifier_settings *s, const struct notifier_file *f,
+		     struct integration *in)
+{
+	struct buf secrets = { 0 }, address = { 0 };
+
+	for (size_t i = 0; i < n->n_settings; i++)
+		if (n->settings[i].flags & SETTING_SECRET)
+			buf_printf(&secrets, "%zu:" STR_FMT ";", s->v[i].plain.n, STR_ARG(s->v[i].plain));
+		else if ((n->settings[i].flags & SETTING_ADDRESS) && f->nodes[i] != NULL)
+			buf_printf(&address, STR_FMT ";", STR_ARG(f->nodes[i]->text));
+	in->destination = arena_printf(rd->arena, "%s/%016llx", n->kind.name,
+				       (unsigned long long)notify_config_identity(str_of(n->kind.name), buf_str(&secrets)));
+	in->identity = notify_config_identity(in->destination, buf_str(&address));
+	buf_fini(&secrets);
+	buf_fini(&address);
+}
+
+void config_make_notifier(struct conf_reader *rd, const struct notifier *n, const struct notifier_file *f, const struct conf_node *entry,
+			  const struct conf_node *global, struct integration *in)
+{
+	struct notifier_settings *s = ARENA_NEW(rd->arena, struct notifier_settings);
+
+	in->send_resolved = f->send_resolved;
+	in->timeout_ms = f->timeout_ms > 0 ? f->timeout_ms : TIMEOUT_MS;
+	in->notifier = s;
+	s->notifier = n;
+	for (size_t i = 0; i < n->n_settings; i++) {
+		const struct setting_row *row = &n->settings[i];
+
+		if (row->flags & SETTING_REFUSED)
+			continue;
+		if ((row->flags & SETTING_SECRET) == 0) {
+			make_setting(rd, row, f->nodes[i], &s->v[i]);
+			continue;
+		}
+		s->v[i].plain = f->texts[i];
+		if (s->v[i].plain.n == 0 && row->global != NULL)
+			s->v[i].plain = config_global_text(rd, global, row->global);
+		if (s->v[i].plain.n == 0 && row->fallback != NULL)
+			s->v[i].plain = str_of(row->fallback);
+	}
+	check_needs(rd, n, s, f, entry);
+	s->url = internal(rd, "url", n->url);
+	s->body = internal(rd, "body", n->body);
+	s->html = internal(rd, "html", n->html);
+	for (size_t i = 0; i < NOTIFIER_MAX_HEADERS; i++)
+		s->headers[i] = internal(rd, "header", n->headers[i].value);
+	identify(rd, n, s, f, in);
+}

@@ -1,0 +1,307 @@
+/* The one sender behind all rows of notifiers.c. A template that fails takes its default, and the message goes out. */
+#include "notify/notifier.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "tocsin/log.h"
+#include "tocsin/version.h"
+
+/* ---- The message as the outbox keeps it: texts, no secrets. ---- */
+
+struct rendering {
+	const struct notice *notice;
+	struct template_value data;
+	int64_t now_ms;
+	bool html;
+};
+
+static bool expand_one(const struct rendering *r, const struct template *t, struct buf *out)
+{
+	struct err e = { 0 };
+	int64_t now_ms = r->now_ms;
+	bool ok = r->html ? template_expand_html(t, r->data, &now_ms, r->notice->arena, out, &e)
+			  : template_expand(t, r->data, &now_ms, r->notice->arena, out, &e);
+
+	if (!ok)
+		log_event(LOG_WARN, "a template failed; its default is sent", "integration", r->notice->integration->name.p, "err",
+			  e.msg, NULL);
+	return ok;
+}
+
+static void put_text(struct json_out *j, const struct rendering *r, const struct template *t, const struct template *fallback)
+{
+	struct buf text = { 0 };
+
+	if (!expand_one(r, t, &text) && (fallback == NULL || !expand_one(r, fallback, &text)))
+		buf_puts(&text, labels_get(r->notice->group->labels, STR("alertname")));
+	json_out_str(j, str_trim(buf_str(&text)));
+	buf_fini(&text);
+}
+
+static void put_tree(struct json_out *j, const struct rendering *r, const struct setting_tree *t)
+{
+	bool map = t->kind == CONF_MAP;
+
+	if (t->text != NULL) {
+		put_text(j, r, t->text, NULL);
+		return;
+	}
+	if (t->kind != CONF_SEQ && !map) {
+		json_out_raw(j, t->plain);
+		return;
+	}
+	json_out_open(j, map ? '{' : '[');
+	for (size_t i = 0; i < t->n; i++) {
+		if (map)
+			json_out_key_str(j, t->names[i]);
+		put_tree(j, r, &t->items[i]);
+	}
+	json_out_close(j, map ? '}' : ']');
+}
+
+/* true, false and whole numbers stand without quotes. */
+static void put_plain(struct json_out *j, const struct setting *s)
+{
+	int64_t number;
+	bool bare = !s->quoted && (str_eq(s->plain, STR("true")) || str_eq(s->plain, STR("false")) || str_to_int64(s->plain, &number));
+
+	if (bare)
+		json_out_raw(j, s->plain);
+	else
+		json_out_str(j, s->plain);
+}
+
+static bool texts_are_html(const struct notice *n, const struct notifier_settings *s)
+{
+	struct template_field v[NOTIFIER_MAX_SETTINGS];
+	struct template_map m = { v, 0, &template_string_map };
+	struct buf out = { 0 };
+	struct err e = { 0 };
+	bool html;
+
+	if (s->html == NULL)
+		return false;
+	for (size_t i = 0; i < s->notifier->n_settings; i++)
+		v[m.n++] = (struct template_field){ str_of(s->notifier->settings[i].name), template_str(s->v[i].plain) };
+	html = template_expand(s->html, (struct template_value){ .kind = TEMPLATE_MAP, .map = &m }, NULL, n->arena, &out, &e)
+		&& str_eq(str_trim(buf_str(&out)), STR("true"));
+	buf_fini(&out);
+	return html;
+}
+
+static void put_settings(struct json_out *j, const struct rendering *r, const struct notifier_settings *s)
+{
+	json_out_key(j, "settings");
+	json_out_open(j, '{');
+	for (size_t i = 0; i < s->notifier->n_settings; i++) {
+		const struct setting_row *row = &s->notifier->settings[i];
+		const struct setting *v = &s->v[i];
+
+		if ((row->flags & (SETTING_SECRET | SETTING_REFUSED)) != 0 || ((row->flags & SETTING_TREE) != 0 && v->tree == NULL))
+			continue;
+		json_out_key(j, row->name);
+		if (v->tree != NULL)
+			put_tree(j, r, v->tree);
+		else if (v->text != NULL)
+			put_text(j, r, v->text, v->fallback);
+		else
+			put_plain(j, v);
+	}
+	json_out_close(j, '}');
+}
+
+void notifier_render(const struct notice *n, struct buf *out)
+{
+	const struct notifier_settings *s = n->integration->notifier;
+	const struct rendering r = { n, notice_template_data(n), n->now_ms, texts_are_html(n, s) };
+	struct json_out j = { out, false };
+
+	json_out_open(&j, '{');
+	json_out_key(&j, "status");
+	json_out_strz(&j, n->n_firing > 0 ? "firing" : "resolved");
+	json_out_key(&j, "labels");
+	json_out_labels(&j, notice_common(n->arena, n->alerts, n->n, false));
+	if (s->notifier->wants_webhook) {
+		struct buf body = { 0 };
+
+		receiver_webhook.render(n, &body);
+		json_out_key(&j, "webhook");
+		json_out_str(&j, buf_str(&body));
+		buf_fini(&body);
+	}
+	put_settings(&j, &r, s);
+	json_out_close(&j, '}');
+}
+
+/* ---- The request. ---- */
+
+static struct template_value from_json(struct arena *a, json_t *v)
+{
+	struct template_value *items;
+	struct template_field *fields;
+	struct template_map *m;
+	const char *name;
+	size_t n = 0, i;
+	json_t *one;
+
+	switch (json_typeof(v)) {
+	case JSON_STRING:
+		return template_str(arena_str(a, (struct str){ json_string_value(v), json_string_length(v) }));
+	case JSON_INTEGER:
+		return template_int(json_integer_value(v));
+	case JSON_REAL:
+		return template_float(json_real_value(v));
+	case JSON_TRUE:
+	case JSON_FALSE:
+		return template_bool(json_is_true(v));
+	case JSON_NULL:
+		return (struct template_value){ .kind = TEMPLATE_NIL };
+	case JSON_ARRAY:
+		items = ARENA_ARRAY(a, json_array_size(v) + 1, struct template_value);
+		json_array_foreach(v, i, one)
+			items[n++] = from_json(a, one);
+		return template_list_of(a, items, n, NULL);
+	case JSON_OBJECT:
+		break;
+	}
+	fields = ARENA_ARRAY(a, json_object_size(v) + 1, struct template_field);
+	m = ARENA_NEW(a, struct template_map);
+	json_object_foreach(v, name, one)
+		fields[n++] = (struct template_field){ arena_str(a, str_of(name)), from_json(a, one) };
+	*m = (struct template_map){ fields, n, &template_string_map };
+	return (struct template_value){ .kind = TEMPLATE_MAP, .map = m };
+}
+
+static struct template_value text_of(json_t *o, const char *key)
+{
+	json_t *s = json_object_get(o, key);
+
+	return template_str(json_is_string(s) ? (struct str){ json_string_value(s), json_string_length(s) } : STR(""));
+}
+
+/* What was kept, and what is not: secrets, whether it may be a repeat, the episode. */
+static struct template_value request_data(struct delivery *d, json_t *kept)
+{
+	const struct notifier_settings *s = d->integration->notifier;
+	struct template_value settings = from_json(&d->arena, json_object_get(kept, "settings"));
+	size_t n = settings.map->n;
+	struct template_field *v = ARENA_ARRAY(&d->arena, n + NOTIFIER_MAX_SETTINGS + 5, struct template_field);
+	struct template_map *m = ARENA_NEW(&d->arena, struct template_map);
+
+	memcpy(v, settings.map->v, n * sizeof *v);
+	for (size_t i = 0; i < s->notifier->n_settings; i++)
+		if (s->notifier->settings[i].flags & SETTING_SECRET)
+			v[n++] = (struct template_field){ str_of(s->notifier->settings[i].name), template_str(s->v[i].plain) };
+	v[n++] = (struct template_field){ STR("status"), text_of(kept, "status") };
+	v[n++] = (struct template_field){ STR("webhook"), text_of(kept, "webhook") };
+	v[n++] = (struct template_field){ STR("labels"), from_json(&d->arena, json_object_get(kept, "labels")) };
+	v[n++] = (struct template_field){ STR("episode"), template_str(str_of(d->message->episode->id)) };
+	v[n++] = (struct template_field){ STR("repeat"), template_str(d->message->doubtful ? STR(" (possible repeat)") : STR("")) };
+	*m = (struct template_map){ v, n, &template_string_map };
+	return (struct template_value){ .kind = TEMPLATE_MAP, .map = m };
+}
+
+static bool expand(struct delivery *d, const struct template *t, struct template_value data, struct str *out, struct err *e)
+{
+	struct buf b = { 0 };
+	bool ok = template_expand(t, data, NULL, &d->arena, &b, e);
+
+	*out = arena_str(&d->arena, buf_str(&b));
+	buf_fini(&b);
+	return ok;
+}
+
+static bool make_headers(struct delivery *d, struct template_value data, struct err *e)
+{
+	const struct notifier_settings *s = d->integration->notifier;
+	const char *type = s->notifier->content_type != NULL ? s->notifier->content_type : "application/json";
+	struct label *h = ARENA_ARRAY(&d->arena, NOTIFIER_MAX_HEADERS + 2, struct label);
+	size_t n = 0;
+
+	h[n++] = (struct label){ STR("Content-Type"), str_of(type) };
+	h[n++] = (struct label){ STR("User-Agent"), arena_printf(&d->arena, "tocsin-alerter/%s", version_text()) };
+	for (size_t i = 0; i < NOTIFIER_MAX_HEADERS && s->headers[i] != NULL; i++) {
+		struct str value;
+
+		if (!expand(d, s->headers[i], data, &value, e))
+			return false;
+		if (value.n > 0)
+			h[n++] = (struct label){ str_of(s->notifier->headers[i].name), value };
+	}
+	d->call.headers = h;
+	d->call.n_headers = n;
+	return true;
+}
+
+static enum deliver_next ask(struct delivery *d)
+{
+	const struct notifier_settings *s = d->integration->notifier;
+	json_t *kept = json_loadb(d->message->payload.p, d->message->payload.n, JSON_ALLOW_NUL, NULL);
+	struct err e = { 0 };
+	bool ok = json_is_object(json_object_get(kept, "settings")) && json_is_object(json_object_get(kept, "labels"));
+
+	if (ok) {
+		struct template_value data = request_data(d, kept);
+
+		d->call = (struct http_call){ .method = "POST", .http = &d->integration->http, .timeout_ms = d->integration->timeout_ms };
+		d->call_changes = true;
+		ok = expand(d, s->url, data, &d->call.url, &e) && expand(d, s->body, data, &d->call.body, &e) && make_headers(d, data, &e);
+	}
+	json_decref(kept);
+	if (ok)
+		return DELIVER_ASK;
+	d->note = "the message cannot be made into a request";
+	log_event(LOG_ERROR, d->note, "integration", d->integration->name.p, "err", e.msg, NULL);
+	return DELIVER_DEAD;
+}
+
+/* ---- The answer. ---- */
+
+static double retry_after(json_t *o)
+{
+	json_t *direct = json_object_get(o, "retry_after"), *inner = json_object_get(json_object_get(o, "parameters"), "retry_after");
+
+	return json_number_value(direct != NULL ? direct : inner);
+}
+
+/* Some say with 200 that they refuse. */
+static enum deliver_next judge_body(struct delivery *d, const struct http_answer *a, enum deliver_next next)
+{
+	json_t *o = json_loadb(a->body.p != NULL ? a->body.p : "", a->body.n, 0, NULL);
+	double wish_s = retry_after(o);
+
+	if (next == DELIVER_RETRY && d->retry_after_ms < 0 && wish_s > 0 && wish_s < 86400)
+		d->retry_after_ms = (int64_t)(wish_s * 1000) + 1;
+	if (next == DELIVER_DONE && (json_is_false(json_object_get(o, "ok")) || json_is_false(json_object_get(o, "success")))) {
+		d->note = "refused";
+		next = str_find(a->body, STR("ratelimited")) < a->body.n ? DELIVER_RETRY : DELIVER_DEAD;
+	}
+	if (next == DELIVER_DONE && str_find(a->body, STR("HTTP error 429")) < a->body.n) {
+		d->note = "accepted, but not passed on";
+		next = DELIVER_RETRY;
+	}
+	json_decref(o);
+	return next;
+}
+
+enum deliver_next notifier_advance(struct delivery *d, const struct http_answer *answer)
+{
+	enum deliver_next next;
+
+	if (answer == NULL)
+		return ask(d);
+	next = receiver_judge(d, answer);
+	return answer->fate == HTTP_ANSWERED ? judge_body(d, answer, next) : next;
+}
+
+void notifier_secrets(const struct integration *in, struct str *out, size_t *n)
+{
+	const struct notifier_settings *s = in->notifier;
+
+	for (size_t i = 0, found = 0; i < s->notifier->n_settings && found < RECEIVER_MAX_SECRETS; i++)
+		if ((s->notifier->settings[i].flags & SETTING_SECRET) && s->v[i].plain.n > 0) {
+			out[(*n)++] = s->v[i].plain;
+			found++;
+		}
+}

@@ -1,0 +1,90 @@
+/* Receivers that are one HTTP request: what they are is a row of data in notifiers.c. Settings are templates that become texts
+ * when a message is made; the texts are kept in the outbox. Address, headers and body are made of them when it is sent, with
+ * the secrets, which are therefore never on disk. */
+#ifndef NOTIFY_NOTIFIER_H
+#define NOTIFY_NOTIFIER_H
+
+#include "notify/receiver.h"
+
+enum {                                  /* setting_row.flags; without one it is a template */
+	SETTING_SECRET = 1,             /* taken as it is, when it is sent; "<name>_file" too */
+	SETTING_TREE = 2,               /* a map or list with templates at its leaves; a row of Alertmanager's that is a map of texts */
+	SETTING_PLAIN = 4,              /* taken as it is: true, false, a number or a word */
+	SETTING_SECONDS = 8,            /* a duration, sent as seconds */
+	SETTING_HIDDEN = 16,            /* no setting: only its default */
+	SETTING_ADDRESS = 32,           /* part of where it goes */
+	SETTING_REFUSED = 64,           /* known and not honoured, unless it says false */
+};
+
+struct setting_row {
+	const char *name;
+	const char *fallback;           /* as one would write it; NULL: empty */
+	unsigned flags;
+	const char *global;             /* the key of global: it is taken from when it is not set; NULL: none */
+};
+
+#define NOTIFIER_MAX_SETTINGS 32
+#define NOTIFIER_MAX_HEADERS 3
+
+struct notifier_header {
+	const char *name, *value;       /* <value> a template; sent when it is not empty */
+};
+
+struct notifier {
+	struct receiver_kind kind;
+	const char *list;               /* the key under a receiver */
+	const struct setting_row *settings;
+	size_t n_settings;
+	const char *needs;              /* settings that must be there, separated by spaces; a|b: one of them */
+	const char *url, *body;         /* templates; see notifier_funcs.c for what they may call */
+	struct notifier_header headers[NOTIFIER_MAX_HEADERS];
+	const char *content_type;       /* NULL: application/json */
+	const char *html;               /* a template that is true when texts are HTML; NULL: never */
+	bool wants_webhook;             /* .webhook holds what a webhook would get */
+};
+
+extern const struct notifier notifiers[];
+extern const size_t notifier_count;
+
+struct setting_tree {                   /* a value of YAML, templates at its leaves */
+	enum conf_kind kind;
+	struct template *text;          /* of a scalar; NULL: <plain> as it is */
+	struct str plain;
+	struct setting_tree *items;     /* of a list, or the values of a map */
+	struct str *names;              /* of a map */
+	size_t n;
+};
+
+struct setting {
+	struct str plain;               /* secrets, plain ones, seconds */
+	bool quoted;                    /* <plain> was */
+	struct template *text, *fallback;
+	const struct setting_tree *tree;
+};
+
+struct notifier_settings {              /* of an integration */
+	const struct notifier *notifier;
+	struct setting v[NOTIFIER_MAX_SETTINGS];
+	struct template *url, *body, *headers[NOTIFIER_MAX_HEADERS], *html;
+};
+
+void notifier_render(const struct notice *, struct buf *out);
+enum deliver_next notifier_advance(struct delivery *, const struct http_answer *);
+void notifier_secrets(const struct integration *, struct str *out, size_t *n);
+extern const struct template_env notifier_template_env;
+
+/* config_notifier.c: tables for the rows above, and from what is written to what is used. */
+struct notifier_file {                  /* an entry as written */
+	bool send_resolved;
+	struct http_settings *http;
+	int64_t timeout_ms;
+	struct str texts[NOTIFIER_MAX_SETTINGS];
+	const struct conf_node *nodes[NOTIFIER_MAX_SETTINGS];
+};
+const struct conf_table *config_notifier_table(struct conf_reader *, const struct notifier *, const struct conf_table *http);
+void config_make_notifier(struct conf_reader *, const struct notifier *, const struct notifier_file *, const struct conf_node *entry,
+			  const struct conf_node *global, struct integration *in);
+/* A text of `global:`, or what the file named by <key>_file holds; empty when there is neither. */
+struct str config_global_text(struct conf_reader *, const struct conf_node *global, const char *key);
+
+#endif

@@ -1,0 +1,225 @@
+/* What the bodies in notifiers.c may call, beside Go's own functions. */
+#include "notify/notifier.h"
+
+#include <stdlib.h>
+
+#include "tocsin/http.h"
+#include "tocsin/num.h"
+
+static struct template_value map_of(struct arena *a, const struct template_field *v, size_t n)
+{
+	struct template_map *m = ARENA_NEW(a, struct template_map);
+
+	*m = (struct template_map){ v, n, NULL };
+	return (struct template_value){ .kind = TEMPLATE_MAP, .map = m };
+}
+
+static bool answer(struct template_call *c, struct buf *b)
+{
+	c->out = template_str(arena_str(c->arena, buf_str(b)));
+	buf_fini(b);
+	return true;
+}
+
+static bool is_empty(struct template_value v)
+{
+	return v.kind == TEMPLATE_NIL || (v.kind == TEMPLATE_STRING && v.s.n == 0) || (v.kind == TEMPLATE_LIST && v.list->n == 0)
+		|| (v.kind == TEMPLATE_MAP && v.map->n == 0);
+}
+
+static bool pairs(struct template_call *c, bool all)
+{
+	struct template_field *v = ARENA_ARRAY(c->arena, c->n_args / 2 + 1, struct template_field);
+	size_t n = 0;
+
+	for (size_t i = 0; i + 1 < c->n_args; i += 2) {
+		if (!template_arg_str(c, i, &v[n].name))
+			return false;
+		v[n].value = c->args[i + 1];
+		n += all || !is_empty(v[n].value);
+	}
+	c->out = map_of(c->arena, v, n);
+	return true;
+}
+
+/* object "key" value …: what is empty is left out. */
+static bool object(struct template_call *c)
+{
+	return pairs(c, false);
+}
+
+static bool dict(struct template_call *c)
+{
+	return pairs(c, true);
+}
+
+static bool list(struct template_call *c)
+{
+	struct template_value *v = ARENA_ARRAY(c->arena, c->n_args + 1, struct template_value);
+
+	memcpy(v, c->args, c->n_args * sizeof *v);
+	c->out = template_list_of(c->arena, v, c->n_args, NULL);
+	return true;
+}
+
+/* merge a b: all of both; b's values count. What is no map is an empty one. */
+static bool merge(struct template_call *c)
+{
+	size_t n = 0, room = 1;
+	struct template_field *v;
+
+	for (size_t i = 0; i < c->n_args; i++)
+		room += c->args[i].kind == TEMPLATE_MAP ? c->args[i].map->n : 0;
+	v = ARENA_ARRAY(c->arena, room, struct template_field);
+	for (size_t i = 0; i < c->n_args; i++)
+		for (size_t k = 0; c->args[i].kind == TEMPLATE_MAP && k < c->args[i].map->n; k++) {
+			size_t at = 0;
+
+			while (at < n && !str_eq(v[at].name, c->args[i].map->v[k].name))
+				at++;
+			n += at == n;
+			v[at] = c->args[i].map->v[k];
+		}
+	c->out = map_of(c->arena, v, n);
+	return true;
+}
+
+/* each list "key" value: every map of the list has the key. */
+static bool each(struct template_call *c)
+{
+	const struct template_list *l = c->args[0].kind == TEMPLATE_LIST ? c->args[0].list : NULL;
+	struct template_value *v = ARENA_ARRAY(c->arena, l != NULL ? l->n + 1 : 1, struct template_value);
+	struct template_field given = { .value = c->args[2] };
+
+	if (!template_arg_str(c, 1, &given.name))
+		return false;
+	for (size_t i = 0; l != NULL && i < l->n; i++) {
+		struct template_value both[] = { map_of(c->arena, &given, 1), l->v[i] };
+		struct template_call one = { .args = both, .n_args = 2, .arena = c->arena };
+
+		merge(&one);
+		v[i] = one.out;
+	}
+	c->out = template_list_of(c->arena, v, l != NULL ? l->n : 0, NULL);
+	return true;
+}
+
+static bool choose(struct template_call *c)
+{
+	c->out = template_truth(c->args[0]) ? c->args[1] : c->args[2];
+	return true;
+}
+
+/* Nothing is left of an entity, or of a character, that does not fit. */
+static bool cut_at(struct template_call *c, bool characters)
+{
+	int64_t max;
+	struct str s;
+	size_t n = 0, count = 0;
+
+	if (!template_arg_int(c, 0, &max) || !template_arg_str(c, 1, &s))
+		return false;
+	while (n < s.n) {
+		size_t len = str_utf8_len((struct str){ s.p + n, s.n - n });
+
+		len = len > 0 ? len : 1;
+		count += characters ? 1 : len;
+		if ((int64_t)count > max)
+			break;
+		n += len;
+	}
+	for (size_t i = n; n < s.n && i > 0 && i + 10 > n && s.p[i - 1] != ';'; i--)
+		if (s.p[i - 1] == '&') {
+			n = i - 1;
+			break;
+		}
+	c->out = template_str((struct str){ s.p, n });
+	return true;
+}
+
+static bool cut(struct template_call *c)
+{
+	return cut_at(c, true);
+}
+
+static bool cut_bytes(struct template_call *c)
+{
+	return cut_at(c, false);
+}
+
+/* "a, b" as a list. */
+static bool split(struct template_call *c)
+{
+	struct str rest, part;
+	struct template_value *v;
+	size_t n = 0;
+
+	if (!template_arg_str(c, 0, &rest))
+		return false;
+	v = ARENA_ARRAY(c->arena, rest.n + 1, struct template_value);
+	while (rest.n > 0 && str_cut(&rest, ',', &part))
+		if (str_trim(part).n > 0)
+			v[n++] = template_str(str_trim(part));
+	c->out = template_list_of(c->arena, v, n, NULL);
+	return true;
+}
+
+static bool slash(struct template_call *c)
+{
+	struct str s;
+
+	if (!template_arg_str(c, 0, &s))
+		return false;
+	c->out = template_str(arena_printf(c->arena, STR_FMT "%s", STR_ARG(s), str_ends(s, STR("/")) ? "" : "/"));
+	return true;
+}
+
+/* A piece of a path. */
+static bool path(struct template_call *c)
+{
+	struct buf b = { 0 };
+	struct str s;
+
+	if (!template_arg_str(c, 0, &s))
+		return false;
+	http_encode(&b, s);
+	return answer(c, &b);
+}
+
+/* A map as the body of an HTML form. */
+static bool form(struct template_call *c)
+{
+	struct buf b = { .limit = TEMPLATE_MAX_OUTPUT_BYTES };
+	const struct template_map *m = c->args[0].map;
+
+	for (size_t i = 0; c->args[0].kind == TEMPLATE_MAP && i < m->n; i++) {
+		struct buf value = { 0 };
+
+		template_print(&value, m->v[i].value);
+		buf_printf(&b, "%s" STR_FMT "=", i > 0 ? "&" : "", STR_ARG(m->v[i].name));
+		http_encode(&b, buf_str(&value));
+		buf_fini(&value);
+	}
+	return answer(c, &b);
+}
+
+static bool to_json(struct template_call *c)
+{
+	struct buf b = { .limit = TEMPLATE_MAX_OUTPUT_BYTES };
+	struct json_out j = { &b, false };
+
+	notice_put_json(&j, c->args[0]);
+	if (b.overflow) {
+		buf_fini(&b);
+		return err_set(c->e, ERR_LIMIT, -1, "text is too long (limit TEMPLATE_MAX_OUTPUT_BYTES)");
+	}
+	return answer(c, &b);
+}
+
+static const struct template_func funcs[] = {
+	{ "choose", 3, 3, choose }, { "cut", 2, 2, cut },      { "cutBytes", 2, 2, cut_bytes }, { "dict", 0, -1, dict },
+	{ "each", 3, 3, each },	    { "form", 1, 1, form },    { "list", 0, -1, list },		{ "merge", 0, -1, merge },
+	{ "object", 0, -1, object }, { "path", 1, 1, path },   { "slash", 1, 1, slash }, { "split", 1, 1, split },	{ "toJson", 1, 1, to_json },
+};
+
+const struct template_env notifier_template_env = { funcs, ARRAY_LEN(funcs), NULL, 0 };

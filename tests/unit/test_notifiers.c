@@ -1,0 +1,154 @@
+/* What each receiver is sent, to the byte: when something fires, and when it ends. The episode's id reads EPISODE. */
+#include "notify_world.h"
+
+#define HEAD "route: { receiver: r, group_by: [alertname], group_wait: 0s, group_interval: 1m }\n"
+
+struct sent {
+	const char *url, *auth, *body;
+};
+
+struct service {
+	const char *yaml;               /* of the receiver's entry */
+	struct sent firing, ended;      /* <ended>.url NULL: no end is told */
+};
+
+static const struct service services[] = {
+#include "notifier_requests.h"
+};
+
+static struct str without_id(struct world *w, struct str s, const struct asked *a)
+{
+	struct buf b = { 0 };
+	struct str out;
+	const char id_shape[] = "xxxxxxxx-xxxx-4xxx-xxxx-xxxxxxxxxxxx";
+
+	(void)a;
+	for (size_t i = 0; i < s.n;) {
+		size_t k = 0;
+
+		while (k < 36 && i + k < s.n && (id_shape[k] == 'x' ? strchr("0123456789abcdef", s.p[i + k]) != NULL : s.p[i + k] == id_shape[k]))
+			k++;
+		if (k == 36)
+			buf_putz(&b, "EPISODE");
+		else
+			buf_putc(&b, s.p[i]);
+		i += k == 36 ? 36 : 1;
+	}
+	out = arena_str(&w->arena, buf_str(&b));
+	buf_fini(&b);
+	return out;
+}
+
+static int differs(struct world *w, const char *what, const struct sent *want, const struct asked *got)
+{
+	struct str url = without_id(w, got->url, got), body = without_id(w, got->body, got);
+
+	if (str_eq(url, str_of(want->url)) && str_eq(got->auth, str_of(want->auth)) && str_eq(body, str_of(want->body)))
+		return 0;
+	print_error("%s\n  want %s [%s]\n       %s\n  got  " STR_FMT " [" STR_FMT "]\n       " STR_FMT "\n", what, want->url, want->auth,
+		    want->body, STR_ARG(url), STR_ARG(got->auth), STR_ARG(body));
+	return 1;
+}
+
+static void requests_to_the_byte(void **state)
+{
+	int bad = 0;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(services); i++) {
+		const struct service *s = &services[i];
+		struct arena a = { 0 };
+		struct world *w = world_new(arena_printf(&a, HEAD "receivers:\n- name: r\n  %s\n", s->yaml).p);
+
+		fire(w, "Down", "a<b>");
+		assert_int_equal(w->n, 1);
+		bad += differs(w, s->yaml, &s->firing, &w->asked[0]);
+		assert_true(has(w->asked[0].method, "POST"));
+		answer(w, 202, "{\"ok\":true}");
+		resolve(w, "Down", "a<b>");
+		world_pass(w, 60000);
+		assert_int_equal(w->n, s->ended.url != NULL ? 2 : 1);
+		if (s->ended.url != NULL)
+			bad += differs(w, s->yaml, &s->ended, &w->asked[1]);
+		world_free(w);
+		arena_fini(&a);
+	}
+	assert_int_equal(bad, 0);
+}
+
+static const char slack[] = HEAD "receivers: [ { name: r, slack_configs: [ { api_url: 'http://slack/secret', channel: '#x', "
+				 "title: '{{ .Nope.nope }}', text: t } ] } ]\n";
+
+static void a_template_that_fails_stops_no_message(void **state)
+{
+	struct world *w = world_new(slack);
+
+	(void)state;
+	fire(w, "Down", "a");
+	assert_int_equal(w->n, 1);
+	assert_true(has(LAST(w).body, "\"title\":\"[FIRING:1] Down (a critical)\""));
+	world_free(w);
+}
+
+struct verdict {
+	const char *name;
+	int status;
+	const char *body;
+	int64_t quiet_ms, until_ms;     /* until 0: never again */
+};
+
+static void answers_are_judged(void **state)
+{
+	static const struct verdict cases[] = {
+		{ "good", 200, "ok", 50000, 0 },
+		{ "refused with 200", 200, "{\"ok\":false,\"error\":\"channel_not_found\"}", 50000, 0 },
+		{ "rate with 200", 200, "{\"ok\":false,\"error\":\"ratelimited\"}", 400, 1100 },
+		{ "retry_after in the body", 429, "{\"retry_after\": 20.5}", 20000, 21000 },
+		{ "Telegram's", 429, "{\"ok\":false,\"parameters\":{\"retry_after\":20}}", 19000, 21000 },
+		{ "accepted, not passed on", 200, "delivery failed with error: HTTP error 429", 400, 1100 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct world *w = world_new(slack);
+
+		print_message("  %s\n", cases[i].name);
+		fire(w, "Down", "a");
+		answer(w, cases[i].status, cases[i].body);
+		world_pass(w, cases[i].quiet_ms);
+		assert_int_equal(w->n, 1);
+		if (cases[i].until_ms > 0) {
+			world_pass(w, cases[i].until_ms - cases[i].quiet_ms);
+			assert_int_equal(w->n, 2);
+			assert_string_equal(w->asked[0].body.p, w->asked[1].body.p);
+		}
+		world_free(w);
+	}
+}
+
+/* Who has no key to tell by gets it said. */
+static void a_possible_repeat_says_so(void **state)
+{
+	struct world *w = world_new(slack);
+
+	(void)state;
+	fire(w, "Down", "a");
+	answer_with(w, 0, HTTP_LOST, 0, -1, "");
+	world_pass(w, 2000);
+	assert_int_equal(w->n, 2);
+	assert_false(has(w->asked[0].body, "possible repeat"));
+	assert_true(has(w->asked[1].body, "(possible repeat)\""));
+	world_free(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(requests_to_the_byte),
+		cmocka_unit_test(a_template_that_fails_stops_no_message),
+		cmocka_unit_test(answers_are_judged),
+		cmocka_unit_test(a_possible_repeat_says_so),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
