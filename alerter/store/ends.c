@@ -1,10 +1,13 @@
 /* The ends of windows, of many series at once: what rate() and lookups need is two samples of packed chunks, found without decoding.
  * Chunks of the head are read where they are, under the lock of their shard, which neighbours share: it is taken once for a run of
- * them. Blocks come first here; should a flush have moved chunks there meanwhile, nothing is known. Whatever is out of the ordinary (histograms, stale markers, floats of many digits, parts that overlap) is left to samples(). */
+ * them. Blocks come first here; should a flush have moved chunks there meanwhile, nothing is known. Whatever is out of the ordinary
+ * (histograms, stale markers, floats of many digits, parts that overlap) is left to samples(). */
 #include <assert.h>
 
 #include "store/internal.h"
 #include "store/packed.h"
+
+enum { STORE_ENDS_ROWS = 64 };
 
 /* Adds what the chunk has of the window. False: this is for samples(). */
 static bool add_chunk(struct window_ends *e, const struct chunk_view *c, int64_t min_ms, int64_t max_ms)
@@ -81,41 +84,90 @@ static bool add_head(struct window_ends *e, const struct store_series *s, uint64
 	                 min_ms, max_ms);
 }
 
-static void forget_all(struct window_ends *out, size_t n)
+/* Memory, not arithmetic, is what takes time here: everything is asked for a pass before it is used. */
+static void warm_series(struct store_series *const *series, size_t n)
 {
+	for (size_t i = 0; i < n; i++) {
+		__builtin_prefetch(series[i]);
+		__builtin_prefetch(&series[i]->writer);
+	}
+}
+
+static void warm_blocks(const struct block_list *list, struct store_series *const *series, size_t n)
+{
+	const struct block *newest = list->v[list->n - 1];
+	const unsigned char *chunks = newest->bytes + newest->header->section[BLOCK_CHUNKS].at;
+	uint32_t at[STORE_ENDS_ROWS];
+	size_t found = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		uint64_t place = atomic_load_explicit(&series[i]->block_place, memory_order_relaxed);
+
+		if (place >> 32 != newest->serial)
+			continue;
+		at[found++] = (uint32_t)place;
+		__builtin_prefetch(&newest->series[(uint32_t)place]);
+	}
+	for (size_t i = 0; i < found; i++)
+		__builtin_prefetch(&newest->entries[newest->series[at[i]].first_entry]);
+	for (size_t i = 0; i < found; i++) {
+		const unsigned char *data = chunks + newest->entries[newest->series[at[i]].first_entry].at;
+
+		__builtin_prefetch(data);
+		__builtin_prefetch(data + 64);
+	}
+}
+
+/* <n> series of one shard. */
+static void add_heads(struct shard *shard, struct store_series *const *series, size_t n, uint64_t batch, int64_t min_ms, int64_t max_ms,
+                      struct window_ends *out)
+{
+	pthread_mutex_lock(&shard->lock);
 	for (size_t i = 0; i < n; i++)
-		out[i].known = false;
+		if (series[i]->writer.open != NULL) {
+			__builtin_prefetch(series[i]->writer.open);
+			__builtin_prefetch(series[i]->writer.open->data + 32);
+		}
+	for (size_t i = 0; i < n; i++)
+		out[i].known = out[i].known && add_head(&out[i], series[i], batch, min_ms, max_ms);
+	pthread_mutex_unlock(&shard->lock);
+}
+
+static void add_all(struct store *st, const struct store_selection *sel, size_t row, size_t n, int64_t min_ms, int64_t max_ms,
+                    const struct block_list *blocks, struct window_ends *out)
+{
+	struct store_series *const *series = sel->snapshot->series + row;
+
+	warm_series(series, n);
+	if (blocks != NULL && blocks->n > 0)
+		warm_blocks(blocks, series, n);
+	for (size_t i = 0; i < n; i++) {
+		out[i] = (struct window_ends){ .known = true };
+		if (blocks != NULL)
+			out[i].known = add_blocks(&out[i], blocks, series[i], sel->snapshot->labels[row + i], min_ms, max_ms);
+	}
+	for (size_t i = 0, run; i < n; i += run) {
+		struct shard *shard = series_shard(st, series[i]);
+
+		for (run = 1; i + run < n && series_shard(st, series[i + run]) == shard;)
+			run++;
+		add_heads(shard, series + i, run, sel->batch, min_ms, max_ms, out + i);
+	}
 }
 
 void store_ends(struct querier *q, const struct selection *pub, size_t row, size_t n, int64_t min_ms, int64_t max_ms, struct window_ends *out)
 {
-	enum { AHEAD = 8 };
-	const struct store_selection *sel = (const struct store_selection *)pub;
 	struct store *st = (struct store *)q;
-	struct store_series *const *series = sel->snapshot->series;
 	uint64_t changes = atomic_load(&st->history.changes);
 	struct block_list *blocks = atomic_load(&st->history.max_ms) > min_ms ? history_take(&st->history) : NULL;
-	struct shard *locked = NULL;
 
 	assert(row + n <= pub->n);
-	for (size_t i = row; i < row + n; i++, out++) {
-		struct shard *shard = series_shard(st, series[i]);
-
-		__builtin_prefetch(series[i + AHEAD < pub->n ? i + AHEAD : i]);
-		*out = (struct window_ends){ .known = true };
-		if (blocks != NULL)
-			out->known = add_blocks(out, blocks, series[i], sel->snapshot->labels[i], min_ms, max_ms);
-		if (shard != locked) {
-			if (locked != NULL)
-				pthread_mutex_unlock(&locked->lock);
-			pthread_mutex_lock(&shard->lock);
-			locked = shard;
-		}
-		out->known = out->known && add_head(out, series[i], sel->batch, min_ms, max_ms);
-	}
-	if (locked != NULL)
-		pthread_mutex_unlock(&locked->lock);
+	for (size_t i = 0; i < n; i += STORE_ENDS_ROWS)
+		add_all(st, (const struct store_selection *)pub, row + i, n - i < STORE_ENDS_ROWS ? n - i : STORE_ENDS_ROWS, min_ms, max_ms, blocks,
+		        out + i);
 	block_list_unref(blocks);
-	if (atomic_load(&st->history.changes) != changes)
-		forget_all(out - n, n);
+	if (atomic_load(&st->history.changes) == changes)
+		return;
+	for (size_t i = 0; i < n; i++)
+		out[i].known = false;
 }

@@ -177,8 +177,10 @@ static struct selection *store_select(struct querier *q, const struct matcher *m
 	sel->batch = batch;
 	sel->pub = (struct selection){ .v = sel->v, .n = s->n, .generation = s->generation, .held_from_ms = atomic_load(&st->held_from_ms) };
 	note_unseen(st, m, n, sel);
-	for (size_t i = 0; i < s->n; i++)
+	for (size_t i = 0; i < s->n; i++) {
+		__builtin_prefetch(s->series[i + 8 < s->n ? i + 8 : i]);
 		sel->v[i] = describe(st, s->series[i], s->labels[i], now_ms, &sel->pub);
+	}
 	return &sel->pub;
 }
 

@@ -1,7 +1,7 @@
-/* Asks two servers the same queries in turn over one kept connection each, and prints the median time of each:
- *     client OUR_PORT THEIR_PORT FIRST_S LAST_S ROUNDS < QUERIES
- * A line of QUERIES is an instant query, percent-encoded; a line of the output is our median and theirs, in nanoseconds. Each round asks
- * for another time between FIRST_S and LAST_S, both servers for the same one, who is first changes. */
+/* Asks two servers for the same pages in turn over one kept connection each, and prints the median time of each:
+ *     client OUR_PORT THEIR_PORT FIRST_S LAST_S ROUNDS < PATHS
+ * "TIME" in a path is another moment between FIRST_S and LAST_S each round, the same for both; who is first changes. A line of the output
+ * is our median and theirs, in nanoseconds. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -68,7 +68,7 @@ static void receive(struct peer *p)
 	p->reply[p->n] = '\0';
 }
 
-/* A reply without a length comes in chunks; a query's JSON holds no line break, so the last chunk is found by its text. */
+/* A reply without a length comes in chunks; no reply holds an empty line, so the last chunk is found by its text. */
 static bool is_whole(const struct peer *p, size_t head, long length)
 {
 	if (length >= 0)
@@ -95,12 +95,17 @@ static void read_reply(struct peer *p)
 	}
 }
 
-static int64_t ask(struct peer *p, const char *query, long t_s)
+static int64_t ask(struct peer *p, const char *path, long t_s)
 {
-	char text[HEAD_MAX];
-	int n = snprintf(text, sizeof text, "GET /api/v1/query?query=%s&time=%ld HTTP/1.1\r\nHost: localhost\r\n\r\n", query, t_s);
-	int64_t begun = now_ns();
+	const char *mark = strstr(path, "TIME");
+	char text[HEAD_MAX], moment[24] = "";
+	int before = mark != NULL ? (int)(mark - path) : (int)strlen(path), n;
+	int64_t begun;
 
+	if (mark != NULL)
+		snprintf(moment, sizeof moment, "%ld", t_s);
+	n = snprintf(text, sizeof text, "GET %.*s%s%s HTTP/1.1\r\nHost: localhost\r\n\r\n", before, path, moment, mark != NULL ? mark + 4 : "");
+	begun = now_ns();
 	if (send(p->fd, text, (size_t)n, MSG_NOSIGNAL) != n)
 		die("send");
 	read_reply(p);
@@ -123,24 +128,24 @@ static int64_t median(struct peer *p, int n)
 int main(int argc, char **argv)
 {
 	static struct peer ours, theirs;
-	char query[4096];
+	char path[4096];
 	long first, last;
 	int rounds;
 
 	if (argc != 6 || (rounds = atoi(argv[5])) <= 0 || rounds > ROUNDS_MAX) {
-		fprintf(stderr, "usage: client OUR_PORT THEIR_PORT FIRST_S LAST_S ROUNDS < QUERIES\n");
+		fprintf(stderr, "usage: client OUR_PORT THEIR_PORT FIRST_S LAST_S ROUNDS < PATHS\n");
 		return 2;
 	}
 	ours.fd = dial(argv[1]);
 	theirs.fd = dial(argv[2]);
 	first = atol(argv[3]);
 	last = atol(argv[4]);
-	while (fgets(query, sizeof query, stdin) != NULL) {
-		query[strcspn(query, "\n")] = '\0';
+	while (fgets(path, sizeof path, stdin) != NULL) {
+		path[strcspn(path, "\n")] = '\0';
 		for (int i = -WARM_UP; i < rounds; i++) {
 			struct peer *one = i & 1 ? &ours : &theirs, *other = i & 1 ? &theirs : &ours;
 			long t_s = first + (i + WARM_UP) * 37L % (last - first + 1);
-			int64_t one_ns = ask(one, query, t_s), other_ns = ask(other, query, t_s);
+			int64_t one_ns = ask(one, path, t_s), other_ns = ask(other, path, t_s);
 
 			if (i < 0)
 				continue;
