@@ -104,6 +104,8 @@ static struct joined *global_table(struct arena *a)
 {
 	struct joined *j = ARENA_NEW(a, struct joined);
 
+	_Static_assert(offsetof(struct global, scrape) == 0, "scraping checks its own part, which it finds at the beginning");
+	j->table.check = scrape_global_table.check;
 	j->table.bytes = sizeof(struct global);
 	join(j, scrape_global_table.keys, scrape_global_table.n, offsetof(struct global, scrape));
 	join(j, global_keys, ARRAY_LEN(global_keys), 0);

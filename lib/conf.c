@@ -136,27 +136,38 @@ static const struct conf_node *with_text(struct conf_reader *rd, const struct co
 	return n;
 }
 
+bool conf_secret_read(const char *path, struct buf *out, struct err *e)
+{
+	if (!read_small_file(path, out))
+		return err_set(e, ERR_IO, -1, "cannot read the secret from %s: %s", path, strerror(errno));
+	while (out->n > 0 && (out->p[out->n - 1] == '\n' || out->p[out->n - 1] == '\r'))
+		out->n--;
+	return true;
+}
+
+void conf_secret_wipe(struct buf *secret)
+{
+	if (secret->p != NULL)
+		explicit_bzero(secret->p, secret->cap);
+	buf_fini(secret);
+}
+
 /* The secret a "<key>_file" node names, as if it had been written there. NULL after having reported. */
 static const struct conf_node *read_secret_file(struct conf_reader *rd, const struct conf_node *file)
 {
 	const struct conf_key path_key = { .name = "file" };
 	const struct conf_node *n = NULL;
 	struct buf text = { 0 };
-	struct str path, secret;
+	struct err e = { 0 };
+	struct str path;
 
 	if (!conf_path(rd, &path_key, file, &path))
 		return NULL;
-	if (!read_small_file(path.p, &text)) {
-		conf_error(rd->report, file, "cannot read the secret from " STR_FMT ": %s", STR_ARG(path), strerror(errno));
-	} else {
-		secret = buf_str(&text);
-		while (secret.n > 0 && (secret.p[secret.n - 1] == '\n' || secret.p[secret.n - 1] == '\r'))
-			secret.n--;
-		n = with_text(rd, file, secret);
-	}
-	if (text.p != NULL)
-		explicit_bzero(text.p, text.cap);
-	buf_fini(&text);
+	if (!conf_secret_read(path.p, &text, &e))
+		conf_error(rd->report, file, "%s", e.msg);
+	else
+		n = with_text(rd, file, buf_str(&text));
+	conf_secret_wipe(&text);
 	return n;
 }
 

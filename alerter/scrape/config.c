@@ -25,14 +25,18 @@ enum { UNSET = -1 };
 
 /* ---- global ---- */
 
+/* The default alone is never too long. */
 static bool check_global(struct conf_reader *rd, const struct conf_node *node, void *to)
 {
-	const struct scrape_defaults *d = to;
+	const struct conf_node *timeout = conf_get(node, "scrape_timeout");
+	struct scrape_defaults *d = to;
 
 	if (d->timeout_ms <= d->interval_ms)
 		return true;
-	return conf_error(rd->report, conf_get(node, "scrape_timeout"),
-	                  "scrape_timeout is longer than scrape_interval: shorten it");
+	if (timeout != NULL && timeout->kind != CONF_NULL)
+		return conf_error(rd->report, timeout, "scrape_timeout is longer than scrape_interval: shorten it");
+	d->timeout_ms = d->interval_ms;
+	return true;
 }
 
 static const struct conf_key global_keys[] = {
@@ -107,6 +111,7 @@ static const struct conf_table static_table = { static_keys, ARRAY_LEN(static_ke
 static const struct conf_key basic_keys[] = {
 	CONF_KEY(struct scrape_auth, "username", username, conf_str, NULL, CONF_RELOAD | CONF_REQUIRED, "Who logs in."),
 	CONF_KEY(struct scrape_auth, "password", password, conf_str, NULL, CONF_RELOAD | CONF_SECRET, "The password."),
+	CONF_KEY(struct scrape_auth, "password_file", secret_file, conf_path, NULL, CONF_RELOAD, "The file it is in, read for each scrape."),
 };
 static const struct conf_table basic_table = { basic_keys, ARRAY_LEN(basic_keys), sizeof(struct scrape_auth), NULL, NULL };
 
@@ -125,6 +130,7 @@ static bool check_authorization(struct conf_reader *rd, const struct conf_node *
 static const struct conf_key authorization_keys[] = {
 	CONF_KEY(struct scrape_auth, "type", type, conf_str, "Bearer", CONF_RELOAD, "First word of the header."),
 	CONF_KEY(struct scrape_auth, "credentials", credentials, conf_str, NULL, CONF_RELOAD | CONF_SECRET, "The rest of it."),
+	CONF_KEY(struct scrape_auth, "credentials_file", secret_file, conf_path, NULL, CONF_RELOAD, "The file it is in, read for each scrape."),
 };
 static const struct conf_table authorization_table = { authorization_keys, ARRAY_LEN(authorization_keys),
 	                                               sizeof(struct scrape_auth), NULL, check_authorization };

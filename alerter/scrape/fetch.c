@@ -81,20 +81,39 @@ static void set_text(struct fetch *f, CURLoption option, struct str s)
 	free(z);
 }
 
-static void set_auth(struct fetch *f, const struct scrape_auth *a)
+static void set_login(struct fetch *f, const struct scrape_auth *a, struct str secret)
 {
 	struct buf line = { 0 };
 
 	if (a->username.n > 0) {
 		curl_easy_setopt(f->easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
 		set_text(f, CURLOPT_USERNAME, a->username);
-		set_text(f, CURLOPT_PASSWORD, a->password);
-	} else if (a->credentials.n > 0) {
+		set_text(f, CURLOPT_PASSWORD, secret);
+	} else if (secret.n > 0) {
 		buf_printf(&line, "Authorization: %.*s ", STR_ARG(a->type));
-		buf_puts(&line, a->credentials);
+		buf_puts(&line, secret);
 		add_header(f, buf_z(&line));
-		buf_fini(&line);
+		conf_secret_wipe(&line);
 	}
+}
+
+/* Files of secrets are read anew: who changes a password does not reload us. */
+static bool set_auth(struct fetch *f, const struct scrape_auth *a, struct err *e)
+{
+	struct buf secret = { 0 };
+	bool ok;
+
+	if (a->secret_file.n == 0) {
+		set_login(f, a, a->username.n > 0 ? a->password : a->credentials);
+		return true;
+	}
+	ok = conf_secret_read(a->secret_file.p, &secret, e);
+	if (ok && str_chr(buf_str(&secret), '\n') < secret.n)
+		ok = err_set(e, ERR_BAD_INPUT, -1, "%s holds more than one line", a->secret_file.p);
+	if (ok)
+		set_login(f, a, buf_str(&secret));
+	conf_secret_wipe(&secret);
+	return ok;
 }
 
 static void set_tls(struct fetch *f, const struct scrape_tls *t)
@@ -157,7 +176,8 @@ bool fetch_start(struct fetch *f, CURLM *multi, const struct target *t, struct e
 	f->started_us = clock_mono_us();
 	set_headers(f, t);
 	set_request(f, t);
-	set_auth(f, &t->job->auth);
+	if (!set_auth(f, &t->job->auth, e))
+		return false;
 	curl_easy_setopt(f->easy, CURLOPT_HTTPHEADER, f->headers);
 	if (curl_multi_add_handle(multi, f->easy) != CURLM_OK)
 		return err_set(e, ERR_UPSTREAM, -1, "curl refuses the request");

@@ -31,6 +31,7 @@ struct scrape_static {
 struct scrape_auth {
 	struct str username, password; /* basic_auth; username empty: none */
 	struct str type, credentials;  /* authorization; type "Bearer" unless told */
+	struct str secret_file;        /* not empty: password or credentials are read from it for each scrape; they may change */
 };
 
 struct scrape_tls {

@@ -139,6 +139,9 @@ struct conf_reader {
  * (and required keys reported, when there is a node). False when anything was reported as an error. */
 bool conf_read(struct conf_reader *rd, const struct conf_table *t, const struct conf_node *map, void *to);
 void conf_release(struct conf_held *held);
+/* What the file of a secret holds, without the newlines at its end, appended to <out>; wipe it. */
+bool conf_secret_read(const char *path, struct buf *out, struct err *e) MUST_CHECK;
+void conf_secret_wipe(struct buf *secret);
 
 /* "  name: <kind>   default   help", a line a row, sub-tables indented. */
 void conf_print_help(struct buf *out, const struct conf_table *t);

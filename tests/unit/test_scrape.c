@@ -434,6 +434,33 @@ static void test_metadata(void **state)
 	teardown(&f);
 }
 
+static void test_global_timeout(void **state)
+{
+	static const struct {
+		const char *yaml;
+		int64_t timeout_ms; /* 0: an error */
+	} cases[] = {
+		{ "scrape_interval: 30s\n", 10000 },
+		{ "scrape_interval: 5s\n", 5000 },
+		{ "scrape_interval: 5s\nscrape_timeout: 3s\n", 3000 },
+		{ "scrape_interval: 5s\nscrape_timeout: 6s\n", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct scrape_defaults d = { 0 };
+		struct conf_report report = { 0 };
+		struct arena a = { 0 };
+		struct conf_reader rd = { .arena = &a, .report = &report };
+		bool ok = conf_read(&rd, &scrape_global_table, conf_load_text(&a, STR("t.yml"), str_of(cases[i].yaml), &report), &d);
+
+		if (ok != (cases[i].timeout_ms > 0) || (ok && d.timeout_ms != cases[i].timeout_ms))
+			fail_msg("%s: %d, %lld ms", cases[i].yaml, ok, (long long)d.timeout_ms);
+		conf_report_fini(&report);
+		arena_fini(&a);
+	}
+}
+
 static void test_config_errors(void **state)
 {
 	static const struct {
@@ -480,7 +507,7 @@ int main(void)
 		cmocka_unit_test(test_reports),  cmocka_unit_test(test_order_of_lines), cmocka_unit_test(test_staleness),
 		cmocka_unit_test(test_lost),     cmocka_unit_test(test_unseen),         cmocka_unit_test(test_labels),
 		cmocka_unit_test(test_failures), cmocka_unit_test(test_targets),        cmocka_unit_test(test_reload),
-		cmocka_unit_test(test_metadata), cmocka_unit_test(test_config_errors),
+		cmocka_unit_test(test_metadata), cmocka_unit_test(test_global_timeout), cmocka_unit_test(test_config_errors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

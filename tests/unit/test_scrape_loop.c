@@ -166,9 +166,67 @@ static void test_loop(void **state)
 	arena_fini(&a);
 }
 
+static void write_file(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+/* A file of credentials may change, vanish and come back without a reload. */
+static void test_secret_file(void **state)
+{
+	struct seen seen = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 0, "", "", "" };
+	const struct http_route route = { HTTP_GET, "/metrics", answer_metrics, 0, 0, NULL };
+	const struct str listen_at = STR("127.0.0.1:0");
+	const struct http_options http_options = { .listen = &listen_at, .n_listen = 1 };
+	struct http_server *server = http_server_new();
+	struct scrape_options options = { .store = store_new(NULL), .scraped = on_scraped, .ctx = &seen };
+	struct scrape_loop *loop = scrape_new(&options);
+	char path[] = "/tmp/test-secret-XXXXXX";
+	struct str address;
+	struct scrape_static at = { .targets = { &address, 1 } };
+	struct scrape_job job = { .name = STR("j"),
+		                  .metrics_path = STR("/metrics"),
+		                  .scheme = STR("http"),
+		                  .interval_ms = INTERVAL_MS,
+		                  .timeout_ms = INTERVAL_MS,
+		                  .auth = { .type = STR("Bearer"), .secret_file = { path, sizeof path - 1 } },
+		                  .statics = { &at, 1, NULL } };
+	struct scrape_config config = { &job, 1 };
+	struct arena a = { 0 };
+	struct err e = { 0 };
+	size_t n;
+
+	(void)state;
+	close(mkstemp(path));
+	write_file(path, "first\n");
+	http_server_add(server, &route, 1, &seen);
+	assert_true(http_server_start(server, &http_options, &e));
+	address = http_server_address(server, 0);
+	scrape_reload(loop, &config);
+	assert_true(scrape_start(loop, &e));
+	wait_for(&seen, 1, 0);
+	assert_string_equal(seen.authorization, "Bearer first");
+	unlink(path);
+	wait_for(&seen, 1, 1);
+	assert_true(str_starts(scrape_targets(loop, &a, &n)[0].last_error, STR("cannot read the secret from")));
+	write_file(path, "second\r\n");
+	wait_for(&seen, seen.good + 2, 0);
+	scrape_free(loop);
+	http_server_stop(server);
+	http_server_free(server);
+	assert_string_equal(seen.authorization, "Bearer second");
+	unlink(path);
+	store_free(options.store);
+	arena_fini(&a);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_loop) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_loop), cmocka_unit_test(test_secret_file) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
