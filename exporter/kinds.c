@@ -4,6 +4,7 @@
 #include "gauges/gauges.h"
 #include "logs/logs.h"
 #include "postgres/postgres.h"
+#include "probe/probe.h"
 #include "redis/redis.h"
 #include "source.h"
 
@@ -15,6 +16,7 @@ const struct source_kind *const source_kinds[] = {
 	&celery_source_kind,
 	&gauges_source_kind,
 	&files_source_kind,
+	&probe_source_kind,
 	&logs_source_kind,
 	NULL,
 };

@@ -20,7 +20,7 @@ ALLOWED = {                     # folder: folders whose public header it may inc
     "exporter/redis": {"."},
     "exporter/celery": {".", "redis"},
     "exporter/gauges": {".", "redis", "postgres"},
-    "exporter/probe": {"."},
+    "exporter/probe": {".", "gauges"},
     "exporter/logs": {"."},
     "exporter/files": {"."},
     "exporter/host": {"."},
@@ -29,6 +29,7 @@ ALLOWED = {                     # folder: folders whose public header it may inc
 ALSO_PUBLIC = {
     "scrape": {"textparse.h"},                                      # what is imported is what would be scraped
     "redis": {"conn.h", "endpoint.h", "scan.h", "settings.h"},      # Celery and gauges speak Redis too
+    "gauges": {"rows.h"},                                           # probes turn JSON into gauges too
     "postgres": {"conn.h"},                                         # gauges ask SQL
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)

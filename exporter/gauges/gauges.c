@@ -18,8 +18,8 @@
 
 /* ---- Settings ---- */
 
-static const char *const type_names[] = { "gauge", "counter", "untyped", NULL };
-static const enum expo_type types[] = { EXPO_GAUGE, EXPO_COUNTER, EXPO_UNTYPED };
+static const char *const type_names[] = { "gauge", "counter", "untyped", "info", NULL };
+static const enum expo_type types[] = { EXPO_GAUGE, EXPO_COUNTER, EXPO_UNTYPED, EXPO_INFO };
 static const char *const null_names[] = { "inherit", "drop", "zero", "nan", "error", NULL };
 static const struct conf_range interval_range = { 0, 86400000 }, series_range = { 1, 100000 };
 
@@ -42,13 +42,13 @@ static bool conf_label_columns(struct conf_reader *rd, const struct conf_key *ke
 static const struct conf_key metric_keys[] = {
 	CONF_KEY(struct gauge_metric, "name", name, conf_str, NULL, CONF_REQUIRED | CONF_RELOAD, "Name of the metric."),
 	CONF_KEY(struct gauge_metric, "help", help, conf_str, NULL, CONF_REQUIRED | CONF_RELOAD, "What it says."),
-	CONF_KEY_ARG(struct gauge_metric, "type", type, conf_enum, "gauge", CONF_RELOAD, "gauge, counter or untyped.", type_names),
+	CONF_KEY_ARG(struct gauge_metric, "type", type, conf_enum, "gauge", CONF_RELOAD, "gauge, counter, untyped or info (always 1).", type_names),
 	CONF_KEY(struct gauge_metric, "unit", unit, conf_str, "", CONF_RELOAD, "Base unit; the name must end in it."),
 	CONF_KEY(struct gauge_metric, "value", value, conf_str, "value", CONF_RELOAD,
 	    "Column, or JSON pointer in the row, of the number."),
 	CONF_KEY(struct gauge_metric, "labels", labels, conf_label_columns, NULL, CONF_RELOAD,
 	         "Columns that become labels, or a map of labels to columns or JSON pointers; @key is the row's name or position."),
-	CONF_KEY(struct gauge_metric, "map", map, conf_labels, NULL, CONF_RELOAD, "What texts are as numbers: { CLOSED: 0, OPEN: 1 }."),
+	CONF_KEY(struct gauge_metric, "map", map, conf_labels, NULL, CONF_RELOAD, "What texts are as numbers: { CLOSED: 0, OPEN: 1 }; '*' is any other text."),
 	CONF_KEY(struct gauge_metric, "scale", scale, conf_double, "1", CONF_RELOAD, "Numbers are multiplied by it."),
 	CONF_KEY_ARG(struct gauge_metric, "null", null, conf_enum, "inherit", CONF_RELOAD,
 	    "What NULL or absent means: drop, zero, nan, error.", null_names),
@@ -90,14 +90,17 @@ static bool check_metric(struct conf_reader *rd, const struct conf_node *map, vo
 	struct gauge_metric *m = to;
 	bool ok;
 
+	m->is_info = types[m->type] == EXPO_INFO;
 	m->family = (struct expo_family){ m->name.p, types[m->type], m->help.p, m->unit.n > 0 ? m->unit.p : NULL };
 	if (m->name.n == 0)
 		return true;                    /* reported as missing */
 	ok = check_names(rd, map, m);
+	if (m->is_info && !str_ends(m->name, STR("_info")))
+		ok = conf_error(rd->report, conf_get(map, "name"), "\"" STR_FMT "\" is of type info: name_info", STR_ARG(m->name));
 	return check_map(rd, map, m) && ok;
 }
 
-static const struct conf_table metric_table = { metric_keys, ARRAY_LEN(metric_keys), sizeof(struct gauge_metric),
+const struct conf_table gauge_metric_table = { metric_keys, ARRAY_LEN(metric_keys), sizeof(struct gauge_metric),
 	NULL, check_metric };
 
 static const struct conf_key query_keys[] = {
@@ -110,7 +113,7 @@ static const struct conf_key query_keys[] = {
 	CONF_KEY(struct gauge_query, "rows", rows, conf_str, "", CONF_RELOAD,
 	         "JSON pointer to an array or object that gives a row each. On Redis: pairs, for replies such as HGETALL's."),
 	CONF_KEY_ARG(struct gauge_query, "metrics", metrics, conf_sub_list, NULL, CONF_REQUIRED | CONF_RELOAD,
-	    "What becomes of the rows.", &metric_table),
+	    "What becomes of the rows.", &gauge_metric_table),
 };
 
 static bool check_query(struct conf_reader *rd, const struct conf_node *map, void *to)
@@ -145,7 +148,7 @@ static const struct conf_key keys[] = {
 	    &query_table),
 };
 
-static bool check_pointers(struct conf_reader *rd, const struct conf_node *at, const struct gauge_query *q)
+bool gauge_pointers_check(struct conf_reader *rd, const struct conf_node *at, const struct gauge_query *q)
 {
 	const struct gauge_metric *m = q->metrics.v;
 	bool ok = pointer_is_valid(q->rows);
@@ -168,7 +171,7 @@ static bool check_queries(struct conf_reader *rd, const struct gauges_settings *
 			ok = conf_error(rd->report, s->queries.nodes[i], "a query of this source must have %s: sql is for Postgres, command for Redis",
 			                s->backend == &gauge_json ? "neither sql nor command" : s->backend->wants);
 		if (s->backend == &gauge_json)
-			ok &= check_pointers(rd, s->queries.nodes[i], &q[i]);
+			ok &= gauge_pointers_check(rd, s->queries.nodes[i], &q[i]);
 	}
 	return ok;
 }

@@ -15,6 +15,7 @@ struct gauge_metric {
 	struct conf_labels map;         /* text -> number */
 	double scale;
 	int null;                       /* enum gauge_null */
+	bool is_info;                   /* its value is 1 */
 	struct expo_family family;      /* made of the above */
 };
 
@@ -26,6 +27,10 @@ struct gauge_query {
 	struct str rows;                /* JSON pointer to an array or object: a row each; empty: the document is the row */
 	struct conf_list metrics;       /* struct gauge_metric */
 };
+
+extern const struct conf_table gauge_metric_table;
+/* Whether what names a place in JSON does so rightly; reports at <at>. */
+bool gauge_pointers_check(struct conf_reader *rd, const struct conf_node *at, const struct gauge_query *q);
 
 struct pg_settings;
 struct redis_settings;

@@ -192,7 +192,7 @@ static size_t split(const json_t *document, struct str rows_pointer, struct json
 	return n;
 }
 
-static void take_document(struct gauge_round *round, size_t i, const json_t *document)
+void gauge_json_take(struct gauge_round *round, size_t i, const json_t *document)
 {
 	const struct gauge_query *q = (const struct gauge_query *)round->settings->queries.v + i;
 	struct json_row *v = NULL;
@@ -235,7 +235,7 @@ static bool take_fetch(struct gauge_round *round, size_t i, const struct fetch *
 		gauge_round_fail(round, i, e);
 		return true;
 	}
-	take_document(round, i, document);
+	gauge_json_take(round, i, document);
 	json_decref(document);
 	return true;
 }

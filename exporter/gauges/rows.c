@@ -12,6 +12,9 @@ static bool map_text(const struct gauge_metric *m, struct str text, double *v)
 	for (size_t i = 0; i < m->map.n; i++)
 		if (str_eq(m->map.v[i].name, text))
 			return str_to_double(m->map.v[i].value, v);
+	for (size_t i = 0; i < m->map.n; i++)
+		if (str_eq(m->map.v[i].name, STR("*")))
+			return str_to_double(m->map.v[i].value, v);
 	return false;
 }
 
@@ -54,6 +57,10 @@ static enum worth null_worth(const struct gauge_round *r, const struct gauge_met
 static enum worth cell_worth(const struct gauge_round *r, const struct gauge_metric *m, const struct cell *c, double *v,
                              struct err *e)
 {
+	if (m->is_info) {
+		*v = 1;
+		return WORTH_VALUE;
+	}
 	if (c->kind == CELL_ABSENT || c->kind == CELL_NULL)
 		return null_worth(r, m, c->kind, v, e);
 	if (c->kind == CELL_TEXT && !text_number(m, c->text, v, e))

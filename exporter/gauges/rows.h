@@ -38,6 +38,9 @@ struct gauge_round {
 
 /* The answer to query <i>. */
 void gauge_round_take(struct gauge_round *r, size_t i, const struct gauge_rows *rows);
+/* The same from a JSON document (jansson's json_t). */
+struct json_t;
+void gauge_json_take(struct gauge_round *r, size_t i, const struct json_t *document);
 /* It was refused. */
 void gauge_round_fail(struct gauge_round *r, size_t i, const struct err *e);
 /* After all: success of each query. */

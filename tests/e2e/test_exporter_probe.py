@@ -1,0 +1,184 @@
+"""F2, F11, F18, O1, C1, C3, M1, M6: HTTP, TLS and TCP probes against real servers, certificates of our own."""
+import datetime
+import json
+import ssl
+import subprocess
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from exporter_text import Silent, scrape
+from servers import Exporter, free_port
+
+HEALTH = {"status": "degraded", "version": "1.4.2", "services": {"database": {"status": "healthy"}, "redis": {"status": "down"}}}
+
+
+class Server(ThreadingHTTPServer):
+    request_queue_size = 64
+
+
+class Site:
+    """Answers as the path says; remembers requests. <cert>: a PEM file, for TLS."""
+
+    def __init__(self, cert=None):
+        self.requests = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def answer(self):
+                length = int(self.headers.get("Content-Length") or 0)
+                outer.requests.append((self.command, self.path, dict(self.headers), self.rfile.read(length).decode()))
+                body = {"/health": json.dumps(HEALTH), "/ping": "pong", "/big": "x" * 100000}.get(self.path, "here")
+                if self.path == "/slow":
+                    time.sleep(0.3)
+                self.send_response({"/health": 503, "/away": 302, "/missing": 404}.get(self.path.split("?")[0], 200))
+                self.send_header("X-Frame-Options", "DENY")
+                if self.path == "/away":
+                    self.send_header("Location", "/ping")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(body.encode())
+
+            do_GET = do_HEAD = do_POST = answer
+
+            def log_message(self, *args):
+                pass
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_address[1]
+        if cert:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(cert)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def certificate(folder, name, not_before, not_after):
+    """A self-signed one for 127.0.0.1 with those dates."""
+    (folder / "ca.conf").write_text(
+        "[ca]\ndefault_ca=d\n[d]\ndatabase=ca.db\nserial=ca.srl\nnew_certs_dir=.\ndefault_md=sha256\npolicy=p\nx509_extensions=x\n"
+        "unique_subject=no\n[p]\ncommonName=supplied\n[x]\nsubjectAltName=IP:127.0.0.1\nbasicConstraints=CA:TRUE\n")
+    (folder / "ca.db").write_text("")
+    (folder / "ca.srl").write_text("01\n")
+
+    def run(*args):
+        subprocess.run(["openssl", *args], cwd=folder, check=True, capture_output=True)
+
+    run("req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", "/CN=127.0.0.1")
+    run("ca", "-batch", "-config", "ca.conf", "-selfsign", "-keyfile", f"{name}.key", "-in", f"{name}.csr", "-out", f"{name}.crt", "-notext",
+        "-startdate", not_before.strftime("%Y%m%d%H%M%SZ"), "-enddate", not_after.strftime("%Y%m%d%H%M%SZ"))
+    pem = folder / f"{name}.pem"
+    pem.write_text((folder / f"{name}.key").read_text() + (folder / f"{name}.crt").read_text())
+    return pem
+
+
+def probes(box, *rows):
+    return box.start(Exporter, box.write("e.yml", "probe:\n" + "".join(f"  - {{ {r} }}\n" for r in rows)))
+
+
+def test_health_json(box):
+    with Site() as site:
+        url = f"http://127.0.0.1:{site.port}"
+        exporter = box.start(Exporter, box.write("e.yml", f"""
+probe:
+  - name: health
+    url: {url}/health
+    metrics:
+      - {{ name: fairedge_database_health, help: x, value: /services/database/status, map: {{ healthy: 1, '*': 0 }} }}
+      - {{ name: fairedge_redis_health, help: x, value: /services/redis/status, map: {{ healthy: 1, '*': 0 }} }}
+      - {{ name: fairedge_build_info, help: x, type: info, value: '', labels: {{ version: /version }} }}
+  - name: each
+    url: {url}/health
+    valid_status_codes: [200, 503]
+    rows: /services
+    metrics: [{{ name: service_health, help: x, value: /status, labels: {{ service: '@key' }}, map: {{ healthy: 1, '*': 0 }} }}]
+  - {{ name: no-json, url: '{url}/ping', metrics: [{{ name: nothing, help: x }}] }}
+"""))
+        m = scrape(exporter)
+        assert m.value("probe_success", source="health") == 0 and m.value("probe_http_status_code", source="health") == 503
+        assert m.value("fairedge_database_health") == 1 and m.value("fairedge_redis_health") == 0, "a 503 says what is wrong"
+        assert m.value("fairedge_build_info", version="1.4.2") == 1
+        assert m.value("probe_success", source="each") == 1
+        assert m.value("service_health", service="database") == 1 and m.value("service_health", service="redis") == 0
+        assert m.value("probe_success", source="no-json") == 0 and m.value("tocsin_probe_failed", source="no-json", reason="json") == 1
+        assert m.value("tocsin_probe_up", source="health") == 1
+
+
+def test_requests_and_secrets(box, monkeypatch):
+    monkeypatch.setenv("SUPABASE_KEY", "s3cret-key")
+    with Site() as site:
+        url = f"http://user:hush@127.0.0.1:{site.port}"
+        exporter = probes(
+            box, f"name: ping, url: '{url}/ping', headers: ['apikey: ${{SUPABASE_KEY}}'], fail_if_body_not_matches_regexp: ['^pong$']",
+            f"name: file, url: '{url}/missing?token=hidden', headers_file: {box.write('h', 'Authorization: Bearer t0ken')}",
+            f"name: head, url: '{url}/big', method: HEAD, max_body: 10",
+            f"name: post, url: '{url}/login', method: POST, body: '{{\"a\":1}}'",
+            f"name: bad, url: '{url}/ping', fail_if_body_matches_regexp: [pong]",
+            f"name: big, url: '{url}/big', max_body: 10",
+            f"name: away, url: '{url}/away'", f"name: follow, url: '{url}/away', follow_redirects: true",
+            f"name: framed, url: '{url}/', require_headers: {{ X-Frame-Options: DENY|SAMEORIGIN }}",
+            f"name: unsafe, url: '{url}/', require_headers: [X-Frame-Options, Strict-Transport-Security]")
+        m = scrape(exporter)
+        success = {had["source"]: v for had, v in m.find("probe_success")}
+        assert success == {"ping": 1, "file": 0, "head": 1, "post": 1, "bad": 0, "big": 0, "away": 0, "follow": 1, "framed": 1, "unsafe": 0}
+        why = {had["source"]: had["reason"] for had, v in m.find("tocsin_probe_failed") if v}
+        assert why == {"file": "status", "bad": "body", "big": "body", "away": "status", "unsafe": "header"}
+        assert m.value("probe_failed_due_to_regex", source="bad") == 1 and m.value("probe_failed_due_to_regex", source="ping") == 0
+        assert m.value("tocsin_probe_header_ok", source="unsafe", header="Strict-Transport-Security") == 0
+        assert m.value("tocsin_probe_header_ok", source="unsafe", header="X-Frame-Options") == 1
+        assert m.value("probe_http_redirects", source="follow") == 1
+        asked = {(r[0], r[1]): r for r in site.requests}
+        assert any(r[2].get("apikey") == "s3cret-key" for r in site.requests)
+        assert asked["GET", "/missing?token=hidden"][2]["Authorization"] == "Bearer t0ken"
+        assert asked["POST", "/login"][3] == '{"a":1}' and asked["POST", "/login"][2]["Content-Type"] == "application/json"
+        assert ("HEAD", "/big") in asked
+        shown = exporter.process.text() + exporter.get("/")[2] + exporter.get("/metrics")[2]
+        for secret in ("s3cret-key", "t0ken", "hush", "hidden"):
+            assert secret not in shown
+
+
+def test_phases_and_deadline(box):
+    with Site() as site, Silent() as silent:
+        exporter = probes(box, f"name: slow, url: 'http://localhost:{site.port}/slow'", f"name: silent, url: 'http://127.0.0.1:{silent.port}/'",
+                          f"name: closed, url: 'http://127.0.0.1:{free_port()}/'", "name: nowhere, url: 'http://nothing.invalid/'")
+        m = scrape(exporter, 2)
+        assert 0.3 <= m.value("probe_http_duration_seconds", source="slow", phase="processing") < 0.6
+        phases = {had["phase"]: v for had, v in m.find("probe_http_duration_seconds", source="slow")}
+        assert set(phases) == {"resolve", "connect", "tls", "processing", "transfer"} and phases["tls"] == 0
+        assert abs(sum(phases.values()) - m.value("probe_duration_seconds", source="slow")) < 0.01
+        assert m.value("tocsin_probe_failed", source="silent", reason="timeout") == 1
+        assert m.value("tocsin_probe_failed", source="closed", reason="connect") == 1
+        assert m.value("probe_success", source="nowhere") == 0
+
+
+def test_certificates(box):
+    now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+    good_until, old_until = now + datetime.timedelta(days=20), now - datetime.timedelta(days=1)
+    good = certificate(box.folder, "good", now - datetime.timedelta(days=1), good_until)
+    old = certificate(box.folder, "old", now - datetime.timedelta(days=9), old_until)
+    with Site(good) as fresh, Site(old) as expired:
+        exporter = probes(
+            box, f"name: good, url: 'https://127.0.0.1:{fresh.port}/ping', ca_file: {good}",
+            f"name: unknown, url: 'https://127.0.0.1:{fresh.port}/ping'",
+            f"name: any, url: 'https://127.0.0.1:{fresh.port}/ping', insecure_skip_verify: true",
+            f"name: expired, url: 'https://127.0.0.1:{expired.port}/ping', ca_file: {old}",
+            f"name: tls, url: 'tls://127.0.0.1:{fresh.port}', ca_file: {good}",
+            f"name: tcp, url: 'tcp://127.0.0.1:{fresh.port}'", f"name: shut, url: 'tcp://127.0.0.1:{free_port()}'")
+        m = scrape(exporter)
+        success = {had["source"]: v for had, v in m.find("probe_success")}
+        assert success == {"good": 1, "unknown": 0, "any": 1, "expired": 0, "tls": 1, "tcp": 1, "shut": 0}
+        for name in ("good", "unknown", "any", "tls"):
+            assert m.value("probe_ssl_earliest_cert_expiry", source=name) == good_until.timestamp(), name
+        assert m.value("probe_ssl_earliest_cert_expiry", source="expired") == old_until.timestamp()
+        assert m.value("tocsin_probe_failed", source="expired", reason="tls") == 1
+        assert m.value("probe_http_ssl", source="good") == 1 and m.value("probe_tls_version_info", source="good", version="TLSv1.3") == 1
+        assert m.value("probe_http_duration_seconds", source="good", phase="tls") > 0
+        assert not m.find("probe_http_status_code", source="tcp") and not m.find("probe_ssl_earliest_cert_expiry", source="tcp")
