@@ -147,7 +147,7 @@ void conf_position(const struct conf_node *scalar, size_t offset, int *line, int
 static size_t secret_at(struct str line)
 {
 	static const char *const words[] = { "password", "secret", "token", "api_key", "routing_key", "service_key", "credentials",
-		"authorization", "user_key", "webhook_url" };
+		"authorization", "user_key", "webhook_url", "headers", "apikey" };
 	size_t first = line.n;
 
 	for (size_t i = 0; i < ARRAY_LEN(words); i++) {

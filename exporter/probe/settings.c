@@ -128,8 +128,10 @@ static bool check_headers(struct conf_reader *rd, const struct conf_node *map, c
 static bool check(struct conf_reader *rd, const struct conf_node *map, void *to)
 {
 	struct probe_settings *s = to;
-	bool ok = s->url.n == 0 || take_url(rd, map, s);
+	bool ok;
 
+	rd->report->hide_source++;              /* a probe in one line holds its secrets there */
+	ok = s->url.n == 0 || take_url(rd, map, s);
 	ok &= take_status(rd, map, s);
 	ok &= check_headers(rd, map, s);
 	s->query = (struct gauge_query){ .name = s->common.name, .rows = s->rows, .metrics = s->metrics };
@@ -138,6 +140,7 @@ static bool check(struct conf_reader *rd, const struct conf_node *map, void *to)
 	ok &= gauge_pointers_check(rd, map, &s->query);
 	if (!probe_speaks_http(s) && (s->must_match.n + s->must_not_match.n + s->require_headers.n + s->metrics.n > 0))
 		ok = conf_error(rd->report, map, "only http and https have headers and a body");
+	rd->report->hide_source--;
 	return ok;
 }
 
