@@ -43,7 +43,7 @@ def test_between_fire_and_delivery(watch, target):
 
 
 def test_between_delivery_and_its_record(watch, target):
-    """F13: killed when the receiver has it and before we know: it comes again with the same key, and says that it may be a repeat."""
+    """F13: killed when the receiver has it and before we know: it comes again with its key, and says it may be a repeat."""
     watch.hook.misbehave({"late": 5})
     target.set(broken=1)
     watch.hook.wait_for(lambda h: h.accepted)
@@ -81,7 +81,8 @@ def test_at_any_moment(watch, target):
             time.sleep(seconds)
             restart(watch)
             watch.hook.wait_for(lambda h: len(h.told("Broken", status)) == n, 20, f"{n} times {status}, the last after {seconds} s")
-            watch.until("it is recorded", lambda: not watch.data("/api/v1/outbox")["waiting"] and watch.state("Broken") == ("firing" if broken else "inactive"))
+            watch.until("it is recorded", lambda: not watch.data("/api/v1/outbox")["waiting"])
+            watch.until_state("Broken", "firing" if broken else "inactive")
     watch.ticks()
     assert [e["body"]["status"] for e in watch.hook.once()] == ["firing", "resolved"] * 7
     bodies = {}
@@ -90,7 +91,7 @@ def test_at_any_moment(watch, target):
 
 
 def test_statuspage_is_asked_before_it_is_told_again(box, target):
-    """F14: killed while the page carries out the creation, and again while it carries out the end: one incident, no update twice."""
+    """F14: killed while the page carries out the creation, and again while it does the end: one incident, no update twice."""
     page = Statuspage(components={"db": "Database"})
     box.started.append(page)
     watch = Watch(box, [job("app", target)], BROKEN, page=page)

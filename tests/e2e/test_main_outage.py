@@ -1,8 +1,7 @@
-"""The main job on real servers: Postgres, Redis, Celery and a business go wrong, somebody is told; they come back, and that is told too."""
+"""The main job on real servers: Postgres, Celery and a business go wrong, somebody is told; they come back, and that is told too."""
 import os
 import subprocess
 
-import pytest
 from servers import PYTHON, CeleryWorker, Exporter, Postgres, Redis
 from watched import Statuspage, Watch, alert_rule, job
 
@@ -76,7 +75,7 @@ def send(box, url, code):
 
 
 def test_celery_queue_failure_and_killed_worker(box):
-    """F9, F13: a queue grows with no worker, a task fails, a worker is killed with SIGKILL: figures and alerts follow, by the shipped metric names."""
+    """F9, F13: a queue grows with no worker, a task fails, a worker is killed with SIGKILL: figures and alerts follow."""
     redis = box.start(Redis)
     box.write("jobs.py", JOBS)
     exporter = box.start(Exporter, box.write("exporter.yml", f"""

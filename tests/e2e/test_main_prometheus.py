@@ -3,7 +3,6 @@ import json
 import subprocess
 import urllib.parse
 
-import pytest
 from exporter_text import Metrics
 from servers import Exporter, Postgres, Process, Redis, free_port, http, wait_for
 from watched import Target, Watch, alert_rule, job

@@ -1,4 +1,4 @@
-"""An alerter with everything around it: targets whose metrics a test sets, a webhook, a status page, and what the alerter says of itself."""
+"""An alerter with all around it: targets whose metrics a test sets, a webhook, a status page, and what the alerter says of itself."""
 import json
 import sys
 import threading
@@ -66,11 +66,13 @@ def rule_file(*rules, interval="200ms", name="test"):
 
 
 def job(name, *things, **more):
-    return {"job_name": name, "static_configs": [{"targets": [t if isinstance(t, str) else f"127.0.0.1:{t.port}" for t in things]}], **more}
+    addresses = [t if isinstance(t, str) else f"127.0.0.1:{t.port}" for t in things]
+    return {"job_name": name, "static_configs": [{"targets": addresses}], **more}
 
 
 def statuspage_config(page, component=None):
-    return {"api_url": page.url, "page_id": page.page_id, "api_key": page.key, "components": [{"id": component}] if component else []}
+    components = [{"id": component}] if component else []
+    return {"api_url": page.url, "page_id": page.page_id, "api_key": page.key, "components": components}
 
 
 class Watch:
@@ -85,8 +87,8 @@ class Watch:
             receiver = {"webhook_configs": [{"url": self.hook.url, "timeout": "1s"}]}
         if page:
             receiver["statuspage_configs"] = [{"timeout": "3s", **statuspage_config(page, component)}]
-        self.config = {"global": dict(FAST), "rule_files": ["rules.yml"], "scrape_configs": list(jobs), "route": {"receiver": "all", **AT_ONCE},
-                       "receivers": [{"name": "all", **receiver}], **more}
+        self.config = {"global": dict(FAST), "rule_files": ["rules.yml"], "scrape_configs": list(jobs),
+                       "route": {"receiver": "all", **AT_ONCE}, "receivers": [{"name": "all", **receiver}], **more}
         self.path = box.write("tocsin.yml", json.dumps(self.config, indent=1))
         self.program = box.start(Alerter, self.path, ["--storage.path", box.folder / "data", *args]) if start else None
 
@@ -121,7 +123,7 @@ class Watch:
         return wait_for(what, condition, seconds, 0.05)
 
     def until_state(self, name, state, seconds=20, **labels):
-        return self.until(f"{name} is {state}", lambda: self.state(name, **labels) == state and (self.alert(name, **labels) or True), seconds)
+        self.until(f"{name} is {state}", lambda: self.state(name, **labels) == state, seconds)
 
     def told(self, name, status="firing", seconds=20):
         """The one message about <name> with this status; fails when there are several or none."""
