@@ -369,7 +369,8 @@ static bool read_root(struct conf_reader *rd, struct notify_config *c, const str
 /* Those of receivers that are not there. */
 static void refuse_globals(struct conf_reader *rd, const struct conf_node *global)
 {
-	static const char *const names[] = { "wechat_api_url", "wechat_api_secret", "wechat_api_corp_id", "jira_api_url" };
+	static const char *const names[] = { "wechat_api_url", "wechat_api_secret", "wechat_api_corp_id", "jira_api_url",
+					     "smtp_tls_config" };
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		const struct conf_node *node = conf_get(global, names[i]);

@@ -23,16 +23,17 @@ static bool refuse_unless_false(struct conf_reader *rd, const struct conf_key *k
 
 static struct conf_key setting_key(const struct setting_row *row, size_t i)
 {
-	bool secret = (row->flags & SETTING_SECRET) != 0;
+	bool secret = (row->flags & SETTING_SECRET) != 0, late = secret || (row->flags & SETTING_LATE) != 0;
 	struct conf_key key = { .name = row->name, .flags = CONF_RELOAD | (secret ? CONF_SECRET : 0u) };
 
-	key.parse = row->flags & SETTING_REFUSED ? refuse_unless_false : secret ? conf_str : conf_raw;
-	key.offset = secret ? offsetof(struct notifier_file, texts) + i * sizeof(struct str)
+	key.parse = row->flags & SETTING_REFUSED ? refuse_unless_false : late ? conf_str : conf_raw;
+	key.offset = late ? offsetof(struct notifier_file, texts) + i * sizeof(struct str)
 			    : offsetof(struct notifier_file, nodes) + i * sizeof(struct conf_node *);
 	return key;
 }
 
-const struct conf_table *config_notifier_table(struct conf_reader *rd, const struct notifier *n, const struct conf_table *http)
+const struct conf_table *config_notifier_table(struct conf_reader *rd, const struct notifier *n, const struct conf_table *http,
+					       const struct conf_table *tls)
 {
 	struct conf_key *keys = ARENA_ARRAY(rd->arena, n->n_settings + ARRAY_LEN(common), struct conf_key);
 	struct conf_table *t = ARENA_NEW(rd->arena, struct conf_table);
@@ -40,6 +41,9 @@ const struct conf_table *config_notifier_table(struct conf_reader *rd, const str
 	memcpy(keys, common, sizeof common);
 	keys[0].fallback = n->kind.ends_by_default ? "true" : "false";
 	keys[ARRAY_LEN(common) - 1].arg = http;
+	if (n->is_mail)
+		keys[ARRAY_LEN(common) - 1] = (struct conf_key)CONF_KEY_ARG(struct notifier_file, "tls_config", tls, conf_sub, NULL,
+									   CONF_RELOAD, "TLS.", tls);
 	*t = (struct conf_table){ keys, ARRAY_LEN(common), sizeof(struct notifier_file), NULL, NULL };
 	for (size_t i = 0; i < n->n_settings; i++)
 		if ((n->settings[i].flags & SETTING_HIDDEN) == 0)
@@ -98,12 +102,15 @@ static struct str seconds(struct conf_reader *rd, const struct conf_key *key, co
 	return ms > 0 ? arena_printf(rd->arena, "%lld", (long long)(ms / 1000)) : STR("");
 }
 
-static void make_setting(struct conf_reader *rd, const struct setting_row *row, const struct conf_node *node, struct setting *s)
+static void make_setting(struct conf_reader *rd, const struct setting_row *row, const struct conf_node *node,
+			 const struct conf_node *global, struct setting *s)
 {
 	const struct conf_key key = { .name = row->name };
-	const char *fallback = row->fallback != NULL ? row->fallback : "";
+	struct str given = row->global != NULL ? config_global_text(rd, global, row->global) : STR("");
+	const char *fallback = given.n > 0 ? arena_strz(rd->arena, given) : row->fallback != NULL ? row->fallback : "";
 	bool written = node != NULL && node->kind == CONF_SCALAR;
 
+	s->given = node != NULL || given.n > 0;
 	if (row->flags & SETTING_TREE) {
 		if (node != NULL) {
 			struct setting_tree *t = ARENA_NEW(rd->arena, struct setting_tree);
@@ -126,17 +133,26 @@ static void make_setting(struct conf_reader *rd, const struct setting_row *row, 
 	s->text = written ? config_template(rd, node, str_of(row->name), node->text) : s->fallback;
 }
 
-static bool is_set(const struct notifier *n, const struct notifier_settings *s, const struct notifier_file *f, struct str name)
+static void take_late(struct conf_reader *rd, const struct setting_row *row, struct str own, const struct conf_node *global,
+		      struct setting *s)
+{
+	s->plain = own.n == 0 && row->global != NULL ? config_global_text(rd, global, row->global) : own;
+	s->given = s->plain.n > 0;
+	if (!s->given && row->fallback != NULL)
+		s->plain = str_of(row->fallback);
+}
+
+static bool is_set(const struct notifier *n, const struct notifier_settings *s, struct str name)
 {
 	for (size_t i = 0; i < n->n_settings; i++)
 		if (str_eq(str_of(n->settings[i].name), name))
-			return s->v[i].plain.n > 0 || f->nodes[i] != NULL;
+			return s->v[i].given;
 	return false;
 }
 
 /* Names divided by spaces must all be there, of those divided by '|' one. */
 static void check_needs(struct conf_reader *rd, const struct notifier *n, const struct notifier_settings *s,
-			const struct notifier_file *f, const struct conf_node *entry)
+			const struct conf_node *entry)
 {
 	struct str needs = str_of(n->needs), one, name;
 
@@ -145,7 +161,7 @@ static void check_needs(struct conf_reader *rd, const struct notifier *n, const 
 		bool found = false;
 
 		while (str_cut(&rest, '|', &name))
-			found = found || is_set(n, s, f, name);
+			found = found || is_set(n, s, name);
 		if (!found)
 			conf_error(rd->report, entry, "%s is missing " STR_FMT ": add it", n->list, STR_ARG(one));
 	}
@@ -174,7 +190,7 @@ static void identify(struct conf_reader *rd, const struct notifier *n, const str
 	struct buf secrets = { 0 }, address = { 0 };
 
 	for (size_t i = 0; i < n->n_settings; i++)
-		if (n->settings[i].flags & SETTING_SECRET)
+		if (n->settings[i].flags & (SETTING_SECRET | SETTING_LATE))
 			buf_printf(&secrets, "%zu:" STR_FMT ";", s->v[i].plain.n, STR_ARG(s->v[i].plain));
 		else if ((n->settings[i].flags & SETTING_ADDRESS) && f->nodes[i] != NULL)
 			buf_printf(&address, STR_FMT ";", STR_ARG(f->nodes[i]->text));
@@ -199,17 +215,12 @@ void config_make_notifier(struct conf_reader *rd, const struct notifier *n, cons
 
 		if (row->flags & SETTING_REFUSED)
 			continue;
-		if ((row->flags & SETTING_SECRET) == 0) {
-			make_setting(rd, row, f->nodes[i], &s->v[i]);
-			continue;
-		}
-		s->v[i].plain = f->texts[i];
-		if (s->v[i].plain.n == 0 && row->global != NULL)
-			s->v[i].plain = config_global_text(rd, global, row->global);
-		if (s->v[i].plain.n == 0 && row->fallback != NULL)
-			s->v[i].plain = str_of(row->fallback);
+		if (row->flags & (SETTING_SECRET | SETTING_LATE))
+			take_late(rd, row, f->texts[i], global, &s->v[i]);
+		else
+			make_setting(rd, row, f->nodes[i], global, &s->v[i]);
 	}
-	check_needs(rd, n, s, f, entry);
+	check_needs(rd, n, s, entry);
 	s->url = internal(rd, "url", n->url);
 	s->body = internal(rd, "body", n->body);
 	s->html = internal(rd, "html", n->html);

@@ -204,7 +204,6 @@ static const struct conf_key receiver_keys[] = {
 	CONF_KEY(struct receiver_file, "name", name, conf_str, NULL, CONF_REQUIRED | CONF_RELOAD, "Routes name it."),
 	LIST("webhook_configs", webhooks, &webhook_table, "POST as Alertmanager does."),
 	LIST("statuspage_configs", statuspages, &statuspage_table, "Incidents and components of a status page."),
-	NOT_YET("email_configs"),
 	NOT_YET("jira_configs"),
 	NOT_YET("sns_configs"),
 	NOT_YET("wechat_configs"),
@@ -222,7 +221,7 @@ static const struct conf_table *receiver_table(struct conf_reader *rd)
 		keys[t->n++] = (struct conf_key){ notifiers[i].list, conf_sub_list,
 						  offsetof(struct receiver_file, notifiers) + i * sizeof(struct conf_list), NULL,
 						  CONF_RELOAD, "As Alertmanager's.",
-						  config_notifier_table(rd, &notifiers[i], &http_table) };
+						  config_notifier_table(rd, &notifiers[i], &http_table, &tls_table) };
 	return t;
 }
 
@@ -330,7 +329,7 @@ static void make_notifiers(struct conf_reader *rd, const struct receiver_file *f
 
 			in->name = arena_printf(rd->arena, STR_FMT "/%s[%zu]", STR_ARG(f->name), notifiers[k].kind.name, i);
 			in->kind = &notifiers[k].kind;
-			in->http = entry->http != NULL ? *entry->http : *fallback;
+			in->http = notifiers[k].is_mail ? entry->tls : entry->http != NULL ? *entry->http : *fallback;
 			config_make_notifier(rd, &notifiers[k], entry, f->notifiers[k].nodes[i], global, in);
 		}
 }

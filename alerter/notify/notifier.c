@@ -97,14 +97,16 @@ static void put_settings(struct json_out *j, const struct rendering *r, const st
 	for (size_t i = 0; i < s->notifier->n_settings; i++) {
 		const struct setting_row *row = &s->notifier->settings[i];
 		const struct setting *v = &s->v[i];
+		struct rendering own = *r;
 
-		if ((row->flags & (SETTING_SECRET | SETTING_REFUSED)) != 0 || ((row->flags & SETTING_TREE) != 0 && v->tree == NULL))
+		own.html = r->html || (row->flags & SETTING_HTML) != 0;
+		if ((row->flags & (SETTING_SECRET | SETTING_LATE | SETTING_REFUSED)) != 0 || ((row->flags & SETTING_TREE) != 0 && v->tree == NULL))
 			continue;
 		json_out_key(j, row->name);
 		if (v->tree != NULL)
-			put_tree(j, r, v->tree);
+			put_tree(j, &own, v->tree);
 		else if (v->text != NULL)
-			put_text(j, r, v->text, v->fallback);
+			put_text(j, &own, v->text, v->fallback);
 		else
 			put_plain(j, v);
 	}
@@ -191,7 +193,7 @@ static struct template_value request_data(struct delivery *d, json_t *kept)
 
 	memcpy(v, settings.map->v, n * sizeof *v);
 	for (size_t i = 0; i < s->notifier->n_settings; i++)
-		if (s->notifier->settings[i].flags & SETTING_SECRET)
+		if (s->notifier->settings[i].flags & (SETTING_SECRET | SETTING_LATE))
 			v[n++] = (struct template_field){ str_of(s->notifier->settings[i].name), template_str(s->v[i].plain) };
 	v[n++] = (struct template_field){ STR("status"), text_of(kept, "status") };
 	v[n++] = (struct template_field){ STR("webhook"), text_of(kept, "webhook") };

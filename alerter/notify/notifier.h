@@ -14,6 +14,8 @@ enum {                                  /* setting_row.flags; without one it is 
 	SETTING_HIDDEN = 16,            /* no setting: only its default */
 	SETTING_ADDRESS = 32,           /* part of where it goes */
 	SETTING_REFUSED = 64,           /* known and not honoured, unless it says false */
+	SETTING_HTML = 128,             /* a template of HTML */
+	SETTING_LATE = 256,             /* as a secret, but anybody may know it */
 };
 
 struct setting_row {
@@ -40,6 +42,7 @@ struct notifier {
 	struct notifier_header headers[NOTIFIER_MAX_HEADERS];
 	const char *content_type;       /* NULL: application/json */
 	const char *html;               /* a template that is true when texts are HTML; NULL: never */
+	bool is_mail;                   /* no <url> and <body>; tls_config instead of http_config */
 	bool wants_webhook;             /* .webhook holds what a webhook would get */
 };
 
@@ -58,6 +61,7 @@ struct setting_tree {                   /* a value of YAML, templates at its lea
 struct setting {
 	struct str plain;               /* secrets, plain ones, seconds */
 	bool quoted;                    /* <plain> was */
+	bool given;                     /* by the entry or by global */
 	struct template *text, *fallback;
 	const struct setting_tree *tree;
 };
@@ -70,6 +74,7 @@ struct notifier_settings {              /* of an integration */
 
 void notifier_render(const struct notice *, struct buf *out);
 enum deliver_next notifier_advance(struct delivery *, const struct http_answer *);
+enum deliver_next email_advance(struct delivery *, const struct http_answer *);         /* email.c */
 void notifier_secrets(const struct integration *, struct str *out, size_t *n);
 extern const struct template_env notifier_template_env;
 
@@ -77,11 +82,13 @@ extern const struct template_env notifier_template_env;
 struct notifier_file {                  /* an entry as written */
 	bool send_resolved;
 	struct http_settings *http;
+	struct http_settings tls;       /* of a mail; only that is set */
 	int64_t timeout_ms;
 	struct str texts[NOTIFIER_MAX_SETTINGS];
 	const struct conf_node *nodes[NOTIFIER_MAX_SETTINGS];
 };
-const struct conf_table *config_notifier_table(struct conf_reader *, const struct notifier *, const struct conf_table *http);
+const struct conf_table *config_notifier_table(struct conf_reader *, const struct notifier *, const struct conf_table *http,
+					       const struct conf_table *tls);
 void config_make_notifier(struct conf_reader *, const struct notifier *, const struct notifier_file *, const struct conf_node *entry,
 			  const struct conf_node *global, struct integration *in);
 /* A text of `global:`, or what the file named by <key>_file holds; empty when there is neither. */

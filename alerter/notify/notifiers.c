@@ -195,7 +195,38 @@ static const struct setting_row incidentio[] = {
 	{ "max_alerts", NULL, SETTING_REFUSED, NULL },
 };
 
+static const struct setting_row email[] = {
+	{ "to", NULL, SETTING_ADDRESS, NULL },
+	{ "from", NULL, 0, "smtp_from" },
+	{ "smarthost", NULL, SETTING_LATE, "smtp_smarthost" },
+	{ "hello", "localhost", SETTING_LATE, "smtp_hello" },
+	{ "auth_username", NULL, SETTING_LATE, "smtp_auth_username" },
+	{ "auth_password", NULL, SETTING_SECRET, "smtp_auth_password" },
+	{ "auth_secret", NULL, SETTING_SECRET, "smtp_auth_secret" },
+	{ "auth_identity", NULL, SETTING_LATE, "smtp_auth_identity" },
+	{ "require_tls", "true", SETTING_PLAIN, "smtp_require_tls" },
+	{ "force_implicit_tls", "false", SETTING_PLAIN, "smtp_force_implicit_tls" },
+	{ "headers", NULL, SETTING_TREE, NULL },
+	{ "text", DEFAULT("__text_alerts"), 0, NULL },
+	{ "html", DEFAULT("email.default.html"), SETTING_HTML, NULL },
+	{ "_subject", DEFAULT("email.default.subject"), SETTING_HIDDEN, NULL },
+	{ "threading", NULL, SETTING_REFUSED, NULL },
+};
+
 const struct notifier notifiers[] = {
+	{
+		.kind = { .name = "email",
+			  .repeats = true,
+			  .ends_by_default = false,
+			  .max_in_flight = 2,
+			  .render = notifier_render,
+			  .advance = email_advance,
+			  .secrets = notifier_secrets },
+		.list = "email_configs",
+		ROWS(email),
+		.needs = "to from smarthost",
+		.is_mail = true,
+	},
 	{
 		SENDS("pagerduty", true, 4, 0),
 		ROWS(pagerduty),

@@ -179,7 +179,7 @@ static struct str describe(struct delivery *d, const struct http_answer *answer)
 	for (size_t i = 0; i < n; i++)
 		text = hide(&d->arena, text, secrets[i]);
 	text = text_clean(&d->arena, text, NOTE_BYTES);
-	if (answer->fate == HTTP_ANSWERED)
+	if (answer->fate == HTTP_ANSWERED && d->call.mail == NULL)
 		text = arena_printf(&d->arena, "HTTP %d%s" STR_FMT, answer->status, text.n > 0 ? ": " : "", STR_ARG(text));
 	if (d->note != NULL)
 		text = arena_printf(&d->arena, "%s (" STR_FMT ")", d->note, STR_ARG(text));

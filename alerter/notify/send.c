@@ -19,7 +19,8 @@ struct request {
 	const struct http_call *call;
 	void *tag;
 	CURL *easy;
-	struct curl_slist *headers;
+	struct curl_slist *headers;     /* of a mail: the recipients */
+	size_t sent;                    /* of a mail's body */
 	struct buf body;
 	bool body_cut;
 	char error[ERROR_BYTES];
@@ -107,13 +108,42 @@ static void set_connection(CURL *easy, const struct http_settings *h)
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, h->enable_http2 ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
 }
 
+static size_t give_mail(char *to, size_t size, size_t n, void *from)
+{
+	struct request *r = from;
+	size_t left = r->call->body.n - r->sent, bytes = size * n < left ? size * n : left;
+
+	memcpy(to, r->call->body.p + r->sent, bytes);
+	r->sent += bytes;
+	return bytes;
+}
+
+static void set_mail(struct request *r)
+{
+	const struct mail *m = r->call->mail;
+
+	for (size_t i = 0; i < m->n_to; i++)
+		r->headers = curl_slist_append(r->headers, m->to[i].p);
+	set_text(r->easy, CURLOPT_USERNAME, m->user);
+	set_text(r->easy, CURLOPT_PASSWORD, m->password);
+	set_text(r->easy, CURLOPT_SASL_AUTHZID, m->identity);
+	curl_easy_setopt(r->easy, CURLOPT_MAIL_FROM, m->from.p);
+	curl_easy_setopt(r->easy, CURLOPT_MAIL_RCPT, r->headers);
+	curl_easy_setopt(r->easy, CURLOPT_UPLOAD, 1L);
+	curl_easy_setopt(r->easy, CURLOPT_READFUNCTION, give_mail);
+	curl_easy_setopt(r->easy, CURLOPT_READDATA, r);
+	curl_easy_setopt(r->easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)r->call->body.n);
+	curl_easy_setopt(r->easy, CURLOPT_USE_SSL, m->require_tls ? (long)CURLUSESSL_ALL : (long)CURLUSESSL_NONE);
+	curl_easy_setopt(r->easy, CURLOPT_FRESH_CONNECT, 1L);
+}
+
 static void set_request(struct request *r)
 {
 	const struct http_call *call = r->call;
 	bool reads = strcmp(call->method, "GET") == 0;
 
 	set_text(r->easy, CURLOPT_URL, call->url);
-	curl_easy_setopt(r->easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(r->easy, CURLOPT_PROTOCOLS_STR, call->mail != NULL ? "smtp,smtps" : "http,https");
 	curl_easy_setopt(r->easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(r->easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(r->easy, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms);
@@ -122,7 +152,9 @@ static void set_request(struct request *r)
 	curl_easy_setopt(r->easy, CURLOPT_WRITEFUNCTION, take_body);
 	curl_easy_setopt(r->easy, CURLOPT_WRITEDATA, r);
 	curl_easy_setopt(r->easy, CURLOPT_PRIVATE, r);
-	if (reads)
+	if (call->mail != NULL)
+		set_mail(r);
+	if (reads || call->mail != NULL)
 		return;
 	curl_easy_setopt(r->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.n);
 	curl_easy_setopt(r->easy, CURLOPT_POSTFIELDS, call->body.n > 0 ? call->body.p : "");
@@ -139,7 +171,8 @@ static void begin(struct sender *s, struct request *r)
 		mem_abort(0);
 	set_request(r);
 	set_connection(r->easy, r->call->http);
-	set_headers(r);
+	if (r->call->mail == NULL)
+		set_headers(r);
 	r->next = s->running;
 	s->running = r;
 	curl_multi_add_handle(s->multi, r->easy);
@@ -161,6 +194,16 @@ static void release(struct sender *s, struct request *r)
 	free(r);
 }
 
+/* SMTP's last word as HTTP says it: 4xx passes, 5xx does not, unless it is about who we are. */
+static int mail_status(CURLcode code, long said)
+{
+	if (code == CURLE_OK)
+		return 200;
+	if (code == CURLE_LOGIN_DENIED || said == 530 || said == 534 || said == 535 || said == 538)
+		return 401;
+	return said >= 500 ? 400 : said >= 400 ? 503 : 0;
+}
+
 static void finish(struct sender *s, struct request *r, CURLcode code)
 {
 	struct http_answer a = { .retry_after_ms = -1, .body = buf_str(&r->body), .body_cut = r->body_cut };
@@ -172,7 +215,12 @@ static void finish(struct sender *s, struct request *r, CURLcode code)
 	curl_easy_getinfo(r->easy, CURLINFO_RETRY_AFTER, &retry_after);
 	curl_easy_getinfo(r->easy, CURLINFO_TOTAL_TIME_T, &total_us);
 	a.seconds = (double)total_us / 1e6;
-	if (code == CURLE_OK) {
+	if (r->call->mail != NULL) {
+		sent = (long)r->sent;
+		status = mail_status(code, status);
+		a.body = str_of(code == CURLE_OK ? "" : r->error[0] != '\0' ? r->error : curl_easy_strerror(code));
+	}
+	if (code == CURLE_OK || (r->call->mail != NULL && status != 0)) {
 		a.fate = HTTP_ANSWERED;
 		a.status = (int)status;
 	} else {

@@ -186,14 +186,14 @@ static enum deliver_next ask(struct delivery *d, enum step step, const char *met
 	headers[2] = (struct label){ STR("Content-Type"), STR("application/json") };
 	d->step = (int)step;
 	d->call_changes = step == STEP_CREATE || step == STEP_UPDATE;
-	d->call = (struct http_call){ method,
-				      arena_printf(&d->arena, STR_FMT "/pages/" STR_FMT STR_FMT, STR_ARG(s->api_url),
-						   STR_ARG(s->page_id), STR_ARG(path)),
-				      headers,
-				      3,
-				      body,
-				      &d->integration->http,
-				      d->integration->timeout_ms };
+	d->call = (struct http_call){ .method = method,
+				      .url = arena_printf(&d->arena, STR_FMT "/pages/" STR_FMT STR_FMT, STR_ARG(s->api_url),
+							  STR_ARG(s->page_id), STR_ARG(path)),
+				      .headers = headers,
+				      .n_headers = 3,
+				      .body = body,
+				      .http = &d->integration->http,
+				      .timeout_ms = d->integration->timeout_ms };
 	return DELIVER_ASK;
 }
 

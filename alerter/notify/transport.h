@@ -1,8 +1,16 @@
-/* One HTTP request and what became of it: the seam between deciding what to send and sending it. Tests put a double here. */
+/* One HTTP request, or one e-mail, and what became of it: the seam between deciding what to send and sending it. Tests put a double here. */
 #ifndef NOTIFY_TRANSPORT_H
 #define NOTIFY_TRANSPORT_H
 
 #include "notify/config.h"
+
+struct mail {                           /* instead of an HTTP request: <body> goes to the server at <url> (smtp:// or smtps://) */
+	struct str from;                /* NUL behind it, as behind each of <to> */
+	const struct str *to;
+	size_t n_to;
+	struct str user, password, identity;    /* empty: none */
+	bool require_tls;
+};
 
 struct http_call {                      /* lives with the delivery that makes it, until its answer came */
 	const char *method;
@@ -12,6 +20,7 @@ struct http_call {                      /* lives with the delivery that makes it
 	struct str body;
 	const struct http_settings *http;
 	int64_t timeout_ms;
+	const struct mail *mail;        /* NULL: HTTP. SMTP's answers come as the HTTP status that means the same */
 };
 
 enum http_fate {

@@ -111,8 +111,13 @@ static void ask(struct delivery *d)
 	headers[n++] = (struct label){ STR(KEY_HEADER), m->key };
 	if (m->doubtful)
 		headers[n++] = (struct label){ STR(REPEAT_HEADER), STR("true") };
-	d->call = (struct http_call){ "POST", d->integration->webhook.url, headers, n, m->payload, &d->integration->http,
-		                      d->integration->timeout_ms };
+	d->call = (struct http_call){ .method = "POST",
+				      .url = d->integration->webhook.url,
+				      .headers = headers,
+				      .n_headers = n,
+				      .body = m->payload,
+				      .http = &d->integration->http,
+				      .timeout_ms = d->integration->timeout_ms };
 	d->call_changes = true;
 }
 

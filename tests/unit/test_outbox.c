@@ -156,7 +156,8 @@ static void what_became_of_it(void **state)
 		struct heard h = { .lock = PTHREAD_MUTEX_INITIALIZER, .came = PTHREAD_COND_INITIALIZER };
 		struct sender *s = sender_new(hear, &h);
 		char url[96];
-		struct http_call call = { "POST", { url, 0 }, NULL, 0, STR("{}"), &http, cases[i].timeout_ms };
+		struct http_call call = { .method = "POST", .url = { url, 0 }, .body = STR("{}"), .http = &http,
+					  .timeout_ms = cases[i].timeout_ms };
 
 		print_message("  %s\n", cases[i].name);
 		if (cases[i].path == NULL)
