@@ -1,0 +1,92 @@
+"""Samples on disk: imported ones are served, a clean stop keeps what was scraped, a damaged block is set aside and the rest serves."""
+import subprocess
+import time
+import urllib.parse
+
+import pytest
+from servers import Alerter, binary, wait_for
+
+GOOD = """# HELP jobs Jobs done.
+# TYPE jobs counter
+jobs_total{queue="a"} 1 {0}
+jobs_total{queue="a"} 3 {1}
+# TYPE depth gauge
+depth{queue="a",note="say \\"hi\\""} NaN {0}
+depth{queue="a",note="say \\"hi\\""} +Inf {1}
+# EOF
+"""
+BAD = """# TYPE jobs counter
+jobs_total 1 1700000000
+jobs_total{queue="a} 2 1700000000
+jobs_total 3
+jobs_total x 1700000000
+# EOF
+"""
+
+
+@pytest.fixture
+def config(box):
+    return box.write("empty.yml", "global: {scrape_interval: 1s}\n")
+
+
+def run_import(box, name, text):
+    path = box.write(name, text)
+    return subprocess.run([binary("tocsin-alerter"), "import", "openmetrics", path, f"--storage.path={box.folder / 'data'}"], text=True, capture_output=True)
+
+
+def query(alerter, expression, **params):
+    answer = alerter.json("/api/v1/query?" + urllib.parse.urlencode({"query": expression, **params}))
+    return {tuple(sorted(r["metric"].items())): r["value"][1] for r in answer["data"]["result"]}
+
+
+def start(box, config):
+    return box.start(Alerter, config, args=["--storage.path", box.folder / "data"])
+
+
+def test_mistakes_are_all_said_and_nothing_is_imported(box):
+    done = run_import(box, "bad.om", BAD)
+    where = [line.removeprefix(f"{box.folder}/") for line in done.stderr.splitlines()]
+    assert done.returncode == 1 and done.stdout == ""
+    assert where == [
+        "bad.om:3:1: labels are not closed by '}'",
+        "bad.om:4:1: a sample without its time: what is imported needs a timestamp behind each value",
+        "bad.om:5:12: the value is not a number",
+        "bad.om: nothing was imported",
+    ]
+    assert not list(box.folder.glob("data/blocks/*"))
+
+
+def test_no_file_is_a_command_line_that_is_wrong(box):
+    done = subprocess.run([binary("tocsin-alerter"), "import", "openmetrics"], text=True, capture_output=True)
+    assert done.returncode == 2 and "name one file" in done.stderr
+
+
+def test_imported_samples_are_served_and_a_damaged_block_is_not(box, config):
+    now = int(time.time())
+    text = GOOD.replace("{0}", str(now - 7200)).replace("{1}", str(now - 7140))
+    assert run_import(box, "good.om", text).returncode == 0
+    alerter = start(box, config)
+    assert query(alerter, "jobs_total", time=now - 7130) == {(("__name__", "jobs_total"), ("queue", "a")): "3"}
+    assert query(alerter, "depth", time=now - 7150) == {(("__name__", "depth"), ("note", 'say "hi"'), ("queue", "a")): "NaN"}
+    alerter.stop()
+    block = next(box.folder.glob("data/blocks/*.blk"))
+    block.write_bytes(block.read_bytes()[:-8] + b"damaged!")
+    assert run_import(box, "later.om", text.replace("jobs", "tasks").replace("depth", "width")).returncode == 0
+    alerter.start()
+    assert query(alerter, "jobs_total or tasks_total", time=now - 7130) == {(("__name__", "tasks_total"), ("queue", "a")): "3"}
+    assert f"{block.name}.damaged" in alerter.process.text() and block.with_name(block.name + ".damaged").exists()
+    assert "tocsin_store_blocks_damaged_total 1" in alerter.get("/metrics")[2]
+
+
+def test_a_clean_stop_keeps_what_was_scraped(box):
+    alerter = box.start(Alerter, box.write("none.yml", "global: {}\n"), args=["--storage.path", box.folder / "data"])
+    self_scrape = f"global: {{scrape_interval: 1s}}\nscrape_configs: [{{job_name: self, static_configs: [{{targets: ['127.0.0.1:{alerter.port}']}}]}}]\n"
+    box.write("none.yml", self_scrape)
+    alerter.stop()
+    alerter.start()
+    wait_for("two scrapes", lambda: query(alerter, "count_over_time(up[5m]) >= 2"))
+    alerter.stop()
+    box.write("none.yml", "global: {}\n")
+    alerter.start()
+    before = query(alerter, "count_over_time(up[5m])")
+    assert before and int(next(iter(before.values()))) >= 2
