@@ -396,6 +396,7 @@ static void apply_recording(struct tick *t, const struct promql_result *r, const
 			append(t, o->labels, value_stale(), NULL);
 	}
 	map_fini(&h.finals.keys);
+	rule_inputs_tell(t->run, t->env, r, f->n > 0 || !uncertain(r));
 	if (t->run->n_over_limit > 0) {
 		t->run->health = RULE_HEALTH_ERR;
 		err_set(&t->run->last_error, ERR_LIMIT, -1, "the group's limit is %zu: %zu more series are left out", limit,
@@ -477,6 +478,8 @@ static void eval_rule(struct tick *t)
 	t->run->samples = 0;
 	t->group->evaluations++;
 	r = promql_instant(t->run->def->query, t->env->scratch, t->env->querier, t->query_ms, &e);
+	if (r != NULL)
+		rule_inputs_read(t->run, t->env, r);
 	apply(t, r, &e);
 	if (!t->env->appender->ops->commit(t->env->appender, &e)) {
 		t->run->health = RULE_HEALTH_ERR;

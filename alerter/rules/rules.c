@@ -35,7 +35,7 @@ struct worker {
 
 struct rules {
 	struct rules_deps deps;
-	pthread_mutex_t lock, sink_lock, view_lock;
+	pthread_mutex_t lock, sink_lock, view_lock, inputs_lock;
 	pthread_cond_t wake;
 	struct rules_plan *plan;        /* in use; NULL before the first rules_apply */
 	struct group_run **groups;
@@ -57,6 +57,7 @@ struct rules *rules_new(const struct rules_deps *deps)
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_mutex_init(&r->sink_lock, NULL);
 	pthread_mutex_init(&r->view_lock, NULL);
+	pthread_mutex_init(&r->inputs_lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&r->wake, &attr);
@@ -71,7 +72,8 @@ static struct eval_env env_of(struct worker *w)
 {
 	struct rules *r = w->rules;
 
-	return (struct eval_env){ r->deps.querier, w->appender, r->deps.sink, &r->sink_lock, &r->plan->options, &w->scratch };
+	return (struct eval_env){ r->deps.querier, w->appender, r->deps.sink, &r->sink_lock, &r->plan->options, &w->scratch,
+		                  &r->inputs_lock, r->groups, r->n_groups };
 }
 
 /* ---- the clock ---- */
@@ -507,6 +509,7 @@ void rules_free(struct rules *r)
 	pthread_mutex_destroy(&r->lock);
 	pthread_mutex_destroy(&r->sink_lock);
 	pthread_mutex_destroy(&r->view_lock);
+	pthread_mutex_destroy(&r->inputs_lock);
 	free(r);
 }
 

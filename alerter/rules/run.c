@@ -219,6 +219,7 @@ void rule_run_fini(struct rule_run *run)
 	outputs_fini(&run->outputs[1]);
 	arena_fini(&run->told);
 	arena_fini(&run->notes_arena);
+	arena_fini(&run->unseen_arena);
 }
 
 struct outputs *outputs_begin(struct rule_run *run)

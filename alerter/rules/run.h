@@ -34,6 +34,13 @@ struct rule_run {
 	int64_t unknown_since_ms;       /* the whole rule: nothing returned and we cannot know; 0: known */
 	bool unknown_by_error;
 
+	/* Of a recording rule, under the inputs' lock: what others must know of its outputs. */
+	bool settled;                   /* evaluated since the start, and what it returned was no "cannot know" */
+	bool incomplete;                /* the last evaluation read a window that begins before the data we hold */
+	struct arena unseen_arena;
+	struct labels *unseen;          /* targets the last evaluation did not see */
+	size_t n_unseen;
+
 	enum rule_health health;
 	struct err last_error;
 	bool unknown;
@@ -76,6 +83,9 @@ struct eval_env {
 	pthread_mutex_t *sink_lock;
 	const struct rules_options *options;
 	struct arena *scratch;          /* reset before each rule */
+	pthread_mutex_t *inputs_lock;
+	struct group_run *const *groups; /* all of them; they stand still while one runs */
+	size_t n_groups;
 };
 
 /* One tick: every rule in order, each seeing what those before it recorded; then one commit to the sink. */
@@ -95,6 +105,11 @@ bool rule_run_load(struct rule_run *, struct alert_sink *, pthread_mutex_t *sink
 void rule_run_end(struct rule_run *, int64_t now_ms);
 void rule_run_fini(struct rule_run *);
 void rule_run_shift(struct rule_run *, int64_t by_ms);
+
+/* What <reader> must add to its result for the recording rules it reads: targets they did not see, or that nothing is known. */
+void rule_inputs_read(const struct rule_run *reader, const struct eval_env *, struct promql_result *);
+/* A recording rule was evaluated. */
+void rule_inputs_tell(struct rule_run *, const struct eval_env *, const struct promql_result *, bool settled);
 
 struct alert *rule_run_find(struct rule_run *, struct labels, struct arena *scratch);
 struct alert *rule_run_add(struct rule_run *, struct labels, struct arena *scratch);

@@ -1,0 +1,49 @@
+"""After a restart nothing that was told is told again or ended before what feeds its rule has been seen."""
+import json
+import time
+
+import pytest
+from watched import Target, Watch, alert_rule, job
+
+
+def groups(recording, alerting, slow="4s"):
+    return json.dumps({"groups": [{"name": "records", "interval": slow, "rules": recording}, {"name": "alerts", "interval": "200ms", "rules": alerting}]})
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_recording_group_slower_than_the_alerts(box, end):
+    """Alerts over a recording rule (and one over that) are unknown until it was evaluated again, with all its targets."""
+    target = box.start(Target, text="broken 1\n")
+    watch = Watch(box, [job("app", target)], groups(
+        [{"record": "r:broken", "expr": "broken"}, {"record": "r:broken:sum", "expr": "sum(r:broken)"}],
+        [alert_rule("One", "r:broken == 1"), alert_rule("All", "r:broken:sum > 0")]))
+    watch.told("One")
+    watch.told("All")
+    for _ in range(2):
+        getattr(watch.program, end)()
+        watch.program.start()
+        watch.scraped()
+        time.sleep(4.5)
+        assert [len(watch.hook.told(n, s)) for n in ("One", "All") for s in ("firing", "resolved")] == [1, 0, 1, 0]
+    watch.until("known again", lambda: "unknownSince" not in watch.alert("One"))
+    target.set(broken=0)
+    watch.told("One", "resolved")
+    watch.told("All", "resolved")
+
+
+def test_recording_rule_fails_before_and_behind_a_restart(box):
+    """A recording rule that fails has no outputs, and whoever reads them cannot know."""
+    target = box.start(Target, text='broken 1\nside{a="1"} 1\n')
+    watch = Watch(box, [job("app", target)], [
+        {"record": "r:broken", "expr": "broken * on (instance) side"}, {"record": "r:broken:sum", "expr": "sum(r:broken)"},
+        alert_rule("Broken", "r:broken:sum == 1")])
+    watch.told("Broken")
+    target.text = 'broken 1\nside{a="1"} 1\nside{a="2"} 1\n'
+    watch.until("unknown", lambda: "unknownSince" in watch.alert("Broken"))
+    watch.program.kill()
+    watch.program.start()
+    watch.scraped()
+    watch.ticks(5)
+    assert not watch.hook.told("Broken", "resolved") and "unknownSince" in watch.alert("Broken")
+    target.text = 'broken 0\nside{a="1"} 1\n'
+    watch.told("Broken", "resolved")
