@@ -143,14 +143,17 @@ void conf_position(const struct conf_node *scalar, size_t offset, int *line, int
 
 /* ---- Collecting. ---- */
 
-/* Where the value begins behind a key that sounds secret; the line is shown up to there. */
+/* Where the value begins behind a key that sounds secret; the line is shown up to there. An address may hold a password: where it
+ * stands alone its own row knows, but a line in flow style has other keys beside it. */
 static size_t secret_at(struct str line)
 {
-	static const char *const words[] = { "password", "secret", "token", "api_key", "routing_key", "service_key", "credentials",
-		"authorization", "user_key", "webhook_url", "headers", "apikey" };
+	static const char *const words[] = { "url", "result_backend", "basic_auth_users", /* in flow style */
+		"password", "secret", "token", "api_key", "routing_key", "service_key", "credentials", "authorization", "user_key",
+		"webhook_url", "headers", "apikey" };
+	bool flow = str_chr(line, '{') < line.n || str_chr(line, ',') < line.n;
 	size_t first = line.n;
 
-	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+	for (size_t i = flow ? 0 : 3; i < ARRAY_LEN(words); i++) {
 		size_t at = str_find(line, str_of(words[i]));
 		struct str rest = { line.p + at, line.n - at };
 		size_t colon = str_chr(rest, ':');

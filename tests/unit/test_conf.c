@@ -155,6 +155,9 @@ static const struct {
 	{ "nor beside an error", "defaults: {nam: a, password: hunter2}\n",
 	  "/etc/t/t.yml:1:11: the key \"name\" is missing: add it (How it is called.)\n    defaults: {nam: a, password: <secret>\n              ^\n"
 	  "/etc/t/t.yml:1:12: unknown key \"nam\": did you mean \"name\"?\n    defaults: {nam: a, password: <secret>\n               ^\n" },
+	{ "nor an address in flow style", "defaults: {nam: a, url: 'redis://:hunter2@h', name: b}\n",
+	  "/etc/t/t.yml:1:12: unknown key \"nam\": did you mean \"name\"?\n    defaults: {nam: a, url: <secret>\n               ^\n"
+	  "/etc/t/t.yml:1:25: url is no URL: write one such as http://host:9090/path\n    defaults: {nam: a, url: <secret>\n                            ^\n" },
 	{ "environment", "defaults: {name: a, password: '${TEST_CONF_NONE}'}\n",
 	  "/etc/t/t.yml:1:32: the environment has no variable of this name: set it, or give the value itself\n" },
 	{ "both forms", "defaults: {name: a, password: x, password_file: y}\n",
