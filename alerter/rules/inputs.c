@@ -47,7 +47,7 @@ static void read_run(struct promql_result *r, const struct rule_run *reader, con
 	size_t n = promql_query_selectors(reader->def->query, &s);
 
 	for (size_t i = 0; i < n; i++) {
-		if (!may_name(&s[i], from->def->name))
+		if (!may_name(&s[i], from->def->id.name))
 			continue;
 		r->incomplete |= !from->settled || from->incomplete;
 		take_unseen(r, &s[i], from, scratch);

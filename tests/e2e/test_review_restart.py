@@ -39,7 +39,7 @@ def test_recording_rule_fails_before_and_behind_a_restart(box):
         alert_rule("Broken", "r:broken:sum == 1")])
     watch.told("Broken")
     target.text = 'broken 1\nside{a="1"} 1\nside{a="2"} 1\n'
-    watch.until("unknown", lambda: "unknownSince" in watch.alert("Broken"))
+    watch.until("it fails", lambda: watch.data("/api/v1/rules")["groups"][0]["rules"][0]["health"] == "err")
     watch.program.kill()
     watch.program.start()
     watch.scraped()
