@@ -74,12 +74,15 @@ static void counters(struct maker *m, unsigned handler)
 	for (unsigned status = 0; status < DATA_STATUSES; status++) {
 		struct data_series *s = begin(m, "http_requests", "counter", "http_requests_total");
 		unsigned what = 1000 + (handler * DATA_STATUSES + status) * 2;
-		double v = floor(1e6 * chance(m, what, 999));
+		double v = floor(1e6 * chance(m, what, 999)), mean = busy[status];
+
+		if (statuses[status][0] == '5')
+			mean *= 1 + 0.3 * (m->target / 10);     /* some jobs fail more than others */
 
 		put_label(s, "handler", "/api/v1/handler%u", handler);
 		put_label(s, "status", "%s", statuses[status]);
 		for (unsigned i = 0; i < DATA_SAMPLES; i++)
-			s->v[i] = v += rise(m, what, i, busy[status]);
+			s->v[i] = v += rise(m, what, i, mean);
 		end(m);
 	}
 }
