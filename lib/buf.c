@@ -27,7 +27,8 @@ char *buf_reserve(struct buf *b, size_t n)
 		b->overflow = true;
 		return NULL;
 	}
-	b->p = mem_grow(b->p, &b->cap, b->n + n + 1, 1);
+	if (b->cap - b->n <= n)
+		b->p = mem_grow(b->p, &b->cap, b->n + n + 1, 1);
 	return b->p + b->n;
 }
 

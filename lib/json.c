@@ -150,6 +150,9 @@ static size_t plain_run(struct str s)
 	for (; i < s.n; i += len) {
 		unsigned char c = (unsigned char)s.p[i];
 
+		len = 1;
+		if (c > '\\' && c < 0x7f)      /* most of what there is */
+			continue;
 		if (c < 0x20 || c == '"' || c == '\\' || c == 0x7f)
 			break;
 		len = c < 0x80 ? 1 : str_utf8_len((struct str){ s.p + i, s.n - i });

@@ -1,5 +1,6 @@
 /* The alerter over HTTP: Prometheus's query API, our own state, /metrics and the page. One route table, api.c.
- * Handlers never wait: queries run on a bounded pool of their own threads (pool.c), everything else answers from snapshots. */
+ * Handlers never wait: queries run on a bounded pool of their own threads (pool.c) unless they are known to take about a
+ * millisecond, everything else answers from snapshots. */
 #ifndef TOCSIN_API_H
 #define TOCSIN_API_H
 

@@ -38,7 +38,10 @@ void pool_free(struct pool *);
 void pool_submit(struct pool *, struct http_request *q, pool_work *work, void *job);
 /* A parsed query to use alone: one that was used before with the same text, with what it remembers, or a new one. */
 struct promql_query *pool_query_take(struct pool *, struct str text, struct err *e);
-void pool_query_give(struct pool *, struct promql_query *);
+/* <took_ms>: its evaluation at one time, INT64_MAX unknown. */
+void pool_query_give(struct pool *, struct promql_query *, int64_t took_ms);
+/* Evaluated a moment ago in a millisecond or so: not worth the way to another thread and back. */
+bool pool_query_is_quick(struct pool *, struct str text);
 
 /* ---- targets.c: "unknown", "up", "down" ---- */
 const char *api_health_name(enum scrape_health);

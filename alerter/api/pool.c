@@ -1,4 +1,4 @@
-/* A few threads that evaluate queries for people, so that rules never wait for them and handlers never wait at all. The queue is
+/* A few threads that evaluate queries for people, so that rules never wait for them and handlers never wait. The queue is
  * bounded; queries that were parsed are kept with what they remember, the least recently used go first.
  * Invariant: a query is either in <idle> or with exactly one worker. */
 #include "internal.h"
@@ -9,7 +9,13 @@
 
 #include "tocsin/mem.h"
 
-enum { QUEUE_MAX = 256, IDLE_MAX = 128 };
+enum { QUEUE_MAX = 256, IDLE_MAX = 128, QUICK_FOR_MS = 60000 };
+
+/* A parsed query, and how long its last evaluation took. */
+struct kept {
+	struct promql_query *query;
+	int64_t took_ms, given_mono_ms;
+};
 
 struct task {
 	struct http_request *q;
@@ -24,7 +30,7 @@ struct pool {
 	bool stopping;
 	struct task queue[QUEUE_MAX];                   /* ring */
 	size_t first, n;
-	struct promql_query *idle[IDLE_MAX];            /* most recently used last */
+	struct kept idle[IDLE_MAX];                     /* most recently used last */
 	size_t n_idle;
 	pthread_t *threads;
 	unsigned n_threads;
@@ -81,7 +87,7 @@ void pool_free(struct pool *p)
 	for (unsigned i = 0; i < p->n_threads; i++)
 		pthread_join(p->threads[i], NULL);
 	for (size_t i = 0; i < p->n_idle; i++)
-		promql_query_free(p->idle[i]);
+		promql_query_free(p->idle[i].query);
 	pthread_cond_destroy(&p->more);
 	pthread_mutex_destroy(&p->lock);
 	free(p->threads);
@@ -108,15 +114,37 @@ void pool_submit(struct pool *p, struct http_request *q, pool_work *work_fn, voi
 	}
 }
 
+/* The place of a query among the idle ones, under the lock; IDLE_MAX: it is not there. */
+static size_t find_idle(const struct pool *p, struct str text)
+{
+	for (size_t i = p->n_idle; i-- > 0;)
+		if (str_eq(promql_query_source(p->idle[i].query), text))
+			return i;
+	return IDLE_MAX;
+}
+
+bool pool_query_is_quick(struct pool *p, struct str text)
+{
+	int64_t now_ms = clock_mono_ms(p->api->deps.clock);
+	bool quick;
+	size_t i;
+
+	pthread_mutex_lock(&p->lock);
+	i = find_idle(p, text);
+	quick = i < IDLE_MAX && p->idle[i].took_ms <= 1 && now_ms - p->idle[i].given_mono_ms < QUICK_FOR_MS;
+	pthread_mutex_unlock(&p->lock);
+	return quick;
+}
+
 struct promql_query *pool_query_take(struct pool *p, struct str text, struct err *e)
 {
 	struct promql_query *found = NULL;
+	size_t i;
 
 	pthread_mutex_lock(&p->lock);
-	for (size_t i = p->n_idle; i-- > 0 && found == NULL;) {
-		if (!str_eq(promql_query_source(p->idle[i]), text))
-			continue;
-		found = p->idle[i];
+	i = find_idle(p, text);
+	if (i < IDLE_MAX) {
+		found = p->idle[i].query;
 		for (p->n_idle--; i < p->n_idle; i++)
 			p->idle[i] = p->idle[i + 1];
 	}
@@ -124,19 +152,19 @@ struct promql_query *pool_query_take(struct pool *p, struct str text, struct err
 	return found != NULL ? found : promql_query_new(text, &p->api->deps.promql, e);
 }
 
-void pool_query_give(struct pool *p, struct promql_query *query)
+void pool_query_give(struct pool *p, struct promql_query *query, int64_t took_ms)
 {
 	struct promql_query *oldest = NULL;
 
 	assert(query != NULL);
 	pthread_mutex_lock(&p->lock);
 	if (p->n_idle == IDLE_MAX) {
-		oldest = p->idle[0];
+		oldest = p->idle[0].query;
 		for (size_t i = 1; i < IDLE_MAX; i++)
 			p->idle[i - 1] = p->idle[i];
 		p->n_idle--;
 	}
-	p->idle[p->n_idle++] = query;
+	p->idle[p->n_idle++] = (struct kept){ query, took_ms, clock_mono_ms(p->api->deps.clock) };
 	pthread_mutex_unlock(&p->lock);
 	promql_query_free(oldest);
 }

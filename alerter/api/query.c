@@ -137,10 +137,11 @@ static void run_query(struct api *api, struct http_request *q, void *arg)
 	struct arena a = { 0 };
 	struct promql_result *r = NULL;
 	struct promql_query *query = pool_query_take(api->pool, job->text, &e);
+	int64_t begun_ms = clock_mono_ms(api->deps.clock);
 
 	if (query != NULL) {
 		r = evaluate(query, api, &a, job, &e);
-		pool_query_give(api->pool, query);
+		pool_query_give(api->pool, query, job->range ? INT64_MAX : clock_mono_ms(api->deps.clock) - begun_ms);
 	} else {
 		err_context(&e, "invalid parameter \"query\"");
 	}
@@ -166,7 +167,10 @@ void api_query(struct http_request *q)
 
 	if (!param_time(q, "time", clock_now_ms(api->deps.clock), &job->start_ms) || !param_size(q, "limit", 0, &job->limit))
 		return;
-	pool_submit(api->pool, q, run_query, job);
+	if (pool_query_is_quick(api->pool, job->text))
+		run_query(api, q, job);
+	else
+		pool_submit(api->pool, q, run_query, job);
 }
 
 static bool check_range(struct http_request *q, const struct query_job *job)

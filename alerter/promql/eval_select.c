@@ -5,14 +5,35 @@
 #include "eval_histogram.h"
 #include "memory.h"
 #include "notes.h"
+#include "tocsin/map.h"
 
-/* Deep copies: the selection is released at the end of the evaluation, the shape stays. */
+static struct str text_once(struct arena *a, struct map *texts, struct str s)
+{
+	struct str *known = map_get(texts, s);
+
+	if (known == NULL) {
+		known = ARENA_NEW(a, struct str);
+		*known = arena_str(a, s);
+		map_put(texts, *known, known);
+	}
+	return *known;
+}
+
+/* Deep copies, each text once: the selection is released at the end of the evaluation, the shape stays. */
 static void shape_copy(struct memory_slot *slot, const struct selection *sel)
 {
 	struct labels *labels = ARENA_ARRAY(&slot->arena, sel->n, struct labels);
+	struct map texts = { 0 };
 
-	for (size_t i = 0; i < sel->n; i++)
-		labels[i] = labels_copy(&slot->arena, sel->v[i].labels);
+	for (size_t i = 0; i < sel->n; i++) {
+		struct labels l = sel->v[i].labels;
+		struct label *copy = ARENA_ARRAY(&slot->arena, l.n, struct label);
+
+		for (size_t k = 0; k < l.n; k++)
+			copy[k] = (struct label){ text_once(&slot->arena, &texts, l.v[k].name), text_once(&slot->arena, &texts, l.v[k].value) };
+		labels[i] = (struct labels){ copy, l.n };
+	}
+	map_fini(&texts);
 	slot->shape = (struct shape){ .n = sel->n, .labels = labels };
 }
 
