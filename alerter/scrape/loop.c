@@ -173,14 +173,17 @@ static struct scheduled *scheduled_new(struct scrape_loop *loop, const struct ta
 
 static void tell_unseen(struct scrape_loop *loop)
 {
-	struct store_unseen *v = mem_alloc(loop->active.n * sizeof *v);
-	size_t n = 0;
+	struct store_unseen *v = NULL;
+	size_t n = 0, cap = 0;
 
 	for (size_t i = 0; i < loop->active.n; i++) {
 		const struct target *t = loop->active.v[i]->target;
 
+		v = mem_grow(v, &cap, n + 1 + t->n_blind, sizeof *v);
 		if (!t->ever_good)
-			v[n++] = (struct store_unseen){ t->labels, t->attempted };
+			v[n++] = (struct store_unseen){ .labels = t->labels, .attempted = t->attempted };
+		for (size_t b = 0; b < t->n_blind; b++)
+			v[n++] = t->blind[b];
 	}
 	store_set_unseen(loop->options.store, v, n);
 	free(v);
@@ -303,9 +306,11 @@ void scrape_reload(struct scrape_loop *loop, const struct scrape_config *config)
 
 static bool take(struct scrape_loop *loop, struct target *t, const struct scrape_reply *reply, int64_t t_ms)
 {
-	bool attempted = t->attempted, ever_good = t->ever_good, up = target_take(t, &loop->env, reply, t_ms);
+	bool attempted = t->attempted, ever_good = t->ever_good;
+	uint64_t blind_no = t->blind_no;
+	bool up = target_take(t, &loop->env, reply, t_ms);
 
-	if (attempted != t->attempted || ever_good != t->ever_good)
+	if (attempted != t->attempted || ever_good != t->ever_good || blind_no != t->blind_no)
 		tell_unseen(loop);
 	if (loop->options.scraped != NULL)
 		loop->options.scraped(loop->options.ctx, t->labels, up, t_ms);

@@ -23,7 +23,7 @@ struct line {
 	double value;                /* of a health gauge */
 	size_t n;
 	uint32_t at, place; /* in the last order; in target.lines */
-	bool comment, dropped, health, live, lost, own_time, orphan;
+	bool comment, dropped, health, live, lost, own_time, orphan, was_up;
 	char text[];
 };
 
@@ -35,7 +35,7 @@ struct take {
 	int64_t t_ms;
 	size_t pos, n_next; /* in the old order, in the new one */
 	bool reordered;
-	size_t n_live_seen;
+	size_t n_live_seen, n_blind;
 	uint64_t scraped, kept, added;
 	uint64_t duplicates, out_of_order, out_of_bounds, refused;
 	bool over_samples, over_body, over_labels; /* limits */
@@ -87,6 +87,7 @@ void target_free(struct target *t, struct store *store)
 	free(t->lines);
 	free(t->order);
 	free(t->next_order);
+	arena_fini(&t->blind_arena);
 	arena_fini(&t->arena);
 	free(t);
 }
@@ -288,8 +289,11 @@ static void put_sample(struct take *k, struct line *l, const struct textparse_sa
 	int64_t t_ms = s->has_t && k->t->job->honor_timestamps ? s->t_ms : k->t_ms;
 
 	l->own_time = s->has_t && k->t->job->honor_timestamps;
-	if (l->health)
+	if (l->health) {
 		l->value = s->v;
+		l->was_up |= s->v != 0;
+		k->n_blind += !l->was_up;
+	}
 	if (!l->live) {
 		l->live = true;
 		k->t->n_live++;
@@ -668,6 +672,42 @@ static void publish(struct take *k, bool up, const struct scrape_reply *r)
 	pthread_mutex_unlock(k->env->shared_lock);
 }
 
+/* Gauges of a whole source, redis_up or probe_success, that are 0 since the start: nobody saw yet what stands behind them. One with a
+ * longer name (node_network_up) may be 0 for ever, except our own (tocsin_gauges_up), whose metrics have any name. */
+static bool blind_family(struct str gauge, struct str *family)
+{
+	size_t word = str_chr(gauge, '_') + 1;
+	struct str rest;
+
+	if (word > gauge.n)
+		return false;
+	*family = str_starts(gauge, STR("tocsin_")) ? STR("") : (struct str){ gauge.p, word };
+	rest = (struct str){ gauge.p + word, gauge.n - word };
+	return family->n == 0 || str_chr(rest, '_') >= rest.n;
+}
+
+static void find_blind(struct take *k)
+{
+	struct target *t = k->t;
+
+	arena_reset(&t->blind_arena);
+	t->blind = ARENA_ARRAY(&t->blind_arena, k->n_blind, struct store_unseen);
+	t->n_blind = 0;
+	for (size_t i = 0; i < t->n_lines && t->n_blind < k->n_blind; i++) {
+		const struct line *l = t->lines[i];
+		struct store_unseen *u = &t->blind[t->n_blind];
+		struct labels all;
+
+		if (!l->health || l->was_up || l->seen != t->scrape_no || l->series == NULL)
+			continue;
+		all = store_series_labels(k->env->store, l->series, &t->blind_arena);
+		*u = (struct store_unseen){ .labels = labels_without(&t->blind_arena, all, STR(LABEL_NAME)), .part = true };
+		t->n_blind += blind_family(labels_get(all, STR(LABEL_NAME)), &u->family);
+	}
+	t->n_blind_seen = k->n_blind;
+	t->blind_no++;
+}
+
 bool target_take(struct target *t, struct target_env *env, const struct scrape_reply *reply, int64_t t_ms)
 {
 	struct take k = { .t = t, .env = env, .t_ms = t_ms };
@@ -684,6 +724,8 @@ bool target_take(struct target *t, struct target_env *env, const struct scrape_r
 		judge_vanished(&k);
 	else
 		(void)!env->app->ops->commit(env->app, &k.err);
+	if (up && (k.n_blind != t->n_blind_seen || k.reordered))
+		find_blind(&k);
 	t->attempted = true;
 	t->ever_good |= up;
 	publish(&k, up, reply);

@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include "scrape/scrape.h"
+#include "store/store.h"
 #include "tocsin/map.h"
 
 /* What all targets of a loop have in common. */
@@ -41,6 +42,10 @@ struct target {
 	size_t n_live, n_lost;
 	struct store_series *reports[REPORTS];
 	bool attempted, ever_good; /* since the start */
+	struct arena blind_arena;
+	struct store_unseen *blind; /* health gauges that were never up since the start; set by a good scrape */
+	size_t n_blind, n_blind_seen;
+	uint64_t blind_no; /* counts changes of them */
 
 	/* Under shared_lock. */
 	struct map meta; /* metric -> struct target_meta */

@@ -101,6 +101,30 @@ static bool may_return(const struct store *st, struct labels labels, int64_t now
 	return false;
 }
 
+/* The metric the matchers name, or empty. */
+static struct str named_metric(const struct matcher *m, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (m[i].op == MATCH_EQ && str_eq(m[i].name, STR(LABEL_NAME)))
+			return m[i].value;
+	return STR("");
+}
+
+/* True when the snapshot has a series of this part that was scraped since the start. */
+static bool is_seen(const struct snapshot *s, struct labels part)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (atomic_load(&s->series[i]->state) == SERIES_FRESH && !atomic_load(&s->series[i]->from_history) &&
+		    !is_of_another(s->labels[i], part))
+			return true;
+	return false;
+}
+
+static bool part_matters(const struct store_unseen *u, struct str metric, const struct snapshot *s)
+{
+	return (metric.n == 0 || str_starts(metric, u->family)) && !is_seen(s, u->labels);
+}
+
 static struct series describe(const struct store *st, struct store_series *s, struct labels labels, int64_t now_ms,
                               const struct selection *sel)
 {
@@ -133,25 +157,27 @@ static bool contradicts(const struct matcher *m, size_t n, struct labels target)
 	return false;
 }
 
-static bool reads_reports_only(const struct matcher *m, size_t n)
+static bool is_report(struct str metric)
 {
-	for (size_t i = 0; i < n; i++)
-		if (m[i].op == MATCH_EQ && str_eq(m[i].name, STR(LABEL_NAME)))
-			return str_eq(m[i].value, STR("up")) || str_starts(m[i].value, STR("scrape_"));
-	return false;
+	return str_eq(metric, STR("up")) || str_starts(metric, STR("scrape_"));
 }
 
 /* Targets that may carry what is selected and were never read, into the selection. */
 static void note_unseen(struct store *st, const struct matcher *m, size_t n, struct store_selection *sel)
 {
-	bool reports_only = reads_reports_only(m, n);
+	struct str metric = named_metric(m, n);
+	bool report = is_report(metric);
 	struct labels *found;
 
 	pthread_mutex_lock(&st->unseen_lock);
 	found = st->n_unseen > 0 ? ARENA_ARRAY(&sel->arena, st->n_unseen, struct labels) : NULL;
-	for (size_t i = 0; i < st->n_unseen; i++)
-		if (!(reports_only && st->unseen[i].attempted) && !contradicts(m, n, st->unseen[i].labels))
-			found[sel->pub.n_unseen_targets++] = labels_copy(&sel->arena, st->unseen[i].labels);
+	for (size_t i = 0; i < st->n_unseen; i++) {
+		const struct store_unseen *u = &st->unseen[i];
+
+		if (!(report && (u->attempted || u->part)) && !contradicts(m, n, u->labels) &&
+		    (!u->part || part_matters(u, metric, sel->snapshot)))
+			found[sel->pub.n_unseen_targets++] = labels_copy(&sel->arena, u->labels);
+	}
 	pthread_mutex_unlock(&st->unseen_lock);
 	sel->pub.unseen_targets = found;
 	sel->pub.unseen = sel->pub.n_unseen_targets > 0;

@@ -114,7 +114,8 @@ void store_set_unseen(struct store *st, const struct store_unseen *v, size_t n)
 	arena_reset(&st->unseen_arena);
 	st->unseen = ARENA_ARRAY(&st->unseen_arena, n, struct store_unseen);
 	for (size_t i = 0; i < n; i++)
-		st->unseen[i] = (struct store_unseen){ labels_copy(&st->unseen_arena, v[i].labels), v[i].attempted };
+		st->unseen[i] = (struct store_unseen){ labels_copy(&st->unseen_arena, v[i].labels), v[i].attempted, v[i].part,
+			                                  arena_str(&st->unseen_arena, v[i].family) };
 	st->n_unseen = n;
 	pthread_mutex_unlock(&st->unseen_lock);
 }

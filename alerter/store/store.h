@@ -45,10 +45,13 @@ void store_maintain(struct store *);
 /* Data is held from here on without a gap of our own making: the store's birth, or earlier by blocks that join it. */
 void store_set_held_from(struct store *, int64_t t_ms);
 
-/* A configured target of which nothing was scraped since the start; select() says so where it may matter. */
+/* A configured target of which nothing was scraped since the start, or the part of one behind a health gauge that was never up since;
+ * select() says so where it may matter. */
 struct store_unseen {
-	struct labels labels; /* of the target */
+	struct labels labels; /* of the target, or of the gauge without its name */
 	bool attempted;       /* a scrape failed: then up and scrape_* are known all the same */
+	bool part;            /* fresh series of it prove that it is seen */
+	struct str family;    /* of a part: its metrics begin so ("redis_"); empty: any */
 };
 /* Replaces the whole list. Copied. */
 void store_set_unseen(struct store *, const struct store_unseen *, size_t n);

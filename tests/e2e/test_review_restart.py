@@ -47,3 +47,26 @@ def test_recording_rule_fails_before_and_behind_a_restart(box):
     assert not watch.hook.told("Broken", "resolved") and "unknownSince" in watch.alert("Broken")
     target.text = 'broken 0\nside{a="1"} 1\n'
     watch.told("Broken", "resolved")
+
+
+@pytest.mark.parametrize("metric, expr", [("redis_keys", "redis_keys > 2"), ("redis_keys", "sum(redis_keys) > 2"),
+                                          ("orders", 'orders{source="shop"} > 2')])
+def test_source_down_behind_a_live_exporter_and_a_restart(box, metric, expr):
+    """The exporter answers, its source does not: a restarted alerter has not seen the source either. Others' alerts end meanwhile."""
+    gauge = "redis_up" if metric.startswith("redis") else "tocsin_gauges_up"
+    up = f'{gauge}{{source="shop"}} 1\n{metric}{{source="shop"}} 5\n'
+    target, other = box.start(Target, text=up + "fine 1\n"), box.start(Target, text="broken 1\n")
+    watch = Watch(box, [job("shop", target), job("app", other)], [alert_rule("Many", expr), alert_rule("Broken", 'broken{job="app"} == 1')])
+    watch.told("Many")
+    watch.told("Broken")
+    target.text = f'{gauge}{{source="shop"}} 0\nfine 1\n'
+    watch.program.kill()
+    watch.program.start()
+    watch.scraped()
+    other.set(broken=0)
+    watch.told("Broken", "resolved")
+    watch.ticks(5)
+    assert not watch.hook.told("Many", "resolved") and "unknownSince" in watch.alert("Many")
+    target.text = up.replace(" 5", " 1")
+    watch.told("Many", "resolved")
+    assert len(watch.hook.told("Many", "firing")) == 1
