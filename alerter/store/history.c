@@ -139,24 +139,38 @@ static void note_end(struct store *st, struct store_series *s, const struct bloc
 	pthread_mutex_unlock(&shard->lock);
 }
 
-static bool join_series(struct store *st, const struct block *b, uint32_t i)
+/* The series if there is one, under the index lock. */
+static struct store_series *join_known(struct store *st, struct labels labels, const struct block *b, uint32_t i)
 {
-	struct label v[BLOCK_MAX_LABELS];
-	struct labels labels = block_labels(b, i, v);
-	struct store_series *s;
+	struct store_series *s = index_find(&st->index, labels, b->series[i].hash);
 
-	pthread_rwlock_wrlock(&st->index_lock);
-	s = index_find(&st->index, labels, b->series[i].hash);
-	if (s == NULL && st->index.n_series < st->options.max_series) {
-		s = store_series_make(st, labels, b->series[i].hash);
-		s->from_history = 1;
-	}
 	if (s != NULL) {
 		s->in_blocks++;
 		note_end(st, s, b, &b->series[i]);
 	}
+	return s;
+}
+
+/* Most are known when a flush is joined: then nobody waits for the index. Nobody but maintenance drops series, so it may let go between. */
+static bool join_series(struct store *st, const struct block *b, uint32_t i)
+{
+	struct label v[BLOCK_MAX_LABELS];
+	struct labels labels = block_labels(b, i, v);
+	bool joined;
+
+	pthread_rwlock_rdlock(&st->index_lock);
+	joined = join_known(st, labels, b, i) != NULL;
 	pthread_rwlock_unlock(&st->index_lock);
-	return s != NULL;
+	if (joined)
+		return true;
+	pthread_rwlock_wrlock(&st->index_lock);
+	joined = join_known(st, labels, b, i) != NULL;
+	if (!joined && st->index.n_series < st->options.max_series) {
+		store_series_make(st, labels, b->series[i].hash)->from_history = 1;
+		joined = join_known(st, labels, b, i) != NULL;
+	}
+	pthread_rwlock_unlock(&st->index_lock);
+	return joined;
 }
 
 static void join(struct store *st, struct block *b)
