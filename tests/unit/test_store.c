@@ -229,7 +229,7 @@ static void test_unseen(void **state)
 	(void)state;
 	setup(&f, (struct store_options){ 0 });
 	for (int tried = 0; tried < 2; tried++) {
-		struct store_unseen u = { parse_labels(&f.arena, "job=web instance=a:1"), tried };
+		struct store_unseen u = { .labels = parse_labels(&f.arena, "job=web instance=a:1"), .attempted = tried };
 
 		store_set_unseen(f.store, &u, 1);
 		for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
