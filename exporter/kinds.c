@@ -2,6 +2,7 @@
 #include "celery/celery.h"
 #include "files/files.h"
 #include "gauges/gauges.h"
+#include "host/host.h"
 #include "logs/logs.h"
 #include "postgres/postgres.h"
 #include "probe/probe.h"
@@ -16,6 +17,7 @@ const struct source_kind *const source_kinds[] = {
 	&celery_source_kind,
 	&gauges_source_kind,
 	&files_source_kind,
+	&host_source_kind,
 	&probe_source_kind,
 	&logs_source_kind,
 	NULL,
