@@ -1,5 +1,5 @@
-/* A flush: references to the chunks are gathered series by series, the block is written without any lock, taken into the list, and only then
- * the head lets go of the chunks; a reader looks at the head first and at the blocks second, so it misses nothing. Ingest waits for the
+/* A flush: references to the chunks are gathered series by series, the block is written without any lock, taken into the list, and
+ * only then the head lets go of the chunks; a reader looks at the head first and at the blocks second, so it misses nothing. Ingest waits for the
  * lock of one shard at a time, for as long as one series takes. Invariant: only maintenance takes sealed chunks away, so what was
  * gathered is still at the front of its series afterwards. */
 #include "store/flush.h"

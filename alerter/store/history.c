@@ -189,7 +189,8 @@ static void join(struct store *st, struct block *b)
 		return;
 	COUNT(st, series_refused, refused);
 	snprintf(count, sizeof count, "%zu", refused);
-	log_event(LOG_WARN, "series of a block are not served: the store takes no more (max_series)", "block", b->path, "series", count, NULL);
+	log_event(LOG_WARN, "series of a block are not served: the store takes no more (max_series)", "block", b->path, "series", count,
+	          NULL);
 }
 
 static void unjoin(struct store *st, const struct block *b)

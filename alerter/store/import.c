@@ -1,5 +1,5 @@
-/* Importing: samples of any series in any order, but those of one series in time order, into a block a window of time. Chunks are written as
- * they fill up; what stays in memory is one open chunk a series and some 50 bytes for each chunk written, hence the limits. */
+/* Importing: samples of any series in any order, but those of one series in time order, into a block a window of time. Chunks are
+ * written as they fill up; what stays in memory is one open chunk a series and some 50 bytes for each chunk written, hence the limits. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,7 +119,8 @@ static struct import_window *find_window(struct store_import *im, int64_t number
 		if (im->windows[i].number == number)
 			return &im->windows[i];
 	if (im->n_windows == IMPORT_MAX_WINDOWS) {
-		err_set(e, ERR_LIMIT, -1, "samples in more than %d windows of time (max_windows of an import): cut the file in two", IMPORT_MAX_WINDOWS);
+		err_set(e, ERR_LIMIT, -1, "samples in more than %d windows of time (max_windows of an import): cut the file in two",
+		        IMPORT_MAX_WINDOWS);
 		return NULL;
 	}
 	w = &im->windows[im->n_windows];

@@ -130,7 +130,7 @@ struct str *store_label_values(struct store *, struct str name, struct arena *a,
 struct store_stats {
 	size_t series, symbols, chunks, bytes; /* now, in memory */
 	size_t blocks, block_bytes;            /* on disk */
-	int64_t oldest_ms;                     /* begin of the oldest chunk in memory, INT64_MAX: none; dropped ones count until the next maintenance */
+	int64_t oldest_ms;                     /* begin of the oldest chunk in memory as of the last maintenance, INT64_MAX: none */
 #define X(name, help) uint64_t name;
 	STORE_COUNTERS(X)
 #undef X

@@ -1,5 +1,5 @@
-/* import openmetrics: a file of samples with timestamps becomes blocks of history. Read twice: first everything that is wrong is said and the
- * range of time found, then it is stored. Nothing of a file with a mistake is kept. The file is mapped, not read. */
+/* import openmetrics: a file of samples with timestamps becomes blocks of history. Read twice: first everything that is wrong is said
+ * and the range of time found, then it is stored. Nothing of a file with a mistake is kept. The file is mapped, not read. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -226,8 +226,8 @@ static void print_summary(const struct source *s, const struct store_import *im,
 
 	clock_format_rfc3339(from, st.min_ms);
 	clock_format_rfc3339(until, st.max_ms);
-	printf("%s: %zu samples of %zu series, %s to %s, in %zu block%s of " STR_FMT "/blocks\n", s->file, st.samples, st.series, from, until,
-	       st.blocks, st.blocks == 1 ? "" : "s", STR_ARG(storage));
+	printf("%s: %zu samples of %zu series, %s to %s, in %zu block%s of " STR_FMT "/blocks\n", s->file, st.samples, st.series, from,
+	       until, st.blocks, st.blocks == 1 ? "" : "s", STR_ARG(storage));
 }
 
 static bool store_all(struct source *s, struct str storage, struct err *e)
@@ -267,7 +267,8 @@ int import_openmetrics(int argc, char **argv)
 	bool ok;
 
 	if (!flags_parse(flags, ARRAY_LEN(flags), argc + 1, argv - 1, &files, &e) || files.n != 1) {
-		fprintf(stderr, "tocsin-alerter import openmetrics: %s\n", e.code != ERR_NONE ? e.msg : "name one file: import openmetrics FILE --storage.path=DIR");
+		fprintf(stderr, "tocsin-alerter import openmetrics: %s\n",
+		        e.code != ERR_NONE ? e.msg : "name one file: import openmetrics FILE --storage.path=DIR");
 		return 2;
 	}
 	s.file = files.v[0].p;

@@ -31,7 +31,8 @@ def config(box):
 
 def run_import(box, name, text):
     path = box.write(name, text)
-    return subprocess.run([binary("tocsin-alerter"), "import", "openmetrics", path, f"--storage.path={box.folder / 'data'}"], text=True, capture_output=True)
+    args = [binary("tocsin-alerter"), "import", "openmetrics", path, f"--storage.path={box.folder / 'data'}"]
+    return subprocess.run(args, text=True, capture_output=True)
 
 
 def query(alerter, expression, **params):
@@ -80,8 +81,8 @@ def test_imported_samples_are_served_and_a_damaged_block_is_not(box, config):
 
 def test_a_clean_stop_keeps_what_was_scraped(box):
     alerter = box.start(Alerter, box.write("none.yml", "global: {}\n"), args=["--storage.path", box.folder / "data"])
-    self_scrape = f"global: {{scrape_interval: 1s}}\nscrape_configs: [{{job_name: self, static_configs: [{{targets: ['127.0.0.1:{alerter.port}']}}]}}]\n"
-    box.write("none.yml", self_scrape)
+    job = f"{{job_name: self, static_configs: [{{targets: ['127.0.0.1:{alerter.port}']}}]}}"
+    box.write("none.yml", f"global: {{scrape_interval: 1s}}\nscrape_configs: [{job}]\n")
     alerter.stop()
     alerter.start()
     wait_for("two scrapes", lambda: query(alerter, "count_over_time(up[5m]) >= 2"))

@@ -1,5 +1,5 @@
-/* Hostile block files. The checksums of a made-up file are put right first, so that what lies behind them is reached; the first byte says of
- * which sections. Whatever the file: no crash, and every series that was accepted is found by its labels. */
+/* Hostile block files. The checksums of a made-up file are put right first, so that what lies behind them is reached; the first byte
+ * says of which sections. Whatever the file: no crash, and every series that was accepted is found by its labels. */
 #include <stdlib.h>
 
 #include "store/block.h"

@@ -1,4 +1,5 @@
-/* History: random series through blocks and restarts against plain arrays; overlap, damage in every section, restarts, states, retention. */
+/* History: random series through blocks and restarts against plain arrays; overlap, damage in every section,
+ * restarts, states, retention. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -208,7 +209,8 @@ static void test_histograms(void **state)
 {
 	static const struct histogram_span spans[2] = { { 1, 2 }, { 3, 1 } };
 	double buckets[3] = { 1, 2, 3 };
-	struct histogram h = { .schema = 3, .reset = RESET_GAUGE, .count = 3, .sum = 4.5, .pos = { spans, buckets, 2, 3 }, .neg = { spans, buckets, 1, 2 } };
+	struct histogram h = { .schema = 3, .reset = RESET_GAUGE,
+		               .count = 3, .sum = 4.5, .pos = { spans, buckets, 2, 3 }, .neg = { spans, buckets, 1, 2 } };
 	struct world w;
 	struct selection *s;
 	struct samples got;
