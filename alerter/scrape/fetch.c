@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tocsin/gzip.h"
 #include "tocsin/mem.h"
 #include "tocsin/num.h"
 #include "tocsin/version.h"
@@ -14,7 +15,7 @@ enum { BODY_MAX = 512 << 20 };
 struct fetch {
 	CURL *easy;
 	struct curl_slist *headers;
-	struct buf body;
+	struct buf body, plain; /* as received; decompressed */
 	size_t limit;
 	bool busy, over_limit;
 	int64_t started_us;
@@ -39,6 +40,7 @@ void fetch_free(struct fetch *f, CURLM *multi)
 	curl_easy_cleanup(f->easy);
 	curl_slist_free_all(f->headers);
 	buf_fini(&f->body);
+	buf_fini(&f->plain);
 	free(f);
 }
 
@@ -152,10 +154,7 @@ static void set_request(struct fetch *f, const struct target *t)
 	curl_easy_setopt(f->easy, CURLOPT_FOLLOWLOCATION, t->job->follow_redirects ? 1L : 0L);
 	curl_easy_setopt(f->easy, CURLOPT_MAXREDIRS, 10L);
 	curl_easy_setopt(f->easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-	if (t->job->enable_compression)
-		curl_easy_setopt(f->easy, CURLOPT_ACCEPT_ENCODING, "gzip");
-	else
-		add_header(f, "Accept-Encoding: identity");
+	add_header(f, t->job->enable_compression ? "Accept-Encoding: gzip" : "Accept-Encoding: identity");
 	set_text(f, CURLOPT_URL, t->url);
 	set_tls(f, &t->job->tls);
 }
@@ -170,6 +169,7 @@ bool fetch_start(struct fetch *f, CURLM *multi, const struct target *t, struct e
 	curl_slist_free_all(f->headers);
 	f->headers = NULL;
 	buf_reset(&f->body);
+	buf_reset(&f->plain);
 	f->limit = t->job->body_size_limit > 0 ? (size_t)t->job->body_size_limit : BODY_MAX;
 	f->over_limit = false;
 	f->error[0] = '\0';
@@ -183,6 +183,27 @@ bool fetch_start(struct fetch *f, CURLM *multi, const struct target *t, struct e
 		return err_set(e, ERR_UPSTREAM, -1, "curl refuses the request");
 	f->busy = true;
 	return true;
+}
+
+/* By ourselves: to curl a compressed body that ends too early is a whole one, and what it lacks would be gone. */
+static struct str decompress(struct fetch *f, struct scrape_reply *r)
+{
+	struct curl_header *coding = NULL;
+	struct err e = { 0 };
+
+	if (curl_easy_header(f->easy, "Content-Encoding", 0, CURLH_HEADER, -1, &coding) != CURLHE_OK ||
+	    str_eq_nocase(str_of(coding->value), STR("identity")))
+		return buf_str(&f->body);
+	if (!str_eq_nocase(str_of(coding->value), STR("gzip"))) {
+		snprintf(f->error, sizeof f->error, "Content-Encoding \"%.100s\" was not asked for", coding->value);
+		r->transport_error = f->error;
+	} else if (!gzip_read(&f->plain, buf_str(&f->body), f->limit, &e)) {
+		f->over_limit = e.code == ERR_LIMIT;
+		snprintf(f->error, sizeof f->error, "%.255s", e.msg);
+		r->transport_error = f->over_limit ? NULL : f->error;
+	}
+	(void)buf_z(&f->plain);
+	return buf_str(&f->plain);
 }
 
 struct scrape_reply fetch_finish(struct fetch *f, CURLM *multi, CURLcode code)
@@ -200,6 +221,10 @@ struct scrape_reply fetch_finish(struct fetch *f, CURLM *multi, CURLcode code)
 	r.http_status = (int)status;
 	r.content_type = str_of(type);
 	(void)buf_z(&f->body);
-	r.body = buf_str(&f->body);
+	r.body = r.transport_error == NULL && !f->over_limit ? decompress(f, &r) : buf_str(&f->body);
+	if (f->over_limit && f->limit == BODY_MAX) {
+		snprintf(f->error, sizeof f->error, "the reply is larger than %d bytes: set body_size_limit, or split the target", BODY_MAX);
+		r.transport_error = f->error;
+	}
 	return r;
 }

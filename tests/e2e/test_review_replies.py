@@ -1,0 +1,62 @@
+"""A reply that is not whole is a failed scrape, whatever way it was cut: nothing is resolved by what it lacks."""
+import gzip
+import socket
+import threading
+
+from watched import Watch, alert_rule, job
+
+BODY = b"fine 1\nbroken 1\n"
+PACKED = gzip.compress(b"".join(b'other{n="%d"} %d\n' % (i, i * i) for i in range(500)) + BODY)
+HEAD = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/plain\r\n"
+CUT = {
+    "length": (HEAD + b"Content-Length: 16\r\n\r\nfine 1\n", "closed"),
+    "chunk": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n7\r\nfine 1\n\r\n", "closed"),
+    "no content": (b"HTTP/1.1 204 No Content\r\n\r\n", "204"),
+    "gzip's head": (HEAD + b"Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\n\x1f\x8b\x08", "ends too early"),
+    "gzip's middle": (HEAD + b"Content-Encoding: gzip\r\n\r\n" + PACKED[:len(PACKED) // 2], "ends too early"),
+    "gzip's trailer": (HEAD + b"Content-Encoding: gzip\r\n\r\n" + PACKED[:-8], "ends too early"),
+    "no gzip": (HEAD + b"Content-Encoding: gzip\r\n\r\nfine 1\n", "damaged"),
+    "nothing packed": (HEAD + b"Content-Encoding: gzip\r\nContent-Length: 0\r\n\r\n", "ends too early"),
+    "another coding": (HEAD + b"Content-Encoding: br\r\n\r\n" + PACKED, "not asked for"),
+    "line": (HEAD + b"\r\nfine 1\nbroke", ""),
+    "page": (HEAD.replace(b"plain", b"html") + b"\r\nfine 1\n", "Content-Type"),
+}
+
+
+class Raw:
+    """Answers every request with <answer>, byte by byte what it says."""
+
+    def __init__(self, _folder, answer):
+        self.answer, self.socket = answer, socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                connection, _ = self.socket.accept()
+                with connection:
+                    connection.recv(65536)
+                    connection.sendall(self.answer)
+            except OSError:
+                if self.socket.fileno() < 0:
+                    return
+
+    def stop(self):
+        self.socket.close()
+
+
+def test_cut_replies(box):
+    whole = HEAD + b"Content-Encoding: gzip\r\n\r\n" + PACKED
+    target = box.start(Raw, whole)
+    watch = Watch(box, [job("app", target)], [alert_rule("Broken", "broken == 1")])
+    watch.told("Broken")
+    for name, (answer, error) in CUT.items():
+        target.answer = answer
+        watch.until(name, lambda: watch.data("/api/v1/targets")["activeTargets"][0]["health"] == "down")
+        watch.ticks(3)
+        assert error in watch.data("/api/v1/targets")["activeTargets"][0]["lastError"], name
+        assert not watch.hook.told("Broken", "resolved"), name
+        target.answer = whole
+        watch.scraped()
+    assert len(watch.hook.requests) == 1
