@@ -44,7 +44,12 @@ void buf_put(struct buf *b, const void *p, size_t n)
 
 void buf_putc(struct buf *b, char c)
 {
-	buf_put(b, &c, 1);
+	char *to = buf_reserve(b, 1);
+
+	if (to == NULL)
+		return;
+	*to = c;
+	b->n++;
 }
 
 void buf_puts(struct buf *b, struct str s)

@@ -26,11 +26,55 @@ void json_out_close(struct json_out *j, char bracket)
 	j->comma = true;
 }
 
+/* Characters that some reader takes for a line break, a mark or a control: escaped, so that the text is also YAML and JavaScript.
+ * Their code, 0 for all others. */
+static unsigned invisible(const char *p, size_t len)
+{
+	const unsigned char *c = (const unsigned char *)p;
+	unsigned rune = 0;
+
+	if (len == 2)
+		rune = (c[0] & 0x1fu) << 6 | (c[1] & 0x3fu);
+	else if (len == 3)
+		rune = (c[0] & 0x0fu) << 12 | (c[1] & 0x3fu) << 6 | (c[2] & 0x3fu);
+	return (rune >= 0x80 && rune < 0xa0) || rune == 0x2028 || rune == 0x2029 || rune == 0xfeff || rune >= 0xfffe ? rune : 0;
+}
+
+/* Up to which byte the text needs no escape and is UTF-8. */
+static size_t plain_run(struct str s)
+{
+	size_t i = 0, len;
+
+	for (; i < s.n; i += len) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		len = 1;
+		if (c > '\\' && c < 0x7f)      /* most of what there is */
+			continue;
+		if (c < 0x20 || c == '"' || c == '\\' || c == 0x7f)
+			break;
+		len = c < 0x80 ? 1 : str_utf8_len((struct str){ s.p + i, s.n - i });
+		if (len == 0 || (len > 1 && invisible(s.p + i, len)))
+			break;
+	}
+	return i;
+}
+
 static void put_quoted(struct buf *to, struct str s)
 {
-	buf_putc(to, '"');
-	json_escape(to, s);
-	buf_putc(to, '"');
+	char *p = plain_run(s) == s.n ? buf_reserve(to, s.n + 2) : NULL;
+
+	if (p == NULL) {
+		buf_putc(to, '"');
+		json_escape(to, s);
+		buf_putc(to, '"');
+		return;
+	}
+	*p = '"';
+	if (s.n > 0)
+		memcpy(p + 1, s.p, s.n);
+	p[s.n + 1] = '"';
+	to->n += s.n + 2;
 }
 
 void json_out_key_str(struct json_out *j, struct str key)
@@ -126,40 +170,6 @@ void json_out_labels(struct json_out *j, struct labels l)
 		json_out_str(j, l.v[i].value);
 	}
 	json_out_close(j, '}');
-}
-
-/* Characters that some reader takes for a line break, a mark or a control: escaped, so that the text is also YAML and JavaScript.
- * Their code, 0 for all others. */
-static unsigned invisible(const char *p, size_t len)
-{
-	const unsigned char *c = (const unsigned char *)p;
-	unsigned rune = 0;
-
-	if (len == 2)
-		rune = (c[0] & 0x1fu) << 6 | (c[1] & 0x3fu);
-	else if (len == 3)
-		rune = (c[0] & 0x0fu) << 12 | (c[1] & 0x3fu) << 6 | (c[2] & 0x3fu);
-	return (rune >= 0x80 && rune < 0xa0) || rune == 0x2028 || rune == 0x2029 || rune == 0xfeff || rune >= 0xfffe ? rune : 0;
-}
-
-/* Up to which byte the text needs no escape and is UTF-8. */
-static size_t plain_run(struct str s)
-{
-	size_t i = 0, len;
-
-	for (; i < s.n; i += len) {
-		unsigned char c = (unsigned char)s.p[i];
-
-		len = 1;
-		if (c > '\\' && c < 0x7f)      /* most of what there is */
-			continue;
-		if (c < 0x20 || c == '"' || c == '\\' || c == 0x7f)
-			break;
-		len = c < 0x80 ? 1 : str_utf8_len((struct str){ s.p + i, s.n - i });
-		if (len == 0 || (len > 1 && invisible(s.p + i, len)))
-			break;
-	}
-	return i;
 }
 
 /* One character that needs it, or one bad byte; returns its bytes. */

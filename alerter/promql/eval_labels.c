@@ -17,6 +17,12 @@ static size_t longest(const struct shape *s)
 	return n;
 }
 
+/* What remains of a row's own array needs no other: the slot below keeps it. */
+static bool is_part(struct labels part, struct labels whole)
+{
+	return part.v >= whole.v && part.v + part.n <= whole.v + whole.n;
+}
+
 static void relabel_build(struct memory_slot *slot, const struct shape *in, relabel_fn fn, void *arg)
 {
 	struct merge *m = ARENA_NEW(&slot->arena, struct merge);
@@ -30,7 +36,7 @@ static void relabel_build(struct memory_slot *slot, const struct shape *in, rela
 		bool drop, in_drop = in->drop_name != NULL && in->drop_name[i];
 
 		fn(arg, &slot->arena, in->labels[i], in_drop, &out, &drop);
-		to[i] = (uint32_t)label_table_add(&table, out, NULL);
+		to[i] = (uint32_t)(is_part(out, in->labels[i]) ? label_table_add_borrowed(&table, out, NULL) : label_table_add(&table, out, NULL));
 		drops[to[i]] |= drop;
 		any_drop |= drop;
 	}
@@ -91,6 +97,8 @@ static void drop_now(void *arg, struct arena *a, struct labels in, bool drop, st
 {
 	(void)a, (void)drop;
 	*out = labels_without_metric(arg, in);
+	if (out->n + 1 == in.n && str_eq(in.v[0].name, STR(LABEL_NAME)))
+		out->v = in.v + 1;      /* which is as it is nearly always */
 	*out_drop = false;
 }
 

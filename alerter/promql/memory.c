@@ -116,27 +116,42 @@ size_t label_table_find(const struct label_table *t, struct labels l)
 	return (size_t)t->buckets[table_probe(t, l, labels_hash(l))] - 1;
 }
 
-size_t label_table_add(struct label_table *t, struct labels l, bool *added)
+static struct label *copy_labels(struct arena *a, struct labels l)
+{
+	struct label *copy = ARENA_ARRAY(a, l.n, struct label);
+
+	if (l.n > 0)
+		memcpy(copy, l.v, l.n * sizeof *copy);
+	return copy;
+}
+
+static size_t table_add(struct label_table *t, struct labels l, bool borrow, bool *added)
 {
 	uint64_t hash = labels_hash(l);
 	size_t at = table_probe(t, l, hash);
-	struct label *copy;
 
 	if (added != NULL)
 		*added = t->buckets[at] == 0;
 	if (t->buckets[at] != 0)
 		return t->buckets[at] - 1;
-	copy = ARENA_ARRAY(t->arena, l.n, struct label);
-	if (l.n > 0)
-		memcpy(copy, l.v, l.n * sizeof *copy);
 	t->v = arena_grow(t->arena, t->v, t->n, &t->cap_v, t->n + 1, sizeof *t->v);
 	t->hashes = arena_grow(t->arena, t->hashes, t->n, &t->cap_hashes, t->n + 1, sizeof *t->hashes);
-	t->v[t->n] = (struct labels){ copy, l.n };
+	t->v[t->n] = (struct labels){ borrow ? l.v : copy_labels(t->arena, l), l.n };
 	t->hashes[t->n] = hash;
 	t->buckets[at] = (uint32_t)++t->n;
 	if (t->n * 2 > t->n_buckets)
 		table_rehash(t);
 	return t->n - 1;
+}
+
+size_t label_table_add(struct label_table *t, struct labels l, bool *added)
+{
+	return table_add(t, l, false, added);
+}
+
+size_t label_table_add_borrowed(struct label_table *t, struct labels l, bool *added)
+{
+	return table_add(t, l, true, added);
 }
 
 struct labels labels_without_metric(struct label *out, struct labels l)

@@ -40,6 +40,8 @@ struct label_table {
 void label_table_init(struct label_table *, struct arena *, size_t expected);
 /* The number of <l>; <*added> (may be NULL) when it is new. */
 size_t label_table_add(struct label_table *, struct labels l, bool *added);
+/* The same without a copy: the array lives as long as the table. */
+size_t label_table_add_borrowed(struct label_table *, struct labels l, bool *added);
 size_t label_table_find(const struct label_table *, struct labels l);   /* SIZE_MAX when absent */
 
 /* <l> without the metric name, type and unit. <out> holds at least <l>.n labels. */

@@ -18,7 +18,7 @@ static bool add_chunk(struct window_ends *e, const struct chunk_view *c, int64_t
 
 	if (c->kind != CHUNK_PACKED || !packed_open(&p, c->data, c->bits, c->n) || p.head.n_stale > 0)
 		return false;
-	beg = packed_until(&p, min_ms);
+	beg = c->min_ms > min_ms ? 0 : packed_until(&p, min_ms);
 	end = packed_until(&p, max_ms);
 	if (beg >= end)
 		return true;

@@ -1,0 +1,139 @@
+/* The ends of windows against the samples themselves: whatever ends() claims to know, samples() must say too. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "store/store.h"
+#include "tests.h"
+
+enum { SERIES = 40, SAMPLES = 400, WINDOWS = 200 };
+#define T0 INT64_C(1700000000000)
+
+/* Kinds of series: what the next value is. */
+static double next_value(int kind, double v)
+{
+	switch (kind) {
+	case 0: return v + rand() % 50;                                 /* a counter */
+	case 1: return rand() % 100 == 0 ? 0 : v + rand() % 50;         /* one that is reset */
+	case 2: return (rand() % 2000 - 1000) / 100.0;                  /* a gauge of two decimals */
+	case 3: return rand() % 40 == 0 ? value_stale() : rand() % 10;  /* one that goes and comes */
+	case 4: return rand() * 1.2345e-7;                              /* one that no chunk packs */
+	case 5: return 7;
+	case 6: return (double)rand() * rand();
+	default: return v + 0.25;
+	}
+}
+
+struct world {
+	struct clock clock;
+	struct store *store;
+	struct querier *q;
+	struct arena arena;
+	struct selection *sel;
+};
+
+static void fill(struct world *w)
+{
+	struct matcher m = { .op = MATCH_EQ, .name = STR("job"), .value = STR("a") };
+	struct appender *app;
+	struct err e = { 0 };
+
+	srand(11);
+	*w = (struct world){ .clock = clock_manual(T0) };
+	w->store = store_new(&(struct store_options){ .clock = &w->clock });
+	w->q = store_querier(w->store);
+	app = store_appender_new(w->store);
+	for (int s = 0; s < SERIES; s++) {
+		char name[16];
+		int64_t t = T0 + rand() % 5000;
+		double v = 0;
+
+		snprintf(name, sizeof name, "m%d", s);
+		struct label label[] = { { STR(LABEL_NAME), str_of(name) }, { STR("job"), STR("a") } };
+		for (int i = 0; i < SAMPLES; i++) {
+			v = next_value(s % 8, value_is_stale(v) ? 0 : v);
+			t += s % 3 == 0 ? 5000 : s % 3 == 1 ? 4900 + rand() % 200 : 1 + rand() % 30000;
+			assert_true(app->ops->append(app, (struct labels){ label, 2 }, t, v, NULL, &e));
+		}
+	}
+	assert_true(app->ops->commit(app, &e));
+	store_appender_free(app);
+	w->sel = w->q->ops->select(w->q, &m, 1, (struct select_hints){ 0 }, &e);
+	assert_non_null(w->sel);
+	assert_int_equal(w->sel->n, SERIES);
+}
+
+static void compare(struct world *w, size_t row, int64_t min_ms, int64_t max_ms, const struct window_ends *e)
+{
+	struct samples s;
+	struct err err = { 0 };
+	bool falls = false;
+
+	assert_true(w->q->ops->samples(w->q, w->sel, row, min_ms, max_ms, false, &w->arena, &s, &err));
+	if (!e->known)
+		return;
+	assert_int_equal(e->n, s.n);
+	for (size_t i = 0; i < s.n; i++) {
+		assert_false(value_is_stale(s.v[i]));
+		falls |= i > 0 && s.v[i] < s.v[i - 1];
+	}
+	if (s.n == 0)
+		return;
+	assert_true(e->first_ms == s.t_ms[0] && e->last_ms == s.t_ms[s.n - 1] && e->first == s.v[0] && e->last == s.v[s.n - 1]);
+	assert_true(e->falls || !falls);
+}
+
+static void test_ends_are_those_of_the_samples(void **state)
+{
+	struct window_ends e[SERIES];
+	size_t known = 0;
+	struct world w;
+
+	(void)state;
+	fill(&w);
+	for (int i = 0; i < WINDOWS; i++) {
+		int64_t max_ms = T0 + rand() % (SAMPLES * 6000), min_ms = max_ms - rand() % 900000;
+
+		w.q->ops->ends(w.q, w.sel, 0, SERIES, min_ms, max_ms, e);
+		for (size_t row = 0; row < SERIES; row++) {
+			compare(&w, row, min_ms, max_ms, &e[row]);
+			known += e[row].known;
+		}
+		arena_reset(&w.arena);
+	}
+	assert_true(known > SERIES * WINDOWS / 2);
+	w.q->ops->release(w.q, w.sel);
+	store_free(w.store);
+	arena_fini(&w.arena);
+}
+
+static void test_counters_are_known_to_rise(void **state)
+{
+	struct window_ends e[SERIES];
+	struct world w;
+
+	(void)state;
+	fill(&w);
+	w.q->ops->ends(w.q, w.sel, 0, SERIES, T0, T0 + 600000, e);
+	for (size_t row = 0; row < SERIES; row++) {
+		struct str name = labels_get(w.sel->v[row].labels, STR(LABEL_NAME));
+		int kind = atoi(name.p + 1) % 8;
+
+		if (kind == 0)
+			assert_true(e[row].known && e[row].n > 0 && !e[row].falls);
+		if (kind == 4)
+			assert_false(e[row].known);
+	}
+	w.q->ops->release(w.q, w.sel);
+	store_free(w.store);
+	arena_fini(&w.arena);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_ends_are_those_of_the_samples),
+		cmocka_unit_test(test_counters_are_known_to_rise),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
