@@ -29,7 +29,8 @@ typedef bool walk_found(void *ctx, const char *path, const struct stat *st, stru
 /* <pattern>: a path whose parts may hold * ? […] as in a shell; a part ** stands for any number of folders. Names that
  * begin with a dot are only matched by a dot. Links to folders are followed, but not by **. Files that vanish meanwhile are no
  * error. */
-enum walk_verdict walk_glob(struct str pattern, const struct walk_bounds *bounds, walk_found *found, void *ctx, struct err *e) MUST_CHECK;
+enum walk_verdict walk_glob(struct str pattern, const struct walk_bounds *bounds, walk_found *found, void *ctx,
+    struct err *e) MUST_CHECK;
 /* Whether <pattern> is one: no part longer than a file name may be, at most WALK_MAX_DEPTH parts. */
 bool walk_pattern_check(struct str pattern, struct err *e);
 

@@ -11,7 +11,8 @@
 #define PRE "tocsin_files_"
 static const struct expo_family f_success = {
 	PRE "collector_success", EXPO_GAUGE, "Whether the set could be looked at; if not, its figures are left out.", NULL };
-static const struct expo_family f_folder = { PRE "folder_exists", EXPO_GAUGE, "Whether the folder the pattern begins in is there.", NULL };
+static const struct expo_family f_folder = { PRE "folder_exists", EXPO_GAUGE,
+    "Whether the folder the pattern begins in is there.", NULL };
 static const struct expo_family f_count = { PRE "count", EXPO_GAUGE, "Files that match.", NULL };
 static const struct expo_family f_empty = { PRE "empty_count", EXPO_GAUGE, "Files that match and hold nothing.", NULL };
 static const struct expo_family f_total = { PRE "size_bytes", EXPO_GAUGE, "Size of all files that match.", "bytes" };

@@ -3,11 +3,13 @@
 
 #define P "tocsin_cgroup_"
 static const struct expo_family mem_limit = { P "memory_limit_bytes", EXPO_GAUGE, "Memory it may use; absent: no limit.", "bytes" };
-static const struct expo_family mem_usage = { P "memory_usage_bytes", EXPO_GAUGE, "Memory it uses, files in memory included.", "bytes" };
+static const struct expo_family mem_usage = { P "memory_usage_bytes", EXPO_GAUGE, "Memory it uses, files in memory included.",
+    "bytes" };
 static const struct expo_family oom_kills = { P "oom_kills_total", EXPO_COUNTER, "Processes ended for want of memory.", NULL };
 static const struct expo_family cpu_limit = { P "cpu_limit_cores", EXPO_GAUGE, "CPUs it may use; absent: no limit.", NULL };
 static const struct expo_family cpu_usage = { P "cpu_usage_seconds_total", EXPO_COUNTER, "CPU time it used.", NULL };
-static const struct expo_family throttled = { P "cpu_throttled_seconds_total", EXPO_COUNTER, "Time it was held back by its CPU limit.", NULL };
+static const struct expo_family throttled = { P "cpu_throttled_seconds_total", EXPO_COUNTER,
+    "Time it was held back by its CPU limit.", NULL };
 
 #define NO_LIMIT 4611686018427387904.0          /* version 1 writes a number near 2^63 */
 

@@ -54,7 +54,8 @@ bool host_diskstats(struct host *h)
 
 #define F(name, help) { "node_filesystem_" name, EXPO_GAUGE, help, NULL }
 static const struct expo_family fs_size = F("size_bytes", "Size."), fs_free = F("free_bytes", "Free, for root."),
-    fs_avail = F("avail_bytes", "Free, for everybody."), fs_files = F("files", "Inodes."), fs_files_free = F("files_free", "Inodes free."),
+    fs_avail = F("avail_bytes", "Free, for everybody."), fs_files = F("files", "Inodes."), fs_files_free = F("files_free",
+    "Inodes free."),
     fs_readonly = F("readonly", "Whether it is mounted read-only."),
     fs_error = F("device_error", "Whether asking it failed; then its figures are left out.");
 

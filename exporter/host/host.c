@@ -37,7 +37,8 @@ static const struct conf_key keys[] = {
 	KEY("rootfs", rootfs, conf_path, "/", "What mount points are below: /host in a container."),
 	KEY("disable", disable, conf_str_list, NULL, "Parts not to read: stat, meminfo, loadavg, vmstat, filefd, uname, time, pressure, "
 	    "diskstats, filesystem, netdev, netclass, cgroup."),
-	KEY("cgroups", cgroups, conf_str_list, NULL, "Control groups to watch, such as /system.slice/app.service; the exporter's own unless given."),
+	KEY("cgroups", cgroups, conf_str_list, NULL,
+	    "Control groups to watch, such as /system.slice/app.service; the exporter's own unless given."),
 	KEY("device_exclude", disk_exclude, conf_regex, "(ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\\d+n\\d+p)\\d+", "Disks left out."),
 	KEY("mount_points_exclude", mount_exclude, conf_regex,
 	    "/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)(/.*)?", "Mount points left out."),
@@ -186,6 +187,7 @@ static bool collect(void *state, const struct source_ask *ask, struct expo_set *
 }
 
 const struct source_kind host_source_kind = {
-	.name = "host", .up_family = "tocsin_host_up", .up_help = "Whether the host was looked at; for its parts see node_scrape_collector_success.",
+	.name = "host", .up_family = "tocsin_host_up",
+	    .up_help = "Whether the host was looked at; for its parts see node_scrape_collector_success.",
 	.table = &table, .open = open_host, .collect = collect, .close = close_host,
 };

@@ -8,7 +8,8 @@
 
 #define N(name, help) { "node_network_" name "_total", EXPO_COUNTER, help, NULL }
 static const struct expo_family dev_rows[] = {  /* in the order of /proc/net/dev */
-	N("receive_bytes", "Bytes received."), N("receive_packets", "Packets received."), N("receive_errs", "Packets received with errors."),
+	N("receive_bytes", "Bytes received."), N("receive_packets", "Packets received."), N("receive_errs",
+	    "Packets received with errors."),
 	N("receive_drop", "Packets received and dropped."), N("receive_fifo", "Packets lost because a queue was full."),
 	N("receive_frame", "Packets received with a wrong frame."), N("receive_compressed", "Packets received compressed."),
 	N("receive_multicast", "Multicast packets received."),
@@ -25,7 +26,8 @@ static void emit_nohandler(struct host *h, struct str device)
 	struct str text;
 	double v;
 
-	if (host_read_line(h->settings->sysfs, arena_printf(a, "class/net/" STR_FMT "/statistics/rx_nohandler", STR_ARG(device)).p, a, &text) &&
+	if (host_read_line(h->settings->sysfs, arena_printf(a, "class/net/" STR_FMT "/statistics/rx_nohandler", STR_ARG(device)).p, a,
+	    &text) &&
 	    str_to_double(text, &v))
 		EXPO_EMIT(h->out, &nohandler, v, { STR("device"), device });
 }

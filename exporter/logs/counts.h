@@ -1,5 +1,5 @@
-/* What lines have been counted so far: for each rule its series, bounded. A rule shows at most `top` label sets; lines of others are
- * counted in one series whose labels are "other". A label set that gets busier than the quietest one shown takes its place (and
+/* What lines have been counted so far: for each rule its series, bounded. A rule shows at most `top` label sets; lines of others
+ * are counted in one series whose labels are "other". A label set that gets busier than the quietest one shown takes its place (and
  * begins at 0), so the busy ones are shown whatever came first. Every line is counted in exactly one series. */
 #ifndef TOCSIN_LOGS_COUNTS_H
 #define TOCSIN_LOGS_COUNTS_H

@@ -91,7 +91,8 @@ static bool wait_for_lock(struct logs *l, const struct source_ask *ask, struct e
 
 		if (state_file_lock(&l->file, e))
 			return true;
-		if (e->code != ERR_UPSTREAM || clock_mono_ms(ask->clock) + LOCK_RETRY_MS >= ask->deadline_mono_ms || poll(&p, 1, LOCK_RETRY_MS) > 0)
+		if (e->code != ERR_UPSTREAM || clock_mono_ms(ask->clock) + LOCK_RETRY_MS >= ask->deadline_mono_ms || poll(&p, 1,
+		    LOCK_RETRY_MS) > 0)
 			return false;
 		*e = (struct err){ 0 };
 	}
@@ -189,6 +190,7 @@ static struct str describe(struct arena *a, const void *settings)
 }
 
 const struct source_kind logs_source_kind = {
-	.name = "logs", .up_family = "tocsin_logs_up", .up_help = "Whether all files could be read to their end, and the state file written.",
+	.name = "logs", .up_family = "tocsin_logs_up",
+	    .up_help = "Whether all files could be read to their end, and the state file written.",
 	.table = &logs_settings_table, .describe = describe, .open = open_logs, .collect = collect, .run = run, .close = close_logs,
 };

@@ -233,6 +233,7 @@ static struct str describe(struct arena *a, const void *settings)
 }
 
 const struct source_kind probe_source_kind = {
-	.name = "probe", .up_family = "tocsin_probe_up", .up_help = "Whether the probe could be made at all; what it found is probe_success.",
+	.name = "probe", .up_family = "tocsin_probe_up",
+	    .up_help = "Whether the probe could be made at all; what it found is probe_success.",
 	.table = &probe_settings_table, .describe = describe, .open = open_probe, .collect = collect, .close = close_probe,
 };

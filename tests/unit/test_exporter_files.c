@@ -145,7 +145,8 @@ static bool collect(struct files_set *sets, size_t n, struct buf *page)
 static void figures(void **state)
 {
 	static const struct { const char *glob, *want[9]; const char *absent; } cases[] = {
-		{ "daily/*.sql.gz", { "count{set=\"s\"} 2", "empty_count{set=\"s\"} 1", "size_bytes{set=\"s\"} 5", "newest_age_seconds{set=\"s\"} 1000",
+		{ "daily/*.sql.gz", { "count{set=\"s\"} 2", "empty_count{set=\"s\"} 1", "size_bytes{set=\"s\"} 5",
+		    "newest_age_seconds{set=\"s\"} 1000",
 		    "newest_size_bytes{set=\"s\"} 0", "oldest_age_seconds{set=\"s\"} 2000", "newest_timestamp_seconds{set=\"s\"} 2000",
 		    "folder_exists{set=\"s\"} 1" }, "NaN" },
 		{ "void/*", { "count{set=\"s\"} 0", "folder_exists{set=\"s\"} 1", "collector_success{set=\"s\"} 1" }, "newest" },

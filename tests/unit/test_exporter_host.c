@@ -97,12 +97,14 @@ static void files_become_families(void **state)
 		"node_cpu_guest_seconds_total{cpu=\"0\",mode=\"nice\"} 10\n", "node_intr_total 7\n", "node_boot_time_seconds 1.7e+09\n",
 		"node_forks_total 5\n", "node_procs_blocked 1\n", "node_memory_MemTotal_bytes 2048\n", "node_memory_Active_anon_bytes 3072\n",
 		"node_memory_HugePages_Total 4\n", "node_load15 2.5\n", "# TYPE node_vmstat_pgmajfault untyped\n", "node_vmstat_oom_kill 4\n",
-		"node_filefd_maximum 20\n", "node_disk_read_bytes_total{device=\"sda\"} 1536\n", "node_disk_io_time_seconds_total{device=\"sda\"} 10\n",
+		"node_filefd_maximum 20\n", "node_disk_read_bytes_total{device=\"sda\"} 1536\n",
+		    "node_disk_io_time_seconds_total{device=\"sda\"} 10\n",
 		"node_filesystem_readonly{device=\"/dev/sda1\",fstype=\"ext4\",mountpoint=\"/\"} 1\n",
 		"node_filesystem_device_error{device=\"/dev/gone\",fstype=\"ext4\",mountpoint=\"/no where\"} 1\n",
 		"node_network_receive_drop_total{device=\"eth0\"} 4\n", "node_network_transmit_carrier_total{device=\"eth0\"} 15\n",
 		"node_network_speed_bytes{device=\"eth0\"} 1.25e+08\n", "node_network_flags{device=\"eth0\"} 4099\n",
-		"node_network_up{device=\"eth0\"} 1\n", "node_pressure_io_waiting_seconds_total 1.5\n", "node_pressure_io_stalled_seconds_total 0.5\n",
+		"node_network_up{device=\"eth0\"} 1\n", "node_pressure_io_waiting_seconds_total 1.5\n",
+		    "node_pressure_io_stalled_seconds_total 0.5\n",
 		"node_scrape_collector_success{collector=\"cgroup\"} 0\n", "node_scrape_collector_success{collector=\"stat\"} 1\n",
 	};
 	struct buf page = { 0 };

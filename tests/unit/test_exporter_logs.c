@@ -133,7 +133,8 @@ static void lines_become_counts(void **state)
 		    "{\"msg\":\"cache_miss key=odds\"}\n{\"msg\":\"no\",\"x\":\"cache_miss key=odds\"}\n", { "m_total{key=\"odds\"} 1" } },
 		{ "numbers and booleans as labels", "labels: { code: /code, ok: /ok }", "{\"code\":500,\"ok\":true}\n",
 		    { "m_total{code=\"500\",ok=\"true\"} 1" } },
-		{ "a negative count is bad", "match: 'n=(\\S+)', value: $1", "n=-1\nn=nan\nn=2\n", { "m_total 2", "tocsin_logs_values_bad_total 2" } },
+		{ "a negative count is bad", "match: 'n=(\\S+)', value: $1", "n=-1\nn=nan\nn=2\n", { "m_total 2",
+		    "tocsin_logs_values_bad_total 2" } },
 		{ "carriage returns are no part", "match: 'x$'", "x\r\n", { "m_total 1" } },
 		{ "malformed UTF-8", "match: 'u=(.*)', labels: { u: $1 }", "u=a\xff\n", { "m_total{u=\"a\xef\xbf\xbd\"} 1" } },
 		{ "a line too long is cut, its rest no line", "match: tail|head", "head 0123456789 tail\nhead\n",
@@ -169,7 +170,8 @@ static void histograms(void **state)
 
 	(void)state;
 	world_init(&w, "logs: [{ name: x, files: a.log, state: state, first: beginning, metrics: ["
-	           "{ name: slow_query_seconds, help: h, unit: seconds, type: histogram, match: 'Slow query: ([\\d.]+)s', value: $1, buckets: [1, 2] },"
+	           "{ name: slow_query_seconds, help: h, unit: seconds, type: histogram,"
+	           " match: 'Slow query: ([\\d.]+)s', value: $1, buckets: [1, 2] },"
 	           "{ name: request_seconds, help: h, type: histogram, value: /duration_ms, scale: 0.001, buckets: [0.1] }] }]\n");
 	append("a.log", "Slow query: 1.5s - SELECT 1\nSlow query: 7s\n{\"duration_ms\":50}\nSlow query: s\n");
 	assert_true(scrape(&w, 1000, &page, &e));
@@ -288,7 +290,8 @@ static void no_line_twice_or_lost(void **state)
 		    { WRITE, "a.log", "f\n3\n", 0 }, { SCRAPE, 0, 0, 3 } } },
 		{ "restart and crash", "*.log", 0, { { WRITE, "a.log", "1\n", 0 }, { SCRAPE, 0, 0, 1 }, { WRITE, "a.log", "2\n", 0 },
 		    { RESTART, 0, 0, 0 }, { SCRAPE, 0, 0, 2 }, { WRITE, "a.log", "3\n", 0 }, { CRASH, 0, 0, 0 }, { SCRAPE, 0, 0, 3 } } },
-		{ "rotated by renaming, written on", "*.log", 0, { { WRITE, "a.log", "1\n", 0 }, { SCRAPE, 0, 0, 1 }, { WRITE, "a.log", "2\n", 0 },
+		{ "rotated by renaming, written on", "*.log", 0, { { WRITE, "a.log", "1\n", 0 }, { SCRAPE, 0, 0, 1 }, { WRITE, "a.log", "2\n",
+		    0 },
 		    { MOVE, "a.log", "a.log.1", 0 }, { WRITE, "a.log.1", "3\n", 0 }, { WRITE, "a.log", "4\n", 0 }, { SCRAPE, 0, 0, 4 },
 		    { WRITE, "a.log.1", "5\n", 0 }, { WRITE, "a.log", "6\n", 0 }, { SCRAPE, 0, 0, 6 }, { LATER, 0, 0, 0 }, { SCRAPE, 0, 0, 6 },
 		    { WRITE, "a.log", "7\n", 0 }, { SCRAPE, 0, 0, 7 } } },
@@ -299,12 +302,14 @@ static void no_line_twice_or_lost(void **state)
 		    { CRASH, 0, 0, 0 }, { SCRAPE, 0, 0, 3 } } },
 		{ "rotated while we were away", "*.log", 0, { { WRITE, "a.log", "1\n", 0 }, { SCRAPE, 0, 0, 1 }, { WRITE, "a.log", "2\n", 0 },
 		    { CRASH, 0, 0, 0 }, { MOVE, "a.log", "a.log.1", 0 }, { WRITE, "a.log", "3\n", 0 }, { SCRAPE, 0, 0, 3 } } },
-		{ "rotated twice while we were away", "*.log", 0, { { WRITE, "a.log", "1\n", 0 }, { SCRAPE, 0, 0, 1 }, { WRITE, "a.log", "2\n", 0 },
+		{ "rotated twice while we were away", "*.log", 0, { { WRITE, "a.log", "1\n", 0 }, { SCRAPE, 0, 0, 1 }, { WRITE, "a.log", "2\n",
+		    0 },
 		    { CRASH, 0, 0, 0 }, { MOVE, "a.log", "a.log.2", 0 }, { WRITE, "a.log.1", "3\n4\n", 0 }, { WRITE, "a.log", "5\n", 0 },
 		    { SCRAPE, 0, 0, 5 }, { SCRAPE, 0, 0, 5 } } },
 		{ "rotated twice between scrapes", "*.log", 0, { { WRITE, "a.log", "1\n", 0 }, { SCRAPE, 0, 0, 1 },
 		    { MOVE, "a.log", "a.log.2", 0 }, { WRITE, "a.log.1", "3\n4\n", 0 }, { WRITE, "a.log", "5\n", 0 }, { SCRAPE, 0, 0, 4 } } },
-		{ "rotated, the pattern finds both", "a.log*", 0, { { WRITE, "a.log", "1\n", 0 }, { SCRAPE, 0, 0, 1 }, { WRITE, "a.log", "2\n", 0 },
+		{ "rotated, the pattern finds both", "a.log*", 0, { { WRITE, "a.log", "1\n", 0 }, { SCRAPE, 0, 0, 1 }, { WRITE, "a.log", "2\n",
+		    0 },
 		    { MOVE, "a.log", "a.log.1", 0 }, { WRITE, "a.log", "3\n", 0 }, { SCRAPE, 0, 0, 3 }, { LATER, 0, 0, 0 }, { SCRAPE, 0, 0, 3 },
 		    { CRASH, 0, 0, 0 }, { MOVE, "a.log.1", "a.log.2", 0 }, { MOVE, "a.log", "a.log.1", 0 }, { WRITE, "a.log", "4\n", 0 },
 		    { SCRAPE, 0, 0, 4 } } },
@@ -321,7 +326,8 @@ static void no_line_twice_or_lost(void **state)
 		    { WRITE, "a.log", LONG "2\n", 0 }, { COPY, "a.log", "a.log.1", 0 }, { SCRAPE, 0, 0, 2 }, { WRITE, "a.log", LONG "3\n", 0 },
 		    { SCRAPE, 0, 0, 3 }, { TRUNCATE, "a.log", 0, 0 }, { SCRAPE, 0, 0, 3 }, { WRITE, "a.log", LONG "4\n", 0 }, { CRASH, 0, 0, 0 },
 		    { SCRAPE, 0, 0, 4 } } },
-		{ "truncated and grown beyond", "*.log", 1, { { WRITE, "a.log", "first 1\n", 0 }, { SCRAPE, 0, 0, 1 }, { TRUNCATE, "a.log", 0, 0 },
+		{ "truncated and grown beyond", "*.log", 1, { { WRITE, "a.log", "first 1\n", 0 }, { SCRAPE, 0, 0, 1 }, { TRUNCATE, "a.log", 0,
+		    0 },
 		    { WRITE, "a.log", "second 1\nsecond 2\n", 0 }, { SCRAPE, 0, 0, 3 } } },
 		{ "the same banner after truncation", "*.log", 1, { { WRITE, "a.log", "ha\n1\n", 0 }, { SCRAPE, 0, 0, 2 },
 		    { TRUNCATE, "a.log", 0, 0 }, { WRITE, "a.log", "ha\n2\n3\n", 0 }, { SCRAPE, 0, 0, 5 } } },
