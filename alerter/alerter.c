@@ -62,6 +62,15 @@ static void get_config_text(void *ctx, struct buf *out)
 	pthread_mutex_unlock(&al->lock);
 }
 
+static void get_alertmanager_config_text(void *ctx, struct buf *out)
+{
+	struct alerter *al = ctx;
+
+	pthread_mutex_lock(&al->lock);
+	buf_puts(out, buf_str(&al->config->alertmanager_redacted));
+	pthread_mutex_unlock(&al->lock);
+}
+
 /* ---- Loading. ---- */
 
 static struct config *load_config(const struct alerter_options *o, struct conf_report *report)
@@ -260,6 +269,7 @@ static bool start_http(struct alerter *al, struct err *e)
 		.state = get_state,
 		.reload = reload_for_api,
 		.config_text = get_config_text,
+		.alertmanager_config_text = get_alertmanager_config_text,
 		.ctx = al,
 	};
 	const struct http_options options = { .listen = al->options.listen.v, .n_listen = al->options.listen.n, .web = al->web };

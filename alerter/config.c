@@ -163,12 +163,39 @@ static void take_external_labels(struct config *c, const struct conf_node *globa
 		conf_error(report, conf_get(global, "external_labels"), "label " STR_FMT " is given twice: keep one", STR_ARG(dup));
 }
 
+/* What an Alertmanager, or amtool, reads without complaint. */
+static struct conf_node *alertmanager_part(struct arena *a, const struct conf_node *root)
+{
+	static const char *const ours[] = { "statuspage_configs" };
+	struct conf_node *out = config_pick(a, root, notify_config_keys, notify_config_key_count, true);
+	const struct conf_node *global = conf_get(root, "global");
+
+	for (size_t i = 0; i < out->n; i++) {
+		struct conf_node *list = out->pairs[i].value, *copy;
+
+		if (!str_eq(out->pairs[i].key->text, STR("receivers")) || list->kind != CONF_SEQ)
+			continue;
+		copy = ARENA_NEW(a, struct conf_node);
+		*copy = *list;
+		copy->items = ARENA_ARRAY(a, list->n + 1, struct conf_node *);
+		for (size_t k = 0; k < list->n; k++)
+			copy->items[k] = config_pick(a, list->items[k], ours, ARRAY_LEN(ours), false);
+		out->pairs[i].value = copy;
+	}
+	for (size_t i = 0; i < root->n && global != NULL; i++)
+		if (root->pairs[i].value == global && out->n < root->n)
+			out->pairs[out->n++] = (struct conf_pair){
+				root->pairs[i].key, config_pick(a, global, notify_global_keys, notify_global_key_count, true) };
+	return out;
+}
+
 static void put_redacted(struct config *c, const struct conf_node *root)
 {
 	static const struct conf_table nothing = { 0 };
 	struct arena a = { 0 };
 
 	conf_print_redacted(&c->redacted, &nothing, config_redact(&a, root));
+	conf_print_redacted(&c->alertmanager_redacted, &nothing, config_redact(&a, alertmanager_part(&a, root)));
 	arena_fini(&a);
 }
 
@@ -225,6 +252,7 @@ void config_free(struct config *c)
 		notify_config_free(c->notify);
 	conf_release(c->held);
 	buf_fini(&c->redacted);
+	buf_fini(&c->alertmanager_redacted);
 	arena_fini(&c->arena);
 	free(c);
 }

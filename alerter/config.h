@@ -25,6 +25,7 @@ struct config {
 	struct rule_defaults rule_defaults;
 	struct notify_config *notify;           /* owned until config_take_notify() */
 	struct buf redacted;                    /* the files as read, secrets hidden */
+	struct buf alertmanager_redacted;       /* the part of it that is alertmanager.yml's */
 };
 
 struct config_options {

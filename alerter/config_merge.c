@@ -83,14 +83,22 @@ struct conf_node *config_merge(struct arena *a, struct conf_node *base, struct c
 /* Keys whose value is a secret wherever they stand; "*x" matches the end of a key. A key in _file names a file, which is none. */
 static const char *const secret_keys[] = { "*password", "*secret", "*token", "*key", "*credentials", "url", "*_url" };
 static const char *const not_secret[] = { "api_url", "external_url" };
+/* Where a key means something else than elsewhere. */
+static const struct {
+	const char *list, *key;
+	bool secret;
+} exceptions[] = { { "slack_configs", "api_url", true }, { "pagerduty_configs", "url", false } };
 
 static bool key_matches(struct str key, const char *pattern)
 {
 	return pattern[0] == '*' ? str_ends(key, str_of(pattern + 1)) : str_eq(key, str_of(pattern));
 }
 
-static bool is_secret(struct str key)
+static bool is_secret(struct str list, struct str key)
 {
+	for (size_t i = 0; i < ARRAY_LEN(exceptions); i++)
+		if (str_eq(list, str_of(exceptions[i].list)) && str_eq(key, str_of(exceptions[i].key)))
+			return exceptions[i].secret;
 	for (size_t i = 0; i < ARRAY_LEN(not_secret); i++)
 		if (key_matches(key, not_secret[i]))
 			return false;
@@ -100,26 +108,54 @@ static bool is_secret(struct str key)
 	return false;
 }
 
-static struct conf_node *hidden(struct arena *a, const struct conf_node *node)
+/* An address stays one, so that programs that check the text still take it. */
+static struct conf_node *hidden(struct arena *a, const struct conf_node *node, struct str key)
 {
 	struct conf_node *n = ARENA_NEW(a, struct conf_node);
 
 	*n = *node;
-	n->text = STR("<secret>");
+	n->text = str_ends(key, STR("url")) ? STR("http://<secret>") : STR("<secret>");
 	return n;
 }
 
-struct conf_node *config_redact(struct arena *a, const struct conf_node *node)
+/* <list>: the key of the list or map that <node> stands in. */
+static struct conf_node *redact(struct arena *a, const struct conf_node *node, struct str list)
 {
 	struct conf_node *out = like(a, node, node->n);
 
 	for (size_t i = 0; i < node->n && node->kind == CONF_SEQ; i++)
-		out->items[out->n++] = config_redact(a, node->items[i]);
+		out->items[out->n++] = redact(a, node->items[i], list);
 	for (size_t i = 0; i < node->n && node->kind == CONF_MAP; i++) {
 		const struct conf_pair *p = &node->pairs[i];
-		bool hide = p->value->kind == CONF_SCALAR && is_secret(p->key->text);
+		bool hide = p->value->kind == CONF_SCALAR && is_secret(list, p->key->text);
 
-		out->pairs[out->n++] = (struct conf_pair){ p->key, hide ? hidden(a, p->value) : config_redact(a, p->value) };
+		out->pairs[out->n++] = (struct conf_pair){ p->key, hide ? hidden(a, p->value, p->key->text)
+									: redact(a, p->value, p->key->text) };
 	}
+	return out;
+}
+
+struct conf_node *config_redact(struct arena *a, const struct conf_node *node)
+{
+	return redact(a, node, STR(""));
+}
+
+static bool is_among(struct str key, const char *const *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (str_eq(key, str_of(names[i])))
+			return true;
+	return false;
+}
+
+struct conf_node *config_pick(struct arena *a, const struct conf_node *map, const char *const *names, size_t n, bool those)
+{
+	struct conf_node *out = like(a, map, map->n);
+
+	if (map->kind != CONF_MAP)
+		*out = *map;
+	for (size_t i = 0; i < map->n && map->kind == CONF_MAP; i++)
+		if (is_among(map->pairs[i].key->text, names, n) == those)
+			out->pairs[out->n++] = map->pairs[i];
 	return out;
 }

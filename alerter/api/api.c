@@ -6,7 +6,7 @@
 
 #include "tocsin/mem.h"
 
-enum { FORM_BYTES = 1 << 20 };
+enum { FORM_BYTES = 1 << 20, POST_BYTES = 16 << 20 };
 
 static const struct http_route routes[] = {
 	{ HTTP_GET, "/", api_page, 0, 0, "What is wrong now, who was told, what is watched" },
@@ -31,6 +31,12 @@ static const struct http_route routes[] = {
 	{ HTTP_GET, "/api/v1/history", api_history, 0, 0, "Every transition and delivery attempt, newest first" },
 	{ HTTP_GET, "/api/v1/outbox", api_outbox, 0, 0, "Messages that wait, and those given up" },
 	{ HTTP_POST, "/api/v1/outbox/resend", api_resend, HTTP_CHANGES | HTTP_FORM, FORM_BYTES, "Sends a message that was given up again: id=" },
+	{ HTTP_GET, "/api/v2/status", api_v2_status, 0, 0, "Alertmanager's API, for amtool and Grafana" },
+	{ HTTP_GET, "/api/v2/receivers", api_v2_receivers, 0, 0, NULL },
+	{ HTTP_GET | HTTP_POST, "/api/v2/alerts", api_v2_alerts, HTTP_CHANGES, POST_BYTES, "Firing alerts; POST takes a Prometheus's" },
+	{ HTTP_GET, "/api/v2/alerts/groups", api_v2_groups, 0, 0, NULL },
+	{ HTTP_GET | HTTP_POST, "/api/v2/silences", api_v2_silences, HTTP_CHANGES, FORM_BYTES, "Silences; POST makes one" },
+	{ HTTP_GET | HTTP_DELETE, "/api/v2/silence/", api_v2_silence, HTTP_PREFIX | HTTP_CHANGES, 0, NULL },
 };
 
 struct api *api_new(const struct api_deps *deps)

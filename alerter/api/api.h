@@ -35,6 +35,7 @@ struct api_deps {                               /* all must outlive the api */
 	/* Reads everything again; false and <e> when the new configuration is bad and the old one stays. */
 	bool (*reload)(void *ctx, struct err *e);
 	void (*config_text)(void *ctx, struct buf *out);        /* YAML, secrets hidden */
+	void (*alertmanager_config_text)(void *ctx, struct buf *out);   /* the part of it an Alertmanager would understand */
 	void *ctx;
 };
 

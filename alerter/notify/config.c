@@ -64,7 +64,10 @@ const size_t notify_global_key_count = ARRAY_LEN(notify_global_keys);
 
 struct notify_config *notify_config_empty(void)
 {
-	return mem_alloc(sizeof(struct notify_config));
+	struct notify_config *c = mem_alloc(sizeof *c);
+
+	c->resolve_timeout_ms = 300000;
+	return c;
 }
 
 void notify_config_set_external_labels(struct notify_config *c, struct labels external)
@@ -381,6 +384,16 @@ static void refuse_globals(struct conf_reader *rd, const struct conf_node *globa
 	}
 }
 
+static void read_resolve_timeout(struct conf_reader *rd, const struct conf_node *global)
+{
+	const struct conf_key key = { .name = "resolve_timeout", .arg = &some_wait };
+	const struct conf_node *node = conf_get(global, "resolve_timeout");
+	struct notify_config *c = rd->user;
+
+	if (node != NULL && node->kind != CONF_NULL)
+		conf_duration_ms(rd, &key, node, &c->resolve_timeout_ms);
+}
+
 struct notify_config *notify_config_parse(const struct conf_node *root, struct conf_report *report)
 {
 	struct notify_config *c = notify_config_empty();
@@ -390,6 +403,7 @@ struct notify_config *notify_config_parse(const struct conf_node *root, struct c
 	const struct conf_node *route = conf_get(root, "route"), *receivers = conf_get(root, "receivers");
 
 	refuse_globals(&rd, conf_get(root, "global"));
+	read_resolve_timeout(&rd, conf_get(root, "global"));
 	config_read_intervals(&rd, root);
 	config_read_inhibition(&rd, conf_get(root, "inhibit_rules"));
 	config_read_templates(&rd, conf_get(root, "templates"));

@@ -121,6 +121,7 @@ struct notify_config {
 	size_t n_inhibit_rules;
 	struct receiver *receivers;
 	size_t n_receivers;
+	int64_t resolve_timeout_ms;
 	struct route *root;             /* NULL: nobody is told */
 	struct labels external_labels;
 };

@@ -92,12 +92,26 @@ void core_configure(struct core *c, struct notify_config *config)
 
 /* ---- What comes in. ---- */
 
+static bool has_room(const struct core *c, struct err *e)
+{
+	return db_log_bytes(c->db) <= LOG_MAX_BYTES
+		|| err_set(e, ERR_LIMIT, -1, "state that waits for the disk exceeds %u MB: to be offered again later",
+			   LOG_MAX_BYTES >> 20);
+}
+
+bool core_post(struct core *c, const struct notify_posted *v, size_t n, struct err *e)
+{
+	if (!has_room(c, e))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		pager_post(c, &v[i]);
+	return true;
+}
+
 bool core_batch(struct core *c, const struct alert_batch_rule *rules, size_t n, struct err *e)
 {
-	if (db_log_bytes(c->db) > LOG_MAX_BYTES)
-		return err_set(e, ERR_LIMIT, -1,
-			       "state that waits for the disk exceeds %u MB: offered again at the next evaluation",
-			       LOG_MAX_BYTES >> 20);
+	if (!has_room(c, e))
+		return false;
 	for (size_t i = 0; i < n; i++) {
 		for (size_t k = 0; k < rules[i].n_events; k++)
 			pager_event(c, rules[i].rule, &rules[i].events[k]);
@@ -113,10 +127,10 @@ static bool is_of_file(struct str rule, struct str file)
 	return rule.n > file.n && str_starts(rule, file) && rule.p[file.n] == ';';
 }
 
-/* Not there although its file was read; our own alerts have no rule. */
+/* Not there although its file was read; our own alerts and posted ones have no rule. */
 static bool is_deleted(struct str rule, const struct notify_known *known)
 {
-	if (str_eq(rule, STR("tocsin")))
+	if (str_eq(rule, STR("tocsin")) || str_eq(rule, STR("api")))
 		return false;
 	for (size_t i = 0; i < known->n_keys; i++)
 		if (str_eq(rule, known->keys[i]))
@@ -251,6 +265,12 @@ static void follow_clock(struct core *c)
 		if (m->work != NULL)
 			m->work->not_before_ms += step_ms;
 	}
+	for (struct map_slot *s = NULL; (s = map_next(&c->alerts, s)) != NULL;) {
+		struct page_alert *a = s->value;
+
+		a->expires_ms += a->expires_ms != 0 ? step_ms : 0;
+	}
+	c->next_expiry_ms = 0;
 	c->next_commit_ms += step_ms;
 	c->next_trim_ms += step_ms;
 }
@@ -289,6 +309,7 @@ static void trim(struct core *c)
 	c->next_trim_ms = now_ms + TRIM_EVERY_MS;
 	DB_ADD(c->db, DB_TRIM_EVENTS, DB_I(now_ms - c->retention_ms), DB_I(MAX_EVENTS));
 	DB_ADD(c->db, DB_TRIM_MESSAGES, DB_I(OUTBOX_DELIVERED), DB_I(now_ms - c->retention_ms));
+	silence_trim(c);
 	DB_ADD(c->db, DB_TRIM_DEAD, DB_I(OUTBOX_DEAD), DB_I(MAX_DEAD));
 }
 
@@ -299,16 +320,17 @@ static int64_t least(int64_t a, int64_t b)
 
 int64_t core_step(struct core *c)
 {
-	int64_t due;
+	int64_t due, expiry_ms;
 
 	follow_clock(c);
+	expiry_ms = pager_expire(c);
 	group_flush_due(c);
 	outbox_schedule(c);
 	trim(c);
 	commit(c);
 	outbox_start(c);
 	drop_old_configs(c);
-	due = least(group_next_due_ms(c), outbox_next_due_ms(c));
+	due = least(least(group_next_due_ms(c), outbox_next_due_ms(c)), expiry_ms);
 	if (!db_log_is_empty(c->db))
 		due = least(due, c->next_commit_ms);
 	arena_reset(&c->scratch);
@@ -334,6 +356,7 @@ struct core *core_open(const struct core_options *o, struct notify_config *confi
 		return NULL;
 	}
 	core_configure(c, config);
+	pager_extend(c);
 	pager_durability_over(c);
 	return c;
 }
@@ -395,6 +418,11 @@ static void free_component(void *p)
 	free(k);
 }
 
+static void free_silence(void *p)
+{
+	silence_free(p);
+}
+
 void core_close(struct core *c)
 {
 	free_deliveries(c);
@@ -407,6 +435,7 @@ void core_close(struct core *c)
 	free_map(&c->destinations, free_destination);
 	free_map(&c->stats, free_stats);
 	free_map(&c->components, free_component);
+	free_map(&c->silences, free_silence);
 	for (size_t i = 0; i < c->n_old; i++)
 		notify_config_free(c->old[i]);
 	notify_config_free(c->config);

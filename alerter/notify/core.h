@@ -37,7 +37,7 @@ struct core {
 	uint64_t random;
 	int64_t next_commit_ms;         /* after a failure */
 	int64_t skew_ms;                /* wall clock - monotonic: a change is a step of the wall clock */
-	int64_t retention_ms, next_trim_ms;
+	int64_t retention_ms, next_trim_ms, next_expiry_ms;
 	struct map alerts;              /* struct page_alert by key */
 	struct map groups;              /* struct group by map_key; those a route forms */
 	struct group **retired;
@@ -45,6 +45,7 @@ struct core {
 	struct map episodes;            /* struct episode by id */
 	struct message *first, *last;
 	struct map destinations, stats, components;
+	struct map silences;            /* struct silence by id */
 	int64_t next_alert, next_group, next_message;
 	int64_t not_durable_since_ms;
 	struct complaint commit_complaint;
@@ -67,6 +68,8 @@ void core_close(struct core *);
 void core_configure(struct core *, struct notify_config *config);
 /* False and <e>: the log is full (the disk has been, for long); nothing was taken. */
 bool core_batch(struct core *, const struct alert_batch_rule *, size_t n, struct err *e);
+/* As core_batch(), for alerts that others post. */
+bool core_post(struct core *, const struct notify_posted *, size_t n, struct err *e);
 void core_rules_known(struct core *, const struct notify_known *);
 bool core_load(struct core *, struct str rule, struct arena *, struct alert_record **out, size_t *n, struct err *e);
 bool core_history(struct core *, const struct notify_history_query *, struct arena *, struct notify_history_entry **out, size_t *n,
@@ -103,6 +106,7 @@ void episode_attach(struct group *, struct episode *);
 struct group *group_new(struct core *, int64_t id, struct str key, struct str receiver, struct labels);
 void group_add_member(struct group *, struct page_alert *);
 void group_retire(struct core *, struct group *);
+void core_new_uuid(char out[37]);
 struct episode *episode_new(struct core *, const char *id);
 void episode_save(struct core *, const struct episode *);
 void episode_free(struct episode *);
@@ -117,6 +121,27 @@ void group_save(struct core *, const struct group *);
 void group_drop_member(struct core *, struct group *, struct page_alert *);     /* the caller takes it out of <members> */
 void group_delete(struct core *, struct group *);
 size_t group_list(struct core *, struct group ***out);                          /* those routes form; in scratch */
+
+void pager_post(struct core *, const struct notify_posted *);
+/* Ends what was posted and not again; returns when the next one ends so. */
+int64_t pager_expire(struct core *);
+/* After a start: who posts has had no chance while we were away. */
+void pager_extend(struct core *);
+
+/* silence.c */
+bool silence_set(struct core *, const struct notify_silence *, struct arena *, struct str *id, struct err *);
+bool silence_expire(struct core *, struct str id, struct err *);
+bool silence_list(struct core *, const struct str *filters, size_t n_filters, struct arena *, const struct notify_silence **out,
+		  size_t *n, struct err *);
+void silence_load(struct core *, const char *id, struct str matchers, const struct notify_silence *);
+/* Ids of the active ones that fit; at most <max>. */
+size_t silence_matching(struct core *, struct labels, struct str *ids, size_t max);
+void silence_trim(struct core *);
+void silence_free(struct silence *);
+
+/* view_alerts.c */
+bool view_alerts(struct core *, const struct notify_alert_query *, struct arena *, const struct notify_alert_group **out, size_t *n,
+		 struct err *);
 
 /* mute.c: what is nobody's news now. */
 struct mute_index;                      /* who inhibits, for one moment */

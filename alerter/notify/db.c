@@ -58,6 +58,9 @@ static const char *const migrations[] = {
 	"CREATE TABLE component(page TEXT NOT NULL, component TEXT NOT NULL, status TEXT NOT NULL, PRIMARY KEY(page, component)) "
 	"WITHOUT ROWID;",
 	"ALTER TABLE page_alert ADD COLUMN external TEXT NOT NULL DEFAULT '{}';",
+	"ALTER TABLE page_alert ADD COLUMN expires INTEGER NOT NULL DEFAULT 0;"
+	"CREATE TABLE silence(id TEXT PRIMARY KEY, matchers TEXT NOT NULL, starts INTEGER NOT NULL, ends INTEGER NOT NULL,"
+	" updated INTEGER NOT NULL, author TEXT NOT NULL, comment TEXT NOT NULL) WITHOUT ROWID;",
 };
 
 static const char *const statement_sql[] = {

@@ -18,7 +18,7 @@ struct db;
 	X(DEL_RULE, "DELETE FROM alert_state WHERE rule=?")                                                                        \
 	X(ADD_EVENT,                                                                                                               \
 	  "INSERT INTO event(at,edge,file,grp,alertname,expr,labels,value,reason,integration,key) VALUES(?,?,?,?,?,?,?,?,?,?,?)")  \
-	X(PUT_ALERT, "INSERT OR REPLACE INTO page_alert VALUES(?,?,?,?,?,?,?,?,?,?,?,?)")                                          \
+	X(PUT_ALERT, "INSERT OR REPLACE INTO page_alert VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)")                                        \
 	X(DEL_ALERT, "DELETE FROM page_alert WHERE id=?")                                                                          \
 	X(PUT_GROUP, "INSERT OR REPLACE INTO page_group VALUES(?,?,?,?,?,?)")                                                      \
 	X(DEL_GROUP, "DELETE FROM page_group WHERE id=?")                                                                          \
@@ -34,6 +34,8 @@ struct db;
 	  "payload=CASE ?1 WHEN 3 THEN '' ELSE payload END WHERE id=?8")                                                           \
 	X(PUT_COMPONENT, "INSERT OR REPLACE INTO component VALUES(?,?,?)")                                                         \
 	X(DEL_COMPONENT, "DELETE FROM component WHERE page=? AND component=?")                                                     \
+	X(PUT_SILENCE, "INSERT OR REPLACE INTO silence VALUES(?,?,?,?,?,?,?)")                                                     \
+	X(DEL_SILENCE, "DELETE FROM silence WHERE id=?")                                                                           \
 	X(TRIM_EVENTS, "DELETE FROM event WHERE at<?1 OR id<=(SELECT max(id) FROM event)-?2")                                      \
 	X(TRIM_MESSAGES, "DELETE FROM outbox WHERE state=?1 AND finished<?2")                                                      \
 	X(TRIM_DEAD,                                                                                                               \

@@ -38,7 +38,7 @@ void episode_drop_told(struct core *c, struct episode *e, struct page_alert *a)
 	pager_free_if_done(c, a);
 }
 
-static void new_uuid(char out[37])
+void core_new_uuid(char out[37])
 {
 	unsigned char b[16];
 
@@ -57,7 +57,7 @@ struct episode *episode_new(struct core *c, const char *id)
 	if (id != NULL)
 		snprintf(e->id, sizeof e->id, "%s", id);
 	else
-		new_uuid(e->id);
+		core_new_uuid(e->id);
 	e->integration = text_dup(STR(""));
 	e->remote = text_dup(STR(""));
 	e->remote_status = text_dup(STR(""));

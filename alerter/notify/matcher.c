@@ -105,6 +105,15 @@ static bool word(struct scan *s, const char *wanted, struct str *out)
 	return true;
 }
 
+void matcher_list_free_regexes(struct matcher_list *l)
+{
+	for (size_t i = 0; i < l->n_regexes; i++)
+		regex_free(l->regexes[i]);
+	free(l->regexes);
+	l->regexes = NULL;
+	l->n_regexes = l->cap_regexes = 0;
+}
+
 bool matcher_add(struct matcher_list *l, enum match_op op, struct str name, struct str value, struct err *e)
 {
 	struct matcher m = { .op = op, .name = name, .value = value };

@@ -13,6 +13,8 @@ struct matcher_list {
 	size_t n_regexes, cap_regexes;
 };
 
+/* Frees the regexes and their array. */
+void matcher_list_free_regexes(struct matcher_list *);
 /* Appends what <text> says: [ '{' ] matcher { ',' matcher } [ ',' ] [ '}' ]. False and <e> with the position in <text>. */
 bool matcher_parse(struct matcher_list *, struct str text, struct err *e) MUST_CHECK;
 /* One of name, value, with or without a regex; for match and match_re. */

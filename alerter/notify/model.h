@@ -5,6 +5,7 @@
 #define NOTIFY_MODEL_H
 
 #include "notify/config.h"
+#include "notify/matcher.h"
 #include "tocsin/map.h"
 
 struct group;
@@ -22,10 +23,20 @@ struct page_alert {                     /* pager.c. Freed when it has ended, is 
 	double value;
 	int64_t starts_ms, ends_ms;     /* 0: firing */
 	int64_t no_data_since_ms;       /* 0: there is data */
+	int64_t expires_ms;             /* of one that was posted: it ends then unless posted again; 0: a rule says when */
 	struct group **groups;
 	size_t n_groups, cap_groups;
 	size_t told_by;                 /* open episodes */
 	bool muted;                     /* mute.c, for the flush under way */
+};
+
+struct silence {                        /* silence.c */
+	char id[37];                    /* the key in core.silences */
+	struct arena arena;             /* of what follows */
+	const struct notify_matcher *shown;
+	struct matcher_list matchers;
+	int64_t starts_ms, ends_ms, updated_ms;
+	struct str author, comment;
 };
 
 struct episode {                        /* group.c */

@@ -1,4 +1,5 @@
-/* Which alerts are nobody's news now: inhibited by another one, or of a route whose time it is not. A muted alert lives on as
+/* Which alerts are nobody's news now: silenced, inhibited by another one, or of a route whose
+ * time it is not. A muted alert lives on as
  * any other; only the flush leaves it out. A matcher that gives up counts as none: a page too many, not one too few. */
 #include "notify/core.h"
 
@@ -112,5 +113,6 @@ void mute_mark(struct core *c, const struct mute_index *index, const struct grou
 		for (struct map_slot *s = NULL; (s = map_next(&g->episodes[i]->told, s)) != NULL;)
 			((struct page_alert *)s->value)->muted = false;
 	for (size_t i = 0; i < g->n; i++)
-		g->members[i]->muted = by_time || mute_inhibitor(c, index, g->members[i], &by);
+		g->members[i]->muted = by_time || mute_inhibitor(c, index, g->members[i], &by)
+			|| silence_matching(c, g->members[i]->labels, NULL, 1) > 0;
 }

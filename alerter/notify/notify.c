@@ -279,6 +279,144 @@ bool notify_resend(struct notify *n, int64_t message_id, struct err *e)
 	return j.ok;
 }
 
+struct silence_job {
+	const struct notify_silence *in;
+	struct str id;
+	struct arena *a;
+	struct str *out;
+	struct err *e;
+	bool ok;
+};
+
+static void run_silence_set(struct core *c, void *arg)
+{
+	struct silence_job *j = arg;
+
+	j->ok = silence_set(c, j->in, j->a, j->out, j->e);
+}
+
+bool notify_silence_set(struct notify *n, const struct notify_silence *in, struct arena *a, struct str *id, struct err *e)
+{
+	struct silence_job j = { .in = in, .a = a, .out = id, .e = e };
+
+	call(n, run_silence_set, &j);
+	return j.ok;
+}
+
+static void run_silence_expire(struct core *c, void *arg)
+{
+	struct silence_job *j = arg;
+
+	j->ok = silence_expire(c, j->id, j->e);
+}
+
+bool notify_silence_expire(struct notify *n, struct str id, struct err *e)
+{
+	struct silence_job j = { .id = id, .e = e };
+
+	call(n, run_silence_expire, &j);
+	return j.ok;
+}
+
+struct silences_job {
+	const struct str *filters;
+	size_t n_filters;
+	struct arena *a;
+	const struct notify_silence **out;
+	size_t *n;
+	struct err *e;
+	bool ok;
+};
+
+static void run_silences(struct core *c, void *arg)
+{
+	struct silences_job *j = arg;
+
+	j->ok = silence_list(c, j->filters, j->n_filters, j->a, j->out, j->n, j->e);
+}
+
+bool notify_silences(struct notify *n, const struct str *filters, size_t n_filters, struct arena *a, const struct notify_silence **out,
+		     size_t *count, struct err *e)
+{
+	struct silences_job j = { filters, n_filters, a, out, count, e, false };
+
+	call(n, run_silences, &j);
+	return j.ok;
+}
+
+struct post_job {
+	const struct notify_posted *v;
+	size_t n;
+	struct err *e;
+	bool ok;
+};
+
+static void run_post(struct core *c, void *arg)
+{
+	struct post_job *j = arg;
+
+	j->ok = core_post(c, j->v, j->n, j->e);
+}
+
+bool notify_post(struct notify *n, const struct notify_posted *v, size_t count, struct err *e)
+{
+	struct post_job j = { v, count, e, false };
+
+	call(n, run_post, &j);
+	return j.ok;
+}
+
+struct alerts_job {
+	const struct notify_alert_query *query;
+	struct arena *a;
+	const struct notify_alert_group **out;
+	size_t *n;
+	struct err *e;
+	bool ok;
+};
+
+static void run_alerts(struct core *c, void *arg)
+{
+	struct alerts_job *j = arg;
+
+	j->ok = view_alerts(c, j->query, j->a, j->out, j->n, j->e);
+}
+
+bool notify_alerts(struct notify *n, const struct notify_alert_query *query, struct arena *a, const struct notify_alert_group **out,
+		   size_t *count, struct err *e)
+{
+	struct alerts_job j = { query, a, out, count, e, false };
+
+	call(n, run_alerts, &j);
+	return j.ok;
+}
+
+struct receivers_job {
+	struct arena *a;
+	struct str *names;
+	size_t n;
+};
+
+static void run_receivers(struct core *c, void *arg)
+{
+	struct receivers_job *j = arg;
+
+	j->names = ARENA_ARRAY(j->a, c->config->n_receivers + 1, struct str);
+	while (j->n < c->config->n_receivers) {
+		j->names[j->n] = arena_str(j->a, c->config->receivers[j->n].name);
+		j->n++;
+	}
+}
+
+const struct str *notify_receivers(struct notify *n, struct arena *a, size_t *count)
+{
+	struct receivers_job j = { .a = a };
+
+	call(n, run_receivers, &j);
+	*count = j.n;
+	return j.names;
+}
+
 /* ---- Opening and closing. ---- */
 
 static void init_threads(struct notify *n)

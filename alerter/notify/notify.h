@@ -134,6 +134,64 @@ struct notify_snapshot {
 struct notify_snapshot *notify_snapshot(struct notify *, struct arena *);
 /* Families alertmanager_notifications_*, tocsin_outbox_* and tocsin_state_*. */
 void notify_metrics(struct notify *, struct expo_set *out);
+/* ---- Silences. A silenced alert is not told; one that was told before still gets its end. ---- */
+
+struct notify_matcher {
+	struct str name, value;
+	bool is_regex, is_equal;
+};
+enum silence_state { SILENCE_PENDING, SILENCE_ACTIVE, SILENCE_EXPIRED };
+struct notify_silence {
+	struct str id;                  /* empty: a new one */
+	const struct notify_matcher *matchers;
+	size_t n_matchers;
+	int64_t starts_ms, ends_ms;
+	struct str author, comment;
+	int64_t updated_ms;             /* out */
+	enum silence_state state;       /* out */
+};
+#define NOTIFY_MAX_SILENCES 10000
+/* Makes one, or changes the one it names; a change of matchers ends that one and makes another. <*id> lives in <a>. */
+bool notify_silence_set(struct notify *, const struct notify_silence *, struct arena *a, struct str *id, struct err *e);
+bool notify_silence_expire(struct notify *, struct str id, struct err *e);
+/* All of the last days that <filters> (matchers, each of which a silence must have) fit, the next to end first. */
+bool notify_silences(struct notify *, const struct str *filters, size_t n_filters, struct arena *, const struct notify_silence **out,
+		     size_t *n, struct err *e);
+
+/* ---- Alerts, our own rules' and others'. ---- */
+
+struct notify_posted {                  /* from a Prometheus, or from a person */
+	struct labels labels, annotations;
+	struct str generator_url;
+	int64_t starts_ms, ends_ms;     /* 0: now; after resolve_timeout */
+};
+bool notify_post(struct notify *, const struct notify_posted *, size_t n, struct err *e);
+
+struct notify_alert {
+	struct labels labels, annotations;
+	struct str generator_url;
+	uint64_t fingerprint;
+	int64_t starts_ms, ends_ms;     /* ends 0: nobody knows */
+	const struct str *receivers, *silenced_by, *inhibited_by, *muted_by;
+	size_t n_receivers, n_silenced_by, n_inhibited_by, n_muted_by;
+};
+struct notify_alert_group {
+	struct labels labels;
+	struct str receiver;
+	const struct notify_alert *alerts;
+	size_t n;
+};
+struct notify_alert_query {
+	const struct str *filters;      /* matchers, all of which fit */
+	size_t n_filters;
+	struct str receiver;            /* a regular expression; empty: all */
+	bool active, silenced, inhibited, muted;        /* which to show */
+};
+/* Firing ones; as they are grouped, each group once. */
+bool notify_alerts(struct notify *, const struct notify_alert_query *, struct arena *, const struct notify_alert_group **out, size_t *n,
+		   struct err *e);
+const struct str *notify_receivers(struct notify *, struct arena *, size_t *n);
+
 /* Queues a dead letter again, with the same key. */
 bool notify_resend(struct notify *, int64_t message_id, struct err *e);
 

@@ -8,6 +8,8 @@
 #include "notify/text.h"
 #include "tocsin/mem.h"
 
+#define POSTED "api"    /* where a rule's key would stand; who posts has put external labels on already */
+
 static struct str alert_key(struct core *c, struct str rule, struct labels labels)
 {
 	struct str text = db_labels_text(&c->scratch, labels);
@@ -23,7 +25,7 @@ void pager_save(struct core *c, const struct page_alert *a)
 	DB_ADD(c->db, DB_PUT_ALERT, DB_I(a->id), DB_T(a->rule), DB_T(db_labels_text(&c->scratch, a->own)),
 	       DB_T(db_labels_text(&c->scratch, a->annotations)), DB_T(a->generator_url), DB_I(db_bits(a->value)),
 	       DB_T(a->value_text), DB_T(a->reason), DB_I(a->starts_ms), DB_I(a->ends_ms), DB_I(a->no_data_since_ms),
-	       DB_T(db_labels_text(&c->scratch, a->external)));
+	       DB_T(db_labels_text(&c->scratch, a->external)), DB_I(a->expires_ms));
 }
 
 /* An external label gives way to the alert's own of that name. */
@@ -95,7 +97,8 @@ static void fire(struct core *c, const struct rule_identity *rule, const struct 
 	bool starts = a == NULL || a->ends_ms != 0;
 
 	if (a == NULL)
-		a = pager_new(c, c->next_alert++, rule->key, r->labels, c->config->external_labels);
+		a = pager_new(c, c->next_alert++, rule->key, r->labels,
+			      str_eq(rule->key, STR(POSTED)) ? (struct labels){ 0 } : c->config->external_labels);
 	if (starts) {
 		a->starts_ms = r->fired_at_ms != 0 ? r->fired_at_ms : core_now_ms(c);
 		a->ends_ms = a->no_data_since_ms = 0;
@@ -185,6 +188,89 @@ void pager_record(struct core *c, const struct rule_identity *rule, const struct
 		fire(c, rule, r, STR(""));
 	else
 		end(c, rule, r, r->resolved_at_ms, STR("no longer firing"));
+}
+
+/* ---- Alerts that others post, as to an Alertmanager. ---- */
+
+static const struct rule_identity posted_rule
+	= { .key = { POSTED, 3 }, .file = { POSTED, 3 }, .group = { POSTED, 3 } };
+
+static void post_event(struct core *c, const struct page_alert *a, enum alert_edge edge, struct str reason)
+{
+	DB_ADD(c->db, DB_ADD_EVENT, DB_I(core_now_ms(c)), DB_T(str_of(alert_edge_name(edge))), DB_T(posted_rule.file),
+	       DB_T(posted_rule.group), DB_T(labels_get(a->labels, STR("alertname"))), DB_T(STR("")),
+	       DB_T(db_labels_text(&c->scratch, a->labels)), DB_I(db_bits(0)), DB_T(reason), DB_T(STR("")), DB_T(STR("")));
+}
+
+static void end_posted(struct core *c, struct page_alert *a, int64_t at_ms, struct str reason)
+{
+	post_event(c, a, EDGE_RESOLVED, reason);
+	pager_end(c, a, at_ms, reason);
+}
+
+void pager_post(struct core *c, const struct notify_posted *p)
+{
+	struct page_alert *a = map_get(&c->alerts, alert_key(c, posted_rule.key, p->labels));
+	int64_t now_ms = core_now_ms(c);
+	bool ended = p->ends_ms != 0 && p->ends_ms <= now_ms, fired = a != NULL && a->ends_ms == 0;
+	struct rule_identity rule = posted_rule;
+	const struct alert_record r = { .labels = p->labels,
+					.annotations = p->annotations,
+					.state = ALERT_FIRING,
+					.fired_at_ms = p->starts_ms != 0 ? p->starts_ms : now_ms };
+
+	if (ended) {
+		if (fired)
+			end_posted(c, a, p->ends_ms, STR("its sender says that it is over"));
+		return;
+	}
+	rule.generator_url = p->generator_url;
+	fire(c, &rule, &r, STR(""));
+	a = map_get(&c->alerts, alert_key(c, posted_rule.key, p->labels));
+	a->expires_ms = p->ends_ms != 0 ? p->ends_ms : now_ms + c->config->resolve_timeout_ms;
+	if (a->expires_ms < c->next_expiry_ms)
+		c->next_expiry_ms = a->expires_ms;
+	pager_save(c, a);
+	if (!fired)
+		post_event(c, a, EDGE_FIRING, STR("posted"));
+}
+
+int64_t pager_expire(struct core *c)
+{
+	int64_t now_ms = core_now_ms(c), next_ms = INT64_MAX;
+	struct page_alert **over = NULL;
+	size_t n = 0;
+
+	if (c->next_expiry_ms > now_ms)
+		return c->next_expiry_ms;
+	over = ARENA_ARRAY(&c->scratch, c->alerts.n + 1, struct page_alert *);
+	for (struct map_slot *s = NULL; (s = map_next(&c->alerts, s)) != NULL;) {
+		struct page_alert *a = s->value;
+
+		if (a->expires_ms == 0 || a->ends_ms != 0)
+			continue;
+		if (a->expires_ms <= now_ms)
+			over[n++] = a;
+		else if (a->expires_ms < next_ms)
+			next_ms = a->expires_ms;
+	}
+	for (size_t i = 0; i < n; i++)
+		end_posted(c, over[i], over[i]->expires_ms, STR("its sender was not heard of any more"));
+	return c->next_expiry_ms = next_ms;
+}
+
+void pager_extend(struct core *c)
+{
+	int64_t least_ms = core_now_ms(c) + c->config->resolve_timeout_ms;
+
+	for (struct map_slot *s = NULL; (s = map_next(&c->alerts, s)) != NULL;) {
+		struct page_alert *a = s->value;
+
+		if (a->expires_ms != 0 && a->ends_ms == 0 && a->expires_ms < least_ms) {
+			a->expires_ms = least_ms;
+			pager_save(c, a);
+		}
+	}
 }
 
 /* ---- The alert about ourselves: raised from memory when the disk takes nothing any more. ---- */

@@ -48,6 +48,7 @@ static void alert_row(struct restore *r, sqlite3_stmt *s)
 	a->starts_ms = sqlite3_column_int64(s, 8);
 	a->ends_ms = sqlite3_column_int64(s, 9);
 	a->no_data_since_ms = sqlite3_column_int64(s, 10);
+	a->expires_ms = sqlite3_column_int64(s, 12);
 	c->next_alert = beyond(c->next_alert, a->id);
 	map_put(&r->alerts, id_key(&a->id), a);
 }
@@ -144,6 +145,20 @@ static void component_row(struct restore *r, sqlite3_stmt *s)
 	core_component_load(r->c, db_text(s, 0), db_text(s, 1), db_text(s, 2));
 }
 
+static void silence_row(struct restore *r, sqlite3_stmt *s)
+{
+	struct core *c = r->c;
+	const struct notify_silence silence = {
+		.starts_ms = sqlite3_column_int64(s, 2),
+		.ends_ms = sqlite3_column_int64(s, 3),
+		.updated_ms = sqlite3_column_int64(s, 4),
+		.author = db_text_copy(s, 5, &c->scratch),
+		.comment = db_text_copy(s, 6, &c->scratch),
+	};
+
+	silence_load(c, arena_strz(&c->scratch, db_text(s, 0)), db_text(s, 1), &silence);
+}
+
 static bool each(struct restore *r, const char *sql, void (*row)(struct restore *, sqlite3_stmt *), struct err *e)
 {
 	sqlite3_stmt *s = db_select(r->c->db, sql, e);
@@ -182,7 +197,8 @@ bool restore_all(struct core *c, struct err *e)
 	          && each(&r, "SELECT * FROM page_member", member_row, e) && each(&r, "SELECT * FROM episode", episode_row, e)
 	          && each(&r, "SELECT * FROM told", told_row, e)
 	          && each(&r, "SELECT " MESSAGE_COLUMNS " FROM outbox WHERE state IN (0,1,2) ORDER BY id", message_row, e)
-	          && each(&r, "SELECT * FROM component", component_row, e) && last_message_id(c, e);
+	          && each(&r, "SELECT * FROM component", component_row, e)
+	          && each(&r, "SELECT * FROM silence", silence_row, e) && last_message_id(c, e);
 
 	if (r.orphans > 0)
 		log_printf(LOG_WARN, "the database holds %zu rows that refer to nothing; they are ignored", r.orphans);

@@ -183,6 +183,148 @@ static void a_muted_route_tells_later(void **state)
 	}
 }
 
+/* ---- Silences. ---- */
+
+static struct str silence(struct world *w, const char *name, const char *value, int64_t from_ms, int64_t for_ms)
+{
+	const struct notify_matcher m = { str_of(name), str_of(value), false, true };
+	const struct notify_silence s = { .matchers = &m,
+					  .n_matchers = 1,
+					  .starts_ms = w->clock.wall + from_ms,
+					  .ends_ms = w->clock.wall + from_ms + for_ms,
+					  .author = STR("me"),
+					  .comment = STR("why") };
+	struct err e = { 0 };
+	struct str id;
+
+	assert_true(silence_set(w->core, &s, &w->arena, &id, &e));
+	world_run(w);
+	return id;
+}
+
+static void a_silence_outlives_a_crash_and_ends(void **state)
+{
+	struct world *w = world_new(ROUTE HOOK);
+
+	(void)state;
+	silence(w, "instance", "a", 0, 300000);
+	world_crash(w);
+	fire(w, "Down", "a");
+	fire(w, "Down", "b");
+	world_pass(w, 60000);
+	assert_int_equal(w->n, 1);
+	assert_false(has(LAST(w).body, "\"instance\":\"a\""));
+	answer(w, 200, "");
+	world_pass(w, 239000);
+	assert_int_equal(w->n, 1);
+	world_pass(w, 61000);
+	assert_int_equal(w->n, 2);
+	assert_true(has(LAST(w).body, "\"instance\":\"a\""));
+	world_free(w);
+}
+
+static void a_silenced_page_gets_its_end(void **state)
+{
+	struct world *w = world_new(ROUTE HOOK);
+
+	(void)state;
+	fire(w, "Down", "a");
+	answer(w, 200, "");
+	silence(w, "alertname", "Down", 0, 36000000);
+	world_pass(w, 3600000);
+	assert_int_equal(w->n, 1);                      /* no repeat */
+	resolve(w, "Down", "a");
+	world_pass(w, 60000);
+	assert_int_equal(w->n, 2);
+	assert_true(has(LAST(w).body, "\"status\":\"resolved\",\"alerts\""));
+	assert_memory_equal(w->asked[0].key.p, LAST(w).key.p, 36);
+	world_free(w);
+}
+
+static void silences_are_changed_and_ended(void **state)
+{
+	struct world *w = world_new(ROUTE HOOK);
+	struct str first = silence(w, "instance", "a", 0, 300000), later = silence(w, "instance", "b", 60000, 300000), id;
+	const struct notify_matcher other = { STR("instance"), STR("c"), false, true };
+	struct notify_silence change = { .id = first, .matchers = &other, .n_matchers = 1, .starts_ms = w->clock.wall,
+					 .ends_ms = w->clock.wall + 1000 };
+	const struct notify_silence *v;
+	struct err e = { 0 };
+	size_t n;
+
+	(void)state;
+	assert_true(silence_set(w->core, &change, &w->arena, &id, &e));
+	assert_false(str_eq(id, first));                /* other matchers: another silence */
+	assert_false(silence_expire(w->core, first, &e));
+	assert_true(strstr(e.msg, "already expired") != NULL);
+	assert_true(silence_expire(w->core, later, &(struct err){ 0 }));
+	world_run(w);
+	world_crash(w);
+	assert_true(silence_list(w->core, NULL, 0, &w->arena, &v, &n, &e));
+	assert_int_equal(n, 3);
+	assert_int_equal(v[0].state, SILENCE_ACTIVE);
+	assert_true(str_eq(v[0].matchers[0].value, STR("c")));
+	assert_int_equal(v[1].state, SILENCE_EXPIRED);
+	world_pass(w, 6 * 86400000LL);
+	assert_true(silence_list(w->core, NULL, 0, &w->arena, &v, &n, &e));
+	assert_int_equal(n, 0);
+	world_free(w);
+}
+
+/* ---- Alerts that others post. ---- */
+
+static void post(struct world *w, int64_t ends_in_ms)
+{
+	const struct label labels[] = { { STR("alertname"), STR("Theirs") } };
+	const struct notify_posted p = { .labels = { labels, 1 },
+					 .starts_ms = w->clock.wall,
+					 .ends_ms = ends_in_ms != 0 ? w->clock.wall + ends_in_ms : 0 };
+	struct err e = { 0 };
+
+	assert_true(core_post(w->core, &p, 1, &e));
+	world_run(w);
+}
+
+static void posted_alerts_end_when_nobody_posts_them(void **state)
+{
+	struct world *w = world_new(ROUTE HOOK);
+
+	(void)state;
+	post(w, 240000);
+	assert_int_equal(w->n, 1);
+	answer(w, 200, "");
+	world_pass(w, 200000);
+	post(w, 240000);                                /* again: it goes on */
+	world_pass(w, 200000);
+	assert_int_equal(w->n, 1);
+	world_pass(w, 100000);
+	assert_int_equal(w->n, 2);
+	assert_true(has(LAST(w).body, "\"status\":\"resolved\",\"alerts\""));
+	assert_true(has(LAST(w).body, "its sender was not heard of any more"));
+	world_free(w);
+}
+
+/* Away for an hour: who posts had no chance to. */
+static void our_absence_ends_no_posted_alert(void **state)
+{
+	struct world *w = world_new(ROUTE HOOK);
+
+	(void)state;
+	post(w, 240000);
+	answer(w, 200, "");
+	w->clock.wall += 3600000;
+	w->clock.mono += 3600000;
+	world_crash(w);
+	world_pass(w, 240000);
+	for (size_t i = 0; i < w->n; i++)
+		assert_false(has(w->asked[i].body, "\"resolved\""));
+	answer(w, 200, "");                             /* the repeat */
+	post(w, -1);
+	world_pass(w, 60000);
+	assert_true(has(LAST(w).body, "\"status\":\"resolved\",\"alerts\""));
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -193,6 +335,11 @@ int main(void)
 		cmocka_unit_test(what_is_muted_has_not_ended),
 		cmocka_unit_test(time_intervals_hold),
 		cmocka_unit_test(a_muted_route_tells_later),
+		cmocka_unit_test(a_silence_outlives_a_crash_and_ends),
+		cmocka_unit_test(a_silenced_page_gets_its_end),
+		cmocka_unit_test(silences_are_changed_and_ended),
+		cmocka_unit_test(posted_alerts_end_when_nobody_posts_them),
+		cmocka_unit_test(our_absence_ends_no_posted_alert),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

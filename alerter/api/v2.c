@@ -1,0 +1,352 @@
+/* The Alertmanager API, version 2, so that amtool, Grafana and any Prometheus take us for one. What waits for the database runs on
+ * the pool. Source: Alertmanager's OpenAPI description of /api/v2. */
+#include "internal.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tocsin/version.h"
+
+enum { MAX_FILTERS = 64, MAX_POSTED = 10000 };
+
+/* ---- Requests. ---- */
+
+static struct str text_at(json_t *o, const char *key)
+{
+	json_t *s = json_object_get(o, key);
+
+	return json_is_string(s) ? (struct str){ json_string_value(s), json_string_length(s) } : STR("");
+}
+
+/* Errors are a JSON string, as Alertmanager's. */
+static void refuse(struct http_request *q, const struct err *e)
+{
+	struct buf b = { 0 };
+	struct json_out j = { &b, false };
+
+	json_out_strz(&j, e->msg);
+	http_reply_buf(q, err_http_status(e->code), "application/json", &b);
+	buf_fini(&b);
+}
+
+static bool flag(const struct http_request *q, const char *name)
+{
+	return !str_eq(http_param(q, name), STR("false"));
+}
+
+static const struct str *filters(struct http_request *q, size_t *n)
+{
+	struct str *v = ARENA_ARRAY(q->arena, MAX_FILTERS, struct str);
+
+	*n = 0;
+	for (size_t i = 0; i < q->n_params && *n < MAX_FILTERS; i++)
+		if (str_eq(q->params[i].name, STR("filter")))
+			v[(*n)++] = q->params[i].value;
+	return v;
+}
+
+static bool time_at(json_t *o, const char *key, int64_t *out_ms, struct err *e)
+{
+	struct str text = text_at(o, key);
+
+	*out_ms = 0;
+	return text.n == 0 || str_starts(text, STR("0001-01-01")) || clock_parse_rfc3339(text.p, text.n, out_ms)
+		|| err_set(e, ERR_BAD_INPUT, -1, "%s is no RFC 3339 time", key);
+}
+
+static bool labels_at(json_t *o, const char *key, struct arena *a, struct labels *out, struct err *e)
+{
+	json_t *map = json_object_get(o, key), *value;
+	struct label *v = ARENA_ARRAY(a, json_object_size(map) + 1, struct label);
+	const char *name;
+	size_t n = 0;
+
+	json_object_foreach(map, name, value) {
+		if (!json_is_string(value))
+			return err_set(e, ERR_BAD_INPUT, -1, "%s of %s is no string", name, key);
+		v[n++] = (struct label){ arena_str(a, str_of(name)),
+					 arena_str(a, (struct str){ json_string_value(value), json_string_length(value) }) };
+	}
+	return labels_from(v, n, out, NULL) || err_set(e, ERR_BAD_INPUT, -1, "%s are given twice", key);
+}
+
+/* ---- Alerts in. ---- */
+
+struct posted {
+	struct notify_posted *v;
+	size_t n;
+	struct err e;                   /* of those that are refused; the others are taken */
+};
+
+static bool read_posted(struct http_request *q, json_t *o, struct notify_posted *out, struct err *e)
+{
+	if (!labels_at(o, "labels", q->arena, &out->labels, e) || !labels_at(o, "annotations", q->arena, &out->annotations, e)
+	    || !time_at(o, "startsAt", &out->starts_ms, e) || !time_at(o, "endsAt", &out->ends_ms, e))
+		return false;
+	out->generator_url = arena_str(q->arena, text_at(o, "generatorURL"));
+	if (out->labels.n == 0)
+		return err_set(e, ERR_BAD_INPUT, -1, "an alert has at least one label");
+	if (out->starts_ms != 0 && out->ends_ms != 0 && out->ends_ms < out->starts_ms)
+		return err_set(e, ERR_BAD_INPUT, -1, "an alert ends before it starts");
+	return true;
+}
+
+static void run_post_alerts(struct api *api, struct http_request *q, void *job)
+{
+	struct posted *p = job;
+
+	if (notify_post(api->deps.notify, p->v, p->n, &p->e) && p->e.code == ERR_NONE)
+		http_reply(q, 200, NULL, STR(""));
+	else
+		refuse(q, &p->e);
+}
+
+static void post_alerts(struct http_request *q)
+{
+	struct api *api = q->ctx;
+	struct posted *p = ARENA_NEW(q->arena, struct posted);
+	json_error_t where;
+	json_t *list = json_loadb(q->body.n > 0 ? q->body.p : "", q->body.n, JSON_ALLOW_NUL, &where), *one;
+	size_t i;
+
+	if (!json_is_array(list))
+		err_set(&p->e, ERR_BAD_INPUT, -1, "the body is no list of alerts: %s", list == NULL ? where.text : "it is another value");
+	else if (json_array_size(list) > MAX_POSTED)
+		err_set(&p->e, ERR_BAD_INPUT, -1, "more than %d alerts at once (limit MAX_POSTED)", MAX_POSTED);
+	if (p->e.code != ERR_NONE) {
+		json_decref(list);
+		refuse(q, &p->e);
+		return;
+	}
+	p->v = ARENA_ARRAY(q->arena, json_array_size(list) + 1, struct notify_posted);
+	json_array_foreach(list, i, one)
+		p->n += read_posted(q, one, &p->v[p->n], &p->e);
+	json_decref(list);
+	pool_submit(api->pool, q, run_post_alerts, p);
+}
+
+/* ---- Alerts out. ---- */
+
+static void put_texts(struct json_out *j, const char *key, const struct str *v, size_t n)
+{
+	json_out_key(j, key);
+	json_out_open(j, '[');
+	for (size_t i = 0; i < n; i++)
+		json_out_str(j, v[i]);
+	json_out_close(j, ']');
+}
+
+static void put_named(struct json_out *j, struct str name)
+{
+	json_out_open(j, '{');
+	json_out_key(j, "name");
+	json_out_str(j, name);
+	json_out_close(j, '}');
+}
+
+static void put_time(struct json_out *j, const char *key, int64_t ms)
+{
+	json_out_key(j, key);
+	json_out_time(j, ms);
+}
+
+static void put_alert(struct json_out *j, const struct notify_alert *a, int64_t now_ms)
+{
+	bool suppressed = a->n_silenced_by + a->n_inhibited_by + a->n_muted_by > 0;
+	char fingerprint[17];
+
+	snprintf(fingerprint, sizeof fingerprint, "%016llx", (unsigned long long)a->fingerprint);
+	json_out_open(j, '{');
+	json_out_key(j, "labels");
+	json_out_labels(j, a->labels);
+	json_out_key(j, "annotations");
+	json_out_labels(j, a->annotations);
+	json_out_key(j, "receivers");
+	json_out_open(j, '[');
+	for (size_t i = 0; i < a->n_receivers; i++)
+		put_named(j, a->receivers[i]);
+	json_out_close(j, ']');
+	json_out_key(j, "fingerprint");
+	json_out_strz(j, fingerprint);
+	json_out_key(j, "generatorURL");
+	json_out_str(j, a->generator_url);
+	put_time(j, "startsAt", a->starts_ms);
+	put_time(j, "updatedAt", now_ms);
+	put_time(j, "endsAt", a->ends_ms != 0 ? a->ends_ms : now_ms + 300000);
+	json_out_key(j, "status");
+	json_out_open(j, '{');
+	json_out_key(j, "state");
+	json_out_strz(j, suppressed ? "suppressed" : "active");
+	put_texts(j, "silencedBy", a->silenced_by, a->n_silenced_by);
+	put_texts(j, "inhibitedBy", a->inhibited_by, a->n_inhibited_by);
+	put_texts(j, "mutedBy", a->muted_by, a->n_muted_by);
+	json_out_close(j, '}');
+	json_out_close(j, '}');
+}
+
+struct wanted {
+	struct notify_alert_query query;
+	bool groups;
+};
+
+/* An alert in several groups is listed once. */
+static int by_labels(const void *a, const void *b)
+{
+	const struct notify_alert *x = *(const struct notify_alert *const *)a, *y = *(const struct notify_alert *const *)b;
+
+	return labels_cmp(x->labels, y->labels);
+}
+
+static void put_alerts(struct json_out *j, struct arena *a, const struct notify_alert_group *g, size_t n, int64_t now_ms)
+{
+	const struct notify_alert **all;
+	size_t total = 0, at = 0;
+
+	for (size_t i = 0; i < n; i++)
+		total += g[i].n;
+	all = ARENA_ARRAY(a, total + 1, const struct notify_alert *);
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < g[i].n; k++)
+			all[at++] = &g[i].alerts[k];
+	qsort(all, total, sizeof(const struct notify_alert *), by_labels);
+	json_out_open(j, '[');
+	for (size_t i = 0; i < total; i++)
+		if (i == 0 || !labels_eq(all[i - 1]->labels, all[i]->labels))
+			put_alert(j, all[i], now_ms);
+	json_out_close(j, ']');
+}
+
+static void put_groups(struct json_out *j, const struct notify_alert_group *g, size_t n, int64_t now_ms)
+{
+	json_out_open(j, '[');
+	for (size_t i = 0; i < n; i++) {
+		json_out_open(j, '{');
+		json_out_key(j, "labels");
+		json_out_labels(j, g[i].labels);
+		json_out_key(j, "receiver");
+		put_named(j, g[i].receiver);
+		json_out_key(j, "alerts");
+		json_out_open(j, '[');
+		for (size_t k = 0; k < g[i].n; k++)
+			put_alert(j, &g[i].alerts[k], now_ms);
+		json_out_close(j, ']');
+		json_out_close(j, '}');
+	}
+	json_out_close(j, ']');
+}
+
+static void run_get_alerts(struct api *api, struct http_request *q, void *job)
+{
+	const struct wanted *w = job;
+	const struct notify_alert_group *groups;
+	int64_t now_ms = clock_now_ms(api->deps.clock);
+	struct err e = { 0 };
+	struct buf b = { 0 };
+	struct json_out j = { &b, false };
+	size_t n;
+
+	if (!notify_alerts(api->deps.notify, &w->query, q->arena, &groups, &n, &e)) {
+		refuse(q, &e);
+		return;
+	}
+	if (w->groups)
+		put_groups(&j, groups, n, now_ms);
+	else
+		put_alerts(&j, q->arena, groups, n, now_ms);
+	http_reply_buf(q, 200, "application/json", &b);
+	buf_fini(&b);
+}
+
+static void get_alerts(struct http_request *q, bool groups)
+{
+	struct api *api = q->ctx;
+	struct wanted *w = ARENA_NEW(q->arena, struct wanted);
+
+	w->groups = groups;
+	w->query.filters = filters(q, &w->query.n_filters);
+	w->query.receiver = http_param(q, "receiver");
+	w->query.active = flag(q, "active");
+	w->query.silenced = flag(q, "silenced");
+	w->query.inhibited = flag(q, "inhibited");
+	w->query.muted = flag(q, "muted");
+	pool_submit(api->pool, q, run_get_alerts, w);
+}
+
+void api_v2_alerts(struct http_request *q)
+{
+	if (q->method == HTTP_POST)
+		post_alerts(q);
+	else
+		get_alerts(q, false);
+}
+
+void api_v2_groups(struct http_request *q)
+{
+	get_alerts(q, true);
+}
+
+/* ---- Status and receivers. ---- */
+
+static void run_receivers(struct api *api, struct http_request *q, void *job)
+{
+	struct buf b = { 0 };
+	struct json_out j = { &b, false };
+	size_t n;
+	const struct str *names = notify_receivers(api->deps.notify, q->arena, &n);
+
+	(void)job;
+	json_out_open(&j, '[');
+	for (size_t i = 0; i < n; i++)
+		put_named(&j, names[i]);
+	json_out_close(&j, ']');
+	http_reply_buf(q, 200, "application/json", &b);
+	buf_fini(&b);
+}
+
+void api_v2_receivers(struct http_request *q)
+{
+	pool_submit(((struct api *)q->ctx)->pool, q, run_receivers, NULL);
+}
+
+static void put_pair(struct json_out *j, const char *key, const char *value)
+{
+	json_out_key(j, key);
+	json_out_strz(j, value);
+}
+
+void api_v2_status(struct http_request *q)
+{
+	struct api *api = q->ctx;
+	struct api_state state = { 0 };
+	struct buf b = { 0 }, config = { 0 };
+	struct json_out j = { &b, false };
+
+	api->deps.state(api->deps.ctx, &state);
+	api->deps.alertmanager_config_text(api->deps.ctx, &config);
+	json_out_open(&j, '{');
+	json_out_key(&j, "cluster");
+	json_out_open(&j, '{');
+	put_pair(&j, "status", "disabled");
+	put_texts(&j, "peers", NULL, 0);
+	json_out_close(&j, '}');
+	json_out_key(&j, "config");
+	json_out_open(&j, '{');
+	json_out_key(&j, "original");
+	json_out_str(&j, buf_str(&config));
+	json_out_close(&j, '}');
+	put_time(&j, "uptime", state.start_ms);
+	json_out_key(&j, "versionInfo");
+	json_out_open(&j, '{');
+	put_pair(&j, "version", version_text());
+	put_pair(&j, "revision", "");
+	put_pair(&j, "branch", "");
+	put_pair(&j, "buildUser", "");
+	put_pair(&j, "buildDate", "");
+	put_pair(&j, "goVersion", version_compiler());
+	json_out_close(&j, '}');
+	json_out_close(&j, '}');
+	http_reply_buf(q, 200, "application/json", &b);
+	buf_fini(&config);
+	buf_fini(&b);
+}

@@ -1,0 +1,206 @@
+/* Silences of the Alertmanager API, version 2. Source: Alertmanager's OpenAPI description of /api/v2. */
+#include "internal.h"
+
+#include <jansson.h>
+
+enum { MAX_FILTERS = 64 };
+
+static void refuse(struct http_request *q, const struct err *e)
+{
+	struct buf b = { 0 };
+	struct json_out j = { &b, false };
+
+	json_out_strz(&j, e->msg);
+	http_reply_buf(q, err_http_status(e->code), "application/json", &b);
+	buf_fini(&b);
+}
+
+static void put_text(struct json_out *j, const char *key, struct str value)
+{
+	json_out_key(j, key);
+	json_out_str(j, value);
+}
+
+static void put_silence(struct json_out *j, const struct notify_silence *s)
+{
+	static const char *const states[] = { [SILENCE_PENDING] = "pending", [SILENCE_ACTIVE] = "active", [SILENCE_EXPIRED] = "expired" };
+	const struct {
+		const char *key;
+		int64_t ms;
+	} times[] = { { "startsAt", s->starts_ms }, { "endsAt", s->ends_ms }, { "updatedAt", s->updated_ms } };
+
+	json_out_open(j, '{');
+	put_text(j, "id", s->id);
+	json_out_key(j, "status");
+	json_out_open(j, '{');
+	put_text(j, "state", str_of(states[s->state]));
+	json_out_close(j, '}');
+	json_out_key(j, "matchers");
+	json_out_open(j, '[');
+	for (size_t i = 0; i < s->n_matchers; i++) {
+		json_out_open(j, '{');
+		put_text(j, "name", s->matchers[i].name);
+		put_text(j, "value", s->matchers[i].value);
+		json_out_key(j, "isRegex");
+		json_out_bool(j, s->matchers[i].is_regex);
+		json_out_key(j, "isEqual");
+		json_out_bool(j, s->matchers[i].is_equal);
+		json_out_close(j, '}');
+	}
+	json_out_close(j, ']');
+	for (size_t i = 0; i < ARRAY_LEN(times); i++) {
+		json_out_key(j, times[i].key);
+		json_out_time(j, times[i].ms);
+	}
+	put_text(j, "createdBy", s->author);
+	put_text(j, "comment", s->comment);
+	json_out_close(j, '}');
+}
+
+/* ---- Reading them. ---- */
+
+struct wanted {
+	const struct str *filters;
+	size_t n_filters;
+	bool show[3];                   /* by state */
+	struct str id;                  /* one; empty: a list */
+};
+
+static void run_get(struct api *api, struct http_request *q, void *job)
+{
+	const struct wanted *w = job;
+	const struct notify_silence *v;
+	struct err e = { 0 };
+	struct buf b = { 0 };
+	struct json_out j = { &b, false };
+	size_t n, found = 0;
+
+	if (!notify_silences(api->deps.notify, w->filters, w->n_filters, q->arena, &v, &n, &e)) {
+		refuse(q, &e);
+		return;
+	}
+	if (w->id.n == 0)
+		json_out_open(&j, '[');
+	for (size_t i = 0; i < n; i++)
+		if (w->id.n == 0 ? w->show[v[i].state] : str_eq(w->id, v[i].id)) {
+			put_silence(&j, &v[i]);
+			found++;
+		}
+	if (w->id.n == 0)
+		json_out_close(&j, ']');
+	if (w->id.n == 0 || found > 0)
+		http_reply_buf(q, 200, "application/json", &b);
+	else
+		http_reply(q, 404, NULL, STR(""));
+	buf_fini(&b);
+}
+
+static void get_list(struct http_request *q)
+{
+	static const char *const states[] = { [SILENCE_PENDING] = "pending", [SILENCE_ACTIVE] = "active", [SILENCE_EXPIRED] = "expired" };
+	struct wanted *w = ARENA_NEW(q->arena, struct wanted);
+	struct str *v = ARENA_ARRAY(q->arena, MAX_FILTERS, struct str);
+
+	for (size_t i = 0; i < q->n_params && w->n_filters < MAX_FILTERS; i++)
+		if (str_eq(q->params[i].name, STR("filter")))
+			v[w->n_filters++] = q->params[i].value;
+	for (size_t i = 0; i < ARRAY_LEN(states); i++)
+		w->show[i] = !str_eq(http_param(q, states[i]), STR("false"));
+	w->filters = v;
+	pool_submit(((struct api *)q->ctx)->pool, q, run_get, w);
+}
+
+/* ---- Changing them. ---- */
+
+static struct str text_at(struct arena *a, json_t *o, const char *key)
+{
+	json_t *s = json_object_get(o, key);
+
+	return json_is_string(s) ? arena_str(a, (struct str){ json_string_value(s), json_string_length(s) }) : STR("");
+}
+
+static bool time_at(struct arena *a, json_t *o, const char *key, int64_t *out_ms, struct err *e)
+{
+	struct str text = text_at(a, o, key);
+
+	return clock_parse_rfc3339(text.p, text.n, out_ms) || err_set(e, ERR_BAD_INPUT, -1, "%s is no RFC 3339 time", key);
+}
+
+static bool read_silence(struct http_request *q, json_t *o, struct notify_silence *out, struct err *e)
+{
+	json_t *list = json_object_get(o, "matchers"), *one;
+	struct notify_matcher *v = ARENA_ARRAY(q->arena, json_array_size(list) + 1, struct notify_matcher);
+	size_t i;
+
+	if (!json_is_object(o))
+		return err_set(e, ERR_BAD_INPUT, -1, "the body is no silence");
+	json_array_foreach(list, i, one) {
+		json_t *equal = json_object_get(one, "isEqual");
+
+		v[out->n_matchers++] = (struct notify_matcher){ text_at(q->arena, one, "name"), text_at(q->arena, one, "value"),
+								json_is_true(json_object_get(one, "isRegex")), !json_is_false(equal) };
+	}
+	out->matchers = v;
+	out->id = text_at(q->arena, o, "id");
+	out->author = text_at(q->arena, o, "createdBy");
+	out->comment = text_at(q->arena, o, "comment");
+	return time_at(q->arena, o, "startsAt", &out->starts_ms, e) && time_at(q->arena, o, "endsAt", &out->ends_ms, e);
+}
+
+static void run_post(struct api *api, struct http_request *q, void *job)
+{
+	struct err e = { 0 };
+	struct buf b = { 0 };
+	struct json_out j = { &b, false };
+	struct str id;
+
+	if (!notify_silence_set(api->deps.notify, job, q->arena, &id, &e)) {
+		refuse(q, &e);
+		return;
+	}
+	json_out_open(&j, '{');
+	put_text(&j, "silenceID", id);
+	json_out_close(&j, '}');
+	http_reply_buf(q, 200, "application/json", &b);
+	buf_fini(&b);
+}
+
+static void post(struct http_request *q)
+{
+	struct notify_silence *s = ARENA_NEW(q->arena, struct notify_silence);
+	json_t *o = json_loadb(q->body.n > 0 ? q->body.p : "", q->body.n, 0, NULL);
+	struct err e = { 0 };
+	bool ok = read_silence(q, o, s, &e);
+
+	json_decref(o);
+	if (ok)
+		pool_submit(((struct api *)q->ctx)->pool, q, run_post, s);
+	else
+		refuse(q, &e);
+}
+
+static void run_delete(struct api *api, struct http_request *q, void *job)
+{
+	struct err e = { 0 };
+
+	if (notify_silence_expire(api->deps.notify, *(const struct str *)job, &e))
+		http_reply(q, 200, NULL, STR(""));
+	else
+		refuse(q, &e);
+}
+
+void api_v2_silences(struct http_request *q)
+{
+	if (q->method == HTTP_POST)
+		post(q);
+	else
+		get_list(q);
+}
+
+void api_v2_silence(struct http_request *q)
+{
+	struct wanted *w = ARENA_NEW(q->arena, struct wanted);
+
+	w->id = q->rest.n > 0 ? q->rest : STR("-");
+	pool_submit(((struct api *)q->ctx)->pool, q, q->method == HTTP_DELETE ? run_delete : run_get, q->method == HTTP_DELETE ? (void *)&w->id : w);
+}

@@ -1,0 +1,123 @@
+"""As an Alertmanager: Debian's amtool and Debian's Prometheus talk to the alerter; silences outlive kill -9 and hide no end."""
+import json
+import shutil
+import subprocess
+
+import pytest
+from servers import Process, free_port, http
+from watched import Target, Watch, Webhook, alert_rule, job, rule_file
+
+BROKEN = [alert_rule("Broken", "broken == 1", summary="it is {{ $value }}")]
+ROUTES = [{"matchers": ['team="db"'], "receiver": "db"}]
+
+needs_amtool = pytest.mark.skipif(not shutil.which("amtool"), reason="Debian's amtool (package prometheus-alertmanager) is not installed")
+
+
+@pytest.fixture
+def target(box):
+    t = box.start(Target)
+    t.set(broken=0)
+    return t
+
+
+@pytest.fixture
+def watch(box, target):
+    w = Watch(box, [job("app", target)], BROKEN)
+    w.scraped()
+    return w
+
+
+def amtool(watch, *args, fails=False):
+    done = subprocess.run(["amtool", "--alertmanager.url", watch.program.url(), *args], capture_output=True, text=True, timeout=30,
+                          env={"HOME": str(watch.box.folder), "PATH": "/usr/bin:/bin"})
+    assert (done.returncode != 0) == fails, (args, done.stdout, done.stderr)
+    return done.stdout
+
+
+@needs_amtool
+def test_amtool_silences(watch, target):
+    """A silence keeps quiet what begins, not the end of what was told; it outlives kill -9; when it expires, what still fires is told."""
+    target.set(broken=1)
+    watch.told("Broken")
+    silence = amtool(watch, "silence", "add", "--author", "me", "--comment", "maintenance", "--duration", "1h", "alertname=~Bro.*").strip()
+    assert len(silence) == 36
+    watch.program.kill()
+    watch.program.start()
+    assert silence in amtool(watch, "silence", "query")
+    assert "Broken" not in amtool(watch, "alert", "query")
+    assert "Broken" in amtool(watch, "alert", "query", "--silenced")
+    target.set(broken=0)
+    watch.told("Broken", "resolved")
+    target.set(broken=1)
+    watch.until_state("Broken", "firing")
+    watch.ticks(5)
+    assert len(watch.hook.accepted) == 2
+    amtool(watch, "silence", "expire", silence)
+    watch.hook.wait_for(lambda h: len(h.accepted) == 3)
+    assert silence in amtool(watch, "silence", "query", "--expired")
+    amtool(watch, "silence", "expire", silence, fails=True)
+
+
+@needs_amtool
+def test_amtool_alerts(watch):
+    amtool(watch, "alert", "add", "Typed", "severity=warning", "--annotation", "summary=by hand")
+    message, alert = watch.told("Typed")
+    assert alert["labels"] == {"alertname": "Typed", "severity": "warning"} and alert["annotations"]["summary"] == "by hand"
+    shown, = json.loads(amtool(watch, "alert", "query", "-o", "json", "severity=warning"))
+    assert shown["labels"]["alertname"] == "Typed" and [r["name"] for r in shown["receivers"]] == ["all"]
+    assert "Typed" not in amtool(watch, "alert", "query", "severity=critical")
+
+
+@needs_amtool
+def test_amtool_config(box, target):
+    hook = box.start(lambda _folder: Webhook())
+    watch = Watch(box, [job("app", target)], BROKEN, receiver={"webhook_configs": [{"url": hook.url + "/secret"}]})
+    config = dict(watch.config, route={**watch.config["route"], "routes": ROUTES}, receivers=[*watch.config["receivers"], {"name": "db"}])
+    watch.path.write_text(json.dumps(config))
+    assert watch.program.get("/-/reload", method="POST", data=b"")[0] == 200
+    assert amtool(watch, "config", "routes", "test", "team=db").strip() == "db"
+    assert amtool(watch, "config", "routes", "test", "team=web").strip() == "all"
+    assert "db" in amtool(watch, "config", "show")
+    original = watch.program.json("/api/v2/status")["config"]["original"]
+    assert hook.url not in original
+    amtool(watch, "check-config", str(box.write("alertmanager.yml", original)))
+
+
+def test_a_silence_is_checked(watch):
+    def post(**silence):
+        status, _, text = watch.program.get("/api/v2/silences", data={"createdBy": "me", "comment": "c", **silence})
+        return status, text
+    matchers = [{"name": "a", "value": "b", "isRegex": False}]
+    times = {"startsAt": "2030-01-01T00:00:00Z", "endsAt": "2030-01-02T00:00:00Z"}
+    assert post(matchers=matchers, **times)[0] == 200
+    assert post(matchers=[], **times)[0] == 400
+    assert post(matchers=[{"name": "a", "value": "", "isRegex": False}], **times)[0] == 400
+    assert post(matchers=[{"name": "a", "value": "(", "isRegex": True}], **times)[0] == 400
+    assert post(matchers=matchers, startsAt="2030-01-02T00:00:00Z", endsAt="2030-01-01T00:00:00Z")[0] == 400
+    assert post(matchers=matchers, startsAt="2020-01-01T00:00:00Z", endsAt="2020-01-02T00:00:00Z")[0] == 400
+    assert post(matchers=matchers, id="nope", **times)[0] == 404
+    assert watch.program.get("/api/v2/silence/nope")[0] == 404
+    status, _, _ = http(watch.program.url("/api/v2/silences"), data={"matchers": matchers, **times}, headers={"Origin": "http://elsewhere"})
+    assert status == 403
+
+
+@pytest.mark.skipif(not shutil.which("prometheus"), reason="Debian's prometheus is not installed")
+def test_prometheus_sends_its_alerts(box, watch, target):
+    """Debian's Prometheus evaluates, we deliver: begun, and ended when it says so."""
+    target.set(broken=0, other=1)
+    box.write("p-rules.yml", rule_file(alert_rule("Other", "other == 1", summary="theirs"), interval="1s"))
+    config = box.write("prometheus.yml", json.dumps({
+        "global": {"scrape_interval": "1s", "evaluation_interval": "1s", "external_labels": {"site": "here"}}, "rule_files": ["p-rules.yml"],
+        "scrape_configs": [job("app", target)],
+        "alerting": {"alertmanagers": [{"static_configs": [{"targets": [f"127.0.0.1:{watch.program.port}"]}]}]}}))
+    port = free_port()
+    prometheus = Process("prometheus", ["prometheus", "--config.file", config, "--storage.tsdb.path", box.folder / "tsdb",
+                                        "--web.listen-address", f"127.0.0.1:{port}", "--rules.alert.resend-delay", "1s"], box.folder)
+    box.started.append(prometheus)
+    _, alert = watch.told("Other")
+    assert alert["labels"]["site"] == "here" and alert["annotations"]["summary"] == "theirs"
+    watch.program.kill()
+    watch.program.start()
+    target.set(broken=0, other=0)
+    watch.told("Other", "resolved", 30)
+    assert len(watch.hook.once()) == 2
