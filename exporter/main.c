@@ -75,6 +75,8 @@ static bool reload(struct exporter *x, struct buf *messages)
 		return false;
 	}
 	publisher_apply(x->publisher, c);
+	if (c->n == 0)
+		log_event(LOG_WARN, "nothing is watched: give --config.file, or set DATABASE_URL, REDIS_URL or CELERY_BROKER_URL", NULL);
 	log_printf(LOG_INFO, "configuration loaded: %zu sources", c->n);
 	sources_unref(c);
 	return true;

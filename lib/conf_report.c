@@ -158,23 +158,58 @@ static size_t secret_at(struct str line)
 		struct str rest = { line.p + at, line.n - at };
 		size_t colon = str_chr(rest, ':');
 
-		if (colon < rest.n && at + colon + 1 < first)
-			first = at + colon + 1;
+		if (colon < rest.n && at + colon < first)
+			first = at + colon;
 	}
-	return first;
+	return first < line.n ? first + 1 : SIZE_MAX;
 }
 
-static struct str source_line(struct conf_report *r, const struct place *at)
+static struct str line_around(struct str text, size_t at)
 {
-	struct str text = at->file->text, line, shown;
-	size_t beg = at->at < text.n ? at->at : text.n, end = beg;
+	size_t beg = at < text.n ? at : text.n, end = beg;
 
 	while (beg > 0 && text.p[beg - 1] != '\n')
 		beg--;
 	while (end < text.n && text.p[end] != '\n' && text.p[end] != '\r')
 		end++;
-	line = str_between(text.p + beg, text.p + end);
-	shown = (struct str){ line.p, secret_at(line) };
+	return str_between(text.p + beg, text.p + end);
+}
+
+static size_t indent_of(struct str line)
+{
+	size_t n = 0;
+
+	while (n < line.n && (line.p[n] == ' ' || line.p[n] == '\t'))
+		n++;
+	return n;
+}
+
+/* A value may stand on lines below its key: then one that is indented less, above, has the key. */
+static bool is_below_secret(struct str text, struct str line)
+{
+	size_t indent = indent_of(line), at = (size_t)(line.p - text.p);
+
+	while (at > 0 && indent > 0) {
+		struct str above = line_around(text, at - 1);
+
+		at = (size_t)(above.p - text.p);
+		if (indent_of(above) == above.n || indent_of(above) >= indent)
+			continue;
+		return secret_at(above) != SIZE_MAX;
+	}
+	return false;
+}
+
+static struct str source_line(struct conf_report *r, const struct place *at)
+{
+	struct str line = line_around(at->file->text, at->at), shown = { line.p, secret_at(line) };
+
+	if (is_below_secret(at->file->text, line))
+		return STR("");
+	if (shown.n == SIZE_MAX)
+		shown.n = line.n;
+	else if (str_trim((struct str){ line.p + shown.n, line.n - shown.n }).n == 0)
+		shown.n = line.n;
 	if (shown.n < line.n)
 		return arena_printf(&r->arena, STR_FMT " <secret>", STR_ARG(shown));
 	if (shown.n > SOURCE_MAX)

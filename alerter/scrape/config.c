@@ -6,12 +6,13 @@
 #include "tocsin/regex.h"
 
 static const struct conf_range positive_ms = { 1, INT64_MAX }, not_negative = { 0, INT64_MAX };
+static const struct conf_range body_bytes = { 0, (int64_t)2 << 30 };
 
 enum { UNSET = -1 };
 
 #define LIMITS(type, fallback) \
 	CONF_KEY_ARG(type, "body_size_limit", body_size_limit, conf_bytes, fallback, CONF_RELOAD, \
-	             "Bytes of a reply; 0: no limit.", &not_negative), \
+	             "Bytes of a reply; 0: 64MB.", &body_bytes), \
 	CONF_KEY_ARG(type, "sample_limit", sample_limit, conf_int, fallback, CONF_RELOAD, \
 	             "Samples of a scrape, after relabelling.", &not_negative), \
 	CONF_KEY_ARG(type, "target_limit", target_limit, conf_int, fallback, CONF_RELOAD, "Targets of a job.", \

@@ -10,7 +10,7 @@
 #include "tocsin/num.h"
 #include "tocsin/version.h"
 
-enum { BODY_MAX = 512 << 20 };
+enum { BODY_MAX = 64 << 20 };
 
 struct fetch {
 	CURL *easy;

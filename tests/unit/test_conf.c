@@ -158,6 +158,8 @@ static const struct {
 	{ "nor an address in flow style", "defaults: {nam: a, url: 'redis://:hunter2@h', name: b}\n",
 	  "/etc/t/t.yml:1:12: unknown key \"nam\": did you mean \"name\"?\n    defaults: {nam: a, url: <secret>\n               ^\n"
 	  "/etc/t/t.yml:1:25: url is no URL: write one such as http://host:9090/path\n    defaults: {nam: a, url: <secret>\n                            ^\n" },
+	{ "nor a secret below its key", "defaults: {password:\n    hunter2, nam: a,\n    name: b}\n",
+	  "/etc/t/t.yml:2:14: unknown key \"nam\": did you mean \"name\"?\n" },
 	{ "environment", "defaults: {name: a, password: '${TEST_CONF_NONE}'}\n",
 	  "/etc/t/t.yml:1:32: the environment has no variable of this name: set it, or give the value itself\n" },
 	{ "both forms", "defaults: {name: a, password: x, password_file: y}\n",
