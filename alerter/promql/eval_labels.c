@@ -36,7 +36,10 @@ static void relabel_build(struct memory_slot *slot, const struct shape *in, rela
 		bool drop, in_drop = in->drop_name != NULL && in->drop_name[i];
 
 		fn(arg, &slot->arena, in->labels[i], in_drop, &out, &drop);
-		to[i] = (uint32_t)(is_part(out, in->labels[i]) ? label_table_add_borrowed(&table, out, NULL) : label_table_add(&table, out, NULL));
+		if (is_part(out, in->labels[i]))
+			to[i] = (uint32_t)label_table_add_borrowed(&table, out, NULL);
+		else
+			to[i] = (uint32_t)label_table_add(&table, out, NULL);
 		drops[to[i]] |= drop;
 		any_drop |= drop;
 	}

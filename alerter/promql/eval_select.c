@@ -102,7 +102,8 @@ bool select_samples(struct eval *ev, const struct selection *sel, size_t row, in
 	return true;
 }
 
-bool select_ends(struct eval *ev, const struct selection *sel, size_t row, size_t n, int64_t min_ms, int64_t max_ms, struct window_ends *out)
+bool select_ends(struct eval *ev, const struct selection *sel, size_t row, size_t n, int64_t min_ms, int64_t max_ms,
+                 struct window_ends *out)
 {
 	const struct querier_ops *ops = ev->querier->ops;
 

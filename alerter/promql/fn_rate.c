@@ -153,16 +153,17 @@ static bool rate_window(struct eval_call *c, const struct window *w, struct rate
 }
 
 /* The same from the ends alone; a counter that may have been reset needs all samples. */
-static bool rate_by_ends(struct eval_call *c, const struct window *w, const struct window_ends *e, struct rate_kind kind, bool *has, double *v)
+static bool rate_by_ends(struct eval_call *c, const struct window *w, const struct window_ends *e, struct rate_kind kind, bool *has,
+                         double *v)
 {
-	double sum = e->last - e->first;
+	double sum = e->last - e->first, zero_s = since_zero(e->first, sum, e->last_ms - e->first_ms, kind.counter);
 
 	if (kind.counter && e->falls)
 		return false;
 	if (e->n < 2)
 		return true;
 	*has = true;
-	*v = sum * extrapolation(w, e->first_ms, e->first_ms, e->last_ms, e->n, since_zero(e->first, sum, e->last_ms - e->first_ms, kind.counter));
+	*v = sum * extrapolation(w, e->first_ms, e->first_ms, e->last_ms, e->n, zero_s);
 	if (kind.per_second)
 		*v /= (double)(w->end_ms - w->beg_ms) / 1000;
 	if (kind.counter && !all_counters(c))

@@ -1,4 +1,5 @@
-/* Encoding and decoding of chunks; packed samples are in packed.c. Sizes are bounded by construction: CHUNK_SAMPLES times the worst case of one sample. */
+/* Encoding and decoding of chunks; packed samples are in packed.c. Sizes are bounded by construction: CHUNK_SAMPLES times the worst
+ * case of one sample. */
 #include "store/chunk.h"
 
 #include <assert.h>

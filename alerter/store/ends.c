@@ -1,5 +1,5 @@
-/* The ends of windows, of many series at once: what rate() and lookups need is two samples of packed chunks, found without decoding.
- * Chunks of the head are read where they are, under the lock of their shard, which neighbours share: it is taken once for a run of
+/* The ends of windows, of many series at once: what rate() and lookups need is two samples of packed chunks, found without
+ * decoding. Chunks of the head are read where they are, under the lock of their shard, which neighbours share: it is taken once for a run of
  * them. Blocks come first here; should a flush have moved chunks there meanwhile, nothing is known. Whatever is out of the ordinary
  * (histograms, stale markers, floats of many digits, parts that overlap) is left to samples(). */
 #include <assert.h>
@@ -80,8 +80,9 @@ static bool add_head(struct window_ends *e, const struct store_series *s, uint64
 	}
 	if (open == NULL || open->min_ms > max_ms || open->max_ms <= min_ms)
 		return true;
-	return add_chunk(e, &(struct chunk_view){ open->min_ms, open->data, open->bits, (uint16_t)(open->n - (s->last_batch > batch)), open->kind },
-	                 min_ms, max_ms);
+	const struct chunk_view seen = { open->min_ms, open->data, open->bits, (uint16_t)(open->n - (s->last_batch > batch)), open->kind };
+
+	return add_chunk(e, &seen, min_ms, max_ms);
 }
 
 /* Memory, not arithmetic, is what takes time here: everything is asked for a pass before it is used. */
@@ -119,8 +120,8 @@ static void warm_blocks(const struct block_list *list, struct store_series *cons
 }
 
 /* <n> series of one shard. */
-static void add_heads(struct shard *shard, struct store_series *const *series, size_t n, uint64_t batch, int64_t min_ms, int64_t max_ms,
-                      struct window_ends *out)
+static void add_heads(struct shard *shard, struct store_series *const *series, size_t n, uint64_t batch, int64_t min_ms,
+                      int64_t max_ms, struct window_ends *out)
 {
 	pthread_mutex_lock(&shard->lock);
 	for (size_t i = 0; i < n; i++)
@@ -155,16 +156,18 @@ static void add_all(struct store *st, const struct store_selection *sel, size_t 
 	}
 }
 
-void store_ends(struct querier *q, const struct selection *pub, size_t row, size_t n, int64_t min_ms, int64_t max_ms, struct window_ends *out)
+void store_ends(struct querier *q, const struct selection *pub, size_t row, size_t n, int64_t min_ms, int64_t max_ms,
+                struct window_ends *out)
 {
 	struct store *st = (struct store *)q;
 	uint64_t changes = atomic_load(&st->history.changes);
 	struct block_list *blocks = atomic_load(&st->history.max_ms) > min_ms ? history_take(&st->history) : NULL;
 
 	assert(row + n <= pub->n);
-	for (size_t i = 0; i < n; i += STORE_ENDS_ROWS)
-		add_all(st, (const struct store_selection *)pub, row + i, n - i < STORE_ENDS_ROWS ? n - i : STORE_ENDS_ROWS, min_ms, max_ms, blocks,
-		        out + i);
+	for (size_t i = 0, some; i < n; i += some) {
+		some = n - i < STORE_ENDS_ROWS ? n - i : STORE_ENDS_ROWS;
+		add_all(st, (const struct store_selection *)pub, row + i, some, min_ms, max_ms, blocks, out + i);
+	}
 	block_list_unref(blocks);
 	if (atomic_load(&st->history.changes) == changes)
 		return;

@@ -1,5 +1,5 @@
-/* Writing and reading packed samples. A sample that does not fit the lines and widths there are makes all of them be written anew, with
- * some room for those to come: a handful of times a chunk. */
+/* Writing and reading packed samples. A sample that does not fit the lines and widths there are makes all of them be written anew,
+ * with some room for those to come: a handful of times a chunk. */
 #include "store/packed.h"
 
 #include <assert.h>
@@ -110,7 +110,8 @@ static uint64_t above(const struct packed_line *l, unsigned i, int64_t x)
 	return (uint64_t)x - (uint64_t)packed_on_line(l, i);
 }
 
-/* The line through the first and the last of <x>, low enough for all, and how many bits they need above it. <skip>: which do not count. */
+/* The line through the first and the last of <x>, low enough for all, and how many bits they need above it. <skip>: which do not
+ * count. */
 static struct packed_line fit(const int64_t *x, const bool *skip, unsigned n, bool reserve, bool spare, uint8_t *bits)
 {
 	unsigned first = 0, last = n;

@@ -1,8 +1,9 @@
-/* Samples of fixed width, so that any of them is found without reading those before: the data of CHUNK_PACKED. Private to the store.
+/* Samples of fixed width, so that any of them is found without reading those before: the data of CHUNK_PACKED. Private to the
+ * store.
  *
  * Times and values are whole numbers (fractions: of the smallest unit of ten that makes them whole), each near a straight line: of
- * each sample only how far it lies above the line is kept, in as few bits as the farthest needs. Both numbers of a sample lie side by
- * side. A stale marker has all bits of its value set. The head comes first and is not aligned. */
+ * each sample only how far it lies above the line is kept, in as few bits as the farthest needs. Both numbers of a sample lie side
+ * by side. A stale marker has all bits of its value set. The head comes first and is not aligned. */
 #ifndef TOCSIN_STORE_PACKED_H
 #define TOCSIN_STORE_PACKED_H
 
@@ -24,12 +25,13 @@ struct packed_head {
 };
 
 /* PACKED_SLACK: bytes behind the last sample that must be readable. */
-enum { PACKED_FRACTION = 16, PACKED_DECIMALS = 6, PACKED_SLACK = 9, PACKED_MAX = 120, PACKED_MAX_BYTES = 40 + PACKED_MAX * 16 + PACKED_SLACK };
+enum { PACKED_FRACTION = 16, PACKED_DECIMALS = 6, PACKED_SLACK = 9, PACKED_MAX = 120 };
+enum { PACKED_MAX_BYTES = 40 + PACKED_MAX * 16 + PACKED_SLACK };
 
 /* Whether <v>, no stale marker, can be one of the numbers behind these <n>; with <n> 0 <data> is not read. */
 bool packed_takes(const unsigned char *data, unsigned n, double v);
-/* Puts sample number <n> behind the others; <v> is taken or a stale marker. There is room for it and PACKED_SLACK bytes. False and nothing
- * done: it does not fit as it is (the first never does), and packed_rewrite() must make room. */
+/* Puts sample number <n> behind the others; <v> is taken or a stale marker. There is room for it and PACKED_SLACK bytes. False and
+ * nothing done: it does not fit as it is (the first never does), and packed_rewrite() must make room. */
 bool packed_append(unsigned char *data, unsigned n, int64_t t_ms, double v);
 /* All <n> samples and that one into <out>. */
 void packed_rewrite(const unsigned char *data, unsigned n, int64_t t_ms, double v, unsigned char out[PACKED_MAX_BYTES]);

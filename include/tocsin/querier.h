@@ -96,7 +96,8 @@ struct querier_ops {
 	                struct arena *a, struct samples *out, struct err *e);
 	void (*release)(struct querier *, struct selection *);
 	/* Of the <n> series from <row> on, the ends of (min_ms, max_ms]. NULL: this querier cannot tell without samples(). */
-	void (*ends)(struct querier *, const struct selection *, size_t row, size_t n, int64_t min_ms, int64_t max_ms, struct window_ends *out);
+	void (*ends)(struct querier *, const struct selection *, size_t row, size_t n, int64_t min_ms, int64_t max_ms,
+	             struct window_ends *out);
 };
 
 #endif

@@ -1,7 +1,7 @@
 /* Asks two servers for the same pages in turn over one kept connection each, and prints the median time of each:
  *     client OUR_PORT THEIR_PORT FIRST_S LAST_S ROUNDS < PATHS
- * "TIME" in a path is another moment between FIRST_S and LAST_S each round, the same for both; who is first changes. A line of the output
- * is our median and theirs, in nanoseconds. */
+ * "TIME" in a path is another moment between FIRST_S and LAST_S each round, the same for both; who is first changes. A line of the
+ * output is our median and theirs, in nanoseconds. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -39,10 +39,11 @@ static int64_t now_ns(void)
 
 static int dial(const char *port)
 {
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port)), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port)) };
 	struct timeval patience = { .tv_sec = 60 };
 	int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1;
 
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) != 0)
 		die("connect");
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -104,7 +105,8 @@ static int64_t ask(struct peer *p, const char *path, long t_s)
 
 	if (mark != NULL)
 		snprintf(moment, sizeof moment, "%ld", t_s);
-	n = snprintf(text, sizeof text, "GET %.*s%s%s HTTP/1.1\r\nHost: localhost\r\n\r\n", before, path, moment, mark != NULL ? mark + 4 : "");
+	n = snprintf(text, sizeof text, "GET %.*s%s%s HTTP/1.1\r\nHost: localhost\r\n\r\n", before, path, moment,
+	             mark != NULL ? mark + 4 : "");
 	begun = now_ns();
 	if (send(p->fd, text, (size_t)n, MSG_NOSIGNAL) != n)
 		die("send");

@@ -9,7 +9,9 @@
 
 static const char *const statuses[DATA_STATUSES] = { "200", "204", "400", "404", "500", "503" };
 static const double busy[DATA_STATUSES] = { 400, 40, 12, 25, 3, 0.4 };  /* requests in five seconds */
-static const char *const bounds[DATA_BUCKETS] = { "0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1.0", "2.5", "5.0", "10.0", "+Inf" };
+static const char *const bounds[DATA_BUCKETS] = {
+	"0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1.0", "2.5", "5.0", "10.0", "+Inf",
+};
 static const double spread[DATA_BUCKETS] = { 90, 80, 70, 60, 40, 20, 10, 5, 2, 0.5, 0.1, 0.02 };
 
 struct maker {

@@ -1,5 +1,5 @@
-/* The data of the bench, the same for everyone who is measured: DATA_TARGETS targets of DATA_SERIES series, DATA_SAMPLES samples each,
- * five seconds apart. A series' values depend on nothing but its number. */
+/* The data of the bench, the same for everyone who is measured: DATA_TARGETS targets of DATA_SERIES series, DATA_SAMPLES samples
+ * each, five seconds apart. A series' values depend on nothing but its number. */
 #ifndef BENCH_DATA_H
 #define BENCH_DATA_H
 
@@ -26,7 +26,8 @@ struct data_series {
 	double v[DATA_SAMPLES];
 };
 
-/* Family by family, each series with all its samples; the last ones lie less than a step before <end_ms>, none at a whole second. */
+/* Family by family, each series with all its samples; the last ones lie less than a step before <end_ms>, none on
+ * a whole second. */
 void data_each(int64_t end_ms, void (*fn)(void *ctx, const struct data_series *), void *ctx);
 
 #endif
