@@ -175,6 +175,15 @@ static void print_fill(struct buf *b, const char *word, double v)
 	buf_putc(b, ')');
 }
 
+/* A sign before ^ would bind the whole power: "+Inf ^ 2" reads as +(Inf ^ 2). */
+static void print_left(struct buf *b, const struct node_binary *n)
+{
+	if (n->op == OP_POW && n->left->kind == NODE_NUMBER && isinf(n->left->number.value))
+		buf_putz(b, "Inf");
+	else
+		print_node(b, n->left);
+}
+
 static void print_binary(struct buf *b, const struct node_binary *n)
 {
 	bool grouped = n->card == CARD_MANY_TO_ONE || n->card == CARD_ONE_TO_MANY;
@@ -182,7 +191,7 @@ static void print_binary(struct buf *b, const struct node_binary *n)
 
 	memcpy(&fills[0], &n->fill_left, sizeof fills[0]);
 	memcpy(&fills[1], &n->fill_right, sizeof fills[1]);
-	print_node(b, n->left);
+	print_left(b, n);
 	buf_printf(b, " " STR_FMT "%s", STR_ARG(operators[n->op].text), n->returns_bool ? " bool" : "");
 	if (n->n_labels > 0 || n->on || grouped)
 		print_labels(b, n->on ? " on (" : " ignoring (", n->labels, n->n_labels, ")");

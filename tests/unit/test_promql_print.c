@@ -16,6 +16,8 @@ static const struct {
     {"- - 1", "1"},
     {"+Inf", "+Inf"},
     {"inf", "+Inf"},
+    {"Inf ^ a", "Inf ^ a"},
+    {"a + +Inf ^ b", "a + +Inf ^ b"},
     {"-inf", "-Inf"},
     {"nan", "NaN"},
     {"5m", NULL},
