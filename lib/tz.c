@@ -10,30 +10,30 @@
 #include "tocsin/mem.h"
 
 #define MAX_FILE_BYTES (1u << 20)
-#define DAY_S 86400
+#define DAY_S          86400
 
-struct kind {                           /* of local time */
+struct kind { /* of local time */
 	int32_t offset_s;
 	struct str abbreviation;
 };
 
-struct turn {                           /* of a rule: when in the year */
+struct turn { /* of a rule: when in the year */
 	enum { TURN_WEEKDAY, TURN_DAY, TURN_DAY_NO_LEAP } how;
 	int month, week, day;
 	int32_t time_s;
 };
 
-struct rule {                           /* the footer: EST5EDT,M3.2.0,M11.1.0 */
+struct rule { /* the footer: EST5EDT,M3.2.0,M11.1.0 */
 	bool present, has_dst;
 	struct kind std, dst;
-	struct turn begin, end;         /* of daylight saving time */
+	struct turn begin, end; /* of daylight saving time */
 };
 
 struct tz {
 	char *file;
 	size_t n_turns, n_kinds;
 	int64_t *turns;
-	unsigned char *kind_of;         /* behind each turn */
+	unsigned char *kind_of; /* behind each turn */
 	struct kind *kinds;
 	struct rule rule;
 };
@@ -42,7 +42,7 @@ struct tz {
 
 static int days_before(int year, int month)
 {
-	static const int before[] = { 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365 };
+	static const int before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365};
 	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 
 	return before[month] + (leap && month > 1);
@@ -71,7 +71,7 @@ static bool number(const char **p, int *out)
 /* time := ['+'|'-'] hh [':' mm [':' ss]] */
 static bool duration(const char **p, int32_t *out_s)
 {
-	int sign = **p == '-' ? -1 : 1, part[3] = { 0 };
+	int sign = **p == '-' ? -1 : 1, part[3] = {0};
 
 	if (**p == '-' || **p == '+')
 		(*p)++;
@@ -103,7 +103,7 @@ static bool name(const char **p, struct str *out)
 /* date := 'M' month '.' week '.' weekday | 'J' day | day, each ['/' time] */
 static bool read_turn(const char **p, struct turn *t)
 {
-	*t = (struct turn){ .time_s = 2 * 3600 };
+	*t = (struct turn){.time_s = 2 * 3600};
 	if (*(*p)++ != ',')
 		return false;
 	if (**p == 'M') {
@@ -150,7 +150,7 @@ static int64_t turn_at(const struct turn *t, int year)
 	if (t->how == TURN_DAY_NO_LEAP)
 		return (first + t->day - 1 + (t->day >= 60 && days_before(year, 2) == 60)) * DAY_S + t->time_s;
 	first += days_before(year, t->month - 1);
-	day = first + (t->day - (first + 4) % 7 + 7) % 7 + (t->week - 1) * 7;   /* 1970-01-01 was a Thursday */
+	day = first + (t->day - (first + 4) % 7 + 7) % 7 + (t->week - 1) * 7; /* 1970-01-01 was a Thursday */
 	if (day >= days_of_year(year) + days_before(year, t->month))
 		day -= 7;
 	return day * DAY_S + t->time_s;
@@ -202,9 +202,9 @@ static bool read_header(struct str *rest, struct header *h)
 
 	if (rest->n < 44 || memcmp(p, "TZif", 4) != 0)
 		return false;
-	*h = (struct header){ (uint32_t)big_endian(p + 20, 4), (uint32_t)big_endian(p + 24, 4), (uint32_t)big_endian(p + 28, 4),
-			      (uint32_t)big_endian(p + 32, 4), (uint32_t)big_endian(p + 36, 4), (uint32_t)big_endian(p + 40, 4) };
-	*rest = (struct str){ p + 44, rest->n - 44 };
+	*h = (struct header){(uint32_t)big_endian(p + 20, 4), (uint32_t)big_endian(p + 24, 4), (uint32_t)big_endian(p + 28, 4),
+			     (uint32_t)big_endian(p + 32, 4), (uint32_t)big_endian(p + 36, 4), (uint32_t)big_endian(p + 40, 4)};
+	*rest = (struct str){p + 44, rest->n - 44};
 	return h->kinds > 0 && h->kinds <= 256;
 }
 
@@ -233,8 +233,8 @@ static bool read_body(struct tz *z, struct str rest, const struct header *h)
 
 		if (at >= h->chars)
 			return false;
-		z->kinds[i] = (struct kind){ (int32_t)big_endian(types + i * 6, 4),
-					     { names + at, strnlen(names + at, h->chars - at) } };
+		z->kinds[i] =
+		    (struct kind){(int32_t)big_endian(types + i * 6, 4), {names + at, strnlen(names + at, h->chars - at)}};
 	}
 	return true;
 }
@@ -246,10 +246,10 @@ static bool read_zone(struct tz *z, struct str rest)
 
 	if (!read_header(&rest, &h) || body_bytes(&h, 4) > rest.n)
 		return false;
-	rest = (struct str){ rest.p + body_bytes(&h, 4), rest.n - body_bytes(&h, 4) };
+	rest = (struct str){rest.p + body_bytes(&h, 4), rest.n - body_bytes(&h, 4)};
 	if (!read_header(&rest, &h) || body_bytes(&h, 8) > rest.n || !read_body(z, rest, &h))
 		return false;
-	rest = (struct str){ rest.p + body_bytes(&h, 8), rest.n - body_bytes(&h, 8) };
+	rest = (struct str){rest.p + body_bytes(&h, 8), rest.n - body_bytes(&h, 8)};
 	if (rest.n < 2 || rest.p[0] != '\n')
 		return false;
 	end = z->file + (rest.p - z->file) + 1;
@@ -290,9 +290,10 @@ struct tz *tz_load(struct str zone, struct err *e)
 		snprintf(path, sizeof path, "/usr/share/zoneinfo/" STR_FMT, STR_ARG(zone));
 	if (is_plain_name(zone))
 		z->file = read_file(path, &n);
-	if (z->file != NULL && read_zone(z, (struct str){ z->file, n }))
+	if (z->file != NULL && read_zone(z, (struct str){z->file, n}))
 		return z;
-	err_set(e, ERR_NOT_FOUND, -1, "\"" STR_FMT "\" is no time zone this system knows: write one such as Europe/Berlin (package tzdata)",
+	err_set(e, ERR_NOT_FOUND, -1,
+		"\"" STR_FMT "\" is no time zone this system knows: write one such as Europe/Berlin (package tzdata)",
 		STR_ARG(zone));
 	tz_free(z);
 	return NULL;
@@ -328,7 +329,7 @@ static const struct kind *kind_at(const struct tz *z, int64_t s)
 
 int32_t tz_offset_s(const struct tz *z, int64_t ms, struct str *abbreviation)
 {
-	static const struct kind utc = { 0, { "UTC", 3 } };
+	static const struct kind utc = {0, {"UTC", 3}};
 	int64_t s = ms / 1000 - (ms % 1000 < 0);
 	const struct kind *k = z->file != NULL ? kind_at(z, s) : &utc;
 

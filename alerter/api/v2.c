@@ -16,14 +16,14 @@ static struct str text_at(json_t *o, const char *key)
 {
 	json_t *s = json_object_get(o, key);
 
-	return json_is_string(s) ? (struct str){ json_string_value(s), json_string_length(s) } : STR("");
+	return json_is_string(s) ? (struct str){json_string_value(s), json_string_length(s)} : STR("");
 }
 
 /* Errors are a JSON string, as Alertmanager's. */
 static void refuse(struct http_request *q, const struct err *e)
 {
-	struct buf b = { 0 };
-	struct json_out j = { &b, false };
+	struct buf b = {0};
+	struct json_out j = {&b, false};
 
 	json_out_strz(&j, e->msg);
 	http_reply_buf(q, err_http_status(e->code), "application/json", &b);
@@ -51,8 +51,8 @@ static bool time_at(json_t *o, const char *key, int64_t *out_ms, struct err *e)
 	struct str text = text_at(o, key);
 
 	*out_ms = 0;
-	return text.n == 0 || str_starts(text, STR("0001-01-01")) || clock_parse_rfc3339(text.p, text.n, out_ms)
-		|| err_set(e, ERR_BAD_INPUT, -1, "%s is no RFC 3339 time", key);
+	return text.n == 0 || str_starts(text, STR("0001-01-01")) || clock_parse_rfc3339(text.p, text.n, out_ms) ||
+	       err_set(e, ERR_BAD_INPUT, -1, "%s is no RFC 3339 time", key);
 }
 
 static bool labels_at(json_t *o, const char *key, struct arena *a, struct labels *out, struct err *e)
@@ -62,11 +62,12 @@ static bool labels_at(json_t *o, const char *key, struct arena *a, struct labels
 	const char *name;
 	size_t n = 0;
 
-	json_object_foreach(map, name, value) {
+	json_object_foreach(map, name, value)
+	{
 		if (!json_is_string(value))
 			return err_set(e, ERR_BAD_INPUT, -1, "%s of %s is no string", name, key);
-		v[n++] = (struct label){ arena_str(a, str_of(name)),
-					 arena_str(a, (struct str){ json_string_value(value), json_string_length(value) }) };
+		v[n++] = (struct label){arena_str(a, str_of(name)),
+					arena_str(a, (struct str){json_string_value(value), json_string_length(value)})};
 	}
 	return labels_from(v, n, out, NULL) || err_set(e, ERR_BAD_INPUT, -1, "%s are given twice", key);
 }
@@ -76,13 +77,13 @@ static bool labels_at(json_t *o, const char *key, struct arena *a, struct labels
 struct posted {
 	struct notify_posted *v;
 	size_t n;
-	struct err e;                   /* of those that are refused; the others are taken */
+	struct err e; /* of those that are refused; the others are taken */
 };
 
 static bool read_posted(struct http_request *q, json_t *o, struct notify_posted *out, struct err *e)
 {
-	if (!labels_at(o, "labels", q->arena, &out->labels, e) || !labels_at(o, "annotations", q->arena, &out->annotations, e)
-	    || !time_at(o, "startsAt", &out->starts_ms, e) || !time_at(o, "endsAt", &out->ends_ms, e))
+	if (!labels_at(o, "labels", q->arena, &out->labels, e) || !labels_at(o, "annotations", q->arena, &out->annotations, e) ||
+	    !time_at(o, "startsAt", &out->starts_ms, e) || !time_at(o, "endsAt", &out->ends_ms, e))
 		return false;
 	out->generator_url = arena_str(q->arena, text_at(o, "generatorURL"));
 	if (out->labels.n == 0)
@@ -111,7 +112,8 @@ static void post_alerts(struct http_request *q)
 	size_t i;
 
 	if (!json_is_array(list))
-		err_set(&p->e, ERR_BAD_INPUT, -1, "the body is no list of alerts: %s", list == NULL ? where.text : "it is another value");
+		err_set(&p->e, ERR_BAD_INPUT, -1, "the body is no list of alerts: %s",
+			list == NULL ? where.text : "it is another value");
 	else if (json_array_size(list) > MAX_POSTED)
 		err_set(&p->e, ERR_BAD_INPUT, -1, "more than %d alerts at once (limit MAX_POSTED)", MAX_POSTED);
 	if (p->e.code != ERR_NONE) {
@@ -120,8 +122,7 @@ static void post_alerts(struct http_request *q)
 		return;
 	}
 	p->v = ARENA_ARRAY(q->arena, json_array_size(list) + 1, struct notify_posted);
-	json_array_foreach(list, i, one)
-		p->n += read_posted(q, one, &p->v[p->n], &p->e);
+	json_array_foreach(list, i, one) p->n += read_posted(q, one, &p->v[p->n], &p->e);
 	json_decref(list);
 	pool_submit(api->pool, q, run_post_alerts, p);
 }
@@ -241,9 +242,9 @@ static void run_get_alerts(struct api *api, struct http_request *q, void *job)
 	const struct wanted *w = job;
 	const struct notify_alert_group *groups;
 	int64_t now_ms = clock_now_ms(api->deps.clock);
-	struct err e = { 0 };
-	struct buf b = { 0 };
-	struct json_out j = { &b, false };
+	struct err e = {0};
+	struct buf b = {0};
+	struct json_out j = {&b, false};
 	size_t n;
 
 	if (!notify_alerts(api->deps.notify, &w->query, q->arena, &groups, &n, &e)) {
@@ -290,8 +291,8 @@ void api_v2_groups(struct http_request *q)
 
 static void run_receivers(struct api *api, struct http_request *q, void *job)
 {
-	struct buf b = { 0 };
-	struct json_out j = { &b, false };
+	struct buf b = {0};
+	struct json_out j = {&b, false};
 	size_t n;
 	const struct str *names = notify_receivers(api->deps.notify, q->arena, &n);
 
@@ -318,9 +319,9 @@ static void put_pair(struct json_out *j, const char *key, const char *value)
 void api_v2_status(struct http_request *q)
 {
 	struct api *api = q->ctx;
-	struct api_state state = { 0 };
-	struct buf b = { 0 }, config = { 0 };
-	struct json_out j = { &b, false };
+	struct api_state state = {0};
+	struct buf b = {0}, config = {0};
+	struct json_out j = {&b, false};
 
 	api->deps.state(api->deps.ctx, &state);
 	api->deps.alertmanager_config_text(api->deps.ctx, &config);

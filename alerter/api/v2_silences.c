@@ -7,8 +7,8 @@ enum { MAX_FILTERS = 64 };
 
 static void refuse(struct http_request *q, const struct err *e)
 {
-	struct buf b = { 0 };
-	struct json_out j = { &b, false };
+	struct buf b = {0};
+	struct json_out j = {&b, false};
 
 	json_out_strz(&j, e->msg);
 	http_reply_buf(q, err_http_status(e->code), "application/json", &b);
@@ -23,11 +23,12 @@ static void put_text(struct json_out *j, const char *key, struct str value)
 
 static void put_silence(struct json_out *j, const struct notify_silence *s)
 {
-	static const char *const states[] = { [SILENCE_PENDING] = "pending", [SILENCE_ACTIVE] = "active", [SILENCE_EXPIRED] = "expired" };
+	static const char *const states[] = {
+	    [SILENCE_PENDING] = "pending", [SILENCE_ACTIVE] = "active", [SILENCE_EXPIRED] = "expired"};
 	const struct {
 		const char *key;
 		int64_t ms;
-	} times[] = { { "startsAt", s->starts_ms }, { "endsAt", s->ends_ms }, { "updatedAt", s->updated_ms } };
+	} times[] = {{"startsAt", s->starts_ms}, {"endsAt", s->ends_ms}, {"updatedAt", s->updated_ms}};
 
 	json_out_open(j, '{');
 	put_text(j, "id", s->id);
@@ -62,17 +63,17 @@ static void put_silence(struct json_out *j, const struct notify_silence *s)
 struct wanted {
 	const struct str *filters;
 	size_t n_filters;
-	bool show[3];                   /* by state */
-	struct str id;                  /* one; empty: a list */
+	bool show[3];  /* by state */
+	struct str id; /* one; empty: a list */
 };
 
 static void run_get(struct api *api, struct http_request *q, void *job)
 {
 	const struct wanted *w = job;
 	const struct notify_silence *v;
-	struct err e = { 0 };
-	struct buf b = { 0 };
-	struct json_out j = { &b, false };
+	struct err e = {0};
+	struct buf b = {0};
+	struct json_out j = {&b, false};
 	size_t n, found = 0;
 
 	if (!notify_silences(api->deps.notify, w->filters, w->n_filters, q->arena, &v, &n, &e)) {
@@ -97,7 +98,8 @@ static void run_get(struct api *api, struct http_request *q, void *job)
 
 static void get_list(struct http_request *q)
 {
-	static const char *const states[] = { [SILENCE_PENDING] = "pending", [SILENCE_ACTIVE] = "active", [SILENCE_EXPIRED] = "expired" };
+	static const char *const states[] = {
+	    [SILENCE_PENDING] = "pending", [SILENCE_ACTIVE] = "active", [SILENCE_EXPIRED] = "expired"};
 	struct wanted *w = ARENA_NEW(q->arena, struct wanted);
 	struct str *v = ARENA_ARRAY(q->arena, MAX_FILTERS, struct str);
 
@@ -116,7 +118,7 @@ static struct str text_at(struct arena *a, json_t *o, const char *key)
 {
 	json_t *s = json_object_get(o, key);
 
-	return json_is_string(s) ? arena_str(a, (struct str){ json_string_value(s), json_string_length(s) }) : STR("");
+	return json_is_string(s) ? arena_str(a, (struct str){json_string_value(s), json_string_length(s)}) : STR("");
 }
 
 static bool time_at(struct arena *a, json_t *o, const char *key, int64_t *out_ms, struct err *e)
@@ -134,11 +136,13 @@ static bool read_silence(struct http_request *q, json_t *o, struct notify_silenc
 
 	if (!json_is_object(o))
 		return err_set(e, ERR_BAD_INPUT, -1, "the body is no silence");
-	json_array_foreach(list, i, one) {
+	json_array_foreach(list, i, one)
+	{
 		json_t *equal = json_object_get(one, "isEqual");
 
-		v[out->n_matchers++] = (struct notify_matcher){ text_at(q->arena, one, "name"), text_at(q->arena, one, "value"),
-								json_is_true(json_object_get(one, "isRegex")), !json_is_false(equal) };
+		v[out->n_matchers++] =
+		    (struct notify_matcher){text_at(q->arena, one, "name"), text_at(q->arena, one, "value"),
+					    json_is_true(json_object_get(one, "isRegex")), !json_is_false(equal)};
 	}
 	out->matchers = v;
 	out->id = text_at(q->arena, o, "id");
@@ -149,9 +153,9 @@ static bool read_silence(struct http_request *q, json_t *o, struct notify_silenc
 
 static void run_post(struct api *api, struct http_request *q, void *job)
 {
-	struct err e = { 0 };
-	struct buf b = { 0 };
-	struct json_out j = { &b, false };
+	struct err e = {0};
+	struct buf b = {0};
+	struct json_out j = {&b, false};
 	struct str id;
 
 	if (!notify_silence_set(api->deps.notify, job, q->arena, &id, &e)) {
@@ -169,7 +173,7 @@ static void post(struct http_request *q)
 {
 	struct notify_silence *s = ARENA_NEW(q->arena, struct notify_silence);
 	json_t *o = json_loadb(q->body.n > 0 ? q->body.p : "", q->body.n, 0, NULL);
-	struct err e = { 0 };
+	struct err e = {0};
 	bool ok = read_silence(q, o, s, &e);
 
 	json_decref(o);
@@ -181,7 +185,7 @@ static void post(struct http_request *q)
 
 static void run_delete(struct api *api, struct http_request *q, void *job)
 {
-	struct err e = { 0 };
+	struct err e = {0};
 
 	if (notify_silence_expire(api->deps.notify, *(const struct str *)job, &e))
 		http_reply(q, 200, NULL, STR(""));
@@ -202,5 +206,6 @@ void api_v2_silence(struct http_request *q)
 	struct wanted *w = ARENA_NEW(q->arena, struct wanted);
 
 	w->id = q->rest.n > 0 ? q->rest : STR("-");
-	pool_submit(((struct api *)q->ctx)->pool, q, q->method == HTTP_DELETE ? run_delete : run_get, q->method == HTTP_DELETE ? (void *)&w->id : w);
+	pool_submit(((struct api *)q->ctx)->pool, q, q->method == HTTP_DELETE ? run_delete : run_get,
+		    q->method == HTTP_DELETE ? (void *)&w->id : w);
 }

@@ -10,53 +10,53 @@
 #include "tocsin/regex.h"
 #include "tocsin/template.h"
 
-#define UNSET (-1)      /* a duration to be inherited */
+#define UNSET (-1) /* a duration to be inherited */
 
-const char *const notify_config_keys[]
-	= { "route", "receivers", "templates", "inhibit_rules", "time_intervals", "mute_time_intervals" };
+const char *const notify_config_keys[] = {"route",         "receivers",      "templates",
+					  "inhibit_rules", "time_intervals", "mute_time_intervals"};
 const size_t notify_config_key_count = ARRAY_LEN(notify_config_keys);
 
 const char *const notify_global_keys[] = {
-	"resolve_timeout",
-	"http_config",
-	"smtp_from",
-	"smtp_hello",
-	"smtp_smarthost",
-	"smtp_auth_username",
-	"smtp_auth_password",
-	"smtp_auth_password_file",
-	"smtp_auth_secret",
-	"smtp_auth_identity",
-	"smtp_require_tls",
-	"smtp_tls_config",
-	"smtp_auth_secret_file",
-	"slack_app_token",
-	"slack_app_token_file",
-	"slack_app_url",
-	"rocketchat_api_url",
-	"rocketchat_token",
-	"rocketchat_token_file",
-	"rocketchat_token_id",
-	"rocketchat_token_id_file",
-	"mattermost_webhook_url",
-	"mattermost_webhook_url_file",
-	"telegram_bot_token",
-	"telegram_bot_token_file",
-	"jira_api_url",
-	"slack_api_url",
-	"slack_api_url_file",
-	"victorops_api_key",
-	"victorops_api_key_file",
-	"victorops_api_url",
-	"pagerduty_url",
-	"opsgenie_api_key",
-	"opsgenie_api_key_file",
-	"opsgenie_api_url",
-	"wechat_api_url",
-	"wechat_api_secret",
-	"wechat_api_corp_id",
-	"telegram_api_url",
-	"webex_api_url",
+    "resolve_timeout",
+    "http_config",
+    "smtp_from",
+    "smtp_hello",
+    "smtp_smarthost",
+    "smtp_auth_username",
+    "smtp_auth_password",
+    "smtp_auth_password_file",
+    "smtp_auth_secret",
+    "smtp_auth_identity",
+    "smtp_require_tls",
+    "smtp_tls_config",
+    "smtp_auth_secret_file",
+    "slack_app_token",
+    "slack_app_token_file",
+    "slack_app_url",
+    "rocketchat_api_url",
+    "rocketchat_token",
+    "rocketchat_token_file",
+    "rocketchat_token_id",
+    "rocketchat_token_id_file",
+    "mattermost_webhook_url",
+    "mattermost_webhook_url_file",
+    "telegram_bot_token",
+    "telegram_bot_token_file",
+    "jira_api_url",
+    "slack_api_url",
+    "slack_api_url_file",
+    "victorops_api_key",
+    "victorops_api_key_file",
+    "victorops_api_url",
+    "pagerduty_url",
+    "opsgenie_api_key",
+    "opsgenie_api_key_file",
+    "opsgenie_api_url",
+    "wechat_api_url",
+    "wechat_api_secret",
+    "wechat_api_corp_id",
+    "telegram_api_url",
+    "webex_api_url",
 };
 const size_t notify_global_key_count = ARRAY_LEN(notify_global_keys);
 
@@ -95,9 +95,9 @@ void notify_config_free(struct notify_config *c)
 
 uint64_t notify_config_identity(struct str a, struct str b)
 {
-	const struct label v[] = { { a, b } };
+	const struct label v[] = {{a, b}};
 
-	return alert_fingerprint((struct labels){ v, 1 });
+	return alert_fingerprint((struct labels){v, 1});
 }
 
 const struct integration *notify_config_find(const struct notify_config *c, struct str name, uint64_t identity, bool exact)
@@ -116,7 +116,7 @@ const struct integration *notify_config_find(const struct notify_config *c, stru
 
 static bool add_text(struct conf_reader *rd, struct matcher_list *l, const struct conf_node *node)
 {
-	struct err e = { 0 };
+	struct err e = {0};
 
 	if (node->kind != CONF_SCALAR)
 		return conf_error(rd->report, node, "a matcher is %s: write one such as severity=\"critical\"",
@@ -137,7 +137,7 @@ static bool add_map(struct conf_reader *rd, struct matcher_list *l, const struct
 		return conf_error(rd->report, map, "match is %s: write a map of labels and values", conf_kind_name(map->kind));
 	for (size_t i = 0; i < map->n; i++) {
 		const struct conf_node *value = map->pairs[i].value;
-		struct err e = { 0 };
+		struct err e = {0};
 
 		if (!matcher_add(l, op, arena_str(l->arena, map->pairs[i].key->text), arena_str(l->arena, value->text), &e))
 			ok = conf_error(rd->report, value, "%s", e.msg);
@@ -171,21 +171,21 @@ static void keep_regexes(struct notify_config *c, struct matcher_list *l)
 
 bool config_read_match(struct conf_reader *rd, const struct conf_node *const forms[3], struct matchers *out)
 {
-	struct matcher_list l = { .arena = rd->arena };
+	struct matcher_list l = {.arena = rd->arena};
 	bool ok = add_map(rd, &l, forms[0], MATCH_EQ);
 
 	ok = add_map(rd, &l, forms[1], MATCH_RE) && ok;
 	ok = add_list(rd, &l, forms[2]) && ok;
 	matcher_sort(&l);
 	keep_regexes(rd->user, &l);
-	*out = (struct matchers){ l.v, l.n };
+	*out = (struct matchers){l.v, l.n};
 	return ok;
 }
 
 bool config_read_matchers(struct conf_reader *rd, const struct conf_node *list, const struct matcher **v, size_t *n)
 {
 	struct matchers m;
-	bool ok = config_read_match(rd, (const struct conf_node *const[]){ NULL, NULL, list }, &m);
+	bool ok = config_read_match(rd, (const struct conf_node *const[]){NULL, NULL, list}, &m);
 
 	*v = m.v;
 	*n = m.n;
@@ -194,7 +194,7 @@ bool config_read_matchers(struct conf_reader *rd, const struct conf_node *list, 
 
 /* ---- Routes. ---- */
 
-struct route_file {                     /* a route as written */
+struct route_file { /* a route as written */
 	struct str receiver;
 	const struct conf_node *group_by, *match[3];
 	struct conf_strs mute, active;
@@ -203,7 +203,7 @@ struct route_file {                     /* a route as written */
 	struct conf_list routes;
 };
 
-static const struct conf_range any_wait = { 0, 366 * 86400000LL }, some_wait = { 1, 366 * 86400000LL };
+static const struct conf_range any_wait = {0, 366 * 86400000LL}, some_wait = {1, 366 * 86400000LL};
 
 bool config_not_honoured(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *node, void *to)
 {
@@ -211,9 +211,9 @@ bool config_not_honoured(struct conf_reader *rd, const struct conf_key *key, con
 	if ((node->kind == CONF_SEQ || node->kind == CONF_MAP) && node->n == 0)
 		return true;
 	return conf_error(
-		rd->report, node,
-		"%s is a setting of Alertmanager that is not honoured yet: remove it, or keep Alertmanager for what needs it",
-		key->name);
+	    rd->report, node,
+	    "%s is a setting of Alertmanager that is not honoured yet: remove it, or keep Alertmanager for what needs it",
+	    key->name);
 }
 
 static void route_init(void *to)
@@ -226,28 +226,28 @@ static void route_init(void *to)
 #define F(name, field, parse, arg, help) CONF_KEY_ARG(struct route_file, name, field, parse, NULL, CONF_RELOAD, help, arg)
 static const struct conf_table route_table;
 static const struct conf_key route_keys[] = {
-	F("receiver", receiver, conf_str, NULL, "Who is told; by default as the route above."),
-	F("group_by", group_by, conf_raw, NULL, "Labels that make a group; '...' for all."),
-	F("match", match[0], conf_raw, NULL, "Labels an alert must have (old form of matchers)."),
-	F("match_re", match[1], conf_raw, NULL, "The same with regular expressions."),
-	F("matchers", match[2], conf_raw, NULL, "Which alerts take this route."),
-	F("continue", go_on, conf_bool, NULL, "Whether routes behind this one are tried too."),
-	F("group_wait", group_wait_ms, conf_duration_ms, &any_wait, "How long a new group waits for more alerts."),
-	F("group_interval", group_interval_ms, conf_duration_ms, &some_wait,
-	  "How long before a group that has told tells what is new."),
-	F("repeat_interval", repeat_interval_ms, conf_duration_ms, &some_wait, "How long before the same is told again."),
-	F("routes", routes, conf_sub_list, &route_table, "Routes below this one."),
-	F("mute_time_intervals", mute, conf_str_list, NULL, "Nobody is told while one of these holds."),
-	F("active_time_intervals", active, conf_str_list, NULL, "Nobody is told while none of these holds."),
-	F("labels", receiver, config_not_honoured, NULL, "Not honoured yet."),
+    F("receiver", receiver, conf_str, NULL, "Who is told; by default as the route above."),
+    F("group_by", group_by, conf_raw, NULL, "Labels that make a group; '...' for all."),
+    F("match", match[0], conf_raw, NULL, "Labels an alert must have (old form of matchers)."),
+    F("match_re", match[1], conf_raw, NULL, "The same with regular expressions."),
+    F("matchers", match[2], conf_raw, NULL, "Which alerts take this route."),
+    F("continue", go_on, conf_bool, NULL, "Whether routes behind this one are tried too."),
+    F("group_wait", group_wait_ms, conf_duration_ms, &any_wait, "How long a new group waits for more alerts."),
+    F("group_interval", group_interval_ms, conf_duration_ms, &some_wait,
+      "How long before a group that has told tells what is new."),
+    F("repeat_interval", repeat_interval_ms, conf_duration_ms, &some_wait, "How long before the same is told again."),
+    F("routes", routes, conf_sub_list, &route_table, "Routes below this one."),
+    F("mute_time_intervals", mute, conf_str_list, NULL, "Nobody is told while one of these holds."),
+    F("active_time_intervals", active, conf_str_list, NULL, "Nobody is told while none of these holds."),
+    F("labels", receiver, config_not_honoured, NULL, "Not honoured yet."),
 };
 #undef F
-static const struct conf_table route_table = { route_keys, ARRAY_LEN(route_keys), sizeof(struct route_file), route_init, NULL };
+static const struct conf_table route_table = {route_keys, ARRAY_LEN(route_keys), sizeof(struct route_file), route_init, NULL};
 
 static bool read_group_by(struct conf_reader *rd, const struct conf_node *node, struct route *r)
 {
-	struct conf_strs names = { 0 };
-	const struct conf_key key = { .name = "group_by" };
+	struct conf_strs names = {0};
+	const struct conf_key key = {.name = "group_by"};
 
 	if (!conf_str_list(rd, &key, node, &names))
 		return false;
@@ -280,14 +280,14 @@ static bool read_receiver_name(struct conf_reader *rd, const struct route_file *
 	if (f->receiver.n == 0)
 		return r->receiver != NULL || conf_error(rd->report, node, "the root route has no receiver: add receiver: <name>");
 	r->receiver = find_receiver(rd->user, f->receiver);
-	return r->receiver != NULL
-		|| conf_error(rd->report, conf_get(node, "receiver"),
-			      "receiver \"" STR_FMT "\" is not defined: add it under receivers", STR_ARG(f->receiver));
+	return r->receiver != NULL ||
+	       conf_error(rd->report, conf_get(node, "receiver"), "receiver \"" STR_FMT "\" is not defined: add it under receivers",
+			  STR_ARG(f->receiver));
 }
 
 static struct str route_key(struct arena *a, const struct route *parent, const struct route *r)
 {
-	struct buf b = { 0 };
+	struct buf b = {0};
 	struct str key;
 
 	if (parent != NULL) {
@@ -305,7 +305,8 @@ static int64_t own_or(int64_t own, int64_t inherited)
 	return own != UNSET ? own : inherited;
 }
 
-static bool read_refs(struct conf_reader *rd, const struct conf_strs *names, const struct conf_node *node, struct interval_refs *out)
+static bool read_refs(struct conf_reader *rd, const struct conf_strs *names, const struct conf_node *node,
+		      struct interval_refs *out)
 {
 	bool ok = true;
 
@@ -351,10 +352,10 @@ static bool read_route(struct conf_reader *rd, const struct route_file *f, const
 
 static bool read_root(struct conf_reader *rd, struct notify_config *c, const struct conf_node *node)
 {
-	struct route_file file = { 0 };
+	struct route_file file = {0};
 
 	c->root = ARENA_NEW(rd->arena, struct route);
-	*c->root = (struct route){ .group_wait_ms = 30000, .group_interval_ms = 300000, .repeat_interval_ms = 4 * 3600000 };
+	*c->root = (struct route){.group_wait_ms = 30000, .group_interval_ms = 300000, .repeat_interval_ms = 4 * 3600000};
 	if (!conf_read(rd, &route_table, node, &file))
 		return false;
 	if (!read_route(rd, &file, node, NULL, c->root))
@@ -372,12 +373,12 @@ static bool read_root(struct conf_reader *rd, struct notify_config *c, const str
 /* Those of receivers that are not there. */
 static void refuse_globals(struct conf_reader *rd, const struct conf_node *global)
 {
-	static const char *const names[] = { "wechat_api_url", "wechat_api_secret", "wechat_api_corp_id", "jira_api_url",
-					     "smtp_tls_config" };
+	static const char *const names[] = {"wechat_api_url", "wechat_api_secret", "wechat_api_corp_id", "jira_api_url",
+					    "smtp_tls_config"};
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		const struct conf_node *node = conf_get(global, names[i]);
-		const struct conf_key key = { .name = names[i] };
+		const struct conf_key key = {.name = names[i]};
 
 		if (node != NULL && node->kind != CONF_NULL)
 			config_not_honoured(rd, &key, node, NULL);
@@ -386,7 +387,7 @@ static void refuse_globals(struct conf_reader *rd, const struct conf_node *globa
 
 static void read_resolve_timeout(struct conf_reader *rd, const struct conf_node *global)
 {
-	const struct conf_key key = { .name = "resolve_timeout", .arg = &some_wait };
+	const struct conf_key key = {.name = "resolve_timeout", .arg = &some_wait};
 	const struct conf_node *node = conf_get(global, "resolve_timeout");
 	struct notify_config *c = rd->user;
 
@@ -397,9 +398,9 @@ static void read_resolve_timeout(struct conf_reader *rd, const struct conf_node 
 struct notify_config *notify_config_parse(const struct conf_node *root, struct conf_report *report)
 {
 	struct notify_config *c = notify_config_empty();
-	struct conf_reader rd = { .arena = &c->arena, .report = report, .user = c };
+	struct conf_reader rd = {.arena = &c->arena, .report = report, .user = c};
 	size_t errors = report->n_errors;
-	struct http_settings http = { 0 };
+	struct http_settings http = {0};
 	const struct conf_node *route = conf_get(root, "route"), *receivers = conf_get(root, "receivers");
 
 	refuse_globals(&rd, conf_get(root, "global"));

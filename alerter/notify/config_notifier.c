@@ -5,13 +5,13 @@
 
 #define TIMEOUT_MS 30000
 
-static const struct conf_range timeout_range = { 0, 600000 };
+static const struct conf_range timeout_range = {0, 600000};
 
 static const struct conf_key common[] = {
-	CONF_KEY(struct notifier_file, "send_resolved", send_resolved, conf_bool, NULL, CONF_RELOAD, "Tell ends too."),
-	CONF_KEY_ARG(struct notifier_file, "timeout", timeout_ms, conf_duration_ms, "0s", CONF_RELOAD,
-		     "How long a request may take; 0 for 30s.", &timeout_range),
-	CONF_KEY(struct notifier_file, "http_config", http, conf_sub_ptr, NULL, CONF_RELOAD, "How to connect; by default as global."),
+    CONF_KEY(struct notifier_file, "send_resolved", send_resolved, conf_bool, NULL, CONF_RELOAD, "Tell ends too."),
+    CONF_KEY_ARG(struct notifier_file, "timeout", timeout_ms, conf_duration_ms, "0s", CONF_RELOAD,
+		 "How long a request may take; 0 for 30s.", &timeout_range),
+    CONF_KEY(struct notifier_file, "http_config", http, conf_sub_ptr, NULL, CONF_RELOAD, "How to connect; by default as global."),
 };
 
 static bool refuse_unless_false(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *node, void *to)
@@ -24,11 +24,11 @@ static bool refuse_unless_false(struct conf_reader *rd, const struct conf_key *k
 static struct conf_key setting_key(const struct setting_row *row, size_t i)
 {
 	bool secret = (row->flags & SETTING_SECRET) != 0, late = secret || (row->flags & SETTING_LATE) != 0;
-	struct conf_key key = { .name = row->name, .flags = CONF_RELOAD | (secret ? CONF_SECRET : 0u) };
+	struct conf_key key = {.name = row->name, .flags = CONF_RELOAD | (secret ? CONF_SECRET : 0u)};
 
 	key.parse = row->flags & SETTING_REFUSED ? refuse_unless_false : late ? conf_str : conf_raw;
 	key.offset = late ? offsetof(struct notifier_file, texts) + i * sizeof(struct str)
-			    : offsetof(struct notifier_file, nodes) + i * sizeof(struct conf_node *);
+			  : offsetof(struct notifier_file, nodes) + i * sizeof(struct conf_node *);
 	return key;
 }
 
@@ -43,8 +43,8 @@ const struct conf_table *config_notifier_table(struct conf_reader *rd, const str
 	keys[ARRAY_LEN(common) - 1].arg = http;
 	if (n->is_mail)
 		keys[ARRAY_LEN(common) - 1] = (struct conf_key)CONF_KEY_ARG(struct notifier_file, "tls_config", tls, conf_sub, NULL,
-									   CONF_RELOAD, "TLS.", tls);
-	*t = (struct conf_table){ keys, ARRAY_LEN(common), sizeof(struct notifier_file), NULL, NULL };
+									    CONF_RELOAD, "TLS.", tls);
+	*t = (struct conf_table){keys, ARRAY_LEN(common), sizeof(struct notifier_file), NULL, NULL};
 	for (size_t i = 0; i < n->n_settings; i++)
 		if ((n->settings[i].flags & SETTING_HIDDEN) == 0)
 			keys[t->n++] = setting_key(&n->settings[i], i);
@@ -54,9 +54,9 @@ const struct conf_table *config_notifier_table(struct conf_reader *rd, const str
 struct str config_global_text(struct conf_reader *rd, const struct conf_node *global, const char *name)
 {
 	struct str out = STR("");
-	const struct conf_key key = { name, conf_str, 0, NULL, CONF_SECRET | CONF_RELOAD, NULL, NULL };
-	const struct conf_table table = { &key, 1, sizeof out, NULL, NULL };
-	struct conf_node only = { .kind = CONF_MAP };
+	const struct conf_key key = {name, conf_str, 0, NULL, CONF_SECRET | CONF_RELOAD, NULL, NULL};
+	const struct conf_table table = {&key, 1, sizeof out, NULL, NULL};
+	struct conf_node only = {.kind = CONF_MAP};
 	char file_key[96];
 
 	if (global == NULL || global->kind != CONF_MAP)
@@ -76,8 +76,8 @@ struct str config_global_text(struct conf_reader *rd, const struct conf_node *gl
 
 static void make_tree(struct conf_reader *rd, const char *name, const struct conf_node *node, struct setting_tree *t)
 {
-	bool bare = node->kind == CONF_SCALAR && !node->quoted
-		&& (str_eq(node->text, STR("true")) || str_eq(node->text, STR("false")));
+	bool bare =
+	    node->kind == CONF_SCALAR && !node->quoted && (str_eq(node->text, STR("true")) || str_eq(node->text, STR("false")));
 
 	t->kind = node->kind;
 	t->n = node->n;
@@ -95,7 +95,7 @@ static void make_tree(struct conf_reader *rd, const char *name, const struct con
 
 static struct str seconds(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *node, const char *fallback)
 {
-	const struct conf_node unset = { .kind = CONF_SCALAR, .text = str_of(fallback) };
+	const struct conf_node unset = {.kind = CONF_SCALAR, .text = str_of(fallback)};
 	int64_t ms = 0;
 
 	conf_duration_ms(rd, key, node != NULL ? node : &unset, &ms);
@@ -105,7 +105,7 @@ static struct str seconds(struct conf_reader *rd, const struct conf_key *key, co
 static void make_setting(struct conf_reader *rd, const struct setting_row *row, const struct conf_node *node,
 			 const struct conf_node *global, struct setting *s)
 {
-	const struct conf_key key = { .name = row->name };
+	const struct conf_key key = {.name = row->name};
 	struct str given = row->global != NULL ? config_global_text(rd, global, row->global) : STR("");
 	const char *fallback = given.n > 0 ? arena_strz(rd->arena, given) : row->fallback != NULL ? row->fallback : "";
 	bool written = node != NULL && node->kind == CONF_SCALAR;
@@ -126,7 +126,9 @@ static void make_setting(struct conf_reader *rd, const struct setting_row *row, 
 	}
 	if (row->flags & (SETTING_PLAIN | SETTING_SECONDS)) {
 		s->quoted = written && node->quoted;
-		s->plain = row->flags & SETTING_SECONDS ? seconds(rd, &key, node, fallback) : written ? arena_str(rd->arena, node->text) : str_of(fallback);
+		s->plain = row->flags & SETTING_SECONDS ? seconds(rd, &key, node, fallback)
+			   : written                    ? arena_str(rd->arena, node->text)
+							: str_of(fallback);
 		return;
 	}
 	s->fallback = config_template(rd, NULL, str_of(row->name), str_of(fallback));
@@ -170,7 +172,7 @@ static void check_needs(struct conf_reader *rd, const struct notifier *n, const 
 static struct template *internal(struct conf_reader *rd, const char *name, const char *text)
 {
 	struct notify_config *c = rd->user;
-	struct err e = { 0 };
+	struct err e = {0};
 	struct template *t;
 
 	if (text == NULL)
@@ -184,10 +186,10 @@ static struct template *internal(struct conf_reader *rd, const char *name, const
 }
 
 /* A change of address is a change of place; integrations with the same secrets share a rate. */
-static void identify(struct conf_reader *rd, const struct notifier *n, const struct notifier_settings *s, const struct notifier_file *f,
-		     struct integration *in)
+static void identify(struct conf_reader *rd, const struct notifier *n, const struct notifier_settings *s,
+		     const struct notifier_file *f, struct integration *in)
 {
-	struct buf secrets = { 0 }, address = { 0 };
+	struct buf secrets = {0}, address = {0};
 
 	for (size_t i = 0; i < n->n_settings; i++)
 		if (n->settings[i].flags & (SETTING_SECRET | SETTING_LATE))
@@ -201,8 +203,8 @@ static void identify(struct conf_reader *rd, const struct notifier *n, const str
 	buf_fini(&address);
 }
 
-void config_make_notifier(struct conf_reader *rd, const struct notifier *n, const struct notifier_file *f, const struct conf_node *entry,
-			  const struct conf_node *global, struct integration *in)
+void config_make_notifier(struct conf_reader *rd, const struct notifier *n, const struct notifier_file *f,
+			  const struct conf_node *entry, const struct conf_node *global, struct integration *in)
 {
 	struct notifier_settings *s = ARENA_NEW(rd->arena, struct notifier_settings);
 

@@ -18,7 +18,7 @@ struct template *config_keep_template(struct notify_config *c, struct template *
 struct template *config_template(struct conf_reader *rd, const struct conf_node *node, struct str name, struct str text)
 {
 	struct notify_config *c = rd->user;
-	struct err e = { 0 };
+	struct err e = {0};
 	struct template *t = template_new(name, text, &notice_template_env, c->library, &e);
 
 	if (t != NULL)
@@ -54,8 +54,8 @@ static bool read_text(const char *path, struct buf *out)
 static void add_file(struct conf_reader *rd, const char *path)
 {
 	struct notify_config *c = rd->user;
-	struct buf text = { 0 };
-	struct err e = { 0 };
+	struct buf text = {0};
+	struct err e = {0};
 	struct template *t = NULL;
 	int line, col;
 
@@ -74,7 +74,7 @@ static void add_file(struct conf_reader *rd, const char *path)
 
 static void add_pattern(struct conf_reader *rd, struct str pattern, const struct conf_node *node)
 {
-	glob_t found = { 0 };
+	glob_t found = {0};
 
 	if (glob(pattern.p, 0, NULL, &found) != 0 && strpbrk(pattern.p, "*?[") == NULL)
 		conf_warn(rd->report, node, "there is no file \"" STR_FMT "\": its templates are not defined", STR_ARG(pattern));
@@ -85,10 +85,10 @@ static void add_pattern(struct conf_reader *rd, struct str pattern, const struct
 
 void config_read_templates(struct conf_reader *rd, const struct conf_node *list)
 {
-	const struct conf_key key = { .name = "templates" };
+	const struct conf_key key = {.name = "templates"};
 	struct notify_config *c = rd->user;
-	struct conf_strs patterns = { 0 };
-	struct buf defaults = { 0 };
+	struct conf_strs patterns = {0};
+	struct buf defaults = {0};
 
 	for (size_t i = 0; notice_default_templates[i] != NULL; i++)
 		buf_putz(&defaults, notice_default_templates[i]);

@@ -7,12 +7,12 @@
 
 #include "notify/notifier.h"
 
-#define LINE_BYTES 57                   /* of what becomes a line of 76 in base64 */
+#define LINE_BYTES   57 /* of what becomes a line of 76 in base64 */
 #define DEFAULT_PORT 25
-#define TLS_PORT 465
+#define TLS_PORT     465
 
-static const char *const days[] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
-static const char *const months[] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
 static struct str setting(const struct delivery *d, json_t *texts, const char *name)
 {
@@ -20,7 +20,7 @@ static struct str setting(const struct delivery *d, json_t *texts, const char *n
 	json_t *text = json_object_get(texts, name);
 
 	if (json_is_string(text))
-		return (struct str){ json_string_value(text), json_string_length(text) };
+		return (struct str){json_string_value(text), json_string_length(text)};
 	for (size_t i = 0; i < s->notifier->n_settings; i++)
 		if (str_eq(str_of(s->notifier->settings[i].name), str_of(name)))
 			return s->v[i].plain;
@@ -35,7 +35,7 @@ static struct str one_line(struct arena *a, struct str s)
 	for (size_t i = 0; i < s.n; i++)
 		if ((unsigned char)p[i] < 0x20 || p[i] == 0x7f)
 			p[i] = ' ';
-	return (struct str){ p, s.n };
+	return (struct str){p, s.n};
 }
 
 static bool is_ascii(struct str s)
@@ -64,12 +64,12 @@ static void put_words(struct buf *b, struct str s)
 	while (s.n > 0) {
 		size_t n = 0, len;
 
-		while (n < s.n && (len = str_utf8_len((struct str){ s.p + n, s.n - n }), len = len > 0 ? len : 1, n + len <= 42))
+		while (n < s.n && (len = str_utf8_len((struct str){s.p + n, s.n - n}), len = len > 0 ? len : 1, n + len <= 42))
 			n += len;
 		buf_putz(b, "=?utf-8?B?");
-		put_base64(b, (struct str){ s.p, n }, "");
+		put_base64(b, (struct str){s.p, n}, "");
 		buf_putz(b, s.n > n ? "?=\r\n " : "?=");
-		s = (struct str){ s.p + n, s.n - n };
+		s = (struct str){s.p + n, s.n - n};
 	}
 }
 
@@ -90,8 +90,8 @@ static void put_date(struct buf *b, int64_t ms)
 	struct tm t;
 
 	gmtime_r(&s, &t);
-	buf_printf(b, "Date: %s, %02d %s %d %02d:%02d:%02d +0000\r\n", days[t.tm_wday], t.tm_mday, months[t.tm_mon], t.tm_year + 1900,
-		   t.tm_hour, t.tm_min, t.tm_sec);
+	buf_printf(b, "Date: %s, %02d %s %d %02d:%02d:%02d +0000\r\n", days[t.tm_wday], t.tm_mday, months[t.tm_mon],
+		   t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
 }
 
 /* "Name <a@b>" is a@b. */
@@ -99,14 +99,14 @@ static struct str address(struct str s)
 {
 	size_t open = str_chr(s, '<'), close = str_chr(s, '>');
 
-	return open < close && close < s.n ? str_trim((struct str){ s.p + open + 1, close - open - 1 }) : str_trim(s);
+	return open < close && close < s.n ? str_trim((struct str){s.p + open + 1, close - open - 1}) : str_trim(s);
 }
 
 static struct str host_of(struct str address)
 {
 	size_t at = str_chr(address, '@');
 
-	return at < address.n ? (struct str){ address.p + at + 1, address.n - at - 1 } : STR("localhost");
+	return at < address.n ? (struct str){address.p + at + 1, address.n - at - 1} : STR("localhost");
 }
 
 static json_t *find_header(json_t *headers, const char *name)
@@ -114,9 +114,8 @@ static json_t *find_header(json_t *headers, const char *name)
 	const char *key;
 	json_t *value;
 
-	json_object_foreach(headers, key, value)
-		if (str_eq_nocase(str_of(key), str_of(name)) && json_is_string(value))
-			return value;
+	json_object_foreach(headers, key,
+			    value) if (str_eq_nocase(str_of(key), str_of(name)) && json_is_string(value)) return value;
 	return NULL;
 }
 
@@ -126,22 +125,21 @@ static void put_headers(struct buf *b, struct delivery *d, json_t *texts, struct
 	const struct message *m = d->message;
 	json_t *own = json_object_get(texts, "headers"), *value;
 	const struct label ours[] = {
-		{ STR("From"), from },
-		{ STR("To"), to },
-		{ STR("Subject"), setting(d, texts, "_subject") },
-		{ STR("Message-ID"), arena_printf(&d->arena, "<" STR_FMT "@" STR_FMT ">", STR_ARG(m->key), STR_ARG(host_of(address(from)))) },
-		{ STR("References"), arena_printf(&d->arena, "<%s@" STR_FMT ">", m->episode->id, STR_ARG(host_of(address(from)))) },
-		{ STR("X-Tocsin-Possible-Repeat"), m->doubtful ? STR("true") : STR("") },
+	    {STR("From"), from},
+	    {STR("To"), to},
+	    {STR("Subject"), setting(d, texts, "_subject")},
+	    {STR("Message-ID"),
+	     arena_printf(&d->arena, "<" STR_FMT "@" STR_FMT ">", STR_ARG(m->key), STR_ARG(host_of(address(from))))},
+	    {STR("References"), arena_printf(&d->arena, "<%s@" STR_FMT ">", m->episode->id, STR_ARG(host_of(address(from))))},
+	    {STR("X-Tocsin-Possible-Repeat"), m->doubtful ? STR("true") : STR("")},
 	};
 	const char *name;
 
 	for (size_t i = 0; i < ARRAY_LEN(ours); i++)
 		if (ours[i].value.n > 0 && find_header(own, ours[i].name.p) == NULL)
 			put_header(b, &d->arena, ours[i].name, ours[i].value);
-	json_object_foreach(own, name, value)
-		if (json_is_string(value))
-			put_header(b, &d->arena, one_line(&d->arena, str_of(name)),
-				   (struct str){ json_string_value(value), json_string_length(value) });
+	json_object_foreach(own, name, value) if (json_is_string(value)) put_header(
+	    b, &d->arena, one_line(&d->arena, str_of(name)), (struct str){json_string_value(value), json_string_length(value)});
 	put_date(b, m->created_ms);
 }
 
@@ -156,7 +154,7 @@ static void put_part(struct buf *b, const char *episode, const char *type, struc
 static struct str compose(struct delivery *d, json_t *texts, struct str from, struct str to)
 {
 	const char *boundary = d->message->episode->id;
-	struct buf b = { 0 };
+	struct buf b = {0};
 	struct str out;
 
 	put_headers(&b, d, texts, from, to);
@@ -194,13 +192,13 @@ static struct str server_url(struct delivery *d, json_t *texts)
 	bool implicit = str_eq(setting(d, texts, "force_implicit_tls"), STR("true"));
 
 	while (str_chr(port, ':') < port.n)
-		port = (struct str){ port.p + str_chr(port, ':') + 1, port.n - str_chr(port, ':') - 1 };
-	host = port.n < place.n ? (struct str){ place.p, place.n - port.n - 1 } : place;
+		port = (struct str){port.p + str_chr(port, ':') + 1, port.n - str_chr(port, ':') - 1};
+	host = port.n < place.n ? (struct str){place.p, place.n - port.n - 1} : place;
 	if (host.n == place.n)
 		port = arena_printf(&d->arena, "%d", DEFAULT_PORT);
 	implicit = implicit || str_eq(port, arena_printf(&d->arena, "%d", TLS_PORT));
-	return arena_printf(&d->arena, "smtp%s://" STR_FMT ":" STR_FMT "/" STR_FMT, implicit ? "s" : "", STR_ARG(host), STR_ARG(port),
-			    STR_ARG(hello));
+	return arena_printf(&d->arena, "smtp%s://" STR_FMT ":" STR_FMT "/" STR_FMT, implicit ? "s" : "", STR_ARG(host),
+			    STR_ARG(port), STR_ARG(hello));
 }
 
 static enum deliver_next ask(struct delivery *d)
@@ -209,12 +207,12 @@ static enum deliver_next ask(struct delivery *d)
 	json_t *texts = json_object_get(kept, "settings");
 	struct str from = arena_str(&d->arena, setting(d, texts, "from")), to = arena_str(&d->arena, setting(d, texts, "to"));
 
-	d->call = (struct http_call){ .method = "MAIL",
-				      .url = server_url(d, texts),
-				      .body = compose(d, texts, from, to),
-				      .http = &d->integration->http,
-				      .timeout_ms = d->integration->timeout_ms,
-				      .mail = make_mail(d, texts, from, to) };
+	d->call = (struct http_call){.method = "MAIL",
+				     .url = server_url(d, texts),
+				     .body = compose(d, texts, from, to),
+				     .http = &d->integration->http,
+				     .timeout_ms = d->integration->timeout_ms,
+				     .mail = make_mail(d, texts, from, to)};
 	d->call_changes = true;
 	json_decref(kept);
 	if (d->call.mail->n_to > 0)

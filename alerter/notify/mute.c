@@ -3,18 +3,18 @@
  * any other; only the flush leaves it out. A matcher that gives up counts as none: a page too many, not one too few. */
 #include "notify/core.h"
 
-struct source {                         /* firing alerts of a rule with the same values of <equal> */
-	bool one_sided, two_sided;      /* there is one that is no target itself; there is one that is */
+struct source {                    /* firing alerts of a rule with the same values of <equal> */
+	bool one_sided, two_sided; /* there is one that is no target itself; there is one that is */
 	uint64_t one_sided_by, two_sided_by;
 };
 
 struct mute_index {
-	struct map sources;             /* struct source by source_key() */
+	struct map sources; /* struct source by source_key() */
 };
 
 static bool fits(const struct matchers *m, const struct page_alert *a)
 {
-	struct err e = { 0 };
+	struct err e = {0};
 
 	return matchers_test(m->v, m->n, a->labels, &e) && e.code == ERR_NONE;
 }
@@ -22,7 +22,7 @@ static bool fits(const struct matchers *m, const struct page_alert *a)
 /* Number of the rule, then each value; a length before each keeps them apart. */
 static struct str source_key(struct core *c, size_t rule, const struct inhibit_rule *r, const struct page_alert *a)
 {
-	struct buf b = { 0 };
+	struct buf b = {0};
 	struct str key;
 
 	buf_printf(&b, "%zu", rule);
@@ -113,6 +113,6 @@ void mute_mark(struct core *c, const struct mute_index *index, const struct grou
 		for (struct map_slot *s = NULL; (s = map_next(&g->episodes[i]->told, s)) != NULL;)
 			((struct page_alert *)s->value)->muted = false;
 	for (size_t i = 0; i < g->n; i++)
-		g->members[i]->muted = by_time || mute_inhibitor(c, index, g->members[i], &by)
-			|| silence_matching(c, g->members[i]->labels, NULL, 1) > 0;
+		g->members[i]->muted = by_time || mute_inhibitor(c, index, g->members[i], &by) ||
+				       silence_matching(c, g->members[i]->labels, NULL, 1) > 0;
 }

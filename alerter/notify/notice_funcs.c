@@ -40,9 +40,9 @@ static bool pairs_values(struct template_call *c)
 	return pair_column(c, 1);
 }
 
-static const struct template_func pairs_methods[] = { { "Names", 0, 0, pairs_names }, { "Values", 0, 0, pairs_values } };
-static const struct template_type pairs_type = { "template.Pairs", { 0 }, pairs_methods, ARRAY_LEN(pairs_methods) };
-static const struct template_type pair_type = { "template.Pair", { 0 }, NULL, 0 };
+static const struct template_func pairs_methods[] = {{"Names", 0, 0, pairs_names}, {"Values", 0, 0, pairs_values}};
+static const struct template_type pairs_type = {"template.Pairs", {0}, pairs_methods, ARRAY_LEN(pairs_methods)};
+static const struct template_type pair_type = {"template.Pair", {0}, NULL, 0};
 
 /* The name of the alert first, then by name. */
 static bool kv_sorted_pairs(struct template_call *c)
@@ -60,10 +60,10 @@ static bool kv_sorted_pairs(struct template_call *c)
 				continue;
 			f = ARENA_ARRAY(c->arena, 2, struct template_field);
 			pair = ARENA_NEW(c->arena, struct template_map);
-			f[0] = (struct template_field){ STR("Name"), template_str(m->v[i].name) };
-			f[1] = (struct template_field){ STR("Value"), m->v[i].value };
-			*pair = (struct template_map){ f, 2, &pair_type };
-			v[n++] = (struct template_value){ .kind = TEMPLATE_RECORD, .map = pair };
+			f[0] = (struct template_field){STR("Name"), template_str(m->v[i].name)};
+			f[1] = (struct template_field){STR("Value"), m->v[i].value};
+			*pair = (struct template_map){f, 2, &pair_type};
+			v[n++] = (struct template_value){.kind = TEMPLATE_RECORD, .map = pair};
 		}
 	c->out = template_list_of(c->arena, v, n, &pairs_type);
 	return true;
@@ -100,17 +100,15 @@ static bool kv_remove(struct template_call *c)
 	for (size_t i = 0; i < m->n; i++)
 		if (!is_in(names, m->v[i].name))
 			v[n++] = m->v[i];
-	*out = (struct template_map){ v, n, &notice_kv_type };
-	c->out = (struct template_value){ .kind = TEMPLATE_MAP, .map = out };
+	*out = (struct template_map){v, n, &notice_kv_type};
+	c->out = (struct template_value){.kind = TEMPLATE_MAP, .map = out};
 	return true;
 }
 
-static const struct template_func kv_methods[] = { { "SortedPairs", 0, 0, kv_sorted_pairs },
-						   { "Names", 0, 0, kv_names },
-						   { "Values", 0, 0, kv_values },
-						   { "Remove", 1, 1, kv_remove } };
-const struct template_type notice_kv_type
-	= { "template.KV", { .kind = TEMPLATE_STRING, .s = { "", 0 } }, kv_methods, ARRAY_LEN(kv_methods) };
+static const struct template_func kv_methods[] = {
+    {"SortedPairs", 0, 0, kv_sorted_pairs}, {"Names", 0, 0, kv_names}, {"Values", 0, 0, kv_values}, {"Remove", 1, 1, kv_remove}};
+const struct template_type notice_kv_type = {
+    "template.KV", {.kind = TEMPLATE_STRING, .s = {"", 0}}, kv_methods, ARRAY_LEN(kv_methods)};
 
 /* ---- JSON. ---- */
 
@@ -125,12 +123,12 @@ static void put_field_name(struct json_out *j, enum template_kind kind, struct s
 	}
 	memcpy(first, name.p, name.n);
 	first[0] = (char)tolower((unsigned char)first[0]);
-	json_out_key_str(j, (struct str){ first, name.n });
+	json_out_key_str(j, (struct str){first, name.n});
 }
 
 static void put_text(struct json_out *j, struct template_value v)
 {
-	struct buf b = { 0 };
+	struct buf b = {0};
 
 	template_print(&b, v);
 	json_out_str(j, buf_str(&b));
@@ -183,8 +181,8 @@ void notice_put_json(struct json_out *j, struct template_value v)
 
 static bool to_json(struct template_call *c)
 {
-	struct buf b = { .limit = TEMPLATE_MAX_OUTPUT_BYTES };
-	struct json_out j = { &b, false };
+	struct buf b = {.limit = TEMPLATE_MAX_OUTPUT_BYTES};
+	struct json_out j = {&b, false};
 
 	notice_put_json(&j, c->args[0]);
 	if (b.overflow) {
@@ -219,7 +217,7 @@ static bool title(struct template_call *c)
 
 static bool join(struct template_call *c)
 {
-	struct buf b = { .limit = TEMPLATE_MAX_OUTPUT_BYTES };
+	struct buf b = {.limit = TEMPLATE_MAX_OUTPUT_BYTES};
 	const struct template_list *l;
 	struct str separator;
 
@@ -235,13 +233,13 @@ static bool join(struct template_call *c)
 
 static bool url_unescape(struct template_call *c)
 {
-	struct buf b = { 0 };
+	struct buf b = {0};
 	struct str s;
 
 	if (!template_arg_str(c, 0, &s))
 		return false;
 	for (size_t i = 0; i < s.n; i++) {
-		char hex[3] = { 0 };
+		char hex[3] = {0};
 
 		if (s.p[i] != '%') {
 			buf_putc(&b, s.p[i] == '+' ? ' ' : s.p[i]);
@@ -266,7 +264,7 @@ static bool base64_encode(struct template_call *c)
 	if (!template_arg_str(c, 0, &s))
 		return false;
 	out = arena_alloc(c->arena, s.n / 3 * 4 + 8);
-	c->out = template_str((struct str){ (const char *)out, (size_t)EVP_EncodeBlock(out, (const unsigned char *)s.p, (int)s.n) });
+	c->out = template_str((struct str){(const char *)out, (size_t)EVP_EncodeBlock(out, (const unsigned char *)s.p, (int)s.n)});
 	return true;
 }
 
@@ -284,7 +282,7 @@ static bool base64_decode(struct template_call *c)
 		return err_set(c->e, ERR_EXEC, -1, "illegal base64 data");
 	for (size_t i = s.n; i > 0 && s.p[i - 1] == '='; i--)
 		n--;
-	c->out = template_str((struct str){ (const char *)out, n > 0 ? (size_t)n : 0 });
+	c->out = template_str((struct str){(const char *)out, n > 0 ? (size_t)n : 0});
 	return true;
 }
 
@@ -341,15 +339,15 @@ static bool dict(struct template_call *c)
 		v[i / 2].value = c->args[i + 1];
 	}
 	qsort(v, c->n_args / 2, sizeof *v, by_name);
-	*m = (struct template_map){ v, c->n_args / 2, NULL };
-	c->out = (struct template_value){ .kind = TEMPLATE_MAP, .map = m };
+	*m = (struct template_map){v, c->n_args / 2, NULL};
+	c->out = (struct template_value){.kind = TEMPLATE_MAP, .map = m};
 	return true;
 }
 
 /* The labels a route adds; routes that add some are refused, so there are none. */
 static bool route_labels(struct template_call *c)
 {
-	c->out = template_labels(c->arena, (struct labels){ 0 }, &notice_kv_type);
+	c->out = template_labels(c->arena, (struct labels){0}, &notice_kv_type);
 	return true;
 }
 
@@ -358,14 +356,15 @@ static bool route_labels(struct template_call *c)
 static bool arg_time(struct template_call *c, size_t i, struct template_time *out)
 {
 	if (c->args[i].kind != TEMPLATE_TIME)
-		return err_set(c->e, ERR_EXEC, -1, "wrong type for value; expected time.Time; got %s", template_type_name(c->args[i]));
+		return err_set(c->e, ERR_EXEC, -1, "wrong type for value; expected time.Time; got %s",
+			       template_type_name(c->args[i]));
 	*out = c->args[i].t;
 	return true;
 }
 
 static bool date(struct template_call *c)
 {
-	struct buf b = { .limit = TEMPLATE_MAX_OUTPUT_BYTES };
+	struct buf b = {.limit = TEMPLATE_MAX_OUTPUT_BYTES};
 	struct template_time t;
 	struct str layout;
 
@@ -386,7 +385,7 @@ static bool in_zone(struct template_call *c)
 	t.offset_s = tz_offset_s(zone, t.ms, &abbreviation);
 	t.zone = arena_str(c->arena, abbreviation);
 	tz_free(zone);
-	c->out = (struct template_value){ .kind = TEMPLATE_TIME, .t = t };
+	c->out = (struct template_value){.kind = TEMPLATE_TIME, .t = t};
 	return true;
 }
 
@@ -404,11 +403,11 @@ static bool now(struct template_call *c)
 
 static bool since(struct template_call *c)
 {
-	struct template_time t = { 0 };     /* gcc does not see that it is filled where it is used */
+	struct template_time t = {0}; /* gcc does not see that it is filled where it is used */
 
 	if (!arg_time(c, 0, &t))
 		return false;
-	c->out = (struct template_value){ .kind = TEMPLATE_DURATION, .i = (now_ms(c) - t.ms) * 1000000 };
+	c->out = (struct template_value){.kind = TEMPLATE_DURATION, .i = (now_ms(c) - t.ms) * 1000000};
 	return true;
 }
 
@@ -416,15 +415,15 @@ static bool since(struct template_call *c)
 static const struct {
 	const char *go, *c;
 } pieces[] = {
-	{ "January", "%B" }, { "Jan", "%b" },  { "Monday", "%A" }, { "Mon", "%a" }, { "2006", "%Y" }, { "Z07:00", "%z" },
-	{ "Z0700", "%z" },   { "-07:00", "%z" }, { "-0700", "%z" },  { "01", "%m" },  { "02", "%d" },   { "03", "%I" },
-	{ "04", "%M" },	     { "05", "%S" },   { "06", "%y" },	   { "15", "%H" },  { "PM", "%p" },   { "_2", "%d" },
-	{ "1", "%m" },	     { "2", "%d" },    { "3", "%I" },	   { "4", "%M" },   { "5", "%S" },
+    {"January", "%B"}, {"Jan", "%b"},    {"Monday", "%A"}, {"Mon", "%a"}, {"2006", "%Y"}, {"Z07:00", "%z"},
+    {"Z0700", "%z"},   {"-07:00", "%z"}, {"-0700", "%z"},  {"01", "%m"},  {"02", "%d"},   {"03", "%I"},
+    {"04", "%M"},      {"05", "%S"},     {"06", "%y"},     {"15", "%H"},  {"PM", "%p"},   {"_2", "%d"},
+    {"1", "%m"},       {"2", "%d"},      {"3", "%I"},      {"4", "%M"},   {"5", "%S"},
 };
 
 static const char *strptime_layout(struct arena *a, struct str layout)
 {
-	struct buf b = { 0 };
+	struct buf b = {0};
 	const char *out;
 
 	while (layout.n > 0) {
@@ -439,7 +438,7 @@ static const char *strptime_layout(struct arena *a, struct str layout)
 		else
 			buf_putc(&b, layout.p[0]);
 		i = i < ARRAY_LEN(pieces) ? strlen(pieces[i].go) : 1;
-		layout = (struct str){ layout.p + i, layout.n - i };
+		layout = (struct str){layout.p + i, layout.n - i};
 	}
 	out = arena_strz(a, buf_str(&b));
 	buf_fini(&b);
@@ -448,7 +447,7 @@ static const char *strptime_layout(struct arena *a, struct str layout)
 
 static bool must_to_date(struct template_call *c)
 {
-	struct tm t = { .tm_mday = 1, .tm_year = 70 };
+	struct tm t = {.tm_mday = 1, .tm_year = 70};
 	struct str layout, text;
 	const char *end;
 	long offset_s;
@@ -457,7 +456,8 @@ static bool must_to_date(struct template_call *c)
 		return false;
 	end = strptime(arena_strz(c->arena, text), strptime_layout(c->arena, layout), &t);
 	if (end == NULL || *end != '\0')
-		return err_set(c->e, ERR_EXEC, -1, "parsing time \"" STR_FMT "\" as \"" STR_FMT "\"", STR_ARG(text), STR_ARG(layout));
+		return err_set(c->e, ERR_EXEC, -1, "parsing time \"" STR_FMT "\" as \"" STR_FMT "\"", STR_ARG(text),
+			       STR_ARG(layout));
 	offset_s = t.tm_gmtoff;
 	c->out = template_time_utc(((int64_t)timegm(&t) - offset_s) * 1000);
 	return true;
@@ -466,7 +466,7 @@ static bool must_to_date(struct template_call *c)
 static bool to_date(struct template_call *c)
 {
 	struct template_call try = *c;
-	struct err e = { 0 };
+	struct err e = {0};
 
 	try.e = &e;
 	c->out = must_to_date(&try) ? try.out : template_time_utc(0);
@@ -474,31 +474,31 @@ static bool to_date(struct template_call *c)
 }
 
 static const struct template_func funcs[] = {
-	{ "toUpper", 1, 1, template_fn_to_upper },
-	{ "toLower", 1, 1, template_fn_to_lower },
-	{ "title", 1, 1, title },
-	{ "trimSpace", 1, 1, trim_space },
-	{ "join", 2, 2, join },
-	{ "match", 2, 2, template_fn_match },
-	{ "safeHtml", 1, 1, template_fn_safe_html },
-	{ "safeUrl", 1, 1, template_fn_safe_html },
-	{ "urlUnescape", 1, 1, url_unescape },
-	{ "reReplaceAll", 3, 3, template_fn_replace_all },
-	{ "stringSlice", 0, -1, string_slice },
-	{ "routeLabels", 0, -1, route_labels },
-	{ "date", 2, 2, date },
-	{ "tz", 2, 2, in_zone },
-	{ "now", 0, 0, now },
-	{ "since", 1, 1, since },
-	{ "humanizeDuration", 1, 1, template_fn_humanize_duration },
-	{ "toDate", 2, 2, to_date },
-	{ "mustToDate", 2, 2, must_to_date },
-	{ "toJson", 1, 1, to_json },
-	{ "base64encode", 1, 1, base64_encode },
-	{ "base64decode", 1, 1, base64_decode },
-	{ "list", 0, -1, list },
-	{ "append", 1, -1, append },
-	{ "dict", 0, -1, dict },
+    {"toUpper", 1, 1, template_fn_to_upper},
+    {"toLower", 1, 1, template_fn_to_lower},
+    {"title", 1, 1, title},
+    {"trimSpace", 1, 1, trim_space},
+    {"join", 2, 2, join},
+    {"match", 2, 2, template_fn_match},
+    {"safeHtml", 1, 1, template_fn_safe_html},
+    {"safeUrl", 1, 1, template_fn_safe_html},
+    {"urlUnescape", 1, 1, url_unescape},
+    {"reReplaceAll", 3, 3, template_fn_replace_all},
+    {"stringSlice", 0, -1, string_slice},
+    {"routeLabels", 0, -1, route_labels},
+    {"date", 2, 2, date},
+    {"tz", 2, 2, in_zone},
+    {"now", 0, 0, now},
+    {"since", 1, 1, since},
+    {"humanizeDuration", 1, 1, template_fn_humanize_duration},
+    {"toDate", 2, 2, to_date},
+    {"mustToDate", 2, 2, must_to_date},
+    {"toJson", 1, 1, to_json},
+    {"base64encode", 1, 1, base64_encode},
+    {"base64decode", 1, 1, base64_decode},
+    {"list", 0, -1, list},
+    {"append", 1, -1, append},
+    {"dict", 0, -1, dict},
 };
 
-const struct template_env notice_template_env = { funcs, ARRAY_LEN(funcs), NULL, 0 };
+const struct template_env notice_template_env = {funcs, ARRAY_LEN(funcs), NULL, 0};

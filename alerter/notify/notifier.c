@@ -18,7 +18,7 @@ struct rendering {
 
 static bool expand_one(const struct rendering *r, const struct template *t, struct buf *out)
 {
-	struct err e = { 0 };
+	struct err e = {0};
 	int64_t now_ms = r->now_ms;
 	bool ok = r->html ? template_expand_html(t, r->data, &now_ms, r->notice->arena, out, &e)
 			  : template_expand(t, r->data, &now_ms, r->notice->arena, out, &e);
@@ -31,7 +31,7 @@ static bool expand_one(const struct rendering *r, const struct template *t, stru
 
 static void put_text(struct json_out *j, const struct rendering *r, const struct template *t, const struct template *fallback)
 {
-	struct buf text = { 0 };
+	struct buf text = {0};
 
 	if (!expand_one(r, t, &text) && (fallback == NULL || !expand_one(r, fallback, &text)))
 		buf_puts(&text, labels_get(r->notice->group->labels, STR("alertname")));
@@ -64,7 +64,8 @@ static void put_tree(struct json_out *j, const struct rendering *r, const struct
 static void put_plain(struct json_out *j, const struct setting *s)
 {
 	int64_t number;
-	bool bare = !s->quoted && (str_eq(s->plain, STR("true")) || str_eq(s->plain, STR("false")) || str_to_int64(s->plain, &number));
+	bool bare =
+	    !s->quoted && (str_eq(s->plain, STR("true")) || str_eq(s->plain, STR("false")) || str_to_int64(s->plain, &number));
 
 	if (bare)
 		json_out_raw(j, s->plain);
@@ -75,17 +76,17 @@ static void put_plain(struct json_out *j, const struct setting *s)
 static bool texts_are_html(const struct notice *n, const struct notifier_settings *s)
 {
 	struct template_field v[NOTIFIER_MAX_SETTINGS];
-	struct template_map m = { v, 0, &template_string_map };
-	struct buf out = { 0 };
-	struct err e = { 0 };
+	struct template_map m = {v, 0, &template_string_map};
+	struct buf out = {0};
+	struct err e = {0};
 	bool html;
 
 	if (s->html == NULL)
 		return false;
 	for (size_t i = 0; i < s->notifier->n_settings; i++)
-		v[m.n++] = (struct template_field){ str_of(s->notifier->settings[i].name), template_str(s->v[i].plain) };
-	html = template_expand(s->html, (struct template_value){ .kind = TEMPLATE_MAP, .map = &m }, NULL, n->arena, &out, &e)
-		&& str_eq(str_trim(buf_str(&out)), STR("true"));
+		v[m.n++] = (struct template_field){str_of(s->notifier->settings[i].name), template_str(s->v[i].plain)};
+	html = template_expand(s->html, (struct template_value){.kind = TEMPLATE_MAP, .map = &m}, NULL, n->arena, &out, &e) &&
+	       str_eq(str_trim(buf_str(&out)), STR("true"));
 	buf_fini(&out);
 	return html;
 }
@@ -100,7 +101,8 @@ static void put_settings(struct json_out *j, const struct rendering *r, const st
 		struct rendering own = *r;
 
 		own.html = r->html || (row->flags & SETTING_HTML) != 0;
-		if ((row->flags & (SETTING_SECRET | SETTING_LATE | SETTING_REFUSED)) != 0 || ((row->flags & SETTING_TREE) != 0 && v->tree == NULL))
+		if ((row->flags & (SETTING_SECRET | SETTING_LATE | SETTING_REFUSED)) != 0 ||
+		    ((row->flags & SETTING_TREE) != 0 && v->tree == NULL))
 			continue;
 		json_out_key(j, row->name);
 		if (v->tree != NULL)
@@ -116,8 +118,8 @@ static void put_settings(struct json_out *j, const struct rendering *r, const st
 void notifier_render(const struct notice *n, struct buf *out)
 {
 	const struct notifier_settings *s = n->integration->notifier;
-	const struct rendering r = { n, notice_template_data(n), n->now_ms, texts_are_html(n, s) };
-	struct json_out j = { out, false };
+	const struct rendering r = {n, notice_template_data(n), n->now_ms, texts_are_html(n, s)};
+	struct json_out j = {out, false};
 
 	json_out_open(&j, '{');
 	json_out_key(&j, "status");
@@ -125,7 +127,7 @@ void notifier_render(const struct notice *n, struct buf *out)
 	json_out_key(&j, "labels");
 	json_out_labels(&j, notice_common(n->arena, n->alerts, n->n, false));
 	if (s->notifier->wants_webhook) {
-		struct buf body = { 0 };
+		struct buf body = {0};
 
 		receiver_webhook.render(n, &body);
 		json_out_key(&j, "webhook");
@@ -149,7 +151,7 @@ static struct template_value from_json(struct arena *a, json_t *v)
 
 	switch (json_typeof(v)) {
 	case JSON_STRING:
-		return template_str(arena_str(a, (struct str){ json_string_value(v), json_string_length(v) }));
+		return template_str(arena_str(a, (struct str){json_string_value(v), json_string_length(v)}));
 	case JSON_INTEGER:
 		return template_int(json_integer_value(v));
 	case JSON_REAL:
@@ -158,28 +160,26 @@ static struct template_value from_json(struct arena *a, json_t *v)
 	case JSON_FALSE:
 		return template_bool(json_is_true(v));
 	case JSON_NULL:
-		return (struct template_value){ .kind = TEMPLATE_NIL };
+		return (struct template_value){.kind = TEMPLATE_NIL};
 	case JSON_ARRAY:
 		items = ARENA_ARRAY(a, json_array_size(v) + 1, struct template_value);
-		json_array_foreach(v, i, one)
-			items[n++] = from_json(a, one);
+		json_array_foreach(v, i, one) items[n++] = from_json(a, one);
 		return template_list_of(a, items, n, NULL);
 	case JSON_OBJECT:
 		break;
 	}
 	fields = ARENA_ARRAY(a, json_object_size(v) + 1, struct template_field);
 	m = ARENA_NEW(a, struct template_map);
-	json_object_foreach(v, name, one)
-		fields[n++] = (struct template_field){ arena_str(a, str_of(name)), from_json(a, one) };
-	*m = (struct template_map){ fields, n, &template_string_map };
-	return (struct template_value){ .kind = TEMPLATE_MAP, .map = m };
+	json_object_foreach(v, name, one) fields[n++] = (struct template_field){arena_str(a, str_of(name)), from_json(a, one)};
+	*m = (struct template_map){fields, n, &template_string_map};
+	return (struct template_value){.kind = TEMPLATE_MAP, .map = m};
 }
 
 static struct template_value text_of(json_t *o, const char *key)
 {
 	json_t *s = json_object_get(o, key);
 
-	return template_str(json_is_string(s) ? (struct str){ json_string_value(s), json_string_length(s) } : STR(""));
+	return template_str(json_is_string(s) ? (struct str){json_string_value(s), json_string_length(s)} : STR(""));
 }
 
 /* What was kept, and what is not: secrets, whether it may be a repeat, the episode. */
@@ -194,19 +194,19 @@ static struct template_value request_data(struct delivery *d, json_t *kept)
 	memcpy(v, settings.map->v, n * sizeof *v);
 	for (size_t i = 0; i < s->notifier->n_settings; i++)
 		if (s->notifier->settings[i].flags & (SETTING_SECRET | SETTING_LATE))
-			v[n++] = (struct template_field){ str_of(s->notifier->settings[i].name), template_str(s->v[i].plain) };
-	v[n++] = (struct template_field){ STR("status"), text_of(kept, "status") };
-	v[n++] = (struct template_field){ STR("webhook"), text_of(kept, "webhook") };
-	v[n++] = (struct template_field){ STR("labels"), from_json(&d->arena, json_object_get(kept, "labels")) };
-	v[n++] = (struct template_field){ STR("episode"), template_str(str_of(d->message->episode->id)) };
-	v[n++] = (struct template_field){ STR("repeat"), template_str(d->message->doubtful ? STR(" (possible repeat)") : STR("")) };
-	*m = (struct template_map){ v, n, &template_string_map };
-	return (struct template_value){ .kind = TEMPLATE_MAP, .map = m };
+			v[n++] = (struct template_field){str_of(s->notifier->settings[i].name), template_str(s->v[i].plain)};
+	v[n++] = (struct template_field){STR("status"), text_of(kept, "status")};
+	v[n++] = (struct template_field){STR("webhook"), text_of(kept, "webhook")};
+	v[n++] = (struct template_field){STR("labels"), from_json(&d->arena, json_object_get(kept, "labels"))};
+	v[n++] = (struct template_field){STR("episode"), template_str(str_of(d->message->episode->id))};
+	v[n++] = (struct template_field){STR("repeat"), template_str(d->message->doubtful ? STR(" (possible repeat)") : STR(""))};
+	*m = (struct template_map){v, n, &template_string_map};
+	return (struct template_value){.kind = TEMPLATE_MAP, .map = m};
 }
 
 static bool expand(struct delivery *d, const struct template *t, struct template_value data, struct str *out, struct err *e)
 {
-	struct buf b = { 0 };
+	struct buf b = {0};
 	bool ok = template_expand(t, data, NULL, &d->arena, &b, e);
 
 	*out = arena_str(&d->arena, buf_str(&b));
@@ -221,15 +221,15 @@ static bool make_headers(struct delivery *d, struct template_value data, struct 
 	struct label *h = ARENA_ARRAY(&d->arena, NOTIFIER_MAX_HEADERS + 2, struct label);
 	size_t n = 0;
 
-	h[n++] = (struct label){ STR("Content-Type"), str_of(type) };
-	h[n++] = (struct label){ STR("User-Agent"), arena_printf(&d->arena, "tocsin-alerter/%s", version_text()) };
+	h[n++] = (struct label){STR("Content-Type"), str_of(type)};
+	h[n++] = (struct label){STR("User-Agent"), arena_printf(&d->arena, "tocsin-alerter/%s", version_text())};
 	for (size_t i = 0; i < NOTIFIER_MAX_HEADERS && s->headers[i] != NULL; i++) {
 		struct str value;
 
 		if (!expand(d, s->headers[i], data, &value, e))
 			return false;
 		if (value.n > 0)
-			h[n++] = (struct label){ str_of(s->notifier->headers[i].name), value };
+			h[n++] = (struct label){str_of(s->notifier->headers[i].name), value};
 	}
 	d->call.headers = h;
 	d->call.n_headers = n;
@@ -240,15 +240,17 @@ static enum deliver_next ask(struct delivery *d)
 {
 	const struct notifier_settings *s = d->integration->notifier;
 	json_t *kept = json_loadb(d->message->payload.p, d->message->payload.n, JSON_ALLOW_NUL, NULL);
-	struct err e = { 0 };
+	struct err e = {0};
 	bool ok = json_is_object(json_object_get(kept, "settings")) && json_is_object(json_object_get(kept, "labels"));
 
 	if (ok) {
 		struct template_value data = request_data(d, kept);
 
-		d->call = (struct http_call){ .method = "POST", .http = &d->integration->http, .timeout_ms = d->integration->timeout_ms };
+		d->call =
+		    (struct http_call){.method = "POST", .http = &d->integration->http, .timeout_ms = d->integration->timeout_ms};
 		d->call_changes = true;
-		ok = expand(d, s->url, data, &d->call.url, &e) && expand(d, s->body, data, &d->call.body, &e) && make_headers(d, data, &e);
+		ok = expand(d, s->url, data, &d->call.url, &e) && expand(d, s->body, data, &d->call.body, &e) &&
+		     make_headers(d, data, &e);
 	}
 	json_decref(kept);
 	if (ok)
@@ -262,7 +264,8 @@ static enum deliver_next ask(struct delivery *d)
 
 static double retry_after(json_t *o)
 {
-	json_t *direct = json_object_get(o, "retry_after"), *inner = json_object_get(json_object_get(o, "parameters"), "retry_after");
+	json_t *direct = json_object_get(o, "retry_after"),
+	       *inner = json_object_get(json_object_get(o, "parameters"), "retry_after");
 
 	return json_number_value(direct != NULL ? direct : inner);
 }

@@ -10,8 +10,8 @@ static struct template_value map_of(struct arena *a, const struct template_field
 {
 	struct template_map *m = ARENA_NEW(a, struct template_map);
 
-	*m = (struct template_map){ v, n, NULL };
-	return (struct template_value){ .kind = TEMPLATE_MAP, .map = m };
+	*m = (struct template_map){v, n, NULL};
+	return (struct template_value){.kind = TEMPLATE_MAP, .map = m};
 }
 
 static bool answer(struct template_call *c, struct buf *b)
@@ -23,8 +23,8 @@ static bool answer(struct template_call *c, struct buf *b)
 
 static bool is_empty(struct template_value v)
 {
-	return v.kind == TEMPLATE_NIL || (v.kind == TEMPLATE_STRING && v.s.n == 0) || (v.kind == TEMPLATE_LIST && v.list->n == 0)
-		|| (v.kind == TEMPLATE_MAP && v.map->n == 0);
+	return v.kind == TEMPLATE_NIL || (v.kind == TEMPLATE_STRING && v.s.n == 0) || (v.kind == TEMPLATE_LIST && v.list->n == 0) ||
+	       (v.kind == TEMPLATE_MAP && v.map->n == 0);
 }
 
 static bool pairs(struct template_call *c, bool all)
@@ -89,13 +89,13 @@ static bool each(struct template_call *c)
 {
 	const struct template_list *l = c->args[0].kind == TEMPLATE_LIST ? c->args[0].list : NULL;
 	struct template_value *v = ARENA_ARRAY(c->arena, l != NULL ? l->n + 1 : 1, struct template_value);
-	struct template_field given = { .value = c->args[2] };
+	struct template_field given = {.value = c->args[2]};
 
 	if (!template_arg_str(c, 1, &given.name))
 		return false;
 	for (size_t i = 0; l != NULL && i < l->n; i++) {
-		struct template_value both[] = { map_of(c->arena, &given, 1), l->v[i] };
-		struct template_call one = { .args = both, .n_args = 2, .arena = c->arena };
+		struct template_value both[] = {map_of(c->arena, &given, 1), l->v[i]};
+		struct template_call one = {.args = both, .n_args = 2, .arena = c->arena};
 
 		merge(&one);
 		v[i] = one.out;
@@ -120,7 +120,7 @@ static bool cut_at(struct template_call *c, bool characters)
 	if (!template_arg_int(c, 0, &max) || !template_arg_str(c, 1, &s))
 		return false;
 	while (n < s.n) {
-		size_t len = str_utf8_len((struct str){ s.p + n, s.n - n });
+		size_t len = str_utf8_len((struct str){s.p + n, s.n - n});
 
 		len = len > 0 ? len : 1;
 		count += characters ? 1 : len;
@@ -133,7 +133,7 @@ static bool cut_at(struct template_call *c, bool characters)
 			n = i - 1;
 			break;
 		}
-	c->out = template_str((struct str){ s.p, n });
+	c->out = template_str((struct str){s.p, n});
 	return true;
 }
 
@@ -177,7 +177,7 @@ static bool slash(struct template_call *c)
 /* A piece of a path. */
 static bool path(struct template_call *c)
 {
-	struct buf b = { 0 };
+	struct buf b = {0};
 	struct str s;
 
 	if (!template_arg_str(c, 0, &s))
@@ -189,11 +189,11 @@ static bool path(struct template_call *c)
 /* A map as the body of an HTML form. */
 static bool form(struct template_call *c)
 {
-	struct buf b = { .limit = TEMPLATE_MAX_OUTPUT_BYTES };
+	struct buf b = {.limit = TEMPLATE_MAX_OUTPUT_BYTES};
 	const struct template_map *m = c->args[0].map;
 
 	for (size_t i = 0; c->args[0].kind == TEMPLATE_MAP && i < m->n; i++) {
-		struct buf value = { 0 };
+		struct buf value = {0};
 
 		template_print(&value, m->v[i].value);
 		buf_printf(&b, "%s" STR_FMT "=", i > 0 ? "&" : "", STR_ARG(m->v[i].name));
@@ -205,8 +205,8 @@ static bool form(struct template_call *c)
 
 static bool to_json(struct template_call *c)
 {
-	struct buf b = { .limit = TEMPLATE_MAX_OUTPUT_BYTES };
-	struct json_out j = { &b, false };
+	struct buf b = {.limit = TEMPLATE_MAX_OUTPUT_BYTES};
+	struct json_out j = {&b, false};
 
 	notice_put_json(&j, c->args[0]);
 	if (b.overflow) {
@@ -217,9 +217,10 @@ static bool to_json(struct template_call *c)
 }
 
 static const struct template_func funcs[] = {
-	{ "choose", 3, 3, choose }, { "cut", 2, 2, cut },      { "cutBytes", 2, 2, cut_bytes }, { "dict", 0, -1, dict },
-	{ "each", 3, 3, each },	    { "form", 1, 1, form },    { "list", 0, -1, list },		{ "merge", 0, -1, merge },
-	{ "object", 0, -1, object }, { "path", 1, 1, path },   { "slash", 1, 1, slash }, { "split", 1, 1, split },	{ "toJson", 1, 1, to_json },
+    {"choose", 3, 3, choose},  {"cut", 2, 2, cut},   {"cutBytes", 2, 2, cut_bytes}, {"dict", 0, -1, dict},
+    {"each", 3, 3, each},      {"form", 1, 1, form}, {"list", 0, -1, list},         {"merge", 0, -1, merge},
+    {"object", 0, -1, object}, {"path", 1, 1, path}, {"slash", 1, 1, slash},        {"split", 1, 1, split},
+    {"toJson", 1, 1, to_json},
 };
 
-const struct template_env notifier_template_env = { funcs, ARRAY_LEN(funcs), NULL, 0 };
+const struct template_env notifier_template_env = {funcs, ARRAY_LEN(funcs), NULL, 0};

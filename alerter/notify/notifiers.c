@@ -3,359 +3,363 @@
 #include "notify/notifier.h"
 
 #define SENDS(kind_name, ends, per_destination, gap)                                                                               \
-	.kind = { .name = kind_name,                                                                                               \
-		  .repeats = true,                                                                                                 \
-		  .ends_by_default = ends,                                                                                         \
-		  .max_in_flight = per_destination,                                                                                \
-		  .gap_ms = gap,                                                                                                   \
-		  .render = notifier_render,                                                                                       \
-		  .advance = notifier_advance,                                                                                     \
-		  .secrets = notifier_secrets },                                                                                   \
+	.kind = {.name = kind_name,                                                                                                \
+		 .repeats = true,                                                                                                  \
+		 .ends_by_default = ends,                                                                                          \
+		 .max_in_flight = per_destination,                                                                                 \
+		 .gap_ms = gap,                                                                                                    \
+		 .render = notifier_render,                                                                                        \
+		 .advance = notifier_advance,                                                                                      \
+		 .secrets = notifier_secrets},                                                                                     \
 	.list = kind_name "_configs"
-#define ROWS(rows) .settings = rows, .n_settings = ARRAY_LEN(rows)
-#define DEFAULT(name) "{{ template \"" name "\" . }}"
+#define ROWS(rows)                  .settings = rows, .n_settings = ARRAY_LEN(rows)
+#define DEFAULT(name)               "{{ template \"" name "\" . }}"
 #define BY_STATUS(firing, resolved) "{{ if eq .Status \"firing\" }}" firing "{{ else }}" resolved "{{ end }}"
-#define IS_FIRING "(eq .status \"firing\")"
+#define IS_FIRING                   "(eq .status \"firing\")"
 
 static const struct setting_row pagerduty[] = {
-	{ "routing_key", NULL, SETTING_SECRET, NULL },
-	{ "service_key", NULL, SETTING_SECRET, NULL },
-	{ "url", "https://events.pagerduty.com/v2/enqueue", SETTING_SECRET, "pagerduty_url" },
-	{ "client", DEFAULT("pagerduty.default.client"), 0, NULL },
-	{ "client_url", DEFAULT("pagerduty.default.clientURL"), 0, NULL },
-	{ "description", DEFAULT("pagerduty.default.description"), 0, NULL },
-	{ "severity", "error", 0, NULL },
-	{ "source", NULL, 0, NULL },
-	{ "class", NULL, 0, NULL },
-	{ "component", NULL, 0, NULL },
-	{ "group", NULL, 0, NULL },
-	{ "details", NULL, SETTING_TREE, NULL },
-	{ "images", NULL, SETTING_TREE, NULL },
-	{ "links", NULL, SETTING_TREE, NULL },
-	{ "_firing", "{{ template \"pagerduty.default.instances\" .Alerts.Firing }}", SETTING_HIDDEN, NULL },
-	{ "_resolved", "{{ template \"pagerduty.default.instances\" .Alerts.Resolved }}", SETTING_HIDDEN, NULL },
-	{ "_num_firing", "{{ .Alerts.Firing | len }}", SETTING_HIDDEN, NULL },
-	{ "_num_resolved", "{{ .Alerts.Resolved | len }}", SETTING_HIDDEN, NULL },
+    {"routing_key", NULL, SETTING_SECRET, NULL},
+    {"service_key", NULL, SETTING_SECRET, NULL},
+    {"url", "https://events.pagerduty.com/v2/enqueue", SETTING_SECRET, "pagerduty_url"},
+    {"client", DEFAULT("pagerduty.default.client"), 0, NULL},
+    {"client_url", DEFAULT("pagerduty.default.clientURL"), 0, NULL},
+    {"description", DEFAULT("pagerduty.default.description"), 0, NULL},
+    {"severity", "error", 0, NULL},
+    {"source", NULL, 0, NULL},
+    {"class", NULL, 0, NULL},
+    {"component", NULL, 0, NULL},
+    {"group", NULL, 0, NULL},
+    {"details", NULL, SETTING_TREE, NULL},
+    {"images", NULL, SETTING_TREE, NULL},
+    {"links", NULL, SETTING_TREE, NULL},
+    {"_firing", "{{ template \"pagerduty.default.instances\" .Alerts.Firing }}", SETTING_HIDDEN, NULL},
+    {"_resolved", "{{ template \"pagerduty.default.instances\" .Alerts.Resolved }}", SETTING_HIDDEN, NULL},
+    {"_num_firing", "{{ .Alerts.Firing | len }}", SETTING_HIDDEN, NULL},
+    {"_num_resolved", "{{ .Alerts.Resolved | len }}", SETTING_HIDDEN, NULL},
 };
 static const char pagerduty_body[] =
-	"{{ $details := merge (dict \"firing\" ._firing \"resolved\" ._resolved \"num_firing\" ._num_firing \"num_resolved\" "
-	"._num_resolved) .details }}"
-	"{{ if .service_key }}"
-	"{{ toJson (object \"service_key\" .service_key \"event_type\" (choose " IS_FIRING " \"trigger\" \"resolve\") \"incident_key\" "
-	".episode \"description\" (cut 1024 .description) \"client\" .client \"client_url\" .client_url \"details\" $details) }}"
-	"{{ else }}"
-	"{{ toJson (object \"routing_key\" .routing_key \"event_action\" (choose " IS_FIRING " \"trigger\" \"resolve\") \"dedup_key\" "
-	".episode \"client\" .client \"client_url\" .client_url \"images\" .images \"links\" .links \"payload\" (object \"summary\" "
-	"(or (cut 1024 .description) \"alert\") \"source\" (or .source .client \"tocsin\") \"severity\" (or .severity \"error\") "
-	"\"class\" .class \"component\" .component \"group\" .group \"custom_details\" $details)) }}"
-	"{{ end }}";
+    "{{ $details := merge (dict \"firing\" ._firing \"resolved\" ._resolved \"num_firing\" ._num_firing \"num_resolved\" "
+    "._num_resolved) .details }}"
+    "{{ if .service_key }}"
+    "{{ toJson (object \"service_key\" .service_key \"event_type\" (choose " IS_FIRING " \"trigger\" \"resolve\") \"incident_key\" "
+    ".episode \"description\" (cut 1024 .description) \"client\" .client \"client_url\" .client_url \"details\" $details) }}"
+    "{{ else }}"
+    "{{ toJson (object \"routing_key\" .routing_key \"event_action\" (choose " IS_FIRING " \"trigger\" \"resolve\") \"dedup_key\" "
+    ".episode \"client\" .client \"client_url\" .client_url \"images\" .images \"links\" .links \"payload\" (object \"summary\" "
+    "(or (cut 1024 .description) \"alert\") \"source\" (or .source .client \"tocsin\") \"severity\" (or .severity \"error\") "
+    "\"class\" .class \"component\" .component \"group\" .group \"custom_details\" $details)) }}"
+    "{{ end }}";
 
 /* What Slack, Mattermost and Rocket.Chat call an attachment. */
-#define ATTACHMENT_ROWS(kind, color)                                                                                                    \
-	{ "color", color, 0, NULL }, { "title", DEFAULT(kind ".default.title"), 0, NULL },                                  \
-		{ "title_link", DEFAULT(kind ".default.titlelink"), 0, NULL },                                                     \
-		{ "text", DEFAULT(kind ".default.text"), 0, NULL }, { "fields", NULL, SETTING_TREE, NULL },                        \
-		{ "short_fields", "false", SETTING_PLAIN, NULL }, { "image_url", NULL, 0, NULL }, { "thumb_url", NULL, 0, NULL },  \
+#define ATTACHMENT_ROWS(kind, color)                                                                                               \
+	{"color", color, 0, NULL}, {"title", DEFAULT(kind ".default.title"), 0, NULL},                                             \
+	    {"title_link", DEFAULT(kind ".default.titlelink"), 0, NULL}, {"text", DEFAULT(kind ".default.text"), 0, NULL},         \
+	    {"fields", NULL, SETTING_TREE, NULL}, {"short_fields", "false", SETTING_PLAIN, NULL}, {"image_url", NULL, 0, NULL},    \
+	    {"thumb_url", NULL, 0, NULL},                                                                                          \
 	{                                                                                                                          \
 		"actions", NULL, SETTING_TREE, NULL                                                                                \
 	}
 
 static const struct setting_row slack[] = {
-	{ "api_url", NULL, SETTING_SECRET, "slack_api_url" },
-	{ "app_token", NULL, SETTING_SECRET, "slack_app_token" },
-	{ "app_url", "https://slack.com/api/chat.postMessage", SETTING_SECRET, "slack_app_url" },
-	{ "channel", NULL, SETTING_ADDRESS, NULL },
-	{ "username", DEFAULT("slack.default.username"), 0, NULL },
-	ATTACHMENT_ROWS("slack", BY_STATUS("danger", "good")),
-	{ "pretext", DEFAULT("slack.default.pretext"), 0, NULL },
-	{ "fallback", DEFAULT("slack.default.fallback"), 0, NULL },
-	{ "callback_id", DEFAULT("slack.default.callbackid"), 0, NULL },
-	{ "footer", DEFAULT("slack.default.footer"), 0, NULL },
-	{ "icon_emoji", DEFAULT("slack.default.iconemoji"), 0, NULL },
-	{ "icon_url", DEFAULT("slack.default.iconurl"), 0, NULL },
-	{ "link_names", "false", SETTING_PLAIN, NULL },
-	{ "mrkdwn_in", NULL, SETTING_TREE, NULL },
-	{ "message_text", NULL, 0, NULL },
-	{ "update_message", NULL, SETTING_REFUSED, NULL },
+    {"api_url", NULL, SETTING_SECRET, "slack_api_url"},
+    {"app_token", NULL, SETTING_SECRET, "slack_app_token"},
+    {"app_url", "https://slack.com/api/chat.postMessage", SETTING_SECRET, "slack_app_url"},
+    {"channel", NULL, SETTING_ADDRESS, NULL},
+    {"username", DEFAULT("slack.default.username"), 0, NULL},
+    ATTACHMENT_ROWS("slack", BY_STATUS("danger", "good")),
+    {"pretext", DEFAULT("slack.default.pretext"), 0, NULL},
+    {"fallback", DEFAULT("slack.default.fallback"), 0, NULL},
+    {"callback_id", DEFAULT("slack.default.callbackid"), 0, NULL},
+    {"footer", DEFAULT("slack.default.footer"), 0, NULL},
+    {"icon_emoji", DEFAULT("slack.default.iconemoji"), 0, NULL},
+    {"icon_url", DEFAULT("slack.default.iconurl"), 0, NULL},
+    {"link_names", "false", SETTING_PLAIN, NULL},
+    {"mrkdwn_in", NULL, SETTING_TREE, NULL},
+    {"message_text", NULL, 0, NULL},
+    {"update_message", NULL, SETTING_REFUSED, NULL},
 };
 
 static const struct setting_row mattermost[] = {
-	{ "webhook_url", NULL, SETTING_SECRET, "mattermost_webhook_url" },
-	{ "channel", NULL, SETTING_ADDRESS, NULL },
-	{ "username", DEFAULT("mattermost.default.username"), 0, NULL },
-	ATTACHMENT_ROWS("mattermost", BY_STATUS("#c9302c", "#2e8540")),
-	{ "fallback", DEFAULT("mattermost.default.fallback"), 0, NULL },
-	{ "pretext", NULL, 0, NULL },
-	{ "footer", NULL, 0, NULL },
-	{ "icon_url", NULL, 0, NULL },
-	{ "icon_emoji", NULL, 0, NULL },
-	{ "attachments", NULL, SETTING_REFUSED, NULL },
-	{ "props", NULL, SETTING_TREE, NULL },
-	{ "priority", NULL, SETTING_TREE, NULL },
+    {"webhook_url", NULL, SETTING_SECRET, "mattermost_webhook_url"},
+    {"channel", NULL, SETTING_ADDRESS, NULL},
+    {"username", DEFAULT("mattermost.default.username"), 0, NULL},
+    ATTACHMENT_ROWS("mattermost", BY_STATUS("#c9302c", "#2e8540")),
+    {"fallback", DEFAULT("mattermost.default.fallback"), 0, NULL},
+    {"pretext", NULL, 0, NULL},
+    {"footer", NULL, 0, NULL},
+    {"icon_url", NULL, 0, NULL},
+    {"icon_emoji", NULL, 0, NULL},
+    {"attachments", NULL, SETTING_REFUSED, NULL},
+    {"props", NULL, SETTING_TREE, NULL},
+    {"priority", NULL, SETTING_TREE, NULL},
 };
 
 static const struct setting_row rocketchat[] = {
-	{ "api_url", "https://open.rocket.chat/", SETTING_SECRET, "rocketchat_api_url" },
-	{ "token_id", NULL, SETTING_SECRET, "rocketchat_token_id" },
-	{ "token", NULL, SETTING_SECRET, "rocketchat_token" },
-	{ "channel", NULL, SETTING_ADDRESS, NULL },
-	ATTACHMENT_ROWS("rocketchat", BY_STATUS("#c9302c", "#2e8540")),
-	{ "emoji", DEFAULT("rocketchat.default.emoji"), 0, NULL },
-	{ "icon_url", DEFAULT("rocketchat.default.iconurl"), 0, NULL },
-	{ "link_names", "false", SETTING_PLAIN, NULL },
-	{ "_alias", DEFAULT("rocketchat.default.alias"), SETTING_HIDDEN, NULL },
+    {"api_url", "https://open.rocket.chat/", SETTING_SECRET, "rocketchat_api_url"},
+    {"token_id", NULL, SETTING_SECRET, "rocketchat_token_id"},
+    {"token", NULL, SETTING_SECRET, "rocketchat_token"},
+    {"channel", NULL, SETTING_ADDRESS, NULL},
+    ATTACHMENT_ROWS("rocketchat", BY_STATUS("#c9302c", "#2e8540")),
+    {"emoji", DEFAULT("rocketchat.default.emoji"), 0, NULL},
+    {"icon_url", DEFAULT("rocketchat.default.iconurl"), 0, NULL},
+    {"link_names", "false", SETTING_PLAIN, NULL},
+    {"_alias", DEFAULT("rocketchat.default.alias"), SETTING_HIDDEN, NULL},
 };
 
 static const struct setting_row opsgenie[] = {
-	{ "api_key", NULL, SETTING_SECRET, "opsgenie_api_key" },
-	{ "api_url", "https://api.opsgenie.com/", SETTING_SECRET, "opsgenie_api_url" },
-	{ "message", DEFAULT("opsgenie.default.message"), 0, NULL },
-	{ "description", DEFAULT("opsgenie.default.description"), 0, NULL },
-	{ "source", DEFAULT("opsgenie.default.source"), 0, NULL },
-	{ "details", NULL, SETTING_TREE, NULL },
-	{ "responders", NULL, SETTING_TREE, NULL },
-	{ "tags", NULL, 0, NULL },
-	{ "note", NULL, 0, NULL },
-	{ "priority", NULL, 0, NULL },
-	{ "entity", NULL, 0, NULL },
-	{ "actions", NULL, 0, NULL },
-	{ "update_alerts", NULL, SETTING_REFUSED, NULL },
+    {"api_key", NULL, SETTING_SECRET, "opsgenie_api_key"},
+    {"api_url", "https://api.opsgenie.com/", SETTING_SECRET, "opsgenie_api_url"},
+    {"message", DEFAULT("opsgenie.default.message"), 0, NULL},
+    {"description", DEFAULT("opsgenie.default.description"), 0, NULL},
+    {"source", DEFAULT("opsgenie.default.source"), 0, NULL},
+    {"details", NULL, SETTING_TREE, NULL},
+    {"responders", NULL, SETTING_TREE, NULL},
+    {"tags", NULL, 0, NULL},
+    {"note", NULL, 0, NULL},
+    {"priority", NULL, 0, NULL},
+    {"entity", NULL, 0, NULL},
+    {"actions", NULL, 0, NULL},
+    {"update_alerts", NULL, SETTING_REFUSED, NULL},
 };
 
 static const struct setting_row victorops[] = {
-	{ "api_key", NULL, SETTING_SECRET, "victorops_api_key" },
-	{ "api_url", "https://alert.victorops.com/integrations/generic/20131114/alert/", SETTING_SECRET, "victorops_api_url" },
-	{ "routing_key", NULL, SETTING_ADDRESS, NULL },
-	{ "message_type", "CRITICAL", 0, NULL },
-	{ "state_message", DEFAULT("victorops.default.state_message"), 0, NULL },
-	{ "entity_display_name", DEFAULT("victorops.default.entity_display_name"), 0, NULL },
-	{ "monitoring_tool", DEFAULT("victorops.default.monitoring_tool"), 0, NULL },
-	{ "custom_fields", NULL, SETTING_TREE, NULL },
+    {"api_key", NULL, SETTING_SECRET, "victorops_api_key"},
+    {"api_url", "https://alert.victorops.com/integrations/generic/20131114/alert/", SETTING_SECRET, "victorops_api_url"},
+    {"routing_key", NULL, SETTING_ADDRESS, NULL},
+    {"message_type", "CRITICAL", 0, NULL},
+    {"state_message", DEFAULT("victorops.default.state_message"), 0, NULL},
+    {"entity_display_name", DEFAULT("victorops.default.entity_display_name"), 0, NULL},
+    {"monitoring_tool", DEFAULT("victorops.default.monitoring_tool"), 0, NULL},
+    {"custom_fields", NULL, SETTING_TREE, NULL},
 };
 
 static const struct setting_row pushover[] = {
-	{ "user_key", NULL, SETTING_SECRET, NULL },
-	{ "token", NULL, SETTING_SECRET, NULL },
-	{ "api_url", "https://api.pushover.net/1/messages.json", SETTING_SECRET, NULL },
-	{ "title", DEFAULT("pushover.default.title"), 0, NULL },
-	{ "message", DEFAULT("pushover.default.message"), 0, NULL },
-	{ "url", DEFAULT("pushover.default.url"), 0, NULL },
-	{ "url_title", NULL, 0, NULL },
-	{ "device", NULL, 0, NULL },
-	{ "sound", NULL, 0, NULL },
-	{ "priority", BY_STATUS("2", "0"), 0, NULL },
-	{ "retry", "1m", SETTING_SECONDS, NULL },
-	{ "expire", "1h", SETTING_SECONDS, NULL },
-	{ "ttl", "0s", SETTING_SECONDS, NULL },
-	{ "html", "false", SETTING_PLAIN, NULL },
-	{ "monospace", "false", SETTING_PLAIN, NULL },
+    {"user_key", NULL, SETTING_SECRET, NULL},
+    {"token", NULL, SETTING_SECRET, NULL},
+    {"api_url", "https://api.pushover.net/1/messages.json", SETTING_SECRET, NULL},
+    {"title", DEFAULT("pushover.default.title"), 0, NULL},
+    {"message", DEFAULT("pushover.default.message"), 0, NULL},
+    {"url", DEFAULT("pushover.default.url"), 0, NULL},
+    {"url_title", NULL, 0, NULL},
+    {"device", NULL, 0, NULL},
+    {"sound", NULL, 0, NULL},
+    {"priority", BY_STATUS("2", "0"), 0, NULL},
+    {"retry", "1m", SETTING_SECONDS, NULL},
+    {"expire", "1h", SETTING_SECONDS, NULL},
+    {"ttl", "0s", SETTING_SECONDS, NULL},
+    {"html", "false", SETTING_PLAIN, NULL},
+    {"monospace", "false", SETTING_PLAIN, NULL},
 };
 
 static const struct setting_row telegram[] = {
-	{ "bot_token", NULL, SETTING_SECRET, "telegram_bot_token" },
-	{ "api_url", "https://api.telegram.org", SETTING_SECRET, "telegram_api_url" },
-	{ "chat_id", NULL, SETTING_PLAIN | SETTING_ADDRESS, NULL },
-	{ "message_thread_id", NULL, SETTING_PLAIN, NULL },
-	{ "message", DEFAULT("telegram.default.message"), 0, NULL },
-	{ "disable_notifications", "false", SETTING_PLAIN, NULL },
-	{ "parse_mode", "HTML", SETTING_PLAIN, NULL },
+    {"bot_token", NULL, SETTING_SECRET, "telegram_bot_token"},
+    {"api_url", "https://api.telegram.org", SETTING_SECRET, "telegram_api_url"},
+    {"chat_id", NULL, SETTING_PLAIN | SETTING_ADDRESS, NULL},
+    {"message_thread_id", NULL, SETTING_PLAIN, NULL},
+    {"message", DEFAULT("telegram.default.message"), 0, NULL},
+    {"disable_notifications", "false", SETTING_PLAIN, NULL},
+    {"parse_mode", "HTML", SETTING_PLAIN, NULL},
 };
 
 static const struct setting_row discord[] = {
-	{ "webhook_url", NULL, SETTING_SECRET, NULL },
-	{ "title", DEFAULT("discord.default.title"), 0, NULL },
-	{ "content", DEFAULT("discord.default.content"), 0, NULL },
-	{ "message", DEFAULT("discord.default.message"), 0, NULL },
-	{ "username", NULL, 0, NULL },
-	{ "avatar_url", NULL, 0, NULL },
+    {"webhook_url", NULL, SETTING_SECRET, NULL},
+    {"title", DEFAULT("discord.default.title"), 0, NULL},
+    {"content", DEFAULT("discord.default.content"), 0, NULL},
+    {"message", DEFAULT("discord.default.message"), 0, NULL},
+    {"username", NULL, 0, NULL},
+    {"avatar_url", NULL, 0, NULL},
 };
 
 static const struct setting_row msteams[] = {
-	{ "webhook_url", NULL, SETTING_SECRET, NULL },
-	{ "title", DEFAULT("msteams.default.title"), 0, NULL },
-	{ "summary", DEFAULT("msteams.default.summary"), 0, NULL },
-	{ "text", DEFAULT("msteams.default.text"), 0, NULL },
+    {"webhook_url", NULL, SETTING_SECRET, NULL},
+    {"title", DEFAULT("msteams.default.title"), 0, NULL},
+    {"summary", DEFAULT("msteams.default.summary"), 0, NULL},
+    {"text", DEFAULT("msteams.default.text"), 0, NULL},
 };
 
 static const struct setting_row msteamsv2[] = {
-	{ "webhook_url", NULL, SETTING_SECRET, NULL },
-	{ "title", DEFAULT("msteamsv2.default.title"), 0, NULL },
-	{ "text", DEFAULT("msteamsv2.default.text"), 0, NULL },
+    {"webhook_url", NULL, SETTING_SECRET, NULL},
+    {"title", DEFAULT("msteamsv2.default.title"), 0, NULL},
+    {"text", DEFAULT("msteamsv2.default.text"), 0, NULL},
 };
 
 static const struct setting_row webex[] = {
-	{ "api_url", "https://webexapis.com/v1/messages", SETTING_SECRET, "webex_api_url" },
-	{ "room_id", NULL, SETTING_ADDRESS, NULL },
-	{ "message", DEFAULT("webex.default.message"), 0, NULL },
+    {"api_url", "https://webexapis.com/v1/messages", SETTING_SECRET, "webex_api_url"},
+    {"room_id", NULL, SETTING_ADDRESS, NULL},
+    {"message", DEFAULT("webex.default.message"), 0, NULL},
 };
 
 static const struct setting_row incidentio[] = {
-	{ "url", NULL, SETTING_SECRET, NULL },
-	{ "alert_source_token", NULL, SETTING_SECRET, NULL },
-	{ "max_alerts", NULL, SETTING_REFUSED, NULL },
+    {"url", NULL, SETTING_SECRET, NULL},
+    {"alert_source_token", NULL, SETTING_SECRET, NULL},
+    {"max_alerts", NULL, SETTING_REFUSED, NULL},
 };
 
 static const struct setting_row email[] = {
-	{ "to", NULL, SETTING_ADDRESS, NULL },
-	{ "from", NULL, 0, "smtp_from" },
-	{ "smarthost", NULL, SETTING_LATE, "smtp_smarthost" },
-	{ "hello", "localhost", SETTING_LATE, "smtp_hello" },
-	{ "auth_username", NULL, SETTING_LATE, "smtp_auth_username" },
-	{ "auth_password", NULL, SETTING_SECRET, "smtp_auth_password" },
-	{ "auth_secret", NULL, SETTING_SECRET, "smtp_auth_secret" },
-	{ "auth_identity", NULL, SETTING_LATE, "smtp_auth_identity" },
-	{ "require_tls", "true", SETTING_PLAIN, "smtp_require_tls" },
-	{ "force_implicit_tls", "false", SETTING_PLAIN, "smtp_force_implicit_tls" },
-	{ "headers", NULL, SETTING_TREE, NULL },
-	{ "text", DEFAULT("__text_alerts"), 0, NULL },
-	{ "html", DEFAULT("email.default.html"), SETTING_HTML, NULL },
-	{ "_subject", DEFAULT("email.default.subject"), SETTING_HIDDEN, NULL },
-	{ "threading", NULL, SETTING_REFUSED, NULL },
+    {"to", NULL, SETTING_ADDRESS, NULL},
+    {"from", NULL, 0, "smtp_from"},
+    {"smarthost", NULL, SETTING_LATE, "smtp_smarthost"},
+    {"hello", "localhost", SETTING_LATE, "smtp_hello"},
+    {"auth_username", NULL, SETTING_LATE, "smtp_auth_username"},
+    {"auth_password", NULL, SETTING_SECRET, "smtp_auth_password"},
+    {"auth_secret", NULL, SETTING_SECRET, "smtp_auth_secret"},
+    {"auth_identity", NULL, SETTING_LATE, "smtp_auth_identity"},
+    {"require_tls", "true", SETTING_PLAIN, "smtp_require_tls"},
+    {"force_implicit_tls", "false", SETTING_PLAIN, "smtp_force_implicit_tls"},
+    {"headers", NULL, SETTING_TREE, NULL},
+    {"text", DEFAULT("__text_alerts"), 0, NULL},
+    {"html", DEFAULT("email.default.html"), SETTING_HTML, NULL},
+    {"_subject", DEFAULT("email.default.subject"), SETTING_HIDDEN, NULL},
+    {"threading", NULL, SETTING_REFUSED, NULL},
 };
 
 const struct notifier notifiers[] = {
-	{
-		.kind = { .name = "email",
-			  .repeats = true,
-			  .ends_by_default = false,
-			  .max_in_flight = 2,
-			  .render = notifier_render,
-			  .advance = email_advance,
-			  .secrets = notifier_secrets },
-		.list = "email_configs",
-		ROWS(email),
-		.needs = "to from smarthost",
-		.is_mail = true,
-	},
-	{
-		SENDS("pagerduty", true, 4, 0),
-		ROWS(pagerduty),
-		.needs = "routing_key|service_key",
-		.url = "{{ if .service_key }}https://events.pagerduty.com/generic/2010-04-15/create_event.json{{ else }}{{ .url }}{{ end }}",
-		.body = pagerduty_body,
-	},
-	{
-		SENDS("slack", false, 1, 1000),
-		ROWS(slack),
-		.needs = "api_url|app_token",
-		.url = "{{ or .api_url .app_url }}",
-		.headers = { { "Authorization", "{{ if and .app_token (not .api_url) }}Bearer {{ .app_token }}{{ end }}" } },
-		.body = "{{ toJson (object \"channel\" .channel \"username\" .username \"icon_emoji\" .icon_emoji \"icon_url\" .icon_url "
-			"\"link_names\" .link_names \"text\" .message_text \"attachments\" (list (object \"title\" (cut 1024 (print "
-			".title .repeat)) \"title_link\" .title_link \"pretext\" .pretext \"text\" (cut 35000 .text) \"fallback\" "
-			".fallback \"callback_id\" .callback_id \"image_url\" .image_url \"thumb_url\" .thumb_url \"footer\" .footer "
-			"\"color\" .color \"fields\" (each .fields \"short\" .short_fields) \"actions\" .actions \"mrkdwn_in\" (or "
-			".mrkdwn_in (list \"fallback\" \"pretext\" \"text\"))))) }}",
-	},
-	{
-		SENDS("mattermost", true, 1, 200),
-		ROWS(mattermost),
-		.needs = "webhook_url",
-		.url = "{{ .webhook_url }}",
-		.body = "{{ toJson (object \"channel\" .channel \"username\" .username \"icon_emoji\" .icon_emoji \"icon_url\" .icon_url "
-			"\"props\" .props \"priority\" .priority \"attachments\" (list (object \"title\" (print .title .repeat) "
-			"\"title_link\" .title_link \"pretext\" .pretext \"text\" (cut 7600 .text) \"fallback\" .fallback \"image_url\" "
-			".image_url \"thumb_url\" .thumb_url \"footer\" .footer \"color\" .color "
-			"\"fields\" (each .fields \"short\" .short_fields) \"actions\" .actions))) }}",
-	},
-	{
-		SENDS("rocketchat", false, 1, 200),
-		ROWS(rocketchat),
-		.needs = "token token_id",
-		.url = "{{ slash .api_url }}api/v1/chat.postMessage",
-		.headers = { { "X-Auth-Token", "{{ .token }}" }, { "X-User-Id", "{{ .token_id }}" } },
-		.body = "{{ toJson (object \"channel\" .channel \"alias\" ._alias \"emoji\" .emoji \"avatar\" .icon_url \"parseUrls\" "
-			".link_names \"attachments\" (list (object \"title\" (print .title .repeat) \"title_link\" .title_link \"text\" "
-			"(cut 5000 .text) \"image_url\" .image_url \"thumb_url\" .thumb_url \"color\" .color \"fields\" (each .fields \"short\" .short_fields) \"actions\" .actions))) }}",
-	},
-	{
-		SENDS("opsgenie", true, 4, 0),
-		ROWS(opsgenie),
-		.needs = "api_key",
-		.url = "{{ slash .api_url }}v2/alerts{{ if ne .status \"firing\" }}/{{ .episode }}/close?identifierType=alias{{ end }}",
-		.headers = { { "Authorization", "GenieKey {{ .api_key }}" } },
-		.body = "{{ if eq .status \"firing\" }}"
-			"{{ toJson (object \"message\" (or (cut 130 .message) \"alert\") \"alias\" .episode \"description\" (cut 15000 "
-			".description) \"details\" (merge .labels .details) \"source\" .source \"responders\" .responders \"tags\" (split "
-			".tags) \"note\" .note \"priority\" .priority \"entity\" .entity \"actions\" (split .actions)) }}"
-			"{{ else }}{{ toJson (object \"source\" .source \"note\" .note) }}{{ end }}",
-	},
-	{
-		SENDS("victorops", true, 4, 0),
-		ROWS(victorops),
-		.needs = "api_key routing_key",
-		.url = "{{ slash .api_url }}{{ .api_key }}/{{ path .routing_key }}",
-		.body = "{{ toJson (merge (object \"message_type\" (choose " IS_FIRING " .message_type \"RECOVERY\") \"entity_id\" .episode "
-			"\"entity_display_name\" .entity_display_name \"state_message\" (cut 20480 .state_message) \"monitoring_tool\" "
-			".monitoring_tool) .custom_fields) }}",
-	},
-	{
-		SENDS("pushover", true, 1, 500),
-		ROWS(pushover),
-		.needs = "token user_key",
-		.url = "{{ .api_url }}",
-		.content_type = "application/x-www-form-urlencoded",
-		.html = "{{ .html }}",
-		.body = "{{ form (object \"token\" .token \"user\" .user_key \"title\" (cut 250 (print .title .repeat)) \"message\" (or (cut "
-			"1024 .message) \"no details\") \"url\" (cut 512 .url) \"url_title\" (cut 100 .url_title) \"priority\" .priority "
-			"\"retry\" .retry \"expire\" .expire \"ttl\" .ttl \"device\" .device \"sound\" .sound \"html\" (choose .html \"1\" "
-			"\"\") \"monospace\" (choose .monospace \"1\" \"\")) }}",
-	},
-	{
-		SENDS("telegram", true, 1, 1000),
-		ROWS(telegram),
-		.needs = "bot_token chat_id",
-		.url = "{{ slash .api_url }}bot{{ .bot_token }}/sendMessage",
-		.html = "{{ if eq .parse_mode \"HTML\" }}true{{ end }}",
-		.body = "{{ toJson (object \"chat_id\" .chat_id \"message_thread_id\" .message_thread_id \"text\" (or (cut 4096 (print "
-			".message .repeat)) \"no details\") \"parse_mode\" .parse_mode \"disable_notification\" .disable_notifications) }}",
-	},
-	{
-		SENDS("discord", true, 1, 500),
-		ROWS(discord),
-		.needs = "webhook_url",
-		.url = "{{ .webhook_url }}",
-		.body = "{{ toJson (object \"username\" .username \"avatar_url\" .avatar_url \"content\" (cut 2000 .content) "
-			"\"embeds\" (list (object \"title\" (cut "
-			"256 (print .title .repeat)) \"description\" (cut 4096 .message) \"color\" (choose " IS_FIRING
-			" 13184044 3048768)))) }}",
-	},
-	{
-		SENDS("msteams", true, 1, 500),
-		ROWS(msteams),
-		.needs = "webhook_url",
-		.url = "{{ .webhook_url }}",
-		.body = "{{ toJson (object \"@context\" \"http://schema.org/extensions\" \"@type\" \"MessageCard\" \"title\" (print .title "
-			".repeat) \"summary\" .summary \"text\" (cut 20000 .text) \"themeColor\" (choose " IS_FIRING
-			" \"c9302c\" \"2e8540\")) }}",
-	},
-	{
-		SENDS("msteamsv2", true, 1, 500),
-		ROWS(msteamsv2),
-		.needs = "webhook_url",
-		.url = "{{ .webhook_url }}",
-		.body = "{{ toJson (object \"type\" \"message\" \"attachments\" (list (object \"contentType\" "
-			"\"application/vnd.microsoft.card.adaptive\" \"content\" (object \"$schema\" "
-			"\"http://adaptivecards.io/schemas/adaptive-card.json\" \"type\" \"AdaptiveCard\" \"version\" \"1.4\" \"msteams\" "
-			"(dict \"width\" \"full\") \"body\" (list (object \"type\" \"TextBlock\" \"text\" (print .title .repeat) "
-			"\"weight\" \"bolder\" \"size\" \"medium\" \"wrap\" true \"style\" \"heading\" \"color\" (choose " IS_FIRING
-			" \"attention\" \"good\")) (object \"type\" \"TextBlock\" \"text\" (cut 20000 .text) \"wrap\" true)))))) }}",
-	},
-	{
-		SENDS("webex", true, 1, 500),
-		ROWS(webex),
-		.needs = "room_id",
-		.url = "{{ .api_url }}",
-		.body = "{{ toJson (object \"roomId\" .room_id \"markdown\" (cutBytes 7439 (print .message .repeat))) }}",
-	},
-	{
-		SENDS("incidentio", true, 4, 0),
-		ROWS(incidentio),
-		.needs = "url",
-		.url = "{{ .url }}",
-		.headers = { { "Authorization", "{{ if .alert_source_token }}Bearer {{ .alert_source_token }}{{ end }}" } },
-		.body = "{{ .webhook }}",
-		.wants_webhook = true,
-	},
+    {
+	.kind = {.name = "email",
+		 .repeats = true,
+		 .ends_by_default = false,
+		 .max_in_flight = 2,
+		 .render = notifier_render,
+		 .advance = email_advance,
+		 .secrets = notifier_secrets},
+	.list = "email_configs",
+	ROWS(email),
+	.needs = "to from smarthost",
+	.is_mail = true,
+    },
+    {
+	SENDS("pagerduty", true, 4, 0),
+	ROWS(pagerduty),
+	.needs = "routing_key|service_key",
+	.url =
+	    "{{ if .service_key }}https://events.pagerduty.com/generic/2010-04-15/create_event.json{{ else }}{{ .url }}{{ end }}",
+	.body = pagerduty_body,
+    },
+    {
+	SENDS("slack", false, 1, 1000),
+	ROWS(slack),
+	.needs = "api_url|app_token",
+	.url = "{{ or .api_url .app_url }}",
+	.headers = {{"Authorization", "{{ if and .app_token (not .api_url) }}Bearer {{ .app_token }}{{ end }}"}},
+	.body = "{{ toJson (object \"channel\" .channel \"username\" .username \"icon_emoji\" .icon_emoji \"icon_url\" .icon_url "
+		"\"link_names\" .link_names \"text\" .message_text \"attachments\" (list (object \"title\" (cut 1024 (print "
+		".title .repeat)) \"title_link\" .title_link \"pretext\" .pretext \"text\" (cut 35000 .text) \"fallback\" "
+		".fallback \"callback_id\" .callback_id \"image_url\" .image_url \"thumb_url\" .thumb_url \"footer\" .footer "
+		"\"color\" .color \"fields\" (each .fields \"short\" .short_fields) \"actions\" .actions \"mrkdwn_in\" (or "
+		".mrkdwn_in (list \"fallback\" \"pretext\" \"text\"))))) }}",
+    },
+    {
+	SENDS("mattermost", true, 1, 200),
+	ROWS(mattermost),
+	.needs = "webhook_url",
+	.url = "{{ .webhook_url }}",
+	.body = "{{ toJson (object \"channel\" .channel \"username\" .username \"icon_emoji\" .icon_emoji \"icon_url\" .icon_url "
+		"\"props\" .props \"priority\" .priority \"attachments\" (list (object \"title\" (print .title .repeat) "
+		"\"title_link\" .title_link \"pretext\" .pretext \"text\" (cut 7600 .text) \"fallback\" .fallback \"image_url\" "
+		".image_url \"thumb_url\" .thumb_url \"footer\" .footer \"color\" .color "
+		"\"fields\" (each .fields \"short\" .short_fields) \"actions\" .actions))) }}",
+    },
+    {
+	SENDS("rocketchat", false, 1, 200),
+	ROWS(rocketchat),
+	.needs = "token token_id",
+	.url = "{{ slash .api_url }}api/v1/chat.postMessage",
+	.headers = {{"X-Auth-Token", "{{ .token }}"}, {"X-User-Id", "{{ .token_id }}"}},
+	.body = "{{ toJson (object \"channel\" .channel \"alias\" ._alias \"emoji\" .emoji \"avatar\" .icon_url \"parseUrls\" "
+		".link_names \"attachments\" (list (object \"title\" (print .title .repeat) \"title_link\" .title_link \"text\" "
+		"(cut 5000 .text) \"image_url\" .image_url \"thumb_url\" .thumb_url \"color\" .color \"fields\" (each .fields "
+		"\"short\" .short_fields) \"actions\" .actions))) }}",
+    },
+    {
+	SENDS("opsgenie", true, 4, 0),
+	ROWS(opsgenie),
+	.needs = "api_key",
+	.url = "{{ slash .api_url }}v2/alerts{{ if ne .status \"firing\" }}/{{ .episode }}/close?identifierType=alias{{ end }}",
+	.headers = {{"Authorization", "GenieKey {{ .api_key }}"}},
+	.body = "{{ if eq .status \"firing\" }}"
+		"{{ toJson (object \"message\" (or (cut 130 .message) \"alert\") \"alias\" .episode \"description\" (cut 15000 "
+		".description) \"details\" (merge .labels .details) \"source\" .source \"responders\" .responders \"tags\" (split "
+		".tags) \"note\" .note \"priority\" .priority \"entity\" .entity \"actions\" (split .actions)) }}"
+		"{{ else }}{{ toJson (object \"source\" .source \"note\" .note) }}{{ end }}",
+    },
+    {
+	SENDS("victorops", true, 4, 0),
+	ROWS(victorops),
+	.needs = "api_key routing_key",
+	.url = "{{ slash .api_url }}{{ .api_key }}/{{ path .routing_key }}",
+	.body =
+	    "{{ toJson (merge (object \"message_type\" (choose " IS_FIRING " .message_type \"RECOVERY\") \"entity_id\" .episode "
+	    "\"entity_display_name\" .entity_display_name \"state_message\" (cut 20480 .state_message) \"monitoring_tool\" "
+	    ".monitoring_tool) .custom_fields) }}",
+    },
+    {
+	SENDS("pushover", true, 1, 500),
+	ROWS(pushover),
+	.needs = "token user_key",
+	.url = "{{ .api_url }}",
+	.content_type = "application/x-www-form-urlencoded",
+	.html = "{{ .html }}",
+	.body =
+	    "{{ form (object \"token\" .token \"user\" .user_key \"title\" (cut 250 (print .title .repeat)) \"message\" (or (cut "
+	    "1024 .message) \"no details\") \"url\" (cut 512 .url) \"url_title\" (cut 100 .url_title) \"priority\" .priority "
+	    "\"retry\" .retry \"expire\" .expire \"ttl\" .ttl \"device\" .device \"sound\" .sound \"html\" (choose .html \"1\" "
+	    "\"\") \"monospace\" (choose .monospace \"1\" \"\")) }}",
+    },
+    {
+	SENDS("telegram", true, 1, 1000),
+	ROWS(telegram),
+	.needs = "bot_token chat_id",
+	.url = "{{ slash .api_url }}bot{{ .bot_token }}/sendMessage",
+	.html = "{{ if eq .parse_mode \"HTML\" }}true{{ end }}",
+	.body = "{{ toJson (object \"chat_id\" .chat_id \"message_thread_id\" .message_thread_id \"text\" (or (cut 4096 (print "
+		".message .repeat)) \"no details\") \"parse_mode\" .parse_mode \"disable_notification\" .disable_notifications) }}",
+    },
+    {
+	SENDS("discord", true, 1, 500),
+	ROWS(discord),
+	.needs = "webhook_url",
+	.url = "{{ .webhook_url }}",
+	.body = "{{ toJson (object \"username\" .username \"avatar_url\" .avatar_url \"content\" (cut 2000 .content) "
+		"\"embeds\" (list (object \"title\" (cut "
+		"256 (print .title .repeat)) \"description\" (cut 4096 .message) \"color\" (choose " IS_FIRING
+		" 13184044 3048768)))) }}",
+    },
+    {
+	SENDS("msteams", true, 1, 500),
+	ROWS(msteams),
+	.needs = "webhook_url",
+	.url = "{{ .webhook_url }}",
+	.body = "{{ toJson (object \"@context\" \"http://schema.org/extensions\" \"@type\" \"MessageCard\" \"title\" (print .title "
+		".repeat) \"summary\" .summary \"text\" (cut 20000 .text) \"themeColor\" (choose " IS_FIRING
+		" \"c9302c\" \"2e8540\")) }}",
+    },
+    {
+	SENDS("msteamsv2", true, 1, 500),
+	ROWS(msteamsv2),
+	.needs = "webhook_url",
+	.url = "{{ .webhook_url }}",
+	.body = "{{ toJson (object \"type\" \"message\" \"attachments\" (list (object \"contentType\" "
+		"\"application/vnd.microsoft.card.adaptive\" \"content\" (object \"$schema\" "
+		"\"http://adaptivecards.io/schemas/adaptive-card.json\" \"type\" \"AdaptiveCard\" \"version\" \"1.4\" \"msteams\" "
+		"(dict \"width\" \"full\") \"body\" (list (object \"type\" \"TextBlock\" \"text\" (print .title .repeat) "
+		"\"weight\" \"bolder\" \"size\" \"medium\" \"wrap\" true \"style\" \"heading\" \"color\" (choose " IS_FIRING
+		" \"attention\" \"good\")) (object \"type\" \"TextBlock\" \"text\" (cut 20000 .text) \"wrap\" true)))))) }}",
+    },
+    {
+	SENDS("webex", true, 1, 500),
+	ROWS(webex),
+	.needs = "room_id",
+	.url = "{{ .api_url }}",
+	.body = "{{ toJson (object \"roomId\" .room_id \"markdown\" (cutBytes 7439 (print .message .repeat))) }}",
+    },
+    {
+	SENDS("incidentio", true, 4, 0),
+	ROWS(incidentio),
+	.needs = "url",
+	.url = "{{ .url }}",
+	.headers = {{"Authorization", "{{ if .alert_source_token }}Bearer {{ .alert_source_token }}{{ end }}"}},
+	.body = "{{ .webhook }}",
+	.wants_webhook = true,
+    },
 };
 const size_t notifier_count = ARRAY_LEN(notifiers);

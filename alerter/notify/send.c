@@ -10,29 +10,29 @@
 #include "tocsin/mem.h"
 
 #define CONNECT_TIMEOUT_MS 10000
-#define MAX_REDIRECTS 5
-#define MAX_PARALLEL 256
-#define ERROR_BYTES CURL_ERROR_SIZE
+#define MAX_REDIRECTS      5
+#define MAX_PARALLEL       256
+#define ERROR_BYTES        CURL_ERROR_SIZE
 
 struct request {
 	struct request *next;
 	const struct http_call *call;
 	void *tag;
 	CURL *easy;
-	struct curl_slist *headers;     /* of a mail: the recipients */
-	size_t sent;                    /* of a mail's body */
+	struct curl_slist *headers; /* of a mail: the recipients */
+	size_t sent;                /* of a mail's body */
 	struct buf body;
 	bool body_cut;
 	char error[ERROR_BYTES];
 };
 
 struct sender {
-	struct transport transport;     /* first */
+	struct transport transport; /* first */
 	CURLM *multi;
 	pthread_t thread;
 	pthread_mutex_t lock;
-	struct request *fresh;          /* under <lock>: not yet begun */
-	bool stop;                      /* under <lock> */
+	struct request *fresh; /* under <lock>: not yet begun */
+	bool stop;             /* under <lock> */
 	struct request *running;
 	sender_done *done;
 	void *ctx;
@@ -50,7 +50,7 @@ static size_t take_body(char *p, size_t size, size_t n, void *to)
 
 static void add_header(struct request *r, struct str name, struct str value)
 {
-	struct buf line = { 0 };
+	struct buf line = {0};
 
 	buf_printf(&line, STR_FMT ": " STR_FMT, STR_ARG(name), STR_ARG(value));
 	r->headers = curl_slist_append(r->headers, buf_z(&line));
@@ -67,7 +67,7 @@ static void set_headers(struct request *r)
 	for (size_t i = 0; i < h->n_headers; i++)
 		add_header(r, h->headers[i].name, h->headers[i].value);
 	if (h->auth.credentials.n > 0) {
-		struct buf value = { 0 };
+		struct buf value = {0};
 
 		buf_printf(&value, STR_FMT " " STR_FMT, STR_ARG(h->auth.type), STR_ARG(h->auth.credentials));
 		add_header(r, STR("Authorization"), buf_str(&value));
@@ -160,7 +160,8 @@ static void set_request(struct request *r)
 	curl_easy_setopt(r->easy, CURLOPT_POSTFIELDS, call->body.n > 0 ? call->body.p : "");
 	if (strcmp(call->method, "POST") != 0)
 		curl_easy_setopt(r->easy, CURLOPT_CUSTOMREQUEST, call->method);
-	/* On a kept connection that breaks curl sends again by itself: what may have been carried out must not be repeated unseen. */
+	/* On a kept connection that breaks curl sends again by itself: what may have been carried out must not be repeated unseen.
+	 */
 	curl_easy_setopt(r->easy, CURLOPT_FRESH_CONNECT, 1L);
 }
 
@@ -206,7 +207,7 @@ static int mail_status(CURLcode code, long said)
 
 static void finish(struct sender *s, struct request *r, CURLcode code)
 {
-	struct http_answer a = { .retry_after_ms = -1, .body = buf_str(&r->body), .body_cut = r->body_cut };
+	struct http_answer a = {.retry_after_ms = -1, .body = buf_str(&r->body), .body_cut = r->body_cut};
 	long status = 0, sent = 0;
 	curl_off_t retry_after = 0, total_us = 0;
 
@@ -287,7 +288,7 @@ static void start(struct transport *t, const struct http_call *call, void *tag)
 	curl_multi_wakeup(s->multi);
 }
 
-static const struct transport_ops ops = { start };
+static const struct transport_ops ops = {start};
 
 struct sender *sender_new(sender_done *done, void *ctx)
 {

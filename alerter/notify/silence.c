@@ -10,8 +10,8 @@
 #include "tocsin/log.h"
 #include "tocsin/mem.h"
 
-#define KEPT_MS (5 * 86400000LL)        /* after it has ended */
-#define MAX_MATCHERS 64
+#define KEPT_MS        (5 * 86400000LL) /* after it has ended */
+#define MAX_MATCHERS   64
 #define MAX_TEXT_BYTES 4096
 
 void silence_free(struct silence *s)
@@ -30,8 +30,8 @@ static enum silence_state state_at(const struct silence *s, int64_t now_ms)
 
 static struct str matchers_text(struct arena *a, const struct notify_matcher *v, size_t n)
 {
-	struct buf b = { 0 };
-	struct json_out j = { &b, false };
+	struct buf b = {0};
+	struct json_out j = {&b, false};
 	struct str text;
 
 	json_out_open(&j, '[');
@@ -56,14 +56,15 @@ static struct notify_matcher *matchers_from(struct arena *a, struct str text, si
 	size_t i;
 
 	*n = 0;
-	json_array_foreach(list, i, one) {
+	json_array_foreach(list, i, one)
+	{
 		json_t *name = json_array_get(one, 0), *value = json_array_get(one, 1);
 
 		if (json_is_string(name) && json_is_string(value))
-			v[(*n)++] = (struct notify_matcher){
-				arena_str(a, (struct str){ json_string_value(name), json_string_length(name) }),
-				arena_str(a, (struct str){ json_string_value(value), json_string_length(value) }),
-				json_is_true(json_array_get(one, 2)), json_is_true(json_array_get(one, 3)) };
+			v[(*n)++] =
+			    (struct notify_matcher){arena_str(a, (struct str){json_string_value(name), json_string_length(name)}),
+						    arena_str(a, (struct str){json_string_value(value), json_string_length(value)}),
+						    json_is_true(json_array_get(one, 2)), json_is_true(json_array_get(one, 3))};
 	}
 	json_decref(list);
 	return v;
@@ -103,7 +104,7 @@ void silence_load(struct core *c, const char *id, struct str matchers, const str
 {
 	size_t n;
 	struct notify_matcher *v = matchers_from(&c->scratch, matchers, &n);
-	struct err e = { 0 };
+	struct err e = {0};
 	struct silence *s = n > 0 ? make(v, n, from, &e) : NULL;
 
 	if (s == NULL) {
@@ -118,8 +119,8 @@ void silence_load(struct core *c, const char *id, struct str matchers, const str
 
 static void save(struct core *c, const struct silence *s)
 {
-	DB_ADD(c->db, DB_PUT_SILENCE, DB_T(str_of(s->id)), DB_T(matchers_text(&c->scratch, s->shown, s->matchers.n)), DB_I(s->starts_ms),
-	       DB_I(s->ends_ms), DB_I(s->updated_ms), DB_T(s->author), DB_T(s->comment));
+	DB_ADD(c->db, DB_PUT_SILENCE, DB_T(str_of(s->id)), DB_T(matchers_text(&c->scratch, s->shown, s->matchers.n)),
+	       DB_I(s->starts_ms), DB_I(s->ends_ms), DB_I(s->updated_ms), DB_T(s->author), DB_T(s->comment));
 }
 
 static bool check(const struct core *c, const struct notify_silence *in, struct err *e)
@@ -129,14 +130,16 @@ static bool check(const struct core *c, const struct notify_silence *in, struct 
 	if (in->n_matchers == 0 || in->n_matchers > MAX_MATCHERS)
 		return err_set(e, ERR_BAD_INPUT, -1, "a silence has 1 to %d matchers (limit MAX_MATCHERS)", MAX_MATCHERS);
 	if (in->author.n > MAX_TEXT_BYTES || in->comment.n > MAX_TEXT_BYTES)
-		return err_set(e, ERR_BAD_INPUT, -1, "author or comment is longer than %d bytes (limit MAX_TEXT_BYTES)", MAX_TEXT_BYTES);
+		return err_set(e, ERR_BAD_INPUT, -1, "author or comment is longer than %d bytes (limit MAX_TEXT_BYTES)",
+			       MAX_TEXT_BYTES);
 	for (size_t i = 0; i < in->n_matchers; i++) {
 		if (in->matchers[i].name.n == 0)
 			return err_set(e, ERR_BAD_INPUT, -1, "a matcher has no label name");
 		some = some || (in->matchers[i].is_equal ? in->matchers[i].value.n > 0 : true);
 	}
 	if (!some)
-		return err_set(e, ERR_BAD_INPUT, -1, "at least one matcher must not match the empty string: this would silence everything");
+		return err_set(e, ERR_BAD_INPUT, -1,
+			       "at least one matcher must not match the empty string: this would silence everything");
 	if (in->ends_ms <= in->starts_ms)
 		return err_set(e, ERR_BAD_INPUT, -1, "the end of a silence must be behind its start");
 	if (in->ends_ms <= core_now_ms(c))
@@ -149,8 +152,8 @@ static bool same_matchers(const struct silence *s, const struct notify_silence *
 	bool same = s->matchers.n == in->n_matchers;
 
 	for (size_t i = 0; same && i < in->n_matchers; i++)
-		same = str_eq(s->shown[i].name, in->matchers[i].name) && str_eq(s->shown[i].value, in->matchers[i].value)
-			&& s->shown[i].is_regex == in->matchers[i].is_regex && s->shown[i].is_equal == in->matchers[i].is_equal;
+		same = str_eq(s->shown[i].name, in->matchers[i].name) && str_eq(s->shown[i].value, in->matchers[i].value) &&
+		       s->shown[i].is_regex == in->matchers[i].is_regex && s->shown[i].is_equal == in->matchers[i].is_equal;
 	return same;
 }
 
@@ -249,9 +252,10 @@ size_t silence_matching(struct core *c, struct labels labels, struct str *ids, s
 
 	for (struct map_slot *slot = NULL; n < max && (slot = map_next(&c->silences, slot)) != NULL;) {
 		const struct silence *s = slot->value;
-		struct err e = { 0 };
+		struct err e = {0};
 
-		if (state_at(s, now_ms) != SILENCE_ACTIVE || !matchers_test(s->matchers.v, s->matchers.n, labels, &e) || e.code != ERR_NONE)
+		if (state_at(s, now_ms) != SILENCE_ACTIVE || !matchers_test(s->matchers.v, s->matchers.n, labels, &e) ||
+		    e.code != ERR_NONE)
 			continue;
 		if (ids != NULL)
 			ids[n] = str_of(s->id);
@@ -263,8 +267,8 @@ size_t silence_matching(struct core *c, struct labels labels, struct str *ids, s
 static bool has_matcher(const struct silence *s, const struct matcher *wanted)
 {
 	for (size_t i = 0; i < s->matchers.n; i++)
-		if (str_eq(s->shown[i].name, wanted->name) && str_eq(s->shown[i].value, wanted->value)
-		    && op_of(&s->shown[i]) == wanted->op)
+		if (str_eq(s->shown[i].name, wanted->name) && str_eq(s->shown[i].value, wanted->value) &&
+		    op_of(&s->shown[i]) == wanted->op)
 			return true;
 	return false;
 }
@@ -283,23 +287,23 @@ static struct notify_silence view(const struct silence *s, struct arena *a, int6
 	struct notify_matcher *v = ARENA_ARRAY(a, s->matchers.n + 1, struct notify_matcher);
 
 	for (size_t i = 0; i < s->matchers.n; i++)
-		v[i] = (struct notify_matcher){ arena_str(a, s->shown[i].name), arena_str(a, s->shown[i].value), s->shown[i].is_regex,
-						s->shown[i].is_equal };
-	return (struct notify_silence){ .id = arena_str(a, str_of(s->id)),
-					.matchers = v,
-					.n_matchers = s->matchers.n,
-					.starts_ms = s->starts_ms,
-					.ends_ms = s->ends_ms,
-					.updated_ms = s->updated_ms,
-					.author = arena_str(a, s->author),
-					.comment = arena_str(a, s->comment),
-					.state = state_at(s, now_ms) };
+		v[i] = (struct notify_matcher){arena_str(a, s->shown[i].name), arena_str(a, s->shown[i].value),
+					       s->shown[i].is_regex, s->shown[i].is_equal};
+	return (struct notify_silence){.id = arena_str(a, str_of(s->id)),
+				       .matchers = v,
+				       .n_matchers = s->matchers.n,
+				       .starts_ms = s->starts_ms,
+				       .ends_ms = s->ends_ms,
+				       .updated_ms = s->updated_ms,
+				       .author = arena_str(a, s->author),
+				       .comment = arena_str(a, s->comment),
+				       .state = state_at(s, now_ms)};
 }
 
 bool silence_list(struct core *c, const struct str *filters, size_t n_filters, struct arena *a, const struct notify_silence **out,
 		  size_t *n, struct err *e)
 {
-	struct matcher_list l = { .arena = a };
+	struct matcher_list l = {.arena = a};
 	struct notify_silence *v = ARENA_ARRAY(a, c->silences.n + 1, struct notify_silence);
 	bool ok = true;
 

@@ -5,21 +5,21 @@
 
 #include "tocsin/base.h"
 
-static const char *const weekdays[] = { "sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday" };
-static const char *const months[] = { "january", "february", "march",     "april",   "may",      "june",
-				      "july",    "august",   "september", "october", "november", "december" };
+static const char *const weekdays[] = {"sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"};
+static const char *const months[] = {"january", "february", "march",     "april",   "may",      "june",
+				     "july",    "august",   "september", "october", "november", "december"};
 
 static const struct {
 	const char *const *names;
 	size_t n_names;
-	int first;                      /* what the first name means */
+	int first; /* what the first name means */
 	int min, max;
 	const char *wanted;
 } fields[TIME_FIELDS] = {
-	[TIME_WEEKDAYS] = { weekdays, ARRAY_LEN(weekdays), 0, 1, 0, "a weekday such as monday, or a range such as monday:friday" },
-	[TIME_DAYS] = { NULL, 0, 0, -31, 31, "a day from 1 to 31, or -1 for the last, or a range such as 1:5 or -3:-1" },
-	[TIME_MONTHS] = { months, ARRAY_LEN(months), 1, 1, 12, "a month by name or number, or a range such as may:august" },
-	[TIME_YEARS] = { NULL, 0, 0, 1970, 9999, "a year, or a range such as 2026:2028" },
+    [TIME_WEEKDAYS] = {weekdays, ARRAY_LEN(weekdays), 0, 1, 0, "a weekday such as monday, or a range such as monday:friday"},
+    [TIME_DAYS] = {NULL, 0, 0, -31, 31, "a day from 1 to 31, or -1 for the last, or a range such as 1:5 or -3:-1"},
+    [TIME_MONTHS] = {months, ARRAY_LEN(months), 1, 1, 12, "a month by name or number, or a range such as may:august"},
+    [TIME_YEARS] = {NULL, 0, 0, 1970, 9999, "a year, or a range such as 2026:2028"},
 };
 
 bool time_interval_minutes(struct str text, int *out)
@@ -27,8 +27,8 @@ bool time_interval_minutes(struct str text, int *out)
 	struct str hours;
 	int64_t h, m;
 
-	if (!str_cut(&text, ':', &hours) || text.n != 2 || hours.n == 0 || hours.n > 2 || !str_to_int64(hours, &h)
-	    || !str_to_int64(text, &m))
+	if (!str_cut(&text, ':', &hours) || text.n != 2 || hours.n == 0 || hours.n > 2 || !str_to_int64(hours, &h) ||
+	    !str_to_int64(text, &m))
 		return false;
 	*out = (int)(h * 60 + m);
 	return h >= 0 && m >= 0 && m < 60 && *out <= 24 * 60;
@@ -55,8 +55,8 @@ bool time_interval_range(enum time_field field, struct str text, struct time_ran
 	struct str first;
 
 	*problem = fields[field].wanted;
-	if (!str_cut(&text, ':', &first) || !read_end(field, first, &out->beg)
-	    || !read_end(field, text.p != NULL ? text : first, &out->end))
+	if (!str_cut(&text, ':', &first) || !read_end(field, first, &out->beg) ||
+	    !read_end(field, text.p != NULL ? text : first, &out->end))
 		return false;
 	if (out->beg < 0 && out->end > 0) {
 		*problem = "an end that counts as the beginning does: from the end of the month, or from its start";
@@ -68,7 +68,7 @@ bool time_interval_range(enum time_field field, struct str text, struct time_ran
 
 static int days_in_month(const struct tm *t)
 {
-	static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 	int year = t->tm_year + 1900;
 	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 

@@ -13,7 +13,7 @@ struct filter {
 
 static bool fits(const struct filter *f, const struct page_alert *a)
 {
-	struct err e = { 0 };
+	struct err e = {0};
 
 	return a->ends_ms == 0 && matchers_test(f->matchers.v, f->matchers.n, a->labels, &e) && e.code == ERR_NONE;
 }
@@ -45,13 +45,14 @@ static const struct str *one(struct arena *a, struct str s)
 static struct notify_alert show(struct core *c, const struct mute_index *index, const struct group *g, const struct page_alert *p,
 				struct arena *a)
 {
-	struct str ids[MAX_SILENCES_SHOWN], *silences = ARENA_ARRAY(a, MAX_SILENCES_SHOWN, struct str), interval = mute_by_time(c, g->route);
-	struct notify_alert v = { .labels = labels_copy(a, p->labels),
-				  .annotations = labels_copy(a, p->annotations),
-				  .generator_url = arena_str(a, p->generator_url),
-				  .fingerprint = p->fingerprint,
-				  .starts_ms = p->starts_ms,
-				  .ends_ms = p->expires_ms };
+	struct str ids[MAX_SILENCES_SHOWN], *silences = ARENA_ARRAY(a, MAX_SILENCES_SHOWN, struct str),
+					    interval = mute_by_time(c, g->route);
+	struct notify_alert v = {.labels = labels_copy(a, p->labels),
+				 .annotations = labels_copy(a, p->annotations),
+				 .generator_url = arena_str(a, p->generator_url),
+				 .fingerprint = p->fingerprint,
+				 .starts_ms = p->starts_ms,
+				 .ends_ms = p->expires_ms};
 	uint64_t by;
 
 	v.receivers = receivers_of(p, a, &v.n_receivers);
@@ -74,14 +75,15 @@ static bool is_wanted(const struct notify_alert_query *q, const struct notify_al
 {
 	if (v->n_silenced_by + v->n_inhibited_by + v->n_muted_by == 0)
 		return q->active;
-	return (v->n_silenced_by == 0 || q->silenced) && (v->n_inhibited_by == 0 || q->inhibited) && (v->n_muted_by == 0 || q->muted);
+	return (v->n_silenced_by == 0 || q->silenced) && (v->n_inhibited_by == 0 || q->inhibited) &&
+	       (v->n_muted_by == 0 || q->muted);
 }
 
-static struct notify_alert_group show_group(struct core *c, const struct filter *f, const struct mute_index *index, const struct group *g,
-					    struct arena *a)
+static struct notify_alert_group show_group(struct core *c, const struct filter *f, const struct mute_index *index,
+					    const struct group *g, struct arena *a)
 {
 	struct notify_alert *v = ARENA_ARRAY(a, g->n + 1, struct notify_alert);
-	struct notify_alert_group out = { .alerts = v };
+	struct notify_alert_group out = {.alerts = v};
 
 	for (size_t i = 0; i < g->n; i++) {
 		if (!fits(f, g->members[i]))
@@ -104,10 +106,10 @@ static bool read_filter(struct filter *f, struct err *e)
 	return f->query->receiver.n == 0 || f->receiver != NULL;
 }
 
-bool view_alerts(struct core *c, const struct notify_alert_query *q, struct arena *a, const struct notify_alert_group **out, size_t *n,
-		 struct err *e)
+bool view_alerts(struct core *c, const struct notify_alert_query *q, struct arena *a, const struct notify_alert_group **out,
+		 size_t *n, struct err *e)
 {
-	struct filter f = { .query = q, .matchers = { .arena = a } };
+	struct filter f = {.query = q, .matchers = {.arena = a}};
 	struct mute_index *index = mute_index_new(c);
 	struct group **groups;
 	size_t n_groups = group_list(c, &groups);
