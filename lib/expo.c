@@ -241,8 +241,11 @@ bool expo_emit_summary(struct expo_set *s, const struct expo_family *f, const do
 enum expo_format expo_negotiate(struct str accept)
 {
 	int open = http_accept_q(accept, STR("application/openmetrics-text;version=1.0.0"));
+	int unversioned = http_accept_q(accept, STR("application/openmetrics-text;version="));
 	int text = http_accept_q(accept, STR("text/plain")), any = http_accept_q(accept, STR("*/*"));
 
+	if (open < unversioned)
+		open = unversioned;
 	if (text < 0)
 		text = any;
 	return open > 0 && open >= text ? EXPO_OPENMETRICS : EXPO_TEXT;

@@ -122,6 +122,7 @@ static void negotiates(void **state)
 		{ "", EXPO_TEXT }, { "*/*", EXPO_TEXT }, { "text/html,*/*;q=0.8", EXPO_TEXT },
 		{ "application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
 		  EXPO_OPENMETRICS },
+		{ "application/openmetrics-text", EXPO_OPENMETRICS }, { "application/openmetrics-text;q=0.1,text/plain", EXPO_TEXT },
 		{ "application/openmetrics-text; version=1.0.0; charset=utf-8", EXPO_OPENMETRICS }, { "application/openmetrics-text;version=2.0.0", EXPO_TEXT },
 		{ "application/openmetrics-text;version=1.0.0;q=0.2,text/plain;q=0.9", EXPO_TEXT },
 		{ "application/openmetrics-text;version=1.0.0;q=0,*/*;q=0.1", EXPO_TEXT },
