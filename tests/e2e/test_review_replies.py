@@ -60,3 +60,22 @@ def test_cut_replies(box):
         target.answer = whole
         watch.scraped()
     assert len(watch.hook.requests) == 1
+
+
+def test_a_reply_past_the_limit_is_no_scrape(box):
+    """Cut at a line's end, the part that was read would parse and lack the rest: it is refused, packed or not, and the limit is named."""
+    whole = HEAD + b"\r\nfine 1\nbroken 1\n"
+    huge = b"fine 1\n" + b"# padding, sixty-four bytes of it a line, so that lines end well\n" * (1 << 20) + b"broken 1\n"
+    target = box.start(Raw, whole)
+    watch = Watch(box, [job("app", target)], [alert_rule("Broken", "broken == 1")])
+    watch.told("Broken")
+    for name, answer in {"plain": HEAD + b"\r\n" + huge, "packed": HEAD + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(huge, 1)}.items():
+        target.answer = answer
+        watch.until(name, lambda: watch.data("/api/v1/targets")["activeTargets"][0]["health"] == "down")
+        watch.ticks(3)
+        error = watch.data("/api/v1/targets")["activeTargets"][0]["lastError"]
+        assert "larger than" in error and "body_size_limit" in error, f"{name}: {error}"
+        assert not watch.hook.told("Broken", "resolved"), name
+        target.answer = whole
+        watch.scraped()
+    assert len(watch.hook.requests) == 1
