@@ -63,15 +63,20 @@ static void list_names(struct buf *out, const char *const *names, size_t n)
 		buf_putz(out, ", …");
 }
 
-static void report_unknown(struct conf_reader *rd, const struct conf_table *t, const struct conf_node *key)
+static const char **key_names(struct conf_reader *rd, const struct conf_table *t)
 {
 	const char **names = ARENA_ARRAY(rd->arena, t->n, const char *);
-	const char *nearest;
-	struct buf list = { 0 };
 
 	for (size_t i = 0; i < t->n; i++)
 		names[i] = t->keys[i].name;
-	nearest = conf_nearest(key->text, names, t->n);
+	return names;
+}
+
+static void report_unknown(struct conf_reader *rd, const struct conf_table *t, const struct conf_node *key)
+{
+	const char **names = key_names(rd, t), *nearest = conf_nearest(key->text, names, t->n);
+	struct buf list = { 0 };
+
 	list_names(&list, names, t->n);
 	if (nearest != NULL)
 		conf_error(rd->report, key, "unknown key \"" STR_FMT "\": did you mean \"%s\"?", STR_ARG(key->text), nearest);
@@ -88,17 +93,28 @@ static bool is_file_form(const struct conf_key *key, struct str name)
 	return (key->flags & CONF_SECRET) != 0 && name.n == base.n + 5 && str_starts(name, base) && str_ends(name, STR("_file"));
 }
 
+static bool is_known(const struct conf_table *t, struct str name)
+{
+	for (size_t k = 0; k < t->n; k++)
+		if (str_eq(name, str_of(t->keys[k].name)) || is_file_form(&t->keys[k], name))
+			return true;
+	return false;
+}
+
 static void check_keys_known(struct conf_reader *rd, const struct conf_table *t, const struct conf_node *map)
 {
-	for (size_t i = 0; i < map->n; i++) {
-		struct str name = map->pairs[i].key->text;
-		bool known = false;
-
-		for (size_t k = 0; k < t->n && !known; k++)
-			known = str_eq(name, str_of(t->keys[k].name)) || is_file_form(&t->keys[k], name);
-		if (!known)
+	for (size_t i = 0; i < map->n; i++)
+		if (!is_known(t, map->pairs[i].key->text))
 			report_unknown(rd, t, map->pairs[i].key);
-	}
+}
+
+/* Whether an unknown key was reported as a misspelt <key>: that it is missing is then no news. */
+static bool is_misspelt(struct conf_reader *rd, const struct conf_table *t, const struct conf_key *key, const struct conf_node *map)
+{
+	for (size_t i = 0; i < map->n; i++)
+		if (!is_known(t, map->pairs[i].key->text) && conf_nearest(map->pairs[i].key->text, key_names(rd, t), t->n) == key->name)
+			return true;
+	return false;
 }
 
 /* ---- Secrets and environment. ---- */
@@ -273,7 +289,7 @@ static bool read_value(struct conf_reader *rd, const struct conf_key *key, const
 	return ok;
 }
 
-static bool read_row(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *map, void *to)
+static bool read_row(struct conf_reader *rd, const struct conf_table *t, const struct conf_key *key, const struct conf_node *map, void *to)
 {
 	void *field = (char *)to + key->offset;
 	bool ok = true;
@@ -284,7 +300,7 @@ static bool read_row(struct conf_reader *rd, const struct conf_key *key, const s
 	if (n != NULL)
 		return read_value(rd, key, n, field);
 	if ((key->flags & CONF_REQUIRED) != 0 && map != NULL)
-		return conf_error(rd->report, map, "the key \"%s\" is missing: add it (%s)", key->name, key->help);
+		return !is_misspelt(rd, t, key, map) && conf_error(rd->report, map, "the key \"%s\" is missing: add it (%s)", key->name, key->help);
 	return read_default(rd, key, field);
 }
 
@@ -299,7 +315,7 @@ bool conf_read(struct conf_reader *rd, const struct conf_table *t, const struct 
 	if (map != NULL && map->kind == CONF_MAP)
 		check_keys_known(rd, t, map);
 	for (size_t i = 0; i < t->n; i++)
-		read_row(rd, &t->keys[i], map, to);
+		read_row(rd, t, &t->keys[i], map, to);
 	if (t->check != NULL && map != NULL && rd->report->n_errors == errors)
 		t->check(rd, map, to);
 	return rd->report->n_errors == errors;

@@ -8,5 +8,9 @@ const char *version_text(void)
 
 const char *version_compiler(void)
 {
-	return __VERSION__;
+#ifdef __clang__
+	return __VERSION__;             /* "Clang 14.0.6" */
+#else
+	return "gcc " __VERSION__;
+#endif
 }

@@ -134,11 +134,13 @@ static const struct {
 } complaints[] = {
 	{ "all errors, in order", "targets:\n- nam: a\n  interval: 5x\n  level: wrn\nruel_files: []\n",
 	  "/etc/t/t.yml:2:3: unknown key \"nam\": did you mean \"name\"?\n    - nam: a\n      ^\n"
-	  "/etc/t/t.yml:2:3: the key \"name\" is missing: add it (How it is called.)\n    - nam: a\n      ^\n"
 	  "/etc/t/t.yml:3:13: \"5x\" is no duration: write one such as 30s or 1h30m (units y w d h m s ms, in this order)\n"
 	  "      interval: 5x\n                ^\n"
 	  "/etc/t/t.yml:4:10: \"wrn\" is no level: did you mean \"warn\"?\n      level: wrn\n             ^\n"
 	  "/etc/t/t.yml:5:1: unknown key \"ruel_files\": did you mean \"rule_files\"?\n    ruel_files: []\n    ^\n" },
+	{ "missing", "targets:\n- levl: info\n",
+	  "/etc/t/t.yml:2:3: unknown key \"levl\": did you mean \"level\"?\n    - levl: info\n      ^\n"
+	  "/etc/t/t.yml:2:3: the key \"name\" is missing: add it (How it is called.)\n    - levl: info\n      ^\n" },
 	{ "range", "defaults: {name: a, interval: 10ms}\n",
 	  "/etc/t/t.yml:1:31: interval is out of range: write 1s to 1h\n    defaults: {name: a, interval: 10ms}\n" "                                  ^\n" },
 	{ "wrong kinds", "targets: {}\nlabels: x\nrule_files: {a: b}\ndefaults: [1]\n",
@@ -153,7 +155,6 @@ static const struct {
 	{ "a secret is not shown", "defaults:\n  name: a\n  password: {a: hunter2}\n",
 	  "/etc/t/t.yml:3:13: password is a map: write a text\n" },
 	{ "nor beside an error", "defaults: {nam: a, password: hunter2}\n",
-	  "/etc/t/t.yml:1:11: the key \"name\" is missing: add it (How it is called.)\n    defaults: {nam: a, password: <secret>\n              ^\n"
 	  "/etc/t/t.yml:1:12: unknown key \"nam\": did you mean \"name\"?\n    defaults: {nam: a, password: <secret>\n               ^\n" },
 	{ "nor an address in flow style", "defaults: {nam: a, url: 'redis://:hunter2@h', name: b}\n",
 	  "/etc/t/t.yml:1:12: unknown key \"nam\": did you mean \"name\"?\n    defaults: {nam: a, url: <secret>\n               ^\n"
