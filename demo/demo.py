@@ -2,8 +2,9 @@
 
 Without DATABASE_URL, REDIS_URL and CELERY_BROKER_URL a small business is started in a temporary folder (Postgres, Redis, a Celery worker,
 an API) with a little load; with any of them set, those are watched instead and nothing of them is changed. Then both programs and a
-receiver that prints what it is told. Ctrl-C ends all of it and removes the folder.
+receiver that prints what it is told. Ctrl-C ends all of it and removes the folder; after a kill -9 the next run does.
 """
+import fcntl
 import json
 import os
 import shutil
@@ -176,10 +177,30 @@ def end(*_):
     raise Ended
 
 
+def lock(folder):
+    """Held while this process lives, however it ends: a folder whose lock nobody holds is nobody's."""
+    f = open(folder / "lock", "a")
+    fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return f
+
+
+def remove_stale():
+    for folder in Path(tempfile.gettempdir()).glob("tocsin-demo-*"):
+        try:
+            if folder.is_symlink() or folder.stat().st_uid != os.getuid() or not (folder / "lock").exists():
+                continue
+            lock(folder).close()
+        except OSError:
+            continue                # another demonstration's, at work
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def main():
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, end)
+    remove_stale()
     folder, started, stop = Path(tempfile.mkdtemp(prefix="tocsin-demo-")), [], threading.Event()
+    held = lock(folder)
     code = 0
     try:
         run(folder, started, stop)
@@ -195,6 +216,7 @@ def main():
         for thing in reversed(started):
             thing.stop()
         shutil.rmtree(folder, ignore_errors=True)
+        held.close()
     say("nothing is left behind.")
     os._exit(code)
 

@@ -1,4 +1,5 @@
 """`make run`, behind the packages it installs: a real alert within a minute, and nothing left behind."""
+import fcntl
 import os
 import re
 import signal
@@ -9,9 +10,15 @@ from servers import PYTHON, ROOT, Postgres, Process, Redis, http, wait_for
 
 
 class Demo:
-    def __init__(self, folder, env=None):
+    def __init__(self, folder, env=None, stale=()):
         self.tmp = Path(folder) / "tmp"
-        self.tmp.mkdir()
+        for name in stale:
+            (self.tmp / f"tocsin-demo-{name}").mkdir(parents=True)
+            (self.tmp / f"tocsin-demo-{name}/lock").touch()
+        if "at-work" in stale:
+            self.held = open(self.tmp / "tocsin-demo-at-work/lock")
+            fcntl.flock(self.held, fcntl.LOCK_EX)
+        self.tmp.mkdir(exist_ok=True)
         self.tmp.chmod(0o755)
         nothing = {"DATABASE_URL": "", "REDIS_URL": "", "CELERY_BROKER_URL": ""}
         self.process = Process("demo", [PYTHON, ROOT / "demo/demo.py"], folder, env={"TMPDIR": str(self.tmp), **nothing, **(env or {})})
@@ -46,7 +53,7 @@ def command(proc):
 def test_with_nothing_set(box):
     """F5: a private business; LowOpportunityCount fires within a minute and is delivered; page and metrics answer; Ctrl-C leaves nothing."""
     begin = time.monotonic()
-    demo = box.start(Demo)
+    demo = box.start(Demo, stale=("killed", "at-work"))
     demo.wait(r"FIRING .*LowOpportunityCount.* 7 opportunities", 60)
     assert time.monotonic() - begin < 60
     page, metrics = (re.search(rf"{what}\s+(http://\S+)", demo.text())[1] for what in ("the page", "the metrics"))
@@ -58,7 +65,8 @@ def test_with_nothing_set(box):
     os.kill(pid, signal.SIGTERM)
     demo.wait(r"FIRING .*ServiceDown", 30)
     code, files, processes = demo.interrupt()
-    assert (code, files, processes) == (0, [], []) and "nothing is left behind" in demo.text()
+    assert files == [demo.tmp / "tocsin-demo-at-work"], "what a killed one left is removed, what is another's is not"
+    assert (code, processes) == (0, []) and "nothing is left behind" in demo.text()
 
 
 def test_with_servers_of_ones_own(box):
