@@ -287,7 +287,7 @@ static bool read_files(struct alerter *al, struct rules_plan **plan)
 	bool good;
 
 	if (al->options.web_config_file.n > 0)
-		al->web = http_web_config_load(&al->arena, al->options.web_config_file.p, &report);
+		al->web = http_web_config_load(al->options.web_config_file.p, &report);
 	al->config = load_config(&al->options, &report);
 	if (al->config != NULL)
 		*plan = load_rules(al, al->config, &report);
@@ -375,12 +375,33 @@ static void swap(struct alerter *al, struct config *c, struct rules_plan *plan)
 	tell_known_rules(al, false);
 }
 
+/* Certificates and users: their own file, which fails or not by itself. */
+static bool reload_web(struct alerter *al, struct conf_report *report, struct err *e)
+{
+	struct http_web_config *web;
+	bool ok;
+
+	if (al->options.web_config_file.n == 0)
+		return true;
+	web = http_web_config_load(al->options.web_config_file.p, report);
+	if (web == NULL)
+		return err_set(e, ERR_BAD_INPUT, -1, "%zu mistake(s) in the web configuration: nothing was changed; the log has them",
+		               report->n_errors);
+	ok = http_server_set_web(al->http, web, e);
+	http_web_config_unref(web);
+	return ok;
+}
+
 static bool reload_locked(struct alerter *al, struct conf_report *report, struct err *e)
 {
 	struct config *c = load_config(&al->options, report);
 
 	if (c == NULL)
 		return err_set(e, ERR_BAD_INPUT, -1, "%zu mistake(s) in the configuration: nothing was changed; the log has them", report->n_errors);
+	if (!reload_web(al, report, e)) {
+		config_free(c);
+		return false;
+	}
 	swap(al, c, load_rules(al, c, report));
 	if (report->n_errors > 0)
 		return err_set(e, ERR_BAD_INPUT, -1, "%zu mistake(s) in rule files: those files keep their last good version; the log has them",
@@ -423,6 +444,7 @@ void alerter_stop(struct alerter *al)
 		api_free(al->api);
 	if (al->http != NULL)
 		http_server_free(al->http);
+	http_web_config_unref(al->web);
 	if (al->scrape != NULL)
 		scrape_free(al->scrape);
 	if (al->rules != NULL)

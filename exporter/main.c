@@ -27,6 +27,8 @@
 struct exporter {
 	const char *config_path;                /* NULL: the environment */
 	const char *telemetry_path;
+	const char *web_config_path;            /* NULL: none */
+	struct http_web_config *web;
 	struct publisher *publisher;
 	struct http_server *server;
 	bool ready;                             /* atomic */
@@ -45,11 +47,6 @@ struct options {
 
 /* ---- Configuration ---- */
 
-static struct sources *load(const struct exporter *x, struct conf_report *report)
-{
-	return x->config_path != NULL ? sources_load(x->config_path, report) : sources_load_environment(getenv, report);
-}
-
 /* Without the lines of the file: logs and pages are read by more people than the file is. */
 static void put_brief(const struct conf_report *report, struct buf *out)
 {
@@ -61,43 +58,77 @@ static void put_brief(const struct conf_report *report, struct buf *out)
 	}
 }
 
-/* False when what is on disk is bad: then everything goes on as it was, and <messages> say why. */
-static bool reload(struct exporter *x, struct buf *messages)
+/* Both files; false when either is bad. <*web> is NULL without one. */
+static bool load(const struct exporter *x, struct sources **c, struct http_web_config **web, struct conf_report *report)
 {
-	struct conf_report report = { 0 };
-	struct sources *c = load(x, &report);
+	*c = x->config_path != NULL ? sources_load(x->config_path, report) : sources_load_environment(getenv, report);
+	*web = x->web_config_path != NULL ? http_web_config_load(x->web_config_path, report) : NULL;
+	return report->n_errors == 0;
+}
 
-	put_brief(&report, messages);
-	conf_report_fini(&report);
-	publisher_note_load(x->publisher, c != NULL, buf_str(messages));
-	if (c == NULL) {
-		log_event(LOG_ERROR, "configuration not loaded: what ran goes on", "err", buf_z(messages), NULL);
-		return false;
-	}
+/* Before the server is there, <web> waits in <x>. */
+static bool use_web(struct exporter *x, struct http_web_config *web, struct conf_report *report)
+{
+	struct err e = { 0 };
+
+	if (x->server != NULL && web != NULL && !http_server_set_web(x->server, web, &e))
+		return conf_error_in(report, str_of(x->web_config_path), "%s", e.msg);
+	http_web_config_unref(x->web);
+	x->web = web;
+	return true;
+}
+
+static void use_sources(struct exporter *x, struct sources *c)
+{
 	publisher_apply(x->publisher, c);
 	if (c->n == 0)
 		log_event(LOG_WARN, "nothing is watched: give --config.file, or set DATABASE_URL, REDIS_URL or CELERY_BROKER_URL", NULL);
 	log_printf(LOG_INFO, "configuration loaded: %zu sources", c->n);
-	sources_unref(c);
-	return true;
+}
+
+/* At the start and later. False when what is on disk is bad: then everything goes on as it was, and <messages> say why. */
+static bool reload(struct exporter *x, struct buf *messages)
+{
+	struct conf_report report = { 0 };
+	struct http_web_config *web;
+	struct sources *c;
+	bool ok = load(x, &c, &web, &report) && use_web(x, web, &report);
+
+	put_brief(&report, messages);
+	publisher_note_load(x->publisher, ok, buf_str(messages));
+	if (ok) {
+		if (report.n_warnings > 0)
+			log_event(LOG_WARN, "configuration", "warnings", buf_z(messages), NULL);
+		use_sources(x, c);
+	} else {
+		log_event(LOG_ERROR, x->server != NULL ? "configuration not loaded: what ran goes on" : "configuration not loaded", "err",
+		    buf_z(messages), NULL);
+		http_web_config_unref(web);
+	}
+	if (c != NULL)
+		sources_unref(c);
+	conf_report_fini(&report);
+	return ok;
 }
 
 static int check_config(const struct exporter *x)
 {
 	struct buf messages = { 0 };
 	struct conf_report report = { 0 };
-	struct sources *c = load(x, &report);
+	struct http_web_config *web;
+	struct sources *c;
+	bool ok = load(x, &c, &web, &report);
 
 	conf_report_print(&report, &messages);
 	conf_report_fini(&report);
 	fputs(buf_z(&messages), stderr);
-	if (c != NULL)
+	if (ok)
 		printf("%s: %zu sources, no errors\n", x->config_path != NULL ? x->config_path : "environment", c->n);
 	buf_fini(&messages);
-	if (c == NULL)
-		return 1;
-	sources_unref(c);
-	return 0;
+	http_web_config_unref(web);
+	if (c != NULL)
+		sources_unref(c);
+	return ok ? 0 : 1;
 }
 
 /* ---- HTTP ---- */
@@ -152,10 +183,10 @@ static const struct http_route routes[] = {
 	{ HTTP_POST | HTTP_PUT, "/-/reload", handle_reload, HTTP_CHANGES, 1 << 16, "reads the configuration again" },
 };
 
-static bool serve(struct exporter *x, const struct options *o, const struct http_web_config *web, struct err *e)
+static bool serve(struct exporter *x, const struct options *o, struct err *e)
 {
 	const struct str fallback = STR(DEFAULT_ADDRESS);
-	struct http_options h = { .listen = o->listen.n ? o->listen.v : &fallback, .n_listen = o->listen.n ? o->listen.n : 1, .web = web };
+	struct http_options h = { .listen = o->listen.n ? o->listen.v : &fallback, .n_listen = o->listen.n ? o->listen.n : 1, .web = x->web };
 
 	x->server = http_server_new();
 	publisher_add_routes(x->publisher, x->server, x->telemetry_path);
@@ -238,6 +269,7 @@ static void stop(struct exporter *x)
 		http_server_free(x->server);
 	for (size_t i = 0; i < x->n_reloads; i++)
 		http_reply_text(x->reloads[i], 503, "stopping\n");
+	http_web_config_unref(x->web);
 	close(x->reload_fd);
 	pthread_mutex_destroy(&x->lock);
 }
@@ -245,9 +277,6 @@ static void stop(struct exporter *x)
 static int run(struct exporter *x, const struct options *o)
 {
 	int signal_fd = take_signals(), status = 1;
-	struct arena arena = { 0 };
-	struct conf_report report = { 0 };
-	struct http_web_config *web = NULL;
 	struct buf messages = { 0 };
 	struct err e = { 0 };
 
@@ -255,14 +284,9 @@ static int run(struct exporter *x, const struct options *o)
 	assert(x->reload_fd >= 0);
 	pthread_mutex_init(&x->lock, NULL);
 	x->publisher = publisher_new(&clock_system);
-	if (o->web_config_file.n > 0)
-		web = http_web_config_load(&arena, o->web_config_file.p, &report);
-	put_brief(&report, &messages);
-	if (report.n_errors == 0 && report.n_warnings > 0)
-		log_event(LOG_WARN, "web configuration", "warnings", buf_z(&messages), NULL);
-	if (report.n_errors > 0 || !reload(x, &messages)) {
+	if (!reload(x, &messages)) {
 		fputs(buf_z(&messages), stderr);
-	} else if (!serve(x, o, web, &e)) {
+	} else if (!serve(x, o, &e)) {
 		log_event(LOG_ERROR, "cannot serve", "err", e.msg, NULL);
 	} else {
 		__atomic_store_n(&x->ready, true, __ATOMIC_RELEASE);
@@ -271,8 +295,6 @@ static int run(struct exporter *x, const struct options *o)
 	}
 	stop(x);
 	buf_fini(&messages);
-	conf_report_fini(&report);
-	arena_fini(&arena);
 	close(signal_fd);
 	return status;
 }
@@ -348,6 +370,7 @@ int main(int argc, char **argv)
 	}
 	x.config_path = o.config_file.n > 0 ? o.config_file.p : NULL;
 	x.telemetry_path = o.telemetry_path.p;
+	x.web_config_path = o.web_config_file.n > 0 ? o.web_config_file.p : NULL;
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	return o.check_config ? check_config(&x) : run(&x, &o);
 }

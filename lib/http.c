@@ -43,6 +43,7 @@ struct request {
 	struct http_request q;          /* first: handlers hold a pointer to it */
 	struct arena arena;
 	struct http_server *server;
+	struct http_web_config *web;    /* counted; NULL: none. As it was when the request came */
 	struct MHD_Connection *conn;
 	const struct http_route *route;
 	struct buf body;
@@ -64,7 +65,7 @@ struct http_server {
 	size_t n_tables;
 	struct listener *listeners;
 	size_t n_listeners;
-	const struct http_web_config *web;
+	struct http_web_config *web;    /* under <lock> */
 	pthread_mutex_t lock;
 	pthread_cond_t idle;            /* a request was completed */
 	struct request *suspended;
@@ -93,6 +94,7 @@ static void request_free(struct request *r)
 {
 	if (r->response != NULL)
 		MHD_destroy_response(r->response);
+	http_web_config_unref(r->web);
 	buf_fini(&r->body);
 	arena_fini(&r->arena);
 	free(r);
@@ -156,8 +158,8 @@ static struct MHD_Response *response_new(const struct request *r, const char *ty
 	MHD_add_response_header(response, "Vary", "Accept-Encoding");
 	for (const struct reply_header *h = r->headers; h != NULL; h = h->next)
 		MHD_add_response_header(response, h->name, h->value);
-	for (size_t i = 0; r->server->web != NULL && i < r->server->web->headers.n; i++)
-		MHD_add_response_header(response, r->server->web->headers.v[i].name.p, r->server->web->headers.v[i].value.p);
+	for (size_t i = 0; r->web != NULL && i < r->web->headers.n; i++)
+		MHD_add_response_header(response, r->web->headers.v[i].name.p, r->web->headers.v[i].value.p);
 	return response;
 }
 
@@ -310,7 +312,7 @@ static bool comes_from_here(const struct http_request *q)
 
 static bool user_may_enter(struct request *r)
 {
-	const struct http_web_config *w = r->server->web;
+	const struct http_web_config *w = r->web;
 	char *user, *password = NULL;
 	bool ok;
 
@@ -385,7 +387,7 @@ static void admit(struct request *r, const char *method)
 	r->gzip_ok = http_accept_q(http_header(q, "Accept-Encoding"), STR("gzip")) > 0;
 	if (!parse_target(r)) {
 		reject(r, MHD_HTTP_BAD_REQUEST, "malformed path");
-	} else if (!http_tls_client_is_good(r->server->web, r->conn)) {
+	} else if (!http_tls_client_is_good(r->web, r->conn)) {
 		reject(r, MHD_HTTP_FORBIDDEN, "a client certificate is wanted");
 	} else if (!user_may_enter(r)) {
 		http_reply_header(q, "WWW-Authenticate", STR("Basic"));
@@ -495,6 +497,7 @@ static void *on_uri(void *cls, const char *uri, struct MHD_Connection *conn)
 	atomic_fetch_add(&s->n_requests, 1);
 	pthread_mutex_lock(&s->lock);
 	s->active++;
+	r->web = s->web != NULL ? http_web_config_ref(s->web) : NULL;
 	pthread_mutex_unlock(&s->lock);
 	return r;
 }
@@ -520,6 +523,22 @@ static void on_completed(void *cls, struct MHD_Connection *conn, void **req, enu
 	if (last)
 		request_free(r);
 	*req = NULL;
+}
+
+/* A connection keeps the certificates it began with. */
+static void on_connection(void *cls, struct MHD_Connection *conn, void **context, enum MHD_ConnectionNotificationCode code)
+{
+	struct http_server *s = cls;
+
+	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+		http_web_config_unref(*context);
+		return;
+	}
+	pthread_mutex_lock(&s->lock);
+	*context = s->web != NULL ? http_web_config_ref(s->web) : NULL;
+	pthread_mutex_unlock(&s->lock);
+	if (*context != NULL)
+		http_tls_begin(*context, conn);
 }
 
 /* Paths are decoded by us, query and path apart. */
@@ -580,12 +599,10 @@ static bool start_listener(struct http_server *s, struct listener *l, const stru
 		options[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_KEY, 0, text_value(w->key) };
 		options[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_PRIORITIES, 0, text_value(w->priority) };
 	}
-	if (tls && w->client_ca.n > 0)
-		options[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_TRUST, 0, text_value(w->client_ca) };
 	options[n] = (struct MHD_OptionItem){ MHD_OPTION_END, 0, NULL };
 	l->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (tls ? MHD_USE_TLS : 0u), 0,
 	                             NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, ignore_log, NULL, MHD_OPTION_URI_LOG_CALLBACK,
-	                             on_uri, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, http_tls_connection, &s->web,
+	                             on_uri, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
 	                             MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
 	if (l->daemon != NULL)
 		return true;
@@ -595,7 +612,7 @@ static bool start_listener(struct http_server *s, struct listener *l, const stru
 
 bool http_server_start(struct http_server *s, const struct http_options *o, struct err *e)
 {
-	s->web = o->web;
+	s->web = o->web != NULL ? http_web_config_ref(o->web) : NULL;
 	s->listeners = mem_alloc(o->n_listen * sizeof *s->listeners);
 	for (size_t i = 0; i < o->n_listen; i++) {
 		struct listener *l = &s->listeners[i];
@@ -607,6 +624,23 @@ bool http_server_start(struct http_server *s, const struct http_options *o, stru
 		}
 		s->n_listeners++;
 	}
+	return true;
+}
+
+bool http_server_set_web(struct http_server *s, struct http_web_config *web, struct err *e)
+{
+	struct http_web_config *old;
+
+	assert(web != NULL);
+	pthread_mutex_lock(&s->lock);
+	old = s->web;
+	if (old == NULL || (old->cert.n > 0) != (web->cert.n > 0)) {
+		pthread_mutex_unlock(&s->lock);
+		return err_set(e, ERR_BAD_INPUT, -1, "TLS is switched on or off: that needs a restart");
+	}
+	s->web = http_web_config_ref(web);
+	pthread_mutex_unlock(&s->lock);
+	http_web_config_unref(old);
 	return true;
 }
 
@@ -655,6 +689,7 @@ void http_server_free(struct http_server *s)
 	assert(s->n_listeners == 0);
 	pthread_mutex_destroy(&s->lock);
 	pthread_cond_destroy(&s->idle);
+	http_web_config_unref(s->web);
 	free(s->listeners);
 	free(s);
 }

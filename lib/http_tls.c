@@ -1,8 +1,17 @@
-/* Client certificates: asking for them before the handshake, judging them when a request is there. libmicrohttpd does neither. */
-#include <gnutls/gnutls.h>
+/* Certificates of connections, ours by what the configuration holds when one begins; clients' asked for before the handshake and judged
+ * when a request is there. libmicrohttpd does neither. */
 #include <gnutls/x509.h>
+#include <string.h>
 
 #include "http_private.h"
+
+static gnutls_datum_t datum(struct str text)
+{
+	gnutls_datum_t d = { NULL, (unsigned)text.n };
+
+	memcpy(&d.data, &text.p, sizeof d.data);
+	return d;
+}
 
 static gnutls_session_t session_of(struct MHD_Connection *conn)
 {
@@ -11,18 +20,44 @@ static gnutls_session_t session_of(struct MHD_Connection *conn)
 	return info != NULL ? info->tls_session : NULL;
 }
 
-/* By itself the library asks only when it has authorities, and then names them, which some clients take for an order to send no
- * other certificate: where any will do, none are named. */
-void http_tls_connection(void *ctx, struct MHD_Connection *conn, void **socket_context, enum MHD_ConnectionNotificationCode code)
+bool http_tls_load(struct http_web_config *w, struct err *e)
 {
-	const struct http_web_config *w = *(const struct http_web_config *const *)ctx;
-	gnutls_session_t session;
+	gnutls_datum_t cert = datum(w->cert), key = datum(w->key), ca = datum(w->client_ca);
+	int rc;
 
-	(void)socket_context;
-	if (code != MHD_CONNECTION_NOTIFY_STARTED || w == NULL || w->cert.n == 0 || w->client_auth == CLIENT_NONE)
-		return;
-	session = session_of(conn);
+	if (w->cert.n == 0)
+		return true;
+	rc = gnutls_priority_init(&w->versions, w->priority.p, NULL);
+	if (rc == 0)
+		rc = gnutls_certificate_allocate_credentials(&w->credentials);
+	if (rc == 0)
+		rc = gnutls_certificate_set_x509_key_mem(w->credentials, &cert, &key, GNUTLS_X509_FMT_PEM);
+	if (rc < 0)
+		return err_set(e, ERR_BAD_INPUT, -1, "certificate and key are not accepted: %s", gnutls_strerror(rc));
+	rc = w->client_ca.n > 0 ? gnutls_certificate_set_x509_trust_mem(w->credentials, &ca, GNUTLS_X509_FMT_PEM) : 1;
+	return rc > 0 || err_set(e, ERR_BAD_INPUT, -1, "client_ca_file holds no certificate that is accepted");
+}
+
+void http_tls_unload(struct http_web_config *w)
+{
+	if (w->credentials != NULL)
+		gnutls_certificate_free_credentials(w->credentials);
+	if (w->versions != NULL)
+		gnutls_priority_deinit(w->versions);
+}
+
+/* The library gives every session the credentials it was started with; ours may be newer. By itself it asks for a certificate only
+ * when it has authorities, and then names them, which some clients take for an order to send no other one: where any will do, none
+ * are named. */
+void http_tls_begin(const struct http_web_config *w, struct MHD_Connection *conn)
+{
+	gnutls_session_t session = w->credentials != NULL ? session_of(conn) : NULL;
+
 	if (session == NULL)
+		return;
+	gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, w->credentials);
+	gnutls_priority_set(session, w->versions);
+	if (w->client_auth == CLIENT_NONE)
 		return;
 	gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUEST);
 	gnutls_certificate_send_x509_rdn_sequence(session, w->client_auth == CLIENT_REQUEST || w->client_auth == CLIENT_REQUIRE_ANY);

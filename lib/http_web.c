@@ -127,7 +127,7 @@ static const struct conf_table web_table = { web_keys, ARRAY_LEN(web_keys), size
 
 static bool read_pem(struct conf_reader *rd, struct str path, struct str *out)
 {
-	char *text = arena_alloc(rd->arena, PEM_MAX);
+	char *text;
 	FILE *f;
 	size_t n;
 
@@ -136,9 +136,12 @@ static bool read_pem(struct conf_reader *rd, struct str path, struct str *out)
 	f = fopen(path.p, "re");
 	if (f == NULL)
 		return conf_error_in(rd->report, path, "cannot be read: %s", strerror(errno));
+	text = mem_alloc(PEM_MAX);
 	n = fread(text, 1, PEM_MAX - 1, f);
 	fclose(f);
-	*out = (struct str){ text, n };
+	*out = arena_str(rd->arena, (struct str){ text, n });
+	explicit_bzero(text, n);
+	free(text);
 	return n > 0 || conf_error_in(rd->report, path, "is empty: PEM text is wanted");
 }
 
@@ -158,27 +161,55 @@ static struct http_logins *logins_new(struct arena *a)
 	return l;
 }
 
-struct http_web_config *http_web_config_load(struct arena *a, const char *path, struct conf_report *r)
+static bool load(struct http_web_config *w, const char *path, struct conf_report *r)
 {
-	struct conf_reader rd = { .arena = a, .report = r };
-	struct http_web_config *w = ARENA_NEW(a, struct http_web_config);
+	struct conf_reader rd = { .arena = &w->arena, .report = r };
+	struct conf_node *root = conf_load(&w->arena, path, r);
 	struct web_conf c = { 0 };
-	struct conf_node *root = conf_load(a, path, r);
+	struct err e = { 0 };
 
 	if (root == NULL || !conf_read(&rd, &web_table, root, &c))
-		return NULL;
+		return false;
 	w->client_auth = (enum http_client_auth)c.tls.client_auth;
-	w->priority = priority_of(a, &c.tls);
+	w->priority = priority_of(&w->arena, &c.tls);
 	w->users = c.users;
 	w->headers = c.server.headers;
 	if (!read_pem(&rd, c.tls.cert_file, &w->cert) || !read_pem(&rd, c.tls.key_file, &w->key) ||
 	    !read_pem(&rd, c.tls.client_ca_file, &w->client_ca))
-		return NULL;
-	if (w->users.n > 0 && (w->logins = logins_new(a)) == NULL) {
-		conf_error_in(r, str_of(path), "the system has no random numbers");
-		return NULL;
-	}
+		return false;
+	if (!http_tls_load(w, &e))
+		return conf_error(r, conf_get(root, "tls_server_config"), "%s", e.msg);
+	if (w->users.n > 0 && (w->logins = logins_new(&w->arena)) == NULL)
+		return conf_error_in(r, str_of(path), "the system has no random numbers");
+	return true;
+}
+
+struct http_web_config *http_web_config_load(const char *path, struct conf_report *r)
+{
+	struct http_web_config *w = mem_alloc(sizeof *w);
+
+	w->refs = 1;
+	if (load(w, path, r))
+		return w;
+	http_web_config_unref(w);
+	return NULL;
+}
+
+struct http_web_config *http_web_config_ref(struct http_web_config *w)
+{
+	__atomic_add_fetch(&w->refs, 1, __ATOMIC_RELAXED);
 	return w;
+}
+
+void http_web_config_unref(struct http_web_config *w)
+{
+	if (w == NULL || __atomic_sub_fetch(&w->refs, 1, __ATOMIC_ACQ_REL) > 0)
+		return;
+	http_tls_unload(w);
+	if (w->logins != NULL)
+		pthread_mutex_destroy(&w->logins->lock);
+	arena_fini(&w->arena);
+	free(w);
 }
 
 /* ---- Letting in. ---- */

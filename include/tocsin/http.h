@@ -75,9 +75,11 @@ void http_suspend(struct http_request *q);
 /* True when nobody waits for the answer any more. */
 bool http_is_gone(const struct http_request *q);
 
-/* web.config.file, in the format of Prometheus's exporter-toolkit. Lives in <a>. */
+/* web.config.file, in the format of Prometheus's exporter-toolkit, with the certificates it names. Immutable and counted; NULL after
+ * having reported. */
 struct http_web_config;
-struct http_web_config *http_web_config_load(struct arena *a, const char *path, struct conf_report *r);
+struct http_web_config *http_web_config_load(const char *path, struct conf_report *r);
+void http_web_config_unref(struct http_web_config *w);  /* NULL is fine */
 
 struct http_options {
 	const struct str *listen;               /* "127.0.0.1:9977", "[::1]:0", ":9977" */
@@ -85,7 +87,7 @@ struct http_options {
 	unsigned threads;                       /* per address; 0: 1 */
 	unsigned max_connections;               /* per address; 0: 512 */
 	unsigned idle_timeout_s;                /* 0: 60 */
-	const struct http_web_config *web;      /* may be NULL; must outlive the server */
+	struct http_web_config *web;            /* may be NULL; the server takes a reference of its own */
 };
 
 struct http_server *http_server_new(void);
@@ -93,6 +95,9 @@ struct http_server *http_server_new(void);
 void http_server_add(struct http_server *s, const struct http_route *routes, size_t n, void *ctx);
 /* Binds and serves. False and <e> when an address cannot be had; nothing listens then. */
 bool http_server_start(struct http_server *s, const struct http_options *o, struct err *e);
+/* From here on new connections get the certificates of <web>, and all requests its users and headers. False when it says otherwise
+ * than before whether TLS is spoken: that needs a restart. Any thread. */
+bool http_server_set_web(struct http_server *s, struct http_web_config *web, struct err *e) MUST_CHECK;
 /* Address number <i> as bound, "127.0.0.1:43211": says which port 0 became. */
 struct str http_server_address(const struct http_server *s, size_t i);
 /* Stops listening, answers suspended requests 503, ends the threads. */

@@ -1,12 +1,14 @@
 """web.config.file: TLS versions, client certificates, users; both programs, asked by curl with certificates openssl made."""
 import crypt
+import http.client
 import json
+import signal
+import ssl
 import subprocess
-import time
 
 import pytest
 
-from servers import Alerter, Exporter, binary
+from servers import Alerter, Exporter, binary, wait_for
 
 CURL_CERT_OR_TLS = (35, 56)             # what curl exits with when a handshake fails (1.2, 1.3)
 
@@ -158,6 +160,52 @@ def test_what_cannot_be_is_refused(box, keys, kind, web, says):
     assert done.returncode == 1
     assert says in done.stderr
     assert "secret" not in done.stderr
+
+
+def shown_certificate(p):
+    """The serial number of the certificate that a new connection gets."""
+    done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{p.port}"], input="", capture_output=True, text=True, timeout=20)
+    return subprocess.run(["openssl", "x509", "-noout", "-serial"], input=done.stdout, capture_output=True, text=True).stdout.strip()
+
+
+def reload(p, *args):
+    done = subprocess.run(["curl", "-sk", "-X", "POST", "-w", " %{http_code}", *args, f"https://127.0.0.1:{p.port}/-/reload"], capture_output=True, text=True)
+    return done.stdout
+
+
+@BOTH
+def test_a_certificate_is_replaced(box, keys, kind):
+    """A reload serves the new one, changes users and who may come in; what is bad changes nothing and is said."""
+    p = program(box, kind, TLS)
+    first = shown_certificate(p)
+    kept = http.client.HTTPSConnection("127.0.0.1", p.port, context=ssl._create_unverified_context())
+
+    def on_the_old_connection():
+        kept.request("GET", "/-/healthy")
+        answer = kept.getresponse()
+        answer.read()
+        return answer.status
+
+    assert on_the_old_connection() == 200
+    certificate(keys, "server", "ca", "serverAuth")
+    assert reload(p).endswith(" 200")
+    second = shown_certificate(p)
+    assert first != second and curl(p, *trusting(keys))[:2] == (0, 200)
+    assert on_the_old_connection() == 200, "what is open goes on"
+    (keys / "server.pem").write_text((keys / "stranger.pem").read_text())       # not that key's
+    assert reload(p).endswith(" 500") and "certificate and key are not accepted" in p.process.text()
+    assert shown_certificate(p) == second
+    box.write("web.yml", "basic_auth_users: {}\n")
+    assert reload(p).endswith(" 500") and "that needs a restart" in p.process.text()
+    certificate(keys, "server", "ca", "serverAuth")
+    hashed = crypt.crypt("word", crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=1 << 4))
+    box.write("web.yml", TLS + f"  client_ca_file: ca.pem\n  client_auth_type: RequireAndVerifyClientCert\nbasic_auth_users: {{ ann: '{hashed}' }}\n")
+    p.process.p.send_signal(signal.SIGHUP)
+    wait_for("the users", lambda: curl(p, *trusting(keys, *showing(keys, "client")))[1] == 401)
+    assert curl(p, *trusting(keys, "-u", "ann:word"))[1] == 403
+    assert curl(p, *trusting(keys, "-u", "ann:word", *showing(keys, "client")))[1] == 200
+    assert on_the_old_connection() == 403, "but under the new terms"
+    kept.close()
 
 
 @BOTH

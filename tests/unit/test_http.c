@@ -107,7 +107,7 @@ static void ask(const struct http_server *s, const char *request, struct buf *ou
 	read_all(fd, out);
 }
 
-static struct http_server *start(const struct http_web_config *web)
+static struct http_server *start(struct http_web_config *web)
 {
 	const struct str listen[] = { STR("127.0.0.1:0"), STR("[::1]:0") };
 	const struct http_options o = { .listen = listen, .n_listen = access("/proc/net/if_inet6", R_OK) == 0 ? 2 : 1, .web = web };
@@ -224,7 +224,6 @@ static void users(void **state)
 	/* bcrypt of "secret", cost 4 */
 	const char yaml[] = "basic_auth_users:\n  bob: $2b$04$123456789012345678901u//h8y7tq3SNKU3W0iQ9NrkyT8n5fXPS\nhttp_server_config: {headers: {X-A: b}}\n";
 	int fd = mkstemp(path);
-	struct arena a = { 0 };
 	struct conf_report r = { 0 };
 	struct http_web_config *w;
 	struct http_server *s;
@@ -233,10 +232,11 @@ static void users(void **state)
 	(void)state;
 	assert_int_equal(write(fd, yaml, sizeof yaml - 1), sizeof yaml - 1);
 	close(fd);
-	w = http_web_config_load(&a, path, &r);
+	w = http_web_config_load(path, &r);
 	unlink(path);
 	assert_non_null(w);
 	s = start(w);
+	http_web_config_unref(w);
 	ask(s, "GET /echo" END "\r\n", &got);
 	assert_non_null(strstr(buf_z(&got), "401"));
 	assert_non_null(strstr(buf_z(&got), "X-A: b"));
@@ -253,7 +253,6 @@ static void users(void **state)
 	http_server_free(s);
 	buf_fini(&got);
 	conf_report_fini(&r);
-	arena_fini(&a);
 }
 
 static void an_address_that_is_taken(void **state)
