@@ -20,7 +20,7 @@ enum { RULE_WORKERS = 2 };
 struct alerter {
 	struct alerter_options options;
 	struct arena arena;                     /* lives as long as the program */
-	struct str external_url;
+	struct str external_url, own_host;
 	int lock_fd;                            /* on the storage folder */
 	struct config *config;
 	struct http_web_config *web;
@@ -256,6 +256,33 @@ static bool start_scraping(struct alerter *al, struct err *e)
 	return scrape_start(al->scrape, e);
 }
 
+/* The name in <url>; browsers may find us under it. */
+static struct str host_of(struct str url)
+{
+	size_t scheme = str_find(url, STR("://"));
+	struct str host = scheme < url.n ? (struct str){ url.p + scheme + 3, url.n - scheme - 3 } : STR("");
+
+	host.n = str_chr(host, '/');
+	host.n = str_chr(host, ':');
+	return host;
+}
+
+static struct http_options http_options(struct alerter *al)
+{
+	al->own_host = host_of(al->external_url);
+	return (struct http_options){ .listen = al->options.listen.v, .n_listen = al->options.listen.n, .web = al->web,
+		                      .hosts = &al->own_host, .n_hosts = 1 };
+}
+
+/* Before anything is sent: a second alerter that finds the port taken must have told nobody. */
+static bool bind_http(struct alerter *al, struct err *e)
+{
+	const struct http_options options = http_options(al);
+
+	al->http = http_server_new();
+	return http_server_bind(al->http, &options, e);
+}
+
 static bool start_http(struct alerter *al, struct err *e)
 {
 	const struct api_deps deps = {
@@ -272,10 +299,9 @@ static bool start_http(struct alerter *al, struct err *e)
 		.alertmanager_config_text = get_alertmanager_config_text,
 		.ctx = al,
 	};
-	const struct http_options options = { .listen = al->options.listen.v, .n_listen = al->options.listen.n, .web = al->web };
+	const struct http_options options = http_options(al);
 
 	al->api = api_new(&deps);
-	al->http = http_server_new();
 	api_attach(al->api, al->http);
 	return http_server_start(al->http, &options, e);
 }
@@ -303,6 +329,8 @@ static bool start_parts(struct alerter *al, struct err *e)
 	const struct store_options store_options = { .retention_ms = al->options.retention_ms, .clock = &clock_system };
 	struct conf_report report = { 0 };
 
+	if (!bind_http(al, e))
+		return false;
 	al->store = store_new(&store_options);
 	if (!open_state(al, e) || !store_open_history(al->store, al->options.storage_path.p, e))
 		return false;

@@ -66,11 +66,13 @@ struct http_server {
 	struct listener *listeners;
 	size_t n_listeners;
 	struct http_web_config *web;    /* under <lock> */
+	const struct str *hosts;
+	size_t n_hosts;
 	pthread_mutex_t lock;
 	pthread_cond_t idle;            /* a request was completed */
 	struct request *suspended;
 	size_t active;
-	bool stopping;
+	bool serving, stopping;
 	atomic_uint_fast64_t n_requests, n_rejected;
 };
 
@@ -300,14 +302,59 @@ static struct str host_of(struct str url)
 	return host;
 }
 
-/* A page of another site must not change anything with its visitor's rights. */
-static bool comes_from_here(const struct http_request *q)
+/* Names nobody else can make point to us: addresses, names without a dot, our own, and those the caller says are ours. */
+static bool is_our_name(const struct http_server *s, struct str host)
+{
+	size_t colon = host.n;
+	char own[256] = "";
+
+	if (str_starts(host, STR("[")))
+		return true;
+	while (colon > 0 && host.p[colon - 1] >= '0' && host.p[colon - 1] <= '9')
+		colon--;
+	if (colon > 0 && host.p[colon - 1] == ':')
+		host.n = colon - 1;
+	gethostname(own, sizeof own - 1);
+	if (str_chr(host, '.') == host.n || str_eq_nocase(host, str_of(own)) || str_ends(host, STR(".localhost")))
+		return true;
+	for (size_t i = 0; i < s->n_hosts; i++)
+		if (str_eq_nocase(host, s->hosts[i]))
+			return true;
+	for (size_t i = 0; i < host.n; i++)
+		if (strchr("0123456789.", host.p[i]) == NULL)
+			return false;
+	return true;
+}
+
+/* A page of another site must not change anything with its visitor's rights, be it under a name of its own that was made to
+ * resolve to us. Programs send no Origin. */
+static bool comes_from_here(const struct http_server *s, const struct http_request *q)
 {
 	struct str from = http_header(q, "Origin"), host = http_header(q, "Host");
 
 	if (from.p == NULL)
 		from = http_header(q, "Referer");
-	return from.p == NULL || (host.n > 0 && str_eq_nocase(host_of(from), host));
+	return from.p == NULL || (host.n > 0 && str_eq_nocase(host_of(from), host) && is_our_name(s, host));
+}
+
+static struct str content_type(const struct http_request *q)
+{
+	struct str type = http_header(q, "Content-Type");
+
+	type.n = str_chr(type, ';');
+	return str_trim(type);
+}
+
+/* What changes something takes JSON where it says so, else a form: a page of another site can send neither unseen. */
+static bool takes_type(const struct http_request *q, unsigned flags)
+{
+	struct str type = content_type(q);
+
+	if ((flags & HTTP_CHANGES) == 0 || q->method == HTTP_GET || q->method == HTTP_DELETE)
+		return true;
+	if (flags & HTTP_JSON)
+		return str_eq_nocase(type, STR("application/json"));
+	return type.n == 0 || str_eq_nocase(type, STR("application/x-www-form-urlencoded"));
 }
 
 static bool user_may_enter(struct request *r)
@@ -389,15 +436,19 @@ static void admit(struct request *r, const char *method)
 		reject(r, MHD_HTTP_BAD_REQUEST, "malformed path");
 	} else if (!http_tls_client_is_good(r->web, r->conn)) {
 		reject(r, MHD_HTTP_FORBIDDEN, "a client certificate is wanted");
-	} else if (!user_may_enter(r)) {
+	} else if (((r->route = find_route(r->server, q->path, q->method, &q->ctx)) == NULL || !(r->route->flags & HTTP_OPEN)) &&
+	           !user_may_enter(r)) {
 		http_reply_header(q, "WWW-Authenticate", STR("Basic"));
 		reject(r, MHD_HTTP_UNAUTHORIZED, "Unauthorized");
-	} else if ((r->route = find_route(r->server, q->path, q->method, &q->ctx)) == NULL) {
+	} else if (r->route == NULL) {
 		reject(r, MHD_HTTP_NOT_FOUND, "404 page not found");
 	} else if ((r->route->methods & q->method) == 0) {
 		reject_method(r);
-	} else if ((r->route->flags & HTTP_CHANGES) != 0 && q->method != HTTP_GET && !comes_from_here(q)) {
-		reject(r, MHD_HTTP_FORBIDDEN, "this request comes from a page of another site");
+	} else if ((r->route->flags & HTTP_CHANGES) != 0 && q->method != HTTP_GET && !comes_from_here(r->server, q)) {
+		reject(r, MHD_HTTP_FORBIDDEN, "this request comes from a page of another site, or from a name not known as ours");
+	} else if (!takes_type(q, r->route->flags)) {
+		reject(r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, (r->route->flags & HTTP_JSON) != 0 ? "send Content-Type: application/json"
+		                                           : "send Content-Type: application/x-www-form-urlencoded");
 	} else if (!body_fits(r)) {
 		reject(r, MHD_HTTP_CONTENT_TOO_LARGE, "the body is larger than the limit of this path");
 	}
@@ -407,10 +458,7 @@ static void admit(struct request *r, const char *method)
 
 static bool has_form(const struct request *r)
 {
-	struct str type = http_header(&r->q, "Content-Type");
-
-	type.n = str_chr(type, ';');
-	return (r->route->flags & HTTP_FORM) != 0 && str_eq_nocase(str_trim(type), STR("application/x-www-form-urlencoded"));
+	return (r->route->flags & HTTP_FORM) != 0 && str_eq_nocase(content_type(&r->q), STR("application/x-www-form-urlencoded"));
 }
 
 static void dispatch(struct request *r)
@@ -569,7 +617,7 @@ struct http_server *http_server_new(void)
 
 void http_server_add(struct http_server *s, const struct http_route *routes, size_t n, void *ctx)
 {
-	assert(s->n_tables < TABLES_MAX && s->n_listeners == 0);
+	assert(s->n_tables < TABLES_MAX && !s->serving);
 	s->tables[s->n_tables++] = (struct table){ routes, n, ctx };
 }
 
@@ -604,26 +652,37 @@ static bool start_listener(struct http_server *s, struct listener *l, const stru
 	                             NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, ignore_log, NULL, MHD_OPTION_URI_LOG_CALLBACK,
 	                             on_uri, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
 	                             MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
-	if (l->daemon != NULL)
-		return true;
-	close(l->fd);
-	return err_set(e, ERR_IO, -1, "cannot serve on %s: %s", l->bound, tls ? "certificate and key are not accepted" : "no thread or epoll");
+	return l->daemon != NULL || err_set(e, ERR_IO, -1, "cannot serve on %s: %s", l->bound, tls ? "certificate and key are not accepted" : "no thread or epoll");
 }
 
-bool http_server_start(struct http_server *s, const struct http_options *o, struct err *e)
+bool http_server_bind(struct http_server *s, const struct http_options *o, struct err *e)
 {
-	s->web = o->web != NULL ? http_web_config_ref(o->web) : NULL;
+	assert(s->n_listeners == 0);
 	s->listeners = mem_alloc(o->n_listen * sizeof *s->listeners);
 	for (size_t i = 0; i < o->n_listen; i++) {
-		struct listener *l = &s->listeners[i];
-
-		l->fd = http_listen(o->listen[i], l->bound, e);
-		if (l->fd < 0 || !start_listener(s, l, o, e)) {
+		s->listeners[i].fd = http_listen(o->listen[i], s->listeners[i].bound, e);
+		if (s->listeners[i].fd < 0) {
 			http_server_stop(s);
 			return false;
 		}
 		s->n_listeners++;
 	}
+	return true;
+}
+
+bool http_server_start(struct http_server *s, const struct http_options *o, struct err *e)
+{
+	s->serving = true;
+	s->web = o->web != NULL ? http_web_config_ref(o->web) : NULL;
+	s->hosts = o->hosts;
+	s->n_hosts = o->n_hosts;
+	if (s->n_listeners == 0 && !http_server_bind(s, o, e))
+		return false;
+	for (size_t i = 0; i < s->n_listeners; i++)
+		if (!start_listener(s, &s->listeners[i], o, e)) {
+			http_server_stop(s);
+			return false;
+		}
 	return true;
 }
 
@@ -664,7 +723,8 @@ static void wait_idle(struct http_server *s)
 void http_server_stop(struct http_server *s)
 {
 	for (size_t i = 0; i < s->n_listeners; i++) {
-		MHD_quiesce_daemon(s->listeners[i].daemon);
+		if (s->listeners[i].daemon != NULL)
+			MHD_quiesce_daemon(s->listeners[i].daemon);
 		close(s->listeners[i].fd);
 	}
 	pthread_mutex_lock(&s->lock);
@@ -678,7 +738,8 @@ void http_server_stop(struct http_server *s)
 	wait_idle(s);
 	pthread_mutex_unlock(&s->lock);
 	for (size_t i = 0; i < s->n_listeners; i++)
-		MHD_stop_daemon(s->listeners[i].daemon);
+		if (s->listeners[i].daemon != NULL)
+			MHD_stop_daemon(s->listeners[i].daemon);
 	s->n_listeners = 0;
 }
 

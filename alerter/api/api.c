@@ -33,9 +33,9 @@ static const struct http_route routes[] = {
 	{ HTTP_POST, "/api/v1/outbox/resend", api_resend, HTTP_CHANGES | HTTP_FORM, FORM_BYTES, "Sends a message that was given up again: id=" },
 	{ HTTP_GET, "/api/v2/status", api_v2_status, 0, 0, "Alertmanager's API, for amtool and Grafana" },
 	{ HTTP_GET, "/api/v2/receivers", api_v2_receivers, 0, 0, NULL },
-	{ HTTP_GET | HTTP_POST, "/api/v2/alerts", api_v2_alerts, HTTP_CHANGES, POST_BYTES, "Firing alerts; POST takes a Prometheus's" },
+	{ HTTP_GET | HTTP_POST, "/api/v2/alerts", api_v2_alerts, HTTP_CHANGES | HTTP_JSON, POST_BYTES, "Firing alerts; POST takes a Prometheus's" },
 	{ HTTP_GET, "/api/v2/alerts/groups", api_v2_groups, 0, 0, NULL },
-	{ HTTP_GET | HTTP_POST, "/api/v2/silences", api_v2_silences, HTTP_CHANGES, FORM_BYTES, "Silences; POST makes one" },
+	{ HTTP_GET | HTTP_POST, "/api/v2/silences", api_v2_silences, HTTP_CHANGES | HTTP_JSON, FORM_BYTES, "Silences; POST makes one" },
 	{ HTTP_GET | HTTP_DELETE, "/api/v2/silence/", api_v2_silence, HTTP_PREFIX | HTTP_CHANGES, 0, NULL },
 };
 

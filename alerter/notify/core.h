@@ -106,6 +106,7 @@ void episode_attach(struct group *, struct episode *);
 struct group *group_new(struct core *, int64_t id, struct str key, struct str receiver, struct labels);
 void group_add_member(struct group *, struct page_alert *);
 void group_retire(struct core *, struct group *);
+void group_hurry_retired(struct core *, const struct page_alert *);     /* it ended: retired groups that told it say so now */
 void core_new_uuid(char out[37]);
 struct episode *episode_new(struct core *, const char *id);
 void episode_save(struct core *, const struct episode *);

@@ -254,6 +254,15 @@ void group_retire(struct core *c, struct group *g)
 	c->retired[c->n_retired++] = g;
 }
 
+/* Nobody else looks after it any more, so it waits for no interval. */
+void group_hurry_retired(struct core *c, const struct page_alert *a)
+{
+	for (size_t i = 0; i < c->n_retired; i++)
+		for (size_t k = 0; a->told_by > 0 && k < c->retired[i]->n_episodes; k++)
+			if (episode_told(c->retired[i]->episodes[k], a))
+				c->retired[i]->next_flush_ms = core_now_ms(c);
+}
+
 static void empty_group(struct core *c, struct group *g)
 {
 	while (g->n > 0)

@@ -120,6 +120,7 @@ void pager_end(struct core *c, struct page_alert *a, int64_t at_ms, struct str r
 	a->no_data_since_ms = 0;
 	text_set(&a->reason, reason);
 	pager_save(c, a);
+	group_hurry_retired(c, a);
 	pager_free_if_done(c, a);
 }
 

@@ -22,8 +22,11 @@ enum {                                  /* http_route.methods, a set; GET answer
 
 enum {                                  /* http_route.flags */
 	HTTP_PREFIX = 1,                /* every path that begins with <path>; the longest one wins, exact ones first */
-	HTTP_CHANGES = 2,               /* changes something: an Origin or Referer of another host is refused (403) */
+	HTTP_CHANGES = 2,               /* changes something: an Origin or Referer of another host is refused (403), and so is a
+	                                 * Content-Type that is neither a form's nor, with HTTP_JSON, JSON's (415) */
 	HTTP_FORM = 4,                  /* a form body's fields join the parameters */
+	HTTP_JSON = 8,                  /* its body is JSON */
+	HTTP_OPEN = 16,                 /* nobody needs to log in: the handler checks a token itself */
 };
 
 struct http_param {
@@ -88,12 +91,16 @@ struct http_options {
 	unsigned max_connections;               /* per address; 0: 512 */
 	unsigned idle_timeout_s;                /* 0: 60 */
 	struct http_web_config *web;            /* may be NULL; the server takes a reference of its own */
+	const struct str *hosts;                /* names with a dot under which browsers find us; must outlive the server */
+	size_t n_hosts;
 };
 
 struct http_server *http_server_new(void);
 /* Before the start; <routes> and <ctx> must outlive the server. May be called several times; the first match wins. */
 void http_server_add(struct http_server *s, const struct http_route *routes, size_t n, void *ctx);
-/* Binds and serves. False and <e> when an address cannot be had; nothing listens then. */
+/* Takes the addresses and answers nobody yet. False and <e> when one cannot be had; nothing listens then. */
+bool http_server_bind(struct http_server *s, const struct http_options *o, struct err *e);
+/* Binds unless that was done, and serves. False and <e>: nothing listens then. */
 bool http_server_start(struct http_server *s, const struct http_options *o, struct err *e);
 /* From here on new connections get the certificates of <web>, and all requests its users and headers. False when it says otherwise
  * than before whether TLS is spoken: that needs a restart. Any thread. */

@@ -1,7 +1,9 @@
 """The alerter stops and starts again: what it knew it still knows, and nobody hears of it."""
+import socket
 import time
 
 import pytest
+from servers import wait_for
 from watched import Target, Watch, alert_rule, job
 
 
@@ -88,3 +90,22 @@ def test_rule_deleted_while_we_were_away(box, watch, target):
     reasons = [e["reason"] for e in watch.data("/api/v1/history?alertname=Broken") if e["event"] == "resolved"]
     assert reasons == ["rule deleted"]
     watch.told("Other")
+
+
+def test_a_port_in_use_is_noticed_before_anything_is_sent(box):
+    """Messages wait in the outbox; an alerter that cannot listen ends without having sent one, and leaves them to the next."""
+    target = box.start(Target, "broken 1\n")
+    watch = Watch(box, [job("app", target)], [alert_rule("Broken", "broken == 1")])
+    watch.hook.misbehave({"status": 429, "times": 100, "retry_after": 1})
+    watch.hook.wait_for(lambda h: h.requests)
+    watch.program.kill()
+    with socket.create_server(("127.0.0.1", watch.program.port)):
+        time.sleep(1.1)                                         # what waits is due
+        asked = len(watch.hook.requests)
+        watch.program.start(wait=False)
+        wait_for("its end", lambda: watch.program.process.p.poll() is not None, 10)
+        assert watch.program.process.p.returncode == 1 and "in use" in watch.program.process.text()
+        assert len(watch.hook.requests) == asked
+    watch.hook.script.clear()
+    watch.program.start()
+    watch.told("Broken")

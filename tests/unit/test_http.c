@@ -69,6 +69,8 @@ static void park(struct http_request *q)
 
 static const struct http_route routes[] = {
 	{ HTTP_GET | HTTP_POST, "/echo", echo, HTTP_FORM | HTTP_CHANGES, 100, "Says what it got." },
+	{ HTTP_POST, "/json", echo, HTTP_JSON | HTTP_CHANGES, 100, NULL },
+	{ HTTP_GET, "/open", echo, HTTP_OPEN, 0, NULL },
 	{ HTTP_GET, "/tree/", echo, HTTP_PREFIX, 0, NULL },
 	{ HTTP_GET, "/tree/exact", echo, 0, 0, NULL },
 	{ HTTP_DELETE, "/tree/exact", echo, 0, 0, NULL },
@@ -110,7 +112,9 @@ static void ask(const struct http_server *s, const char *request, struct buf *ou
 static struct http_server *start(struct http_web_config *web)
 {
 	const struct str listen[] = { STR("127.0.0.1:0"), STR("[::1]:0") };
-	const struct http_options o = { .listen = listen, .n_listen = access("/proc/net/if_inet6", R_OK) == 0 ? 2 : 1, .web = web };
+	static const struct str hosts[] = { { "tocsin.example", 14 } };
+	const struct http_options o = { .listen = listen, .n_listen = access("/proc/net/if_inet6", R_OK) == 0 ? 2 : 1, .web = web,
+		                        .hosts = hosts, .n_hosts = 1 };
 	static char ctx[] = "c";
 	struct http_server *s = http_server_new();
 	struct err e = { 0 };
@@ -147,6 +151,18 @@ static const struct {
 	{ "null origin", "POST /echo" END "Origin: null\r\nContent-Length: 0\r\n\r\n", "403", "another site" },
 	{ "foreign referer", "POST /echo" END "Referer: http://evil/h:1\r\nContent-Length: 0\r\n\r\n", "403", "another site" },
 	{ "own origin", "POST /echo" END "Origin: https://H:1\r\nContent-Length: 0\r\n\r\n", "200", "2 /echo" },
+	{ "a name made to resolve to us", "POST /echo HTTP/1.1\r\nHost: evil.example:1\r\nConnection: close\r\n"
+	  "Origin: http://evil.example:1\r\nContent-Length: 0\r\n\r\n", "403", "not known as ours" },
+	{ "a name that is ours", "POST /echo HTTP/1.1\r\nHost: tocsin.example:1\r\nConnection: close\r\n"
+	  "Origin: http://tocsin.example:1\r\nContent-Length: 0\r\n\r\n", "200", "2 /echo" },
+	{ "an address", "POST /echo HTTP/1.1\r\nHost: 10.0.0.1:1\r\nConnection: close\r\nOrigin: http://10.0.0.1:1\r\n"
+	  "Content-Length: 0\r\n\r\n", "200", "2 /echo" },
+	{ "a program by any name", "POST /echo HTTP/1.1\r\nHost: any.example:1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+	  "200", "2 /echo" },
+	{ "text a page may send unseen", "POST /echo" END "Content-Type: text/plain\r\nContent-Length: 3\r\n\r\na=1", "415", "urlencoded" },
+	{ "JSON", "POST /json" END "Content-Type: application/json; charset=utf-8\r\nContent-Length: 2\r\n\r\n[]", "200", "body=2" },
+	{ "a form where JSON is wanted", "POST /json" END FORM "Content-Length: 2\r\n\r\n[]", "415", "application/json" },
+	{ "JSON that does not say so", "POST /json" END "Content-Length: 2\r\n\r\n[]", "415", "application/json" },
 	{ "answered by another thread", "GET /later?x=7" END "\r\n", "202", "later 7" },
 };
 
@@ -247,6 +263,12 @@ static void users(void **state)
 			fail_msg("%s", buf_z(&got));
 	}
 	buf_reset(&got);
+	ask(s, "GET /open" END "\r\n", &got);
+	assert_non_null(strstr(buf_z(&got), "200"));
+	buf_reset(&got);
+	ask(s, "GET /nothing" END "\r\n", &got);
+	assert_non_null(strstr(buf_z(&got), "401"));
+	buf_reset(&got);
 	ask(s, "GET /echo" END "Authorization: Basic Ym9iOndyb25n\r\n\r\n", &got);
 	assert_non_null(strstr(buf_z(&got), "401"));
 	http_server_stop(s);
@@ -267,7 +289,7 @@ static void an_address_that_is_taken(void **state)
 	http_server_free(t);
 	t = http_server_new();
 	e = (struct err){ 0 };
-	assert_false(http_server_start(t, &(struct http_options){ .listen = none, .n_listen = 1 }, &e));
+	assert_false(http_server_bind(t, &(struct http_options){ .listen = none, .n_listen = 1 }, &e));
 	assert_non_null(strstr(e.msg, "host:port"));
 	http_server_free(t);
 	http_server_stop(s);
