@@ -1,5 +1,5 @@
-/* Sample sets and the pages made of them. A sample is kept as the text that will be written (name, labels, value), so writing a
- * page is copying; it is rendered once, when it is emitted. Invariant: no two samples of a set have the same name and labels. */
+/* Sample sets and the pages made of them. A sample is kept as the text that will be written (labels, value), so writing a page is
+ * copying; it is rendered once, when it is emitted. Invariant: no two samples of a set have the same name and labels. */
 #include "tocsin/expo.h"
 
 #include <assert.h>
@@ -11,18 +11,31 @@
 #include "tocsin/mem.h"
 #include "tocsin/num.h"
 
-enum { LABELS_MAX = 64 };
+enum { LABELS_MAX = 64, RECENT = 64 };
+
+/* Rendered without braces. Samples share it: those of a row of a table, and neighbours with the same labels. */
+struct expo_labels {
+	uint64_t hash;
+	size_t n;
+	char text[];
+};
 
 struct sample {
 	struct sample *next;
-	uint32_t name_n, labels_n, value_n;
-	char text[];            /* name, then labels without braces, then the value */
+	const struct family *family;
+	const struct expo_labels *labels;
+	uint8_t suffix, value_n;        /* index into suffixes */
+	char value[];
 };
+
+enum suffix { NONE, BUCKET, SUM, COUNT };
+static const struct str suffixes[] = { [NONE] = { "", 0 }, [BUCKET] = { "_bucket", 7 }, [SUM] = { "_sum", 4 }, [COUNT] = { "_count", 6 } };
 
 struct family {
 	struct family *next;
 	const struct expo_family *row;
 	struct str name;
+	uint64_t hash;
 	struct sample *first, *last;
 };
 
@@ -31,12 +44,19 @@ struct label_name {
 	struct str name;
 };
 
+/* Open addressing, at most three quarters used: which samples there are, by family, suffix and labels. */
+struct seen {
+	struct { uint64_t hash; const struct sample *sample; } *slots;
+	size_t n, cap;
+};
+
 struct expo_set {
 	struct arena arena;
 	struct map by_name;             /* -> struct family */
-	struct map seen;                /* name and labels -> struct sample */
+	struct seen seen;
 	struct family *first, *last;
-	struct family *latest;          /* samples of a family come in a row */
+	struct family *recent[RECENT];  /* by address of their row: spares looking up the name */
+	const struct expo_labels *latest;       /* rendered by expo_emit() */
 	struct label_name *label_names; /* every one that occurs: tells whether a page's labels collide */
 	struct expo_stats stats;
 	size_t n_families;
@@ -55,7 +75,7 @@ void expo_set_free(struct expo_set *s)
 	if (s == NULL)
 		return;
 	map_fini(&s->by_name);
-	map_fini(&s->seen);
+	free(s->seen.slots);
 	buf_fini(&s->scratch);
 	arena_fini(&s->arena);
 	free(s);
@@ -71,27 +91,31 @@ struct expo_stats expo_set_stats(const struct expo_set *s)
 	return s->stats;
 }
 
+static struct family *family_by_name(struct expo_set *s, const struct expo_family *row)
+{
+	struct family *f = map_get(&s->by_name, str_of(row->name));
+
+	if (f != NULL || !labels_metric_is_plain(str_of(row->name)))
+		return f;
+	f = ARENA_NEW(&s->arena, struct family);
+	f->row = row;
+	f->name = str_of(row->name);
+	f->hash = str_hash(f->name);
+	map_put(&s->by_name, f->name, f);
+	*(s->last ? &s->last->next : &s->first) = f;
+	s->last = f;
+	s->n_families++;
+	return f;
+}
+
 /* NULL when the name is none. */
 static struct family *family_of(struct expo_set *s, const struct expo_family *row)
 {
-	struct family *f = s->latest;
+	struct family **at = &s->recent[((uintptr_t)row * 0x9e3779b97f4a7c15u) >> 58];
 
-	if (f != NULL && f->row == row)
-		return f;
-	f = map_get(&s->by_name, str_of(row->name));
-	if (f == NULL) {
-		if (!labels_metric_is_plain(str_of(row->name)))
-			return NULL;
-		f = ARENA_NEW(&s->arena, struct family);
-		f->row = row;
-		f->name = str_of(row->name);
-		map_put(&s->by_name, f->name, f);
-		*(s->last ? &s->last->next : &s->first) = f;
-		s->last = f;
-		s->n_families++;
-	}
-	s->latest = f;
-	return f;
+	if (*at == NULL || (*at)->row != row)
+		*at = family_by_name(s, row);
+	return *at;
 }
 
 static void remember_label(struct expo_set *s, struct str name)
@@ -123,6 +147,11 @@ static bool sort_labels(struct expo_set *s, struct label *out, size_t *n)
 	return true;
 }
 
+static struct str labels_text(const struct expo_labels *l)
+{
+	return (struct str){ l->text, l->n };
+}
+
 static void put_value(struct buf *b, struct str value)
 {
 	struct buf clean = { 0 };
@@ -148,67 +177,162 @@ static void put_labels(struct buf *b, const struct label *v, size_t n)
 	}
 }
 
-static bool add_rendered(struct expo_set *s, struct family *f, size_t name_n, double v)
+/* Whether the family's bare name is what the other's makes with its suffix. */
+static bool is_spelled(const struct sample *bare, const struct sample *other)
 {
-	struct buf *b = &s->scratch;
-	size_t key_n = b->n;
-	struct sample *sample;
+	struct str name = bare->family->name, base = other->family->name, suffix = suffixes[other->suffix];
 
-	if (map_get(&s->seen, buf_str(b)) != NULL) {
+	return bare->suffix == NONE && name.n == base.n + suffix.n && str_starts(name, base) && str_ends(name, suffix);
+}
+
+static bool same_name(const struct sample *a, const struct sample *b)
+{
+	return a->family == b->family ? a->suffix == b->suffix : is_spelled(a, b) || is_spelled(b, a);
+}
+
+/* Over the whole name, whoever's it is. */
+static uint64_t name_hash(struct expo_set *s, const struct family *f, enum suffix suffix)
+{
+	if (suffix == NONE)
+		return f->hash;
+	buf_reset(&s->scratch);
+	buf_puts(&s->scratch, f->name);
+	buf_puts(&s->scratch, suffixes[suffix]);
+	return str_hash(buf_str(&s->scratch));
+}
+
+/* Where <key>'s like is, or belongs. */
+static size_t seen_at(const struct seen *t, uint64_t hash, const struct sample *key)
+{
+	size_t i = hash & (t->cap - 1);
+
+	for (; t->slots[i].sample != NULL; i = (i + 1) & (t->cap - 1)) {
+		const struct sample *x = t->slots[i].sample;
+
+		if (t->slots[i].hash == hash && same_name(x, key) &&
+		    (x->labels == key->labels || str_eq(labels_text(x->labels), labels_text(key->labels))))
+			break;
+	}
+	return i;
+}
+
+static void seen_grow(struct seen *t)
+{
+	struct seen old = *t;
+
+	t->cap = old.cap ? old.cap * 2 : 16;
+	t->slots = mem_alloc(t->cap * sizeof *t->slots);
+	for (size_t i = 0; i < old.cap; i++)
+		if (old.slots[i].sample != NULL)
+			t->slots[seen_at(t, old.slots[i].hash, old.slots[i].sample)] = old.slots[i];
+	free(old.slots);
+}
+
+static bool add_sample(struct expo_set *s, struct family *f, enum suffix suffix, double v, const struct expo_labels *labels)
+{
+	const struct sample key = { .family = f, .labels = labels, .suffix = (uint8_t)suffix };
+	uint64_t hash = name_hash(s, f, suffix) * 0x9e3779b97f4a7c15u ^ labels->hash;
+	struct sample *sample;
+	char value[NUM_MAX];
+	size_t i, n;
+
+	if ((s->seen.n + 1) * 4 > s->seen.cap * 3)
+		seen_grow(&s->seen);
+	i = seen_at(&s->seen, hash, &key);
+	if (s->seen.slots[i].sample != NULL) {
 		s->stats.duplicates++;
 		return false;
 	}
-	buf_num(b, v);
-	sample = arena_alloc_raw(&s->arena, sizeof *sample + b->n);
-	*sample = (struct sample){ NULL, (uint32_t)name_n, (uint32_t)(key_n - name_n), (uint32_t)(b->n - key_n) };
-	memcpy(sample->text, b->p, b->n);
-	map_put(&s->seen, (struct str){ sample->text, key_n }, sample);
+	n = num_format(value, v);
+	sample = arena_alloc_raw(&s->arena, sizeof *sample + n);
+	*sample = key;
+	sample->value_n = (uint8_t)n;
+	memcpy(sample->value, value, n);
+	s->seen.slots[i].hash = hash;
+	s->seen.slots[i].sample = sample;
+	s->seen.n++;
 	*(f->last ? &f->last->next : &f->first) = sample;
 	f->last = sample;
 	s->stats.samples++;
 	return true;
 }
 
-/* <part>: the label that tells histogram buckets and quantiles apart, or NULL. */
-static bool add_sample(struct expo_set *s, const struct expo_family *row, const char *suffix, double v, const struct label *labels, size_t n,
-                       const struct label *part)
+/* Renders <labels> and <part> into the scratch. */
+static bool render_labels(struct expo_set *s, const struct label *labels, size_t n, const struct label *part)
 {
-	struct family *f = family_of(s, row);
 	struct label sorted[LABELS_MAX + 1];
-	size_t name_n;
 
-	if (f == NULL || n > LABELS_MAX) {
-		s->stats.invalid++;
+	buf_reset(&s->scratch);
+	if (n > LABELS_MAX)
 		return false;
-	}
 	if (n > 0)
 		memcpy(sorted, labels, n * sizeof *labels);
 	if (part != NULL)
 		sorted[n++] = *part;
-	if (!sort_labels(s, sorted, &n)) {
+	if (!sort_labels(s, sorted, &n))
+		return false;
+	put_labels(&s->scratch, sorted, n);
+	return true;
+}
+
+/* The scratch with the set's lifetime: a text that comes again at once is kept once. */
+static const struct expo_labels *keep_labels(struct expo_set *s)
+{
+	struct str text = buf_str(&s->scratch);
+	struct expo_labels *l;
+
+	if (s->latest != NULL && str_eq(labels_text(s->latest), text))
+		return s->latest;
+	l = arena_alloc_raw(&s->arena, sizeof *l + text.n);
+	l->hash = str_hash(text);
+	l->n = text.n;
+	if (text.n > 0)
+		memcpy(l->text, text.p, text.n);
+	s->latest = l;
+	return l;
+}
+
+/* <part>: the label that tells histogram buckets and quantiles apart, or NULL. */
+static bool add(struct expo_set *s, const struct expo_family *row, enum suffix suffix, double v, const struct label *labels, size_t n,
+                const struct label *part)
+{
+	struct family *f = family_of(s, row);
+
+	if (f == NULL || !render_labels(s, labels, n, part)) {
 		s->stats.invalid++;
 		return false;
 	}
-	buf_reset(&s->scratch);
-	buf_puts(&s->scratch, f->name);
-	buf_putz(&s->scratch, suffix);
-	name_n = s->scratch.n;
-	put_labels(&s->scratch, sorted, n);
-	return add_rendered(s, f, name_n, v);
+	return add_sample(s, f, suffix, v, keep_labels(s));
 }
 
 bool expo_emit(struct expo_set *s, const struct expo_family *f, double v, const struct label *labels, size_t n)
 {
-	return add_sample(s, f, "", v, labels, n, NULL);
+	return add(s, f, NONE, v, labels, n, NULL);
 }
 
-static bool add_part(struct expo_set *s, const struct expo_family *f, const char *suffix, const char *name, double bound, double v,
+const struct expo_labels *expo_labels(struct expo_set *s, const struct label *labels, size_t n)
+{
+	return render_labels(s, labels, n, NULL) ? keep_labels(s) : NULL;
+}
+
+bool expo_emit_at(struct expo_set *s, const struct expo_family *row, double v, const struct expo_labels *labels)
+{
+	struct family *f = family_of(s, row);
+
+	if (f == NULL || labels == NULL) {
+		s->stats.invalid++;
+		return false;
+	}
+	return add_sample(s, f, NONE, v, labels);
+}
+
+static bool add_part(struct expo_set *s, const struct expo_family *f, enum suffix suffix, const char *name, double bound, double v,
                      const struct label *labels, size_t n)
 {
 	char text[NUM_MAX];
 	struct label part = { str_of(name), { text, num_format(text, bound) } };
 
-	return add_sample(s, f, suffix, v, labels, n, &part);
+	return add(s, f, suffix, v, labels, n, &part);
 }
 
 bool expo_emit_histogram(struct expo_set *s, const struct expo_family *f, const double *bounds, size_t n_bounds, const uint64_t *counts,
@@ -219,10 +343,10 @@ bool expo_emit_histogram(struct expo_set *s, const struct expo_family *f, const 
 
 	for (size_t i = 0; i <= n_bounds; i++) {
 		total += counts[i];
-		ok = add_part(s, f, "_bucket", "le", i < n_bounds ? bounds[i] : (double)INFINITY, (double)total, labels, n) && ok;
+		ok = add_part(s, f, BUCKET, "le", i < n_bounds ? bounds[i] : (double)INFINITY, (double)total, labels, n) && ok;
 	}
-	ok = add_sample(s, f, "_sum", sum, labels, n, NULL) && ok;
-	return add_sample(s, f, "_count", (double)total, labels, n, NULL) && ok;
+	ok = add(s, f, SUM, sum, labels, n, NULL) && ok;
+	return add(s, f, COUNT, (double)total, labels, n, NULL) && ok;
 }
 
 bool expo_emit_summary(struct expo_set *s, const struct expo_family *f, const double *quantiles, const double *values, size_t n_quantiles,
@@ -231,9 +355,9 @@ bool expo_emit_summary(struct expo_set *s, const struct expo_family *f, const do
 	bool ok = true;
 
 	for (size_t i = 0; i < n_quantiles; i++)
-		ok = add_part(s, f, "", "quantile", quantiles[i], values[i], labels, n) && ok;
-	ok = add_sample(s, f, "_sum", sum, labels, n, NULL) && ok;
-	return add_sample(s, f, "_count", count, labels, n, NULL) && ok;
+		ok = add_part(s, f, NONE, "quantile", quantiles[i], values[i], labels, n) && ok;
+	ok = add(s, f, SUM, sum, labels, n, NULL) && ok;
+	return add(s, f, COUNT, count, labels, n, NULL) && ok;
 }
 
 /* ---- Formats. ---- */
@@ -385,39 +509,62 @@ static struct str cut_label(struct str *rest, struct str *name)
 	return label;
 }
 
-static void put_own_labels(struct buf *out, const struct part *part, struct str labels)
+/* A sample with a label of the page's own name. */
+static void put_colliding(struct buf *out, const struct part *part, const struct family *f, const struct sample *s)
 {
-	struct str name;
+	struct str labels = labels_text(s->labels), name;
 
-	if (!part->collides) {
-		buf_puts(out, labels);
-		return;
-	}
+	buf_puts(out, f->name);
+	buf_puts(out, suffixes[s->suffix]);
+	buf_putc(out, '{');
+	buf_put(out, part->extra.p, part->extra.n);
 	while (labels.n > 0) {
 		struct str label = cut_label(&labels, &name);
 
+		buf_putc(out, ',');
 		if (is_extra(part->part, name))
 			buf_putz(out, "exported_");
 		buf_puts(out, label);
-		if (labels.n > 0)
-			buf_putc(out, ',');
 	}
+	buf_put(out, "} ", 2);
+	buf_put(out, s->value, s->value_n);
+	buf_putc(out, '\n');
 }
 
-static void put_sample(struct buf *out, const struct part *part, const struct sample *s)
+static char *copy(char *to, const void *p, size_t n)
 {
-	buf_put(out, s->text, s->name_n);
-	if (s->labels_n > 0 || part->extra.n > 0) {
-		buf_putc(out, '{');
-		buf_put(out, part->extra.p, part->extra.n);
-		if (s->labels_n > 0 && part->extra.n > 0)
-			buf_putc(out, ',');
-		put_own_labels(out, part, (struct str){ s->text + s->name_n, s->labels_n });
-		buf_putc(out, '}');
+	memcpy(to, p, n);
+	return to + n;
+}
+
+/* One reservation a line: this is where a page's time goes. */
+static void put_sample(struct buf *out, const struct part *part, const struct family *f, const struct sample *s)
+{
+	struct str suffix = suffixes[s->suffix], labels = labels_text(s->labels), extra = buf_str(&part->extra);
+	char *at, *beg;
+
+	if (part->collides && labels.n > 0) {
+		put_colliding(out, part, f, s);
+		return;
 	}
-	buf_putc(out, ' ');
-	buf_put(out, s->text + s->name_n + s->labels_n, s->value_n);
-	buf_putc(out, '\n');
+	beg = at = buf_reserve(out, f->name.n + suffix.n + extra.n + labels.n + s->value_n + 5);
+	if (beg == NULL)
+		return;
+	at = copy(at, f->name.p, f->name.n);
+	at = copy(at, suffix.p, suffix.n);
+	if (labels.n + extra.n > 0) {
+		*at++ = '{';
+		if (extra.n > 0)
+			at = copy(at, extra.p, extra.n);
+		if (extra.n > 0 && labels.n > 0)
+			*at++ = ',';
+		at = copy(at, labels.p, labels.n);
+		*at++ = '}';
+	}
+	*at++ = ' ';
+	at = copy(at, s->value, s->value_n);
+	*at++ = '\n';
+	out->n += (size_t)(at - beg);
 }
 
 static void open_part(struct part *to, const struct expo_part *part)
@@ -463,7 +610,7 @@ void expo_write(struct buf *out, const struct expo_part *parts, size_t n, enum e
 		if (i == 0 || !str_eq(p.refs[i - 1].family->name, f->name))
 			put_head(&p, f);
 		for (const struct sample *s = f->first; s != NULL; s = s->next)
-			put_sample(out, p.refs[i].part, s);
+			put_sample(out, p.refs[i].part, f, s);
 	}
 	if (format == EXPO_OPENMETRICS)
 		buf_putz(out, "# EOF\n");

@@ -114,16 +114,19 @@ struct labels labels_without(struct arena *a, struct labels l, struct str name)
 
 void labels_escape(struct buf *b, struct str value)
 {
+	size_t beg = 0;
+
 	for (size_t i = 0; i < value.n; i++) {
 		char c = value.p[i];
 
-		if (c == '\\' || c == '"')
-			buf_putc(b, '\\');
-		if (c == '\n')
-			buf_putz(b, "\\n");
-		else
-			buf_putc(b, c);
+		if (c != '\\' && c != '"' && c != '\n')
+			continue;
+		buf_put(b, value.p + beg, i - beg);
+		buf_put(b, c == '\n' ? "\\n" : (char[]){ '\\', c }, 2);
+		beg = i + 1;
 	}
+	if (beg < value.n)
+		buf_put(b, value.p + beg, value.n - beg);
 }
 
 static bool is_plain(struct str name, bool colon)

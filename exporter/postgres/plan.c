@@ -131,13 +131,14 @@ static void emit_row(const struct pg_plan *p, const struct pg_statement *st, con
 	struct label labels[PG_LABELS_MAX];
 	int column;
 	size_t n = row_labels(st, r, row, server, labels, &column);
+	const struct expo_labels *at = expo_labels(out, labels, n);
 	double v;
 
 	for (const struct pg_value *c = st->values; c < st->values + st->n_values; c++) {
 		if (!pg_value_fits(c, p->version))
 			continue;
 		if (!PQgetisnull(r, row, column) && field_number(field(r, row, column), &v))
-			expo_emit(out, &c->family, v, labels, n);
+			expo_emit_at(out, &c->family, v, at);
 		column++;
 	}
 }

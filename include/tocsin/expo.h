@@ -48,6 +48,13 @@ bool expo_emit(struct expo_set *s, const struct expo_family *f, double v, const 
 	expo_emit((set), (family), (v), (const struct label[]){ __VA_ARGS__ }, ARRAY_LEN(((const struct label[]){ __VA_ARGS__ })))
 #define EXPO_EMIT0(set, family, v) expo_emit((set), (family), (v), NULL, 0)
 
+/* Labels of many samples, rendered once: for a row of a table that becomes a sample a column. They live as long as the set; NULL
+ * when a name is none or comes twice. */
+struct expo_labels;
+const struct expo_labels *expo_labels(struct expo_set *s, const struct label *labels, size_t n);
+/* expo_emit() with such labels; NULL is refused, and counted as invalid. */
+bool expo_emit_at(struct expo_set *s, const struct expo_family *f, double v, const struct expo_labels *labels);
+
 /* <counts> per bucket, not cumulated; n_bounds + 1 of them, the last is what lies above every bound. */
 bool expo_emit_histogram(struct expo_set *s, const struct expo_family *f, const double *bounds, size_t n_bounds, const uint64_t *counts,
                          double sum, const struct label *labels, size_t n);

@@ -13,6 +13,7 @@ static const struct expo_family lag = { "lag_seconds", EXPO_UNTYPED, "Lag.", "se
 static const struct expo_family up_too = { "redis_up", EXPO_COUNTER, "Another help.", NULL };
 static const struct expo_family times = { "times_seconds", EXPO_HISTOGRAM, "Times.", "seconds" };
 static const struct expo_family parts = { "parts", EXPO_SUMMARY, "Parts.", NULL };
+static const struct expo_family times_sum = { "times_seconds_sum", EXPO_COUNTER, "Not the histogram's.", NULL };
 static const struct expo_family bad = { "not-a-name", EXPO_GAUGE, "Bad.", NULL };
 
 static void assert_page(const struct expo_part *p, size_t n, enum expo_format format, const char *want)
@@ -94,6 +95,28 @@ static void sets_merge_into_one_family(void **state)
 	expo_set_free(b);
 }
 
+static void a_row_is_rendered_once(void **state)
+{
+	struct expo_set *s = expo_set_new();
+	const struct expo_part p = { s, NULL, 0 };
+	const struct expo_labels *row = expo_labels(s, (struct label[]){ { STR("t"), STR("1") }, { STR("a"), STR("") } }, 2);
+	const struct expo_labels *other = expo_labels(s, &(struct label){ STR("t"), STR("2") }, 1);
+
+	(void)state;
+	assert_true(expo_emit_at(s, &up, 1, row));
+	assert_true(expo_emit_at(s, &lag, 2, row));
+	assert_true(expo_emit_at(s, &up, 3, other));
+	assert_false(expo_emit_at(s, &up, 4, row));
+	assert_false(EXPO_EMIT(s, &lag, 4, { STR("t"), STR("1") }));
+	assert_null(expo_labels(s, &(struct label){ STR("b-c"), STR("2") }, 1));
+	assert_false(expo_emit_at(s, &up, 4, NULL));
+	assert_int_equal(expo_set_stats(s).invalid, 1);
+	assert_page(&p, 1, EXPO_TEXT,
+	            "# HELP lag_seconds Lag.\n# TYPE lag_seconds untyped\nlag_seconds{t=\"1\"} 2\n"
+	            "# HELP redis_up Whether it answers.\n# TYPE redis_up gauge\nredis_up{t=\"1\"} 1\nredis_up{t=\"2\"} 3\n");
+	expo_set_free(s);
+}
+
 static void drops_and_counts(void **state)
 {
 	struct expo_set *s = expo_set_new();
@@ -105,10 +128,14 @@ static void drops_and_counts(void **state)
 	assert_false(EXPO_EMIT(s, &up, 2, { STR("b"), STR("2") }, { STR("b"), STR("1") }));
 	assert_false(EXPO_EMIT(s, &up, 2, { STR("b-c"), STR("2") }));
 	assert_false(EXPO_EMIT(s, &up, 2, { STR("__name__"), STR("2") }));
+	assert_true(expo_emit_histogram(s, &times, NULL, 0, (const uint64_t[]){ 1 }, 1, NULL, 0));
+	assert_false(EXPO_EMIT0(s, &times_sum, 2));
+	assert_true(EXPO_EMIT(s, &times_sum, 2, { STR("a"), STR("1") }));
+	assert_false(expo_emit_histogram(s, &times, NULL, 0, (const uint64_t[]){ 1 }, 1, &(struct label){ STR("a"), STR("1") }, 1));
 	assert_false(EXPO_EMIT0(s, &bad, 2));
 	st = expo_set_stats(s);
-	assert_int_equal(st.samples, 1);
-	assert_int_equal(st.duplicates, 1);
+	assert_int_equal(st.samples, 7);
+	assert_int_equal(st.duplicates, 3);
 	assert_int_equal(st.invalid, 4);
 	expo_set_free(s);
 }
@@ -142,6 +169,7 @@ int main(void)
 		cmocka_unit_test(one_set_in_both_formats),
 		cmocka_unit_test(names_never_change_with_the_format),
 		cmocka_unit_test(sets_merge_into_one_family),
+		cmocka_unit_test(a_row_is_rendered_once),
 		cmocka_unit_test(drops_and_counts),
 		cmocka_unit_test(negotiates),
 	};
