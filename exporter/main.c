@@ -14,9 +14,11 @@
 
 #include <curl/curl.h>
 
-#include "sources.h"
+#include "explain.h"
+#include "once.h"
 #include "page.h"
 #include "publish.h"
+#include "sources.h"
 #include "tocsin/flags.h"
 #include "tocsin/log.h"
 #include "tocsin/version.h"
@@ -42,7 +44,7 @@ struct exporter {
 struct options {
 	struct str config_file, telemetry_path, web_config_file, log_level, log_format;
 	struct flag_list listen;
-	bool check_config, version, help;
+	bool check_config, dry_run, explain, version, help;
 };
 
 /* ---- Configuration ---- */
@@ -111,9 +113,35 @@ static bool reload(struct exporter *x, struct buf *messages)
 	return ok;
 }
 
-static int check_config(const struct exporter *x)
+/* ---- What is done instead of running ---- */
+
+static bool print_checked(const struct exporter *x, struct sources *c, struct buf *out)
 {
-	struct buf messages = { 0 };
+	buf_printf(out, "%s: %zu sources, no errors\n", x->config_path != NULL ? x->config_path : "environment", c->n);
+	return true;
+}
+
+static bool print_explained(const struct exporter *x, struct sources *c, struct buf *out)
+{
+	(void)x;
+	explain_sources(out, c);
+	return true;
+}
+
+static bool print_collected(const struct exporter *x, struct sources *c, struct buf *out)
+{
+	size_t failed = once_collect(c, &clock_system, out);
+
+	(void)x;
+	if (failed > 0)
+		fprintf(stderr, "tocsin-exporter: %zu of %zu sources could not be read\n", failed, c->n);
+	return failed == 0;
+}
+
+/* Says everything that is wrong with the configuration, then what <print> has to say. */
+static int with_config(const struct exporter *x, bool (*print)(const struct exporter *, struct sources *, struct buf *))
+{
+	struct buf messages = { 0 }, out = { 0 };
 	struct conf_report report = { 0 };
 	struct http_web_config *web;
 	struct sources *c;
@@ -122,9 +150,10 @@ static int check_config(const struct exporter *x)
 	conf_report_print(&report, &messages);
 	conf_report_fini(&report);
 	fputs(buf_z(&messages), stderr);
-	if (ok)
-		printf("%s: %zu sources, no errors\n", x->config_path != NULL ? x->config_path : "environment", c->n);
+	ok = ok && print(x, c, &out);
+	fputs(buf_z(&out), stdout);
 	buf_fini(&messages);
+	buf_fini(&out);
 	http_web_config_unref(web);
 	if (c != NULL)
 		sources_unref(c);
@@ -254,7 +283,6 @@ static int take_signals(void)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
 	fd = signalfd(-1, &set, SFD_CLOEXEC);
 	assert(fd >= 0);
 	return fd;
@@ -301,7 +329,7 @@ static int run(struct exporter *x, const struct options *o)
 
 /* ---- Command line ---- */
 
-#define N_FLAGS 9
+#define N_FLAGS 11
 
 static void list_flags(struct options *o, struct flag f[N_FLAGS])
 {
@@ -315,6 +343,8 @@ static void list_flags(struct options *o, struct flag f[N_FLAGS])
 		{ "log.level", FLAG_TEXT, &o->log_level, "info", "LEVEL", "debug, info, warn or error." },
 		{ "log.format", FLAG_TEXT, &o->log_format, "logfmt", "FORMAT", "logfmt or json." },
 		{ "check-config", FLAG_SWITCH, &o->check_config, NULL, NULL, "Check the configuration and exit: 0 good, 1 bad." },
+		{ "dry-run", FLAG_SWITCH, &o->dry_run, NULL, NULL, "Read every source once, print the metrics and exit: 0 all well, 1 a source failed." },
+		{ "explain", FLAG_SWITCH, &o->explain, NULL, NULL, "Print what would be asked of each source, when, and what it needs; connects to nothing." },
 		{ "version", FLAG_SWITCH, &o->version, NULL, NULL, "Print the version and exit." },
 		{ "help", FLAG_SWITCH, &o->help, NULL, NULL, "Print this and exit." },
 	};
@@ -371,6 +401,9 @@ int main(int argc, char **argv)
 	x.config_path = o.config_file.n > 0 ? o.config_file.p : NULL;
 	x.telemetry_path = o.telemetry_path.p;
 	x.web_config_path = o.web_config_file.n > 0 ? o.web_config_file.p : NULL;
+	signal(SIGPIPE, SIG_IGN);
 	curl_global_init(CURL_GLOBAL_DEFAULT);
-	return o.check_config ? check_config(&x) : run(&x, &o);
+	if (o.check_config || o.explain || o.dry_run)
+		return with_config(&x, o.check_config ? print_checked : o.explain ? print_explained : print_collected);
+	return run(&x, &o);
 }

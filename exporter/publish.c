@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "render.h"
 #include "self.h"
 #include "tocsin/mem.h"
 
@@ -185,36 +186,6 @@ static struct scrape *take_ready(struct publisher *p, int64_t now, int64_t *next
 	return NULL;
 }
 
-/* The answer as a page: what each source brought, its slow tasks, and what the core says of it. */
-static void render(const struct scrape *s, const struct expo_set *core, struct buf *out)
-{
-	const size_t per_source = 1 + WORKER_TASKS_MAX;
-	struct expo_part *parts = mem_alloc((1 + s->n * per_source) * sizeof *parts);
-	struct label *labels = mem_alloc((s->n + 1) * sizeof *labels);
-	size_t n = 0;
-
-	for (size_t i = 0; i < s->n; i++) {
-		const struct answer *a = &s->answers[i];
-		struct expo_part part = { NULL, &labels[i], s->bare ? 0 : 1 };
-
-		labels[i] = (struct label){ STR("source"), a->worker->source->settings->name };
-		if (a->result != NULL && a->result->set != NULL) {
-			part.set = a->result->set;
-			parts[n++] = part;
-		}
-		for (size_t t = 0; t < a->n_tasks; t++) {
-			if (a->tasks[t].good == NULL)
-				continue;
-			part.set = a->tasks[t].good->set;
-			parts[n++] = part;
-		}
-	}
-	parts[n++] = (struct expo_part){ core, NULL, 0 };
-	expo_write(out, parts, n, s->format);
-	free(labels);
-	free(parts);
-}
-
 static void answer_scrape(struct publisher *p, struct scrape *s)
 {
 	struct expo_set *core = expo_set_new();
@@ -223,7 +194,7 @@ static void answer_scrape(struct publisher *p, struct scrape *s)
 	self_emit_sources(core, s->answers, s->n, s->bare, clock_mono_ms(p->clock));
 	if (!s->bare)
 		self_emit(&p->self, core);
-	render(s, core, &page);
+	render_answers(&page, s->answers, s->n, s->bare, core, s->format);
 	expo_set_free(core);
 	http_reply_buf(s->request, 200, expo_content_type(s->format), &page);
 	buf_fini(&page);
@@ -314,6 +285,7 @@ void publisher_apply(struct publisher *p, struct sources *c)
 {
 	struct worker **workers = mem_alloc((c->n ? c->n : 1) * sizeof *workers);
 	struct worker **old = mem_alloc((p->n ? p->n : 1) * sizeof *old), **replaced = p->workers;
+	const struct worker_owner owner = { .lock = &p->lock, .on_result = on_result, .ctx = p };
 	size_t n_old = p->n;
 
 	for (size_t i = 0; i < n_old; i++)      /* scrapes go on reading p->workers meanwhile */
@@ -321,7 +293,7 @@ void publisher_apply(struct publisher *p, struct sources *c)
 	for (size_t i = 0; i < c->n; i++) {
 		workers[i] = take_same(old, n_old, &c->v[i]);
 		if (workers[i] == NULL)
-			workers[i] = worker_start(c, &c->v[i], p->clock, &p->lock, on_result, p);
+			workers[i] = worker_start(c, &c->v[i], p->clock, &owner);
 	}
 	pthread_mutex_lock(&p->lock);
 	p->workers = workers;

@@ -50,9 +50,13 @@ struct source_kind {
 	bool (*link)(void *settings, const struct sources *all, const struct conf_node *at, struct conf_report *r);
 	/* The address for people, without secrets, for the page and the log. In <a>. */
 	struct str (*describe)(struct arena *a, const void *settings);
+	/* What will be asked, when, under which limits, what it needs: with the functions of explain.h. */
+	void (*explain)(struct buf *out, const void *settings);
 
 	/* Never fails and connects nothing. <settings> outlive the state. */
 	void *(*open)(const void *settings, const struct clock *clock);
+	/* Optional, for kinds that keep state on disk. Right behind open(): nothing may be written or locked, it is a dry run. */
+	void (*make_dry)(void *state);
 	/* Fills <out>. False and <e> when the source is down or too slow: what was put into <out> is then dropped. What part of the
 	 * source cannot tell (a missing privilege) is left out and true returned. */
 	bool (*collect)(void *state, const struct source_ask *ask, struct expo_set *out, struct err *e);

@@ -70,7 +70,7 @@ static void finish(struct worker *w, struct result *r)
 	w->last = r;
 	if (r->set != NULL)
 		w->good_mono_ms = r->done_mono_ms;
-	w->on_result(w->ctx, w, r);
+	w->owner.on_result(w->owner.ctx, w, r);
 }
 
 static void *collector_thread(void *arg)
@@ -114,12 +114,23 @@ bool worker_ask(struct worker *w, int64_t deadline_mono_ms)
 
 /* ---- The runner thread and its results ---- */
 
+static void tell_rest(struct worker *w)
+{
+	pthread_mutex_lock(w->lock);
+	if (w->owner.on_rest != NULL && !w->rested) {
+		w->rested = true;
+		w->owner.on_rest(w->owner.ctx, w);
+	}
+	pthread_mutex_unlock(w->lock);
+}
+
 static void *runner_thread(void *arg)
 {
 	struct worker *w = arg;
 	struct source_loop loop = { w };
 
 	w->source->kind->run(w->state, &loop);
+	tell_rest(w);
 	return NULL;
 }
 
@@ -137,6 +148,8 @@ bool source_loop_wait(struct source_loop *loop, int64_t mono_ms)
 {
 	struct pollfd p = { .fd = loop->worker->stop_fd, .events = POLLIN };
 
+	if (loop->worker->n_tasks > 0)          /* written by this thread alone */
+		tell_rest(loop->worker);
 	for (;;) {
 		int64_t left = mono_ms - clock_mono_ms(loop->worker->clock);
 		int n = poll(&p, 1, left <= 0 ? 0 : left > 60000 ? 60000 : (int)left);
@@ -207,18 +220,19 @@ static void start_thread(pthread_t *thread, void *(*main)(void *), struct worker
 }
 
 struct worker *worker_start(struct sources *config, const struct sources_entry *source, const struct clock *clock,
-                            pthread_mutex_t *lock,
-                            void (*on_result)(void *, struct worker *, struct result *), void *ctx)
+                            const struct worker_owner *owner)
 {
 	struct worker *w = mem_alloc(sizeof *w);
 
-	*w = (struct worker){ .config = sources_ref(config), .source = source, .clock = clock, .refs = 1, .lock = lock,
-	    .on_result = on_result, .ctx = ctx };
+	*w = (struct worker){ .config = sources_ref(config), .source = source, .clock = clock, .refs = 1, .lock = owner->lock,
+	    .owner = *owner };
 	w->name = mem_strndup(source->settings->name.p, source->settings->name.n);
 	w->stop_fd = eventfd(0, EFD_CLOEXEC);
 	assert(w->stop_fd >= 0);
 	pthread_cond_init(&w->wake, NULL);
 	w->state = source->kind->open(source->settings, clock);
+	if (owner->on_rest != NULL && source->kind->make_dry != NULL)
+		source->kind->make_dry(w->state);
 	start_thread(&w->collector, collector_thread, w);
 	w->has_runner = source->kind->run != NULL;
 	if (w->has_runner)

@@ -10,6 +10,8 @@
 
 #define WORKER_TASKS_MAX 8
 
+struct worker;
+
 /* What one collection brought. */
 struct result {
 	int refs;                       /* atomic */
@@ -30,6 +32,15 @@ struct worker_task {
 	int64_t interval_ms;
 };
 
+/* Both functions are called under the lock, on the worker's threads. */
+struct worker_owner {
+	pthread_mutex_t *lock;
+	void (*on_result)(void *ctx, struct worker *w, struct result *r);       /* a collection ended */
+	/* Once, when what runs beside has done its first round, or ended. NULL: nobody wants to know. Else this is a dry run. */
+	void (*on_rest)(void *ctx, struct worker *w);
+	void *ctx;
+};
+
 struct worker {
 	struct sources *config;
 	const struct sources_entry *source;
@@ -40,11 +51,9 @@ struct worker {
 	int stop_fd;
 	pthread_t collector, runner;
 	bool has_runner;
-	/* A collection ended: called under the lock, on the collector thread. */
-	void (*on_result)(void *ctx, struct worker *w, struct result *r);
-	void *ctx;
+	struct worker_owner owner;
 
-	pthread_mutex_t *lock;
+	pthread_mutex_t *lock;          /* the owner's */
 	pthread_cond_t wake;
 	bool stopping;
 	bool asked, busy;               /* a collection is wanted; under way */
@@ -54,13 +63,13 @@ struct worker {
 	struct complaint complaint;     /* the collector thread's alone */
 	struct worker_task tasks[WORKER_TASKS_MAX];
 	size_t n_tasks;
+	bool rested;
 };
 
 /* Opens the source and starts its threads. <source> belongs to <config>, of which a reference is taken. Aborts when no thread can
  * be had. */
 struct worker *worker_start(struct sources *config, const struct sources_entry *source, const struct clock *clock,
-                            pthread_mutex_t *lock,
-                            void (*on_result)(void *, struct worker *, struct result *), void *ctx);
+                            const struct worker_owner *owner);
 /* Ends its threads; without the lock. Whoever waits for a collection gets one that failed. Then drops the reference of
  * worker_start(). */
 void worker_stop(struct worker *w);

@@ -122,6 +122,7 @@ const struct source_kind celery_source_kind = {
 	.env = "CELERY_BROKER_URL",
 	.table = &celery_settings_table,
 	.describe = describe,
+	.explain = celery_explain,
 	.open = open_source,
 	.collect = collect,
 	.run = run,

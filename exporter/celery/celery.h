@@ -5,5 +5,6 @@
 #include "source.h"
 
 extern const struct source_kind celery_source_kind;
+void celery_explain(struct buf *out, const void *settings);
 
 #endif

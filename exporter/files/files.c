@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "explain.h"
 #include "tocsin/complain.h"
 #include "tocsin/mem.h"
 #include "walk.h"
@@ -78,6 +79,18 @@ static struct str describe(struct arena *a, const void *settings)
 	if (s->sets.n == 0)
 		return STR("");
 	return s->sets.n == 1 ? v->glob : arena_printf(a, STR_FMT " and %zu more", STR_ARG(v->glob), s->sets.n - 1);
+}
+
+static void explain(struct buf *out, const void *settings)
+{
+	const struct files_settings *s = settings;
+	const struct files_set *v = s->sets.v;
+
+	explain_when(out, "in each scrape: number, size and age of files, not what they hold; at most %lld directory entries a set "
+	    "(max_entries)", (long long)s->max_entries);
+	for (size_t i = 0; i < s->sets.n; i++)
+		explain_ask(out, STR_FMT ": " STR_FMT, STR_ARG(v[i].name), STR_ARG(v[i].glob));
+	explain_note(out, "to list these folders");
 }
 
 /* ---- A source at work ---- */
@@ -183,5 +196,5 @@ static bool collect(void *state, const struct source_ask *ask, struct expo_set *
 
 const struct source_kind files_source_kind = {
 	.name = "files", .up_family = "tocsin_files_up", .up_help = "Whether files were looked for; for each set see collector_success.",
-	.table = &table, .describe = describe, .open = open_files, .collect = collect, .close = close_files,
+	.table = &table, .describe = describe, .explain = explain, .open = open_files, .collect = collect, .close = close_files,
 };

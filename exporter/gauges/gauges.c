@@ -355,5 +355,5 @@ static void run(void *state, struct source_loop *loop)
 
 const struct source_kind gauges_source_kind = {
 	.name = "gauges", .up_family = "tocsin_gauges_up", .up_help = "Whether the server with the figures answered.", .table = &table,
-	.link = link_settings, .describe = describe, .open = open_gauges, .collect = collect, .run = run, .close = close_gauges,
+	.link = link_settings, .describe = describe, .explain = gauges_explain, .open = open_gauges, .collect = collect, .run = run, .close = close_gauges,
 };

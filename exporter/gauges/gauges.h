@@ -63,5 +63,6 @@ struct gauge_backend {
 extern const struct gauge_backend gauge_sql, gauge_redis, gauge_json;
 
 extern const struct source_kind gauges_source_kind;
+void gauges_explain(struct buf *out, const void *settings);
 
 #endif

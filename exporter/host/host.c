@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "explain.h"
 #include "host/part.h"
 #include "tocsin/complain.h"
 #include "tocsin/mem.h"
@@ -157,6 +158,20 @@ static bool is_disabled(const struct host_settings *s, const char *part)
 	return false;
 }
 
+static void explain(struct buf *out, const void *settings)
+{
+	const struct host_settings *s = settings;
+	struct buf names = { 0 };
+
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+		if (!is_disabled(s, parts[i].name))
+			buf_printf(&names, " %s", parts[i].name);
+	explain_when(out, "in each scrape, from " STR_FMT " (procfs) and " STR_FMT " (sysfs)", STR_ARG(s->procfs), STR_ARG(s->sysfs));
+	explain_ask(out, "parts:%s", buf_z(&names));
+	explain_note(out, "no privilege; in a container the host's /proc, /sys and root, mounted read-only");
+	buf_fini(&names);
+}
+
 static void collect_part(struct state *s, size_t i, struct expo_set *out)
 {
 	const struct label label = { STR("collector"), str_of(parts[i].name) };
@@ -189,5 +204,5 @@ static bool collect(void *state, const struct source_ask *ask, struct expo_set *
 const struct source_kind host_source_kind = {
 	.name = "host", .up_family = "tocsin_host_up",
 	    .up_help = "Whether the host was looked at; for its parts see node_scrape_collector_success.",
-	.table = &table, .open = open_host, .collect = collect, .close = close_host,
+	.table = &table, .explain = explain, .open = open_host, .collect = collect, .close = close_host,
 };

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "explain.h"
 #include "logs/state.h"
 #include "tocsin/mem.h"
 
@@ -30,6 +31,7 @@ struct logs {
 	struct lines_stats stats;
 	struct tail tail;
 	bool committed;                 /* ever, since the start */
+	bool dry;                       /* the state file is read at most */
 	int64_t commit_mono_ms;
 };
 
@@ -58,9 +60,16 @@ static void *open_logs(const void *settings, const struct clock *clock)
 	return l;
 }
 
+static void make_dry(void *state)
+{
+	struct logs *l = state;
+
+	l->dry = true;
+}
+
 static bool commit(struct logs *l, struct err *e)
 {
-	if (l->committed && !l->tail.changed)
+	if (l->dry || (l->committed && !l->tail.changed))
 		return true;
 	if (!state_file_save(&l->file, &l->tail, &l->counts, &l->stats, e))
 		return false;
@@ -113,7 +122,7 @@ static bool read_and_commit(struct logs *l, const struct source_ask *ask, struct
 	struct err saving = { 0 };
 	bool ok;
 
-	if (!wait_for_lock(l, ask, e) || !load(l, e))
+	if ((!l->dry && !wait_for_lock(l, ask, e)) || !load(l, e))
 		return false;
 	ok = tail_round(&l->tail, ask, e);
 	if (commit(l, &saving))
@@ -173,6 +182,8 @@ static void run(void *state, struct source_loop *loop)
 	struct logs *l = state;
 	int64_t next;
 
+	if (l->dry)
+		return;
 	do {
 		bool all = read_ahead(l, loop);
 
@@ -189,8 +200,25 @@ static struct str describe(struct arena *a, const void *settings)
 	return s->files.n == 1 ? s->files.v[0] : arena_printf(a, STR_FMT " and %zu more", STR_ARG(s->files.v[0]), s->files.n - 1);
 }
 
+static void explain(struct buf *out, const void *settings)
+{
+	const struct logs_settings *s = settings;
+	const struct logs_rule *rules = logs_rules(s);
+
+	explain_when(out, "every %s (interval), and to their end in each scrape: lines of", EXPLAIN_MS(s->interval_ms));
+	for (size_t i = 0; i < s->files.n; i++)
+		explain_ask(out, STR_FMT, STR_ARG(s->files.v[i]));
+	explain_when(out, "each line is looked at for");
+	for (size_t i = 0; i < s->metrics.n; i++)
+		explain_ask(out, STR_FMT ": %s of %s%s", STR_ARG(rules[i].name), logs_rule_is_histogram(&rules[i]) ? "histogram" : "counter",
+		    rules[i].reads_json ? "JSON lines" : "lines", rules[i].match != NULL || rules[i].where.n > 0 ? " that match" : "");
+	explain_note(out, "to read these files and their folders, and to write " STR_FMT " (state), where positions and counts are kept",
+	    STR_ARG(s->state));
+}
+
 const struct source_kind logs_source_kind = {
 	.name = "logs", .up_family = "tocsin_logs_up",
 	    .up_help = "Whether all files could be read to their end, and the state file written.",
-	.table = &logs_settings_table, .describe = describe, .open = open_logs, .collect = collect, .run = run, .close = close_logs,
+	.table = &logs_settings_table, .describe = describe, .explain = explain, .open = open_logs, .make_dry = make_dry,
+	.collect = collect, .run = run, .close = close_logs,
 };

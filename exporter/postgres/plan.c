@@ -34,7 +34,7 @@ static const struct pg_extension *find_extension(const char *name, const struct 
 	return NULL;
 }
 
-static bool is_wanted(const struct pg_statement *st, const struct pg_settings *s)
+bool pg_statement_wanted(const struct pg_statement *st, const struct pg_settings *s)
 {
 	return !is_listed(s->disable, st->collector) && (!st->off || is_listed(s->enable, st->collector));
 }
@@ -61,7 +61,7 @@ void pg_plan_make(struct pg_plan *p, const struct pg_settings *s, enum pg_when w
 		const struct pg_extension *x = st->extension != NULL ? find_extension(st->extension, extensions, n) : NULL;
 		struct buf sql = { 0 };
 
-		if (st->when != when || !is_wanted(st, s) || !pg_statement_fits(st, version) || (st->extension != NULL && x == NULL))
+		if (st->when != when || !pg_statement_wanted(st, s) || !pg_statement_fits(st, version) || (st->extension != NULL && x == NULL))
 			continue;
 		pg_statement_sql(&sql, st, version, x != NULL ? x->schema : STR_NULL);
 		p->items[p->n] = (struct pg_plan_item){ .statement = st, .sql = arena_strz(&p->arena, buf_str(&sql)) };

@@ -42,6 +42,8 @@ void pg_plan_take(struct pg_plan *p, struct pg_plan_item *item, const struct pg_
 /* Success and duration of each collector, and what is unsupported. */
 void pg_plan_emit_state(const struct pg_plan *p, struct expo_set *out);
 
+/* Whether the settings leave the statement in. */
+bool pg_statement_wanted(const struct pg_statement *st, const struct pg_settings *s);
 /* Whether <collector> is one; for checking `enable` and `disable`. */
 bool pg_collector_exists(struct str collector);
 const char *pg_collector_nearest(struct str wrong);

@@ -184,5 +184,5 @@ static void run(void *state, struct source_loop *loop)
 
 const struct source_kind postgres_source_kind = {
 	.name = "postgres", .up_family = "pg_up", .up_help = "Whether the server answered.", .env = "DATABASE_URL", .table = &table,
-	.describe = describe, .open = open_source, .collect = collect, .run = run, .close = close_source,
+	.describe = describe, .explain = pg_explain, .open = open_source, .collect = collect, .run = run, .close = close_source,
 };

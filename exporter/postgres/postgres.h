@@ -16,5 +16,6 @@ struct pg_settings {
 };
 
 extern const struct source_kind postgres_source_kind;
+void pg_explain(struct buf *out, const void *settings);
 
 #endif

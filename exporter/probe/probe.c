@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+#include "explain.h"
 #include "gauges/rows.h"
 #include "probe/settings.h"
 #include "probe/transfer.h"
@@ -232,8 +233,28 @@ static struct str describe(struct arena *a, const void *settings)
 	return arena_printf(a, "%.*s%.*s", (int)host, s->url.p, (int)(end - at), s->url.p + at);
 }
 
+static void explain(struct buf *out, const void *settings)
+{
+	const struct probe_settings *s = settings;
+	const struct gauge_metric *metrics = s->metrics.v;
+
+	explain_when(out, "in each scrape, over a connection of its own");
+	if (!probe_speaks_http(s)) {
+		explain_ask(out, "%s, and nothing is sent", s->scheme == PROBE_TLS ? "connects, and shakes hands" : "connects");
+		explain_note(out, "nothing but a way to it");
+		return;
+	}
+	explain_ask(out, "%s, with %zu headers and %zu bytes of body; %s", probe_methods[s->method], s->headers.n, s->body.n,
+	    s->follow_redirects ? "redirects are followed" : "a redirect is not followed");
+	explain_when(out, "looks at the status, at %zu headers (require_headers), for %zu patterns in the body and %zu not in it",
+	    s->require_headers.n, s->must_match.n, s->must_not_match.n);
+	for (size_t i = 0; i < s->metrics.n; i++)
+		explain_ask(out, STR_FMT ", from the JSON body", STR_ARG(metrics[i].name));
+	explain_note(out, "an answer of at most %lld bytes (max_body)", (long long)s->max_body);
+}
+
 const struct source_kind probe_source_kind = {
 	.name = "probe", .up_family = "tocsin_probe_up",
 	    .up_help = "Whether the probe could be made at all; what it found is probe_success.",
-	.table = &probe_settings_table, .describe = describe, .open = open_probe, .collect = collect, .close = close_probe,
+	.table = &probe_settings_table, .describe = describe, .explain = explain, .open = open_probe, .collect = collect, .close = close_probe,
 };

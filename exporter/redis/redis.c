@@ -227,6 +227,15 @@ static bool collect(void *state, const struct source_ask *ask, struct expo_set *
 	return ok;
 }
 
+void redis_each_ask(const struct redis_settings *settings, void (*each)(void *user, const char *name), void *user)
+{
+	const struct redis_state s = { .settings = settings, .is_cluster = true };
+
+	for (enum ask ask = 0; ask < ASK_N; ask++)
+		if (asks[ask].wanted(&s))
+			each(user, asks[ask].name);
+}
+
 const struct source_kind redis_source_kind = {
 	.name = "redis",
 	.up_family = "redis_up",
@@ -234,6 +243,7 @@ const struct source_kind redis_source_kind = {
 	.env = "REDIS_URL",
 	.table = &redis_settings_table,
 	.describe = describe,
+	.explain = redis_explain,
 	.open = open_source,
 	.collect = collect,
 	.run = run,

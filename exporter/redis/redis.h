@@ -6,4 +6,11 @@
 
 extern const struct source_kind redis_source_kind;
 
+/* ---- For explain.c ---- */
+
+void redis_explain(struct buf *out, const void *settings);
+struct redis_settings;
+/* The commands a scrape asks with these settings, by the names ACL rules have for them. */
+void redis_each_ask(const struct redis_settings *settings, void (*each)(void *user, const char *name), void *user);
+
 #endif

@@ -1,0 +1,123 @@
+/* Workers as ever, asked once. A source is done when it has answered and its runner rests: then its slow tasks were tried. */
+#include "once.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "render.h"
+#include "tocsin/mem.h"
+
+struct once {
+	const struct clock *clock;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	struct answer *answers;
+	size_t n, pending;              /* answers, and runners that do not rest yet */
+};
+
+/* Under the lock. */
+static void on_result(void *ctx, struct worker *w, struct result *r)
+{
+	struct once *o = ctx;
+
+	for (struct answer *a = o->answers; a < o->answers + o->n; a++) {
+		if (a->worker != w || !a->pending)
+			continue;
+		a->result = result_ref(r);
+		a->pending = false;
+		o->pending--;
+	}
+	pthread_cond_signal(&o->wake);
+}
+
+/* Under the lock, once a worker. */
+static void on_rest(void *ctx, struct worker *w)
+{
+	struct once *o = ctx;
+
+	(void)w;
+	o->pending--;
+	pthread_cond_signal(&o->wake);
+}
+
+static void start(struct once *o, struct sources *c, int64_t deadline_mono_ms)
+{
+	const struct worker_owner owner = { .lock = &o->lock, .on_result = on_result, .on_rest = on_rest, .ctx = o };
+
+	for (size_t i = 0; i < c->n; i++) {
+		struct worker *w;
+
+		pthread_mutex_lock(&o->lock);
+		o->pending += c->v[i].kind->run != NULL;
+		pthread_mutex_unlock(&o->lock);
+		w = worker_start(c, &c->v[i], o->clock, &owner);
+		pthread_mutex_lock(&o->lock);
+		o->answers[o->n].worker = worker_ref(w);
+		o->answers[o->n++].pending = worker_ask(w, deadline_mono_ms);
+		o->pending += o->answers[o->n - 1].pending;
+		pthread_mutex_unlock(&o->lock);
+	}
+}
+
+static void wait(struct once *o)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += ONCE_MAX_MS / 1000;
+	pthread_mutex_lock(&o->lock);
+	while (o->pending > 0 && pthread_cond_timedwait(&o->wake, &o->lock, &until) == 0)
+		continue;
+	for (size_t i = 0; i < o->n; i++)
+		answer_take_state(&o->answers[i], clock_mono_ms(o->clock));
+	pthread_mutex_unlock(&o->lock);
+}
+
+static size_t count_failed(const struct once *o)
+{
+	size_t failed = 0;
+
+	for (size_t i = 0; i < o->n; i++) {
+		const struct answer *a = &o->answers[i];
+		bool ok = a->result != NULL && a->result->set != NULL;
+
+		for (size_t t = 0; t < a->n_tasks; t++)
+			ok &= !a->tasks[t].failed;
+		failed += !ok;
+	}
+	return failed;
+}
+
+static void render(const struct once *o, struct buf *page)
+{
+	struct expo_set *core = expo_set_new();
+
+	self_emit_sources(core, o->answers, o->n, false, clock_mono_ms(o->clock));
+	render_answers(page, o->answers, o->n, false, core, EXPO_TEXT);
+	expo_set_free(core);
+}
+
+size_t once_collect(struct sources *c, const struct clock *clock, struct buf *page)
+{
+	struct once o = { .clock = clock, .answers = mem_alloc((c->n ? c->n : 1) * sizeof *o.answers) };
+	pthread_condattr_t attr;
+	size_t failed;
+
+	pthread_mutex_init(&o.lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&o.wake, &attr);
+	pthread_condattr_destroy(&attr);
+	start(&o, c, clock_mono_ms(clock) + ONCE_MAX_MS);
+	wait(&o);
+	failed = count_failed(&o);
+	render(&o, page);
+	for (size_t i = 0; i < o.n; i++) {
+		worker_stop(o.answers[i].worker);
+		answer_fini(&o.answers[i]);
+	}
+	pthread_cond_destroy(&o.wake);
+	pthread_mutex_destroy(&o.lock);
+	free(o.answers);
+	return failed;
+}

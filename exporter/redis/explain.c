@@ -1,0 +1,48 @@
+/* --explain of a Redis source. Commands go by the names that ACL rules have for them, so that the rule can be told too. */
+#include "explain.h"
+
+#include "redis/redis.h"
+#include "redis/settings.h"
+
+static void put_command(void *user, const char *name)
+{
+	buf_printf(user, "%s%s", ((struct buf *)user)->n > 0 ? " " : "", name);
+}
+
+static void put_rule(void *user, const char *name)
+{
+	buf_printf(user, " +%s", name);
+}
+
+static void put_keys(struct buf *out, const char *what, const struct redis_key_specs *keys)
+{
+	struct buf names = { 0 };
+
+	for (size_t i = 0; i < keys->n; i++)
+		buf_printf(&names, " %s=" STR_FMT, keys->v[i].label, STR_ARG(keys->v[i].key));
+	if (keys->n > 0)
+		explain_ask(out, "%s:%s", what, buf_z(&names));
+	buf_fini(&names);
+}
+
+void redis_explain(struct buf *out, const void *settings)
+{
+	const struct redis_settings *s = settings;
+	const bool keys = s->check_single_keys.n + s->check_keys.n + s->count_keys.n > 0;
+	struct buf commands = { 0 }, rules = { 0 };
+
+	redis_each_ask(s, put_command, &commands);
+	redis_each_ask(s, put_rule, &rules);
+	explain_when(out, "in each scrape, in one pipeline over a connection that stays");
+	explain_ask(out, "%s", buf_z(&commands));
+	put_keys(out, "type, size and value of keys (check_single_keys)", &s->check_single_keys);
+	if (s->check_keys.n + s->count_keys.n > 0)
+		explain_when(out, "every %s (scan_interval), over a second connection, at most %lld keys a second (scan_keys_per_second): SCAN",
+		             EXPLAIN_MS(s->scan_interval_ms), (long long)s->scan_keys_per_second);
+	put_keys(out, "counts keys (count_keys)", &s->count_keys);
+	put_keys(out, "type, size and value of what matches (check_keys)", &s->check_keys);
+	explain_note(out, "a user with -@all +client|setname%s%s; what it may not is left out and shown in redis_exporter_command_allowed",
+	             buf_z(&rules), keys ? " +select +scan +type +strlen +llen +scard +zcard +hlen +xlen +getrange +memory|usage %R~*" : "");
+	buf_fini(&commands);
+	buf_fini(&rules);
+}
