@@ -2,6 +2,7 @@
 #   make            build            make run     try it (installs what it needs)     make test   everything, ends "N passed, N failed"
 #   make unit       unit tests only  make fuzz    fuzz each parser, FUZZ_SECONDS      make bench  side by side with the peers
 #   make lint       static analysis  make install PREFIX=/usr/local DESTDIR=          make deb    make clean
+#   make crash N=500    kill -9 of the alerter: what is lost or repeated (also SEED=, TARGET=alertmanager)
 MODE ?= release
 CC ?= gcc
 PREFIX ?= /usr/local
@@ -24,7 +25,7 @@ LDLIBS = $(shell pkg-config --libs $(PKG)) -lcrypt -lm -pthread
 LDFLAGS += $(FLAGS_$(MODE))
 
 ifeq ($(shell command -v pkg-config),)
-ifeq ($(filter deps run test bench clean,$(MAKECMDGOALS)),)
+ifeq ($(filter deps run test bench crash clean,$(MAKECMDGOALS)),)
 $(error pkg-config is missing: 'make deps' installs what a build needs)
 endif
 endif
@@ -38,7 +39,7 @@ UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 PROGRAMS := $(B)/tocsin-exporter $(B)/tocsin-alerter $(B)/promqltest
 
-.PHONY: deps all programs unit fuzz-build run test fuzz bench lint install deb clean
+.PHONY: deps all programs unit fuzz-build run test fuzz bench crash lint install deb clean
 .SECONDARY:
 all: programs
 	@for p in $(notdir $(PROGRAMS)); do ln -sf $(MODE)/$$p build/$$p; done
@@ -84,6 +85,8 @@ fuzz:
 	@tests/fuzz/run
 bench:
 	@tests/bench/run
+crash:
+	@packaging/deps test && $(MAKE) -s all && N="$(N)" SEED="$(SEED)" TARGET="$(TARGET)" exec /usr/bin/python3 tests/crash/run.py
 lint:
 	@tests/lint
 install: all
