@@ -52,11 +52,11 @@ static struct tally count(const struct core *c, const struct audience *who, cons
 	for (size_t i = 0; i < who->n; i++) {
 		const struct page_alert *a = who->v[i];
 		bool told = e != NULL && episode_told(e, a);
-		const struct episode *other = told || a->ends_ms != 0 ? NULL : covered(c, a, integration);
+		const struct episode *other = told ? NULL : covered(c, a, integration);
 
 		t.firing += a->ends_ms == 0;
 		t.untold += a->ends_ms == 0 && !told && other == NULL;
-		t.ended += a->ends_ms != 0 && !told && e != NULL;
+		t.ended += a->ends_ms != 0 && !told && other == NULL && e != NULL;
 		if (other != NULL && other->last_sent_ms > t.heard_ms)
 			t.heard_ms = other->last_sent_ms;
 	}
@@ -153,6 +153,29 @@ static struct notice make_notice(struct core *c, const struct group *g, const st
 	return n;
 }
 
+static bool group_told(const struct group *g, const struct page_alert *a)
+{
+	for (size_t i = 0; i < g->n_episodes; i++)
+		if (episode_told(g->episodes[i], a))
+			return true;
+	return false;
+}
+
+/* A retired group tells its end: where routes put it meanwhile that is no news. */
+static void leave_groups_that_never_told(struct core *c, struct page_alert *a)
+{
+	for (size_t i = a->n_groups; i-- > 0;) {
+		struct group *g = a->groups[i];
+
+		for (size_t m = 0; m < g->n && !group_told(g, a); m++)
+			if (g->members[m] == a) {
+				g->members[m] = g->members[--g->n];
+				group_drop_member(c, g, a);
+				break;
+			}
+	}
+}
+
 static void update_told(struct core *c, const struct audience *who, struct episode *e)
 {
 	struct page_alert **ended = ARENA_ARRAY(&c->scratch, e->told.n + 1, struct page_alert *);
@@ -161,8 +184,11 @@ static void update_told(struct core *c, const struct audience *who, struct episo
 	for (struct map_slot *s = NULL; (s = map_next(&e->told, s)) != NULL;)
 		if (((struct page_alert *)s->value)->ends_ms != 0)
 			ended[n++] = s->value;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		if (e->group->route == NULL)
+			leave_groups_that_never_told(c, ended[i]);
 		episode_drop_told(c, e, ended[i]);
+	}
 	for (size_t i = 0; i < who->n; i++) {
 		struct page_alert *a = who->v[i];
 
@@ -207,21 +233,33 @@ static struct audience gather(struct core *c, const struct group *g, const struc
 	return who;
 }
 
-static void flush_to(struct core *c, struct group *g, const struct integration *in, const struct audience *who)
+/* Without those a retired group told: it tells their ends too. */
+static struct audience without_covered(struct core *c, const struct audience *who, const struct episode *e, struct str integration)
+{
+	struct audience rest = { .v = ARENA_ARRAY(&c->scratch, who->n + 1, struct page_alert *), .awake = who->awake };
+
+	for (size_t i = 0; i < who->n; i++)
+		if ((e != NULL && episode_told(e, who->v[i])) || covered(c, who->v[i], integration) == NULL)
+			rest.v[rest.n++] = who->v[i];
+	return rest;
+}
+
+static void flush_to(struct core *c, struct group *g, const struct integration *in, const struct audience *all)
 {
 	struct episode *e = episode_find(g, in->name);
-	struct tally t = count(c, who, e, in->name);
-	enum why why = decide(g, who, e, in, &t, core_now_ms(c));
+	struct tally t = count(c, all, e, in->name);
+	enum why why = decide(g, all, e, in, &t, core_now_ms(c));
+	const struct audience who = why == WHY_REPEAT ? *all : without_covered(c, all, e, in->name);
 
 	if (why == WHY_NOTHING)
 		return;
 	if ((why == WHY_ALL_ENDED || why == WHY_SOME_ENDED) && !in->send_resolved) {
-		update_told(c, who, e);
+		update_told(c, &who, e);
 		if (e->told.n == 0)
 			episode_close(c, e);
 		return;
 	}
-	tell(c, g, who, e != NULL ? e : episode_begin(c, g, in), in, why);
+	tell(c, g, &who, e != NULL ? e : episode_begin(c, g, in), in, why);
 }
 
 static bool receiver_has(const struct group *g, struct str integration)

@@ -396,6 +396,41 @@ static void a_reload_that_regroups_pages_nobody_again(void **state)
 	world_free(w);
 }
 
+/* Told by the old group, so its end comes from there, once: the new one speaks of what is new. */
+static void what_a_retired_group_told_is_not_told_beside_it(void **state)
+{
+	struct world *w = world_new(basic);
+	size_t about_a = 0;
+
+	(void)state;
+	fire(w, "Down", "a");
+	world_pass(w, 10000);
+	answer(w, 200, "");
+	core_configure(w->core,
+		       world_config("route: { receiver: team, group_by: [severity], group_wait: 10s, group_interval: 1m }\n"
+				    "receivers: [ { name: team, webhook_configs: [ { url: 'http://hook/secret-token' } ] } ]\n"));
+	fire(w, "Slow", "b");
+	world_pass(w, 60000);
+	assert_int_equal(w->n, 2);
+	assert_true(has(LAST(w).body, "Slow") && !has(LAST(w).body, "Down"));
+	answer(w, 200, "");
+	resolve(w, "Down", "a");
+	for (int i = 0; i < 20; i++) {
+		world_pass(w, 15000);
+		if (!LAST(w).answered)
+			answer(w, 200, "");
+	}
+	for (size_t i = 1; i < w->n; i++)
+		about_a += has(w->asked[i].body, "Down");
+	assert_int_equal(about_a, 1);
+	resolve(w, "Slow", "b");
+	world_pass(w, 60000);
+	assert_true(has(LAST(w).body, "Slow") && has(LAST(w).body, "\"status\":\"resolved\",\"alerts\""));
+	answer(w, 200, "");
+	assert_int_equal(w->core->alerts.n, 0);
+	world_free(w);
+}
+
 static void a_removed_receiver_still_tells_its_ends(void **state)
 {
 	struct world *w = world_new(basic);
@@ -570,6 +605,7 @@ int main(void)
 		cmocka_unit_test(no_data_is_said_in_the_next_message_and_only_there),
 		cmocka_unit_test(records_come_back_as_they_were),
 		cmocka_unit_test(a_reload_that_regroups_pages_nobody_again),
+		cmocka_unit_test(what_a_retired_group_told_is_not_told_beside_it),
 		cmocka_unit_test(a_removed_receiver_still_tells_its_ends),
 		cmocka_unit_test(the_same_configuration_again_changes_nothing),
 		cmocka_unit_test(a_locked_database_loses_no_page),
