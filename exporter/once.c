@@ -46,6 +46,7 @@ static void start(struct once *o, struct sources *c, int64_t deadline_mono_ms)
 
 	for (size_t i = 0; i < c->n; i++) {
 		struct worker *w;
+		bool begin = false;
 
 		pthread_mutex_lock(&o->lock);
 		o->pending += c->v[i].kind->run != NULL;
@@ -53,9 +54,11 @@ static void start(struct once *o, struct sources *c, int64_t deadline_mono_ms)
 		w = worker_start(c, &c->v[i], o->clock, &owner);
 		pthread_mutex_lock(&o->lock);
 		o->answers[o->n].worker = worker_ref(w);
-		o->answers[o->n++].pending = worker_ask(w, deadline_mono_ms);
+		o->answers[o->n++].pending = worker_ask(w, deadline_mono_ms, &begin);
 		o->pending += o->answers[o->n - 1].pending;
 		pthread_mutex_unlock(&o->lock);
+		if (begin)
+			worker_begin(worker_ref(w));
 	}
 }
 

@@ -1,4 +1,6 @@
-/* The lock guards workers, waiting scrapes and every worker's shared fields. Nothing is rendered or sent under it. */
+/* The lock guards workers, waiting scrapes and every worker's shared fields. Nothing is rendered or sent under it.
+ * The thread that brings a scrape's last result answers it: a hand-over to another thread takes as long as rendering a page. The
+ * publisher's own thread answers those whose deadline has come, and need not be woken for the others. */
 #include "publish.h"
 
 #include <assert.h>
@@ -21,6 +23,7 @@ struct scrape {
 	int64_t began_us, deadline_mono_ms;
 	struct answer *answers;
 	size_t n, pending;
+	struct expo_set *core;          /* what the core says; NULL: not put together yet, and then it is not answered either */
 };
 
 struct publisher {
@@ -34,10 +37,12 @@ struct publisher {
 	struct worker **workers;
 	size_t n;
 	struct scrape *waiting;
+	int64_t wakes_mono_ms;          /* the publisher's own thread sleeps until then */
+	size_t page_bytes;              /* of the last page: room for the next */
 	struct self self;
 };
 
-/* ---- A scrape begins ---- */
+/* ---- A scrape ---- */
 
 /* The scraper's own timeout, less what the way back takes. */
 static int64_t scrape_budget_ms(const struct http_request *q)
@@ -69,39 +74,141 @@ static void scrape_free(struct scrape *s)
 {
 	for (struct answer *a = s->answers; a < s->answers + s->n; a++)
 		answer_fini(a);
+	expo_set_free(s->core);
 	free(s->answers);
 	free(s);
 }
 
-/* Under the lock. */
-static void scrape_ask(struct scrape *s, struct worker *w)
+/* Under the lock. <*fresh>: the worker, counted, when its collection is to be begun, else NULL. */
+static void scrape_ask(struct scrape *s, struct worker *w, struct worker **fresh)
 {
 	struct answer *a = &s->answers[s->n++];
+	bool begin = false;
 
 	a->worker = worker_ref(w);
-	a->pending = worker_ask(w, s->deadline_mono_ms);
+	a->pending = worker_ask(w, s->deadline_mono_ms, &begin);
 	s->pending += a->pending;
+	*fresh = begin ? worker_ref(w) : NULL;
 }
 
-static void scrape_wait(struct publisher *p, struct scrape *s)
+/* ---- A scrape ends ---- */
+
+/* Under the lock, on a collector thread. */
+static void on_result(void *ctx, struct worker *w, struct result *r)
 {
+	struct publisher *p = ctx;
+
+	for (struct scrape *s = p->waiting; s != NULL; s = s->next) {
+		for (struct answer *a = s->answers; a < s->answers + s->n; a++) {
+			if (a->worker != w || !a->pending)
+				continue;
+			a->result = result_ref(r);
+			a->pending = false;
+			s->pending--;
+		}
+	}
+}
+
+/* Under the lock: a scrape whose time has come, off the list; else NULL and when to look again. */
+static struct scrape *take_ready(struct publisher *p, int64_t now, int64_t *next_mono_ms)
+{
+	*next_mono_ms = INT64_MAX;
+	for (struct scrape **at = &p->waiting; *at != NULL; at = &(*at)->next) {
+		struct scrape *s = *at;
+
+		if (s->core == NULL)
+			continue;
+		if (s->pending == 0 || s->deadline_mono_ms <= now || p->stopping) {
+			*at = s->next;
+			for (struct answer *a = s->answers; a < s->answers + s->n; a++)
+				answer_take_state(a, now);
+			return s;
+		}
+		if (s->deadline_mono_ms < *next_mono_ms)
+			*next_mono_ms = s->deadline_mono_ms;
+	}
+	return NULL;
+}
+
+static void answer_scrape(struct publisher *p, struct scrape *s)
+{
+	struct buf page = { 0 };
+
+	self_emit_sources(s->core, s->answers, s->n, s->bare, clock_mono_ms(p->clock));
+	buf_reserve(&page, __atomic_load_n(&p->page_bytes, __ATOMIC_RELAXED));
+	render_answers(&page, s->answers, s->n, s->bare, s->core, s->format);
+	__atomic_store_n(&p->page_bytes, page.n, __ATOMIC_RELAXED);
+	if (!s->bare)                           /* first: who has the answer finds it counted */
+		self_note_scrape(&p->self, clock_mono_us() - s->began_us);
+	http_reply_buf(s->request, 200, expo_content_type(s->format), &page);
+	buf_fini(&page);
+	scrape_free(s);
+}
+
+/* Without the lock: answers what is ready. */
+static void answer_ready(void *ctx)
+{
+	struct publisher *p = ctx;
+	struct scrape *s;
+	int64_t next;
+
+	do {
+		pthread_mutex_lock(&p->lock);
+		s = take_ready(p, clock_mono_ms(p->clock), &next);
+		pthread_mutex_unlock(&p->lock);
+		if (s != NULL)
+			answer_scrape(p, s);
+	} while (s != NULL);
+}
+
+/* ---- A scrape begins ---- */
+
+/* While the sources are asked: what the core says of itself. Until it is there nobody takes the scrape off the list. */
+static void finish_beginning(struct publisher *p, struct scrape *s)
+{
+	struct expo_set *core = expo_set_new();
+	bool ready, sooner;
+
+	if (!s->bare)
+		self_emit(&p->self, core);
+	pthread_mutex_lock(&p->lock);
+	s->core = core;
+	ready = s->pending == 0;
+	sooner = s->deadline_mono_ms < p->wakes_mono_ms;
+	pthread_mutex_unlock(&p->lock);
+	if (ready)
+		answer_ready(p);
+	else if (sooner)
+		pthread_cond_signal(&p->wake);
+}
+
+/* Under the lock, which it lets go. */
+static void scrape_begin(struct publisher *p, struct http_request *q, struct worker *const *workers, size_t n, bool bare)
+{
+	struct worker **fresh = mem_alloc((n ? n : 1) * sizeof *fresh);
+	struct scrape *s;
+
+	http_suspend(q);
+	s = scrape_new(q, n, p->clock);
+	s->bare = bare;
+	for (size_t i = 0; i < n; i++)
+		scrape_ask(s, workers[i], &fresh[i]);
 	s->next = p->waiting;
 	p->waiting = s;
-	pthread_cond_signal(&p->wake);
+	pthread_mutex_unlock(&p->lock);
+	for (size_t i = 0; i < n; i++)
+		if (fresh[i] != NULL)
+			worker_begin(fresh[i]);
+	free(fresh);
+	finish_beginning(p, s);
 }
 
 static void handle_metrics(struct http_request *q)
 {
 	struct publisher *p = q->ctx;
-	struct scrape *s;
 
-	http_suspend(q);
 	pthread_mutex_lock(&p->lock);
-	s = scrape_new(q, p->n, p->clock);
-	for (size_t i = 0; i < p->n; i++)
-		scrape_ask(s, p->workers[i]);
-	scrape_wait(p, s);
-	pthread_mutex_unlock(&p->lock);
+	scrape_begin(p, q, p->workers, p->n, false);
 }
 
 static struct worker *find_worker(const struct publisher *p, struct str name)
@@ -117,7 +224,6 @@ static void handle_probe(struct http_request *q)
 	struct publisher *p = q->ctx;
 	struct str target = http_param(q, "target");
 	struct worker *w;
-	struct scrape *s;
 
 	if (target.n == 0) {
 		http_reply_text(q, 400, "parameter target is missing: /probe?target=NAME, NAME being that of a configured source\n");
@@ -126,15 +232,11 @@ static void handle_probe(struct http_request *q)
 	pthread_mutex_lock(&p->lock);
 	w = find_worker(p, target);
 	if (w != NULL) {
-		http_suspend(q);
-		s = scrape_new(q, 1, p->clock);
-		s->bare = true;
-		scrape_ask(s, w);
-		scrape_wait(p, s);
+		scrape_begin(p, q, &w, 1, true);
+		return;
 	}
 	pthread_mutex_unlock(&p->lock);
-	if (w == NULL)
-		http_reply_text(q, 404, "no source of that name is configured\n");
+	http_reply_text(q, 404, "no source of that name is configured\n");
 }
 
 void publisher_add_routes(struct publisher *p, struct http_server *server, const char *telemetry_path)
@@ -145,63 +247,7 @@ void publisher_add_routes(struct publisher *p, struct http_server *server, const
 	http_server_add(server, p->routes, ARRAY_LEN(p->routes), p);
 }
 
-/* ---- A scrape ends ---- */
-
-/* Under the lock, on a collector thread. */
-static void on_result(void *ctx, struct worker *w, struct result *r)
-{
-	struct publisher *p = ctx;
-	bool ready = false;
-
-	for (struct scrape *s = p->waiting; s != NULL; s = s->next) {
-		for (struct answer *a = s->answers; a < s->answers + s->n; a++) {
-			if (a->worker != w || !a->pending)
-				continue;
-			a->result = result_ref(r);
-			a->pending = false;
-			s->pending--;
-		}
-		ready |= s->pending == 0;
-	}
-	if (ready)
-		pthread_cond_signal(&p->wake);
-}
-
-/* Under the lock: a scrape whose time has come, off the list; else NULL and when to look again. */
-static struct scrape *take_ready(struct publisher *p, int64_t now, int64_t *next_mono_ms)
-{
-	*next_mono_ms = INT64_MAX;
-	for (struct scrape **at = &p->waiting; *at != NULL; at = &(*at)->next) {
-		struct scrape *s = *at;
-
-		if (s->pending == 0 || s->deadline_mono_ms <= now || p->stopping) {
-			*at = s->next;
-			for (struct answer *a = s->answers; a < s->answers + s->n; a++)
-				answer_take_state(a, now);
-			return s;
-		}
-		if (s->deadline_mono_ms < *next_mono_ms)
-			*next_mono_ms = s->deadline_mono_ms;
-	}
-	return NULL;
-}
-
-static void answer_scrape(struct publisher *p, struct scrape *s)
-{
-	struct expo_set *core = expo_set_new();
-	struct buf page = { 0 };
-
-	self_emit_sources(core, s->answers, s->n, s->bare, clock_mono_ms(p->clock));
-	if (!s->bare)
-		self_emit(&p->self, core);
-	render_answers(&page, s->answers, s->n, s->bare, core, s->format);
-	expo_set_free(core);
-	http_reply_buf(s->request, 200, expo_content_type(s->format), &page);
-	buf_fini(&page);
-	if (!s->bare)
-		self_note_scrape(&p->self, clock_mono_us() - s->began_us);
-	scrape_free(s);
-}
+/* ---- The publisher's own thread ---- */
 
 static void wait_until(struct publisher *p, int64_t mono_ms)
 {
@@ -229,17 +275,20 @@ static void *publisher_thread(void *arg)
 
 	pthread_mutex_lock(&p->lock);
 	for (;;) {
+		struct scrape *s;
 		int64_t next;
-		struct scrape *s = take_ready(p, clock_mono_ms(p->clock), &next);
 
+		s = take_ready(p, clock_mono_ms(p->clock), &next);
 		if (s != NULL) {
 			pthread_mutex_unlock(&p->lock);
 			answer_scrape(p, s);
 			pthread_mutex_lock(&p->lock);
-		} else if (p->stopping) {
+		} else if (p->stopping && p->waiting == NULL) {
 			break;
 		} else {
+			p->wakes_mono_ms = next;
 			wait_until(p, next);
+			p->wakes_mono_ms = 0;
 		}
 	}
 	pthread_mutex_unlock(&p->lock);
@@ -285,7 +334,7 @@ void publisher_apply(struct publisher *p, struct sources *c)
 {
 	struct worker **workers = mem_alloc((c->n ? c->n : 1) * sizeof *workers);
 	struct worker **old = mem_alloc((p->n ? p->n : 1) * sizeof *old), **replaced = p->workers;
-	const struct worker_owner owner = { .lock = &p->lock, .on_result = on_result, .ctx = p };
+	const struct worker_owner owner = { .lock = &p->lock, .on_result = on_result, .after_result = answer_ready, .ctx = p };
 	size_t n_old = p->n;
 
 	for (size_t i = 0; i < n_old; i++)      /* scrapes go on reading p->workers meanwhile */

@@ -116,7 +116,7 @@ void self_emit_sources(struct expo_set *out, const struct answer *answers, size_
 
 void self_init(struct self *s, const struct clock *clock)
 {
-	*s = (struct self){ .clock = clock };
+	*s = (struct self){ .clock = clock, .start_seconds = process_start_seconds() };
 	pthread_mutex_init(&s->lock, NULL);
 }
 
@@ -170,5 +170,5 @@ void self_emit(struct self *s, struct expo_set *out)
 		EXPO_EMIT0(out, &load_time, (double)s->load_good_ms / 1e3);
 	expo_emit_histogram(out, &scrape_seconds, scrape_bounds, SELF_BUCKETS, s->scrapes, s->scrape_seconds, NULL, 0);
 	pthread_mutex_unlock(&s->lock);
-	process_emit(out);
+	process_emit(out, s->start_seconds);
 }

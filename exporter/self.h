@@ -32,7 +32,7 @@ struct self {
 	int64_t load_good_ms;
 	char *load_message;             /* of a failure */
 	uint64_t scrapes[SELF_BUCKETS + 1];
-	double scrape_seconds;
+	double scrape_seconds, start_seconds;
 };
 
 void self_init(struct self *s, const struct clock *clock);

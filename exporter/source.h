@@ -57,6 +57,9 @@ struct source_kind {
 	void *(*open)(const void *settings, const struct clock *clock);
 	/* Optional, for kinds that keep state on disk. Right behind open(): nothing may be written or locked, it is a dry run. */
 	void (*make_dry)(void *state);
+	/* Optional; before each collect(), on another thread, with the state to itself: sends what is to be asked, if that can be done without
+	 * waiting at all, so that the server is at work while the collector's thread wakes up. collect() goes on from there. */
+	void (*begin)(void *state, const struct source_ask *ask);
 	/* Fills <out>. False and <e> when the source is down or too slow: what was put into <out> is then dropped. What part of the
 	 * source cannot tell (a missing privilege) is left out and true returned. */
 	bool (*collect)(void *state, const struct source_ask *ask, struct expo_set *out, struct err *e);

@@ -48,6 +48,9 @@ static struct result *collect(struct worker *w, const struct source_ask *ask)
 {
 	struct expo_set *set = expo_set_new();
 	struct err e = { 0 };
+
+	if (w->last != NULL && w->last->set != NULL)            /* which nobody else replaces */
+		expo_set_reserve(set, expo_set_stats(w->last->set).samples);
 	int64_t began_us = clock_mono_us();
 	bool ok = w->source->kind->collect(w->state, ask, set, &e);
 
@@ -62,15 +65,21 @@ static struct result *collect(struct worker *w, const struct source_ask *ask)
 	return result_new(ok ? set : NULL, &e, clock_mono_us() - began_us, clock_mono_ms(w->clock));
 }
 
-/* Takes over <r>. */
+/* Under the lock, which it lets go meanwhile. Takes over <r>. */
 static void finish(struct worker *w, struct result *r)
 {
+	struct result *before = w->last;
+
 	w->busy = false;
-	result_unref(w->last);
 	w->last = r;
 	if (r->set != NULL)
 		w->good_mono_ms = r->done_mono_ms;
 	w->owner.on_result(w->owner.ctx, w, r);
+	pthread_mutex_unlock(w->lock);
+	if (w->owner.after_result != NULL)
+		w->owner.after_result(w->owner.ctx);
+	result_unref(before);
+	pthread_mutex_lock(w->lock);
 }
 
 static void *collector_thread(void *arg)
@@ -78,7 +87,7 @@ static void *collector_thread(void *arg)
 	struct worker *w = arg;
 
 	pthread_mutex_lock(w->lock);
-	while (!w->stopping) {
+	while (!w->stopping || w->beginning) {
 		struct source_ask ask = { w->deadline_mono_ms, w->stop_fd, w->clock };
 		struct result *r;
 
@@ -98,7 +107,7 @@ static void *collector_thread(void *arg)
 	return NULL;
 }
 
-bool worker_ask(struct worker *w, int64_t deadline_mono_ms)
+bool worker_ask(struct worker *w, int64_t deadline_mono_ms, bool *begin)
 {
 	int64_t now = clock_mono_ms(w->clock), own = now + w->source->settings->timeout_ms;
 
@@ -106,10 +115,23 @@ bool worker_ask(struct worker *w, int64_t deadline_mono_ms)
 		return false;
 	if (w->busy)
 		return now <= w->deadline_mono_ms + MARGIN_MS;
-	w->busy = w->asked = true;
+	w->busy = w->beginning = *begin = true;
 	w->deadline_mono_ms = deadline_mono_ms - MARGIN_MS < own ? deadline_mono_ms - MARGIN_MS : own;
-	pthread_cond_signal(&w->wake);
 	return true;
+}
+
+void worker_begin(struct worker *w)
+{
+	const struct source_ask ask = { w->deadline_mono_ms, w->stop_fd, w->clock };
+
+	if (w->source->kind->begin != NULL)
+		w->source->kind->begin(w->state, &ask);
+	pthread_mutex_lock(w->lock);
+	w->beginning = false;
+	w->asked = true;
+	pthread_mutex_unlock(w->lock);
+	pthread_cond_signal(&w->wake);
+	worker_unref(w);
 }
 
 /* ---- The runner thread and its results ---- */

@@ -21,6 +21,8 @@ struct result {
 	int64_t done_mono_ms;
 };
 
+struct worker;
+
 struct result *result_ref(struct result *r);
 void result_unref(struct result *r);    /* NULL is fine */
 
@@ -32,10 +34,11 @@ struct worker_task {
 	int64_t interval_ms;
 };
 
-/* Both functions are called under the lock, on the worker's threads. */
+/* The functions are called on the worker's threads, under the lock unless they say otherwise. */
 struct worker_owner {
 	pthread_mutex_t *lock;
 	void (*on_result)(void *ctx, struct worker *w, struct result *r);       /* a collection ended */
+	void (*after_result)(void *ctx);        /* behind that, without the lock. NULL: nothing to do */
 	/* Once, when what runs beside has done its first round, or ended. NULL: nobody wants to know. Else this is a dry run. */
 	void (*on_rest)(void *ctx, struct worker *w);
 	void *ctx;
@@ -57,6 +60,7 @@ struct worker {
 	pthread_cond_t wake;
 	bool stopping;
 	bool asked, busy;               /* a collection is wanted; under way */
+	bool beginning;                 /* worker_begin() is due or at work: the state is its own */
 	int64_t deadline_mono_ms;       /* of that collection */
 	struct result *last;            /* NULL: none yet */
 	int64_t good_mono_ms;           /* when a collection last worked; 0: never */
@@ -76,9 +80,11 @@ void worker_stop(struct worker *w);
 struct worker *worker_ref(struct worker *w);
 void worker_unref(struct worker *w);
 
-/* Under the lock. Asks for a collection, or joins the one under way. False when that one is beyond its deadline: not worth
- * waiting for. */
-bool worker_ask(struct worker *w, int64_t deadline_mono_ms) MUST_CHECK;
+/* Under the lock. Asks for a collection, or joins the one under way; <*begin>: it is new, and worker_begin() is due. False when the
+ * one under way is beyond its deadline: not worth waiting for. */
+bool worker_ask(struct worker *w, int64_t deadline_mono_ms, bool *begin) MUST_CHECK;
+/* Without the lock: a thread woken under it would run into it at once and sleep again. Drops the caller's reference. */
+void worker_begin(struct worker *w);
 /* Under the lock: forgets results of tasks that are older than two intervals. */
 void worker_expire_tasks(struct worker *w, int64_t now_mono_ms);
 

@@ -21,7 +21,7 @@ void buf_reset(struct buf *b)
 	b->overflow = false;
 }
 
-char *buf_reserve(struct buf *b, size_t n)
+char *buf_make_room(struct buf *b, size_t n)
 {
 	if (b->overflow || (b->limit != 0 && (n > b->limit || b->n > b->limit - n))) {
 		b->overflow = true;
@@ -30,36 +30,6 @@ char *buf_reserve(struct buf *b, size_t n)
 	if (b->cap - b->n <= n)
 		b->p = mem_grow(b->p, &b->cap, b->n + n + 1, 1);
 	return b->p + b->n;
-}
-
-void buf_put(struct buf *b, const void *p, size_t n)
-{
-	char *to = buf_reserve(b, n);
-
-	if (to == NULL || n == 0)
-		return;
-	memcpy(to, p, n);
-	b->n += n;
-}
-
-void buf_putc(struct buf *b, char c)
-{
-	char *to = buf_reserve(b, 1);
-
-	if (to == NULL)
-		return;
-	*to = c;
-	b->n++;
-}
-
-void buf_puts(struct buf *b, struct str s)
-{
-	buf_put(b, s.p, s.n);
-}
-
-void buf_putz(struct buf *b, const char *z)
-{
-	buf_put(b, z, strlen(z));
 }
 
 void buf_put_utf8(struct buf *b, struct str s)

@@ -216,16 +216,26 @@ static size_t seen_at(const struct seen *t, uint64_t hash, const struct sample *
 	return i;
 }
 
-static void seen_grow(struct seen *t)
+/* Room for <n>. */
+static void seen_reserve(struct seen *t, size_t n)
 {
 	struct seen old = *t;
 
-	t->cap = old.cap ? old.cap * 2 : 16;
+	if (n * 4 <= old.cap * 3)
+		return;
+	for (t->cap = old.cap ? old.cap : 16; n * 4 > t->cap * 3;)
+		t->cap *= 2;
 	t->slots = mem_alloc(t->cap * sizeof *t->slots);
 	for (size_t i = 0; i < old.cap; i++)
 		if (old.slots[i].sample != NULL)
 			t->slots[seen_at(t, old.slots[i].hash, old.slots[i].sample)] = old.slots[i];
 	free(old.slots);
+}
+
+void expo_set_reserve(struct expo_set *s, size_t samples)
+{
+	seen_reserve(&s->seen, samples);
+	map_reserve(&s->by_name, samples / 2);          /* about half of a Redis's or a Postgres's families have one sample */
 }
 
 static bool add_sample(struct expo_set *s, struct family *f, enum suffix suffix, double v, const struct expo_labels *labels)
@@ -236,8 +246,7 @@ static bool add_sample(struct expo_set *s, struct family *f, enum suffix suffix,
 	char value[NUM_MAX];
 	size_t i, n;
 
-	if ((s->seen.n + 1) * 4 > s->seen.cap * 3)
-		seen_grow(&s->seen);
+	seen_reserve(&s->seen, s->seen.n + 1);
 	i = seen_at(&s->seen, hash, &key);
 	if (s->seen.slots[i].sample != NULL) {
 		s->stats.duplicates++;
@@ -390,6 +399,7 @@ struct part {
 };
 
 struct ref {
+	uint64_t prefix[2];     /* of the name, so that most comparisons are of integers */
 	const struct family *family;
 	const struct part *part;
 };
@@ -402,11 +412,25 @@ struct page {
 	size_t n_refs;
 };
 
+/* The 8 bytes from <at> on as a number that orders as they do; what is missing counts as zero. */
+static uint64_t prefix_of(struct str name, size_t at)
+{
+	uint64_t v = 0;
+
+	for (size_t i = at; i < at + 8; i++)
+		v = v << 8 | (i < name.n ? (unsigned char)name.p[i] : 0);
+	return v;
+}
+
 static int by_name(const void *a, const void *b)
 {
 	const struct ref *x = a, *y = b;
-	int c = str_cmp(x->family->name, y->family->name);
+	int c;
 
+	for (size_t i = 0; i < ARRAY_LEN(x->prefix); i++)
+		if (x->prefix[i] != y->prefix[i])
+			return x->prefix[i] < y->prefix[i] ? -1 : 1;
+	c = str_cmp(x->family->name, y->family->name);
 	return c != 0 ? c : (x->part > y->part) - (x->part < y->part);
 }
 
@@ -458,6 +482,11 @@ static void put_help(struct buf *out, struct str help, bool quotes)
 {
 	struct buf clean = { 0 };
 
+	if (memchr(help.p, '\n', help.n) == NULL && memchr(help.p, '\\', help.n) == NULL && memchr(help.p, '"', help.n) == NULL
+	    && str_is_utf8(help)) {
+		buf_puts(out, help);
+		return;
+	}
 	buf_put_utf8(&clean, help);
 	for (size_t i = 0; i < clean.n; i++) {
 		if (clean.p[i] == '\n')
@@ -476,11 +505,17 @@ static void put_head(const struct page *p, const struct family *f)
 	const char *type = type_in(p, f, &name), *unit = f->row->unit;
 
 	if (f->row->help != NULL) {
-		buf_printf(p->out, "# HELP " STR_FMT " ", STR_ARG(name));
+		buf_put(p->out, "# HELP ", 7);
+		buf_puts(p->out, name);
+		buf_putc(p->out, ' ');
 		put_help(p->out, str_of(f->row->help), p->format == EXPO_OPENMETRICS);
 		buf_putc(p->out, '\n');
 	}
-	buf_printf(p->out, "# TYPE " STR_FMT " %s\n", STR_ARG(name), type);
+	buf_put(p->out, "# TYPE ", 7);
+	buf_puts(p->out, name);
+	buf_putc(p->out, ' ');
+	buf_putz(p->out, type);
+	buf_putc(p->out, '\n');
 	if (p->format == EXPO_OPENMETRICS && unit != NULL && str_ends(name, str_of(unit)) && name.n > strlen(unit) + 1 &&
 	    name.p[name.n - strlen(unit) - 1] == '_')
 		buf_printf(p->out, "# UNIT " STR_FMT " %s\n", STR_ARG(name), unit);
@@ -594,7 +629,7 @@ static void collect(struct page *p, const struct expo_part *parts, size_t n)
 		open_part(&p->parts[i], &parts[i]);
 		for (const struct family *f = parts[i].set->first; f != NULL; f = f->next)
 			if (f->first != NULL)
-				p->refs[p->n_refs++] = (struct ref){ f, &p->parts[i] };
+				p->refs[p->n_refs++] = (struct ref){ { prefix_of(f->name, 0), prefix_of(f->name, 8) }, f, &p->parts[i] };
 	}
 	qsort(p->refs, p->n_refs, sizeof *p->refs, by_name);
 }

@@ -40,20 +40,40 @@ static void rehash(struct map *m, size_t cap)
 	free(old.slots);
 }
 
-void *map_put(struct map *m, struct str key, void *value)
+void map_reserve(struct map *m, size_t n)
+{
+	size_t cap = m->cap ? m->cap : 16;
+
+	while (n * 4 > cap * 3)
+		cap *= 2;
+	if (cap > m->cap)
+		rehash(m, cap);
+}
+
+static void *put(struct map *m, struct str key, void *value, bool replace)
 {
 	uint64_t hash = str_hash(key);
 	struct map_slot *s;
 	void *before;
 
 	assert(value != NULL);
-	if ((m->n + 1) * 4 > m->cap * 3)
-		rehash(m, m->cap ? m->cap * 2 : 16);
+	map_reserve(m, m->n + 1);
 	s = find(m, key, hash);
 	before = s->value;
-	*s = (struct map_slot){ key, hash, value };
+	if (before == NULL || replace)
+		*s = (struct map_slot){ key, hash, value };
 	m->n += before == NULL;
 	return before;
+}
+
+void *map_put(struct map *m, struct str key, void *value)
+{
+	return put(m, key, value, true);
+}
+
+void *map_add(struct map *m, struct str key, void *value)
+{
+	return put(m, key, value, false);
 }
 
 void *map_del(struct map *m, struct str key)

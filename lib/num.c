@@ -28,6 +28,27 @@ static size_t put_integer(char *out, int64_t v)
 	return len;
 }
 
+/* A number that people wrote or that counts microseconds has a few decimals: <v> * 10^k is then whole for a small k, and dividing it
+ * again (both exact below 2^53, one rounding) is what strtod does. At most 15 digits, so none shorter reads back as the same.
+ * 0: there is no such k. */
+static int shortest_decimal(double v, char digits[20], int *exp10)
+{
+	double power = 1;
+
+	for (int k = 1; k <= 9; k++) {
+		power *= 10;
+		const double whole = nearbyint(v * power);
+		if (whole >= 1e15)
+			return 0;
+		if (whole >= 1 && whole / power == v) {
+			const int n = (int)put_integer(digits, (int64_t)whole);
+			*exp10 = n - k;
+			return n;
+		}
+	}
+	return 0;
+}
+
 /* The shortest decimal digits that read back as <v> (> 0, finite): digits without point or sign in <digits>, and the
  * exponent of 0.d1d2d3… * 10^exp. Returns the number of digits. 15 digits suffice for most numbers people write. */
 static int shortest(double v, char digits[20], int *exp10)
@@ -41,6 +62,9 @@ static int shortest(double v, char digits[20], int *exp10)
 			n--;
 		return n;
 	}
+	n = shortest_decimal(v, digits, exp10);
+	if (n > 0)
+		return n;
 	/* Denormals have fewer digits than 15 to begin with. */
 	for (int precision = v < DBL_MIN ? 0 : 14; precision <= 16; precision++) {
 		snprintf(text, sizeof text, "%.*e", precision, v);
@@ -98,7 +122,11 @@ static size_t put_exponent(char *out, const char *digits, int n, int exp10)
 		memcpy(p, digits + 1, (size_t)n - 1);
 		p += n - 1;
 	}
-	return (size_t)(p - out) + (size_t)sprintf(p, "e%c%02d", e < 0 ? '-' : '+', abs(e));
+	*p++ = 'e';
+	*p++ = e < 0 ? '-' : '+';
+	if (abs(e) < 10)
+		*p++ = '0';
+	return (size_t)(p - out) + put_integer(p, abs(e));
 }
 
 static size_t format(char *out, double v, bool exponent_allowed)

@@ -12,7 +12,7 @@
 static const struct expo_family cpu_seconds = { "process_cpu_seconds_total", EXPO_COUNTER, "User and system CPU time spent.", "seconds" };
 static const struct expo_family resident_bytes = { "process_resident_memory_bytes", EXPO_GAUGE, "Resident memory.", "bytes" };
 static const struct expo_family virtual_bytes = { "process_virtual_memory_bytes", EXPO_GAUGE, "Virtual memory.", "bytes" };
-static const struct expo_family start_seconds = { "process_start_time_seconds", EXPO_GAUGE, "Start of the process since 1970.", "seconds" };
+static const struct expo_family start_time = { "process_start_time_seconds", EXPO_GAUGE, "Start of the process since 1970.", "seconds" };
 static const struct expo_family open_fds = { "process_open_fds", EXPO_GAUGE, "Open file descriptors.", NULL };
 static const struct expo_family max_fds = { "process_max_fds", EXPO_GAUGE, "Most file descriptors it may open.", NULL };
 
@@ -64,17 +64,25 @@ static void emit_fds(struct expo_set *s)
 		EXPO_EMIT0(s, &max_fds, (double)limit.rlim_cur);
 }
 
-void process_emit(struct expo_set *s)
+double process_start_seconds(void)
 {
 	unsigned long long utime, stime, start, vsize;
+	long long rss;
+
+	return read_stat(&utime, &stime, &start, &vsize, &rss) ? boot_time() + (double)start / (double)sysconf(_SC_CLK_TCK) : 0;
+}
+
+void process_emit(struct expo_set *s, double start)
+{
+	unsigned long long utime, stime, since_boot, vsize;
 	long long rss;
 	double ticks = (double)sysconf(_SC_CLK_TCK);
 
 	emit_fds(s);
-	if (!read_stat(&utime, &stime, &start, &vsize, &rss))
+	if (!read_stat(&utime, &stime, &since_boot, &vsize, &rss))
 		return;
 	EXPO_EMIT0(s, &cpu_seconds, (double)(utime + stime) / ticks);
 	EXPO_EMIT0(s, &resident_bytes, (double)rss * (double)sysconf(_SC_PAGESIZE));
 	EXPO_EMIT0(s, &virtual_bytes, (double)vsize);
-	EXPO_EMIT0(s, &start_seconds, boot_time() + (double)start / ticks);
+	EXPO_EMIT0(s, &start_time, start);
 }

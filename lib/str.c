@@ -79,10 +79,37 @@ bool str_cut(struct str *rest, char sep, struct str *part)
 	return true;
 }
 
+/* Digits, perhaps with a sign in front and a point among them, 15 at most: both the digits and the power of ten are exact, so the
+ * quotient is rounded once, as strtod does it. */
+static bool short_decimal(struct str s, double *out)
+{
+	static const double powers[] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15 };
+	const bool negative = s.n > 0 && s.p[0] == '-';
+	size_t i = negative, digits = 0, point = 0;
+	uint64_t whole = 0;
+
+	for (; i < s.n; i++) {
+		if (s.p[i] == '.' && point == 0 && digits > 0) {
+			point = i + 1;
+			continue;
+		}
+		if (s.p[i] < '0' || s.p[i] > '9' || ++digits > 15)
+			return false;
+		whole = whole * 10 + (uint64_t)(s.p[i] - '0');
+	}
+	if (digits == 0)
+		return false;
+	*out = (double)whole / powers[point != 0 ? s.n - point : 0];
+	*out = negative ? -*out : *out;
+	return true;
+}
+
 bool str_to_double(struct str s, double *out)
 {
 	char z[128], *end;
 
+	if (short_decimal(s, out))
+		return true;
 	if (s.n == 0 || s.n >= sizeof z || is_space(s.p[0]))
 		return false;
 	memcpy(z, s.p, s.n);

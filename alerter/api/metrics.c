@@ -108,7 +108,7 @@ static void emit_program(struct api *api, struct expo_set *s)
 	EXPO_EMIT(s, &build, 1, { STR("version"), str_of(version_text()) }, { STR("compiler"), str_of(version_compiler()) });
 	EXPO_EMIT0(s, &good, state.reload_good);
 	EXPO_EMIT0(s, &when, (double)state.reload_ms / 1000);
-	process_emit(s);
+	process_emit(s, process_start_seconds());
 }
 
 void api_metrics(struct http_request *q)

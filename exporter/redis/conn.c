@@ -21,6 +21,7 @@ struct redis_conn {
 	struct stream *stream;          /* NULL: closed */
 	struct resp *resp;              /* lives and dies with <stream> */
 	struct buf out;
+	size_t pushed;                  /* bytes of <out> that are sent */
 	size_t unanswered;
 	int64_t opened_mono_ms, connect_us;
 	bool was_kept;
@@ -42,7 +43,7 @@ void redis_conn_close(struct redis_conn *c)
 	resp_free(c->resp);
 	c->stream = NULL;
 	c->resp = NULL;
-	c->unanswered = 0;
+	c->unanswered = c->pushed = 0;
 	buf_reset(&c->out);
 }
 
@@ -109,10 +110,17 @@ void redis_conn_sendz(struct redis_conn *c, const char *word, ...)
 
 static bool flush(struct redis_conn *c, struct redis_wait wait, struct err *e)
 {
-	if (!stream_write(c->stream, c->out.p, c->out.n, wait, e))
+	if (!stream_write(c->stream, c->out.p + c->pushed, c->out.n - c->pushed, wait, e))
 		return false;
 	buf_reset(&c->out);
+	c->pushed = 0;
 	return true;
+}
+
+void redis_conn_push(struct redis_conn *c)
+{
+	if (c->stream != NULL && c->pushed < c->out.n)
+		c->pushed += stream_write_now(c->stream, c->out.p + c->pushed, c->out.n - c->pushed);
 }
 
 static bool read_reply(struct redis_conn *c, struct arena *a, struct redis_wait wait, const struct resp_reply **out, struct err *e)
@@ -210,12 +218,17 @@ static bool is_good(const struct redis_conn *c)
 	    && !stream_has_input(c->stream);
 }
 
+bool redis_conn_keep(struct redis_conn *c)
+{
+	c->was_kept = is_good(c);
+	return c->was_kept;
+}
+
 bool redis_conn_open(struct redis_conn *c, struct redis_wait wait, struct err *e)
 {
 	const int64_t start_us = clock_mono_us();
 
-	c->was_kept = is_good(c);
-	if (c->was_kept)
+	if (redis_conn_keep(c))
 		return true;
 	redis_conn_close(c);
 	c->stream = stream_open(c->url, wait, e);

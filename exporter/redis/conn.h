@@ -26,6 +26,8 @@ void redis_conn_free(struct redis_conn *c);
 /* Makes sure of a connection that has answered AUTH, CLIENT SETNAME and SELECT. An open one is kept, unless it is too old, the
  * server has hung up, or replies were left unread. */
 bool redis_conn_open(struct redis_conn *c, struct redis_wait wait, struct err *e) MUST_CHECK;
+/* The same as far as it goes without waiting: false when there is no connection that could be kept. */
+bool redis_conn_keep(struct redis_conn *c) MUST_CHECK;
 void redis_conn_close(struct redis_conn *c);
 bool redis_conn_is_open(const struct redis_conn *c);
 /* True when the last redis_conn_open kept the connection it had. */
@@ -37,6 +39,8 @@ int64_t redis_conn_connect_us(const struct redis_conn *c);
 void redis_conn_send(struct redis_conn *c, const struct str *argv, size_t n);
 /* The same for words that are C strings, NULL behind the last: redis_conn_sendz(c, "INFO", "all", NULL). */
 void redis_conn_sendz(struct redis_conn *c, const char *word, ...) __attribute__((sentinel));
+/* Sends what is queued as far as that goes without waiting; the rest leaves when a reply is asked for. */
+void redis_conn_push(struct redis_conn *c);
 /* The reply to the oldest unanswered command, in <a>. An error reply is a reply (RESP_ERROR): true. */
 bool redis_conn_reply(struct redis_conn *c, struct arena *a, struct redis_wait wait, const struct resp_reply **out,
                       struct err *e) MUST_CHECK;

@@ -18,9 +18,9 @@ void info_parse(struct arena *a, struct str text, struct info *out)
 		out->v = arena_grow(a, out->v, out->n, &cap, out->n + 1, sizeof *out->v);
 		out->v[out->n++] = (struct info_pair){ { line.p, colon }, { line.p + colon + 1, line.n - colon - 1 } };
 	}
+	map_reserve(&out->index, out->n);
 	for (size_t i = 0; i < out->n; i++)
-		if (map_get(&out->index, out->v[i].key) == NULL)
-			map_put(&out->index, out->v[i].key, &out->v[i]);
+		map_add(&out->index, out->v[i].key, &out->v[i]);
 }
 
 void info_fini(struct info *info)
@@ -78,7 +78,7 @@ static int compare_field(const void *key, const void *row)
 {
 	const struct str *field = key;
 
-	return str_cmp(*field, str_of(((const struct info_row *)row)->field));
+	return str_cmp(*field, ((const struct info_row *)row)->field);
 }
 
 const struct info_row *info_row_find(struct str field)

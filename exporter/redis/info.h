@@ -9,7 +9,7 @@
 
 /* A field that is a number and becomes one sample. */
 struct info_row {
-	const char *field;
+	struct str field;
 	struct expo_family family;
 	double divisor;
 };

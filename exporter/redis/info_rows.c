@@ -4,7 +4,7 @@
 
 #define G EXPO_GAUGE
 #define C EXPO_COUNTER
-#define ROW(field, family, type, divisor, help) { field, { family, type, help, NULL }, divisor }
+#define ROW(field, family, type, divisor, help) { { field, sizeof field - 1 }, { family, type, help, NULL }, divisor }
 
 const struct info_row info_rows[] = {
 	ROW("acl_access_denied_auth", "redis_acl_access_denied_auth_total", C, 1, "acl_access_denied_auth of INFO Stats."),

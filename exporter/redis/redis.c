@@ -19,8 +19,11 @@ struct redis_state {
 	struct redis_conn *conn;
 	struct arena arena;                     /* of one scrape */
 	bool refused[ASK_N];                    /* on this connection */
+	bool sent[ASK_N];                       /* of the scrape under way */
+	bool begun;                             /* begin() has sent them */
 	bool config_all;                        /* CONFIG GET takes one pattern only (before 7.0) */
 	bool is_cluster;                        /* as of the last INFO */
+	struct key_round keys;
 	double scrapes, seconds;                /* of all scrapes */
 };
 
@@ -152,12 +155,12 @@ static bool take_refusal(struct redis_state *s, enum ask ask, const struct resp_
 	return true;
 }
 
-static bool read_replies(struct redis_state *s, struct redis_wait wait, const bool *sent, struct redis_shown *shown, struct err *e)
+static bool read_replies(struct redis_state *s, struct redis_wait wait, struct redis_shown *shown, struct err *e)
 {
 	const struct resp_reply *config = NULL, *reply;
 
 	for (enum ask ask = 0; ask < ASK_N; ask++) {
-		if (!sent[ask])
+		if (!s->sent[ask])
 			continue;
 		if (!redis_conn_reply(s->conn, &s->arena, wait, &reply, e))
 			return err_context(e, "%s", asks[ask].name);
@@ -175,24 +178,42 @@ static bool read_replies(struct redis_state *s, struct redis_wait wait, const bo
 	return true;
 }
 
+static void ask_all(struct redis_state *s)
+{
+	for (enum ask ask = 0; ask < ASK_N; ask++)
+		if ((s->sent[ask] = !s->refused[ask] && asks[ask].wanted(s)))
+			asks[ask].send(s);
+	s->keys = (struct key_round){ .settings = s->settings, .specs = s->settings->check_single_keys.v,
+		.n = s->settings->check_single_keys.n, .zero_when_absent = true };
+	if (s->keys.n != 0)
+		key_round_ask_types(&s->keys, s->conn, &s->arena);
+}
+
+/* Where a connection stands, the questions leave at once; else collect() connects. */
+static void begin(void *state, const struct source_ask *ask)
+{
+	struct redis_state *s = state;
+
+	(void)ask;
+	s->begun = redis_conn_keep(s->conn);
+	if (!s->begun)
+		return;
+	ask_all(s);
+	redis_conn_push(s->conn);
+}
+
 static bool scrape(struct redis_state *s, struct redis_wait wait, struct redis_shown *shown, struct err *e)
 {
-	struct key_round keys = { .settings = s->settings, .specs = s->settings->check_single_keys.v,
-		.n = s->settings->check_single_keys.n, .zero_when_absent = true };
-	bool sent[ASK_N];
-
-	if (!redis_conn_open(s->conn, wait, e))
-		return false;
-	if (!redis_conn_was_kept(s->conn))
-		memset(s->refused, 0, sizeof s->refused);
-	for (enum ask ask = 0; ask < ASK_N; ask++)
-		if ((sent[ask] = !s->refused[ask] && asks[ask].wanted(s)))
-			asks[ask].send(s);
-	if (keys.n != 0)
-		key_round_ask_types(&keys, s->conn, &s->arena);
-	return read_replies(s, wait, sent, shown, e)
-	    && (keys.n == 0 || (key_round_read_types(&keys, s->conn, &s->arena, wait, e)
-	                        && key_round_finish(&keys, s->conn, &s->arena, wait, shown->set, e)));
+	if (!s->begun) {
+		if (!redis_conn_open(s->conn, wait, e))
+			return false;
+		if (!redis_conn_was_kept(s->conn))
+			memset(s->refused, 0, sizeof s->refused);
+		ask_all(s);
+	}
+	return read_replies(s, wait, shown, e)
+	    && (s->keys.n == 0 || (key_round_read_types(&s->keys, s->conn, &s->arena, wait, e)
+	                           && key_round_finish(&s->keys, s->conn, &s->arena, wait, shown->set, e)));
 }
 
 static void show_self(struct redis_state *s, struct expo_set *set, int64_t took_us)
@@ -220,6 +241,7 @@ static bool collect(void *state, const struct source_ask *ask, struct expo_set *
 	const int64_t start_us = clock_mono_us();
 	const bool ok = scrape(s, wait, &shown, e);
 
+	s->begun = false;
 	if (ok)
 		show_self(s, out, clock_mono_us() - start_us);
 	info_fini(&shown.info);
@@ -245,6 +267,7 @@ const struct source_kind redis_source_kind = {
 	.describe = describe,
 	.explain = redis_explain,
 	.open = open_source,
+	.begin = begin,
 	.collect = collect,
 	.run = run,
 	.close = close_source,

@@ -120,7 +120,7 @@ static void show_cluster_field(const struct redis_shown *sh, const struct info_p
 
 static bool is_wanted(const struct redis_shown *sh, const struct info_row *row)
 {
-	return sh->settings->include_system_metrics || strcmp(row->field, "total_system_memory") != 0;
+	return sh->settings->include_system_metrics || !str_eq(row->field, STR("total_system_memory"));
 }
 
 static void show_pair(const struct redis_shown *sh, const struct info_pair *p)

@@ -311,6 +311,14 @@ bool stream_write(struct stream *s, const void *p, size_t n, struct redis_wait w
 	return true;
 }
 
+size_t stream_write_now(struct stream *s, const void *p, size_t n)
+{
+	short events;
+	const ssize_t sent = write_some(s, p, n, &events);
+
+	return sent > 0 ? (size_t)sent : 0;
+}
+
 bool stream_has_input(const struct stream *s)
 {
 	struct pollfd fd = { .fd = s->fd, .events = POLLIN };

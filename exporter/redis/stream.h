@@ -21,6 +21,8 @@ void stream_close(struct stream *s);
 bool stream_read(struct stream *s, void *buf, size_t cap, size_t *n, struct redis_wait wait, struct err *e) MUST_CHECK;
 /* All of it. */
 bool stream_write(struct stream *s, const void *p, size_t n, struct redis_wait wait, struct err *e) MUST_CHECK;
+/* As much of it as can be sent without waiting; how much. A failure shows when something is read. */
+size_t stream_write_now(struct stream *s, const void *p, size_t n);
 /* Something (an end, most likely) has come in that was not asked for. */
 bool stream_has_input(const struct stream *s);
 

@@ -31,6 +31,8 @@ struct expo_set;
 
 struct expo_set *expo_set_new(void);
 void expo_set_free(struct expo_set *s);
+/* Room for so many samples, so that filling it does not grow it step by step. */
+void expo_set_reserve(struct expo_set *s, size_t samples);
 /* Memory with the set's lifetime: for families and label values made at run time. */
 struct arena *expo_set_arena(struct expo_set *s);
 

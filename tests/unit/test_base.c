@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "tocsin/alert.h"
 #include "tocsin/clock.h"
@@ -36,6 +37,31 @@ static void numbers(void **state)
 		num_format_fixed(out, cases[i].v);
 		if (cases[i].fixed == NULL || *cases[i].fixed != '\0')
 			assert_string_equal(out, cases[i].fixed ? cases[i].fixed : cases[i].text);
+	}
+}
+
+/* Numbers of few digits take a short way, both ways: it must end where the long one does. */
+static void numbers_read_back(void **state)
+{
+	uint64_t x = 88172645463325252;
+
+	(void)state;
+	for (int i = 0; i < 200000; i++) {
+		char out[NUM_MAX], exact[40];
+		double v, back, power = 1;
+
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		for (uint64_t k = 0; k < x % 12; k++)
+			power *= 10;
+		v = (double)(x >> (20 + x % 40)) / power;
+		num_format(out, v);
+		if (!str_to_double(str_of(out), &back) || back != v || strtod(out, NULL) != v)
+			fail_msg("%.17g became %s", v, out);
+		snprintf(exact, sizeof exact, "%.*f", (int)(x % 12), v);
+		if (!str_to_double(str_of(exact), &back) || back != strtod(exact, NULL))
+			fail_msg("%s was read as %.17g", exact, back);
 	}
 }
 
@@ -162,6 +188,7 @@ static void maps(void **state)
 	(void)state;
 	for (uintptr_t i = 1; i <= 1000; i++)
 		assert_null(map_put(&m, arena_printf(&a, "key %zu", (size_t)i), (void *)i));
+	assert_ptr_equal(map_add(&m, STR("key 7"), &seen), (void *)7);
 	for (uintptr_t i = 1; i <= 1000; i += 2)
 		assert_ptr_equal(map_del(&m, arena_printf(&a, "key %zu", (size_t)i)), (void *)i);
 	for (uintptr_t i = 1; i <= 1000; i++)
@@ -311,6 +338,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(numbers),
+		cmocka_unit_test(numbers_read_back),
 		cmocka_unit_test(durations),
 		cmocka_unit_test(sizes_and_seconds),
 		cmocka_unit_test(utf8),

@@ -107,8 +107,8 @@ static void rows_are_sorted_and_names_unique(void **state)
 {
 	(void)state;
 	for (size_t i = 1; i < info_rows_n; i++)
-		if (strcmp(info_rows[i - 1].field, info_rows[i].field) >= 0)
-			fail_msg("%s stands before %s", info_rows[i - 1].field, info_rows[i].field);
+		if (str_cmp(info_rows[i - 1].field, info_rows[i].field) >= 0)
+			fail_msg("%s stands before %s", info_rows[i - 1].field.p, info_rows[i].field.p);
 	for (size_t i = 0; i < info_rows_n; i++)
 		if (find_family(info_rows[i].family.name) != &info_rows[i].family)
 			fail_msg("%s comes twice", info_rows[i].family.name);
