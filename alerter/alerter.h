@@ -12,7 +12,7 @@ struct alerter_options {
 	struct flag_list listen;
 	struct str web_config_file, external_url;               /* may be empty */
 	struct str storage_path;
-	int64_t retention_ms;
+	int64_t retention_ms, resend_delay_ms;
 };
 
 /* Reads the configuration, opens the state, starts everything. NULL when something is wrong: it has been said on stderr. */

@@ -52,7 +52,6 @@ static const struct conf_key root_keys[] = {
 static const struct {
 	const char *key, *why;
 } ignored_keys[] = {
-	{ "alerting", "alerts are delivered by this program itself, through route and receivers" },
 	{ "storage", "samples are kept as --storage.retention says" },
 	{ "tracing", "there is no tracing" },
 	{ "runtime", "there is nothing to tune" },
@@ -95,6 +94,8 @@ static struct joined *root_table(struct arena *a)
 	for (size_t i = 0; i < notify_config_key_count; i++)
 		if (!str_eq(str_of(notify_config_keys[i]), STR("global")))
 			join_raw(j, notify_config_keys[i], offsetof(struct root, ignored));
+	for (size_t i = 0; i < notify_own_key_count; i++)
+		join_raw(j, notify_own_keys[i], offsetof(struct root, ignored));
 	for (size_t i = 0; i < ARRAY_LEN(ignored_keys); i++)
 		join_raw(j, ignored_keys[i].key, offsetof(struct root, ignored));
 	return j;

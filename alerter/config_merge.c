@@ -123,8 +123,11 @@ static struct conf_node *redact(struct arena *a, const struct conf_node *node, s
 {
 	struct conf_node *out = like(a, node, node->n);
 
-	for (size_t i = 0; i < node->n && node->kind == CONF_SEQ; i++)
-		out->items[out->n++] = redact(a, node->items[i], list);
+	for (size_t i = 0; i < node->n && node->kind == CONF_SEQ; i++) {
+		bool hide = node->items[i]->kind == CONF_SCALAR && str_eq(list, STR("secrets"));
+
+		out->items[out->n++] = hide ? hidden(a, node->items[i], list) : redact(a, node->items[i], list);
+	}
 	for (size_t i = 0; i < node->n && node->kind == CONF_MAP; i++) {
 		const struct conf_pair *p = &node->pairs[i];
 		bool hide = p->value->kind == CONF_SCALAR && is_secret(list, p->key->text);

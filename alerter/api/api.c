@@ -24,6 +24,7 @@ static const struct http_route routes[] = {
 	{ HTTP_GET, "/api/v1/metadata", api_metadata, 0, 0, "HELP, TYPE and UNIT of metrics" },
 	{ HTTP_GET, "/api/v1/rules", api_rules, 0, 0, "Rules and their alerts" },
 	{ HTTP_GET, "/api/v1/alerts", api_alerts, 0, 0, "Pending and firing alerts" },
+	{ HTTP_GET, "/api/v1/alertmanagers", api_alertmanagers, 0, 0, "Alertmanagers that get our alerts" },
 	{ HTTP_GET, "/api/v1/targets", api_targets, 0, 0, "Targets and how their last scrape went" },
 	{ HTTP_GET, "/api/v1/status/buildinfo", api_buildinfo, 0, 0, NULL },
 	{ HTTP_GET, "/api/v1/status/runtimeinfo", api_runtimeinfo, 0, 0, NULL },

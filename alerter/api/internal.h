@@ -52,7 +52,7 @@ http_handler api_query, api_query_range, api_format_query;                      
 http_handler api_series, api_labels, api_label_values;    /* series.c */
 http_handler api_rules, api_alerts;                                                     /* rules.c */
 http_handler api_targets, api_metadata;                                                               /* targets.c */
-http_handler api_history, api_outbox, api_resend;                                       /* history.c */
+http_handler api_history, api_outbox, api_resend, api_alertmanagers;                                       /* history.c */
 http_handler api_v2_alerts, api_v2_groups, api_v2_receivers, api_v2_status;             /* v2.c */
 http_handler api_v2_silences, api_v2_silence;                                           /* v2_silences.c */
 http_handler api_metrics;                                                               /* metrics.c */

@@ -180,6 +180,29 @@ static void put_messages(struct buf *b, const struct notify_snapshot *n, int64_t
 	buf_putz(b, "</table>");
 }
 
+static void put_managers(struct buf *b, const struct notify_snapshot *n, int64_t now_ms)
+{
+	if (n->n_managers == 0)
+		return;
+	buf_putz(b, "<table><tr><th>Alertmanager</th><th>Alerts sent</th><th>Wait</th><th>Last took some</th></tr>\n");
+	for (size_t i = 0; i < n->n_managers; i++) {
+		const struct notify_manager *m = &n->managers[i];
+
+		buf_putz(b, "<tr><td><code>");
+		put_text(b, m->url);
+		buf_putz(b, "</code>");
+		if (m->last_error.n > 0) {
+			buf_putz(b, "<br><small class=\"down\">");
+			put_text(b, m->last_error);
+			buf_putz(b, "</small>");
+		}
+		buf_printf(b, "</td><td class=\"number\">%llu</td><td class=\"number\">%zu</td><td>", (unsigned long long)m->sent, m->waiting);
+		put_since(b, now_ms, m->last_success_ms);
+		buf_putz(b, "</td></tr>\n");
+	}
+	buf_putz(b, "</table>");
+}
+
 static void put_targets(struct buf *b, const struct scrape_target_info *targets, size_t n, int64_t now_ms)
 {
 	buf_putz(b, "<h2 id=\"targets\">Targets</h2>");
@@ -292,6 +315,7 @@ void api_page(struct http_request *q)
 	put_tiles(&b, &c, notify);
 	put_alerts(&b, rules, &c, now_ms);
 	put_messages(&b, notify, now_ms);
+	put_managers(&b, notify, now_ms);
 	put_targets(&b, targets, n_targets, now_ms);
 	put_rules(&b, rules, now_ms);
 	buf_putz(&b, "</main></body></html>\n");

@@ -15,6 +15,8 @@
 const char *const notify_config_keys[] = {"route",         "receivers",      "templates",
 					  "inhibit_rules", "time_intervals", "mute_time_intervals"};
 const size_t notify_config_key_count = ARRAY_LEN(notify_config_keys);
+const char *const notify_own_keys[] = {"alerting"};
+const size_t notify_own_key_count = ARRAY_LEN(notify_own_keys);
 
 const char *const notify_global_keys[] = {
     "resolve_timeout",
@@ -406,6 +408,7 @@ struct notify_config *notify_config_parse(const struct conf_node *root, struct c
 	refuse_globals(&rd, conf_get(root, "global"));
 	read_resolve_timeout(&rd, conf_get(root, "global"));
 	config_read_intervals(&rd, root);
+	config_read_alerting(&rd, conf_get(root, "alerting"));
 	config_read_inhibition(&rd, conf_get(root, "inhibit_rules"));
 	config_read_templates(&rd, conf_get(root, "templates"));
 	config_read_http(&rd, conf_get(conf_get(root, "global"), "http_config"), &http);

@@ -19,14 +19,26 @@ struct http_settings {                  /* http_config */
 	struct {
 		struct str type, credentials;   /* Authorization: <type> <credentials> */
 	} auth;
+	const struct oauth2_settings *oauth2;   /* NULL: none */
 	struct label *headers;                  /* http_headers */
 	size_t n_headers;
 	struct {
 		struct str ca_file, cert_file, key_file, server_name;
+		struct str ca, cert, key;       /* PEM, instead of files */
 		bool insecure_skip_verify;
+		int min_version, max_version;   /* tls_versions; 0: the library's */
 	} tls;
 	struct str proxy_url, no_proxy;
+	struct label *proxy_headers;            /* proxy_connect_header */
+	size_t n_proxy_headers;
 	bool proxy_from_environment, follow_redirects, enable_http2;
+};
+
+struct oauth2_settings {                /* client credentials; a token is fetched when there is none that is good */
+	struct http_settings http;      /* first: of the token's endpoint; tls_config and the proxy only */
+	struct str client_id, client_secret, token_url;
+	struct conf_strs scopes;
+	struct conf_labels params;      /* endpoint_params */
 };
 
 struct severity_rank {                  /* a severity label's value, and what it means on a status page; the first is the worst */
@@ -105,6 +117,13 @@ struct route {
 	size_t n_routes;
 };
 
+struct manager {                        /* an Alertmanager that gets our alerts */
+	struct str url;                 /* where to POST */
+	struct http_settings http;
+	int64_t timeout_ms;
+	struct conf_list relabel;       /* of struct relabel_rule: after those of all */
+};
+
 struct notify_config {
 	struct arena arena;
 	struct conf_held *held;         /* regexes of the matchers */
@@ -124,6 +143,9 @@ struct notify_config {
 	int64_t resolve_timeout_ms;
 	struct route *root;             /* NULL: nobody is told */
 	struct labels external_labels;
+	struct manager *managers;
+	size_t n_managers;
+	struct conf_list alert_relabel;
 };
 
 /* What Statuspage knows, from good to bad; ended by NULL. */
@@ -132,10 +154,15 @@ extern const char *const statuspage_statuses[], *const statuspage_impacts[];
 /* Between the files of config*.c; their reader's <user> is the configuration. */
 bool config_read_receivers(struct conf_reader *, struct notify_config *, const struct conf_node *list,
 			   const struct conf_node *global, const struct http_settings *fallback);
+extern const struct conf_table config_http_table, config_tls_table;
+extern const struct conf_key config_http_keys[];        /* the rows of the first, for who has them beside others */
+extern const size_t config_http_key_count;
+bool config_check_http(struct conf_reader *, const struct conf_node *, void *http_settings);
 bool config_read_http(struct conf_reader *, const struct conf_node *global, struct http_settings *out);
 bool config_read_matchers(struct conf_reader *, const struct conf_node *list, const struct matcher **v, size_t *n);
 /* The three forms: a map of labels, a map of regular expressions, a list of matchers; each may be NULL. */
 bool config_read_match(struct conf_reader *, const struct conf_node *const forms[3], struct matchers *out);
+void config_read_alerting(struct conf_reader *, const struct conf_node *);
 void config_read_intervals(struct conf_reader *, const struct conf_node *root);
 const struct named_interval *config_find_interval(const struct notify_config *, struct str name);
 void config_read_inhibition(struct conf_reader *, const struct conf_node *list);

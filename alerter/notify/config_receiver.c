@@ -1,4 +1,4 @@
-/* receivers: and http_config. A list under a receiver is a row: which table reads an entry, and what kind it becomes. */
+/* receivers: a list under a receiver is a row: which table reads an entry, and what kind it becomes. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -12,109 +12,6 @@
 const char *const statuspage_statuses[]
 	= { "operational", "under_maintenance", "degraded_performance", "partial_outage", "major_outage", NULL };
 const char *const statuspage_impacts[] = { "none", "maintenance", "minor", "major", "critical", NULL };
-
-/* ---- http_config. ---- */
-
-#define HTTP(name, field, parse, fallback, flags, help)                                                                            \
-	CONF_KEY(struct http_settings, name, field, parse, fallback, (flags) | CONF_RELOAD, help)
-
-static const struct conf_key basic_keys[] = {
-	HTTP("username", basic.user, conf_str, "", 0, "User of HTTP basic authentication."),
-	HTTP("password", basic.password, conf_str, "", CONF_SECRET, "Its password."),
-};
-static const struct conf_key auth_keys[] = {
-	HTTP("type", auth.type, conf_str, "Bearer", 0, "Scheme of the Authorization header."),
-	HTTP("credentials", auth.credentials, conf_str, "", CONF_SECRET, "What follows it."),
-};
-static const struct conf_key tls_keys[] = {
-	HTTP("ca_file", tls.ca_file, conf_path, NULL, 0, "Certificates of authorities to trust."),
-	HTTP("cert_file", tls.cert_file, conf_path, NULL, 0, "Our certificate."),
-	HTTP("key_file", tls.key_file, conf_path, NULL, 0, "Its key."),
-	HTTP("server_name", tls.server_name, config_not_honoured, NULL, 0, "Not honoured yet."),
-	HTTP("min_version", tls.server_name, config_not_honoured, NULL, 0, "Not honoured yet."),
-	HTTP("max_version", tls.server_name, config_not_honoured, NULL, 0, "Not honoured yet."),
-	HTTP("insecure_skip_verify", tls.insecure_skip_verify, conf_bool, "false", 0, "Do not check who answers."),
-};
-/* The rows' offsets are of the whole struct http_settings, so a sub-map is read into its beginning. */
-static const struct conf_table basic_table = { basic_keys, ARRAY_LEN(basic_keys), sizeof(struct http_settings), NULL, NULL };
-static const struct conf_table auth_table = { auth_keys, ARRAY_LEN(auth_keys), sizeof(struct http_settings), NULL, NULL };
-static const struct conf_table tls_table = { tls_keys, ARRAY_LEN(tls_keys), sizeof(struct http_settings), NULL, NULL };
-
-static bool add_header(struct conf_reader *rd, struct http_settings *h, struct str name, const struct conf_node *value)
-{
-	if (value->kind != CONF_SCALAR)
-		return conf_error(rd->report, value, "a header's value is %s: write a text", conf_kind_name(value->kind));
-	if (str_chr(value->text, '\n') < value->text.n || str_chr(value->text, '\r') < value->text.n)
-		return conf_error(rd->report, value, "a header's value holds a line break: write it on one line");
-	h->headers[h->n_headers++] = (struct label){ arena_str(rd->arena, name), arena_str(rd->arena, value->text) };
-	return true;
-}
-
-/* http_headers: { X-Name: { values: [..], secrets: [..] } } */
-static bool read_headers(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *map, void *to)
-{
-	struct http_settings *h = to;
-	bool ok = map->kind == CONF_MAP
-		|| conf_error(rd->report, map, "%s is %s: write a map of names", key->name, conf_kind_name(map->kind));
-
-	h->headers = ARENA_ARRAY(rd->arena, map->weight, struct label);
-	for (size_t i = 0; ok && i < map->n; i++) {
-		const struct conf_node *lists = map->pairs[i].value;
-
-		for (size_t k = 0; k < lists->n; k++) {
-			const struct conf_node *name = lists->kind == CONF_MAP ? lists->pairs[k].key : lists;
-			const struct conf_node *values = lists->kind == CONF_MAP ? lists->pairs[k].value : NULL;
-
-			if (values == NULL || values->kind != CONF_SEQ
-			    || !(str_eq(name->text, STR("values")) || str_eq(name->text, STR("secrets"))))
-				return conf_error(rd->report, name,
-						  "a header has lists named values and secrets: write { values: [ … ] }");
-			for (size_t v = 0; v < values->n; v++)
-				ok = add_header(rd, h, map->pairs[i].key->text, values->items[v]) && ok;
-		}
-	}
-	return ok;
-}
-
-static bool check_http(struct conf_reader *rd, const struct conf_node *node, void *to)
-{
-	const struct http_settings *h = to;
-
-	if (h->basic.user.n > 0 && h->auth.credentials.n > 0)
-		return conf_error(rd->report, node, "basic_auth and authorization are both set: remove one");
-	if ((h->tls.cert_file.n > 0) != (h->tls.key_file.n > 0))
-		return conf_error(rd->report, node, "cert_file and key_file go together: set both or none");
-	return true;
-}
-
-static bool read_bearer(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *node, void *to)
-{
-	struct http_settings *h = to;
-
-	h->auth.type = STR("Bearer");
-	return conf_str(rd, key, node, &h->auth.credentials);
-}
-
-static const struct conf_key http_keys[] = {
-	{ "basic_auth", conf_sub, 0, NULL, CONF_RELOAD, "HTTP basic authentication.", &basic_table },
-	{ "authorization", conf_sub, 0, NULL, CONF_RELOAD, "The Authorization header.", &auth_table },
-	{ "bearer_token", read_bearer, 0, NULL, CONF_RELOAD | CONF_SECRET, "Short for authorization.", NULL },
-	{ "tls_config", conf_sub, 0, NULL, CONF_RELOAD, "TLS.", &tls_table },
-	{ "http_headers", read_headers, 0, NULL, CONF_RELOAD | CONF_SECRET, "Further headers.", NULL },
-	HTTP("proxy_url", proxy_url, conf_url, NULL, 0, "Proxy to go through."),
-	HTTP("no_proxy", no_proxy, conf_str, NULL, 0, "Hosts to reach without it."),
-	HTTP("proxy_from_environment", proxy_from_environment, conf_bool, "false", 0, "Take the proxy from the environment."),
-	HTTP("proxy_connect_header", proxy_url, config_not_honoured, NULL, 0, "Not honoured yet."),
-	HTTP("follow_redirects", follow_redirects, conf_bool, "true", 0, "Follow redirects."),
-	HTTP("enable_http2", enable_http2, conf_bool, "true", 0, "Use HTTP/2 where the server can."),
-	HTTP("oauth2", proxy_url, config_not_honoured, NULL, 0, "Not honoured yet."),
-};
-static const struct conf_table http_table = { http_keys, ARRAY_LEN(http_keys), sizeof(struct http_settings), NULL, check_http };
-
-bool config_read_http(struct conf_reader *rd, const struct conf_node *node, struct http_settings *out)
-{
-	return conf_read(rd, &http_table, node, out);
-}
 
 /* ---- Receivers. ---- */
 
@@ -149,7 +46,7 @@ static const struct conf_key webhook_keys[] = {
 	ENTRY("send_resolved", send_resolved, conf_bool, "true", 0, NULL, "Tell ends too."),
 	ENTRY("max_alerts", max_alerts, conf_int, "0", 0, &count_range, "Alerts in one message; 0 for all."),
 	ENTRY("timeout", timeout_ms, conf_duration_ms, "0s", 0, &timeout_range, "How long a request may take; 0 for 30s."),
-	ENTRY("http_config", http, conf_sub_ptr, NULL, 0, &http_table, "How to connect; by default as global."),
+	ENTRY("http_config", http, conf_sub_ptr, NULL, 0, &config_http_table, "How to connect; by default as global."),
 };
 static void component_init(void *to)
 {
@@ -184,7 +81,7 @@ static const struct conf_key statuspage_keys[] = {
 	ENTRY("severity_label", severity_label, conf_str, "severity", 0, NULL, "The label that holds the severity."),
 	ENTRY("severities", severities, conf_sub_list, NULL, 0, &rank_table, "What severities mean, the worst first."),
 	ENTRY("components", components, conf_sub_list, NULL, 0, &component_table, "Components of the page, and their alerts."),
-	ENTRY("http_config", http, conf_sub_ptr, NULL, 0, &http_table, "How to connect; by default as global."),
+	ENTRY("http_config", http, conf_sub_ptr, NULL, 0, &config_http_table, "How to connect; by default as global."),
 };
 static const struct conf_table webhook_table = { webhook_keys, ARRAY_LEN(webhook_keys), sizeof(struct entry_file), NULL, NULL };
 static const struct conf_table statuspage_table
@@ -221,7 +118,7 @@ static const struct conf_table *receiver_table(struct conf_reader *rd)
 		keys[t->n++] = (struct conf_key){ notifiers[i].list, conf_sub_list,
 						  offsetof(struct receiver_file, notifiers) + i * sizeof(struct conf_list), NULL,
 						  CONF_RELOAD, "As Alertmanager's.",
-						  config_notifier_table(rd, &notifiers[i], &http_table, &tls_table) };
+						  config_notifier_table(rd, &notifiers[i], &config_http_table, &config_tls_table) };
 	return t;
 }
 

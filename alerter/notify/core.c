@@ -66,7 +66,7 @@ static bool is_needed(const struct core *c, const struct notify_config *config)
 	for (const struct message *m = c->first; m != NULL; m = m->next)
 		if (m->work != NULL && owns(config, m->work->integration))
 			return true;
-	return false;
+	return forward_uses(c, config);
 }
 
 static void drop_old_configs(struct core *c)
@@ -87,7 +87,15 @@ void core_configure(struct core *c, struct notify_config *config)
 		c->old[0] = c->config;
 	}
 	c->config = config;
+	forward_configure(c);
 	group_reroute(c);
+}
+
+void core_answer(struct core *c, void *tag, const struct http_answer *answer)
+{
+	struct asker *asker = tag;
+
+	asker->answered(c, asker, answer);
 }
 
 /* ---- What comes in. ---- */
@@ -329,8 +337,9 @@ int64_t core_step(struct core *c)
 	trim(c);
 	commit(c);
 	outbox_start(c);
+	forward_step(c);
 	drop_old_configs(c);
-	due = least(least(group_next_due_ms(c), outbox_next_due_ms(c)), expiry_ms);
+	due = least(least(group_next_due_ms(c), outbox_next_due_ms(c)), least(forward_next_due_ms(c), expiry_ms));
 	if (!db_log_is_empty(c->db))
 		due = least(due, c->next_commit_ms);
 	arena_reset(&c->scratch);
@@ -350,6 +359,7 @@ struct core *core_open(const struct core_options *o, struct notify_config *confi
 	c->random = o->seed;
 	c->skew_ms = core_now_ms(c) - clock_mono_ms(c->clock);
 	c->next_alert = c->next_group = c->next_message = 1;
+	c->forwarding = forward_new(o->resend_delay_ms);
 	c->db = db_open(o->database_path, e);
 	if (c->db == NULL || !restore_all(c, e)) {
 		core_close(c);
@@ -427,6 +437,7 @@ void core_close(struct core *c)
 {
 	free_deliveries(c);
 	outbox_free_all(c);
+	forward_free(c->forwarding);
 	for (size_t i = 0; i < c->n_retired; i++)
 		group_free(c->retired[i]);
 	free_map(&c->groups, free_group);

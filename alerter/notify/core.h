@@ -46,6 +46,7 @@ struct core {
 	struct message *first, *last;
 	struct map destinations, stats, components;
 	struct map silences;            /* struct silence by id */
+	struct forwarding *forwarding;
 	int64_t next_alert, next_group, next_message;
 	int64_t not_durable_since_ms;
 	struct complaint commit_complaint;
@@ -60,6 +61,7 @@ struct core_options {
 	struct str external_url;
 	int64_t retention_ms;
 	uint64_t seed;                  /* of the jitter */
+	int64_t resend_delay_ms;        /* 0: 1 m */
 };
 
 /* Takes <config> on success. */
@@ -154,6 +156,18 @@ void mute_mark(struct core *, const struct mute_index *, const struct group *);
 bool mute_inhibitor(struct core *, const struct mute_index *, const struct page_alert *a, uint64_t *by);
 /* The name of the time interval that mutes the route; empty when it may speak. */
 struct str mute_by_time(const struct core *, const struct route *);
+
+/* forward.c: alerts to Alertmanagers. */
+struct forwarding *forward_new(int64_t resend_delay_ms);
+void forward_free(struct forwarding *);
+void forward_configure(struct core *);                          /* after c->config has changed */
+void forward_changed(struct core *);                            /* an alert began or ended */
+bool forward_keeps(const struct core *, const struct page_alert *);      /* it ended, and Alertmanagers still hear of it */
+bool forward_uses(const struct core *, const struct notify_config *);
+void forward_step(struct core *);
+int64_t forward_next_due_ms(const struct core *);
+bool forward_is_asking(const struct core *);
+void forward_view(struct core *, struct arena *, struct notify_snapshot *);
 
 /* flush.c: when a group speaks, and what it says. */
 void group_flush_due(struct core *);

@@ -28,6 +28,8 @@ struct page_alert {                     /* pager.c. Freed when it has ended, is 
 	size_t n_groups, cap_groups;
 	size_t told_by;                 /* open episodes */
 	bool muted;                     /* mute.c, for the flush under way */
+	struct forward_mark *marks;     /* forward.c: of each Alertmanager */
+	uint64_t marks_generation;
 };
 
 struct silence {                        /* silence.c */

@@ -458,7 +458,8 @@ struct notify *notify_open(const struct notify_options *o, struct notify_config 
 					NULL,
 					str_of(o->external_url),
 					o->history_retention_ms,
-					0 };
+					0,
+					o->resend_delay_ms };
 
 	init_threads(n);
 	n->sink.ops = &sink_ops;
@@ -481,7 +482,7 @@ static void run_pause(struct core *c, void *arg)
 	bool *asking = arg;
 
 	c->paused = true;
-	*asking = false;
+	*asking = forward_is_asking(c);
 	for (const struct message *m = c->first; m != NULL; m = m->next)
 		*asking = *asking || (m->work != NULL && m->work->asking);
 }
@@ -528,6 +529,23 @@ static const struct expo_family f_notifications
 	f_commit_failures = { "tocsin_state_commit_failures_total", EXPO_COUNTER, "Transactions that failed.", NULL },
 	f_commit_seconds = { "tocsin_state_commit_seconds_total", EXPO_COUNTER, "Time commits took, all together.", NULL };
 
+static const struct expo_family f_sent = { "prometheus_notifications_sent_total", EXPO_COUNTER, "Alerts an Alertmanager took.", NULL },
+	f_errors = { "prometheus_notifications_errors_total", EXPO_COUNTER, "Alerts an Alertmanager did not take.", NULL },
+	f_queue = { "prometheus_notifications_queue_length", EXPO_GAUGE, "Alerts that wait for an Alertmanager.", NULL },
+	f_managers = { "prometheus_notifications_alertmanagers_discovered", EXPO_GAUGE, "Alertmanagers alerts are sent to.", NULL };
+
+static void emit_managers(struct expo_set *out, const struct notify_snapshot *s)
+{
+	EXPO_EMIT0(out, &f_managers, (double)s->n_managers);
+	for (size_t i = 0; i < s->n_managers; i++) {
+		const struct label at[] = { { STR("alertmanager"), s->managers[i].url } };
+
+		expo_emit(out, &f_sent, (double)s->managers[i].sent, at, 1);
+		expo_emit(out, &f_errors, (double)s->managers[i].errors, at, 1);
+		expo_emit(out, &f_queue, (double)s->managers[i].waiting, at, 1);
+	}
+}
+
 static void emit_integration(struct expo_set *out, const struct notify_integration_stats *s)
 {
 	const struct label at[]
@@ -554,6 +572,7 @@ void notify_metrics(struct notify *n, struct expo_set *out)
 
 	for (size_t i = 0; i < s->n_integrations; i++)
 		emit_integration(out, &s->integrations[i]);
+	emit_managers(out, s);
 	for (int state = 0; state < OUTBOX_STATES; state++)
 		EXPO_EMIT(out, state < OUTBOX_DELIVERED ? &f_messages : &f_finished, (double)s->by_state[state],
 		          { STR("state"), str_of(outbox_state_name((enum outbox_state)state)) });

@@ -33,6 +33,9 @@ struct str notify_config_route(const struct notify_config *, struct arena *, str
 /* The top-level keys notify_config_parse() reads, for the caller that tells which keys nobody knows. */
 extern const char *const notify_config_keys[];
 extern const size_t notify_config_key_count;
+/* Those of them that are not Alertmanager's: of prometheus.yml, or ours. */
+extern const char *const notify_own_keys[];
+extern const size_t notify_own_key_count;
 /* The keys of `global:` it reads (resolve_timeout, smtp_*, http_config …). Others in that map belong to scraping and rules: they are
  * left alone here, and the caller reports what nobody knows. */
 extern const char *const notify_global_keys[];
@@ -43,6 +46,7 @@ struct notify_options {
 	const struct clock *clock;      /* NULL: the system's */
 	const char *external_url;       /* without a slash at its end; "" allowed */
 	int64_t history_retention_ms;   /* 0: 30 days. Events, attempts and finished messages */
+	int64_t resend_delay_ms;        /* 0: 1 m. How often an Alertmanager hears of an alert */
 };
 
 /* Takes <config> when it succeeds. A database of a newer version, or one that is damaged, is an error. */
@@ -115,6 +119,14 @@ struct notify_integration_stats {
 };
 extern const char *const notify_reason_names[6]; /* Alertmanager's: clientError serverError authError rateLimited … other */
 
+struct notify_manager {                 /* an Alertmanager alerts are sent to */
+	struct str url, last_error;             /* the error of the last attempt; empty: it took it */
+	uint64_t sent, errors;                  /* alerts */
+	uint64_t requests, requests_failed;
+	size_t waiting;                         /* alerts it should know of and does not */
+	int64_t last_success_ms;                /* 0: never */
+};
+
 struct notify_snapshot {
 	const struct notify_message *unfinished;        /* queued, in flight, unknown: oldest first, at most 1000 */
 	size_t n_unfinished;
@@ -124,6 +136,8 @@ struct notify_snapshot {
 	size_t n_groups;
 	const struct notify_integration_stats *integrations;
 	size_t n_integrations;
+	const struct notify_manager *managers;
+	size_t n_managers;
 	uint64_t by_state[OUTBOX_STATES];       /* queued, in flight, unknown: now; delivered, dead: since the start */
 	size_t dead_kept;                       /* dead letters in the database */
 	int64_t oldest_unfinished_ms;           /* 0: none */

@@ -168,10 +168,11 @@ static struct str hide(struct arena *a, struct str text, struct str secret)
 /* "HTTP 503: try later", without anything that must not be shown. */
 static struct str describe(struct delivery *d, const struct http_answer *answer)
 {
-	struct str secrets[RECEIVER_MAX_SECRETS + 2]
-		= { d->integration->http.basic.password, d->integration->http.auth.credentials };
+	const struct http_settings *h = &d->integration->http;
+	struct str secrets[RECEIVER_MAX_SECRETS + 3]
+		= { h->basic.password, h->auth.credentials, h->oauth2 != NULL ? h->oauth2->client_secret : STR("") };
 	struct str text = answer->fate == HTTP_ANSWERED ? answer->body : answer->error;
-	size_t n = 2;
+	size_t n = 3;
 
 	d->integration->kind->secrets(d->integration, secrets, &n);
 	if (text.n > 4096)
@@ -282,9 +283,9 @@ static void count_answer(struct core *c, const struct message *m, const struct h
 	s->latency_count++;
 }
 
-void core_answer(struct core *c, void *tag, const struct http_answer *answer)
+static void answered(struct core *c, struct asker *asker, const struct http_answer *answer)
 {
-	struct delivery *d = tag;
+	struct delivery *d = (struct delivery *)asker;
 	enum deliver_next next;
 
 	d->asking = false;
@@ -304,6 +305,7 @@ static void begin(struct core *c, struct message *m, const struct integration *i
 	struct delivery *d = mem_alloc(sizeof *d);
 	enum deliver_next next;
 
+	d->asker.answered = answered;
 	d->message = m;
 	d->integration = in;
 	d->core = c;

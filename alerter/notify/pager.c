@@ -70,16 +70,22 @@ void pager_free(struct page_alert *a)
 	text_free(a->value_text);
 	text_free(a->reason);
 	free(a->groups);
+	free(a->marks);
 	free(a);
+}
+
+static void forget(struct core *c, struct page_alert *a)
+{
+	DB_ADD(c->db, DB_DEL_ALERT, DB_I(a->id));
+	map_del(&c->alerts, a->key);
+	pager_free(a);
 }
 
 void pager_free_if_done(struct core *c, struct page_alert *a)
 {
-	if (a->ends_ms == 0 || a->n_groups > 0 || a->told_by > 0)
+	if (a->ends_ms == 0 || a->n_groups > 0 || a->told_by > 0 || forward_keeps(c, a))
 		return;
-	DB_ADD(c->db, DB_DEL_ALERT, DB_I(a->id));
-	map_del(&c->alerts, a->key);
-	pager_free(a);
+	forget(c, a);
 }
 
 static void take_values(struct page_alert *a, const struct alert_record *r)
@@ -96,6 +102,10 @@ static void fire(struct core *c, const struct rule_identity *rule, const struct 
 	struct page_alert *a = map_get(&c->alerts, alert_key(c, rule->key, r->labels));
 	bool starts = a == NULL || a->ends_ms != 0;
 
+	if (a != NULL && a->ends_ms != 0 && a->n_groups + a->told_by == 0) {    /* kept for Alertmanagers only: over and done with */
+		forget(c, a);
+		a = NULL;
+	}
 	if (a == NULL)
 		a = pager_new(c, c->next_alert++, rule->key, r->labels,
 			      str_eq(rule->key, STR(POSTED)) ? (struct labels){ 0 } : c->config->external_labels);
@@ -108,8 +118,10 @@ static void fire(struct core *c, const struct rule_identity *rule, const struct 
 	if (reason.n > 0)
 		text_set(&a->reason, reason);
 	pager_save(c, a);
-	if (starts)
+	if (starts) {
+		forward_changed(c);
 		group_add_alert(c, a);
+	}
 }
 
 void pager_end(struct core *c, struct page_alert *a, int64_t at_ms, struct str reason)
@@ -120,6 +132,7 @@ void pager_end(struct core *c, struct page_alert *a, int64_t at_ms, struct str r
 	a->no_data_since_ms = 0;
 	text_set(&a->reason, reason);
 	pager_save(c, a);
+	forward_changed(c);
 	group_hurry_retired(c, a);
 	pager_free_if_done(c, a);
 }

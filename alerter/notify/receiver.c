@@ -34,6 +34,8 @@ enum deliver_next receiver_judge(struct delivery *d, const struct http_answer *a
 		d->unknown = d->call_changes;
 	if (a->fate != HTTP_ANSWERED || a->status >= 500 || is_one_of(a->status, passing, ARRAY_LEN(passing)))
 		return DELIVER_RETRY;
+	if (a->status == 401 && d->call.http->oauth2 != NULL && d->message->attempts == 1)
+		return DELIVER_RETRY;   /* a token that was taken back: the next attempt fetches another */
 	d->slow = is_one_of(a->status, ours_to_mend, ARRAY_LEN(ours_to_mend));
 	return d->slow ? DELIVER_RETRY : DELIVER_DEAD;
 }

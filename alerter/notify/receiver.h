@@ -32,6 +32,7 @@ enum deliver_next {
 };
 
 struct delivery {                       /* one attempt, in memory only */
+	struct asker asker;             /* first */
 	struct message *message;
 	const struct integration *integration;
 	struct core *core;
@@ -74,6 +75,8 @@ extern const struct template_env notice_template_env;
 extern const struct template_type notice_kv_type;       /* label sets, with SortedPairs, Remove, Names, Values */
 /* The templates everybody's settings may use, and which their defaults do; ended by NULL. */
 extern const char *const notice_default_templates[];
+/* Those of the alert, and why it ended, or that nothing is known of it any more. */
+struct labels notice_annotations(struct arena *, const struct page_alert *);
 /* What <v> is as JSON. */
 void notice_put_json(struct json_out *, struct template_value v);
 extern const char statuspage_default_name[], statuspage_default_body[];

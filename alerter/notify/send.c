@@ -1,29 +1,31 @@
-/* One thread, one curl multi handle. A request belongs to the delivery that made it until <done> was called. Whether a request that
- * failed may have reached the other side is decided by whether any byte of it was sent. */
+/* One thread, one curl multi handle. A request belongs to whoever made it until <done> was called. Whether a request that failed may
+ * have reached the other side is decided by whether any byte of it was sent. One that needs a token it does not have is two
+ * requests, the first of which asks for the token. */
 #include "notify/send.h"
 
 #include <assert.h>
-#include <curl/curl.h>
 #include <pthread.h>
 #include <stdlib.h>
+
+#include "notify/send_private.h"
 
 #include "tocsin/mem.h"
 
 #define CONNECT_TIMEOUT_MS 10000
-#define MAX_REDIRECTS      5
+#define TOKEN_TIMEOUT_MS   10000
 #define MAX_PARALLEL       256
-#define ERROR_BYTES        CURL_ERROR_SIZE
 
 struct request {
 	struct request *next;
 	const struct http_call *call;
 	void *tag;
 	CURL *easy;
-	struct curl_slist *headers; /* of a mail: the recipients */
+	struct connection_lists lists; /* headers of a mail: the recipients */
+	bool for_token;             /* <easy> asks for a token first */
 	size_t sent;                /* of a mail's body */
 	struct buf body;
 	bool body_cut;
-	char error[ERROR_BYTES];
+	char error[CURL_ERROR_SIZE];
 };
 
 struct sender {
@@ -34,6 +36,7 @@ struct sender {
 	struct request *fresh; /* under <lock>: not yet begun */
 	bool stop;             /* under <lock> */
 	struct request *running;
+	struct tokens *tokens;
 	sender_done *done;
 	void *ctx;
 };
@@ -48,64 +51,30 @@ static size_t take_body(char *p, size_t size, size_t n, void *to)
 	return bytes;
 }
 
-static void add_header(struct request *r, struct str name, struct str value)
+static void set_authorization(struct connection_lists *l, struct str type, struct str credentials)
 {
-	struct buf line = {0};
+	struct buf value = {0};
 
-	buf_printf(&line, STR_FMT ": " STR_FMT, STR_ARG(name), STR_ARG(value));
-	r->headers = curl_slist_append(r->headers, buf_z(&line));
-	explicit_bzero(line.p, line.n);
-	buf_fini(&line);
+	buf_printf(&value, STR_FMT " " STR_FMT, STR_ARG(type), STR_ARG(credentials));
+	connection_add_header(l, STR("Authorization"), buf_str(&value));
+	explicit_bzero(value.p, value.n);
+	buf_fini(&value);
 }
 
-static void set_headers(struct request *r)
+static void set_headers(struct sender *s, struct request *r)
 {
 	const struct http_settings *h = r->call->http;
 
 	for (size_t i = 0; i < r->call->n_headers; i++)
-		add_header(r, r->call->headers[i].name, r->call->headers[i].value);
+		connection_add_header(&r->lists, r->call->headers[i].name, r->call->headers[i].value);
 	for (size_t i = 0; i < h->n_headers; i++)
-		add_header(r, h->headers[i].name, h->headers[i].value);
-	if (h->auth.credentials.n > 0) {
-		struct buf value = {0};
-
-		buf_printf(&value, STR_FMT " " STR_FMT, STR_ARG(h->auth.type), STR_ARG(h->auth.credentials));
-		add_header(r, STR("Authorization"), buf_str(&value));
-		explicit_bzero(value.p, value.n);
-		buf_fini(&value);
-	}
-	r->headers = curl_slist_append(r->headers, "Expect:");
-	curl_easy_setopt(r->easy, CURLOPT_HTTPHEADER, r->headers);
-}
-
-static void set_text(CURL *easy, CURLoption option, struct str s)
-{
-	char *z;
-
-	if (s.n == 0)
-		return;
-	z = mem_strndup(s.p, s.n);
-	curl_easy_setopt(easy, option, z);
-	explicit_bzero(z, s.n);
-	free(z);
-}
-
-static void set_connection(CURL *easy, const struct http_settings *h)
-{
-	set_text(easy, CURLOPT_USERNAME, h->basic.user);
-	set_text(easy, CURLOPT_PASSWORD, h->basic.password);
-	set_text(easy, CURLOPT_CAINFO, h->tls.ca_file);
-	set_text(easy, CURLOPT_SSLCERT, h->tls.cert_file);
-	set_text(easy, CURLOPT_SSLKEY, h->tls.key_file);
-	set_text(easy, CURLOPT_NOPROXY, h->no_proxy);
-	if (!h->proxy_from_environment)
-		curl_easy_setopt(easy, CURLOPT_PROXY, "");
-	set_text(easy, CURLOPT_PROXY, h->proxy_url);
-	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, h->tls.insecure_skip_verify ? 0L : 1L);
-	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, h->tls.insecure_skip_verify ? 0L : 2L);
-	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, h->follow_redirects ? 1L : 0L);
-	curl_easy_setopt(easy, CURLOPT_MAXREDIRS, (long)MAX_REDIRECTS);
-	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, h->enable_http2 ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
+		connection_add_header(&r->lists, h->headers[i].name, h->headers[i].value);
+	if (h->auth.credentials.n > 0)
+		set_authorization(&r->lists, h->auth.type, h->auth.credentials);
+	if (h->oauth2 != NULL)
+		set_authorization(&r->lists, STR("Bearer"), tokens_get(s->tokens, h->oauth2));
+	r->lists.headers = curl_slist_append(r->lists.headers, "Expect:");
+	curl_easy_setopt(r->easy, CURLOPT_HTTPHEADER, r->lists.headers);
 }
 
 static size_t give_mail(char *to, size_t size, size_t n, void *from)
@@ -123,12 +92,12 @@ static void set_mail(struct request *r)
 	const struct mail *m = r->call->mail;
 
 	for (size_t i = 0; i < m->n_to; i++)
-		r->headers = curl_slist_append(r->headers, m->to[i].p);
-	set_text(r->easy, CURLOPT_USERNAME, m->user);
-	set_text(r->easy, CURLOPT_PASSWORD, m->password);
-	set_text(r->easy, CURLOPT_SASL_AUTHZID, m->identity);
+		r->lists.headers = curl_slist_append(r->lists.headers, m->to[i].p);
+	connection_set_text(r->easy, CURLOPT_USERNAME, m->user);
+	connection_set_text(r->easy, CURLOPT_PASSWORD, m->password);
+	connection_set_text(r->easy, CURLOPT_SASL_AUTHZID, m->identity);
 	curl_easy_setopt(r->easy, CURLOPT_MAIL_FROM, m->from.p);
-	curl_easy_setopt(r->easy, CURLOPT_MAIL_RCPT, r->headers);
+	curl_easy_setopt(r->easy, CURLOPT_MAIL_RCPT, r->lists.headers);
 	curl_easy_setopt(r->easy, CURLOPT_UPLOAD, 1L);
 	curl_easy_setopt(r->easy, CURLOPT_READFUNCTION, give_mail);
 	curl_easy_setopt(r->easy, CURLOPT_READDATA, r);
@@ -142,16 +111,8 @@ static void set_request(struct request *r)
 	const struct http_call *call = r->call;
 	bool reads = strcmp(call->method, "GET") == 0;
 
-	set_text(r->easy, CURLOPT_URL, call->url);
 	curl_easy_setopt(r->easy, CURLOPT_PROTOCOLS_STR, call->mail != NULL ? "smtp,smtps" : "http,https");
-	curl_easy_setopt(r->easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(r->easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(r->easy, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms);
-	curl_easy_setopt(r->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
-	curl_easy_setopt(r->easy, CURLOPT_ERRORBUFFER, r->error);
-	curl_easy_setopt(r->easy, CURLOPT_WRITEFUNCTION, take_body);
-	curl_easy_setopt(r->easy, CURLOPT_WRITEDATA, r);
-	curl_easy_setopt(r->easy, CURLOPT_PRIVATE, r);
 	if (call->mail != NULL)
 		set_mail(r);
 	if (reads || call->mail != NULL)
@@ -165,17 +126,46 @@ static void set_request(struct request *r)
 	curl_easy_setopt(r->easy, CURLOPT_FRESH_CONNECT, 1L);
 }
 
-static void begin(struct sender *s, struct request *r)
+static void new_handle(struct request *r)
 {
 	r->easy = curl_easy_init();
 	if (r->easy == NULL)
 		mem_abort(0);
-	set_request(r);
-	set_connection(r->easy, r->call->http);
-	if (r->call->mail == NULL)
-		set_headers(r);
-	r->next = s->running;
-	s->running = r;
+	curl_easy_setopt(r->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
+	curl_easy_setopt(r->easy, CURLOPT_ERRORBUFFER, r->error);
+	curl_easy_setopt(r->easy, CURLOPT_WRITEFUNCTION, take_body);
+	curl_easy_setopt(r->easy, CURLOPT_WRITEDATA, r);
+	curl_easy_setopt(r->easy, CURLOPT_PRIVATE, r);
+}
+
+static void drop_handle(struct sender *s, struct request *r)
+{
+	if (r->easy != NULL) {
+		curl_multi_remove_handle(s->multi, r->easy);
+		curl_easy_cleanup(r->easy);
+	}
+	r->easy = NULL;
+	connection_lists_free(&r->lists);
+	buf_fini(&r->body);
+	r->body_cut = false;
+}
+
+/* The request itself, or the one for the token it needs first. */
+static void begin(struct sender *s, struct request *r)
+{
+	const struct oauth2_settings *oauth2 = r->call->mail == NULL ? r->call->http->oauth2 : NULL;
+
+	new_handle(r);
+	r->for_token = oauth2 != NULL && tokens_get(s->tokens, oauth2).n == 0;
+	if (r->for_token) {
+		tokens_ask(r->easy, oauth2, &r->lists);
+		curl_easy_setopt(r->easy, CURLOPT_TIMEOUT_MS, (long)TOKEN_TIMEOUT_MS);
+	} else {
+		connection_apply(r->easy, r->call->url, r->call->http, &r->lists);
+		set_request(r);
+		if (r->call->mail == NULL)
+			set_headers(s, r);
+	}
 	curl_multi_add_handle(s->multi, r->easy);
 }
 
@@ -186,13 +176,29 @@ static void release(struct sender *s, struct request *r)
 			*at = r->next;
 			break;
 		}
-	if (r->easy != NULL) {
-		curl_multi_remove_handle(s->multi, r->easy);
-		curl_easy_cleanup(r->easy);
-	}
-	curl_slist_free_all(r->headers);
-	buf_fini(&r->body);
+	drop_handle(s, r);
 	free(r);
+}
+
+/* The token's answer: on to the request, or, without one, the end. */
+static void take_token(struct sender *s, struct request *r, CURLcode code)
+{
+	struct http_answer a = {.fate = HTTP_NOT_SENT, .retry_after_ms = -1};
+	struct err e = {0};
+	long status = 0;
+
+	curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (code != CURLE_OK)
+		err_set(&e, ERR_UPSTREAM, -1, "oauth2: no token: %s", r->error[0] != '\0' ? r->error : curl_easy_strerror(code));
+	if (code == CURLE_OK && tokens_take(s->tokens, r->call->http->oauth2, (int)status, buf_str(&r->body), &e)) {
+		explicit_bzero(r->body.p, r->body.n);
+		drop_handle(s, r);
+		begin(s, r);
+		return;
+	}
+	a.error = str_of(e.msg);
+	s->done(s->ctx, r->tag, &a);
+	release(s, r);
 }
 
 /* SMTP's last word as HTTP says it: 4xx passes, 5xx does not, unless it is about who we are. */
@@ -228,6 +234,8 @@ static void finish(struct sender *s, struct request *r, CURLcode code)
 		a.fate = sent > 0 ? HTTP_LOST : HTTP_NOT_SENT;
 		a.error = str_of(r->error[0] != '\0' ? r->error : curl_easy_strerror(code));
 	}
+	if (r->call->http->oauth2 != NULL && status == 401)
+		tokens_drop(s->tokens, r->call->http->oauth2);
 	if (retry_after > 0 && retry_after < 86400)
 		a.retry_after_ms = (int64_t)retry_after * 1000;
 	s->done(s->ctx, r->tag, &a);
@@ -246,6 +254,8 @@ static bool take_fresh(struct sender *s)
 	pthread_mutex_unlock(&s->lock);
 	for (; fresh != NULL; fresh = next) {
 		next = fresh->next;
+		fresh->next = s->running;
+		s->running = fresh;
 		begin(s, fresh);
 	}
 	return !stop;
@@ -265,7 +275,10 @@ static void *run(void *arg)
 			CURLcode code = m->data.result;
 
 			curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&r);
-			finish(s, r, code);
+			if (r->for_token)
+				take_token(s, r, code);
+			else
+				finish(s, r, code);
 		}
 		curl_multi_poll(s->multi, NULL, 0, 1000, NULL);
 	}
@@ -297,6 +310,7 @@ struct sender *sender_new(sender_done *done, void *ctx)
 	s->transport.ops = &ops;
 	s->done = done;
 	s->ctx = ctx;
+	s->tokens = tokens_new();
 	s->multi = curl_multi_init();
 	if (s->multi == NULL)
 		mem_abort(0);
@@ -321,6 +335,7 @@ void sender_free(struct sender *s)
 	pthread_join(s->thread, NULL);
 	assert(s->running == NULL);
 	curl_multi_cleanup(s->multi);
+	tokens_free(s->tokens);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
 }

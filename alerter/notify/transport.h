@@ -41,6 +41,12 @@ struct http_answer {
 	double seconds;
 };
 
+struct core;
+
+struct asker {                          /* whose request it is: the tag of each begins with one */
+	void (*answered)(struct core *, struct asker *, const struct http_answer *);
+};
+
 struct transport {
 	const struct transport_ops *ops;
 };

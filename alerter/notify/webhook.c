@@ -26,7 +26,7 @@ static void put_labels(struct json_out *j, const char *key, struct labels l)
 }
 
 /* Why it ended, or that nothing is known of it any more, goes where people look. */
-static struct labels annotations(struct arena *arena, const struct page_alert *a)
+struct labels notice_annotations(struct arena *arena, const struct page_alert *a)
 {
 	if (a->ends_ms == 0 && a->no_data_since_ms == 0)
 		return a->annotations;
@@ -42,7 +42,7 @@ static void put_alert(struct json_out *j, struct arena *arena, const struct page
 	json_out_key(j, "status");
 	json_out_strz(j, a->ends_ms == 0 ? "firing" : "resolved");
 	put_labels(j, "labels", a->labels);
-	put_labels(j, "annotations", annotations(arena, a));
+	put_labels(j, "annotations", notice_annotations(arena, a));
 	put_time(j, "startsAt", a->starts_ms);
 	put_time(j, "endsAt", a->ends_ms);
 	json_out_key(j, "generatorURL");

@@ -7,7 +7,7 @@
 #ifndef TOCSIN_SCRAPE_H
 #define TOCSIN_SCRAPE_H
 
-#include "scrape/relabel.h"
+#include "tocsin/relabel.h"
 #include "store/store.h"
 #include "tocsin/conf.h"
 

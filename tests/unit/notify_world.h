@@ -83,7 +83,8 @@ static inline void world_run(struct world *w)
 
 static inline void world_begin(struct world *w)
 {
-	struct core_options o = { w->path, &w->clock, &w->transport, STR("http://tocsin"), 0, 1 };
+	struct core_options o = { .database_path = w->path, .clock = &w->clock, .transport = &w->transport,
+				  .external_url = STR("http://tocsin"), .seed = 1 };
 	struct err e = { 0 };
 
 	w->core = core_open(&o, world_config(w->yaml), &e);

@@ -1,7 +1,7 @@
 /* Relabelling as Prometheus does it: a list of rules turns one label set into another, or drops it. Source: Prometheus
  * documentation, "relabel_config". */
-#ifndef TOCSIN_SCRAPE_RELABEL_H
-#define TOCSIN_SCRAPE_RELABEL_H
+#ifndef TOCSIN_RELABEL_H
+#define TOCSIN_RELABEL_H
 
 #include "tocsin/conf.h"
 
@@ -24,6 +24,9 @@ struct relabel_rule {
 	struct regex *regex; /* anchored */
 	int64_t modulus;
 };
+
+/* Reads one into a struct relabel_rule; for conf_sub_list. */
+extern const struct conf_table relabel_table;
 
 /* False: dropped (or the result is empty). <*l> is replaced; new arrays and texts live in <a>. */
 bool relabel_apply(const struct relabel_rule *, size_t n, struct labels *l, struct arena *a);

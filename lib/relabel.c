@@ -1,5 +1,5 @@
 /* Relabelling, one function for each action. A label set is kept sorted by labels_with, so a chain of rules needs no final pass. */
-#include "scrape/relabel.h"
+#include "tocsin/relabel.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -150,3 +150,55 @@ bool relabel_apply(const struct relabel_rule *r, size_t n, struct labels *l, str
 			return false;
 	return l->n > 0;
 }
+
+/* ---- As it is written. ---- */
+
+static const struct conf_range not_negative = { 0, INT64_MAX };
+
+static const char *const action_names[] = {
+#define X(id, text) text,
+	RELABEL_ACTIONS(X)
+#undef X
+	NULL,
+};
+
+static bool needs_target(int action)
+{
+	return action == RELABEL_REPLACE || action == RELABEL_HASHMOD || action == RELABEL_LOWERCASE ||
+	       action == RELABEL_UPPERCASE || action == RELABEL_KEEPEQUAL || action == RELABEL_DROPEQUAL;
+}
+
+static bool check_relabel(struct conf_reader *rd, const struct conf_node *node, void *to)
+{
+	static const char *const only_regex[] = { "source_labels", "separator", "target_label", "replacement", "modulus" };
+	const struct relabel_rule *r = to;
+
+	if (r->target_label.n == 0 && needs_target(r->action))
+		return conf_error(rd->report, node, "relabel action %s has no target_label: name the label it writes or compares",
+		                  action_names[r->action]);
+	if (r->action == RELABEL_HASHMOD && r->modulus == 0)
+		return conf_error(rd->report, node, "relabel action hashmod has no modulus: write a number above 0");
+	if (r->action != RELABEL_LABELDROP && r->action != RELABEL_LABELKEEP)
+		return true;
+	for (size_t i = 0; i < ARRAY_LEN(only_regex); i++)
+		if (conf_get(node, only_regex[i]) != NULL)
+			return conf_error(rd->report, conf_get(node, only_regex[i]),
+			                  "relabel action %s takes only regex: remove %s", action_names[r->action], only_regex[i]);
+	return true;
+}
+
+static const struct conf_key relabel_keys[] = {
+	CONF_KEY(struct relabel_rule, "source_labels", source_labels, conf_str_list, NULL, CONF_RELOAD,
+	         "Labels whose values are joined."),
+	CONF_KEY(struct relabel_rule, "separator", separator, conf_str, ";", CONF_RELOAD, "What stands between them."),
+	CONF_KEY(struct relabel_rule, "regex", regex, conf_regex, "(.*)", CONF_RELOAD,
+	         "What the joined value, or a label name, must match."),
+	CONF_KEY(struct relabel_rule, "target_label", target_label, conf_str, NULL, CONF_RELOAD,
+	         "Label that is written or compared."),
+	CONF_KEY(struct relabel_rule, "replacement", replacement, conf_str, "$1", CONF_RELOAD, "What is written."),
+	CONF_KEY_ARG(struct relabel_rule, "modulus", modulus, conf_int, NULL, CONF_RELOAD, "For hashmod.", &not_negative),
+	CONF_KEY_ARG(struct relabel_rule, "action", action, conf_enum, "replace", CONF_RELOAD, "What is done.", action_names),
+};
+
+const struct conf_table relabel_table = { relabel_keys, ARRAY_LEN(relabel_keys), sizeof(struct relabel_rule), NULL,
+	                                         check_relabel };

@@ -1,0 +1,139 @@
+/* Tokens of OAuth 2, fetched with client credentials (RFC 6749, 4.4) and kept until shortly before they end. Used by the sender's
+ * thread alone. */
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "notify/config.h"
+#include "notify/send_private.h"
+#include "notify/text.h"
+#include "tocsin/clock.h"
+#include "tocsin/http.h"
+#include "tocsin/map.h"
+#include "tocsin/mem.h"
+
+#define EARLY_MS 10000          /* before its end a token is not used any more */
+#define UNSAID_MS 300000        /* how long one lasts that does not say */
+
+struct token {
+	struct str key, text;
+	int64_t until_mono_ms;
+};
+
+struct tokens {
+	struct map by_key;
+};
+
+struct tokens *tokens_new(void)
+{
+	return mem_alloc(sizeof(struct tokens));
+}
+
+static void forget(struct token *t)
+{
+	explicit_bzero((void *)(uintptr_t)t->text.p, t->text.n);
+	text_free(t->text);
+	text_free(t->key);
+	free(t);
+}
+
+void tokens_free(struct tokens *ts)
+{
+	for (struct map_slot *s = NULL; (s = map_next(&ts->by_key, s)) != NULL;)
+		forget(s->value);
+	map_fini(&ts->by_key);
+	free(ts);
+}
+
+/* Whoever asks the same for the same gets the same. */
+static struct str key_of(const struct oauth2_settings *o, struct buf *b)
+{
+	buf_printf(b, STR_FMT "\n" STR_FMT "\n" STR_FMT, STR_ARG(o->token_url), STR_ARG(o->client_id), STR_ARG(o->client_secret));
+	for (size_t i = 0; i < o->scopes.n; i++)
+		buf_printf(b, "\n" STR_FMT, STR_ARG(o->scopes.v[i]));
+	for (size_t i = 0; i < o->params.n; i++)
+		buf_printf(b, "\n" STR_FMT "=" STR_FMT, STR_ARG(o->params.v[i].name), STR_ARG(o->params.v[i].value));
+	return buf_str(b);
+}
+
+struct str tokens_get(struct tokens *ts, const struct oauth2_settings *o)
+{
+	struct buf b = { 0 };
+	const struct token *t = map_get(&ts->by_key, key_of(o, &b));
+
+	buf_fini(&b);
+	return t != NULL && clock_mono_ms(&clock_system) < t->until_mono_ms ? t->text : STR("");
+}
+
+void tokens_drop(struct tokens *ts, const struct oauth2_settings *o)
+{
+	struct buf b = { 0 };
+	struct token *t = map_get(&ts->by_key, key_of(o, &b));
+
+	buf_fini(&b);
+	if (t == NULL)
+		return;
+	map_del(&ts->by_key, t->key);
+	forget(t);
+}
+
+static void put_field(struct buf *b, const char *name, struct str value)
+{
+	if (b->n > 0)
+		buf_putc(b, '&');
+	http_encode(b, str_of(name));
+	buf_putc(b, '=');
+	http_encode(b, value);
+}
+
+void tokens_ask(CURL *easy, const struct oauth2_settings *o, struct connection_lists *l)
+{
+	struct buf body = { 0 }, scopes = { 0 };
+
+	put_field(&body, "grant_type", STR("client_credentials"));
+	for (size_t i = 0; i < o->scopes.n; i++)
+		buf_printf(&scopes, "%s" STR_FMT, i > 0 ? " " : "", STR_ARG(o->scopes.v[i]));
+	if (scopes.n > 0)
+		put_field(&body, "scope", buf_str(&scopes));
+	for (size_t i = 0; i < o->params.n; i++)
+		put_field(&body, o->params.v[i].name.p, o->params.v[i].value);
+	connection_apply(easy, o->token_url, &o->http, l);
+	connection_set_text(easy, CURLOPT_USERNAME, o->client_id);
+	connection_set_text(easy, CURLOPT_PASSWORD, o->client_secret);
+	connection_add_header(l, STR("Accept"), STR("application/json"));
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, l->headers);
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.n);
+	curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, body.p);
+	buf_fini(&scopes);
+	buf_fini(&body);
+}
+
+static void keep(struct tokens *ts, const struct oauth2_settings *o, struct str text, double seconds)
+{
+	struct token *t = mem_alloc(sizeof *t);
+	struct buf b = { 0 };
+	int64_t ms = seconds >= 1 && seconds < 1e9 ? (int64_t)(seconds * 1000) : UNSAID_MS;
+
+	tokens_drop(ts, o);
+	t->key = text_dup(key_of(o, &b));
+	t->text = text_dup(text);
+	t->until_mono_ms = clock_mono_ms(&clock_system) + (ms > 2 * EARLY_MS ? ms - EARLY_MS : ms / 2);
+	map_put(&ts->by_key, t->key, t);
+	explicit_bzero(b.p, b.n);
+	buf_fini(&b);
+}
+
+bool tokens_take(struct tokens *ts, const struct oauth2_settings *o, int status, struct str body, struct err *e)
+{
+	json_t *answer = json_loadb(body.n > 0 ? body.p : "", body.n, 0, NULL);
+	json_t *token = json_object_get(answer, "access_token"), *seconds = json_object_get(answer, "expires_in");
+	struct str text = json_is_string(token) ? (struct str){ json_string_value(token), json_string_length(token) } : STR("");
+	bool ok = status == 200 && text.n > 0 && str_chr(text, '\n') == text.n && str_chr(text, '\r') == text.n;
+
+	if (ok)
+		keep(ts, o, text, json_is_string(seconds) ? strtod(json_string_value(seconds), NULL) : json_number_value(seconds));
+	else
+		err_set(e, ERR_UPSTREAM, -1, "oauth2: no token: the token's giver answered HTTP %d", status);
+	json_decref(answer);
+	return ok;
+}
