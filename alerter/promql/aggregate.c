@@ -30,40 +30,47 @@ struct labels aggregate_labels(const struct node_aggregate *g, struct label *roo
 	return (struct labels){ room, n };
 }
 
-static void grouping_build(struct memory_slot *slot, const struct node_aggregate *g, const struct shape *in)
+/* Beside the slot's shape: the group of each row. */
+struct groups {
+	struct label_table table;
+	struct row_flags drops;
+	uint32_t *of;
+	size_t cap;
+};
+
+/* The rows that are not in yet. False: an old group changes. */
+static bool group_rows(struct memory_slot *slot, const struct node_aggregate *g, const struct shape *in, struct label *room)
 {
 	struct arena *a = &slot->arena;
-	uint32_t *of = ARENA_ARRAY(a, in->n, uint32_t);
-	bool *drop = NULL;
-	struct label_table table;
-	size_t most = 1;
+	struct groups *groups = slot->extra;
 
-	for (size_t row = 0; row < in->n; row++)
-		most = in->labels[row].n > most ? in->labels[row].n : most;
-	struct label *room = ARENA_ARRAY(a, most, struct label);
-
-	label_table_init(&table, a, 16);
-	for (size_t row = 0; row < in->n; row++)
-		of[row] = (uint32_t)label_table_add(&table, aggregate_labels(g, room, in->labels[row]), NULL);
-	if (in->drop_name != NULL) {
-		drop = ARENA_ARRAY(a, table.n, bool);
-		for (size_t row = 0; row < in->n; row++)
-			drop[of[row]] |= in->drop_name[row];
+	if (groups == NULL) {
+		slot->extra = groups = ARENA_NEW(a, struct groups);
+		label_table_init(&groups->table, a, 16);
 	}
-	slot->shape = (struct shape){ .n = table.n, .labels = table.v, .drop_name = drop };
-	slot->extra = of;
+	groups->drops.kept = groups->drops.n;
+	groups->of = arena_grow(a, groups->of, slot->done[0], &groups->cap, in->n, sizeof *groups->of);
+	for (size_t row = slot->done[0]; row < in->n; row++) {
+		groups->of[row] = (uint32_t)label_table_add(&groups->table, aggregate_labels(g, room, in->labels[row]), NULL);
+		row_flags_put(a, &groups->drops, groups->of[row], in->drop_name != NULL && in->drop_name[row]);
+	}
+	slot->shape.n = groups->table.n;
+	slot->shape.labels = groups->table.v;
+	slot->shape.drop_name = groups->drops.any ? groups->drops.v : NULL;
+	return !groups->drops.changed;
 }
 
 struct grouping aggregate_grouping(struct eval *ev, const struct node *n, const struct shape *in)
 {
-	bool fresh;
-	struct memory_slot *slot = memory_slot(ev, n->id, MEMORY_SHAPE, in->version, 0, &fresh);
+	struct memory_slot *slot = memory_slot(ev, n->id, MEMORY_SHAPE, memory_of_shape(in), (struct memory_input){ 0 });
 
-	if (!fresh) {
-		grouping_build(slot, &n->aggregate, in);
-		memory_keep(ev, slot);
+	while (memory_is_due(slot)) {
+		if (group_rows(slot, &n->aggregate, in, ARENA_ARRAY(ev->arena, shape_longest(in, slot->done[0]), struct label)))
+			memory_keep(ev, slot);
+		else
+			memory_restart(slot);
 	}
-	return (struct grouping){ &slot->shape, slot->extra };
+	return (struct grouping){ &slot->shape, ((const struct groups *)slot->extra)->of };
 }
 
 /* One group at one step. */

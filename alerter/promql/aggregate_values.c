@@ -86,7 +86,7 @@ static void bad_label(struct eval *ev, int pos, struct str label)
 
 struct value *aggregate_count_values(struct eval *ev, const struct node *n, const struct value *x, struct str label)
 {
-	struct memory_slot *slot = memory_slot(ev, n->id, MEMORY_SHAPE, 0, 0, NULL);
+	struct memory_slot *slot = memory_slot_anew(ev, n->id, MEMORY_SHAPE);
 	uint32_t *to = ARENA_ARRAY(ev->arena, value_cells(x), uint32_t);
 	struct label_table table;
 	struct node by = *n;

@@ -3,6 +3,7 @@
 #define TOCSIN_PROMQL_BINARY_H
 
 #include "eval.h"
+#include "memory.h"
 
 enum outcome {
 	OUTCOME_KEEP,           /* a value, or a comparison that holds */
@@ -21,12 +22,15 @@ static inline bool binop_changes_name(enum binop op)
 
 /* match.c: which rows of two vectors belong together. */
 struct matching {
-	size_t n_groups;
-	const uint32_t *left, *right;   /* group of each row: the labels of on(), or all but those of ignoring() and the name */
-	const struct labels *labels;    /* of each group */
+	struct label_table groups;      /* the labels of on(), or all but those of ignoring() and the name */
+	struct side {
+		uint32_t *group;        /* of each row */
+		size_t cap;
+	} left, right;
 };
+/* The rows of both sides that are not in the slot yet; <m> is zeroed at first. */
+void match_rows(struct eval *, struct memory_slot *, struct matching *m, const struct node_binary *, const struct shape *l, const struct shape *r);
 struct value *binary_match(struct eval *, const struct node *, struct value *l, struct value *r);
-struct matching match_groups(struct arena *, const struct node_binary *, const struct shape *l, const struct shape *r);
 
 /* setops.c */
 struct value *binary_set(struct eval *, const struct node *, struct value *l, struct value *r);

@@ -16,7 +16,7 @@ struct shape {
 	size_t n;                       /* rows */
 	const struct labels *labels;
 	const bool *drop_name;          /* the metric name goes at the end (delayed name removal); NULL: no row's */
-	uint64_t version;               /* equal versions: equal shapes */
+	uint64_t version;               /* equal versions: equal shapes, as far as they go; a later one may have more rows */
 };
 
 struct value {
@@ -117,12 +117,14 @@ static inline const struct histogram *value_histogram(const struct value *x, siz
 /* What a function that changes the meaning of a metric does: its name goes, at once or (delayed name removal) flagged for
  * the end. */
 struct value *value_drop_names(struct eval *, const struct node *, struct value *);
-/* New labels for every row, by <fn>: <out> may borrow from <in> and <a>. Rows that become equal are one from then on; two
- * samples of one row at one step fail the query. <remember>: the outcome depends on nothing but the shape. */
+/* New labels for every row, by <fn>: <out> may borrow from <in> and <a>, and depends on nothing else. Rows that become equal are
+ * one from then on; two samples of one row at one step fail the query. */
 typedef void (*relabel_fn)(void *arg, struct arena *a, struct labels in, bool drop, struct labels *out, bool *out_drop);
-struct value *value_relabel(struct eval *, int node_id, struct value *, bool remember, relabel_fn, void *arg);
+struct value *value_relabel(struct eval *, int node_id, struct value *, relabel_fn, void *arg);
 /* Whether value_relabel() would find the outcome remembered, and not call its function. */
 bool value_relabel_is_known(struct eval *, int node_id, const struct value *);
+/* Room for the labels of any row, for such a function; NULL where none would be called. */
+struct label *value_relabel_room(struct eval *, int node_id, const struct value *);
 /* Rows in the order of <rows>, others left out. For sort and topk: made anew at each evaluation. */
 struct value *value_pick_rows(struct eval *, const struct node *, const struct value *, const uint32_t *rows, size_t n);
 

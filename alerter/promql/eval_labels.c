@@ -2,20 +2,13 @@
 #include "eval.h"
 #include "memory.h"
 
-/* Beside the slot's shape: where each input row goes; NULL when no two became one. */
+/* Beside the slot's shape: where each input row goes. */
 struct merge {
-	const uint32_t *to;
+	struct label_table table;
+	struct row_flags drops;
+	uint32_t *to;
+	size_t cap;
 };
-
-static size_t longest(const struct shape *s)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < s->n; i++)
-		if (s->labels[i].n > n)
-			n = s->labels[i].n;
-	return n;
-}
 
 /* What remains of a row's own array needs no other: the slot below keeps it. */
 static bool is_part(struct labels part, struct labels whole)
@@ -23,29 +16,33 @@ static bool is_part(struct labels part, struct labels whole)
 	return part.v >= whole.v && part.v + part.n <= whole.v + whole.n;
 }
 
-static void relabel_build(struct memory_slot *slot, const struct shape *in, relabel_fn fn, void *arg)
+/* The input's rows that are not in yet. False: an old row changes. */
+static bool relabel_rows(struct memory_slot *slot, const struct shape *in, relabel_fn fn, void *arg)
 {
-	struct merge *m = ARENA_NEW(&slot->arena, struct merge);
-	uint32_t *to = ARENA_ARRAY(&slot->arena, in->n, uint32_t);
-	bool *drops = ARENA_ARRAY(&slot->arena, in->n, bool), any_drop = false;
-	struct label_table table;
+	struct arena *a = &slot->arena;
+	struct merge *m = slot->extra;
 
-	label_table_init(&table, &slot->arena, in->n);
-	for (size_t i = 0; i < in->n; i++) {
+	if (m == NULL) {
+		slot->extra = m = ARENA_NEW(a, struct merge);
+		label_table_init(&m->table, a, in->n);
+	}
+	m->drops.kept = m->drops.n;
+	m->to = arena_grow(a, m->to, slot->done[0], &m->cap, in->n, sizeof *m->to);
+	for (size_t i = slot->done[0]; i < in->n; i++) {
 		struct labels out;
 		bool drop, in_drop = in->drop_name != NULL && in->drop_name[i];
 
-		fn(arg, &slot->arena, in->labels[i], in_drop, &out, &drop);
+		fn(arg, a, in->labels[i], in_drop, &out, &drop);
 		if (is_part(out, in->labels[i]))
-			to[i] = (uint32_t)label_table_add_borrowed(&table, out, NULL);
+			m->to[i] = (uint32_t)label_table_add_borrowed(&m->table, out, NULL);
 		else
-			to[i] = (uint32_t)label_table_add(&table, out, NULL);
-		drops[to[i]] |= drop;
-		any_drop |= drop;
+			m->to[i] = (uint32_t)label_table_add(&m->table, out, NULL);
+		row_flags_put(a, &m->drops, m->to[i], drop);
 	}
-	m->to = table.n == in->n ? NULL : to;
-	slot->shape = (struct shape){ .n = table.n, .labels = table.v, .drop_name = any_drop ? drops : NULL };
-	slot->extra = m;
+	slot->shape.n = m->table.n;
+	slot->shape.labels = m->table.v;
+	slot->shape.drop_name = m->drops.any ? m->drops.v : NULL;
+	return !m->drops.changed;
 }
 
 /* Rows of <x> into the rows <to> of <shape>. */
@@ -75,17 +72,19 @@ static struct value *merge_rows(struct eval *ev, const struct shape *shape, cons
 	return out;
 }
 
-struct value *value_relabel(struct eval *ev, int node_id, struct value *x, bool remember, relabel_fn fn, void *arg)
+struct value *value_relabel(struct eval *ev, int node_id, struct value *x, relabel_fn fn, void *arg)
 {
-	bool fresh = false;
-	struct memory_slot *slot = memory_slot(ev, node_id, MEMORY_NAMES, x->shape->version, 0, remember ? &fresh : NULL);
+	struct memory_slot *slot = memory_slot(ev, node_id, MEMORY_NAMES, memory_of_shape(x->shape), (struct memory_input){ 0 });
+	const struct merge *m;
 
-	if (!fresh) {
-		relabel_build(slot, x->shape, fn, arg);
-		memory_keep(ev, slot);
+	while (memory_is_due(slot)) {
+		if (relabel_rows(slot, x->shape, fn, arg))
+			memory_keep(ev, slot);
+		else
+			memory_restart(slot);
 	}
-	const struct merge *m = slot->extra;
-	if (m->to != NULL)
+	m = slot->extra;
+	if (m->table.n < x->shape->n)
 		return merge_rows(ev, &slot->shape, x, m->to);
 	x->shape = &slot->shape;
 	return x;
@@ -93,7 +92,14 @@ struct value *value_relabel(struct eval *ev, int node_id, struct value *x, bool 
 
 bool value_relabel_is_known(struct eval *ev, int node_id, const struct value *x)
 {
-	return memory_holds(ev, node_id, MEMORY_NAMES, x->shape->version, 0);
+	return memory_holds(ev, node_id, MEMORY_NAMES, memory_of_shape(x->shape), (struct memory_input){ 0 });
+}
+
+struct label *value_relabel_room(struct eval *ev, int node_id, const struct value *x)
+{
+	if (value_relabel_is_known(ev, node_id, x))
+		return NULL;
+	return ARENA_ARRAY(ev->arena, shape_longest(x->shape, 0), struct label);
 }
 
 static void drop_now(void *arg, struct arena *a, struct labels in, bool drop, struct labels *out, bool *out_drop)
@@ -107,14 +113,18 @@ static void drop_now(void *arg, struct arena *a, struct labels in, bool drop, st
 
 static void drop_later(struct eval *ev, int node_id, struct value *x)
 {
-	bool fresh;
-	struct memory_slot *slot = memory_slot(ev, node_id, MEMORY_NAMES, x->shape->version, 0, &fresh);
+	struct memory_slot *slot = memory_slot(ev, node_id, MEMORY_NAMES, memory_of_shape(x->shape), (struct memory_input){ 0 });
 
-	if (!fresh) {
-		bool *drop = ARENA_ARRAY(&slot->arena, x->shape->n, bool);
+	if (memory_is_due(slot)) {
+		struct row_flags *drops = slot->extra;
 
-		memset(drop, true, x->shape->n);
-		slot->shape = (struct shape){ .n = x->shape->n, .labels = x->shape->labels, .drop_name = drop };
+		if (drops == NULL)
+			slot->extra = drops = ARENA_NEW(&slot->arena, struct row_flags);
+		while (drops->n < x->shape->n)
+			row_flags_put(&slot->arena, drops, drops->n, true);
+		slot->shape.n = drops->n;
+		slot->shape.labels = x->shape->labels;
+		slot->shape.drop_name = drops->v;
 		memory_keep(ev, slot);
 	}
 	x->shape = &slot->shape;
@@ -126,13 +136,12 @@ struct value *value_drop_names(struct eval *ev, const struct node *node, struct 
 		drop_later(ev, node->id, x);
 		return x;
 	}
-	struct label *room = ARENA_ARRAY(ev->arena, longest(x->shape), struct label);
-	return value_relabel(ev, node->id, x, true, drop_now, room);
+	return value_relabel(ev, node->id, x, drop_now, value_relabel_room(ev, node->id, x));
 }
 
 struct value *value_pick_rows(struct eval *ev, const struct node *node, const struct value *x, const uint32_t *rows, size_t n)
 {
-	struct memory_slot *slot = memory_slot(ev, node->id, MEMORY_NAMES, 0, 0, NULL);
+	struct memory_slot *slot = memory_slot_anew(ev, node->id, MEMORY_NAMES);
 	struct labels *labels = ARENA_ARRAY(&slot->arena, n, struct labels);
 	bool *drop = x->shape->drop_name == NULL ? NULL : ARENA_ARRAY(&slot->arena, n, bool);
 	struct value *out;

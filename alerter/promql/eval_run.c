@@ -39,12 +39,9 @@ static void remove_flagged(void *room, struct arena *a, struct labels in, bool d
 /* Delayed name removal, and the last look for rows of equal labels. */
 static struct value *finish_labels(struct eval *ev, struct value *x)
 {
-	size_t most = 1;
+	int id = ev->query->n_nodes;
 
-	for (size_t i = 0; i < x->shape->n; i++)
-		if (x->shape->labels[i].n > most)
-			most = x->shape->labels[i].n;
-	return value_relabel(ev, ev->query->n_nodes, x, true, remove_flagged, ARENA_ARRAY(ev->arena, most, struct label));
+	return value_relabel(ev, id, x, remove_flagged, value_relabel_room(ev, id, x));
 }
 
 static void result_vector(struct eval *ev, const struct value *x, struct promql_result *r)

@@ -19,22 +19,32 @@ static struct str text_once(struct arena *a, struct map *texts, struct str s)
 	return *known;
 }
 
+/* The selector's slot beside its shape. */
+struct rows {
+	struct labels *v;
+	size_t cap;
+};
+
 /* Deep copies, each text once: the selection is released at the end of the evaluation, the shape stays. */
 static void shape_copy(struct memory_slot *slot, const struct selection *sel)
 {
-	struct labels *labels = ARENA_ARRAY(&slot->arena, sel->n, struct labels);
+	struct rows *rows = slot->extra;
 	struct map texts = { 0 };
 
-	for (size_t i = 0; i < sel->n; i++) {
+	if (rows == NULL)
+		slot->extra = rows = ARENA_NEW(&slot->arena, struct rows);
+	rows->v = arena_grow(&slot->arena, rows->v, slot->done[0], &rows->cap, sel->n, sizeof *rows->v);
+	for (size_t i = slot->done[0]; i < sel->n; i++) {
 		struct labels l = sel->v[i].labels;
 		struct label *copy = ARENA_ARRAY(&slot->arena, l.n, struct label);
 
 		for (size_t k = 0; k < l.n; k++)
 			copy[k] = (struct label){ text_once(&slot->arena, &texts, l.v[k].name), text_once(&slot->arena, &texts, l.v[k].value) };
-		labels[i] = (struct labels){ copy, l.n };
+		rows->v[i] = (struct labels){ copy, l.n };
 	}
 	map_fini(&texts);
-	slot->shape = (struct shape){ .n = sel->n, .labels = labels };
+	slot->shape.n = sel->n;
+	slot->shape.labels = rows->v;
 }
 
 /* What the caller must know to tell "no" from "cannot know" (semantics, "Not knowing"). */
@@ -58,7 +68,6 @@ struct selection *select_series(struct eval *ev, int node_id, const struct match
 	struct err e = { 0 };
 	struct selection *sel = ev->querier->ops->select(ev->querier, matchers, n, hints, &e);
 	struct memory_slot *slot;
-	bool fresh;
 
 	if (sel == NULL) {
 		eval_fail(ev, e.code, -1, "%s", e.msg);
@@ -70,8 +79,9 @@ struct selection *select_series(struct eval *ev, int node_id, const struct match
 		return NULL;
 	}
 	tell_unknowns(ev, sel, known_from_ms);
-	slot = memory_slot(ev, node_id, MEMORY_SHAPE, (uintptr_t)ev->querier, sel->generation, &fresh);
-	if (!fresh) {
+	slot = memory_slot(ev, node_id, MEMORY_SHAPE, (struct memory_input){ sel->generation, sel->n },
+	                   (struct memory_input){ (uintptr_t)ev->querier, 0 });
+	if (memory_is_due(slot)) {
 		shape_copy(slot, sel);
 		memory_keep(ev, slot);
 	}
@@ -217,7 +227,7 @@ static size_t lookup_ends(struct lookup *l, size_t row, int64_t ref_ms)
 		if (!e[i].known && !lookup_series(l, row + i, ref_ms - l->lookback_ms, ref_ms))
 			break;
 		arena_rewind(l->ev->scratch, mark);
-		if (e[i].known && e[i].n > 0) {
+		if (e[i].known && e[i].n > 0 && !e[i].ended) {
 			l->x->has[row + i] = true;
 			l->x->v[row + i] = e[i].last;
 		}

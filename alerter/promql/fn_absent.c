@@ -33,10 +33,9 @@ static struct labels fixed_labels(struct arena *a, const struct node *arg)
 /* <present>: a step's bool. */
 static void absent_where(struct eval_call *c, const bool *present)
 {
-	bool fresh;
-	struct memory_slot *slot = memory_slot(c->ev, c->node->id, MEMORY_SHAPE, 1, 0, &fresh);
+	struct memory_slot *slot = memory_slot(c->ev, c->node->id, MEMORY_SHAPE, (struct memory_input){ 0 }, (struct memory_input){ 0 });
 
-	if (!fresh) {
+	if (memory_is_due(slot)) {
 		struct labels *l = ARENA_NEW(&slot->arena, struct labels);
 
 		*l = fixed_labels(&slot->arena, c->node->call.args[0]);

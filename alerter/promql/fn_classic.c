@@ -15,12 +15,16 @@ struct entry {
 };
 
 struct layout {
+	struct label_table table;       /* the histograms */
+	struct row_flags drops;
 	struct entry *entries;          /* by group, then by bound */
-	size_t n_entries;
-	const uint32_t *native;         /* group of each row, were it native; NULL: no row is */
-	const bool *bad;                /* no usable "le" */
+	size_t n_entries, cap_entries;
+	uint32_t *native;               /* group of each row, were it native; NULL: no row is */
+	bool *bad;                      /* no usable "le" */
+	size_t cap_native, cap_bad;
 	bool any_bad;
 	uint32_t *first;                /* entry a group begins at; n_groups + 1 of them */
+	size_t cap_first;
 };
 
 static int by_group_and_bound(const void *a, const void *b)
@@ -32,14 +36,29 @@ static int by_group_and_bound(const void *a, const void *b)
 	return (x->bound > y->bound) - (x->bound < y->bound);
 }
 
-static void index_groups(struct layout *l, size_t n_groups, struct arena *a)
+/* Entries from <sorted> on are new. */
+static void sort_entries(struct layout *l, size_t sorted, struct arena *scratch)
+{
+	size_t n_new = l->n_entries - sorted, to = l->n_entries;
+	struct entry *added = ARENA_ARRAY(scratch, n_new, struct entry);
+
+	if (n_new == 0)
+		return;
+	memcpy(added, l->entries + sorted, n_new * sizeof *added);
+	qsort(added, n_new, sizeof *added, by_group_and_bound);
+	while (n_new > 0) {
+		bool old_last = sorted > 0 && by_group_and_bound(&l->entries[sorted - 1], &added[n_new - 1]) > 0;
+
+		l->entries[--to] = old_last ? l->entries[--sorted] : added[--n_new];
+	}
+}
+
+static void index_groups(struct layout *l, struct arena *a)
 {
 	size_t e = 0;
 
-	if (l->n_entries > 1)
-		qsort(l->entries, l->n_entries, sizeof *l->entries, by_group_and_bound);
-	l->first = ARENA_ARRAY(a, n_groups + 1, uint32_t);
-	for (size_t g = 0; g <= n_groups; g++) {
+	l->first = arena_grow(a, l->first, 0, &l->cap_first, l->table.n + 1, sizeof *l->first);
+	for (size_t g = 0; g <= l->table.n; g++) {
 		while (e < l->n_entries && l->entries[e].group < g)
 			e++;
 		l->first[g] = (uint32_t)e;
@@ -56,46 +75,52 @@ static struct labels without_le(struct label *room, struct labels in)
 	return (struct labels){ room, n };
 }
 
-static const struct layout *layout_build(struct memory_slot *slot, const struct shape *in, bool natives)
+static void layout_row(struct layout *l, const struct shape *in, size_t row, bool natives, struct label *room)
+{
+	struct arena *a = l->table.arena;
+	struct entry *e = &l->entries[l->n_entries];
+	bool drop = in->drop_name != NULL && in->drop_name[row];
+
+	if (natives) {
+		l->native[row] = (uint32_t)label_table_add(&l->table, in->labels[row], NULL);
+		row_flags_put(a, &l->drops, l->native[row], drop);
+	}
+	l->bad[row] = !str_to_double(labels_get(in->labels[row], STR("le")), &e->bound) || isnan(e->bound);
+	l->any_bad |= l->bad[row];
+	if (l->bad[row])
+		return;
+	e->row = (uint32_t)row;
+	e->group = (uint32_t)label_table_add(&l->table, without_le(room, in->labels[row]), NULL);
+	row_flags_put(a, &l->drops, e->group, drop);
+	l->n_entries++;
+}
+
+/* The rows that are not in yet. False: an old histogram changes. */
+static bool layout_rows(struct eval *ev, struct memory_slot *slot, const struct shape *in, bool natives)
 {
 	struct arena *a = &slot->arena;
-	struct layout *l = ARENA_NEW(a, struct layout);
-	uint32_t *native = natives ? ARENA_ARRAY(a, in->n, uint32_t) : NULL;
-	bool *bad = ARENA_ARRAY(a, in->n, bool), *drop = NULL;
-	struct label_table table;
-	size_t most = 1;
+	struct layout *l = slot->extra;
+	struct label *room = ARENA_ARRAY(ev->arena, shape_longest(in, slot->done[0]), struct label);
+	size_t sorted;
 
-	for (size_t row = 0; row < in->n; row++)
-		most = in->labels[row].n > most ? in->labels[row].n : most;
-	struct label *room = ARENA_ARRAY(a, most, struct label);
-
-	label_table_init(&table, a, natives ? in->n : in->n / 4);
-	l->entries = ARENA_ARRAY(a, in->n, struct entry);
-	for (size_t row = 0; row < in->n; row++) {
-		struct entry *e = &l->entries[l->n_entries];
-
-		if (natives)
-			native[row] = (uint32_t)label_table_add(&table, in->labels[row], NULL);
-		bad[row] = !str_to_double(labels_get(in->labels[row], STR("le")), &e->bound) || isnan(e->bound);
-		l->any_bad |= bad[row];
-		if (bad[row])
-			continue;
-		e->row = (uint32_t)row;
-		e->group = (uint32_t)label_table_add(&table, without_le(room, in->labels[row]), NULL);
-		l->n_entries++;
+	if (l == NULL) {
+		slot->extra = l = ARENA_NEW(a, struct layout);
+		label_table_init(&l->table, a, natives ? in->n : in->n / 4);
 	}
-	if (in->drop_name != NULL) {
-		drop = ARENA_ARRAY(a, table.n, bool);
-		for (size_t i = 0; i < l->n_entries; i++)
-			drop[l->entries[i].group] |= in->drop_name[l->entries[i].row];
-		for (size_t row = 0; natives && row < in->n; row++)
-			drop[native[row]] |= in->drop_name[row];
-	}
-	l->native = native;
-	l->bad = bad;
-	index_groups(l, table.n, a);
-	slot->shape = (struct shape){ .n = table.n, .labels = table.v, .drop_name = drop };
-	return l;
+	sorted = l->n_entries;
+	l->drops.kept = l->drops.n;
+	l->entries = arena_grow(a, l->entries, sorted, &l->cap_entries, in->n, sizeof *l->entries);
+	l->bad = arena_grow(a, l->bad, slot->done[0], &l->cap_bad, in->n, sizeof *l->bad);
+	if (natives)
+		l->native = arena_grow(a, l->native, slot->done[0], &l->cap_native, in->n, sizeof *l->native);
+	for (size_t row = slot->done[0]; row < in->n; row++)
+		layout_row(l, in, row, natives, room);
+	sort_entries(l, sorted, ev->arena);
+	index_groups(l, a);
+	slot->shape.n = l->table.n;
+	slot->shape.labels = l->table.v;
+	slot->shape.drop_name = l->drops.any ? l->drops.v : NULL;
+	return !l->drops.changed;
 }
 
 /* The histograms of a vector, step by step. */
@@ -113,12 +138,14 @@ struct gather {
 static void gather_open(struct gather *g, struct eval_call *c, size_t arg)
 {
 	const struct value *x = c->args[arg];
-	bool fresh;
-	struct memory_slot *slot = memory_slot(c->ev, c->node->id, MEMORY_SHAPE, x->shape->version, x->h != NULL, &fresh);
+	struct memory_slot *slot = memory_slot(c->ev, c->node->id, MEMORY_SHAPE, memory_of_shape(x->shape),
+	                                       (struct memory_input){ x->h != NULL, 0 });
 
-	if (!fresh) {
-		slot->extra = layout_build(slot, x->shape, x->h != NULL);
-		memory_keep(c->ev, slot);
+	while (memory_is_due(slot)) {
+		if (layout_rows(c->ev, slot, x->shape, x->h != NULL))
+			memory_keep(c->ev, slot);
+		else
+			memory_restart(slot);
 	}
 	*g = (struct gather){ c, x, call_arg_pos(c, arg), &slot->shape, slot->extra, NULL, 0, NULL };
 	g->buckets = ARENA_ARRAY(c->ev->arena, g->layout->n_entries, struct bucket);
@@ -271,7 +298,7 @@ static size_t quantile_index(struct quantiles *qs, double q)
 static const struct shape *quantiles_shape(struct quantiles *qs, struct str label)
 {
 	struct eval_call *c = qs->g.c;
-	struct memory_slot *slot = memory_slot(c->ev, c->node->id, MEMORY_NAMES, 0, 0, NULL);
+	struct memory_slot *slot = memory_slot_anew(c->ev, c->node->id, MEMORY_NAMES);
 	size_t n = qs->g.shape->n;
 	struct labels *labels = ARENA_ARRAY(&slot->arena, n * qs->n, struct labels);
 	bool *drop = ARENA_ARRAY(&slot->arena, n * qs->n, bool);

@@ -286,7 +286,7 @@ static struct value *routed(struct eval *ev, const struct value *base, const str
 static struct value *join_info(struct info *in)
 {
 	struct eval *ev = in->c->ev;
-	struct memory_slot *slot = memory_slot(ev, in->c->node->id, MEMORY_NAMES, 0, 0, NULL);
+	struct memory_slot *slot = memory_slot_anew(ev, in->c->node->id, MEMORY_NAMES);
 	struct routes r = { .to = ARENA_ARRAY(ev->arena, value_cells(in->base), uint32_t) };
 
 	index_info(in);

@@ -63,7 +63,7 @@ void fn_label_replace(struct eval_call *c)
 		          STR_ARG(c->args[4]->string), e.msg);
 		return;
 	}
-	c->result = value_relabel(c->ev, c->node->id, c->args[0], true, replace, &r);
+	c->result = value_relabel(c->ev, c->node->id, c->args[0], replace, &r);
 	regex_free(r.re);
 	if (r.limit)
 		eval_fail(c->ev, ERR_LIMIT, call_arg_pos(c, 4), "the regular expression of label_replace() needs too many steps");
@@ -96,5 +96,5 @@ void fn_label_join(struct eval_call *c)
 		if (!check_label(c, c->args[i]->string, "source", "label_join"))
 			return;
 	if (check_label(c, j.dst, "destination", "label_join"))
-		c->result = value_relabel(c->ev, c->node->id, c->args[0], true, join, &j);
+		c->result = value_relabel(c->ev, c->node->id, c->args[0], join, &j);
 }

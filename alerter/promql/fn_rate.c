@@ -110,16 +110,19 @@ static void note_not_counter(struct eval_call *c, struct labels l)
 static bool all_counters(struct eval_call *c)
 {
 	const struct shape *shape = c->range->shape;
-	bool fresh, *all;
 	struct memory_slot *slot;
+	bool *all;
 
 	if (eval_has_feature(c->ev, PROMQL_TYPE_AND_UNIT_LABELS))
 		return false;
-	slot = memory_slot(c->ev, c->range->node->id, MEMORY_NAMES, shape->version, 0, &fresh);
-	if (!fresh) {
-		slot->extra = all = ARENA_NEW(&slot->arena, bool);
-		*all = true;
-		for (size_t i = 0; i < shape->n && *all; i++)
+	slot = memory_slot(c->ev, c->range->node->id, MEMORY_NAMES, memory_of_shape(shape), (struct memory_input){ 0 });
+	if (memory_is_due(slot)) {
+		all = slot->extra;
+		if (all == NULL) {
+			slot->extra = all = ARENA_NEW(&slot->arena, bool);
+			*all = true;
+		}
+		for (size_t i = slot->done[0]; i < shape->n && *all; i++)
 			*all = is_counter_name(labels_get(shape->labels[i], STR(LABEL_NAME)));
 		memory_keep(c->ev, slot);
 	}

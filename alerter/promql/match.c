@@ -28,44 +28,40 @@ static struct labels match_labels(const struct node_binary *b, struct label *roo
 	return (struct labels){ room, n };
 }
 
-static size_t longest(const struct shape *s)
+static void side_rows(struct eval *ev, struct label_table *t, const struct node_binary *b, struct side *side, const struct shape *s,
+                      size_t done)
 {
-	size_t most = 1;
+	struct label *room = ARENA_ARRAY(ev->arena, shape_longest(s, done), struct label);
 
-	for (size_t i = 0; i < s->n; i++)
-		most = s->labels[i].n > most ? s->labels[i].n : most;
-	return most;
+	side->group = arena_grow(t->arena, side->group, done, &side->cap, s->n, sizeof *side->group);
+	for (size_t i = done; i < s->n; i++)
+		side->group[i] = (uint32_t)label_table_add(t, match_labels(b, room, s->labels[i]), NULL);
 }
 
-static const uint32_t *groups_of(struct label_table *t, const struct node_binary *b, const struct shape *s)
+void match_rows(struct eval *ev, struct memory_slot *slot, struct matching *m, const struct node_binary *b, const struct shape *l, const struct shape *r)
 {
-	struct label *room = ARENA_ARRAY(t->arena, longest(s), struct label);
-	uint32_t *group = ARENA_ARRAY(t->arena, s->n, uint32_t);
-
-	for (size_t i = 0; i < s->n; i++)
-		group[i] = (uint32_t)label_table_add(t, match_labels(b, room, s->labels[i]), NULL);
-	return group;
+	if (m->groups.buckets == NULL)
+		label_table_init(&m->groups, &slot->arena, l->n + r->n);
+	side_rows(ev, &m->groups, b, &m->left, l, slot->done[0]);
+	side_rows(ev, &m->groups, b, &m->right, r, slot->done[1]);
 }
 
-struct matching match_groups(struct arena *a, const struct node_binary *b, const struct shape *l, const struct shape *r)
-{
-	struct matching m;
-	struct label_table t;
-
-	label_table_init(&t, a, l->n + r->n);
-	m.left = groups_of(&t, b, l);
-	m.right = groups_of(&t, b, r);
-	m.n_groups = t.n;
-	m.labels = t.v;
-	return m;
-}
+/* The rows of a result. */
+struct results {
+	struct label_table table;
+	struct row_flags drops;
+};
 
 /* What is remembered with the node: who belongs to whom, and where results go. */
 struct plan {
 	struct matching m;
+	struct results results;
 	bool routed;            /* each pair's result row is known beforehand, as below; else it is looked up by labels */
 	uint32_t *by_many;      /* result row of each row of the "many" side */
 	uint32_t *by_group;     /* the same where fill() stands for the "many" side */
+	uint32_t *only;         /* the only row of the "one" side in each group, + 1; 0: none */
+	size_t cap_many, cap_group, cap_only, n_groups;
+	bool several;           /* some group has several, at one time or another */
 };
 
 /* Everything from the view of the "many" side: with group_right the sides change places. */
@@ -76,13 +72,11 @@ struct join {
 	bool swapped;
 	struct value *many, *one;
 	const uint32_t *many_group, *one_group;
-	const struct plan *plan;
+	struct plan *plan;
 	const double *fill_many, *fill_one;     /* NULL: no fill */
 	uint32_t *one_row;      /* by group, at the step at hand: row + 1; 0: none */
 	bool *matched;          /* by group, at the step at hand */
-	struct label_table results;
-	bool *result_drops;
-	size_t cap_drops;
+	struct results *results;
 	struct value *out;
 };
 
@@ -100,7 +94,7 @@ static struct labels result_labels(const struct join *j, struct label *room, str
 	struct labels out = { room, n };
 
 	for (size_t i = 0; i < b->n_include; i++)
-		out = labels_with(j->results.arena, out, b->include[i], labels_get(one, b->include[i]));
+		out = labels_with(j->results->table.arena, out, b->include[i], labels_get(one, b->include[i]));
 	return out;
 }
 
@@ -108,17 +102,12 @@ static size_t result_row(struct join *j, struct labels many, struct labels one, 
 {
 	struct label *room = ARENA_ARRAY(j->ev->scratch, many.n + 1, struct label);
 	struct labels l = result_labels(j, room, many, one);
-	bool added;
 	size_t row;
 
 	if (!eval_has_feature(j->ev, PROMQL_DELAYED_NAME_REMOVAL) && j->b->returns_bool)
 		l = labels_without_metric(ARENA_ARRAY(j->ev->scratch, l.n + 1, struct label), l);
-	row = label_table_add(&j->results, l, &added);
-	if (added) {
-		j->result_drops = arena_grow(j->results.arena, j->result_drops, row, &j->cap_drops, row + 1, sizeof *j->result_drops);
-		j->result_drops[row] = false;
-	}
-	j->result_drops[row] |= drop || j->b->returns_bool;
+	row = label_table_add(&j->results->table, l, NULL);
+	row_flags_put(j->results->table.arena, &j->results->drops, row, drop || j->b->returns_bool);
 	return row;
 }
 
@@ -163,7 +152,7 @@ static bool many_to_many(struct join *j, size_t group, size_t row, size_t other)
 	struct buf text = { 0 };
 
 	buf_putz(&text, "found duplicate series for the match group ");
-	print_set(&text, j->plan->m.labels[group]);
+	print_set(&text, j->plan->m.groups.v[group]);
 	buf_printf(&text, " on the %s hand-side of the operation: [", side);
 	print_set(&text, in_order ? a : b);
 	buf_putz(&text, ", ");
@@ -178,8 +167,8 @@ static bool many_to_many(struct join *j, size_t group, size_t row, size_t other)
 /* The "one" side at <step>, by group. */
 static bool index_one_side(struct join *j, size_t step)
 {
-	memset(j->one_row, 0, j->plan->m.n_groups * sizeof *j->one_row);
-	memset(j->matched, 0, j->plan->m.n_groups);
+	memset(j->one_row, 0, j->plan->m.groups.n * sizeof *j->one_row);
+	memset(j->matched, 0, j->plan->m.groups.n);
 	for (size_t row = 0; row < j->one->shape->n; row++) {
 		uint32_t group = j->one_group[row];
 
@@ -266,7 +255,7 @@ static bool each_pair(struct join *j, size_t step, pair_fn fn, uint8_t *seen)
 /* The result row of a pair, looked up by its labels. */
 static size_t route_pair(struct join *j, size_t many_row, size_t one_row, uint32_t group)
 {
-	struct labels lent = j->plan->m.labels[group];
+	struct labels lent = j->plan->m.groups.v[group];
 	struct labels many = many_row == SIZE_MAX ? lent : j->many->shape->labels[many_row];
 	struct labels one = one_row == SIZE_MAX ? lent : j->one->shape->labels[one_row];
 	struct arena_mark mark = arena_mark(j->ev->scratch);
@@ -296,75 +285,98 @@ static bool compute_pair(struct join *j, size_t step, size_t many_row, size_t on
 	return put_pair(j, step, to, many, one, seen);
 }
 
-/* The only row of the "one" side in each group, + 1; 0: none. False: some group has several, at one time or another. */
-static bool only_ones(const struct join *j, uint32_t *only)
+/* The "one" rows from <done> on. */
+static void note_ones(struct join *j, struct plan *p, size_t done)
 {
-	for (size_t row = 0; row < j->one->shape->n; row++) {
-		if (only[j->one_group[row]] != 0)
-			return false;
-		only[j->one_group[row]] = (uint32_t)row + 1;
+	for (size_t row = done; row < j->one->shape->n; row++) {
+		uint32_t *only = &p->only[j->one_group[row]];
+
+		p->several |= *only != 0;
+		*only = (uint32_t)row + 1;
 	}
-	return true;
 }
 
-/* Results of all pairs there can be. Not when group_left(…) takes labels from one of several: then only time will tell. */
-static void plan_routes(struct join *j, struct plan *p, struct memory_slot *slot)
+/* With group_left(…) the labels of a result come from both sides: a "one" row that came later makes others of them. */
+static bool comes_late(const struct join *j, const struct plan *p, size_t many_row, size_t ones_done)
 {
-	uint32_t *only = ARENA_ARRAY(j->ev->arena, p->m.n_groups, uint32_t);
+	return j->b->n_include > 0 && p->only[j->many_group[many_row]] > ones_done;
+}
 
-	j->plan = p;
-	p->routed = only_ones(j, only) || j->b->n_include == 0;
-	if (!p->routed)
-		return;
-	label_table_init(&j->results, &slot->arena, j->many->shape->n);
-	p->by_many = ARENA_ARRAY(&slot->arena, j->many->shape->n, uint32_t);
-	p->by_group = ARENA_ARRAY(&slot->arena, p->m.n_groups, uint32_t);
+static void route_rows(struct join *j, struct plan *p, size_t many_done, size_t one_done)
+{
 	for (size_t row = 0; row < j->many->shape->n; row++)
-		p->by_many[row] = (uint32_t)route_pair(j, row, only[j->many_group[row]] - (size_t)1, j->many_group[row]);
-	for (size_t row = 0; j->fill_many != NULL && row < j->one->shape->n; row++)
+		if (row >= many_done || comes_late(j, p, row, one_done))
+			p->by_many[row] = (uint32_t)route_pair(j, row, p->only[j->many_group[row]] - (size_t)1, j->many_group[row]);
+	for (size_t row = one_done; j->fill_many != NULL && row < j->one->shape->n; row++)
 		p->by_group[j->one_group[row]] = (uint32_t)route_pair(j, SIZE_MAX, row, j->one_group[row]);
-	slot->shape = (struct shape){ .n = j->results.n, .labels = j->results.v, .drop_name = j->result_drops };
 }
 
-static void take_groups(struct join *j, const struct matching *m)
+static void take_groups(struct join *j, struct plan *p)
 {
-	j->many_group = j->swapped ? m->right : m->left;
-	j->one_group = j->swapped ? m->left : m->right;
+	j->plan = p;
+	j->results = &p->results;
+	j->many_group = j->swapped ? p->m.right.group : p->m.left.group;
+	j->one_group = j->swapped ? p->m.left.group : p->m.right.group;
+}
+
+/* Results of all pairs there can be, for the rows that are not in yet. Not when group_left(…) takes labels from one of several: then only
+ * time will tell. False: an old row changes. */
+static bool plan_rows(struct join *j, struct memory_slot *slot, const struct shape *l, const struct shape *r)
+{
+	struct arena *a = &slot->arena;
+	struct plan *p = slot->extra;
+	size_t many_done = slot->done[j->swapped], one_done = slot->done[!j->swapped];
+
+	if (p == NULL) {
+		slot->extra = p = ARENA_NEW(a, struct plan);
+		label_table_init(&p->results.table, a, j->many->shape->n);
+	}
+	match_rows(j->ev, slot, &p->m, j->b, l, r);
+	take_groups(j, p);
+	p->only = arena_grow(a, p->only, p->n_groups, &p->cap_only, p->m.groups.n, sizeof *p->only);
+	p->by_group = arena_grow(a, p->by_group, p->n_groups, &p->cap_group, p->m.groups.n, sizeof *p->by_group);
+	p->by_many = arena_grow(a, p->by_many, many_done, &p->cap_many, j->many->shape->n, sizeof *p->by_many);
+	p->n_groups = p->m.groups.n;
+	note_ones(j, p, one_done);
+	p->routed = !p->several || j->b->n_include == 0;
+	p->results.drops.kept = p->results.drops.n;
+	if (p->routed)
+		route_rows(j, p, many_done, one_done);
+	slot->shape.n = p->results.table.n;
+	slot->shape.labels = p->results.table.v;
+	slot->shape.drop_name = p->results.drops.any ? p->results.drops.v : NULL;
+	return !p->results.drops.changed;
 }
 
 static const struct shape *join_open(struct join *j, const struct shape *l, const struct shape *r)
 {
-	bool fresh;
-	struct memory_slot *slot = memory_slot(j->ev, j->node->id, MEMORY_SHAPE, l->version, r->version, &fresh);
+	struct memory_slot *slot = memory_slot(j->ev, j->node->id, MEMORY_SHAPE, memory_of_shape(l), memory_of_shape(r));
 
-	if (!fresh) {
-		struct plan *p = ARENA_NEW(&slot->arena, struct plan);
-
-		p->m = match_groups(&slot->arena, j->b, l, r);
-		take_groups(j, &p->m);
-		plan_routes(j, p, slot);
-		slot->extra = p;
-		memory_keep(j->ev, slot);
+	while (memory_is_due(slot)) {
+		if (plan_rows(j, slot, l, r))
+			memory_keep(j->ev, slot);
+		else
+			memory_restart(slot);
 	}
-	j->plan = slot->extra;
-	take_groups(j, &j->plan->m);
-	j->one_row = ARENA_ARRAY(j->ev->arena, j->plan->m.n_groups, uint32_t);
-	j->matched = ARENA_ARRAY(j->ev->arena, j->plan->m.n_groups, bool);
+	take_groups(j, slot->extra);
+	j->one_row = ARENA_ARRAY(j->ev->arena, j->plan->m.groups.n, uint32_t);
+	j->matched = ARENA_ARRAY(j->ev->arena, j->plan->m.groups.n, bool);
 	return &slot->shape;
 }
 
 /* The result rows of the pairs there are, where no plan could tell. */
 static const struct shape *collect_results(struct join *j)
 {
-	struct memory_slot *slot = memory_slot(j->ev, j->node->id, MEMORY_NAMES, 0, 0, NULL);
+	struct memory_slot *slot = memory_slot_anew(j->ev, j->node->id, MEMORY_NAMES);
 
-	label_table_init(&j->results, &slot->arena, j->many->shape->n);
-	j->result_drops = NULL;
-	j->cap_drops = 0;
+	j->results = ARENA_NEW(&slot->arena, struct results);
+	label_table_init(&j->results->table, &slot->arena, j->many->shape->n);
 	for (size_t step = 0; step < j->many->n_steps; step++)
 		if (!each_pair(j, step, collect_pair, NULL))
 			return NULL;
-	slot->shape = (struct shape){ .n = j->results.n, .labels = j->results.v, .drop_name = j->result_drops };
+	slot->shape.n = j->results->table.n;
+	slot->shape.labels = j->results->table.v;
+	slot->shape.drop_name = j->results->drops.any ? j->results->drops.v : NULL;
 	memory_keep(j->ev, slot);
 	return &slot->shape;
 }

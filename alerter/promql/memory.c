@@ -1,5 +1,5 @@
 /* Slots by node, and the table that numbers label sets. A slot's arena is rewound when the slot is made anew; whatever was
- * made from its shape is made anew too, because the shape's version changes. */
+ * made from its shape is made anew too, because the shape's version changes. A shape that grew keeps its version. */
 #include "memory.h"
 
 #include <assert.h>
@@ -40,39 +40,87 @@ struct arena *memory_scratch(struct promql_query *q)
 	return &memory_of(q)->scratch;
 }
 
-static bool holds(const struct memory_slot *slot, uint64_t from_a, uint64_t from_b)
+static bool is_same(const struct memory_slot *slot, int i, struct memory_input from)
 {
-	return slot->valid && slot->made_from[0] == from_a && slot->made_from[1] == from_b;
+	return slot->from[i].id == from.id && slot->done[i] <= from.n;
 }
 
-bool memory_holds(struct eval *ev, int node_id, enum memory_kind kind, uint64_t from_a, uint64_t from_b)
+static bool holds(const struct memory_slot *slot, struct memory_input a, struct memory_input b)
 {
-	return holds(&memory_of(ev->query)->slots[(size_t)node_id * MEMORY_KINDS + kind], from_a, from_b);
+	return slot->valid && is_same(slot, 0, a) && is_same(slot, 1, b);
 }
 
-struct memory_slot *memory_slot(struct eval *ev, int node_id, enum memory_kind kind, uint64_t from_a, uint64_t from_b, bool *fresh)
+static struct memory_slot *slot_of(struct eval *ev, int node_id, enum memory_kind kind)
 {
-	struct eval_memory *m = memory_of(ev->query);
-	struct memory_slot *slot = &m->slots[(size_t)node_id * MEMORY_KINDS + kind];
-
 	assert(node_id >= 0 && node_id <= ev->query->n_nodes);
-	if (fresh != NULL)
-		*fresh = holds(slot, from_a, from_b);
-	if (fresh == NULL || !*fresh) {
-		arena_reset(&slot->arena);
-		slot->valid = false;
-		slot->made_from[0] = from_a;
-		slot->made_from[1] = from_b;
-		slot->shape = (struct shape){ 0 };
-		slot->extra = NULL;
-	}
+	return &memory_of(ev->query)->slots[(size_t)node_id * MEMORY_KINDS + kind];
+}
+
+bool memory_holds(struct eval *ev, int node_id, enum memory_kind kind, struct memory_input a, struct memory_input b)
+{
+	const struct memory_slot *slot = slot_of(ev, node_id, kind);
+
+	return holds(slot, a, b) && slot->done[0] == a.n && slot->done[1] == b.n;
+}
+
+void memory_restart(struct memory_slot *slot)
+{
+	arena_reset(&slot->arena);
+	slot->valid = false;
+	slot->done[0] = slot->done[1] = 0;
+	slot->shape = (struct shape){ 0 };
+	slot->extra = NULL;
+}
+
+struct memory_slot *memory_slot(struct eval *ev, int node_id, enum memory_kind kind, struct memory_input a, struct memory_input b)
+{
+	struct memory_slot *slot = slot_of(ev, node_id, kind);
+
+	if (!holds(slot, a, b))
+		memory_restart(slot);
+	slot->from[0] = a;
+	slot->from[1] = b;
+	return slot;
+}
+
+struct memory_slot *memory_slot_anew(struct eval *ev, int node_id, enum memory_kind kind)
+{
+	struct memory_slot *slot = slot_of(ev, node_id, kind);
+
+	memory_restart(slot);
+	slot->from[0] = slot->from[1] = (struct memory_input){ 0 };
 	return slot;
 }
 
 void memory_keep(struct eval *ev, struct memory_slot *slot)
 {
+	if (!slot->valid)
+		slot->shape.version = ++ev->query->memory->last_version;
 	slot->valid = true;
-	slot->shape.version = ++ev->query->memory->last_version;
+	slot->done[0] = slot->from[0].n;
+	slot->done[1] = slot->from[1].n;
+}
+
+void row_flags_put(struct arena *a, struct row_flags *f, size_t row, bool flag)
+{
+	assert(row <= f->n);
+	if (row == f->n) {
+		f->v = arena_grow(a, f->v, f->n, &f->cap, f->n + 1, sizeof *f->v);
+		f->v[f->n++] = flag;
+	} else if (flag && !f->v[row]) {
+		f->changed |= row < f->kept;
+		f->v[row] = true;
+	}
+	f->any |= flag;
+}
+
+size_t shape_longest(const struct shape *s, size_t row)
+{
+	size_t most = 1;
+
+	for (; row < s->n; row++)
+		most = s->labels[row].n > most ? s->labels[row].n : most;
+	return most;
 }
 
 void label_table_init(struct label_table *t, struct arena *a, size_t expected)

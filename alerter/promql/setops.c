@@ -2,19 +2,17 @@
 #include "binary.h"
 #include "memory.h"
 
-static struct matching remembered(struct eval *ev, const struct node *n, const struct value *l, const struct value *r)
+static const struct matching *remembered(struct eval *ev, const struct node *n, const struct value *l, const struct value *r)
 {
-	bool fresh;
-	struct memory_slot *slot = memory_slot(ev, n->id, MEMORY_SHAPE, l->shape->version, r->shape->version, &fresh);
+	struct memory_slot *slot = memory_slot(ev, n->id, MEMORY_SHAPE, memory_of_shape(l->shape), memory_of_shape(r->shape));
 
-	if (!fresh) {
-		struct matching *m = ARENA_NEW(&slot->arena, struct matching);
-
-		*m = match_groups(&slot->arena, &n->binary, l->shape, r->shape);
-		slot->extra = m;
+	if (memory_is_due(slot)) {
+		if (slot->extra == NULL)
+			slot->extra = ARENA_NEW(&slot->arena, struct matching);
+		match_rows(ev, slot, slot->extra, &n->binary, l->shape, r->shape);
 		memory_keep(ev, slot);
 	}
-	return *(const struct matching *)slot->extra;
+	return slot->extra;
 }
 
 /* Which groups have a sample at <step>. */
@@ -27,38 +25,61 @@ static void mark_groups(bool *present, size_t n_groups, const struct value *x, c
 
 static struct value *keep_where(struct eval *ev, const struct matching *m, struct value *l, const struct value *r, bool wanted)
 {
-	bool *present = ARENA_ARRAY(ev->arena, m->n_groups, bool);
+	bool *present = ARENA_ARRAY(ev->arena, m->groups.n, bool);
 
 	for (size_t step = 0; step < l->n_steps; step++) {
-		mark_groups(present, m->n_groups, r, m->right, step);
+		mark_groups(present, m->groups.n, r, m->right.group, step);
 		for (size_t row = 0; row < l->shape->n; row++)
-			l->has[row * l->n_steps + step] &= present[m->left[row]] == wanted;
+			l->has[row * l->n_steps + step] &= present[m->left.group[row]] == wanted;
 	}
 	return l;
 }
 
-/* Rows of both sides; a label set that is on both is one row. */
-static const struct shape *both(struct eval *ev, const struct node *n, const struct shape *l, const struct shape *r, const uint32_t **to)
+/* Rows of both sides; a label set that is on both is one row. Beside the slot's shape: where the rows of each go. */
+struct both {
+	struct label_table table;
+	struct row_flags drops;
+	struct side left, right;
+};
+
+static void both_rows(struct memory_slot *slot, struct both *b, struct side *side, const struct shape *s, size_t done)
 {
-	bool fresh;
-	struct memory_slot *slot = memory_slot(ev, n->id, MEMORY_NAMES, l->version, r->version, &fresh);
+	side->group = arena_grow(&slot->arena, side->group, done, &side->cap, s->n, sizeof *side->group);
+	for (size_t row = done; row < s->n; row++) {
+		side->group[row] = (uint32_t)label_table_add(&b->table, s->labels[row], NULL);
+		row_flags_put(&slot->arena, &b->drops, side->group[row], s->drop_name != NULL && s->drop_name[row]);
+	}
+}
 
-	if (!fresh) {
-		uint32_t *rows = ARENA_ARRAY(&slot->arena, l->n + r->n, uint32_t);
-		bool *drop = ARENA_ARRAY(&slot->arena, l->n + r->n, bool);
-		struct label_table table;
+/* False: an old row changes. */
+static bool both_extend(struct memory_slot *slot, const struct shape *l, const struct shape *r)
+{
+	struct both *b = slot->extra;
 
-		label_table_init(&table, &slot->arena, l->n + r->n);
-		for (size_t i = 0; i < l->n + r->n; i++) {
-			const struct shape *side = i < l->n ? l : r;
-			size_t row = i < l->n ? i : i - l->n;
+	if (b == NULL) {
+		slot->extra = b = ARENA_NEW(&slot->arena, struct both);
+		label_table_init(&b->table, &slot->arena, l->n + r->n);
+	}
+	b->drops.kept = b->drops.n;
+	both_rows(slot, b, &b->left, l, slot->done[0]);
+	both_rows(slot, b, &b->right, r, slot->done[1]);
+	slot->shape.n = b->table.n;
+	slot->shape.labels = b->table.v;
+	slot->shape.drop_name = b->drops.any ? b->drops.v : NULL;
+	return !b->drops.changed;
+}
 
-			rows[i] = (uint32_t)label_table_add(&table, side->labels[row], NULL);
-			drop[rows[i]] |= side->drop_name != NULL && side->drop_name[row];
-		}
-		slot->shape = (struct shape){ .n = table.n, .labels = table.v, .drop_name = drop };
-		slot->extra = rows;
-		memory_keep(ev, slot);
+static const struct shape *both(struct eval *ev, const struct node *n, const struct shape *l, const struct shape *r, const struct both **to)
+{
+	struct memory_slot *slot = memory_slot(ev, n->id, MEMORY_NAMES, memory_of_shape(l), memory_of_shape(r));
+
+	if (slot->done[0] < l->n && slot->done[1] > 0)
+		memory_restart(slot);   /* the left side comes first, its new rows too */
+	while (memory_is_due(slot)) {
+		if (both_extend(slot, l, r))
+			memory_keep(ev, slot);
+		else
+			memory_restart(slot);
 	}
 	*to = slot->extra;
 	return &slot->shape;
@@ -79,19 +100,19 @@ static bool copy_cell(struct eval *ev, struct value *out, size_t to, const struc
 
 static struct value *either(struct eval *ev, const struct node *n, const struct matching *m, const struct value *l, const struct value *r)
 {
-	bool *present = ARENA_ARRAY(ev->arena, m->n_groups, bool);
-	const uint32_t *to;
+	bool *present = ARENA_ARRAY(ev->arena, m->groups.n, bool);
+	const struct both *to;
 	struct value *out = value_new(ev, both(ev, n, l->shape, r->shape, &to));
 
 	for (size_t step = 0; out != NULL && step < l->n_steps; step++) {
-		mark_groups(present, m->n_groups, l, m->left, step);
+		mark_groups(present, m->groups.n, l, m->left.group, step);
 		for (size_t i = 0; i < l->shape->n + r->shape->n; i++) {
 			bool left = i < l->shape->n;
 			size_t row = left ? i : i - l->shape->n, from = row * l->n_steps + step;
 
-			if (left ? !l->has[from] : !r->has[from] || present[m->right[row]])
+			if (left ? !l->has[from] : !r->has[from] || present[m->right.group[row]])
 				continue;
-			if (!copy_cell(ev, out, to[i] * l->n_steps + step, left ? l : r, from))
+			if (!copy_cell(ev, out, (left ? to->left : to->right).group[row] * l->n_steps + step, left ? l : r, from))
 				return NULL;
 		}
 	}
@@ -100,14 +121,14 @@ static struct value *either(struct eval *ev, const struct node *n, const struct 
 
 struct value *binary_set(struct eval *ev, const struct node *n, struct value *l, struct value *r)
 {
-	struct matching m = remembered(ev, n, l, r);
+	const struct matching *m = remembered(ev, n, l, r);
 
 	switch (n->binary.op) {
 	case OP_AND:
-		return keep_where(ev, &m, l, r, true);
+		return keep_where(ev, m, l, r, true);
 	case OP_UNLESS:
-		return keep_where(ev, &m, l, r, false);
+		return keep_where(ev, m, l, r, false);
 	default:
-		return either(ev, n, &m, l, r);
+		return either(ev, n, m, l, r);
 	}
 }

@@ -145,6 +145,8 @@ static bool apply(struct store *st, struct shard *shard, const struct staged *g,
 	struct store_series *s = g->series;
 	enum store_verdict verdict;
 
+	if (s->left_out)
+		memory_revive(st, s);
 	if (g->what == STAGED_STATE) {
 		atomic_store_explicit(&s->from_history, 0, memory_order_relaxed);
 		/* A good sample of the same batch knows better. */

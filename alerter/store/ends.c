@@ -1,13 +1,19 @@
 /* The ends of windows, of many series at once: what rate() and lookups need is two samples of packed chunks, found without
  * decoding. Chunks of the head are read where they are, under the lock of their shard, which neighbours share: it is taken once for a run of
  * them. Blocks come first here; should a flush have moved chunks there meanwhile, nothing is known. Whatever is out of the ordinary
- * (histograms, stale markers, floats of many digits, parts that overlap) is left to samples(). */
+ * (histograms, stale markers but one that ends a series, floats of many digits, parts that overlap) is left to samples(). */
 #include <assert.h>
 
 #include "store/internal.h"
 #include "store/packed.h"
 
 enum { STORE_ENDS_ROWS = 64 };
+
+/* No stale markers, or one at the very end: how a series ends. */
+static bool at_most_ended(const struct packed *p)
+{
+	return p->head.n_stale == 0 || (p->head.n_stale == 1 && p->n > 0 && packed_is_stale(p, p->n - 1));
+}
 
 /* Adds what the chunk has of the window. False: this is for samples(). */
 static bool add_chunk(struct window_ends *e, const struct chunk_view *c, int64_t min_ms, int64_t max_ms)
@@ -16,11 +22,14 @@ static bool add_chunk(struct window_ends *e, const struct chunk_view *c, int64_t
 	unsigned beg, end;
 	double first;
 
-	if (c->kind != CHUNK_PACKED || !packed_open(&p, c->data, c->bits, c->n) || p.head.n_stale > 0)
+	if (c->kind != CHUNK_PACKED || !packed_open(&p, c->data, c->bits, c->n) || !at_most_ended(&p))
 		return false;
 	beg = c->min_ms > min_ms ? 0 : packed_until(&p, min_ms);
 	end = packed_until(&p, max_ms);
 	if (beg >= end)
+		return true;
+	e->ended = p.head.n_stale > 0 && end == p.n;
+	if (e->ended && beg == --end)
 		return true;
 	first = packed_value(&p, beg);
 	if (e->n == 0) {
@@ -137,7 +146,7 @@ static void add_heads(struct shard *shard, struct store_series *const *series, s
 static void add_all(struct store *st, const struct store_selection *sel, size_t row, size_t n, int64_t min_ms, int64_t max_ms,
                     const struct block_list *blocks, struct window_ends *out)
 {
-	struct store_series *const *series = sel->snapshot->series + row;
+	struct store_series *const *series = sel->view.series + row;
 
 	warm_series(series, n);
 	if (blocks != NULL && blocks->n > 0)
@@ -145,7 +154,7 @@ static void add_all(struct store *st, const struct store_selection *sel, size_t 
 	for (size_t i = 0; i < n; i++) {
 		out[i] = (struct window_ends){ .known = true };
 		if (blocks != NULL)
-			out[i].known = add_blocks(&out[i], blocks, series[i], sel->snapshot->labels[row + i], min_ms, max_ms);
+			out[i].known = add_blocks(&out[i], blocks, series[i], sel->view.labels[row + i], min_ms, max_ms);
 	}
 	for (size_t i = 0, run; i < n; i += run) {
 		struct shard *shard = series_shard(st, series[i]);

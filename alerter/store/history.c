@@ -128,6 +128,8 @@ static void note_end(struct store *st, struct store_series *s, const struct bloc
 	struct shard *shard = series_shard(st, s);
 
 	pthread_mutex_lock(&shard->lock);
+	if (s->left_out)
+		memory_revive(st, s);
 	if (s->block_place == 0 || last->max_ms > s->block_last_ms) {
 		s->block_place = (uint64_t)b->serial << 32 | (uint32_t)(of - b->series);
 		s->block_last_ms = last->max_ms;

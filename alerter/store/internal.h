@@ -26,9 +26,10 @@ struct store_series {
 	_Atomic unsigned char state; /* enum series_state. Likewise */
 	_Atomic unsigned char never_lost;
 	_Atomic unsigned char from_history; /* known from blocks only, nothing was appended since the start. Likewise */
+	unsigned char left_out;             /* of some snapshot, since it ended: what comes next is told by memory_revive. Likewise */
 	_Atomic uint32_t in_blocks;         /* how many hold it: not dropped */
 	_Atomic uint64_t block_place;       /* in the newest of them: its serial number, and which of its series */
-	int64_t block_last_ms;              /* of its samples there. Under the shard lock */
+	_Atomic int64_t block_last_ms;      /* of its samples there; INT64_MIN: none. Written under the shard lock */
 	/* Under the shard lock: */
 	uint32_t n_sealed;
 	size_t sealed_cap;
@@ -44,19 +45,30 @@ struct shard {
 	size_t n_chunks, chunk_bytes;
 };
 
-/* Matching series of one list of matchers, immutable and shared by the selections that got it. */
+/* Matching series of one list of matchers, shared by the selections that got it. While it is remembered new series are added behind the
+ * others, under the lock of the memory; arrays that were outgrown stay, since views of it read them. */
 struct snapshot {
 	_Atomic uint32_t refs;
 	uint64_t generation;
-	size_t n;
+	size_t n, cap;
 	struct store_series **series; /* by rising id */
 	struct labels *labels;
+	int64_t floor_ms;   /* series are left out that ended by then; INT64_MIN: none */
+	bool left_history;  /* some of them are known from blocks only: they may count again while a target is unseen */
 	struct arena arena; /* of the arrays */
+};
+
+/* A snapshot as it was at one moment, with a reference to it. */
+struct view {
+	struct snapshot *snapshot;
+	struct store_series *const *series;
+	const struct labels *labels;
+	size_t n;
 };
 
 struct store_selection {
 	struct selection pub; /* first */
-	struct snapshot *snapshot;
+	struct view view;
 	uint64_t batch;
 	struct arena arena; /* labels of unseen targets */
 	struct series v[];
@@ -64,12 +76,17 @@ struct store_selection {
 
 struct remembered;
 
-struct memory { /* remembered selections; its lock is taken last */
+struct memory { /* remembered selections; under its lock none is taken but those of a shard and of the revived */
 	pthread_mutex_t lock;
 	struct map by_text;
+	struct map by_metric; /* struct family */
 	struct remembered **v;
 	size_t n, cap, n_series;
 	uint64_t clock; /* counts uses, for least recently used */
+	pthread_mutex_t revived_lock; /* taken last */
+	_Atomic size_t n_revived;
+	size_t revived_cap;
+	struct store_series **revived; /* left out somewhere, but alive again; a reference each */
 };
 
 struct store {
@@ -115,6 +132,14 @@ static inline struct shard *series_shard(struct store *st, const struct store_se
 struct store_series *store_series_make(struct store *, struct labels labels, uint64_t hash);
 /* Puts a sealed chunk behind the others, under the shard lock. */
 void store_keep_sealed(struct store_series *, struct chunk *);
+/* Time of its last sample anywhere, a stale marker too; INT64_MIN: none. */
+static inline int64_t series_end_ms(const struct store_series *s)
+{
+	int64_t head = atomic_load_explicit(&s->last_ms, memory_order_relaxed), block = atomic_load_explicit(&s->block_last_ms, memory_order_relaxed);
+
+	return head > block ? head : block;
+}
+
 /* Calls <fn> with every series, under the index lock for reading and the lock of its shard. */
 void store_each_series(struct store *, void (*fn)(struct store *, struct shard *, struct store_series *, void *), void *ctx);
 /* Takes a block's file in; false when it was damaged and set aside. Under maintain_lock. */
@@ -129,11 +154,24 @@ struct store_series *store_series_find(struct store *, struct labels labels);
 
 void memory_init(struct memory *m);
 void memory_fini(struct store *st);
-/* What is remembered for these matchers, a reference more; else NULL. Under the index lock. */
-struct snapshot *memory_find(struct store *st, const struct matcher *m, size_t n);
+/* What is remembered for these matchers and has every series that matters from <min_ms> on, a reference more. Under the index lock. */
+bool memory_find(struct store *st, const struct matcher *m, size_t n, int64_t min_ms, struct view *out);
+/* <s> has every matching series. */
 void memory_remember(struct store *st, const struct matcher *m, size_t n, struct snapshot *s);
-/* A series came or went: forgets every selection it belongs to. */
-void memory_touch(struct store *st, struct labels labels);
+/* From now on without the series of <sel> that ended, properly, before <min_ms>: a snapshot of its own, for those who ask for no
+ * earlier time. */
+void memory_leave_out(struct store *st, const struct matcher *m, size_t n, const struct store_selection *sel, int64_t min_ms);
+/* A series came: behind the others of each selection it belongs to. It is tested against those of its metric name, and of none. */
+void memory_add(struct store *st, struct store_series *s);
+/* A series goes: forgets every selection that has it. */
+void memory_drop(struct store *st, struct store_series *s);
+/* Something is appended to a series that was left out. Under the lock of its shard. */
+void memory_revive(struct store *st, struct store_series *s);
+/* An empty snapshot with room for <n>. */
+struct snapshot *snapshot_new(struct store *st, size_t n);
+/* Behind the others. <labels> may borrow: the array is copied, the texts are the symbols'. */
+void snapshot_add(struct snapshot *s, struct store_series *series, struct labels labels);
+struct view snapshot_view(struct snapshot *s);
 void snapshot_unref(struct store *st, struct snapshot *s);
 
 #endif

@@ -1,7 +1,9 @@
-/* Remembered selections: the same matchers again, and no series of theirs came or went, get the same snapshot. A series that comes
- * or goes is tested against the entries of its metric name only. An entry outlives its snapshot, so that its regexes are compiled
- * once. Bounded by MEMORY_ENTRIES and MEMORY_SERIES, least recently used first out.
- * Callers hold the index lock; hence no series can come between reading the index and memory_remember. */
+/* Remembered selections: the same matchers again get the same snapshot. A series that comes is tested against the entries of its metric
+ * name only, and put behind the others. One that ends stays, until many have: then it is left out of the snapshot of those who ask
+ * for nothing so old. An entry outlives its snapshots, so that its regexes are compiled once. Bounded by MEMORY_ENTRIES and
+ * MEMORY_SERIES, least recently used first out.
+ * Callers hold the index lock, but for memory_leave_out and memory_revive; hence no series can come between reading the index and
+ * memory_remember. */
 #include <stdlib.h>
 
 #include "store/internal.h"
@@ -10,6 +12,16 @@
 
 enum { MEMORY_ENTRIES = 2048, MEMORY_SERIES = 2000000 };
 
+/* An entry has two snapshots for those who look back far and those who do not: the second begins later than the first. */
+enum { FAR, NEAR, N_REACHES };
+
+/* The entries of one metric. */
+struct family {
+	struct buf metric; /* empty: those that name none */
+	struct remembered **v;
+	size_t n, cap;
+};
+
 struct remembered {
 	struct buf text;    /* the key */
 	struct arena arena; /* of the matchers */
@@ -17,14 +29,18 @@ struct remembered {
 	struct regex **regexes;
 	size_t n, at;      /* at: place in memory.v */
 	struct str metric; /* empty: any */
+	struct family *family;
+	size_t at_family;
 	uint64_t used;
-	struct snapshot *snapshot; /* NULL: stale */
+	bool far_used;                         /* since something was last left out of the near one */
+	struct snapshot *snapshot[N_REACHES];  /* NULL: none, or stale */
 };
 
 void memory_init(struct memory *m)
 {
 	*m = (struct memory){ 0 };
 	pthread_mutex_init(&m->lock, NULL);
+	pthread_mutex_init(&m->revived_lock, NULL);
 }
 
 static void put_text(struct buf *b, struct str s)
@@ -42,20 +58,88 @@ static void put_key(struct buf *b, const struct matcher *m, size_t n)
 	}
 }
 
-static void forget_snapshot(struct store *st, struct remembered *r)
+static void forget_snapshot(struct store *st, struct remembered *r, int reach)
 {
-	if (r->snapshot == NULL)
+	if (r->snapshot[reach] == NULL)
 		return;
-	st->memory.n_series -= r->snapshot->n;
-	snapshot_unref(st, r->snapshot);
-	r->snapshot = NULL;
+	st->memory.n_series -= r->snapshot[reach]->n;
+	snapshot_unref(st, r->snapshot[reach]);
+	r->snapshot[reach] = NULL;
 }
+
+static void forget_both(struct store *st, struct remembered *r)
+{
+	forget_snapshot(st, r, FAR);
+	forget_snapshot(st, r, NEAR);
+}
+
+/* ---- Families ---- */
+
+static void family_join(struct memory *m, struct remembered *r)
+{
+	struct family *f = map_get(&m->by_metric, r->metric);
+
+	if (f == NULL) {
+		f = mem_alloc(sizeof *f);
+		buf_puts(&f->metric, r->metric);
+		map_put(&m->by_metric, buf_str(&f->metric), f);
+	}
+	r->family = f;
+	r->at_family = f->n;
+	f->v = mem_grow(f->v, &f->cap, f->n + 1, sizeof(struct remembered *));
+	f->v[f->n++] = r;
+}
+
+static void family_leave(struct memory *m, struct remembered *r)
+{
+	struct family *f = r->family;
+
+	f->v[r->at_family] = f->v[--f->n];
+	f->v[r->at_family]->at_family = r->at_family;
+	if (f->n > 0)
+		return;
+	map_del(&m->by_metric, buf_str(&f->metric));
+	buf_fini(&f->metric);
+	free(f->v);
+	free(f);
+}
+
+/* Calls <fn> for each entry that <labels> belong to, or may. */
+typedef void (*entry_fn)(struct store *, struct remembered *, struct store_series *, struct labels);
+
+static void each_entry_of(struct store *st, const struct family *f, struct store_series *s, struct labels labels, entry_fn fn)
+{
+	for (size_t i = 0; f != NULL && i < f->n; i++) {
+		struct remembered *r = f->v[i];
+		struct err limit = { 0 };
+
+		if (r->snapshot[FAR] == NULL && r->snapshot[NEAR] == NULL)
+			continue;
+		COUNT(st, selectors_tested, 1);
+		if (matchers_test(r->matchers, r->n, labels, &limit))
+			fn(st, r, s, labels);
+		else if (limit.code != ERR_NONE)
+			forget_both(st, r);
+	}
+}
+
+static void each_entry(struct store *st, struct store_series *s, struct labels labels, entry_fn fn)
+{
+	struct str metric = labels_get(labels, STR(LABEL_NAME));
+
+	if (metric.n > 0)
+		each_entry_of(st, map_get(&st->memory.by_metric, metric), s, labels, fn);
+	each_entry_of(st, map_get(&st->memory.by_metric, STR("")), s, labels, fn);
+}
+
+/* ---- Entries ---- */
 
 static void drop(struct store *st, struct remembered *r)
 {
 	struct memory *m = &st->memory;
 
-	forget_snapshot(st, r);
+	forget_both(st, r);
+	family_leave(m, r);
 	map_del(&m->by_text, buf_str(&r->text));
 	m->v[r->at] = m->v[--m->n];
 	m->v[r->at]->at = r->at;
@@ -68,11 +152,18 @@ static void drop(struct store *st, struct remembered *r)
 
 void memory_fini(struct store *st)
 {
-	while (st->memory.n > 0)
-		drop(st, st->memory.v[0]);
-	free(st->memory.v);
-	map_fini(&st->memory.by_text);
-	pthread_mutex_destroy(&st->memory.lock);
+	struct memory *m = &st->memory;
+
+	while (m->n > 0)
+		drop(st, m->v[0]);
+	free(m->v);
+	for (size_t i = 0; i < m->n_revived; i++)
+		store_series_release(st, m->revived[i]);
+	free(m->revived);
+	map_fini(&m->by_text);
+	map_fini(&m->by_metric);
+	pthread_mutex_destroy(&m->lock);
+	pthread_mutex_destroy(&m->revived_lock);
 }
 
 static struct remembered *lookup(struct store *st, const struct matcher *m, size_t n)
@@ -88,19 +179,108 @@ static struct remembered *lookup(struct store *st, const struct matcher *m, size
 	return r;
 }
 
-struct snapshot *memory_find(struct store *st, const struct matcher *m, size_t n)
+/* Where a series is among those of a snapshot, which rise by id; SIZE_MAX when it is not. */
+static size_t place_in(const struct snapshot *s, const struct store_series *series)
+{
+	size_t lo = 0, hi = s->n;
+
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+
+		if (s->series[mid]->id < series->id)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < s->n && s->series[lo] == series ? lo : SIZE_MAX;
+}
+
+static void forget_without(struct store *st, struct remembered *r, struct store_series *s, struct labels labels)
+{
+	(void)labels;
+	for (int reach = 0; reach < N_REACHES; reach++)
+		if (r->snapshot[reach] != NULL && place_in(r->snapshot[reach], s) == SIZE_MAX)
+			forget_snapshot(st, r, reach);
+}
+
+static void forget_with(struct store *st, struct remembered *r, struct store_series *s, struct labels labels)
+{
+	(void)labels;
+	for (int reach = 0; reach < N_REACHES; reach++)
+		if (r->snapshot[reach] != NULL && place_in(r->snapshot[reach], s) != SIZE_MAX)
+			forget_snapshot(st, r, reach);
+}
+
+void memory_revive(struct store *st, struct store_series *s)
+{
+	struct memory *m = &st->memory;
+
+	s->left_out = 0;
+	atomic_fetch_add(&s->refs, 1);
+	pthread_mutex_lock(&m->revived_lock);
+	m->revived = mem_grow(m->revived, &m->revived_cap, m->n_revived + 1, sizeof(struct store_series *));
+	m->revived[m->n_revived] = s;
+	atomic_fetch_add(&m->n_revived, 1);
+	pthread_mutex_unlock(&m->revived_lock);
+}
+
+/* Who was left out and lives again is missing in what was made without it. */
+static void take_revived(struct store *st)
+{
+	struct memory *m = &st->memory;
+	struct store_series **v;
+	size_t n;
+
+	pthread_mutex_lock(&m->revived_lock);
+	v = m->revived;
+	n = m->n_revived;
+	m->revived = NULL;
+	m->revived_cap = 0;
+	atomic_store(&m->n_revived, 0);
+	pthread_mutex_unlock(&m->revived_lock);
+	for (size_t i = 0; i < n; i++) {
+		struct label *labels = mem_alloc(v[i]->n_pairs * sizeof *labels);
+
+		each_entry(st, v[i], index_labels(&st->index, v[i], labels), forget_without);
+		free(labels);
+		store_series_release(st, v[i]);
+	}
+	free(v);
+}
+
+static bool any_unseen(struct store *st)
+{
+	bool any;
+
+	pthread_mutex_lock(&st->unseen_lock);
+	any = st->n_unseen > 0;
+	pthread_mutex_unlock(&st->unseen_lock);
+	return any;
+}
+
+static bool serves(struct store *st, const struct snapshot *s, int64_t min_ms)
+{
+	return s != NULL && (s->floor_ms == INT64_MIN || (min_ms > s->floor_ms && !(s->left_history && any_unseen(st))));
+}
+
+bool memory_find(struct store *st, const struct matcher *m, size_t n, int64_t min_ms, struct view *out)
 {
 	struct remembered *r;
-	struct snapshot *s = NULL;
+	bool found = false;
 
 	pthread_mutex_lock(&st->memory.lock);
+	if (atomic_load(&st->memory.n_revived) > 0)
+		take_revived(st);
 	r = lookup(st, m, n);
-	if (r != NULL && r->snapshot != NULL) {
-		s = r->snapshot;
-		atomic_fetch_add(&s->refs, 1);
+	for (int reach = N_REACHES - 1; r != NULL && reach >= 0 && !found; reach--) {
+		if (!serves(st, r->snapshot[reach], min_ms))
+			continue;
+		*out = snapshot_view(r->snapshot[reach]);
+		r->far_used |= reach == FAR;
+		found = true;
 	}
 	pthread_mutex_unlock(&st->memory.lock);
-	return s;
+	return found;
 }
 
 static void drop_oldest(struct store *st)
@@ -146,6 +326,22 @@ static struct remembered *remembered_new(const struct matcher *m, size_t n)
 	return NULL;
 }
 
+static void put_snapshot(struct store *st, struct remembered *r, int reach, struct snapshot *s)
+{
+	forget_snapshot(st, r, reach);
+	atomic_fetch_add(&s->refs, 1);
+	r->snapshot[reach] = s;
+	st->memory.n_series += s->n;
+}
+
+static void trim(struct store *st)
+{
+	struct memory *m = &st->memory;
+
+	while (m->n > MEMORY_ENTRIES || (m->n_series > MEMORY_SERIES && m->n > 1))
+		drop_oldest(st);
+}
+
 void memory_remember(struct store *st, const struct matcher *m, size_t n, struct snapshot *s)
 {
 	struct memory *mem = &st->memory;
@@ -158,32 +354,106 @@ void memory_remember(struct store *st, const struct matcher *m, size_t n, struct
 		mem->v = mem_grow(mem->v, &mem->cap, mem->n + 1, sizeof(struct remembered *));
 		mem->v[mem->n++] = r;
 		map_put(&mem->by_text, buf_str(&r->text), r);
+		family_join(mem, r);
 		r->used = ++mem->clock;
 	}
 	if (r != NULL) {
-		forget_snapshot(st, r);
-		atomic_fetch_add(&s->refs, 1);
-		r->snapshot = s;
-		mem->n_series += s->n;
+		r->far_used = true;
+		put_snapshot(st, r, FAR, s);
 	}
-	while (mem->n > MEMORY_ENTRIES || (mem->n_series > MEMORY_SERIES && mem->n > 1))
-		drop_oldest(st);
+	trim(st);
 	pthread_mutex_unlock(&mem->lock);
 }
 
-void memory_touch(struct store *st, struct labels labels)
+static void add_to_entry(struct store *st, struct remembered *r, struct store_series *s, struct labels labels)
 {
-	struct str metric = labels_get(labels, STR(LABEL_NAME));
+	for (int reach = 0; reach < N_REACHES; reach++)
+		if (r->snapshot[reach] != NULL) {
+			snapshot_add(r->snapshot[reach], s, labels);
+			st->memory.n_series++;
+		}
+}
+
+void memory_add(struct store *st, struct store_series *s)
+{
+	struct label *own = mem_alloc(s->n_pairs * sizeof *own);
 
 	pthread_mutex_lock(&st->memory.lock);
-	for (size_t i = 0; i < st->memory.n; i++) {
-		struct remembered *r = st->memory.v[i];
-		struct err limit = { 0 };
+	each_entry(st, s, index_labels(&st->index, s, own), add_to_entry);
+	trim(st);
+	pthread_mutex_unlock(&st->memory.lock);
+	free(own);
+}
 
-		if (r->snapshot == NULL || (r->metric.n > 0 && !str_eq(r->metric, metric)))
-			continue;
-		if (matchers_test(r->matchers, r->n, labels, &limit) || limit.code != ERR_NONE)
-			forget_snapshot(st, r);
+void memory_drop(struct store *st, struct store_series *s)
+{
+	struct label *own = mem_alloc(s->n_pairs * sizeof *own);
+
+	pthread_mutex_lock(&st->memory.lock);
+	each_entry(st, s, index_labels(&st->index, s, own), forget_with);
+	pthread_mutex_unlock(&st->memory.lock);
+	free(own);
+}
+
+/* ---- Leaving out ---- */
+
+/* True when the series ended before <min_ms>, and not because it is lost: nothing that is asked of later times depends on it. It is
+ * marked, so that its next sample is told. <end_ms>: raised to its end. */
+static bool leave_series_out(struct store *st, struct store_series *s, int64_t min_ms, int64_t *end_ms)
+{
+	struct shard *shard = series_shard(st, s);
+	enum series_state state;
+	int64_t last_ms;
+	bool over;
+
+	pthread_mutex_lock(&shard->lock);
+	state = atomic_load(&s->state);
+	last_ms = series_end_ms(s);
+	over = last_ms < min_ms && (state == SERIES_GONE || (state == SERIES_LOST && atomic_load(&s->never_lost)) ||
+	                            (state == SERIES_FRESH && atomic_load(&s->from_history)));
+	if (over) {
+		s->left_out = 1;
+		*end_ms = last_ms > *end_ms ? last_ms : *end_ms;
+	}
+	pthread_mutex_unlock(&shard->lock);
+	return over;
+}
+
+static struct snapshot *snapshot_without(struct store *st, const struct snapshot *old, const struct store_selection *sel, int64_t min_ms)
+{
+	struct snapshot *s = snapshot_new(st, old->n);
+
+	s->floor_ms = old->floor_ms;
+	s->left_history = old->left_history;
+	for (size_t i = 0; i < old->n; i++) {
+		bool history = atomic_load(&old->series[i]->from_history);
+
+		if (i < sel->pub.n && sel->pub.v[i].state == SERIES_GONE && !(history && sel->pub.unseen) &&
+		    leave_series_out(st, old->series[i], min_ms, &s->floor_ms))
+			s->left_history |= history;
+		else
+			snapshot_add(s, old->series[i], old->labels[i]);
+	}
+	return s;
+}
+
+void memory_leave_out(struct store *st, const struct matcher *m, size_t n, const struct store_selection *sel, int64_t min_ms)
+{
+	struct remembered *r;
+	struct snapshot *s;
+	int from;
+
+	pthread_mutex_lock(&st->memory.lock);
+	r = lookup(st, m, n);
+	for (from = 0; r != NULL && from < N_REACHES && r->snapshot[from] != sel->view.snapshot;)
+		from++;
+	if (r != NULL && from < N_REACHES) {
+		s = snapshot_without(st, r->snapshot[from], sel, min_ms);
+		if (from == NEAR && !r->far_used)
+			forget_snapshot(st, r, FAR);
+		r->far_used = false;
+		put_snapshot(st, r, from == FAR && r->snapshot[NEAR] != NULL ? FAR : NEAR, s);
+		snapshot_unref(st, s);
 	}
 	pthread_mutex_unlock(&st->memory.lock);
 }

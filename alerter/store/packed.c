@@ -147,9 +147,14 @@ static struct packed_line fit(const int64_t *x, const bool *skip, unsigned n, bo
 static uint8_t count_falls(const struct whole *w, unsigned n)
 {
 	uint8_t falls = 0;
+	unsigned before = 0;
 
-	for (unsigned i = 1; i < n; i++)
-		falls = (uint8_t)(falls + (w->v[i] < w->v[i - 1]));
+	for (unsigned i = 1; i < n; i++) {
+		if (w->stale[i])
+			continue;
+		falls = (uint8_t)(falls + (w->stale[before] || w->v[i] < w->v[before]));
+		before = i;
+	}
 	return falls;
 }
 
@@ -293,6 +298,6 @@ void packed_decode(const struct packed *p, unsigned beg, unsigned end, int64_t *
 	for (unsigned i = beg; i < end; i++)
 		v[i - beg] = packed_value(p, i);
 	for (unsigned i = beg; p->head.n_stale > 0 && i < end; i++)
-		if (packed_get(p->rows, (size_t)i * p->row_bits + p->head.t_bits, p->head.v_bits) == most(p->head.v_bits))
+		if (packed_is_stale(p, i))
 			v[i - beg] = value_stale();
 }

@@ -20,7 +20,7 @@ struct packed_head {
 	uint8_t t_bits, v_bits; /* up to 64 */
 	uint8_t decimals;       /* values are in units of 10^-decimals */
 	uint8_t n_stale;
-	uint8_t n_falls;        /* samples below the one before; meaningless with stale markers */
+	uint8_t n_falls;        /* samples below the one before; more are counted where a stale marker stands between */
 	uint8_t unused[3];
 };
 
@@ -78,6 +78,13 @@ static inline int64_t packed_on_line(const struct packed_line *l, unsigned i)
 static inline int64_t packed_time(const struct packed *p, unsigned i)
 {
 	return (int64_t)((uint64_t)packed_on_line(&p->head.t, i) + packed_get(p->rows, (size_t)i * p->row_bits, p->head.t_bits));
+}
+
+static inline bool packed_is_stale(const struct packed *p, unsigned i)
+{
+	uint64_t v = packed_get(p->rows, (size_t)i * p->row_bits + p->head.t_bits, p->head.v_bits);
+
+	return p->head.n_stale > 0 && (p->head.v_bits == 0 || v == ~UINT64_C(0) >> (64 - p->head.v_bits));
 }
 
 /* Not of a stale marker. */

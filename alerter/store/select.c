@@ -10,26 +10,6 @@
 #include "store/internal.h"
 #include "tocsin/mem.h"
 
-void store_series_release(struct store *st, struct store_series *s)
-{
-	if (atomic_fetch_sub(&s->refs, 1) != 1)
-		return;
-	pthread_mutex_lock(&st->unused_lock);
-	s->next_unused = st->unused;
-	st->unused = s;
-	pthread_mutex_unlock(&st->unused_lock);
-}
-
-void snapshot_unref(struct store *st, struct snapshot *s)
-{
-	if (atomic_fetch_sub(&s->refs, 1) != 1)
-		return;
-	for (size_t i = 0; i < s->n; i++)
-		store_series_release(st, s->series[i]);
-	arena_fini(&s->arena);
-	free(s);
-}
-
 static int by_id(const void *a, const void *b)
 {
 	uint64_t l = (*(struct store_series *const *)a)->id, r = (*(struct store_series *const *)b)->id;
@@ -37,42 +17,45 @@ static int by_id(const void *a, const void *b)
 	return (l > r) - (l < r);
 }
 
-static struct snapshot *snapshot_new(struct store *st, const struct slots *slots)
+static struct snapshot *snapshot_of(struct store *st, const struct slots *slots)
 {
-	struct snapshot *s = mem_alloc(sizeof *s);
+	struct snapshot *s = snapshot_new(st, slots->n);
+	struct store_series **series = mem_alloc(slots->n * sizeof(struct store_series *));
+	struct arena a = { 0 };
 
-	s->refs = 1;
-	s->generation = atomic_fetch_add(&st->next_generation, 1) + 1;
-	s->n = slots->n;
-	s->series = ARENA_ARRAY(&s->arena, s->n, struct store_series *);
-	s->labels = ARENA_ARRAY(&s->arena, s->n, struct labels);
-	for (size_t i = 0; i < s->n; i++) {
-		s->series[i] = st->index.series[slots->v[i]];
-		atomic_fetch_add(&s->series[i]->refs, 1);
+	for (size_t i = 0; i < slots->n; i++)
+		series[i] = st->index.series[slots->v[i]];
+	if (slots->n > 1)
+		qsort(series, slots->n, sizeof(struct store_series *), by_id);
+	for (size_t i = 0; i < slots->n; i++) {
+		snapshot_add(s, series[i], index_labels(&st->index, series[i], ARENA_ARRAY(&a, series[i]->n_pairs, struct label)));
+		arena_reset(&a);
 	}
-	if (s->n > 1)
-		qsort(s->series, s->n, sizeof(struct store_series *), by_id);
-	for (size_t i = 0; i < s->n; i++)
-		s->labels[i] = index_labels(&st->index, s->series[i], ARENA_ARRAY(&s->arena, s->series[i]->n_pairs, struct label));
+	arena_fini(&a);
+	free(series);
 	return s;
 }
 
-static struct snapshot *find(struct store *st, const struct matcher *m, size_t n, struct err *e)
+static bool find(struct store *st, const struct matcher *m, size_t n, int64_t min_ms, struct view *out, struct err *e)
 {
 	struct slots slots = { 0 };
-	struct snapshot *s = memory_find(st, m, n);
+	struct snapshot *s;
+	bool ok;
 
 	COUNT(st, selections, 1);
-	if (s != NULL) {
+	if (memory_find(st, m, n, min_ms, out)) {
 		COUNT(st, selections_remembered, 1);
-		return s;
+		return true;
 	}
-	if (index_match(&st->index, m, n, &slots, e)) {
-		s = snapshot_new(st, &slots);
+	ok = index_match(&st->index, m, n, &slots, e);
+	if (ok) {
+		s = snapshot_of(st, &slots);
 		memory_remember(st, m, n, s);
+		*out = snapshot_view(s);
+		snapshot_unref(st, s);
 	}
 	free(slots.v);
-	return s;
+	return ok;
 }
 
 /* Far from now on either side (a clock that jumped back): nothing was accepted for so long. */
@@ -111,7 +94,7 @@ static struct str named_metric(const struct matcher *m, size_t n)
 }
 
 /* True when the snapshot has a series of this part that was scraped since the start. */
-static bool is_seen(const struct snapshot *s, struct labels part)
+static bool is_seen(const struct view *s, struct labels part)
 {
 	for (size_t i = 0; i < s->n; i++)
 		if (atomic_load(&s->series[i]->state) == SERIES_FRESH && !atomic_load(&s->series[i]->from_history) &&
@@ -120,7 +103,7 @@ static bool is_seen(const struct snapshot *s, struct labels part)
 	return false;
 }
 
-static bool part_matters(const struct store_unseen *u, struct str metric, const struct snapshot *s)
+static bool part_matters(const struct store_unseen *u, struct str metric, const struct view *s)
 {
 	return (metric.n == 0 || str_starts(metric, u->family)) && !is_seen(s, u->labels);
 }
@@ -175,12 +158,24 @@ static void note_unseen(struct store *st, const struct matcher *m, size_t n, str
 		const struct store_unseen *u = &st->unseen[i];
 
 		if (!(report && (u->attempted || u->part)) && !contradicts(m, n, u->labels) &&
-		    (!u->part || part_matters(u, metric, sel->snapshot)))
+		    (!u->part || part_matters(u, metric, &sel->view)))
 			found[sel->pub.n_unseen_targets++] = labels_copy(&sel->arena, u->labels);
 	}
 	pthread_mutex_unlock(&st->unseen_lock);
 	sel->pub.unseen_targets = found;
 	sel->pub.unseen = sel->pub.n_unseen_targets > 0;
+}
+
+/* Whether memory_leave_out would leave it out. */
+static bool is_over(const struct store_series *s, enum series_state said, int64_t min_ms, const struct selection *sel)
+{
+	return said == SERIES_GONE && series_end_ms(s) < min_ms && !(sel->unseen && atomic_load(&s->from_history));
+}
+
+/* When so many ended before the time that is asked for, they are left out the next time. */
+static bool many_are_over(size_t n, size_t n_over)
+{
+	return n_over > n / 8 + 64;
 }
 
 static struct selection *store_select(struct querier *q, const struct matcher *m, size_t n, struct select_hints hints,
@@ -190,23 +185,28 @@ static struct selection *store_select(struct querier *q, const struct matcher *m
 	uint64_t batch = atomic_load(&st->published);
 	int64_t now_ms = clock_now_ms(st->options.clock);
 	struct store_selection *sel;
-	struct snapshot *s;
+	struct view view;
+	size_t n_over = 0;
+	bool ok;
 
-	(void)hints;
 	pthread_rwlock_rdlock(&st->index_lock);
-	s = find(st, m, n, e);
+	ok = find(st, m, n, hints.min_ms, &view, e);
 	pthread_rwlock_unlock(&st->index_lock);
-	if (s == NULL)
+	if (!ok)
 		return NULL;
-	sel = mem_alloc(sizeof *sel + s->n * sizeof *sel->v);
-	sel->snapshot = s;
+	sel = mem_alloc(sizeof *sel + view.n * sizeof *sel->v);
+	sel->view = view;
 	sel->batch = batch;
-	sel->pub = (struct selection){ .v = sel->v, .n = s->n, .generation = s->generation, .held_from_ms = atomic_load(&st->held_from_ms) };
+	sel->pub = (struct selection){ .v = sel->v, .n = view.n, .generation = view.snapshot->generation,
+		                       .held_from_ms = atomic_load(&st->held_from_ms) };
 	note_unseen(st, m, n, sel);
-	for (size_t i = 0; i < s->n; i++) {
-		__builtin_prefetch(s->series[i + 8 < s->n ? i + 8 : i]);
-		sel->v[i] = describe(st, s->series[i], s->labels[i], now_ms, &sel->pub);
+	for (size_t i = 0; i < view.n; i++) {
+		__builtin_prefetch(view.series[i + 8 < view.n ? i + 8 : i]);
+		sel->v[i] = describe(st, view.series[i], view.labels[i], now_ms, &sel->pub);
+		n_over += is_over(view.series[i], sel->v[i].state, hints.min_ms, &sel->pub);
 	}
+	if (many_are_over(view.n, n_over))
+		memory_leave_out(st, m, n, sel, hints.min_ms);
 	return &sel->pub;
 }
 
@@ -216,7 +216,7 @@ static void store_release(struct querier *q, struct selection *pub)
 
 	if (sel == NULL)
 		return;
-	snapshot_unref((struct store *)q, sel->snapshot);
+	snapshot_unref((struct store *)q, sel->view.snapshot);
 	arena_fini(&sel->arena);
 	free(sel);
 }
@@ -405,7 +405,7 @@ static bool store_samples(struct querier *q, const struct selection *pub, size_t
 {
 	const struct store_selection *sel = (const struct store_selection *)pub;
 	struct store *st = (struct store *)q;
-	struct store_series *s = sel->snapshot->series[i];
+	struct store_series *s = sel->view.series[i];
 	struct collected c = { 0 };
 	struct history_parts parts;
 	struct run r;
@@ -414,7 +414,7 @@ static bool store_samples(struct querier *q, const struct selection *pub, size_t
 
 	assert(i < pub->n);
 	collect(st, s, sel->batch, min_ms, max_ms, before, a, &c);
-	history_collect(st, sel->snapshot->labels[i], s->hash, min_ms, max_ms, before, c.floor_ms, a, &parts);
+	history_collect(st, sel->view.labels[i], s->hash, min_ms, max_ms, before, c.floor_ms, a, &parts);
 	r = run_new(c.n + parts.n_samples, c.has_hist || parts.has_hist, a);
 	ok = read_blocks(&r, &parts, a, e) && read_head(&r, &c, a, e);
 	for (size_t k = 0; k < c.n_sealed; k++)

@@ -130,9 +130,9 @@ struct store_series *store_series_make(struct store *st, struct labels labels, u
 	s->hash = hash;
 	s->n_pairs = (uint32_t)labels.n;
 	s->refs = 1;
-	s->last_ms = s->good_ms = INT64_MIN;
+	s->last_ms = s->good_ms = s->block_last_ms = INT64_MIN;
 	index_add(&st->index, s, labels);
-	memory_touch(st, labels);
+	memory_add(st, s);
 	COUNT(st, series_created, 1);
 	return s;
 }
@@ -335,10 +335,8 @@ static void drop_dead(struct store *st)
 	}
 	for (size_t i = 0; i < dead.n; i++) {
 		struct store_series *s = st->index.series[dead.v[i]];
-		struct label *v = mem_alloc(s->n_pairs * sizeof *v);
 
-		memory_touch(st, index_labels(&st->index, s, v));
-		free(v);
+		memory_drop(st, s);
 		store_series_release(st, s);
 	}
 	index_remove(&st->index, &dead);

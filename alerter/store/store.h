@@ -125,7 +125,8 @@ struct str *store_label_values(struct store *, struct str name, struct arena *a,
 	X(blocks_damaged, "Blocks of history set aside because they are damaged.") \
 	X(flushes_failed, "Failures to write a block of history.") \
 	X(selections, "Selections answered.") \
-	X(selections_remembered, "Selections answered without reading the index.")
+	X(selections_remembered, "Selections answered without reading the index.") \
+	X(selectors_tested, "Tests of series that came or went against remembered selections.")
 
 struct store_stats {
 	size_t series, symbols, chunks, bytes; /* now, in memory */

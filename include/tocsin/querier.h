@@ -54,7 +54,7 @@ struct series {
 struct selection {
 	const struct series *v;         /* in no particular order */
 	size_t n;
-	uint64_t generation;            /* equal generation of the same querier and matchers: the same series in the same order */
+	uint64_t generation;            /* equal generation of the same querier and matchers: one begins with the series of the other, in order */
 	int64_t held_from_ms;           /* data is held from here on; INT64_MIN: nothing is missing */
 	bool unseen;                    /* a target that may carry matching series was not read since the start, or its discovery failed */
 	const struct labels *unseen_targets;    /* their labels, borrowed from the selection */
@@ -74,13 +74,14 @@ struct samples {
 struct window_ends {
 	bool known;                     /* false: samples() must tell */
 	bool falls;                     /* some sample may be lower than the one before it */
-	uint32_t n;                     /* samples, all floats and no stale markers; 0: the rest means nothing */
+	bool ended;                     /* a stale marker follows the last sample, or is all there is */
+	uint32_t n;                     /* samples, all floats and no stale markers; 0: what follows means nothing */
 	int64_t first_ms, last_ms;
 	double first, last;
 };
 
 struct select_hints {
-	int64_t min_ms, max_ms;         /* all times the query can touch, inclusive */
+	int64_t min_ms, max_ms;         /* all times the query can touch, inclusive; series that ended before (GONE) may be left out */
 };
 
 struct querier {

@@ -252,6 +252,21 @@ static void memory_follows_the_series(void **state)
 	}
 }
 
+/* A member that comes later takes the name from a group that was there before. */
+static void names_follow_the_series(void **state)
+{
+	struct world w = world_new();
+
+	(void)state;
+	w.options.features = PROMQL_DELAYED_NAME_REMOVAL;
+	prepare(&w, "max by (__name__) (x{i=\"0\"} or -x{i=\"1\"})");
+	load(&w, "x{i=\"0\"} 7x20", 0);
+	assert_string_equal(shown(&w, instant(&w, 100000)), "x=7");
+	load(&w, "x{i=\"1\"} 7x20", 0);
+	assert_string_equal(shown(&w, instant(&w, 100000)), "{}=7");
+	world_free(&w);
+}
+
 /* More groups times steps than are held at once. */
 static void aggregations_work_in_blocks(void **state)
 {
@@ -436,6 +451,7 @@ int main(void)
 		cmocka_unit_test(budgets_end_a_query),
 		cmocka_unit_test(a_range_query_has_its_own_budget),
 		cmocka_unit_test(a_deadline_ends_a_query),
+		cmocka_unit_test(names_follow_the_series),
 		cmocka_unit_test(memory_follows_the_series),
 		cmocka_unit_test(aggregations_work_in_blocks),
 		cmocka_unit_test(names_are_dropped_at_once),

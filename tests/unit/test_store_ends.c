@@ -5,7 +5,7 @@
 #include "store/store.h"
 #include "tests.h"
 
-enum { SERIES = 40, SAMPLES = 400, WINDOWS = 200 };
+enum { KINDS = 9, ENDING = 7, SERIES = 5 * KINDS, SAMPLES = 400, WINDOWS = 200 };
 #define T0 INT64_C(1700000000000)
 
 /* Kinds of series: what the next value is. */
@@ -19,6 +19,7 @@ static double next_value(int kind, double v)
 	case 4: return rand() * 1.2345e-7;                              /* one that no chunk packs */
 	case 5: return 7;
 	case 6: return (double)rand() * rand();
+	case 7: return rand() % 150 == 0 ? value_stale() : v + rand() % 50;     /* a counter that ends */
 	default: return v + 0.25;
 	}
 }
@@ -50,9 +51,11 @@ static void fill(struct world *w)
 		snprintf(name, sizeof name, "m%d", s);
 		struct label label[] = { { STR(LABEL_NAME), str_of(name) }, { STR("job"), STR("a") } };
 		for (int i = 0; i < SAMPLES; i++) {
-			v = next_value(s % 8, value_is_stale(v) ? 0 : v);
+			v = next_value(s % KINDS, value_is_stale(v) ? 0 : v);
 			t += s % 3 == 0 ? 5000 : s % 3 == 1 ? 4900 + rand() % 200 : 1 + rand() % 30000;
 			assert_true(app->ops->append(app, (struct labels){ label, 2 }, t, v, NULL, &e));
+			if (s % KINDS == ENDING && value_is_stale(v))
+				break;
 		}
 	}
 	assert_true(app->ops->commit(app, &e));
@@ -62,23 +65,32 @@ static void fill(struct world *w)
 	assert_int_equal(w->sel->n, SERIES);
 }
 
+static size_t n_ended;
+
 static void compare(struct world *w, size_t row, int64_t min_ms, int64_t max_ms, const struct window_ends *e)
 {
 	struct samples s;
 	struct err err = { 0 };
-	bool falls = false;
+	bool falls = false, ended;
+	size_t n = 0, first = 0, last = 0;
 
 	assert_true(w->q->ops->samples(w->q, w->sel, row, min_ms, max_ms, false, &w->arena, &s, &err));
 	if (!e->known)
 		return;
-	assert_int_equal(e->n, s.n);
+	ended = s.n > 0 && value_is_stale(s.v[s.n - 1]);
 	for (size_t i = 0; i < s.n; i++) {
-		assert_false(value_is_stale(s.v[i]));
-		falls |= i > 0 && s.v[i] < s.v[i - 1];
+		if (value_is_stale(s.v[i]))
+			continue;
+		falls |= n > 0 && s.v[i] < s.v[last];
+		first = n++ == 0 ? i : first;
+		last = i;
 	}
-	if (s.n == 0)
+	assert_int_equal(e->n, n);
+	assert_int_equal(e->ended, ended);
+	n_ended += ended;
+	if (n == 0)
 		return;
-	assert_true(e->first_ms == s.t_ms[0] && e->last_ms == s.t_ms[s.n - 1] && e->first == s.v[0] && e->last == s.v[s.n - 1]);
+	assert_true(e->first_ms == s.t_ms[first] && e->last_ms == s.t_ms[last] && e->first == s.v[first] && e->last == s.v[last]);
 	assert_true(e->falls || !falls);
 }
 
@@ -101,6 +113,7 @@ static void test_ends_are_those_of_the_samples(void **state)
 		arena_reset(&w.arena);
 	}
 	assert_true(known > SERIES * WINDOWS / 2);
+	assert_true(n_ended > WINDOWS / 10);
 	w.q->ops->release(w.q, w.sel);
 	store_free(w.store);
 	arena_fini(&w.arena);
@@ -116,7 +129,7 @@ static void test_counters_are_known_to_rise(void **state)
 	w.q->ops->ends(w.q, w.sel, 0, SERIES, T0, T0 + 600000, e);
 	for (size_t row = 0; row < SERIES; row++) {
 		struct str name = labels_get(w.sel->v[row].labels, STR(LABEL_NAME));
-		int kind = atoi(name.p + 1) % 8;
+		int kind = atoi(name.p + 1) % KINDS;
 
 		if (kind == 0)
 			assert_true(e[row].known && e[row].n > 0 && !e[row].falls);

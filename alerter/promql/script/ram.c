@@ -177,7 +177,6 @@ static struct ram_series *series_of(struct ram *r, struct labels l)
 		i = label_table_add(&r->labels, labels_copy(&r->arena, l), NULL);
 		r->series = mem_grow(r->series, &r->cap_series, i + 1, sizeof *r->series);
 		r->series[i] = (struct ram_series){ 0 };
-		r->generation++;
 	}
 	return &r->series[i];
 }
