@@ -91,10 +91,10 @@ static bool sql_ask(void *state, const struct source_ask *ask, struct gauge_roun
 {
 	struct sql *x = state;
 	const struct gauge_query *queries = x->settings->queries.v;
-	const char **sql = ARENA_ARRAY(expo_set_arena(round->out), x->settings->queries.n, const char *);
+	struct pg_query *sql = ARENA_ARRAY(expo_set_arena(round->out), x->settings->queries.n, struct pg_query);
 
 	for (size_t i = 0; i < x->settings->queries.n; i++)
-		sql[i] = queries[i].sql.p;
+		sql[i] = (struct pg_query){ queries[i].sql.p, .alone = true };
 	return pg_conn_open(x->conn, ask, e) && pg_conn_run(x->conn, ask, sql, x->settings->queries.n, on_reply, round, e);
 }
 

@@ -372,7 +372,6 @@ static bool set_up(struct pg_conn *c, const struct source_ask *ask, struct err *
 {
 	struct buf sql = { 0 };
 	struct err refused = { 0 };
-	const char *text;
 	bool ok;
 
 	buf_printf(&sql, "SELECT set_config('statement_timeout', '%lld', false), set_config('lock_timeout', '%lld', false), "
@@ -381,8 +380,7 @@ static bool set_up(struct pg_conn *c, const struct source_ask *ask, struct err *
 	           (long long)c->o.statement_timeout_ms, (long long)c->o.lock_timeout_ms);
 	if (c->o.search_path != NULL)
 		buf_printf(&sql, ", set_config('search_path', '%s', false)", c->o.search_path);
-	text = buf_z(&sql);
-	ok = pg_conn_run(c, ask, &text, 1, keep_reply, &refused, e);
+	ok = pg_conn_run(c, ask, &(struct pg_query){ buf_z(&sql), .alone = true }, 1, keep_reply, &refused, e);
 	buf_fini(&sql);
 	if (ok && refused.code != ERR_NONE) {
 		*e = refused;
@@ -435,12 +433,18 @@ static bool send_one(struct pg_conn *c, const char *sql)
 	return c->o.prepare ? send_prepared(c, sql) : PQsendQueryParams(c->pg, sql, 0, NULL, NULL, NULL, NULL, 0) == 1;
 }
 
-static bool send_all(struct pg_conn *c, const char *const *sql, size_t n, struct err *e)
+/* A transaction ends behind statement <i>. */
+static bool ends_transaction(const struct pg_query *q, size_t n, size_t i)
+{
+	return i + 1 == n || q[i].alone || q[i + 1].alone;
+}
+
+static bool send_all(struct pg_conn *c, const struct pg_query *q, size_t n, struct err *e)
 {
 	if (PQenterPipelineMode(c->pg) != 1)
 		return fail_libpq(c->pg, e);
 	for (size_t i = 0; i < n; i++)
-		if (!send_one(c, sql[i]) || PQpipelineSync(c->pg) != 1)
+		if (!send_one(c, q[i].sql) || (ends_transaction(q, n, i) && PQpipelineSync(c->pg) != 1))
 			return fail_libpq(c->pg, e);
 	return true;
 }
@@ -462,59 +466,106 @@ static bool wait_result(PGconn *pg, const struct source_ask *ask, struct err *e)
 	}
 }
 
-/* Whether a result says what became of the statement itself: not that it is now prepared, not that it was passed over for an
- * error. */
-static bool is_verdict(struct prepared *s, ExecStatusType status)
+/* One round trip: a list of statements, and what became of each. */
+struct run {
+	struct pg_conn *c;
+	const struct source_ask *ask;
+	const struct pg_query *q;
+	size_t n;
+	const size_t *index;            /* of each in the caller's list */
+	pg_on_reply *on_reply;
+	void *ctx;
+	size_t *passed_over;            /* indexes of those behind a failure in its transaction */
+	size_t n_passed_over;
+};
+
+/* The next result; NULL behind the last of one message sent. */
+static bool next_result(struct run *r, PGresult **result, struct err *e)
 {
-	if (status == PGRES_PIPELINE_ABORTED)
+	PGconn *pg = r->c->pg;
+
+	if (!wait_result(pg, r->ask, e))
 		return false;
-	if (status != PGRES_COMMAND_OK || s == NULL || s->ready)
+	*result = PQgetResult(pg);
+	if (PQstatus(pg) == CONNECTION_OK)
 		return true;
-	s->ready = true;
-	return false;
+	if (*result != NULL)
+		pg_result_error(*result, e);
+	PQclear(*result);
+	return fail_libpq(pg, e);
 }
 
-/* The results of one statement: of preparing it, itself, each with a NULL behind it, the sync. */
-static bool read_statement(struct pg_conn *c, const struct source_ask *ask, const char *sql, size_t i, pg_on_reply *on_reply,
-                           void *ctx,
-                           struct err *e)
+/* The results of preparing the statement, if that went along, and of itself. Of a failure in preparing it is told once. */
+static bool read_statement(struct run *r, size_t i, struct err *e)
 {
-	struct prepared *s = c->o.prepare ? map_get(&c->prepared, str_of(sql)) : NULL;
+	struct prepared *s = r->c->o.prepare ? map_get(&r->c->prepared, str_of(r->q[i].sql)) : NULL;
+	int ends = s != NULL && !s->ready ? 2 : 1;
 	int64_t began_us = clock_mono_us();
-	ExecStatusType status = PGRES_EMPTY_QUERY;
+	bool told = false;
 
-	while (status != PGRES_PIPELINE_SYNC) {
-		PGresult *r;
+	while (ends > 0) {
+		PGresult *result;
 
-		if (!wait_result(c->pg, ask, e))
+		if (!next_result(r, &result, e))
 			return false;
-		r = PQgetResult(c->pg);
-		status = r != NULL ? PQresultStatus(r) : PGRES_EMPTY_QUERY;
-		if (r != NULL && PQstatus(c->pg) != CONNECTION_OK)
-			pg_result_error(r, e);
-		else if (r != NULL && status != PGRES_PIPELINE_SYNC && is_verdict(s, status))
-			on_reply(ctx, i, &(struct pg_reply){ r, clock_mono_us() - began_us });
-		PQclear(r);
-		if (PQstatus(c->pg) != CONNECTION_OK)
-			return fail_libpq(c->pg, e);
+		if (result == NULL) {
+			ends--;
+		} else if (ends == 2 && PQresultStatus(result) == PGRES_COMMAND_OK) {
+			s->ready = true;
+		} else if (PQresultStatus(result) != PGRES_PIPELINE_ABORTED) {
+			told = true;
+			r->on_reply(r->ctx, r->index[i], &(struct pg_reply){ result, clock_mono_us() - began_us });
+		}
+		PQclear(result);
 	}
+	if (!told)
+		r->passed_over[r->n_passed_over++] = r->index[i];
 	if (s != NULL && !s->ready)
-		map_del(&c->prepared, str_of(sql));
+		map_del(&r->c->prepared, str_of(r->q[i].sql));
 	return true;
 }
 
-bool pg_conn_run(struct pg_conn *c, const struct source_ask *ask, const char *const *sql, size_t n, pg_on_reply *on_reply,
-                 void *ctx,
+static bool read_sync(struct run *r, struct err *e)
+{
+	PGresult *result;
+	bool ok;
+
+	if (!next_result(r, &result, e))
+		return false;
+	ok = PQresultStatus(result) == PGRES_PIPELINE_SYNC;
+	PQclear(result);
+	return ok || err_set(e, ERR_UPSTREAM, -1, "the server's answers are out of step");
+}
+
+static bool run_once(struct run *r, struct err *e)
+{
+	bool ok = send_all(r->c, r->q, r->n, e);
+
+	for (size_t i = 0; ok && i < r->n; i++)
+		ok = read_statement(r, i, e) && (!ends_transaction(r->q, r->n, i) || read_sync(r, e));
+	if (ok && PQexitPipelineMode(r->c->pg) != 1)
+		return fail_libpq(r->c->pg, e);
+	return ok;
+}
+
+bool pg_conn_run(struct pg_conn *c, const struct source_ask *ask, const struct pg_query *q, size_t n, pg_on_reply *on_reply, void *ctx,
                  struct err *e)
 {
-	bool ok = send_all(c, sql, n, e);
+	struct arena a = { 0 };
+	size_t *index = ARENA_ARRAY(&a, n, size_t), *again = ARENA_ARRAY(&a, n, size_t), *never = ARENA_ARRAY(&a, n, size_t);
+	struct pg_query *alone = ARENA_ARRAY(&a, n, struct pg_query);
+	struct run first = { c, ask, q, n, index, on_reply, ctx, again, 0 }, second = { c, ask, alone, 0, again, on_reply, ctx, never, 0 };
+	bool ok;
 
-	for (size_t i = 0; ok && i < n; i++)
-		ok = read_statement(c, ask, sql[i], i, on_reply, ctx, e);
-	if (ok && PQexitPipelineMode(c->pg) == 1)
-		return true;
+	for (size_t i = 0; i < n; i++)
+		index[i] = i;
+	ok = run_once(&first, e);
+	for (size_t i = 0; i < first.n_passed_over; i++)
+		alone[second.n++] = (struct pg_query){ q[again[i]].sql, .alone = true };
+	ok = ok && (second.n == 0 || run_once(&second, e));
+	arena_fini(&a);
 	if (ok)
-		fail_libpq(c->pg, e);
+		return true;
 	if (e->code == ERR_TIMEOUT || e->code == ERR_CANCELED)
 		cancel_running(c);
 	return conn_failed(c, ask, e);

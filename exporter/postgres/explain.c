@@ -20,12 +20,14 @@ static void put_where(struct buf *out, const struct pg_statement *st)
 
 static void put_statements(struct buf *out, const struct pg_settings *s, enum pg_when when)
 {
-	for (const struct pg_statement *st = pg_statements; st < pg_statements + pg_n_statements; st++) {
+	for (const struct pg_statement *st = pg_statement_next(NULL); st != NULL; st = pg_statement_next(st)) {
 		struct buf sql = { 0 }, where = { 0 };
+		struct pg_cut cut;
 
 		if (st->when != when || !pg_statement_wanted(st, s))
 			continue;
-		pg_statement_sql(&sql, st, st->max > 0 ? st->max - 1 : NEWEST, STR("schema"));
+		pg_statement_cut(&cut, st, s, st->max > 0 ? st->max - 1 : NEWEST, STR("schema"));
+		pg_statement_sql(&sql, st, &cut);
 		put_where(&where, st);
 		explain_ask(out, "%s%s: %s", st->collector, buf_z(&where), buf_z(&sql));
 		buf_fini(&where);

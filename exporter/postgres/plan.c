@@ -1,6 +1,7 @@
 /* From rows of the table to SQL, and from results back to samples. */
 #include "postgres/plan.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -34,9 +35,20 @@ static const struct pg_extension *find_extension(const char *name, const struct 
 	return NULL;
 }
 
+static bool is_wanted(const char *collector, const struct pg_statement *st, const struct pg_settings *s)
+{
+	return !is_listed(s->disable, collector) && (!st->off || is_listed(s->enable, collector));
+}
+
 bool pg_statement_wanted(const struct pg_statement *st, const struct pg_settings *s)
 {
-	return !is_listed(s->disable, st->collector) && (!st->off || is_listed(s->enable, st->collector));
+	return is_wanted(st->collector, st, s) || (st->also != NULL && is_wanted(st->also, st, s));
+}
+
+void pg_statement_cut(struct pg_cut *cut, const struct pg_statement *st, const struct pg_settings *s, int version, struct str schema)
+{
+	*cut = (struct pg_cut){ .version = version, .schema = schema, .without_main = !is_wanted(st->collector, st, s),
+	    .without_also = st->also == NULL || !is_wanted(st->also, st, s) };
 }
 
 /* What was complained of before the connection was made anew is not complained of again. */
@@ -50,30 +62,67 @@ static void keep_outage(struct pg_plan_item *item, const struct pg_plan *old)
 	}
 }
 
-void pg_plan_make(struct pg_plan *p, const struct pg_settings *s, enum pg_when when, int version,
-                  const struct pg_extension *extensions, size_t n)
+static void write_sql(struct pg_plan *p, struct pg_plan_item *item)
+{
+	struct buf sql = { 0 };
+
+	pg_statement_sql(&sql, item->statement, &item->cut);
+	item->sql = arena_strz(&p->arena, buf_str(&sql));
+	buf_fini(&sql);
+}
+
+static size_t count_statements(void)
+{
+	size_t n = 0;
+
+	for (const struct pg_statement *st = pg_statement_next(NULL); st != NULL; st = pg_statement_next(st))
+		n++;
+	return n;
+}
+
+void pg_plan_make(struct pg_plan *p, const struct pg_settings *s, const struct pg_scope *scope)
 {
 	struct pg_plan old = *p;
 
-	*p = (struct pg_plan){ .version = version };
-	p->items = ARENA_ARRAY(&p->arena, pg_n_statements, struct pg_plan_item);
-	for (const struct pg_statement *st = pg_statements; st < pg_statements + pg_n_statements; st++) {
-		const struct pg_extension *x = st->extension != NULL ? find_extension(st->extension, extensions, n) : NULL;
-		struct buf sql = { 0 };
+	*p = (struct pg_plan){ 0 };
+	p->items = ARENA_ARRAY(&p->arena, count_statements(), struct pg_plan_item);
+	for (const struct pg_statement *st = pg_statement_next(NULL); st != NULL; st = pg_statement_next(st)) {
+		const struct pg_extension *x = NULL;
+		struct pg_plan_item *item = &p->items[p->n];
 
-		if (st->when != when || !pg_statement_wanted(st, s) || !pg_statement_fits(st, version) || (st->extension != NULL && x == NULL))
+		if (st->extension != NULL)
+			x = find_extension(st->extension, scope->extensions, scope->n_extensions);
+		if (st->when != scope->when || (scope->each_database && !st->each_database) || !pg_statement_wanted(st, s) ||
+		    !pg_statement_fits(st, scope->version) || (st->extension != NULL && x == NULL))
 			continue;
-		pg_statement_sql(&sql, st, version, x != NULL ? x->schema : STR_NULL);
-		p->items[p->n] = (struct pg_plan_item){ .statement = st, .sql = arena_strz(&p->arena, buf_str(&sql)) };
-		keep_outage(&p->items[p->n++], &old);
-		buf_fini(&sql);
+		*item = (struct pg_plan_item){ .statement = st };
+		pg_statement_cut(&item->cut, st, s, scope->version, x != NULL ? arena_str(&p->arena, x->schema) : STR_NULL);
+		write_sql(p, item);
+		keep_outage(item, &old);
+		p->n++;
 	}
 	pg_plan_fini(&old);
+}
+
+size_t pg_plan_queries(struct pg_plan *p, struct arena *a, struct pg_query **queries, struct pg_plan_item ***asked)
+{
+	size_t n = 0;
+
+	*queries = ARENA_ARRAY(a, p->n, struct pg_query);
+	*asked = ARENA_ARRAY(a, p->n, struct pg_plan_item *);
+	for (struct pg_plan_item *i = p->items; i < p->items + p->n; i++) {
+		if (i->unsupported[0] != '\0')
+			continue;
+		(*asked)[n] = i;
+		(*queries)[n++] = (struct pg_query){ .sql = i->sql, .alone = i->failed };
+	}
+	return n;
 }
 
 void pg_plan_fini(struct pg_plan *p)
 {
 	arena_fini(&p->arena);
+	arena_fini(&p->settings.arena);
 	*p = (struct pg_plan){ 0 };
 }
 
@@ -94,21 +143,46 @@ static bool field_number(struct str s, double *v)
 	return str_to_double(s, v);
 }
 
-static void emit_setting(const PGresult *r, int row, struct expo_set *out)
+static void know_setting(struct pg_known_settings *known, const PGresult *r, int row)
 {
-	struct buf name = { 0 }, help = { 0 };
-	double v;
+	struct pg_known_setting *k = &known->v[known->n];
+	struct buf name = { 0 };
 
-	if (pg_setting_convert(field(r, row, 0), field(r, row, 1), field(r, row, 2), field(r, row, 3), &name, &v)) {
-		struct arena *a = expo_set_arena(out);
-		struct expo_family *f = ARENA_NEW(a, struct expo_family);
-
-		buf_printf(&help, "Server Parameter: %s", PQgetvalue(r, row, 0));
-		*f = (struct expo_family){ .name = arena_strz(a, buf_str(&name)), .type = EXPO_GAUGE, .help = arena_strz(a, buf_str(&help)) };
-		EXPO_EMIT0(out, f, v);
+	if (pg_setting_convert(field(r, row, 0), field(r, row, 1), field(r, row, 2), field(r, row, 3), &name, &k->v)) {
+		k->name = arena_strz(&known->arena, buf_str(&name));
+		k->help = arena_printf(&known->arena, "Server Parameter: %s", PQgetvalue(r, row, 0)).p;
+		known->n++;
 	}
 	buf_fini(&name);
-	buf_fini(&help);
+}
+
+/* No rows: they are as they were. Rows: these are all, and their stamp goes into the next statement. */
+static void take_settings(struct pg_plan *p, struct pg_plan_item *item, const PGresult *r)
+{
+	struct pg_known_settings *known = &p->settings;
+	int rows = PQntuples(r);
+
+	if (rows == 0 || rows > PG_ROWS_MAX)
+		return;
+	arena_reset(&known->arena);
+	known->n = 0;
+	known->v = ARENA_ARRAY(&known->arena, (size_t)rows, struct pg_known_setting);
+	for (int row = 0; row < rows; row++)
+		know_setting(known, r, row);
+	item->cut.settings_seen = arena_strz(&known->arena, field(r, 0, PG_SETTINGS_COLUMNS - 1));
+	write_sql(p, item);
+}
+
+/* Sets outlive what is known. */
+static void emit_settings(const struct pg_known_settings *known, struct expo_set *out)
+{
+	struct arena *a = expo_set_arena(out);
+	struct expo_family *f = ARENA_ARRAY(a, known->n, struct expo_family);
+
+	for (const struct pg_known_setting *k = known->v; k < known->v + known->n; k++, f++) {
+		*f = (struct expo_family){ .name = arena_strz(a, str_of(k->name)), .type = EXPO_GAUGE, .help = arena_strz(a, str_of(k->help)) };
+		EXPO_EMIT0(out, f, k->v);
+	}
 }
 
 /* The row's labels; returns how many, <*column> behind those that are columns. */
@@ -125,9 +199,9 @@ static size_t row_labels(const struct pg_statement *st, const PGresult *r, int r
 	return n;
 }
 
-static void emit_row(const struct pg_plan *p, const struct pg_statement *st, const PGresult *r, int row, struct str server,
-                     struct expo_set *out)
+static void emit_row(const struct pg_plan_item *item, const PGresult *r, int row, struct str server, struct expo_set *out)
 {
+	const struct pg_statement *st = item->statement;
 	struct label labels[PG_LABELS_MAX];
 	int column;
 	size_t n = row_labels(st, r, row, server, labels, &column);
@@ -135,7 +209,7 @@ static void emit_row(const struct pg_plan *p, const struct pg_statement *st, con
 	double v;
 
 	for (const struct pg_value *c = st->values; c < st->values + st->n_values; c++) {
-		if (!pg_value_fits(c, p->version))
+		if (!pg_value_fits(c, &item->cut))
 			continue;
 		if (!PQgetisnull(r, row, column) && field_number(field(r, row, column), &v))
 			expo_emit_at(out, &c->family, v, at);
@@ -143,14 +217,31 @@ static void emit_row(const struct pg_plan *p, const struct pg_statement *st, con
 	}
 }
 
-static int columns_expected(const struct pg_plan *p, const struct pg_statement *st)
+static void emit_histogram(const struct pg_plan_item *item, const PGresult *r, int row, struct str server, struct expo_set *out)
 {
-	int n = st->settings ? 4 : 0;
+	const struct pg_histogram *h = item->statement->histogram;
+	struct label labels[PG_LABELS_MAX];
+	uint64_t counts[PG_BOUNDS_MAX + 1];
+	double v = 0;
+	int column;
+	size_t n = row_labels(item->statement, r, row, server, labels, &column);
+
+	assert(h->n_bounds <= PG_BOUNDS_MAX);
+	for (size_t i = 0; i <= h->n_bounds; i++)
+		counts[i] = field_number(field(r, row, column++), &v) ? (uint64_t)v : 0;
+	field_number(field(r, row, column), &v);
+	expo_emit_histogram(out, &h->family, h->bounds, h->n_bounds, counts, v, labels, n);
+}
+
+static int columns_expected(const struct pg_plan_item *item)
+{
+	const struct pg_statement *st = item->statement;
+	int n = st->settings ? PG_SETTINGS_COLUMNS : st->histogram != NULL ? (int)st->histogram->n_bounds + 2 : 0;
 
 	for (size_t i = 0; i < PG_LABELS_MAX && st->labels[i].name != NULL; i++)
 		n += pg_label_is_column(&st->labels[i]);
 	for (size_t i = 0; i < st->n_values; i++)
-		n += pg_value_fits(&st->values[i], p->version);
+		n += pg_value_fits(&st->values[i], &item->cut);
 	return n;
 }
 
@@ -179,26 +270,32 @@ void pg_plan_take(struct pg_plan *p, struct pg_plan_item *item, const struct pg_
 
 	item->took_us = reply->took_us;
 	item->rows_dropped = rows > PG_ROWS_MAX ? (size_t)(rows - PG_ROWS_MAX) : 0;
-	if (PQresultStatus(r) != PGRES_TUPLES_OK || PQnfields(r) != columns_expected(p, item->statement)) {
+	if (PQresultStatus(r) != PGRES_TUPLES_OK || PQnfields(r) != columns_expected(item)) {
 		take_failure(item, r, name, now_ms);
 		return;
 	}
 	if (item->failed)
 		complain_works(&item->complaint, item->statement->collector, name, now_ms);
 	item->failed = false;
+	if (item->statement->settings) {
+		take_settings(p, item, r);
+		emit_settings(&p->settings, out);
+		return;
+	}
 	for (int row = 0; row < rows && row < PG_ROWS_MAX; row++) {
-		if (item->statement->settings)
-			emit_setting(r, row, out);
+		if (item->statement->histogram != NULL)
+			emit_histogram(item, r, row, server, out);
 		else
-			emit_row(p, item->statement, r, row, server, out);
+			emit_row(item, r, row, server, out);
 	}
 }
 
 /* ---- State ---- */
 
-static void emit_collector(const struct pg_plan_item *beg, const struct pg_plan_item *end, struct expo_set *out)
+/* The items of one collector, neighbours. */
+static void emit_collector(const char *collector, const struct pg_plan_item *beg, const struct pg_plan_item *end, struct expo_set *out)
 {
-	const struct label label = { STR("collector"), str_of(beg->statement->collector) };
+	const struct label label = { STR("collector"), str_of(collector) };
 	int64_t took_us = 0;
 	bool failed = false, asked = false;
 	size_t dropped = 0;
@@ -226,7 +323,10 @@ void pg_plan_emit_state(const struct pg_plan *p, struct expo_set *out)
 	for (struct pg_plan_item *i = p->items, *end = i + p->n, *next; i < end; i = next) {
 		for (next = i + 1; next < end && strcmp(next->statement->collector, i->statement->collector) == 0; next++)
 			;
-		emit_collector(i, next, out);
+		if (!i->cut.without_main)
+			emit_collector(i->statement->collector, i, next, out);
+		if (!i->cut.without_also)
+			emit_collector(i->statement->also, i, next, out);
 	}
 }
 
@@ -234,19 +334,23 @@ void pg_plan_emit_state(const struct pg_plan *p, struct expo_set *out)
 
 bool pg_collector_exists(struct str collector)
 {
-	for (size_t i = 0; i < pg_n_statements; i++)
-		if (str_eq(collector, str_of(pg_statements[i].collector)))
+	for (const struct pg_statement *st = pg_statement_next(NULL); st != NULL; st = pg_statement_next(st))
+		if (str_eq(collector, str_of(st->collector)) || (st->also != NULL && str_eq(collector, str_of(st->also))))
 			return true;
 	return false;
 }
 
 const char *pg_collector_nearest(struct str wrong)
 {
-	const char **names = mem_alloc(pg_n_statements * sizeof *names), *best;
+	const char **names = mem_alloc(2 * count_statements() * sizeof *names), *best;
+	size_t n = 0;
 
-	for (size_t i = 0; i < pg_n_statements; i++)
-		names[i] = pg_statements[i].collector;
-	best = conf_nearest(wrong, names, pg_n_statements);
+	for (const struct pg_statement *st = pg_statement_next(NULL); st != NULL; st = pg_statement_next(st)) {
+		names[n++] = st->collector;
+		if (st->also != NULL)
+			names[n++] = st->also;
+	}
+	best = conf_nearest(wrong, names, n);
 	free(names);
 	return best;
 }

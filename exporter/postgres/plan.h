@@ -12,6 +12,7 @@
 
 struct pg_plan_item {
 	const struct pg_statement *statement;
+	struct pg_cut cut;
 	const char *sql;
 	char unsupported[6];            /* SQLSTATE: not asked again on this connection; "": it works */
 	bool failed;                    /* last time */
@@ -20,22 +21,39 @@ struct pg_plan_item {
 	struct complaint complaint;
 };
 
+/* The parameters as they were last read. */
+struct pg_known_settings {
+	struct arena arena;
+	struct pg_known_setting { const char *name, *help; double v; } *v;
+	size_t n;
+};
+
 struct pg_plan {
 	struct arena arena;
 	struct pg_plan_item *items;
 	size_t n;
-	int version;
+	struct pg_known_settings settings;
 };
 
 struct pg_extension {
 	struct str name, schema;
 };
 
-/* Over a {0} or an older one, whose outages are kept. <extensions> are those of the database; statements of others are left out. */
-void pg_plan_make(struct pg_plan *p, const struct pg_settings *s, enum pg_when when, int version,
-                  const struct pg_extension *extensions, size_t n);
+/* Which statements to plan for. */
+struct pg_scope {
+	enum pg_when when;
+	bool each_database;             /* of these, those that see one database, and no others */
+	int version;
+	const struct pg_extension *extensions;  /* of the database; statements of others are left out */
+	size_t n_extensions;
+};
+
+/* Over a {0} or an older one, whose outages are kept. */
+void pg_plan_make(struct pg_plan *p, const struct pg_settings *s, const struct pg_scope *scope);
 void pg_plan_fini(struct pg_plan *p);
 
+/* The statements to be asked now, in <a>; <asked>: the item of each. */
+size_t pg_plan_queries(struct pg_plan *p, struct arena *a, struct pg_query **queries, struct pg_plan_item ***asked);
 /* Takes the reply to an item's statement: samples into <out>, the verdict into the item. <name> is the source's, for the log. */
 void pg_plan_take(struct pg_plan *p, struct pg_plan_item *item, const struct pg_reply *reply, struct str server, const char *name,
                   int64_t now_ms, struct expo_set *out);
@@ -44,6 +62,8 @@ void pg_plan_emit_state(const struct pg_plan *p, struct expo_set *out);
 
 /* Whether the settings leave the statement in. */
 bool pg_statement_wanted(const struct pg_statement *st, const struct pg_settings *s);
+/* For whom it is then written. */
+void pg_statement_cut(struct pg_cut *cut, const struct pg_statement *st, const struct pg_settings *s, int version, struct str schema);
 /* Whether <collector> is one; for checking `enable` and `disable`. */
 bool pg_collector_exists(struct str collector);
 const char *pg_collector_nearest(struct str wrong);

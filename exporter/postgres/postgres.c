@@ -131,18 +131,11 @@ static void on_reply(void *ctx, size_t i, const struct pg_reply *reply)
 
 static bool ask_all(struct pg_source *s, const struct source_ask *ask, struct expo_set *out, struct err *e)
 {
-	struct arena *a = expo_set_arena(out);
-	struct taking t = { s, ARENA_ARRAY(a, s->plan.n, struct pg_plan_item *), out, clock_now_ms(s->clock) };
-	const char **sql = ARENA_ARRAY(a, s->plan.n, const char *);
-	size_t n = 0;
+	struct taking t = { .source = s, .out = out, .now_ms = clock_now_ms(s->clock) };
+	struct pg_query *queries;
+	size_t n = pg_plan_queries(&s->plan, expo_set_arena(out), &queries, &t.asked);
 
-	for (struct pg_plan_item *i = s->plan.items; i < s->plan.items + s->plan.n; i++) {
-		if (i->unsupported[0] != '\0')
-			continue;
-		t.asked[n] = i;
-		sql[n++] = i->sql;
-	}
-	return pg_conn_run(s->conn, ask, sql, n, on_reply, &t, e);
+	return pg_conn_run(s->conn, ask, queries, n, on_reply, &t, e);
 }
 
 static void emit_self(struct pg_source *s, int64_t took_us, struct expo_set *out)
@@ -166,7 +159,7 @@ static bool collect(void *state, const struct source_ask *ask, struct expo_set *
 		return false;
 	if (s->generation != pg_conn_generation(s->conn)) {
 		s->generation = pg_conn_generation(s->conn);
-		pg_plan_make(&s->plan, s->settings, PG_SCRAPE, pg_conn_version(s->conn), NULL, 0);
+		pg_plan_make(&s->plan, s->settings, &(struct pg_scope){ .when = PG_SCRAPE, .version = pg_conn_version(s->conn) });
 	}
 	if (!ask_all(s, ask, out, e))
 		return false;

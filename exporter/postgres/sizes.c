@@ -19,13 +19,14 @@ struct round {
 	const char *name;
 	struct pg_conn *conn;
 	struct pg_plan plan;
+	struct pg_plan_item **asked;
 	const struct source_ask *ask;
 	struct expo_set *out;           /* its arena holds what lives for the round */
 	int64_t now_ms;
 	struct err refused;             /* an error result where one is an outage */
 	struct pg_extension *extensions;
 	size_t n_extensions;
-	const char **table_sql;
+	struct pg_query *tables;
 	size_t n_tables;
 };
 
@@ -58,7 +59,7 @@ static void on_slow(void *ctx, size_t i, const struct pg_reply *reply)
 {
 	struct round *x = ctx;
 
-	pg_plan_take(&x->plan, &x->plan.items[i], reply, pg_conn_server(x->conn), x->name, x->now_ms, x->out);
+	pg_plan_take(&x->plan, x->asked[i], reply, pg_conn_server(x->conn), x->name, x->now_ms, x->out);
 }
 
 static void on_tables(void *ctx, size_t i, const struct pg_reply *reply)
@@ -69,9 +70,9 @@ static void on_tables(void *ctx, size_t i, const struct pg_reply *reply)
 	(void)i;
 	if (!is_rows(x, reply))
 		return;
-	x->table_sql = ARENA_ARRAY(expo_set_arena(x->out), (size_t)n, const char *);
+	x->tables = ARENA_ARRAY(expo_set_arena(x->out), (size_t)n, struct pg_query);
 	for (int row = 0; row < n; row++)
-		x->table_sql[x->n_tables++] = copy_field(expo_set_arena(x->out), reply->result, row, 0).p;
+		x->tables[x->n_tables++] = (struct pg_query){ copy_field(expo_set_arena(x->out), reply->result, row, 0).p, .alone = true };
 }
 
 static void on_table(void *ctx, size_t i, const struct pg_reply *reply)
@@ -96,7 +97,7 @@ static void on_table(void *ctx, size_t i, const struct pg_reply *reply)
 
 static bool ask_one(struct round *x, const char *sql, pg_on_reply *on_reply, struct err *e)
 {
-	if (!pg_conn_run(x->conn, x->ask, &sql, 1, on_reply, x, e))
+	if (!pg_conn_run(x->conn, x->ask, &(struct pg_query){ sql, .alone = true }, 1, on_reply, x, e))
 		return false;
 	if (x->refused.code != ERR_NONE)
 		*e = x->refused;
@@ -106,15 +107,15 @@ static bool ask_one(struct round *x, const char *sql, pg_on_reply *on_reply, str
 /* Extensions come and go without a new connection, so the plan is made each round. */
 static bool ask_slow(struct round *x, struct err *e)
 {
-	const char **sql;
+	struct pg_query *queries;
+	size_t n;
 
 	if (!ask_one(x, "SELECT e.extname, n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace", on_extensions, e))
 		return false;
-	pg_plan_make(&x->plan, x->settings, PG_SLOW, pg_conn_version(x->conn), x->extensions, x->n_extensions);
-	sql = ARENA_ARRAY(expo_set_arena(x->out), x->plan.n, const char *);
-	for (size_t i = 0; i < x->plan.n; i++)
-		sql[i] = x->plan.items[i].sql;
-	if (!pg_conn_run(x->conn, x->ask, sql, x->plan.n, on_slow, x, e))
+	pg_plan_make(&x->plan, x->settings, &(struct pg_scope){ .when = PG_SLOW, .version = pg_conn_version(x->conn),
+	    .extensions = x->extensions, .n_extensions = x->n_extensions });
+	n = pg_plan_queries(&x->plan, expo_set_arena(x->out), &queries, &x->asked);
+	if (!pg_conn_run(x->conn, x->ask, queries, n, on_slow, x, e))
 		return false;
 	pg_plan_emit_state(&x->plan, x->out);
 	return true;
@@ -132,7 +133,7 @@ static bool ask_tables(struct round *x, struct err *e)
 	    "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = %%s', relid) "
 	    "FROM pg_stat_user_tables s JOIN pg_class c ON c.oid = s.relid "
 	    "ORDER BY c.relpages DESC, s.relid LIMIT %lld", (long long)x->settings->max_tables);
-	return ask_one(x, sql.p, on_tables, e) && pg_conn_run(x->conn, x->ask, x->table_sql, x->n_tables, on_table, x, e);
+	return ask_one(x, sql.p, on_tables, e) && pg_conn_run(x->conn, x->ask, x->tables, x->n_tables, on_table, x, e);
 }
 
 static bool do_round(struct round *x, struct err *e)
