@@ -7,6 +7,7 @@
 
 #include "tocsin/mem.h"
 #include "tocsin/num.h"
+#include "tocsin/regex.h"
 
 #define WIDTH 132u
 
@@ -84,6 +85,16 @@ struct explain_time explain_time(int64_t ms)
 	return t;
 }
 
+static void explain_module(struct buf *out, const struct sources_module *m)
+{
+	buf_printf(out, "\nmodule \"" STR_FMT "\": what /probe?module=" STR_FMT "&target=… names is asked as a source of kind %s\n",
+	    STR_ARG(m->name), STR_ARG(m->name), m->kind->name);
+	explain_when(out, "at most %lld targets have a connection at once (max_targets); it is closed when nobody asked for %s (idle); allowed are",
+	    (long long)m->max_targets, EXPLAIN_MS(m->idle_ms));
+	for (size_t i = 0; i < m->allow.n; i++)
+		explain_ask(out, STR_FMT, STR_ARG(regex_pattern(m->allow.v[i])));
+}
+
 void explain_sources(struct buf *out, const struct sources *c)
 {
 	struct arena a = { 0 };
@@ -97,5 +108,7 @@ void explain_sources(struct buf *out, const struct sources *c)
 		    EXPLAIN_MS(s->settings->timeout_ms));
 		s->kind->explain(out, s->settings);
 	}
+	for (size_t i = 0; i < c->n_modules; i++)
+		explain_module(out, &c->modules[i]);
 	arena_fini(&a);
 }

@@ -18,6 +18,7 @@
 #include "once.h"
 #include "page.h"
 #include "publish.h"
+#include "sd.h"
 #include "sources.h"
 #include "tocsin/flags.h"
 #include "tocsin/log.h"
@@ -25,6 +26,7 @@
 
 #define DEFAULT_ADDRESS "127.0.0.1:9977"
 #define RELOADS_MAX 16
+#define SWEEP_MS 1000                   /* how often idle targets are looked for */
 
 struct exporter {
 	const char *config_path;                /* NULL: the environment */
@@ -32,6 +34,7 @@ struct exporter {
 	const char *web_config_path;            /* NULL: none */
 	struct http_web_config *web;
 	struct publisher *publisher;
+	struct sd *sd;
 	struct http_server *server;
 	bool ready;                             /* atomic */
 
@@ -83,6 +86,7 @@ static bool use_web(struct exporter *x, struct http_web_config *web, struct conf
 static void use_sources(struct exporter *x, struct sources *c)
 {
 	publisher_apply(x->publisher, c);
+	sd_apply(x->sd, c);
 	if (c->n == 0)
 		log_event(LOG_WARN, "nothing is watched: give --config.file, or set DATABASE_URL, REDIS_URL or CELERY_BROKER_URL", NULL);
 	log_printf(LOG_INFO, "configuration loaded: %zu sources", c->n);
@@ -219,6 +223,7 @@ static bool serve(struct exporter *x, const struct options *o, struct err *e)
 
 	x->server = http_server_new();
 	publisher_add_routes(x->publisher, x->server, x->telemetry_path);
+	sd_add_routes(x->sd, x->server);
 	http_server_add(x->server, routes, ARRAY_LEN(routes), x);
 	if (!http_server_start(x->server, &h, e))
 		return false;
@@ -256,10 +261,11 @@ static void wait_for_signals(struct exporter *x, int signal_fd)
 		struct signalfd_siginfo s;
 		uint64_t count;
 
-		if (poll(p, ARRAY_LEN(p), -1) < 0) {
+		if (poll(p, ARRAY_LEN(p), SWEEP_MS) < 0) {
 			assert(errno == EINTR);
 			continue;
 		}
+		publisher_sweep(x->publisher);
 		if (p[1].revents != 0 && read(x->reload_fd, &count, sizeof count) == sizeof count)
 			answer_reloads(x);
 		if (p[0].revents == 0 || read(signal_fd, &s, sizeof s) != sizeof s)
@@ -293,6 +299,7 @@ static void stop(struct exporter *x)
 	if (x->server != NULL)
 		http_server_stop(x->server);
 	publisher_free(x->publisher);
+	sd_free(x->sd);
 	if (x->server != NULL)
 		http_server_free(x->server);
 	for (size_t i = 0; i < x->n_reloads; i++)
@@ -312,6 +319,7 @@ static int run(struct exporter *x, const struct options *o)
 	assert(x->reload_fd >= 0);
 	pthread_mutex_init(&x->lock, NULL);
 	x->publisher = publisher_new(&clock_system);
+	x->sd = sd_new(&clock_system);
 	if (!reload(x, &messages)) {
 		fputs(buf_z(&messages), stderr);
 	} else if (!serve(x, o, &e)) {

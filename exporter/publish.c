@@ -9,6 +9,7 @@
 
 #include "render.h"
 #include "self.h"
+#include "targets.h"
 #include "tocsin/mem.h"
 
 #define SCRAPE_DEFAULT_MS 10000
@@ -36,6 +37,8 @@ struct publisher {
 	bool stopping;
 	struct worker **workers;
 	size_t n;
+	struct sources *config;         /* whose workers these are; NULL: none yet */
+	struct targets *targets;
 	struct scrape *waiting;
 	int64_t wakes_mono_ms;          /* the publisher's own thread sleeps until then */
 	size_t page_bytes;              /* of the last page: room for the next */
@@ -219,31 +222,47 @@ static struct worker *find_worker(const struct publisher *p, struct str name)
 	return NULL;
 }
 
+/* Under the lock: the source called <target>, or with a module, the one it makes of it. */
+static struct worker *find_probed(struct publisher *p, struct str module, struct str target, struct err *e)
+{
+	const struct sources_module *m = module.n > 0 && p->config != NULL ? sources_find_module(p->config, module) : NULL;
+	struct worker *w;
+
+	if (m != NULL)
+		return targets_get(p->targets, p->config, m, target, e);
+	w = module.n > 0 ? NULL : find_worker(p, target);
+	if (w == NULL)
+		err_set(e, ERR_NOT_FOUND, -1, module.n > 0 ? "no module of that name is configured" : "no source of that name is configured");
+	return w;
+}
+
 static void handle_probe(struct http_request *q)
 {
 	struct publisher *p = q->ctx;
-	struct str target = http_param(q, "target");
+	struct str target = http_param(q, "target"), module = http_param(q, "module");
+	struct err e = { 0 };
 	struct worker *w;
 
 	if (target.n == 0) {
-		http_reply_text(q, 400, "parameter target is missing: /probe?target=NAME, NAME being that of a configured source\n");
+		http_reply_text(q, 400, "parameter target is missing: /probe?target=NAME, NAME being that of a configured source, or "
+		    "/probe?module=MODULE&target=TARGET\n");
 		return;
 	}
 	pthread_mutex_lock(&p->lock);
-	w = find_worker(p, target);
+	w = find_probed(p, module, target, &e);
 	if (w != NULL) {
 		scrape_begin(p, q, &w, 1, true);
 		return;
 	}
 	pthread_mutex_unlock(&p->lock);
-	http_reply_text(q, 404, "no source of that name is configured\n");
+	http_reply_text(q, e.code == ERR_NOT_FOUND ? 404 : e.code == ERR_LIMIT ? 503 : 403, "%s\n", e.msg);
 }
 
 void publisher_add_routes(struct publisher *p, struct http_server *server, const char *telemetry_path)
 {
 	p->routes[0] = (struct http_route){ .methods = HTTP_GET, .path = telemetry_path, .handle = handle_metrics, .help = "all sources" };
 	p->routes[1] = (struct http_route){ .methods = HTTP_GET, .path = "/probe", .handle = handle_probe,
-	    .help = "one source: ?target=NAME" };
+	    .help = "one source: ?target=NAME; one of a module's targets: ?module=MODULE&target=TARGET" };
 	http_server_add(server, p->routes, ARRAY_LEN(p->routes), p);
 }
 
@@ -297,13 +316,20 @@ static void *publisher_thread(void *arg)
 
 /* ---- Life, and changes of the configuration ---- */
 
+static struct worker_owner owner_of(struct publisher *p)
+{
+	return (struct worker_owner){ .lock = &p->lock, .on_result = on_result, .after_result = answer_ready, .ctx = p };
+}
+
 struct publisher *publisher_new(const struct clock *clock)
 {
 	struct publisher *p = mem_alloc(sizeof *p);
+	const struct worker_owner owner = owner_of(p);
 	pthread_condattr_t attr;
 	int failed;
 
 	p->clock = clock;
+	p->targets = targets_new(&owner, clock);
 	self_init(&p->self, clock);
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_condattr_init(&attr);
@@ -334,7 +360,8 @@ void publisher_apply(struct publisher *p, struct sources *c)
 {
 	struct worker **workers = mem_alloc((c->n ? c->n : 1) * sizeof *workers);
 	struct worker **old = mem_alloc((p->n ? p->n : 1) * sizeof *old), **replaced = p->workers;
-	const struct worker_owner owner = { .lock = &p->lock, .on_result = on_result, .after_result = answer_ready, .ctx = p };
+	const struct worker_owner owner = owner_of(p);
+	struct sources *config = p->config;
 	size_t n_old = p->n;
 
 	for (size_t i = 0; i < n_old; i++)      /* scrapes go on reading p->workers meanwhile */
@@ -347,12 +374,21 @@ void publisher_apply(struct publisher *p, struct sources *c)
 	pthread_mutex_lock(&p->lock);
 	p->workers = workers;
 	p->n = c->n;
+	p->config = sources_ref(c);
 	pthread_mutex_unlock(&p->lock);
+	targets_sweep(p->targets, c);
+	if (config != NULL)
+		sources_unref(config);
 	for (size_t i = 0; i < n_old; i++)
 		if (old[i] != NULL)
 			worker_stop(old[i]);
 	free(old);
 	free(replaced);
+}
+
+void publisher_sweep(struct publisher *p)
+{
+	targets_sweep(p->targets, NULL);
 }
 
 void publisher_note_load(struct publisher *p, bool ok, struct str message)
@@ -364,6 +400,7 @@ void publisher_free(struct publisher *p)
 {
 	for (size_t i = 0; i < p->n; i++)
 		worker_stop(p->workers[i]);
+	targets_free(p->targets);
 	pthread_mutex_lock(&p->lock);
 	p->n = 0;
 	p->stopping = true;
@@ -373,6 +410,8 @@ void publisher_free(struct publisher *p)
 	pthread_cond_destroy(&p->wake);
 	pthread_mutex_destroy(&p->lock);
 	self_fini(&p->self);
+	if (p->config != NULL)
+		sources_unref(p->config);
 	free(p->workers);
 	free(p);
 }

@@ -15,6 +15,8 @@ struct publisher *publisher_new(const struct clock *clock);
 void publisher_apply(struct publisher *p, struct sources *c);
 /* What became of reading the configuration; for the self metrics and the page. <message> of a failure is copied. */
 void publisher_note_load(struct publisher *p, bool ok, struct str message);
+/* Now and then, from the thread of publisher_apply(): lets go of targets that nobody asks for any more. */
+void publisher_sweep(struct publisher *p);
 /* Routes for /metrics (at <telemetry_path>) and /probe. Before the server starts; both pointers must outlive it. */
 void publisher_add_routes(struct publisher *p, struct http_server *server, const char *telemetry_path);
 /* Answers what waits and ends the sources. Before http_server_free(). */

@@ -37,6 +37,9 @@ struct source_ask {
 	const struct clock *clock;
 };
 
+/* A node of a cluster: address as others reach it, "10.0.0.7:6379", and what discovery says of it beside. Borrowed for the call. */
+typedef void source_node(void *user, struct str address, const struct label *labels, size_t n);
+
 /* The functions of one state run on the source's own thread, but run(), which has a second one: what both touch is the kind's to
  * lock. */
 struct source_kind {
@@ -52,6 +55,10 @@ struct source_kind {
 	struct str (*describe)(struct arena *a, const void *settings);
 	/* What will be asked, when, under which limits, what it needs: with the functions of explain.h. */
 	void (*explain)(struct buf *out, const void *settings);
+
+	/* Optional: the nodes of the cluster the source is part of, for service discovery; over a connection of its own, on a thread of
+	 * its own. Calls <node> for each. */
+	bool (*nodes)(const void *settings, const struct source_ask *ask, source_node *node, void *user, struct err *e);
 
 	/* Never fails and connects nothing. <settings> outlive the state. */
 	void *(*open)(const void *settings, const struct clock *clock);

@@ -1,5 +1,5 @@
 /* The file is a map with a list for each kind: the root table is made from source_kinds[]. */
-#include "sources.h"
+#include "sources_private.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -12,9 +12,10 @@
 
 struct root {
 	struct conf_list lists[KINDS_MAX];      /* by position in source_kinds[] */
+	struct conf_list modules;               /* struct sources_module */
 };
 
-static struct conf_table root_table(struct conf_key keys[KINDS_MAX])
+static struct conf_table root_table(struct conf_key keys[KINDS_MAX + 1])
 {
 	size_t n = 0;
 
@@ -23,12 +24,14 @@ static struct conf_table root_table(struct conf_key keys[KINDS_MAX])
 		keys[n] = (struct conf_key){ source_kinds[n]->name, conf_sub_list, offsetof(struct root, lists) + n * sizeof(struct conf_list),
 		    NULL, CONF_RELOAD, "List of sources of this kind.", source_kinds[n]->table };
 	}
-	return (struct conf_table){ keys, n, sizeof(struct root), NULL, NULL };
+	keys[n] = (struct conf_key)CONF_KEY_ARG(struct root, "modules", modules, conf_sub_list, NULL, CONF_RELOAD,
+	    "How targets are asked that a scraper names: /probe?module=NAME&target=TARGET.", &modules_table);
+	return (struct conf_table){ keys, n + 1, sizeof(struct root), NULL, NULL };
 }
 
 void sources_print_help(struct buf *out)
 {
-	struct conf_key keys[KINDS_MAX];
+	struct conf_key keys[KINDS_MAX + 1];
 	const struct conf_table t = root_table(keys);
 
 	conf_print_help(out, &t);
@@ -66,7 +69,7 @@ static void put_node(struct buf *b, const struct conf_node *n)
 	buf_putc(b, ')');
 }
 
-static struct str fingerprint(struct arena *a, const struct source_kind *kind, const struct conf_node *node)
+struct str sources_fingerprint(struct arena *a, const struct source_kind *kind, const struct conf_node *node)
 {
 	struct buf b = { 0 };
 	struct str s;
@@ -95,7 +98,7 @@ static void take_sources(struct sources *c, const struct root *root, struct conf
 			void *settings = (char *)list->v + i * source_kinds[k]->table->bytes;
 			struct sources_entry *s = &c->v[c->n++];
 
-			*s = (struct sources_entry){ source_kinds[k], settings, list->nodes[i], fingerprint(&c->arena, source_kinds[k],
+			*s = (struct sources_entry){ source_kinds[k], settings, list->nodes[i], sources_fingerprint(&c->arena, source_kinds[k],
 			    list->nodes[i]) };
 			if (s->settings->name.n > 0 && map_put(&names, s->settings->name, s) != NULL)
 				conf_error(r, list->nodes[i], "a second source named \"" STR_FMT "\": names are unique over all kinds",
@@ -135,10 +138,18 @@ static void link_sources(struct sources *c, struct conf_report *r)
 			link_source(c, s, r);
 }
 
-static struct sources *sources_build(struct sources *c, const struct conf_node *tree, struct conf_report *r)
+struct sources *sources_new(void)
+{
+	struct sources *c = mem_alloc(sizeof *c);
+
+	c->refs = 1;
+	return c;
+}
+
+struct sources *sources_build(struct sources *c, const struct conf_node *tree, struct conf_report *r)
 {
 	struct conf_reader rd = { .arena = &c->arena, .report = r };
-	struct conf_key keys[KINDS_MAX];
+	struct conf_key keys[KINDS_MAX + 1];
 	const struct conf_table t = root_table(keys);
 	struct root root = { 0 };
 
@@ -147,19 +158,12 @@ static struct sources *sources_build(struct sources *c, const struct conf_node *
 		if (r->n_errors == 0)
 			link_sources(c, r);
 	}
+	modules_take(c, &root.modules, r);
 	c->held = rd.held;
 	if (r->n_errors == 0)
 		return c;
 	sources_unref(c);
 	return NULL;
-}
-
-static struct sources *sources_new(void)
-{
-	struct sources *c = mem_alloc(sizeof *c);
-
-	c->refs = 1;
-	return c;
 }
 
 struct sources *sources_load(const char *path, struct conf_report *r)
@@ -203,6 +207,8 @@ void sources_unref(struct sources *c)
 	if (__atomic_sub_fetch(&c->refs, 1, __ATOMIC_ACQ_REL) > 0)
 		return;
 	conf_release(c->held);
+	if (c->parent != NULL)
+		sources_unref(c->parent);
 	arena_fini(&c->arena);
 	free(c);
 }

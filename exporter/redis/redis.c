@@ -266,6 +266,7 @@ const struct source_kind redis_source_kind = {
 	.table = &redis_settings_table,
 	.describe = describe,
 	.explain = redis_explain,
+	.nodes = redis_nodes,
 	.open = open_source,
 	.begin = begin,
 	.collect = collect,

@@ -78,6 +78,7 @@ def test_explain(box):
 
     path = config(box, Shop(), Nowhere(), """
   - { name: json, files: [/var/log/x], state: x, metrics: [{ name: y_total, help: y, where: { level: ERROR } }] }
+modules: [{ name: nodes, allow: ['10[.].*'], redis: { url: 'redis://:hush@{target}' } }]
 """)
     done = once(path, "--explain")
     text = " ".join(done.stdout.split())
@@ -86,6 +87,6 @@ def test_explain(box):
                  "wait 100ms for a lock (lock_timeout)", "locks: SELECT", "from 17", "where pg_stat_statements is installed",
                  "+config|get", "+latency|histogram", "every 1m (scan_interval)", "db0=a*", "PSUBSCRIBE", "every 5s (poll_interval)", "seven: select 7 as value",
                  "every 1h (interval)", "daily: ", "errors_total: counter of lines that match", "y_total: counter of JSON lines that match", "GET, with 0 headers",
-                 "parts: stat meminfo"):
+                 "parts: stat meminfo", "?module=nodes&target=", "at most 100 targets", "10[.].*"):
         assert told in text, told
     assert "hush" not in text

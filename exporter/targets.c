@@ -1,0 +1,107 @@
+/* An entry is on the list or, for the moment in which its worker ends, its sweeper's alone. */
+#include "targets.h"
+
+#include <stdlib.h>
+
+#include "tocsin/mem.h"
+
+struct target {
+	struct worker *worker;
+	const struct sources_module *module;    /* of the worker's configuration's parent */
+	int64_t asked_mono_ms;
+};
+
+struct targets {
+	struct worker_owner owner;
+	const struct clock *clock;
+	struct target *v;               /* under the lock */
+	size_t n, cap;
+};
+
+struct targets *targets_new(const struct worker_owner *owner, const struct clock *clock)
+{
+	struct targets *t = mem_alloc(sizeof *t);
+
+	*t = (struct targets){ .owner = *owner, .clock = clock };
+	return t;
+}
+
+static bool is_of(const struct target *t, const struct sources_module *m)
+{
+	return str_eq(t->module->name, m->name) && str_eq(t->module->fingerprint, m->fingerprint);
+}
+
+static struct worker *make(struct targets *t, struct sources *c, const struct sources_module *m, struct str target, struct err *e)
+{
+	struct sources *own = sources_for_target(c, m, target, e);
+	struct worker *w;
+
+	if (own == NULL)
+		return NULL;
+	w = worker_start(own, &own->v[0], t->clock, &t->owner);
+	sources_unref(own);
+	t->v = mem_grow(t->v, &t->cap, t->n + 1, sizeof *t->v);
+	t->v[t->n++] = (struct target){ w, m, clock_mono_ms(t->clock) };
+	return w;
+}
+
+struct worker *targets_get(struct targets *t, struct sources *c, const struct sources_module *m, struct str target, struct err *e)
+{
+	size_t of_module = 0;
+
+	for (size_t i = 0; i < t->n; i++) {
+		if (!is_of(&t->v[i], m))
+			continue;
+		of_module++;
+		if (!str_eq(t->v[i].worker->source->settings->name, target))
+			continue;
+		t->v[i].asked_mono_ms = clock_mono_ms(t->clock);
+		return t->v[i].worker;
+	}
+	if (!sources_module_allows(m, target, e))
+		return NULL;
+	if (of_module < (size_t)m->max_targets)
+		return make(t, c, m, target, e);
+	err_set(e, ERR_LIMIT, -1, "module " STR_FMT " has %zu targets at work: at most %lld (max_targets); one is let go after %lld s (idle)",
+	    STR_ARG(m->name), of_module, (long long)m->max_targets, (long long)m->idle_ms / 1000);
+	return NULL;
+}
+
+static bool stays(const struct target *t, const struct sources *c, int64_t now)
+{
+	const struct sources_module *m = c != NULL ? sources_find_module(c, t->module->name) : t->module;
+
+	return m != NULL && is_of(t, m) && (t->worker->busy || now - t->asked_mono_ms < m->idle_ms);
+}
+
+void targets_sweep(struct targets *t, const struct sources *c)
+{
+	for (;;) {
+		struct worker *gone = NULL;
+
+		pthread_mutex_lock(t->owner.lock);
+		for (size_t i = 0; i < t->n && gone == NULL; i++) {
+			if (stays(&t->v[i], c, clock_mono_ms(t->clock)))
+				continue;
+			gone = t->v[i].worker;
+			t->v[i] = t->v[--t->n];
+		}
+		pthread_mutex_unlock(t->owner.lock);
+		if (gone == NULL)
+			return;
+		worker_stop(gone);
+	}
+}
+
+size_t targets_count(const struct targets *t)
+{
+	return t->n;
+}
+
+void targets_free(struct targets *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		worker_stop(t->v[i].worker);
+	free(t->v);
+	free(t);
+}
