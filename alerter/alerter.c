@@ -199,7 +199,7 @@ static bool lock_folder(struct alerter *al, struct err *e)
 
 static bool open_state(struct alerter *al, struct err *e)
 {
-	struct notify_options options = { .clock = &clock_system, .external_url = al->external_url.p,
+	struct notify_options options = { .clock = &clock_system, .external_url = arena_strz(&al->arena, al->external_url),
 		                          .resend_delay_ms = al->options.resend_delay_ms };
 
 	if (!make_folder(al->options.storage_path, e) || !lock_folder(al, e))

@@ -43,7 +43,9 @@ class Receiver(BaseHTTPRequestHandler):
         for alert in body["alerts"]:
             firing = alert["status"] == "firing"
             colour, word = (RED, "FIRING  ") if firing else (GREEN, "RESOLVED")
-            say(f"{time.strftime('%H:%M:%S')}  {colour}{BOLD}{word}{PLAIN} {BOLD}{alert['labels']['alertname']}{PLAIN}  {alert['annotations'].get('summary', '')}")
+            notes = alert["annotations"]
+            why = "" if firing else f"  {DIM}({notes.get('tocsin_reason', '')}){PLAIN}"
+            say(f"{time.strftime('%H:%M:%S')}  {colour}{BOLD}{word}{PLAIN} {BOLD}{alert['labels']['alertname']}{PLAIN}  {notes.get('summary', '')}{why}")
             if firing:
                 told.set()
 

@@ -1,39 +1,6 @@
 /* Our own endpoints: why something fired or did not, what was delivered and what still waits. */
 #include "internal.h"
 
-static void put_entry(struct json_out *j, const struct notify_history_entry *h)
-{
-	json_out_open(j, '{');
-	json_out_key(j, "id");
-	json_out_int(j, h->id);
-	json_out_key(j, "at");
-	json_out_time(j, h->at_ms);
-	json_out_key(j, "event");
-	json_out_str(j, h->edge);
-	json_out_key(j, "labels");
-	json_out_labels(j, h->labels);
-	json_out_key(j, "reason");
-	json_out_str(j, h->reason);
-	if (h->integration.n > 0) {
-		json_out_key(j, "integration");
-		json_out_str(j, h->integration);
-		json_out_key(j, "key");
-		json_out_str(j, h->key);
-	} else {
-		json_out_key(j, "alertname");
-		json_out_str(j, h->alertname);
-		json_out_key(j, "group");
-		json_out_str(j, h->rule_group);
-		json_out_key(j, "file");
-		json_out_str(j, h->rule_file);
-		json_out_key(j, "query");
-		json_out_str(j, h->expr);
-		json_out_key(j, "value");
-		json_out_num_text(j, h->value);
-	}
-	json_out_close(j, '}');
-}
-
 static void reply_history(struct http_request *q, const struct notify_history_entry *v, size_t n)
 {
 	struct buf b = { 0 };
@@ -42,7 +9,7 @@ static void reply_history(struct http_request *q, const struct notify_history_en
 	envelope_open(&j, &b);
 	json_out_open(&j, '[');
 	for (size_t i = 0; i < n; i++)
-		put_entry(&j, &v[i]);
+		notify_history_put_json(&j, &v[i]);
 	json_out_close(&j, ']');
 	envelope_reply(q, &j, NULL, 0);
 	buf_fini(&b);
@@ -68,6 +35,8 @@ void api_history(struct http_request *q)
 	size_t before;
 
 	job->alertname = http_param(q, "alertname");
+	job->event = http_param(q, "event");
+	job->receiver = http_param(q, "receiver");
 	if (!param_time(q, "start", 0, &job->from_ms) || !param_time(q, "end", 0, &job->to_ms) || !param_size(q, "limit", 0, &job->limit) ||
 	    !param_size(q, "before", 0, &before))
 		return;

@@ -7,6 +7,8 @@
 #include "tocsin/num.h"
 #include "web/web.h"
 
+#define PAGE_HISTORY 30
+
 /* Appends <s> as HTML text or attribute value. */
 static void put_text(struct buf *b, struct str s)
 {
@@ -203,6 +205,37 @@ static void put_managers(struct buf *b, const struct notify_snapshot *n, int64_t
 	buf_putz(b, "</table>");
 }
 
+static void put_history_row(struct buf *b, const struct notify_history_entry *h)
+{
+	char at[32];
+
+	clock_format_rfc3339(at, h->at_ms);
+	buf_printf(b, "<tr><td><time>%s</time></td><td>", at);
+	put_text(b, h->edge);
+	buf_putz(b, "</td><td><b>");
+	put_text(b, h->alertname);
+	buf_putz(b, "</b> ");
+	put_labels(b, h->labels, "alertname");
+	buf_putz(b, "</td><td>");
+	put_text(b, h->integration);
+	buf_putz(b, h->integration.n > 0 ? ": " : "");
+	put_text(b, h->reason);
+	buf_putz(b, "</td></tr>\n");
+}
+
+static void put_history(struct buf *b, const struct notify_history_entry *v, size_t n)
+{
+	buf_printf(b, "<h2 id=\"history\">History <small>the last %d; more by <code>tocsin-alerter history</code></small></h2>", PAGE_HISTORY);
+	if (n == 0) {
+		buf_putz(b, "<div class=\"empty\">Nothing has happened yet.</div>");
+		return;
+	}
+	buf_putz(b, "<table><tr><th>When</th><th>What</th><th>Alert</th><th>Why</th></tr>\n");
+	for (size_t i = 0; i < n; i++)
+		put_history_row(b, &v[i]);
+	buf_putz(b, "</table>");
+}
+
 static void put_targets(struct buf *b, const struct scrape_target_info *targets, size_t n, int64_t now_ms)
 {
 	buf_putz(b, "<h2 id=\"targets\">Targets</h2>");
@@ -287,7 +320,7 @@ static void put_head(struct buf *b, const struct api_state *s)
 {
 	buf_putz(b, "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta http-equiv=\"refresh\" content=\"5\">"
 	            "<meta name=\"viewport\" content=\"width=device-width\"><title>Tocsin</title><link rel=\"stylesheet\" href=\"/style.css\"></head><body>"
-	            "<header><h1>Tocsin</h1><nav><a href=\"#alerts\">Alerts</a><a href=\"#deliveries\">Deliveries</a><a href=\"#targets\">Targets</a>"
+	            "<header><h1>Tocsin</h1><nav><a href=\"#alerts\">Alerts</a><a href=\"#deliveries\">Deliveries</a><a href=\"#history\">History</a><a href=\"#targets\">Targets</a>"
 	            "<a href=\"#rules\">Rules</a><a href=\"/metrics\">Metrics</a></nav></header><main>\n");
 	if (s->reload_good)
 		return;
@@ -304,6 +337,10 @@ void api_page(struct http_request *q)
 	size_t n_targets;
 	const struct scrape_target_info *targets = scrape_targets(api->deps.scrape, q->arena, &n_targets);
 	const struct notify_snapshot *notify = notify_snapshot(api->deps.notify, q->arena);
+	const struct notify_history_query last = { .limit = PAGE_HISTORY };
+	struct notify_history_entry *happened;
+	size_t n_happened = 0;
+	struct err e = { 0 };
 	struct counts c = { 0 };
 	struct api_state state = { 0 };
 	struct buf b = { 0 };
@@ -316,6 +353,8 @@ void api_page(struct http_request *q)
 	put_alerts(&b, rules, &c, now_ms);
 	put_messages(&b, notify, now_ms);
 	put_managers(&b, notify, now_ms);
+	if (notify_history(api->deps.notify, &last, q->arena, &happened, &n_happened, &e))
+		put_history(&b, happened, n_happened);
 	put_targets(&b, targets, n_targets, now_ms);
 	put_rules(&b, rules, now_ms);
 	buf_putz(&b, "</main></body></html>\n");

@@ -115,16 +115,30 @@ static bool prepare(struct db *db, struct err *e)
 	return true;
 }
 
-struct db *db_open(const char *path, struct err *e)
+static struct db *open_file(const char *path, int flags, struct err *e)
 {
 	struct db *db = mem_alloc(sizeof *db);
 
-	if (sqlite3_open_v2(path, &db->sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
+	if (sqlite3_open_v2(path, &db->sql, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
 		err_set(e, ERR_IO, -1, "database %s: %s", path, db->sql != NULL ? sqlite3_errmsg(db->sql) : "no memory");
 		db_close(db);
 		return NULL;
 	}
 	sqlite3_busy_timeout(db->sql, BUSY_MS);
+	return db;
+}
+
+struct db *db_open_to_read(const char *path, struct err *e)
+{
+	return open_file(path, SQLITE_OPEN_READONLY, e);
+}
+
+struct db *db_open(const char *path, struct err *e)
+{
+	struct db *db = open_file(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, e);
+
+	if (db == NULL)
+		return NULL;
 	if (!run(db, "PRAGMA journal_mode=WAL", e) || !run(db, "PRAGMA synchronous=FULL", e) || !migrate(db, e)
 	    || !prepare(db, e)) {
 		err_context(e, "%s", path);

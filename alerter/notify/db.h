@@ -58,6 +58,8 @@ struct db_arg {
 
 /* Creates or migrates the file. NULL and <e>: damaged, of a newer version, not writable. */
 struct db *db_open(const char *path, struct err *e);
+/* A file that is there, to read beside who owns it. */
+struct db *db_open_to_read(const char *path, struct err *e);
 void db_close(struct db *);     /* what is in the log is lost, as in a crash */
 
 /* Appends to the log; texts are copied. */

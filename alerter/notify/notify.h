@@ -70,7 +70,8 @@ void notify_rules_known(struct notify *, const struct notify_known *);
 /* What happened, newest first. */
 struct notify_history_query {
 	int64_t from_ms, to_ms;         /* inclusive; to_ms 0: now */
-	struct str alertname;           /* empty: all */
+	struct str alertname, event;    /* empty: all */
+	struct str receiver;            /* attempts to reach it, or one integration of it; empty: all, and transitions */
 	int64_t before_id;              /* 0: from the newest; else the id of the last entry of the page before */
 	size_t limit;                   /* 0: 100; at most 1000 */
 };
@@ -86,6 +87,11 @@ struct notify_history_entry {
 };
 bool notify_history(struct notify *, const struct notify_history_query *, struct arena *, struct notify_history_entry **out,
 		    size_t *n, struct err *e);
+/* The same from the database file, of an alerter that runs or does not; labels must fit all <matchers>. */
+bool notify_history_read(const char *database_path, const struct notify_history_query *, const struct str *matchers,
+			 size_t n_matchers, struct arena *, struct notify_history_entry **out, size_t *n, struct err *e);
+struct json_out;
+void notify_history_put_json(struct json_out *, const struct notify_history_entry *);
 
 enum outbox_state { OUTBOX_QUEUED, OUTBOX_IN_FLIGHT, OUTBOX_UNKNOWN, OUTBOX_DELIVERED, OUTBOX_DEAD };
 #define OUTBOX_STATES 5

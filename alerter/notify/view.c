@@ -1,4 +1,4 @@
-/* What people may see of all this: stored alerts, history, a snapshot. Reads only. */
+/* What people may see of all this: stored alerts, a snapshot. Reads only. */
 #include "notify/core.h"
 
 #include "notify/text.h"
@@ -31,49 +31,6 @@ bool core_load(struct core *c, struct str rule, struct arena *a, struct alert_re
 			.value_text = db_text_copy(s, 12, a),
 		};
 	}
-	sqlite3_finalize(s);
-	return e->code == ERR_NONE;
-}
-
-static struct notify_history_entry history_entry(sqlite3_stmt *s, struct arena *a)
-{
-	return (struct notify_history_entry){
-		.id = sqlite3_column_int64(s, 0),
-		.at_ms = sqlite3_column_int64(s, 1),
-		.edge = db_text_copy(s, 2, a),
-		.rule_file = db_text_copy(s, 3, a),
-		.rule_group = db_text_copy(s, 4, a),
-		.alertname = db_text_copy(s, 5, a),
-		.expr = db_text_copy(s, 6, a),
-		.labels = db_labels(s, 7, a),
-		.value = db_double(sqlite3_column_int64(s, 8)),
-		.reason = db_text_copy(s, 9, a),
-		.integration = db_text_copy(s, 10, a),
-		.key = db_text_copy(s, 11, a),
-	};
-}
-
-bool core_history(struct core *c, const struct notify_history_query *q, struct arena *a, struct notify_history_entry **out,
-		  size_t *n, struct err *e)
-{
-	static const char all[] = "SELECT * FROM event WHERE at>=?1 AND at<=?2 AND id<?3 ORDER BY id DESC LIMIT ?4";
-	static const char named[]
-		= "SELECT * FROM event WHERE alertname=?5 AND id<?3 AND at>=?1 AND at<=?2 ORDER BY id DESC LIMIT ?4";
-	size_t limit = q->limit == 0 ? 100 : q->limit > 1000 ? 1000 : q->limit;
-	sqlite3_stmt *s = db_select(c->db, q->alertname.n > 0 ? named : all, e);
-
-	*n = 0;
-	*out = ARENA_ARRAY(a, limit, struct notify_history_entry);
-	if (s == NULL)
-		return false;
-	sqlite3_bind_int64(s, 1, q->from_ms);
-	sqlite3_bind_int64(s, 2, q->to_ms != 0 ? q->to_ms : INT64_MAX);
-	sqlite3_bind_int64(s, 3, q->before_id != 0 ? q->before_id : INT64_MAX);
-	sqlite3_bind_int64(s, 4, (int64_t)limit);
-	if (q->alertname.n > 0)
-		sqlite3_bind_text64(s, 5, q->alertname.p, q->alertname.n, SQLITE_STATIC, SQLITE_UTF8);
-	while (*n < limit && db_next(c->db, s, e))
-		(*out)[(*n)++] = history_entry(s, a);
 	sqlite3_finalize(s);
 	return e->code == ERR_NONE;
 }

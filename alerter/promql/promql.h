@@ -121,6 +121,10 @@ size_t promql_query_selectors(const struct promql_query *, const struct promql_s
  * the like. Then a target whose labels contradict those of a result had no part in it. */
 bool promql_query_keeps_labels(const struct promql_query *);
 
+/* What the query's comparison filters: of `rate(x[5m]) > 3 and on() y` it is `rate(x[5m])`. Evaluated, it tells how it stands with
+ * what a rule no longer returns. Empty when there is no such part. */
+struct str promql_query_measured(const struct promql_query *, struct arena *);
+
 /* The function table, for --help and the page. */
 struct promql_function_info {
 	const char *name, *signature, *help;

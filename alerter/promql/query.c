@@ -166,6 +166,35 @@ size_t promql_query_selectors(const struct promql_query *q, const struct promql_
 	return q->n_selectors;
 }
 
+static const struct node *measured(const struct node *n)
+{
+	const struct node_binary *b = &n->binary;
+
+	if (n->kind == NODE_PAREN)
+		return measured(n->paren);
+	if (n->kind != NODE_BINARY)
+		return NULL;
+	if (b->op == OP_AND || b->op == OP_UNLESS)
+		return measured(b->left);
+	if (!binop_is_comparison(b->op) || b->returns_bool)
+		return NULL;
+	return b->left->type == PROMQL_VECTOR ? b->left : b->right;
+}
+
+struct str promql_query_measured(const struct promql_query *q, struct arena *a)
+{
+	const struct node *n = measured(q->root);
+	struct buf b = { 0 };
+	struct str text;
+
+	if (n == NULL || n->type != PROMQL_VECTOR)
+		return STR("");
+	print_node(&b, n);
+	text = arena_str(a, buf_str(&b));
+	buf_fini(&b);
+	return text;
+}
+
 bool promql_parse_matchers(struct arena *a, struct str text, struct matcher **out, size_t *n, struct err *e)
 {
 	struct promql_options o = with_defaults(NULL);

@@ -90,29 +90,12 @@ static void alert_hit(struct tick *t, struct alert *a, const struct promql_sampl
 	}
 }
 
-/* An active alert that this evaluation did not return. */
-static void alert_silent(struct tick *t, struct alert *a, enum verdict verdict, bool by_error)
-{
-	int64_t since = a->record.unknown_since_ms != 0 ? a->record.unknown_since_ms : a->record.seen_ms;
-	enum alert_edge edge;
-	struct str reason;
-
-	a->by_error = by_error;
-	edge = alert_step(a, t->run->def, verdict, t->now_ms);
-	if (verdict == VERDICT_UNKNOWN) {
-		t->run->unknown = true;
-		reason = unknown_reason(t, edge, since, by_error);
-	} else
-		reason = edge == EDGE_DATA_BACK ? STR("data is back") : STR("no longer returned");
-	rule_run_tell(t->run, a, edge, t->now_ms, reason);
-}
-
 /* The samples of a result with their final labels; false when two have the same. */
 struct finals {
 	struct labels *labels;
 	const struct promql_sample *samples;
 	size_t n;
-	struct map keys;                /* label key -> anything */
+	struct map keys;                /* label key -> its entry in <labels> */
 };
 
 static bool finals_make(const struct tick *t, const struct promql_result *r, struct finals *f, struct err *e)
@@ -127,11 +110,72 @@ static bool finals_make(const struct tick *t, const struct promql_result *r, str
 
 		f->labels[i] = t->run->def->recording ? rule_record_labels(t->run->def, s, scratch) :
 		                                        rule_alert_labels(t->run->def, s, &t->expand);
-		if (map_put(&f->keys, labels_key(scratch, f->labels[i]), f->labels) != NULL)
+		if (map_put(&f->keys, labels_key(scratch, f->labels[i]), &f->labels[i]) != NULL)
 			return err_set(e, ERR_EXEC, -1, "vector contains metrics with the same labelset after applying %s labels",
 			               t->run->def->recording ? "rule" : "alert");
 	}
 	return true;
+}
+
+/* How it stands now with what the rule measures: what stopped firing has a value that its expression no longer shows. */
+struct measured {
+	bool asked;
+	struct str text;
+	struct finals finals;
+};
+
+static void measure(const struct tick *t, struct measured *m)
+{
+	struct promql_query *query = NULL;
+	struct promql_result *r = NULL;
+	struct err e = { 0 };
+
+	m->asked = true;
+	m->text = promql_query_measured(t->run->def->query, t->env->scratch);
+	if (m->text.n > 0)
+		query = promql_query_new(m->text, &t->env->options->promql, &e);
+	if (query != NULL)
+		r = promql_instant(query, t->env->scratch, t->env->querier, t->query_ms, &e);
+	if (r == NULL || !finals_make(t, r, &m->finals, &e))
+		m->finals.n = 0;
+	promql_query_free(query);
+}
+
+static struct str end_reason(const struct tick *t, struct alert *a, struct measured *m)
+{
+	const struct promql_sample *s;
+	const struct labels *found;
+	char value[NUM_MAX];
+
+	if (!m->asked)
+		measure(t, m);
+	found = m->finals.n > 0 ? map_get(&m->finals.keys, a->key) : NULL;
+	s = found != NULL ? &m->finals.samples[found - m->finals.labels] : NULL;
+	if (s == NULL || s->h != NULL)
+		return STR("no longer returned");
+	a->record.value = s->v;
+	a->record.value_text = arena_str(&a->said, rule_value_text(s, t->env->scratch));
+	num_format(value, s->v);
+	return arena_printf(t->env->scratch, "no longer returned: " STR_FMT " is %s now", STR_ARG(m->text), value);
+}
+
+/* An active alert that this evaluation did not return. */
+static void alert_silent(struct tick *t, struct alert *a, enum verdict verdict, bool by_error, struct measured *now)
+{
+	int64_t since = a->record.unknown_since_ms != 0 ? a->record.unknown_since_ms : a->record.seen_ms;
+	enum alert_edge edge;
+	struct str reason;
+
+	a->by_error = by_error;
+	edge = alert_step(a, t->run->def, verdict, t->now_ms);
+	if (verdict == VERDICT_UNKNOWN) {
+		t->run->unknown = true;
+		reason = unknown_reason(t, edge, since, by_error);
+	} else if (edge == EDGE_RESOLVED)
+		reason = end_reason(t, a, now);
+	else
+		reason = edge == EDGE_DATA_BACK ? STR("data is back") : STR("no longer returned");
+	rule_run_tell(t->run, a, edge, t->now_ms, reason);
 }
 
 /* What the rule would return if lost series had held their values: those alerts cannot be told to have ended. Asked only when
@@ -316,6 +360,7 @@ static bool any_silent(const struct rule_run *run)
 
 static void apply_alerts(struct tick *t, const struct promql_result *r, const struct finals *f)
 {
+	struct measured now = { 0 };
 	struct held h;
 
 	step_returned(t, f);
@@ -325,10 +370,11 @@ static void apply_alerts(struct tick *t, const struct promql_result *r, const st
 		struct alert *a = s->value;
 
 		if (!a->touched && a->record.state != ALERT_INACTIVE)
-			alert_silent(t, a, verdict_of_silent(t, r, &h, a), false);
+			alert_silent(t, a, verdict_of_silent(t, r, &h, a), false, &now);
 		a->touched = false;
 	}
 	map_fini(&h.finals.keys);
+	map_fini(&now.finals.keys);
 	if (t->run->n_over_limit > 0) {
 		t->run->health = RULE_HEALTH_ERR;
 		err_set(&t->run->last_error, ERR_LIMIT, -1, "the group's limit is %zu: %zu more alerts are left out", t->group->def->limit,
@@ -343,7 +389,7 @@ static void fail_alerts(struct tick *t)
 		struct alert *a = s->value;
 
 		if (!a->touched && a->record.state != ALERT_INACTIVE)
-			alert_silent(t, a, VERDICT_UNKNOWN, true);
+			alert_silent(t, a, VERDICT_UNKNOWN, true, NULL);
 		a->touched = false;
 	}
 }

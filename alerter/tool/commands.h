@@ -5,5 +5,6 @@
 int check_config(int argc, char **argv);        /* check.c */
 int check_rules(int argc, char **argv);
 int import_openmetrics(int argc, char **argv);  /* import.c */
+int history_command(int argc, char **argv);     /* history.c */
 
 #endif

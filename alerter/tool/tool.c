@@ -6,12 +6,13 @@
 #include "commands.h"
 
 static const struct {
-	const char *command, *what;     /* tocsin-alerter <command> <what> … */
+	const char *command, *what;     /* tocsin-alerter <command> <what> …; NULL: it has no second word */
 	int (*run)(int argc, char **argv);
 	const char *usage, *help;
 } commands[] = {
 	{ "check", "config", check_config, "check config FILE...", "checks configuration files and the rule files they name" },
 	{ "check", "rules", check_rules, "check rules FILE...", "checks rule files" },
+	{ "history", NULL, history_command, "history [MATCHER...]", "why alerts fired and ended, and what became of their messages" },
 	{ "import", "openmetrics", import_openmetrics, "import openmetrics FILE [--storage.path=DIR]", "adds samples with timestamps to the history" },
 };
 
@@ -33,9 +34,16 @@ int tool_main(int argc, char **argv)
 {
 	struct buf b = { 0 };
 
-	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-		if (argc > 1 && str_eq(str_of(commands[i].command), str_of(argv[0])) && str_eq(str_of(commands[i].what), str_of(argv[1])))
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		const char *what = commands[i].what;
+
+		if (!str_eq(str_of(commands[i].command), str_of(argv[0])))
+			continue;
+		if (what == NULL)
+			return commands[i].run(argc - 1, argv + 1);
+		if (argc > 1 && str_eq(str_of(what), str_of(argv[1])))
 			return commands[i].run(argc - 2, argv + 2);
+	}
 	tool_print_help(&b);
 	fprintf(stderr, "tocsin-alerter %s: what? One of:\n%s", argv[0], buf_z(&b));
 	buf_fini(&b);

@@ -29,6 +29,7 @@ struct heard {
 	enum alert_edge edge;
 	char name[64], reason[256], labels[256], summary[256];
 	int64_t at_ms, active_at_ms;
+	double value;
 };
 
 struct kept {
@@ -59,6 +60,7 @@ static void hear(struct test_sink *s, const struct alert_event *e)
 	assert_true(s->n_events < EVENTS_MAX);
 	h->edge = e->edge;
 	h->at_ms = e->at_ms;
+	h->value = e->record->value;
 	h->active_at_ms = e->record->active_at_ms;
 	copy_text(h->name, sizeof h->name, labels_get(e->record->labels, STR("alertname")));
 	copy_text(h->reason, sizeof h->reason, e->reason);

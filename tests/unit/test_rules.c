@@ -266,6 +266,42 @@ static void test_recording_chain(void **state)
 	world_fini(&w);
 }
 
+/* What ended says how it stands now, where its expression compares something; its texts stay those of the page. */
+static void test_the_value_at_the_end(void **state)
+{
+	static const struct {
+		const char *expr, *reason;
+		double value;
+	} cases[] = {
+		{ "jobs > 10", "no longer returned: jobs is 3 now", 3 },
+		{ "10 < (jobs)", "no longer returned: (jobs) is 3 now", 3 },
+		{ "(jobs * 2 > 20) and jobs > 0 unless jobs < 0", "no longer returned: jobs * 2 is 6 now", 6 },
+		{ "jobs > 10 or jobs < 0", "no longer returned", 12 },
+		{ "jobs > bool 10 == 1", "no longer returned: jobs > bool 10 is 0 now", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char file[256];
+		struct world w;
+
+		print_message("  %s\n", cases[i].expr);
+		world_init(&w);
+		snprintf(file, sizeof file, "- alert: Jobs\n  expr: %s\n  annotations: {summary: '{{ $value }} jobs'}\n", cases[i].expr);
+		load(&w, file);
+		put(&w, "jobs{queue=\"a\"}", 12, NULL);
+		put(&w, "jobs{queue=\"b\"}", 5, NULL);
+		tick(&w);
+		put(&w, "jobs{queue=\"a\"}", 3, NULL);
+		tick(&w);
+		expect(&w, NULL, "firing resolved");
+		assert_string_equal(w.sink->events[1].reason, cases[i].reason);
+		assert_true(w.sink->events[1].value == cases[i].value);
+		assert_string_equal(w.sink->events[1].summary, w.sink->events[0].summary);
+		world_fini(&w);
+	}
+}
+
 /* ---- telling ---- */
 
 static void test_refused_commit_is_offered_again(void **state)
@@ -549,6 +585,7 @@ int main(void)
 		cmocka_unit_test(test_on_no_data_fire),
 		cmocka_unit_test(test_failure_freezes),
 		cmocka_unit_test(test_recording_chain),
+		cmocka_unit_test(test_the_value_at_the_end),
 		cmocka_unit_test(test_refused_commit_is_offered_again),
 		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_unread_state_is_no_state),
