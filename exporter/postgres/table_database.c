@@ -107,13 +107,14 @@ static const struct pg_value conflicts_values[] = {
 };
 
 static const struct pg_value locks_values[] = {
-	G("coalesce(l.n, 0)", "pg_locks_count", "Locks held or waited for."),
+	G("coalesce(l.n, 0)", "pg_locks_count", "Locks held or waited for, by others than the exporter."),
 };
 #define LOCKS_FROM \
 	"FROM pg_database d CROSS JOIN (VALUES ('accesssharelock'), ('rowsharelock'), ('rowexclusivelock'), " \
 	"('shareupdateexclusivelock'), " \
 	"('sharelock'), ('sharerowexclusivelock'), ('exclusivelock'), ('accessexclusivelock'), ('sireadlock')) m (mode) LEFT JOIN " \
-	"(SELECT database, lower(mode) AS mode, count(*) AS n FROM pg_locks WHERE database <> 0 GROUP BY 1, 2) l " \
+	"(SELECT database, lower(mode) AS mode, count(*) AS n FROM pg_locks WHERE database <> 0 " \
+	"AND pid <> pg_backend_pid() GROUP BY 1, 2) l " \
 	"ON l.database = d.oid AND l.mode = m.mode"
 
 /* Who waits for a lock of another session, how long already, and how many stand in the way. pg_blocking_pids() stops the lock

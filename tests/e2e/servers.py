@@ -129,13 +129,18 @@ def _give(folder, user):
 
 
 class Postgres:
-    def __init__(self, folder, settings=()):
+    """<primary>: this is a streaming standby of it, on a slot named standby."""
+
+    def __init__(self, folder, settings=(), primary=None):
         self.bin = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name))
         self.folder = Path(folder) / f"postgres-{free_port()}"
         self.folder.mkdir()
         _give(self.folder, "postgres")
         self.port, self.settings, self.process = free_port(), list(settings), None
-        self._as_owner([self.bin / "initdb", "-D", self.folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N"])
+        if primary:
+            self._as_owner([self.bin / "pg_basebackup", "-D", self.folder / "data", "-d", primary.url(), "-R", "-C", "-S", "standby", "-c", "fast", "-N"])
+        else:
+            self._as_owner([self.bin / "initdb", "-D", self.folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N"])
         self.start()
 
     def _as_owner(self, args):

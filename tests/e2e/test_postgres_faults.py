@@ -1,0 +1,161 @@
+"""F7: what goes wrong with a Postgres costs what it must, and no more."""
+import socket
+import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from exporter_text import scrape
+from servers import Exporter, Postgres, wait_for
+
+
+@pytest.fixture
+def postgres(box):
+    return box.start(Postgres)
+
+
+def start(box, *sources):
+    return box.start(Exporter, box.write("exporter.yml", "postgres:\n" + "".join(f"  - {{ name: {name}, url: '{url}'{more} }}\n" for name, url, more in sources)))
+
+
+class Session:
+    """A psql that keeps what it has begun."""
+
+    def __init__(self, server, text):
+        self.psql = subprocess.Popen([server.bin / "psql", "-X", "-q", server.url()], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.say(text)
+
+    def say(self, text):
+        self.psql.stdin.write(text + "\n")
+        self.psql.stdin.flush()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.psql.kill()
+        self.psql.wait()
+
+
+class Relay:
+    """Passes bytes on to a server; counts how often the client speaks after the server did."""
+
+    def __init__(self, port):
+        self.target, self.turns, self.speaker = port, 0, None
+        self.lock = threading.Lock()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                client = self.listener.accept()[0]
+            except OSError:
+                return
+            server = socket.create_connection(("127.0.0.1", self.target))
+            for args in ((client, server, "client"), (server, client, "server")):
+                threading.Thread(target=self.copy, args=args, daemon=True).start()
+
+    def copy(self, source, to, speaker):
+        try:
+            while data := source.recv(65536):
+                with self.lock:
+                    self.turns += speaker == "client" and self.speaker != "client"
+                    self.speaker = speaker
+                to.sendall(data)
+            to.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listener.close()
+
+
+def test_a_scrape_is_one_round_trip(box, postgres):
+    with Relay(postgres.port) as relay:
+        exporter = start(box, ("main", f"postgresql://postgres@127.0.0.1:{relay.port}/postgres", ", slow_interval: 1h"))
+        wait_for("sizes", lambda: scrape(exporter).find("pg_database_size_bytes"))
+        before = relay.turns
+        m = scrape(exporter)
+        assert m.value("pg_up") == 1 and len(m.find("pg_scrape_collector_success")) > 30
+        assert relay.turns - before == 1
+
+
+def test_a_collector_that_waits_for_a_lock_fails_alone(box, postgres):
+    exporter = start(box, ("main", postgres.url(), ", lock_timeout: 50ms"))
+    assert scrape(exporter).value("pg_scrape_collector_success", collector="stat_subscription") == 1
+    with Session(postgres, "begin; lock table pg_subscription in access exclusive mode;"):
+        wait_for("the lock", lambda: postgres.sql("select 1 from pg_locks where mode = 'AccessExclusiveLock' and granted and relation = 'pg_subscription'::regclass"))
+        for _ in range(2):                              # when it is met, and when it is known
+            m = scrape(exporter)
+            assert [had["collector"] for had, v in m.find("pg_scrape_collector_success") if v != 1] == ["stat_subscription"]
+            assert m.value("pg_up") == 1 and m.value("pg_exporter_last_scrape_error") == 1
+            assert m.find("pg_stat_replication_slots_txns_total") == [] and m.find("pg_stat_slru_blocks_hit_total")
+    wait_for("success", lambda: scrape(exporter).value("pg_scrape_collector_success", collector="stat_subscription") == 1)
+
+
+def test_waiters_and_blockers(box, postgres):
+    postgres.sql("create table t (id int)")
+    exporter = start(box, ("main", postgres.url(), ""))
+    m = scrape(exporter)
+    assert m.value("pg_locks_waiters", datname="postgres") == 0 and m.value("pg_locks_blockers", datname="postgres") == 0
+    with Session(postgres, "begin; lock table t in access exclusive mode;"):
+        wait_for("the lock", lambda: postgres.sql("select 1 from pg_locks where mode = 'AccessExclusiveLock' and granted and relation = 't'::regclass"))
+        with Session(postgres, "select * from t;"), Session(postgres, "alter table t add x int;"):
+            m = wait_for("two waiters", lambda: next((m for m in [scrape(exporter)] if m.value("pg_locks_waiters", datname="postgres") == 2), None))
+            assert m.value("pg_locks_blockers", datname="postgres") >= 1 and m.value("pg_locks_max_wait_seconds", datname="postgres") > 0
+            assert m.value("pg_up") == 1 and m.value("pg_stat_user_tables_n_live_tup", relname="t") is not None
+            assert not [s for s in m.find("pg_scrape_collector_success") if s[1] != 1]
+            assert m.value("pg_stat_activity_max_idle_in_transaction_seconds", datname="postgres") > 0
+
+
+def test_out_of_connections(box, postgres):
+    postgres.sql("create role monitor login; grant pg_monitor to monitor; alter role monitor connection limit 0")
+    other = box.start(Postgres)
+    exporter = start(box, ("main", postgres.url(user="monitor"), ""), ("other", other.url(), ""))
+    for _ in range(3):
+        m = scrape(exporter)
+    assert m.value("pg_up", source="main") == 0 and m.value("pg_up", source="other") == 1
+    assert not m.find("pg_settings_max_connections", source="main") and m.find("pg_settings_max_connections", source="other")
+    postgres.sql("alter role monitor connection limit -1")
+    wait_for("pg_up", lambda: scrape(exporter).value("pg_up", source="main") == 1, 15)
+    assert exporter.process.text().count('msg="source failed" name=main') == 1
+
+
+def test_a_password_changed(box, postgres):
+    hba = postgres.folder / "data/pg_hba.conf"
+    hba.write_text("host all monitor 127.0.0.1/32 scram-sha-256\n" + hba.read_text())
+    postgres.sql("create role monitor login password 'first-hush'; grant pg_monitor to monitor; select pg_reload_conf()")
+    passfile = box.write("passfile", "*:*:*:monitor:first-hush\n")
+    passfile.chmod(0o600)
+    exporter = start(box, ("main", postgres.url(user="monitor") + f"?passfile={passfile}", ", slow_interval: 1s"))
+    wait_for("pg_up", lambda: scrape(exporter).value("pg_up") == 1, 15)
+    postgres.sql("alter role monitor password 'second-hush'; select pg_terminate_backend(pid) from pg_stat_activity where usename = 'monitor'")
+    wait_for("the refusal", lambda: scrape(exporter).value("pg_up") == 0)
+    passfile.write_text("*:*:*:monitor:second-hush\n")
+    wait_for("pg_up", lambda: scrape(exporter).value("pg_up") == 1, 15)
+    assert "hush" not in exporter.process.text() + exporter.get("/")[2]
+
+
+def test_read_only_and_parameters_that_change(box, postgres):
+    exporter = start(box, ("main", postgres.url(), ""))
+    m = scrape(exporter)
+    assert m.value("pg_settings_default_transaction_read_only") == 0 and m.value("pg_settings_work_mem_bytes") == 4 << 20
+    postgres.sql("alter system set default_transaction_read_only = on; alter system set work_mem = '5MB'")
+    postgres.sql("select pg_reload_conf()")
+    m = wait_for("the change", lambda: next((m for m in [scrape(exporter)] if m.value("pg_settings_work_mem_bytes") == 5 << 20), None))
+    assert m.value("pg_settings_default_transaction_read_only") == 1 and m.value("pg_settings_max_connections") == 40
+    assert m.value("pg_up") == 1 and not [s for s in m.find("pg_scrape_collector_success") if s[1] != 1]
+
+
+def test_a_hundred_scrapes_at_once(box, postgres):
+    exporter = start(box, ("main", postgres.url(), ""))
+    scrape(exporter)
+    with ThreadPoolExecutor(100) as pool:
+        answers = list(pool.map(lambda _: scrape(exporter, 10), range(100)))
+    assert all(m.value("pg_up") == 1 and m.find("pg_stat_database_xact_commit") for m in answers)
+    assert int(postgres.sql("select count(*) from pg_stat_activity where application_name = 'tocsin-exporter'")) <= 2
