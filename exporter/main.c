@@ -2,6 +2,7 @@
  * configurations; POST /-/reload hands its request over to it. */
 #include <assert.h>
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -11,8 +12,6 @@
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
-
-#include <curl/curl.h>
 
 #include "explain.h"
 #include "once.h"
@@ -26,6 +25,7 @@
 
 #define DEFAULT_ADDRESS "127.0.0.1:9977"
 #define RELOADS_MAX 16
+#define ARENAS 2                        /* of malloc: by default each thread has its own, and keeps what it once needed */
 #define SWEEP_MS 1000                   /* how often idle targets are looked for */
 
 struct exporter {
@@ -410,7 +410,7 @@ int main(int argc, char **argv)
 	x.telemetry_path = o.telemetry_path.p;
 	x.web_config_path = o.web_config_file.n > 0 ? o.web_config_file.p : NULL;
 	signal(SIGPIPE, SIG_IGN);
-	curl_global_init(CURL_GLOBAL_DEFAULT);
+	mallopt(M_ARENA_MAX, ARENAS);
 	if (o.check_config || o.explain || o.dry_run)
 		return with_config(&x, o.check_config ? print_checked : o.explain ? print_explained : print_collected);
 	return run(&x, &o);

@@ -6,6 +6,7 @@
 
 #include "pointer.h"
 #include "gauges/rows.h"
+#include "curl_need.h"
 #include "tocsin/mem.h"
 #include "tocsin/version.h"
 
@@ -80,7 +81,7 @@ static void *documents_open(const struct gauges_settings *s)
 	const struct gauge_query *queries = s->queries.v;
 
 	d->settings = s;
-	d->multi = curl_multi_init();
+	d->multi = curl_multi_need();
 	d->headers = headers_new(s);
 	d->fetches = mem_alloc((s->queries.n + 1) * sizeof *d->fetches);
 	for (size_t i = 0; i < s->queries.n; i++) {

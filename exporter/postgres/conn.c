@@ -179,6 +179,8 @@ static bool params_fill(struct params *p, const PQconninfoOption *list, const st
 	bool by_name = *hosts != '\0' && *option(list, "hostaddr") == '\0';
 
 	params_add(p, "fallback_application_name", "tocsin-exporter");
+	if (*option(list, "gssencmode") == '\0' && getenv("PGGSSENCMODE") == NULL)      /* looking for a ticket takes half a MB */
+		params_add(p, "gssencmode", "disable");
 	for (const PQconninfoOption *o = list; o->keyword != NULL; o++)
 		if (o->val != NULL && !(by_name && (strcmp(o->keyword, "host") == 0 || strcmp(o->keyword, "port") == 0)))
 			params_add(p, o->keyword, o->val);

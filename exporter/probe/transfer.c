@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "curl_need.h"
 #include "tocsin/mem.h"
 #include "tocsin/version.h"
 
@@ -271,7 +272,7 @@ static bool perform(CURLM *multi, const struct source_ask *ask, CURLcode *code, 
 bool transfer_run(const struct probe_settings *s, const struct source_ask *ask, struct transfer *t, struct err *e)
 {
 	struct curl_slist *headers = headers_new(s);
-	CURLM *multi = curl_multi_init();
+	CURLM *multi = curl_multi_need();
 	CURL *easy;
 	CURLcode code = CURLE_OK;
 	bool done, stopped = false;
