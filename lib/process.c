@@ -12,6 +12,7 @@
 static const struct expo_family cpu_seconds = { "process_cpu_seconds_total", EXPO_COUNTER, "User and system CPU time spent.", "seconds" };
 static const struct expo_family resident_bytes = { "process_resident_memory_bytes", EXPO_GAUGE, "Resident memory.", "bytes" };
 static const struct expo_family virtual_bytes = { "process_virtual_memory_bytes", EXPO_GAUGE, "Virtual memory.", "bytes" };
+static const struct expo_family virtual_max = { "process_virtual_memory_max_bytes", EXPO_GAUGE, "Virtual memory it may have.", "bytes" };
 static const struct expo_family start_time = { "process_start_time_seconds", EXPO_GAUGE, "Start of the process since 1970.", "seconds" };
 static const struct expo_family open_fds = { "process_open_fds", EXPO_GAUGE, "Open file descriptors.", NULL };
 static const struct expo_family max_fds = { "process_max_fds", EXPO_GAUGE, "Most file descriptors it may open.", NULL };
@@ -62,6 +63,8 @@ static void emit_fds(struct expo_set *s)
 	}
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
 		EXPO_EMIT0(s, &max_fds, (double)limit.rlim_cur);
+	if (getrlimit(RLIMIT_AS, &limit) == 0)
+		EXPO_EMIT0(s, &virtual_max, (double)limit.rlim_cur);            /* none: 2^64, as Go's client has it */
 }
 
 double process_start_seconds(void)

@@ -15,6 +15,10 @@ struct info_row {
 };
 extern const struct info_row info_rows[];       /* sorted by field */
 extern const size_t info_rows_n;
+extern const struct info_row redis_tile38_rows[];       /* of SERVER EXT */
+extern const size_t redis_tile38_rows_n;
+extern const struct info_row redis_search_rows[];       /* of FT.INFO */
+extern const size_t redis_search_rows_n;
 
 struct info_pair {
 	struct str key, value;

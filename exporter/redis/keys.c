@@ -1,12 +1,10 @@
-/* Keys may be in several databases: SELECT goes in between where the database changes, and back at the end, so that the
- * connection is always left where its address says. When SELECT is refused, what follows it is of another database and is thrown
- * away. */
+/* When SELECT is refused, what follows it is of another database and is thrown away. */
 #include "redis/keys.h"
 
 #include <math.h>
-#include <stdio.h>
 
 #include "redis/families.h"
+#include "redis/select.h"
 
 #define VALUE_BYTES "127"       /* last byte of a value that is looked at */
 
@@ -24,54 +22,22 @@ struct key_state {
 	double memory;                  /* NaN: unknown */
 };
 
-/* Walks over keys, minding the database. */
-struct walk {
-	const struct redis_settings *settings;
-	struct redis_conn *conn;
-	int db;
-	bool lost;              /* SELECT was refused */
-};
-
-static struct walk walk_begin(const struct key_round *r, struct redis_conn *c)
+static struct db_walk walk_begin(const struct key_round *r, struct redis_conn *c)
 {
-	return (struct walk){ .settings = r->settings, .conn = c, .db = r->settings->endpoint.url.db };
-}
-
-static void walk_send(struct walk *w, int db)
-{
-	char text[16];
-
-	if (db == w->db)
-		return;
-	snprintf(text, sizeof text, "%d", db);
-	redis_conn_sendz(w->conn, "SELECT", text, NULL);
-	w->db = db;
-}
-
-static bool walk_read(struct walk *w, int db, struct arena *a, struct redis_wait wait, struct err *e)
-{
-	const struct resp_reply *reply;
-
-	if (db == w->db)
-		return true;
-	if (!redis_conn_reply(w->conn, a, wait, &reply, e))
-		return false;
-	w->lost = reply->type == RESP_ERROR;
-	w->db = db;
-	return true;
+	return db_walk_begin(c, r->settings->endpoint.url.db);
 }
 
 void key_round_ask_types(struct key_round *r, struct redis_conn *c, struct arena *a)
 {
-	struct walk w = walk_begin(r, c);
+	struct db_walk w = walk_begin(r, c);
 
 	r->states = ARENA_ARRAY(a, r->n, struct key_state);
 	for (size_t i = 0; i < r->n; i++) {
-		walk_send(&w, r->specs[i].db);
+		db_walk_send(&w, r->specs[i].db);
 		redis_conn_send(c, (struct str[]){ STR("TYPE"), r->specs[i].key }, 2);
 		redis_conn_send(c, (struct str[]){ STR("MEMORY"), STR("USAGE"), r->specs[i].key }, 3);
 	}
-	walk_send(&w, r->settings->endpoint.url.db);
+	db_walk_send(&w, r->settings->endpoint.url.db);
 }
 
 static void take_type(struct key_state *s, const struct resp_reply *type, const struct resp_reply *memory)
@@ -85,18 +51,18 @@ static void take_type(struct key_state *s, const struct resp_reply *type, const 
 
 bool key_round_read_types(struct key_round *r, struct redis_conn *c, struct arena *a, struct redis_wait wait, struct err *e)
 {
-	struct walk w = walk_begin(r, c);
+	struct db_walk w = walk_begin(r, c);
 
 	for (size_t i = 0; i < r->n; i++) {
 		const struct resp_reply *type, *memory;
 
-		if (!walk_read(&w, r->specs[i].db, a, wait, e) || !redis_conn_reply(c, a, wait, &type, e)
+		if (!db_walk_read(&w, r->specs[i].db, a, wait, e) || !redis_conn_reply(c, a, wait, &type, e)
 		    || !redis_conn_reply(c, a, wait, &memory, e))
 			return false;
 		if (!w.lost)
 			take_type(&r->states[i], type, memory);
 	}
-	return walk_read(&w, r->settings->endpoint.url.db, a, wait, e);
+	return db_walk_read(&w, r->settings->endpoint.url.db, a, wait, e);
 }
 
 /* ---- The second trip ---- */
@@ -108,18 +74,18 @@ static bool wants_value(const struct key_round *r, const struct key_state *s)
 
 static void ask_sizes(const struct key_round *r, struct redis_conn *c)
 {
-	struct walk w = walk_begin(r, c);
+	struct db_walk w = walk_begin(r, c);
 
 	for (size_t i = 0; i < r->n; i++) {
 		const struct key_state *s = &r->states[i];
 		if (s->type == NULL)
 			continue;
-		walk_send(&w, r->specs[i].db);
+		db_walk_send(&w, r->specs[i].db);
 		redis_conn_send(c, (struct str[]){ str_of(s->type->size_command), r->specs[i].key }, 2);
 		if (wants_value(r, s))
 			redis_conn_send(c, (struct str[]){ STR("GETRANGE"), r->specs[i].key, STR("0"), STR(VALUE_BYTES) }, 4);
 	}
-	walk_send(&w, r->settings->endpoint.url.db);
+	db_walk_send(&w, r->settings->endpoint.url.db);
 }
 
 static void emit_value(const struct key_round *r, struct expo_set *set, struct str value, const struct label *labels)
@@ -154,18 +120,18 @@ static void emit_key(const struct key_round *r, size_t i, const struct resp_repl
 bool key_round_finish(struct key_round *r, struct redis_conn *c, struct arena *a, struct redis_wait wait, struct expo_set *set,
                       struct err *e)
 {
-	struct walk w = walk_begin(r, c);
+	struct db_walk w = walk_begin(r, c);
 
 	ask_sizes(r, c);
 	for (size_t i = 0; i < r->n; i++) {
 		const struct resp_reply *size = NULL, *value = NULL;
 		const struct key_state *s = &r->states[i];
 
-		if (s->type != NULL && (!walk_read(&w, r->specs[i].db, a, wait, e) || !redis_conn_reply(c, a, wait, &size, e)))
+		if (s->type != NULL && (!db_walk_read(&w, r->specs[i].db, a, wait, e) || !redis_conn_reply(c, a, wait, &size, e)))
 			return false;
 		if (wants_value(r, s) && !redis_conn_reply(c, a, wait, &value, e))
 			return false;
 		emit_key(r, i, w.lost ? NULL : size, w.lost ? NULL : value, set);
 	}
-	return walk_read(&w, r->settings->endpoint.url.db, a, wait, e);
+	return db_walk_read(&w, r->settings->endpoint.url.db, a, wait, e);
 }

@@ -12,8 +12,5 @@ bool redis_nodes(const void *settings, const struct source_ask *ask, source_node
 /* ---- For explain.c ---- */
 
 void redis_explain(struct buf *out, const void *settings);
-struct redis_settings;
-/* The commands a scrape asks with these settings, by the names ACL rules have for them. */
-void redis_each_ask(const struct redis_settings *settings, void (*each)(void *user, const char *name), void *user);
 
 #endif

@@ -1,10 +1,11 @@
 /* One connection of its own, opened for each scan and closed behind it. */
-#include "redis/scan.h"
+#include "redis/scanner.h"
 
 #include <stdio.h>
 
 #include "redis/families.h"
 #include "redis/keys.h"
+#include "redis/streams.h"
 #include "tocsin/map.h"
 
 #define PORTION_TEXT "1000"
@@ -47,12 +48,11 @@ bool redis_scan_pass(const struct redis_scan *s, redis_scan_each *each, void *us
 
 		arena_reset(&a);
 		ok = redis_scan_portion(s->conn, s->pattern, reply_wait(s->loop), &a, &cursor, &keys, e);
-		for (size_t i = 0; ok && i < keys->n_items; i++)
-			each(user, keys->items[i]->text);
 		if (ok && cursor.n >= sizeof held)
 			ok = err_set(e, ERR_UPSTREAM, -1, "SCAN: cursor of more than %zu digits", sizeof held - 1);
 		if (ok)
 			snprintf(held, sizeof held, STR_FMT, STR_ARG(cursor));
+		ok = ok && each(user, &a, keys, e);
 		passed += REDIS_SCAN_PORTION;
 		if (ok && strcmp(held, "0") != 0 && !source_loop_wait(s->loop, start_ms + passed * 1000 / s->keys_per_second))
 			ok = err_set(e, ERR_CANCELED, -1, "stopped");
@@ -63,15 +63,12 @@ bool redis_scan_pass(const struct redis_scan *s, redis_scan_each *each, void *us
 
 /* ---- The task "keys" ---- */
 
-struct scanner {
-	const struct redis_settings *settings;
-	struct source_loop *loop;
-	struct redis_conn *conn;
-	struct arena arena;             /* of one scan */
-	struct expo_set *set;
-};
+struct redis_wait redis_scanner_wait(const struct redis_scanner *s)
+{
+	return reply_wait(s->loop);
+}
 
-static bool select_db(struct scanner *s, int db, struct err *e)
+bool redis_scanner_select(struct redis_scanner *s, int db, struct err *e)
 {
 	const struct resp_reply *reply;
 	char text[16];
@@ -83,28 +80,30 @@ static bool select_db(struct scanner *s, int db, struct err *e)
 	return reply->type != RESP_ERROR || err_set(e, ERR_UPSTREAM, -1, "SELECT %d: " STR_FMT, db, STR_ARG(reply->text));
 }
 
-static bool scan_spec(struct scanner *s, const struct redis_key_spec *spec, redis_scan_each *each, void *user, struct err *e)
+static bool scan_spec(struct redis_scanner *s, const struct redis_key_spec *spec, redis_scan_each *each, void *user, struct err *e)
 {
 	const struct redis_scan scan = { s->conn, s->loop, s->settings->scan_keys_per_second, spec->key };
 
-	return select_db(s, spec->db, e) && redis_scan_pass(&scan, each, user, e);
+	return redis_scanner_select(s, spec->db, e) && redis_scan_pass(&scan, each, user, e);
 }
 
-static void count_key(void *user, struct str key)
+static bool count_portion(void *user, struct arena *a, const struct resp_reply *keys, struct err *e)
 {
 	size_t *count = user;
 
-	(void)key;
-	++*count;
+	(void)a;
+	(void)e;
+	*count += keys->n_items;
+	return true;
 }
 
-static bool count_keys(struct scanner *s, struct err *e)
+static bool count_keys(struct redis_scanner *s, struct err *e)
 {
 	for (size_t i = 0; i < s->settings->count_keys.n; i++) {
 		const struct redis_key_spec *spec = &s->settings->count_keys.v[i];
 		size_t count = 0;
 
-		if (!scan_spec(s, spec, count_key, &count, e))
+		if (!scan_spec(s, spec, count_portion, &count, e))
 			return false;
 		EXPO_EMIT(s->set, &redis_families[RF_KEYS_COUNT], (double)count, { STR("db"), str_of(spec->label) }, { STR("key"), spec->key });
 	}
@@ -112,7 +111,7 @@ static bool count_keys(struct scanner *s, struct err *e)
 }
 
 struct found_keys {
-	struct scanner *scanner;
+	struct redis_scanner *scanner;
 	const struct redis_key_spec *spec;
 	struct map seen;                /* of this pattern */
 	struct redis_key_spec *v;
@@ -120,10 +119,8 @@ struct found_keys {
 	bool cut;
 };
 
-static void keep_key(void *user, struct str key)
+static void keep_key(struct found_keys *f, struct str key)
 {
-	struct found_keys *f = user;
-
 	if (map_get(&f->seen, key) != NULL)
 		return;
 	if (f->n == (size_t)f->scanner->settings->max_keys) {
@@ -136,27 +133,36 @@ static void keep_key(void *user, struct str key)
 	f->n++;
 }
 
-static bool find_keys(struct scanner *s, struct found_keys *f, struct err *e)
+static bool keep_portion(void *user, struct arena *a, const struct resp_reply *keys, struct err *e)
+{
+	(void)a;
+	(void)e;
+	for (size_t i = 0; i < keys->n_items; i++)
+		keep_key(user, keys->items[i]->text);
+	return true;
+}
+
+static bool find_keys(struct redis_scanner *s, const struct redis_key_specs *patterns, struct found_keys *f, struct err *e)
 {
 	bool ok = true;
 
 	f->v = ARENA_ARRAY(&s->arena, (size_t)s->settings->max_keys, struct redis_key_spec);
-	for (size_t i = 0; ok && i < s->settings->check_keys.n; i++) {
-		f->spec = &s->settings->check_keys.v[i];
-		ok = scan_spec(s, f->spec, keep_key, f, e);
+	for (size_t i = 0; ok && i < patterns->n; i++) {
+		f->spec = &patterns->v[i];
+		ok = scan_spec(s, f->spec, keep_portion, f, e);
 		map_fini(&f->seen);
 		f->seen = (struct map){ 0 };
 	}
-	return ok && select_db(s, s->settings->endpoint.url.db, e);
+	return ok && redis_scanner_select(s, s->settings->endpoint.url.db, e);
 }
 
-static bool check_keys(struct scanner *s, struct err *e)
+static bool check_keys(struct redis_scanner *s, struct err *e)
 {
 	struct found_keys found = { .scanner = s };
 
 	if (s->settings->check_keys.n == 0)
 		return true;
-	if (!find_keys(s, &found, e))
+	if (!find_keys(s, &s->settings->check_keys, &found, e))
 		return false;
 	struct key_round round = { .settings = s->settings, .specs = found.v, .n = found.n };
 	key_round_ask_types(&round, s->conn, &s->arena);
@@ -165,13 +171,29 @@ static bool check_keys(struct scanner *s, struct err *e)
 	    && key_round_finish(&round, s->conn, &s->arena, reply_wait(s->loop), s->set, e);
 }
 
-static void scan_once(struct scanner *s)
+static bool check_streams(struct redis_scanner *s, struct err *e)
+{
+	struct found_keys found = { .scanner = s };
+
+	if (s->settings->check_streams.n == 0)
+		return true;
+	if (!find_keys(s, &s->settings->check_streams, &found, e))
+		return false;
+	struct stream_round round = { .settings = s->settings, .specs = found.v, .n = found.n };
+	stream_round_ask(&round, s->conn, &s->arena);
+	EXPO_EMIT0(s->set, &redis_families[RF_STREAMS_CUT], found.cut);
+	return stream_round_read(&round, s->conn, &s->arena, reply_wait(s->loop), s->set, e)
+	    && stream_round_finish(&round, s->conn, &s->arena, reply_wait(s->loop), s->set, e);
+}
+
+static void scan_once(struct redis_scanner *s)
 {
 	const int64_t start_us = clock_mono_us();
 	struct err e = { 0 };
 
 	s->set = expo_set_new();
-	if (redis_conn_open(s->conn, reply_wait(s->loop), &e) && count_keys(s, &e) && check_keys(s, &e)) {
+	if (redis_conn_open(s->conn, reply_wait(s->loop), &e) && count_keys(s, &e) && check_keys(s, &e) && check_streams(s, &e)
+	    && redis_scan_groups(s, &e) && redis_scan_search(s, &e) && redis_scan_scripts(s, &e)) {
 		EXPO_EMIT0(s->set, &redis_families[RF_SCAN_DURATION], (double)(clock_mono_us() - start_us) * 1e-6);
 	} else {
 		expo_set_free(s->set);
@@ -185,10 +207,11 @@ static void scan_once(struct scanner *s)
 
 void redis_scan_run(const struct redis_settings *settings, struct source_loop *loop)
 {
-	struct scanner s = { .settings = settings, .loop = loop };
+	struct redis_scanner s = { .settings = settings, .loop = loop };
 	bool go_on = true;
 
-	if (settings->count_keys.n + settings->check_keys.n == 0)
+	if (settings->count_keys.n + settings->check_keys.n + settings->check_streams.n + settings->scripts.n == 0
+	    && settings->check_key_groups == NULL && !settings->include_search_indexes_metrics)
 		return;
 	s.conn = redis_conn_new(&settings->endpoint.url, REDIS_CONN_OPTIONS_DEFAULT);
 	while (go_on) {

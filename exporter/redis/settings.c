@@ -16,7 +16,20 @@ static const struct conf_key keys[] = {
 	KEY("include_config_metrics", include_config_metrics, conf_bool, "false", "Every parameter as redis_config_value."),
 	KEY("include_modules_metrics", include_modules_metrics, conf_bool, "false", "What modules add to INFO."),
 	KEY("include_system_metrics", include_system_metrics, conf_bool, "false", "redis_total_system_memory_bytes."),
+	KEY("include_sentinel_peer_info", include_sentinel_peer_info, conf_bool, "false", "Of a Sentinel: the others, one series each."),
+	KEY("include_rdb_file_size", include_rdb_file_size, conf_bool, "false", "Size of the dump file, read from this machine's disk."),
+	KEY("ping_on_connect", ping_on_connect, conf_bool, "false", "Time of a PING of its own in each scrape: one more round trip."),
+	KEY("is_tile38", is_tile38, conf_bool, "false", "The server is a Tile38: SERVER EXT too."),
 	KEY("latency_metrics", latency_histograms, conf_bool, "true", "Latency histograms of commands, and latency spikes."),
+	KEY("latency_seconds", latency_seconds, conf_bool, "false",
+	    "Also redis_command_latency_seconds: the same buckets for each command, and quantiles from 0 to 1."),
+	KEY("export_client_list", export_client_list, conf_bool, "false", "Series for each connection, as redis_exporter has them."),
+	KEY("export_client_port", export_client_port, conf_bool, "false", "Its port, as a label of redis_connected_client_info."),
+	KEY_ARG("max_clients", max_clients, conf_int, "1000", "Connections export_client_list shows at most.", &keys_range),
+	KEY("client_groups", client_groups, conf_str_list, NULL,
+	    "Connections summed up by what they have in common: some of name, user, host, db, library."),
+	KEY_ARG("max_client_groups", max_client_groups, conf_int, "100", "Groups of clients at most; the rest is one, \"other\".",
+	        &keys_range),
 	KEY("include_metrics_for_empty_databases", empty_databases, conf_bool, "true", "Key counts of 0 for databases that hold nothing."),
 	KEY("check_single_keys", check_single_keys_texts, conf_str_list, NULL,
 	    "Keys, \"db0=name\", read in each scrape; one that does not exist has size 0."),
@@ -24,6 +37,20 @@ static const struct conf_key keys[] = {
 	    "Patterns, \"db0=cart:*\": each matching key, looked for in the background."),
 	KEY("count_keys", count_keys_texts, conf_str_list, NULL,
 	    "Patterns, \"db0=session:*\": how many keys match, counted in the background."),
+	KEY("check_single_streams", check_single_streams_texts, conf_str_list, NULL,
+	    "Streams, \"db0=events\", with groups and consumers, read in each scrape."),
+	KEY("check_streams", check_streams_texts, conf_str_list, NULL,
+	    "Patterns, \"db0=events:*\": each matching stream, looked for in the background."),
+	KEY("streams_exclude_consumer_metrics", streams_exclude_consumer_metrics, conf_bool, "false", "Groups, but not each consumer."),
+	KEY_ARG("max_stream_consumers", max_stream_consumers, conf_int, "1000", "Consumers of streams shown at most.", &keys_range),
+	KEY("check_key_groups", check_key_groups, conf_regex_search, NULL,
+	    "Counts all keys, and their memory, by what this captures of their names, in the background."),
+	KEY_ARG("max_distinct_key_groups", max_distinct_key_groups, conf_int, "100", "Groups of keys shown at most; the rest is one, \"overflow\".",
+	        &keys_range),
+	KEY("include_search_indexes_metrics", include_search_indexes_metrics, conf_bool, "false", "Indexes of the search module, in the background."),
+	KEY("check_search_indexes", check_search_indexes, conf_regex, ".*", "Of those, which names."),
+	KEY("scripts", scripts, conf_path_list, NULL, "Lua files run on the server in the background; they return names and numbers in turn."),
+	KEY("lua_script_read_only", lua_script_read_only, conf_bool, "false", "Run them by EVAL_RO, from Redis 7.0 on."),
 	KEY("key_values", key_values, conf_bool, "true", "Also the values of checked keys that hold a number."),
 	KEY("key_values_as_string", key_values_as_string, conf_bool, "false",
 	    "Also values that are text, as a label: shows data, and makes a series a value."),
@@ -63,16 +90,44 @@ static bool parse_specs(struct conf_reader *rd, const struct conf_node *at, cons
 	return ok;
 }
 
+static bool check_client_groups(struct conf_reader *rd, const struct conf_node *at, const struct conf_strs *fields)
+{
+	static const struct str known[REDIS_CLIENT_FIELDS] = { { "name", 4 }, { "user", 4 }, { "host", 4 }, { "db", 2 }, { "library", 7 } };
+	const struct conf_node *node = conf_get(at, "client_groups");
+	bool ok = true;
+
+	for (size_t i = 0; i < fields->n; i++) {
+		bool found = false, twice = false;
+		for (size_t k = 0; k < ARRAY_LEN(known); k++)
+			found |= str_eq(fields->v[i], known[k]);
+		for (size_t k = 0; k < i; k++)
+			twice |= str_eq(fields->v[i], fields->v[k]);
+		if (!found || twice)
+			ok = conf_error(rd->report, node, "'" STR_FMT "' %s: some of name, user, host, db, library are", STR_ARG(fields->v[i]),
+			                twice ? "comes twice" : "is nothing connections have in common");
+	}
+	return ok;
+}
+
 static bool check(struct conf_reader *rd, const struct conf_node *at, void *to)
 {
 	struct redis_settings *s = to;
-	const bool endpoint_ok = redis_endpoint_check(rd, at, &s->endpoint);
-	const int db = s->endpoint.url.db;
-	const bool single_ok = parse_specs(rd, at, "check_single_keys", s->check_single_keys_texts, db, &s->check_single_keys);
-	const bool check_ok = parse_specs(rd, at, "check_keys", s->check_keys_texts, db, &s->check_keys);
-	const bool count_ok = parse_specs(rd, at, "count_keys", s->count_keys_texts, db, &s->count_keys);
+	bool ok = redis_endpoint_check(rd, at, &s->endpoint);
+	const struct {
+		const char *name;
+		struct conf_strs texts;
+		struct redis_key_specs *specs;
+	} lists[] = {
+		{ "check_single_keys", s->check_single_keys_texts, &s->check_single_keys },
+		{ "check_keys", s->check_keys_texts, &s->check_keys },
+		{ "count_keys", s->count_keys_texts, &s->count_keys },
+		{ "check_single_streams", s->check_single_streams_texts, &s->check_single_streams },
+		{ "check_streams", s->check_streams_texts, &s->check_streams },
+	};
 
-	return endpoint_ok && single_ok && check_ok && count_ok;
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+		ok = parse_specs(rd, at, lists[i].name, lists[i].texts, s->endpoint.url.db, lists[i].specs) && ok;
+	return check_client_groups(rd, at, &s->client_groups) && ok;
 }
 
 const struct conf_table redis_settings_table = {

@@ -2,8 +2,13 @@
 #include "redis/show.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <sys/stat.h>
 
 #include "redis/families.h"
+#include "redis/sentinel.h"
+
+#define MASTERS_MAX 16          /* of one replica: KeyDB */
 
 static const struct expo_family *family(enum redis_family f)
 {
@@ -76,6 +81,13 @@ static void show_percentiles(const struct redis_shown *sh, const struct info_pai
 	}
 	command_totals(sh, cmd.value, &usec, &calls);
 	expo_emit_summary(sh->set, family(RF_LATENCY_PERCENTILES), quantiles, values, n, usec, calls, &cmd, 1);
+	if (!sh->settings->latency_seconds)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		quantiles[i] /= 100;
+		values[i] /= 1e6;
+	}
+	expo_emit_summary(sh->set, family(RF_COMMAND_QUANTILES), quantiles, values, n, usec / 1e6, calls, &cmd, 1);
 }
 
 /* slave0:ip=10.0.0.2,port=6379,state=online,offset=1234,lag=0 */
@@ -118,6 +130,30 @@ static void show_cluster_field(const struct redis_shown *sh, const struct info_p
 	expo_emit(sh->set, made, v, NULL, 0);
 }
 
+static void show_io_thread(const struct redis_shown *sh, const struct info_pair *p)
+{
+	double v;
+
+	if (info_number(p->value, &v))
+		EXPO_EMIT(sh->set, family(RF_IO_THREAD_TIME), v, { STR("thread"), behind(p->key, "used_active_time_io_thread_") });
+}
+
+/* module:name=search,ver=20600,api=1,filters=0,usedby=[],using=[ReJSON],options=[…]: lists hold no commas but '|'. */
+static void show_module(const struct redis_shown *sh, const struct info_pair *p)
+{
+	static const char *const names[] = { "name", "ver", "api", "filters", "usedby", "using" };
+	struct label labels[ARRAY_LEN(names)];
+
+	if (!str_eq(p->key, STR("module")))
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		labels[i] = (struct label){ str_of(names[i]), STR("") };
+		if (!info_part(p->value, names[i], &labels[i].value))
+			return;
+	}
+	expo_emit(sh->set, family(RF_MODULE_INFO), 1, labels, ARRAY_LEN(labels));
+}
+
 static bool is_wanted(const struct redis_shown *sh, const struct info_row *row)
 {
 	return sh->settings->include_system_metrics || !str_eq(row->field, STR("total_system_memory"));
@@ -133,6 +169,8 @@ static void show_pair(const struct redis_shown *sh, const struct info_pair *p)
 		{ "errorstat_", show_error },
 		{ "latency_percentiles_usec_", show_percentiles },
 		{ "cluster_", show_cluster_field },
+		{ "used_active_time_io_thread_", show_io_thread },
+		{ "module", show_module },
 	};
 	const struct info_row *row = info_row_find(p->key);
 	double v;
@@ -147,6 +185,8 @@ static void show_pair(const struct redis_shown *sh, const struct info_pair *p)
 			prefixes[i].show(sh, p);
 	if (has_number_behind(p->key, "slave"))
 		show_replica(sh, p);
+	if (has_number_behind(p->key, "master"))
+		sentinel_show_master_line(sh, p->value);
 }
 
 static void show_instance(const struct redis_shown *sh)
@@ -173,30 +213,50 @@ static void show_start_time(const struct redis_shown *sh)
 	EXPO_EMIT0(sh->set, family(RF_START_TIME), floor(server_usec / 1e6) - uptime);
 }
 
-static void show_own_replication(const struct redis_shown *sh)
+/* A KeyDB with several masters numbers them from the second on: master_1_host. <n>: 0 is the first. */
+static struct str master_field(const struct redis_shown *sh, int n, const char *name)
+{
+	char key[64];
+
+	if (n == 0)
+		snprintf(key, sizeof key, "master_%s", name);
+	else
+		snprintf(key, sizeof key, "master_%d_%s", n, name);
+	return info_get(&sh->info, key);
+}
+
+static bool show_master(const struct redis_shown *sh, int n)
 {
 	static const struct {
 		const char *field;
 		enum redis_family family;
 	} numbers[] = {
-		{ "master_last_io_seconds_ago", RF_MASTER_LAST_IO },
-		{ "master_sync_in_progress", RF_MASTER_SYNC },
-		{ "slave_repl_offset", RF_SLAVE_OFFSET_OWN },
+		{ "last_io_seconds_ago", RF_MASTER_LAST_IO },
+		{ "sync_in_progress", RF_MASTER_SYNC },
 	};
 	const struct label master[] = {
-		{ STR("master_host"), info_get(&sh->info, "master_host") },
-		{ STR("master_port"), info_get(&sh->info, "master_port") },
+		{ STR("master_host"), master_field(sh, n, "host") },
+		{ STR("master_port"), master_field(sh, n, "port") },
 		{ STR("read_only"), info_get(&sh->info, "slave_read_only") },
 	};
 	double v;
 
-	if (!str_eq(info_get(&sh->info, "role"), STR("slave")))
-		return;
+	if (master[0].value.n == 0)
+		return false;
 	expo_emit(sh->set, family(RF_SLAVE_INFO), 1, master, 3);
-	expo_emit(sh->set, family(RF_MASTER_LINK_UP), str_eq(info_get(&sh->info, "master_link_status"), STR("up")), master, 2);
+	expo_emit(sh->set, family(RF_MASTER_LINK_UP), str_eq(master_field(sh, n, "link_status"), STR("up")), master, 2);
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
-		if (info_number(info_get(&sh->info, numbers[i].field), &v))
+		if (info_number(master_field(sh, n, numbers[i].field), &v))
 			expo_emit(sh->set, family(numbers[i].family), v, master, 2);
+	if (n == 0 && info_number(info_get(&sh->info, "slave_repl_offset"), &v))
+		expo_emit(sh->set, family(RF_SLAVE_OFFSET_OWN), v, master, 2);
+	return true;
+}
+
+static void show_own_replication(const struct redis_shown *sh)
+{
+	for (int n = 0; n < MASTERS_MAX && show_master(sh, n); n++)
+		continue;
 }
 
 void redis_show_info(struct redis_shown *sh, const struct resp_reply *reply)
@@ -207,7 +267,6 @@ void redis_show_info(struct redis_shown *sh, const struct resp_reply *reply)
 	show_instance(sh);
 	show_start_time(sh);
 	show_own_replication(sh);
-	EXPO_EMIT0(sh->set, family(RF_GROUPS_DURATION), 0);
 }
 
 void redis_show_cluster_info(struct redis_shown *sh, const struct resp_reply *reply)
@@ -272,7 +331,7 @@ void redis_show_keyspace(struct redis_shown *sh, const struct resp_reply *config
 
 /* ---- CONFIG GET ---- */
 
-static bool is_secret(struct str key)
+bool redis_is_secret_parameter(struct str key)
 {
 	static const char *const secrets[] = { "masterauth", "requirepass", "tls-key-file-pass", "tls-client-key-file-pass", "primaryauth",
 		"sentinel-pass" };
@@ -312,6 +371,12 @@ static void show_parameter(const struct redis_shown *sh, struct str key, struct 
 		{ "maxclients", RF_CONFIG_MAXCLIENTS },
 		{ "maxmemory", RF_CONFIG_MAXMEMORY },
 		{ "repl-backlog-size", RF_CONFIG_BACKLOG },
+		{ "commandlog-execution-slower-than", RF_COMMANDLOG_SLOWER },
+		{ "commandlog-slow-execution-max-len", RF_COMMANDLOG_SLOW_MAX },
+		{ "commandlog-request-larger-than", RF_COMMANDLOG_REQUEST_OVER },
+		{ "commandlog-large-request-max-len", RF_COMMANDLOG_REQUEST_MAX },
+		{ "commandlog-reply-larger-than", RF_COMMANDLOG_REPLY_OVER },
+		{ "commandlog-large-reply-max-len", RF_COMMANDLOG_REPLY_MAX },
 	};
 	const struct label labels[] = { { STR("key"), key }, { STR("value"), value } };
 	double v = 0;
@@ -322,25 +387,59 @@ static void show_parameter(const struct redis_shown *sh, struct str key, struct 
 			EXPO_EMIT0(sh->set, family(numbers[i].family), v);
 	if (str_eq(key, STR("client-output-buffer-limit")))
 		show_output_limits(sh, value);
-	if (!sh->settings->include_config_metrics || is_secret(key))
+	if (!sh->settings->include_config_metrics || redis_is_secret_parameter(key))
 		return;
 	expo_emit(sh->set, family(RF_CONFIG_KEY_VALUE), 1, labels, 2);
 	if (is_number)
 		expo_emit(sh->set, family(RF_CONFIG_VALUE), v, labels, 1);
 }
 
+/* Of this machine's file system: of use where the server runs beside us. */
+static void show_rdb_size(const struct redis_shown *sh, const struct resp_reply *config)
+{
+	const struct resp_reply *dir = config_value(config, "dir"), *name = config_value(config, "dbfilename");
+	struct stat st;
+
+	if (dir == NULL || name == NULL)
+		return;
+	const char *path = arena_strz(sh->arena, arena_printf(sh->arena, STR_FMT "/" STR_FMT, STR_ARG(dir->text), STR_ARG(name->text)));
+	EXPO_EMIT0(sh->set, family(RF_RDB_SIZE), stat(path, &st) == 0 ? (double)st.st_size : 0);
+}
+
 void redis_show_config(struct redis_shown *sh, const struct resp_reply *reply)
 {
 	for (size_t i = 0; i + 1 < reply->n_items; i += 2)
 		show_parameter(sh, reply->items[i]->text, reply->items[i + 1]->text);
+	if (sh->settings->include_rdb_file_size)
+		show_rdb_size(sh, reply);
 }
 
 /* ---- Slow log and latency ---- */
 
-void redis_show_slowlog_length(struct redis_shown *sh, const struct resp_reply *reply)
+static void show_length(const struct redis_shown *sh, enum redis_family f, const struct resp_reply *reply)
 {
 	if (reply->type == RESP_INTEGER)
-		EXPO_EMIT0(sh->set, family(RF_SLOWLOG_LENGTH), (double)reply->integer);
+		EXPO_EMIT0(sh->set, family(f), (double)reply->integer);
+}
+
+void redis_show_commandlog_slow(struct redis_shown *sh, const struct resp_reply *reply)
+{
+	show_length(sh, RF_COMMANDLOG_SLOW, reply);
+}
+
+void redis_show_commandlog_request(struct redis_shown *sh, const struct resp_reply *reply)
+{
+	show_length(sh, RF_COMMANDLOG_REQUEST, reply);
+}
+
+void redis_show_commandlog_reply(struct redis_shown *sh, const struct resp_reply *reply)
+{
+	show_length(sh, RF_COMMANDLOG_REPLY, reply);
+}
+
+void redis_show_slowlog_length(struct redis_shown *sh, const struct resp_reply *reply)
+{
+	show_length(sh, RF_SLOWLOG_LENGTH, reply);
 }
 
 void redis_show_slowlog_entry(struct redis_shown *sh, const struct resp_reply *reply)
@@ -366,6 +465,26 @@ void redis_show_latency_latest(struct redis_shown *sh, const struct resp_reply *
 	}
 }
 
+/* The server's buckets end at these microseconds (and others between); it sends only those where the count grew, which makes
+ * sums over commands wrong. Here each command has the same, in seconds. */
+static void show_seconds(const struct redis_shown *sh, const struct label *cmd, const double *bounds, const uint64_t *counts, size_t n,
+                         double usec)
+{
+	static const double ends_us[] = { 16, 66, 264, 1056, 4227, 16908, 67633, 270532, 1082130, 4328521 };
+	double ends[ARRAY_LEN(ends_us)];
+	uint64_t sums[ARRAY_LEN(ends_us) + 1] = { 0 };
+	size_t at = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(ends_us); i++)
+		ends[i] = ends_us[i] / 1e6;
+	for (size_t i = 0; i < n; i++) {
+		while (at < ARRAY_LEN(ends_us) && bounds[i] > ends_us[at])
+			at++;
+		sums[at] += counts[i];
+	}
+	expo_emit_histogram(sh->set, family(RF_COMMAND_LATENCY), ends, ARRAY_LEN(ends), sums, usec / 1e6, cmd, 1);
+}
+
 /* <pairs>: upper bound and calls up to it, rising; only bounds where the count grew are sent. */
 static void show_histogram(const struct redis_shown *sh, struct str command, const struct resp_reply *pairs)
 {
@@ -385,6 +504,8 @@ static void show_histogram(const struct redis_shown *sh, struct str command, con
 	}
 	command_totals(sh, command, &usec, &calls);
 	expo_emit_histogram(sh->set, family(RF_LATENCIES), bounds, n, counts, usec, &cmd, 1);
+	if (sh->settings->latency_seconds)
+		show_seconds(sh, &cmd, bounds, counts, n, usec);
 }
 
 /* [command, ["calls", n, "histogram_usec", [bound, count …]], command …] */

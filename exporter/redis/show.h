@@ -22,6 +22,13 @@ void redis_show_slowlog_length(struct redis_shown *shown, const struct resp_repl
 void redis_show_slowlog_entry(struct redis_shown *shown, const struct resp_reply *reply);
 void redis_show_latency_latest(struct redis_shown *shown, const struct resp_reply *reply);
 void redis_show_latency_histogram(struct redis_shown *shown, const struct resp_reply *reply);
+void redis_show_commandlog_slow(struct redis_shown *shown, const struct resp_reply *reply);
+void redis_show_commandlog_request(struct redis_shown *shown, const struct resp_reply *reply);
+void redis_show_commandlog_reply(struct redis_shown *shown, const struct resp_reply *reply);
+/* SERVER EXT of a Tile38. */
+void redis_show_tile38(struct redis_shown *shown, const struct resp_reply *reply);
+/* Whether a parameter is never shown. */
+bool redis_is_secret_parameter(struct str key);
 /* Behind INFO. Databases that hold nothing need CONFIG GET's reply, to know how many there are; NULL: there was none. */
 void redis_show_keyspace(struct redis_shown *shown, const struct resp_reply *config);
 

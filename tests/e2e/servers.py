@@ -200,6 +200,20 @@ class Redis:
         return done.stdout.strip()
 
 
+class Sentinel(Redis):
+    """A Sentinel; watch() tells it of a master."""
+
+    def start(self):
+        config = self.folder / "sentinel.conf"
+        if not config.exists():
+            config.write_text(f"port {self.port}\nbind 127.0.0.1\ndir {self.folder}\n" + "".join(f"{s}\n" for s in self.settings))
+        self.process = Process("sentinel", ["redis-server", config, "--sentinel"], self.folder)
+        self.process.ready(lambda: self.cli("ping") == "PONG")
+
+    def watch(self, name, port, quorum=1):
+        assert self.cli("sentinel", "monitor", name, "127.0.0.1", port, quorum) == "OK"
+
+
 class CeleryWorker:
     """A worker of the app in <module> (a Python file in <cwd>), with events on, as people run it."""
 

@@ -1,0 +1,25 @@
+/* What is done in the background, one round each scan_interval, over a connection of its own (scan.c). Each function fills <set>; false
+ * and <e> when the server failed or the source is to stop (ERR_CANCELED): then the whole round counts for nothing. */
+#ifndef TOCSIN_REDIS_SCANNER_H
+#define TOCSIN_REDIS_SCANNER_H
+
+#include "redis/scan.h"
+
+struct redis_scanner {
+	const struct redis_settings *settings;
+	struct source_loop *loop;
+	struct redis_conn *conn;
+	struct arena arena;             /* of one round */
+	struct expo_set *set;
+};
+
+/* For one reply. */
+struct redis_wait redis_scanner_wait(const struct redis_scanner *s);
+/* Makes <db> the connection's. */
+bool redis_scanner_select(struct redis_scanner *s, int db, struct err *e) MUST_CHECK;
+
+bool redis_scan_search(struct redis_scanner *s, struct err *e) MUST_CHECK;
+bool redis_scan_groups(struct redis_scanner *s, struct err *e) MUST_CHECK;
+bool redis_scan_scripts(struct redis_scanner *s, struct err *e) MUST_CHECK;
+
+#endif
