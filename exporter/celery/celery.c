@@ -22,7 +22,8 @@ static void *open_source(const void *settings, const struct clock *clock)
 	pthread_mutex_init(&s->lock, NULL);
 	s->tasks = celery_tasks_new((struct celery_tasks_options){ .max_tasks = (size_t)set->max_tasks,
 	                                                          .max_series = (size_t)set->max_series,
-		.generic_hostname = set->generic_hostname, .default_queue = set->default_queue });
+		.generic_hostname = set->generic_hostname, .default_queue = set->default_queue, .runtime = &set->runtime_buckets,
+		.wait = &set->wait_buckets });
 	s->workers = celery_workers_new((struct celery_workers_options){ .retention_ms = set->worker_retention_ms,
 		.offline_retention_ms = set->offline_retention_ms });
 	return s;
@@ -42,9 +43,7 @@ static void close_source(void *state)
 
 static struct str describe(struct arena *a, const void *settings)
 {
-	const struct celery_settings *s = settings;
-
-	return redis_url_describe(a, &s->broker.url);
+	return celery_address_describe(a, settings);
 }
 
 struct listening {

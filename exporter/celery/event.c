@@ -172,20 +172,24 @@ static bool read_event(struct jscan *j, struct arena *a, celery_event_fn *fn, vo
 	return !j->bad;
 }
 
-bool celery_message_decode(struct arena *a, struct str message, celery_event_fn *fn, void *user, struct err *e)
+bool celery_events_decode(struct arena *a, struct str body, celery_event_fn *fn, void *user, struct err *e)
 {
-	struct str body;
+	struct jscan j = jscan_of(body);
 	bool ok = true;
 
-	if (!celery_envelope_open(a, message, &body, NULL, e))
-		return false;
-	struct jscan j = jscan_of(body);
 	if (jscan_peek(&j) != '[')
 		return read_event(&j, a, fn, user) || err_set(e, ERR_UPSTREAM, -1, "event is not JSON");
 	jscan_open(&j, '[');
 	for (bool first = true; ok && jscan_item(&j, first); first = false)
 		ok = read_event(&j, a, fn, user);
 	return (ok && !j.bad) || err_set(e, ERR_UPSTREAM, -1, "events are not JSON");
+}
+
+bool celery_message_decode(struct arena *a, struct str message, celery_event_fn *fn, void *user, struct err *e)
+{
+	struct str body;
+
+	return celery_envelope_open(a, message, &body, NULL, e) && celery_events_decode(a, body, fn, user, e);
 }
 
 static bool is_name_byte(char c)

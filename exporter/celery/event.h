@@ -1,5 +1,5 @@
-/* Celery's events as kombu publishes them on Redis: an envelope whose body (base64 of JSON) is one event or a list of them. Only
- * the fields that are used are read; everything else is stepped over. */
+/* Celery's events: JSON, one event or a list of them; on Redis that is the body (base64) of kombu's envelope. Only the fields that
+ * are used are read; everything else is stepped over. */
 #ifndef TOCSIN_CELERY_EVENT_H
 #define TOCSIN_CELERY_EVENT_H
 
@@ -26,8 +26,10 @@ struct celery_event {
 
 typedef void celery_event_fn(void *user, const struct celery_event *event);
 
-/* Calls <fn> for each event of a message. What it is handed is in <a> or in the message. False and <e> when the message cannot
- * be read (another serializer, a broken text); the events before that were handed over. */
+/* Calls <fn> for each event of a body. What it is handed is in <a> or in the body. False and <e> when it cannot be read; the
+ * events before that were handed over. */
+bool celery_events_decode(struct arena *a, struct str body, celery_event_fn *fn, void *user, struct err *e) MUST_CHECK;
+/* The same of a message in its envelope; another serializer cannot be read. */
 bool celery_message_decode(struct arena *a, struct str message, celery_event_fn *fn, void *user, struct err *e) MUST_CHECK;
 /* The body of any kombu message, out of its envelope; <ticket>: headers.ticket, NULL: not wanted. */
 bool celery_envelope_open(struct arena *a, struct str message, struct str *body, struct str *ticket, struct err *e) MUST_CHECK;

@@ -19,6 +19,7 @@
 	X(WORKER_UP, "celery_worker_up", GAUGE, "1: all workers of this host are alive; a lost one stays at 0 for worker_retention.") \
 	X(WORKER_ACTIVE, "celery_worker_tasks_active", GAUGE, "Tasks running at the last heartbeat.") \
 	X(QUEUE_LENGTH, "celery_queue_length", GAUGE, "Messages ready in the queue, all priorities.") \
+	X(CONSUMERS, "celery_active_consumer_count", GAUGE, "Consumers of the queue; RabbitMQ only.") \
 	X(ACTIVE_WORKERS, "celery_active_worker_count", GAUGE, "Workers that consume the queue.") \
 	X(ACTIVE_PROCESSES, "celery_active_process_count", GAUGE, "Tasks the workers of the queue can run at once.") \
 	/* Ours alone. */ \
@@ -26,6 +27,8 @@
 	X(WORKER_PROCESSED, "celery_worker_processed_total", COUNTER, \
 	  "Tasks the worker has accepted since it started, by its own count.") \
 	X(WORKER_CONCURRENCY, "celery_worker_concurrency", GAUGE, "Tasks the worker can run at once.") \
+	X(WORKER_RESERVED, "celery_worker_tasks_reserved", GAUGE, "Tasks the worker holds and has not begun, without those that wait for their eta.") \
+	X(WORKER_SCHEDULED, "celery_worker_tasks_scheduled", GAUGE, "Tasks the worker holds until their eta.") \
 	X(WORKER_EVENTS_LOST, "celery_worker_events_lost_total", COUNTER, "Tasks the worker has accepted of which no event came.") \
 	X(WORKER_LAST_SEEN, "celery_worker_last_seen_timestamp_seconds", GAUGE, "When the worker last gave a sign of life.") \
 	X(WORKER_SKEW, "celery_worker_clock_skew_seconds", GAUGE, "The worker's clock less ours, at its last heartbeat.") \
@@ -38,6 +41,11 @@
 	  "Messages delivered to workers and not acknowledged: prefetched, with an eta, or running late-acknowledged.") \
 	X(UNACKED_AGE, "celery_oldest_unacked_age_seconds", GAUGE, \
 	  "Age of the oldest delivery that is not acknowledged; 0: there is none.") \
+	X(QUEUE_UNACKED, "celery_queue_unacked_messages", GAUGE, "Messages of the queue delivered and not acknowledged; RabbitMQ only.") \
+	X(QUEUE_AGE, "celery_queue_head_age_seconds", GAUGE, "Age of the message at the head of the queue, where it bears a time.") \
+	X(DELAYED, "celery_delayed_messages", GAUGE, "Messages in RabbitMQ's queues for tasks with an eta.") \
+	X(VISIBILITY, "celery_visibility_timeout_seconds", GAUGE, \
+	  "Age at which a delivery that is not acknowledged is handed out again; as configured, for rules.") \
 	X(FAILED_LIST, "celery_failed_list_length", GAUGE, "Length of the application's list of failed tasks.") \
 	X(RESULTS, "celery_results_kept", GAUGE, "Task results in the result backend.") \
 	X(WORKERS_CONNECTED, "celery_workers_connected", GAUGE, "Workers that received the last question.") \

@@ -1,14 +1,14 @@
-/* Everything that asks, on one thread with one connection: the look at the queues every poll_interval, questions to workers every
+/* Everything that asks, on one thread: the look at the queues every poll_interval, questions to workers every
  * control_interval, and between them, a portion at a time, the count of kept results. What it finds of queues and results goes to
  * source_loop_publish; what it learns of workers and tasks goes where the event stream's does. */
 #include <math.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 
-#include "celery/broker.h"
 #include "celery/families.h"
-#include "celery/pidbox.h"
+#include "celery/master.h"
 #include "celery/state.h"
+#include "celery/transport.h"
 #include "redis/scan.h"
 #include "tocsin/mem.h"
 
@@ -18,7 +18,7 @@
 #define BUSY_SOLO_MS 3600000            /* a worker without a thread to answer may be silent for so long while it runs a task */
 
 struct results {
-	struct redis_conn *conn;
+	struct celery_master master;
 	char cursor[32];
 	double counted;                 /* so far */
 	int64_t begun_mono_ms;
@@ -30,9 +30,9 @@ struct poller {
 	struct celery_state *state;
 	const struct celery_settings *settings;
 	struct source_loop *loop;
-	struct redis_conn *conn;
+	const struct celery_transport *transport;
+	void *link;
 	struct broker broker;
-	struct pidbox pidbox;
 	struct pidbox_tally tally;      /* of the last round of stats */
 	bool asked;
 	struct results results;
@@ -60,16 +60,6 @@ static void take_mailbox(void *user, struct str node)
 	pthread_mutex_unlock(&p->state->lock);
 }
 
-static bool discover_when_due(struct poller *p, struct err *e)
-{
-	if (mono_ms(p) < p->next_discovery)
-		return true;
-	if (!broker_discover(&p->broker, p->conn, within(p, LOOK_MS), e))
-		return false;
-	p->next_discovery = mono_ms(p) + p->settings->discovery_interval_ms;
-	return true;
-}
-
 static void publish_look(struct poller *p, bool ok, int64_t took_us, const struct err *e)
 {
 	struct expo_set *set = ok ? expo_set_new() : NULL;
@@ -77,23 +67,28 @@ static void publish_look(struct poller *p, bool ok, int64_t took_us, const struc
 	if (ok) {
 		broker_show(&p->broker, set, clock_now_ms(p->state->clock));
 		EXPO_EMIT0(set, &celery_families[CF_POLL_DURATION], (double)took_us * 1e-6);
-		if (p->asked) {
+		if (p->asked && p->tally.connected >= 0) {
 			EXPO_EMIT0(set, &celery_families[CF_WORKERS_CONNECTED], (double)p->tally.connected);
-			EXPO_EMIT0(set, &celery_families[CF_WORKERS_SILENT], (double)(p->tally.connected - p->tally.answered));
+			EXPO_EMIT0(set, &celery_families[CF_WORKERS_SILENT], fmax(0, (double)(p->tally.connected - p->tally.answered)));
 		}
 	}
 	source_loop_publish(p->loop, "queues", p->settings->poll_interval_ms, set, e);
+	if (ok && p->settings->amqp.management_url.n != 0)
+		source_loop_publish(p->loop, "management", p->settings->poll_interval_ms, p->broker.queues_told ? expo_set_new() : NULL,
+		                    &p->broker.queues_err);
 }
 
 static bool look(struct poller *p)
 {
 	const int64_t start_us = clock_mono_us();
+	const bool discover = mono_ms(p) >= p->next_discovery;
 	struct err e = { 0 };
-	const bool ok = redis_conn_open(p->conn, within(p, LOOK_MS), &e) && discover_when_due(p, &e)
-	             && broker_look(&p->broker, p->conn, within(p, LOOK_MS), take_mailbox, p, &e);
+	const bool ok = p->transport->look(p->link, &p->broker, discover, within(p, LOOK_MS), take_mailbox, p, &e);
 
 	if (e.code == ERR_CANCELED)
 		return false;
+	if (ok && discover)
+		p->next_discovery = mono_ms(p) + p->settings->discovery_interval_ms;
 	publish_look(p, ok, clock_mono_us() - start_us, &e);
 	pthread_mutex_lock(&p->state->lock);
 	p->state->look_err = e;
@@ -162,6 +157,24 @@ static void take_active(void *user, struct str node, const json_t *answer)
 	pthread_mutex_unlock(&p->state->lock);
 }
 
+static void take_reserved(void *user, struct str node, const json_t *answer)
+{
+	struct poller *p = user;
+
+	pthread_mutex_lock(&p->state->lock);
+	celery_workers_reserved(p->state->workers, node, (double)json_array_size(answer));
+	pthread_mutex_unlock(&p->state->lock);
+}
+
+static void take_scheduled(void *user, struct str node, const json_t *answer)
+{
+	struct poller *p = user;
+
+	pthread_mutex_lock(&p->state->lock);
+	celery_workers_scheduled(p->state->workers, node, (double)json_array_size(answer));
+	pthread_mutex_unlock(&p->state->lock);
+}
+
 struct consumers {
 	struct poller *poller;
 	const json_t *concurrency;      /* of each node, by the stats before; owned by the round */
@@ -179,7 +192,7 @@ static void take_queues(void *user, struct str node, const json_t *answer)
 		struct broker_queue *q = broker_queue_add(&c->poller->broker, text_of(queue, "name"));
 		if (q == NULL)
 			continue;
-		q->consumers = (isnan(q->consumers) ? 0 : q->consumers) + 1;
+		q->workers = (isnan(q->workers) ? 0 : q->workers) + 1;
 		q->processes = (isnan(q->processes) ? 0 : q->processes) + processes;
 	}
 	free(name);
@@ -201,7 +214,22 @@ static bool ask_all(struct poller *p, const char *method, const char *arguments,
 {
 	const struct pidbox_question q = { .method = method, .arguments = arguments };
 
-	return pidbox_ask(&p->pidbox, &q, PATIENCE_MS, source_loop_stop_fd(p->loop), fn, user, tally, e);
+	return p->transport->ask(p->link, &q, within(p, PATIENCE_MS), fn, user, tally, e);
+}
+
+/* Answers hold every argument of every task, so it is only asked while there cannot be many. */
+static bool ask_what_is_held(struct poller *p, struct err *e)
+{
+	struct celery_state *s = p->state;
+	struct pidbox_tally ignored;
+
+	if (p->settings->inspect_max > 0 && p->broker.unacked <= (double)p->settings->inspect_max)
+		return ask_all(p, "reserved", "{}", take_reserved, p, &ignored, e)
+		    && ask_all(p, "scheduled", "{}", take_scheduled, p, &ignored, e);
+	pthread_mutex_lock(&s->lock);
+	celery_workers_held_unknown(s->workers);
+	pthread_mutex_unlock(&s->lock);
+	return true;
 }
 
 static bool ask_workers(struct poller *p, struct err *e)
@@ -213,9 +241,9 @@ static bool ask_workers(struct poller *p, struct err *e)
 	       && ask_all(p, "active", "{\"safe\":true}", take_active, p, &ignored, e);
 
 	for (size_t i = 0; ok && i < p->broker.n_queues; i++)
-		if (!isnan(p->broker.queues[i].consumers))
-			p->broker.queues[i].consumers = p->broker.queues[i].processes = 0;
-	ok = ok && ask_all(p, "active_queues", "{}", take_queues, &c, &ignored, e);
+		if (!isnan(p->broker.queues[i].workers))
+			p->broker.queues[i].workers = p->broker.queues[i].processes = 0;
+	ok = ok && ask_all(p, "active_queues", "{}", take_queues, &c, &ignored, e) && ask_what_is_held(p, e);
 	json_decref(concurrency);
 	return ok;
 }
@@ -231,9 +259,9 @@ static bool greet_workers(struct poller *p, struct err *e)
 	pthread_mutex_unlock(&p->state->lock);
 	if (since == 0 || (since == p->greeted_since && mono_ms(p) < p->next_enable))
 		return true;
-	if (since != p->greeted_since && !pidbox_tell(&p->pidbox, "heartbeat", within(p, LOOK_MS), e))
+	if (since != p->greeted_since && !p->transport->tell(p->link, "heartbeat", within(p, LOOK_MS), e))
 		return false;
-	if (!pidbox_tell(&p->pidbox, "enable_events", within(p, LOOK_MS), e))
+	if (!p->transport->tell(p->link, "enable_events", within(p, LOOK_MS), e))
 		return false;
 	p->greeted_since = since;
 	p->next_enable = mono_ms(p) + ENABLE_EVENTS_MS;
@@ -301,7 +329,7 @@ static void judge_workers(struct poller *p)
 	if (n != 0 && p->settings->control) {
 		const struct pidbox_question q = { .method = "ping", .arguments = "{}", .nodes = nodes, .n_nodes = n };
 		struct pidbox_tally ignored;
-		settled = pidbox_ask(&p->pidbox, &q, PATIENCE_MS, source_loop_stop_fd(p->loop), take_pong, p, &ignored, &e);
+		settled = p->transport->ask(p->link, &q, within(p, PATIENCE_MS), take_pong, p, &ignored, &e);
 		n = settled ? list_suspects(p, &a, &nodes) : 0;
 	}
 	if (settled)
@@ -321,7 +349,7 @@ static void finish_results(struct poller *p, const struct err *e)
 		EXPO_EMIT0(set, &celery_families[CF_RESULTS], r->counted);
 	}
 	source_loop_publish(p->loop, "results", p->settings->results_interval_ms, set, e);
-	redis_conn_close(r->conn);
+	redis_conn_close(r->master.conn);
 	r->under_way = false;
 	r->next_mono_ms = r->begun_mono_ms + p->settings->results_interval_ms;
 }
@@ -333,7 +361,7 @@ static bool count_portion(struct poller *p, struct err *e)
 	const struct str prefix = p->settings->result_prefix;
 	struct str cursor = str_of(r->cursor);
 	const struct resp_reply *keys;
-	bool ok = redis_scan_portion(r->conn, arena_printf(&a, STR_FMT "celery-task-meta-*", STR_ARG(prefix)), within(p, LOOK_MS), &a,
+	bool ok = redis_scan_portion(r->master.conn, arena_printf(&a, STR_FMT "celery-task-meta-*", STR_ARG(prefix)), within(p, LOOK_MS), &a,
 	                             &cursor, &keys, e);
 
 	if (ok && cursor.n >= sizeof r->cursor)
@@ -362,7 +390,7 @@ static void count_results(struct poller *p)
 		r->begun_mono_ms = mono_ms(p);
 		r->under_way = true;
 	}
-	bool ok = redis_conn_open(r->conn, within(p, LOOK_MS), &e);
+	bool ok = celery_master_open(&r->master, within(p, LOOK_MS), &e);
 	do {
 		ok = ok && count_portion(p, &e);
 		left -= REDIS_SCAN_PORTION;
@@ -375,26 +403,26 @@ static void count_results(struct poller *p)
 
 void celery_poll(struct celery_state *s, struct source_loop *loop)
 {
-	struct poller p = { .state = s, .settings = s->settings, .loop = loop };
+	const struct celery_settings *settings = s->settings;
+	struct poller p = { .state = s, .settings = settings, .transport = settings->transport, .loop = loop };
 	bool go_on = true;
 
-	p.conn = redis_conn_new(&s->settings->broker.url, REDIS_CONN_OPTIONS_DEFAULT);
-	p.results.conn = redis_conn_new(&s->settings->result_backend, REDIS_CONN_OPTIONS_DEFAULT);
-	broker_init(&p.broker, s->settings);
-	pidbox_init(&p.pidbox, s->settings, p.conn);
+	p.link = p.transport->link_new(settings);
+	broker_init(&p.broker, settings);
+	celery_master_init(&p.results.master, &settings->result_backend, settings->result_backend_text.n == 0 ? &settings->sentinels : NULL,
+	                   REDIS_CONN_OPTIONS_DEFAULT);
 	while (go_on) {
-		const int64_t next_ms = clock_mono_ms(&clock_system) + s->settings->poll_interval_ms;
+		const int64_t next_ms = clock_mono_ms(&clock_system) + settings->poll_interval_ms;
 
 		if (look(&p)) {
 			control(&p);
 			judge_workers(&p);
-			count_results(&p);
+			if (settings->counts_results)
+				count_results(&p);
 		}
 		go_on = source_loop_wait(loop, next_ms);
 	}
-	if (s->settings->control)
-		pidbox_leave(&p.pidbox, (struct redis_wait){ clock_mono_ms(&clock_system) + 500, -1 });
+	p.transport->link_free(p.link);
 	broker_fini(&p.broker);
-	redis_conn_free(p.results.conn);
-	redis_conn_free(p.conn);
+	celery_master_fini(&p.results.master);
 }

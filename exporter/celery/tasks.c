@@ -17,10 +17,6 @@
 #define EXCEPTIONS_MAX 32       /* of one series; the rest is "other" */
 #define STALE_MS 3600000        /* a series untouched for so long may make room */
 
-static const double runtime_bounds[] = { .005, .01, .025, .05, .075, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10, 30, 60, 120, 300, 600,
-                                        1800 };
-static const double wait_bounds[] = { .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800 };
-
 enum count { COUNT_SENT, COUNT_RECEIVED, COUNT_STARTED, COUNT_SUCCEEDED, COUNT_REJECTED, COUNT_REVOKED, COUNT_RETRIED, COUNT_N };
 static const enum celery_family count_family[COUNT_N] = {
 	[COUNT_SENT] = CF_SENT, [COUNT_RECEIVED] = CF_RECEIVED, [COUNT_STARTED] = CF_STARTED, [COUNT_SUCCEEDED] = CF_SUCCEEDED,
@@ -37,7 +33,7 @@ struct series {
 	char *key;              /* name NUL host NUL queue: the texts below lie in it */
 	struct str name, host, queue;
 	double counts[COUNT_N];
-	uint64_t runtime[ARRAY_LEN(runtime_bounds) + 1], wait[ARRAY_LEN(wait_bounds) + 1];
+	uint64_t *runtime, *wait;       /* by bucket, one more than bounds; one piece of memory */
 	double runtime_sum, wait_sum;
 	struct failure *failures;
 	size_t n_failures, failures_cap;
@@ -103,6 +99,7 @@ static void series_free(struct series *s)
 	for (size_t i = 0; i < s->n_failures; i++)
 		free(s->failures[i].exception);
 	free(s->failures);
+	free(s->runtime);
 	free(s->key);
 	free(s);
 }
@@ -293,6 +290,8 @@ static struct series *find_series(struct celery_tasks *t, struct str name, struc
 	}
 	if (s == NULL) {
 		s = mem_alloc(sizeof *s);
+		s->runtime = mem_alloc((t->options.runtime->n + t->options.wait->n + 2) * sizeof *s->runtime);
+		s->wait = s->runtime + t->options.runtime->n + 1;
 		s->key = mem_strndup(key, whole.n);
 		s->name = (struct str){ s->key, name.n };
 		s->host = (struct str){ s->key + name.n + 1, host.n };
@@ -328,13 +327,13 @@ static struct series *series_of(struct celery_tasks *t, const struct entry *en, 
 	return find_series(t, name, host_of(t, node), text_at(t, queue, fallback), now_ms);
 }
 
-static void observe(uint64_t *buckets, const double *bounds, size_t n, double v)
+static void observe(uint64_t *counts, const struct celery_buckets *bounds, double v)
 {
 	size_t i = 0;
 
-	while (i < n && v > bounds[i])
+	while (i < bounds->n && v > bounds->v[i])
 		i++;
-	buckets[i]++;
+	counts[i]++;
 }
 
 static void count_failure(struct series *s, struct str exception)
@@ -392,7 +391,7 @@ static void start_task(struct celery_tasks *t, uint32_t i, struct series *s, con
 	s->counts[COUNT_STARTED]++;
 	if (!isnan(en->sent) && !isnan(ev->timestamp)) {
 		const double waited = fmax(0, ev->timestamp - since);
-		observe(s->wait, wait_bounds, ARRAY_LEN(wait_bounds), waited);
+		observe(s->wait, t->options.wait, waited);
 		s->wait_sum += waited;
 	}
 	en->started_ms = now_ms;
@@ -405,7 +404,7 @@ static void succeed_task(struct celery_tasks *t, uint32_t i, struct series *s, c
 	s->counts[COUNT_SUCCEEDED]++;
 	s->last_success_ms = now_ms;
 	if (isfinite(ev->runtime) && ev->runtime >= 0) {
-		observe(s->runtime, runtime_bounds, ARRAY_LEN(runtime_bounds), ev->runtime);
+		observe(s->runtime, t->options.runtime, ev->runtime);
 		s->runtime_sum += ev->runtime;
 	}
 	drop_entry(t, i);
@@ -531,17 +530,18 @@ static void show_failures(struct series *s, struct expo_set *set, const struct l
 	}
 }
 
-static void show_series(struct series *s, struct expo_set *set, int64_t now_ms)
+static void show_series(const struct celery_tasks *t, struct series *s, struct expo_set *set, int64_t now_ms)
 {
-	static const uint64_t none[ARRAY_LEN(runtime_bounds) + 1];
+	static const uint64_t none[CELERY_BUCKETS_MAX + 1];
+	const struct celery_buckets *runtime = t->options.runtime, *wait = t->options.wait;
 	const struct label labels[] = { { STR("name"), s->name }, { STR("hostname"), s->host }, { STR("queue_name"), s->queue } };
 
 	for (enum count c = 0; c < COUNT_N; c++)
 		expo_emit(set, &celery_families[count_family[c]], s->shown ? s->counts[c] : 0, labels, 3);
 	show_failures(s, set, labels);
-	expo_emit_histogram(set, &celery_families[CF_RUNTIME], runtime_bounds, ARRAY_LEN(runtime_bounds), s->shown ? s->runtime : none,
+	expo_emit_histogram(set, &celery_families[CF_RUNTIME], runtime->v, runtime->n, s->shown ? s->runtime : none,
 	                    s->shown ? s->runtime_sum : 0, labels, 3);
-	expo_emit_histogram(set, &celery_families[CF_QUEUE_WAIT], wait_bounds, ARRAY_LEN(wait_bounds), s->shown ? s->wait : none,
+	expo_emit_histogram(set, &celery_families[CF_QUEUE_WAIT], wait->v, wait->n, s->shown ? s->wait : none,
 	                    s->shown ? s->wait_sum : 0, labels, 3);
 	expo_emit(set, &celery_families[CF_RUNNING], (double)s->running, labels, 3);
 	expo_emit(set, &celery_families[CF_LONGEST], fmax(0, (double)(now_ms - s->oldest_ms) * 1e-3), labels, 3);
@@ -554,7 +554,7 @@ void celery_tasks_show(struct celery_tasks *t, struct expo_set *set, int64_t now
 {
 	sum_running(t, now_ms);
 	for (struct map_slot *slot = NULL; (slot = map_next(&t->series, slot)) != NULL; )
-		show_series(slot->value, set, now_ms);
+		show_series(t, slot->value, set, now_ms);
 	EXPO_EMIT0(set, &celery_families[CF_TASKS_HELD], (double)t->held);
 	EXPO_EMIT0(set, &celery_families[CF_TASKS_EVICTED], t->evicted);
 	EXPO_EMIT0(set, &celery_families[CF_EVENTS_UNKNOWN], t->unknown);

@@ -7,6 +7,7 @@
 #define TOCSIN_CELERY_TASKS_H
 
 #include "celery/event.h"
+#include "celery/settings.h"
 #include "tocsin/expo.h"
 
 struct celery_tasks;
@@ -15,6 +16,7 @@ struct celery_tasks_options {
 	size_t max_tasks, max_series;
 	bool generic_hostname;
 	struct str default_queue;       /* borrowed */
+	const struct celery_buckets *runtime, *wait;    /* borrowed */
 };
 
 struct celery_tasks *celery_tasks_new(struct celery_tasks_options options);

@@ -25,6 +25,7 @@ struct worker {
 	int64_t since, last_seen;       /* of the state; of the last sign of life, or of when we learned the name */
 	int64_t last_seen_wall_ms;      /* 0: never */
 	double freq, active, processed, pid, skew, concurrency;         /* NaN: never told */
+	double reserved, scheduled;     /* NaN: not told lately */
 	bool solo;
 	/* Events lost: tasks accepted by the worker's count less starts seen, since the first heartbeat of this pid; by the heartbeat
 	 * before the last, because starts may come a little behind. */
@@ -87,7 +88,7 @@ static struct worker *find_or_add(struct celery_workers *w, struct str node, int
 	it = &w->v[w->n++];
 	*it = (struct worker){ .node = mem_strndup(node.p, node.n), .state = UNPROVEN, .since = mono_ms, .last_seen = mono_ms,
 		.freq = NAN, .active = NAN, .processed = NAN, .pid = NAN, .skew = NAN, .concurrency = NAN, .processed_first = NAN,
-		.processed_before = NAN };
+		.processed_before = NAN, .reserved = NAN, .scheduled = NAN };
 	at = str_chr(node, '@');
 	it->host = str_of(it->node + (at < node.n ? at + 1 : 0));
 	return it;
@@ -126,7 +127,7 @@ static void count_lost(struct worker *it, double processed)
 	it->processed_before = processed;
 }
 
-/* Another process under the same name: its counts begin anew. */
+/* Another process under the same name: its counts begin anew, and what it holds is not known yet. */
 static bool take_pid(struct worker *it, double pid)
 {
 	const bool other = !isnan(pid) && !isnan(it->pid) && pid != it->pid;
@@ -134,6 +135,7 @@ static bool take_pid(struct worker *it, double pid)
 	if (other) {
 		it->processed_first = it->processed_before = NAN;
 		it->lost = 0;
+		it->reserved = it->scheduled = NAN;
 	}
 	keep(&it->pid, pid);
 	return other;
@@ -187,6 +189,28 @@ void celery_workers_stats(struct celery_workers *w, struct str node, double conc
 		return;
 	keep(&it->concurrency, concurrency);
 	it->solo = solo;
+}
+
+void celery_workers_reserved(struct celery_workers *w, struct str node, double n)
+{
+	struct worker *it = find(w, node);
+
+	if (it != NULL)
+		it->reserved = n;
+}
+
+void celery_workers_scheduled(struct celery_workers *w, struct str node, double n)
+{
+	struct worker *it = find(w, node);
+
+	if (it != NULL)
+		it->scheduled = n;
+}
+
+void celery_workers_held_unknown(struct celery_workers *w)
+{
+	for (size_t i = 0; i < w->n; i++)
+		w->v[i].reserved = w->v[i].scheduled = NAN;
 }
 
 void celery_workers_accepted(struct celery_workers *w, struct str node, struct str task, double n)
@@ -318,6 +342,8 @@ static void show_worker(const struct worker *it, struct expo_set *set)
 	emit_known(set, CF_WORKER_PROCESSED, it->processed, labels);
 	emit_known(set, CF_WORKER_CONCURRENCY, it->concurrency, labels);
 	emit_known(set, CF_WORKER_SKEW, it->skew, labels);
+	emit_known(set, CF_WORKER_RESERVED, it->reserved, labels);
+	emit_known(set, CF_WORKER_SCHEDULED, it->scheduled, labels);
 	expo_emit(set, &celery_families[CF_WORKER_EVENTS_LOST], it->lost, labels, 2);
 	for (size_t i = 0; i < it->n_accepted; i++) {
 		const struct label with_name[] = { labels[0], labels[1], { STR("name"), str_of(it->accepted[i].task) } };

@@ -28,6 +28,11 @@ void celery_workers_bound(struct celery_workers *w, struct str node, int64_t mon
 void celery_workers_answered(struct celery_workers *w, struct str node, int64_t mono_ms, int64_t now_ms);
 /* What stats say. */
 void celery_workers_stats(struct celery_workers *w, struct str node, double concurrency, bool solo);
+/* Tasks it holds: to be begun at once, and at their eta. */
+void celery_workers_reserved(struct celery_workers *w, struct str node, double n);
+void celery_workers_scheduled(struct celery_workers *w, struct str node, double n);
+/* Nobody was asked for the two. */
+void celery_workers_held_unknown(struct celery_workers *w);
 void celery_workers_accepted(struct celery_workers *w, struct str node, struct str task, double n);
 
 /* Nodes that have been silent too long, of which it is not settled yet whether they live; texts in <a>. <listening_since>: when

@@ -1,93 +1,31 @@
-/* JSON over HTTP: the queries' documents are fetched together on curl's multi interface, connections are kept. Redirects are not
- * followed: headers that hold secrets go where they were meant to go. */
-#include <curl/curl.h>
+/* JSON over HTTP: the queries' documents are fetched together. */
 #include <jansson.h>
 #include <stdlib.h>
 
-#include "pointer.h"
+#include "fetch.h"
 #include "gauges/rows.h"
-#include "curl_need.h"
+#include "pointer.h"
 #include "tocsin/mem.h"
-#include "tocsin/version.h"
 
 #define BODY_MAX (8u << 20)
 
-struct fetch {
-	CURL *easy;
-	struct buf body;
-	bool done;
-	CURLcode code;
-};
-
 struct documents {
 	const struct gauges_settings *settings;
-	CURLM *multi;
-	struct curl_slist *headers;
-	struct fetch *fetches;          /* by query */
+	struct fetcher *fetcher;        /* a document each query */
 };
-
-/* ---- Fetching ---- */
-
-static size_t on_body(char *p, size_t size, size_t n, void *arg)
-{
-	struct fetch *f = arg;
-
-	buf_put(&f->body, p, size * n);
-	return f->body.overflow ? CURL_WRITEFUNC_ERROR : size * n;
-}
-
-static CURL *easy_new(const struct gauges_settings *s, const struct gauge_query *q, struct curl_slist *headers, struct fetch *f)
-{
-	CURL *easy = curl_easy_init();
-	struct buf url = { 0 };
-
-	if (easy == NULL)
-		mem_abort(1);
-	buf_puts(&url, s->url);
-	buf_puts(&url, q->path);
-	curl_easy_setopt(easy, CURLOPT_URL, buf_z(&url));
-	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);         /* no waiting for a resolver that hangs */
-	curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
-	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
-	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-	curl_easy_setopt(easy, CURLOPT_WRITEDATA, f);
-	curl_easy_setopt(easy, CURLOPT_PRIVATE, f);
-	buf_fini(&url);
-	return easy;
-}
-
-static struct curl_slist *headers_new(const struct gauges_settings *s)
-{
-	struct curl_slist *list = curl_slist_append(NULL, "Accept: application/json");
-	struct buf b = { 0 };
-
-	buf_printf(&b, "User-Agent: tocsin-exporter/%s", version_text());
-	list = curl_slist_append(list, buf_z(&b));
-	buf_fini(&b);
-	for (size_t i = 0; i < s->headers.n; i++) {
-		char *header = mem_strndup(s->headers.v[i].p, s->headers.v[i].n);
-
-		list = curl_slist_append(list, header);
-		free(header);
-	}
-	return list;
-}
 
 static void *documents_open(const struct gauges_settings *s)
 {
 	struct documents *d = mem_alloc(sizeof *d);
 	const struct gauge_query *queries = s->queries.v;
+	struct arena a = { 0 };
+	const char **urls = ARENA_ARRAY(&a, s->queries.n, const char *);
 
+	for (size_t i = 0; i < s->queries.n; i++)
+		urls[i] = arena_printf(&a, STR_FMT STR_FMT, STR_ARG(s->url), STR_ARG(queries[i].path)).p;
 	d->settings = s;
-	d->multi = curl_multi_need();
-	d->headers = headers_new(s);
-	d->fetches = mem_alloc((s->queries.n + 1) * sizeof *d->fetches);
-	for (size_t i = 0; i < s->queries.n; i++) {
-		d->fetches[i].body.limit = BODY_MAX;
-		d->fetches[i].easy = easy_new(s, &queries[i], d->headers, &d->fetches[i]);
-	}
+	d->fetcher = fetcher_new(urls, s->queries.n, &(struct fetch_options){ .headers = s->headers, .body_max = BODY_MAX });
+	arena_fini(&a);
 	return d;
 }
 
@@ -95,48 +33,8 @@ static void documents_close(void *state)
 {
 	struct documents *d = state;
 
-	for (size_t i = 0; i < d->settings->queries.n; i++) {
-		curl_easy_cleanup(d->fetches[i].easy);
-		buf_fini(&d->fetches[i].body);
-	}
-	curl_multi_cleanup(d->multi);
-	curl_slist_free_all(d->headers);
-	free(d->fetches);
+	fetcher_free(d->fetcher);
 	free(d);
-}
-
-static void note_done(CURLM *multi)
-{
-	CURLMsg *m;
-	int left;
-
-	while ((m = curl_multi_info_read(multi, &left)) != NULL) {
-		struct fetch *f;
-
-		if (m->msg != CURLMSG_DONE)
-			continue;
-		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &f);
-		f->done = true;
-		f->code = m->data.result;
-	}
-}
-
-/* Until all are done, the deadline has come (then those left are not) or the source is to stop. */
-static bool fetch_all(const struct documents *d, const struct source_ask *ask, struct err *e)
-{
-	for (;;) {
-		struct curl_waitfd stop = { .fd = ask->stop_fd, .events = CURL_WAIT_POLLIN };
-		int64_t left = ask->deadline_mono_ms - clock_mono_ms(ask->clock);
-		int running;
-
-		curl_multi_perform(d->multi, &running);
-		note_done(d->multi);
-		if (running == 0 || left <= 0)
-			return true;
-		curl_multi_poll(d->multi, &stop, ask->stop_fd >= 0, left > 1000 ? 1000 : (int)left, NULL);
-		if (stop.revents != 0)
-			return err_set(e, ERR_CANCELED, -1, "stopped");
-	}
 }
 
 /* ---- Reading ---- */
@@ -211,26 +109,18 @@ void gauge_json_take(struct gauge_round *round, size_t i, const json_t *document
 }
 
 /* False when there was no HTTP answer at all. */
-static bool take_fetch(struct gauge_round *round, size_t i, const struct fetch *f, struct err *e)
+static bool take_document(struct gauge_round *round, size_t i, const struct fetcher *fetcher, struct err *e)
 {
 	json_error_t where;
 	json_t *document;
-	long status = 0;
+	struct str body;
+	long status;
 
-	curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
-	if (!f->done)
-		err_set(e, ERR_TIMEOUT, -1, "no answer within the deadline");
-	else if (f->body.overflow)
-		err_set(e, ERR_LIMIT, -1, "the body is over %u bytes (BODY_MAX)", BODY_MAX);
-	else if (f->code != CURLE_OK)
-		err_set(e, ERR_UPSTREAM, -1, "%s", curl_easy_strerror(f->code));
-	else if (status != 200)
-		err_set(e, ERR_UPSTREAM, -1, "HTTP status %ld", status);
-	if (e->code != ERR_NONE) {
+	if (!fetcher_body(fetcher, i, &body, &status, e)) {
 		gauge_round_fail(round, i, e);
 		return status != 0;
 	}
-	document = json_loadb(f->body.p, f->body.n, JSON_DECODE_ANY, &where);
+	document = json_loadb(body.p, body.n, JSON_DECODE_ANY, &where);
 	if (document == NULL) {
 		err_set(e, ERR_BAD_INPUT, where.position, "no JSON: %s at byte %d", where.text, where.position);
 		gauge_round_fail(round, i, e);
@@ -244,25 +134,20 @@ static bool take_fetch(struct gauge_round *round, size_t i, const struct fetch *
 static bool documents_ask(void *state, const struct source_ask *ask, struct gauge_round *round, struct err *e)
 {
 	struct documents *d = state;
-	size_t n = d->settings->queries.n;
-	bool answered = n == 0, ok;
+	const size_t n = d->settings->queries.n;
+	bool answered = n == 0;
 
-	for (size_t i = 0; i < n; i++) {
-		buf_reset(&d->fetches[i].body);
-		d->fetches[i].body.overflow = d->fetches[i].done = false;
-		curl_multi_add_handle(d->multi, d->fetches[i].easy);
-	}
-	ok = fetch_all(d, ask, e);
+	if (!fetcher_run(d->fetcher, ask->deadline_mono_ms, ask->stop_fd, e))
+		return false;
 	for (size_t i = 0; i < n; i++) {
 		struct err one = { 0 };
 
-		if (ok && take_fetch(round, i, &d->fetches[i], &one))
+		if (take_document(round, i, d->fetcher, &one))
 			answered = true;
-		else if (ok)
+		else
 			*e = one;
-		curl_multi_remove_handle(d->multi, d->fetches[i].easy);
 	}
-	return ok && answered;
+	return answered;
 }
 
 const struct gauge_backend gauge_json = { "metrics", documents_open, documents_ask, documents_close };

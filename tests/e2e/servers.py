@@ -214,14 +214,70 @@ class Sentinel(Redis):
         assert self.cli("sentinel", "monitor", name, "127.0.0.1", port, quorum) == "OK"
 
 
+class RabbitMQ:
+    """A node of its own: name, ports, folder, epmd. The management plugin is on. <tls>: files of a certificate and its key."""
+
+    def __init__(self, folder, tls=None):
+        self.port, self.management_port, self.dist, self.epmd_port, self.tls_port = (free_port() for _ in range(5))
+        self.folder = Path(folder) / f"rabbitmq-{self.port}"
+        self.folder.mkdir()
+        self.process = self.epmd = None
+        settings = [f"listeners.ssl.1 = 127.0.0.1:{self.tls_port}", f"ssl_options.certfile = {tls[0]}", f"ssl_options.keyfile = {tls[1]}"] if tls else []
+        (self.folder / "rabbitmq.conf").write_text("\n".join([
+            f"listeners.tcp.1 = 127.0.0.1:{self.port}", "management.tcp.ip = 127.0.0.1", f"management.tcp.port = {self.management_port}",
+            "collect_statistics_interval = 500", "total_memory_available_override_value = 1GB", "disk_free_limit.absolute = 1MB", *settings, ""]))
+        (self.folder / "enabled_plugins").write_text("[rabbitmq_management].")
+        _give(self.folder, "rabbitmq")
+        self.start()
+
+    def start(self):
+        at = self.folder
+        env = {"HOME": at, "ERL_EPMD_PORT": self.epmd_port, "ERL_EPMD_ADDRESS": "127.0.0.1", "RABBITMQ_NODENAME": f"tocsin-{self.port}@localhost",
+               "RABBITMQ_DIST_PORT": self.dist, "RABBITMQ_BASE": at, "RABBITMQ_MNESIA_BASE": at / "mnesia", "RABBITMQ_LOG_BASE": at / "log",
+               "RABBITMQ_CONFIG_FILE": at / "rabbitmq.conf", "RABBITMQ_ENABLED_PLUGINS_FILE": at / "enabled_plugins",
+               "RABBITMQ_CONF_ENV_FILE": "/dev/null", "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1} +S 1:1"}
+        env = {k: str(v) for k, v in env.items()}
+        self.epmd = Process("epmd", ["epmd", "-port", self.epmd_port, "-address", "127.0.0.1"], at, env, user="rabbitmq")
+        self.process = Process("rabbitmq", ["/usr/lib/rabbitmq/bin/rabbitmq-server"], at, env, user="rabbitmq")
+        self.process.ready(lambda: self.api("/overview") is not None, 60)
+
+    def stop(self):
+        for process in (self.process, self.epmd):
+            if process:
+                process.kill()
+        self.process = self.epmd = None
+
+    def url(self, vhost="%2F", user="guest:guest", scheme="amqp", port=None):
+        return f"{scheme}://{user}@127.0.0.1:{port or self.port}/{vhost}"
+
+    @property
+    def management_url(self):
+        return f"http://127.0.0.1:{self.management_port}"
+
+    def api(self, path, data=None, method=None):
+        headers = {"Authorization": "Basic Z3Vlc3Q6Z3Vlc3Q=", "Content-Type": "application/json"}
+        if data is not None:
+            data = json.dumps(data).encode()
+        status, _, text = http(f"{self.management_url}/api{path}", data, headers, method=method)
+        assert status < 300, f"{path}: {status} {text}"
+        return json.loads(text) if text else {}
+
+    def vhost(self, name):
+        """Makes a virtual host; the name as it stands in a URL."""
+        self.api(f"/vhosts/{name}", {}, "PUT")
+        self.api(f"/permissions/{name}/guest", {"configure": ".*", "write": ".*", "read": ".*"}, "PUT")
+        return name
+
+
 class CeleryWorker:
     """A worker of the app in <module> (a Python file in <cwd>), with events on, as people run it."""
 
-    def __init__(self, folder, cwd, module, broker, name="worker1", queues=None, concurrency=1, extra=()):
+    def __init__(self, folder, cwd, module, broker, name="worker1", queues=None, concurrency=1, extra=(), env=None):
         args = [PYTHON, "-m", "celery", "-A", module, "worker", "-n", f"{name}@%h", "-c", concurrency, "--loglevel=INFO", "-E", *extra]
         if queues:
             args += ["-Q", queues]
-        self.process = Process(f"celery-{name}", args, folder, env={"CELERY_BROKER_URL": broker, "PYTHONDONTWRITEBYTECODE": "1"}, cwd=cwd)
+        self.process = Process(f"celery-{name}", args, folder, cwd=cwd,
+                               env={"CELERY_BROKER_URL": broker, "PYTHONDONTWRITEBYTECODE": "1", **(env or {})})
         self.process.ready(lambda: " ready." in self.process.text(), 30)
 
     def stop(self):

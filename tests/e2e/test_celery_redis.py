@@ -1,78 +1,24 @@
 """A Celery application on a Redis broker, real workers, and the exporter: figures follow what happens to tasks and workers."""
 import os
-import re
 import signal
-import subprocess
 import time
 
 import pytest
 
-from servers import PYTHON, CeleryWorker, Exporter, Redis, wait_for
-
-APP = """
-import os, time
-from celery import Celery
-app = Celery("jobs", broker=os.environ["CELERY_BROKER_URL"], backend=os.environ["CELERY_BROKER_URL"])
-app.conf.task_send_sent_event = True
-@app.task(name="add")
-def add(a, b): return a + b
-@app.task(name="fail")
-def fail(): raise ValueError("no (really)")
-@app.task(name="nap")
-def nap(seconds): time.sleep(seconds)
-"""
-CONFIG = """
-celery:
-  - name: jobs
-    url: {url}
-    queues: [low]
-    poll_interval: 1s
-    control_interval: 2s
-    results_interval: 1s
-"""
+from celery_jobs import Jobs
+from servers import Redis
 
 
-class Metrics:
-    """A page of metrics: m("name", label="value") is the sum of the matching samples, None when there is none."""
-
-    def __init__(self, text):
-        self.samples = []
-        for line in text.splitlines():
-            found = re.match(r"([a-zA-Z_:]\w*)(?:\{(.*)\})? (\S+)$", line)
-            if found:
-                self.samples.append((found[1], dict(re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', found[2] or "")), float(found[3])))
-
-    def __call__(self, name, /, **labels):
-        values = [v for n, l, v in self.samples if n == name and all(l.get(k) == w for k, w in labels.items())]
-        return sum(values) if values else None
-
-
-class Jobs:
-    def __init__(self, box):
-        self.box, self.redis = box, box.start(Redis)
-        self.url = self.redis.url(1)
-        box.write("jobs.py", APP)
-        self.exporter = box.start(Exporter, box.write("tocsin.yml", CONFIG.format(url=self.url)))
-
-    def worker(self, **kw):
-        return self.box.start(CeleryWorker, self.box.folder, "jobs", self.url, **kw)
-
-    def send(self, code):
-        subprocess.run([PYTHON, "-c", f"from jobs import *\n{code}"], check=True, cwd=self.box.folder, timeout=30,
-                       env={**os.environ, "CELERY_BROKER_URL": self.url, "PYTHONDONTWRITEBYTECODE": "1"})
-
-    def metrics(self):
-        status, _, text = self.exporter.get("/metrics")
-        assert status == 200
-        return Metrics(text)
-
-    def until(self, what, condition, seconds=20):
-        return wait_for(what, lambda: condition(self.metrics()), seconds, 0.3)
+def on_redis(box, **kw):
+    redis = box.start(Redis)
+    jobs = Jobs(box, redis.url(1), redis.url(1), **kw)
+    jobs.redis = redis
+    return jobs
 
 
 @pytest.fixture
 def jobs(box):
-    return Jobs(box)
+    return on_redis(box)
 
 
 def test_queue_grows_without_a_worker(jobs):
@@ -139,7 +85,7 @@ def test_killed_worker_is_noticed_and_stays_down(jobs):
 
 
 def test_worker_that_died_before_we_came_is_down(box):
-    jobs = Jobs(box)
+    jobs = on_redis(box)
     host = os.uname().nodename
     jobs.exporter.stop()
     worker = jobs.worker()

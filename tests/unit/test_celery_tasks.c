@@ -13,7 +13,8 @@
 #include "celery/tasks.h"
 #include "celery/workers.h"
 
-static const struct celery_tasks_options options = { .max_tasks = 100, .max_series = 100, .default_queue = { "celery", 6 } };
+static const struct celery_tasks_options options = { .max_tasks = 100, .max_series = 100, .default_queue = { "celery", 6 },
+	.runtime = &celery_usual_runtime, .wait = &celery_usual_wait };
 
 static struct celery_event event(enum celery_event_type type, const char *uuid)
 {

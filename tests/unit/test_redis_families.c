@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "celery/families.h"
 #include "redis/families.h"
 #include "redis/scanner.h"
 #include "redis/show.h"
@@ -150,35 +149,6 @@ static void same_names_and_types_as_the_peer(void **state)
 	assert_true(peer.n > 400);
 }
 
-static void celery_names_and_types_as_the_peer(void **state)
-{
-	FILE *f = fopen("../shared/reference/celery_metrics.tsv", "r");
-	char line[8192];
-	int seen = 0;
-
-	(void)state;
-	if (f == NULL) {
-		print_message("skipped: ../shared/reference/celery_metrics.tsv is not there, so names are not compared\n");
-		skip();
-	}
-	while (fgets(line, sizeof line, f) != NULL) {
-		char *rest = line, *exporter = strsep(&rest, "\t"), *family = strsep(&rest, "\t"), *type = strsep(&rest, "\t");
-		bool found = false;
-
-		/* Consumers are counted by AMQP brokers only. */
-		if (strncmp(exporter, "celery-exporter ", 16) != 0 || strncmp(family, "celery_", 7) != 0
-		    || strcmp(family, "celery_active_consumer_count") == 0)
-			continue;
-		for (size_t i = 0; i < CF_N; i++)
-			found |= strcmp(celery_families[i].name, family) == 0 && strcmp(type_names[celery_families[i].type], type) == 0;
-		if (!found)
-			fail_msg("%s (%s) is missing", family, type);
-		seen++;
-	}
-	fclose(f);
-	assert_int_equal(seen, 15);
-}
-
 static void rows_are_sorted_and_names_unique(void **state)
 {
 	(void)state;
@@ -290,7 +260,7 @@ static void info_to_samples(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(same_names_and_types_as_the_peer), cmocka_unit_test(celery_names_and_types_as_the_peer),
+		cmocka_unit_test(same_names_and_types_as_the_peer),
 		cmocka_unit_test(rows_are_sorted_and_names_unique), cmocka_unit_test(info_to_samples),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,87 @@
+/* Sentinels are asked one after another, beginning with the one that answered last; what one says is believed only once it is
+ * found to be reachable, by connecting. */
+#include "celery/master.h"
+
+#include <stdio.h>
+
+#include "tocsin/clock.h"
+
+#define ONE_SENTINEL_MS 1500
+
+void celery_master_init(struct celery_master *m, const struct redis_url *url, const struct celery_sentinels *sentinels,
+                        struct redis_conn_options options)
+{
+	*m = (struct celery_master){ .sentinels = sentinels != NULL && sentinels->n != 0 ? sentinels : NULL, .url = *url };
+	if (m->sentinels != NULL) {
+		m->url.host = m->host;
+		m->url.port = m->port;
+	}
+	m->conn = redis_conn_new(&m->url, options);
+}
+
+void celery_master_fini(struct celery_master *m)
+{
+	redis_conn_free(m->conn);
+	redis_conn_free(m->sentinel);
+}
+
+static bool read_address(struct celery_master *m, const struct resp_reply *reply, struct err *e)
+{
+	if (reply->type == RESP_ERROR)
+		return err_set(e, ERR_UPSTREAM, -1, STR_FMT, STR_ARG(reply->text));
+	if (reply->n_items != 2)
+		return err_set(e, ERR_UPSTREAM, -1, "no master \"" STR_FMT "\" (master_name) is known there", STR_ARG(m->sentinels->master_name));
+	const struct str host = reply->items[0]->text, port = reply->items[1]->text;
+	if (host.n == 0 || host.n >= sizeof m->host || port.n == 0 || port.n >= sizeof m->port)
+		return err_set(e, ERR_UPSTREAM, -1, "the master's address is none");
+	if (!str_eq(host, str_of(m->host)) || !str_eq(port, str_of(m->port)))
+		redis_conn_close(m->conn);
+	snprintf(m->host, sizeof m->host, STR_FMT, STR_ARG(host));
+	snprintf(m->port, sizeof m->port, STR_FMT, STR_ARG(port));
+	return true;
+}
+
+static bool ask_sentinel(struct celery_master *m, struct redis_wait wait, struct err *e)
+{
+	const struct str question[] = { STR("SENTINEL"), STR("get-master-addr-by-name"), m->sentinels->master_name };
+	struct arena a = { 0 };
+	const struct resp_reply *reply;
+	bool ok;
+
+	if (m->sentinel == NULL)
+		m->sentinel = redis_conn_new(&m->sentinels->urls[m->at], REDIS_CONN_OPTIONS_DEFAULT);
+	ok = redis_conn_open(m->sentinel, wait, e);
+	if (ok) {
+		redis_conn_send(m->sentinel, question, ARRAY_LEN(question));
+		ok = redis_conn_reply(m->sentinel, &a, wait, &reply, e) && read_address(m, reply, e);
+	}
+	if (!ok)
+		err_context(e, "sentinel %s:%s", m->sentinels->urls[m->at].host, m->sentinels->urls[m->at].port);
+	arena_fini(&a);
+	return ok;
+}
+
+static bool find_master(struct celery_master *m, struct redis_wait wait, struct err *e)
+{
+	struct err one = { 0 };
+
+	for (size_t i = 0; i < m->sentinels->n; i++) {
+		const int64_t soon = clock_mono_ms(&clock_system) + ONE_SENTINEL_MS;
+		const struct redis_wait brief = { soon < wait.deadline_mono_ms ? soon : wait.deadline_mono_ms, wait.stop_fd };
+
+		one = (struct err){ 0 };
+		if (ask_sentinel(m, brief, &one))
+			return true;
+		if (one.code == ERR_CANCELED)
+			break;
+		redis_conn_free(m->sentinel);
+		m->sentinel = NULL;
+		m->at = (m->at + 1) % m->sentinels->n;
+	}
+	return err_set(e, one.code, -1, "%s", one.msg);
+}
+
+bool celery_master_open(struct celery_master *m, struct redis_wait wait, struct err *e)
+{
+	return (m->sentinels == NULL || find_master(m, wait, e)) && redis_conn_open(m->conn, wait, e);
+}
