@@ -7,7 +7,7 @@ import time
 import pytest
 
 from servers import Exporter, Redis, free_port, wait_for
-from test_celery_redis import Metrics
+from celery_jobs import Metrics
 
 
 def start(box, *sources):
