@@ -173,7 +173,7 @@ static bool add_hosts(struct params *p, const char *hosts, const char *ports, co
 	return any;
 }
 
-static bool params_fill(struct params *p, const PQconninfoOption *list, const struct source_ask *ask, struct err *e)
+static bool params_fill(struct params *p, const PQconninfoOption *list, const char *database, const struct source_ask *ask, struct err *e)
 {
 	const char *hosts = option(list, "host");
 	bool by_name = *hosts != '\0' && *option(list, "hostaddr") == '\0';
@@ -185,6 +185,8 @@ static bool params_fill(struct params *p, const PQconninfoOption *list, const st
 		if (o->val != NULL && !(by_name && (strcmp(o->keyword, "host") == 0 || strcmp(o->keyword, "port") == 0)))
 			params_add(p, o->keyword, o->val);
 	params_add(p, "client_encoding", "UTF8");
+	if (database != NULL)
+		params_add(p, "dbname", database);      /* the later one is taken */
 	if (!by_name)
 		return true;
 	if (!add_hosts(p, hosts, option(list, "port"), ask, e))
@@ -217,17 +219,17 @@ static void ignore_notice(void *arg, const PGresult *result)
 	(void)result;
 }
 
-static PGconn *connect_url(struct str url, const struct source_ask *ask, struct err *e)
+static PGconn *connect_url(const struct pg_conn_options *options, const struct source_ask *ask, struct err *e)
 {
-	PQconninfoOption *list = parse_url(url);
+	PQconninfoOption *list = parse_url(options->url);
 	struct params p = { 0 };
 	PGconn *pg = NULL;
 
 	if (list == NULL) {
-		pg_url_check(url, e);
+		pg_url_check(options->url, e);
 		return NULL;
 	}
-	if (params_fill(&p, list, ask, e)) {
+	if (params_fill(&p, list, options->database, ask, e)) {
 		pg = PQconnectStartParams(p.key, p.value, 0);
 		if (!poll_connect(pg, ask, e)) {
 			PQfinish(pg);
@@ -403,7 +405,7 @@ bool pg_conn_open(struct pg_conn *c, const struct source_ask *ask, struct err *e
 		*e = c->last;
 		return false;
 	}
-	c->pg = connect_url(c->o.url, ask, e);
+	c->pg = connect_url(&c->o, ask, e);
 	if (c->pg == NULL || !set_up(c, ask, e))
 		return conn_failed(c, ask, e);
 	c->generation++;

@@ -14,6 +14,7 @@ struct pg_conn;
 
 struct pg_conn_options {
 	struct str url;                 /* URI or "key=value …"; borrowed for the connection's life */
+	const char *database;           /* in place of the url's; NULL: that; borrowed */
 	int64_t statement_timeout_ms, lock_timeout_ms;
 	int64_t max_age_ms;
 	const char *search_path;        /* NULL: the role's own */

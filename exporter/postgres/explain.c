@@ -48,6 +48,9 @@ void pg_explain(struct buf *out, const void *settings)
 	if (s->max_tables > 0)
 		explain_ask(out, "pg_table_size() and pg_indexes_size() of each of the %lld largest tables (max_tables), one by one",
 		            (long long)s->max_tables);
+	if (s->databases.n > 0)
+		explain_ask(out, "the statements of stat_user_tables and stat_user_indexes, and sizes, in each of the databases listed, over a "
+		            "connection of its own that lasts as long");
 	explain_note(out, "a role that may log in and is granted pg_monitor; what it may not see is left out and shown in "
 	             "tocsin_postgres_collector_unsupported");
 }

@@ -256,6 +256,8 @@ static void take_failure(struct pg_plan_item *item, const PGresult *r, const cha
 		snprintf(item->unsupported, sizeof item->unsupported, "%s", state);
 		return;
 	}
+	if (name == NULL)
+		return;
 	pg_result_error(r, &e);
 	buf_printf(&what, "collector %s", item->statement->collector);
 	complain_failed(&item->complaint, buf_z(&what), name, &e, now_ms);
@@ -274,7 +276,7 @@ void pg_plan_take(struct pg_plan *p, struct pg_plan_item *item, const struct pg_
 		take_failure(item, r, name, now_ms);
 		return;
 	}
-	if (item->failed)
+	if (item->failed && name != NULL)
 		complain_works(&item->complaint, item->statement->collector, name, now_ms);
 	item->failed = false;
 	if (item->statement->settings) {

@@ -54,7 +54,8 @@ void pg_plan_fini(struct pg_plan *p);
 
 /* The statements to be asked now, in <a>; <asked>: the item of each. */
 size_t pg_plan_queries(struct pg_plan *p, struct arena *a, struct pg_query **queries, struct pg_plan_item ***asked);
-/* Takes the reply to an item's statement: samples into <out>, the verdict into the item. <name> is the source's, for the log. */
+/* Takes the reply to an item's statement: samples into <out>, the verdict into the item. <name> is the source's, for the log; NULL: nothing is
+ * logged. */
 void pg_plan_take(struct pg_plan *p, struct pg_plan_item *item, const struct pg_reply *reply, struct str server, const char *name,
                   int64_t now_ms, struct expo_set *out);
 /* Success and duration of each collector, and what is unsupported. */

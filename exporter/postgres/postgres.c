@@ -27,6 +27,8 @@ static const struct conf_key keys[] = {
 	         "postgres://user:password@host:5432/database?sslmode=require, or libpq's key=value form."),
 	CONF_KEY(struct pg_settings, "enable", enable, conf_str_list, NULL, CONF_RELOAD, "Collectors to add to the default ones."),
 	CONF_KEY(struct pg_settings, "disable", disable, conf_str_list, NULL, CONF_RELOAD, "Collectors to leave out."),
+	CONF_KEY(struct pg_settings, "databases", databases, conf_str_list, NULL, CONF_RELOAD,
+	         "Databases whose tables and indexes are read every slow_interval, one after the other, beside the url's: names, or all."),
 	CONF_KEY_ARG(struct pg_settings, "statement_timeout", statement_timeout_ms, conf_duration_ms, "2s", CONF_RELOAD,
 	             "What one statement may take.", &timeout_range),
 	CONF_KEY_ARG(struct pg_settings, "lock_timeout", lock_timeout_ms, conf_duration_ms, "100ms", CONF_RELOAD,

@@ -8,6 +8,7 @@ struct pg_settings {
 	struct source_settings common;
 	struct str url;
 	struct conf_strs enable, disable;       /* names of collectors */
+	struct conf_strs databases;             /* whose tables are read, besides the url's; "all" */
 	int64_t statement_timeout_ms, lock_timeout_ms;
 	int64_t max_age_ms;
 	int64_t slow_interval_ms;

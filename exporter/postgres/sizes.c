@@ -1,4 +1,5 @@
-/* Every `slow_interval`. A size function waits for whoever holds (or is waiting for) an exclusive lock on its relation, and makes
+/* Every `slow_interval`. Other databases than the url's are read one after the other, each over a connection that lasts as long: so
+ * a source never holds more than two. A size function waits for whoever holds (or is waiting for) an exclusive lock on its relation, and makes
  * others wait behind it: so each table is a statement of its own under lock_timeout, and one that is locked is left out alone. */
 #include "postgres/sizes.h"
 
@@ -7,6 +8,7 @@
 
 #define ROUND_MS 60000                  /* what one round may take */
 #define STATEMENT_MS 20000
+#define DATABASES_MAX 200
 #define RETRY_MS 10000                  /* after a failure, when the interval is longer */
 
 static const struct expo_family table_size_family = {
@@ -14,9 +16,14 @@ static const struct expo_family table_size_family = {
 static const struct expo_family index_size_family = {
 	"pg_stat_user_tables_index_size_bytes", EXPO_GAUGE, "Disk space of the table's indexes.", "bytes" };
 
+static const struct expo_family database_family = {
+	"tocsin_postgres_database_read", EXPO_GAUGE, "Whether a database besides the url's could be read last time.", NULL };
+static const struct expo_family left_out_family = {
+	"tocsin_postgres_databases_left_out", EXPO_GAUGE, "Databases beyond the limit of 200 besides the url's, which are not read.", NULL };
+
 struct round {
 	const struct pg_settings *settings;
-	const char *name;
+	const char *name;               /* NULL: no complaints; a metric says what failed */
 	struct pg_conn *conn;
 	struct pg_plan plan;
 	struct pg_plan_item **asked;
@@ -28,6 +35,8 @@ struct round {
 	size_t n_extensions;
 	struct pg_query *tables;
 	size_t n_tables;
+	const char **databases;         /* besides the url's */
+	size_t n_databases;
 };
 
 static struct str copy_field(struct arena *a, const PGresult *r, int row, int column)
@@ -136,11 +145,95 @@ static bool ask_tables(struct round *x, struct err *e)
 	return ask_one(x, sql.p, on_tables, e) && pg_conn_run(x->conn, x->ask, x->tables, x->n_tables, on_table, x, e);
 }
 
+/* ---- Other databases ---- */
+
+static bool is_wanted(const struct pg_settings *s, struct str database)
+{
+	for (size_t i = 0; i < s->databases.n; i++)
+		if (str_eq(s->databases.v[i], STR("all")) || str_eq(s->databases.v[i], database))
+			return true;
+	return false;
+}
+
+static void on_databases(void *ctx, size_t i, const struct pg_reply *reply)
+{
+	struct round *x = ctx;
+	int n = PQntuples(reply->result), left_out = 0;
+
+	(void)i;
+	if (!is_rows(x, reply))
+		return;
+	x->databases = ARENA_ARRAY(expo_set_arena(x->out), DATABASES_MAX, const char *);
+	for (int row = 0; row < n; row++) {
+		if (!is_wanted(x->settings, str_of(PQgetvalue(reply->result, row, 0))))
+			continue;
+		if (x->n_databases < DATABASES_MAX)
+			x->databases[x->n_databases++] = copy_field(expo_set_arena(x->out), reply->result, row, 0).p;
+		else
+			left_out++;
+	}
+	EXPO_EMIT0(x->out, &left_out_family, left_out);
+}
+
+/* What sees one database only: the same as a scrape shows of the url's, and sizes of tables. */
+static bool ask_database(struct round *x, struct err *e)
+{
+	struct pg_query *queries;
+	size_t n;
+
+	if (!pg_conn_open(x->conn, x->ask, e))
+		return false;
+	pg_plan_make(&x->plan, x->settings,
+	             &(struct pg_scope){ .when = PG_SCRAPE, .each_database = true, .version = pg_conn_version(x->conn) });
+	n = pg_plan_queries(&x->plan, expo_set_arena(x->out), &queries, &x->asked);
+	if (!pg_conn_run(x->conn, x->ask, queries, n, on_slow, x, e))
+		return false;
+	for (size_t i = 0; i < x->plan.n; i++)
+		if (x->plan.items[i].failed)
+			return err_set(e, ERR_UPSTREAM, -1, "%s failed", x->plan.items[i].statement->collector);
+	return ask_tables(x, e);
+}
+
+static bool read_database(const struct round *main, const char *database, struct err *e)
+{
+	const struct pg_settings *s = main->settings;
+	struct source_ask ask = { clock_mono_ms(main->ask->clock) + ROUND_MS, main->ask->stop_fd, main->ask->clock };
+	struct round x = { .settings = s, .ask = &ask, .out = main->out, .now_ms = main->now_ms };
+	bool ok;
+
+	x.conn = pg_conn_new(&(struct pg_conn_options){ .url = s->url, .database = database, .statement_timeout_ms = STATEMENT_MS,
+	    .lock_timeout_ms = s->lock_timeout_ms, .max_age_ms = s->max_age_ms, .search_path = "pg_catalog" });
+	ok = ask_database(&x, e);
+	pg_plan_fini(&x.plan);
+	pg_conn_free(x.conn);
+	EXPO_EMIT(main->out, &database_family, ok ? 1 : 0, { STR("datname"), str_of(database) });
+	return ok;
+}
+
+/* One that cannot be read costs the others nothing. */
+static bool ask_databases(struct round *x, struct err *e)
+{
+	if (x->settings->databases.n == 0)
+		return true;
+	if (!ask_one(x, "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate AND datconnlimit <> -2 "
+	             "AND has_database_privilege(oid, 'CONNECT') AND datname <> current_database() ORDER BY datname", on_databases, e))
+		return false;
+	for (size_t i = 0; i < x->n_databases; i++) {
+		struct err failed = { 0 };
+
+		if (!read_database(x, x->databases[i], &failed) && failed.code == ERR_CANCELED) {
+			*e = failed;
+			return false;
+		}
+	}
+	return true;
+}
+
 static bool do_round(struct round *x, struct err *e)
 {
 	if (!pg_conn_open(x->conn, x->ask, e))
 		return false;
-	return ask_slow(x, e) && ask_tables(x, e);
+	return ask_slow(x, e) && ask_tables(x, e) && ask_databases(x, e);
 }
 
 void pg_sizes_run(const struct pg_settings *s, const char *name, struct source_loop *loop)

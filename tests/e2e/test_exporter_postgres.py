@@ -142,3 +142,23 @@ def test_session_protects_the_server(box, postgres):
     scrape(exporter)
     assert postgres.sql("select count(*) > 0 from pg_stat_activity where application_name = 'tocsin-exporter'") == "t"
     assert int(postgres.sql("select count(*) from pg_stat_activity where application_name = 'tocsin-exporter'")) <= 2
+
+
+def test_tables_of_other_databases(box, postgres):
+    for name in ("other", "third", "refused"):
+        postgres.sql(f"create database {name}")
+        postgres.sql(f"create table in_{name} (id int primary key); insert into in_{name} select generate_series(1, 7)", name)
+    postgres.sql("create role monitor login; grant pg_monitor to monitor; revoke connect on database refused from public")
+    every = ", databases: all, enable: [stat_user_indexes], slow_interval: 1s"
+    exporter = start(box, ("every", postgres.url(user="monitor"), every), ("some", postgres.url(), ", databases: [third], slow_interval: 1s"))
+    m = wait_for("tables", lambda: next((m for m in [scrape(exporter)] if m.value("tocsin_postgres_database_read", source="every", datname="third")
+                                         and m.value("tocsin_postgres_database_read", source="some", datname="third")), None))
+    assert m.value("pg_stat_user_tables_n_tup_ins", source="every", datname="other", relname="in_other") == 7
+    assert m.value("pg_stat_user_tables_table_size_bytes", source="every", datname="other", relname="in_other") == float(postgres.sql("select pg_table_size('in_other')", "other"))
+    assert m.value("pg_stat_user_indexes_idx_scan_total", source="every", datname="third", indexrelname="in_third_pkey") is not None
+    assert {had["datname"] for had, _ in m.find("tocsin_postgres_database_read", source="every")} == {"other", "third"}
+    assert {had["datname"] for had, _ in m.find("pg_stat_user_tables_n_tup_ins", source="some")} == {"third"}
+    assert int(postgres.sql("select count(*) from pg_stat_activity where application_name = 'tocsin-exporter'")) <= 6
+    postgres.sql("drop database other with (force)")
+    wait_for("the end of one", lambda: not scrape(exporter).find("pg_stat_user_tables_n_tup_ins", source="every", datname="other"))
+    assert "level=warn" not in exporter.process.text()
