@@ -119,6 +119,7 @@ struct node_binary {
 	enum binop op;
 	int op_beg;                     /* where the operator stands */
 	struct node *left, *right;
+	struct node *above;             /* the operator whose left side this is; NULL: none. See node_chain_first() */
 	bool returns_bool;
 	enum match_card card;           /* MANY_TO_ONE: group_left; MANY_TO_MANY: set operators */
 	bool on;                        /* on(…); else ignoring(…), which may be empty */
@@ -172,5 +173,16 @@ struct node {
 		struct node_call call;
 	};
 };
+
+/* a + b + c … is ((a + b) + c) …: a tree as deep as the chain is long. Who walks trees walks a chain in a loop, from its first
+ * operator up to the last, <n>, so that length is not depth:
+ *
+ *	for (op = node_chain_first(n);; op = op->binary.above) { … op->binary.left only at the first … if (op == n) break; } */
+static inline const struct node *node_chain_first(const struct node *n)
+{
+	while (n->binary.left->kind == NODE_BINARY)
+		n = n->binary.left;
+	return n;
+}
 
 #endif

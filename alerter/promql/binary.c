@@ -213,12 +213,8 @@ static struct value *operand(struct eval *ev, const struct node *n)
 	return x;
 }
 
-struct value *eval_binary(struct eval *ev, const struct node *n)
+static struct value *combine(struct eval *ev, const struct node *n, struct value *l, struct value *r)
 {
-	struct value *l = operand(ev, n->binary.left), *r = l == NULL ? NULL : operand(ev, n->binary.right);
-
-	if (r == NULL)
-		return NULL;
 	if (l->type == PROMQL_SCALAR && r->type == PROMQL_SCALAR)
 		return scalars(n, l, r);
 	if (r->type == PROMQL_SCALAR)
@@ -226,4 +222,20 @@ struct value *eval_binary(struct eval *ev, const struct node *n)
 	if (l->type == PROMQL_SCALAR)
 		return vector_scalar(ev, n, r, l, true);
 	return binop_is_set(n->binary.op) ? binary_set(ev, n, l, r) : binary_match(ev, n, l, r);
+}
+
+struct value *eval_binary(struct eval *ev, const struct node *n)
+{
+	const struct node *op = node_chain_first(n);
+	size_t held = ev->cells;
+	struct value *l = operand(ev, op->binary.left), *r;
+
+	for (; l != NULL; op = op->binary.above) {
+		r = operand(ev, op->binary.right);
+		l = r == NULL ? NULL : combine(ev, op, l, r);
+		if (l == NULL || op == n)
+			break;
+		ev->cells = held + value_cells(l);      /* what the operands held is free again */
+	}
+	return l;
 }

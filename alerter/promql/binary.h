@@ -29,7 +29,8 @@ struct matching {
 	} left, right;
 };
 /* The rows of both sides that are not in the slot yet; <m> is zeroed at first. */
-void match_rows(struct eval *, struct memory_slot *, struct matching *m, const struct node_binary *, const struct shape *l, const struct shape *r);
+void match_rows(struct eval *, struct memory_slot *, struct matching *m, const struct node_binary *, const struct shape *l,
+                const struct shape *r);
 struct value *binary_match(struct eval *, const struct node *, struct value *l, struct value *r);
 
 /* setops.c */

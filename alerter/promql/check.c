@@ -1,5 +1,5 @@
 /* Types and the rules no grammar can say. Each message names what is there, what is needed and, where we can guess it, the
- * query that was meant. Recursion is bounded here: a chain of operators is a deep tree that no production has counted. */
+ * query that was meant. Recursion is bounded here too: postfixes make a deep tree that no production has counted. */
 #include "parse.h"
 
 #include <stdio.h>
@@ -232,13 +232,14 @@ static bool check_scalar_side(struct checker *c, struct node_binary *b)
 	return true;
 }
 
-static bool check_binary(struct checker *c, struct node *n)
+/* The left side was checked before. */
+static bool check_operator(struct checker *c, struct node *n)
 {
 	struct node_binary *b = &n->binary;
 	struct str op = operators[b->op].text;
 	bool scalars;
 
-	if (!check_node(c, b->left) || !check_node(c, b->right))
+	if (!check_node(c, b->right))
 		return false;
 	scalars = b->left->type == PROMQL_SCALAR && b->right->type == PROMQL_SCALAR;
 	n->type = scalars ? PROMQL_SCALAR : PROMQL_VECTOR;
@@ -254,6 +255,22 @@ static bool check_binary(struct checker *c, struct node *n)
 	if (b->left->type == PROMQL_SCALAR || b->right->type == PROMQL_SCALAR)
 		return check_scalar_side(c, b);
 	return true;
+}
+
+static bool check_binary(struct checker *c, struct node *n)
+{
+	struct node *op = n;
+
+	while (op->binary.left->kind == NODE_BINARY)
+		op = op->binary.left;
+	if (!check_node(c, op->binary.left))
+		return false;
+	for (;; op = op->binary.above) {
+		if (!check_operator(c, op))
+			return false;
+		if (op == n)
+			return true;
+	}
 }
 
 static bool check_aggregate(struct checker *c, struct node *n)

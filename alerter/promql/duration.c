@@ -130,6 +130,8 @@ static struct node *parse_sum(struct parser *p, const char *context, int min_pow
 		parser_take(p);
 		n->binary.op = (enum binop)op;
 		n->binary.left = left;
+		if (left->kind == NODE_BINARY)
+			left->binary.above = n;
 		n->binary.right = parse_sum(p, context, operators[op].right);
 		n->end = n->binary.right->end;
 		left = n;

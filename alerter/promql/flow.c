@@ -16,6 +16,16 @@ static bool makes_labels(const struct function *fn)
 	return false;
 }
 
+static bool keeps(const struct node *n);
+
+static bool chain_keeps(const struct node *n)
+{
+	for (; n->kind == NODE_BINARY; n = n->binary.left)
+		if (n->binary.explicit_matching || !keeps(n->binary.right))
+			return false;
+	return keeps(n);
+}
+
 static bool keeps(const struct node *n)
 {
 	switch (n->kind) {
@@ -30,7 +40,7 @@ static bool keeps(const struct node *n)
 	case NODE_UNARY:
 		return keeps(n->unary.child);
 	case NODE_BINARY:
-		return !n->binary.explicit_matching && keeps(n->binary.left) && keeps(n->binary.right);
+		return chain_keeps(n);
 	case NODE_AGGREGATE:
 		return n->aggregate.op != AGGR_COUNT_VALUES && (n->aggregate.param == NULL || keeps(n->aggregate.param)) &&
 		       keeps(n->aggregate.child);

@@ -76,6 +76,22 @@ static bool read_matchers(struct info *in)
 	return e.code == ERR_NONE || eval_fail(in->c->ev, e.code, -1, "%s", e.msg);
 }
 
+static bool time_of(struct eval *ev, const struct node *n, struct timing *out);
+
+static bool time_of_chain(struct eval *ev, const struct node *n, struct timing *out)
+{
+	const struct node *op = node_chain_first(n);
+
+	if (time_of(ev, op->binary.left, out))
+		return true;
+	for (;; op = op->binary.above) {
+		if (time_of(ev, op->binary.right, out))
+			return true;
+		if (op == n)
+			return false;
+	}
+}
+
 /* When the samples of <n> are taken: as its first selector says, and the subqueries around that. */
 static bool time_of(struct eval *ev, const struct node *n, struct timing *out)
 {
@@ -102,7 +118,7 @@ static bool time_of(struct eval *ev, const struct node *n, struct timing *out)
 	case NODE_UNARY:
 		return time_of(ev, n->unary.child, out);
 	case NODE_BINARY:
-		return time_of(ev, n->binary.left, out) || time_of(ev, n->binary.right, out);
+		return time_of_chain(ev, n, out);
 	case NODE_AGGREGATE:
 		return time_of(ev, n->aggregate.child, out);
 	case NODE_CALL:

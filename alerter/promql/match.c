@@ -38,7 +38,8 @@ static void side_rows(struct eval *ev, struct label_table *t, const struct node_
 		side->group[i] = (uint32_t)label_table_add(t, match_labels(b, room, s->labels[i]), NULL);
 }
 
-void match_rows(struct eval *ev, struct memory_slot *slot, struct matching *m, const struct node_binary *b, const struct shape *l, const struct shape *r)
+void match_rows(struct eval *ev, struct memory_slot *slot, struct matching *m, const struct node_binary *b, const struct shape *l,
+                const struct shape *r)
 {
 	if (m->groups.buckets == NULL)
 		label_table_init(&m->groups, &slot->arena, l->n + r->n);
@@ -319,8 +320,8 @@ static void take_groups(struct join *j, struct plan *p)
 	j->one_group = j->swapped ? p->m.left.group : p->m.right.group;
 }
 
-/* Results of all pairs there can be, for the rows that are not in yet. Not when group_left(…) takes labels from one of several: then only
- * time will tell. False: an old row changes. */
+/* Results of all pairs there can be, for the rows that are not in yet. Not when group_left(…) takes labels from one of several:
+ * then only time will tell. False: an old row changes. */
 static bool plan_rows(struct join *j, struct memory_slot *slot, const struct shape *l, const struct shape *r)
 {
 	struct arena *a = &slot->arena;

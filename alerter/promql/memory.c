@@ -11,6 +11,7 @@ struct eval_memory {
 	struct memory_slot *slots;
 	size_t n;
 	uint64_t last_version;
+	size_t bytes;           /* of the slots */
 	struct arena scratch;
 };
 
@@ -33,6 +34,11 @@ static struct eval_memory *memory_of(struct promql_query *q)
 		q->memory->slots = mem_alloc(q->memory->n * sizeof *q->memory->slots);
 	}
 	return q->memory;
+}
+
+size_t memory_bytes(const struct promql_query *q)
+{
+	return q->memory == NULL ? 0 : q->memory->bytes;
 }
 
 struct arena *memory_scratch(struct promql_query *q)
@@ -99,6 +105,8 @@ void memory_keep(struct eval *ev, struct memory_slot *slot)
 	slot->valid = true;
 	slot->done[0] = slot->from[0].n;
 	slot->done[1] = slot->from[1].n;
+	ev->query->memory->bytes += slot->arena.total_bytes - slot->counted_bytes;
+	slot->counted_bytes = slot->arena.total_bytes;
 }
 
 void row_flags_put(struct arena *a, struct row_flags *f, size_t row, bool flag)

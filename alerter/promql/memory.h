@@ -23,6 +23,7 @@ struct memory_slot {
 	size_t done[2];         /* rows of each that are in */
 	bool valid;
 	struct arena arena;     /* all that the slot holds; labels may borrow from the slots below in the tree */
+	size_t counted_bytes;   /* of it, in memory_bytes() */
 	struct shape shape;
 	void *extra;            /* whatever the node's code keeps beside it; NULL when the slot is empty */
 };
@@ -46,6 +47,8 @@ void memory_keep(struct eval *, struct memory_slot *);
 void memory_restart(struct memory_slot *);
 /* Whether the slot has all of these inputs, without touching it. */
 bool memory_holds(struct eval *, int node_id, enum memory_kind, struct memory_input a, struct memory_input b);
+/* Bytes of all slots. */
+size_t memory_bytes(const struct promql_query *);
 /* Memory for what lives no longer than one series is looked at; kept from one evaluation to the next. */
 struct arena *memory_scratch(struct promql_query *);
 

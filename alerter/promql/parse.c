@@ -444,6 +444,8 @@ static struct node *parse_power(struct parser *p, int min_power)
 		n->binary.card = binop_is_set(n->binary.op) ? CARD_MANY_TO_MANY : CARD_ONE_TO_ONE;
 		parse_matching(p, &n->binary);
 		n->binary.left = left;
+		if (left->kind == NODE_BINARY)
+			left->binary.above = n;
 		n->binary.right = parse_power(p, operators[op].right);
 		n->end = n->binary.right->end;
 		left = n;

@@ -184,14 +184,13 @@ static void print_left(struct buf *b, const struct node_binary *n)
 		print_node(b, n->left);
 }
 
-static void print_binary(struct buf *b, const struct node_binary *n)
+static void print_operator(struct buf *b, const struct node_binary *n)
 {
 	bool grouped = n->card == CARD_MANY_TO_ONE || n->card == CARD_ONE_TO_MANY;
 	uint64_t fills[2];
 
 	memcpy(&fills[0], &n->fill_left, sizeof fills[0]);
 	memcpy(&fills[1], &n->fill_right, sizeof fills[1]);
-	print_left(b, n);
 	buf_printf(b, " " STR_FMT "%s", STR_ARG(operators[n->op].text), n->returns_bool ? " bool" : "");
 	if (n->n_labels > 0 || n->on || grouped)
 		print_labels(b, n->on ? " on (" : " ignoring (", n->labels, n->n_labels, ")");
@@ -207,6 +206,18 @@ static void print_binary(struct buf *b, const struct node_binary *n)
 	}
 	buf_putc(b, ' ');
 	print_node(b, n->right);
+}
+
+static void print_binary(struct buf *b, const struct node *n)
+{
+	const struct node *op = node_chain_first(n);
+
+	print_left(b, &op->binary);
+	for (;; op = op->binary.above) {
+		print_operator(b, &op->binary);
+		if (op == n)
+			return;
+	}
 }
 
 static void print_aggregate(struct buf *b, const struct node_aggregate *a)
@@ -258,7 +269,7 @@ void print_node(struct buf *b, const struct node *n)
 		print_node(b, n->unary.child);
 		return;
 	case NODE_BINARY:
-		print_binary(b, &n->binary);
+		print_binary(b, n);
 		return;
 	case NODE_AGGREGATE:
 		print_aggregate(b, &n->aggregate);

@@ -63,6 +63,20 @@ struct selector_list {
 	size_t n, cap;
 };
 
+static void collect(struct selector_list *out, const struct node *n, struct reach around);
+
+static void collect_chain(struct selector_list *out, const struct node *n, struct reach around)
+{
+	const struct node *op = node_chain_first(n);
+
+	collect(out, op->binary.left, around);
+	for (;; op = op->binary.above) {
+		collect(out, op->binary.right, around);
+		if (op == n)
+			return;
+	}
+}
+
 static void collect(struct selector_list *out, const struct node *n, struct reach around)
 {
 	switch (n->kind) {
@@ -90,8 +104,7 @@ static void collect(struct selector_list *out, const struct node *n, struct reac
 		collect(out, n->unary.child, around);
 		return;
 	case NODE_BINARY:
-		collect(out, n->binary.left, around);
-		collect(out, n->binary.right, around);
+		collect_chain(out, n, around);
 		return;
 	case NODE_AGGREGATE:
 		if (n->aggregate.param != NULL)

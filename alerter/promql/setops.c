@@ -69,7 +69,8 @@ static bool both_extend(struct memory_slot *slot, const struct shape *l, const s
 	return !b->drops.changed;
 }
 
-static const struct shape *both(struct eval *ev, const struct node *n, const struct shape *l, const struct shape *r, const struct both **to)
+static const struct shape *both(struct eval *ev, const struct node *n, const struct shape *l, const struct shape *r,
+                                const struct both **to)
 {
 	struct memory_slot *slot = memory_slot(ev, n->id, MEMORY_NAMES, memory_of_shape(l), memory_of_shape(r));
 

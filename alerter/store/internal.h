@@ -135,7 +135,8 @@ void store_keep_sealed(struct store_series *, struct chunk *);
 /* Time of its last sample anywhere, a stale marker too; INT64_MIN: none. */
 static inline int64_t series_end_ms(const struct store_series *s)
 {
-	int64_t head = atomic_load_explicit(&s->last_ms, memory_order_relaxed), block = atomic_load_explicit(&s->block_last_ms, memory_order_relaxed);
+	int64_t head = atomic_load_explicit(&s->last_ms, memory_order_relaxed);
+	int64_t block = atomic_load_explicit(&s->block_last_ms, memory_order_relaxed);
 
 	return head > block ? head : block;
 }

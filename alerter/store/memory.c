@@ -1,5 +1,5 @@
-/* Remembered selections: the same matchers again get the same snapshot. A series that comes is tested against the entries of its metric
- * name only, and put behind the others. One that ends stays, until many have: then it is left out of the snapshot of those who ask
+/* Remembered selections: the same matchers again get the same snapshot. A series that comes is tested against the entries of its
+ * metric name only, and put behind the others. One that ends stays, until many have: then it is left out of the snapshot of those who ask
  * for nothing so old. An entry outlives its snapshots, so that its regexes are compiled once. Bounded by MEMORY_ENTRIES and
  * MEMORY_SERIES, least recently used first out.
  * Callers hold the index lock, but for memory_leave_out and memory_revive; hence no series can come between reading the index and
@@ -419,7 +419,8 @@ static bool leave_series_out(struct store *st, struct store_series *s, int64_t m
 	return over;
 }
 
-static struct snapshot *snapshot_without(struct store *st, const struct snapshot *old, const struct store_selection *sel, int64_t min_ms)
+static struct snapshot *snapshot_without(struct store *st, const struct snapshot *old, const struct store_selection *sel,
+                                         int64_t min_ms)
 {
 	struct snapshot *s = snapshot_new(st, old->n);
 

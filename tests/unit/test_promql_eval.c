@@ -213,6 +213,72 @@ static void a_deadline_ends_a_query(void **state)
 	world_free(&w);
 }
 
+/* What generated rules look like: a chain is long, not deep. */
+static void chains_are_not_deep(void **state)
+{
+	static const struct {
+		const char *first, *piece, *shown;
+		size_t n_selectors;
+		bool keeps_labels;
+	} cases[] = {
+		{ "vector(0)", " + 1", "{}=10000", 0, false },
+		{ "x", " + x", "{i=\"0\"}=20002", 10001, true },
+		{ "x", " or x", "x{i=\"0\"}=2", 10001, true },
+		{ "x", " and on (i) x", "x{i=\"0\"}=2", 10001, false },
+		{ "x", " * 1 - 0", "{i=\"0\"}=2", 1, true },
+		{ "x", " unless y", "x{i=\"0\"}=2", 10001, true },
+		{ "info(x", " or x", "x{i=\"0\"}=2", 10001, false },
+	};
+	struct world w = world_new();
+
+	(void)state;
+	w.options.features = PROMQL_ALL_FEATURES;
+	load(&w, "x{i=\"0\"} 2x20", 0);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const struct promql_selector *selectors;
+		struct buf text = { 0 };
+
+		buf_putz(&text, cases[i].first);
+		for (int k = 0; k < 10000; k++)
+			buf_putz(&text, cases[i].piece);
+		buf_putz(&text, strchr(cases[i].first, '(') != NULL && strchr(cases[i].first, ')') == NULL ? ")" : "");
+		prepare(&w, buf_z(&text));
+		assert_string_equal(shown(&w, instant(&w, 100000)), cases[i].shown);
+		assert_int_equal(promql_query_selectors(w.query, &selectors), cases[i].n_selectors);
+		assert_int_equal(promql_query_keeps_labels(w.query), cases[i].keeps_labels);
+		assert_true(str_eq(promql_query_text(w.query), buf_str(&text)));
+		arena_reset(&w.arena);
+		buf_fini(&text);
+	}
+	world_free(&w);
+}
+
+/* Nor may a chain add up to more memory than the samples of one value. */
+static void chains_are_bounded(void **state)
+{
+	struct world w = world_new();
+	struct buf text = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	w.options.limits.max_samples = 20000;
+	for (int i = 0; i < 100; i++) {
+		char line[64];
+
+		snprintf(line, sizeof line, "x{i=\"%d\"} 2x20", i);
+		load(&w, line, 0);
+	}
+	buf_putz(&text, "x");
+	for (int k = 0; k < 10000; k++)
+		buf_putz(&text, " or x");
+	prepare(&w, buf_z(&text));
+	assert_null(promql_instant(w.query, &w.arena, ram_querier(w.ram), 100000, &e));
+	assert_int_equal(e.code, ERR_LIMIT);
+	assert_non_null(strstr(e.msg, "max_samples=20000"));
+	buf_fini(&text);
+	world_free(&w);
+}
+
 /* The same query object while series come and go: what it remembers must never show. */
 static void memory_follows_the_series(void **state)
 {
@@ -451,6 +517,8 @@ int main(void)
 		cmocka_unit_test(budgets_end_a_query),
 		cmocka_unit_test(a_range_query_has_its_own_budget),
 		cmocka_unit_test(a_deadline_ends_a_query),
+		cmocka_unit_test(chains_are_not_deep),
+		cmocka_unit_test(chains_are_bounded),
 		cmocka_unit_test(names_follow_the_series),
 		cmocka_unit_test(memory_follows_the_series),
 		cmocka_unit_test(aggregations_work_in_blocks),

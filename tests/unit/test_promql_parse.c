@@ -303,7 +303,7 @@ static void depth_and_size_are_bounded(void **state)
 	static const struct {
 		const char *before, *piece, *after, *limit;
 	} cases[] = {
-		{ "", "(", "1", "max_depth" },          { "1", "+1", "", "max_depth" },         { "x", "[1m:]", "", "max_depth" },
+		{ "", "(", "1", "max_depth" },          { "1", "+1+1", "", "nodes" },           { "x", "[1m:]", "", "max_depth" },
 		{ "", "-", "x", "max_depth" },          { "x[1", "+1", "]", "max_depth" },      { "x[", "(", "1", "max_depth" },
 		{ "x[", "-", "1]", "max_depth" },       { "", "abs(", "x", "max_depth" },       { "1", "^1", "", "max_depth" },
 		{ "x offset ", "min_of(", "1", "max_depth" }, { "sum by (", "a,", "b) (x)", "labels" },

@@ -25,6 +25,16 @@ static bool depends_on_time(const struct node *n)
 	return false;
 }
 
+static bool pin(struct node *n, int64_t at_ms);
+
+static bool pin_chain(struct node *n, int64_t at_ms)
+{
+	for (; n->kind == NODE_BINARY; n = n->binary.left)
+		if (!pin(n->binary.right, at_ms))
+			return false;
+	return pin(n, at_ms);
+}
+
 /* Sets @ on the outermost selectors and subqueries that have none. False: the expression depends on the time in other ways. */
 static bool pin(struct node *n, int64_t at_ms)
 {
@@ -49,7 +59,7 @@ static bool pin(struct node *n, int64_t at_ms)
 	case NODE_UNARY:
 		return pin(n->unary.child, at_ms);
 	case NODE_BINARY:
-		return pin(n->binary.left, at_ms) && pin(n->binary.right, at_ms);
+		return pin_chain(n, at_ms);
 	case NODE_AGGREGATE:
 		return (n->aggregate.param == NULL || pin(n->aggregate.param, at_ms)) && pin(n->aggregate.child, at_ms);
 	case NODE_CALL:
