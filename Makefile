@@ -18,7 +18,7 @@ FLAGS_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-r
 ifeq ($(MODE),fuzz)
 CC := clang
 endif
-PKG := libcurl libpq hiredis yaml-0.1 libpcre2-8 libmicrohttpd gnutls jansson librabbitmq sqlite3 zlib openssl
+PKG := libcurl libpq hiredis yaml-0.1 libpcre2-8 libmicrohttpd gnutls jansson libcares librabbitmq sqlite3 zlib openssl
 CPPFLAGS += -D_GNU_SOURCE -Iinclude $(filter-out -I/usr/include,$(shell pkg-config --cflags $(PKG) 2>/dev/null))
 CFLAGS += $(WARN) $(FLAGS_$(MODE)) -fno-math-errno -pthread
 LDLIBS = $(shell pkg-config --libs $(PKG)) -lcrypt -lm -pthread

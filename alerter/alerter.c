@@ -204,6 +204,7 @@ static bool open_state(struct alerter *al, struct err *e)
 
 	if (!make_folder(al->options.storage_path, e) || !lock_folder(al, e))
 		return false;
+	options.key_path = arena_printf(&al->arena, STR_FMT "/links.key", STR_ARG(al->options.storage_path)).p;
 	options.database_path = arena_printf(&al->arena, STR_FMT "/alerts.db", STR_ARG(al->options.storage_path)).p;
 	al->notify = notify_open(&options, config_take_notify(al->config), e);
 	return al->notify != NULL;
@@ -354,7 +355,7 @@ struct alerter *alerter_start(const struct alerter_options *o)
 
 	al->options = *o;
 	al->lock_fd = -1;
-	al->external_url = o->external_url.n > 0 ? o->external_url : default_url(&al->arena, o->listen.v[0]);
+	al->external_url = o->external_url.n > 0 ? arena_str(&al->arena, o->external_url) : default_url(&al->arena, o->listen.v[0]);
 	al->start_ms = al->reload_ms = clock_now_ms(&clock_system);
 	al->reload_good = true;
 	pthread_mutex_init(&al->lock, NULL);

@@ -164,6 +164,27 @@ static void take_external_labels(struct config *c, const struct conf_node *globa
 		conf_error(report, conf_get(global, "external_labels"), "label " STR_FMT " is given twice: keep one", STR_ARG(dup));
 }
 
+/* A route without what is ours, and so all below it. */
+static struct conf_node *route_part(struct arena *a, const struct conf_node *route)
+{
+	static const char *const ours[] = { "escalation" };
+	struct conf_node *out = config_pick(a, route, ours, ARRAY_LEN(ours), false);
+
+	for (size_t i = 0; i < out->n && out->kind == CONF_MAP; i++) {
+		struct conf_node *list = out->pairs[i].value, *copy;
+
+		if (!str_eq(out->pairs[i].key->text, STR("routes")) || list->kind != CONF_SEQ)
+			continue;
+		copy = ARENA_NEW(a, struct conf_node);
+		*copy = *list;
+		copy->items = ARENA_ARRAY(a, list->n + 1, struct conf_node *);
+		for (size_t k = 0; k < list->n; k++)
+			copy->items[k] = route_part(a, list->items[k]);
+		out->pairs[i].value = copy;
+	}
+	return out;
+}
+
 /* What an Alertmanager, or amtool, reads without complaint. */
 static struct conf_node *alertmanager_part(struct arena *a, const struct conf_node *root)
 {
@@ -174,6 +195,8 @@ static struct conf_node *alertmanager_part(struct arena *a, const struct conf_no
 	for (size_t i = 0; i < out->n; i++) {
 		struct conf_node *list = out->pairs[i].value, *copy;
 
+		if (str_eq(out->pairs[i].key->text, STR("route")))
+			out->pairs[i].value = route_part(a, list);
 		if (!str_eq(out->pairs[i].key->text, STR("receivers")) || list->kind != CONF_SEQ)
 			continue;
 		copy = ARENA_NEW(a, struct conf_node);

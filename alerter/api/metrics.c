@@ -67,6 +67,8 @@ static void emit_scrape(struct api *api, struct expo_set *s)
 {
 	static const struct expo_family counters[] = { SCRAPE_COUNTERS(SCRAPE_FAMILY) };
 	static const struct expo_family targets = { "tocsin_scrape_targets", EXPO_GAUGE, "Targets that are scraped.", NULL };
+	static const struct expo_family failing = { "tocsin_scrape_sd_failing", EXPO_GAUGE,
+		                                    "Files, URLs and DNS names of targets that cannot be read now.", NULL };
 	struct scrape_stats st = scrape_stats(api->deps.scrape);
 	size_t row = 0;
 
@@ -74,6 +76,7 @@ static void emit_scrape(struct api *api, struct expo_set *s)
 	SCRAPE_COUNTERS(X)
 #undef X
 	EXPO_EMIT0(s, &targets, (double)st.targets);
+	EXPO_EMIT0(s, &failing, (double)st.sd_failing);
 }
 
 static void emit_store(struct api *api, struct expo_set *s)

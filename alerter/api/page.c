@@ -1,5 +1,5 @@
 /* The page: what is wrong now, who was told, what is watched. Rendered here, without scripts; it refreshes itself. Everything that
- * came from outside goes through put_text(). */
+ * came from outside goes through html_text(). */
 #include "internal.h"
 
 #include <stdio.h>
@@ -9,62 +9,9 @@
 
 #define PAGE_HISTORY 30
 
-/* Appends <s> as HTML text or attribute value. */
-static void put_text(struct buf *b, struct str s)
-{
-	for (size_t i = 0; i < s.n; i++) {
-		switch (s.p[i]) {
-		case '&':
-			buf_putz(b, "&amp;");
-			break;
-		case '<':
-			buf_putz(b, "&lt;");
-			break;
-		case '>':
-			buf_putz(b, "&gt;");
-			break;
-		case '"':
-			buf_putz(b, "&quot;");
-			break;
-		default:
-			buf_putc(b, s.p[i]);
-		}
-	}
-}
-
 static void put_state(struct buf *b, const char *name)
 {
 	buf_printf(b, "<span class=\"state %s\">%s</span>", name, name);
-}
-
-static void put_labels(struct buf *b, struct labels l, const char *but)
-{
-	for (size_t i = 0; i < l.n; i++) {
-		if (str_eq(l.v[i].name, str_of(but)))
-			continue;
-		buf_putz(b, "<span class=\"label\">");
-		put_text(b, l.v[i].name);
-		buf_putz(b, "=");
-		put_text(b, l.v[i].value);
-		buf_putz(b, "</span>");
-	}
-}
-
-/* "3 min", "2 h 5 min": how long since <ms>. */
-static void put_since(struct buf *b, int64_t now_ms, int64_t ms)
-{
-	long long s = (now_ms - ms) / 1000;
-
-	if (ms == 0)
-		buf_putz(b, "never");
-	else if (s < 60)
-		buf_printf(b, "%lld s", s < 0 ? 0 : s);
-	else if (s < 3600)
-		buf_printf(b, "%lld min %lld s", s / 60, s % 60);
-	else if (s < 86400)
-		buf_printf(b, "%lld h %lld min", s / 3600, s / 60 % 60);
-	else
-		buf_printf(b, "%lld d %lld h", s / 86400, s / 3600 % 24);
 }
 
 struct counts {
@@ -119,22 +66,22 @@ static void put_alert_row(struct buf *b, const struct rule_view *r, const struct
 	put_state(b, alert_state_name(a->state));
 	if (a->unknown_since_ms != 0) {
 		buf_putz(b, "<br><small class=\"unknown\">no data for ");
-		put_since(b, now_ms, a->unknown_since_ms);
+		html_since(b, now_ms, a->unknown_since_ms);
 		buf_putz(b, "</small>");
 	}
 	buf_putz(b, "</td><td><b>");
-	put_text(b, r->id->name);
+	html_text(b, r->id->name);
 	buf_putz(b, "</b> ");
-	put_labels(b, a->labels, "alertname");
+	html_labels(b, a->labels, "alertname");
 	buf_putz(b, "<br>");
-	put_text(b, labels_get(a->annotations, STR("summary")));
+	html_text(b, labels_get(a->annotations, STR("summary")));
 	buf_putz(b, "</td><td class=\"number\">");
 	if (a->value_is_histogram)
-		put_text(b, a->value_text);
+		html_text(b, a->value_text);
 	else
 		buf_num(b, a->value);
 	buf_putz(b, "</td><td>");
-	put_since(b, now_ms, a->active_at_ms);
+	html_since(b, now_ms, a->active_at_ms);
 	buf_putz(b, "</td></tr>\n");
 }
 
@@ -156,11 +103,11 @@ static void put_alerts(struct buf *b, const struct rules_snapshot *s, const stru
 static void put_message_row(struct buf *b, const struct notify_message *m, int64_t now_ms)
 {
 	buf_printf(b, "<tr><td><span class=\"state %s\">%s</span></td><td>", m->state == OUTBOX_DEAD ? "dead" : "late", outbox_state_name(m->state));
-	put_text(b, m->integration);
+	html_text(b, m->integration);
 	buf_printf(b, "</td><td>%s</td><td class=\"number\">%u</td><td>", m->resolved ? "end" : "firing", m->attempts);
-	put_text(b, m->last_error);
+	html_text(b, m->last_error);
 	buf_putz(b, "</td><td>");
-	put_since(b, now_ms, m->created_ms);
+	html_since(b, now_ms, m->created_ms);
 	buf_putz(b, " ago</td></tr>\n");
 }
 
@@ -191,15 +138,15 @@ static void put_managers(struct buf *b, const struct notify_snapshot *n, int64_t
 		const struct notify_manager *m = &n->managers[i];
 
 		buf_putz(b, "<tr><td><code>");
-		put_text(b, m->url);
+		html_text(b, m->url);
 		buf_putz(b, "</code>");
 		if (m->last_error.n > 0) {
 			buf_putz(b, "<br><small class=\"down\">");
-			put_text(b, m->last_error);
+			html_text(b, m->last_error);
 			buf_putz(b, "</small>");
 		}
 		buf_printf(b, "</td><td class=\"number\">%llu</td><td class=\"number\">%zu</td><td>", (unsigned long long)m->sent, m->waiting);
-		put_since(b, now_ms, m->last_success_ms);
+		html_since(b, now_ms, m->last_success_ms);
 		buf_putz(b, "</td></tr>\n");
 	}
 	buf_putz(b, "</table>");
@@ -211,15 +158,15 @@ static void put_history_row(struct buf *b, const struct notify_history_entry *h)
 
 	clock_format_rfc3339(at, h->at_ms);
 	buf_printf(b, "<tr><td><time>%s</time></td><td>", at);
-	put_text(b, h->edge);
+	html_text(b, h->edge);
 	buf_putz(b, "</td><td><b>");
-	put_text(b, h->alertname);
+	html_text(b, h->alertname);
 	buf_putz(b, "</b> ");
-	put_labels(b, h->labels, "alertname");
+	html_labels(b, h->labels, "alertname");
 	buf_putz(b, "</td><td>");
-	put_text(b, h->integration);
+	html_text(b, h->integration);
 	buf_putz(b, h->integration.n > 0 ? ": " : "");
-	put_text(b, h->reason);
+	html_text(b, h->reason);
 	buf_putz(b, "</td></tr>\n");
 }
 
@@ -252,17 +199,17 @@ static void put_targets(struct buf *b, const struct scrape_target_info *targets,
 		buf_putz(b, "<tr><td>");
 		put_state(b, api_health_name(t->health));
 		buf_putz(b, "</td><td><code>");
-		put_text(b, t->url);
+		html_text(b, t->url);
 		buf_putz(b, "</code>");
 		if (t->last_error.n > 0) {
 			buf_putz(b, "<br><small class=\"down\">");
-			put_text(b, t->last_error);
+			html_text(b, t->last_error);
 			buf_putz(b, "</small>");
 		}
 		buf_putz(b, "</td><td>");
-		put_labels(b, t->labels, "");
+		html_labels(b, t->labels, "");
 		buf_putz(b, "</td><td>");
-		put_since(b, now_ms, t->last_scrape_ms);
+		html_since(b, now_ms, t->last_scrape_ms);
 		buf_printf(b, "</td><td class=\"number\">%.0f ms</td><td class=\"number\">%zu</td></tr>\n", t->last_duration_s * 1000, t->samples);
 	}
 	buf_putz(b, "</table>");
@@ -273,22 +220,22 @@ static void put_rule_row(struct buf *b, const struct rule_view *r, int64_t now_m
 	buf_putz(b, "<tr><td>");
 	put_state(b, r->health == RULE_HEALTH_ERR ? "err" : r->recording ? "ok" : alert_state_name(r->state));
 	buf_putz(b, "</td><td><b>");
-	put_text(b, r->id->name);
+	html_text(b, r->id->name);
 	buf_putz(b, "</b><br><code>");
-	put_text(b, r->id->expr);
+	html_text(b, r->id->expr);
 	buf_putz(b, "</code>");
 	if (r->last_error.n > 0) {
 		buf_putz(b, "<br><small class=\"err\">");
-		put_text(b, r->last_error);
+		html_text(b, r->last_error);
 		buf_putz(b, "</small>");
 	}
 	for (size_t i = 0; i < r->n_notes; i++) {
 		buf_putz(b, "<br><small>");
-		put_text(b, r->notes[i].text);
+		html_text(b, r->notes[i].text);
 		buf_putz(b, "</small>");
 	}
 	buf_printf(b, "</td><td>%lld s</td><td>", (long long)(r->for_ms / 1000));
-	put_since(b, now_ms, r->last_evaluation_ms);
+	html_since(b, now_ms, r->last_evaluation_ms);
 	buf_printf(b, "</td><td class=\"number\">%.2f ms</td></tr>\n", r->evaluation_seconds * 1000);
 }
 
@@ -301,14 +248,14 @@ static void put_rules(struct buf *b, const struct rules_snapshot *s, int64_t now
 		if (s->files[i].problem.n == 0)
 			continue;
 		buf_putz(b, "<div class=\"problem\">");
-		put_text(b, s->files[i].problem);
+		html_text(b, s->files[i].problem);
 		buf_putz(b, "</div>");
 	}
 	for (size_t g = 0; g < s->n_groups; g++) {
 		buf_putz(b, "<h2><small>");
-		put_text(b, s->groups[g]->name);
+		html_text(b, s->groups[g]->name);
 		buf_putz(b, " &middot; ");
-		put_text(b, s->groups[g]->file);
+		html_text(b, s->groups[g]->file);
 		buf_putz(b, "</small></h2><table><tr><th>State</th><th>Rule</th><th>For</th><th>Evaluated</th><th>Took</th></tr>\n");
 		for (size_t r = 0; r < s->groups[g]->n_rules; r++)
 			put_rule_row(b, &s->groups[g]->rules[r], now_ms);
@@ -325,7 +272,7 @@ static void put_head(struct buf *b, const struct api_state *s)
 	if (s->reload_good)
 		return;
 	buf_putz(b, "<div class=\"problem\">The last reload failed; the configuration before it is in use.\n");
-	put_text(b, s->reload_problem);
+	html_text(b, s->reload_problem);
 	buf_putz(b, "</div>");
 }
 
@@ -351,6 +298,7 @@ void api_page(struct http_request *q)
 	put_head(&b, &state);
 	put_tiles(&b, &c, notify);
 	put_alerts(&b, rules, &c, now_ms);
+	page_put_alarms(&b, notify, now_ms);
 	put_messages(&b, notify, now_ms);
 	put_managers(&b, notify, now_ms);
 	if (notify_history(api->deps.notify, &last, q->arena, &happened, &n_happened, &e))

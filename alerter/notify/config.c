@@ -196,13 +196,18 @@ bool config_read_matchers(struct conf_reader *rd, const struct conf_node *list, 
 
 /* ---- Routes. ---- */
 
+struct step_file {
+	int64_t after_ms;
+	struct str receiver;
+};
+
 struct route_file { /* a route as written */
 	struct str receiver;
 	const struct conf_node *group_by, *match[3];
 	struct conf_strs mute, active;
 	bool go_on;
 	int64_t group_wait_ms, group_interval_ms, repeat_interval_ms;
-	struct conf_list routes;
+	struct conf_list routes, steps;
 };
 
 static const struct conf_range any_wait = {0, 366 * 86400000LL}, some_wait = {1, 366 * 86400000LL};
@@ -225,6 +230,15 @@ static void route_init(void *to)
 	r->group_wait_ms = r->group_interval_ms = r->repeat_interval_ms = UNSET;
 }
 
+#define STEP(name, field, parse, arg, help)                                                                                        \
+	CONF_KEY_ARG(struct step_file, name, field, parse, NULL, CONF_RELOAD | CONF_REQUIRED, help, arg)
+static const struct conf_key step_keys[] = {
+    STEP("after", after_ms, conf_duration_ms, &some_wait, "How long after the first page."),
+    STEP("receiver", receiver, conf_str, NULL, "Who is told then."),
+};
+#undef STEP
+static const struct conf_table step_table = {step_keys, ARRAY_LEN(step_keys), sizeof(struct step_file), NULL, NULL};
+
 #define F(name, field, parse, arg, help) CONF_KEY_ARG(struct route_file, name, field, parse, NULL, CONF_RELOAD, help, arg)
 static const struct conf_table route_table;
 static const struct conf_key route_keys[] = {
@@ -241,6 +255,7 @@ static const struct conf_key route_keys[] = {
     F("routes", routes, conf_sub_list, &route_table, "Routes below this one."),
     F("mute_time_intervals", mute, conf_str_list, NULL, "Nobody is told while one of these holds."),
     F("active_time_intervals", active, conf_str_list, NULL, "Nobody is told while none of these holds."),
+    F("escalation", steps, conf_sub_list, &step_table, "Who else is told while nobody acknowledges; not Alertmanager's."),
     F("labels", receiver, config_not_honoured, NULL, "Not honoured yet."),
 };
 #undef F
@@ -324,6 +339,38 @@ static bool read_refs(struct conf_reader *rd, const struct conf_strs *names, con
 	return ok;
 }
 
+static bool read_step(struct conf_reader *rd, const struct step_file *f, const struct conf_node *node, const struct route *r,
+		      struct escalation_step *steps, size_t n)
+{
+	steps[n] = (struct escalation_step){f->after_ms, find_receiver(rd->user, f->receiver)};
+	if (steps[n].receiver == NULL)
+		return conf_error(rd->report, node, "receiver \"" STR_FMT "\" is not defined: add it under receivers",
+				  STR_ARG(f->receiver));
+	if (n > 0 && steps[n].after_ms <= steps[n - 1].after_ms)
+		return conf_error(rd->report, node, "this step is not after the one before it: write them in order");
+	for (size_t i = 0; i <= n; i++)
+		if (steps[n].receiver == (i < n ? steps[i].receiver : r->receiver))
+			return conf_error(rd->report, node, "receiver \"" STR_FMT "\" is told before this step: name another",
+					  STR_ARG(f->receiver));
+	return true;
+}
+
+static bool read_steps(struct conf_reader *rd, const struct route_file *f, const struct conf_node *node, struct route *r)
+{
+	struct escalation_step *steps = ARENA_ARRAY(rd->arena, f->steps.n + 1, struct escalation_step);
+	bool ok = true;
+
+	if (conf_get(node, "escalation") == NULL)
+		return true;
+	if (f->steps.n > ROUTE_MAX_STEPS)
+		return conf_error(rd->report, node, "escalation has more than %d steps (limit ROUTE_MAX_STEPS)", ROUTE_MAX_STEPS);
+	for (size_t i = 0; i < f->steps.n; i++)
+		ok = read_step(rd, (const struct step_file *)f->steps.v + i, f->steps.nodes[i], r, steps, i) && ok;
+	r->steps = steps;
+	r->n_steps = f->steps.n;
+	return ok;
+}
+
 /* Fills <r>, which holds what is inherited. Below, the same again. */
 static bool read_route(struct conf_reader *rd, const struct route_file *f, const struct conf_node *node, const struct route *parent,
 		       struct route *r)
@@ -332,6 +379,7 @@ static bool read_route(struct conf_reader *rd, const struct route_file *f, const
 	bool ok = read_receiver_name(rd, f, node, r);
 	struct matchers m;
 
+	ok = ok && read_steps(rd, f, node, r);
 	ok = (f->group_by == NULL || read_group_by(rd, f->group_by, r)) && ok;
 	ok = config_read_match(rd, f->match, &m) && ok;
 	ok = read_refs(rd, &f->mute, conf_get(node, "mute_time_intervals"), &r->mute) && ok;

@@ -102,6 +102,12 @@ struct interval_refs {
 	size_t n;
 };
 
+struct escalation_step {
+	int64_t after_ms;               /* the first page */
+	const struct receiver *receiver;
+};
+#define ROUTE_MAX_STEPS 16
+
 struct route {
 	struct str key;                 /* matchers of the routes from the root, joined by '/': Alertmanager's */
 	const struct matcher *matchers;
@@ -113,6 +119,8 @@ struct route {
 	bool go_on;                     /* continue */
 	int64_t group_wait_ms, group_interval_ms, repeat_interval_ms;
 	struct interval_refs mute, active;      /* told in none of <mute>, and in one of <active> when there are any */
+	const struct escalation_step *steps;    /* escalation: who else is told while nobody has acknowledged */
+	size_t n_steps;
 	struct route *routes;
 	size_t n_routes;
 };

@@ -259,10 +259,14 @@ static void follow_clock(struct core *c)
 	if (step_ms < CLOCK_STEP_MS && step_ms > -CLOCK_STEP_MS)
 		return;
 	log_printf(LOG_WARN, "the wall clock stepped by %lld ms; timers go on as if it had not", (long long)step_ms);
-	for (struct map_slot *s = NULL; (s = map_next(&c->groups, s)) != NULL;)
+	for (struct map_slot *s = NULL; (s = map_next(&c->groups, s)) != NULL;) {
 		((struct group *)s->value)->next_flush_ms += step_ms;
-	for (size_t i = 0; i < c->n_retired; i++)
+		alarm_shift(s->value, step_ms);
+	}
+	for (size_t i = 0; i < c->n_retired; i++) {
 		c->retired[i]->next_flush_ms += step_ms;
+		alarm_shift(c->retired[i], step_ms);
+	}
 	for (struct map_slot *s = NULL; (s = map_next(&c->episodes, s)) != NULL;)
 		((struct episode *)s->value)->last_sent_ms += step_ms;
 	for (struct map_slot *s = NULL; (s = map_next(&c->destinations, s)) != NULL;)
@@ -355,6 +359,8 @@ struct core *core_open(const struct core_options *o, struct notify_config *confi
 	c->clock = o->clock;
 	c->transport = o->transport;
 	c->external_url = text_dup(o->external_url);
+	if (o->link_key != NULL)
+		memcpy(c->link_key, o->link_key, sizeof c->link_key);
 	c->retention_ms = o->retention_ms != 0 ? o->retention_ms : DEFAULT_RETENTION_MS;
 	c->random = o->seed;
 	c->skew_ms = core_now_ms(c) - clock_mono_ms(c->clock);

@@ -47,6 +47,7 @@ struct core {
 	struct map destinations, stats, components;
 	struct map silences;            /* struct silence by id */
 	struct forwarding *forwarding;
+	unsigned char link_key[32];             /* signs links */
 	int64_t next_alert, next_group, next_message;
 	int64_t not_durable_since_ms;
 	struct complaint commit_complaint;
@@ -62,6 +63,7 @@ struct core_options {
 	int64_t retention_ms;
 	uint64_t seed;                  /* of the jitter */
 	int64_t resend_delay_ms;        /* 0: 1 m */
+	const unsigned char *link_key;  /* 32 bytes; NULL: zeros, for tests */
 };
 
 /* Takes <config> on success. */
@@ -156,6 +158,21 @@ void mute_mark(struct core *, const struct mute_index *, const struct group *);
 bool mute_inhibitor(struct core *, const struct mute_index *, const struct page_alert *a, uint64_t *by);
 /* The name of the time interval that mutes the route; empty when it may speak. */
 struct str mute_by_time(const struct core *, const struct route *);
+
+/* escalate.c: the alarm of a group. */
+void alarm_begin(struct core *, struct group *);                /* it is told for the first time; else nothing */
+void alarm_end(struct group *);
+/* Who is told: the route's receiver and those of the steps taken, each once. */
+size_t alarm_receivers(const struct group *, const struct receiver *out[1 + ROUTE_MAX_STEPS]);
+int64_t alarm_next_step_ms(const struct group *);               /* INT64_MAX: none */
+/* Takes the next step: who is to be told now. NULL: all is muted, it waits. */
+const struct receiver *alarm_step(struct core *, struct group *);
+void alarm_shift(struct group *, int64_t step_ms);              /* the clock stepped */
+bool core_acknowledge(struct core *, struct str id, struct str by, struct err *);
+struct str core_ack_link(const struct core *, const struct group *, struct arena *);    /* empty: nothing to acknowledge */
+bool core_check_link(const struct core *, struct str id, struct str until, struct str signature, struct err *);
+bool core_alarm(struct core *, struct str id, struct arena *, struct notify_group *out);
+struct notify_group view_group(const struct core *, const struct group *, struct arena *);      /* view.c */
 
 /* forward.c: alerts to Alertmanagers. */
 struct forwarding *forward_new(int64_t resend_delay_ms);

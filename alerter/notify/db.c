@@ -61,6 +61,11 @@ static const char *const migrations[] = {
 	"ALTER TABLE page_alert ADD COLUMN expires INTEGER NOT NULL DEFAULT 0;"
 	"CREATE TABLE silence(id TEXT PRIMARY KEY, matchers TEXT NOT NULL, starts INTEGER NOT NULL, ends INTEGER NOT NULL,"
 	" updated INTEGER NOT NULL, author TEXT NOT NULL, comment TEXT NOT NULL) WITHOUT ROWID;",
+	"ALTER TABLE page_group ADD COLUMN alarm TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE page_group ADD COLUMN since INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE page_group ADD COLUMN steps INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE page_group ADD COLUMN ack_at INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE page_group ADD COLUMN ack_by TEXT NOT NULL DEFAULT '';",
 };
 
 static const char *const statement_sql[] = {

@@ -20,7 +20,7 @@ struct db;
 	  "INSERT INTO event(at,edge,file,grp,alertname,expr,labels,value,reason,integration,key) VALUES(?,?,?,?,?,?,?,?,?,?,?)")  \
 	X(PUT_ALERT, "INSERT OR REPLACE INTO page_alert VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)")                                        \
 	X(DEL_ALERT, "DELETE FROM page_alert WHERE id=?")                                                                          \
-	X(PUT_GROUP, "INSERT OR REPLACE INTO page_group VALUES(?,?,?,?,?,?)")                                                      \
+	X(PUT_GROUP, "INSERT OR REPLACE INTO page_group VALUES(?,?,?,?,?,?,?,?,?,?,?)")                                                \
 	X(DEL_GROUP, "DELETE FROM page_group WHERE id=?")                                                                          \
 	X(ADD_MEMBER, "INSERT OR REPLACE INTO page_member VALUES(?,?)")                                                            \
 	X(DEL_MEMBER, "DELETE FROM page_member WHERE grp=? AND alert=?")                                                           \

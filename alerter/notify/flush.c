@@ -126,6 +126,16 @@ static bool is_listed(const struct page_alert *a, const struct audience *who, co
 	return !a->muted || who->awake == 0;
 }
 
+/* "team-a/webhook[0]" is of team-a. */
+static struct str receiver_of(const struct integration *in)
+{
+	size_t n = in->name.n;
+
+	while (n > 0 && in->name.p[n - 1] != '/')
+		n--;
+	return (struct str){ in->name.p, n > 0 ? n - 1 : 0 };
+}
+
 /* The group as the integration shall see it: all that fires, and what ended since it last heard. */
 static struct notice make_notice(struct core *c, const struct group *g, const struct audience *who, const struct episode *e,
 				 const struct integration *in, enum why why)
@@ -133,7 +143,8 @@ static struct notice make_notice(struct core *c, const struct group *g, const st
 	struct notice n = { .integration = in,
 			    .group = g,
 			    .episode = e,
-			    .receiver = g->receiver,
+			    .receiver = receiver_of(in),
+			    .ack_url = core_ack_link(c, g, &c->scratch),
 			    .now_ms = core_now_ms(c),
 			    .reason = reason_texts[why],
 			    .external_url = c->external_url,
@@ -262,22 +273,26 @@ static void flush_to(struct core *c, struct group *g, const struct integration *
 	tell(c, g, &who, e != NULL ? e : episode_begin(c, g, in), in, why);
 }
 
-static bool receiver_has(const struct group *g, struct str integration)
+static bool receivers_have(const struct group *g, struct str integration)
 {
-	for (size_t i = 0; g->route != NULL && i < g->route->receiver->n; i++)
-		if (str_eq(g->route->receiver->integrations[i].name, integration))
-			return true;
+	const struct receiver *r[1 + ROUTE_MAX_STEPS];
+	size_t n = alarm_receivers(g, r);
+
+	for (size_t k = 0; k < n; k++)
+		for (size_t i = 0; i < r[k]->n; i++)
+			if (str_eq(r[k]->integrations[i].name, integration))
+				return true;
 	return false;
 }
 
-/* Episodes of integrations the group's receiver no longer has: only their ends are told. An integration that is in no
+/* Episodes of integrations the group's receivers no longer have: only their ends are told. An integration that is in no
  * configuration any more keeps its episode open: it may come back with the next reload. */
 static void flush_leftovers(struct core *c, struct group *g)
 {
 	for (size_t i = g->n_episodes; i-- > 0;) {
 		struct episode *e = g->episodes[i];
 		const struct integration *in
-			= receiver_has(g, e->integration) ? NULL : core_integration(c, e->integration, e->identity);
+			= receivers_have(g, e->integration) ? NULL : core_integration(c, e->integration, e->identity);
 
 		if (in != NULL)
 			flush_to(c, g, in, &(struct audience){ 0 });
@@ -299,21 +314,44 @@ static void drop_ended(struct core *c, struct group *g)
 	g->n = kept;
 }
 
+static void flush_receiver(struct core *c, struct group *g, const struct receiver *r)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		const struct audience who = gather(c, g, episode_find(g, r->integrations[i].name));
+
+		flush_to(c, g, &r->integrations[i], &who);
+	}
+}
+
 static void flush(struct core *c, const struct mute_index *inhibition, struct group *g)
 {
+	const struct receiver *receivers[1 + ROUTE_MAX_STEPS];
+	size_t n;
 	int64_t interval_ms = g->route != NULL ? g->route->group_interval_ms : RETIRED_INTERVAL_MS;
 
 	mute_mark(c, inhibition, g);
-	for (size_t i = 0; g->route != NULL && i < g->route->receiver->n; i++) {
-		const struct integration *in = &g->route->receiver->integrations[i];
-		const struct audience who = gather(c, g, episode_find(g, in->name));
-
-		flush_to(c, g, in, &who);
-	}
+	if (g->route != NULL && gather(c, g, NULL).awake > 0)
+		alarm_begin(c, g);
+	n = alarm_receivers(g, receivers);
+	for (size_t i = 0; i < n; i++)
+		flush_receiver(c, g, receivers[i]);
 	flush_leftovers(c, g);
 	drop_ended(c, g);
+	if (g->n == 0)
+		alarm_end(g);
 	g->next_flush_ms = core_now_ms(c) + interval_ms;
 	group_save(c, g);
+}
+
+/* The next step's receiver hears of it now; the others when it is their time. */
+static void escalate(struct core *c, const struct mute_index *inhibition, struct group *g)
+{
+	const struct receiver *next;
+
+	mute_mark(c, inhibition, g);
+	next = alarm_step(c, g);
+	if (next != NULL)
+		flush_receiver(c, g, next);
 }
 
 void group_flush_due(struct core *c)
@@ -326,11 +364,14 @@ void group_flush_due(struct core *c)
 	for (size_t i = 0; i < n; i++) {
 		struct group *g = groups[i];
 
-		if (g->next_flush_ms > now_ms)
+		if (g->next_flush_ms > now_ms && alarm_next_step_ms(g) > now_ms)
 			continue;
 		if (inhibition == NULL)
 			inhibition = mute_index_new(c);
-		flush(c, inhibition, g);
+		if (g->next_flush_ms <= now_ms)
+			flush(c, inhibition, g);
+		if (alarm_next_step_ms(g) <= now_ms)
+			escalate(c, inhibition, g);
 		if (g->n == 0 && g->n_episodes == 0) {
 			map_del(&c->groups, g->map_key);
 			group_delete(c, g);
@@ -357,6 +398,7 @@ int64_t group_next_due_ms(const struct core *c)
 		const struct group *g = s->value;
 
 		due = g->next_flush_ms < due ? g->next_flush_ms : due;
+		due = alarm_next_step_ms(g) < due ? alarm_next_step_ms(g) : due;
 	}
 	for (size_t i = 0; i < c->n_retired; i++)
 		due = c->retired[i]->next_flush_ms < due ? c->retired[i]->next_flush_ms : due;

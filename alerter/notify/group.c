@@ -144,13 +144,15 @@ struct group *group_new(struct core *c, int64_t id, struct str key, struct str r
 	g->key = text_dup(key);
 	g->receiver = text_dup(receiver);
 	g->labels = text_dup_labels(labels);
+	g->alarm.ack_by = text_dup(STR(""));
 	return g;
 }
 
 void group_save(struct core *c, const struct group *g)
 {
 	DB_ADD(c->db, DB_PUT_GROUP, DB_I(g->id), DB_T(g->key), DB_T(g->receiver), DB_T(db_labels_text(&c->scratch, g->labels)),
-	       DB_I(g->next_flush_ms), DB_I(g->route == NULL));
+	       DB_I(g->next_flush_ms), DB_I(g->route == NULL), DB_T(str_of(g->alarm.id)), DB_I(g->alarm.since_ms), DB_I(g->alarm.steps),
+	       DB_I(g->alarm.ack_ms), DB_T(g->alarm.ack_by));
 }
 
 void group_free(struct group *g)
@@ -159,6 +161,7 @@ void group_free(struct group *g)
 	text_free(g->key);
 	text_free(g->receiver);
 	text_free_labels(g->labels);
+	text_free(g->alarm.ack_by);
 	free(g->members);
 	free(g->episodes);
 	free(g);

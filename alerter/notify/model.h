@@ -56,6 +56,15 @@ struct episode {                        /* group.c */
 	uint64_t pass;                  /* of the scheduler */
 };
 
+struct alarm {                          /* escalate.c: from a group's first page to its last end */
+	char id[17];
+	int64_t since_ms;               /* 0: there is none */
+	unsigned steps;                 /* of the route's, taken */
+	int64_t wait_ms;                /* no step before this: all was muted */
+	int64_t ack_ms;                 /* 0: nobody has acknowledged it */
+	struct str ack_by;
+};
+
 struct group {                          /* group.c */
 	int64_t id;
 	struct str map_key;             /* receiver, NUL, key */
@@ -67,6 +76,7 @@ struct group {                          /* group.c */
 	int64_t next_flush_ms;
 	struct episode **episodes;      /* open ones; one an integration */
 	size_t n_episodes, cap_episodes;
+	struct alarm alarm;
 };
 
 struct message {                        /* outbox.c */

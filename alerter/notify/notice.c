@@ -75,5 +75,9 @@ struct template_value notice_template_data(const struct notice *n)
 		{ STR("CommonAnnotations"), template_labels(a, notice_common(a, n->alerts, n->n, true), &notice_kv_type) },
 		{ STR("RouteLabels"), template_labels(a, (struct labels){ 0 }, &notice_kv_type) },
 		{ STR("ExternalURL"), template_str(n->external_url) },
-	}, 9, &data_type);
+		{ STR("AckURL"), template_str(n->n_firing > 0 ? n->ack_url : STR("")) },
+		{ STR("AcknowledgedBy"), template_str(n->group->alarm.ack_by) },
+		{ STR("AcknowledgedAt"), template_time_utc(n->group->alarm.ack_ms) },
+		{ STR("EscalationStep"), template_int(n->group->alarm.steps) },
+	}, 13, &data_type);
 }

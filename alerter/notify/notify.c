@@ -1,10 +1,13 @@
 /* The thread that owns delivery and its database, and the door to it: others hand in jobs and wait until the step that followed
  * has committed. Jobs that arrive together share that step, and its one sync. */
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "notify/core.h"
 #include "notify/receiver.h"
@@ -279,6 +282,46 @@ bool notify_resend(struct notify *n, int64_t message_id, struct err *e)
 	return j.ok;
 }
 
+struct alarm_job {
+	struct str id, by, until, signature;
+	struct arena *a;
+	struct notify_group *out;
+	struct err *e;
+	bool ok;
+};
+
+static void run_acknowledge(struct core *c, void *arg)
+{
+	struct alarm_job *j = arg;
+
+	j->ok = core_acknowledge(c, j->id, j->by, j->e);
+}
+
+bool notify_acknowledge(struct notify *n, struct str id, struct str by, struct err *e)
+{
+	struct alarm_job j = { .id = id, .by = by, .e = e };
+
+	call(n, run_acknowledge, &j);
+	return j.ok;
+}
+
+static void run_check_link(struct core *c, void *arg)
+{
+	struct alarm_job *j = arg;
+
+	j->ok = core_check_link(c, j->id, j->until, j->signature, j->e)
+		&& (core_alarm(c, j->id, j->a, j->out) || err_set(j->e, ERR_NOT_FOUND, -1, "this alarm has ended"));
+}
+
+bool notify_check_link(struct notify *n, struct str id, struct str until, struct str signature, struct arena *a, struct notify_group *out,
+		       struct err *e)
+{
+	struct alarm_job j = { .id = id, .until = until, .signature = signature, .a = a, .out = out, .e = e };
+
+	call(n, run_check_link, &j);
+	return j.ok;
+}
+
 struct silence_job {
 	const struct notify_silence *in;
 	struct str id;
@@ -450,16 +493,39 @@ static void destroy(struct notify *n)
 	free(n);
 }
 
+/* 32 random bytes in a file of their own, so that whoever may read the database cannot sign links. */
+static bool link_key(const char *path, unsigned char key[32], struct err *e)
+{
+	int fd;
+	bool ok;
+
+	if (getrandom(key, 32, 0) != 32)
+		abort();
+	if (path == NULL)
+		return true;
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_set(e, ERR_IO, -1, "cannot open %s: %s", path, strerror(errno));
+	if (lseek(fd, 0, SEEK_END) == 32)
+		ok = pread(fd, key, 32, 0) == 32;
+	else
+		ok = pwrite(fd, key, 32, 0) == 32 && fsync(fd) == 0;
+	if (!ok)
+		err_set(e, ERR_IO, -1, "cannot keep a key in %s: %s", path, strerror(errno));
+	close(fd);
+	return ok;
+}
+
 struct notify *notify_open(const struct notify_options *o, struct notify_config *config, struct err *e)
 {
 	struct notify *n = mem_alloc(sizeof *n);
-	struct core_options options = { o->database_path,
-					o->clock != NULL ? o->clock : &clock_system,
-					NULL,
-					str_of(o->external_url),
-					o->history_retention_ms,
-					0,
-					o->resend_delay_ms };
+	unsigned char key[32];
+	struct core_options options = { .database_path = o->database_path,
+					.clock = o->clock != NULL ? o->clock : &clock_system,
+					.external_url = str_of(o->external_url),
+					.retention_ms = o->history_retention_ms,
+					.resend_delay_ms = o->resend_delay_ms,
+					.link_key = key };
 
 	init_threads(n);
 	n->sink.ops = &sink_ops;
@@ -467,7 +533,8 @@ struct notify *notify_open(const struct notify_options *o, struct notify_config 
 	options.transport = sender_transport(n->sender);
 	if (getrandom(&options.seed, sizeof options.seed, 0) != (ssize_t)sizeof options.seed)
 		abort();
-	n->core = core_open(&options, config, e);
+	n->core = link_key(o->key_path, key, e) ? core_open(&options, config, e) : NULL;
+	explicit_bzero(key, sizeof key);
 	if (n->core == NULL) {
 		destroy(n);
 		return NULL;

@@ -46,6 +46,7 @@ struct notify_options {
 	const struct clock *clock;      /* NULL: the system's */
 	const char *external_url;       /* without a slash at its end; "" allowed */
 	int64_t history_retention_ms;   /* 0: 30 days. Events, attempts and finished messages */
+	const char *key_path;           /* of the key that signs links; made when absent. NULL: links end with the run */
 	int64_t resend_delay_ms;        /* 0: 1 m. How often an Alertmanager hears of an alert */
 };
 
@@ -113,6 +114,14 @@ struct notify_group {
 	size_t n_alerts, n_firing;
 	int64_t next_flush_ms;
 	bool retired;                   /* no route forms it any more; it only tells ends */
+	struct str id;                  /* of the alarm, from its first page to its last end; empty: nobody was told yet */
+	int64_t since_ms;
+	unsigned steps;                 /* of the escalation, taken */
+	int64_t next_step_ms;           /* 0: none to come */
+	struct str next_receiver;
+	int64_t ack_ms;                 /* 0: nobody has acknowledged it */
+	struct str ack_by;
+	struct str ack_url;             /* a signed link; empty: nothing to acknowledge */
 };
 struct notify_integration_stats {
 	struct str receiver, kind, integration;                 /* kind: "webhook", "statuspage" */
@@ -152,6 +161,14 @@ struct notify_snapshot {
 	double commit_seconds_sum;
 };
 struct notify_snapshot *notify_snapshot(struct notify *, struct arena *);
+/* ---- Acknowledging: no further steps of the escalation; it ends with the alarm. ---- */
+
+/* <by> may be empty. An alarm that is acknowledged stays as it is. */
+bool notify_acknowledge(struct notify *, struct str id, struct str by, struct err *e);
+/* Whether a link is one of ours and not too old; then <*out> is its alarm. False too when that has ended. */
+bool notify_check_link(struct notify *, struct str id, struct str until, struct str signature, struct arena *, struct notify_group *out,
+		       struct err *e);
+
 /* Families alertmanager_notifications_*, tocsin_outbox_* and tocsin_state_*. */
 void notify_metrics(struct notify *, struct expo_set *out);
 /* ---- Silences. A silenced alert is not told; one that was told before still gets its end. ---- */

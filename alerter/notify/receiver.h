@@ -19,6 +19,7 @@ struct notice {                         /* what is to be told, when it is decide
 	struct page_alert **alerts;     /* by job, instance, labels */
 	size_t n, n_firing;
 	struct str external_url;
+	struct str ack_url;             /* a signed link; empty: there is nothing to acknowledge */
 	struct arena *arena;
 };
 

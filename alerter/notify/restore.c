@@ -59,6 +59,11 @@ static void group_row(struct restore *r, sqlite3_stmt *s)
 	struct group *g = group_new(c, sqlite3_column_int64(s, 0), db_text(s, 1), db_text(s, 2), db_labels(s, 3, &c->scratch));
 
 	g->next_flush_ms = sqlite3_column_int64(s, 4);
+	snprintf(g->alarm.id, sizeof g->alarm.id, STR_FMT, STR_ARG(db_text(s, 6)));
+	g->alarm.since_ms = sqlite3_column_int64(s, 7);
+	g->alarm.steps = (unsigned)sqlite3_column_int64(s, 8);
+	g->alarm.ack_ms = sqlite3_column_int64(s, 9);
+	text_set(&g->alarm.ack_by, db_text(s, 10));
 	if (sqlite3_column_int(s, 5))
 		group_retire(c, g);
 	else

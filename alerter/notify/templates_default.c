@@ -28,10 +28,14 @@ const char *const notice_default_templates[] = {
 	       "{{ template \"__state\" . }}{{ template \"__labels\" .Labels }}\n"
 	       "{{ if .Annotations.runbook_url }}Runbook: {{ .Annotations.runbook_url }}\n{{ end }}"
 	       "{{ if .GeneratorURL }}Source: {{ .GeneratorURL }}\n{{ end }}"),
+	DEFINE("__acknowledged",
+	       "{{ if .AcknowledgedBy }}Acknowledged by {{ .AcknowledgedBy }}, {{ date \"2006-01-02 15:04:05 MST\" .AcknowledgedAt }}{{ end }}"),
+	DEFINE("__ack", "{{ if .AckURL }}Acknowledge: {{ .AckURL }}\n{{ end }}{{ template \"__acknowledged\" . }}"),
+	DEFINE("__ack_markdown", "{{ if .AckURL }}[Acknowledge]({{ .AckURL }})\n{{ end }}{{ template \"__acknowledged\" . }}"),
 	DEFINE("__text_alert_list", "{{ range . }}{{ template \"__text_alert\" . }}\n{{ end }}"),
 	DEFINE("__text_alerts",
 	       "{{ if .Alerts.Firing }}{{ template \"__text_alert_list\" .Alerts.Firing }}{{ end }}"
-	       "{{ if .Alerts.Resolved }}{{ template \"__text_alert_list\" .Alerts.Resolved }}{{ end }}"),
+	       "{{ if .Alerts.Resolved }}{{ template \"__text_alert_list\" .Alerts.Resolved }}{{ end }}{{ template \"__ack\" . }}"),
 	DEFINE("__text_alert_markdown",
 	       "**{{ if eq .Status \"resolved\" }}Resolved: {{ end }}{{ template \"__headline\" . }}**\n\n"
 	       "{{ if .Annotations.description }}{{ .Annotations.description }}\n\n{{ end }}"
@@ -41,7 +45,8 @@ const char *const notice_default_templates[] = {
 	       "{{ if .GeneratorURL }}[Source]({{ .GeneratorURL }})\n{{ end }}"),
 	DEFINE("__text_alert_list_markdown", "{{ range . }}{{ template \"__text_alert_markdown\" . }}\n{{ end }}"),
 	DEFINE("__markdown_alerts",
-	       "{{ template \"__text_alert_list_markdown\" .Alerts.Firing }}{{ template \"__text_alert_list_markdown\" .Alerts.Resolved }}"),
+	       "{{ template \"__text_alert_list_markdown\" .Alerts.Firing }}{{ template \"__text_alert_list_markdown\" .Alerts.Resolved }}"
+	       "{{ template \"__ack_markdown\" . }}"),
 
 	SAME("slack.default.title", "__subject"),
 	SAME("slack.default.username", "__alertmanager"),
@@ -109,6 +114,8 @@ const char *const notice_default_templates[] = {
 	       "<body style=\"font-family:sans-serif\"><h2>{{ template \"__subject\" . }}</h2>\n<table>\n"
 	       "{{ range .Alerts.Firing }}{{ template \"__html_alert\" . }}{{ end }}"
 	       "{{ range .Alerts.Resolved }}{{ template \"__html_alert\" . }}{{ end }}"
-	       "</table>\n<p><a href=\"{{ template \"__alertmanagerURL\" . }}\">{{ template \"__alertmanager\" . }}</a></p></body></html>\n"),
+	       "</table>\n{{ if .AckURL }}<p><a href=\"{{ .AckURL }}\">Acknowledge</a></p>\n{{ end }}"
+	       "{{ if .AcknowledgedBy }}<p>{{ template \"__acknowledged\" . }}</p>\n{{ end }}"
+	       "<p><a href=\"{{ template \"__alertmanagerURL\" . }}\">{{ template \"__alertmanager\" . }}</a></p></body></html>\n"),
 	NULL,
 };

@@ -109,14 +109,26 @@ static void view_dead(struct core *c, struct arena *a, struct notify_snapshot *v
 	sqlite3_finalize(s);
 }
 
-static struct notify_group view_group(const struct group *g, struct arena *a)
+struct notify_group view_group(const struct core *c, const struct group *g, struct arena *a)
 {
 	struct notify_group v = { .key = arena_str(a, g->key),
 				  .receiver = arena_str(a, g->receiver),
 				  .labels = labels_copy(a, g->labels),
 				  .n_alerts = g->n,
 				  .next_flush_ms = g->next_flush_ms,
-				  .retired = g->route == NULL };
+				  .retired = g->route == NULL,
+				  .id = arena_str(a, str_of(g->alarm.id)),
+				  .since_ms = g->alarm.since_ms,
+				  .steps = g->alarm.steps,
+				  .ack_ms = g->alarm.ack_ms,
+				  .ack_by = arena_str(a, g->alarm.ack_by),
+				  .ack_url = core_ack_link(c, g, a) };
+	int64_t next_ms = alarm_next_step_ms(g);
+
+	if (next_ms != INT64_MAX) {
+		v.next_step_ms = next_ms;
+		v.next_receiver = arena_str(a, g->route->steps[g->alarm.steps].receiver->name);
+	}
 
 	for (size_t i = 0; i < g->n; i++)
 		v.n_firing += g->members[i]->ends_ms == 0;
@@ -129,9 +141,9 @@ static void view_groups(struct core *c, struct arena *a, struct notify_snapshot 
 
 	v->groups = list;
 	for (struct map_slot *s = NULL; (s = map_next(&c->groups, s)) != NULL;)
-		list[v->n_groups++] = view_group(s->value, a);
+		list[v->n_groups++] = view_group(c, s->value, a);
 	for (size_t i = 0; i < c->n_retired; i++)
-		list[v->n_groups++] = view_group(c->retired[i], a);
+		list[v->n_groups++] = view_group(c, c->retired[i], a);
 }
 
 static void view_integrations(struct core *c, struct arena *a, struct notify_snapshot *v)

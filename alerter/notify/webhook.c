@@ -69,6 +69,27 @@ static size_t choose(const struct notice *n, struct page_alert **out)
 	return kept;
 }
 
+/* Not Alertmanager's. */
+static void put_alarm(struct json_out *j, const struct notice *n)
+{
+	const struct alarm *a = &n->group->alarm;
+
+	if (n->n_firing > 0 && n->ack_url.n > 0) {
+		json_out_key(j, "ackURL");
+		json_out_str(j, n->ack_url);
+	}
+	if (a->ack_ms != 0) {
+		json_out_key(j, "acknowledgedBy");
+		json_out_str(j, a->ack_by);
+		json_out_key(j, "acknowledgedAt");
+		json_out_time(j, a->ack_ms);
+	}
+	if (a->steps > 0) {
+		json_out_key(j, "escalationStep");
+		json_out_int(j, a->steps);
+	}
+}
+
 static void render(const struct notice *n, struct buf *out)
 {
 	struct page_alert **chosen = ARENA_ARRAY(n->arena, n->n + 1, struct page_alert *);
@@ -96,6 +117,7 @@ static void render(const struct notice *n, struct buf *out)
 	json_out_str(&j, n->group->key);
 	json_out_key(&j, "truncatedAlerts");
 	json_out_int(&j, (int64_t)(n->n - kept));
+	put_alarm(&j, n);
 	json_out_close(&j, '}');
 	buf_putc(out, '\n');
 }

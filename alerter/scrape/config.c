@@ -1,6 +1,6 @@
 /* scrape_configs, as Prometheus writes them. What we do not have yet is an error that names it and says what to use instead; what
  * changes nothing we do is a warning. */
-#include "scrape/scrape.h"
+#include "scrape/config.h"
 
 #include "tocsin/map.h"
 #include "tocsin/regex.h"
@@ -57,14 +57,14 @@ static const struct conf_key static_keys[] = {
 	CONF_KEY(struct scrape_static, "targets", targets, conf_str_list, NULL, CONF_RELOAD, "host:port of each."),
 	CONF_KEY(struct scrape_static, "labels", labels, conf_labels, NULL, CONF_RELOAD, "Labels they get."),
 };
-static const struct conf_table static_table = { static_keys, ARRAY_LEN(static_keys), sizeof(struct scrape_static), NULL, NULL };
+const struct conf_table scrape_static_table = { static_keys, ARRAY_LEN(static_keys), sizeof(struct scrape_static), NULL, NULL };
 
 static const struct conf_key basic_keys[] = {
 	CONF_KEY(struct scrape_auth, "username", username, conf_str, NULL, CONF_RELOAD | CONF_REQUIRED, "Who logs in."),
 	CONF_KEY(struct scrape_auth, "password", password, conf_str, NULL, CONF_RELOAD | CONF_SECRET, "The password."),
 	CONF_KEY(struct scrape_auth, "password_file", secret_file, conf_path, NULL, CONF_RELOAD, "The file it is in, read for each scrape."),
 };
-static const struct conf_table basic_table = { basic_keys, ARRAY_LEN(basic_keys), sizeof(struct scrape_auth), NULL, NULL };
+const struct conf_table scrape_basic_table = { basic_keys, ARRAY_LEN(basic_keys), sizeof(struct scrape_auth), NULL, NULL };
 
 /* A newline would begin another header. */
 static bool check_authorization(struct conf_reader *rd, const struct conf_node *node, void *to)
@@ -83,10 +83,8 @@ static const struct conf_key authorization_keys[] = {
 	CONF_KEY(struct scrape_auth, "credentials", credentials, conf_str, NULL, CONF_RELOAD | CONF_SECRET, "The rest of it."),
 	CONF_KEY(struct scrape_auth, "credentials_file", secret_file, conf_path, NULL, CONF_RELOAD, "The file it is in, read for each scrape."),
 };
-static const struct conf_table authorization_table = { authorization_keys, ARRAY_LEN(authorization_keys),
+const struct conf_table scrape_authorization_table = { authorization_keys, ARRAY_LEN(authorization_keys),
 	                                               sizeof(struct scrape_auth), NULL, check_authorization };
-
-static bool unsupported(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *node, void *to);
 
 static const struct conf_key tls_keys[] = {
 	CONF_KEY(struct scrape_tls, "ca_file", ca_file, conf_path, NULL, CONF_RELOAD, "Certificates that are trusted."),
@@ -94,14 +92,14 @@ static const struct conf_key tls_keys[] = {
 	CONF_KEY(struct scrape_tls, "key_file", key_file, conf_path, NULL, CONF_RELOAD, "Its key."),
 	CONF_KEY(struct scrape_tls, "insecure_skip_verify", insecure_skip_verify, conf_bool, "false", CONF_RELOAD,
 	         "Trust anybody."),
-	{ "server_name", unsupported, 0, NULL, 0, NULL, "use the name as the target's address" },
-	{ "ca", unsupported, 0, NULL, 0, NULL, "use ca_file" },
-	{ "cert", unsupported, 0, NULL, 0, NULL, "use cert_file" },
-	{ "key", unsupported, 0, NULL, 0, NULL, "use key_file" },
-	{ "min_version", unsupported, 0, NULL, 0, NULL, "remove it" },
-	{ "max_version", unsupported, 0, NULL, 0, NULL, "remove it" },
+	{ "server_name", scrape_unsupported, 0, NULL, 0, NULL, "use the name as the target's address" },
+	{ "ca", scrape_unsupported, 0, NULL, 0, NULL, "use ca_file" },
+	{ "cert", scrape_unsupported, 0, NULL, 0, NULL, "use cert_file" },
+	{ "key", scrape_unsupported, 0, NULL, 0, NULL, "use key_file" },
+	{ "min_version", scrape_unsupported, 0, NULL, 0, NULL, "remove it" },
+	{ "max_version", scrape_unsupported, 0, NULL, 0, NULL, "remove it" },
 };
-static const struct conf_table tls_table = { tls_keys, ARRAY_LEN(tls_keys), sizeof(struct scrape_tls), NULL, NULL };
+const struct conf_table scrape_tls_table = { tls_keys, ARRAY_LEN(tls_keys), sizeof(struct scrape_tls), NULL, NULL };
 
 /* A map of names to lists of texts. */
 static bool parse_params(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *node, void *to)
@@ -149,28 +147,20 @@ static bool parse_fallback(struct conf_reader *rd, const struct conf_key *key, c
 	                  key->name, STR_ARG(name));
 }
 
-static bool unsupported(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *node, void *to)
+bool scrape_unsupported(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *node, void *to)
 {
 	(void)to;
 	return conf_error(rd->report, node, "%s is not supported yet: %s", key->name, (const char *)key->arg);
 }
 
-static bool without_effect(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *node, void *to)
+bool scrape_no_effect(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *node, void *to)
 {
 	(void)to;
 	conf_warn(rd->report, node, "%s has no effect here: %s", key->name, (const char *)key->arg);
 	return true;
 }
 
-#define NOT_YET(name, instead) \
-	{ \
-		name, unsupported, 0, NULL, 0, NULL, instead \
-	}
-#define NO_EFFECT(name, why) \
-	{ \
-		name, without_effect, 0, NULL, 0, NULL, why \
-	}
-#define SD(name) NOT_YET(name "_sd_configs", "use static_configs")
+#define SD(name) NOT_YET(name "_sd_configs", "use file_sd_configs, http_sd_configs or static_configs")
 
 /* ---- A job ---- */
 
@@ -213,7 +203,7 @@ static bool check_job(struct conf_reader *rd, const struct conf_node *node, void
 }
 
 /* Both ways to log in fill one struct; each may name only its half. */
-static bool parse_auth(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *node, void *to)
+bool scrape_parse_auth(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *node, void *to)
 {
 	struct scrape_auth read = { 0 }, *auth = to;
 
@@ -242,18 +232,21 @@ static const struct conf_key job_keys[] = {
 	LIMITS(struct scrape_job, NULL),
 	CONF_KEY(struct scrape_job, "fallback_scrape_protocol", fallback_protocol, parse_fallback, NULL, CONF_RELOAD,
 	         "How a reply without a known content type is read."),
-	CONF_KEY_ARG(struct scrape_job, "basic_auth", auth, parse_auth, NULL, CONF_RELOAD, "User and password.", &basic_table),
-	CONF_KEY_ARG(struct scrape_job, "authorization", auth, parse_auth, NULL, CONF_RELOAD, "The Authorization header.",
-	             &authorization_table),
-	CONF_KEY_ARG(struct scrape_job, "tls_config", tls, conf_sub, NULL, CONF_RELOAD, "For https.", &tls_table),
-	CONF_KEY_ARG(struct scrape_job, "static_configs", statics, conf_sub_list, NULL, CONF_RELOAD, "The targets.", &static_table),
+	CONF_KEY_ARG(struct scrape_job, "basic_auth", auth, scrape_parse_auth, NULL, CONF_RELOAD, "User and password.", &scrape_basic_table),
+	CONF_KEY_ARG(struct scrape_job, "authorization", auth, scrape_parse_auth, NULL, CONF_RELOAD, "The Authorization header.",
+	             &scrape_authorization_table),
+	CONF_KEY_ARG(struct scrape_job, "tls_config", tls, conf_sub, NULL, CONF_RELOAD, "For https.", &scrape_tls_table),
+	CONF_KEY_ARG(struct scrape_job, "static_configs", statics, conf_sub_list, NULL, CONF_RELOAD, "The targets.", &scrape_static_table),
+	CONF_KEY_ARG(struct scrape_job, "file_sd_configs", file_sds, conf_sub_list, NULL, CONF_RELOAD, "Targets that files name.",
+	             &scrape_file_sd_table),
+	CONF_KEY_ARG(struct scrape_job, "http_sd_configs", http_sds, conf_sub_list, NULL, CONF_RELOAD, "Targets that a URL names.",
+	             &scrape_http_sd_table),
+	CONF_KEY_ARG(struct scrape_job, "dns_sd_configs", dns_sds, conf_sub_list, NULL, CONF_RELOAD, "Targets that DNS names.",
+	             &scrape_dns_sd_table),
 	CONF_KEY_ARG(struct scrape_job, "relabel_configs", relabel, conf_sub_list, NULL, CONF_RELOAD, "Changes targets.",
 	             &relabel_table),
 	CONF_KEY_ARG(struct scrape_job, "metric_relabel_configs", metric_relabel, conf_sub_list, NULL, CONF_RELOAD,
 	             "Changes samples.", &relabel_table),
-	SD("file"),
-	SD("http"),
-	SD("dns"),
 	SD("azure"),
 	SD("aws"),
 	SD("consul"),

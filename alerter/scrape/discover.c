@@ -1,4 +1,4 @@
-/* Targets of static configurations, relabelled. Source: Prometheus documentation, "scrape_config" and "relabel_config". */
+/* Targets of static configurations and of discoveries, relabelled. Source: Prometheus documentation, "scrape_config" and "relabel_config". */
 #include "scrape/discover.h"
 
 #include <stdlib.h>
@@ -176,14 +176,46 @@ static void add(struct target_list *list, struct map *keys, struct target_plan p
 	list->v[list->n++] = p;
 }
 
-static void add_job(struct target_list *list, struct map *keys, const struct scrape_job *job)
+/* Where a job's groups go. */
+struct taking {
+	struct target_list *list;
+	struct map *keys;
+	const struct scrape_job *job;
+};
+
+static void take_group(void *ctx, const struct scrape_static *group)
+{
+	struct taking *t = ctx;
+
+	for (size_t i = 0; i < group->targets.n; i++)
+		add(t->list, t->keys, plan(t->job, group, group->targets.v[i], &t->list->arena));
+}
+
+/* The discovery may forget a group before the list does. */
+static void take_found(void *ctx, const struct scrape_static *group)
+{
+	struct taking *t = ctx;
+	struct arena *a = &t->list->arena;
+	struct str *targets = ARENA_ARRAY(a, group->targets.n, struct str);
+	struct label *labels = ARENA_ARRAY(a, group->labels.n, struct label);
+	const struct scrape_static copy = { { targets, group->targets.n }, { labels, group->labels.n } };
+
+	for (size_t i = 0; i < group->targets.n; i++)
+		targets[i] = arena_str(a, group->targets.v[i]);
+	for (size_t i = 0; i < group->labels.n; i++)
+		labels[i] = (struct label){ arena_str(a, group->labels.v[i].name), arena_str(a, group->labels.v[i].value) };
+	take_group(t, &copy);
+}
+
+static void add_job(struct target_list *list, struct map *keys, const struct scrape_job *job, const struct discovery *discovery)
 {
 	const struct scrape_static *statics = job->statics.v;
+	struct taking t = { list, keys, job };
 	size_t before = list->n, kept = 0;
 
 	for (size_t i = 0; i < job->statics.n; i++)
-		for (size_t k = 0; k < statics[i].targets.n; k++)
-			add(list, keys, plan(job, &statics[i], statics[i].targets.v[k], &list->arena));
+		take_group(&t, &statics[i]);
+	list->incomplete |= !discovery_groups(discovery, job, take_found, &t);
 	for (size_t i = before; i < list->n; i++)
 		kept += !list->v[i].dropped;
 	if (job->target_limit == 0 || (int64_t)kept <= job->target_limit)
@@ -193,13 +225,13 @@ static void add_job(struct target_list *list, struct map *keys, const struct scr
 			list->v[i].error = "target_limit exceeded";
 }
 
-struct target_list *target_list_new(const struct scrape_config *config)
+struct target_list *target_list_new(const struct scrape_config *config, const struct discovery *discovery)
 {
 	struct target_list *list = mem_alloc(sizeof *list);
 	struct map keys = { 0 };
 
 	for (size_t i = 0; i < config->n; i++)
-		add_job(list, &keys, &config->jobs[i]);
+		add_job(list, &keys, &config->jobs[i], discovery);
 	map_fini(&keys);
 	return list;
 }

@@ -1,8 +1,9 @@
-/* From a configuration to the list of targets, before anything is scraped. Pure: no thread, no clock. Private to scrape. */
+/* From a configuration, and what its discoveries found, to the list of targets, before anything is scraped. No thread, no clock.
+ * Private to scrape. */
 #ifndef TOCSIN_SCRAPE_DISCOVER_H
 #define TOCSIN_SCRAPE_DISCOVER_H
 
-#include "scrape/scrape.h"
+#include "scrape/discovery.h"
 
 struct target_plan {
 	const struct scrape_job *job;
@@ -17,10 +18,11 @@ struct target_list {
 	struct arena arena;
 	struct target_plan *v;
 	size_t n, cap;
+	bool incomplete; /* a discovery has never answered: there may be more */
 };
 
-/* Heap; free with target_list_free. */
-struct target_list *target_list_new(const struct scrape_config *);
+/* Heap; free with target_list_free. Under the discovery's lock. */
+struct target_list *target_list_new(const struct scrape_config *, const struct discovery *);
 void target_list_free(struct target_list *);
 
 #endif

@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "scrape/request.h"
 #include "tocsin/gzip.h"
 #include "tocsin/mem.h"
 #include "tocsin/num.h"
-#include "tocsin/version.h"
 
 enum { BODY_MAX = 64 << 20 };
 
@@ -65,98 +65,26 @@ static size_t receive(char *data, size_t size, size_t n, void *arg)
 	return n;
 }
 
-static void add_header(struct fetch *f, const char *line)
-{
-	struct curl_slist *longer = curl_slist_append(f->headers, line);
-
-	if (longer == NULL)
-		mem_abort(0);
-	f->headers = longer;
-}
-
-static void set_text(struct fetch *f, CURLoption option, struct str s)
-{
-	char *z = mem_strndup(s.p, s.n);
-
-	if (s.n > 0)
-		curl_easy_setopt(f->easy, option, z);
-	free(z);
-}
-
-static void set_login(struct fetch *f, const struct scrape_auth *a, struct str secret)
-{
-	struct buf line = { 0 };
-
-	if (a->username.n > 0) {
-		curl_easy_setopt(f->easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
-		set_text(f, CURLOPT_USERNAME, a->username);
-		set_text(f, CURLOPT_PASSWORD, secret);
-	} else if (secret.n > 0) {
-		buf_printf(&line, "Authorization: %.*s ", STR_ARG(a->type));
-		buf_puts(&line, secret);
-		add_header(f, buf_z(&line));
-		conf_secret_wipe(&line);
-	}
-}
-
-/* Files of secrets are read anew: who changes a password does not reload us. */
-static bool set_auth(struct fetch *f, const struct scrape_auth *a, struct err *e)
-{
-	struct buf secret = { 0 };
-	bool ok;
-
-	if (a->secret_file.n == 0) {
-		set_login(f, a, a->username.n > 0 ? a->password : a->credentials);
-		return true;
-	}
-	ok = conf_secret_read(a->secret_file.p, &secret, e);
-	if (ok && str_chr(buf_str(&secret), '\n') < secret.n)
-		ok = err_set(e, ERR_BAD_INPUT, -1, "%s holds more than one line", a->secret_file.p);
-	if (ok)
-		set_login(f, a, buf_str(&secret));
-	conf_secret_wipe(&secret);
-	return ok;
-}
-
-static void set_tls(struct fetch *f, const struct scrape_tls *t)
-{
-	set_text(f, CURLOPT_CAINFO, t->ca_file);
-	set_text(f, CURLOPT_SSLCERT, t->cert_file);
-	set_text(f, CURLOPT_SSLKEY, t->key_file);
-	curl_easy_setopt(f->easy, CURLOPT_SSL_VERIFYPEER, t->insecure_skip_verify ? 0L : 1L);
-	curl_easy_setopt(f->easy, CURLOPT_SSL_VERIFYHOST, t->insecure_skip_verify ? 0L : 2L);
-}
-
 static void set_headers(struct fetch *f, const struct target *t)
 {
 	char line[96], seconds[NUM_MAX];
 
 	num_format_seconds(seconds, t->timeout_ms);
 	snprintf(line, sizeof line, "X-Prometheus-Scrape-Timeout-Seconds: %s", seconds);
-	add_header(f, line);
-	add_header(f, "Accept: application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+	request_add_header(&f->headers, line);
+	request_add_header(&f->headers, "Accept: application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
 	              "application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,"
 	              "text/plain;version=0.0.4;q=0.3,*/*;q=0.2");
 }
 
 static void set_request(struct fetch *f, const struct target *t)
 {
-	char agent[80];
-
-	snprintf(agent, sizeof agent, "tocsin-alerter/%s", version_text());
-	curl_easy_setopt(f->easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(f->easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	request_set_common(f->easy, t->url, t->job->follow_redirects, t->timeout_ms);
+	request_set_tls(f->easy, &t->job->tls);
 	curl_easy_setopt(f->easy, CURLOPT_ERRORBUFFER, f->error);
 	curl_easy_setopt(f->easy, CURLOPT_WRITEFUNCTION, receive);
 	curl_easy_setopt(f->easy, CURLOPT_WRITEDATA, f);
-	curl_easy_setopt(f->easy, CURLOPT_USERAGENT, agent);
-	curl_easy_setopt(f->easy, CURLOPT_TIMEOUT_MS, (long)t->timeout_ms);
-	curl_easy_setopt(f->easy, CURLOPT_FOLLOWLOCATION, t->job->follow_redirects ? 1L : 0L);
-	curl_easy_setopt(f->easy, CURLOPT_MAXREDIRS, 10L);
-	curl_easy_setopt(f->easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-	add_header(f, t->job->enable_compression ? "Accept-Encoding: gzip" : "Accept-Encoding: identity");
-	set_text(f, CURLOPT_URL, t->url);
-	set_tls(f, &t->job->tls);
+	request_add_header(&f->headers, t->job->enable_compression ? "Accept-Encoding: gzip" : "Accept-Encoding: identity");
 }
 
 bool fetch_start(struct fetch *f, CURLM *multi, const struct target *t, struct err *e)
@@ -176,7 +104,7 @@ bool fetch_start(struct fetch *f, CURLM *multi, const struct target *t, struct e
 	f->started_us = clock_mono_us();
 	set_headers(f, t);
 	set_request(f, t);
-	if (!set_auth(f, &t->job->auth, e))
+	if (!request_set_auth(f->easy, &f->headers, &t->job->auth, e))
 		return false;
 	curl_easy_setopt(f->easy, CURLOPT_HTTPHEADER, f->headers);
 	if (curl_multi_add_handle(multi, f->easy) != CURLM_OK)

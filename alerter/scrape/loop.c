@@ -37,6 +37,8 @@ struct scheduled_list {
 struct scrape_loop {
 	struct scrape_options options;
 	struct target_env env;
+	struct discovery *discovery;
+	const struct scrape_config *config; /* under the discovery's lock */
 	CURLM *multi;
 	pthread_t thread;
 	bool running;
@@ -65,15 +67,20 @@ static struct scrape_options with_defaults(const struct scrape_options *given)
 	return o;
 }
 
+static void on_discovered(void *ctx);
+
 struct scrape_loop *scrape_new(const struct scrape_options *options)
 {
 	struct scrape_loop *loop = mem_alloc(sizeof *loop);
+	struct discovery_options discovery = { .changed = on_discovered, .ctx = loop, .dns_servers = options->dns_servers };
 
 	loop->options = with_defaults(options);
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	loop->multi = curl_multi_init();
 	if (loop->multi == NULL)
 		mem_abort(0);
+	discovery.clock = loop->options.clock;
+	loop->discovery = discovery_new(&discovery);
 	pthread_mutex_init(&loop->lock, NULL);
 	pthread_cond_init(&loop->applied, NULL);
 	loop->env = (struct target_env){
@@ -106,6 +113,7 @@ void scrape_free(struct scrape_loop *loop)
 {
 	if (loop == NULL)
 		return;
+	discovery_free(loop->discovery);
 	if (loop->running) {
 		pthread_mutex_lock(&loop->lock);
 		loop->stop = true;
@@ -171,11 +179,16 @@ static struct scheduled *scheduled_new(struct scrape_loop *loop, const struct ta
 
 /* ---- Unseen ---- */
 
+/* Of targets that a discovery has not named yet nothing is known: they may carry anything. */
 static void tell_unseen(struct scrape_loop *loop)
 {
 	struct store_unseen *v = NULL;
 	size_t n = 0, cap = 0;
 
+	if (loop->plan->incomplete) {
+		v = mem_grow(v, &cap, n + 1, sizeof *v);
+		v[n++] = (struct store_unseen){ .attempted = false };
+	}
 	for (size_t i = 0; i < loop->active.n; i++) {
 		const struct target *t = loop->active.v[i]->target;
 
@@ -281,10 +294,9 @@ static void apply(struct scrape_loop *loop, struct target_list *list)
 	tell_unseen(loop);
 }
 
-void scrape_reload(struct scrape_loop *loop, const struct scrape_config *config)
+/* Waits until the loop has taken it over. Under the discovery's lock, so that lists come one after the other. */
+static void hand_over(struct scrape_loop *loop, struct target_list *list)
 {
-	struct target_list *list = target_list_new(config);
-
 	for (size_t i = 0; i < list->n; i++)
 		if (list->v[i].error != NULL)
 			log_event(LOG_ERROR, "target is not scraped", "url", arena_strz(&list->arena, list->v[i].url), "err",
@@ -300,6 +312,22 @@ void scrape_reload(struct scrape_loop *loop, const struct scrape_config *config)
 	while (loop->pending != NULL)
 		pthread_cond_wait(&loop->applied, &loop->lock);
 	pthread_mutex_unlock(&loop->lock);
+}
+
+void scrape_reload(struct scrape_loop *loop, const struct scrape_config *config)
+{
+	discovery_lock(loop->discovery);
+	loop->config = config;
+	discovery_configure(loop->discovery, config);
+	hand_over(loop, target_list_new(config, loop->discovery));
+	discovery_unlock(loop->discovery);
+}
+
+static void on_discovered(void *ctx)
+{
+	struct scrape_loop *loop = ctx;
+
+	hand_over(loop, target_list_new(loop->config, loop->discovery));
 }
 
 /* ---- Scrapes ---- */
@@ -437,7 +465,7 @@ bool scrape_start(struct scrape_loop *loop, struct err *e)
 	if (rc != 0)
 		return err_set(e, ERR_IO, -1, "cannot start the scrape thread: %s", strerror(rc));
 	loop->running = true;
-	return true;
+	return discovery_start(loop->discovery, e);
 }
 
 /* ---- Looking on ---- */
@@ -518,6 +546,7 @@ struct scrape_metadata *scrape_metadata(struct scrape_loop *loop, struct str met
 
 struct scrape_stats scrape_stats(struct scrape_loop *loop)
 {
+	struct discovery_stats sd = discovery_stats(loop->discovery);
 	struct scrape_stats out;
 
 	pthread_mutex_lock(&loop->lock);
@@ -526,5 +555,8 @@ struct scrape_stats scrape_stats(struct scrape_loop *loop)
 	for (size_t i = 0; loop->plan != NULL && i < loop->plan->n; i++)
 		out.dropped += loop->plan->v[i].dropped;
 	pthread_mutex_unlock(&loop->lock);
+	out.sd_refreshes = sd.refreshes;
+	out.sd_failures = sd.failures;
+	out.sd_failing = sd.failing;
 	return out;
 }

@@ -1,7 +1,7 @@
 /* Scraping: targets from scrape_configs, one loop that reads them all on their own schedules, and what becomes of a reply: parse,
  * relabel, append, staleness, up and its companions, and what is lost (semantics, 1).
  *
- * The loop thread alone owns the targets. Others call scrape_reload (waits until the loop has taken it over), scrape_targets and
+ * The loop thread alone owns the targets; another looks after file_sd, http_sd and dns_sd and hands lists over. Others call scrape_reload (waits until the loop has taken it over), scrape_targets and
  * scrape_metadata (copy under a short lock). Configurations are borrowed: a <struct scrape_config> must live until the next
  * scrape_reload has returned, or scrape_free. */
 #ifndef TOCSIN_SCRAPE_H
@@ -39,6 +39,23 @@ struct scrape_tls {
 	bool insecure_skip_verify;
 };
 
+enum scrape_sd_kind { SCRAPE_SD_FILE, SCRAPE_SD_HTTP, SCRAPE_SD_DNS };
+enum scrape_dns_type { SCRAPE_DNS_SRV, SCRAPE_DNS_A, SCRAPE_DNS_AAAA, SCRAPE_DNS_MX, SCRAPE_DNS_NS };
+extern const char *const scrape_dns_types[]; /* as they are written; ended by NULL */
+
+/* A discovery: who names targets. */
+struct scrape_sd {
+	enum scrape_sd_kind kind;
+	int64_t refresh_ms;
+	struct conf_strs names; /* files (the last part may hold one '*'), or names to resolve */
+	struct str url;         /* http */
+	bool follow_redirects;
+	struct scrape_auth auth;
+	struct scrape_tls tls;
+	int dns_type; /* enum scrape_dns_type */
+	int64_t port; /* of A, AAAA, MX and NS records */
+};
+
 struct scrape_job {
 	struct str name, metrics_path, scheme; /* scheme: http or https */
 	int64_t interval_ms, timeout_ms;
@@ -49,6 +66,7 @@ struct scrape_job {
 	struct scrape_auth auth;
 	struct scrape_tls tls;
 	struct conf_list statics;                 /* of struct scrape_static */
+	struct conf_list file_sds, http_sds, dns_sds; /* of struct scrape_sd */
 	struct conf_list relabel, metric_relabel; /* of struct relabel_rule */
 };
 
@@ -72,6 +90,7 @@ struct scrape_options {
 	int64_t retention_ms;            /* a lost series is forgotten after so long; 0: 15 days */
 	const struct str *health_gauges; /* globs; n 0: *_up, probe_success, *_collector_success */
 	size_t n_health_gauges;
+	const char *dns_servers; /* of dns_sd: "127.0.0.1:5353,…"; NULL: the system's */
 	/* Called on the loop thread after the samples of a scrape, or of its failure, are in the store; it must not wait. May be
 	 * NULL. */
 	void (*scraped)(void *ctx, struct labels target, bool up, int64_t t_ms);
@@ -120,10 +139,12 @@ struct scrape_metadata *scrape_metadata(struct scrape_loop *, struct str metric,
 	X(out_of_order, "Samples refused: older than the last one.") \
 	X(out_of_bounds, "Samples refused: too far in the future or past the retention.") \
 	X(series_refused, "Samples left out because the store takes no more series.") \
-	X(reloads, "Target lists taken over.")
+	X(reloads, "Target lists taken over.") \
+	X(sd_refreshes, "Answers of discoveries (files, URLs, DNS names).") \
+	X(sd_failures, "Failures of discoveries; what was known is kept.")
 
 struct scrape_stats {
-	size_t targets, dropped;
+	size_t targets, dropped, sd_failing; /* discoveries that fail now */
 #define X(name, help) uint64_t name;
 	SCRAPE_COUNTERS(X)
 #undef X

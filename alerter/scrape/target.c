@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "scrape/glob.h"
+#include "scrape/request.h"
 #include "scrape/textparse.h"
 #include "tocsin/mem.h"
 
@@ -531,18 +532,11 @@ static void judge_vanished(struct take *k)
 
 /* ---- The whole reply ---- */
 
-static bool media_type_is(struct str type, const char *name)
-{
-	size_t n = str_chr(type, ';');
-
-	return str_eq_nocase(str_trim((struct str){ type.p, n }), str_of(name));
-}
-
 static bool pick_format(struct take *k, const struct scrape_reply *r)
 {
-	bool openmetrics = media_type_is(r->content_type, "application/openmetrics-text");
+	bool openmetrics = request_media_type_is(r->content_type, "application/openmetrics-text");
 
-	if (!openmetrics && !media_type_is(r->content_type, "text/plain")) {
+	if (!openmetrics && !request_media_type_is(r->content_type, "text/plain")) {
 		if (k->t->job->fallback_protocol == SCRAPE_PROTOCOL_NONE)
 			return err_set(&k->err, ERR_BAD_INPUT, -1,
 			               "received unsupported Content-Type \"%.*s\" and no fallback_scrape_protocol is set",

@@ -1,6 +1,7 @@
 /* Tables and indexes of one database. The views over these functions join and call them twice, and the statistics of a relation are
  * looked up anew by each statement: so one pass over the catalog asks for all of a table. What the server made for itself has an
- * oid below 16384. */
+ * oid below 16384; as a bigint, for of plain oids a planner with statistics from before the first table expects none above, and
+ * nests loops. */
 #include "postgres/table.h"
 
 #define STAT(type, function, name, help) type("pg_stat_get_" function "(c.oid)", "pg_stat_user_tables_" name, help)
@@ -50,11 +51,11 @@ static const struct pg_value tables_values[] = {
 #define TABLES_WITH \
 	"WITH i AS MATERIALIZED (SELECT indrelid, sum(pg_stat_get_numscans(indexrelid))::bigint AS scans, " \
 	"sum(pg_stat_get_tuples_fetched(indexrelid))::bigint AS fetched, sum(pg_stat_get_blocks_fetched(indexrelid))::bigint AS blocks, " \
-	"sum(pg_stat_get_blocks_hit(indexrelid))::bigint AS hit FROM pg_index WHERE indexrelid >= 16384 GROUP BY 1) "
+	"sum(pg_stat_get_blocks_hit(indexrelid))::bigint AS hit FROM pg_index WHERE indexrelid::bigint >= 16384 GROUP BY 1) "
 #define USERS_SCHEMAS "n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_toast'"
 #define TABLES_FROM \
 	"FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN i ON i.indrelid = c.oid " \
-	"LEFT JOIN i x ON x.indrelid = c.reltoastrelid WHERE c.relkind IN ('r', 'm', 'p') AND c.oid >= 16384 AND " USERS_SCHEMAS
+	"LEFT JOIN i x ON x.indrelid = c.reltoastrelid WHERE c.relkind IN ('r', 'm', 'p') AND c.oid::bigint >= 16384 AND " USERS_SCHEMAS
 
 static const struct pg_value indexes_values[] = {
 	C("pg_stat_get_numscans(x.oid)", "pg_stat_user_indexes_idx_scan_total", "Scans of the index."),
@@ -66,7 +67,7 @@ static const struct pg_value indexes_values[] = {
 };
 #define INDEXES_FROM \
 	"FROM pg_index k JOIN pg_class x ON x.oid = k.indexrelid JOIN pg_class c ON c.oid = k.indrelid " \
-	"JOIN pg_namespace n ON n.oid = c.relnamespace WHERE k.indexrelid >= 16384 AND c.relkind IN ('r', 'm') AND " USERS_SCHEMAS
+	"JOIN pg_namespace n ON n.oid = c.relnamespace WHERE k.indexrelid::bigint >= 16384 AND c.relkind IN ('r', 'm') AND " USERS_SCHEMAS
 
 #define TABLE_LABELS { "datname", "current_database()" }, { "schemaname", "n.nspname" }, { "relname", "c.relname" }
 

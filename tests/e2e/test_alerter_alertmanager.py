@@ -72,7 +72,9 @@ def test_amtool_alerts(watch):
 def test_amtool_config(box, target):
     hook = box.start(lambda _folder: Webhook())
     watch = Watch(box, [job("app", target)], BROKEN, receiver={"webhook_configs": [{"url": hook.url + "/secret"}]})
-    config = dict(watch.config, route={**watch.config["route"], "routes": ROUTES}, receivers=[*watch.config["receivers"], {"name": "db"}])
+    routes = [{**ROUTES[0], "escalation": []}]
+    escalation = [{"after": "1h", "receiver": "db"}]        # is ours, and so nothing amtool gets to see
+    config = dict(watch.config, route={**watch.config["route"], "routes": routes, "escalation": escalation}, receivers=[*watch.config["receivers"], {"name": "db"}])
     watch.path.write_text(json.dumps(config))
     assert watch.program.get("/-/reload", method="POST", data=b"")[0] == 200
     assert amtool(watch, "config", "routes", "test", "team=db").strip() == "db"

@@ -123,7 +123,7 @@
 	    "erprint\":\"e0bf16ad350a9ef4\"}],\"groupLabels\":{\"alertname\":\"Down\"},\"commonLabels\":{\"alertname\":\"D"
 	    "own\",\"instance\":\"a<b>\",\"severity\":\"critical\"},\"commonAnnotations\":{\"summary\":\"a<b> is bad\"},\"ex"
 	    "ternalURL\":\"http://tocsin\",\"version\":\"4\",\"groupKey\":\"{}:{alertname=\\\"Down\\\"}\",\"truncatedAlerts\""
-	    ":0}\n" },
+	    ":0,\"ackURL\":\"ACK\"}\n" },
 	  { "http://incident/1", "Bearer TOK",
 	    "{\"receiver\":\"r\",\"status\":\"resolved\",\"alerts\":[{\"status\":\"resolved\",\"labels\":{\"alertname\":\"Down\""
 	    ",\"instance\":\"a<b>\",\"severity\":\"critical\"},\"annotations\":{\"summary\":\"a<b> is bad\",\"tocsin_reason"

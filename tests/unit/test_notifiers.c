@@ -1,4 +1,5 @@
-/* What each receiver is sent, to the byte: when something fires, and when it ends. The episode's id reads EPISODE. */
+/* What each receiver is sent, to the byte: when something fires, and when it ends. The episode's id reads EPISODE, the link to
+ * acknowledge ACK. */
 #include "notify_world.h"
 
 #define HEAD "route: { receiver: r, group_by: [alertname], group_wait: 0s, group_interval: 1m }\n"
@@ -23,8 +24,15 @@ static struct str without_id(struct world *w, struct str s)
 	const char id_shape[] = "xxxxxxxx-xxxx-4xxx-xxxx-xxxxxxxxxxxx";
 
 	for (size_t i = 0; i < s.n;) {
+		static const struct str link = { "http://tocsin/ack?", 18 };
 		size_t k = 0;
 
+		if (str_starts((struct str){ s.p + i, s.n - i }, link)) {
+			buf_putz(&b, "ACK");
+			while (i < s.n && strchr("\"\\) \n", s.p[i]) == NULL)
+				i++;
+			continue;
+		}
 		while (k < 36 && i + k < s.n && (id_shape[k] == 'x' ? strchr("0123456789abcdef", s.p[i + k]) != NULL : s.p[i + k] == id_shape[k]))
 			k++;
 		if (k == 36)

@@ -466,7 +466,14 @@ static void test_config_errors(void **state)
 	static const struct {
 		const char *yaml, *message;
 	} cases[] = {
-		{ "- job_name: j\n  file_sd_configs: []\n", "file_sd_configs is not supported yet: use static_configs" },
+		{ "- job_name: j\n  consul_sd_configs: []\n",
+		  "consul_sd_configs is not supported yet: use file_sd_configs, http_sd_configs or static_configs" },
+		{ "- job_name: j\n  file_sd_configs: [{files: [a.txt]}]\n",
+		  "file_sd_configs: a.txt: the name must end in .json, .yml or .yaml" },
+		{ "- job_name: j\n  file_sd_configs: [{files: ['*/a.json']}]\n",
+		  "file_sd_configs: */a.json: only the last part of a path may hold a '*', and one" },
+		{ "- job_name: j\n  dns_sd_configs: [{names: [a], type: A}]\n",
+		  "a dns_sd_config of type A has no port: write the one its targets listen on" },
 		{ "- job_name: j\n  scrape_interval: 5s\n  scrape_timeout: 6s\n",
 		  "scrape_timeout is longer than scrape_interval: shorten it" },
 		{ "- job_name: j\n- job_name: j\n", "job_name j occurs twice: give each job its own" },

@@ -1,0 +1,23 @@
+/* Tables that the files which read scrape_configs share. Private to scrape. */
+#ifndef TOCSIN_SCRAPE_CONFIG_H
+#define TOCSIN_SCRAPE_CONFIG_H
+
+#include "scrape/scrape.h"
+
+extern const struct conf_table scrape_static_table, scrape_tls_table, scrape_basic_table, scrape_authorization_table;
+extern const struct conf_table scrape_file_sd_table, scrape_http_sd_table, scrape_dns_sd_table;
+
+conf_parse scrape_parse_auth;  /* struct scrape_auth; arg: the basic or the authorization table */
+conf_parse scrape_unsupported; /* an error; arg: what to do instead */
+conf_parse scrape_no_effect;   /* a warning; arg: why */
+
+#define NOT_YET(name, instead) \
+	{ \
+		name, scrape_unsupported, 0, NULL, 0, NULL, instead \
+	}
+#define NO_EFFECT(name, why) \
+	{ \
+		name, scrape_no_effect, 0, NULL, 0, NULL, why \
+	}
+
+#endif

@@ -1,0 +1,105 @@
+/* file_sd_configs, http_sd_configs and dns_sd_configs: a table each, one struct. */
+#include <string.h>
+
+#include "scrape/config.h"
+
+static const struct conf_range refresh_range = { 1000, INT64_C(7) * 86400000 };
+static const struct conf_range ports = { 1, 65535 };
+const char *const scrape_dns_types[] = { "SRV", "A", "AAAA", "MX", "NS", NULL };
+
+#define REFRESH(fallback) \
+	CONF_KEY_ARG(struct scrape_sd, "refresh_interval", refresh_ms, conf_duration_ms, fallback, CONF_RELOAD, "How often it is read again.", \
+	             &refresh_range)
+
+/* ---- file ---- */
+
+static void init_file(void *to)
+{
+	((struct scrape_sd *)to)->kind = SCRAPE_SD_FILE;
+}
+
+/* As in Prometheus: the last part of the path may hold one '*'. */
+static bool check_file(struct conf_reader *rd, const struct conf_node *node, void *to)
+{
+	const struct scrape_sd *sd = to;
+	bool ok = true;
+
+	for (size_t i = 0; i < sd->names.n; i++) {
+		struct str path = sd->names.v[i];
+		size_t star = str_chr(path, '*');
+
+		if (!str_ends(path, STR(".json")) && !str_ends(path, STR(".yml")) && !str_ends(path, STR(".yaml")))
+			ok = conf_error(rd->report, node, "file_sd_configs: " STR_FMT ": the name must end in .json, .yml or .yaml",
+			                STR_ARG(path));
+		else if (star < path.n && (memchr(path.p + star, '/', path.n - star) != NULL ||
+		                           memchr(path.p + star + 1, '*', path.n - star - 1) != NULL))
+			ok = conf_error(rd->report, node, "file_sd_configs: " STR_FMT ": only the last part of a path may hold a '*', and one",
+			                STR_ARG(path));
+	}
+	return ok;
+}
+
+static const struct conf_key file_keys[] = {
+	CONF_KEY(struct scrape_sd, "files", names, conf_path_list, NULL, CONF_RELOAD | CONF_REQUIRED,
+	         "Files with target groups, *.json, *.yml or *.yaml; they are watched."),
+	REFRESH("5m"),
+};
+const struct conf_table scrape_file_sd_table = { file_keys, ARRAY_LEN(file_keys), sizeof(struct scrape_sd), init_file, check_file };
+
+/* ---- http ---- */
+
+static void init_http(void *to)
+{
+	((struct scrape_sd *)to)->kind = SCRAPE_SD_HTTP;
+}
+
+static bool check_http(struct conf_reader *rd, const struct conf_node *node, void *to)
+{
+	(void)to;
+	if (conf_get(node, "basic_auth") != NULL && conf_get(node, "authorization") != NULL)
+		return conf_error(rd->report, conf_get(node, "authorization"), "authorization and basic_auth exclude each other: remove one");
+	return true;
+}
+
+static const struct conf_key http_keys[] = {
+	CONF_KEY(struct scrape_sd, "url", url, conf_url, NULL, CONF_RELOAD | CONF_REQUIRED, "Where a list of target groups is, as JSON."),
+	REFRESH("1m"),
+	CONF_KEY(struct scrape_sd, "follow_redirects", follow_redirects, conf_bool, "true", CONF_RELOAD, "Follow redirects."),
+	CONF_KEY_ARG(struct scrape_sd, "basic_auth", auth, scrape_parse_auth, NULL, CONF_RELOAD, "User and password.", &scrape_basic_table),
+	CONF_KEY_ARG(struct scrape_sd, "authorization", auth, scrape_parse_auth, NULL, CONF_RELOAD, "The Authorization header.",
+	             &scrape_authorization_table),
+	CONF_KEY_ARG(struct scrape_sd, "tls_config", tls, conf_sub, NULL, CONF_RELOAD, "For https.", &scrape_tls_table),
+	NOT_YET("oauth2", "use authorization or basic_auth"),
+	NOT_YET("proxy_url", "reach the server directly"),
+	NOT_YET("proxy_from_environment", "reach the server directly"),
+	NOT_YET("proxy_connect_header", "reach the server directly"),
+	NOT_YET("http_headers", "use authorization"),
+	NO_EFFECT("no_proxy", "no proxy is used"),
+	NO_EFFECT("enable_http2", "requests are HTTP/1.1"),
+};
+const struct conf_table scrape_http_sd_table = { http_keys, ARRAY_LEN(http_keys), sizeof(struct scrape_sd), init_http, check_http };
+
+/* ---- dns ---- */
+
+static void init_dns(void *to)
+{
+	((struct scrape_sd *)to)->kind = SCRAPE_SD_DNS;
+}
+
+static bool check_dns(struct conf_reader *rd, const struct conf_node *node, void *to)
+{
+	const struct scrape_sd *sd = to;
+
+	if (sd->dns_type != SCRAPE_DNS_SRV && sd->port == 0)
+		return conf_error(rd->report, node, "a dns_sd_config of type %s has no port: write the one its targets listen on",
+		                  scrape_dns_types[sd->dns_type]);
+	return true;
+}
+
+static const struct conf_key dns_keys[] = {
+	CONF_KEY(struct scrape_sd, "names", names, conf_str_list, NULL, CONF_RELOAD | CONF_REQUIRED, "Names that are asked for."),
+	CONF_KEY_ARG(struct scrape_sd, "type", dns_type, conf_enum, "SRV", CONF_RELOAD, "Type of the records.", scrape_dns_types),
+	CONF_KEY_ARG(struct scrape_sd, "port", port, conf_int, NULL, CONF_RELOAD, "Of the targets; SRV records tell it themselves.", &ports),
+	REFRESH("30s"),
+};
+const struct conf_table scrape_dns_sd_table = { dns_keys, ARRAY_LEN(dns_keys), sizeof(struct scrape_sd), init_dns, check_dns };

@@ -1,0 +1,107 @@
+/* file_sd: files are read when they change, which the kernel tells, and every refresh_interval in case it does not. */
+#include <errno.h>
+#include <glob.h>
+#include <stdio.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "scrape/discovery.h"
+
+static struct str folder_of(struct str path, struct arena *a)
+{
+	size_t n = path.n;
+
+	while (n > 0 && path.p[n - 1] != '/')
+		n--;
+	return n == 0 ? STR(".") : arena_str(a, (struct str){ path.p, n });
+}
+
+void sd_file_watch(const struct scrape_sd *config, int inotify_fd)
+{
+	struct arena a = { 0 };
+
+	for (size_t i = 0; i < config->names.n; i++)
+		(void)!(inotify_add_watch(inotify_fd, folder_of(config->names.v[i], &a).p,
+		                          IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_TO | IN_MOVED_FROM) < 0);
+	arena_fini(&a);
+}
+
+static bool read_file(const char *path, struct buf *out, struct err *e)
+{
+	FILE *f = fopen(path, "re");
+	size_t n = 1;
+
+	if (f == NULL)
+		return err_set(e, ERR_IO, -1, "cannot be opened: %s", strerror(errno));
+	while (n > 0 && out->n <= SD_BODY_MAX) {
+		n = fread(buf_reserve(out, 65536), 1, 65536, f);
+		out->n += n;
+	}
+	if (ferror(f))
+		err_set(e, ERR_IO, -1, "cannot be read: %s", strerror(errno));
+	else if (out->n > SD_BODY_MAX)
+		err_set(e, ERR_LIMIT, -1, "is larger than %d bytes", SD_BODY_MAX);
+	fclose(f);
+	return e->code == ERR_NONE;
+}
+
+static void refresh_path(struct sd *sd, struct str path)
+{
+	struct sd_source *s = sd_source(sd, path);
+	struct sd_answer answer = { 0 };
+	struct buf text = { 0 };
+	struct err e = { 0 };
+	bool ok = read_file(s->name.p, &text, &e);
+
+	if (ok)
+		ok = (str_ends(path, STR(".json")) ? sd_answer_json : sd_answer_yaml)(&answer, buf_str(&text), "__meta_filepath", path, &e);
+	if (ok)
+		sd_source_found(sd, s, &answer);
+	else
+		sd_source_failed(sd, s, &e);
+	arena_fini(&answer.arena);
+	buf_fini(&text);
+}
+
+/* A folder that cannot be read does not mean that its files are gone. */
+static bool folder_is_there(struct str pattern)
+{
+	struct arena a = { 0 };
+	bool there = access(folder_of(pattern, &a).p, R_OK | X_OK) == 0;
+
+	arena_fini(&a);
+	return there;
+}
+
+static void refresh_glob(struct sd *sd, struct str pattern)
+{
+	glob_t found = { 0 };
+	int rc = glob(pattern.p, 0, NULL, &found);
+	struct err e = { 0 };
+
+	if (rc != 0 && !(rc == GLOB_NOMATCH && folder_is_there(pattern))) {
+		err_set(&e, ERR_IO, -1, "the folder cannot be read");
+		sd_source_failed(sd, sd_source(sd, pattern), &e);
+		for (size_t i = 0; i < sd->n; i++)
+			sd->sources[i]->stays = true;
+	}
+	for (size_t i = 0; rc == 0 && i < found.gl_pathc; i++)
+		refresh_path(sd, str_of(found.gl_pathv[i]));
+	globfree(&found);
+}
+
+/* A path without '*' that is not there is a failure; a file that a '*' no longer finds was taken away. */
+void sd_file_refresh(struct sd *sd)
+{
+	sd_sources_begin(sd);
+	for (size_t i = 0; i < sd->config->names.n; i++) {
+		struct str path = sd->config->names.v[i];
+
+		if (str_chr(path, '*') < path.n)
+			refresh_glob(sd, path);
+		else
+			refresh_path(sd, path);
+	}
+	sd_sources_end(sd);
+}
