@@ -7,6 +7,7 @@
 
 #include "explain.h"
 #include "gauges/rows.h"
+#include "pointer.h"
 #include "probe/settings.h"
 #include "probe/transfer.h"
 #include "tocsin/complain.h"
@@ -20,12 +21,14 @@ ROW(f_ip, "probe_ip_protocol", "4 or 6.", NULL)
 ROW(f_phase, "probe_http_duration_seconds", "How long each phase took, summed over redirects.", "seconds")
 ROW(f_status, "probe_http_status_code", "Status of the answer; 0: none.", NULL)
 ROW(f_length, "probe_http_uncompressed_body_length", "Bytes of the body, uncompressed.", NULL)
+ROW(f_content_length, "probe_http_content_length", "Length the server announced; -1: none.", NULL)
 ROW(f_redirects, "probe_http_redirects", "Redirects followed.", NULL)
 ROW(f_ssl, "probe_http_ssl", "Whether the answer came over TLS.", NULL)
 ROW(f_version, "probe_http_version", "Version of HTTP.", NULL)
 ROW(f_regex, "probe_failed_due_to_regex", "Whether the body matched what it must not, or did not what it must.", NULL)
 ROW(f_expiry, "probe_ssl_earliest_cert_expiry", "When the first of the server's certificates expires, refused ones too.", NULL)
 ROW(f_reason, "tocsin_probe_failed", "Why the probe failed: 1 for the reason, 0 for the others.", NULL)
+ROW(f_field, "tocsin_probe_json_ok", "Whether the field of the JSON body is there and is as it should be.", NULL)
 ROW(f_header, "tocsin_probe_header_ok", "Whether the header is there and is as it should be.", NULL)
 static const struct expo_family f_tls = { "probe_tls_version_info", EXPO_INFO, "Version of TLS.", NULL };
 
@@ -124,6 +127,35 @@ static void check_body(const struct probe_settings *s, struct transfer *t, struc
 		fail(t, "body", "the body does not match what it should, or matches what it should not");
 }
 
+/* Texts, numbers and truth values as JSON writes them. */
+static bool field_is_ok(const json_t *document, const struct probe_field *want)
+{
+	const json_t *v = pointer_get(document, want->pointer);
+	char *text;
+	bool ok;
+
+	if (json_is_string(v))
+		return regex_match(want->re, (struct str){ json_string_value(v), json_string_length(v) }) == REGEX_YES;
+	if (v == NULL || json_is_array(v) || json_is_object(v))
+		return false;
+	text = json_dumps(v, JSON_ENCODE_ANY);
+	ok = text != NULL && regex_match(want->re, str_of(text)) == REGEX_YES;
+	free(text);
+	return ok;
+}
+
+static void check_fields(const struct probe_settings *s, const json_t *document, struct transfer *t, struct expo_set *out)
+{
+	for (size_t i = 0; i < s->require_json.n; i++) {
+		const struct probe_field *f = &s->require_json.v[i];
+		bool ok = document != NULL && field_is_ok(document, f);
+
+		EXPO_EMIT(out, &f_field, ok, { STR("field"), f->pointer });
+		if (!ok)
+			fail(t, "json", "field " STR_FMT " is missing or not as it should be", STR_ARG(f->pointer));
+	}
+}
+
 /* Also of an answer with another status: health pages say 503 and why. */
 static void take_json(struct probe *p, const struct source_ask *ask, struct transfer *t, struct expo_set *out)
 {
@@ -132,12 +164,14 @@ static void take_json(struct probe *p, const struct source_ask *ask, struct tran
 	json_error_t where;
 	json_t *document = json_loadb(t->body.p, t->body.n, JSON_DECODE_ANY | JSON_ALLOW_NUL, &where);
 
-	if (document == NULL) {
+	if (document == NULL)
 		fail(t, "json", "the body is no JSON: %s at byte %d", where.text, where.position);
+	check_fields(s, document, t, out);
+	if (document == NULL)
 		return;
-	}
-	gauge_json_take(&round, 0, document);
-	if (p->query.failed)
+	if (s->metrics.n > 0)
+		gauge_json_take(&round, 0, document);
+	if (s->metrics.n > 0 && p->query.failed)
 		fail(t, "json", "the body lacks what metrics are made of");
 	json_decref(document);
 }
@@ -150,7 +184,7 @@ static void check_answer(struct probe *p, const struct source_ask *ask, struct t
 		fail(t, "status", "HTTP status %ld", t->status);
 	check_headers(s, t, out);
 	check_body(s, t, out);
-	if (s->metrics.n > 0)
+	if (s->metrics.n + s->require_json.n > 0)
 		take_json(p, ask, t, out);
 }
 
@@ -178,6 +212,7 @@ static void emit_http(const struct probe_settings *s, const struct transfer *t, 
 		EXPO_EMIT(out, &f_phase, t->seconds[i], { STR("phase"), str_of(phases[i]) });
 	EXPO_EMIT0(out, &f_status, (double)t->status);
 	EXPO_EMIT0(out, &f_length, (double)t->body.n);
+	EXPO_EMIT0(out, &f_content_length, t->content_length);
 	EXPO_EMIT0(out, &f_redirects, (double)t->redirects);
 	EXPO_EMIT0(out, &f_ssl, s->scheme == PROBE_HTTPS && t->tls_version[0] != '\0');
 	EXPO_EMIT0(out, &f_version, version_of(t->http_version));
@@ -246,8 +281,8 @@ static void explain(struct buf *out, const void *settings)
 	}
 	explain_ask(out, "%s, with %zu headers and %zu bytes of body; %s", probe_methods[s->method], s->headers.n, s->body.n,
 	    s->follow_redirects ? "redirects are followed" : "a redirect is not followed");
-	explain_when(out, "looks at the status, at %zu headers (require_headers), for %zu patterns in the body and %zu not in it",
-	    s->require_headers.n, s->must_match.n, s->must_not_match.n);
+	explain_when(out, "looks at the status, at %zu headers (require_headers), %zu JSON fields (require_json), for %zu patterns in the body and "
+	    "%zu not in it", s->require_headers.n, s->require_json.n, s->must_match.n, s->must_not_match.n);
 	for (size_t i = 0; i < s->metrics.n; i++)
 		explain_ask(out, STR_FMT ", from the JSON body", STR_ARG(metrics[i].name));
 	explain_note(out, "an answer of at most %lld bytes (max_body)", (long long)s->max_body);

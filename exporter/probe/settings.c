@@ -1,6 +1,8 @@
 /* The table, and what concerns several keys. */
 #include "probe/settings.h"
 
+#include "pointer.h"
+
 const char *const probe_methods[] = { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", NULL };
 
 static const struct conf_range body_range = { 1, 64 << 20 };
@@ -48,6 +50,27 @@ static bool conf_required_headers(struct conf_reader *rd, const struct conf_key 
 	return true;
 }
 
+static bool conf_required_fields(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *n, void *to)
+{
+	struct probe_fields *out = to;
+	bool ok = true;
+
+	if (n->kind != CONF_MAP)
+		return conf_error(rd->report, n, "%s is %s: write a map such as { /status: ok|healthy }", key->name, conf_kind_name(n->kind));
+	out->v = ARENA_ARRAY(rd->arena, n->n, struct probe_field);
+	for (; out->n < n->n; out->n++) {
+		const struct conf_pair *p = &n->pairs[out->n];
+
+		out->v[out->n].pointer = p->key->text;
+		if (!pointer_is_valid(p->key->text))
+			ok = conf_error(rd->report, p->key, "not a JSON pointer: /status, /services/database/status");
+		ok &= conf_regex(rd, key, p->value, &out->v[out->n].re);
+	}
+	return ok;
+}
+
+static const char *const starttls_names[] = { "none", "smtp", "imap", "pop3", "ftp", "postgres", NULL };
+
 #define KEY(name, field, parse, fallback, help) CONF_KEY(struct probe_settings, name, field, parse, fallback, CONF_RELOAD, help)
 
 static const struct conf_key keys[] = {
@@ -61,12 +84,18 @@ static const struct conf_key keys[] = {
 	    "Sent along, as JSON unless a header says otherwise."),
 	KEY("valid_status_codes", status_texts, conf_str_list, NULL, "Such as [200, 404]; 2xx unless given."),
 	KEY("follow_redirects", follow_redirects, conf_bool, "false", "Whether the answer counts that redirects lead to."),
+	CONF_KEY_ARG(struct probe_settings, "starttls", starttls, conf_enum, "none", CONF_RELOAD,
+	             "With tls://: the server speaks this first, and TLS when asked to: smtp, imap, pop3, ftp, postgres.", starttls_names),
+	KEY("cert_file", cert_file, conf_path, "", "Certificate shown to the server, PEM."),
+	KEY("key_file", key_file, conf_path, "", "Its key, PEM."),
 	KEY("ca_file", ca_file, conf_path, "", "Certificates to trust in place of the system's."),
 	KEY("insecure_skip_verify", insecure_skip_verify, conf_bool, "false", "Take any certificate; its expiry is shown all the same."),
 	KEY("require_headers", require_headers, conf_required_headers, NULL,
 	    "Headers the answer must have: a list, or a map to what each must match wholly."),
 	KEY("fail_if_body_not_matches_regexp", must_match, conf_regexes, NULL, "Each must be found in the body."),
 	KEY("fail_if_body_matches_regexp", must_not_match, conf_regexes, NULL, "None may be found in the body."),
+	KEY("require_json", require_json, conf_required_fields, NULL,
+	    "JSON pointers, and what the text there must match wholly: { /status: ok|healthy }."),
 	CONF_KEY_ARG(struct probe_settings, "max_body", max_body, conf_bytes, "1MiB", CONF_RELOAD, "A longer body fails the probe.",
 	             &body_range),
 	KEY("rows", rows, conf_str, "", "JSON pointer to an array or object of the body that gives a row of metrics each."),
@@ -74,23 +103,30 @@ static const struct conf_key keys[] = {
 	             "Gauges from the JSON body, as under gauges.", &gauge_metric_table),
 };
 
-static const struct { struct str prefix, curl_prefix; } schemes[] = {
-	[PROBE_HTTP] = { { "http://", 7 }, { "http://", 7 } },
-	[PROBE_HTTPS] = { { "https://", 8 }, { "https://", 8 } },
-	[PROBE_TCP] = { { "tcp://", 6 }, { "http://", 7 } },
-	[PROBE_TLS] = { { "tls://", 6 }, { "https://", 8 } },
-};
+static const struct str schemes[] = { [PROBE_HTTP] = { "http://", 7 }, [PROBE_HTTPS] = { "https://", 8 }, [PROBE_TCP] = { "tcp://", 6 },
+	[PROBE_TLS] = { "tls://", 6 } };
+
+/* What curl is told, so that it connects and shakes hands as it should. */
+static const char *curl_prefix(const struct probe_settings *s)
+{
+	static const char *const before_tls[] = { [STARTTLS_NONE] = "https://", [STARTTLS_SMTP] = "smtp://", [STARTTLS_IMAP] = "imap://",
+		[STARTTLS_POP3] = "pop3://", [STARTTLS_FTP] = "ftp://", [STARTTLS_POSTGRES] = "https://" };
+
+	if (s->scheme == PROBE_TLS)
+		return before_tls[s->starttls];
+	return s->scheme == PROBE_HTTPS ? "https://" : "http://";
+}
 
 static bool take_url(struct conf_reader *rd, const struct conf_node *map, struct probe_settings *s)
 {
 	for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
 		struct str rest;
 
-		if (!str_starts(s->url, schemes[i].prefix) || s->url.n == schemes[i].prefix.n)
+		if (!str_starts(s->url, schemes[i]) || s->url.n == schemes[i].n)
 			continue;
-		rest = str_between(s->url.p + schemes[i].prefix.n, s->url.p + s->url.n);
+		rest = str_between(s->url.p + schemes[i].n, s->url.p + s->url.n);
 		s->scheme = (enum probe_scheme)i;
-		s->curl_url = arena_printf(rd->arena, STR_FMT STR_FMT, STR_ARG(schemes[i].curl_prefix), STR_ARG(rest));
+		s->curl_url = arena_printf(rd->arena, "%s" STR_FMT, curl_prefix(s), STR_ARG(rest));
 		if (!probe_speaks_http(s) && str_chr(rest, ':') == rest.n)
 			return conf_error(rd->report, map, "url: no port: tcp://host:port, tls://host:port");
 		return true;
@@ -139,8 +175,12 @@ static bool check(struct conf_reader *rd, const struct conf_node *map, void *to)
 	s->gauges = (struct gauges_settings){ .common = s->common, .max_series = 1000, .null = GAUGE_NULL_DROP,
 	    .queries = { &s->query, 1, NULL } };
 	ok &= gauge_pointers_check(rd, map, &s->query);
-	if (!probe_speaks_http(s) && (s->must_match.n + s->must_not_match.n + s->require_headers.n + s->metrics.n > 0))
+	if (!probe_speaks_http(s) && (s->must_match.n + s->must_not_match.n + s->require_headers.n + s->require_json.n + s->metrics.n > 0))
 		ok = conf_error(rd->report, map, "only http and https have headers and a body");
+	if (s->starttls != STARTTLS_NONE && s->scheme != PROBE_TLS)
+		ok = conf_error(rd->report, conf_get(map, "starttls"), "starttls goes with tls://host:port");
+	if ((s->cert_file.n > 0) != (s->key_file.n > 0))
+		ok = conf_error(rd->report, map, "cert_file and key_file belong together: give both");
 	rd->report->hide_source--;
 	return ok;
 }

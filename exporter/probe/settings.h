@@ -5,6 +5,9 @@
 #include "gauges/gauges.h"
 #include "tocsin/regex.h"
 
+/* What is said before a TLS handshake; postgres by us, the others by curl. */
+enum probe_starttls { STARTTLS_NONE, STARTTLS_SMTP, STARTTLS_IMAP, STARTTLS_POP3, STARTTLS_FTP, STARTTLS_POSTGRES };
+
 enum probe_scheme { PROBE_HTTP, PROBE_HTTPS, PROBE_TCP, PROBE_TLS };
 
 struct probe_regexes {
@@ -16,6 +19,17 @@ struct probe_regexes {
 struct probe_header {
 	struct str name;
 	struct regex *re;               /* NULL: any value */
+};
+
+/* The field of the JSON body must be there, and its text match wholly. */
+struct probe_field {
+	struct str pointer;
+	struct regex *re;
+};
+
+struct probe_fields {
+	struct probe_field *v;
+	size_t n;
 };
 
 struct probe_headers {
@@ -31,10 +45,12 @@ struct probe_settings {
 	struct str body;
 	struct conf_strs status_texts;
 	bool follow_redirects;
-	struct str ca_file;
+	int starttls;                   /* enum probe_starttls */
+	struct str ca_file, cert_file, key_file;
 	bool insecure_skip_verify;
 	struct probe_headers require_headers;
 	struct probe_regexes must_match, must_not_match;
+	struct probe_fields require_json;
 	int64_t max_body;
 	struct str rows;
 	struct conf_list metrics;       /* struct gauge_metric */

@@ -1,14 +1,17 @@
 /* Certificates are looked at while they are verified, so that the expiry of one that was refused is known too. */
 #include "probe/transfer.h"
 
-#include <curl/curl.h>
+#include <errno.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "curl_need.h"
 #include "tocsin/mem.h"
@@ -98,6 +101,59 @@ static CURLcode on_tls(CURL *easy, void *ctx, void *arg)
 	return CURLE_OK;
 }
 
+/* ---- Postgres: TLS is asked for before the handshake, which curl cannot ---- */
+
+static bool wait_for(int fd, short what, const struct source_ask *ask)
+{
+	struct pollfd p[] = { { .fd = fd, .events = what }, { .fd = ask->stop_fd, .events = POLLIN } };
+
+	for (;;) {
+		int64_t left = ask->deadline_mono_ms - clock_mono_ms(ask->clock);
+		int n = left > 0 ? poll(p, ARRAY_LEN(p), left > 1000 ? 1000 : (int)left) : 0;
+
+		if (n > 0 || left <= 0)
+			return n > 0 && p[0].revents != 0;
+		if (n < 0 && errno != EINTR)
+			return false;
+	}
+}
+
+static bool is_willing(int fd, const struct curl_sockaddr *to, const struct source_ask *ask)
+{
+	static const unsigned char ssl_request[] = { 0, 0, 0, 8, 4, 210, 22, 47 };
+	int failed = 0;
+	socklen_t n = sizeof failed;
+	char answer = 0;
+
+	if (connect(fd, &to->addr, to->addrlen) != 0 && (errno != EINPROGRESS || !wait_for(fd, POLLOUT, ask)))
+		return false;
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &failed, &n) != 0 || failed != 0)
+		return false;
+	if (send(fd, ssl_request, sizeof ssl_request, MSG_NOSIGNAL) != (ssize_t)sizeof ssl_request || !wait_for(fd, POLLIN, ask))
+		return false;
+	return recv(fd, &answer, 1, 0) == 1 && answer == 'S';
+}
+
+static curl_socket_t postgres_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *to)
+{
+	const struct transfer *t = arg;
+	int fd = socket(to->family, to->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, to->protocol);
+
+	(void)purpose;
+	if (fd < 0 || is_willing(fd, to, t->ask))
+		return fd;
+	close(fd);
+	return CURL_SOCKET_BAD;
+}
+
+static int is_connected(void *arg, curl_socket_t fd, curlsocktype purpose)
+{
+	(void)arg;
+	(void)fd;
+	(void)purpose;
+	return CURL_SOCKOPT_ALREADY_CONNECTED;
+}
+
 /* ---- The request ---- */
 
 static struct curl_slist *headers_new(const struct probe_settings *s)
@@ -134,6 +190,32 @@ static void set_method(CURL *easy, const struct probe_settings *s)
 		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
 }
 
+static void set_certificates(CURL *easy, const struct probe_settings *s, struct transfer *t)
+{
+	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, s->insecure_skip_verify ? 0L : 1L);
+	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, s->insecure_skip_verify ? 0L : 2L);
+	if (s->ca_file.n > 0)
+		curl_easy_setopt(easy, CURLOPT_CAINFO, s->ca_file.p);
+	if (s->cert_file.n > 0) {
+		curl_easy_setopt(easy, CURLOPT_SSLCERT, s->cert_file.p);
+		curl_easy_setopt(easy, CURLOPT_SSLKEY, s->key_file.p);
+	}
+	curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls);
+	curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, t);
+}
+
+static void set_starttls(CURL *easy, const struct probe_settings *s, struct transfer *t)
+{
+	curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
+	if (s->starttls == STARTTLS_POSTGRES) {
+		curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, postgres_socket);
+		curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, t);
+		curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, is_connected);
+	} else if (s->starttls != STARTTLS_NONE) {
+		curl_easy_setopt(easy, CURLOPT_USE_SSL, (long)CURLUSESSL_ALL);
+	}
+}
+
 static CURL *easy_new(const struct probe_settings *s, struct curl_slist *headers, struct transfer *t)
 {
 	CURL *easy = curl_easy_init();
@@ -141,7 +223,7 @@ static CURL *easy_new(const struct probe_settings *s, struct curl_slist *headers
 	if (easy == NULL)
 		mem_abort(1);
 	curl_easy_setopt(easy, CURLOPT_URL, s->curl_url.p);
-	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https,smtp,imap,pop3,ftp");
 	curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(easy, CURLOPT_PROXY, "");
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -152,12 +234,7 @@ static CURL *easy_new(const struct probe_settings *s, struct curl_slist *headers
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, s->follow_redirects ? 1L : 0L);
 	curl_easy_setopt(easy, CURLOPT_MAXREDIRS, REDIRECTS_MAX);
-	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, s->insecure_skip_verify ? 0L : 1L);
-	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, s->insecure_skip_verify ? 0L : 2L);
-	if (s->ca_file.n > 0)
-		curl_easy_setopt(easy, CURLOPT_CAINFO, s->ca_file.p);
-	curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls);
-	curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, t);
+	set_certificates(easy, s, t);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
@@ -165,7 +242,7 @@ static CURL *easy_new(const struct probe_settings *s, struct curl_slist *headers
 	if (probe_speaks_http(s))
 		set_method(easy, s);
 	else
-		curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
+		set_starttls(easy, s, t);
 	return easy;
 }
 
@@ -184,6 +261,7 @@ static const char *reason_of(CURLcode code)
 	case CURLE_SSL_CIPHER:
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_SSL_ISSUER_ERROR:
+	case CURLE_USE_SSL_FAILED:
 		return "tls";
 	default:
 		return "protocol";
@@ -220,8 +298,11 @@ static void read_times(CURL *easy, struct transfer *t)
 static void read_answer(CURL *easy, struct transfer *t)
 {
 	const char *address = NULL;
+	curl_off_t length = -1;
 
 	read_times(easy, t);
+	curl_easy_getinfo(easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+	t->content_length = (double)length;
 	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &t->status);
 	curl_easy_getinfo(easy, CURLINFO_REDIRECT_COUNT, &t->redirects);
 	curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &t->http_version);
@@ -277,7 +358,7 @@ bool transfer_run(const struct probe_settings *s, const struct source_ask *ask, 
 	CURLcode code = CURLE_OK;
 	bool done, stopped = false;
 
-	*t = (struct transfer){ .body = { .limit = (size_t)s->max_body }, .headers = { .limit = HEADERS_MAX } };
+	*t = (struct transfer){ .ask = ask, .body = { .limit = (size_t)s->max_body }, .headers = { .limit = HEADERS_MAX } };
 	easy = easy_new(s, headers, t);
 	curl_multi_add_handle(multi, easy);
 	done = perform(multi, ask, &code, &stopped);

@@ -7,9 +7,11 @@
 enum probe_phase { PHASE_RESOLVE, PHASE_CONNECT, PHASE_TLS, PHASE_PROCESSING, PHASE_TRANSFER, PHASES };
 
 struct transfer {
+	const struct source_ask *ask;   /* while it is under way */
 	struct buf body, headers;       /* headers of the last answer, a line each */
 	long status;                    /* 0: no answer */
 	long redirects, http_version;   /* curl's CURL_HTTP_VERSION_… */
+	double content_length;          /* as the server announced it; -1: it did not */
 	double seconds[PHASES], total;
 	bool ipv6, connected;
 	int64_t cert_expiry_s;          /* the earliest of those shown by the server; 0: none seen */

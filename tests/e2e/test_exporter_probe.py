@@ -1,6 +1,9 @@
 """F2, F11, F18, O1, C1, C3, M1, M6: HTTP, TLS and TCP probes against real servers, certificates of our own."""
 import datetime
 import json
+import os
+import shutil
+import socket
 import ssl
 import subprocess
 import threading
@@ -8,7 +11,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from exporter_text import Silent, scrape
-from servers import Exporter, free_port
+from servers import Exporter, Postgres, free_port
 
 HEALTH = {"status": "degraded", "version": "1.4.2", "services": {"database": {"status": "healthy"}, "redis": {"status": "down"}}}
 
@@ -182,3 +185,94 @@ def test_certificates(box):
         assert m.value("probe_http_ssl", source="good") == 1 and m.value("probe_tls_version_info", source="good", version="TLSv1.3") == 1
         assert m.value("probe_http_duration_seconds", source="good", phase="tls") > 0
         assert not m.find("probe_http_status_code", source="tcp") and not m.find("probe_ssl_earliest_cert_expiry", source="tcp")
+
+
+SPOKEN = {              # protocol: greeting, and what is answered to a command that begins with …
+    "smtp": (b"220 hello\r\n", {b"EHLO": b"250-hello\r\n250 STARTTLS\r\n", b"STARTTLS": b"220 go on\r\n"}),
+    "imap": (b"* OK hello\r\n", {b"CAPABILITY": b"* CAPABILITY IMAP4rev1 STARTTLS\r\n%s OK\r\n", b"STARTTLS": b"%s OK go on\r\n"}),
+    "pop3": (b"+OK hello\r\n", {b"CAPA": b"+OK\r\nSTLS\r\n.\r\n", b"STLS": b"+OK go on\r\n"}),
+    "ftp": (b"220 hello\r\n", {b"AUTH": b"234 go on\r\n", b"USER": b"331 word?\r\n", b"PASS": b"230 in\r\n", b"PBSZ": b"200 OK\r\n", b"PROT": b"200 OK\r\n", b"PWD": b"257 \"/\"\r\n"}),
+}
+
+
+class Spoken:
+    """A server that speaks <protocol> until it is asked for TLS; <tls>: whether it then has it."""
+
+    def __init__(self, protocol, cert, tls=True):
+        self.hello, self.answers = SPOKEN[protocol]
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(cert)
+        self.tls, self.heard = tls, []
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                c, _ = self.socket.accept()
+                c.sendall(self.hello)
+                secure = False
+                while line := c.recv(4096):
+                    tag, *rest = line.split()
+                    word = rest[0] if rest and tag not in self.answers else tag
+                    self.heard.append((secure, word))
+                    ask = word in (b"STARTTLS", b"STLS", b"AUTH") and not secure
+                    answer = self.answers.get(word) if self.tls or not ask else None
+                    c.sendall((answer % tag if answer and b"%s" in answer else answer) or b"502 no\r\n")
+                    if ask and self.tls:
+                        c, secure = self.context.wrap_socket(c, server_side=True), True
+                c.close()
+            except OSError:
+                if self.socket.fileno() < 0:
+                    return
+
+
+def test_starttls(box):
+    """Servers that speak in the clear first: certificate and version of TLS as with any other, a server without TLS is a failure."""
+    now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+    until = now + datetime.timedelta(days=20)
+    cert = certificate(box.folder, "good", now - datetime.timedelta(days=1), until)
+    box.folder.chmod(0o755)
+    for name in ("good.crt", "good.key"):
+        (box.folder / name).chmod(0o600)
+        if os.getuid() == 0:
+            shutil.chown(box.folder / name, "postgres")
+    postgres = box.start(Postgres, ["ssl=on", f"ssl_cert_file={box.folder}/good.crt", f"ssl_key_file={box.folder}/good.key"])
+    plain = box.start(Postgres)
+    servers = {name: Spoken(name, cert) for name in SPOKEN}
+    refusing = Spoken("smtp", cert, tls=False)
+    rows = [f"name: {name}, url: 'tls://127.0.0.1:{s.port}', starttls: {name}, ca_file: {box.folder}/good.pem" for name, s in servers.items()]
+    exporter = probes(box, *rows, f"name: pg, url: 'tls://127.0.0.1:{postgres.port}', starttls: postgres, ca_file: {box.folder}/good.pem",
+                      f"name: pg-plain, url: 'tls://127.0.0.1:{plain.port}', starttls: postgres", f"name: refused, url: 'tls://127.0.0.1:{refusing.port}', starttls: smtp",
+                      f"name: unknown, url: 'tls://127.0.0.1:{servers['smtp'].port}', starttls: smtp")
+    m = scrape(exporter)
+    success = {had["source"]: v for had, v in m.find("probe_success")}
+    assert success == {"smtp": 1, "imap": 1, "pop3": 1, "ftp": 1, "pg": 1, "pg-plain": 0, "refused": 0, "unknown": 0}, m.find("tocsin_probe_failed", reason="tls")
+    for name in ("smtp", "imap", "pop3", "ftp", "pg", "unknown"):
+        assert m.value("probe_ssl_earliest_cert_expiry", source=name) == until.timestamp(), name
+    assert m.value("probe_tls_version_info", source="pg", version="TLSv1.3") == 1
+    assert m.value("tocsin_probe_failed", source="refused", reason="tls") == 1 and m.value("tocsin_probe_failed", source="pg-plain", reason="connect") == 1
+    for s in (*servers.values(), refusing):
+        s.socket.close()
+
+
+def test_json_and_client_certificates(box):
+    now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+    cert = certificate(box.folder, "good", now - datetime.timedelta(days=1), now + datetime.timedelta(days=20))
+    with Site() as site, Site(cert) as strict:
+        strict.server.socket.context.verify_mode = ssl.CERT_REQUIRED
+        strict.server.socket.context.load_verify_locations(cert)
+        health = f"url: 'http://127.0.0.1:{site.port}/health', valid_status_codes: [503]"
+        exporter = probes(
+            box, f"name: ok, {health}, require_json: {{ /status: ok|degraded, /services/database/status: healthy }}",
+            f"name: bad, {health}, require_json: {{ /status: ok, /version: '1[.].*' }}", f"name: absent, {health}, require_json: {{ /none: '.*' }}",
+            f"name: no-json, url: 'http://127.0.0.1:{site.port}/ping', require_json: {{ /status: ok }}",
+            f"name: shown, url: 'https://127.0.0.1:{strict.port}/ping', ca_file: {cert}, cert_file: {cert}, key_file: {cert}",
+            f"name: unknown, url: 'https://127.0.0.1:{strict.port}/ping', ca_file: {cert}")
+        m = scrape(exporter)
+        success = {had["source"]: v for had, v in m.find("probe_success")}
+        assert success == {"ok": 1, "bad": 0, "absent": 0, "no-json": 0, "shown": 1, "unknown": 0}
+        assert m.value("tocsin_probe_json_ok", source="bad", field="/status") == 0 and m.value("tocsin_probe_json_ok", source="bad", field="/version") == 1
+        assert {had["reason"] for had, v in m.find("tocsin_probe_failed") if v and had["source"] in ("bad", "absent", "no-json")} == {"json"}
+        assert m.value("probe_http_content_length", source="ok") == len(json.dumps(HEALTH))

@@ -34,6 +34,13 @@ static void mistakes(void **state)
 		{ "url: 'http://h', metrics: [{ name: x, help: h, value: '/a~2' }]", "not a JSON pointer" },
 		{ "url: 'http://h', metrics: [{ name: version, help: h, type: info }]", "\"version\" is of type info: name_info" },
 		{ "method: GET", "url" },
+		{ "url: 'https://h', starttls: smtp", "starttls goes with tls://host:port" },
+		{ "url: 'tls://h:25', starttls: gopher", "gopher" },
+		{ "url: 'http://h', cert_file: x", "cert_file and key_file belong together" },
+		{ "url: 'http://h', require_json: [/status]", "write a map such as" },
+		{ "url: 'http://h', require_json: { /a~2: x }", "not a JSON pointer" },
+		{ "url: 'http://h', require_json: { /a: '(' }", "missing" },
+		{ "url: 'tcp://h:1', require_json: { /a: b }", "only http and https have headers and a body" },
 	};
 
 	(void)state;
