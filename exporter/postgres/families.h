@@ -50,6 +50,7 @@ struct pg_statement {
 	const struct pg_histogram *histogram;   /* in place of values */
 	bool off;                       /* unless `enable` lists the collector */
 	bool each_database;             /* sees one database: asked in each that is to be read */
+	bool ranked;                    /* rows come by rank: the first have series, the others one together */
 	bool settings;                  /* rows are name, setting, unit, vartype, stamp: families made at run time */
 	const struct pg_statement *next;        /* in a row without collector: where the table goes on */
 };

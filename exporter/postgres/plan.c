@@ -84,7 +84,8 @@ void pg_plan_make(struct pg_plan *p, const struct pg_settings *s, const struct p
 {
 	struct pg_plan old = *p;
 
-	*p = (struct pg_plan){ 0 };
+	*p = (struct pg_plan){ .ranking = old.ranking, .ranking_limit = (size_t)s->max_statements };
+	old.ranking = (struct ranking){ 0 };
 	p->items = ARENA_ARRAY(&p->arena, count_statements(), struct pg_plan_item);
 	for (const struct pg_statement *st = pg_statement_next(NULL); st != NULL; st = pg_statement_next(st)) {
 		const struct pg_extension *x = NULL;
@@ -123,6 +124,7 @@ void pg_plan_fini(struct pg_plan *p)
 {
 	arena_fini(&p->arena);
 	arena_fini(&p->settings.arena);
+	ranking_fini(&p->ranking);
 	*p = (struct pg_plan){ 0 };
 }
 
@@ -233,6 +235,16 @@ static void emit_histogram(const struct pg_plan_item *item, const PGresult *r, i
 	expo_emit_histogram(out, &h->family, h->bounds, h->n_bounds, counts, v, labels, n);
 }
 
+static size_t count_values(const struct pg_plan_item *item)
+{
+	const struct pg_statement *st = item->statement;
+	size_t n = 0;
+
+	for (size_t i = 0; i < st->n_values; i++)
+		n += pg_value_fits(&st->values[i], &item->cut);
+	return n;
+}
+
 static int columns_expected(const struct pg_plan_item *item)
 {
 	const struct pg_statement *st = item->statement;
@@ -240,9 +252,57 @@ static int columns_expected(const struct pg_plan_item *item)
 
 	for (size_t i = 0; i < PG_LABELS_MAX && st->labels[i].name != NULL; i++)
 		n += pg_label_is_column(&st->labels[i]);
-	for (size_t i = 0; i < st->n_values; i++)
-		n += pg_value_fits(&st->values[i], &item->cut);
-	return n;
+	return n + (int)count_values(item);
+}
+
+/* The counters of a row, and a key of its labels. */
+static struct ranking_entry ranking_entry(const struct pg_plan_item *item, const PGresult *r, int row, struct buf *scratch)
+{
+	struct ranking_entry e = { 0 };
+	struct label labels[PG_LABELS_MAX];
+	size_t n_values = count_values(item), n;
+	int column;
+
+	n = row_labels(item->statement, r, row, STR_NULL, labels, &column);
+
+	buf_reset(scratch);
+	for (size_t i = 0; i < n; i++) {
+		buf_puts(scratch, labels[i].value);
+		buf_putc(scratch, '\0');
+	}
+	e.key = str_hash(buf_str(scratch));
+	for (size_t i = 0; i < n_values; i++)
+		if (!field_number(field(r, row, column++), &e.values[i]))
+			e.values[i] = 0;
+	return e;
+}
+
+static void emit_others(const struct pg_plan *p, const struct pg_plan_item *item, struct expo_set *out)
+{
+	const struct pg_statement *st = item->statement;
+	size_t n = 0, at = 0;
+
+	while (n < PG_LABELS_MAX && st->labels[n].name != NULL)
+		n++;
+	for (const struct pg_value *c = st->values; c < st->values + st->n_values; c++)
+		if (pg_value_fits(c, &item->cut))
+			expo_emit(out, &c->family, p->ranking.others[at++], &(struct label){ str_of(st->labels[n - 1].name), STR("other") }, 1);
+}
+
+static void emit_ranked(struct pg_plan *p, const struct pg_plan_item *item, const PGresult *r, int rows, struct expo_set *out)
+{
+	struct ranking_entry *entries = ARENA_ARRAY(expo_set_arena(out), (size_t)rows, struct ranking_entry);
+	struct buf scratch = { 0 };
+
+	for (int row = 0; row < rows; row++)
+		entries[row] = ranking_entry(item, r, row, &scratch);
+	buf_fini(&scratch);
+	ranking_take(&p->ranking, entries, (size_t)rows, count_values(item), p->ranking_limit);
+	for (int row = 0; row < rows; row++)
+		if (entries[row].shown)
+			emit_row(item, r, row, STR_NULL, out);
+	if (p->ranking.has_others)
+		emit_others(p, item, out);
 }
 
 static void take_failure(struct pg_plan_item *item, const PGresult *r, const char *name, int64_t now_ms)
@@ -284,7 +344,13 @@ void pg_plan_take(struct pg_plan *p, struct pg_plan_item *item, const struct pg_
 		emit_settings(&p->settings, out);
 		return;
 	}
-	for (int row = 0; row < rows && row < PG_ROWS_MAX; row++) {
+	if (rows > PG_ROWS_MAX)
+		rows = PG_ROWS_MAX;
+	if (item->statement->ranked) {
+		emit_ranked(p, item, r, rows, out);
+		return;
+	}
+	for (int row = 0; row < rows; row++) {
 		if (item->statement->histogram != NULL)
 			emit_histogram(item, r, row, server, out);
 		else

@@ -6,6 +6,7 @@
 #include "postgres/conn.h"
 #include "postgres/families.h"
 #include "postgres/postgres.h"
+#include "postgres/ranking.h"
 #include "tocsin/complain.h"
 
 #define PG_ROWS_MAX 20000               /* of one statement; more are counted, not shown */
@@ -33,6 +34,8 @@ struct pg_plan {
 	struct pg_plan_item *items;
 	size_t n;
 	struct pg_known_settings settings;
+	struct ranking ranking;         /* outlives the making anew */
+	size_t ranking_limit;
 };
 
 struct pg_extension {

@@ -12,7 +12,7 @@ struct pg_settings {
 	int64_t statement_timeout_ms, lock_timeout_ms;
 	int64_t max_age_ms;
 	int64_t slow_interval_ms;
-	int64_t max_tables;
+	int64_t max_tables, max_statements;
 	bool prepare;
 };
 

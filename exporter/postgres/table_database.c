@@ -142,6 +142,11 @@ static const struct pg_value statements_values[] = {
 	    "Time spent writing blocks."),
 };
 
+/* Utility statements stand there as they were typed: none that could hold a password. */
+static const struct pg_value statement_texts_values[] = {
+	C("1", "pg_stat_statements_query_id", "Text of the statement, as a label."),
+};
+
 const struct pg_statement pg_database_table[] = {
 	{ "stat_activity", ROWS(activity_values), ACTIVITY_FROM, .labels = { { "datname", "d.datname" }, { "state", "s.state" },
 	    SAME("usename"), SAME("application_name"), SAME("backend_type"), SAME("wait_event_type"), SAME("wait_event") } },
@@ -165,7 +170,12 @@ const struct pg_statement pg_database_table[] = {
 	{ "database_size", ROWS(database_size_values), "FROM pg_database WHERE datconnlimit <> -2", .labels = { SAME("datname") },
 	    .when = PG_SLOW },
 	{ "stat_statements", ROWS(statements_values), "FROM @.pg_stat_statements(false) s JOIN pg_database d ON d.oid = s.dbid "
-	    "WHERE s.queryid IS NOT NULL GROUP BY 1, 2, 3 ORDER BY 5 DESC LIMIT 100", .extension = "pg_stat_statements", .when = PG_SLOW,
-	    .labels = { { "user", "pg_get_userbyid(s.userid)" }, { "datname", "d.datname" }, { "queryid", "s.queryid" } } },
+	    "WHERE s.queryid IS NOT NULL GROUP BY 1, 2, 3 ORDER BY 5 DESC", .extension = "pg_stat_statements", .when = PG_SLOW,
+	    .labels = { { "user", "pg_get_userbyid(s.userid)" }, { "datname", "d.datname" }, { "queryid", "s.queryid" } },
+	    .ranked = true },
+	{ "stat_statements_query", ROWS(statement_texts_values), "FROM @.pg_stat_statements(true) s WHERE s.queryid IS NOT NULL "
+	    "AND s.query !~* 'password' GROUP BY 1 ORDER BY sum(s.total_exec_time) DESC LIMIT 200", .extension = "pg_stat_statements",
+	    .when = PG_SLOW, .off = true, .min = V(13),
+	    .labels = { { "queryid", "s.queryid" }, { "query", "left(regexp_replace(min(s.query), '\\s+', ' ', 'g'), 120)" } } },
 	{ .collector = NULL, .next = pg_relation_table },
 };

@@ -1,0 +1,30 @@
+/* Of many rows the first few as series, and the others as one: which rows have a series changes as little as can be, and the series of
+ * the others never falls, whoever comes and goes. One for each statement that is ranked; it lives as long as the source. */
+#ifndef TOCSIN_POSTGRES_RANKING_H
+#define TOCSIN_POSTGRES_RANKING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define RANKING_VALUES_MAX 8
+
+struct ranking_entry {
+	uint64_t key;                   /* of the row's labels */
+	double values[RANKING_VALUES_MAX];      /* counters */
+	bool shown;
+};
+
+struct ranking {
+	struct ranking_entry *last;     /* rows of the last round, by key */
+	size_t n_last;
+	double others[RANKING_VALUES_MAX];      /* added up since the first round */
+	bool has_others;                /* there were more rows than are shown, once */
+};
+
+/* One round: <rows>, <n> of them, the first one first in rank, each with <n_values>. Sets `shown` of at most <limit> rows: those
+ * shown last time that are among the first 2 * <limit>, then the first ones. */
+void ranking_take(struct ranking *r, struct ranking_entry *rows, size_t n, size_t n_values, size_t limit);
+void ranking_fini(struct ranking *r);
+
+#endif
