@@ -334,7 +334,8 @@ static bool start_parts(struct alerter *al, struct err *e)
 	if (!bind_http(al, e))
 		return false;
 	al->store = store_new(&store_options);
-	if (!open_state(al, e) || !store_open_history(al->store, al->options.storage_path.p, e))
+	if (!open_state(al, e) || !store_open_history(al->store, al->options.storage_path.p, e) ||
+	    !store_open_journal(al->store, al->options.storage_path.p, e))
 		return false;
 	make_rules(al);
 	rules_apply(al->rules, load_rules(al, al->config, &report));

@@ -87,6 +87,8 @@ static void emit_store(struct api *api, struct expo_set *s)
 	static const struct expo_family bytes = { "tocsin_store_bytes", EXPO_GAUGE, "Bytes of the chunks in memory.", "bytes" };
 	static const struct expo_family blocks = { "prometheus_tsdb_blocks_loaded", EXPO_GAUGE, "Blocks of history that are served.", NULL };
 	static const struct expo_family disk = { "prometheus_tsdb_storage_blocks_bytes", EXPO_GAUGE, "Bytes of the blocks of history on disk.", "bytes" };
+	static const struct expo_family journal = { "tocsin_store_journal_bytes", EXPO_GAUGE, "Bytes of the journal on disk.", "bytes" };
+	static const struct expo_family works = { "tocsin_store_journal_up", EXPO_GAUGE, "1 while the journal is written, 0 when a crash would lose what is in memory.", NULL };
 	struct store_stats st = store_stats(api->deps.store);
 	size_t row = 0;
 
@@ -98,6 +100,8 @@ static void emit_store(struct api *api, struct expo_set *s)
 	EXPO_EMIT0(s, &bytes, (double)st.bytes);
 	EXPO_EMIT0(s, &blocks, (double)st.blocks);
 	EXPO_EMIT0(s, &disk, (double)st.block_bytes);
+	EXPO_EMIT0(s, &journal, (double)st.journal_bytes);
+	EXPO_EMIT0(s, &works, st.journal_works);
 }
 
 static void emit_program(struct api *api, struct expo_set *s)

@@ -1,6 +1,7 @@
 /* Writing. An appender stages its samples and applies them at commit: one batch at a time, each shard locked once for a run of
  * neighbouring series; then the batch's number is published, from which on selections see it. What can be refused at once is
- * (by the series' last time); the rest is judged again when it is applied, since another writer may have been quicker. */
+ * (by the series' last time); the rest is judged again when it is applied, since another writer may have been quicker. What went in is told
+ * to the journal, still in memory: nobody waits for the disk here. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -101,22 +102,31 @@ void store_keep_sealed(struct store_series *s, struct chunk *c)
 	s->sealed[s->n_sealed++] = c;
 }
 
-static void put_sample(struct store *st, struct shard *shard, struct store_series *s, const struct staged *g)
+static void put_sample(struct store *st, struct shard *shard, struct store_series *s, int64_t t_ms, double v, const struct histogram *h)
 {
 	size_t before = s->writer.open != NULL ? chunk_bytes(s->writer.open) : 0, after;
 	struct chunk *opened = s->writer.open, *sealed;
 
-	sealed = chunk_append(&s->writer, g->t_ms, g->v, g->h);
+	sealed = chunk_append(&s->writer, t_ms, v, h);
 	after = chunk_bytes(s->writer.open);
 	if (sealed != NULL) {
 		store_keep_sealed(s, sealed);
 		after += chunk_bytes(sealed);
 	}
-	if ((sealed != NULL || opened == NULL) && g->t_ms < atomic_load_explicit(&st->oldest_ms, memory_order_relaxed))
-		atomic_store_explicit(&st->oldest_ms, g->t_ms, memory_order_relaxed);
+	if ((sealed != NULL || opened == NULL) && t_ms < atomic_load_explicit(&st->oldest_ms, memory_order_relaxed))
+		atomic_store_explicit(&st->oldest_ms, t_ms, memory_order_relaxed);
 	shard->n_chunks += sealed != NULL || opened == NULL;
 	shard->chunk_bytes += after - before;
-	atomic_store_explicit(&s->last_ms, g->t_ms, memory_order_relaxed);
+	atomic_store_explicit(&s->last_ms, t_ms, memory_order_relaxed);
+}
+
+void store_replay_sample(struct store *st, struct store_series *s, int64_t t_ms, double v, const struct histogram *h)
+{
+	if (t_ms <= atomic_load_explicit(&s->last_ms, memory_order_relaxed))
+		return;
+	put_sample(st, series_shard(st, s), s, t_ms, v, h);
+	if (h != NULL || !value_is_stale(v))
+		atomic_store_explicit(&s->good_ms, t_ms, memory_order_relaxed);
 }
 
 static void count(struct store *st, enum store_verdict verdict)
@@ -139,19 +149,30 @@ static void count(struct store *st, enum store_verdict verdict)
 	}
 }
 
+/* A good sample of the same batch knows better. */
+static void apply_state(struct store *st, const struct staged *g, uint64_t batch)
+{
+	struct store_series *s = g->series;
+	bool told = atomic_load(&s->state) == g->state && !atomic_load(&s->from_history);
+
+	atomic_store_explicit(&s->from_history, FROM_NOWHERE, memory_order_relaxed);
+	if (told || (s->last_batch == batch && atomic_load(&s->good_ms) == atomic_load(&s->last_ms)))
+		return;
+	atomic_store(&s->state, g->state);
+	journal_state(st, s, (enum series_state)g->state);
+}
+
 /* True when a sample went in. */
 static bool apply(struct store *st, struct shard *shard, const struct staged *g, uint64_t batch)
 {
 	struct store_series *s = g->series;
+	uint64_t last_bits = s->writer.v_bits;
 	enum store_verdict verdict;
 
 	if (s->left_out)
 		memory_revive(st, s);
 	if (g->what == STAGED_STATE) {
-		atomic_store_explicit(&s->from_history, 0, memory_order_relaxed);
-		/* A good sample of the same batch knows better. */
-		if (s->last_batch != batch || atomic_load(&s->good_ms) != atomic_load(&s->last_ms))
-			atomic_store(&s->state, g->state);
+		apply_state(st, g, batch);
 		return false;
 	}
 	verdict = judge(s, g->t_ms, g->v, g->h);
@@ -159,8 +180,9 @@ static bool apply(struct store *st, struct shard *shard, const struct staged *g,
 		count(st, verdict);
 	if (verdict != STORE_OK)
 		return false;
-	put_sample(st, shard, s, g);
-	atomic_store_explicit(&s->from_history, 0, memory_order_relaxed);
+	put_sample(st, shard, s, g->t_ms, g->v, g->h);
+	journal_sample(st, s, &(struct record_sample){ g->t_ms, g->v, g->h, (enum series_state)g->state }, last_bits);
+	atomic_store_explicit(&s->from_history, FROM_NOWHERE, memory_order_relaxed);
 	s->last_batch = batch;
 	if (g->h != NULL || !value_is_stale(g->v))
 		atomic_store(&s->good_ms, g->t_ms);
@@ -178,6 +200,9 @@ static bool commit(struct appender *pub, struct err *e)
 	(void)e;
 	pthread_mutex_lock(&st->commit_lock);
 	batch = atomic_load(&st->published) + 1;
+	journal_begin(st, a->n > 0 ? a->v[0].t_ms : 0);
+	for (size_t i = 0; i < a->n; i++)
+		journal_define(st, a->v[i].series);
 	for (size_t i = 0; i < a->n; i++) {
 		struct shard *shard = series_shard(st, a->v[i].series);
 
@@ -191,6 +216,7 @@ static bool commit(struct appender *pub, struct err *e)
 	}
 	if (locked != NULL)
 		pthread_mutex_unlock(&locked->lock);
+	journal_end(st);
 	atomic_store(&st->published, batch);
 	pthread_mutex_unlock(&st->commit_lock);
 	COUNT(st, samples_appended, appended);

@@ -70,6 +70,7 @@ struct histogram *histogram_dup(const struct histogram *h);                     
 bool chunk_histogram_same(const struct histogram *a, const struct histogram *b); /* bit by bit */
 
 /* chunk_hist.c: entries of a CHUNK_HIST as bytes and back. */
+void chunk_hist_write_one(const struct histogram *h, int64_t t_ms, struct buf *out); /* NULL: a stale marker */
 void chunk_hist_write(const struct chunk_hist *entry, unsigned n, struct buf *out);
 bool chunk_hist_read(struct str bytes, unsigned n, int64_t *t_ms, double *v, const struct histogram **h, struct arena *a);
 

@@ -19,7 +19,7 @@ static void put_array(struct buf *out, const void *p, size_t n, size_t item)
 		buf_put(out, p, n * item);
 }
 
-static void write_one(const struct histogram *h, int64_t t_ms, struct buf *out)
+void chunk_hist_write_one(const struct histogram *h, int64_t t_ms, struct buf *out)
 {
 	struct hist_entry e;
 
@@ -46,7 +46,7 @@ static void write_one(const struct histogram *h, int64_t t_ms, struct buf *out)
 void chunk_hist_write(const struct chunk_hist *entry, unsigned n, struct buf *out)
 {
 	for (unsigned i = 0; i < n; i++)
-		write_one(entry[i].h, entry[i].t_ms, out);
+		chunk_hist_write_one(entry[i].h, entry[i].t_ms, out);
 }
 
 /* A copy of the next <n> items in <a>; NULL and the rest made empty when there are fewer. */

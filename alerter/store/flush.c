@@ -158,21 +158,24 @@ static bool flush(struct store *st, struct flush *f, int64_t now_ms, struct err 
 		return false;
 	let_go(st, f);
 	h->covered_ms = f->remaining_ms;
+	atomic_store(&st->journal.covered_ms, h->covered_ms);
 	COUNT(st, blocks_written, 1);
 	return true;
 }
 
-void flush_when_due(struct store *st, int64_t now_ms, bool hurry)
+bool flush_when_due(struct store *st, int64_t now_ms, bool hurry)
 {
 	struct history *h = &st->history;
 	struct flush f = { .settled_ms = now_ms - SETTLED_MS, .open_ms = now_ms - FLUSH_EVERY_MS, .remaining_ms = INT64_MAX };
 	struct err e = { 0 };
+	bool ok;
 
 	if (h->flushed_ms > now_ms) /* the clock jumped back */
 		h->flushed_ms = now_ms;
 	if ((!hurry && now_ms - h->flushed_ms < FLUSH_EVERY_MS) || now_ms < h->retry_ms)
-		return;
-	if (flush(st, &f, now_ms, &e)) {
+		return false;
+	ok = flush(st, &f, now_ms, &e);
+	if (ok) {
 		h->flushed_ms = now_ms;
 		complain_works(&h->flushing, "writing a block", h->dir, now_ms);
 	} else {
@@ -180,7 +183,9 @@ void flush_when_due(struct store *st, int64_t now_ms, bool hurry)
 		complain_failed(&h->flushing, "writing a block", h->dir, &e, now_ms);
 	}
 	h->retry_ms = now_ms + RETRY_MS;
+	ok = ok && f.n_items > 0;
 	flush_fini(st, &f);
+	return ok;
 }
 
 bool flush_all(struct store *st, int64_t now_ms, struct err *e)

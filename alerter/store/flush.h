@@ -6,8 +6,9 @@
 
 struct store;
 
-/* Every two hours, or with <hurry> (the head is full) at once: chunks that ended minutes ago. After a failure again in a minute. */
-void flush_when_due(struct store *st, int64_t now_ms, bool hurry);
+/* Every two hours, or with <hurry> (the head is full) at once: chunks that ended minutes ago. After a failure again in a minute. True when a block was
+ * written. */
+bool flush_when_due(struct store *st, int64_t now_ms, bool hurry);
 /* Everything the head has, open chunks too. */
 bool flush_all(struct store *st, int64_t now_ms, struct err *e);
 

@@ -134,7 +134,7 @@ static void note_end(struct store *st, struct store_series *s, const struct bloc
 		s->block_place = (uint64_t)b->serial << 32 | (uint32_t)(of - b->series);
 		s->block_last_ms = last->max_ms;
 	}
-	if (s->from_history && of->good_ms >= s->good_ms) {
+	if (s->from_history == FROM_BLOCKS && of->good_ms >= s->good_ms) {
 		s->good_ms = of->good_ms;
 		s->state = of->good_ms < last->max_ms ? SERIES_GONE : SERIES_FRESH;
 	}
@@ -168,7 +168,7 @@ static bool join_series(struct store *st, const struct block *b, uint32_t i)
 	pthread_rwlock_wrlock(&st->index_lock);
 	joined = join_known(st, labels, b, i) != NULL;
 	if (!joined && st->index.n_series < st->options.max_series) {
-		store_series_make(st, labels, b->series[i].hash)->from_history = 1;
+		store_series_make(st, labels, b->series[i].hash)->from_history = FROM_BLOCKS;
 		joined = join_known(st, labels, b, i) != NULL;
 	}
 	pthread_rwlock_unlock(&st->index_lock);
@@ -329,13 +329,13 @@ bool store_open_history(struct store *st, const char *path, struct err *e)
 	return true;
 }
 
-void history_maintain(struct store *st, int64_t now_ms, bool hurry)
+bool history_maintain(struct store *st, int64_t now_ms, bool hurry)
 {
 	if (st->history.dir == NULL)
-		return;
+		return false;
 	scan(st, now_ms);
 	drop_blocks(st, now_ms);
-	flush_when_due(st, now_ms, hurry);
+	return flush_when_due(st, now_ms, hurry);
 }
 
 /* ---- Reading ---- */

@@ -37,8 +37,9 @@ void history_init(struct history *h);
 void history_fini(struct history *h);
 struct block_list *history_take(struct history *h); /* NULL: no blocks */
 void block_list_unref(struct block_list *l);
-/* Takes in what is new in the folder, sets aside what is damaged, drops what left the retention, moves old chunks out of the head. */
-void history_maintain(struct store *st, int64_t now_ms, bool hurry);
+/* Takes in what is new in the folder, sets aside what is damaged, drops what left the retention, moves old chunks out of the head: true
+ * when a block was written. */
+bool history_maintain(struct store *st, int64_t now_ms, bool hurry);
 
 /* What blocks hold of one series. */
 struct history_part {

@@ -6,11 +6,16 @@
 #include <stdatomic.h>
 
 #include "store/chunk.h"
+#include "store/claims.h"
 #include "store/history.h"
 #include "store/index.h"
+#include "store/journal.h"
 #include "store/store.h"
 
 enum { STORE_SHARDS = 16, SHARD_RUN = 64 };
+
+/* Where a series is known from of which nothing was scraped or computed since the start. */
+enum { FROM_NOWHERE, FROM_BLOCKS, FROM_JOURNAL };
 
 struct series_pair {
 	uint32_t name, value; /* symbols */
@@ -25,8 +30,12 @@ struct store_series {
 	_Atomic int64_t good_ms;     /* of the last sample that is no stale marker; INT64_MIN: none. Likewise */
 	_Atomic unsigned char state; /* enum series_state. Likewise */
 	_Atomic unsigned char never_lost;
-	_Atomic unsigned char from_history; /* known from blocks only, nothing was appended since the start. Likewise */
+	_Atomic unsigned char from_history; /* FROM_…: nothing was appended since the start. Likewise */
 	unsigned char left_out;             /* of some snapshot, since it ended: what comes next is told by memory_revive. Likewise */
+	unsigned char journal_told;         /* its last value is in the journal's file. Under the commit lock */
+	_Atomic uint32_t journal_file;      /* of which it has this number. Under the commit lock, but for 0 */
+	uint32_t journal_number;
+	_Atomic uint64_t owner;             /* 0: nobody */
 	_Atomic uint32_t in_blocks;         /* how many hold it: not dropped */
 	_Atomic uint64_t block_place;       /* in the newest of them: its serial number, and which of its series */
 	_Atomic int64_t block_last_ms;      /* of its samples there; INT64_MIN: none. Written under the shard lock */
@@ -98,6 +107,10 @@ struct store {
 	int64_t born_ms;
 	pthread_mutex_t maintain_lock; /* taken before all others */
 	struct history history;
+	struct journal journal;
+	pthread_mutex_t claims_lock;
+	struct claims claims;
+	_Atomic bool knows_past;
 	pthread_rwlock_t index_lock;
 	struct index index;
 	uint64_t next_id; /* index lock, writing */
@@ -130,6 +143,8 @@ static inline struct shard *series_shard(struct store *st, const struct store_se
 
 /* A new series, under the index lock for writing; the caller saw that there is none and that there is room. */
 struct store_series *store_series_make(struct store *, struct labels labels, uint64_t hash);
+/* A sample that was accepted once; nothing happens when it is there. Before anybody else knows the store. */
+void store_replay_sample(struct store *, struct store_series *, int64_t t_ms, double v, const struct histogram *h);
 /* Puts a sealed chunk behind the others, under the shard lock. */
 void store_keep_sealed(struct store_series *, struct chunk *);
 /* Time of its last sample anywhere, a stale marker too; INT64_MIN: none. */

@@ -118,7 +118,7 @@ static struct series describe(const struct store *st, struct store_series *s, st
 		out.state = out.state == SERIES_LOST ? SERIES_GONE : out.state;
 		return out;
 	}
-	if (atomic_load(&s->from_history) && out.state == SERIES_FRESH)
+	if (atomic_load(&s->from_history) && out.state != SERIES_GONE)
 		out.state = may_return(st, labels, now_ms, sel) ? SERIES_LOST : SERIES_GONE;
 	if (out.state == SERIES_FRESH && is_stalled(good_ms, now_ms, st->options.lookback_ms))
 		out.state = SERIES_LOST;

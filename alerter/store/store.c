@@ -56,6 +56,8 @@ struct store *store_new(const struct store_options *options)
 	index_init(&st->index);
 	memory_init(&st->memory);
 	history_init(&st->history);
+	journal_init(&st->journal);
+	pthread_mutex_init(&st->claims_lock, NULL);
 	st->born_ms = clock_now_ms(st->options.clock);
 	st->held_from_ms = st->born_ms;
 	st->oldest_ms = INT64_MAX;
@@ -75,6 +77,10 @@ void store_free(struct store *st)
 {
 	if (st == NULL)
 		return;
+	journal_stop(st);
+	journal_fini(&st->journal);
+	claims_fini(st);
+	pthread_mutex_destroy(&st->claims_lock);
 	memory_fini(st);
 	history_fini(&st->history);
 	while (st->unused != NULL) {
@@ -387,10 +393,13 @@ void store_maintain(struct store *st)
 {
 	int64_t now_ms = clock_now_ms(st->options.clock);
 	size_t n_chunks;
+	bool hurry;
 
 	pthread_mutex_lock(&st->maintain_lock);
 	store_each_series(st, drop_old, &(struct cutoff){ now_ms - st->options.retention_ms, false });
-	history_maintain(st, now_ms, total_bytes(st, &n_chunks) > st->options.max_bytes);
+	hurry = journal_wants_checkpoint(st);
+	if (history_maintain(st, now_ms, hurry || total_bytes(st, &n_chunks) > st->options.max_bytes) || hurry)
+		journal_checkpoint(st);
 	if (total_bytes(st, &n_chunks) > st->options.max_bytes)
 		squeeze(st, now_ms);
 	drop_dead(st);
@@ -406,6 +415,8 @@ bool store_flush(struct store *st, struct err *e)
 	pthread_mutex_lock(&st->maintain_lock);
 	if (st->history.dir != NULL)
 		ok = flush_all(st, clock_now_ms(st->options.clock), e);
+	if (ok)
+		journal_checkpoint(st);
 	pthread_mutex_unlock(&st->maintain_lock);
 	return ok;
 }
@@ -425,6 +436,8 @@ struct store_stats store_stats(struct store *st)
 	for (size_t i = 0; i < out.blocks; i++)
 		out.block_bytes += blocks->v[i]->n_bytes;
 	block_list_unref(blocks);
+	out.journal_bytes = st->journal.bytes + st->journal.checkpoint_bytes;
+	out.journal_works = st->journal.on;
 	pthread_rwlock_rdlock(&st->index_lock);
 	out.series = st->index.n_series;
 	out.symbols = st->index.symbols.by_text.n;

@@ -37,6 +37,11 @@ struct querier *store_querier(struct store *);
  * such folder; a damaged block is set aside (renamed *.damaged), logged and counted. A series known from blocks only is LOST until
  * the store is lookback_ms old and while an unseen target may carry it, then GONE. */
 bool store_open_history(struct store *, const char *path, struct err *e);
+/* Keeps a journal of what is in memory in the folder <path>/journal, and reads what is there: after a crash no more is missing than the
+ * last second. Once, after store_open_history and before anything is appended. False and <e> when there can be no such folder. A damaged
+ * file is set aside (*.damaged), logged and counted. Every series is as it was, but LOST if it was FRESH: until it is appended to,
+ * or ended, or nobody may carry it. */
+bool store_open_journal(struct store *, const char *path, struct err *e);
 /* Moves everything from memory to disk, for a clean stop. True without history. */
 bool store_flush(struct store *, struct err *e);
 /* Every two hours moves what is sealed to disk; drops what left the retention, or exceeds max_bytes, then series without samples. Call it
@@ -66,10 +71,24 @@ void store_appender_rollback(struct appender *);
 /* The series of <labels>, made when there is none; not dropped while referenced. NULL and <e> (LIMIT) beyond max_series. */
 struct store_series *store_series_ref(struct store *, struct labels, struct err *e);
 void store_series_unref(struct store *, struct store_series *);
+/* Whose it is: any number but 0 that is the same after a restart. */
+void store_series_own(struct store *, struct store_series *, uint64_t owner);
 /* From now on never lost: up and scrape_*. */
 void store_series_never_lost(struct store *, struct store_series *);
 /* Its labels, into <a>; texts too. */
 struct labels store_series_labels(struct store *, const struct store_series *, struct arena *a);
+
+struct store_claim {
+	struct store_series *series; /* a reference for the caller */
+	bool lost;                   /* else it was fresh */
+};
+/* The series <owner> had before the start that were not ended; once. */
+struct store_claim *store_claim(struct store *, uint64_t owner, struct arena *a, size_t *n);
+/* Nobody will claim any more. */
+void store_end_claims(struct store *);
+/* Whether all series that were there before the start are known: the journal was there and whole. */
+bool store_knows_past(const struct store *);
+
 /* Time of its last good sample, INT64_MIN when there is none. */
 int64_t store_series_last_ms(struct store *, struct store_series *);
 
@@ -124,6 +143,8 @@ struct str *store_label_values(struct store *, struct str name, struct arena *a,
 	X(blocks_dropped, "Blocks of history dropped because they left the retention.") \
 	X(blocks_damaged, "Blocks of history set aside because they are damaged.") \
 	X(flushes_failed, "Failures to write a block of history.") \
+	X(journal_failures, "Times the journal went off because it could not be written.") \
+	X(journal_damaged, "Files of the journal set aside because they are damaged.") \
 	X(selections, "Selections answered.") \
 	X(selections_remembered, "Selections answered without reading the index.") \
 	X(selectors_tested, "Tests of series that came or went against remembered selections.")
@@ -131,6 +152,8 @@ struct str *store_label_values(struct store *, struct str name, struct arena *a,
 struct store_stats {
 	size_t series, symbols, chunks, bytes; /* now, in memory */
 	size_t blocks, block_bytes;            /* on disk */
+	size_t journal_bytes;                  /* likewise */
+	bool journal_works;
 	int64_t oldest_ms;                     /* begin of the oldest chunk in memory as of the last maintenance, INT64_MAX: none */
 #define X(name, help) uint64_t name;
 	STORE_COUNTERS(X)

@@ -16,7 +16,7 @@ struct job {
 	struct store *store;
 	int number;
 	_Atomic int *writing;
-	int torn, reads;
+	int torn, reads, samples;
 };
 
 static struct labels labels_of(struct label v[2], int writer, char text[16], int i)
@@ -93,6 +93,7 @@ static void read_once(struct job *job, struct arena *a)
 		q->ops->ends(q, s, i, 1, INT64_MIN, INT64_MAX, &ends);
 		job->torn += ends.known && ends.n > 0 && (ends.first != 0 || ends.last != (double)(ends.n - 1));
 		job->reads++;
+		job->samples += (int)got.n;
 	}
 	q->ops->release(q, s);
 	arena_reset(a);
@@ -122,24 +123,44 @@ static void *maintain(void *arg)
 	return NULL;
 }
 
-static void clear(const char *dir)
+static void clear(const char *dir, const char *what)
 {
-	char blocks[64], path[384];
+	char folder[64], path[384];
 	DIR *d;
 
-	snprintf(blocks, sizeof blocks, "%s/blocks", dir);
-	d = opendir(blocks);
+	snprintf(folder, sizeof folder, "%s/%s", dir, what);
+	d = opendir(folder);
 	assert_non_null(d);
 	for (struct dirent *f; (f = readdir(d)) != NULL;) {
-		snprintf(path, sizeof path, "%s/%s", blocks, f->d_name);
+		snprintf(path, sizeof path, "%s/%s", folder, f->d_name);
 		unlink(path);
 	}
 	closedir(d);
-	assert_int_equal(rmdir(blocks), 0);
-	assert_int_equal(rmdir(dir), 0);
+	assert_int_equal(rmdir(folder), 0);
 }
 
-/* Chunks wander from the head into blocks all the while. */
+/* All of it, from blocks and the journal, as after a crash. */
+static void check_again(const char *dir)
+{
+	struct store *store = store_new(NULL);
+	struct err e = { 0 };
+	struct arena a = { 0 };
+
+	assert_true(store_open_history(store, dir, &e) && store_open_journal(store, dir, &e));
+	for (int writer = 0; writer < WRITERS; writer++) {
+		struct job job = { .store = store, .number = writer };
+
+		read_once(&job, &a);
+		assert_int_equal(job.torn, 0);
+		assert_int_equal(job.reads, SERIES);
+		assert_int_equal(job.samples, SERIES * BATCHES);
+	}
+	assert_int_equal(store_stats(store).journal_damaged, 0);
+	arena_fini(&a);
+	store_free(store);
+}
+
+/* Chunks wander from the head into blocks all the while, the journal is written, and begun anew at each flush. */
 static void test_everything_at_once(void **state)
 {
 	char dir[] = "/tmp/test-store-XXXXXX";
@@ -153,9 +174,9 @@ static void test_everything_at_once(void **state)
 
 	(void)state;
 	assert_non_null(mkdtemp(dir));
-	assert_true(store_open_history(store, dir, &e));
+	assert_true(store_open_history(store, dir, &e) && store_open_journal(store, dir, &e));
 	for (size_t i = 0; i < ARRAY_LEN(what); i++) {
-		jobs[i] = (struct job){ store, (int)(i & 1), &writing, 0, 0 };
+		jobs[i] = (struct job){ .store = store, .number = (int)(i & 1), .writing = &writing };
 		assert_int_equal(pthread_create(&threads[i], NULL, what[i], &jobs[i]), 0);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(what); i++) {
@@ -166,8 +187,12 @@ static void test_everything_at_once(void **state)
 	assert_true(st.series >= WRITERS * SERIES);
 	assert_true(st.samples_appended >= WRITERS * SERIES * BATCHES);
 	assert_true(st.blocks_written > 0);
+	assert_true(st.journal_works);
 	store_free(store);
-	clear(dir);
+	check_again(dir);
+	clear(dir, "blocks");
+	clear(dir, "journal");
+	assert_int_equal(rmdir(dir), 0);
 }
 
 int main(void)

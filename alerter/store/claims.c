@@ -1,0 +1,111 @@
+/* A restarted target must know which series it had, to tell which of them vanished meanwhile. One list, sorted by owner, made after the
+ * journal was read; an owner takes its part once. Under claims_lock. */
+#include "store/claims.h"
+
+#include <stdlib.h>
+
+#include "store/internal.h"
+#include "tocsin/mem.h"
+
+static int by_owner(const void *a, const void *b)
+{
+	const struct claim *l = a, *r = b;
+
+	if (l->owner != r->owner)
+		return l->owner < r->owner ? -1 : 1;
+	return (l->series->id > r->series->id) - (l->series->id < r->series->id);
+}
+
+void claims_make(struct store *st)
+{
+	struct claims *c = &st->claims;
+
+	for (size_t i = 0; i < st->index.n_slots; i++) {
+		struct store_series *s = st->index.series[i];
+
+		if (s == NULL || s->from_history != FROM_JOURNAL || s->owner == 0 || s->state == SERIES_GONE)
+			continue;
+		c->v = mem_grow(c->v, &c->cap, c->n + 1, sizeof *c->v);
+		c->v[c->n++] = (struct claim){ s->owner, s };
+		atomic_fetch_add(&s->pins, 1);
+	}
+	if (c->n > 1)
+		qsort(c->v, c->n, sizeof *c->v, by_owner);
+}
+
+void claims_fini(struct store *st)
+{
+	for (size_t i = 0; i < st->claims.n; i++)
+		store_series_unref(st, st->claims.v[i].series);
+	free(st->claims.v);
+	st->claims = (struct claims){ 0 };
+}
+
+void store_series_own(struct store *st, struct store_series *s, uint64_t owner)
+{
+	(void)st;
+	if (atomic_exchange(&s->owner, owner) != owner)
+		atomic_store(&s->journal_file, 0); /* to be defined again */
+}
+
+static size_t first_of(const struct claims *c, uint64_t owner)
+{
+	size_t lo = 0, hi = c->n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (c->v[mid].owner < owner)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* A claimed series that was lost is so until its owner knows better; one that was not is decided by the scrape that is going on. */
+static struct store_claim claim_one(struct store *st, struct store_series *s)
+{
+	struct shard *shard = series_shard(st, s);
+	struct store_claim out = { .series = s };
+
+	pthread_mutex_lock(&shard->lock);
+	out.lost = s->state == SERIES_LOST;
+	if (out.lost)
+		s->from_history = FROM_NOWHERE;
+	pthread_mutex_unlock(&shard->lock);
+	return out;
+}
+
+struct store_claim *store_claim(struct store *st, uint64_t owner, struct arena *a, size_t *n)
+{
+	struct claims *c = &st->claims;
+	struct store_claim *v = NULL;
+	size_t beg, end;
+
+	*n = 0;
+	pthread_mutex_lock(&st->claims_lock);
+	beg = end = first_of(c, owner);
+	while (end < c->n && c->v[end].owner == owner)
+		end++;
+	v = ARENA_ARRAY(a, end - beg, struct store_claim);
+	for (size_t i = beg; i < end; i++)
+		v[(*n)++] = claim_one(st, c->v[i].series);
+	if (end > beg)
+		memmove(c->v + beg, c->v + end, (c->n - end) * sizeof *c->v);
+	c->n -= end - beg;
+	pthread_mutex_unlock(&st->claims_lock);
+	return v;
+}
+
+void store_end_claims(struct store *st)
+{
+	pthread_mutex_lock(&st->claims_lock);
+	claims_fini(st);
+	pthread_mutex_unlock(&st->claims_lock);
+}
+
+bool store_knows_past(const struct store *st)
+{
+	return atomic_load(&st->knows_past);
+}

@@ -1,0 +1,361 @@
+/* Reading the journal into the head, at the start, before anybody else knows the store: so nothing is locked here. A series read here is
+ * marked FROM_JOURNAL until something is appended to it: what it was is known, what it is not yet. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/bits.h"
+#include "store/claims.h"
+#include "store/internal.h"
+#include "tocsin/log.h"
+#include "tocsin/mem.h"
+
+enum { REPLAY_MAX_FILE = 1 << 30, TILE = 64 };
+
+/* ---- The folder ---- */
+
+enum file_kind { FILE_LOG, FILE_CUT, FILE_CHECKPOINT, FILE_TEMPORARY, FILE_KINDS };
+static const char *const suffixes[FILE_KINDS] = { ".log", ".cut", ".checkpoint", ".tmp" };
+
+struct file {
+	uint64_t number;
+	enum file_kind kind;
+	bool damaged;
+};
+
+struct files {
+	struct file *v;
+	size_t n, cap;
+};
+
+static int by_number(const void *a, const void *b)
+{
+	const struct file *l = a, *r = b;
+
+	if (l->number != r->number)
+		return l->number < r->number ? -1 : 1;
+	return (int)r->kind - (int)l->kind; /* the checkpoint before the log of its number */
+}
+
+static void list(const struct journal *j, struct files *out)
+{
+	DIR *d = opendir(j->dir);
+
+	for (struct dirent *f; d != NULL && (f = readdir(d)) != NULL;) {
+		char *end;
+		uint64_t number = strtoull(f->d_name, &end, 10);
+
+		for (unsigned k = 0; k < FILE_KINDS && end != f->d_name; k++) {
+			if (strcmp(end, suffixes[k]) != 0)
+				continue;
+			out->v = mem_grow(out->v, &out->cap, out->n + 1, sizeof *out->v);
+			out->v[out->n++] = (struct file){ number, (enum file_kind)k, false };
+		}
+	}
+	if (d != NULL)
+		closedir(d);
+	if (out->n > 1)
+		qsort(out->v, out->n, sizeof *out->v, by_number);
+}
+
+void journal_clean(struct store *st, uint64_t below)
+{
+	struct files files = { 0 };
+	struct buf path = { 0 };
+
+	list(&st->journal, &files);
+	for (size_t i = 0; i < files.n; i++) {
+		if (files.v[i].number >= below)
+			continue;
+		journal_path(&st->journal, files.v[i].number, suffixes[files.v[i].kind], &path);
+		unlink(path.p);
+	}
+	buf_fini(&path);
+	free(files.v);
+}
+
+/* A copy stays: what could be read of it is in the head, and the next checkpoint removes the file itself. */
+static void set_aside(struct store *st, const char *path, const char *why)
+{
+	struct buf to = { 0 };
+
+	buf_printf(&to, "%s.damaged", path);
+	COUNT(st, journal_damaged, 1);
+	log_event(LOG_ERROR, "a file of the journal is damaged: samples are missing", "file", path, "kept_as", buf_z(&to), "err", why, NULL);
+	unlink(to.p);
+	if (link(path, to.p) != 0)
+		log_event(LOG_ERROR, "a damaged file of the journal cannot be kept", "file", path, "err", strerror(errno), NULL);
+	buf_fini(&to);
+}
+
+/* The bytes and BITS_SLACK behind them; NULL and <e>. */
+static unsigned char *read_file(const char *path, size_t *n, struct err *e)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	unsigned char *bytes = NULL;
+	struct stat info;
+
+	*n = 0;
+	if (fd >= 0 && fstat(fd, &info) == 0 && info.st_size <= REPLAY_MAX_FILE) {
+		bytes = mem_alloc((size_t)info.st_size + BITS_SLACK);
+		for (ssize_t got = 1; got > 0 && *n < (size_t)info.st_size; *n += got > 0 ? (size_t)got : 0)
+			got = read(fd, bytes + *n, (size_t)info.st_size - *n);
+	}
+	if (bytes == NULL || *n < (size_t)info.st_size) {
+		err_set(e, ERR_IO, -1, "cannot read it: %s", errno != 0 ? strerror(errno) : "it is longer than 1 GiB (journal_file)");
+		free(bytes);
+		bytes = NULL;
+	}
+	if (fd >= 0)
+		close(fd);
+	return bytes;
+}
+
+/* ---- Into the head ---- */
+
+struct replaying {
+	struct store *st;
+	struct replay *out;
+	struct store_series **v; /* by their number in the file; NULL: refused */
+	size_t n, cap;
+	bool ended; /* the checkpoint is complete */
+	struct {
+		struct store_series *series;
+		int64_t t_ms;
+		double v;
+		unsigned char state;
+	} tile[TILE]; /* floats that wait to be appended */
+	size_t n_tile;
+};
+
+/* The state counts even if the sample is there already: a checkpoint may be ahead of the samples it lies before. */
+static void append(struct replaying *r, struct store_series *s, int64_t t_ms, double v, const struct histogram *h, unsigned char state)
+{
+	store_replay_sample(r->st, s, t_ms, v, h);
+	atomic_store_explicit(&s->state, state, memory_order_relaxed);
+}
+
+/* What takes time here is memory: the next samples' series and chunks are asked for, one pass after the other, before they are used. */
+static void append_tile(struct replaying *r)
+{
+	for (size_t i = 0; i < r->n_tile; i++) {
+		const struct chunk *open = r->tile[i].series->writer.open;
+
+		if (open == NULL)
+			continue;
+		__builtin_prefetch(open);
+		__builtin_prefetch((const char *)open + 64);
+		__builtin_prefetch((const char *)open + 128);
+	}
+	for (size_t i = 0; i < r->n_tile; i++)
+		append(r, r->tile[i].series, r->tile[i].t_ms, r->tile[i].v, NULL, r->tile[i].state);
+	r->n_tile = 0;
+}
+
+static struct store_series *find_or_make(struct store *st, struct labels labels)
+{
+	uint64_t hash = series_hash(labels);
+	struct store_series *s = index_find(&st->index, labels, hash);
+
+	if (s == NULL && st->index.n_series < st->options.max_series) {
+		s = store_series_make(st, labels, hash);
+		s->state = SERIES_GONE;
+	}
+	if (s == NULL)
+		COUNT(st, series_refused, 1);
+	else
+		s->from_history = FROM_JOURNAL;
+	return s;
+}
+
+static void take_head(void *ctx, const struct record_head *head)
+{
+	struct replaying *r = ctx;
+
+	r->out->head = *head;
+}
+
+static void take_definition(void *ctx, uint32_t number, struct labels labels, uint64_t owner)
+{
+	struct replaying *r = ctx;
+	struct store_series *s = find_or_make(r->st, labels);
+
+	append_tile(r);
+	r->v = mem_grow(r->v, &r->cap, number + 1u, sizeof(struct store_series *));
+	r->v[number] = s;
+	r->n = number + 1u;
+	if (s != NULL)
+		s->owner = owner;
+}
+
+static void take_sample(void *ctx, uint32_t number, const struct record_sample *sample)
+{
+	struct replaying *r = ctx;
+	struct store_series *s = r->v[number];
+
+	if (s == NULL)
+		return;
+	if (sample->h != NULL) {
+		append_tile(r);
+		append(r, s, sample->t_ms, sample->v, sample->h, (unsigned char)sample->state);
+		return;
+	}
+	__builtin_prefetch(s);
+	__builtin_prefetch((const char *)s + 64);
+	__builtin_prefetch((const char *)s + 128);
+	__builtin_prefetch((const char *)s + 192);
+	r->tile[r->n_tile].series = s;
+	r->tile[r->n_tile].t_ms = sample->t_ms;
+	r->tile[r->n_tile].v = sample->v;
+	r->tile[r->n_tile++].state = (unsigned char)sample->state;
+	if (r->n_tile == TILE)
+		append_tile(r);
+}
+
+static void take_state(void *ctx, uint32_t number, enum series_state state)
+{
+	struct replaying *r = ctx;
+
+	append_tile(r);
+	if (r->v[number] != NULL)
+		r->v[number]->state = (unsigned char)state;
+}
+
+static void take_chunk(struct replaying *r, struct store_series *s, const struct chunk_view *c)
+{
+	int64_t t[CHUNK_SAMPLES];
+	double v[CHUNK_SAMPLES];
+	const struct histogram *h[CHUNK_SAMPLES] = { 0 };
+	struct arena a = { 0 };
+
+	if (chunk_view_decode(c, t, v, h, &a))
+		for (unsigned i = 0; i < c->n; i++)
+			store_replay_sample(r->st, s, t[i], v[i], c->kind == CHUNK_HIST ? h[i] : NULL);
+	arena_fini(&a);
+}
+
+static void take_series(void *ctx, const struct record_series *series)
+{
+	struct replaying *r = ctx;
+	struct store_series *s = find_or_make(r->st, series->labels);
+
+	if (s == NULL)
+		return;
+	for (uint32_t i = 0; i < series->n_chunks; i++)
+		take_chunk(r, s, &series->chunks[i]);
+	s->owner = series->owner;
+	s->state = (unsigned char)series->state;
+	s->writer.v_bits = series->v_bits;
+	s->last_ms = series->last_ms;
+	s->good_ms = series->good_ms;
+}
+
+static void take_end(void *ctx)
+{
+	((struct replaying *)ctx)->ended = true;
+}
+
+/* ---- Files ---- */
+
+/* NULL when all of it was good. A checkpoint's frames stand alone; a log is read up to what is wrong. */
+static const char *read_frames(struct record_reader *reader, const unsigned char *bytes, size_t n, bool checkpoint)
+{
+	const char *why = NULL;
+	struct str payload;
+	size_t at = 0;
+
+	for (;;) {
+		switch (record_next(bytes, n, &at, &payload)) {
+		case RECORD_GOOD:
+			if (record_read(reader, payload))
+				break;
+			why = "a record makes no sense";
+			if (checkpoint)
+				break;
+			return why;
+		case RECORD_END:
+			return why;
+		case RECORD_TORN:
+			return checkpoint ? "its end is missing" : why;
+		case RECORD_DAMAGED:
+			why = "a checksum does not fit";
+			if (checkpoint)
+				break;
+			return why;
+		}
+	}
+}
+
+static void replay_file(struct replaying *r, struct file *f)
+{
+	static const struct record_sink calls = { NULL, take_head, take_definition, take_sample, take_state, take_series, take_end };
+	struct record_sink sink = calls;
+	struct record_reader *reader = mem_alloc(sizeof *reader);
+	const char *why = NULL;
+	unsigned char *bytes;
+	struct buf path = { 0 };
+	struct err e = { 0 };
+	size_t n;
+
+	sink.ctx = r;
+	reader->sink = &sink;
+	r->n = 0;
+	r->ended = false;
+	journal_path(&r->st->journal, f->number, suffixes[f->kind], &path);
+	errno = 0;
+	bytes = read_file(path.p, &n, &e);
+	if (bytes != NULL)
+		why = read_frames(reader, bytes, n, f->kind == FILE_CHECKPOINT);
+	append_tile(r);
+	if (bytes == NULL || why != NULL || (f->kind == FILE_CHECKPOINT && !r->ended)) {
+		set_aside(r->st, path.p, bytes == NULL ? e.msg : why != NULL ? why : "its end is missing");
+		r->out->damaged++;
+	}
+	r->out->files++;
+	r->out->bytes += n;
+	free(bytes);
+	record_reader_fini(reader);
+	free(reader);
+	buf_fini(&path);
+}
+
+/* Where to begin: the newest checkpoint, or all there is. */
+static uint64_t find_begin(const struct files *files)
+{
+	uint64_t begin = 0;
+
+	for (size_t i = 0; i < files->n; i++)
+		if (files->v[i].kind == FILE_CHECKPOINT)
+			begin = files->v[i].number;
+	return begin;
+}
+
+void journal_replay(struct store *st, struct replay *out)
+{
+	struct replaying r = { .st = st, .out = out };
+	struct files files = { 0 };
+	uint64_t begin;
+	bool cut = false;
+
+	*out = (struct replay){ .head.now_ms = INT64_MIN };
+	list(&st->journal, &files);
+	begin = find_begin(&files);
+	for (size_t i = 0; i < files.n; i++) {
+		struct file *f = &files.v[i];
+
+		out->last = f->number;
+		if (f->number < begin || f->kind == FILE_TEMPORARY)
+			continue;
+		cut |= f->kind == FILE_CUT;
+		replay_file(&r, f);
+	}
+	out->complete = out->files > 0 && out->damaged == 0 && !cut;
+	free(r.v);
+	free(files.v);
+	claims_make(st);
+}

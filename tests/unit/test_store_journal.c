@@ -1,0 +1,632 @@
+/* The journal: what was committed is there after a start without a flush, whatever its kind; torn at every byte, damaged, full disk,
+ * checkpoints, states. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store_world.h"
+
+struct world {
+	struct fixture f;
+	char dir[64];
+};
+
+static void start(struct world *w, int64_t now_ms)
+{
+	struct store_options o = { .clock = &w->f.clock };
+	struct err e = { 0 };
+
+	w->f = (struct fixture){ .clock = clock_manual(now_ms) };
+	w->f.store = store_new(&o);
+	if (!store_open_history(w->f.store, w->dir, &e) || !store_open_journal(w->f.store, w->dir, &e))
+		fail_msg("%s", e.msg);
+	w->f.app = store_appender_new(w->f.store);
+	w->f.q = store_querier(w->f.store);
+}
+
+static void begin(struct world *w)
+{
+	*w = (struct world){ .dir = "/tmp/test-journal-XXXXXX" };
+	assert_non_null(mkdtemp(w->dir));
+	start(w, MS(0));
+}
+
+/* As kill -9 a moment later: nothing is flushed. */
+static void crash(struct world *w)
+{
+	teardown(&w->f);
+}
+
+static void restart(struct world *w, int64_t now_ms)
+{
+	crash(w);
+	start(w, now_ms);
+}
+
+/* Calls <fn> with every file of <sub>/ that ends so; returns how many there are. */
+static size_t each_file(const struct world *w, const char *sub, const char *suffix, void (*fn)(const char *path, void *ctx), void *ctx)
+{
+	char dir[96], path[512];
+	size_t n = 0;
+	DIR *d;
+
+	snprintf(dir, sizeof dir, "%s/%s", w->dir, sub);
+	d = opendir(dir);
+	assert_non_null(d);
+	for (struct dirent *f; (f = readdir(d)) != NULL;) {
+		if (f->d_name[0] == '.' || !str_ends(str_of(f->d_name), str_of(suffix)))
+			continue;
+		snprintf(path, sizeof path, "%s/%s", dir, f->d_name);
+		n++;
+		if (fn != NULL)
+			fn(path, ctx);
+	}
+	closedir(d);
+	return n;
+}
+
+static void remove_file(const char *path, void *ctx)
+{
+	(void)ctx;
+	unlink(path);
+}
+
+static void remove_folder(struct world *w, const char *sub)
+{
+	char dir[96];
+
+	each_file(w, sub, "", remove_file, NULL);
+	snprintf(dir, sizeof dir, "%s/%s", w->dir, sub);
+	assert_int_equal(rmdir(dir), 0);
+}
+
+static void end(struct world *w)
+{
+	teardown(&w->f);
+	remove_folder(w, "blocks");
+	remove_folder(w, "journal");
+	assert_int_equal(rmdir(w->dir), 0);
+}
+
+static void put1(struct world *w, const char *labels, int64_t t_ms, double v)
+{
+	assert_true(put(&w->f, labels, t_ms, v));
+	commit(&w->f);
+}
+
+static size_t count_of(struct world *w, const char *metric)
+{
+	char text[80];
+	struct selection *s;
+	size_t n = 0;
+
+	snprintf(text, sizeof text, "__name__ = %s", metric);
+	s = pick(&w->f, text);
+	for (size_t i = 0; i < s->n; i++)
+		n += read_all(&w->f, s, i).n;
+	drop(&w->f, s);
+	return n;
+}
+
+static enum series_state state_of(struct world *w, const char *metric)
+{
+	char text[80];
+	struct selection *s;
+	enum series_state state;
+
+	snprintf(text, sizeof text, "__name__ = %s", metric);
+	s = pick(&w->f, text);
+	assert_int_equal(s->n, 1);
+	state = s->v[0].state;
+	drop(&w->f, s);
+	return state;
+}
+
+/* ---- Every kind of sample ---- */
+
+enum { MODEL_SERIES = 40, MODEL_MAX = 900 };
+
+struct model {
+	int64_t t[MODEL_SERIES][MODEL_MAX];
+	uint64_t v[MODEL_SERIES][MODEL_MAX];
+	size_t n[MODEL_SERIES];
+	double last[MODEL_SERIES];
+};
+
+static double random_value(double before, size_t kind)
+{
+	static const double odd[] = { -0.0, (double)INFINITY, -(double)INFINITY, (double)NAN, 1e300, 5e-324, 4503599627370496.5, 0 };
+
+	if (rand() % 50 == 0)
+		return value_stale();
+	if (rand() % 50 == 0)
+		return odd[(size_t)rand() % ARRAY_LEN(odd)];
+	if (!(before == before) || isinf(before))
+		before = 0;
+	switch (kind % 5) {
+	case 0:
+		return 42;
+	case 1:
+		return before + rand() % 1000;
+	case 2:
+		return rand() * 1e-3;
+	case 3:
+		return before + rand() % 3 * 100000.0;
+	default:
+		return rand() / 7.0;
+	}
+}
+
+static void model_round(struct world *w, struct model *m, int64_t t_ms)
+{
+	char text[64];
+
+	for (size_t i = 0; i < MODEL_SERIES; i++) {
+		int64_t at_ms = i % 11 == 3 ? t_ms + rand() % 5 : t_ms;
+		double v = random_value(m->last[i], i);
+
+		if (rand() % 20 == 0 || m->n[i] == MODEL_MAX)
+			continue;
+		snprintf(text, sizeof text, "model i=%zu other=%c", i, (int)('a' + i % 3));
+		assert_true(put(&w->f, text, at_ms, v));
+		m->last[i] = v;
+		m->t[i][m->n[i]] = at_ms;
+		memcpy(&m->v[i][m->n[i]++], &v, sizeof v);
+	}
+	commit(&w->f);
+}
+
+static void model_compare(struct world *w, const struct model *m)
+{
+	struct selection *s = pick(&w->f, "__name__ = model");
+
+	assert_int_equal(s->n, MODEL_SERIES);
+	for (size_t k = 0; k < s->n; k++) {
+		size_t i = (size_t)atoi(labels_get(s->v[k].labels, STR("i")).p);
+		struct samples got = read_all(&w->f, s, k);
+
+		assert_int_equal(got.n, m->n[i]);
+		for (size_t j = 0; j < got.n; j++) {
+			uint64_t bits;
+
+			memcpy(&bits, &got.v[j], sizeof bits);
+			assert_int_equal(got.t_ms[j], m->t[i][j]);
+			assert_int_equal(bits, m->v[i][j]);
+		}
+	}
+	drop(&w->f, s);
+	arena_reset(&w->f.arena);
+}
+
+static void test_model(void **state)
+{
+	struct model *m = calloc(1, sizeof *m);
+	struct world w;
+
+	(void)state;
+	srand(7);
+	begin(&w);
+	for (int i = 0; i < 800; i++) {
+		model_round(&w, m, MS(i * 5));
+		w.f.clock = clock_manual(MS(i * 5));
+		if (rand() % 60 == 0)
+			restart(&w, MS(i * 5));
+		if (rand() % 60 == 0) {
+			struct err e = { 0 };
+
+			assert_true(store_flush(w.f.store, &e));
+		}
+		if (i % 40 == 39)
+			model_compare(&w, m);
+	}
+	restart(&w, MS(4000));
+	model_compare(&w, m);
+	free(m);
+	end(&w);
+}
+
+static void test_histograms(void **state)
+{
+	double buckets[3] = { 1, 2, 3.5 };
+	struct histogram_span span = { 0, 3 };
+	struct histogram h = { .schema = 3, .zero_threshold = 0.001, .zero_count = 2, .count = 8.5, .sum = 17.25 };
+	struct selection *s;
+	struct samples got;
+	struct err e = { 0 };
+	struct world w;
+
+	(void)state;
+	h.pos = (struct histogram_side){ .n_spans = 1, .n_buckets = 3, .spans = &span, .buckets = buckets };
+	begin(&w);
+	for (int i = 0; i < 5; i++) {
+		h.count += i;
+		assert_true(w.f.app->ops->append(w.f.app, parse_labels(&w.f.arena, "h a=b"), MS(i), 0, &h, &e));
+		commit(&w.f);
+	}
+	put1(&w, "h a=b", MS(5), value_stale());
+	put1(&w, "h a=b", MS(6), 12);
+	for (int round = 0; round < 2; round++) { /* the journal, then a checkpoint */
+		restart(&w, MS(7));
+		s = pick(&w.f, "__name__ = h");
+		got = read_all(&w.f, s, 0);
+		assert_int_equal(got.n, 7);
+		assert_true(got.h[4] != NULL && got.h[4]->count == 18.5 && got.h[4]->pos.buckets[2] == 3.5);
+		assert_true(got.h[5] == NULL && value_is_stale(got.v[5]) && got.v[6] == 12);
+		drop(&w.f, s);
+		crash(&w);
+		each_file(&w, "journal", ".cut", remove_file, NULL);
+		start(&w, MS(8));
+	}
+	end(&w);
+}
+
+/* ---- States ---- */
+
+static void append_end(struct world *w, const char *labels, int64_t t_ms, enum series_state why)
+{
+	struct err e = { 0 };
+	struct store_series *s = store_series_ref(w->f.store, parse_labels(&w->f.arena, labels), &e);
+
+	store_append_end(w->f.app, s, t_ms, why);
+	commit(&w->f);
+	store_series_unref(w->f.store, s);
+}
+
+static void own(struct world *w, const char *labels, uint64_t owner)
+{
+	struct err e = { 0 };
+	struct store_series *s = store_series_ref(w->f.store, parse_labels(&w->f.arena, labels), &e);
+
+	store_series_own(w->f.store, s, owner);
+	store_series_unref(w->f.store, s);
+}
+
+static size_t claim(struct world *w, uint64_t owner, size_t *n_lost)
+{
+	struct arena a = { 0 };
+	size_t n;
+	struct store_claim *v = store_claim(w->f.store, owner, &a, &n);
+
+	*n_lost = 0;
+	for (size_t i = 0; i < n; i++) {
+		*n_lost += v[i].lost;
+		store_series_unref(w->f.store, v[i].series);
+	}
+	arena_fini(&a);
+	return n;
+}
+
+/* How it stops: by a crash, or as it should. */
+static void states(bool flush)
+{
+	struct err e = { 0 };
+	size_t n_lost;
+	struct world w;
+
+	begin(&w);
+	own(&w, "fresh a=1", 7);
+	own(&w, "lost a=1", 7);
+	own(&w, "gone a=1", 7);
+	own(&w, "other a=1", 8);
+	put(&w.f, "fresh a=1", MS(0), 1);
+	put(&w.f, "lost a=1", MS(0), 1);
+	put(&w.f, "gone a=1", MS(0), 1);
+	put(&w.f, "marked", MS(0), 1);
+	put1(&w, "other a=1", MS(0), 1);
+	append_end(&w, "lost a=1", MS(5), SERIES_LOST);
+	append_end(&w, "gone a=1", MS(5), SERIES_GONE);
+	w.f.app->ops->mark_lost(w.f.app, parse_labels(&w.f.arena, "marked"), MS(5));
+	commit(&w.f);
+	for (int round = 0; round < 3; round++) {
+		if (flush)
+			assert_true(store_flush(w.f.store, &e));
+		restart(&w, MS(10 + round));
+		assert_true(store_knows_past(w.f.store));
+		assert_int_equal(state_of(&w, "fresh"), SERIES_LOST);
+		assert_int_equal(state_of(&w, "lost"), SERIES_LOST);
+		assert_int_equal(state_of(&w, "marked"), SERIES_LOST);
+		assert_int_equal(state_of(&w, "gone"), SERIES_GONE);
+	}
+	assert_int_equal(claim(&w, 7, &n_lost), 2);
+	assert_int_equal(n_lost, 1);
+	assert_int_equal(claim(&w, 7, &n_lost), 0);
+	w.f.clock = clock_manual(MS(1000)); /* the others came back, or nobody knows of them any more */
+	assert_int_equal(state_of(&w, "lost"), SERIES_LOST);
+	assert_int_equal(state_of(&w, "fresh"), SERIES_GONE);
+	assert_int_equal(state_of(&w, "marked"), SERIES_GONE);
+	store_end_claims(w.f.store);
+	assert_int_equal(claim(&w, 8, &n_lost), 0);
+	end(&w);
+}
+
+static void test_states_after_a_crash(void **state)
+{
+	(void)state;
+	states(false);
+}
+
+static void test_states_after_a_stop(void **state)
+{
+	(void)state;
+	states(true);
+}
+
+static void test_rules_of_order(void **state)
+{
+	struct err e = { 0 };
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	put1(&w, "m", MS(10), 5);
+	put1(&w, "m", MS(20), 6);
+	restart(&w, MS(21));
+	assert_false(put(&w.f, "m", MS(15), 1)); /* there is a later one */
+	assert_false(put(&w.f, "m", MS(20), 7)); /* another value */
+	assert_true(put(&w.f, "m", MS(20), 6));  /* the same */
+	commit(&w.f);
+	assert_int_equal(count_of(&w, "m"), 2);
+	assert_true(store_flush(w.f.store, &e));
+	restart(&w, MS(22));
+	assert_false(put(&w.f, "m", MS(15), 1));
+	assert_int_equal(count_of(&w, "m"), 2);
+	end(&w);
+}
+
+static void test_held_from(void **state)
+{
+	struct selection *s;
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	put1(&w, "m", MS(0), 5);
+	restart(&w, MS(30));
+	s = pick(&w.f, "__name__ = m");
+	assert_int_equal(s->held_from_ms, MS(0)); /* a short time away is none */
+	drop(&w.f, s);
+	restart(&w, MS(3000));
+	s = pick(&w.f, "__name__ = m");
+	assert_int_equal(s->held_from_ms, MS(3000));
+	drop(&w.f, s);
+	end(&w);
+}
+
+/* ---- Torn, damaged, full ---- */
+
+static void copy_path(const char *path, void *ctx)
+{
+	struct stat s, best;
+	char *to = ctx;
+
+	if (stat(path, &s) == 0 && (to[0] == 0 || (stat(to, &best) == 0 && s.st_size > best.st_size)))
+		snprintf(to, 512, "%s", path);
+}
+
+/* The largest file of the journal that ends so. */
+static void largest(struct world *w, const char *suffix, char path[512])
+{
+	path[0] = 0;
+	each_file(w, "journal", suffix, copy_path, path);
+	assert_true(path[0] != 0);
+}
+
+static size_t read_bytes(const char *path, char *bytes, size_t room)
+{
+	FILE *f = fopen(path, "rb");
+	size_t n;
+
+	assert_non_null(f);
+	n = fread(bytes, 1, room, f);
+	fclose(f);
+	return n;
+}
+
+static void write_bytes(const char *path, const char *bytes, size_t n)
+{
+	FILE *f = fopen(path, "wb");
+
+	assert_non_null(f);
+	assert_int_equal(fwrite(bytes, 1, n, f), n);
+	fclose(f);
+}
+
+static void write_rounds(struct world *w, int n)
+{
+	for (int i = 0; i < n; i++) {
+		put(&w->f, "a", MS(i), i);
+		put(&w->f, "b x=y", MS(i), i / 3.0);
+		commit(&w->f);
+	}
+}
+
+static void test_torn_at_every_byte(void **state)
+{
+	char path[512], bytes[8192];
+	size_t n, before = 0;
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	write_rounds(&w, 6);
+	crash(&w);
+	largest(&w, ".log", path);
+	n = read_bytes(path, bytes, sizeof bytes);
+	for (size_t cut = 0; cut <= n; cut++) {
+		size_t a, b;
+
+		each_file(&w, "journal", "", remove_file, NULL);
+		write_bytes(path, bytes, cut);
+		start(&w, MS(10));
+		a = count_of(&w, "a");
+		b = count_of(&w, "b");
+		assert_true(a == b && a >= before && a <= before + 1); /* whole batches */
+		assert_int_equal(store_stats(w.f.store).journal_damaged, 0);
+		before = a;
+		crash(&w);
+	}
+	assert_int_equal(before, 6);
+	start(&w, MS(10));
+	end(&w);
+}
+
+static void test_damaged_middle(void **state)
+{
+	char path[512], bytes[8192];
+	size_t n;
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	write_rounds(&w, 6);
+	restart(&w, MS(6)); /* a second file */
+	put1(&w, "a", MS(7), 1);
+	crash(&w);
+	largest(&w, ".log", path);
+	n = read_bytes(path, bytes, sizeof bytes);
+	bytes[n / 2] ^= 1;
+	write_bytes(path, bytes, n);
+	start(&w, MS(10));
+	assert_int_equal(store_stats(w.f.store).journal_damaged, 1);
+	assert_false(store_knows_past(w.f.store));
+	assert_in_range(count_of(&w, "a"), 2, 6); /* what was before it, and the other file */
+	assert_int_equal(each_file(&w, "journal", ".damaged", NULL, NULL), 1);
+	restart(&w, MS(11));
+	assert_int_equal(store_stats(w.f.store).journal_damaged, 0);
+	assert_true(store_knows_past(w.f.store));
+	assert_in_range(count_of(&w, "a"), 2, 6);
+	end(&w);
+}
+
+static void test_damaged_checkpoint(void **state)
+{
+	char path[512], bytes[1 << 17], labels[32];
+	size_t n;
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	for (int i = 0; i < 600; i++) {
+		snprintf(labels, sizeof labels, "m i=%d", i);
+		put(&w.f, labels, MS(0), i);
+	}
+	commit(&w.f);
+	crash(&w);
+	largest(&w, ".log", path); /* cut, so that a checkpoint is made of it */
+	n = read_bytes(path, bytes, sizeof bytes);
+	unlink(path);
+	snprintf(strrchr(path, '.'), 8, ".cut");
+	write_bytes(path, bytes, n);
+	start(&w, MS(1));
+	assert_int_equal(count_of(&w, "m"), 600);
+	assert_false(store_knows_past(w.f.store));
+	crash(&w);
+	largest(&w, ".checkpoint", path);
+	n = read_bytes(path, bytes, sizeof bytes);
+	bytes[n / 2] ^= 1;
+	write_bytes(path, bytes, n);
+	start(&w, MS(2));
+	assert_int_equal(store_stats(w.f.store).journal_damaged, 1);
+	assert_in_range(count_of(&w, "m"), 200, 599); /* its other frames are good */
+	end(&w);
+}
+
+static void wait_until(struct world *w, bool works)
+{
+	for (int i = 0; i < 1000 && store_stats(w->f.store).journal_works != works; i++)
+		usleep(10000);
+	assert_int_equal(store_stats(w->f.store).journal_works, works);
+}
+
+/* A limit on the size of files stands for a full disk. */
+static void test_full_disk(void **state)
+{
+	struct rlimit before, small;
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	write_rounds(&w, 3);
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &before);
+	small = (struct rlimit){ 100, before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	put1(&w, "a", MS(5), 1);
+	wait_until(&w, false);
+	store_maintain(w.f.store); /* still full */
+	put1(&w, "a", MS(6), 1);
+	assert_false(store_stats(w.f.store).journal_works);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	store_maintain(w.f.store);
+	assert_true(store_stats(w.f.store).journal_works);
+	put1(&w, "a", MS(7), 1);
+	assert_int_equal(count_of(&w, "a"), 6);
+	restart(&w, MS(8));
+	assert_int_equal(count_of(&w, "a"), 6);
+	assert_true(store_knows_past(w.f.store));
+	assert_int_equal(each_file(&w, "journal", ".cut", NULL, NULL), 0);
+	end(&w);
+}
+
+static void test_gone_with_a_full_disk(void **state)
+{
+	struct rlimit before, small;
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	write_rounds(&w, 3);
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &before);
+	small = (struct rlimit){ 100, before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	put1(&w, "a", MS(5), 1);
+	wait_until(&w, false);
+	crash(&w);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	start(&w, MS(8));
+	assert_false(store_knows_past(w.f.store)); /* series may have come since */
+	end(&w);
+}
+
+/* What a flush moved to a block leaves the journal. */
+static void test_flush_shortens_it(void **state)
+{
+	struct err e = { 0 };
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	write_rounds(&w, 500);
+	assert_true(store_flush(w.f.store, &e));
+	assert_in_range(store_stats(w.f.store).journal_bytes, 1, 1000);
+	assert_int_equal(each_file(&w, "journal", ".checkpoint", NULL, NULL), 1);
+	assert_int_equal(each_file(&w, "journal", ".log", NULL, NULL), 1);
+	restart(&w, MS(600));
+	assert_int_equal(count_of(&w, "a"), 500);
+	end(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_model),
+		cmocka_unit_test(test_histograms),
+		cmocka_unit_test(test_states_after_a_crash),
+		cmocka_unit_test(test_states_after_a_stop),
+		cmocka_unit_test(test_rules_of_order),
+		cmocka_unit_test(test_held_from),
+		cmocka_unit_test(test_torn_at_every_byte),
+		cmocka_unit_test(test_damaged_middle),
+		cmocka_unit_test(test_damaged_checkpoint),
+		cmocka_unit_test(test_full_disk),
+		cmocka_unit_test(test_gone_with_a_full_disk),
+		cmocka_unit_test(test_flush_shortens_it),
+	};
+
+	return cmocka_run_group_tests_name("store journal", tests, NULL, NULL);
+}
