@@ -183,7 +183,7 @@ static struct scheduled *scheduled_new(struct scrape_loop *loop, const struct ta
 static void tell_unseen(struct scrape_loop *loop)
 {
 	struct store_unseen *v = NULL;
-	size_t n = 0, cap = 0;
+	size_t n = 0, cap = 0, n_attempted = 0;
 
 	if (loop->plan->incomplete) {
 		v = mem_grow(v, &cap, n + 1, sizeof *v);
@@ -197,7 +197,10 @@ static void tell_unseen(struct scrape_loop *loop)
 			v[n++] = (struct store_unseen){ .labels = t->labels, .attempted = t->attempted };
 		for (size_t b = 0; b < t->n_blind; b++)
 			v[n++] = t->blind[b];
+		n_attempted += t->attempted;
 	}
+	if (n_attempted > 0 && n_attempted == loop->active.n)
+		store_end_claims(loop->options.store);
 	store_set_unseen(loop->options.store, v, n);
 	free(v);
 }

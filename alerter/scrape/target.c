@@ -3,7 +3,8 @@
  *
  * A line is live while its series has samples and no end. What vanished is ended: gone, or lost when a health gauge that speaks for
  * it is 0 or vanished too; a failed scrape loses everything that was live. Lost lines are kept and judged again by each good
- * scrape. */
+ * scrape. What the target had before the start comes from the store, as lines without a text until one is read for them: so its first
+ * reply is judged like any other. */
 #include "scrape/target.h"
 
 #include <assert.h>
@@ -24,7 +25,7 @@ struct line {
 	double value;                /* of a health gauge */
 	size_t n;
 	uint32_t at, place; /* in the last order; in target.lines */
-	bool comment, dropped, health, live, lost, own_time, orphan, was_up;
+	bool comment, dropped, health, live, lost, own_time, orphan, was_up, textless;
 	char text[];
 };
 
@@ -59,6 +60,7 @@ struct target *target_new(const struct scrape_job *job, struct labels labels, st
 	t->job_name = arena_str(&t->arena, job->name);
 	t->url = arena_str(&t->arena, url);
 	t->key = arena_str(&t->arena, key);
+	t->owner = str_hash(key);
 	t->interval_ms = job->interval_ms;
 	t->timeout_ms = job->timeout_ms;
 	return t;
@@ -84,6 +86,7 @@ void target_free(struct target *t, struct store *store)
 	for (struct map_slot *s = NULL; (s = map_next(&t->meta, s)) != NULL;)
 		meta_free(s->value);
 	map_fini(&t->meta);
+	map_fini(&t->known);
 	map_fini(&t->by_text);
 	free(t->lines);
 	free(t->order);
@@ -103,7 +106,13 @@ void target_forget_texts(struct target *t)
 
 /* ---- Lines ---- */
 
-static struct line *line_new(struct target *t, struct str text)
+/* The key under which a line stands in target.known. */
+static struct str series_key(const struct line *l)
+{
+	return (struct str){ (const char *)&l->series, sizeof l->series };
+}
+
+static struct line *line_make(struct target *t, struct str text)
 {
 	struct line *l = mem_alloc(sizeof *l + text.n + 1);
 
@@ -114,13 +123,22 @@ static struct line *line_new(struct target *t, struct str text)
 	l->place = (uint32_t)t->n_lines;
 	t->lines = mem_grow(t->lines, &t->lines_cap, t->n_lines + 1, sizeof(struct line *));
 	t->lines[t->n_lines++] = l;
+	return l;
+}
+
+static struct line *line_new(struct target *t, struct str text)
+{
+	struct line *l = line_make(t, text);
+
 	map_put(&t->by_text, line_text(l), l);
 	return l;
 }
 
 static void line_drop(struct target *t, struct store *store, struct line *l)
 {
-	if (!l->orphan)
+	if (l->textless)
+		map_del(&t->known, series_key(l));
+	else if (!l->orphan)
 		map_del(&t->by_text, line_text(l));
 	t->lines[l->place] = t->lines[--t->n_lines];
 	t->lines[l->place]->place = l->place;
@@ -258,6 +276,45 @@ static bool is_health_gauge(const struct target_env *env, struct labels l)
 	return false;
 }
 
+/* ---- What the target had before the start ---- */
+
+static void claim(struct target *t, struct target_env *env)
+{
+	struct arena a = { 0 };
+	size_t n;
+	const struct store_claim *v = store_claim(env->store, t->owner, &a, &n);
+
+	t->claimed = true;
+	for (size_t i = 0; i < n; i++) {
+		struct line *l = line_make(t, STR(""));
+
+		l->series = v[i].series;
+		l->textless = true;
+		l->live = !v[i].lost;
+		l->lost = v[i].lost;
+		t->n_live += l->live;
+		t->n_lost += l->lost;
+		l->health = is_health_gauge(env, store_series_labels(env->store, l->series, &a));
+		map_put(&t->known, series_key(l), l);
+	}
+	arena_fini(&a);
+}
+
+/* The line goes on where the one without a text is. */
+static void take_over_known(struct take *k, struct line *l)
+{
+	struct line *known = map_get(&k->t->known, series_key(l));
+
+	if (known == NULL)
+		return;
+	l->made = known->made;
+	l->live = known->live;
+	l->lost = known->lost;
+	k->t->n_live += l->live;
+	k->t->n_lost += l->lost;
+	line_drop(k->t, k->env->store, known);
+}
+
 /* Finds out what a text stands for. False: the scrape fails. A store that takes no more series leaves the line without one. */
 static bool resolve(struct take *k, struct line *l)
 {
@@ -280,6 +337,10 @@ static bool resolve(struct take *k, struct line *l)
 		return false;
 	l->health = is_health_gauge(k->env, labels);
 	l->series = store_series_ref(k->env->store, labels, &full);
+	if (l->series == NULL)
+		return true;
+	store_series_own(k->env->store, l->series, k->t->owner);
+	take_over_known(k, l);
 	return true;
 }
 
@@ -666,7 +727,8 @@ static void publish(struct take *k, bool up, const struct scrape_reply *r)
 	pthread_mutex_unlock(k->env->shared_lock);
 }
 
-/* Gauges of a whole source, redis_up or probe_success, that are 0 since the start: nobody saw yet what stands behind them. One with a
+/* What was before the start is not known: the journal was lost or damaged. Gauges of a whole source, redis_up or probe_success, that are 0
+ * since the start then stand for what nobody saw yet. One with a
  * longer name (node_network_up) may be 0 for ever, except our own (tocsin_gauges_up), whose metrics have any name. */
 static bool blind_family(struct str gauge, struct str *family)
 {
@@ -707,6 +769,8 @@ bool target_take(struct target *t, struct target_env *env, const struct scrape_r
 	struct take k = { .t = t, .env = env, .t_ms = t_ms };
 	bool up;
 
+	if (!t->claimed)
+		claim(t, env);
 	t->scrape_no++;
 	up = read_reply(&k, reply);
 	if (up)
@@ -718,7 +782,7 @@ bool target_take(struct target *t, struct target_env *env, const struct scrape_r
 		judge_vanished(&k);
 	else
 		(void)!env->app->ops->commit(env->app, &k.err);
-	if (up && (k.n_blind != t->n_blind_seen || k.reordered))
+	if (up && !store_knows_past(env->store) && (k.n_blind != t->n_blind_seen || k.reordered))
 		find_blind(&k);
 	t->attempted = true;
 	t->ever_good |= up;

@@ -30,6 +30,7 @@ struct target {
 	const struct scrape_job *job; /* replaced by a reload; NULL: removed */
 	struct labels labels, discovered;
 	struct str job_name, url, key;
+	uint64_t owner; /* the key as the store remembers it */
 	int64_t interval_ms, timeout_ms;
 
 	/* The memory of replies. */
@@ -38,6 +39,8 @@ struct target {
 	size_t n_lines, lines_cap;
 	struct line **order, **next_order; /* as they stood in the last reply */
 	size_t n_order, order_cap, next_cap;
+	struct map known;    /* series -> struct line without text: had before the start, not read since */
+	bool claimed;
 	uint64_t scrape_no;
 	size_t n_live, n_lost;
 	struct store_series *reports[REPORTS];
