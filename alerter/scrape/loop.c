@@ -199,7 +199,7 @@ static void tell_unseen(struct scrape_loop *loop)
 			v[n++] = t->blind[b];
 		n_attempted += t->attempted;
 	}
-	if (n_attempted > 0 && n_attempted == loop->active.n)
+	if (!loop->plan->incomplete && n_attempted > 0 && n_attempted == loop->active.n)
 		store_end_claims(loop->options.store);
 	store_set_unseen(loop->options.store, v, n);
 	free(v);
