@@ -81,6 +81,13 @@ static bool find_master(struct celery_master *m, struct redis_wait wait, struct 
 	return err_set(e, one.code, -1, "%s", one.msg);
 }
 
+bool celery_master_moved(struct celery_master *m, struct redis_wait wait)
+{
+	struct err ignored = { 0 };
+
+	return m->sentinels != NULL && find_master(m, wait, &ignored) && !redis_conn_is_open(m->conn);
+}
+
 bool celery_master_open(struct celery_master *m, struct redis_wait wait, struct err *e)
 {
 	return (m->sentinels == NULL || find_master(m, wait, e)) && redis_conn_open(m->conn, wait, e);

@@ -20,5 +20,8 @@ void celery_master_init(struct celery_master *m, const struct redis_url *url, co
                         struct redis_conn_options options);
 void celery_master_fini(struct celery_master *m);
 bool celery_master_open(struct celery_master *m, struct redis_wait wait, struct err *e) MUST_CHECK;
+/* Whether Sentinel says that another is master by now; <conn> is closed then. One that was replaced goes on for a while as if
+ * nothing were. */
+bool celery_master_moved(struct celery_master *m, struct redis_wait wait);
 
 #endif

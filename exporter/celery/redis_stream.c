@@ -7,11 +7,14 @@
 #include "tocsin/mem.h"
 
 #define QUIET_MS 15000          /* after so long without a message the server is asked whether it is there */
+#define CHECK_MS 3000           /* how often Sentinel is asked whether it is still the master */
+#define CHECK_WAIT_MS 500
 
 struct redis_stream {
 	const struct celery_settings *settings;
 	struct celery_master master;
 	struct arena arena;             /* of one message */
+	int64_t checked_mono_ms;        /* that it is the master */
 };
 
 void *redis_stream_new(const struct celery_settings *settings)
@@ -79,6 +82,17 @@ static bool is_event(const struct resp_reply *m)
 	return m->n_items == 4 && str_eq(m->items[0]->text, STR("pmessage"));
 }
 
+static bool is_still_master(struct redis_stream *s, int stop_fd, struct err *e)
+{
+	const int64_t now_ms = clock_mono_ms(&clock_system);
+
+	if (s->settings->sentinels.n == 0 || now_ms - s->checked_mono_ms < CHECK_MS)
+		return true;
+	s->checked_mono_ms = now_ms;
+	return !celery_master_moved(&s->master, (struct redis_wait){ now_ms + CHECK_WAIT_MS, stop_fd })
+	    || err_set(e, ERR_UPSTREAM, -1, "Sentinel names another master");
+}
+
 bool redis_stream_next(void *stream, int stop_fd, struct celery_message *out, struct err *e)
 {
 	struct redis_stream *s = stream;
@@ -86,14 +100,19 @@ bool redis_stream_next(void *stream, int stop_fd, struct celery_message *out, st
 	bool asked = false;
 
 	arena_reset(&s->arena);
+	if (!is_still_master(s, stop_fd, e))
+		return false;
 	for (;;) {
-		const struct redis_wait wait = { clock_mono_ms(&clock_system) + QUIET_MS, stop_fd };
+		const int64_t quiet_ms = s->settings->sentinels.n == 0 ? QUIET_MS : CHECK_MS;
+		const struct redis_wait wait = { clock_mono_ms(&clock_system) + quiet_ms, stop_fd };
 
 		if (redis_conn_message(s->master.conn, &s->arena, wait, &m, e)) {
 			if (is_event(m))
 				break;
 			arena_reset(&s->arena);
 			asked = false;
+			if (!is_still_master(s, stop_fd, e))
+				return false;
 			continue;
 		}
 		if (e->code != ERR_TIMEOUT || asked)
