@@ -61,7 +61,7 @@ struct webhook_settings {
 struct statuspage_settings {
 	struct str api_url, page_id, api_key;
 	struct str severity_label;
-	struct template *name, *body;
+	struct template *name, *body, *identified_body, *monitoring_body;
 	const struct severity_rank *ranks;
 	size_t n_ranks;
 	const struct component_rule *components;
@@ -75,6 +75,7 @@ struct integration {                    /* one entry under a receiver: where mes
 	struct str destination;         /* integrations that share a rate share this */
 	bool send_resolved;
 	int64_t timeout_ms;
+	int64_t bad_ms, good_ms, identified_ms;         /* phase.c; 0 but for status pages */
 	struct http_settings http;
 	struct webhook_settings webhook;
 	struct statuspage_settings statuspage;

@@ -33,11 +33,12 @@ struct entry_file {                     /* an entry under a receiver, of any kin
 	struct str url;
 	int64_t max_alerts;
 	struct str api_url, page_id, api_key, severity_label;
-	const struct conf_node *name, *body;
+	const struct conf_node *name, *body, *identified_body, *monitoring_body;
+	int64_t bad_ms, good_ms, identified_ms;
 	struct conf_list severities, components;
 };
 
-static const struct conf_range count_range = { 0, 1000000 }, timeout_range = { 0, 600000 };
+static const struct conf_range count_range = { 0, 1000000 }, timeout_range = { 0, 600000 }, damping_range = { 0, 7 * 86400000LL };
 
 #define ENTRY(name, field, parse, fallback, flags, arg, help)                                                                      \
 	CONF_KEY_ARG(struct entry_file, name, field, parse, fallback, (flags) | CONF_RELOAD, help, arg)
@@ -78,6 +79,13 @@ static const struct conf_key statuspage_keys[] = {
 	ENTRY("timeout", timeout_ms, conf_duration_ms, "0s", 0, &timeout_range, "How long a request may take; 0 for 30s."),
 	ENTRY("name", name, conf_raw, NULL, 0, NULL, "The incident's name, a template."),
 	ENTRY("body", body, conf_raw, NULL, 0, NULL, "The text of an update, a template."),
+	ENTRY("identified_body", identified_body, conf_raw, NULL, 0, NULL, "The update when it moves to identified, a template."),
+	ENTRY("monitoring_body", monitoring_body, conf_raw, NULL, 0, NULL, "The update when it moves to monitoring, a template."),
+	ENTRY("bad_for", bad_ms, conf_duration_ms, "0s", 0, &damping_range, "How long an alert must fire to be shown."),
+	ENTRY("identified_after", identified_ms, conf_duration_ms, "0s", 0, &damping_range,
+	      "The incident moves to identified after this long; 0: never."),
+	ENTRY("good_for", good_ms, conf_duration_ms, "0s", 0, &damping_range,
+	      "Well again, it is monitored this long before it is resolved."),
 	ENTRY("severity_label", severity_label, conf_str, "severity", 0, NULL, "The label that holds the severity."),
 	ENTRY("severities", severities, conf_sub_list, NULL, 0, &rank_table, "What severities mean, the worst first."),
 	ENTRY("components", components, conf_sub_list, NULL, 0, &component_table, "Components of the page, and their alerts."),
@@ -196,6 +204,11 @@ static void make_statuspage(struct conf_reader *rd, const struct entry_file *f, 
 	s->severity_label = f->severity_label;
 	s->name = read_template(rd, f->name, "name", statuspage_default_name);
 	s->body = read_template(rd, f->body, "body", statuspage_default_body);
+	s->identified_body = read_template(rd, f->identified_body, "identified_body", statuspage_default_identified);
+	s->monitoring_body = read_template(rd, f->monitoring_body, "monitoring_body", statuspage_default_monitoring);
+	in->bad_ms = f->bad_ms;
+	in->good_ms = f->good_ms;
+	in->identified_ms = f->identified_ms;
 	make_ranks(rd, &f->severities, s);
 	make_components(rd, &f->components, s);
 	in->identity = notify_config_identity(s->api_url, s->page_id);

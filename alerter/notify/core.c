@@ -260,8 +260,11 @@ static void follow_clock(struct core *c)
 		return;
 	log_printf(LOG_WARN, "the wall clock stepped by %lld ms; timers go on as if it had not", (long long)step_ms);
 	for (struct map_slot *s = NULL; (s = map_next(&c->groups, s)) != NULL;) {
-		((struct group *)s->value)->next_flush_ms += step_ms;
-		alarm_shift(s->value, step_ms);
+		struct group *g = s->value;
+
+		g->next_flush_ms += step_ms;
+		g->next_phase_ms += g->next_phase_ms != INT64_MAX ? step_ms : 0;
+		alarm_shift(g, step_ms);
 	}
 	for (size_t i = 0; i < c->n_retired; i++) {
 		c->retired[i]->next_flush_ms += step_ms;

@@ -186,6 +186,14 @@ int64_t forward_next_due_ms(const struct core *);
 bool forward_is_asking(const struct core *);
 void forward_view(struct core *, struct arena *, struct notify_snapshot *);
 
+/* phase.c: the slower clock of status pages. <ripe>: it has fired long enough to be told; <over>: it has been well long enough. */
+bool phase_ripe(const struct integration *, const struct page_alert *, int64_t now_ms);
+bool phase_over(const struct integration *, const struct page_alert *, int64_t now_ms);
+/* Of an open episode whose alerts are not all over. */
+enum phase phase_of(const struct group *, const struct episode *, const struct integration *, int64_t now_ms);
+/* When the passing of time alone changes something for <in>; INT64_MAX: never. */
+int64_t phase_due_ms(const struct group *, const struct integration *, int64_t now_ms);
+
 /* flush.c: when a group speaks, and what it says. */
 void group_flush_due(struct core *);
 int64_t group_next_due_ms(const struct core *);

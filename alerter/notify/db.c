@@ -66,6 +66,7 @@ static const char *const migrations[] = {
 	"ALTER TABLE page_group ADD COLUMN steps INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE page_group ADD COLUMN ack_at INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE page_group ADD COLUMN ack_by TEXT NOT NULL DEFAULT '';",
+	"ALTER TABLE episode ADD COLUMN phase INTEGER NOT NULL DEFAULT 0;",
 };
 
 static const char *const statement_sql[] = {

@@ -9,7 +9,7 @@
 
 #define RETIRED_INTERVAL_MS 30000
 
-enum why { WHY_NOTHING, WHY_FIRST, WHY_NEW, WHY_AGAIN, WHY_SOME_ENDED, WHY_ALL_ENDED, WHY_REPEAT };
+enum why { WHY_NOTHING, WHY_FIRST, WHY_NEW, WHY_AGAIN, WHY_SOME_ENDED, WHY_ALL_ENDED, WHY_PHASE, WHY_REPEAT };
 static const char *const reason_texts[] = {
 	[WHY_NOTHING] = "none",
 	[WHY_FIRST] = "first notification",
@@ -17,6 +17,7 @@ static const char *const reason_texts[] = {
 	[WHY_AGAIN] = "new alerts added",
 	[WHY_SOME_ENDED] = "some alerts resolved",
 	[WHY_ALL_ENDED] = "all alerts resolved",
+	[WHY_PHASE] = "status changed",
 	[WHY_REPEAT] = "repeat interval elapsed",
 };
 
@@ -29,7 +30,7 @@ struct tally {
 	size_t firing;          /* of the audience */
 	size_t untold;          /* firing ones this integration has not heard of */
 	size_t ended;           /* told ones, and members it never heard of */
-	size_t told_firing;     /* told and not ended, members or not */
+	size_t told_firing;     /* told and not over, members or not */
 	int64_t heard_ms;       /* when a retired group last told the same integration of one of ours */
 };
 
@@ -45,14 +46,15 @@ static const struct episode *covered(const struct core *c, const struct page_ale
 	return NULL;
 }
 
-static struct tally count(const struct core *c, const struct audience *who, const struct episode *e, struct str integration)
+static struct tally count(const struct core *c, const struct audience *who, const struct episode *e, const struct integration *in)
 {
 	struct tally t = { 0 };
+	int64_t now_ms = core_now_ms(c);
 
 	for (size_t i = 0; i < who->n; i++) {
 		const struct page_alert *a = who->v[i];
 		bool told = e != NULL && episode_told(e, a);
-		const struct episode *other = told ? NULL : covered(c, a, integration);
+		const struct episode *other = told ? NULL : covered(c, a, in->name);
 
 		t.firing += a->ends_ms == 0;
 		t.untold += a->ends_ms == 0 && !told && other == NULL;
@@ -63,8 +65,8 @@ static struct tally count(const struct core *c, const struct audience *who, cons
 	for (struct map_slot *s = NULL; e != NULL && (s = map_next(&e->told, s)) != NULL;) {
 		const struct page_alert *a = s->value;
 
-		t.ended += a->ends_ms != 0;
-		t.told_firing += a->ends_ms == 0;
+		t.ended += phase_over(in, a, now_ms);
+		t.told_firing += !phase_over(in, a, now_ms);
 	}
 	return t;
 }
@@ -82,6 +84,8 @@ static enum why decide(const struct group *g, const struct audience *who, const 
 		return WHY_ALL_ENDED;
 	if (e != NULL && e->again && who->awake > 0)
 		return WHY_AGAIN;
+	if (e != NULL && in->kind->has_phases && phase_of(g, e, in, now_ms) != e->phase)
+		return WHY_PHASE;
 	if (e != NULL && t->ended > 0)
 		return WHY_SOME_ENDED;
 	if (in->kind->repeats && g->route != NULL && who->awake > 0 && now_ms - last_ms >= g->route->repeat_interval_ms
@@ -160,7 +164,8 @@ static struct notice make_notice(struct core *c, const struct group *g, const st
 	qsort(n.alerts, n.n, sizeof *n.alerts, compare_alerts);
 	n.n = drop_twins(n.alerts, n.n);
 	for (size_t i = 0; i < n.n; i++)
-		n.n_firing += n.alerts[i]->ends_ms == 0;
+		n.n_firing += !phase_over(in, n.alerts[i], n.now_ms);
+	n.phase = n.n_firing == 0 ? PHASE_RESOLVED : in->kind->has_phases ? phase_of(g, e, in, n.now_ms) : PHASE_INVESTIGATING;
 	return n;
 }
 
@@ -187,13 +192,13 @@ static void leave_groups_that_never_told(struct core *c, struct page_alert *a)
 	}
 }
 
-static void update_told(struct core *c, const struct audience *who, struct episode *e)
+static void update_told(struct core *c, const struct audience *who, struct episode *e, const struct integration *in)
 {
 	struct page_alert **ended = ARENA_ARRAY(&c->scratch, e->told.n + 1, struct page_alert *);
 	size_t n = 0;
 
 	for (struct map_slot *s = NULL; (s = map_next(&e->told, s)) != NULL;)
-		if (((struct page_alert *)s->value)->ends_ms != 0)
+		if (phase_over(in, s->value, core_now_ms(c)))
 			ended[n++] = s->value;
 	for (size_t i = 0; i < n; i++) {
 		if (e->group->route == NULL)
@@ -221,23 +226,27 @@ static void tell(struct core *c, struct group *g, const struct audience *who, st
 		e->last_sent_ms = core_now_ms(c);
 		e->again = false;
 		in->kind->render(&n, &payload);
+		e->phase = n.phase;
 		outbox_add(c, e, g, n.n_firing == 0, buf_str(&payload));
 		buf_fini(&payload);
 	}
 	episode_save(c, e);
-	update_told(c, who, e);
+	update_told(c, who, e, in);
 	if (e->told.n == 0)
 		episode_close(c, e);
 }
 
-static struct audience gather(struct core *c, const struct group *g, const struct episode *e)
+static struct audience gather(struct core *c, const struct group *g, const struct integration *in)
 {
 	struct audience who = { .v = ARENA_ARRAY(&c->scratch, g->n + 1, struct page_alert *) };
+	const struct episode *e = episode_find(g, in->name);
+	int64_t now_ms = core_now_ms(c);
 
 	for (size_t i = 0; i < g->n; i++) {
 		struct page_alert *a = g->members[i];
+		bool told = e != NULL && episode_told(e, a);
 
-		if (!a->muted || (e != NULL && episode_told(e, a)))
+		if (told || (!a->muted && phase_ripe(in, a, now_ms)))
 			who.v[who.n++] = a;
 		who.awake += a->ends_ms == 0 && !a->muted;
 	}
@@ -258,14 +267,14 @@ static struct audience without_covered(struct core *c, const struct audience *wh
 static void flush_to(struct core *c, struct group *g, const struct integration *in, const struct audience *all)
 {
 	struct episode *e = episode_find(g, in->name);
-	struct tally t = count(c, all, e, in->name);
+	struct tally t = count(c, all, e, in);
 	enum why why = decide(g, all, e, in, &t, core_now_ms(c));
 	const struct audience who = why == WHY_REPEAT ? *all : without_covered(c, all, e, in->name);
 
 	if (why == WHY_NOTHING)
 		return;
 	if ((why == WHY_ALL_ENDED || why == WHY_SOME_ENDED) && !in->send_resolved) {
-		update_told(c, &who, e);
+		update_told(c, &who, e, in);
 		if (e->told.n == 0)
 			episode_close(c, e);
 		return;
@@ -314,27 +323,48 @@ static void drop_ended(struct core *c, struct group *g)
 	g->n = kept;
 }
 
-static void flush_receiver(struct core *c, struct group *g, const struct receiver *r)
+static void flush_receiver(struct core *c, struct group *g, const struct receiver *r, bool phases_only)
 {
-	for (size_t i = 0; i < r->n; i++) {
-		const struct audience who = gather(c, g, episode_find(g, r->integrations[i].name));
+	int64_t now_ms = core_now_ms(c);
 
-		flush_to(c, g, &r->integrations[i], &who);
+	for (size_t i = 0; i < r->n; i++) {
+		const struct integration *in = &r->integrations[i];
+		const struct audience who = gather(c, g, in);
+		int64_t due_ms;
+
+		if (!phases_only || in->kind->has_phases)
+			flush_to(c, g, in, &who);
+		due_ms = in->kind->has_phases ? phase_due_ms(g, in, now_ms) : INT64_MAX;
+		g->next_phase_ms = due_ms < g->next_phase_ms ? due_ms : g->next_phase_ms;
 	}
+}
+
+static void flush_receivers(struct core *c, struct group *g, bool phases_only)
+{
+	const struct receiver *receivers[1 + ROUTE_MAX_STEPS];
+	size_t n = alarm_receivers(g, receivers);
+
+	g->next_phase_ms = INT64_MAX;
+	for (size_t i = 0; i < n; i++)
+		flush_receiver(c, g, receivers[i], phases_only);
+}
+
+static bool fires_awake(const struct group *g)
+{
+	for (size_t i = 0; i < g->n; i++)
+		if (g->members[i]->ends_ms == 0 && !g->members[i]->muted)
+			return true;
+	return false;
 }
 
 static void flush(struct core *c, const struct mute_index *inhibition, struct group *g)
 {
-	const struct receiver *receivers[1 + ROUTE_MAX_STEPS];
-	size_t n;
 	int64_t interval_ms = g->route != NULL ? g->route->group_interval_ms : RETIRED_INTERVAL_MS;
 
 	mute_mark(c, inhibition, g);
-	if (g->route != NULL && gather(c, g, NULL).awake > 0)
+	if (g->route != NULL && fires_awake(g))
 		alarm_begin(c, g);
-	n = alarm_receivers(g, receivers);
-	for (size_t i = 0; i < n; i++)
-		flush_receiver(c, g, receivers[i]);
+	flush_receivers(c, g, false);
 	flush_leftovers(c, g);
 	drop_ended(c, g);
 	if (g->n == 0)
@@ -351,7 +381,7 @@ static void escalate(struct core *c, const struct mute_index *inhibition, struct
 	mute_mark(c, inhibition, g);
 	next = alarm_step(c, g);
 	if (next != NULL)
-		flush_receiver(c, g, next);
+		flush_receiver(c, g, next, false);
 }
 
 void group_flush_due(struct core *c)
@@ -364,12 +394,16 @@ void group_flush_due(struct core *c)
 	for (size_t i = 0; i < n; i++) {
 		struct group *g = groups[i];
 
-		if (g->next_flush_ms > now_ms && alarm_next_step_ms(g) > now_ms)
+		if (g->next_flush_ms > now_ms && g->next_phase_ms > now_ms && alarm_next_step_ms(g) > now_ms)
 			continue;
 		if (inhibition == NULL)
 			inhibition = mute_index_new(c);
 		if (g->next_flush_ms <= now_ms)
 			flush(c, inhibition, g);
+		if (g->next_phase_ms <= now_ms) {
+			mute_mark(c, inhibition, g);
+			flush_receivers(c, g, true);
+		}
 		if (alarm_next_step_ms(g) <= now_ms)
 			escalate(c, inhibition, g);
 		if (g->n == 0 && g->n_episodes == 0) {
@@ -399,6 +433,7 @@ int64_t group_next_due_ms(const struct core *c)
 
 		due = g->next_flush_ms < due ? g->next_flush_ms : due;
 		due = alarm_next_step_ms(g) < due ? alarm_next_step_ms(g) : due;
+		due = g->next_phase_ms < due ? g->next_phase_ms : due;
 	}
 	for (size_t i = 0; i < c->n_retired; i++)
 		due = c->retired[i]->next_flush_ms < due ? c->retired[i]->next_flush_ms : due;

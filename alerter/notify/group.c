@@ -69,7 +69,7 @@ void episode_save(struct core *c, const struct episode *e)
 {
 	DB_ADD(c->db, DB_PUT_EPISODE, DB_T(str_of(e->id)), DB_I(e->group != NULL ? e->group->id : 0), DB_T(e->integration),
 	       DB_I(e->identity), DB_I(e->seq), DB_I(e->started_ms), DB_I(e->last_sent_ms), DB_I(e->again), DB_I(e->closed),
-	       DB_T(e->remote), DB_T(e->remote_status));
+	       DB_T(e->remote), DB_T(e->remote_status), DB_I(e->phase));
 }
 
 void episode_free(struct episode *e)
@@ -145,6 +145,7 @@ struct group *group_new(struct core *c, int64_t id, struct str key, struct str r
 	g->receiver = text_dup(receiver);
 	g->labels = text_dup_labels(labels);
 	g->alarm.ack_by = text_dup(STR(""));
+	g->next_phase_ms = INT64_MAX;
 	return g;
 }
 

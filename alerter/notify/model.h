@@ -41,6 +41,8 @@ struct silence {                        /* silence.c */
 	struct str author, comment;
 };
 
+enum phase { PHASE_INVESTIGATING, PHASE_IDENTIFIED, PHASE_MONITORING, PHASE_RESOLVED };        /* of an incident */
+
 struct episode {                        /* group.c */
 	char id[37];                    /* UUID: the key in core.episodes */
 	struct group *group;            /* NULL: closed, or its group is gone */
@@ -48,6 +50,7 @@ struct episode {                        /* group.c */
 	uint64_t identity;
 	int64_t seq;                    /* of its last message */
 	int64_t started_ms, last_sent_ms;
+	enum phase phase;               /* as last told */
 	bool again;                     /* a message that told of firing alerts died: tell them again at the next flush */
 	bool closed;                    /* all it told has ended and been told so; kept while messages are under way */
 	struct map told;                /* alert id (8 bytes) -> struct page_alert, told as firing and not yet as ended */
@@ -74,6 +77,7 @@ struct group {                          /* group.c */
 	struct page_alert **members;
 	size_t n, cap;
 	int64_t next_flush_ms;
+	int64_t next_phase_ms;          /* when status pages may have something to hear in between */
 	struct episode **episodes;      /* open ones; one an integration */
 	size_t n_episodes, cap_episodes;
 	struct alarm alarm;

@@ -17,7 +17,8 @@ struct notice {                         /* what is to be told, when it is decide
 	int64_t now_ms;
 	const char *reason;             /* why it is told now, in Alertmanager's words */
 	struct page_alert **alerts;     /* by job, instance, labels */
-	size_t n, n_firing;
+	size_t n, n_firing;             /* of all, those that are not over (phase.c) */
+	enum phase phase;
 	struct str external_url;
 	struct str ack_url;             /* a signed link; empty: there is nothing to acknowledge */
 	struct arena *arena;
@@ -55,6 +56,7 @@ struct receiver_kind {
 	const char *name;
 	bool repeats;                   /* told again after repeat_interval */
 	bool ends_by_default;           /* send_resolved's default */
+	bool has_phases;                /* phase.c */
 	unsigned max_in_flight;         /* per destination */
 	int64_t gap_ms;                 /* between requests to a destination */
 	/* The message as it is kept in the outbox. */
@@ -80,7 +82,7 @@ extern const char *const notice_default_templates[];
 struct labels notice_annotations(struct arena *, const struct page_alert *);
 /* What <v> is as JSON. */
 void notice_put_json(struct json_out *, struct template_value v);
-extern const char statuspage_default_name[], statuspage_default_body[];
+extern const char statuspage_default_name[], statuspage_default_body[], statuspage_default_identified[], statuspage_default_monitoring[];
 
 extern const struct receiver_kind receiver_webhook, receiver_statuspage;
 

@@ -58,7 +58,7 @@ static void group_row(struct restore *r, sqlite3_stmt *s)
 	struct core *c = r->c;
 	struct group *g = group_new(c, sqlite3_column_int64(s, 0), db_text(s, 1), db_text(s, 2), db_labels(s, 3, &c->scratch));
 
-	g->next_flush_ms = sqlite3_column_int64(s, 4);
+	g->next_flush_ms = g->next_phase_ms = sqlite3_column_int64(s, 4);
 	snprintf(g->alarm.id, sizeof g->alarm.id, STR_FMT, STR_ARG(db_text(s, 6)));
 	g->alarm.since_ms = sqlite3_column_int64(s, 7);
 	g->alarm.steps = (unsigned)sqlite3_column_int64(s, 8);
@@ -100,6 +100,7 @@ static void episode_row(struct restore *r, sqlite3_stmt *s)
 	e->closed = sqlite3_column_int(s, 8) != 0 || g == NULL;
 	text_set(&e->remote, db_text(s, 9));
 	text_set(&e->remote_status, db_text(s, 10));
+	e->phase = (enum phase)sqlite3_column_int(s, 11);
 	if (!e->closed)
 		episode_attach(g, e);
 }

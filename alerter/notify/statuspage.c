@@ -24,6 +24,14 @@ const char statuspage_default_body[] =
 	"{{ if eq .Status \"resolved\" }}This incident has been resolved.{{ else }}"
 	"{{ with .CommonAnnotations.summary }}{{ . }}{{ else }}We are investigating a problem.{{ end }}{{ end }}";
 
+const char statuspage_default_identified[] = "The cause has been found and is being worked on.";
+const char statuspage_default_monitoring[] = "It works again. We keep watching before we call it resolved.";
+
+static const char *const phase_names[] = {
+	[PHASE_INVESTIGATING] = "investigating", [PHASE_IDENTIFIED] = "identified", [PHASE_MONITORING] = "monitoring",
+	[PHASE_RESOLVED] = "resolved",
+};
+
 enum step { STEP_COMPONENTS, STEP_FIND_OPEN, STEP_FIND_RECENT, STEP_READ, STEP_CREATE, STEP_UPDATE, STEP_COMPONENT };
 
 struct change {                         /* a component to be set */
@@ -33,12 +41,12 @@ struct change {                         /* a component to be set */
 };
 
 struct work {                           /* one attempt */
-	struct str name, body, impact;
+	struct str name, body, impact, phase;
 	bool resolved;
 	struct change *changes;
 	size_t n_changes, current;
 	int page, looks;
-	const char *move;               /* status to give; NULL: leave it */
+	struct str move;                /* status to give; empty: leave it */
 	bool set_impact;
 };
 
@@ -74,13 +82,13 @@ static int status_of(const struct integration *in, const struct component_rule *
 	return rank < in->statuspage.n_ranks ? in->statuspage.ranks[rank].status : 2;
 }
 
-static int worst_in_episode(const struct integration *in, const struct component_rule *rule, const struct episode *e)
+static int worst_in_episode(const struct integration *in, const struct component_rule *rule, const struct episode *e, int64_t now_ms)
 {
 	int worst = 0;
 
 	for (struct map_slot *s = NULL; (s = map_next(&e->told, s)) != NULL;) {
 		const struct page_alert *a = s->value;
-		int status = a->ends_ms == 0 ? status_of(in, rule, a) : 0;
+		int status = phase_over(in, a, now_ms) ? 0 : status_of(in, rule, a);
 
 		worst = status > worst ? status : worst;
 	}
@@ -102,7 +110,7 @@ static int desired(const struct delivery *d, const struct component_rule *rule)
 		for (size_t i = 0; i < in->statuspage.n_components; i++) {
 			if (!str_eq(in->statuspage.components[i].id, rule->id))
 				continue;
-			status = worst_in_episode(in, &in->statuspage.components[i], e);
+			status = worst_in_episode(in, &in->statuspage.components[i], e, core_now_ms(d->core));
 			worst = status > worst ? status : worst;
 		}
 	}
@@ -130,13 +138,23 @@ static void expand(const struct notice *n, const struct template *t, const char 
 	buf_fini(&text);
 }
 
+/* What is said of <phase>: the last of these that has been told is what people read. */
+static const struct template *body_of(const struct notice *n)
+{
+	const struct statuspage_settings *s = &n->integration->statuspage;
+
+	if (n->phase == PHASE_MONITORING)
+		return s->monitoring_body;
+	return n->phase == PHASE_IDENTIFIED && n->episode->phase != PHASE_IDENTIFIED ? s->identified_body : s->body;
+}
+
 static void render(const struct notice *n, struct buf *out)
 {
 	struct json_out j = { out, false };
 	int impact = 0;
 
 	for (size_t i = 0; i < n->n; i++) {
-		int one = n->alerts[i]->ends_ms == 0 ? impact_of(n->integration, n->alerts[i]) : 0;
+		int one = phase_over(n->integration, n->alerts[i], n->now_ms) ? 0 : impact_of(n->integration, n->alerts[i]);
 
 		impact = one > impact ? one : impact;
 	}
@@ -144,12 +162,12 @@ static void render(const struct notice *n, struct buf *out)
 	json_out_key(&j, "name");
 	expand(n, n->integration->statuspage.name, "Service disruption", NAME_BYTES, &j);
 	json_out_key(&j, "body");
-	expand(n, n->integration->statuspage.body,
+	expand(n, body_of(n),
 	       n->n_firing > 0 ? "We are investigating a problem." : "This incident has been resolved.", BODY_BYTES, &j);
 	json_out_key(&j, "impact");
 	json_out_strz(&j, statuspage_impacts[impact]);
-	json_out_key(&j, "resolved");
-	json_out_bool(&j, n->n_firing == 0);
+	json_out_key(&j, "phase");
+	json_out_strz(&j, phase_names[n->phase]);
 	json_out_close(&j, '}');
 }
 
@@ -168,7 +186,8 @@ static struct work *start_work(struct delivery *d)
 	w->name = arena_str(&d->arena, text_at(o, "name"));
 	w->body = arena_str(&d->arena, text_at(o, "body"));
 	w->impact = arena_str(&d->arena, text_at(o, "impact"));
-	w->resolved = json_is_true(json_object_get(o, "resolved"));
+	w->phase = arena_str(&d->arena, text_at(o, "phase"));
+	w->resolved = str_eq(w->phase, STR("resolved"));
 	w->changes = ARENA_ARRAY(&d->arena, d->integration->statuspage.n_components + 1, struct change);
 	json_decref(o);
 	return d->state = w;
@@ -220,7 +239,7 @@ static void put_components(struct json_out *j, struct delivery *d, bool all)
 	json_out_key(j, "component_ids");
 	json_out_open(j, '[');
 	for (size_t i = 0; i < s->n_components; i++)
-		if (all && worst_in_episode(d->integration, &s->components[i], d->message->episode) > 0)
+		if (all && worst_in_episode(d->integration, &s->components[i], d->message->episode, core_now_ms(d->core)) > 0)
 			json_out_str(j, s->components[i].id);
 	json_out_close(j, ']');
 	json_out_key(j, "components");
@@ -266,7 +285,7 @@ static enum deliver_next ask_write(struct delivery *d, enum step step)
 	struct work *w = d->state;
 	struct buf b = { 0 };
 	struct json_out j = { &b, false };
-	const char *status = step == STEP_CREATE ? "investigating" : w->move;
+	struct str status = step == STEP_CREATE ? w->phase : w->move;
 	struct str body;
 
 	json_out_open(&j, '{');
@@ -276,9 +295,9 @@ static enum deliver_next ask_write(struct delivery *d, enum step step)
 		json_out_key(&j, "name");
 		json_out_str(&j, w->name);
 	}
-	if (status != NULL) {
+	if (status.n > 0) {
 		json_out_key(&j, "status");
-		json_out_strz(&j, status);
+		json_out_str(&j, status);
 	}
 	if (step == STEP_CREATE || w->set_impact) {
 		json_out_key(&j, "impact_override");
@@ -430,7 +449,7 @@ static enum deliver_next meet(struct delivery *d, json_t *incident)
 		d->note = "a person moved the incident on: left alone";
 		return finish(d);
 	}
-	w->move = w->resolved ? "resolved" : NULL;
+	w->move = str_eq(w->phase, status) ? STR("") : w->phase;
 	w->set_impact = !w->resolved && str_eq(text_at(incident, "impact_override"), text_at(ours, "impact"))
 	                && !str_eq(text_at(ours, "impact"), w->impact);
 	return ask_write(d, STEP_UPDATE);
@@ -569,6 +588,7 @@ const struct receiver_kind receiver_statuspage = {
 	.name = "statuspage",
 	.repeats = false,
 	.ends_by_default = true,
+	.has_phases = true,
 	.max_in_flight = 1,
 	.gap_ms = GAP_MS,
 	.render = render,

@@ -60,6 +60,73 @@ static const char *opened(struct world *w)
 	return key;
 }
 
+static const char slow_page[]
+	= "route: { receiver: page, group_by: [alertname], group_wait: 0s, group_interval: 1m, repeat_interval: 1h }\n"
+	  "receivers:\n"
+	  "- name: page\n"
+	  "  statuspage_configs:\n"
+	  "  - { api_url: http://page/v1/, page_id: pg1, api_key: sesame-key, bad_for: 2m, identified_after: 10m, good_for: 5m,\n"
+	  "      monitoring_body: 'watching {{ .GroupLabels.alertname }}', components: [ { id: db } ] }\n";
+
+#define DB(status) "[{\"id\":\"db\",\"status\":\"" status "\"}]"
+
+/* The update that is asked for now. */
+static void moves(struct world *w, const char *key, const char *from, const char *to, const char *body)
+{
+	reply(w, "GET", "/components", 200, DB("major_outage"));
+	reply(w, "GET", "/incidents/inc1", 200, incident(w, from, key, "critical"));
+	assert_true(has(LAST(w).body, arena_printf(&w->arena, "\"status\":\"%s\"", to).p));
+	if (!has(LAST(w).body, body))
+		fail_msg("no \"%s\" in %s", body, LAST(w).body.p);
+	reply(w, "PATCH", "/incidents/inc1", 200, incident(w, to, key, "critical"));
+}
+
+/* Bad for 2 min, good for 5 min, and through all statuses in between; a relapse goes back; a kill in between changes nothing. */
+static void moves_slowly_through_its_statuses(void **state)
+{
+	struct world *w = world_new(slow_page);
+	const char *key;
+
+	(void)state;
+	fire(w, "Down", "a");
+	world_pass(w, 100000);
+	resolve(w, "Down", "a");                        /* a blip: nobody reads of it */
+	world_pass(w, 600000);
+	assert_int_equal(w->n, 0);
+	fire(w, "Down", "a");
+	world_pass(w, 119999);
+	assert_int_equal(w->n, 0);
+	world_pass(w, 1);
+	key = arena_strz(&w->arena, w->core->first->key);
+	reply(w, "GET", "/components", 200, DB("operational"));
+	assert_true(has(LAST(w).body, "\"status\":\"investigating\""));
+	reply(w, "POST", "/incidents", 201, incident(w, "investigating", key, "critical"));
+	world_pass(w, 590000);
+	assert_int_equal(w->n, 2);
+	world_crash(w);
+	world_pass(w, 60000);
+	moves(w, key, "investigating", "identified", statuspage_default_identified);
+	resolve(w, "Down", "a");
+	world_pass(w, 60000);
+	moves(w, key, "identified", "monitoring", "watching Down");
+	fire(w, "Down", "a");
+	world_pass(w, 60000);
+	moves(w, key, "monitoring", "identified", statuspage_default_identified);
+	resolve(w, "Down", "a");
+	world_pass(w, 60000);
+	moves(w, key, "identified", "monitoring", "watching Down");
+	world_pass(w, 180000);
+	assert_int_equal(w->n, 14);
+	world_pass(w, 60000);
+	reply(w, "GET", "/components", 200, DB("major_outage"));
+	reply(w, "GET", "/incidents/inc1", 200, incident(w, "monitoring", key, "critical"));
+	assert_true(has(LAST(w).body, "\"status\":\"resolved\"") && has(LAST(w).body, "\"components\":{\"db\":\"operational\"}"));
+	reply(w, "PATCH", "/incidents/inc1", 200, incident(w, "resolved", key, "critical"));
+	assert_int_equal(w->core->episodes.n, 0);
+	assert_int_equal(w->core->alerts.n, 0);
+	world_free(w);
+}
+
 static void opens_and_resolves(void **state)
 {
 	struct world *w = world_new(page);
@@ -260,6 +327,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(opens_and_resolves),
+		cmocka_unit_test(moves_slowly_through_its_statuses),
 		cmocka_unit_test(looks_twice_before_it_opens_again),
 		cmocka_unit_test(found_again_when_it_is_over),
 		cmocka_unit_test(a_persons_component_is_left_alone),
