@@ -62,6 +62,8 @@ struct statuspage_settings {
 	struct str api_url, page_id, api_key;
 	struct str severity_label;
 	struct template *name, *body, *identified_body, *monitoring_body;
+	struct str maintenance_prefix;  /* of the comments of silences that are told; empty: none */
+	struct template *maintenance_name, *maintenance_body;
 	const struct severity_rank *ranks;
 	size_t n_ranks;
 	const struct component_rule *components;

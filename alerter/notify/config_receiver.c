@@ -26,6 +26,11 @@ struct component_file {
 	int status;
 };
 
+struct maintenance_file {
+	struct str prefix;
+	const struct conf_node *name, *body;
+};
+
 struct entry_file {                     /* an entry under a receiver, of any kind */
 	bool send_resolved;
 	struct http_settings *http;
@@ -35,6 +40,7 @@ struct entry_file {                     /* an entry under a receiver, of any kin
 	struct str api_url, page_id, api_key, severity_label;
 	const struct conf_node *name, *body, *identified_body, *monitoring_body;
 	int64_t bad_ms, good_ms, identified_ms;
+	struct maintenance_file *maintenance;
 	struct conf_list severities, components;
 };
 
@@ -71,6 +77,14 @@ static const struct conf_key component_keys[] = {
 };
 static const struct conf_table component_table
 	= { component_keys, ARRAY_LEN(component_keys), sizeof(struct component_file), component_init, NULL };
+static const struct conf_key maintenance_keys[] = {
+	CONF_KEY(struct maintenance_file, "prefix", prefix, conf_str, "maintenance:", CONF_RELOAD,
+		 "How the comments of such silences begin."),
+	CONF_KEY(struct maintenance_file, "name", name, conf_raw, NULL, CONF_RELOAD, "The maintenance's name, a template."),
+	CONF_KEY(struct maintenance_file, "body", body, conf_raw, NULL, CONF_RELOAD, "Its text, a template."),
+};
+static const struct conf_table maintenance_table
+	= { maintenance_keys, ARRAY_LEN(maintenance_keys), sizeof(struct maintenance_file), NULL, NULL };
 static const struct conf_key statuspage_keys[] = {
 	ENTRY("api_url", api_url, conf_url, "https://api.statuspage.io/v1", 0, NULL, "The API."),
 	ENTRY("page_id", page_id, conf_str, NULL, CONF_REQUIRED, NULL, "The page."),
@@ -89,6 +103,7 @@ static const struct conf_key statuspage_keys[] = {
 	ENTRY("severity_label", severity_label, conf_str, "severity", 0, NULL, "The label that holds the severity."),
 	ENTRY("severities", severities, conf_sub_list, NULL, 0, &rank_table, "What severities mean, the worst first."),
 	ENTRY("components", components, conf_sub_list, NULL, 0, &component_table, "Components of the page, and their alerts."),
+	ENTRY("maintenance", maintenance, conf_sub_ptr, NULL, 0, &maintenance_table, "Silences that are scheduled maintenance."),
 	ENTRY("http_config", http, conf_sub_ptr, NULL, 0, &config_http_table, "How to connect; by default as global."),
 };
 static const struct conf_table webhook_table = { webhook_keys, ARRAY_LEN(webhook_keys), sizeof(struct entry_file), NULL, NULL };
@@ -189,6 +204,16 @@ static void make_components(struct conf_reader *rd, const struct conf_list *file
 	s->n_components = files->n;
 }
 
+static void make_maintenance(struct conf_reader *rd, const struct maintenance_file *f, const struct conf_node *node,
+			     struct statuspage_settings *s)
+{
+	if (f->prefix.n == 0)
+		conf_error(rd->report, node, "an empty prefix would publish every silence");
+	s->maintenance_prefix = f->prefix;
+	s->maintenance_name = read_template(rd, f->name, "name", statuspage_default_maintenance_name);
+	s->maintenance_body = read_template(rd, f->body, "body", statuspage_default_maintenance_body);
+}
+
 static void make_statuspage(struct conf_reader *rd, const struct entry_file *f, const struct conf_node *node,
 			    struct integration *in)
 {
@@ -206,6 +231,8 @@ static void make_statuspage(struct conf_reader *rd, const struct entry_file *f, 
 	s->body = read_template(rd, f->body, "body", statuspage_default_body);
 	s->identified_body = read_template(rd, f->identified_body, "identified_body", statuspage_default_identified);
 	s->monitoring_body = read_template(rd, f->monitoring_body, "monitoring_body", statuspage_default_monitoring);
+	if (f->maintenance != NULL)
+		make_maintenance(rd, f->maintenance, conf_get(node, "maintenance"), s);
 	in->bad_ms = f->bad_ms;
 	in->good_ms = f->good_ms;
 	in->identified_ms = f->identified_ms;

@@ -198,8 +198,11 @@ int64_t phase_due_ms(const struct group *, const struct integration *, int64_t n
 void group_flush_due(struct core *);
 int64_t group_next_due_ms(const struct core *);
 
+/* statuspage_maintenance.c: a silence was made, changed or ended. */
+void statuspage_announce(struct core *, const struct silence *);
+
 /* outbox.c: messages. */
-void outbox_add(struct core *, struct episode *, const struct group *, bool resolved, struct str payload);
+void outbox_add(struct core *, struct episode *, struct str group_key, struct labels of_group, bool resolved, struct str payload);
 struct message *outbox_new(struct core *, int64_t id, struct episode *, int64_t seq);
 void outbox_schedule(struct core *);            /* marks what is to go out as in flight, in the log */
 void outbox_start(struct core *);               /* after the commit: hands requests to the transport */

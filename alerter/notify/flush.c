@@ -227,7 +227,7 @@ static void tell(struct core *c, struct group *g, const struct audience *who, st
 		e->again = false;
 		in->kind->render(&n, &payload);
 		e->phase = n.phase;
-		outbox_add(c, e, g, n.n_firing == 0, buf_str(&payload));
+		outbox_add(c, e, g->key, g->labels, n.n_firing == 0, buf_str(&payload));
 		buf_fini(&payload);
 	}
 	episode_save(c, e);

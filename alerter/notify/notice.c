@@ -2,7 +2,7 @@
  * Source: Alertmanager documentation, "Notification template reference". */
 #include "notify/receiver.h"
 
-static struct template_value record(struct arena *a, const struct template_field *v, size_t n, const struct template_type *type)
+struct template_value notice_record(struct arena *a, const struct template_field *v, size_t n, const struct template_type *type)
 {
 	struct template_map *m = ARENA_NEW(a, struct template_map);
 	struct template_field *copy = ARENA_ARRAY(a, n, struct template_field);
@@ -55,7 +55,7 @@ static struct template_value view_alert(struct arena *a, const struct page_alert
 		{ STR("Reason"), template_str(p->reason) },
 	};
 
-	return record(a, v, ARRAY_LEN(v), &alert_type);
+	return notice_record(a, v, ARRAY_LEN(v), &alert_type);
 }
 
 struct template_value notice_template_data(const struct notice *n)
@@ -65,7 +65,7 @@ struct template_value notice_template_data(const struct notice *n)
 
 	for (size_t i = 0; i < n->n; i++)
 		alerts[i] = view_alert(a, n->alerts[i]);
-	return record(a, (const struct template_field[]){
+	return notice_record(a, (const struct template_field[]){
 		{ STR("Receiver"), template_str(n->receiver) },
 		{ STR("Status"), template_str(n->n_firing > 0 ? STR("firing") : STR("resolved")) },
 		{ STR("Alerts"), template_list_of(a, alerts, n->n, &alerts_type) },

@@ -77,14 +77,14 @@ void outbox_free_all(struct core *c)
 	c->first = c->last = NULL;
 }
 
-void outbox_add(struct core *c, struct episode *e, const struct group *g, bool resolved, struct str payload)
+void outbox_add(struct core *c, struct episode *e, struct str group_key, struct labels labels, bool resolved, struct str payload)
 {
 	struct message *m = outbox_new(c, c->next_message++, e, e->seq);
 
 	m->integration = text_dup(e->integration);
 	m->identity = e->identity;
-	m->group_key = text_dup(g->key);
-	m->labels = text_dup_labels(g->labels);
+	m->group_key = text_dup(group_key);
+	m->labels = text_dup_labels(labels);
 	m->resolved = resolved;
 	m->payload = text_dup(payload);
 	m->created_ms = m->next_ms = core_now_ms(c);

@@ -74,6 +74,7 @@ struct str notice_quoted_receiver(const struct notice *);
 
 /* The notice as Alertmanager's templates see it: .Status .Receiver .Alerts .GroupLabels .CommonLabels .CommonAnnotations .ExternalURL */
 struct template_value notice_template_data(const struct notice *);
+struct template_value notice_record(struct arena *, const struct template_field *, size_t n, const struct template_type *);
 extern const struct template_env notice_template_env;
 extern const struct template_type notice_kv_type;       /* label sets, with SortedPairs, Remove, Names, Values */
 /* The templates everybody's settings may use, and which their defaults do; ended by NULL. */
@@ -82,7 +83,8 @@ extern const char *const notice_default_templates[];
 struct labels notice_annotations(struct arena *, const struct page_alert *);
 /* What <v> is as JSON. */
 void notice_put_json(struct json_out *, struct template_value v);
-extern const char statuspage_default_name[], statuspage_default_body[], statuspage_default_identified[], statuspage_default_monitoring[];
+extern const char statuspage_default_name[], statuspage_default_body[], statuspage_default_identified[], statuspage_default_monitoring[],
+	statuspage_default_maintenance_name[], statuspage_default_maintenance_body[];
 
 extern const struct receiver_kind receiver_webhook, receiver_statuspage;
 

@@ -121,6 +121,7 @@ static void save(struct core *c, const struct silence *s)
 {
 	DB_ADD(c->db, DB_PUT_SILENCE, DB_T(str_of(s->id)), DB_T(matchers_text(&c->scratch, s->shown, s->matchers.n)),
 	       DB_I(s->starts_ms), DB_I(s->ends_ms), DB_I(s->updated_ms), DB_T(s->author), DB_T(s->comment));
+	statuspage_announce(c, s);
 }
 
 static bool check(const struct core *c, const struct notify_silence *in, struct err *e)

@@ -2,21 +2,16 @@
  * each delivery reads what the page shows, changes only what it left there itself, and leaves what a person opened or edited alone.
  * Creating is not idempotent there, so after a doubtful outcome the incident is looked for by its metadata, twice, before it is
  * made again. Source: developer.statuspage.io, "Incidents" and "Components"; 1 request a second a key, 420 and 429 above it. */
-#include <jansson.h>
+#include "notify/statuspage.h"
+
 #include <stdlib.h>
 
-#include "notify/receiver.h"
 #include "notify/text.h"
 #include "tocsin/json.h"
 #include "tocsin/log.h"
 #include "tocsin/version.h"
 
-#define PER_PAGE 100
-#define MAX_PAGES 20
 #define GAP_MS 1050
-#define LOOK_AGAIN_MS 5000
-#define NAME_BYTES 255
-#define BODY_BYTES 25000
 
 const char statuspage_default_name[] = "{{ with .CommonAnnotations.title }}{{ . }}{{ else }}{{ with .CommonLabels.alertname }}{{ . "
 				       "}}{{ else }}Service disruption{{ end }}{{ end }}";
@@ -119,23 +114,28 @@ static int desired(const struct delivery *d, const struct component_rule *rule)
 
 /* ---- The message as the outbox keeps it. ---- */
 
-static void expand(const struct notice *n, const struct template *t, const char *fallback, size_t max, struct json_out *j)
+void statuspage_expand(const struct integration *in, const struct template *t, struct template_value data, struct str fallback,
+		       size_t max, struct arena *a, struct json_out *j)
 {
 	struct buf text = { 0 };
 	struct err e = { 0 };
 	struct str shown;
 
-	if (!template_expand(t, notice_template_data(n), NULL, n->arena, &text, &e)) {
-		log_event(LOG_WARN, "a template for the status page failed", "integration", n->integration->name.p, "err", e.msg,
-			  NULL);
-		buf_putz(&text, fallback);
+	if (!template_expand(t, data, NULL, a, &text, &e)) {
+		log_event(LOG_WARN, "a template for the status page failed", "integration", in->name.p, "err", e.msg, NULL);
+		buf_reset(&text);
 	}
 	shown = str_trim(buf_str(&text));
 	if (shown.n > max)
 		for (shown.n = max; shown.n > 0 && ((unsigned char)shown.p[shown.n] & 0xc0) == 0x80; shown.n--)
 			;
-	json_out_str(j, shown.n > 0 ? shown : str_of(fallback));
+	json_out_str(j, shown.n > 0 ? shown : fallback);
 	buf_fini(&text);
+}
+
+static void expand(const struct notice *n, const struct template *t, const char *fallback, size_t max, struct json_out *j)
+{
+	statuspage_expand(n->integration, t, notice_template_data(n), str_of(fallback), max, n->arena, j);
 }
 
 /* What is said of <phase>: the last of these that has been told is what people read. */
@@ -160,10 +160,10 @@ static void render(const struct notice *n, struct buf *out)
 	}
 	json_out_open(&j, '{');
 	json_out_key(&j, "name");
-	expand(n, n->integration->statuspage.name, "Service disruption", NAME_BYTES, &j);
+	expand(n, n->integration->statuspage.name, "Service disruption", STATUSPAGE_NAME_BYTES, &j);
 	json_out_key(&j, "body");
 	expand(n, body_of(n),
-	       n->n_firing > 0 ? "We are investigating a problem." : "This incident has been resolved.", BODY_BYTES, &j);
+	       n->n_firing > 0 ? "We are investigating a problem." : "This incident has been resolved.", STATUSPAGE_BODY_BYTES, &j);
 	json_out_key(&j, "impact");
 	json_out_strz(&j, statuspage_impacts[impact]);
 	json_out_key(&j, "phase");
@@ -171,31 +171,29 @@ static void render(const struct notice *n, struct buf *out)
 	json_out_close(&j, '}');
 }
 
-static struct str text_at(json_t *o, const char *key)
+struct str statuspage_text(json_t *o, const char *key)
 {
 	json_t *s = json_object_get(o, key);
 
 	return json_is_string(s) ? (struct str){ json_string_value(s), json_string_length(s) } : STR("");
 }
 
-static struct work *start_work(struct delivery *d)
+static struct work *start_work(struct delivery *d, json_t *o)
 {
 	struct work *w = ARENA_NEW(&d->arena, struct work);
-	json_t *o = json_loadb(d->message->payload.p, d->message->payload.n, 0, NULL);
 
-	w->name = arena_str(&d->arena, text_at(o, "name"));
-	w->body = arena_str(&d->arena, text_at(o, "body"));
-	w->impact = arena_str(&d->arena, text_at(o, "impact"));
-	w->phase = arena_str(&d->arena, text_at(o, "phase"));
+	w->name = arena_str(&d->arena, statuspage_text(o, "name"));
+	w->body = arena_str(&d->arena, statuspage_text(o, "body"));
+	w->impact = arena_str(&d->arena, statuspage_text(o, "impact"));
+	w->phase = arena_str(&d->arena, statuspage_text(o, "phase"));
 	w->resolved = str_eq(w->phase, STR("resolved"));
 	w->changes = ARENA_ARRAY(&d->arena, d->integration->statuspage.n_components + 1, struct change);
-	json_decref(o);
 	return d->state = w;
 }
 
 /* ---- Asking. ---- */
 
-static enum deliver_next ask(struct delivery *d, enum step step, const char *method, struct str path, struct str body)
+enum deliver_next statuspage_ask(struct delivery *d, int step, bool changes, const char *method, struct str path, struct str body)
 {
 	const struct statuspage_settings *s = &d->integration->statuspage;
 	struct label *headers = ARENA_ARRAY(&d->arena, 3, struct label);
@@ -203,8 +201,8 @@ static enum deliver_next ask(struct delivery *d, enum step step, const char *met
 	headers[0] = (struct label){ STR("Authorization"), arena_printf(&d->arena, "OAuth " STR_FMT, STR_ARG(s->api_key)) };
 	headers[1] = (struct label){ STR("User-Agent"), arena_printf(&d->arena, "tocsin-alerter/%s", version_text()) };
 	headers[2] = (struct label){ STR("Content-Type"), STR("application/json") };
-	d->step = (int)step;
-	d->call_changes = step == STEP_CREATE || step == STEP_UPDATE;
+	d->step = step;
+	d->call_changes = changes;
 	d->call = (struct http_call){ .method = method,
 				      .url = arena_printf(&d->arena, STR_FMT "/pages/" STR_FMT STR_FMT, STR_ARG(s->api_url),
 							  STR_ARG(s->page_id), STR_ARG(path)),
@@ -216,11 +214,16 @@ static enum deliver_next ask(struct delivery *d, enum step step, const char *met
 	return DELIVER_ASK;
 }
 
+static enum deliver_next ask(struct delivery *d, enum step step, const char *method, struct str path, struct str body)
+{
+	return statuspage_ask(d, (int)step, step == STEP_CREATE || step == STEP_UPDATE, method, path, body);
+}
+
 static enum deliver_next ask_list(struct delivery *d, enum step step, const char *what)
 {
 	struct work *w = d->state;
 
-	return ask(d, step, "GET", arena_printf(&d->arena, "/%s?page=%d&per_page=%d", what, w->page, PER_PAGE), STR(""));
+	return ask(d, step, "GET", arena_printf(&d->arena, "/%s?page=%d&per_page=%d", what, w->page, STATUSPAGE_PER_PAGE), STR(""));
 }
 
 static enum deliver_next find(struct delivery *d)
@@ -395,8 +398,8 @@ static void read_components(struct delivery *d, json_t *list)
 
 			for (size_t c = 0; c < w->n_changes; c++)
 				seen = seen || str_eq(w->changes[c].id, s->components[k].id);
-			if (!seen && str_eq(text_at(one, "id"), s->components[k].id))
-				compare(d, &s->components[k], text_at(one, "status"));
+			if (!seen && str_eq(statuspage_text(one, "id"), s->components[k].id))
+				compare(d, &s->components[k], statuspage_text(one, "status"));
 		}
 }
 
@@ -438,10 +441,10 @@ static enum deliver_next meet(struct delivery *d, json_t *incident)
 	struct work *w = d->state;
 	const struct episode *e = d->message->episode;
 	json_t *ours = json_object_get(json_object_get(incident, "metadata"), "tocsin");
-	struct str status = text_at(incident, "status");
+	struct str status = statuspage_text(incident, "status");
 
-	if (str_eq(text_at(ours, "message"), d->message->key)) {
-		remember(d, text_at(incident, "id"), status);
+	if (str_eq(statuspage_text(ours, "message"), d->message->key)) {
+		remember(d, statuspage_text(incident, "id"), status);
 		d->note = "it had arrived";
 		return finish(d); /* components may be meant to be otherwise by now */
 	}
@@ -450,8 +453,8 @@ static enum deliver_next meet(struct delivery *d, json_t *incident)
 		return finish(d);
 	}
 	w->move = str_eq(w->phase, status) ? STR("") : w->phase;
-	w->set_impact = !w->resolved && str_eq(text_at(incident, "impact_override"), text_at(ours, "impact"))
-	                && !str_eq(text_at(ours, "impact"), w->impact);
+	w->set_impact = !w->resolved && str_eq(statuspage_text(incident, "impact_override"), statuspage_text(ours, "impact"))
+	                && !str_eq(statuspage_text(ours, "impact"), w->impact);
 	return ask_write(d, STEP_UPDATE);
 }
 
@@ -460,7 +463,7 @@ static json_t *find_ours(const struct delivery *d, json_t *list)
 	size_t i;
 	json_t *one;
 
-	json_array_foreach(list, i, one) if (str_eq(text_at(json_object_get(json_object_get(one, "metadata"), "tocsin"), "episode"),
+	json_array_foreach(list, i, one) if (str_eq(statuspage_text(json_object_get(json_object_get(one, "metadata"), "tocsin"), "episode"),
 						    str_of(d->message->episode->id))) return one;
 	return NULL;
 }
@@ -470,7 +473,7 @@ static enum deliver_next not_found(struct delivery *d)
 	struct work *w = d->state;
 
 	if (d->message->doubtful && ++w->looks < 2) {
-		d->not_before_ms = core_now_ms(d->core) + LOOK_AGAIN_MS;
+		d->not_before_ms = core_now_ms(d->core) + STATUSPAGE_LOOK_AGAIN_MS;
 		return find(d);
 	}
 	if (!w->resolved)
@@ -485,12 +488,12 @@ static enum deliver_next found_list(struct delivery *d, json_t *list)
 	json_t *ours = find_ours(d, list);
 
 	if (ours != NULL) {
-		remember(d, text_at(ours, "id"), text_at(ours, "status"));
+		remember(d, statuspage_text(ours, "id"), statuspage_text(ours, "status"));
 		return meet(d, ours);
 	}
 	if (d->step == STEP_FIND_RECENT)
 		return not_found(d);
-	if (json_array_size(list) >= PER_PAGE && w->page < MAX_PAGES) {
+	if (json_array_size(list) >= STATUSPAGE_PER_PAGE && w->page < STATUSPAGE_MAX_PAGES) {
 		w->page++;
 		return ask_list(d, STEP_FIND_OPEN, "incidents/unresolved");
 	}
@@ -502,7 +505,7 @@ static enum deliver_next components_listed(struct delivery *d, json_t *list)
 	struct work *w = d->state;
 
 	read_components(d, list);
-	if (json_array_size(list) < PER_PAGE || w->page >= MAX_PAGES)
+	if (json_array_size(list) < STATUSPAGE_PER_PAGE || w->page >= STATUSPAGE_MAX_PAGES)
 		return incident_turn(d);
 	w->page++;
 	return ask_list(d, STEP_COMPONENTS, "components");
@@ -512,8 +515,8 @@ static enum deliver_next written(struct delivery *d, json_t *incident)
 {
 	struct work *w = d->state;
 
-	if (text_at(incident, "id").n > 0)
-		remember(d, text_at(incident, "id"), text_at(incident, "status"));
+	if (statuspage_text(incident, "id").n > 0)
+		remember(d, statuspage_text(incident, "id"), statuspage_text(incident, "status"));
 	for (size_t i = 0; i < w->n_changes; i++)
 		keep(d, w->changes[i].id, w->changes[i].to);
 	return DELIVER_DONE;
@@ -552,8 +555,21 @@ static enum deliver_next bad(struct delivery *d, const struct http_answer *answe
 		return finish(d);
 	}
 	d->unknown = d->unknown || (d->call_changes && answer->fate == HTTP_ANSWERED && answer->status >= 500);
-	if ((d->call_changes || d->step == STEP_COMPONENT) && !d->unknown && answer->fate != HTTP_LOST)
+	if (d->step < STATUSPAGE_MAINTENANCE && (d->call_changes || d->step == STEP_COMPONENT) && !d->unknown && answer->fate != HTTP_LOST)
 		withdraw_changes(d);
+	return next;
+}
+
+static enum deliver_next begin(struct delivery *d)
+{
+	json_t *o = json_loadb(d->message->payload.p, d->message->payload.n, 0, NULL);
+	enum deliver_next next;
+
+	if (!statuspage_maintenance_begin(d, o, &next)) {
+		start_work(d, o)->page = 1;
+		next = d->integration->statuspage.n_components > 0 ? ask_list(d, STEP_COMPONENTS, "components") : incident_turn(d);
+	}
+	json_decref(o);
 	return next;
 }
 
@@ -562,10 +578,8 @@ static enum deliver_next advance(struct delivery *d, const struct http_answer *a
 	enum deliver_next next;
 	json_t *o;
 
-	if (answer == NULL) {
-		start_work(d)->page = 1;
-		return d->integration->statuspage.n_components > 0 ? ask_list(d, STEP_COMPONENTS, "components") : incident_turn(d);
-	}
+	if (answer == NULL)
+		return begin(d);
 	if (answer->fate != HTTP_ANSWERED || answer->status < 200 || answer->status >= 300)
 		return bad(d, answer);
 	o = json_loadb(answer->body.p, answer->body.n, 0, NULL);
@@ -574,7 +588,7 @@ static enum deliver_next advance(struct delivery *d, const struct http_answer *a
 		d->note = "the answer is no JSON";
 		return DELIVER_RETRY;
 	}
-	next = good(d, o);
+	next = d->step >= STATUSPAGE_MAINTENANCE ? statuspage_maintenance_answer(d, o) : good(d, o);
 	json_decref(o);
 	return next;
 }

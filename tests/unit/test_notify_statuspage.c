@@ -323,11 +323,105 @@ static void a_refused_incident_leaves_no_claim(void **state)
 	world_free(w);
 }
 
+static const char planned[]
+	= "route: { receiver: page }\n"
+	  "receivers:\n"
+	  "- name: page\n"
+	  "  statuspage_configs:\n"
+	  "  - { api_url: http://page/v1/, page_id: pg1, api_key: sesame-key, maintenance: { prefix: 'planned:' },\n"
+	  "      components: [ { id: db, matchers: [ service=db ] }, { id: web, matchers: [ service=web ] } ] }\n";
+
+static const char *silence_it(struct world *w, const char *id, const char *comment, int64_t from_ms, int64_t until_ms)
+{
+	static const struct notify_matcher m = { { "service", 7 }, { "db", 2 }, false, true };
+	const struct notify_silence s = { .id = str_of(id), .matchers = &m, .n_matchers = 1, .starts_ms = from_ms, .ends_ms = until_ms,
+					  .author = STR("ann"), .comment = str_of(comment) };
+	struct str out;
+	struct err e = { 0 };
+
+	assert_true(silence_set(w->core, &s, &w->arena, &out, &e));
+	world_run(w);
+	return arena_strz(&w->arena, out);
+}
+
+static const char *maintenance(struct world *w, const char *id, const char *status, const char *from, const char *until)
+{
+	return arena_printf(&w->arena, "[{\"id\":\"m1\",\"status\":\"%s\",\"metadata\":{\"tocsin\":{\"silence\":\"%s\","
+			    "\"from\":\"%s\",\"until\":\"%s\"}}}]", status, id, from, until).p;
+}
+
+#define FROM "2023-11-14T23:13:20.000Z"         /* T0 + 1 h */
+#define UNTIL "2023-11-15T00:13:20.000Z"
+#define LATER "2023-11-15T01:13:20.000Z"
+
+static void a_silence_is_a_maintenance(void **state)
+{
+	struct world *w = world_new(planned);
+	const char *id;
+	struct err e = { 0 };
+
+	(void)state;
+	silence_it(w, "", "just for me", T0, T0 + 3600000);
+	assert_int_equal(w->n, 0);                              /* nobody's business */
+	id = silence_it(w, "", "planned: a larger disk", T0 + 3600000, T0 + 7200000);
+	reply(w, "GET", "/incidents/upcoming?per_page=100&page=1", 200, "[]");
+	reply(w, "GET", "/incidents/active_maintenance", 200, "[]");
+	reply(w, "GET", "/incidents?limit=100&page=1", 200, "[]");
+	assert_true(has(LAST(w).body, "\"name\":\"a larger disk\",\"status\":\"scheduled\""));
+	assert_true(has(LAST(w).body, "\"body\":\"From 2023-11-14 23:13 UTC to 2023-11-15 00:13 UTC.\""));
+	assert_true(has(LAST(w).body, "\"scheduled_for\":\"" FROM "\",\"scheduled_until\":\"" UNTIL "\""));
+	assert_true(has(LAST(w).body, "\"component_ids\":[\"db\"],\"metadata\""));
+	answer_with(w, w->n - 1, HTTP_LOST, 0, -1, "");         /* it had been carried out */
+	world_run(w);
+	world_pass(w, 2000);
+	reply(w, "GET", "/incidents/upcoming", 200, maintenance(w, id, "scheduled", FROM, UNTIL));
+	assert_int_equal(w->n, 5);
+	assert_int_equal(w->core->episodes.n, 0);
+
+	silence_it(w, id, "planned: a larger disk", T0 + 3600000, T0 + 10800000);
+	world_crash(w);
+	world_pass(w, 1);
+	reply(w, "GET", "/incidents/upcoming", 200, maintenance(w, id, "scheduled", FROM, UNTIL));
+	assert_true(has(LAST(w).body, "\"scheduled_until\":\"" LATER "\""));
+	reply(w, "PATCH", "/incidents/m1", 200, "{\"id\":\"m1\"}");
+
+	world_pass(w, 3600000);
+	assert_true(silence_expire(w->core, str_of(id), &e));
+	world_run(w);
+	reply(w, "GET", "/incidents/upcoming", 200, "[]");
+	reply(w, "GET", "/incidents/active_maintenance", 200, maintenance(w, id, "in_progress", FROM, LATER));
+	assert_true(has(LAST(w).body, "\"status\":\"completed\",\"component_ids\":[\"db\"],\"components\":{\"db\":\"operational\"}"));
+	reply(w, "PATCH", "/incidents/m1", 200, "{\"id\":\"m1\"}");
+	assert_int_equal(w->core->episodes.n, 0);
+	world_free(w);
+}
+
+/* Its first message could not be delivered before the silence was over: nothing is announced any more. */
+static void a_maintenance_that_is_over_is_not_announced(void **state)
+{
+	struct world *w = world_new(planned);
+	const char *id = silence_it(w, "", "planned: a larger disk", T0, T0 + 3600000);
+	struct err e = { 0 };
+
+	(void)state;
+	reply(w, "GET", "/incidents/upcoming", 503, "");
+	assert_true(silence_expire(w->core, str_of(id), &e));
+	for (int i = 0; i < 40 && w->core->first != NULL; i++) {
+		world_pass(w, 2000);
+		if (!LAST(w).answered)
+			reply(w, "GET", "/incidents", 200, "[]");
+	}
+	assert_null(w->core->first);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(opens_and_resolves),
 		cmocka_unit_test(moves_slowly_through_its_statuses),
+		cmocka_unit_test(a_silence_is_a_maintenance),
+		cmocka_unit_test(a_maintenance_that_is_over_is_not_announced),
 		cmocka_unit_test(looks_twice_before_it_opens_again),
 		cmocka_unit_test(found_again_when_it_is_over),
 		cmocka_unit_test(a_persons_component_is_left_alone),

@@ -8,6 +8,7 @@ client must never have done: incidents doubled by metadata, incidents of a perso
     python3 statuspage.py --port 9098 --component db=Database
 """
 import collections
+import datetime
 import json
 import re
 import sys
@@ -19,10 +20,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from common import Standin, main  # noqa: E402
 
 STATUSES = {"investigating", "identified", "monitoring", "resolved"}
+SCHEDULED = {"scheduled", "in_progress", "verifying", "completed"}
 IMPACTS = {"none", "maintenance", "minor", "major", "critical"}
 COMPONENT_STATUSES = {"operational", "under_maintenance", "degraded_performance", "partial_outage", "major_outage", ""}
-ALLOWED = {"name", "status", "impact_override", "body", "components", "component_ids", "metadata", "deliver_notifications"}
+ALLOWED = {"name", "status", "impact_override", "body", "components", "component_ids", "metadata", "deliver_notifications", "scheduled_for", "scheduled_until",
+           "scheduled_auto_in_progress", "scheduled_auto_completed", "auto_transition_to_maintenance_state", "auto_transition_to_operational_state"}
+KEPT = ALLOWED - {"body", "components", "component_ids", "deliver_notifications"}
 RATE, WINDOW = 60, 60.0
+
+
+def parse_time(text):
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
 class Refused(Exception):
@@ -61,14 +69,17 @@ class Statuspage(Standin):
             self.components[component_id]["status"] = status
 
     def open_incidents(self):
-        return [i for i in self.incidents.values() if i["status"] != "resolved"]
+        return [i for i in self.incidents.values() if i["status"] in STATUSES - {"resolved"}]
+
+    def maintenance(self, *statuses):
+        return [i for i in self.incidents.values() if i["status"] in (statuses or SCHEDULED)]
 
     def broken(self):
         """Why this run was not clean; empty when it was."""
-        out, episodes = list(self.wrong), collections.Counter()
-        for incident in self.incidents.values():
-            episodes[(incident["metadata"].get("tocsin") or {}).get("episode")] += 1
-        out += [f"episode {e} has {n} incidents" for e, n in episodes.items() if e and n > 1]
+        out = list(self.wrong)
+        for kind in ("episode", "silence"):
+            known = collections.Counter((i["metadata"].get("tocsin") or {}).get(kind) for i in self.incidents.values())
+            out += [f"{kind} {e} has {n} incidents" for e, n in known.items() if e and n > 1]
         for incident in self.incidents.values():
             bodies = [(u["status"], u["key"]) for u in incident["incident_updates"] if u["key"]]
             out += [f"incident {incident['id']}: update {b} was posted twice" for b, n in collections.Counter(bodies).items() if n > 1]
@@ -127,8 +138,11 @@ class Statuspage(Standin):
         return self.dispatch(request.command, parts, query, data)
 
     def dispatch(self, method, parts, query, data):
-        if parts[0] == "incidents" and method == "GET" and parts[1:] in ([], ["unresolved"]):
-            found = sorted(self.open_incidents() if parts[1:] else self.incidents.values(), key=lambda i: i["created_at"], reverse=True)
+        self.pass_time()
+        lists = {"unresolved": self.open_incidents, "upcoming": lambda: self.maintenance("scheduled"),
+                 "active_maintenance": lambda: self.maintenance("in_progress", "verifying"), "": self.incidents.values}
+        if parts[0] == "incidents" and method == "GET" and "/".join(parts[1:]) in lists:
+            found = sorted(lists["/".join(parts[1:])](), key=lambda i: i["created_at"], reverse=True)
             return 200, self.page_of(found, query, "per_page" if parts[1:] else "limit")
         if parts == ["incidents"] and method == "POST":
             return 201, self.create(self.fields(data, True))
@@ -153,6 +167,21 @@ class Statuspage(Standin):
             return 200, component
         raise Refused(404, "no such call")
 
+    def pass_time(self):
+        """What the page does by itself: maintenance begins and ends when it is due."""
+        now = datetime.datetime.now(datetime.timezone.utc)
+        for i in self.maintenance("scheduled", "in_progress"):
+            if i["status"] == "scheduled" and i["scheduled_auto_in_progress"] and now >= parse_time(i["scheduled_for"]):
+                self.change(i, {"status": "in_progress"})
+                self.set_all(i, "under_maintenance", "auto_transition_to_maintenance_state")
+            if i["status"] == "in_progress" and i["scheduled_auto_completed"] and now >= parse_time(i["scheduled_until"]):
+                self.change(i, {"status": "completed"})
+                self.set_all(i, "operational", "auto_transition_to_operational_state")
+
+    def set_all(self, incident, status, switch):
+        for component in incident["components"] if incident[switch] else ():
+            self.components[component["id"]]["status"] = status
+
     def page_of(self, rows, query, size_key):
         if size_key not in query or "page" not in query:
             self.wrong.append("a list was read without paging")
@@ -170,8 +199,12 @@ class Statuspage(Standin):
             raise Refused(422, "name can't be blank")
         if len(fields.get("name") or "") > 255 or len(fields.get("body") or "") > 25000:
             raise Refused(422, "name or body is too long")
-        if fields.get("status", "investigating") not in STATUSES or fields.get("impact_override", "none") not in IMPACTS:
+        if fields.get("status", "investigating") not in STATUSES | SCHEDULED or fields.get("impact_override", "none") not in IMPACTS:
             raise Refused(422, "status or impact_override is not included in the list")
+        if fields.get("status") == "scheduled" and not ("scheduled_for" in fields and "scheduled_until" in fields):
+            raise Refused(422, "scheduled_for and scheduled_until can't be blank")
+        if {"scheduled_for", "scheduled_until"} <= fields.keys() and parse_time(fields["scheduled_until"]) <= parse_time(fields["scheduled_for"]):
+            raise Refused(422, "scheduled_until must be after scheduled_for")
         if any(not isinstance(v, dict) for v in (fields.get("metadata") or {}).values()):
             raise Refused(422, "metadata values must be objects")
         for component in list(fields.get("components") or {}) + list(fields.get("component_ids") or []):
@@ -190,15 +223,14 @@ class Statuspage(Standin):
     def create(self, fields):
         incident = {"id": f"inc{len(self.incidents) + 1}", "name": fields["name"], "status": "investigating", "impact_override": None,
                     "metadata": {}, "components": [], "incident_updates": [], "page_id": self.page_id, "created_at": time.time(),
-                    "resolved_at": None}
+                    "resolved_at": None, "scheduled_auto_in_progress": False, "scheduled_auto_completed": False,
+                    "auto_transition_to_maintenance_state": False, "auto_transition_to_operational_state": False}
         self.incidents[incident["id"]] = incident
         self.change(incident, {"status": "investigating", **fields})
         return incident
 
     def change(self, incident, fields):
-        for name in ("name", "status", "impact_override", "metadata"):
-            if name in fields:
-                incident[name] = fields[name]
+        incident.update({name: value for name, value in fields.items() if name in KEPT})
         for component, status in (fields.get("components") or {}).items():
             if status:
                 self.components[component]["status"] = status
