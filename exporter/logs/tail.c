@@ -112,6 +112,17 @@ static void take_line(struct tail *t, struct tail_file *f, struct str line)
 		lines_take(t->settings, t->counts, t->stats, line, clock_now_ms(t->clock));
 }
 
+/* A writer that did not notice that its file was truncated goes on where it was, and leaves a hole, which reads as zeros: no line begins
+ * with one. */
+static struct str without_hole(struct str rest)
+{
+	size_t n = 0;
+
+	while (n < rest.n && rest.p[n] == '\0')
+		n++;
+	return str_between(rest.p + n, rest.p + rest.n);
+}
+
 /* The whole lines of <text>; returns how much of it was used. */
 static size_t take_lines(struct tail *t, struct tail_file *f, struct str text)
 {
@@ -119,8 +130,17 @@ static size_t take_lines(struct tail *t, struct tail_file *f, struct str text)
 	struct str rest = text;
 
 	while (rest.n > 0) {
-		size_t end = str_chr(rest, '\n');
+		size_t end;
 
+		if (!f->skipping && rest.p[0] == '\0') {
+			struct str data = without_hole(rest);
+
+			if (data.n == 0 && rest.n <= max)
+				break;          /* over NFS zeros may still become a line */
+			rest = data;
+			continue;
+		}
+		end = str_chr(rest, '\n');
 		if (end == rest.n && end <= max && !f->skipping)
 			break;
 		if (end > max && !f->skipping) {
@@ -154,10 +174,21 @@ static bool check_time(const struct tail *t, const struct tail_file *f, const st
 	return err_set(e, ERR_TIMEOUT, -1, "catching up: %lld bytes of %s are still to be read", (long long)(end - f->offset), f->path);
 }
 
+/* A hole may be larger than anybody wants to read. */
+static void skip_hole(struct tail *t, struct tail_file *f, int64_t end)
+{
+	off_t data = f->skipping ? -1 : lseek(f->fd, f->offset, SEEK_DATA);
+
+	if (data <= f->offset)
+		return;
+	f->offset = data < end ? data : end;
+	t->changed = true;
+}
+
 /* Up to <end>. */
 static bool read_lines(struct tail *t, struct tail_file *f, const struct source_ask *ask, int64_t end, struct err *e)
 {
-	while (f->offset < end) {
+	for (skip_hole(t, f, end); f->offset < end; skip_hole(t, f, end)) {
 		int64_t left = end - f->offset;
 		size_t want = left < (int64_t)t->chunk_bytes ? (size_t)left : t->chunk_bytes, used;
 		ssize_t got = pread(f->fd, t->chunk, want, f->offset);

@@ -355,6 +355,44 @@ static void no_line_twice_or_lost(void **state)
 	}
 }
 
+static void write_at(const char *path, const char *text, off_t at)
+{
+	int fd = open(path, O_WRONLY);
+
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, text, strlen(text), at), strlen(text));
+	close(fd);
+}
+
+/* A writer that does not append goes on where it was when the file is truncated under it: what it skips is no line, however much. */
+static void holes(void **state)
+{
+	struct buf page = { 0 };
+	struct err e = { 0 };
+	struct world w;
+
+	(void)state;
+	world_init(&w, "logs: [{ name: x, files: a.log, state: state, first: beginning, max_line: 1KiB, metrics: "
+	           "[{ name: lines_total, help: h, match: '^n=' }] }]\n");
+	append("a.log", "n=1\nn=2\n");
+	assert_true(scrape(&w, 1000, &page, &e));
+	assert_int_equal(truncate("a.log", 0), 0);
+	write_at("a.log", "n=3\n", 8);
+	assert_true(scrape(&w, 1000, &page, &e));
+	assert_true(value(&page, "lines_total") == 3);
+	crash(&w);
+	write_at("a.log", "n=4\n", 12);
+	assert_true(scrape(&w, 1000, &page, &e));
+	assert_true(value(&page, "lines_total") == 4);
+	assert_int_equal(truncate("a.log", 0), 0);
+	write_at("a.log", "n=5\nn=6\n", (off_t)1 << 40);      /* not read byte by byte */
+	assert_true(scrape(&w, 1000, &page, &e));
+	assert_true(value(&page, "lines_total") == 6);
+	assert_true(value(&page, "tocsin_logs_lines_total") == 6 && value(&page, "tocsin_logs_lines_cut_total") == 0);
+	world_fini(&w);
+	buf_fini(&page);
+}
+
 static void begins_at_the_end(void **state)
 {
 	struct buf page = { 0 };
@@ -483,6 +521,7 @@ int main(void)
 		cmocka_unit_test(histograms),
 		cmocka_unit_test(the_busiest_are_shown),
 		cmocka_unit_test(no_line_twice_or_lost),
+		cmocka_unit_test(holes),
 		cmocka_unit_test(begins_at_the_end),
 		cmocka_unit_test(faults),
 		cmocka_unit_test(catches_up_before_it_answers),
