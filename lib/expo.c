@@ -61,6 +61,8 @@ struct expo_set {
 	struct expo_stats stats;
 	size_t n_families;
 	struct buf scratch;
+	const struct label *base;
+	size_t n_base;
 };
 
 /* ---- Filling a set. ---- */
@@ -84,6 +86,13 @@ void expo_set_free(struct expo_set *s)
 struct arena *expo_set_arena(struct expo_set *s)
 {
 	return &s->arena;
+}
+
+void expo_set_base(struct expo_set *s, const struct label *labels, size_t n)
+{
+	assert(n <= EXPO_BASE_MAX);
+	s->base = labels;
+	s->n_base = n;
 }
 
 struct expo_stats expo_set_stats(const struct expo_set *s)
@@ -269,7 +278,7 @@ static bool add_sample(struct expo_set *s, struct family *f, enum suffix suffix,
 /* Renders <labels> and <part> into the scratch. */
 static bool render_labels(struct expo_set *s, const struct label *labels, size_t n, const struct label *part)
 {
-	struct label sorted[LABELS_MAX + 1];
+	struct label sorted[LABELS_MAX + 1 + EXPO_BASE_MAX];
 
 	buf_reset(&s->scratch);
 	if (n > LABELS_MAX)
@@ -278,6 +287,8 @@ static bool render_labels(struct expo_set *s, const struct label *labels, size_t
 		memcpy(sorted, labels, n * sizeof *labels);
 	if (part != NULL)
 		sorted[n++] = *part;
+	for (size_t i = 0; i < s->n_base; i++)
+		sorted[n++] = s->base[i];
 	if (!sort_labels(s, sorted, &n))
 		return false;
 	put_labels(&s->scratch, sorted, n);

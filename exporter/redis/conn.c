@@ -61,6 +61,11 @@ bool redis_conn_is_open(const struct redis_conn *c)
 	return c->stream != NULL;
 }
 
+int redis_conn_fd(const struct redis_conn *c)
+{
+	return c->stream != NULL ? stream_fd(c->stream) : -1;
+}
+
 bool redis_conn_was_kept(const struct redis_conn *c)
 {
 	return c->was_kept;

@@ -30,6 +30,8 @@ bool redis_conn_open(struct redis_conn *c, struct redis_wait wait, struct err *e
 bool redis_conn_keep(struct redis_conn *c) MUST_CHECK;
 void redis_conn_close(struct redis_conn *c);
 bool redis_conn_is_open(const struct redis_conn *c);
+/* To poll for input; -1: not open. */
+int redis_conn_fd(const struct redis_conn *c);
 /* True when the last redis_conn_open kept the connection it had. */
 bool redis_conn_was_kept(const struct redis_conn *c);
 /* Time the last connect and handshake took. */

@@ -128,6 +128,9 @@
 	X(GROUP_OUTPUT, "redis_client_group_output_buffer_bytes", GAUGE, "Memory of the output buffers of each group.") \
 	X(GROUP_IDLE, "redis_client_group_idle_seconds_max", GAUGE, "Since the idlest connection of each group last asked.") \
 	X(STREAMS_CUT, "redis_check_streams_over_limit", GAUGE, "1: more keys match check_streams than max_keys allows to show.") \
+	X(NODE_UP, "redis_up", GAUGE, "1: the server answered the last scrape.") \
+	X(CLUSTER_NODE, "redis_cluster_node_info", GAUGE, "Nodes of the cluster; always 1.") \
+	X(CLUSTER_NODE_FAILED, "redis_cluster_node_failed", GAUGE, "1: most of the cluster's masters say that this node has failed.") \
 	X(CLIENTS_CUT, "redis_connected_client_over_limit", GAUGE, "1: there are more connections than max_clients allows to show.") \
 	X(COMMAND_LATENCY, "redis_command_latency_seconds", HISTOGRAM, "Latency of each command, all with the same buckets.") \
 	X(COMMAND_QUANTILES, "redis_command_latency_quantiles_seconds", SUMMARY, "Latency of each command since the server started.") \

@@ -111,14 +111,16 @@ static void show_groups(struct grouping *g, struct str db)
 
 static bool group_database(struct redis_scanner *s, struct str name, struct err *e)
 {
-	const struct redis_scan scan = { s->conn, s->loop, s->settings->scan_keys_per_second, STR("") };
 	struct grouping g = { .scanner = s };
+	bool ok = true;
 	int64_t db;
-	bool ok;
 
 	if (!str_starts(name, STR("db")) || !str_to_int64((struct str){ name.p + 2, name.n - 2 }, &db) || db < 0 || db > INT32_MAX)
 		return true;
-	ok = redis_scanner_select(s, (int)db, e) && redis_scan_pass(&scan, add_portion, &g, e);
+	for (size_t i = 0; ok && redis_scanner_turn(s, i); i++) {
+		const struct redis_scan scan = { s->conn, s->loop, s->settings->scan_keys_per_second, STR("") };
+		ok = redis_scanner_select(s, (int)db, e) && redis_scan_pass(&scan, add_portion, &g, e);
+	}
 	if (ok)
 		show_groups(&g, name);
 	map_fini(&g.by_name);
@@ -134,6 +136,9 @@ bool redis_scan_groups(struct redis_scanner *s, struct err *e)
 
 	if (s->settings->check_key_groups == NULL)
 		return true;
+	if (s->cluster != NULL)         /* which has one */
+		return group_database(s, STR("db0"), e);
+	redis_scanner_turn(s, 0);
 	redis_conn_sendz(s->conn, "INFO", "keyspace", NULL);
 	if (!redis_conn_reply(s->conn, &s->arena, redis_scanner_wait(s), &reply, e))
 		return err_context(e, "INFO");

@@ -6,9 +6,11 @@
 #include "redis/clients.h"
 #include "redis/families.h"
 
-void redis_node_init(struct redis_node *n, const struct redis_settings *settings, const struct redis_url *url, bool alone)
+void redis_node_init(struct redis_node *n, const struct redis_settings *settings, const struct redis_url *url,
+                     const struct redis_key_specs *keys, const struct redis_key_specs *streams)
 {
-	*n = (struct redis_node){ .settings = settings, .alone = alone, .conn = redis_conn_new(url, REDIS_CONN_OPTIONS_DEFAULT) };
+	*n = (struct redis_node){ .settings = settings, .own_keys = keys, .own_streams = streams,
+		.conn = redis_conn_new(url, REDIS_CONN_OPTIONS_DEFAULT) };
 }
 
 void redis_node_fini(struct redis_node *n)
@@ -151,18 +153,17 @@ static void send_row(struct redis_node *n, const struct ask_row *row)
 static void ask_all(struct redis_node *n)
 {
 	const struct redis_settings *s = n->settings;
-	const bool of_keys = n->alone && !n->facts.sentinel;
 
 	for (enum redis_ask ask = 0; ask < ASK_N; ask++)
 		if ((n->sent[ask] = !n->refused[ask] && asks[ask].wanted(n)))
 			send_row(n, &asks[ask]);
 	n->keys = (struct key_round){ .settings = s, .zero_when_absent = true };
 	n->streams = (struct stream_round){ .settings = s };
-	if (of_keys) {
-		n->keys.specs = s->check_single_keys.v;
-		n->keys.n = s->check_single_keys.n;
-		n->streams.specs = s->check_single_streams.v;
-		n->streams.n = s->check_single_streams.n;
+	if (!n->facts.sentinel) {
+		n->keys.specs = n->own_keys->v;
+		n->keys.n = n->own_keys->n;
+		n->streams.specs = n->own_streams->v;
+		n->streams.n = n->own_streams->n;
 	}
 	if (n->keys.n != 0)
 		key_round_ask_types(&n->keys, n->conn, &n->arena);
@@ -292,16 +293,6 @@ static bool read_replies(struct redis_node *n, struct redis_wait wait, struct er
 	return true;
 }
 
-/* What takes a second trip, or more. */
-static bool show_further(struct redis_node *n, struct redis_wait wait, struct redis_shown *shown, struct err *e)
-{
-	return (n->keys.n == 0 || (key_round_read_types(&n->keys, n->conn, &n->arena, wait, e)))
-	    && (n->streams.n == 0 || stream_round_read(&n->streams, n->conn, &n->arena, wait, shown->set, e))
-	    && (!n->facts.sentinel || sentinel_show(&n->sentinel, n->conn, wait, shown, e))
-	    && (n->keys.n == 0 || key_round_finish(&n->keys, n->conn, &n->arena, wait, shown->set, e))
-	    && (n->streams.n == 0 || stream_round_finish(&n->streams, n->conn, &n->arena, wait, shown->set, e));
-}
-
 bool redis_node_show(struct redis_node *n, struct redis_wait wait, struct redis_shown *shown, struct err *e)
 {
 	if (!read_replies(n, wait, e))
@@ -311,7 +302,16 @@ bool redis_node_show(struct redis_node *n, struct redis_wait wait, struct redis_
 			asks[ask].show(shown, n->replies[ask]);
 	if (!n->facts.sentinel)
 		redis_show_keyspace(shown, n->replies[ASK_CONFIG]);
-	return show_further(n, wait, shown, e);
+	return true;
+}
+
+bool redis_node_show_further(struct redis_node *n, struct redis_wait wait, struct redis_shown *shown, struct err *e)
+{
+	return (n->keys.n == 0 || (key_round_read_types(&n->keys, n->conn, &n->arena, wait, e)))
+	    && (n->streams.n == 0 || stream_round_read(&n->streams, n->conn, &n->arena, wait, shown->set, e))
+	    && (!n->facts.sentinel || sentinel_show(&n->sentinel, n->conn, wait, shown, e))
+	    && (n->keys.n == 0 || key_round_finish(&n->keys, n->conn, &n->arena, wait, shown->set, e))
+	    && (n->streams.n == 0 || stream_round_finish(&n->streams, n->conn, &n->arena, wait, shown->set, e));
 }
 
 void redis_node_end(struct redis_node *n)

@@ -45,7 +45,7 @@ struct redis_node {
 	bool refused[ASK_N];            /* on this connection */
 	bool sent[ASK_N];               /* in the scrape under way */
 	bool begun;                     /* the questions of the scrape under way have left */
-	bool alone;                     /* keys and streams are this server's: it is no member of a cluster that is read whole */
+	const struct redis_key_specs *own_keys, *own_streams;   /* read in each scrape */
 	const struct resp_reply *replies[ASK_N];
 	struct key_round keys;
 	struct stream_round streams;
@@ -53,8 +53,9 @@ struct redis_node {
 	double ping_us;                 /* 0: not asked */
 };
 
-/* <url> is borrowed for the node's life. Connects nothing. */
-void redis_node_init(struct redis_node *n, const struct redis_settings *settings, const struct redis_url *url, bool alone);
+/* Pointers are borrowed for the node's life; what they point to may change between scrapes. Connects nothing. */
+void redis_node_init(struct redis_node *n, const struct redis_settings *settings, const struct redis_url *url,
+                     const struct redis_key_specs *keys, const struct redis_key_specs *streams);
 void redis_node_fini(struct redis_node *n);
 
 /* Sends the questions if that can be done without waiting. */
@@ -65,6 +66,8 @@ bool redis_node_connect(struct redis_node *n, struct redis_wait wait, struct err
 bool redis_node_ask(struct redis_node *n, struct redis_wait wait, struct err *e) MUST_CHECK;
 /* Reads the answers and shows them. */
 bool redis_node_show(struct redis_node *n, struct redis_wait wait, struct redis_shown *shown, struct err *e) MUST_CHECK;
+/* Behind that: keys, streams, a Sentinel's masters. Some of it takes more than the one trip. */
+bool redis_node_show_further(struct redis_node *n, struct redis_wait wait, struct redis_shown *shown, struct err *e) MUST_CHECK;
 /* Behind a scrape, whatever became of it. */
 void redis_node_end(struct redis_node *n);
 /* redis_exporter_command_allowed of each command. */

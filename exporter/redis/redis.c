@@ -1,17 +1,18 @@
-/* The Redis source: a server asked in each scrape (node.c), and keys looked for beside (scan.c). */
+/* The Redis source: a server (node.c) or all of a cluster (cluster.c) asked in each scrape, and keys looked for beside (scan.c). */
 #include "redis/redis.h"
 
 #include <stdlib.h>
 
+#include "redis/cluster.h"
 #include "redis/families.h"
-#include "redis/node.h"
 #include "redis/scan.h"
 #include "tocsin/mem.h"
 #include "tocsin/version.h"
 
 struct redis_state {
 	const struct redis_settings *settings;
-	struct redis_node node;
+	struct redis_node node;                 /* of no cluster */
+	struct cluster *cluster;                /* NULL: it is one server */
 	double scrapes, seconds;                /* of all scrapes */
 };
 
@@ -21,7 +22,9 @@ static void *open_source(const void *settings, const struct clock *clock)
 
 	(void)clock;
 	s->settings = settings;
-	redis_node_init(&s->node, s->settings, &s->settings->endpoint.url, true);
+	redis_node_init(&s->node, s->settings, &s->settings->endpoint.url, &s->settings->check_single_keys, &s->settings->check_single_streams);
+	if (s->settings->cluster)
+		s->cluster = cluster_new(s->settings);
 	return s;
 }
 
@@ -29,6 +32,7 @@ static void close_source(void *state)
 {
 	struct redis_state *s = state;
 
+	cluster_free(s->cluster);
 	redis_node_fini(&s->node);
 	free(s);
 }
@@ -44,7 +48,17 @@ static void run(void *state, struct source_loop *loop)
 {
 	const struct redis_state *s = state;
 
-	redis_scan_run(s->settings, loop);
+	redis_scan_run(s->settings, s->cluster, loop);
+}
+
+static void put_targets(void *state, struct buf *json)
+{
+	const struct redis_state *s = state;
+
+	if (s->cluster != NULL)
+		cluster_put_targets(s->cluster, json);
+	else
+		buf_putz(json, "[]\n");
 }
 
 /* ---- One scrape ---- */
@@ -54,7 +68,10 @@ static void begin(void *state, const struct source_ask *ask)
 	struct redis_state *s = state;
 
 	(void)ask;
-	redis_node_begin(&s->node);
+	if (s->cluster != NULL)
+		cluster_begin(s->cluster);
+	else
+		redis_node_begin(&s->node);
 }
 
 static void show_self(struct redis_state *s, struct expo_set *set, int64_t took_us)
@@ -63,7 +80,8 @@ static void show_self(struct redis_state *s, struct expo_set *set, int64_t took_
 
 	s->scrapes++;
 	s->seconds += seconds;
-	redis_node_show_allowed(&s->node, set);
+	if (s->cluster == NULL)
+		redis_node_show_allowed(&s->node, set);
 	EXPO_EMIT0(set, &redis_families[RF_SCRAPE_ERROR], 0);
 	EXPO_EMIT0(set, &redis_families[RF_SCRAPE_DURATION], seconds);
 	EXPO_EMIT0(set, &redis_families[RF_CONNECT_TIME], (double)redis_conn_connect_us(s->node.conn) * 1e-6);
@@ -76,19 +94,27 @@ static void show_self(struct redis_state *s, struct expo_set *set, int64_t took_
 	expo_emit_summary(set, &redis_families[RF_SCRAPE_DURATIONS], NULL, NULL, 0, s->seconds, s->scrapes, NULL, 0);
 }
 
-static bool collect(void *state, const struct source_ask *ask, struct expo_set *out, struct err *e)
+static bool collect_server(struct redis_state *s, const struct source_ask *ask, struct expo_set *out, struct err *e)
 {
-	struct redis_state *s = state;
 	const struct redis_wait wait = { ask->deadline_mono_ms, ask->stop_fd };
 	struct redis_shown shown = { .settings = s->settings, .set = out, .arena = &s->node.arena,
 		.now_ms = clock_now_ms(ask->clock) };
+	const bool ok = redis_node_ask(&s->node, wait, e) && redis_node_show(&s->node, wait, &shown, e)
+	             && redis_node_show_further(&s->node, wait, &shown, e);
+
+	info_fini(&shown.info);
+	redis_node_end(&s->node);
+	return ok;
+}
+
+static bool collect(void *state, const struct source_ask *ask, struct expo_set *out, struct err *e)
+{
+	struct redis_state *s = state;
 	const int64_t start_us = clock_mono_us();
-	const bool ok = redis_node_ask(&s->node, wait, e) && redis_node_show(&s->node, wait, &shown, e);
+	const bool ok = s->cluster != NULL ? cluster_collect(s->cluster, ask, out, e) : collect_server(s, ask, out, e);
 
 	if (ok)
 		show_self(s, out, clock_mono_us() - start_us);
-	info_fini(&shown.info);
-	redis_node_end(&s->node);
 	return ok;
 }
 
@@ -105,5 +131,6 @@ const struct source_kind redis_source_kind = {
 	.begin = begin,
 	.collect = collect,
 	.run = run,
+	.put_targets = put_targets,
 	.close = close_source,
 };

@@ -1,8 +1,9 @@
-/* One connection of its own, opened for each scan and closed behind it. */
+/* Connections of its own, opened for each round and closed behind it. */
 #include "redis/scanner.h"
 
 #include <stdio.h>
 
+#include "redis/cluster.h"
 #include "redis/families.h"
 #include "redis/keys.h"
 #include "redis/streams.h"
@@ -103,8 +104,9 @@ static bool count_keys(struct redis_scanner *s, struct err *e)
 		const struct redis_key_spec *spec = &s->settings->count_keys.v[i];
 		size_t count = 0;
 
-		if (!scan_spec(s, spec, count_portion, &count, e))
-			return false;
+		for (size_t k = 0; redis_scanner_turn(s, k); k++)
+			if (!scan_spec(s, spec, count_portion, &count, e))
+				return false;
 		EXPO_EMIT(s->set, &redis_families[RF_KEYS_COUNT], (double)count, { STR("db"), str_of(spec->label) }, { STR("key"), spec->key });
 	}
 	return true;
@@ -146,7 +148,6 @@ static bool find_keys(struct redis_scanner *s, const struct redis_key_specs *pat
 {
 	bool ok = true;
 
-	f->v = ARENA_ARRAY(&s->arena, (size_t)s->settings->max_keys, struct redis_key_spec);
 	for (size_t i = 0; ok && i < patterns->n; i++) {
 		f->spec = &patterns->v[i];
 		ok = scan_spec(s, f->spec, keep_portion, f, e);
@@ -156,34 +157,71 @@ static bool find_keys(struct redis_scanner *s, const struct redis_key_specs *pat
 	return ok && redis_scanner_select(s, s->settings->endpoint.url.db, e);
 }
 
-static bool check_keys(struct redis_scanner *s, struct err *e)
+/* What was found on this server, <from> there on. */
+static bool show_keys(struct redis_scanner *s, const struct found_keys *f, size_t from, struct err *e)
 {
-	struct found_keys found = { .scanner = s };
+	struct key_round round = { .settings = s->settings, .specs = f->v + from, .n = f->n - from };
 
-	if (s->settings->check_keys.n == 0)
-		return true;
-	if (!find_keys(s, &s->settings->check_keys, &found, e))
-		return false;
-	struct key_round round = { .settings = s->settings, .specs = found.v, .n = found.n };
 	key_round_ask_types(&round, s->conn, &s->arena);
-	EXPO_EMIT0(s->set, &redis_families[RF_KEYS_CUT], found.cut);
-	return key_round_read_types(&round, s->conn, &s->arena, reply_wait(s->loop), e)
-	    && key_round_finish(&round, s->conn, &s->arena, reply_wait(s->loop), s->set, e);
+	return key_round_read_types(&round, s->conn, &s->arena, redis_scanner_wait(s), e)
+	    && key_round_finish(&round, s->conn, &s->arena, redis_scanner_wait(s), s->set, e);
 }
 
-static bool check_streams(struct redis_scanner *s, struct err *e)
+static bool show_streams(struct redis_scanner *s, const struct found_keys *f, size_t from, struct err *e)
+{
+	struct stream_round round = { .settings = s->settings, .specs = f->v + from, .n = f->n - from };
+
+	stream_round_ask(&round, s->conn, &s->arena);
+	return stream_round_read(&round, s->conn, &s->arena, redis_scanner_wait(s), s->set, e)
+	    && stream_round_finish(&round, s->conn, &s->arena, redis_scanner_wait(s), s->set, e);
+}
+
+static bool check(struct redis_scanner *s, const struct redis_key_specs *patterns, enum redis_family cut,
+                  bool (*show)(struct redis_scanner *, const struct found_keys *, size_t, struct err *), struct err *e)
 {
 	struct found_keys found = { .scanner = s };
 
-	if (s->settings->check_streams.n == 0)
+	if (patterns->n == 0)
 		return true;
-	if (!find_keys(s, &s->settings->check_streams, &found, e))
+	found.v = ARENA_ARRAY(&s->arena, (size_t)s->settings->max_keys, struct redis_key_spec);
+	for (size_t i = 0; redis_scanner_turn(s, i); i++) {
+		const size_t from = found.n;
+		if (!find_keys(s, patterns, &found, e) || !show(s, &found, from, e))
+			return false;
+	}
+	EXPO_EMIT0(s->set, &redis_families[cut], found.cut);
+	return true;
+}
+
+/* ---- A round ---- */
+
+bool redis_scanner_turn(struct redis_scanner *s, size_t i)
+{
+	if (i >= s->n_conns)
 		return false;
-	struct stream_round round = { .settings = s->settings, .specs = found.v, .n = found.n };
-	stream_round_ask(&round, s->conn, &s->arena);
-	EXPO_EMIT0(s->set, &redis_families[RF_STREAMS_CUT], found.cut);
-	return stream_round_read(&round, s->conn, &s->arena, reply_wait(s->loop), s->set, e)
-	    && stream_round_finish(&round, s->conn, &s->arena, reply_wait(s->loop), s->set, e);
+	s->conn = s->conns[i];
+	return true;
+}
+
+static bool open_all(struct redis_scanner *s, struct err *e)
+{
+	const struct redis_url *own = &s->settings->endpoint.url;
+	const struct redis_urls urls = s->cluster != NULL ? cluster_masters(s->cluster, &s->arena) : (struct redis_urls){ &own, 1 };
+
+	s->conns = ARENA_ARRAY(&s->arena, urls.n, struct redis_conn *);
+	for (size_t i = 0; i < urls.n; i++) {
+		s->conns[s->n_conns++] = redis_conn_new(urls.v[i], REDIS_CONN_OPTIONS_DEFAULT);
+		if (!redis_conn_open(s->conns[i], redis_scanner_wait(s), e))
+			return false;
+	}
+	return urls.n > 0 || err_set(e, ERR_UPSTREAM, -1, "no master of the cluster is known");
+}
+
+static bool do_all(struct redis_scanner *s, struct err *e)
+{
+	return open_all(s, e) && count_keys(s, e) && check(s, &s->settings->check_keys, RF_KEYS_CUT, show_keys, e)
+	    && check(s, &s->settings->check_streams, RF_STREAMS_CUT, show_streams, e) && redis_scan_groups(s, e)
+	    && redis_scanner_turn(s, 0) && redis_scan_search(s, e) && redis_scan_scripts(s, e);
 }
 
 static void scan_once(struct redis_scanner *s)
@@ -192,8 +230,7 @@ static void scan_once(struct redis_scanner *s)
 	struct err e = { 0 };
 
 	s->set = expo_set_new();
-	if (redis_conn_open(s->conn, reply_wait(s->loop), &e) && count_keys(s, &e) && check_keys(s, &e) && check_streams(s, &e)
-	    && redis_scan_groups(s, &e) && redis_scan_search(s, &e) && redis_scan_scripts(s, &e)) {
+	if (do_all(s, &e)) {
 		EXPO_EMIT0(s->set, &redis_families[RF_SCAN_DURATION], (double)(clock_mono_us() - start_us) * 1e-6);
 	} else {
 		expo_set_free(s->set);
@@ -201,24 +238,24 @@ static void scan_once(struct redis_scanner *s)
 	}
 	if (e.code != ERR_CANCELED)
 		source_loop_publish(s->loop, "keys", s->settings->scan_interval_ms, s->set, &e);
-	redis_conn_close(s->conn);
+	for (size_t i = 0; i < s->n_conns; i++)
+		redis_conn_free(s->conns[i]);
+	s->n_conns = 0;
 	arena_reset(&s->arena);
 }
 
-void redis_scan_run(const struct redis_settings *settings, struct source_loop *loop)
+void redis_scan_run(const struct redis_settings *settings, struct cluster *cluster, struct source_loop *loop)
 {
-	struct redis_scanner s = { .settings = settings, .loop = loop };
+	struct redis_scanner s = { .settings = settings, .cluster = cluster, .loop = loop };
 	bool go_on = true;
 
 	if (settings->count_keys.n + settings->check_keys.n + settings->check_streams.n + settings->scripts.n == 0
 	    && settings->check_key_groups == NULL && !settings->include_search_indexes_metrics)
 		return;
-	s.conn = redis_conn_new(&settings->endpoint.url, REDIS_CONN_OPTIONS_DEFAULT);
 	while (go_on) {
 		const int64_t next_ms = clock_mono_ms(&clock_system) + settings->scan_interval_ms;
 		scan_once(&s);
 		go_on = source_loop_wait(loop, next_ms);
 	}
-	redis_conn_free(s.conn);
 	arena_fini(&s.arena);
 }

@@ -8,13 +8,18 @@
 struct redis_scanner {
 	const struct redis_settings *settings;
 	struct source_loop *loop;
-	struct redis_conn *conn;
+	struct cluster *cluster;        /* NULL: one server */
+	struct redis_conn **conns;      /* to each server of the round */
+	size_t n_conns;
+	struct redis_conn *conn;        /* whose turn it is */
 	struct arena arena;             /* of one round */
 	struct expo_set *set;
 };
 
 /* For one reply. */
 struct redis_wait redis_scanner_wait(const struct redis_scanner *s);
+/* Makes the <i>th server the one that is asked; false when there is none. */
+bool redis_scanner_turn(struct redis_scanner *s, size_t i);
 /* Makes <db> the connection's. */
 bool redis_scanner_select(struct redis_scanner *s, int db, struct err *e) MUST_CHECK;
 

@@ -12,6 +12,11 @@ static const struct conf_range interval_range = { 1000, 86400000 }, speed_range 
 static const struct conf_key keys[] = {
 	SOURCE_KEYS(struct redis_settings),
 	REDIS_ENDPOINT_KEYS(struct redis_settings, endpoint),
+	KEY("cluster", cluster, conf_bool, "false",
+	    "A Redis Cluster: all its nodes are found and read, each with a label `node`; the address is that of any."),
+	KEY("cluster_discover_hostnames", cluster_hostnames, conf_bool, "false", "Nodes by the names they announce, not by their addresses."),
+	KEY_ARG("discover_interval", discover_interval_ms, conf_duration_ms, "30s", "How often the nodes are looked for; at once when one is lost.",
+	        &interval_range),
 	KEY("config_command", config_command, conf_str, "CONFIG", "Name of CONFIG, if it was renamed; \"-\": do not ask."),
 	KEY("include_config_metrics", include_config_metrics, conf_bool, "false", "Every parameter as redis_config_value."),
 	KEY("include_modules_metrics", include_modules_metrics, conf_bool, "false", "What modules add to INFO."),
@@ -127,6 +132,8 @@ static bool check(struct conf_reader *rd, const struct conf_node *at, void *to)
 
 	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
 		ok = parse_specs(rd, at, lists[i].name, lists[i].texts, s->endpoint.url.db, lists[i].specs) && ok;
+	if (s->cluster && (s->endpoint.url.socket_path != NULL || s->endpoint.url.db != 0))
+		ok = conf_error(rd->report, at, "a cluster has addresses of hosts and ports, and database 0 only");
 	return check_client_groups(rd, at, &s->client_groups) && ok;
 }
 

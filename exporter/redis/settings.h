@@ -23,6 +23,8 @@ struct redis_key_specs {
 struct redis_settings {
 	struct source_settings common;
 	struct redis_endpoint endpoint;
+	bool cluster, cluster_hostnames;        /* all nodes, found by the one of the endpoint */
+	int64_t discover_interval_ms;
 	struct str config_command;
 	bool include_config_metrics, include_modules_metrics, include_system_metrics, include_sentinel_peer_info, include_rdb_file_size;
 	bool latency_histograms, latency_seconds, empty_databases, ping_on_connect, is_tile38;

@@ -243,6 +243,11 @@ void stream_close(struct stream *s)
 
 /* ---- Reading and writing ---- */
 
+int stream_fd(const struct stream *s)
+{
+	return s->fd;
+}
+
 /* Bytes moved; 0: closed by the server; -1: <*events> says what to wait for, or 0 when it failed. */
 static ssize_t read_some(struct stream *s, void *buf, size_t cap, short *events)
 {

@@ -17,6 +17,7 @@ struct stream;
 struct stream *stream_open(const struct redis_url *url, struct redis_wait wait, struct err *e) MUST_CHECK;
 void stream_close(struct stream *s);
 
+int stream_fd(const struct stream *s);
 /* At least one byte into <buf>. */
 bool stream_read(struct stream *s, void *buf, size_t cap, size_t *n, struct redis_wait wait, struct err *e) MUST_CHECK;
 /* All of it. */

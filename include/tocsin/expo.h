@@ -36,6 +36,10 @@ void expo_set_reserve(struct expo_set *s, size_t samples);
 /* Memory with the set's lifetime: for families and label values made at run time. */
 struct arena *expo_set_arena(struct expo_set *s);
 
+/* Labels of every sample emitted from now on, besides its own; <n> 0: none. Borrowed until the next call. */
+#define EXPO_BASE_MAX 4
+void expo_set_base(struct expo_set *s, const struct label *labels, size_t n);
+
 struct expo_stats {
 	size_t samples;
 	size_t duplicates;      /* same name and labels emitted again: dropped */

@@ -1,0 +1,134 @@
+"""A real Redis Cluster read as one source: every node, keys wherever their slots are, and nodes that are lost."""
+import json
+import random
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+from servers import Redis, wait_for
+from test_redis_parity import check_labels, page
+from test_redis_source import scrape, start
+
+N = 3
+
+
+def low_port():
+    """Free, and so is the one 10,000 above, by which the nodes speak to each other."""
+    while True:
+        port = random.randrange(11000, 30000)
+        try:
+            with socket.create_server(("127.0.0.1", port)), socket.create_server(("127.0.0.1", port + 10000)):
+                return port
+        except OSError:
+            continue
+
+
+class Cluster:
+    """Three masters and a replica of the first."""
+
+    def __init__(self, box):
+        settings = ["--cluster-enabled yes", "--cluster-node-timeout 1000", "--cluster-require-full-coverage no", "--repl-diskless-sync-delay 0"]
+        self.nodes = [box.start(Redis, settings, low_port()) for _ in range(N + 1)]
+        subprocess.run(["redis-cli", "--cluster", "create", *(f"127.0.0.1:{n.port}" for n in self.nodes[:N]), "--cluster-yes"], check=True,
+                       capture_output=True, timeout=60)
+        self.wait("cluster_state:ok")
+        self.nodes[N].cli("cluster", "meet", "127.0.0.1", self.nodes[0].port)
+        self.first = self.nodes[0].cli("cluster", "myid")
+        wait_for("replica", lambda: self.nodes[N].cli("cluster", "replicate", self.first) == "OK")
+        wait_for("all know all", lambda: all(f"cluster_known_nodes:{N + 1}" in n.cli("cluster", "info") for n in self.nodes))
+        wait_for("linked", lambda: "master_link_status:up" in self.nodes[N].cli("info", "replication"))
+
+    def wait(self, text):
+        wait_for(text, lambda: all(text in n.cli("cluster", "info") for n in self.nodes[:N]), 30)
+
+    def cli(self, *args):
+        done = subprocess.run(["redis-cli", "-c", "-p", str(self.nodes[0].port), *map(str, args)], capture_output=True, text=True, timeout=10)
+        return done.stdout.strip()
+
+    def names(self):
+        return [f"127.0.0.1:{n.port}" for n in self.nodes]
+
+
+@pytest.fixture
+def cluster(box):
+    return Cluster(box)
+
+
+def test_all_nodes_by_the_address_of_one(box, cluster):
+    """P5: many nodes at once."""
+    for i in range(30):
+        cluster.cli("set", f"key:{i}", i)
+    cluster.cli("rpush", "jobs", 1, 2, 3)
+    cluster.cli("xadd", "events", "*", "a", 1)
+    for node in cluster.nodes:
+        node.cli("config", "resetstat")         # redis-cli was told to ask elsewhere, too
+    exporter = start(box, f"{{name: cache, url: '{cluster.nodes[0].url()}', cluster: true, check_single_keys: [jobs, gone, 'key:1'], "
+                          "check_single_streams: [events], check_keys: ['key:2?'], count_keys: ['key:*'], check_key_groups: '^(key):', "
+                          "scan_interval: 1s, discover_interval: 1s}")
+    names = cluster.names()
+    m = wait_for("all nodes", lambda: (lambda m: len(m.find("redis_cluster_node_info")) == N + 1 and m)(page(exporter)))
+    m = wait_for("all up", lambda: (lambda m: all(m.value("redis_up", node=n) == 1 for n in names) and m)(page(exporter)))
+    assert m.value("redis_cluster_node_info", node=names[N], role="slave", master_id=cluster.first) == 1
+    assert sum(m.value("redis_db_keys", db="db0", node=n) for n in names[:N]) == 32
+    assert all(m.value("redis_cluster_state", node=n) == 1 for n in names) and m.value("redis_cluster_slots_assigned", node=names[0]) == 16384
+    assert m.value("redis_master_link_up", node=names[N]) == 1
+    assert m.find("redis_key_size", key="jobs") == [({"db": "db0", "key": "jobs"}, 3)], "a key is the cluster's, not a node's"
+    assert m.value("redis_key_size", key="gone") == 0 and m.value("redis_key_value", key="key:1") == 1
+    assert m.value("redis_stream_length", stream="events") == 1
+    m = wait_for("counted", lambda: (lambda m: m.value("redis_keys_count", key="key:*") == 30 and m)(page(exporter)))
+    assert len(m.find("redis_key_value", db="db0")) == 11 and m.value("redis_key_group_count", key_group="key") == 30
+    for node in cluster.nodes:
+        assert "MOVED" not in node.cli("info", "errorstats"), "each key was asked of its owner"
+    status, headers, text = exporter.get("/discover-cluster-nodes?source=cache")
+    assert status == 200 and headers["Content-Type"] == "application/json"
+    assert sorted(json.loads(text)[0]["targets"]) == sorted("redis://" + n for n in names)
+    assert exporter.get("/discover-cluster-nodes?source=other")[0] == 404
+    m.samples = [(name, {k: v for k, v in labels.items() if k != "node"}, v) for name, labels, v in m.samples]
+    check_labels(m, 100)
+
+
+def test_lost_nodes_delay_nobody(box, cluster):
+    exporter = start(box, f"{{name: cache, url: '{cluster.nodes[1].url()}', cluster: true, discover_interval: 1s}}")
+    names = cluster.names()
+    wait_for("all up", lambda: all(page(exporter).value("redis_up", node=n) == 1 for n in names))
+    cluster.nodes[2].process.send_signal(signal.SIGSTOP)          # accepts, and is silent
+    begin = time.monotonic()
+    m = scrape(exporter, headers={"X-Prometheus-Scrape-Timeout-Seconds": "1"})
+    assert time.monotonic() - begin < 1.2
+    assert m("redis_up", node=names[2]) == 0 and m("redis_memory_used_bytes", node=names[2]) is None
+    assert all(m("redis_memory_used_bytes", node=names[i]) > 0 for i in (0, 1, 3)), "the silent one delays nobody else"
+    for _ in range(3):
+        begin = time.monotonic()
+        m = scrape(exporter)
+        assert time.monotonic() - begin < 1, "and is not waited for again"
+    wait_for("the others say so", lambda: page(exporter).value("redis_cluster_node_failed", node=names[2]) == 1)
+    cluster.nodes[2].process.send_signal(signal.SIGCONT)
+    wait_for("it is back", lambda: page(exporter).value("redis_up", node=names[2]) == 1)
+    cluster.nodes[1].stop()                                        # the configured one
+    wait_for("gone", lambda: page(exporter).value("redis_up", node=names[1]) == 0)
+    assert page(exporter).value("redis_up", node=names[0]) == 1, "any other node tells who there is"
+    cluster.nodes[1].start()
+    wait_for("back", lambda: page(exporter).value("redis_up", node=names[1]) == 1)
+
+
+def test_failover_is_followed(box, cluster):
+    cluster.cli("set", "{a}x", 5)
+    owner = next(n for n in cluster.nodes if "{a}x" in n.cli("keys", "*"))
+    exporter = start(box, f"{{name: cache, url: '{owner.url()}', cluster: true, check_single_keys: ['{{a}}x'], discover_interval: 1s}}")
+    wait_for("read", lambda: page(exporter).value("redis_key_value", key="{a}x") == 5)
+    replica, name = cluster.nodes[N], cluster.names()[N]
+    assert replica.cli("cluster", "failover", "takeover") == "OK"
+    wait_for("the replica is master", lambda: page(exporter).value("redis_cluster_node_info", node=name, role="master") == 1)
+    wait_for("still read", lambda: page(exporter).value("redis_key_value", key="{a}x") == 5)
+
+
+def test_nobody_there(box):
+    redis = box.start(Redis)            # no cluster
+    exporter = start(box, f"{{name: cache, url: '{redis.url()}', cluster: true}}", "{name: gone, url: 'redis://127.0.0.1:1', cluster: true}")
+    m = scrape(exporter)
+    assert m("redis_up", source="cache") == 0 and m("redis_up", source="gone") == 0
+    text = exporter.process.text()
+    assert "cluster support disabled" in text, text
