@@ -24,6 +24,7 @@
 	X(ACTIVE_PROCESSES, "celery_active_process_count", GAUGE, "Tasks the workers of the queue can run at once.") \
 	/* Ours alone. */ \
 	X(NODE_UP, "celery_worker_node_up", GAUGE, "1: the worker is alive; for hosts with several workers.") \
+	X(WORKER_LOST, "celery_worker_lost", GAUGE, "1: the worker is gone without a goodbye; 0: it is alive, or was stopped.") \
 	X(WORKER_PROCESSED, "celery_worker_processed_total", COUNTER, \
 	  "Tasks the worker has accepted since it started, by its own count.") \
 	X(WORKER_CONCURRENCY, "celery_worker_concurrency", GAUGE, "Tasks the worker can run at once.") \

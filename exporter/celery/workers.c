@@ -335,6 +335,7 @@ static void show_worker(const struct worker *it, struct expo_set *set)
 	const struct label labels[] = { { STR("worker"), str_of(it->node) }, { STR("hostname"), it->host } };
 
 	expo_emit(set, &celery_families[CF_NODE_UP], it->state == UP, labels, 2);
+	expo_emit(set, &celery_families[CF_WORKER_LOST], it->state == DOWN, labels, 2);
 	if (it->last_seen_wall_ms != 0)
 		expo_emit(set, &celery_families[CF_WORKER_LAST_SEEN], (double)it->last_seen_wall_ms * 1e-3, labels, 2);
 	if (it->state != UP)

@@ -78,6 +78,7 @@ def test_killed_worker_is_noticed_and_stays_down(jobs):
     m = jobs.until("it is down", lambda m: m("celery_worker_node_up", worker=f"worker1@{host}") == 0 and m, 25)
     assert time.monotonic() - killed < 16
     assert m("celery_worker_up", hostname=host) == 0, "a living worker on the same host does not hide it"
+    assert m("celery_worker_lost", worker=f"worker1@{host}") == 1 and m("celery_worker_lost", worker=f"worker2@{host}") == 0
     assert m("celery_worker_node_up", worker=f"worker2@{host}") == 1
     assert m("celery_tasks_running", name="nap") == 0, "what it ran is gone with it"
     jobs.worker()
