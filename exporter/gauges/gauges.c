@@ -146,8 +146,9 @@ static const struct conf_key keys[] = {
 	    "A query that would go beyond fails.", &series_range),
 	CONF_KEY_ARG(struct gauges_settings, "null", null, conf_enum, "drop", CONF_RELOAD,
 	    "What NULL or absent means: drop, zero, nan, error.", null_names),
-	CONF_KEY_ARG(struct gauges_settings, "queries", queries, conf_sub_list, NULL, CONF_REQUIRED | CONF_RELOAD, "What is asked.",
-	    &query_table),
+	CONF_KEY_ARG(struct gauges_settings, "queries", queries, conf_sub_list, NULL, CONF_RELOAD, "What is asked.", &query_table),
+	CONF_KEY(struct gauges_settings, "queries_file", queries_file, conf_path, "", CONF_RELOAD,
+	    "On Postgres: queries in the file of postgres_exporter's --extend.query-path, besides those here."),
 };
 
 bool gauge_pointers_check(struct conf_reader *rd, const struct conf_node *at, const struct gauge_query *q)
@@ -193,6 +194,12 @@ static bool check_settings(struct conf_reader *rd, const struct conf_node *map, 
 		s->backend = &gauge_sql;
 	if (s->backend == &gauge_sql && s->url.n > 0 && !pg_url_check(s->url, &e))
 		return conf_error(rd->report, map, "url: none of postgres://…, http://…, https://…");
+	if (s->queries_file.n > 0 && s->backend != &gauge_sql)
+		return conf_error(rd->report, conf_get(map, "queries_file"), "queries_file is for Postgres: write queries");
+	if (s->queries_file.n > 0 && !gauge_queries_file(rd, s->queries_file, &s->queries))
+		return false;
+	if (conf_get(map, "queries") == NULL && s->queries_file.n == 0)
+		return conf_error(rd->report, map, "what is to be asked: write queries or queries_file");
 	return check_queries(rd, s);
 }
 

@@ -28,6 +28,9 @@ struct gauge_query {
 	struct conf_list metrics;       /* struct gauge_metric */
 };
 
+/* Appends the queries of a file of postgres_exporter's. False after having reported. */
+bool gauge_queries_file(struct conf_reader *rd, struct str path, struct conf_list *queries);
+
 extern const struct conf_table gauge_metric_table;
 /* Whether what names a place in JSON does so rightly; reports at <at>. */
 bool gauge_pointers_check(struct conf_reader *rd, const struct conf_node *at, const struct gauge_query *q);
@@ -43,7 +46,8 @@ struct gauges_settings {
 	int64_t interval_ms;            /* 0: in every scrape */
 	int64_t max_series;
 	int null;
-	struct conf_list queries;       /* struct gauge_query */
+	struct conf_list queries;       /* struct gauge_query; those of the file behind them */
+	struct str queries_file;
 
 	const struct pg_settings *pg;           /* what <postgres>, <redis> name */
 	const struct redis_settings *redis_source;

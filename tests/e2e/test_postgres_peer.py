@@ -12,9 +12,9 @@ MOVING = ("pg_stat_database_*", "pg_database_size_bytes", "pg_stat_bgwriter_*")
 
 
 class Peer:
-    def __init__(self, folder, url):
+    def __init__(self, folder, url, flags=()):
         self.port = free_port()
-        self.process = Process("postgres_exporter", ["prometheus-postgres-exporter", f"--web.listen-address=127.0.0.1:{self.port}"], folder,
+        self.process = Process("postgres_exporter", ["prometheus-postgres-exporter", f"--web.listen-address=127.0.0.1:{self.port}", *flags], folder,
                                env={"DATA_SOURCE_NAME": url + "?sslmode=disable"})
         self.process.ready(lambda: "pg_up 1" in self.text())
 
@@ -79,3 +79,37 @@ def test_superset_of_the_peer(box):
     found = list(differences(ours, theirs, exceptions))
     assert not found, "\n".join(found)
     assert not exceptions.unused(), "exceptions that are none any more"
+
+
+QUERIES = """
+shop_orders:
+  query: "select state, count(*) as count, max(id) as newest, sum(id) as ids, 'x' as note from orders group by state"
+  master: true
+  cache_seconds: 30
+  metrics:
+    - state: { usage: "LABEL", description: "State" }
+    - count: { usage: "GAUGE", description: "Orders" }
+    - newest: { usage: "GAUGE", description: "Newest" }
+    - ids: { usage: "COUNTER", description: "Sum" }
+    - note: { usage: "DISCARD", description: "Nothing" }
+shop_odd:
+  query: "select interval '1s' as took, 3 as n"
+  metrics:
+    - took: { usage: "DURATION", description: "Time" }
+    - n: { usage: "GAUGE", description: "Number" }
+"""
+
+
+def test_the_peers_file_of_queries_is_taken_as_it_is(box):
+    server = box.start(Postgres)
+    server.sql("create table orders (id int, state text); insert into orders values (1, 'new'), (2, 'new'), (3, 'paid')")
+    queries = box.write("queries.yaml", QUERIES)
+    peer = box.start(Peer, server.url(), [f"--extend.query-path={queries}"])
+    exporter = box.start(Exporter, box.write("exporter.yml", f"gauges:\n  - {{ name: shop, url: '{server.url()}', queries_file: queries.yaml }}\n"))
+    theirs, ours = Metrics(peer.text()), scrape(exporter, path="/probe?target=shop")
+    for name in ("shop_orders_count", "shop_orders_newest", "shop_orders_ids", "shop_odd_n"):
+        found = {key(name, labels): v for labels, v in ours.find(name)}
+        assert found and found == {key(name, labels): v for labels, v in theirs.find(name)}
+        assert ours.types[name] == theirs.types[name]
+    assert not ours.find("shop_orders_note") and not ours.find("shop_odd_took")
+    assert "cache_seconds is not honoured" in exporter.process.text() and 'is not taken over: GAUGE' in exporter.process.text()
