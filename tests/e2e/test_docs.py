@@ -13,6 +13,7 @@ BLOCK = re.compile(r"(<!-- generated: (.+?) -->\n).*?(<!-- end -->)", re.S)
 PAGES = sorted(DOCS.glob("*.md"))
 
 FILES = {"shop.url": "postgresql://monitor@db/shop\n", "rules.yml": "groups: []\n", "prometheus.yml": "scrape_configs: []\n",
+         "queries.yaml": "shop: {query: select 1 as one, metrics: [{one: {usage: GAUGE, description: One}}]}\n",
          "alertmanager.yml": "{route: {receiver: a}, receivers: [{name: a}]}\n"}
 
 
