@@ -450,7 +450,7 @@ struct notify_config *notify_config_parse(const struct conf_node *root, struct c
 	struct notify_config *c = notify_config_empty();
 	struct conf_reader rd = {.arena = &c->arena, .report = report, .user = c};
 	size_t errors = report->n_errors;
-	struct http_settings http = {0};
+	struct connection_settings http = {0};
 	const struct conf_node *route = conf_get(root, "route"), *receivers = conf_get(root, "receivers");
 
 	refuse_globals(&rd, conf_get(root, "global"));
@@ -459,7 +459,7 @@ struct notify_config *notify_config_parse(const struct conf_node *root, struct c
 	config_read_alerting(&rd, conf_get(root, "alerting"));
 	config_read_inhibition(&rd, conf_get(root, "inhibit_rules"));
 	config_read_templates(&rd, conf_get(root, "templates"));
-	config_read_http(&rd, conf_get(conf_get(root, "global"), "http_config"), &http);
+	conf_read(&rd, &connection_table, conf_get(conf_get(root, "global"), "http_config"), &http);
 	config_read_receivers(&rd, c, receivers, conf_get(root, "global"), &http);
 	if (route != NULL && route->kind != CONF_NULL)
 		read_root(&rd, c, route);

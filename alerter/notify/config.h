@@ -5,41 +5,12 @@
 
 #include "notify/notify.h"
 #include "notify/time_interval.h"
-#include "tocsin/conf.h"
+#include "tocsin/connection.h"
 #include "tocsin/querier.h"
 
 struct notifier_settings;
 struct receiver_kind;
 struct template;
-
-struct http_settings {                  /* http_config */
-	struct {
-		struct str user, password;
-	} basic;
-	struct {
-		struct str type, credentials;   /* Authorization: <type> <credentials> */
-	} auth;
-	const struct oauth2_settings *oauth2;   /* NULL: none */
-	struct label *headers;                  /* http_headers */
-	size_t n_headers;
-	struct {
-		struct str ca_file, cert_file, key_file, server_name;
-		struct str ca, cert, key;       /* PEM, instead of files */
-		bool insecure_skip_verify;
-		int min_version, max_version;   /* tls_versions; 0: the library's */
-	} tls;
-	struct str proxy_url, no_proxy;
-	struct label *proxy_headers;            /* proxy_connect_header */
-	size_t n_proxy_headers;
-	bool proxy_from_environment, follow_redirects, enable_http2;
-};
-
-struct oauth2_settings {                /* client credentials; a token is fetched when there is none that is good */
-	struct http_settings http;      /* first: of the token's endpoint; tls_config and the proxy only */
-	struct str client_id, client_secret, token_url;
-	struct conf_strs scopes;
-	struct conf_labels params;      /* endpoint_params */
-};
 
 struct severity_rank {                  /* a severity label's value, and what it means on a status page; the first is the worst */
 	struct str severity;
@@ -78,7 +49,7 @@ struct integration {                    /* one entry under a receiver: where mes
 	bool send_resolved;
 	int64_t timeout_ms;
 	int64_t bad_ms, good_ms, identified_ms;         /* phase.c; 0 but for status pages */
-	struct http_settings http;
+	struct connection_settings http;
 	struct webhook_settings webhook;
 	struct statuspage_settings statuspage;
 	const struct notifier_settings *notifier;       /* of a kind in notifiers.c */
@@ -130,7 +101,7 @@ struct route {
 
 struct manager {                        /* an Alertmanager that gets our alerts */
 	struct str url;                 /* where to POST */
-	struct http_settings http;
+	struct connection_settings http;
 	int64_t timeout_ms;
 	struct conf_list relabel;       /* of struct relabel_rule: after those of all */
 };
@@ -164,12 +135,7 @@ extern const char *const statuspage_statuses[], *const statuspage_impacts[];
 
 /* Between the files of config*.c; their reader's <user> is the configuration. */
 bool config_read_receivers(struct conf_reader *, struct notify_config *, const struct conf_node *list,
-			   const struct conf_node *global, const struct http_settings *fallback);
-extern const struct conf_table config_http_table, config_tls_table;
-extern const struct conf_key config_http_keys[];        /* the rows of the first, for who has them beside others */
-extern const size_t config_http_key_count;
-bool config_check_http(struct conf_reader *, const struct conf_node *, void *http_settings);
-bool config_read_http(struct conf_reader *, const struct conf_node *global, struct http_settings *out);
+			   const struct conf_node *global, const struct connection_settings *fallback);
 bool config_read_matchers(struct conf_reader *, const struct conf_node *list, const struct matcher **v, size_t *n);
 /* The three forms: a map of labels, a map of regular expressions, a list of matchers; each may be NULL. */
 bool config_read_match(struct conf_reader *, const struct conf_node *const forms[3], struct matchers *out);

@@ -11,7 +11,7 @@ struct target_file {
 };
 
 struct manager_file {
-	struct http_settings http;      /* first: its rows stand beside ours */
+	struct connection_settings http;      /* first: its rows stand beside ours */
 	struct str scheme, path_prefix;
 	int api_version;
 	int64_t timeout_ms;
@@ -103,20 +103,17 @@ static bool check_manager(struct conf_reader *rd, const struct conf_node *node, 
 {
 	const struct manager_file *f = to;
 
-	if (!config_check_http(rd, node, to))
+	if (!connection_check(rd, node, to))
 		return false;
 	return str_chr(f->path_prefix, '?') == f->path_prefix.n || conf_error(rd->report, conf_get(node, "path_prefix"), "path_prefix holds a '?': write a path");
 }
 
 static const struct conf_table *manager_table(struct conf_reader *rd)
 {
-	size_t n = config_http_key_count + ARRAY_LEN(manager_keys);
-	struct conf_key *keys = ARENA_ARRAY(rd->arena, n, struct conf_key);
+	static const struct conf_table own = { manager_keys, ARRAY_LEN(manager_keys), sizeof(struct manager_file), NULL, check_manager };
 	struct conf_table *t = ARENA_NEW(rd->arena, struct conf_table);
 
-	memcpy(keys, config_http_keys, config_http_key_count * sizeof *keys);
-	memcpy(keys + config_http_key_count, manager_keys, sizeof manager_keys);
-	*t = (struct conf_table){ keys, n, sizeof(struct manager_file), NULL, check_manager };
+	*t = connection_table_with(rd, &own);
 	return t;
 }
 

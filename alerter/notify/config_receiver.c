@@ -33,7 +33,7 @@ struct maintenance_file {
 
 struct entry_file {                     /* an entry under a receiver, of any kind */
 	bool send_resolved;
-	struct http_settings *http;
+	struct connection_settings *http;
 	int64_t timeout_ms;
 	struct str url;
 	int64_t max_alerts;
@@ -53,7 +53,7 @@ static const struct conf_key webhook_keys[] = {
 	ENTRY("send_resolved", send_resolved, conf_bool, "true", 0, NULL, "Tell ends too."),
 	ENTRY("max_alerts", max_alerts, conf_int, "0", 0, &count_range, "Alerts in one message; 0 for all."),
 	ENTRY("timeout", timeout_ms, conf_duration_ms, "0s", 0, &timeout_range, "How long a request may take; 0 for 30s."),
-	ENTRY("http_config", http, conf_sub_ptr, NULL, 0, &config_http_table, "How to connect; by default as global."),
+	ENTRY("http_config", http, conf_sub_ptr, NULL, 0, &connection_table, "How to connect; by default as global."),
 };
 static void component_init(void *to)
 {
@@ -104,7 +104,7 @@ static const struct conf_key statuspage_keys[] = {
 	ENTRY("severities", severities, conf_sub_list, NULL, 0, &rank_table, "What severities mean, the worst first."),
 	ENTRY("components", components, conf_sub_list, NULL, 0, &component_table, "Components of the page, and their alerts."),
 	ENTRY("maintenance", maintenance, conf_sub_ptr, NULL, 0, &maintenance_table, "Silences that are scheduled maintenance."),
-	ENTRY("http_config", http, conf_sub_ptr, NULL, 0, &config_http_table, "How to connect; by default as global."),
+	ENTRY("http_config", http, conf_sub_ptr, NULL, 0, &connection_table, "How to connect; by default as global."),
 };
 static const struct conf_table webhook_table = { webhook_keys, ARRAY_LEN(webhook_keys), sizeof(struct entry_file), NULL, NULL };
 static const struct conf_table statuspage_table
@@ -141,7 +141,7 @@ static const struct conf_table *receiver_table(struct conf_reader *rd)
 		keys[t->n++] = (struct conf_key){ notifiers[i].list, conf_sub_list,
 						  offsetof(struct receiver_file, notifiers) + i * sizeof(struct conf_list), NULL,
 						  CONF_RELOAD, "As Alertmanager's.",
-						  config_notifier_table(rd, &notifiers[i], &config_http_table, &config_tls_table) };
+						  config_notifier_table(rd, &notifiers[i], &connection_table, &connection_tls_table) };
 	return t;
 }
 
@@ -257,7 +257,7 @@ static const struct conf_list *list_of(const struct receiver_file *f, size_t kin
 }
 
 static void make_notifiers(struct conf_reader *rd, const struct receiver_file *f, const struct conf_node *global,
-			   const struct http_settings *fallback, struct receiver *r)
+			   const struct connection_settings *fallback, struct receiver *r)
 {
 	for (size_t k = 0; k < notifier_count; k++)
 		for (size_t i = 0; i < f->notifiers[k].n; i++) {
@@ -272,7 +272,7 @@ static void make_notifiers(struct conf_reader *rd, const struct receiver_file *f
 }
 
 static void make_receiver(struct conf_reader *rd, const struct receiver_file *f, const struct conf_node *global,
-			  const struct http_settings *fallback, struct receiver *r)
+			  const struct connection_settings *fallback, struct receiver *r)
 {
 	size_t n = 0;
 
@@ -310,7 +310,7 @@ static void names_only(struct conf_reader *rd, struct notify_config *c, const st
 }
 
 bool config_read_receivers(struct conf_reader *rd, struct notify_config *c, const struct conf_node *list,
-			   const struct conf_node *global, const struct http_settings *fallback)
+			   const struct conf_node *global, const struct connection_settings *fallback)
 {
 	const struct conf_key key = { "receivers", conf_sub_list, 0, NULL, 0, NULL, receiver_table(rd) };
 	struct conf_list files = { 0 };

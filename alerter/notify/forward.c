@@ -316,7 +316,7 @@ static void answered(struct core *c, struct asker *asker, const struct http_answ
 	free_sending(s);
 }
 
-static void send(struct core *c, struct peer *p)
+static void post(struct core *c, struct peer *p)
 {
 	struct sending *s = mem_alloc(sizeof *s);
 	struct buf body = { 0 };
@@ -362,7 +362,7 @@ void forward_step(struct core *c)
 		sweep(c);
 	for (size_t i = 0; i < f->n && !c->paused; i++)
 		if (peer_due(&f->peers[i]) <= now_mono_ms)
-			send(c, &f->peers[i]);
+			post(c, &f->peers[i]);
 }
 
 int64_t forward_next_due_ms(const struct core *c)

@@ -81,8 +81,8 @@ extern const struct template_env notifier_template_env;
 /* config_notifier.c: tables for the rows above, and from what is written to what is used. */
 struct notifier_file {                  /* an entry as written */
 	bool send_resolved;
-	struct http_settings *http;
-	struct http_settings tls;       /* of a mail; only that is set */
+	struct connection_settings *http;
+	struct connection_settings tls;       /* of a mail; only that is set */
 	int64_t timeout_ms;
 	struct str texts[NOTIFIER_MAX_SETTINGS];
 	const struct conf_node *nodes[NOTIFIER_MAX_SETTINGS];

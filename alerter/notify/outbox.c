@@ -168,7 +168,7 @@ static struct str hide(struct arena *a, struct str text, struct str secret)
 /* "HTTP 503: try later", without anything that must not be shown. */
 static struct str describe(struct delivery *d, const struct http_answer *answer)
 {
-	const struct http_settings *h = &d->integration->http;
+	const struct connection_settings *h = &d->integration->http;
 	struct str secrets[RECEIVER_MAX_SECRETS + 3]
 		= { h->basic.password, h->auth.credentials, h->oauth2 != NULL ? h->oauth2->client_secret : STR("") };
 	struct str text = answer->fate == HTTP_ANSWERED ? answer->body : answer->error;

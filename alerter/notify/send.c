@@ -7,7 +7,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "notify/send_private.h"
+#include "tocsin/connection.h"
 
 #include "tocsin/mem.h"
 
@@ -51,28 +51,14 @@ static size_t take_body(char *p, size_t size, size_t n, void *to)
 	return bytes;
 }
 
-static void set_authorization(struct connection_lists *l, struct str type, struct str credentials)
-{
-	struct buf value = {0};
-
-	buf_printf(&value, STR_FMT " " STR_FMT, STR_ARG(type), STR_ARG(credentials));
-	connection_add_header(l, STR("Authorization"), buf_str(&value));
-	explicit_bzero(value.p, value.n);
-	buf_fini(&value);
-}
-
 static void set_headers(struct sender *s, struct request *r)
 {
-	const struct http_settings *h = r->call->http;
+	struct err e = { 0 };
 
 	for (size_t i = 0; i < r->call->n_headers; i++)
 		connection_add_header(&r->lists, r->call->headers[i].name, r->call->headers[i].value);
-	for (size_t i = 0; i < h->n_headers; i++)
-		connection_add_header(&r->lists, h->headers[i].name, h->headers[i].value);
-	if (h->auth.credentials.n > 0)
-		set_authorization(&r->lists, h->auth.type, h->auth.credentials);
-	if (h->oauth2 != NULL)
-		set_authorization(&r->lists, STR("Bearer"), tokens_get(s->tokens, h->oauth2));
+	/* Without its secret it is refused, and comes again. */
+	(void)!connection_login(r->easy, r->call->http, s->tokens, &r->lists, &e);
 	r->lists.headers = curl_slist_append(r->lists.headers, "Expect:");
 	curl_easy_setopt(r->easy, CURLOPT_HTTPHEADER, r->lists.headers);
 }

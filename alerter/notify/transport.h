@@ -18,7 +18,7 @@ struct http_call {                      /* lives with the delivery that makes it
 	const struct label *headers;    /* beside those of <http> */
 	size_t n_headers;
 	struct str body;
-	const struct http_settings *http;
+	const struct connection_settings *http;
 	int64_t timeout_ms;
 	const struct mail *mail;        /* NULL: HTTP. SMTP's answers come as the HTTP status that means the same */
 };

@@ -59,48 +59,6 @@ static const struct conf_key static_keys[] = {
 };
 const struct conf_table scrape_static_table = { static_keys, ARRAY_LEN(static_keys), sizeof(struct scrape_static), NULL, NULL };
 
-static const struct conf_key basic_keys[] = {
-	CONF_KEY(struct scrape_auth, "username", username, conf_str, NULL, CONF_RELOAD | CONF_REQUIRED, "Who logs in."),
-	CONF_KEY(struct scrape_auth, "password", password, conf_str, NULL, CONF_RELOAD | CONF_SECRET, "The password."),
-	CONF_KEY(struct scrape_auth, "password_file", secret_file, conf_path, NULL, CONF_RELOAD, "The file it is in, read for each scrape."),
-};
-const struct conf_table scrape_basic_table = { basic_keys, ARRAY_LEN(basic_keys), sizeof(struct scrape_auth), NULL, NULL };
-
-/* A newline would begin another header. */
-static bool check_authorization(struct conf_reader *rd, const struct conf_node *node, void *to)
-{
-	const struct scrape_auth *a = to;
-
-	if (str_eq_nocase(a->type, STR("basic")))
-		return conf_error(rd->report, conf_get(node, "type"), "authorization type is Basic: use basic_auth");
-	if (str_chr(a->credentials, '\n') < a->credentials.n || str_chr(a->type, '\n') < a->type.n)
-		return conf_error(rd->report, node, "authorization holds a newline: it must be one line");
-	return true;
-}
-
-static const struct conf_key authorization_keys[] = {
-	CONF_KEY(struct scrape_auth, "type", type, conf_str, "Bearer", CONF_RELOAD, "First word of the header."),
-	CONF_KEY(struct scrape_auth, "credentials", credentials, conf_str, NULL, CONF_RELOAD | CONF_SECRET, "The rest of it."),
-	CONF_KEY(struct scrape_auth, "credentials_file", secret_file, conf_path, NULL, CONF_RELOAD, "The file it is in, read for each scrape."),
-};
-const struct conf_table scrape_authorization_table = { authorization_keys, ARRAY_LEN(authorization_keys),
-	                                               sizeof(struct scrape_auth), NULL, check_authorization };
-
-static const struct conf_key tls_keys[] = {
-	CONF_KEY(struct scrape_tls, "ca_file", ca_file, conf_path, NULL, CONF_RELOAD, "Certificates that are trusted."),
-	CONF_KEY(struct scrape_tls, "cert_file", cert_file, conf_path, NULL, CONF_RELOAD, "Our certificate."),
-	CONF_KEY(struct scrape_tls, "key_file", key_file, conf_path, NULL, CONF_RELOAD, "Its key."),
-	CONF_KEY(struct scrape_tls, "insecure_skip_verify", insecure_skip_verify, conf_bool, "false", CONF_RELOAD,
-	         "Trust anybody."),
-	{ "server_name", scrape_unsupported, 0, NULL, 0, NULL, "use the name as the target's address" },
-	{ "ca", scrape_unsupported, 0, NULL, 0, NULL, "use ca_file" },
-	{ "cert", scrape_unsupported, 0, NULL, 0, NULL, "use cert_file" },
-	{ "key", scrape_unsupported, 0, NULL, 0, NULL, "use key_file" },
-	{ "min_version", scrape_unsupported, 0, NULL, 0, NULL, "remove it" },
-	{ "max_version", scrape_unsupported, 0, NULL, 0, NULL, "remove it" },
-};
-const struct conf_table scrape_tls_table = { tls_keys, ARRAY_LEN(tls_keys), sizeof(struct scrape_tls), NULL, NULL };
-
 /* A map of names to lists of texts. */
 static bool parse_params(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *node, void *to)
 {
@@ -176,7 +134,6 @@ static void init_job(void *to)
 static bool check_job(struct conf_reader *rd, const struct conf_node *node, void *to)
 {
 	struct scrape_job *j = to;
-	const struct conf_node *basic = conf_get(node, "basic_auth"), *other = conf_get(node, "authorization");
 	const struct scrape_defaults *d = rd->user;
 
 	if (j->interval_ms == UNSET)
@@ -197,20 +154,7 @@ static bool check_job(struct conf_reader *rd, const struct conf_node *node, void
 	if (!str_eq(j->scheme, STR("http")) && !str_eq(j->scheme, STR("https")))
 		conf_error(rd->report, conf_get(node, "scheme"), "\"" STR_FMT "\" is no scheme: write http or https",
 		           STR_ARG(j->scheme));
-	if (basic != NULL && other != NULL)
-		conf_error(rd->report, other, "authorization and basic_auth exclude each other: remove one");
-	return true;
-}
-
-/* Both ways to log in fill one struct; each may name only its half. */
-bool scrape_parse_auth(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *node, void *to)
-{
-	struct scrape_auth read = { 0 }, *auth = to;
-
-	if (!conf_read(rd, key->arg, node, &read))
-		return false;
-	*auth = read;
-	return true;
+	return connection_check(rd, node, &j->http);
 }
 
 static const struct conf_key job_keys[] = {
@@ -227,20 +171,14 @@ static const struct conf_key job_keys[] = {
 	         "Scraped timestamps win."),
 	CONF_KEY(struct scrape_job, "track_timestamps_staleness", track_timestamps_staleness, conf_bool, "false", CONF_RELOAD,
 	         "Series with timestamps of their own end too."),
-	CONF_KEY(struct scrape_job, "follow_redirects", follow_redirects, conf_bool, "true", CONF_RELOAD, "Follow redirects."),
 	CONF_KEY(struct scrape_job, "enable_compression", enable_compression, conf_bool, "true", CONF_RELOAD, "Ask for gzip."),
 	LIMITS(struct scrape_job, NULL),
 	CONF_KEY(struct scrape_job, "fallback_scrape_protocol", fallback_protocol, parse_fallback, NULL, CONF_RELOAD,
 	         "How a reply without a known content type is read."),
-	CONF_KEY_ARG(struct scrape_job, "basic_auth", auth, scrape_parse_auth, NULL, CONF_RELOAD, "User and password.", &scrape_basic_table),
-	CONF_KEY_ARG(struct scrape_job, "authorization", auth, scrape_parse_auth, NULL, CONF_RELOAD, "The Authorization header.",
-	             &scrape_authorization_table),
-	CONF_KEY_ARG(struct scrape_job, "tls_config", tls, conf_sub, NULL, CONF_RELOAD, "For https.", &scrape_tls_table),
 	CONF_KEY_ARG(struct scrape_job, "static_configs", statics, conf_sub_list, NULL, CONF_RELOAD, "The targets.", &scrape_static_table),
 	CONF_KEY_ARG(struct scrape_job, "file_sd_configs", file_sds, conf_sub_list, NULL, CONF_RELOAD, "Targets that files name.",
 	             &scrape_file_sd_table),
-	CONF_KEY_ARG(struct scrape_job, "http_sd_configs", http_sds, conf_sub_list, NULL, CONF_RELOAD, "Targets that a URL names.",
-	             &scrape_http_sd_table),
+	CONF_KEY(struct scrape_job, "http_sd_configs", http_sds, scrape_parse_http_sds, NULL, CONF_RELOAD, "Targets that a URL names."),
 	CONF_KEY_ARG(struct scrape_job, "dns_sd_configs", dns_sds, conf_sub_list, NULL, CONF_RELOAD, "Targets that DNS names.",
 	             &scrape_dns_sd_table),
 	CONF_KEY_ARG(struct scrape_job, "relabel_configs", relabel, conf_sub_list, NULL, CONF_RELOAD, "Changes targets.",
@@ -274,16 +212,7 @@ static const struct conf_key job_keys[] = {
 	SD("triton"),
 	SD("uyuni"),
 	SD("vultr"),
-	NOT_YET("oauth2", "use authorization or basic_auth"),
-	NOT_YET("bearer_token", "use authorization"),
-	NOT_YET("bearer_token_file", "use authorization with credentials_file"),
-	NOT_YET("proxy_url", "reach the target directly"),
-	NOT_YET("proxy_from_environment", "reach the target directly"),
-	NOT_YET("proxy_connect_header", "reach the target directly"),
-	NOT_YET("http_headers", "use authorization or params"),
 	NOT_YET("extra_scrape_metrics", "remove it"),
-	NO_EFFECT("no_proxy", "no proxy is used"),
-	NO_EFFECT("enable_http2", "requests are HTTP/1.1"),
 	NO_EFFECT("scrape_protocols", "OpenMetrics and the text format are asked for"),
 	NO_EFFECT("keep_dropped_targets", "dropped targets are all listed"),
 	NO_EFFECT("scrape_failure_log_file", "failures are in the log and on the page"),
@@ -316,7 +245,8 @@ static bool check_names(struct conf_reader *rd, const struct conf_list *list)
 bool scrape_config_read(struct conf_reader *rd, const struct conf_node *list, const struct scrape_defaults *defaults,
                         struct scrape_config *out)
 {
-	static const struct conf_key row = { "scrape_configs", conf_sub_list, 0, NULL, CONF_RELOAD, NULL, &job_table };
+	const struct conf_table table = connection_table_with(rd, &job_table);
+	const struct conf_key row = { "scrape_configs", conf_sub_list, 0, NULL, CONF_RELOAD, NULL, &table };
 	size_t errors = rd->report->n_errors;
 	struct scrape_defaults d = *defaults;
 	struct conf_reader own = *rd;

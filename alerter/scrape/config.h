@@ -4,10 +4,9 @@
 
 #include "scrape/scrape.h"
 
-extern const struct conf_table scrape_static_table, scrape_tls_table, scrape_basic_table, scrape_authorization_table;
-extern const struct conf_table scrape_file_sd_table, scrape_http_sd_table, scrape_dns_sd_table;
+extern const struct conf_table scrape_static_table, scrape_file_sd_table, scrape_dns_sd_table;
 
-conf_parse scrape_parse_auth;  /* struct scrape_auth; arg: the basic or the authorization table */
+conf_parse scrape_parse_http_sds; /* struct conf_list of struct scrape_sd */
 conf_parse scrape_unsupported; /* an error; arg: what to do instead */
 conf_parse scrape_no_effect;   /* a warning; arg: why */
 

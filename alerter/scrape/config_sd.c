@@ -53,31 +53,20 @@ static void init_http(void *to)
 	((struct scrape_sd *)to)->kind = SCRAPE_SD_HTTP;
 }
 
-static bool check_http(struct conf_reader *rd, const struct conf_node *node, void *to)
-{
-	(void)to;
-	if (conf_get(node, "basic_auth") != NULL && conf_get(node, "authorization") != NULL)
-		return conf_error(rd->report, conf_get(node, "authorization"), "authorization and basic_auth exclude each other: remove one");
-	return true;
-}
-
 static const struct conf_key http_keys[] = {
 	CONF_KEY(struct scrape_sd, "url", url, conf_url, NULL, CONF_RELOAD | CONF_REQUIRED, "Where a list of target groups is, as JSON."),
 	REFRESH("1m"),
-	CONF_KEY(struct scrape_sd, "follow_redirects", follow_redirects, conf_bool, "true", CONF_RELOAD, "Follow redirects."),
-	CONF_KEY_ARG(struct scrape_sd, "basic_auth", auth, scrape_parse_auth, NULL, CONF_RELOAD, "User and password.", &scrape_basic_table),
-	CONF_KEY_ARG(struct scrape_sd, "authorization", auth, scrape_parse_auth, NULL, CONF_RELOAD, "The Authorization header.",
-	             &scrape_authorization_table),
-	CONF_KEY_ARG(struct scrape_sd, "tls_config", tls, conf_sub, NULL, CONF_RELOAD, "For https.", &scrape_tls_table),
-	NOT_YET("oauth2", "use authorization or basic_auth"),
-	NOT_YET("proxy_url", "reach the server directly"),
-	NOT_YET("proxy_from_environment", "reach the server directly"),
-	NOT_YET("proxy_connect_header", "reach the server directly"),
-	NOT_YET("http_headers", "use authorization"),
-	NO_EFFECT("no_proxy", "no proxy is used"),
-	NO_EFFECT("enable_http2", "requests are HTTP/1.1"),
 };
-const struct conf_table scrape_http_sd_table = { http_keys, ARRAY_LEN(http_keys), sizeof(struct scrape_sd), init_http, check_http };
+
+bool scrape_parse_http_sds(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *node, void *to)
+{
+	static const struct conf_table own = { http_keys, ARRAY_LEN(http_keys), sizeof(struct scrape_sd), init_http, connection_check };
+	const struct conf_table all = connection_table_with(rd, &own);
+	struct conf_key row = *key;
+
+	row.arg = &all;
+	return conf_sub_list(rd, &row, node, to);
+}
 
 /* ---- dns ---- */
 

@@ -145,6 +145,8 @@ static struct str key_of(const struct target_plan *p, struct arena *a)
 	buf_putc(&b, '\n');
 	buf_puts(&b, p->url);
 	buf_putc(&b, '\n');
+	buf_puts(&b, p->unix_socket);
+	buf_putc(&b, '\n');
 	labels_print(&b, p->labels);
 	out = arena_str(a, buf_str(&b));
 	buf_fini(&b);
@@ -162,6 +164,7 @@ static struct target_plan plan(const struct scrape_job *job, const struct scrape
 	set_default(&l, STR("instance"), labels_get(l, STR("__address__")), a);
 	p.error = check(&p, l);
 	p.url = url_of(job, l, a);
+	p.unix_socket = labels_get(l, STR("__unix_socket__"));
 	p.labels = without_hidden(l, a);
 	p.key = key_of(&p, a);
 	return p;

@@ -8,7 +8,7 @@
 struct target_plan {
 	const struct scrape_job *job;
 	struct labels labels, discovered;
-	struct str url, key; /* key: what makes it the same target after a reload */
+	struct str url, unix_socket, key; /* unix_socket empty: the network; key: what makes it the same target after a reload */
 	int64_t interval_ms, timeout_ms;
 	bool dropped;      /* by relabelling: only job and discovered are set */
 	const char *error; /* a target that cannot be scraped says why; NULL: none */

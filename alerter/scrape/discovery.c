@@ -23,6 +23,7 @@ struct discovery {
 	pthread_t thread;
 	bool running, stop, changed;
 	CURLM *multi;
+	struct tokens *tokens;
 	int inotify_fd;
 	struct sd **v;
 	size_t n, cap;
@@ -37,6 +38,7 @@ struct discovery *discovery_new(const struct discovery_options *options)
 	d->multi = curl_multi_init();
 	if (d->multi == NULL)
 		mem_abort(0);
+	d->tokens = tokens_new();
 	d->inotify_fd = -1;
 	pthread_mutex_init(&d->lock, NULL);
 	return d;
@@ -85,6 +87,7 @@ void discovery_free(struct discovery *d)
 	if (d->inotify_fd >= 0)
 		close(d->inotify_fd);
 	curl_multi_cleanup(d->multi);
+	tokens_free(d->tokens);
 	pthread_mutex_destroy(&d->lock);
 	free(d);
 }
@@ -211,7 +214,7 @@ static void refresh(struct sd *sd)
 		sd_file_refresh(sd);
 		break;
 	case SCRAPE_SD_HTTP:
-		under_way = sd_http_start(sd, sd->of->multi);
+		under_way = sd_http_start(sd, sd->of->multi, sd->of->tokens);
 		break;
 	case SCRAPE_SD_DNS:
 		under_way = sd_dns_start(sd, sd->of->options.dns_servers);
@@ -356,8 +359,8 @@ static void finish_http(struct discovery *d)
 		struct sd *sd = NULL;
 
 		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &sd);
-		sd_http_done(sd, d->multi, code);
-		refreshed(sd);
+		if (sd_http_done(sd, d->multi, d->tokens, code))
+			refreshed(sd);
 	}
 }
 

@@ -93,8 +93,9 @@ void sd_file_refresh(struct sd *);
 /* Watches what <config> names; whatever changes there makes it due. */
 void sd_file_watch(const struct scrape_sd *config, int inotify_fd);
 
-bool sd_http_start(struct sd *, CURLM *multi);
-void sd_http_done(struct sd *, CURLM *multi, CURLcode code);
+bool sd_http_start(struct sd *, CURLM *multi, struct tokens *);
+/* False when there is more to come. */
+bool sd_http_done(struct sd *, CURLM *multi, struct tokens *, CURLcode code);
 void sd_http_cancel(struct sd *, CURLM *multi);
 
 bool sd_dns_start(struct sd *, const char *servers);

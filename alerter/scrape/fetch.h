@@ -1,9 +1,8 @@
-/* One HTTP request after another to one target, through a curl multi handle. Private to scrape; belongs to the loop thread. */
+/* A target's request, and what its answer says. Private to scrape; belongs to the loop thread. */
 #ifndef TOCSIN_SCRAPE_FETCH_H
 #define TOCSIN_SCRAPE_FETCH_H
 
-#include <curl/curl.h>
-
+#include "scrape/request.h"
 #include "scrape/target.h"
 
 struct fetch;
@@ -12,9 +11,9 @@ struct fetch *fetch_new(void *owner); /* <owner>: what CURLINFO_PRIVATE answers 
 /* Aborts what is on its way. */
 void fetch_free(struct fetch *f, CURLM *multi);
 /* False and <e> when it cannot even begin. */
-bool fetch_start(struct fetch *f, CURLM *multi, const struct target *t, struct err *e);
+bool fetch_start(struct fetch *f, CURLM *multi, struct tokens *, const struct target *t, struct err *e);
 bool fetch_is_busy(const struct fetch *f);
-/* After CURLMSG_DONE. The reply's texts stay until the next start. */
-struct scrape_reply fetch_finish(struct fetch *f, CURLM *multi, CURLcode code);
+/* After CURLMSG_DONE. False when there is more to come. The reply's texts stay until the next start. */
+bool fetch_finish(struct fetch *f, CURLM *multi, struct tokens *, CURLcode code, struct scrape_reply *);
 
 #endif

@@ -40,6 +40,7 @@ struct scrape_loop {
 	struct discovery *discovery;
 	const struct scrape_config *config; /* under the discovery's lock */
 	CURLM *multi;
+	struct tokens *tokens; /* of OAuth 2 */
 	pthread_t thread;
 	bool running;
 
@@ -79,6 +80,7 @@ struct scrape_loop *scrape_new(const struct scrape_options *options)
 	loop->multi = curl_multi_init();
 	if (loop->multi == NULL)
 		mem_abort(0);
+	loop->tokens = tokens_new();
 	discovery.clock = loop->options.clock;
 	loop->discovery = discovery_new(&discovery);
 	pthread_mutex_init(&loop->lock, NULL);
@@ -124,6 +126,7 @@ void scrape_free(struct scrape_loop *loop)
 	list_fini(loop, &loop->active);
 	list_fini(loop, &loop->ended);
 	curl_multi_cleanup(loop->multi);
+	tokens_free(loop->tokens);
 	store_appender_free(loop->env.app);
 	arena_fini(&loop->env.scratch);
 	target_list_free(loop->pending);
@@ -168,10 +171,8 @@ static struct scheduled *scheduled_new(struct scrape_loop *loop, const struct ta
 {
 	struct scheduled *s = mem_alloc(sizeof *s);
 
-	s->target = target_new(p->job, p->labels, p->discovered, p->url, p->key);
+	s->target = target_new(p);
 	s->fetch = fetch_new(s);
-	s->target->interval_ms = p->interval_ms;
-	s->target->timeout_ms = p->timeout_ms;
 	s->offset_ms = (int64_t)((str_hash(s->target->key) ^ loop->options.offset_seed) % (uint64_t)p->interval_ms);
 	schedule(loop, s);
 	return s;
@@ -359,7 +360,7 @@ static void start_scrape(struct scrape_loop *loop, struct scheduled *s)
 	struct err e = { 0 };
 
 	s->t_ms = aligned_time(s, clock_now_ms(loop->options.clock));
-	if (!fetch_start(s->fetch, loop->multi, s->target, &e)) {
+	if (!fetch_start(s->fetch, loop->multi, loop->tokens, s->target, &e)) {
 		const struct scrape_reply failed = { .transport_error = e.msg };
 
 		take(loop, s->target, &failed, s->t_ms);
@@ -393,8 +394,8 @@ static void finish_done(struct scrape_loop *loop)
 		struct scheduled *s = NULL;
 
 		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &s);
-		reply = fetch_finish(s->fetch, loop->multi, code);
-		take(loop, s->target, &reply, s->t_ms);
+		if (fetch_finish(s->fetch, loop->multi, loop->tokens, code, &reply))
+			take(loop, s->target, &reply, s->t_ms);
 	}
 }
 

@@ -1,86 +1,127 @@
-/* Settings of a configuration onto a curl handle. */
+/* The easy handle is set up anew each time, so that a reloaded configuration takes effect; its connection stays with the multi handle. */
 #include "scrape/request.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "tocsin/mem.h"
 #include "tocsin/version.h"
 
-void request_add_header(struct curl_slist **headers, const char *line)
-{
-	struct curl_slist *longer = curl_slist_append(*headers, line);
+enum { TOKEN_LIMIT = 1 << 20 };
 
-	if (longer == NULL)
+void request_init(struct request *r)
+{
+	*r = (struct request){ .easy = curl_easy_init() };
+	if (r->easy == NULL)
 		mem_abort(0);
-	*headers = longer;
 }
 
-void request_set_text(CURL *easy, CURLoption option, struct str s)
+void request_fini(struct request *r, CURLM *multi)
 {
-	char *z = mem_strndup(s.p, s.n);
-
-	if (s.n > 0)
-		curl_easy_setopt(easy, option, z);
-	free(z);
+	if (r->busy)
+		curl_multi_remove_handle(multi, r->easy);
+	curl_easy_cleanup(r->easy);
+	connection_lists_free(&r->lists);
+	buf_fini(&r->body);
 }
 
-void request_set_common(CURL *easy, struct str url, bool follow_redirects, int64_t timeout_ms)
+/* One byte past the limit is enough to know. */
+static size_t receive(char *data, size_t size, size_t n, void *arg)
 {
+	struct request *r = arg;
+	size_t room = (r->for_token ? TOKEN_LIMIT : r->call.limit) - r->body.n;
+
+	n *= size;
+	if (n >= room) {
+		buf_put(&r->body, data, room);
+		r->over_limit = true;
+		return 0;
+	}
+	buf_put(&r->body, data, n);
+	return n;
+}
+
+static void set_up(struct request *r, void *owner)
+{
+	int64_t left_ms = r->call.timeout_ms - (clock_mono_us() - r->started_us) / 1000;
 	char agent[80];
 
+	curl_easy_reset(r->easy);
+	connection_lists_free(&r->lists);
+	buf_reset(&r->body);
+	r->over_limit = false;
+	r->error[0] = '\0';
 	snprintf(agent, sizeof agent, "tocsin-alerter/%s", version_text());
-	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(easy, CURLOPT_USERAGENT, agent);
-	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
-	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, follow_redirects ? 1L : 0L);
-	curl_easy_setopt(easy, CURLOPT_MAXREDIRS, 10L);
-	request_set_text(easy, CURLOPT_URL, url);
+	curl_easy_setopt(r->easy, CURLOPT_PRIVATE, owner);
+	curl_easy_setopt(r->easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(r->easy, CURLOPT_USERAGENT, agent);
+	curl_easy_setopt(r->easy, CURLOPT_TIMEOUT_MS, left_ms > 1 ? (long)left_ms : 1L);
+	curl_easy_setopt(r->easy, CURLOPT_ERRORBUFFER, r->error);
+	curl_easy_setopt(r->easy, CURLOPT_WRITEFUNCTION, receive);
+	curl_easy_setopt(r->easy, CURLOPT_WRITEDATA, r);
 }
 
-void request_set_tls(CURL *easy, const struct scrape_tls *t)
+static bool begin(struct request *r, CURLM *multi, struct tokens *tokens, void *owner, struct err *e)
 {
-	request_set_text(easy, CURLOPT_CAINFO, t->ca_file);
-	request_set_text(easy, CURLOPT_SSLCERT, t->cert_file);
-	request_set_text(easy, CURLOPT_SSLKEY, t->key_file);
-	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, t->insecure_skip_verify ? 0L : 1L);
-	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, t->insecure_skip_verify ? 0L : 2L);
-}
+	const struct connection_settings *h = r->call.http;
 
-static void set_login(CURL *easy, struct curl_slist **headers, const struct scrape_auth *a, struct str secret)
-{
-	struct buf line = { 0 };
-
-	if (a->username.n > 0) {
-		curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
-		request_set_text(easy, CURLOPT_USERNAME, a->username);
-		request_set_text(easy, CURLOPT_PASSWORD, secret);
-	} else if (secret.n > 0) {
-		buf_printf(&line, "Authorization: %.*s ", STR_ARG(a->type));
-		buf_puts(&line, secret);
-		request_add_header(headers, buf_z(&line));
-		conf_secret_wipe(&line);
+	set_up(r, owner);
+	r->for_token = h->oauth2 != NULL && tokens_get(tokens, h->oauth2).n == 0;
+	if (r->for_token) {
+		tokens_ask(r->easy, h->oauth2, &r->lists);
+	} else {
+		connection_apply(r->easy, r->call.url, h, &r->lists);
+		connection_set_text(r->easy, CURLOPT_UNIX_SOCKET_PATH, r->call.unix_socket);
+		for (size_t i = 0; i < ARRAY_LEN(r->call.headers) && r->call.headers[i].name.n > 0; i++)
+			connection_add_header(&r->lists, r->call.headers[i].name, r->call.headers[i].value);
+		if (!connection_login(r->easy, h, tokens, &r->lists, e))
+			return false;
+		curl_easy_setopt(r->easy, CURLOPT_HTTPHEADER, r->lists.headers);
 	}
+	r->busy = curl_multi_add_handle(multi, r->easy) == CURLM_OK;
+	return r->busy || err_set(e, ERR_UPSTREAM, -1, "curl refuses the request");
 }
 
-bool request_set_auth(CURL *easy, struct curl_slist **headers, const struct scrape_auth *a, struct err *e)
+bool request_start(struct request *r, CURLM *multi, struct tokens *tokens, const struct request_call *call, void *owner, struct err *e)
 {
-	struct buf secret = { 0 };
-	bool ok;
+	r->call = *call;
+	r->started_us = clock_mono_us();
+	return begin(r, multi, tokens, owner, e);
+}
 
-	if (a->secret_file.n == 0) {
-		set_login(easy, headers, a, a->username.n > 0 ? a->password : a->credentials);
-		return true;
+bool request_goes_on(struct request *r, CURLM *multi, struct tokens *tokens, CURLcode code, struct err *e)
+{
+	void *owner = NULL;
+	bool token;
+
+	curl_multi_remove_handle(multi, r->easy);
+	r->busy = false;
+	if (code != CURLE_OK && !r->over_limit)
+		err_set(e, ERR_UPSTREAM, -1, "%s%s", r->for_token ? "oauth2: no token: " : "", r->error[0] != '\0' ? r->error : curl_easy_strerror(code));
+	if (!r->for_token) {
+		if (r->call.http->oauth2 != NULL && request_status(r) == 401)
+			tokens_drop(tokens, r->call.http->oauth2);
+		return false;
 	}
-	ok = conf_secret_read(a->secret_file.p, &secret, e);
-	if (ok && str_chr(buf_str(&secret), '\n') < secret.n)
-		ok = err_set(e, ERR_BAD_INPUT, -1, "%s holds more than one line", a->secret_file.p);
-	if (ok)
-		set_login(easy, headers, a, buf_str(&secret));
-	conf_secret_wipe(&secret);
-	return ok;
+	token = e->code == ERR_NONE && tokens_take(tokens, r->call.http->oauth2, request_status(r), buf_str(&r->body), e);
+	explicit_bzero(r->body.p, r->body.n);
+	curl_easy_getinfo(r->easy, CURLINFO_PRIVATE, &owner);
+	return token && begin(r, multi, tokens, owner, e);
+}
+
+int request_status(const struct request *r)
+{
+	long status = 0;
+
+	curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &status);
+	return (int)status;
+}
+
+struct str request_content_type(const struct request *r)
+{
+	char *type = NULL;
+
+	curl_easy_getinfo(r->easy, CURLINFO_CONTENT_TYPE, &type);
+	return str_of(type);
 }
 
 bool request_media_type_is(struct str type, const char *name)

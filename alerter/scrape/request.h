@@ -1,17 +1,37 @@
-/* What requests of the scrape loop and of discovery have in common: how to log in, whom to trust. Private to scrape. */
+/* One GET after another through a curl multi handle: login (with a token fetched first where OAuth 2 wants one), TLS, proxy, a bounded
+ * body. What scrapes and discovery share. Private to scrape. */
 #ifndef TOCSIN_SCRAPE_REQUEST_H
 #define TOCSIN_SCRAPE_REQUEST_H
 
-#include <curl/curl.h>
-
 #include "scrape/scrape.h"
 
-void request_add_header(struct curl_slist **, const char *line);
-void request_set_text(CURL *, CURLoption option, struct str s); /* empty: not set */
-void request_set_common(CURL *, struct str url, bool follow_redirects, int64_t timeout_ms);
-void request_set_tls(CURL *, const struct scrape_tls *);
-/* Files of secrets are read anew: who changes a password does not reload us. */
-bool request_set_auth(CURL *, struct curl_slist **, const struct scrape_auth *, struct err *e);
+struct request_call {                              /* lives until the answer is there */
+	const struct connection_settings *http;
+	struct str url, unix_socket;               /* unix_socket empty: the network */
+	int64_t timeout_ms;                        /* of all of it */
+	size_t limit;                              /* bytes of the body; one more and the request ends */
+	struct label headers[4];                   /* those with a name */
+};
+
+struct request {
+	CURL *easy;
+	struct connection_lists lists;
+	struct request_call call;
+	struct buf body;
+	bool busy, over_limit, for_token;
+	int64_t started_us;
+	char error[CURL_ERROR_SIZE];
+};
+
+void request_init(struct request *);
+void request_fini(struct request *, CURLM *multi); /* aborts what is on its way */
+/* <owner>: what CURLINFO_PRIVATE answers. */
+bool request_start(struct request *, CURLM *multi, struct tokens *, const struct request_call *, void *owner, struct err *e);
+/* After CURLMSG_DONE. True when there is more to come: only the token was fetched. Otherwise <e> says whether the request failed; over_limit
+ * is no failure. */
+bool request_goes_on(struct request *, CURLM *multi, struct tokens *, CURLcode code, struct err *e);
+int request_status(const struct request *);
+struct str request_content_type(const struct request *);
 /* Parameters behind it, and case, do not matter. */
 bool request_media_type_is(struct str type, const char *name);
 

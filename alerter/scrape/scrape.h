@@ -9,7 +9,7 @@
 
 #include "tocsin/relabel.h"
 #include "store/store.h"
-#include "tocsin/conf.h"
+#include "tocsin/connection.h"
 
 /* ---- Configuration ---- */
 
@@ -28,43 +28,29 @@ struct scrape_static {
 	struct conf_labels labels;
 };
 
-struct scrape_auth {
-	struct str username, password; /* basic_auth; username empty: none */
-	struct str type, credentials;  /* authorization; type "Bearer" unless told */
-	struct str secret_file;        /* not empty: password or credentials are read from it for each scrape; they may change */
-};
-
-struct scrape_tls {
-	struct str ca_file, cert_file, key_file;
-	bool insecure_skip_verify;
-};
-
 enum scrape_sd_kind { SCRAPE_SD_FILE, SCRAPE_SD_HTTP, SCRAPE_SD_DNS };
 enum scrape_dns_type { SCRAPE_DNS_SRV, SCRAPE_DNS_A, SCRAPE_DNS_AAAA, SCRAPE_DNS_MX, SCRAPE_DNS_NS };
 extern const char *const scrape_dns_types[]; /* as they are written; ended by NULL */
 
 /* A discovery: who names targets. */
 struct scrape_sd {
+	struct connection_settings http; /* first, as in a job; of http */
 	enum scrape_sd_kind kind;
 	int64_t refresh_ms;
 	struct conf_strs names; /* files (the last part may hold one '*'), or names to resolve */
 	struct str url;         /* http */
-	bool follow_redirects;
-	struct scrape_auth auth;
-	struct scrape_tls tls;
 	int dns_type; /* enum scrape_dns_type */
 	int64_t port; /* of A, AAAA, MX and NS records */
 };
 
 struct scrape_job {
+	struct connection_settings http; /* first: its rows stand beside ours */
 	struct str name, metrics_path, scheme; /* scheme: http or https */
 	int64_t interval_ms, timeout_ms;
-	bool honor_labels, honor_timestamps, track_timestamps_staleness, follow_redirects, enable_compression;
+	bool honor_labels, honor_timestamps, track_timestamps_staleness, enable_compression;
 	int64_t body_size_limit, sample_limit, target_limit, label_limit, label_name_length_limit, label_value_length_limit;
 	int fallback_protocol;     /* enum scrape_protocol */
 	struct conf_labels params; /* in file order; a name may repeat */
-	struct scrape_auth auth;
-	struct scrape_tls tls;
 	struct conf_list statics;                 /* of struct scrape_static */
 	struct conf_list file_sds, http_sds, dns_sds; /* of struct scrape_sd */
 	struct conf_list relabel, metric_relabel; /* of struct relabel_rule */

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "scrape/discover.h"
 #include "scrape/glob.h"
 #include "scrape/request.h"
 #include "scrape/textparse.h"
@@ -49,20 +50,20 @@ static struct str line_text(const struct line *l)
 	return (struct str){ l->text, l->n };
 }
 
-struct target *target_new(const struct scrape_job *job, struct labels labels, struct labels discovered, struct str url,
-                          struct str key)
+struct target *target_new(const struct target_plan *p)
 {
 	struct target *t = mem_alloc(sizeof *t);
 
-	t->job = job;
-	t->labels = labels_copy(&t->arena, labels);
-	t->discovered = labels_copy(&t->arena, discovered);
-	t->job_name = arena_str(&t->arena, job->name);
-	t->url = arena_str(&t->arena, url);
-	t->key = arena_str(&t->arena, key);
-	t->owner = str_hash(key);
-	t->interval_ms = job->interval_ms;
-	t->timeout_ms = job->timeout_ms;
+	t->job = p->job;
+	t->labels = labels_copy(&t->arena, p->labels);
+	t->discovered = labels_copy(&t->arena, p->discovered);
+	t->job_name = arena_str(&t->arena, p->job->name);
+	t->url = arena_str(&t->arena, p->url);
+	t->unix_socket = arena_str(&t->arena, p->unix_socket);
+	t->key = arena_str(&t->arena, p->key);
+	t->owner = str_hash(p->key);
+	t->interval_ms = p->interval_ms;
+	t->timeout_ms = p->timeout_ms;
 	return t;
 }
 

@@ -29,7 +29,7 @@ struct target {
 	struct arena arena;           /* of the texts and label sets below */
 	const struct scrape_job *job; /* replaced by a reload; NULL: removed */
 	struct labels labels, discovered;
-	struct str job_name, url, key;
+	struct str job_name, url, unix_socket, key;
 	uint64_t owner; /* the key as the store remembers it */
 	int64_t interval_ms, timeout_ms;
 
@@ -63,9 +63,9 @@ struct target_meta {
 	char *metric, *type, *help, *unit; /* NULL: not told */
 };
 
-/* Copies all it is given but <job>. */
-struct target *target_new(const struct scrape_job *job, struct labels labels, struct labels discovered, struct str url,
-                          struct str key);
+struct target_plan;
+/* Copies all of it but the job. */
+struct target *target_new(const struct target_plan *);
 void target_free(struct target *t, struct store *store);
 /* The job's settings changed in a way that makes what was remembered of series texts wrong. */
 void target_forget_texts(struct target *t);

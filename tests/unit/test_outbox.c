@@ -149,7 +149,7 @@ static void what_became_of_it(void **state)
 		{ "not HTTP", "file:///etc/passwd", 5000, HTTP_NOT_SENT, 0, -1, "" },
 	};
 	struct server *server = server_new();
-	struct http_settings http = { .follow_redirects = true };
+	struct connection_settings http = { .follow_redirects = true };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

@@ -485,9 +485,9 @@ static void test_config_errors(void **state)
 		{ "- job_name: j\n  relabel_configs: [{action: labeldrop, target_label: x}]\n",
 		  "relabel action labeldrop takes only regex: remove target_label" },
 		{ "- job_name: j\n  basic_auth: {username: a}\n  authorization: {credentials: b}\n",
-		  "authorization and basic_auth exclude each other: remove one" },
-		{ "- job_name: j\n  tls_config: {server_name: a}\n",
-		  "server_name is not supported yet: use the name as the target's address" },
+		  "more than one of basic_auth, authorization, bearer_token and oauth2: keep one" },
+		{ "- job_name: j\n  authorization: {type: basic}\n", "authorization type is Basic: use basic_auth" },
+		{ "- job_name: j\n  tls_config: {cert_file: a}\n", "a certificate and its key go together: set both or none" },
 	};
 
 	(void)state;

@@ -142,7 +142,7 @@ static void test_loop(void **state)
 			                       .interval_ms = INTERVAL_MS,
 			                       .timeout_ms = INTERVAL_MS,
 			                       .enable_compression = true,
-			                       .auth = { .type = STR("Bearer"), .credentials = STR("token") },
+			                       .http.auth = { .type = STR("Bearer"), .credentials = STR("token") },
 			                       .statics = { &statics[i], 1, NULL } };
 	}
 	jobs[2].fallback_protocol = SCRAPE_PROTOCOL_TEXT;
@@ -193,7 +193,7 @@ static void test_secret_file(void **state)
 		                  .scheme = STR("http"),
 		                  .interval_ms = INTERVAL_MS,
 		                  .timeout_ms = INTERVAL_MS,
-		                  .auth = { .type = STR("Bearer"), .secret_file = { path, sizeof path - 1 } },
+		                  .http.auth = { .type = STR("Bearer"), .credentials_file = { path, sizeof path - 1 } },
 		                  .statics = { &at, 1, NULL } };
 	struct scrape_config config = { &job, 1 };
 	struct arena a = { 0 };

@@ -1,7 +1,8 @@
 /* http_config as libcurl wants it. */
+#include "tocsin/connection.h"
+
 #include <stdlib.h>
 
-#include "notify/send_private.h"
 #include "tocsin/mem.h"
 
 #define MAX_REDIRECTS 5
@@ -56,7 +57,7 @@ static void set_blob(CURL *easy, CURLoption option, struct str pem)
 	free(copy);
 }
 
-static void set_tls(CURL *easy, const struct http_settings *h)
+static void set_tls(CURL *easy, const struct connection_settings *h)
 {
 	static const long least[] = { CURL_SSLVERSION_DEFAULT, CURL_SSLVERSION_TLSv1_0, CURL_SSLVERSION_TLSv1_1, CURL_SSLVERSION_TLSv1_2,
 				      CURL_SSLVERSION_TLSv1_3 },
@@ -74,7 +75,7 @@ static void set_tls(CURL *easy, const struct http_settings *h)
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, h->tls.insecure_skip_verify ? 0L : 2L);
 }
 
-static void set_proxy(CURL *easy, const struct http_settings *h, struct connection_lists *l)
+static void set_proxy(CURL *easy, const struct connection_settings *h, struct connection_lists *l)
 {
 	connection_set_text(easy, CURLOPT_NOPROXY, h->no_proxy);
 	if (!h->proxy_from_environment)
@@ -89,7 +90,7 @@ static void set_proxy(CURL *easy, const struct http_settings *h, struct connecti
 }
 
 /* tls_config's server_name: the address is asked under that name, and Host stays what it was. */
-static bool set_other_name(CURL *easy, struct str url, const struct http_settings *h, struct connection_lists *l)
+static bool set_other_name(CURL *easy, struct str url, const struct connection_settings *h, struct connection_lists *l)
 {
 	char *z = mem_strndup(url.p, url.n), *host = NULL, *port = NULL, *renamed = NULL, *name = mem_strndup(h->tls.server_name.p, h->tls.server_name.n);
 	CURLU *u = curl_url();
@@ -119,12 +120,10 @@ static bool set_other_name(CURL *easy, struct str url, const struct http_setting
 	return ok;
 }
 
-void connection_apply(CURL *easy, struct str url, const struct http_settings *h, struct connection_lists *l)
+void connection_apply(CURL *easy, struct str url, const struct connection_settings *h, struct connection_lists *l)
 {
 	if (h->tls.server_name.n == 0 || !set_other_name(easy, url, h, l))
 		connection_set_text(easy, CURLOPT_URL, url);
-	connection_set_text(easy, CURLOPT_USERNAME, h->basic.user);
-	connection_set_text(easy, CURLOPT_PASSWORD, h->basic.password);
 	set_tls(easy, h);
 	set_proxy(easy, h, l);
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, h->follow_redirects ? 1L : 0L);
@@ -132,4 +131,53 @@ void connection_apply(CURL *easy, struct str url, const struct http_settings *h,
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, h->enable_http2 ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+}
+
+/* ---- Who asks. ---- */
+
+static void set_authorization(struct connection_lists *l, struct str type, struct str credentials)
+{
+	struct buf value = { 0 };
+
+	buf_printf(&value, STR_FMT " " STR_FMT, STR_ARG(type), STR_ARG(credentials));
+	connection_add_header(l, STR("Authorization"), buf_str(&value));
+	conf_secret_wipe(&value);
+}
+
+/* What the file holds now, when it is one line; else what it held. */
+static struct str secret_now(struct str held, struct str file, struct buf *b, struct err *e)
+{
+	struct err why = { 0 };
+
+	if (file.n == 0)
+		return held;
+	if (conf_secret_read(file.p, b, &why) && str_chr(buf_str(b), '\n') < b->n)
+		err_set(&why, ERR_BAD_INPUT, -1, "%s holds more than one line", file.p);
+	if (why.code == ERR_NONE)
+		return buf_str(b);
+	if (held.n == 0)
+		*e = why;
+	return held;
+}
+
+bool connection_login(CURL *easy, const struct connection_settings *h, struct tokens *tokens, struct connection_lists *l, struct err *e)
+{
+	struct buf secret = { 0 };
+	struct str credentials;
+
+	for (size_t i = 0; i < h->n_headers; i++)
+		connection_add_header(l, h->headers[i].name, h->headers[i].value);
+	if (h->basic.user.n > 0) {
+		curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+		connection_set_text(easy, CURLOPT_USERNAME, h->basic.user);
+		connection_set_text(easy, CURLOPT_PASSWORD, secret_now(h->basic.password, h->basic.password_file, &secret, e));
+	} else if (h->oauth2 != NULL) {
+		set_authorization(l, STR("Bearer"), tokens_get(tokens, h->oauth2));
+	} else {
+		credentials = secret_now(h->auth.credentials, h->auth.credentials_file, &secret, e);
+		if (credentials.n > 0)
+			set_authorization(l, h->auth.type, credentials);
+	}
+	conf_secret_wipe(&secret);
+	return e->code == ERR_NONE;
 }

@@ -1,11 +1,9 @@
-/* Tokens of OAuth 2, fetched with client credentials (RFC 6749, 4.4) and kept until shortly before they end. Used by the sender's
- * thread alone. */
+/* Tokens of OAuth 2, fetched with client credentials (RFC 6749, 4.4) and kept until shortly before they end. */
+#include "tocsin/connection.h"
+
 #include <jansson.h>
 #include <stdlib.h>
 
-#include "notify/config.h"
-#include "notify/send_private.h"
-#include "notify/text.h"
 #include "tocsin/clock.h"
 #include "tocsin/http.h"
 #include "tocsin/map.h"
@@ -31,8 +29,8 @@ struct tokens *tokens_new(void)
 static void forget(struct token *t)
 {
 	explicit_bzero((void *)(uintptr_t)t->text.p, t->text.n);
-	text_free(t->text);
-	text_free(t->key);
+	free((void *)(uintptr_t)t->text.p);
+	free((void *)(uintptr_t)t->key.p);
 	free(t);
 }
 
@@ -108,6 +106,11 @@ void tokens_ask(CURL *easy, const struct oauth2_settings *o, struct connection_l
 	buf_fini(&body);
 }
 
+static struct str dup(struct str s)
+{
+	return (struct str){ mem_strndup(s.p, s.n), s.n };
+}
+
 static void keep(struct tokens *ts, const struct oauth2_settings *o, struct str text, double seconds)
 {
 	struct token *t = mem_alloc(sizeof *t);
@@ -115,8 +118,8 @@ static void keep(struct tokens *ts, const struct oauth2_settings *o, struct str 
 	int64_t ms = seconds >= 1 && seconds < 1e9 ? (int64_t)(seconds * 1000) : UNSAID_MS;
 
 	tokens_drop(ts, o);
-	t->key = text_dup(key_of(o, &b));
-	t->text = text_dup(text);
+	t->key = dup(key_of(o, &b));
+	t->text = dup(text);
 	t->until_mono_ms = clock_mono_ms(&clock_system) + (ms > 2 * EARLY_MS ? ms - EARLY_MS : ms / 2);
 	map_put(&ts->by_key, t->key, t);
 	explicit_bzero(b.p, b.n);

@@ -1,22 +1,29 @@
-/* http_config, wherever it stands. Rows' offsets are of the whole struct http_settings, so a sub-map is read into its beginning. */
-#include "notify/config.h"
+/* http_config, wherever it stands. Rows' offsets are of the whole struct connection_settings, so a sub-map is read into its beginning. */
+#include "tocsin/connection.h"
 
 #define HTTP(name, field, parse, fallback, flags, help)                                                                            \
-	CONF_KEY(struct http_settings, name, field, parse, fallback, (flags) | CONF_RELOAD, help)
+	CONF_KEY(struct connection_settings, name, field, parse, fallback, (flags) | CONF_RELOAD, help)
 #define HTTP_ARG(name, field, parse, fallback, arg, help)                                                                          \
-	CONF_KEY_ARG(struct http_settings, name, field, parse, fallback, CONF_RELOAD, help, arg)
-#define WHOLE(keys) { keys, ARRAY_LEN(keys), sizeof(struct http_settings), NULL, NULL }
+	CONF_KEY_ARG(struct connection_settings, name, field, parse, fallback, CONF_RELOAD, help, arg)
+#define WHOLE(keys) { keys, ARRAY_LEN(keys), sizeof(struct connection_settings), NULL, NULL }
 
 static const char *const tls_versions[] = { "", "TLS10", "TLS11", "TLS12", "TLS13", NULL };
+
+static bool is_one_line(struct str s)
+{
+	return str_chr(s, '\n') == s.n && str_chr(s, '\r') == s.n;
+}
 
 /* username_file is a key of Alertmanager's too: a name is read as a secret is. */
 static const struct conf_key basic_keys[] = {
 	HTTP("username", basic.user, conf_str, "", CONF_SECRET, "User of HTTP basic authentication."),
 	HTTP("password", basic.password, conf_str, "", CONF_SECRET, "Its password."),
+	HTTP("password_file", basic.password_file, conf_path, NULL, 0, "The file it is in, read for each request."),
 };
 static const struct conf_key auth_keys[] = {
 	HTTP("type", auth.type, conf_str, "Bearer", 0, "Scheme of the Authorization header."),
 	HTTP("credentials", auth.credentials, conf_str, "", CONF_SECRET, "What follows it."),
+	HTTP("credentials_file", auth.credentials_file, conf_path, NULL, 0, "The file it is in, read for each request."),
 };
 static const struct conf_key tls_keys[] = {
 	HTTP("ca_file", tls.ca_file, conf_path, NULL, 0, "Certificates of authorities to trust."),
@@ -33,7 +40,7 @@ static const struct conf_key tls_keys[] = {
 
 static bool check_tls(struct conf_reader *rd, const struct conf_node *node, void *to)
 {
-	const struct http_settings *h = to;
+	const struct connection_settings *h = to;
 
 	if (h->tls.ca.n > 0 && h->tls.ca_file.n > 0)
 		return conf_error(rd->report, node, "ca and ca_file are both set: remove one");
@@ -46,15 +53,23 @@ static bool check_tls(struct conf_reader *rd, const struct conf_node *node, void
 	return true;
 }
 
-static const struct conf_table basic_table = WHOLE(basic_keys), auth_table = WHOLE(auth_keys);
-const struct conf_table config_tls_table = { tls_keys, ARRAY_LEN(tls_keys), sizeof(struct http_settings), NULL, check_tls };
+/* A newline would begin another header. */
+static bool check_auth(struct conf_reader *rd, const struct conf_node *node, void *to)
+{
+	const struct connection_settings *h = to;
+
+	if (str_eq_nocase(h->auth.type, STR("basic")))
+		return conf_error(rd->report, conf_get(node, "type"), "authorization type is Basic: use basic_auth");
+	if (!is_one_line(h->auth.credentials) || !is_one_line(h->auth.type))
+		return conf_error(rd->report, node, "authorization holds a newline: it must be one line");
+	return true;
+}
+
+static const struct conf_table basic_table = WHOLE(basic_keys);
+static const struct conf_table auth_table = { auth_keys, ARRAY_LEN(auth_keys), sizeof(struct connection_settings), NULL, check_auth };
+const struct conf_table connection_tls_table = { tls_keys, ARRAY_LEN(tls_keys), sizeof(struct connection_settings), NULL, check_tls };
 
 /* ---- Headers. ---- */
-
-static bool is_one_line(struct str s)
-{
-	return str_chr(s, '\n') == s.n && str_chr(s, '\r') == s.n;
-}
 
 static bool add_header(struct conf_reader *rd, struct label *to, struct str name, const struct conf_node *value, struct str text)
 {
@@ -84,7 +99,7 @@ static bool add_header_file(struct conf_reader *rd, struct label *to, struct str
 /* http_headers: { X-Name: { values: [..], secrets: [..], files: [..] } } */
 static bool read_headers(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *map, void *to)
 {
-	struct http_settings *h = to;
+	struct connection_settings *h = to;
 	bool ok = map->kind == CONF_MAP
 		|| conf_error(rd->report, map, "%s is %s: write a map of names", key->name, conf_kind_name(map->kind));
 
@@ -117,7 +132,7 @@ static bool read_headers(struct conf_reader *rd, const struct conf_key *key, con
 /* proxy_connect_header: { Name: [ value, … ] } */
 static bool read_proxy_headers(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *map, void *to)
 {
-	struct http_settings *h = to;
+	struct connection_settings *h = to;
 	bool ok = map->kind == CONF_MAP
 		|| conf_error(rd->report, map, "%s is %s: write a map of names to lists", key->name, conf_kind_name(map->kind));
 
@@ -138,7 +153,7 @@ static bool read_proxy_headers(struct conf_reader *rd, const struct conf_key *ke
 
 static bool read_bearer(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *node, void *to)
 {
-	struct http_settings *h = to;
+	struct connection_settings *h = to;
 
 	h->auth.type = STR("Bearer");
 	return conf_str(rd, key, node, &h->auth.credentials);
@@ -162,38 +177,45 @@ static const struct conf_key oauth2_keys[] = {
 	OAUTH2("token_url", token_url, conf_url, CONF_REQUIRED, "Who gives tokens."),
 	OAUTH2("scopes", scopes, conf_str_list, 0, "What the token is to allow."),
 	OAUTH2("endpoint_params", params, conf_labels, 0, "Further fields of the request for it."),
-	{ "tls_config", conf_sub, 0, NULL, CONF_RELOAD, "TLS to the token's giver.", &config_tls_table },
+	{ "tls_config", conf_sub, 0, NULL, CONF_RELOAD, "TLS to the token's giver.", &connection_tls_table },
 	PROXY_KEYS,
 };
 static const struct conf_table oauth2_table = { oauth2_keys, ARRAY_LEN(oauth2_keys), sizeof(struct oauth2_settings), NULL, NULL };
 
 /* ---- All of it. ---- */
 
-bool config_check_http(struct conf_reader *rd, const struct conf_node *node, void *to)
+bool connection_check(struct conf_reader *rd, const struct conf_node *node, void *to)
 {
-	const struct http_settings *h = to;
+	const struct connection_settings *h = to;
 	int ways = (h->basic.user.n > 0) + (h->auth.credentials.n > 0) + (h->oauth2 != NULL);
 
 	return ways <= 1
 		|| conf_error(rd->report, node, "more than one of basic_auth, authorization, bearer_token and oauth2: keep one");
 }
 
-const struct conf_key config_http_keys[] = {
+const struct conf_key connection_keys[] = {
 	{ "basic_auth", conf_sub, 0, NULL, CONF_RELOAD, "HTTP basic authentication.", &basic_table },
 	{ "authorization", conf_sub, 0, NULL, CONF_RELOAD, "The Authorization header.", &auth_table },
 	{ "bearer_token", read_bearer, 0, NULL, CONF_RELOAD | CONF_SECRET, "Short for authorization.", NULL },
 	HTTP_ARG("oauth2", oauth2, conf_sub_ptr, NULL, &oauth2_table, "A token of OAuth 2, client credentials."),
-	{ "tls_config", conf_sub, 0, NULL, CONF_RELOAD, "TLS.", &config_tls_table },
+	{ "tls_config", conf_sub, 0, NULL, CONF_RELOAD, "TLS.", &connection_tls_table },
 	{ "http_headers", read_headers, 0, NULL, CONF_RELOAD | CONF_SECRET, "Further headers.", NULL },
 	PROXY_KEYS,
 	HTTP("follow_redirects", follow_redirects, conf_bool, "true", 0, "Follow redirects."),
 	HTTP("enable_http2", enable_http2, conf_bool, "true", 0, "Use HTTP/2 where the server can."),
 };
-const size_t config_http_key_count = ARRAY_LEN(config_http_keys);
-const struct conf_table config_http_table
-	= { config_http_keys, ARRAY_LEN(config_http_keys), sizeof(struct http_settings), NULL, config_check_http };
+const size_t connection_key_count = ARRAY_LEN(connection_keys);
+const struct conf_table connection_table
+	= { connection_keys, ARRAY_LEN(connection_keys), sizeof(struct connection_settings), NULL, connection_check };
 
-bool config_read_http(struct conf_reader *rd, const struct conf_node *node, struct http_settings *out)
+struct conf_table connection_table_with(struct conf_reader *rd, const struct conf_table *more)
 {
-	return conf_read(rd, &config_http_table, node, out);
+	struct conf_key *keys = ARENA_ARRAY(rd->arena, connection_key_count + more->n, struct conf_key);
+	struct conf_table t = *more;
+
+	memcpy(keys, connection_keys, connection_key_count * sizeof *keys);
+	memcpy(keys + connection_key_count, more->keys, more->n * sizeof *keys);
+	t.keys = keys;
+	t.n = connection_key_count + more->n;
+	return t;
 }

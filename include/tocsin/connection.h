@@ -1,0 +1,81 @@
+/* How to reach an HTTP server, as Prometheus's and Alertmanager's http_config say it, and the same onto a handle of libcurl: who we are,
+ * TLS, proxy, headers, tokens of OAuth 2. Source: Prometheus documentation, "http_config". */
+#ifndef TOCSIN_CONNECTION_H
+#define TOCSIN_CONNECTION_H
+
+#include <curl/curl.h>
+
+#include "tocsin/conf.h"
+
+/* ---- Settings. ---- */
+
+struct connection_settings {
+	struct {
+		struct str user, password;
+		struct str password_file;       /* read again for each request, as the next one */
+	} basic;
+	struct {
+		struct str type, credentials;   /* Authorization: <type> <credentials> */
+		struct str credentials_file;
+	} auth;
+	const struct oauth2_settings *oauth2;   /* NULL: none */
+	struct label *headers;                  /* http_headers */
+	size_t n_headers;
+	struct {
+		struct str ca_file, cert_file, key_file, server_name;
+		struct str ca, cert, key;       /* PEM, instead of files */
+		bool insecure_skip_verify;
+		int min_version, max_version;   /* 0: the library's; from 1: TLS 1.0 to 1.3 */
+	} tls;
+	struct str proxy_url, no_proxy;
+	struct label *proxy_headers;            /* proxy_connect_header */
+	size_t n_proxy_headers;
+	bool proxy_from_environment, follow_redirects, enable_http2;
+};
+
+struct oauth2_settings {                        /* client credentials; a token is fetched when there is none that is good */
+	struct connection_settings http;        /* first: of the token's endpoint; tls_config and the proxy only */
+	struct str client_id, client_secret, token_url;
+	struct conf_strs scopes;
+	struct conf_labels params;              /* endpoint_params */
+};
+
+/* Rows' offsets are of the whole struct connection_settings: who has them beside rows of his own puts it first in his struct. */
+extern const struct conf_table connection_table, connection_tls_table;
+extern const struct conf_key connection_keys[];
+extern const size_t connection_key_count;
+bool connection_check(struct conf_reader *, const struct conf_node *, void *connection_settings);
+/* The keys of <more> beside those; in the reader's arena. Its check must call connection_check. */
+struct conf_table connection_table_with(struct conf_reader *, const struct conf_table *more);
+
+/* ---- A handle. ---- */
+
+/* Lists a handle points to until it is cleaned up. */
+struct connection_lists {
+	struct curl_slist *headers, *proxy_headers, *connect_to;
+};
+void connection_lists_free(struct connection_lists *);
+void connection_add_header(struct connection_lists *, struct str name, struct str value);
+void connection_set_text(CURL *, CURLoption, struct str);       /* an empty one is not set */
+
+/* Where to, TLS, proxy; not what is asked, nor by whom. <url> is the address as it is written: where tls_config names another server,
+ * that name is asked for at the same place. */
+void connection_apply(CURL *, struct str url, const struct connection_settings *, struct connection_lists *);
+
+struct tokens;
+/* Who asks: basic_auth, authorization, a token, http_headers. Files of secrets are read anew; when one cannot be read what it held when the
+ * configuration was read counts. False and <e> when it held nothing then. */
+bool connection_login(CURL *, const struct connection_settings *, struct tokens *, struct connection_lists *, struct err *e);
+
+/* ---- Tokens of OAuth 2, kept by who asks for them. For one thread. ---- */
+
+struct tokens *tokens_new(void);
+void tokens_free(struct tokens *);
+/* A good one, or an empty text. Valid until the next call. */
+struct str tokens_get(struct tokens *, const struct oauth2_settings *);
+void tokens_drop(struct tokens *, const struct oauth2_settings *);
+/* The request that fetches one, on a fresh handle whose answer's body the caller collects. */
+void tokens_ask(CURL *, const struct oauth2_settings *, struct connection_lists *);
+bool tokens_take(struct tokens *, const struct oauth2_settings *, int status, struct str body, struct err *);
+
+#endif

@@ -1,0 +1,113 @@
+"""How targets are reached: http_config as Prometheus has it, and a unix socket."""
+import base64
+import json
+import socketserver
+import threading
+import urllib.parse
+import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from watched import Target, Watch, alert_rule, job
+
+
+class Server:
+    """HTTP on 127.0.0.1, or on a unix socket: <answer> gets the handler and returns (status, type, body)."""
+
+    def __init__(self, _folder, answer, path=None):
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                status, kind, body = answer(self)
+                self.send_response(status)
+                self.send_header("Content-Type", kind)
+                self.end_headers()
+                self.wfile.write(body.encode())
+
+            do_POST = do_GET
+
+            def address_string(self):
+                return "somebody"
+
+            def log_message(self, *_):
+                pass
+
+        class UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+            daemon_threads = True
+
+        self.server = UnixServer(str(path), Handler) if path else ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.server.server_port}"
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def up(watch):
+    return watch.value('up{job="app"}')
+
+
+def test_through_a_proxy(box):
+    seen = []
+
+    def forward(request):
+        seen.append((request.path, request.headers.get("Proxy-Authorization")))
+        with urllib.request.urlopen(request.path, timeout=2) as answer:
+            return answer.status, "text/plain; version=0.0.4", answer.read().decode()
+
+    target, proxy = box.start(Target, text="fine 1\n"), box.start(Server, forward)
+    login = "Basic " + base64.b64encode(b"us:pw").decode()
+    watch = Watch(box, [job("app", target, proxy_url=f"http://{proxy.address}", proxy_connect_header={"Proxy-Authorization": [login]}),
+                        job("direct", target, proxy_url="http://127.0.0.1:1", no_proxy="127.0.0.1")],
+                  [alert_rule("Never", "fine == 2")])
+    watch.until("it is up", lambda: up(watch) == 1)
+    watch.until("without the proxy", lambda: watch.value('up{job="direct"}') == 1)
+    assert seen[0] == (f"http://{target.address}/metrics", login)
+
+
+def test_oauth2(box):
+    """A token is fetched once, sent with each scrape, and fetched again when it is refused."""
+    good, asked = ["one"], []
+
+    def token(request):
+        form = urllib.parse.parse_qs(request.rfile.read(int(request.headers["Content-Length"])).decode())
+        asked.append(form)
+        if request.headers["Authorization"] != "Basic " + base64.b64encode(b"tocsin:pssst").decode():
+            return 401, "application/json", "{}"
+        return 200, "application/json", json.dumps({"access_token": good[0], "token_type": "bearer", "expires_in": 3600})
+
+    def metrics(request):
+        if request.headers["Authorization"] != f"Bearer {good[0]}":
+            return 401, "text/plain", "no"
+        return 200, "text/plain; version=0.0.4", "fine 1\n"
+
+    giver, target = box.start(Server, token), box.start(Server, metrics)
+    box.write("secret", "pssst\n")
+    watch = Watch(box, [job("app", target.address, oauth2={"client_id": "tocsin", "client_secret_file": "secret", "scopes": ["read", "more"],
+                                                           "token_url": f"http://{giver.address}/token"})],
+                  [alert_rule("Never", "fine == 2")])
+    watch.until("it is up", lambda: up(watch) == 1)
+    watch.scraped()
+    assert len(asked) == 1 and asked[0] == {"grant_type": ["client_credentials"], "scope": ["read more"]}
+    good[0] = "two"
+    watch.until("a new token", lambda: len(asked) == 2)
+    watch.until("it is up again", lambda: up(watch) == 1)
+    assert "pssst" not in str(watch.program.get("/api/v1/targets")) + str(watch.program.get("/api/v1/status/config"))
+
+
+def test_a_unix_socket_and_headers(box):
+    seen = []
+
+    def metrics(request):
+        seen.append(dict(request.headers))
+        return 200, "text/plain; version=0.0.4", "fine 1\n"
+
+    path = box.folder / "metrics.sock"
+    box.start(Server, metrics, path)
+    watch = Watch(box, [job("app", "shop", http_headers={"X-Tenant": {"values": ["shop"]}},
+                            relabel_configs=[{"target_label": "__unix_socket__", "replacement": str(path)}])],
+                  [alert_rule("Never", "fine == 2")])
+    watch.until("it is up", lambda: up(watch) == 1)
+    assert seen[0]["Host"] == "shop" and seen[0]["X-Tenant"] == "shop"
