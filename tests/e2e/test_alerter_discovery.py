@@ -102,9 +102,9 @@ def test_http_sd_fails_and_comes_back(box):
     watch.program.start()
     watch.until("it fails", lambda: is_failing(watch))
     watch.ticks(5)
-    assert not watch.hook.told("Broken", "resolved") and "unknownSince" in watch.alert("Broken")
+    assert not watch.hook.told("Broken", "resolved") and watch.state("Broken") == "firing"
     lists.status = 200
-    watch.until("known again", lambda: "unknownSince" not in watch.alert("Broken"))
+    watch.until("named again", lambda: target.address in addresses(watch))
     target.set(broken=0)
     watch.told("Broken", "resolved")
     other.set(wrong=0)
