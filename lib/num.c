@@ -12,20 +12,24 @@
 
 static size_t put_integer(char *out, int64_t v)
 {
+	static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748"
+	                            "49505152535455565758596061626364656667686970717273747576777879808182838485868788899091929394959697"
+	                            "9899";
 	char tmp[24];
-	size_t n = 0, len = 0;
+	size_t at = sizeof tmp, n;
 	uint64_t u = v < 0 ? (uint64_t)-v : (uint64_t)v;
 
-	do {
-		tmp[n++] = (char)('0' + u % 10);
-		u /= 10;
-	} while (u > 0);
+	for (; u >= 100; u /= 100)
+		memcpy(tmp + (at -= 2), pairs + u % 100 * 2, 2);
+	tmp[--at] = (char)('0' + u % 10);
+	if (u >= 10)
+		tmp[--at] = (char)('0' + u / 10);
 	if (v < 0)
-		out[len++] = '-';
-	while (n > 0)
-		out[len++] = tmp[--n];
-	out[len] = '\0';
-	return len;
+		tmp[--at] = '-';
+	n = sizeof tmp - at;
+	memcpy(out, tmp + at, n);
+	out[n] = '\0';
+	return n;
 }
 
 /* A number that people wrote or that counts microseconds has a few decimals: <v> * 10^k is then whole for a small k, and dividing it
@@ -35,7 +39,7 @@ static int shortest_decimal(double v, char digits[20], int *exp10)
 {
 	double power = 1;
 
-	for (int k = 1; k <= 9; k++) {
+	for (int k = 1; k <= 6; k++) {
 		power *= 10;
 		const double whole = nearbyint(v * power);
 		if (whole >= 1e15)
@@ -47,6 +51,57 @@ static int shortest_decimal(double v, char digits[20], int *exp10)
 		}
 	}
 	return 0;
+}
+
+__extension__ typedef unsigned __int128 wide;
+
+/* 17 digits tell all numbers apart: <v> = m * 2^e is scaled to 17 digits before the point, exactly, and so are the middles between it
+ * and its neighbours. Of the whole numbers between these (1 to 22) all read back as <v>; the one with the most zeros at its end is
+ * the shortest, of several the nearest. Only where the product fits 128 bits: from 1e-5 to 1e15. 0: elsewhere. */
+static int shortest_scaled(double v, char digits[20], int *exp10)
+{
+	static const uint64_t tens[] = { 1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000, 10000000000,
+		                         100000000000, 1000000000000, 10000000000000, 100000000000000, 1000000000000000,
+		                         10000000000000000, 100000000000000000, 1000000000000000000, 10000000000000000000u };
+	enum { IMPLIED = DBL_MANT_DIG - 1, BIAS = 1023 };
+	wide exact, low, high, power;
+	uint64_t m, first, last, found, unit;
+	int e, k, shift, zeros = 0, n;
+
+	if (v < 1e-5 || v >= 1e15)
+		return 0;
+	memcpy(&m, &v, sizeof m);
+	e = (int)(m >> IMPLIED) - BIAS;
+	m = (m & ((UINT64_C(1) << IMPLIED) - 1)) | UINT64_C(1) << IMPLIED;
+	shift = IMPLIED - e + 2;                        /* v = 4m / 2^shift */
+	k = 17 - (int)floor(e * 0.30102999566398);
+	do {
+		k--;
+		power = k > 19 ? (wide)tens[19] * tens[k - 19] : tens[k];
+		exact = 4 * (wide)m * power;
+	} while (exact >> shift >= tens[17]);
+	low = exact - (m == UINT64_C(1) << IMPLIED ? power : 2 * power);
+	high = exact + 2 * power;
+	if (m % 2 != 0) {                               /* the middle reads as the even neighbour */
+		low++;
+		high--;
+	}
+	first = (uint64_t)((low + ((wide)1 << shift) - 1) >> shift);
+	last = (uint64_t)(high >> shift);
+	if (first > last || first < tens[16] || last >= tens[17])
+		return 0;
+	while (last - last % tens[zeros + 1] >= first)
+		zeros++;
+	unit = tens[zeros];
+	found = (uint64_t)(exact >> shift);
+	found -= found % unit;
+	low = 2 * (exact - ((wide)found << shift));
+	high = (wide)unit << shift;
+	if (found < first || (found + unit <= last && (low > high || (low == high && found / unit % 2 != 0))))
+		found += unit;
+	n = (int)put_integer(digits, (int64_t)(found / unit));
+	*exp10 = n + zeros - k;
+	return n;
 }
 
 /* The shortest decimal digits that read back as <v> (> 0, finite): digits without point or sign in <digits>, and the
@@ -63,6 +118,8 @@ static int shortest(double v, char digits[20], int *exp10)
 		return n;
 	}
 	n = shortest_decimal(v, digits, exp10);
+	if (n == 0)
+		n = shortest_scaled(v, digits, exp10);
 	if (n > 0)
 		return n;
 	/* Denormals have fewer digits than 15 to begin with. */

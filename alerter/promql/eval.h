@@ -157,12 +157,15 @@ struct histogram_points {
 	const int64_t *st_ms;
 };
 
+struct slide;                           /* slide.h */
+
 struct window {
 	int64_t beg_ms, end_ms;         /* (beg, end] */
 	struct float_points f;          /* anchored and smoothed: with the neighbours outside (beg, end] within the lookback */
 	struct histogram_points h;
 	struct labels labels;
 	size_t step;
+	struct slide *slide;            /* over the row's windows; NULL: there is only this one */
 };
 
 struct point {

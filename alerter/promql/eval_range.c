@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "eval_histogram.h"
+#include "slide.h"
 
 /* From here on only when a series has stale markers or histograms: otherwise the samples are used as they are. */
 static bool is_plain(const struct samples *s)
@@ -50,11 +51,16 @@ void points_split(struct eval *ev, const struct samples *s, struct points *out)
 	out->h = (struct histogram_points){ nh, ht, h, hst };
 }
 
-/* First index with t > <ms>. */
-static size_t first_after(const int64_t *t_ms, size_t n, int64_t ms)
+/* First index with t > <ms>; from <at> on, where that is not too far. */
+static size_t first_after(const int64_t *t_ms, size_t n, int64_t ms, size_t at)
 {
 	size_t low = 0, high = n;
 
+	if (at > 0 && at <= n && t_ms[at - 1] <= ms) {
+		while (at < n && t_ms[at] <= ms)
+			at++;
+		return at;
+	}
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
 
@@ -66,23 +72,32 @@ static size_t first_after(const int64_t *t_ms, size_t n, int64_t ms)
 	return low;
 }
 
+/* Where the window before was. */
+struct cut {
+	size_t fb, fe, hb, he;
+};
+
+static void window_move(struct window *w, const struct points *p, int64_t beg_ms, int64_t end_ms, struct cut *at)
+{
+	*at = (struct cut){ first_after(p->f.t_ms, p->f.n, beg_ms, at->fb), first_after(p->f.t_ms, p->f.n, end_ms, at->fe),
+		            first_after(p->h.t_ms, p->h.n, beg_ms, at->hb), first_after(p->h.t_ms, p->h.n, end_ms, at->he) };
+	w->f = (struct float_points){ .n = at->fe > at->fb ? at->fe - at->fb : 0 };
+	if (w->f.n > 0) {
+		w->f.t_ms = p->f.t_ms + at->fb;
+		w->f.v = p->f.v + at->fb;
+		w->f.st_ms = p->f.st_ms == NULL ? NULL : p->f.st_ms + at->fb;
+	}
+	w->h = (struct histogram_points){ .n = at->he > at->hb ? at->he - at->hb : 0 };
+	if (w->h.n > 0) {
+		w->h.t_ms = p->h.t_ms + at->hb;
+		w->h.h = p->h.h + at->hb;
+		w->h.st_ms = p->h.st_ms == NULL ? NULL : p->h.st_ms + at->hb;
+	}
+}
+
 void window_cut(struct window *w, const struct points *p, int64_t beg_ms, int64_t end_ms)
 {
-	size_t fb = first_after(p->f.t_ms, p->f.n, beg_ms), fe = first_after(p->f.t_ms, p->f.n, end_ms);
-	size_t hb = first_after(p->h.t_ms, p->h.n, beg_ms), he = first_after(p->h.t_ms, p->h.n, end_ms);
-
-	w->f = (struct float_points){ .n = fe > fb ? fe - fb : 0 };
-	if (w->f.n > 0) {
-		w->f.t_ms = p->f.t_ms + fb;
-		w->f.v = p->f.v + fb;
-		w->f.st_ms = p->f.st_ms == NULL ? NULL : p->f.st_ms + fb;
-	}
-	w->h = (struct histogram_points){ .n = he > hb ? he - hb : 0 };
-	if (w->h.n > 0) {
-		w->h.t_ms = p->h.t_ms + hb;
-		w->h.h = p->h.h + hb;
-		w->h.st_ms = p->h.st_ms == NULL ? NULL : p->h.st_ms + hb;
-	}
+	window_move(w, p, beg_ms, end_ms, &(struct cut){ 0 });
 }
 
 static bool open_selector(struct range_vector *r)
@@ -238,11 +253,29 @@ static bool mode_fits(struct eval_call *c)
 	                 modes[arg->selector.mode].shown, name);
 }
 
-/* One series: its window at each step through <fn> into the result. */
-static void row_windows(struct eval_call *c, struct value *x, size_t row, const struct points *p, window_fn fn)
+/* Floats alone, without start timestamps: their ends tell as much as those from storage. */
+static bool float_ends(struct eval_call *c, const struct window *w, ends_fn fn, bool *has, double *v)
+{
+	size_t n = w->f.n;
+	struct window_ends e = { .known = true, .n = (uint32_t)n };
+
+	if (n == 0 || w->h.n > 0 || w->f.st_ms != NULL || c->range->before_ms > 0)
+		return false;
+	e.falls = slide_falls(w->slide, n);
+	e.first_ms = w->f.t_ms[0];
+	e.last_ms = w->f.t_ms[n - 1];
+	e.first = w->f.v[0];
+	e.last = w->f.v[n - 1];
+	return fn(c, w, &e, has, v);
+}
+
+/* One series: its window at each step through <fn> into the result. <ends> (may be NULL) goes first. */
+static void row_windows(struct eval_call *c, struct value *x, size_t row, const struct points *p, ends_fn ends, window_fn fn)
 {
 	struct range_vector *r = c->range;
-	struct window w = { .labels = r->shape->labels[row] };
+	struct slide slide = { .arena = c->ev->scratch, .v = p->f.v, .n = p->f.n };
+	struct window w = { .labels = r->shape->labels[row], .slide = x->n_steps > 1 ? &slide : NULL };
+	struct cut at = { 0 };
 
 	for (size_t step = 0; step < x->n_steps && !c->ev->failed; step++) {
 		size_t cell = row * x->n_steps + step;
@@ -251,8 +284,13 @@ static void row_windows(struct eval_call *c, struct value *x, size_t row, const 
 		w.step = step;
 		w.end_ms = range_end(r, row, step);
 		w.beg_ms = w.end_ms - r->range_ms;
-		window_cut(&w, p, w.beg_ms - r->before_ms, w.end_ms + r->after_ms);
-		if (w.f.n + w.h.n == 0 || !fn(c, &w, &out))
+		window_move(&w, p, w.beg_ms - r->before_ms, w.end_ms + r->after_ms, &at);
+		slide.beg = at.fb;
+		if (w.f.n + w.h.n == 0)
+			continue;
+		if (ends != NULL && w.slide != NULL && float_ends(c, &w, ends, &x->has[cell], &x->v[cell]))
+			continue;
+		if (!fn(c, &w, &out))
 			continue;
 		x->has[cell] = true;
 		x->v[cell] = out.v;
@@ -261,13 +299,13 @@ static void row_windows(struct eval_call *c, struct value *x, size_t row, const 
 	}
 }
 
-static void row_from_samples(struct eval_call *c, struct value *x, size_t row, window_fn fn)
+static void row_from_samples(struct eval_call *c, struct value *x, size_t row, ends_fn ends, window_fn fn)
 {
 	struct arena_mark mark = arena_mark(c->ev->scratch);
 	struct points p;
 
 	if (range_points(c->range, row, &p))
-		row_windows(c, x, row, &p, fn);
+		row_windows(c, x, row, &p, ends, fn);
 	arena_rewind(c->ev->scratch, mark);
 }
 
@@ -290,7 +328,7 @@ static void rows_from_ends(struct eval_call *c, struct value *x, ends_fn ends, w
 			memset(e, 0, sizeof e);
 		for (size_t i = 0; i < n && !c->ev->failed; i++)
 			if (!row_from_ends(c, x, row + i, &e[i], ends))
-				row_from_samples(c, x, row + i, fn);
+				row_from_samples(c, x, row + i, ends, fn);
 	}
 }
 
@@ -307,7 +345,7 @@ void call_windows(struct eval_call *c, bool keep_names, window_fn fn)
 	if (x == NULL)
 		return;
 	for (size_t row = 0; row < x->shape->n && !c->ev->failed; row++)
-		row_from_samples(c, x, row, fn);
+		row_from_samples(c, x, row, NULL, fn);
 	finish_windows(c, keep_names, x);
 }
 

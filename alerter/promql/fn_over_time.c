@@ -6,6 +6,7 @@
 #include "functions_bodies.h"
 #include "notes.h"
 #include "numeric.h"
+#include "slide.h"
 
 /* False: no float. */
 static bool floats_only(struct eval_call *c, const struct window *w)
@@ -31,6 +32,8 @@ static bool sum(struct eval_call *c, const struct window *w, struct point *out)
 		return false;
 	if (w->f.n == 0)
 		return histogram_sum_over_time(c, w, out);
+	if (w->slide != NULL && slide_sum(w->slide, w->f.n, &out->v))
+		return true;
 	for (size_t i = 0; i < w->f.n; i++)
 		sum_add(&s, w->f.v[i]);
 	out->v = sum_value(&s);
@@ -39,15 +42,14 @@ static bool sum(struct eval_call *c, const struct window *w, struct point *out)
 
 static bool avg(struct eval_call *c, const struct window *w, struct point *out)
 {
-	struct mean m = { 0 };
-
 	if (is_mixed(c, w))
 		return false;
 	if (w->f.n == 0)
 		return histogram_avg_over_time(c, w, out);
-	for (size_t i = 0; i < w->f.n; i++)
-		mean_add(&m, w->f.v[i]);
-	out->v = mean_value(&m);
+	if (w->slide != NULL && slide_sum(w->slide, w->f.n, &out->v))
+		out->v /= (double)w->f.n;
+	else
+		out->v = mean_of(w->f.v, w->f.n);
 	return true;
 }
 
@@ -83,7 +85,7 @@ static bool max(struct eval_call *c, const struct window *w, struct point *out)
 {
 	if (!floats_only(c, w))
 		return false;
-	out->v = w->f.v[index_of_max(&w->f, false)];
+	out->v = w->slide != NULL ? slide_greatest(w->slide, w->f.n) : w->f.v[index_of_max(&w->f, false)];
 	return true;
 }
 
@@ -91,7 +93,7 @@ static bool min(struct eval_call *c, const struct window *w, struct point *out)
 {
 	if (!floats_only(c, w))
 		return false;
-	out->v = w->f.v[index_of_min(&w->f, false)];
+	out->v = w->slide != NULL ? slide_least(w->slide, w->f.n) : w->f.v[index_of_min(&w->f, false)];
 	return true;
 }
 
@@ -198,7 +200,7 @@ static bool quantile(struct eval_call *c, const struct window *w, struct point *
 	note_quantile(c->ev, q, call_arg_pos(c, 0));
 	if (w->h.n > 0)
 		note_add(c->ev, NOTE_HISTOGRAM_IGNORED_IN_RANGE, w->labels, call_arg_pos(c, 0));
-	out->v = quantile_of_sorted(q, sorted(c, w), w->f.n);
+	out->v = quantile_of_sorted(q, w->slide != NULL ? slide_sorted(w->slide, w->f.n) : sorted(c, w), w->f.n);
 	return true;
 }
 

@@ -31,19 +31,66 @@ double mean_value(const struct mean *m)
 	return m->stepwise ? m->sum.v + m->sum.c : m->sum.v / m->n + m->sum.c / m->n;
 }
 
+double mean_of(const double *v, size_t n)
+{
+	struct mean m = { .sum = { .v = v[0] }, .n = (double)n };
+
+	for (size_t i = 1; i < n; i++)
+		sum_add(&m.sum, v[i]);
+	if (isfinite(m.sum.v))
+		return mean_value(&m);
+	m = (struct mean){ 0 };
+	for (size_t i = 0; i < n; i++)
+		mean_add(&m, v[i]);
+	return mean_value(&m);
+}
+
 static int by_value(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
 
 	if (isnan(x) || isnan(y))
-		return isnan(y) - isnan(x);
-	return (x > y) - (x < y);
+		return !!isnan(y) - !!isnan(x);
+	if (x == y)
+		return !!signbit(y) - !!signbit(x);
+	return x > y ? 1 : -1;
 }
 
 void sort_doubles(double *v, size_t n)
 {
 	if (n > 1)
 		qsort(v, n, sizeof *v, by_value);
+}
+
+/* How many of the sorted are less than <x>. */
+static size_t sorted_place(const double *v, size_t n, double x)
+{
+	size_t low = 0, high = n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (by_value(&v[mid], &x) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+void sorted_insert(double *v, size_t n, double x)
+{
+	size_t at = sorted_place(v, n, x);
+
+	memmove(v + at + 1, v + at, (n - at) * sizeof *v);
+	v[at] = x;
+}
+
+void sorted_remove(double *v, size_t n, double x)
+{
+	size_t at = sorted_place(v, n, x);
+
+	memmove(v + at, v + at + 1, (n - at - 1) * sizeof *v);
 }
 
 double quantile_of_sorted(double q, const double *v, size_t n)

@@ -36,10 +36,15 @@ struct mean {
 	bool stepwise;
 };
 void mean_add(struct mean *, double x);
+/* Of <n> > 0 values. */
+double mean_of(const double *v, size_t n);
 double mean_value(const struct mean *);
 
-/* Least first, NaN before all. */
+/* Least first, -0 before 0, NaN before all. */
 void sort_doubles(double *v, size_t n);
+/* One more, or one of them less, of <n> sorted ones. */
+void sorted_insert(double *v, size_t n, double x);
+void sorted_remove(double *v, size_t n, double x);
 /* Of <n> sorted values, with interpolation; NaN for none or a NaN <q>, -Inf below 0, +Inf above 1. */
 double quantile_of_sorted(double q, const double *v, size_t n);
 

@@ -65,6 +65,42 @@ static void numbers_read_back(void **state)
 	}
 }
 
+/* Of all texts that read back the shortest, and of those the nearest: what a search with printf finds. */
+static void numbers_are_shortest(void **state)
+{
+	srand48(7);
+	(void)state;
+	for (int i = 0; i < 100000; i++) {
+		double scale = pow(10, i % 23 - 6), power_of_two = ldexp(1, i % 60 - 16);
+		double v = i % 4 == 0   ? drand48() * scale
+		           : i % 4 == 1 ? (double)lrand48() / 60.0 / scale
+		           : i % 4 == 2 ? nextafter(power_of_two, i % 8 == 2 ? 0 : 1e300)
+		                        : power_of_two * (1 + drand48());
+		char out[344], exact[40];
+		const char *digits_end = out;
+		int precision = 0;
+
+		do
+			snprintf(exact, sizeof exact, "%.*e", precision, v);
+		while (precision++ < 16 && strtod(exact, NULL) != v);
+		num_format(out, v);
+		if (strtod(out, NULL) != v)
+			fail_msg("%.17g became %s", v, out);
+		num_format_fixed(out, v);
+		for (const char *p = exact, *q = out + strspn(out, "0."); *p != 'e'; p++) {
+			if (*p == '.')
+				continue;
+			q += *q == '.';
+			if (*q != *p && !(*p == '0' && *q == '\0'))
+				fail_msg("%.17g became %s, shortest is %s", v, out, exact);
+			q += *q != '\0';
+			digits_end = q;
+		}
+		if (digits_end[strspn(digits_end, "0.")] != '\0')
+			fail_msg("%.17g became %s, shortest is %s", v, out, exact);
+	}
+}
+
 static void durations(void **state)
 {
 	static const struct {
@@ -338,7 +374,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(numbers),
-		cmocka_unit_test(numbers_read_back),
+		cmocka_unit_test(numbers_read_back), cmocka_unit_test(numbers_are_shortest),
 		cmocka_unit_test(durations),
 		cmocka_unit_test(sizes_and_seconds),
 		cmocka_unit_test(utf8),
