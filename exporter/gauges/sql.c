@@ -67,13 +67,20 @@ static bool has_columns(const PGresult *r, const struct gauge_query *q, struct e
 	return true;
 }
 
+struct asked {
+	struct gauge_round *round;
+	size_t next;                    /* behind the last that was answered */
+};
+
 static void on_reply(void *ctx, size_t i, const struct pg_reply *reply)
 {
-	struct gauge_round *round = ctx;
+	struct asked *asked = ctx;
+	struct gauge_round *round = asked->round;
 	const struct gauge_query *q = (const struct gauge_query *)round->settings->queries.v + i;
 	struct gauge_rows rows = { .get = get, .data = reply->result };
 	struct err e = { 0 };
 
+	asked->next = i + 1;
 	if (PQresultStatus(reply->result) != PGRES_TUPLES_OK) {
 		if (PQresultStatus(reply->result) == PGRES_FATAL_ERROR)
 			pg_result_error(reply->result, &e);
@@ -91,11 +98,18 @@ static bool sql_ask(void *state, const struct source_ask *ask, struct gauge_roun
 {
 	struct sql *x = state;
 	const struct gauge_query *queries = x->settings->queries.v;
+	struct asked asked = { round, 0 };
 	struct pg_query *sql = ARENA_ARRAY(expo_set_arena(round->out), x->settings->queries.n, struct pg_query);
 
 	for (size_t i = 0; i < x->settings->queries.n; i++)
 		sql[i] = (struct pg_query){ queries[i].sql.p, .alone = true };
-	return pg_conn_open(x->conn, ask, e) && pg_conn_run(x->conn, ask, sql, x->settings->queries.n, on_reply, round, e);
+	if (!pg_conn_open(x->conn, ask, e))
+		return false;
+	if (pg_conn_run(x->conn, ask, sql, x->settings->queries.n, on_reply, &asked, e))
+		return true;
+	if (e->code == ERR_LIMIT && asked.next < x->settings->queries.n)
+		gauge_round_fail(round, asked.next, e);
+	return false;
 }
 
 const struct gauge_backend gauge_sql = { "sql", sql_open, sql_ask, sql_close };

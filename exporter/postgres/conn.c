@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 
 #include "resolve.h"
 #include "tocsin/map.h"
@@ -16,6 +17,7 @@
 #define RETRY_MIN_MS 1000
 #define RETRY_MAX_MS 8000
 #define PARAMS_MAX 64
+#define REPLY_BYTES_MAX (32u << 20)     /* of one statement, as sent */
 
 /* A statement the server knows by name. */
 struct prepared {
@@ -453,8 +455,18 @@ static bool send_all(struct pg_conn *c, const struct pg_query *q, size_t n, stru
 	return true;
 }
 
+/* libpq keeps a result whole, and does not say how much it has read: the socket says how much there is to read. */
+static bool count_bytes(PGconn *pg, size_t *received, struct err *e)
+{
+	int waiting = 0;
+
+	if (ioctl(PQsocket(pg), FIONREAD, &waiting) == 0)
+		*received += (size_t)waiting;
+	return *received <= REPLY_BYTES_MAX || err_set(e, ERR_LIMIT, -1, "a reply of more than %u bytes (reply_bytes)", REPLY_BYTES_MAX);
+}
+
 /* Until PQgetResult() would not wait; what is still to be sent goes out meanwhile. */
-static bool wait_result(PGconn *pg, const struct source_ask *ask, struct err *e)
+static bool wait_result(PGconn *pg, const struct source_ask *ask, size_t *received, struct err *e)
 {
 	for (;;) {
 		int unsent = PQflush(pg);
@@ -464,6 +476,8 @@ static bool wait_result(PGconn *pg, const struct source_ask *ask, struct err *e)
 		if (PQisBusy(pg) == 0)
 			return true;
 		if (!wait_socket(pg, unsent ? POLLIN | POLLOUT : POLLIN, ask, e))
+			return false;
+		if (!count_bytes(pg, received, e))
 			return false;
 		if (PQconsumeInput(pg) != 1)
 			return fail_libpq(pg, e);
@@ -481,6 +495,7 @@ struct run {
 	void *ctx;
 	size_t *passed_over;            /* indexes of those behind a failure in its transaction */
 	size_t n_passed_over;
+	size_t received;                /* bytes, of the statement under way */
 };
 
 /* The next result; NULL behind the last of one message sent. */
@@ -488,7 +503,7 @@ static bool next_result(struct run *r, PGresult **result, struct err *e)
 {
 	PGconn *pg = r->c->pg;
 
-	if (!wait_result(pg, r->ask, e))
+	if (!wait_result(pg, r->ask, &r->received, e))
 		return false;
 	*result = PQgetResult(pg);
 	if (PQstatus(pg) == CONNECTION_OK)
@@ -507,6 +522,7 @@ static bool read_statement(struct run *r, size_t i, struct err *e)
 	int64_t began_us = clock_mono_us();
 	bool told = false;
 
+	r->received = 0;
 	while (ends > 0) {
 		PGresult *result;
 
@@ -558,7 +574,8 @@ bool pg_conn_run(struct pg_conn *c, const struct source_ask *ask, const struct p
 	struct arena a = { 0 };
 	size_t *index = ARENA_ARRAY(&a, n, size_t), *again = ARENA_ARRAY(&a, n, size_t), *never = ARENA_ARRAY(&a, n, size_t);
 	struct pg_query *alone = ARENA_ARRAY(&a, n, struct pg_query);
-	struct run first = { c, ask, q, n, index, on_reply, ctx, again, 0 }, second = { c, ask, alone, 0, again, on_reply, ctx, never, 0 };
+	struct run first = { c, ask, q, n, index, on_reply, ctx, again, 0, 0 };
+	struct run second = { c, ask, alone, 0, again, on_reply, ctx, never, 0, 0 };
 	bool ok;
 
 	for (size_t i = 0; i < n; i++)
@@ -570,7 +587,7 @@ bool pg_conn_run(struct pg_conn *c, const struct source_ask *ask, const struct p
 	arena_fini(&a);
 	if (ok)
 		return true;
-	if (e->code == ERR_TIMEOUT || e->code == ERR_CANCELED)
+	if (e->code == ERR_TIMEOUT || e->code == ERR_CANCELED || e->code == ERR_LIMIT)
 		cancel_running(c);
 	return conn_failed(c, ask, e);
 }

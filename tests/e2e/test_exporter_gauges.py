@@ -1,6 +1,15 @@
 """F5, F17, O2, P3: business figures from SQL, Redis and JSON."""
+import concurrent.futures
+import socket
+import threading
+import time
+import zlib
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import psycopg2
 from exporter_text import Json, Silent, scrape
 from servers import Exporter, Postgres, Redis, wait_for
+from test_redis_source import Script
 
 
 def test_sql(box):
@@ -143,3 +152,158 @@ gauges:
     m = scrape(exporter)
     assert not m.find("rows") and m.value("tocsin_gauges_collector_success", query="rows") == 0
     assert "more than 10 series (max_series)" in exporter.process.text()
+
+
+class Odd:
+    """An HTTP server that misbehaves, a path each."""
+
+    def __init__(self):
+        outer = self
+        outer.asked = []
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                outer.asked.append(self.path)
+                try:
+                    getattr(self, self.path.strip("/"))()
+                except OSError:
+                    pass
+
+            def redirect(self):
+                self.send_response(302)
+                self.send_header("Location", f"http://127.0.0.1:{outer.port}/stolen")
+                self.end_headers()
+
+            def stolen(self):
+                self.begin(13)
+                self.wfile.write(b'{"value": 1}\n')
+
+            def begin(self, length):
+                self.send_response(200)
+                self.send_header("Content-Length", str(length))
+                self.end_headers()
+
+            def gigabyte(self):
+                self.begin(1 << 30)
+                for _ in range(1 << 10):
+                    self.wfile.write(b" " * (1 << 20))
+
+            def bomb(self):
+                self.send_response(200)
+                self.send_header("Content-Encoding", "gzip")
+                self.end_headers()
+                packer = zlib.compressobj(9, wbits=31)
+                for _ in range(1 << 8):
+                    self.wfile.write(packer.compress(b" " * (1 << 20)))
+                self.wfile.write(packer.flush())
+
+            def trickle(self):
+                self.begin(1000)
+                while True:
+                    self.wfile.write(b" ")
+                    time.sleep(0.1)
+
+            def half(self):
+                self.begin(1000)
+                self.wfile.write(b'{"value": 1')
+                self.wfile.flush()
+                self.connection.shutdown(socket.SHUT_RDWR)
+
+            def deep(self):
+                self.begin(200000)
+                self.wfile.write(b"[" * 200000)
+
+            def good(self):
+                self.stolen()
+
+            def log_message(self, *args):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def peak_kb(exporter):
+    return int(next(line for line in open(f"/proc/{exporter.process.pid}/status") if line.startswith("VmHWM")).split()[1])
+
+
+def test_http_servers_that_misbehave(box):
+    server = box.start(lambda folder: Odd())
+    faults = ["redirect", "gigabyte", "bomb", "trickle", "half", "deep"]
+    queries = "".join(f"      - {{ path: /{p}, metrics: [{{ name: {p}_figure, help: x }}] }}\n" for p in ["good", *faults])
+    exporter = box.start(Exporter, box.write("e.yml", f"""
+gauges:
+  - {{ name: alone, url: 'http://127.0.0.1:{server.port}/trickle', queries: [{{ metrics: [{{ name: slow_figure, help: x }}] }}] }}
+  - name: all
+    url: 'http://127.0.0.1:{server.port}'
+    headers: ['apikey: hush']
+    queries:
+{queries}"""))
+    begin = time.monotonic()
+    m = scrape(exporter, 2)
+    assert time.monotonic() - begin < 2.5
+    assert m.value("tocsin_gauges_up", source="all") == 1 and m.value("good_figure") == 1
+    assert [m.value("tocsin_gauges_collector_success", query=f"{p}_figure") for p in faults] == [0] * len(faults)
+    assert not [p for p in faults if m.find(f"{p}_figure")] and "/stolen" not in server.asked
+    text = exporter.process.text()
+    assert "HTTP status 302" in text and "the body is over 8388608 bytes" in text and "hush" not in text
+    assert peak_kb(exporter) < 300_000
+    with concurrent.futures.ThreadPoolExecutor(100) as pool:
+        pages = list(pool.map(lambda _: scrape(exporter, 2), range(100)))
+    assert all(m.value("tocsin_gauges_up", source="alone") is not None for m in pages)
+
+
+def test_locked_table_and_too_much(box):
+    postgres = box.start(Postgres)
+    postgres.sql("create table orders (id int); insert into orders values (1); create table free (id int)")
+    exporter = box.start(Exporter, box.write("e.yml", f"""
+gauges:
+  - name: shop
+    url: '{postgres.url()}'
+    queries:
+      - {{ sql: 'select count(*) as value from orders', metrics: [{{ name: orders, help: x }}] }}
+      - {{ sql: 'select count(*) as value from free', metrics: [{{ name: free_rows, help: x }}] }}
+  - name: many
+    url: '{postgres.url()}'
+    queries: [{{ sql: 'select i, i as value from generate_series(1, 3000000) i', metrics: [{{ name: rows, help: x, labels: [i] }}] }}]
+  - name: long
+    url: '{postgres.url()}'
+    queries: [{{ sql: "select repeat('1', 60000000) as value", metrics: [{{ name: digits, help: x }}] }}]
+"""))
+    m = scrape(exporter)
+    assert m.value("orders") == 1 and m.value("free_rows") == 0
+    assert m.value("tocsin_gauges_up", source="many") == 0 and m.value("tocsin_gauges_up", source="long") == 0
+    text = exporter.process.text()
+    assert text.count("(reply_bytes)") == 2 and "query rows" in text and "query digits" in text
+    assert peak_kb(exporter) < 400_000, f"{peak_kb(exporter)} kB"
+    with psycopg2.connect(postgres.url()) as lock:
+        lock.cursor().execute("alter table orders add column x int")
+        begin = time.monotonic()
+        m = scrape(exporter)
+        assert time.monotonic() - begin < 3
+        assert m.value("orders") is None and m.value("tocsin_gauges_collector_success", query="orders") == 0
+        assert m.value("free_rows") == 0 and m.value("tocsin_gauges_up", source="shop") == 1
+        lock.rollback()
+    assert scrape(exporter).value("orders") == 1
+    assert "lock timeout" in exporter.process.text()
+
+
+def test_redis_gauges_of_a_server_that_misbehaves(box):
+    faults = {"silent": (None, None), "half": (b"+OK\r\n", b"$10\r\n1"), "garbage": (b"HTTP/1.1 400\r\n\r\n", None),
+              "gigabyte": (b"+OK\r\n", b"$1000000000\r\n1")}
+    redis, gauges = [], []
+    for name, says in faults.items():
+        port = box.start(lambda folder: Script(*says)).port
+        redis.append(f"  - {{ name: redis-{name}, url: 'redis://127.0.0.1:{port}' }}\n")
+        gauges.append(f"  - {{ name: {name}, redis: redis-{name}, queries: [{{ command: [GET, x], metrics: [{{ name: x, help: x }}] }}] }}\n")
+    exporter = box.start(Exporter, box.write("e.yml", "redis:\n" + "".join(redis) + "gauges:\n" + "".join(gauges)))
+    begin = time.monotonic()
+    m = scrape(exporter, 2)
+    assert time.monotonic() - begin < 2.5
+    assert [m.value("tocsin_gauges_up", source=name) for name in faults] == [0] * len(faults) and not m.find("x")
