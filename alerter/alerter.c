@@ -458,8 +458,23 @@ bool alerter_reload(struct alerter *al, struct err *e)
 	return good;
 }
 
+/* Certificates are replaced without anybody saying so. */
+static void follow_web(struct alerter *al)
+{
+	struct conf_report report = { 0 };
+
+	pthread_mutex_lock(&al->lock);
+	if (http_server_follow_web(al->http, &report))
+		log_event(report.n_errors > 0 ? LOG_ERROR : LOG_INFO, report.n_errors > 0 ?
+		          "web configuration has changed and is not loaded: the old one stays" : "web configuration has changed and is loaded", NULL);
+	pthread_mutex_unlock(&al->lock);
+	log_report(&report);
+	conf_report_fini(&report);
+}
+
 void alerter_maintain(struct alerter *al)
 {
+	follow_web(al);
 	store_maintain(al->store);
 }
 

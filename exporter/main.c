@@ -26,7 +26,7 @@
 #define DEFAULT_ADDRESS "127.0.0.1:9977"
 #define RELOADS_MAX 16
 #define ARENAS 2                        /* of malloc: by default each thread has its own, and keeps what it once needed */
-#define SWEEP_MS 1000                   /* how often idle targets are looked for */
+#define SWEEP_MS 1000                   /* how often idle targets and new certificates are looked for */
 
 struct exporter {
 	const char *config_path;                /* NULL: the environment */
@@ -115,6 +115,23 @@ static bool reload(struct exporter *x, struct buf *messages)
 		sources_unref(c);
 	conf_report_fini(&report);
 	return ok;
+}
+
+/* Certificates are replaced without anybody saying so. */
+static void follow_web(struct exporter *x)
+{
+	struct conf_report report = { 0 };
+	struct buf messages = { 0 };
+
+	if (http_server_follow_web(x->server, &report)) {
+		put_brief(&report, &messages);
+		if (report.n_errors > 0)
+			log_event(LOG_ERROR, "web configuration has changed and is not loaded: the old one stays", "err", buf_z(&messages), NULL);
+		else
+			log_event(LOG_INFO, "web configuration has changed and is loaded", NULL);
+	}
+	buf_fini(&messages);
+	conf_report_fini(&report);
 }
 
 /* ---- What is done instead of running ---- */
@@ -266,6 +283,7 @@ static void wait_for_signals(struct exporter *x, int signal_fd)
 			continue;
 		}
 		publisher_sweep(x->publisher);
+		follow_web(x);
 		if (p[1].revents != 0 && read(x->reload_fd, &count, sizeof count) == sizeof count)
 			answer_reloads(x);
 		if (p[0].revents == 0 || read(signal_fd, &s, sizeof s) != sizeof s)

@@ -703,6 +703,26 @@ bool http_server_set_web(struct http_server *s, struct http_web_config *web, str
 	return true;
 }
 
+bool http_server_follow_web(struct http_server *s, struct conf_report *r)
+{
+	struct http_web_config *now, *new;
+	struct err e = { 0 };
+	bool changed;
+
+	pthread_mutex_lock(&s->lock);
+	now = s->web != NULL ? http_web_config_ref(s->web) : NULL;
+	pthread_mutex_unlock(&s->lock);
+	changed = now != NULL && http_web_config_has_changed(now);
+	if (changed) {
+		new = http_web_config_load(now->files[0].path, r);
+		if (new != NULL && !http_server_set_web(s, new, &e))
+			conf_error_in(r, str_of(now->files[0].path), "%s", e.msg);
+		http_web_config_unref(new);
+	}
+	http_web_config_unref(now);
+	return changed;
+}
+
 struct str http_server_address(const struct http_server *s, size_t i)
 {
 	assert(i < s->n_listeners);

@@ -4,14 +4,27 @@
 
 #include <gnutls/gnutls.h>
 #include <microhttpd.h>
+#include <sys/types.h>
+#include <time.h>
 
 #include "tocsin/http.h"
 
 enum http_client_auth { CLIENT_NONE, CLIENT_REQUEST, CLIENT_REQUIRE_ANY, CLIENT_VERIFY_IF_GIVEN, CLIENT_VERIFY };
 
+enum { WEB_FILES = 4 };
+
+struct http_web_file {
+	const char *path;
+	struct timespec changed;                /* 0: it was not there */
+	off_t size;
+	ino_t ino;
+};
+
 struct http_web_config {
 	int refs;                               /* atomic */
 	struct arena arena;
+	struct http_web_file files[WEB_FILES];  /* what it was read from; the following thread's alone */
+	size_t n_files;
 	struct str cert, key, client_ca;        /* PEM; cert.n 0: no TLS */
 	struct str priority;                    /* GnuTLS's name for the versions allowed */
 	enum http_client_auth client_auth;
@@ -23,6 +36,8 @@ struct http_web_config {
 };
 
 struct http_web_config *http_web_config_ref(struct http_web_config *w);
+/* Whether a file it was read from is another than when this was last asked. */
+bool http_web_config_has_changed(struct http_web_config *w);
 
 /* Whether <user> may come in with <password>. From any thread. */
 bool http_web_login(const struct http_web_config *w, struct str user, struct str password);

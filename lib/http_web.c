@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "http_private.h"
 #include "tocsin/mem.h"
@@ -125,7 +126,41 @@ static const struct conf_key web_keys[] = {
 };
 static const struct conf_table web_table = { web_keys, ARRAY_LEN(web_keys), sizeof(struct web_conf), NULL, check_web };
 
-static bool read_pem(struct conf_reader *rd, struct str path, struct str *out)
+/* As the file is now. Before it is read: what changes meanwhile is then noticed. */
+static struct http_web_file look(const char *path)
+{
+	struct http_web_file f = { .path = path };
+	struct stat st;
+
+	if (stat(path, &st) == 0) {
+		f.changed = st.st_mtim;
+		f.size = st.st_size;
+		f.ino = st.st_ino;
+	}
+	return f;
+}
+
+static void note_file(struct http_web_config *w, struct str path)
+{
+	assert(w->n_files < WEB_FILES);
+	w->files[w->n_files++] = look(arena_strz(&w->arena, path));
+}
+
+bool http_web_config_has_changed(struct http_web_config *w)
+{
+	bool changed = false;
+
+	for (struct http_web_file *f = w->files; f < w->files + w->n_files; f++) {
+		struct http_web_file now = look(f->path);
+
+		changed |= now.changed.tv_sec != f->changed.tv_sec || now.changed.tv_nsec != f->changed.tv_nsec || now.size != f->size ||
+		           now.ino != f->ino;
+		*f = now;
+	}
+	return changed;
+}
+
+static bool read_pem(struct http_web_config *w, struct conf_reader *rd, struct str path, struct str *out)
 {
 	char *text;
 	FILE *f;
@@ -133,6 +168,7 @@ static bool read_pem(struct conf_reader *rd, struct str path, struct str *out)
 
 	if (path.n == 0)
 		return true;
+	note_file(w, path);
 	f = fopen(path.p, "re");
 	if (f == NULL)
 		return conf_error_in(rd->report, path, "cannot be read: %s", strerror(errno));
@@ -164,18 +200,20 @@ static struct http_logins *logins_new(struct arena *a)
 static bool load(struct http_web_config *w, const char *path, struct conf_report *r)
 {
 	struct conf_reader rd = { .arena = &w->arena, .report = r };
-	struct conf_node *root = conf_load(&w->arena, path, r);
+	struct conf_node *root;
 	struct web_conf c = { 0 };
 	struct err e = { 0 };
 
+	note_file(w, str_of(path));
+	root = conf_load(&w->arena, path, r);
 	if (root == NULL || !conf_read(&rd, &web_table, root, &c))
 		return false;
 	w->client_auth = (enum http_client_auth)c.tls.client_auth;
 	w->priority = priority_of(&w->arena, &c.tls);
 	w->users = c.users;
 	w->headers = c.server.headers;
-	if (!read_pem(&rd, c.tls.cert_file, &w->cert) || !read_pem(&rd, c.tls.key_file, &w->key) ||
-	    !read_pem(&rd, c.tls.client_ca_file, &w->client_ca))
+	if (!read_pem(w, &rd, c.tls.cert_file, &w->cert) || !read_pem(w, &rd, c.tls.key_file, &w->key) ||
+	    !read_pem(w, &rd, c.tls.client_ca_file, &w->client_ca))
 		return false;
 	if (!http_tls_load(w, &e))
 		return conf_error(r, conf_get(root, "tls_server_config"), "%s", e.msg);

@@ -105,6 +105,9 @@ bool http_server_start(struct http_server *s, const struct http_options *o, stru
 /* From here on new connections get the certificates of <web>, and all requests its users and headers. False when it says otherwise
  * than before whether TLS is spoken: that needs a restart. Any thread. */
 bool http_server_set_web(struct http_server *s, struct http_web_config *web, struct err *e) MUST_CHECK;
+/* For now and then, from one thread at a time: reads the web configuration again when its file or a certificate it names has changed
+ * since. False: none has. True: it is in use, or stays as it was where <r> holds errors. */
+bool http_server_follow_web(struct http_server *s, struct conf_report *r);
 /* Address number <i> as bound, "127.0.0.1:43211": says which port 0 became. */
 struct str http_server_address(const struct http_server *s, size_t i);
 /* Stops listening, answers suspended requests 503, ends the threads. */

@@ -208,6 +208,22 @@ def test_a_certificate_is_replaced(box, keys, kind):
     kept.close()
 
 
+def test_a_certificate_is_followed(box, keys):
+    """Without a reload, as Prometheus's programs do; half of a pair changes nothing, and says so once."""
+    p = program(box, Exporter, TLS)
+    first = shown_certificate(p)
+    (keys / "server.pem").rename(keys / "old.pem")
+    (keys / "old.pem").rename(keys / "server.pem")
+    certificate(keys, "next", "ca", "serverAuth")
+    (keys / "next.pem").rename(keys / "server.pem")
+    wait_for("it is noticed", lambda: "certificate and key are not accepted" in p.process.text(), 10)
+    assert shown_certificate(p) == first
+    (keys / "next.key").rename(keys / "server.key")
+    wait_for("the new one is served", lambda: shown_certificate(p) != first, 10)
+    assert curl(p, *trusting(keys))[:2] == (0, 200)
+    assert p.process.text().count("is not loaded") == 1
+
+
 @BOTH
 def test_what_is_not_honoured_is_said(box, keys, kind):
     web = TLS + "  cipher_suites: [TLS_AES_128_GCM_SHA256]\n  curve_preferences: [X25519]\n  min_version: TLS11\nhttp_server_config:\n  http2: true\n"
