@@ -22,17 +22,10 @@ static const struct ranking_entry *find(const struct ranking *r, const struct ra
 
 static void choose(const struct ranking *r, struct ranking_entry *rows, size_t n, size_t limit)
 {
-	size_t shown = 0;
+	for (size_t i = 0; i < n && i < 2 * limit; i++) {
+		const struct ranking_entry *before = find(r, &rows[i]);
 
-	for (size_t i = 0; i < n; i++) {
-		const struct ranking_entry *before = i < 2 * limit && shown < limit ? find(r, &rows[i]) : NULL;
-
-		rows[i].shown = before != NULL && before->shown;
-		shown += rows[i].shown;
-	}
-	for (size_t i = 0; i < n && shown < limit; i++) {
-		shown += !rows[i].shown;
-		rows[i].shown = true;
+		rows[i].shown = i < limit || (before != NULL && before->shown);
 	}
 }
 

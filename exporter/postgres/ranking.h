@@ -22,8 +22,8 @@ struct ranking {
 	bool has_others;                /* there were more rows than are shown, once */
 };
 
-/* One round: <rows>, <n> of them, the first one first in rank, each with <n_values>. Sets `shown` of at most <limit> rows: those
- * shown last time that are among the first 2 * <limit>, then the first ones. */
+/* One round: <rows>, <n> of them, the first one first in rank, each with <n_values>. Sets `shown` of the first <limit>, and of those
+ * shown last time that are among the first 2 * <limit>. */
 void ranking_take(struct ranking *r, struct ranking_entry *rows, size_t n, size_t n_values, size_t limit);
 void ranking_fini(struct ranking *r);
 

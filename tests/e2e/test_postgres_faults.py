@@ -159,3 +159,11 @@ def test_a_hundred_scrapes_at_once(box, postgres):
         answers = list(pool.map(lambda _: scrape(exporter, 10), range(100)))
     assert all(m.value("pg_up") == 1 and m.find("pg_stat_database_xact_commit") for m in answers)
     assert int(postgres.sql("select count(*) from pg_stat_activity where application_name = 'tocsin-exporter'")) <= 2
+
+
+def test_what_runs_at_the_deadline_is_cancelled(box, postgres):
+    exporter = box.start(Exporter, box.write("exporter.yml", f"gauges:\n  - {{ name: slow, timeout: 60s, url: '{postgres.url()}', "
+                                             "queries: [{ sql: 'select 1 as value from pg_sleep(60)', metrics: [{ name: x, help: x }] }] }\n"))
+    assert scrape(exporter, 1).value("tocsin_gauges_up") == 0
+    wait_for("the cancel", lambda: postgres.sql("select count(*) from pg_stat_activity where query like '%pg_sleep(60)%' and state = 'active' and pid <> pg_backend_pid()") == "0")
+    wait_for("its line in the log", lambda: "canceling statement due to user request" in postgres.process.text())

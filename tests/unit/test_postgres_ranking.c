@@ -29,13 +29,13 @@ static void rounds(void **state)
 	} cases[] = {
 		{ "fewer than the limit", "a5", "a", 0 },
 		{ "the first two", "a10 b8 c3 d1", "ab", 4 },
-		{ "one that climbs does not push another out at once", "c20 a11 b8 d2", "ab", 22 },
-		{ "one beyond twice the limit goes", "c30 d25 a12 e9 b9", "ca", 22 + 23 + 9 + 1 },
-		{ "what was among the others takes nothing away", "d26 c31 a12 e9 b9", "ca", 56 },
-		{ "the server forgot one", "d27 a12 b9", "da", 56 },
-		{ "it comes again from nothing", "d27 a12 b9 c4", "da", 60 },
-		{ "and grows", "d27 a12 b9 c6", "da", 62 },
-		{ "all reset", "a1 b1 c1", "ab", 63 },
+		{ "one that climbs joins, and pushes none out at once", "c20 a11 b8 d2", "cab", 5 },
+		{ "one beyond twice the limit goes", "c30 d25 a12 e9 b9", "cda", 5 + 9 + 1 },
+		{ "what was among the others takes nothing away", "d26 c31 a12 e9 b9", "dca", 15 },
+		{ "the server forgot one", "d27 a12 b9", "da", 15 },
+		{ "it comes again from nothing", "d27 a12 b9 c4", "da", 19 },
+		{ "and grows", "d27 a12 b9 c6", "da", 21 },
+		{ "all reset", "a1 b1 c1", "ab", 22 },
 	};
 	struct ranking r = { 0 };
 
