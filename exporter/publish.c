@@ -29,7 +29,7 @@ struct scrape {
 
 struct publisher {
 	const struct clock *clock;
-	struct http_route routes[3];
+	struct http_route routes[2];
 	pthread_t thread;
 
 	pthread_mutex_t lock;
@@ -258,32 +258,11 @@ static void handle_probe(struct http_request *q)
 	http_reply_text(q, e.code == ERR_NOT_FOUND ? 404 : e.code == ERR_LIMIT ? 503 : 403, "%s\n", e.msg);
 }
 
-/* Under the lock, so that no reload closes the source meanwhile. */
-static void handle_targets(struct http_request *q)
-{
-	struct publisher *p = q->ctx;
-	struct buf json = { 0 };
-	struct worker *w;
-
-	pthread_mutex_lock(&p->lock);
-	w = find_worker(p, http_param(q, "source"));
-	if (w != NULL && w->source->kind->put_targets != NULL)
-		w->source->kind->put_targets(w->state, &json);
-	pthread_mutex_unlock(&p->lock);
-	if (json.n == 0)
-		http_reply_text(q, 404, "parameter source is missing, or no source of that name finds targets\n");
-	else
-		http_reply_buf(q, 200, "application/json", &json);
-	buf_fini(&json);
-}
-
 void publisher_add_routes(struct publisher *p, struct http_server *server, const char *telemetry_path)
 {
 	p->routes[0] = (struct http_route){ .methods = HTTP_GET, .path = telemetry_path, .handle = handle_metrics, .help = "all sources" };
 	p->routes[1] = (struct http_route){ .methods = HTTP_GET, .path = "/probe", .handle = handle_probe,
 	    .help = "one source: ?target=NAME; one of a module's targets: ?module=MODULE&target=TARGET" };
-	p->routes[2] = (struct http_route){ .methods = HTTP_GET, .path = "/discover-cluster-nodes", .handle = handle_targets,
-	    .help = "nodes a source has found, for http_sd: ?source=NAME" };
 	http_server_add(server, p->routes, ARRAY_LEN(p->routes), p);
 }
 

@@ -73,9 +73,6 @@ struct source_kind {
 	/* Optional. A thread for what must not be done in a scrape: event streams, SCAN, sizes. Returns when source_loop_wait() says so
 	 * or source_loop_stop_fd() is readable. */
 	void (*run)(void *state, struct source_loop *loop);
-	/* Optional: what the source has found to be scraped, as Prometheus's http_sd reads it (JSON). On another thread, at any time; never
-	 * waits for a collection. */
-	void (*put_targets)(void *state, struct buf *json);
 	/* After collect() and run() have returned for the last time. */
 	void (*close)(void *state);
 };

@@ -40,8 +40,6 @@ struct cluster {
 	struct err e;                   /* of the last discovery */
 	struct member *members[CLUSTER_NODES_MAX];
 	size_t n;
-	pthread_mutex_t targets_lock;   /* of the text below alone: nobody waits for a scrape to read it */
-	struct buf targets;
 };
 
 /* ---- Members ---- */
@@ -60,13 +58,6 @@ static const char *host_of(const struct cluster *c, const struct cluster_line *l
 	return line->host.n > 0 ? arena_strz(a, line->host) : c->settings->endpoint.url.host;  /* a node that was never met */
 }
 
-static struct str address_of(struct arena *a, const struct redis_url *url)
-{
-	const char *fmt = strchr(url->host, ':') != NULL ? "[%s]:%s" : "%s:%s";
-
-	return strchr(fmt, '[') != NULL ? arena_printf(a, "[%s]:%s", url->host, url->port) : arena_printf(a, "%s:%s", url->host, url->port);
-}
-
 static struct member *member_new(const struct cluster *c, const struct cluster_line *line)
 {
 	struct member *m = mem_alloc(sizeof *m);
@@ -76,7 +67,7 @@ static struct member *member_new(const struct cluster *c, const struct cluster_l
 	m->url.db = 0;
 	m->url.host = host_of(c, line, &m->arena);
 	m->url.port = arena_strz(&m->arena, line->port);
-	m->address = address_of(&m->arena, &m->url);
+	m->address = cluster_address(&m->arena, str_of(m->url.host), line->port);
 	m->id = arena_str(&m->arena, line->id);
 	redis_node_init(&m->node, c->settings, &m->url, &m->keys, &m->streams);
 	return m;
@@ -194,30 +185,6 @@ static bool ask_any(const struct cluster *c, struct arena *a, struct str *text, 
 	return false;
 }
 
-/* Hosts are bare names and addresses, so there is nothing to escape but what a hostile server may say. */
-static void put_address(struct buf *out, struct str address)
-{
-	for (size_t i = 0; i < address.n; i++)
-		if (address.p[i] > ' ' && address.p[i] < 0x7f && address.p[i] != '"' && address.p[i] != '\\')
-			buf_putc(out, address.p[i]);
-}
-
-static void write_targets(struct cluster *c)
-{
-	const char *scheme = c->settings->endpoint.url.tls.on ? "rediss" : "redis";
-
-	pthread_mutex_lock(&c->targets_lock);
-	buf_reset(&c->targets);
-	buf_putz(&c->targets, "[{\"targets\":[");
-	for (size_t i = 0; i < c->n; i++) {
-		buf_printf(&c->targets, "%s\"%s://", i > 0 ? "," : "", scheme);
-		put_address(&c->targets, c->members[i]->address);
-		buf_putc(&c->targets, '"');
-	}
-	buf_putz(&c->targets, "],\"labels\":{}}]\n");
-	pthread_mutex_unlock(&c->targets_lock);
-}
-
 static void discover(struct cluster *c)
 {
 	struct arena a = { 0 };
@@ -230,8 +197,6 @@ static void discover(struct cluster *c)
 		take_lines(c, text, &a);
 	c->e = e;
 	pthread_mutex_unlock(&c->lock);
-	if (ok)
-		write_targets(c);
 	if (ok)
 		complain_works(&c->complaint, "cluster", c->settings->endpoint.url.host, clock_now_ms(&clock_system));
 	else if (e.code != ERR_CANCELED)
@@ -306,8 +271,6 @@ struct cluster *cluster_new(const struct redis_settings *settings)
 	c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	assert(c->stop_fd >= 0 && c->wake_fd >= 0);
 	pthread_mutex_init(&c->lock, NULL);
-	pthread_mutex_init(&c->targets_lock, NULL);
-	buf_putz(&c->targets, "[]\n");
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&c->changed, &attr);
@@ -336,8 +299,6 @@ void cluster_free(struct cluster *c)
 		member_free(c->members[i]);
 	pthread_cond_destroy(&c->changed);
 	pthread_mutex_destroy(&c->lock);
-	pthread_mutex_destroy(&c->targets_lock);
-	buf_fini(&c->targets);
 	close(c->stop_fd);
 	close(c->wake_fd);
 	free(c);
@@ -466,13 +427,6 @@ bool cluster_collect(struct cluster *c, const struct source_ask *ask, struct exp
 }
 
 /* ---- For others ---- */
-
-void cluster_put_targets(struct cluster *c, struct buf *json)
-{
-	pthread_mutex_lock(&c->targets_lock);
-	buf_puts(json, buf_str(&c->targets));
-	pthread_mutex_unlock(&c->targets_lock);
-}
 
 struct redis_urls cluster_masters(struct cluster *c, struct arena *a)
 {

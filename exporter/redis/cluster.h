@@ -26,10 +26,7 @@ struct redis_urls {
 	size_t n;
 };
 struct redis_urls cluster_masters(struct cluster *c, struct arena *a);
-/* Service discovery: the nodes as Prometheus's http_sd reads them. */
-void cluster_put_targets(struct cluster *c, struct buf *json);
-
-/* ---- For the tests ---- */
+/* ---- slots.c ---- */
 
 /* A line of CLUSTER NODES. */
 struct cluster_line {
@@ -39,6 +36,8 @@ struct cluster_line {
 	bool is_master, has_failed, has_address;
 };
 bool cluster_read_line(struct str line, struct cluster_line *out) MUST_CHECK;
+/* "10.0.0.7:6379", "[::1]:6379". */
+struct str cluster_address(struct arena *a, struct str host, struct str port);
 /* Of a key: what stands between the first { and the next }, if anything does, else all of it. */
 int cluster_slot(struct str key);
 

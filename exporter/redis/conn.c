@@ -10,6 +10,7 @@
 
 #include "tocsin/buf.h"
 #include "tocsin/clock.h"
+#include "tocsin/conf.h"
 #include "tocsin/mem.h"
 
 #define MAX_WORDS 64            /* of one command */
@@ -174,19 +175,30 @@ bool redis_conn_message(struct redis_conn *c, struct arena *a, struct redis_wait
 
 /* ---- Opening ---- */
 
-static bool send_greeting(struct redis_conn *c, char db[16])
+/* A password may have been changed since the configuration was read: a file is read again. */
+static bool send_auth(struct redis_conn *c, struct err *e)
 {
 	const struct redis_url *u = c->url;
+	struct str password = str_of(u->password);
+	struct buf file = { 0 };
+	const bool ok = u->password_file == NULL || conf_secret_read(u->password_file, &file, e);
 
-	if (u->password != NULL && u->user != NULL)
-		redis_conn_sendz(c, "AUTH", u->user, u->password, NULL);
-	else if (u->password != NULL)
-		redis_conn_sendz(c, "AUTH", u->password, NULL);
+	if (u->password_file != NULL)
+		password = buf_str(&file);
+	if (ok && u->user != NULL)
+		redis_conn_send(c, (struct str[]){ STR("AUTH"), str_of(u->user), password }, 3);
+	else if (ok)
+		redis_conn_send(c, (struct str[]){ STR("AUTH"), password }, 2);
+	conf_secret_wipe(&file);
+	return ok;
+}
+
+static void send_greeting(struct redis_conn *c, char db[16])
+{
 	redis_conn_sendz(c, "CLIENT", "SETNAME", c->options.client_name, NULL);
-	snprintf(db, 16, "%d", u->db);
-	if (u->db != 0)
+	snprintf(db, 16, "%d", c->url->db);
+	if (c->url->db != 0)
 		redis_conn_sendz(c, "SELECT", db, NULL);
-	return u->password != NULL;
 }
 
 static bool expect_ok(struct redis_conn *c, struct arena *a, struct redis_wait wait, const char *what, struct err *e)
@@ -200,17 +212,21 @@ static bool expect_ok(struct redis_conn *c, struct arena *a, struct redis_wait w
 	return err_set(e, ERR_UPSTREAM, -1, "%s: " STR_FMT, what, STR_ARG(reply->text));
 }
 
-/* A name that may not be set (old servers, ACL rules) is no reason to stay away. */
+/* A name that may not be set (old servers, ACL rules) is no reason to stay away; a server that is full says so to whatever comes first. */
 static bool greet(struct redis_conn *c, struct redis_wait wait, struct err *e)
 {
+	const bool with_auth = c->url->password != NULL;
 	struct arena a = { 0 };
 	const struct resp_reply *name;
 	char db[16];
-	const bool with_auth = send_greeting(c, db);
-	const bool ok = (!with_auth || expect_ok(c, &a, wait, "AUTH", e))
-	             && redis_conn_reply(c, &a, wait, &name, e)
-	             && (c->url->db == 0 || expect_ok(c, &a, wait, "SELECT", e));
+	bool ok = !with_auth || send_auth(c, e);
 
+	if (ok) {
+		send_greeting(c, db);
+		ok = (!with_auth || expect_ok(c, &a, wait, "AUTH", e)) && redis_conn_reply(c, &a, wait, &name, e)
+		  && (!str_starts(name->text, STR("ERR max number of clients")) || err_set(e, ERR_UPSTREAM, -1, STR_FMT, STR_ARG(name->text)))
+		  && (c->url->db == 0 || expect_ok(c, &a, wait, "SELECT", e));
+	}
 	arena_fini(&a);
 	return ok;
 }

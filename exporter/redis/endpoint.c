@@ -24,13 +24,17 @@ static void take(struct arena *a, struct str from, const char **to)
 
 bool redis_endpoint_check(struct conf_reader *rd, const struct conf_node *at, struct redis_endpoint *ep)
 {
-	const struct conf_node *node = conf_get(at, "url");
+	const struct conf_node *node = conf_get(at, "url"), *file = conf_get(at, "password_file");
+	const struct conf_key file_key = { .name = "password_file" };
 	struct err e = { 0 };
+	struct str path;
 
 	if (!redis_url_parse(rd->arena, ep->text, &ep->url, &e))
 		return conf_error(rd->report, node != NULL ? node : at, "%s", e.msg);
 	take(rd->arena, ep->user, &ep->url.user);
 	take(rd->arena, ep->password, &ep->url.password);
+	if (ep->password.n != 0 && file != NULL && file->kind == CONF_SCALAR && conf_path(rd, &file_key, file, &path))
+		take(rd->arena, path, &ep->url.password_file);
 	take(rd->arena, ep->tls.ca_file, &ep->url.tls.ca_file);
 	take(rd->arena, ep->tls.cert_file, &ep->url.tls.cert_file);
 	take(rd->arena, ep->tls.key_file, &ep->url.tls.key_file);

@@ -1,64 +1,19 @@
 /* The nodes of a Redis Cluster, for service discovery: CLUSTER NODES over a connection that ends with it. Failed nodes are told too: who
  * watches them wants to know that they are down. */
-#include "redis/conn.h"
+#include "redis/cluster.h"
 #include "redis/redis.h"
-#include "redis/settings.h"
 
-/* Up to the next space. */
-static struct str next_word(struct str *line)
+static void take_line(struct arena *a, struct str text, const struct redis_url *url, source_node *node, void *user)
 {
-	struct str word;
+	struct cluster_line line;
 
-	if (!str_cut(line, ' ', &word))
-		return STR("");
-	return word;
-}
-
-static bool has_flag(struct str flags, struct str flag)
-{
-	struct str word;
-
-	while (str_cut(&flags, ',', &word))
-		if (str_eq(word, flag))
-			return true;
-	return false;
-}
-
-/* "10.0.0.7:6379@16379,name" as "10.0.0.7:6379"; a node that knows no address of its own is where we found it. */
-static struct str address_of(struct arena *a, struct str text, const struct redis_url *url, struct str *name)
-{
-	struct str port, host, rest = text;
-	size_t colon;
-
-	*name = STR("");
-	text.n = str_chr(rest, ',');
-	if (text.n < rest.n) {
-		*name = str_between(rest.p + text.n + 1, rest.p + rest.n);
-		name->n = str_chr(*name, ',');
-	}
-	text.n = str_chr(text, '@');
-	for (colon = text.n; colon > 0 && text.p[colon - 1] != ':'; )
-		colon--;
-	if (colon == 0)
-		return STR("");
-	host = colon > 1 ? (struct str){ text.p, colon - 1 } : str_of(url->host != NULL ? url->host : "localhost");
-	port = str_between(text.p + colon, text.p + text.n);
-	return arena_printf(a, str_chr(host, ':') < host.n ? "[" STR_FMT "]:" STR_FMT : STR_FMT ":" STR_FMT, STR_ARG(host), STR_ARG(port));
-}
-
-static void take_line(struct arena *a, struct str line, const struct redis_url *url, source_node *node, void *user)
-{
-	struct str id = next_word(&line), address = next_word(&line), flags = next_word(&line), name;
-	const bool primary = has_flag(flags, STR("master"));
-
-	if (has_flag(flags, STR("noaddr")) || has_flag(flags, STR("handshake")))
+	if (!cluster_read_line(text, &line) || !line.has_address)
 		return;
-	address = address_of(a, address, url, &name);
-	if (address.n == 0)
-		return;
-	node(user, address, (const struct label[]){ { STR("__meta_tocsin_node"), id }, { STR("__meta_tocsin_role"),
-	    primary ? STR("master") : STR("slave") }, { STR("__meta_tocsin_failed"), has_flag(flags, STR("fail")) ? STR("1") : STR("0") },
-	    { STR("__meta_tocsin_hostname"), name } }, 4);
+	if (line.host.n == 0)           /* it knows no address of its own: it is where we found it */
+		line.host = str_of(url->host != NULL ? url->host : "localhost");
+	node(user, cluster_address(a, line.host, line.port), (const struct label[]){ { STR("__meta_tocsin_node"), line.id },
+	    { STR("__meta_tocsin_role"), line.is_master ? STR("master") : STR("slave") },
+	    { STR("__meta_tocsin_failed"), line.has_failed ? STR("1") : STR("0") }, { STR("__meta_tocsin_hostname"), line.hostname } }, 4);
 }
 
 bool redis_nodes(const void *settings, const struct source_ask *ask, source_node *node, void *user, struct err *e)

@@ -51,16 +51,6 @@ static void run(void *state, struct source_loop *loop)
 	redis_scan_run(s->settings, s->cluster, loop);
 }
 
-static void put_targets(void *state, struct buf *json)
-{
-	const struct redis_state *s = state;
-
-	if (s->cluster != NULL)
-		cluster_put_targets(s->cluster, json);
-	else
-		buf_putz(json, "[]\n");
-}
-
 /* ---- One scrape ---- */
 
 static void begin(void *state, const struct source_ask *ask)
@@ -131,6 +121,5 @@ const struct source_kind redis_source_kind = {
 	.begin = begin,
 	.collect = collect,
 	.run = run,
-	.put_targets = put_targets,
 	.close = close_source,
 };

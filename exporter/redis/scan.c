@@ -115,15 +115,24 @@ static bool count_keys(struct redis_scanner *s, struct err *e)
 struct found_keys {
 	struct redis_scanner *scanner;
 	const struct redis_key_spec *spec;
+	const struct redis_key_specs *single;   /* shown by each scrape: a page must not have them twice */
 	struct map seen;                /* of this pattern */
 	struct redis_key_spec *v;
 	size_t n;
 	bool cut;
 };
 
+static bool is_single(const struct found_keys *f, struct str key)
+{
+	for (size_t i = 0; i < f->single->n; i++)
+		if (f->single->v[i].db == f->spec->db && str_eq(f->single->v[i].key, key))
+			return true;
+	return false;
+}
+
 static void keep_key(struct found_keys *f, struct str key)
 {
-	if (map_get(&f->seen, key) != NULL)
+	if (map_get(&f->seen, key) != NULL || is_single(f, key))
 		return;
 	if (f->n == (size_t)f->scanner->settings->max_keys) {
 		f->cut = true;
@@ -176,10 +185,10 @@ static bool show_streams(struct redis_scanner *s, const struct found_keys *f, si
 	    && stream_round_finish(&round, s->conn, &s->arena, redis_scanner_wait(s), s->set, e);
 }
 
-static bool check(struct redis_scanner *s, const struct redis_key_specs *patterns, enum redis_family cut,
+static bool check(struct redis_scanner *s, const struct redis_key_specs *patterns, const struct redis_key_specs *single, enum redis_family cut,
                   bool (*show)(struct redis_scanner *, const struct found_keys *, size_t, struct err *), struct err *e)
 {
-	struct found_keys found = { .scanner = s };
+	struct found_keys found = { .scanner = s, .single = single };
 
 	if (patterns->n == 0)
 		return true;
@@ -219,8 +228,8 @@ static bool open_all(struct redis_scanner *s, struct err *e)
 
 static bool do_all(struct redis_scanner *s, struct err *e)
 {
-	return open_all(s, e) && count_keys(s, e) && check(s, &s->settings->check_keys, RF_KEYS_CUT, show_keys, e)
-	    && check(s, &s->settings->check_streams, RF_STREAMS_CUT, show_streams, e) && redis_scan_groups(s, e)
+	return open_all(s, e) && count_keys(s, e) && check(s, &s->settings->check_keys, &s->settings->check_single_keys, RF_KEYS_CUT, show_keys, e)
+	    && check(s, &s->settings->check_streams, &s->settings->check_single_streams, RF_STREAMS_CUT, show_streams, e) && redis_scan_groups(s, e)
 	    && redis_scanner_turn(s, 0) && redis_scan_search(s, e) && redis_scan_scripts(s, e);
 }
 

@@ -23,6 +23,7 @@ struct redis_url {
 	const char *socket_path;        /* NULL: TCP */
 	const char *host, *port;
 	const char *user, *password;    /* NULL: none; a user without password is not sent */
+	const char *password_file;      /* NULL: none; else read at each connect, and what it holds is sent in place of <password> */
 	int db;
 	struct redis_tls tls;
 };

@@ -1,5 +1,4 @@
 """A real Redis Cluster read as one source: every node, keys wherever their slots are, and nodes that are lost."""
-import json
 import random
 import signal
 import socket
@@ -82,10 +81,7 @@ def test_all_nodes_by_the_address_of_one(box, cluster):
     assert len(m.find("redis_key_value", db="db0")) == 11 and m.value("redis_key_group_count", key_group="key") == 30
     for node in cluster.nodes:
         assert "MOVED" not in node.cli("info", "errorstats"), "each key was asked of its owner"
-    status, headers, text = exporter.get("/discover-cluster-nodes?source=cache")
-    assert status == 200 and headers["Content-Type"] == "application/json"
-    assert sorted(json.loads(text)[0]["targets"]) == sorted("redis://" + n for n in names)
-    assert exporter.get("/discover-cluster-nodes?source=other")[0] == 404
+    assert sorted(t for group in exporter.json("/sd?nodes_of=cache") for t in group["targets"]) == sorted(names)
     m.samples = [(name, {k: v for k, v in labels.items() if k != "node"}, v) for name, labels, v in m.samples]
     check_labels(m, 100)
 
