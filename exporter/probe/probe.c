@@ -21,7 +21,8 @@ ROW(f_ip, "probe_ip_protocol", "4 or 6.", NULL)
 ROW(f_phase, "probe_http_duration_seconds", "How long each phase took, summed over redirects.", "seconds")
 ROW(f_status, "probe_http_status_code", "Status of the answer; 0: none.", NULL)
 ROW(f_length, "probe_http_uncompressed_body_length", "Bytes of the body, uncompressed.", NULL)
-ROW(f_content_length, "probe_http_content_length", "Length the server announced; -1: none.", NULL)
+ROW(f_content_length, "probe_http_content_length", "Length the server announced; -1: none, 0: no answer.", NULL)
+ROW(f_modified, "probe_http_last_modified_timestamp_seconds", "When the page last changed, as it says.", "seconds")
 ROW(f_redirects, "probe_http_redirects", "Redirects followed.", NULL)
 ROW(f_ssl, "probe_http_ssl", "Whether the answer came over TLS.", NULL)
 ROW(f_version, "probe_http_version", "Version of HTTP.", NULL)
@@ -213,6 +214,8 @@ static void emit_http(const struct probe_settings *s, const struct transfer *t, 
 	EXPO_EMIT0(out, &f_status, (double)t->status);
 	EXPO_EMIT0(out, &f_length, (double)t->body.n);
 	EXPO_EMIT0(out, &f_content_length, t->content_length);
+	if (t->modified_s > 0)
+		EXPO_EMIT0(out, &f_modified, (double)t->modified_s);
 	EXPO_EMIT0(out, &f_redirects, (double)t->redirects);
 	EXPO_EMIT0(out, &f_ssl, s->scheme == PROBE_HTTPS && t->tls_version[0] != '\0');
 	EXPO_EMIT0(out, &f_version, version_of(t->http_version));

@@ -83,13 +83,22 @@ static int on_verify(int ok, X509_STORE_CTX *store)
 	return ok;
 }
 
+/* "TLSv1.3" as "TLS 1.3", "TLSv1" as "TLS 1.0", as blackbox_exporter writes it. */
+static void put_version(struct transfer *t, const char *openssl)
+{
+	if (strncmp(openssl, "TLSv", 4) == 0)
+		snprintf(t->tls_version, sizeof t->tls_version, "TLS %s%s", openssl + 4, strchr(openssl, '.') != NULL ? "" : ".0");
+	else
+		snprintf(t->tls_version, sizeof t->tls_version, "%s", openssl);
+}
+
 static void on_handshake(const SSL *ssl, int where, int ret)
 {
 	struct transfer *t = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), transfer_slot());
 
 	(void)ret;
 	if ((where & SSL_CB_HANDSHAKE_DONE) != 0)
-		snprintf(t->tls_version, sizeof t->tls_version, "%s", SSL_get_version(ssl));
+		put_version(t, SSL_get_version(ssl));
 }
 
 static CURLcode on_tls(CURL *easy, void *ctx, void *arg)
@@ -232,6 +241,7 @@ static CURL *easy_new(const struct probe_settings *s, struct curl_slist *headers
 	curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
 	curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
+	curl_easy_setopt(easy, CURLOPT_FILETIME, 1L);
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, s->follow_redirects ? 1L : 0L);
 	curl_easy_setopt(easy, CURLOPT_MAXREDIRS, REDIRECTS_MAX);
 	set_certificates(easy, s, t);
@@ -287,7 +297,6 @@ static void read_times(CURL *easy, struct transfer *t)
 	    secured = seconds_of(easy, CURLINFO_APPCONNECT_TIME_T), first = seconds_of(easy, CURLINFO_STARTTRANSFER_TIME_T);
 
 	t->total = seconds_of(easy, CURLINFO_TOTAL_TIME_T);
-	t->connected = connected > 0;
 	t->seconds[PHASE_RESOLVE] = resolved;
 	t->seconds[PHASE_CONNECT] = between(resolved, connected);
 	t->seconds[PHASE_TLS] = secured > 0 ? between(connected, secured) : 0;
@@ -298,15 +307,18 @@ static void read_times(CURL *easy, struct transfer *t)
 static void read_answer(CURL *easy, struct transfer *t)
 {
 	const char *address = NULL;
-	curl_off_t length = -1;
+	curl_off_t length = -1, modified = -1;
 
 	read_times(easy, t);
-	curl_easy_getinfo(easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
-	t->content_length = (double)length;
 	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &t->status);
+	curl_easy_getinfo(easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+	t->content_length = t->status > 0 ? (double)length : 0;
+	curl_easy_getinfo(easy, CURLINFO_FILETIME_T, &modified);
+	t->modified_s = modified;
 	curl_easy_getinfo(easy, CURLINFO_REDIRECT_COUNT, &t->redirects);
 	curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &t->http_version);
 	curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, &address);
+	t->connected = address != NULL && *address != '\0';
 	t->ipv6 = address != NULL && strchr(address, ':') != NULL;
 }
 

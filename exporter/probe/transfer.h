@@ -11,7 +11,8 @@ struct transfer {
 	struct buf body, headers;       /* headers of the last answer, a line each */
 	long status;                    /* 0: no answer */
 	long redirects, http_version;   /* curl's CURL_HTTP_VERSION_… */
-	double content_length;          /* as the server announced it; -1: it did not */
+	double content_length;          /* as the server announced it; -1: it did not; 0: no answer */
+	int64_t modified_s;             /* Last-Modified; -1: not said */
 	double seconds[PHASES], total;
 	bool ipv6, connected;
 	int64_t cert_expiry_s;          /* the earliest of those shown by the server; 0: none seen */

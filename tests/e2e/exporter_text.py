@@ -55,6 +55,15 @@ class Silent:
         self.socket.close()
 
 
+class Dead:
+    """A port that is taken, and refuses every connection."""
+
+    def __init__(self):
+        self.socket = socket.socket()
+        self.socket.bind(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+
+
 class Json:
     """An HTTP server with one JSON document a path; remembers the headers it got."""
 

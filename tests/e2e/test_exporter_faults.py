@@ -8,20 +8,11 @@ import socket
 import ssl
 import threading
 
-from exporter_text import Json, Silent, scrape
+from exporter_text import Dead, Json, Silent, scrape
 from servers import Exporter, Postgres, Redis, http
 from test_exporter_probe import Site, certificate
 
 GB = 1 << 30
-
-
-class Dead:
-    """A port that is taken, and refuses every connection."""
-
-    def __init__(self):
-        self.socket = socket.socket()
-        self.socket.bind(("127.0.0.1", 0))
-        self.port = self.socket.getsockname()[1]
 
 
 class Talker:

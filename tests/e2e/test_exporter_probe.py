@@ -36,6 +36,7 @@ class Site:
                     time.sleep(0.3)
                 self.send_response({"/health": 503, "/away": 302, "/missing": 404}.get(self.path.split("?")[0], 200))
                 self.send_header("X-Frame-Options", "DENY")
+                self.send_header("Last-Modified", "Sat, 21 Nov 2026 10:00:00 GMT")
                 if self.path == "/away":
                     self.send_header("Location", "/ping")
                 self.send_header("Content-Length", str(len(body)))
@@ -182,7 +183,7 @@ def test_certificates(box):
             assert m.value("probe_ssl_earliest_cert_expiry", source=name) == good_until.timestamp(), name
         assert m.value("probe_ssl_earliest_cert_expiry", source="expired") == old_until.timestamp()
         assert m.value("tocsin_probe_failed", source="expired", reason="tls") == 1
-        assert m.value("probe_http_ssl", source="good") == 1 and m.value("probe_tls_version_info", source="good", version="TLSv1.3") == 1
+        assert m.value("probe_http_ssl", source="good") == 1 and m.value("probe_tls_version_info", source="good", version="TLS 1.3") == 1
         assert m.value("probe_http_duration_seconds", source="good", phase="tls") > 0
         assert not m.find("probe_http_status_code", source="tcp") and not m.find("probe_ssl_earliest_cert_expiry", source="tcp")
 
@@ -251,7 +252,7 @@ def test_starttls(box):
     assert success == {"smtp": 1, "imap": 1, "pop3": 1, "ftp": 1, "pg": 1, "pg-plain": 0, "refused": 0, "unknown": 0}, m.find("tocsin_probe_failed", reason="tls")
     for name in ("smtp", "imap", "pop3", "ftp", "pg", "unknown"):
         assert m.value("probe_ssl_earliest_cert_expiry", source=name) == until.timestamp(), name
-    assert m.value("probe_tls_version_info", source="pg", version="TLSv1.3") == 1
+    assert m.value("probe_tls_version_info", source="pg", version="TLS 1.3") == 1
     assert m.value("tocsin_probe_failed", source="refused", reason="tls") == 1 and m.value("tocsin_probe_failed", source="pg-plain", reason="connect") == 1
     for s in (*servers.values(), refusing):
         s.socket.close()
