@@ -3,12 +3,15 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include "resolve.h"
 #include "tocsin/map.h"
@@ -30,6 +33,7 @@ struct pg_conn {
 	PGconn *pg;
 	struct map prepared;            /* by SQL; keys and values in <memory>, for this PGconn */
 	struct arena memory;
+	uint64_t received, received_before;     /* bytes on this PGconn; when the statement under way began */
 	uint64_t names;                 /* given so far: none is given twice */
 	uint64_t generation;
 	int64_t opened_mono_ms;
@@ -310,6 +314,7 @@ static void conn_close(struct pg_conn *c)
 	if (c->pg != NULL)
 		PQfinish(c->pg);
 	c->pg = NULL;
+	c->received = c->received_before = 0;
 	map_fini(&c->prepared);
 	arena_reset(&c->memory);
 }
@@ -455,19 +460,32 @@ static bool send_all(struct pg_conn *c, const struct pg_query *q, size_t n, stru
 	return true;
 }
 
-/* libpq keeps a result whole, and does not say how much it has read: the socket says how much there is to read. */
-static bool count_bytes(PGconn *pg, size_t *received, struct err *e)
+/* What has come on a connection since it was made. On a unix socket the kernel does not count: then <before> and what waits, which
+ * is less than libpq will read. */
+static uint64_t bytes_received(PGconn *pg, uint64_t before)
 {
+	struct tcp_info info = { 0 };
+	socklen_t size = sizeof info;
 	int waiting = 0;
 
-	if (ioctl(PQsocket(pg), FIONREAD, &waiting) == 0)
-		*received += (size_t)waiting;
-	return *received <= REPLY_BYTES_MAX || err_set(e, ERR_LIMIT, -1, "a reply of more than %u bytes (reply_bytes)", REPLY_BYTES_MAX);
+	if (getsockopt(PQsocket(pg), IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && info.tcpi_bytes_received != 0)
+		return info.tcpi_bytes_received;
+	return ioctl(PQsocket(pg), FIONREAD, &waiting) == 0 ? before + (uint64_t)waiting : before;
+}
+
+/* libpq keeps a result whole, and does not say how much it has read. */
+static bool check_bytes(struct pg_conn *c, struct err *e)
+{
+	c->received = bytes_received(c->pg, c->received);
+	return c->received - c->received_before <= REPLY_BYTES_MAX
+	    || err_set(e, ERR_LIMIT, -1, "a reply of more than %u bytes (reply_bytes)", REPLY_BYTES_MAX);
 }
 
 /* Until PQgetResult() would not wait; what is still to be sent goes out meanwhile. */
-static bool wait_result(PGconn *pg, const struct source_ask *ask, size_t *received, struct err *e)
+static bool wait_result(struct pg_conn *c, const struct source_ask *ask, struct err *e)
 {
+	PGconn *pg = c->pg;
+
 	for (;;) {
 		int unsent = PQflush(pg);
 
@@ -477,10 +495,10 @@ static bool wait_result(PGconn *pg, const struct source_ask *ask, size_t *receiv
 			return true;
 		if (!wait_socket(pg, unsent ? POLLIN | POLLOUT : POLLIN, ask, e))
 			return false;
-		if (!count_bytes(pg, received, e))
-			return false;
 		if (PQconsumeInput(pg) != 1)
 			return fail_libpq(pg, e);
+		if (!check_bytes(c, e))
+			return false;
 	}
 }
 
@@ -495,7 +513,6 @@ struct run {
 	void *ctx;
 	size_t *passed_over;            /* indexes of those behind a failure in its transaction */
 	size_t n_passed_over;
-	size_t received;                /* bytes, of the statement under way */
 };
 
 /* The next result; NULL behind the last of one message sent. */
@@ -503,7 +520,7 @@ static bool next_result(struct run *r, PGresult **result, struct err *e)
 {
 	PGconn *pg = r->c->pg;
 
-	if (!wait_result(pg, r->ask, &r->received, e))
+	if (!wait_result(r->c, r->ask, e))
 		return false;
 	*result = PQgetResult(pg);
 	if (PQstatus(pg) == CONNECTION_OK)
@@ -522,7 +539,7 @@ static bool read_statement(struct run *r, size_t i, struct err *e)
 	int64_t began_us = clock_mono_us();
 	bool told = false;
 
-	r->received = 0;
+	r->c->received_before = r->c->received;
 	while (ends > 0) {
 		PGresult *result;
 
@@ -574,8 +591,7 @@ bool pg_conn_run(struct pg_conn *c, const struct source_ask *ask, const struct p
 	struct arena a = { 0 };
 	size_t *index = ARENA_ARRAY(&a, n, size_t), *again = ARENA_ARRAY(&a, n, size_t), *never = ARENA_ARRAY(&a, n, size_t);
 	struct pg_query *alone = ARENA_ARRAY(&a, n, struct pg_query);
-	struct run first = { c, ask, q, n, index, on_reply, ctx, again, 0, 0 };
-	struct run second = { c, ask, alone, 0, again, on_reply, ctx, never, 0, 0 };
+	struct run first = { c, ask, q, n, index, on_reply, ctx, again, 0 }, second = { c, ask, alone, 0, again, on_reply, ctx, never, 0 };
 	bool ok;
 
 	for (size_t i = 0; i < n; i++)

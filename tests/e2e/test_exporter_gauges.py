@@ -280,7 +280,7 @@ gauges:
     assert m.value("orders") == 1 and m.value("free_rows") == 0
     assert m.value("tocsin_gauges_up", source="many") == 0 and m.value("tocsin_gauges_up", source="long") == 0
     text = exporter.process.text()
-    assert text.count("(reply_bytes)") == 2 and "query rows" in text and "query digits" in text
+    assert "query rows: a reply of more than" in text and "query digits: a reply of more than" in text
     assert peak_kb(exporter) < 400_000, f"{peak_kb(exporter)} kB"
     with psycopg2.connect(postgres.url()) as lock:
         lock.cursor().execute("alter table orders add column x int")
