@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -31,6 +32,7 @@ struct alerter {
 	struct scrape_loop *scrape;
 	struct api *api;
 	struct http_server *http;
+	atomic_int_least64_t rules_ms;          /* rules began, or were exchanged, then */
 	pthread_mutex_t lock;                   /* the rest */
 	bool ready, reload_good;
 	int64_t start_ms, reload_ms;
@@ -162,6 +164,52 @@ static void tell_known_rules(struct alerter *al, bool starting)
 	notify_rules_known(al->notify, &known);
 	rules_snapshot_release(s);
 	arena_fini(&a);
+}
+
+/* ---- Whether rules are evaluated. ---- */
+
+#define LATE_INTERVALS 3
+#define LATE_LEAST_MS 5000
+
+/* A group that is late by several intervals: evaluation hangs, or takes longer than it may. */
+static const struct rule_group_view *late_group(struct alerter *al, const struct rules_snapshot *s, int64_t now_ms)
+{
+	for (size_t i = 0; i < s->n_groups; i++) {
+		const struct rule_group_view *g = s->groups[i];
+		int64_t since_ms = atomic_load(&al->rules_ms), last_ms = g->last_evaluation_ms > since_ms ? g->last_evaluation_ms : since_ms;
+		int64_t most_ms = LATE_INTERVALS * g->interval_ms + LATE_LEAST_MS;
+
+		if (now_ms - last_ms > most_ms)
+			return g;
+	}
+	return NULL;
+}
+
+static bool all_fail(const struct rules_snapshot *s, const struct rule_view **one)
+{
+	for (size_t i = 0; i < s->n_groups; i++)
+		for (size_t k = 0; k < s->groups[i]->n_rules; k++) {
+			*one = &s->groups[i]->rules[k];
+			if ((*one)->health != RULE_HEALTH_ERR)
+				return false;
+		}
+	return *one != NULL;
+}
+
+static bool rules_are_evaluated(void *ctx, struct err *why)
+{
+	struct alerter *al = ctx;
+	const struct rules_snapshot *s = rules_snapshot_get(al->rules);
+	const struct rule_group_view *late = late_group(al, s, clock_now_ms(&clock_system));
+	const struct rule_view *one = NULL;
+
+	if (late != NULL)
+		err_set(why, ERR_TIMEOUT, -1, "group " STR_FMT " of " STR_FMT " was not evaluated for more than %d intervals",
+		        STR_ARG(late->name), STR_ARG(late->file), LATE_INTERVALS);
+	else if (all_fail(s, &one))
+		err_set(why, ERR_EXEC, -1, "every rule fails; " STR_FMT ": " STR_FMT, STR_ARG(one->id->name), STR_ARG(one->last_error));
+	rules_snapshot_release(s);
+	return why->code == ERR_NONE;
 }
 
 /* ---- Start. ---- */
@@ -343,7 +391,9 @@ static bool start_parts(struct alerter *al, struct err *e)
 	tell_known_rules(al, true);
 	if (!start_scraping(al, e) || !start_http(al, e))
 		return false;
+	atomic_store(&al->rules_ms, clock_now_ms(&clock_system));
 	rules_start(al->rules);
+	notify_watch_evaluation(al->notify, rules_are_evaluated, al);
 	return true;
 }
 
@@ -401,6 +451,7 @@ static void swap(struct alerter *al, struct config *c, struct rules_plan *plan)
 	scrape_reload(al->scrape, &c->scrape);
 	notify_configure(al->notify, config_take_notify(c));
 	rules_apply(al->rules, plan);
+	atomic_store(&al->rules_ms, clock_now_ms(&clock_system));
 	al->config = c;
 	config_free(old);
 	tell_known_rules(al, false);
@@ -493,6 +544,8 @@ void alerter_stop(struct alerter *al)
 	http_web_config_unref(al->web);
 	if (al->scrape != NULL)
 		scrape_free(al->scrape);
+	if (al->notify != NULL)
+		notify_watch_evaluation(al->notify, NULL, NULL);
 	if (al->rules != NULL)
 		rules_free(al->rules);
 	if (al->notify != NULL)

@@ -6,7 +6,7 @@
 
 #include "tocsin/mem.h"
 
-enum { FORM_BYTES = 1 << 20, POST_BYTES = 16 << 20 };
+enum { FORM_BYTES = 1 << 20, POST_BYTES = 16 << 20, HEARTBEAT_BYTES = 100 << 10 };
 
 static const struct http_route routes[] = {
 	{ HTTP_GET, "/", api_page, 0, 0, "What is wrong now, who was told, what is watched" },
@@ -32,6 +32,8 @@ static const struct http_route routes[] = {
 	{ HTTP_GET, "/api/v1/history", api_history, 0, 0, "Every transition and delivery attempt, newest first" },
 	{ HTTP_GET, "/api/v1/outbox", api_outbox, 0, 0, "Messages that wait, and those given up" },
 	{ HTTP_POST, "/api/v1/outbox/resend", api_resend, HTTP_CHANGES | HTTP_FORM, FORM_BYTES, "Sends a message that was given up again: id=" },
+	{ HTTP_GET, "/api/v1/heartbeats", api_heartbeats, 0, 0, "Signs of life: expected ones and ours" },
+	{ HTTP_GET | HTTP_POST | HTTP_PUT, "/api/v1/heartbeats/", api_heartbeat, HTTP_PREFIX | HTTP_OPEN, HEARTBEAT_BYTES, "Somebody lives: /api/v1/heartbeats/<name>, with its token" },
 	{ HTTP_GET, "/api/v1/groups", api_groups, 0, 0, "What people were told of: since when, who next, who has acknowledged it" },
 	{ HTTP_POST, "/api/v1/groups/ack", api_acknowledge, HTTP_CHANGES | HTTP_FORM, FORM_BYTES, "Acknowledges: id=, by=" },
 	{ HTTP_GET | HTTP_POST, "/ack", api_ack_page, HTTP_OPEN | HTTP_CHANGES | HTTP_FORM, FORM_BYTES, NULL },

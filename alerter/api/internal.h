@@ -52,6 +52,9 @@ void html_text(struct buf *, struct str);       /* as text, or as an attribute's
 void html_labels(struct buf *, struct labels, const char *but);
 void html_since(struct buf *, int64_t now_ms, int64_t ms);      /* "3 min 2 s": how long ago; "never" for 0 */
 
+/* ---- heartbeats.c ---- */
+void page_put_heartbeats(struct buf *, const struct notify_snapshot *, int64_t now_ms);
+
 /* ---- alarms.c ---- */
 void page_put_alarms(struct buf *, const struct notify_snapshot *, int64_t now_ms);
 
@@ -65,6 +68,7 @@ http_handler api_history, api_outbox, api_resend, api_alertmanagers;            
 http_handler api_v2_alerts, api_v2_groups, api_v2_receivers, api_v2_status;             /* v2.c */
 http_handler api_v2_silences, api_v2_silence;                                           /* v2_silences.c */
 http_handler api_groups, api_acknowledge, api_ack_page;                                 /* alarms.c */
+http_handler api_heartbeats, api_heartbeat;                                             /* heartbeats.c */
 http_handler api_metrics;                                                               /* metrics.c */
 http_handler api_healthy, api_ready, api_reload, api_buildinfo, api_runtimeinfo, api_config;    /* status.c */
 http_handler api_page, api_style;                                                       /* page.c */

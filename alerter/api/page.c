@@ -301,6 +301,7 @@ void api_page(struct http_request *q)
 	page_put_alarms(&b, notify, now_ms);
 	put_messages(&b, notify, now_ms);
 	put_managers(&b, notify, now_ms);
+	page_put_heartbeats(&b, notify, now_ms);
 	if (notify_history(api->deps.notify, &last, q->arena, &happened, &n_happened, &e))
 		put_history(&b, happened, n_happened);
 	put_targets(&b, targets, n_targets, now_ms);

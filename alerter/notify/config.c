@@ -15,7 +15,7 @@
 const char *const notify_config_keys[] = {"route",         "receivers",      "templates",
 					  "inhibit_rules", "time_intervals", "mute_time_intervals"};
 const size_t notify_config_key_count = ARRAY_LEN(notify_config_keys);
-const char *const notify_own_keys[] = {"alerting"};
+const char *const notify_own_keys[] = {"alerting", "heartbeats"};
 const size_t notify_own_key_count = ARRAY_LEN(notify_own_keys);
 
 const char *const notify_global_keys[] = {
@@ -460,6 +460,7 @@ struct notify_config *notify_config_parse(const struct conf_node *root, struct c
 	config_read_inhibition(&rd, conf_get(root, "inhibit_rules"));
 	config_read_templates(&rd, conf_get(root, "templates"));
 	conf_read(&rd, &connection_table, conf_get(conf_get(root, "global"), "http_config"), &http);
+	config_read_heartbeats(&rd, conf_get(root, "heartbeats"), &http);
 	config_read_receivers(&rd, c, receivers, conf_get(root, "global"), &http);
 	if (route != NULL && route->kind != CONF_NULL)
 		read_root(&rd, c, route);

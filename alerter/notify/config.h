@@ -106,6 +106,20 @@ struct manager {                        /* an Alertmanager that gets our alerts 
 	struct conf_list relabel;       /* of struct relabel_rule: after those of all */
 };
 
+struct heartbeat_out {                  /* heartbeats: send: */
+	struct str name, url;
+	bool post;
+	int64_t interval_ms, timeout_ms;
+	struct connection_settings http;
+};
+
+struct heartbeat_in {                   /* heartbeats: expect: */
+	struct str name, token;
+	int64_t every_ms, grace_ms;
+	struct labels labels;
+	struct str summary, description;
+};
+
 struct notify_config {
 	struct arena arena;
 	struct conf_held *held;         /* regexes of the matchers */
@@ -128,6 +142,10 @@ struct notify_config {
 	struct manager *managers;
 	size_t n_managers;
 	struct conf_list alert_relabel;
+	struct heartbeat_out *beats_out;
+	size_t n_beats_out;
+	struct heartbeat_in *beats_in;
+	size_t n_beats_in;
 };
 
 /* What Statuspage knows, from good to bad; ended by NULL. */
@@ -140,6 +158,7 @@ bool config_read_matchers(struct conf_reader *, const struct conf_node *list, co
 /* The three forms: a map of labels, a map of regular expressions, a list of matchers; each may be NULL. */
 bool config_read_match(struct conf_reader *, const struct conf_node *const forms[3], struct matchers *out);
 void config_read_alerting(struct conf_reader *, const struct conf_node *);
+void config_read_heartbeats(struct conf_reader *, const struct conf_node *, const struct connection_settings *fallback);
 void config_read_intervals(struct conf_reader *, const struct conf_node *root);
 const struct named_interval *config_find_interval(const struct notify_config *, struct str name);
 void config_read_inhibition(struct conf_reader *, const struct conf_node *list);

@@ -66,7 +66,7 @@ static bool is_needed(const struct core *c, const struct notify_config *config)
 	for (const struct message *m = c->first; m != NULL; m = m->next)
 		if (m->work != NULL && owns(config, m->work->integration))
 			return true;
-	return forward_uses(c, config);
+	return forward_uses(c, config) || heartbeats_uses(c, config);
 }
 
 static void drop_old_configs(struct core *c)
@@ -88,6 +88,7 @@ void core_configure(struct core *c, struct notify_config *config)
 	}
 	c->config = config;
 	forward_configure(c);
+	heartbeats_configure(c);
 	group_reroute(c);
 }
 
@@ -285,6 +286,7 @@ static void follow_clock(struct core *c)
 
 		a->expires_ms += a->expires_ms != 0 ? step_ms : 0;
 	}
+	heartbeats_shift(c, step_ms);
 	c->next_expiry_ms = 0;
 	c->next_commit_ms += step_ms;
 	c->next_trim_ms += step_ms;
@@ -302,7 +304,7 @@ static void commit(struct core *c)
 		c->commit_seconds += (double)(clock_mono_us() - begin_us) / 1e6;
 		complain_works(&c->commit_complaint, "writing alert state", "database", now_ms);
 		if (c->not_durable_since_ms != 0)
-			pager_durability(c, NULL);
+			own_durability(c, NULL);
 		c->not_durable_since_ms = 0;
 		return;
 	}
@@ -311,7 +313,7 @@ static void commit(struct core *c)
 	complain_failed(&c->commit_complaint, "writing alert state", "database", &e, now_ms);
 	if (c->not_durable_since_ms == 0) {
 		c->not_durable_since_ms = now_ms;
-		pager_durability(c, &e);
+		own_durability(c, &e);
 	}
 }
 
@@ -339,6 +341,7 @@ int64_t core_step(struct core *c)
 
 	follow_clock(c);
 	expiry_ms = pager_expire(c);
+	heartbeats_step(c);
 	group_flush_due(c);
 	outbox_schedule(c);
 	trim(c);
@@ -347,6 +350,7 @@ int64_t core_step(struct core *c)
 	forward_step(c);
 	drop_old_configs(c);
 	due = least(least(group_next_due_ms(c), outbox_next_due_ms(c)), least(forward_next_due_ms(c), expiry_ms));
+	due = least(due, heartbeats_next_due_ms(c));
 	if (!db_log_is_empty(c->db))
 		due = least(due, c->next_commit_ms);
 	arena_reset(&c->scratch);
@@ -368,6 +372,7 @@ struct core *core_open(const struct core_options *o, struct notify_config *confi
 	c->random = o->seed;
 	c->skew_ms = core_now_ms(c) - clock_mono_ms(c->clock);
 	c->next_alert = c->next_group = c->next_message = 1;
+	c->heartbeats = heartbeats_new();
 	c->forwarding = forward_new(o->resend_delay_ms);
 	c->db = db_open(o->database_path, e);
 	if (c->db == NULL || !restore_all(c, e)) {
@@ -376,7 +381,8 @@ struct core *core_open(const struct core_options *o, struct notify_config *confi
 	}
 	core_configure(c, config);
 	pager_extend(c);
-	pager_durability_over(c);
+	own_durability(c, NULL);        /* the database is open */
+	heartbeats_started(c);
 	return c;
 }
 
@@ -447,6 +453,7 @@ void core_close(struct core *c)
 	free_deliveries(c);
 	outbox_free_all(c);
 	forward_free(c->forwarding);
+	heartbeats_free(c->heartbeats);
 	for (size_t i = 0; i < c->n_retired; i++)
 		group_free(c->retired[i]);
 	free_map(&c->groups, free_group);

@@ -47,6 +47,7 @@ struct core {
 	struct map destinations, stats, components;
 	struct map silences;            /* struct silence by id */
 	struct forwarding *forwarding;
+	struct heartbeats *heartbeats;
 	unsigned char link_key[32];             /* signs links */
 	int64_t next_alert, next_group, next_message;
 	int64_t not_durable_since_ms;
@@ -97,10 +98,20 @@ struct page_alert *pager_new(struct core *, int64_t id, struct str rule, struct 
 void pager_free(struct page_alert *);
 void pager_save(struct core *, const struct page_alert *);
 void pager_free_if_done(struct core *, struct page_alert *);
-/* The alert about our own disk. */
-void pager_durability(struct core *, const struct err *problem);
-/* After a start: the database is open, so it is over. */
-void pager_durability_over(struct core *);
+struct page_alert *pager_find(struct core *, struct str rule, struct labels own);
+
+/* own.c: alerts that no rule raises. One that fires already, or has ended already, stays as it is. */
+struct own_alert {
+	const char *name, *severity, *expr;     /* the severity unless <labels> have one */
+	bool firing;
+	int64_t since_ms;               /* 0: now */
+	struct labels labels;
+	struct str summary, description, reason;
+};
+void own_alert(struct core *, const struct own_alert *);
+void own_durability(struct core *, const struct err *problem);          /* NULL: it is over */
+void own_dead_letter(struct core *, struct str integration, struct str why, bool dead);
+void own_evaluation(struct core *, struct str problem);                 /* empty: all are evaluated */
 
 /* group.c: groups and episodes. */
 void group_add_alert(struct core *, struct page_alert *);
@@ -158,6 +169,21 @@ void mute_mark(struct core *, const struct mute_index *, const struct group *);
 bool mute_inhibitor(struct core *, const struct mute_index *, const struct page_alert *a, uint64_t *by);
 /* The name of the time interval that mutes the route; empty when it may speak. */
 struct str mute_by_time(const struct core *, const struct route *);
+
+/* heartbeat.c: signs of life, ours to others and others' to us. */
+struct heartbeats *heartbeats_new(void);
+void heartbeats_free(struct heartbeats *);
+void heartbeats_configure(struct core *);                       /* after c->config has changed */
+void heartbeats_load(struct core *, struct str name, int64_t since_ms, int64_t last_ms);
+void heartbeats_started(struct core *);                         /* all is loaded and configured: the time away is not held against anybody */
+void heartbeats_shift(struct core *, int64_t step_ms);
+bool heartbeats_uses(const struct core *, const struct notify_config *);
+bool heartbeats_are_asking(const struct core *);
+void heartbeats_step(struct core *);
+int64_t heartbeats_next_due_ms(const struct core *);
+void heartbeats_view(struct core *, struct arena *, struct notify_snapshot *);
+bool core_heartbeat(struct core *, struct str name, struct str token, struct err *);
+void core_watch_evaluation(struct core *, notify_evaluation *, void *ctx);
 
 /* escalate.c: the alarm of a group. */
 void alarm_begin(struct core *, struct group *);                /* it is told for the first time; else nothing */

@@ -67,6 +67,7 @@ static const char *const migrations[] = {
 	"ALTER TABLE page_group ADD COLUMN ack_at INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE page_group ADD COLUMN ack_by TEXT NOT NULL DEFAULT '';",
 	"ALTER TABLE episode ADD COLUMN phase INTEGER NOT NULL DEFAULT 0;",
+	"CREATE TABLE heartbeat(name TEXT PRIMARY KEY, since INTEGER NOT NULL, last INTEGER NOT NULL) WITHOUT ROWID;",
 };
 
 static const char *const statement_sql[] = {

@@ -36,6 +36,8 @@ struct db;
 	X(DEL_COMPONENT, "DELETE FROM component WHERE page=? AND component=?")                                                     \
 	X(PUT_SILENCE, "INSERT OR REPLACE INTO silence VALUES(?,?,?,?,?,?,?)")                                                     \
 	X(DEL_SILENCE, "DELETE FROM silence WHERE id=?")                                                                           \
+	X(PUT_HEARTBEAT, "INSERT OR REPLACE INTO heartbeat VALUES(?,?,?)")                                                         \
+	X(DEL_HEARTBEAT, "DELETE FROM heartbeat WHERE name=?")                                                                     \
 	X(TRIM_EVENTS, "DELETE FROM event WHERE at<?1 OR id<=(SELECT max(id) FROM event)-?2")                                      \
 	X(TRIM_MESSAGES, "DELETE FROM outbox WHERE state=?1 AND finished<?2")                                                      \
 	X(TRIM_DEAD,                                                                                                               \

@@ -282,6 +282,46 @@ bool notify_resend(struct notify *n, int64_t message_id, struct err *e)
 	return j.ok;
 }
 
+struct heartbeat_job {
+	struct str name, token;
+	struct err *e;
+	bool ok;
+};
+
+static void run_heartbeat(struct core *c, void *arg)
+{
+	struct heartbeat_job *j = arg;
+
+	j->ok = core_heartbeat(c, j->name, j->token, j->e);
+}
+
+bool notify_heartbeat(struct notify *n, struct str name, struct str token, struct err *e)
+{
+	struct heartbeat_job j = { name, token, e, false };
+
+	call(n, run_heartbeat, &j);
+	return j.ok;
+}
+
+struct watch_job {
+	notify_evaluation *works;
+	void *ctx;
+};
+
+static void run_watch(struct core *c, void *arg)
+{
+	struct watch_job *j = arg;
+
+	core_watch_evaluation(c, j->works, j->ctx);
+}
+
+void notify_watch_evaluation(struct notify *n, notify_evaluation *works, void *ctx)
+{
+	struct watch_job j = { works, ctx };
+
+	call(n, run_watch, &j);
+}
+
 struct alarm_job {
 	struct str id, by, until, signature;
 	struct arena *a;
@@ -549,7 +589,7 @@ static void run_pause(struct core *c, void *arg)
 	bool *asking = arg;
 
 	c->paused = true;
-	*asking = forward_is_asking(c);
+	*asking = forward_is_asking(c) || heartbeats_are_asking(c);
 	for (const struct message *m = c->first; m != NULL; m = m->next)
 		*asking = *asking || (m->work != NULL && m->work->asking);
 }
@@ -613,6 +653,23 @@ static void emit_managers(struct expo_set *out, const struct notify_snapshot *s)
 	}
 }
 
+static const struct expo_family f_beats = { "tocsin_heartbeat_total", EXPO_COUNTER, "Heartbeats since the start: sent, or come in.", NULL },
+	f_beat_last = { "tocsin_heartbeat_last_timestamp_seconds", EXPO_GAUGE, "When one was last sent, or came in.", NULL },
+	f_beat_missed = { "tocsin_heartbeat_missed", EXPO_GAUGE, "1 while one is overdue, or the last attempt to send failed.", NULL };
+
+static void emit_heartbeats(struct expo_set *out, const struct notify_snapshot *s)
+{
+	for (size_t i = 0; i < s->n_heartbeats; i++) {
+		const struct notify_heartbeat *h = &s->heartbeats[i];
+		const struct label at[] = { { STR("direction"), h->expected ? STR("in") : STR("out") }, { STR("name"), h->name } };
+
+		expo_emit(out, &f_beats, (double)h->count, at, ARRAY_LEN(at));
+		expo_emit(out, &f_beat_missed, h->missed, at, ARRAY_LEN(at));
+		if (h->last_ms != 0)
+			expo_emit(out, &f_beat_last, (double)h->last_ms / 1e3, at, ARRAY_LEN(at));
+	}
+}
+
 static void emit_integration(struct expo_set *out, const struct notify_integration_stats *s)
 {
 	const struct label at[]
@@ -640,6 +697,7 @@ void notify_metrics(struct notify *n, struct expo_set *out)
 	for (size_t i = 0; i < s->n_integrations; i++)
 		emit_integration(out, &s->integrations[i]);
 	emit_managers(out, s);
+	emit_heartbeats(out, s);
 	for (int state = 0; state < OUTBOX_STATES; state++)
 		EXPO_EMIT(out, state < OUTBOX_DELIVERED ? &f_messages : &f_finished, (double)s->by_state[state],
 		          { STR("state"), str_of(outbox_state_name((enum outbox_state)state)) });

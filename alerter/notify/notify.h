@@ -142,6 +142,16 @@ struct notify_manager {                 /* an Alertmanager alerts are sent to */
 	int64_t last_success_ms;                /* 0: never */
 };
 
+struct notify_heartbeat {
+	struct str name;
+	bool expected;                          /* of somebody else; false: ours to somebody else */
+	bool missed;                            /* the deadline has passed; ours: the last attempt failed */
+	int64_t last_ms;                        /* 0: never */
+	int64_t due_ms;                         /* the deadline; ours: when the next goes out, 0 while rules are not evaluated */
+	struct str last_error;                  /* ours */
+	uint64_t count;
+};
+
 struct notify_snapshot {
 	const struct notify_message *unfinished;        /* queued, in flight, unknown: oldest first, at most 1000 */
 	size_t n_unfinished;
@@ -151,6 +161,8 @@ struct notify_snapshot {
 	size_t n_groups;
 	const struct notify_integration_stats *integrations;
 	size_t n_integrations;
+	const struct notify_heartbeat *heartbeats;
+	size_t n_heartbeats;
 	const struct notify_manager *managers;
 	size_t n_managers;
 	uint64_t by_state[OUTBOX_STATES];       /* queued, in flight, unknown: now; delivered, dead: since the start */
@@ -161,6 +173,15 @@ struct notify_snapshot {
 	double commit_seconds_sum;
 };
 struct notify_snapshot *notify_snapshot(struct notify *, struct arena *);
+/* ---- Signs of life. ---- */
+
+/* Somebody lives. False: no such name, or another token. */
+bool notify_heartbeat(struct notify *, struct str name, struct str token, struct err *e);
+/* Whether rules are evaluated; false and <why>. Called on the owner's thread, about once a second: it must not wait for anybody. */
+typedef bool notify_evaluation(void *ctx, struct err *why);
+/* From now on heartbeats go out while <works> says so; NULL: none any more. */
+void notify_watch_evaluation(struct notify *, notify_evaluation *works, void *ctx);
+
 /* ---- Acknowledging: no further steps of the escalation; it ends with the alarm. ---- */
 
 /* <by> may be empty. An alarm that is acknowledged stays as it is. */

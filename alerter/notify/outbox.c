@@ -231,6 +231,7 @@ static void bury(struct core *c, struct message *m)
 	}
 	log_event(LOG_ERROR, "a notification could not be delivered", "integration", m->integration.p, "key", m->key.p, "err",
 		  m->last_error.p, NULL);
+	own_dead_letter(c, m->integration, m->last_error, true);
 	outbox_free(c, m);
 }
 
@@ -242,6 +243,16 @@ static void end_work(struct core *c, struct message *m)
 	m->work = NULL;
 	arena_fini(&d->arena);
 	free(d);
+}
+
+/* That it says "a message was given up" is no sign that others arrive. */
+static bool tells_of_us_alone(const struct episode *e)
+{
+	bool alone = e->told.n > 0;
+
+	for (struct map_slot *s = NULL; alone && (s = map_next(&e->told, s)) != NULL;)
+		alone = str_eq(((const struct page_alert *)s->value)->rule, STR("tocsin"));
+	return alone;
 }
 
 static void conclude(struct core *c, struct delivery *d, enum deliver_next next, struct str reason)
@@ -264,6 +275,8 @@ static void conclude(struct core *c, struct delivery *d, enum deliver_next next,
 	if (next == DELIVER_DONE) {
 		outbox_stats(c, m->integration)->s.last_success_ms = core_now_ms(c);
 		set_state(c, m, OUTBOX_DELIVERED);
+		if (!tells_of_us_alone(m->episode))
+			own_dead_letter(c, m->integration, STR(""), false);
 		outbox_free(c, m);
 	} else if (next == DELIVER_DEAD) {
 		bury(c, m);

@@ -20,6 +20,11 @@ static struct str alert_key(struct core *c, struct str rule, struct labels label
 	return (struct str){ p, rule.n + 1 + text.n };
 }
 
+struct page_alert *pager_find(struct core *c, struct str rule, struct labels own)
+{
+	return map_get(&c->alerts, alert_key(c, rule, own));
+}
+
 void pager_save(struct core *c, const struct page_alert *a)
 {
 	DB_ADD(c->db, DB_PUT_ALERT, DB_I(a->id), DB_T(a->rule), DB_T(db_labels_text(&c->scratch, a->own)),
@@ -285,50 +290,4 @@ void pager_extend(struct core *c)
 			pager_save(c, a);
 		}
 	}
-}
-
-/* ---- The alert about ourselves: raised from memory when the disk takes nothing any more. ---- */
-
-static const struct label own_labels[] = {
-	{ { "alertname", 9 }, { "TocsinStateNotDurable", 21 } },
-	{ { "severity", 8 }, { "critical", 8 } },
-};
-
-static const struct rule_identity own_rule = {
-	.key = { "tocsin", 6 }, .file = { "tocsin", 6 }, .group = { "tocsin", 6 }, .name = { "TocsinStateNotDurable", 21 },
-	.expr = { "tocsin_state_not_durable > 0", 28 },
-};
-
-void pager_durability(struct core *c, const struct err *problem)
-{
-	int64_t now_ms = core_now_ms(c);
-	struct str why = problem != NULL ? str_of(problem->msg) : STR("");
-	struct label notes[] = {
-		{ STR("description"),
-		  arena_printf(&c->scratch,
-			       "Alerts and deliveries are kept in memory only: " STR_FMT ". Pages still go out, but a "
-			       "restart may repeat them.",
-			       STR_ARG(why)) },
-		{ STR("summary"), STR("Tocsin cannot write its state to disk") },
-	};
-	struct alert_record r = { .labels = { own_labels, ARRAY_LEN(own_labels) },
-				  .annotations = { notes, ARRAY_LEN(notes) },
-				  .state = problem != NULL ? ALERT_FIRING : ALERT_INACTIVE,
-				  .active_at_ms = now_ms,
-				  .fired_at_ms = now_ms,
-				  .resolved_at_ms = now_ms,
-				  .value = problem != NULL ? 1 : 0 };
-	struct alert_event ev = { problem != NULL ? EDGE_FIRING : EDGE_RESOLVED, &r, now_ms,
-		                  problem != NULL ? why : STR("the state is on disk again") };
-
-	pager_event(c, &own_rule, &ev);
-}
-
-void pager_durability_over(struct core *c)
-{
-	const struct page_alert *a
-		= map_get(&c->alerts, alert_key(c, own_rule.key, (struct labels){ own_labels, ARRAY_LEN(own_labels) }));
-
-	if (a != NULL && a->ends_ms == 0)
-		pager_durability(c, NULL);
 }

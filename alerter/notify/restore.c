@@ -165,6 +165,11 @@ static void silence_row(struct restore *r, sqlite3_stmt *s)
 	silence_load(c, arena_strz(&c->scratch, db_text(s, 0)), db_text(s, 1), &silence);
 }
 
+static void heartbeat_row(struct restore *r, sqlite3_stmt *s)
+{
+	heartbeats_load(r->c, db_text(s, 0), sqlite3_column_int64(s, 1), sqlite3_column_int64(s, 2));
+}
+
 static bool each(struct restore *r, const char *sql, void (*row)(struct restore *, sqlite3_stmt *), struct err *e)
 {
 	sqlite3_stmt *s = db_select(r->c->db, sql, e);
@@ -204,7 +209,8 @@ bool restore_all(struct core *c, struct err *e)
 	          && each(&r, "SELECT * FROM told", told_row, e)
 	          && each(&r, "SELECT " MESSAGE_COLUMNS " FROM outbox WHERE state IN (0,1,2) ORDER BY id", message_row, e)
 	          && each(&r, "SELECT * FROM component", component_row, e)
-	          && each(&r, "SELECT * FROM silence", silence_row, e) && last_message_id(c, e);
+	          && each(&r, "SELECT * FROM silence", silence_row, e)
+	          && each(&r, "SELECT * FROM heartbeat", heartbeat_row, e) && last_message_id(c, e);
 
 	if (r.orphans > 0)
 		log_printf(LOG_WARN, "the database holds %zu rows that refer to nothing; they are ignored", r.orphans);

@@ -175,6 +175,7 @@ struct notify_snapshot *core_snapshot(struct core *c, struct arena *a)
 	view_groups(c, a, v);
 	view_integrations(c, a, v);
 	forward_view(c, a, v);
+	heartbeats_view(c, a, v);
 	v->by_state[OUTBOX_DELIVERED] = c->finished[OUTBOX_DELIVERED];
 	v->by_state[OUTBOX_DEAD] = c->finished[OUTBOX_DEAD];
 	v->not_durable_since_ms = c->not_durable_since_ms;

@@ -64,11 +64,12 @@ def test_refused_for_good_is_kept_and_can_be_sent_again(box):
     watch.hook.misbehave({"status": 400})
     watch.program = box.start(Alerter, watch.path, ["--storage.path", box.folder / "data"])
     dead = watch.until("it is given up", lambda: watch.data("/api/v1/outbox")["dead"])[0]
-    assert len(watch.hook.requests) == 1 and dead["lastStatus"] == 400
+    assert dead["lastStatus"] == 400 and [r["key"] for r in watch.hook.requests].count(dead["key"]) == 1
+    _, alert = watch.told("TocsinMessageGivenUp")
+    assert alert["labels"]["integration"] == "all/webhook[0]" and "HTTP 400" in alert["annotations"]["description"]
     assert "given up" in watch.program.get("/")[2]
     assert http(watch.program.url("/api/v1/outbox/resend"), data=f"id={dead['id']}".encode())[0] == 200
-    watch.told("Broken")
-    assert watch.hook.requests[0]["key"] == watch.hook.requests[1]["key"]
+    watch.hook.wait_for(lambda h: dead["key"] in [r["key"] for r in h.accepted])
 
 
 def test_statuspage_rate_and_lost_answers(box):

@@ -14,6 +14,7 @@ PAGES = sorted(DOCS.glob("*.md"))
 
 FILES = {"shop.url": "postgresql://monitor@db/shop\n", "rules.yml": "groups: []\n", "prometheus.yml": "scrape_configs: []\n",
          "queries.yaml": "shop: {query: select 1 as one, metrics: [{one: {usage: GAUGE, description: One}}]}\n",
+         "watchdog.url": "https://example.com/ping\n", "backup.token": "open-sesame\n",
          "alertmanager.yml": "{route: {receiver: a}, receivers: [{name: a}]}\n"}
 
 
@@ -29,7 +30,8 @@ def self_metrics(program):
         config.write_text("gauges:\n  - {name: x, url: 'http://127.0.0.1:1', queries: [{path: '', metrics: [{name: x, help: x}]}]}\n" if kind is Exporter else
                           "scrape_configs: [{job_name: x, static_configs: [{targets: ['127.0.0.1:1']}]}]\n"
                           "route: {receiver: x}\nreceivers: [{name: x, webhook_configs: [{url: 'http://127.0.0.1:1/'}]}]\n"
-                          "alerting: {alertmanagers: [{static_configs: [{targets: ['127.0.0.1:1']}]}]}\n")
+                          "alerting: {alertmanagers: [{static_configs: [{targets: ['127.0.0.1:1']}]}]}\n"
+                          "heartbeats: {expect: [{name: x, token: 12345678, every: 1h}]}\n")
         p = kind(folder, config, [] if kind is Exporter else ["--storage.path", f"{folder}/data"])
         try:
             text = p.get("/metrics")[2]

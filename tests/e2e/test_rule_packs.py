@@ -16,7 +16,7 @@ def alerts_of(pack):
 
 
 def test_there_are_packs():
-    assert {p.stem for p in PACKS} >= {"fairedge", "postgres", "redis", "celery", "host", "probe", "files", "logs", "exporter", "circuit_breaker", "mongodb"}
+    assert {p.stem for p in PACKS} >= {"fairedge", "postgres", "redis", "celery", "host", "probe", "files", "logs", "exporter", "circuit_breaker", "mongodb", "tocsin"}
 
 
 @pytest.mark.parametrize("pack", PACKS, ids=lambda p: p.stem)

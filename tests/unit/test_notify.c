@@ -195,9 +195,38 @@ static void asks_again_as_told(void **state)
 	}
 }
 
-static void a_dead_page_is_told_again_at_the_next_flush(void **state)
+static const char quiet_about_ourselves[]
+	= "route: { receiver: team, group_by: [alertname], group_wait: 10s, group_interval: 1m, repeat_interval: 1h,\n"
+	  "  routes: [ { matchers: ['alertname=~\"Tocsin.*\"'], receiver: own } ] }\n"
+	  "receivers: [ { name: team, webhook_configs: [ { url: 'http://hook/' } ] }, { name: own } ]\n";
+
+static void a_message_given_up_is_an_alert(void **state)
 {
 	struct world *w = world_new(basic);
+
+	(void)state;
+	fire(w, "Down", "a");
+	world_pass(w, 10000);
+	answer(w, 400, "bad \"body\"");
+	world_pass(w, 10000);
+	assert_int_equal(w->n, 2);
+	assert_true(has(LAST(w).body, "\"alertname\":\"TocsinMessageGivenUp\",\"integration\":\"team/webhook[0]\",\"severity\":\"critical\""));
+	assert_true(has(LAST(w).body, "HTTP 400: bad"));
+	answer(w, 200, "");                             /* that it was told is no sign that others arrive */
+	world_crash(w);
+	world_pass(w, 50000);
+	assert_int_equal(w->n, 3);
+	assert_true(has(LAST(w).body, "\"alertname\":\"Down\""));
+	answer(w, 200, "");
+	world_pass(w, 60000);
+	assert_int_equal(w->n, 4);
+	assert_true(has(LAST(w).body, "\"status\":\"resolved\",\"labels\":{\"alertname\":\"TocsinMessageGivenUp\""));
+	world_free(w);
+}
+
+static void a_dead_page_is_told_again_at_the_next_flush(void **state)
+{
+	struct world *w = world_new(quiet_about_ourselves);
 	struct err e = { 0 };
 
 	(void)state;
@@ -597,6 +626,7 @@ int main(void)
 		cmocka_unit_test(no_ends_without_send_resolved),
 		cmocka_unit_test(max_alerts_never_hides_that_it_fires),
 		cmocka_unit_test(asks_again_as_told),
+		cmocka_unit_test(a_message_given_up_is_an_alert),
 		cmocka_unit_test(a_dead_page_is_told_again_at_the_next_flush),
 		cmocka_unit_test(who_hangs_stops_no_other),
 		cmocka_unit_test(a_crash_loses_nothing_and_repeats_only_with_the_key),

@@ -1,0 +1,89 @@
+/* Alerts about ourselves and about those who ought to have been heard of: raised here, without a rule, for what they tell of keeps rules
+ * from telling it. They take the ordinary routes, and outlive a restart as all alerts do. */
+#include "notify/core.h"
+
+#include "notify/text.h"
+
+#define OWN_RULE "tocsin"       /* where a rule's key would stand */
+
+void own_alert(struct core *c, const struct own_alert *o)
+{
+	struct labels l = labels_with(&c->scratch, o->labels, STR("alertname"), str_of(o->name));   /* sorted: labels_with keeps it so */
+	const struct rule_identity rule = { .key = STR(OWN_RULE), .file = STR(OWN_RULE), .group = STR(OWN_RULE), .name = str_of(o->name),
+					    .expr = str_of(o->expr) };
+	const struct page_alert *a;
+	struct labels notes = labels_with(&c->scratch, (struct labels){ 0 }, STR("summary"), o->summary);
+	int64_t now_ms = core_now_ms(c);
+
+	if (!labels_has(l, STR("severity")))
+		l = labels_with(&c->scratch, l, STR("severity"), str_of(o->severity));
+	a = pager_find(c, rule.key, l);
+	if ((a != NULL && a->ends_ms == 0) == o->firing)
+		return;
+	pager_event(c, &rule,
+		    &(struct alert_event){ o->firing ? EDGE_FIRING : EDGE_RESOLVED,
+					   &(struct alert_record){ .labels = l,
+								   .annotations = labels_with(&c->scratch, notes, STR("description"), o->description),
+								   .state = o->firing ? ALERT_FIRING : ALERT_INACTIVE,
+								   .active_at_ms = o->since_ms != 0 ? o->since_ms : now_ms,
+								   .fired_at_ms = o->since_ms != 0 ? o->since_ms : now_ms,
+								   .resolved_at_ms = now_ms,
+								   .value = o->firing },
+					   now_ms, o->reason });
+}
+
+/* ---- The disk. ---- */
+
+void own_durability(struct core *c, const struct err *problem)
+{
+	struct str why = problem != NULL ? str_of(problem->msg) : STR("");
+
+	own_alert(c, &(struct own_alert){
+			     .name = "TocsinStateNotDurable",
+			     .severity = "critical",
+			     .expr = "tocsin_state_not_durable > 0",
+			     .firing = problem != NULL,
+			     .summary = STR("Tocsin cannot write its state to disk"),
+			     .description = arena_printf(&c->scratch,
+							 "Alerts and deliveries are kept in memory only: " STR_FMT
+							 ". Pages still go out, but a restart may repeat them.",
+							 STR_ARG(why)),
+			     .reason = problem != NULL ? why : STR("the state is on disk again"),
+		     });
+}
+
+/* ---- Dead letters: until something arrives there again. ---- */
+
+void own_dead_letter(struct core *c, struct str integration, struct str why, bool dead)
+{
+	const struct label at[] = { { STR("integration"), integration } };
+
+	own_alert(c, &(struct own_alert){
+			     .name = "TocsinMessageGivenUp",
+			     .severity = "critical",
+			     .expr = "tocsin_outbox_dead_letters > 0",
+			     .firing = dead,
+			     .labels = { at, 1 },
+			     .summary = arena_printf(&c->scratch, "A message to " STR_FMT " was given up", STR_ARG(integration)),
+			     .description = arena_printf(&c->scratch,
+							 "It is kept and can be sent again, on the page or with POST "
+							 "/api/v1/outbox/resend. Why: " STR_FMT,
+							 STR_ARG(why)),
+			     .reason = dead ? why : STR("a message arrived there again"),
+		     });
+}
+
+/* ---- Rules that are not evaluated. ---- */
+
+void own_evaluation(struct core *c, struct str problem)
+{
+	own_alert(c, &(struct own_alert){
+			     .name = "TocsinRulesNotEvaluated",
+			     .severity = "critical",
+			     .expr = "time() - prometheus_rule_group_last_evaluation_timestamp_seconds",
+			     .firing = problem.n > 0,
+			     .summary = STR("Tocsin does not evaluate its rules"),
+			     .description = arena_printf(&c->scratch, STR_FMT ". What begins or ends meanwhile is not noticed.", STR_ARG(problem)),
+			     .reason = problem.n > 0 ? problem : STR("rules are evaluated again"),
+		     });
+}
