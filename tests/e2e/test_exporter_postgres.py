@@ -137,6 +137,29 @@ def test_a_missing_privilege_is_one_metric(box, postgres):
     assert server_log.count("pg_ls_waldir") <= 2, server_log
 
 
+def test_pg_monitor_is_enough(box, postgres):
+    """Everything, with what has to be enabled and in another database, without a superuser."""
+    postgres.sql("create extension pg_stat_statements; create role monitor login; grant pg_monitor to monitor; create database other")
+    postgres.sql("create table hidden (id int primary key); revoke all on hidden from public; revoke all on schema public from public", "other")
+    exporter = start(box, ("main", postgres.url(user="monitor"), ", databases: all, slow_interval: 1s, enable: [stat_user_indexes, statio_user_indexes, stat_statements_query, process_idle, "
+                           "buffercache_summary]"))
+    m = wait_for("the other database", lambda: next((m for m in [scrape(exporter)] if m.find("pg_stat_user_tables_table_size_bytes", relname="hidden")), None))
+    assert not m.find("tocsin_postgres_collector_unsupported") and not [s for s in m.find("pg_scrape_collector_success") if s[1] != 1]
+    assert m.value("tocsin_postgres_reads_all_stats") == 1
+    assert m.value("pg_statio_user_indexes_idx_blks_hit_total", datname="other", indexrelname="hidden_pkey") is not None
+    assert m.find("pg_process_idle_seconds_bucket", le="+Inf") and m.find("pg_stat_statements_query_id")
+    assert "level=warn" not in exporter.process.text() and "permission denied" not in postgres.process.text()
+
+
+def test_connections_are_replaced_by_age(box, postgres):
+    exporter = start(box, ("main", postgres.url(), ", connection_max_age: 1s, slow_interval: 1h"))
+    pids = "select pid from pg_stat_activity where application_name = 'tocsin-exporter'"
+    scrape(exporter)
+    first = set(postgres.sql(pids).split())
+    seen = wait_for("new connections", lambda: scrape(exporter).value("pg_up") and set(postgres.sql(pids).split()) - first)
+    assert len(seen) <= 2 and len(postgres.sql(pids).split()) <= 2
+
+
 def test_session_protects_the_server(box, postgres):
     exporter = start(box, ("main", postgres.url(), ", statement_timeout: 1500ms, lock_timeout: 50ms"))
     scrape(exporter)

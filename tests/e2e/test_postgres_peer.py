@@ -1,5 +1,6 @@
 """F7: beside Debian's postgres_exporter on the same server: its families, labels, types and values are ours, but for what the exceptions say."""
 import fnmatch
+import json
 import math
 from pathlib import Path
 
@@ -113,3 +114,36 @@ def test_the_peers_file_of_queries_is_taken_as_it_is(box):
         assert ours.types[name] == theirs.types[name]
     assert not ours.find("shop_orders_note") and not ours.find("shop_odd_took")
     assert "cache_seconds is not honoured" in exporter.process.text() and 'is not taken over: GAUGE' in exporter.process.text()
+
+
+def test_tables_and_indexes_as_the_views_have_them(box):
+    """We ask the functions below the views: nobody may see a difference."""
+    server = box.start(Postgres, ["autovacuum=off"])
+    server.sql("""create table plain (id int primary key, x text, y int); create index on plain (y); alter table plain alter x set storage external; insert into plain select g, repeat(md5(g::text), 200), g from generate_series(1, 300) g;
+        create table parted (id int, x text) partition by range (id); create table part1 partition of parted for values from (0) to (1000); create index on parted (id);
+        insert into parted select g, g from generate_series(1, 500) g; create materialized view counted as select count(*) from plain; create schema s; create table s.bare (a int);
+        update plain set y = y + 1 where id < 50; delete from plain where id > 290; vacuum plain; analyze part1""")
+    server.sql("set enable_seqscan = off; select length(x || 1) from plain where id = 7; select count(*) from plain where y between 3 and 9; select * from parted where id = 3; select pg_stat_force_next_flush()")
+    exporter = box.start(Exporter, box.write("exporter.yml", f"postgres:\n  - {{ name: main, url: '{server.url()}', enable: [stat_user_indexes, statio_user_indexes] }}\n"))
+    views = {  # view: our prefix, the columns that are called otherwise, of what its rows are
+        "pg_stat_user_tables": ("pg_stat_user_tables_", {}, ["schemaname", "relname"]),
+        "pg_statio_user_tables": ("pg_statio_user_tables_", {f"{of}_blks_{how}": f"{of}_blocks_{how}" for of in ("heap", "idx", "toast", "tidx") for how in ("read", "hit")}, ["schemaname", "relname"]),
+        "pg_stat_user_indexes": ("pg_stat_user_indexes_", {c: f"{c}_total" for c in ("idx_scan", "idx_tup_read", "idx_tup_fetch")}, ["schemaname", "relname", "indexrelname"]),
+        "pg_statio_user_indexes": ("pg_statio_user_indexes_", {c: f"{c}_total" for c in ("idx_blks_read", "idx_blks_hit")}, ["schemaname", "relname", "indexrelname"])}
+
+    def wrong(m):
+        for view, (prefix, renamed, names) in views.items():
+            rows = json.loads(server.sql(f"select json_agg(v) from (select *, (select json_object_agg(k, extract(epoch from e::timestamptz)) from json_each_text(row_to_json(u)) as t (k, e) "
+                                         f"where k like 'last\\_%' and e is not null) as epochs from {view} u) v"))
+            assert len(rows) >= 3
+            for row in rows:
+                labels = {name: row[name] for name in names}
+                for column, value in row.items():
+                    if column not in ("relid", "indexrelid", "epochs", *names):
+                        want = (row["epochs"] or {}).get(column, 0) if column.startswith("last_") else value or 0
+                        if m.value(prefix + renamed.get(column, column), **labels) != want:
+                            yield f"{view} {labels} {column}: {want}, not {m.value(prefix + renamed.get(column, column), **labels)}"
+
+    m = wait_for("statistics", lambda: next((m for m in [scrape(exporter)] if m.value("pg_stat_user_tables_idx_scan", relname="plain")), None))
+    assert not list(wrong(m)), list(wrong(m))
+    assert m.value("pg_stat_user_tables_idx_scan", relname="plain") > 0 and m.value("pg_statio_user_tables_toast_blocks_hit", relname="plain") > 0
