@@ -13,6 +13,7 @@
 
 #include "api/api.h"
 #include "config.h"
+#include "keeper.h"
 #include "tocsin/log.h"
 #include "tocsin/mem.h"
 
@@ -33,6 +34,7 @@ struct alerter {
 	struct api *api;
 	struct http_server *http;
 	atomic_int_least64_t rules_ms;          /* rules began, or were exchanged, then */
+	struct keeper *keeper;
 	pthread_mutex_t lock;                   /* the rest */
 	bool ready, reload_good;
 	int64_t start_ms, reload_ms;
@@ -376,7 +378,9 @@ static bool read_files(struct alerter *al, struct rules_plan **plan)
 /* Rules need the sink, the sink needs the configuration: files are checked first without rules, then loaded for good. */
 static bool start_parts(struct alerter *al, struct err *e)
 {
-	const struct store_options store_options = { .retention_ms = al->options.retention_ms, .clock = &clock_system };
+	const struct store_options store_options = { .retention_ms = al->options.retention_ms,
+		                                     .retention_bytes = (size_t)al->options.retention_bytes,
+		                                     .clock = &clock_system };
 	struct conf_report report = { 0 };
 
 	if (!bind_http(al, e))
@@ -394,7 +398,8 @@ static bool start_parts(struct alerter *al, struct err *e)
 	atomic_store(&al->rules_ms, clock_now_ms(&clock_system));
 	rules_start(al->rules);
 	notify_watch_evaluation(al->notify, rules_are_evaluated, al);
-	return true;
+	al->keeper = keeper_start(al->store, e);
+	return al->keeper != NULL;
 }
 
 struct alerter *alerter_start(const struct alerter_options *o)
@@ -526,7 +531,6 @@ static void follow_web(struct alerter *al)
 void alerter_maintain(struct alerter *al)
 {
 	follow_web(al);
-	store_maintain(al->store);
 }
 
 /* ---- Stop: from the right to the left, so that nobody talks to a part that is gone. ---- */
@@ -535,6 +539,7 @@ void alerter_stop(struct alerter *al)
 {
 	struct err e = { 0 };
 
+	keeper_stop(al->keeper);
 	if (al->http != NULL)
 		http_server_stop(al->http);
 	if (al->api != NULL)

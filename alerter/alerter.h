@@ -13,13 +13,14 @@ struct alerter_options {
 	struct str web_config_file, external_url;               /* may be empty */
 	struct str storage_path;
 	int64_t retention_ms, resend_delay_ms;
+	int64_t retention_bytes;                                /* 0: no limit */
 };
 
 /* Reads the configuration, opens the state, starts everything. NULL when something is wrong: it has been said on stderr. */
 struct alerter *alerter_start(const struct alerter_options *) MUST_CHECK;
 /* Reads everything again; what is bad changes nothing and is logged. From any thread. */
 bool alerter_reload(struct alerter *, struct err *e);
-/* Once in a while, from the main thread: what grows old is dropped. */
+/* Once in a while, from the main thread: what was replaced without a reload is taken over. */
 void alerter_maintain(struct alerter *);
 /* Nothing is resolved by it: the next start goes on where this one stopped. */
 void alerter_stop(struct alerter *);

@@ -26,6 +26,7 @@ static const struct flag flags[] = {
 	{ "alertmanager.config.file", FLAG_TEXT, &settings.alerter.alertmanager_config_file, "", "FILE", "An alertmanager.yml to take route and receivers from." },
 	{ "storage.path", FLAG_TEXT, &settings.alerter.storage_path, "data", "DIR", "Where alert state and the outbox are kept." },
 	{ "storage.retention", FLAG_DURATION, &settings.alerter.retention_ms, "15d", "DURATION", "How long samples are kept." },
+	{ "storage.retention.size", FLAG_BYTES, &settings.alerter.retention_bytes, "0B", "BYTES", "How much of the disk they may take; the oldest go first. 0B: no limit." },
 	{ "rules.alert.resend-delay", FLAG_DURATION, &settings.alerter.resend_delay_ms, "1m", "DURATION", "How often Alertmanagers hear of an alert that fires on." },
 	{ "web.listen-address", FLAG_LIST, &settings.alerter.listen, "127.0.0.1:9978", "ADDRESS", "Where to listen." },
 	{ "web.config.file", FLAG_TEXT, &settings.alerter.web_config_file, "", "FILE", "TLS and users, as Prometheus's programs take them." },

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "store/bits.h"
+#include "store/guard.h"
 #include "tocsin/mem.h"
 
 #define XXH_INLINE_ALL
@@ -95,8 +96,9 @@ static bool check_entry(const struct block *b, const struct block_entry *c)
 static struct str symbol(const struct block *b, uint32_t i)
 {
 	uint64_t beg = i > 0 ? b->ends[i - 1] : 0;
+	uint64_t end = b->ends[i];
 
-	return (struct str){ b->symbols + beg, b->ends[i] - beg };
+	return (struct str){ b->symbols + beg, end > beg ? end - beg : 0 };
 }
 
 static bool check_one_series(const struct block *b, uint32_t i)
@@ -145,7 +147,8 @@ static bool check_contents(struct block *b, struct err *e)
 
 static bool check(struct block *b, struct err *e)
 {
-	b->header = (const struct block_header *)(const void *)b->bytes;
+	memcpy(&b->head, b->bytes, b->n_bytes < sizeof b->head ? b->n_bytes : sizeof b->head);
+	b->header = &b->head;
 	return check_header(b, e) && check_sections(b, e) && check_contents(b, e);
 }
 
@@ -159,6 +162,8 @@ static struct block *block_new(const void *bytes, size_t n, const char *path)
 	b->bytes = bytes;
 	b->n_bytes = n;
 	b->path = path != NULL ? mem_strndup(path, strlen(path)) : NULL;
+	if (path != NULL)
+		guard_add(bytes, n, &b->cut);
 	return b;
 }
 
@@ -166,6 +171,8 @@ void block_unref(struct block *b)
 {
 	if (b == NULL || atomic_fetch_sub(&b->refs, 1) != 1)
 		return;
+	if (b->path != NULL)
+		guard_remove(b->bytes);
 	if (b->path != NULL)
 		munmap((void *)(uintptr_t)b->bytes, b->n_bytes);
 	free(b->path);
@@ -176,7 +183,7 @@ void block_unref(struct block *b)
 
 static struct block *checked(struct block *b, struct err *e)
 {
-	if (!check(b, e)) {
+	if (!check(b, e) || (atomic_load(&b->cut) && !bad(e, "it was cut short"))) {
 		block_unref(b);
 		return NULL;
 	}
@@ -219,6 +226,15 @@ struct block *block_open(const char *path, struct err *e)
 	p = map_file(fd, &n, e);
 	close(fd);
 	return p != NULL ? checked(block_new(p, n, path), e) : NULL;
+}
+
+bool block_is_whole(struct block *b)
+{
+	struct stat st;
+
+	if (b->path != NULL && (stat(b->path, &st) != 0 || (size_t)st.st_size != b->n_bytes))
+		atomic_store(&b->cut, true);
+	return !atomic_load(&b->damaged) && !atomic_load(&b->cut);
 }
 
 /* ---- Reading ---- */
@@ -271,14 +287,26 @@ static struct chunk_view view_of(const struct block *b, const struct block_entry
 	return (struct chunk_view){ c->min_ms, b->bytes + b->header->section[BLOCK_CHUNKS].at + c->at, c->bits, c->n, c->kind };
 }
 
-bool block_read(struct block *b, const struct block_entry *c, int64_t *t_ms, double *v, const struct histogram **h, struct arena *a)
+bool block_read(struct block *b, const struct block_entry *entry, int64_t *t_ms, double *v, const struct histogram **h, struct arena *a)
 {
-	const struct chunk_view view = view_of(b, c);
-	bool good = (uint32_t)XXH64(view.data, (c->bits + 7u) / 8, 0) == c->check && chunk_view_decode(&view, t_ms, v, h, a) &&
-	            t_ms[0] == c->min_ms && t_ms[c->n - 1] == c->max_ms;
+	const struct block_entry c = *entry;
+	const struct chunk_view view = view_of(b, &c);
+	bool good = c.n > 0 && (uint32_t)XXH64(view.data, (c.bits + 7u) / 8, 0) == c.check && chunk_view_decode(&view, t_ms, v, h, a) &&
+	            t_ms[0] == c.min_ms && t_ms[c.n - 1] == c.max_ms;
 
-	for (unsigned i = 1; i < c->n && good; i++)
+	for (unsigned i = 1; i < c.n && good; i++)
 		good = t_ms[i] > t_ms[i - 1];
+	if (!good)
+		atomic_store(&b->damaged, true);
+	return good;
+}
+
+bool block_bytes(struct block *b, const struct block_entry *c, struct chunk_view *out)
+{
+	bool good;
+
+	*out = view_of(b, c);
+	good = (uint32_t)XXH64(out->data, (c->bits + 7u) / 8, 0) == c->check;
 	if (!good)
 		atomic_store(&b->damaged, true);
 	return good;

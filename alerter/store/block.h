@@ -7,7 +7,8 @@
  * entries: where each chunk is, those of one series together, in time order. pairs: a series' labels as symbols, sorted by name.
  * series: sorted by series_hash(). ends: where each symbol's text ends. Numbers are little endian.
  *
- * A block is opened by mapping it: chunks are read in place. It is shared by reference count. */
+ * A block is opened by mapping it: chunks are read in place. It is shared by reference count. What was checked when it was opened may turn to zeros,
+ * and <cut> be set, when the file is cut short: so zeros must do no harm, and who reads looks at <cut> afterwards. */
 #ifndef TOCSIN_STORE_BLOCK_H
 #define TOCSIN_STORE_BLOCK_H
 
@@ -56,9 +57,11 @@ struct block_series {
 struct block {
 	_Atomic uint32_t refs;
 	_Atomic bool damaged; /* a chunk proved to be: set aside at the next maintenance */
+	_Atomic bool cut;     /* something of it was not there any more; likewise */
 	char *path;           /* NULL: in memory that is not ours */
 	const unsigned char *bytes;
 	size_t n_bytes;
+	struct block_header head; /* a copy: what is mapped may turn to zeros (guard.h) */
 	const struct block_header *header;
 	const struct block_entry *entries;
 	const struct block_pair *pairs;
@@ -79,14 +82,18 @@ struct block *block_open(const char *path, struct err *e);
 /* The same over memory that is borrowed, at a multiple of eight. */
 struct block *block_over(const void *bytes, size_t n, struct err *e);
 void block_unref(struct block *b);
+/* False when it proved to be damaged, or its file is no longer as long as it was. */
+bool block_is_whole(struct block *b);
 
 /* BLOCK_NONE when the block has nothing of it. */
 uint32_t block_find(const struct block *b, struct labels labels, uint64_t hash);
 /* <v> has room for n_pairs. Texts are borrowed from the block. */
 struct labels block_labels(const struct block *b, uint32_t series, struct label *v);
 /* Decodes a chunk; <h> is filled for CHUNK_HIST only. False when it is damaged: times that do not rise are that too. */
-bool block_read(struct block *b, const struct block_entry *c, int64_t *t_ms, double *v, const struct histogram **h, struct arena *a);
+bool block_read(struct block *b, const struct block_entry *entry, int64_t *t_ms, double *v, const struct histogram **h, struct arena *a);
 
+/* A chunk's bytes where they lie, with their checksum. False when it is damaged. */
+bool block_bytes(struct block *b, const struct block_entry *c, struct chunk_view *out);
 /* A chunk of floats where it lies, read and found good now or before; its times rise. False when it is damaged or holds histograms. */
 bool block_chunk(struct block *b, uint32_t entry, struct chunk_view *out);
 
@@ -102,9 +109,15 @@ void block_writer_free(struct block_writer *w);
 uint32_t block_writer_series(struct block_writer *w, struct labels labels);
 /* A sealed chunk of it, later than those before. <good_ms> as in struct block_series, of all so far. */
 bool block_writer_chunk(struct block_writer *w, uint32_t series, const struct chunk *c, int64_t good_ms, struct err *e);
+/* The same of a chunk that lies in another block. */
+bool block_writer_view(struct block_writer *w, uint32_t series, const struct chunk_view *c, int64_t max_ms, int64_t good_ms, struct err *e);
+/* Series come by rising hash, each with all its chunks at once: what describes chunks need not stay in memory. Before the first. */
+bool block_writer_sorted(struct block_writer *w, struct err *e);
 size_t block_writer_bytes(const struct block_writer *w); /* of chunks so far */
 /* Writes the rest, syncs, gives the file its name and syncs the folder. <path> gets the name, to be freed; NULL: not wanted. */
 bool block_writer_commit(struct block_writer *w, int64_t from_ms, int64_t until_ms, char **path, struct err *e);
+/* Blocks by rising min_ms into one, in the same folder: <path> gets its name, to be freed. Gives up when <stop> is set. (merge.c) */
+bool block_merge(struct block *const *parts, size_t n, const char *dir, const _Atomic bool *stop, char **path, struct err *e);
 /* Removes what writers left behind that were killed. */
 void block_sweep(const char *dir);
 

@@ -37,6 +37,8 @@ struct block_writer {
 	struct block_series *series;
 	struct pending_entry *entries;
 	size_t n_pairs, cap_pairs, n_series, cap_series, n_entries, cap_entries;
+	int entries_fd;         /* block_writer_sorted(): of a file without a name, for the entries; -1: they are in memory */
+	struct buf entries_out; /* on their way there */
 	struct block_header header;
 };
 
@@ -75,7 +77,7 @@ struct block_writer *block_writer_new(const char *dir, struct err *e)
 	struct block_writer *w = mem_alloc(sizeof *w);
 
 	w->dir = mem_strndup(dir, strlen(dir));
-	w->fd = -1;
+	w->fd = w->entries_fd = -1;
 	symbols_init(&w->symbols);
 	memcpy(w->header.magic, BLOCK_MAGIC, sizeof w->header.magic);
 	w->header.version = BLOCK_VERSION;
@@ -98,8 +100,11 @@ void block_writer_free(struct block_writer *w)
 		unlink(w->temporary);
 		close(w->fd);
 	}
+	if (w->entries_fd >= 0)
+		close(w->entries_fd);
 	symbols_fini(&w->symbols);
 	buf_fini(&w->out);
+	buf_fini(&w->entries_out);
 	free(w->pairs);
 	free(w->series);
 	free(w->entries);
@@ -108,10 +113,10 @@ void block_writer_free(struct block_writer *w)
 	free(w);
 }
 
-static bool write_at(struct block_writer *w, const char *p, size_t n, uint64_t at, struct err *e)
+static bool write_to(int fd, const struct block_writer *w, const char *p, size_t n, uint64_t at, struct err *e)
 {
 	while (n > 0) {
-		ssize_t done = pwrite(w->fd, p, n, (off_t)at);
+		ssize_t done = pwrite(fd, p, n, (off_t)at);
 
 		if (done < 0 && errno == EINTR)
 			continue;
@@ -120,6 +125,11 @@ static bool write_at(struct block_writer *w, const char *p, size_t n, uint64_t a
 		p += done, n -= (size_t)done, at += (uint64_t)done;
 	}
 	return true;
+}
+
+static bool write_at(struct block_writer *w, const char *p, size_t n, uint64_t at, struct err *e)
+{
+	return write_to(w->fd, w, p, n, at, e);
 }
 
 static bool spill(struct block_writer *w, struct err *e)
@@ -146,23 +156,73 @@ uint32_t block_writer_series(struct block_writer *w, struct labels labels)
 	return (uint32_t)w->n_series++;
 }
 
+bool block_writer_sorted(struct block_writer *w, struct err *e)
+{
+	struct buf path = { 0 };
+
+	assert(w->n_entries == 0);
+	buf_printf(&path, "%s.entries", w->temporary);
+	w->entries_fd = open(buf_z(&path), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (w->entries_fd < 0)
+		cannot(e, "make", path.p);
+	else
+		unlink(path.p);
+	buf_fini(&path);
+	return w->entries_fd >= 0;
+}
+
+static bool spill_entries(struct block_writer *w, struct err *e)
+{
+	bool ok = write_to(w->entries_fd, w, w->entries_out.p, w->entries_out.n, w->n_entries * sizeof(struct block_entry) - w->entries_out.n, e);
+
+	buf_reset(&w->entries_out);
+	return ok;
+}
+
+static bool keep_entry(struct block_writer *w, const struct pending_entry *p, struct err *e)
+{
+	if (w->entries_fd < 0) {
+		w->entries = mem_grow(w->entries, &w->cap_entries, w->n_entries + 1, sizeof *w->entries);
+		w->entries[w->n_entries++] = *p;
+		return true;
+	}
+	assert(p->series + 1 == w->n_series);
+	buf_put(&w->entries_out, &p->entry, sizeof p->entry);
+	w->n_entries++;
+	return w->entries_out.n < SPILL_BYTES || spill_entries(w, e);
+}
+
+/* The chunk's bytes were put behind the others, from <before> on. */
+static bool add_entry(struct block_writer *w, struct pending_entry p, size_t before, int64_t good_ms, struct err *e)
+{
+	assert(p.series < w->n_series && w->n_entries < UINT32_MAX);
+	p.entry.at = w->written + before - sizeof w->header;
+	p.entry.check = (uint32_t)XXH64(w->out.p + before, w->out.n - before, 0);
+	w->series[p.series].good_ms = good_ms;
+	w->series[p.series].n_entries++;
+	w->header.n_samples += p.entry.n;
+	w->header.min_ms = p.entry.min_ms < w->header.min_ms ? p.entry.min_ms : w->header.min_ms;
+	w->header.max_ms = p.entry.max_ms > w->header.max_ms ? p.entry.max_ms : w->header.max_ms;
+	return keep_entry(w, &p, e) && (w->out.n < SPILL_BYTES || spill(w, e));
+}
+
 bool block_writer_chunk(struct block_writer *w, uint32_t series, const struct chunk *c, int64_t good_ms, struct err *e)
 {
 	struct pending_entry p = { .entry = { .min_ms = c->min_ms, .max_ms = c->max_ms, .n = c->n, .kind = c->kind }, .series = series };
 	size_t before = w->out.n;
 
-	assert(series < w->n_series && w->n_entries < UINT32_MAX);
-	p.entry.at = block_writer_bytes(w);
 	p.entry.bits = chunk_write(c, &w->out);
-	p.entry.check = (uint32_t)XXH64(w->out.p + before, w->out.n - before, 0);
-	w->entries = mem_grow(w->entries, &w->cap_entries, w->n_entries + 1, sizeof *w->entries);
-	w->entries[w->n_entries++] = p;
-	w->series[series].good_ms = good_ms;
-	w->series[series].n_entries++;
-	w->header.n_samples += c->n;
-	w->header.min_ms = c->min_ms < w->header.min_ms ? c->min_ms : w->header.min_ms;
-	w->header.max_ms = c->max_ms > w->header.max_ms ? c->max_ms : w->header.max_ms;
-	return w->out.n < SPILL_BYTES || spill(w, e);
+	return add_entry(w, p, before, good_ms, e);
+}
+
+bool block_writer_view(struct block_writer *w, uint32_t series, const struct chunk_view *c, int64_t max_ms, int64_t good_ms, struct err *e)
+{
+	struct pending_entry p = { .entry = { .min_ms = c->min_ms, .max_ms = max_ms, .n = c->n, .kind = c->kind }, .series = series };
+	size_t before = w->out.n;
+
+	p.entry.bits = c->bits;
+	buf_put(&w->out, c->data, (c->bits + 7u) / 8);
+	return add_entry(w, p, before, good_ms, e);
 }
 
 size_t block_writer_bytes(const struct block_writer *w)
@@ -194,7 +254,7 @@ static void sort(struct block_writer *w)
 	size_t kept = 0;
 	uint32_t at = 0;
 
-	if (w->n_entries > 1)
+	if (w->n_entries > 1 && w->entries_fd < 0)
 		qsort(w->entries, w->n_entries, sizeof *w->entries, by_series_and_time);
 	for (size_t i = 0; i < w->n_series; i++) {
 		w->series[i].first_entry = at;
@@ -203,7 +263,7 @@ static void sort(struct block_writer *w)
 			w->series[kept++] = w->series[i];
 	}
 	w->n_series = kept;
-	if (w->n_series > 1)
+	if (w->n_series > 1 && w->entries_fd < 0)
 		qsort(w->series, w->n_series, sizeof *w->series, by_hash);
 }
 
@@ -272,6 +332,35 @@ static bool write_section(struct block_writer *w, enum block_section s, struct e
 	return spill(w, e);
 }
 
+/* From the file they are in. */
+static bool write_entries(struct block_writer *w, struct err *e)
+{
+	uint64_t bytes = w->n_entries * sizeof(struct block_entry);
+	XXH64_state_t *check = XXH64_createState();
+	bool ok = check != NULL && spill_entries(w, e);
+
+	w->header.section[BLOCK_ENTRIES].at = w->written;
+	w->header.section[BLOCK_ENTRIES].bytes = bytes;
+	if (check != NULL)
+		XXH64_reset(check, 0);
+	for (uint64_t at = 0; ok && at < bytes;) {
+		size_t part = bytes - at < SPILL_BYTES ? (size_t)(bytes - at) : SPILL_BYTES;
+		ssize_t got = pread(w->entries_fd, buf_reserve(&w->out, part), part, (off_t)at);
+
+		ok = got > 0 || cannot(e, "read back what describes", w->temporary);
+		if (!ok)
+			break;
+		XXH64_update(check, w->out.p, (size_t)got);
+		w->out.n = (size_t)got;
+		at += (uint64_t)got;
+		ok = spill(w, e);
+	}
+	if (ok)
+		w->header.section[BLOCK_ENTRIES].check = XXH64_digest(check);
+	XXH64_freeState(check);
+	return ok;
+}
+
 static bool write_header(struct block_writer *w, struct err *e)
 {
 	w->header.check = XXH64(&w->header, offsetof(struct block_header, check), 0);
@@ -324,7 +413,7 @@ bool block_writer_commit(struct block_writer *w, int64_t from_ms, int64_t until_
 	sort(w);
 	ok = end_chunks(w, e);
 	for (unsigned s = BLOCK_CHUNKS + 1; s < BLOCK_SECTIONS && ok; s++)
-		ok = write_section(w, (enum block_section)s, e);
+		ok = s == BLOCK_ENTRIES && w->entries_fd >= 0 ? write_entries(w, e) : write_section(w, (enum block_section)s, e);
 	if (!ok || !write_header(w, e))
 		return false;
 	if (fsync(w->fd) != 0)

@@ -70,7 +70,7 @@ static bool add_blocks(struct window_ends *e, const struct block_list *list, con
 			continue;
 		if (place >> 32 != b->serial)
 			series = block_find(b, labels, s->hash);
-		if (series != BLOCK_NONE && !add_block(e, b, series, min_ms, max_ms))
+		if ((series != BLOCK_NONE && !add_block(e, b, series, min_ms, max_ms)) || atomic_load_explicit(&b->cut, memory_order_relaxed))
 			return false;
 	}
 	return true;

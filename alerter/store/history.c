@@ -96,14 +96,21 @@ static struct block_list *copy_list(const struct history *h)
 	return l;
 }
 
-static void add(struct history *h, struct block *b)
+/* The list has room. */
+static void insert(struct block_list *l, struct block *b)
 {
-	struct block_list *l = copy_list(h);
 	size_t at = l->n++;
 
 	for (; at > 0 && l->v[at - 1]->header->min_ms > b->header->min_ms; at--)
 		l->v[at] = l->v[at - 1];
 	l->v[at] = b;
+}
+
+static void add(struct history *h, struct block *b)
+{
+	struct block_list *l = copy_list(h);
+
+	insert(l, b);
 	replace(h, l);
 }
 
@@ -124,13 +131,13 @@ static void take_out(struct history *h, const struct block *b)
 /* Where to find the newest of a series; and what the block knows of its end counts while the head has nothing of it. */
 static void note_end(struct store *st, struct store_series *s, const struct block *b, const struct block_series *of)
 {
-	const struct block_entry *last = &b->entries[of->first_entry + of->n_entries - 1];
+	const struct block_entry *last = &b->entries[of->first_entry + (of->n_entries > 0 ? of->n_entries - 1 : 0)];
 	struct shard *shard = series_shard(st, s);
 
 	pthread_mutex_lock(&shard->lock);
 	if (s->left_out)
 		memory_revive(st, s);
-	if (s->block_place == 0 || last->max_ms > s->block_last_ms) {
+	if (s->block_place == 0 || last->max_ms >= s->block_last_ms) {
 		s->block_place = (uint64_t)b->serial << 32 | (uint32_t)(of - b->series);
 		s->block_last_ms = last->max_ms;
 	}
@@ -289,11 +296,47 @@ static void scan(struct store *st, int64_t now_ms)
 	follow_chain(st, now_ms);
 }
 
+static bool is_among(const struct block *b, struct block *const *parts, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (parts[i] == b)
+			return true;
+	return false;
+}
+
+/* A reader sees the list as it was, or as it is. */
+bool history_swap(struct store *st, struct block *const *parts, size_t n, const char *path)
+{
+	struct history *h = &st->history;
+	struct err e = { 0 };
+	struct block *b = block_open(path, &e);
+	struct block_list *l;
+
+	if (b == NULL) {
+		set_aside(st, path, e.msg);
+		return false;
+	}
+	join(st, b);
+	l = list_new(list_size(h) + 1);
+	for (size_t i = 0; i < list_size(h); i++)
+		if (!is_among(h->list->v[i], parts, n)) {
+			l->v[l->n++] = h->list->v[i];
+			atomic_fetch_add(&h->list->v[i]->refs, 1);
+		}
+	insert(l, b);
+	for (size_t i = 0; i < n; i++) {
+		unjoin(st, parts[i]);
+		unlink(parts[i]->path);
+	}
+	replace(h, l);
+	return true;
+}
+
 static void drop_block(struct store *st, struct block *b)
 {
 	unjoin(st, b);
-	if (atomic_load(&b->damaged)) {
-		set_aside(st, b->path, "a chunk is damaged");
+	if (!block_is_whole(b)) {
+		set_aside(st, b->path, atomic_load(&b->damaged) ? "a chunk is damaged" : "it was cut short");
 	} else {
 		COUNT(st, blocks_dropped, 1);
 		unlink(b->path);
@@ -301,13 +344,37 @@ static void drop_block(struct store *st, struct block *b)
 	take_out(&st->history, b);
 }
 
+static size_t disk_bytes(const struct store *st)
+{
+	size_t bytes = st->journal.bytes + st->journal.checkpoint_bytes;
+
+	for (size_t i = 0; i < list_size(&st->history); i++)
+		bytes += st->history.list->v[i]->n_bytes;
+	return bytes;
+}
+
+/* The oldest go until the rest is within the limit. */
+static void drop_excess(struct store *st)
+{
+	const struct history *h = &st->history;
+
+	while (list_size(h) > 0 && st->options.retention_bytes > 0 && disk_bytes(st) > st->options.retention_bytes) {
+		int64_t until_ms = h->list->v[0]->header->max_ms;
+
+		drop_block(st, h->list->v[0]);
+		if (atomic_load(&st->held_from_ms) <= until_ms)
+			atomic_store(&st->held_from_ms, until_ms + 1);
+	}
+}
+
 static void drop_blocks(struct store *st, int64_t now_ms)
 {
 	const struct history *h = &st->history;
 
 	for (size_t i = list_size(h); i-- > 0;)
-		if (atomic_load(&h->list->v[i]->damaged) || h->list->v[i]->header->max_ms < now_ms - st->options.retention_ms)
+		if (!block_is_whole(h->list->v[i]) || h->list->v[i]->header->max_ms < now_ms - st->options.retention_ms)
 			drop_block(st, h->list->v[i]);
+	drop_excess(st);
 }
 
 bool store_open_history(struct store *st, const char *path, struct err *e)
@@ -331,11 +398,15 @@ bool store_open_history(struct store *st, const char *path, struct err *e)
 
 bool history_maintain(struct store *st, int64_t now_ms, bool hurry)
 {
+	bool flushed;
+
 	if (st->history.dir == NULL)
 		return false;
 	scan(st, now_ms);
 	drop_blocks(st, now_ms);
-	return flush_when_due(st, now_ms, hurry);
+	flushed = flush_when_due(st, now_ms, hurry);
+	history_compact(st, now_ms);
+	return flushed;
 }
 
 /* ---- Reading ---- */
@@ -363,16 +434,9 @@ static struct history_part pick(struct block *b, const struct block_series *s, i
 	return (struct history_part){ b, first, (uint32_t)(last - first) };
 }
 
-void history_collect(struct store *st, struct labels labels, uint64_t hash, int64_t min_ms, int64_t max_ms, bool before, int64_t floor_ms,
-                     struct arena *a, struct history_parts *out)
+static void collect_parts(struct labels labels, uint64_t hash, int64_t min_ms, int64_t max_ms, bool before, int64_t floor_ms,
+                          struct history_parts *out)
 {
-	*out = (struct history_parts){ 0 };
-	if (atomic_load(&st->history.max_ms) <= (before && floor_ms < min_ms ? floor_ms : min_ms))
-		return;
-	out->list = history_take(&st->history);
-	if (out->list == NULL)
-		return;
-	out->v = ARENA_ARRAY(a, out->list->n, struct history_part);
 	for (size_t i = out->list->n; i-- > 0;) { /* the newest first: what they have of the time before raises the floor */
 		struct block *b = out->list->v[i];
 		uint32_t series = may_hold(b, min_ms, max_ms, before, floor_ms) ? block_find(b, labels, hash) : BLOCK_NONE;
@@ -391,4 +455,20 @@ void history_collect(struct store *st, struct labels labels, uint64_t hash, int6
 			out->has_hist |= part.v[k].kind == CHUNK_HIST;
 		}
 	}
+}
+
+void history_collect(struct store *st, struct labels labels, uint64_t hash, int64_t min_ms, int64_t max_ms, bool before, int64_t floor_ms,
+                     struct arena *a, struct history_parts *out)
+{
+	*out = (struct history_parts){ 0 };
+	if (atomic_load(&st->history.max_ms) <= (before && floor_ms < min_ms ? floor_ms : min_ms))
+		return;
+	out->list = history_take(&st->history);
+	if (out->list == NULL)
+		return;
+	out->v = ARENA_ARRAY(a, out->list->n, struct history_part);
+	collect_parts(labels, hash, min_ms, max_ms, before, floor_ms, out);
+	for (size_t i = 0; i < out->list->n; i++)
+		if (atomic_load(&out->list->v[i]->cut) && may_hold(out->list->v[i], min_ms, max_ms, before, floor_ms))
+			out->cut = out->list->v[i];
 }

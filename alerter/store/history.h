@@ -29,8 +29,8 @@ struct history {
 	uint32_t last_serial;    /* of the blocks so far. Of maintenance */
 	/* Of maintenance: */
 	struct timespec scanned; /* the folder's time of change when it was last read */
-	int64_t flushed_ms, retry_ms, covered_ms;
-	struct complaint flushing;
+	int64_t flushed_ms, retry_ms, covered_ms, compact_ms; /* compact_ms: not before, after a failure */
+	struct complaint flushing, merging;
 };
 
 void history_init(struct history *h);
@@ -40,6 +40,11 @@ void block_list_unref(struct block_list *l);
 /* Takes in what is new in the folder, sets aside what is damaged, drops what left the retention, moves old chunks out of the head: true
  * when a block was written. */
 bool history_maintain(struct store *st, int64_t now_ms, bool hurry);
+
+/* <path> holds what these blocks of the list held: it takes their place, and their files go. False when it proves to be damaged. */
+bool history_swap(struct store *st, struct block *const *parts, size_t n, const char *path);
+/* Merges what has gathered in one of the windows of time that are over, of two hours, six, eighteen …; one at a time. (compact.c) */
+void history_compact(struct store *st, int64_t now_ms);
 
 /* What blocks hold of one series. */
 struct history_part {
@@ -52,6 +57,7 @@ struct history_parts {
 	struct history_part *v;
 	size_t n, n_samples;
 	bool has_hist;
+	const struct block *cut; /* one of that time that is not all there; NULL: none is */
 };
 /* Chunks that may hold samples with min_ms < t <= max_ms, and with <before> also the last one at or before min_ms unless it lies at or
  * before <floor_ms>. */

@@ -110,7 +110,7 @@ struct store {
 	struct journal journal;
 	pthread_mutex_t claims_lock;
 	struct claims claims;
-	_Atomic bool knows_past;
+	_Atomic bool knows_past, hasten;
 	pthread_rwlock_t index_lock;
 	struct index index;
 	uint64_t next_id; /* index lock, writing */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "store/internal.h"
+#include "store/run.h"
 #include "tocsin/mem.h"
 
 static int by_id(const void *a, const void *b)
@@ -329,52 +330,6 @@ static size_t count_until(const int64_t *t, size_t n, int64_t limit)
 	return lo;
 }
 
-/* Samples as arrays that grow at the end. */
-struct run {
-	int64_t *t;
-	double *v;
-	const struct histogram **h; /* NULL: all are floats */
-	size_t n;
-};
-
-static struct run run_new(size_t n, bool has_hist, struct arena *a)
-{
-	return (struct run){ arena_alloc_raw(a, n * sizeof(int64_t)), arena_alloc_raw(a, n * sizeof(double)),
-		             has_hist ? ARENA_ARRAY(a, n, const struct histogram *) : NULL, 0 };
-}
-
-static void run_set(struct run *to, size_t i, const struct run *from, size_t k)
-{
-	to->t[i] = from->t[k];
-	to->v[i] = from->v[k];
-	if (to->h != NULL)
-		to->h[i] = from->h[k];
-}
-
-/* Samples from <seam> on may begin before those in front of it: merges them, of two at one time the later one stays. */
-static void run_mend(struct run *r, size_t seam, struct arena *a)
-{
-	struct run old;
-	size_t beg, i, k = seam, n;
-
-	if (seam == 0 || seam == r->n || r->t[seam - 1] < r->t[seam])
-		return;
-	for (beg = seam; beg > 0 && r->t[beg - 1] >= r->t[seam];)
-		beg--;
-	n = i = beg;
-	old = run_new(r->n, r->h != NULL, a);
-	for (size_t j = beg; j < r->n; j++)
-		run_set(&old, j, r, j);
-	while (i < seam || k < r->n) {
-		bool first = k == r->n || (i < seam && old.t[i] < old.t[k]);
-
-		if (!first && i < seam && old.t[i] == old.t[k])
-			i++;
-		run_set(r, n++, &old, first ? i++ : k++);
-	}
-	r->n = n;
-}
-
 static bool read_blocks(struct run *r, const struct history_parts *parts, struct arena *a, struct err *e)
 {
 	for (size_t i = parts->n; i-- > 0;) {
@@ -386,6 +341,8 @@ static bool read_blocks(struct run *r, const struct history_parts *parts, struct
 				return err_set(e, ERR_IO, -1, "a chunk of %s is damaged: the block will be set aside", p->block->path);
 		run_mend(r, seam, a);
 	}
+	if (parts->cut != NULL)
+		return err_set(e, ERR_IO, -1, "%s was cut short: it will be set aside", parts->cut->path);
 	return true;
 }
 

@@ -408,6 +408,11 @@ void store_maintain(struct store *st)
 	pthread_mutex_unlock(&st->maintain_lock);
 }
 
+void store_hasten(struct store *st)
+{
+	atomic_store(&st->hasten, true);
+}
+
 bool store_flush(struct store *st, struct err *e)
 {
 	bool ok = true;

@@ -25,6 +25,7 @@ struct store_options {             /* 0: the default */
 	int64_t lookback_ms;       /* a series nothing was accepted of for so long is lost; 5 minutes */
 	size_t max_series;         /* new ones are refused beyond; 2,000,000 */
 	size_t max_bytes;          /* of chunks; the oldest are dropped beyond; 256 MiB */
+	size_t retention_bytes;    /* on disk; the oldest blocks are dropped beyond; no limit */
 	const struct clock *clock; /* NULL: the system's */
 };
 
@@ -44,9 +45,11 @@ bool store_open_history(struct store *, const char *path, struct err *e);
 bool store_open_journal(struct store *, const char *path, struct err *e);
 /* Moves everything from memory to disk, for a clean stop. True without history. */
 bool store_flush(struct store *, struct err *e);
-/* Every two hours moves what is sealed to disk; drops what left the retention, or exceeds max_bytes, then series without samples. Call it
- * every minute or so. */
+/* Every two hours, or when the journal has grown, moves what is sealed to disk; merges blocks; drops what left the retention, or exceeds
+ * max_bytes, then series without samples. Call it every minute or so. It may take a while. */
 void store_maintain(struct store *);
+/* The program is about to stop: what maintenance can leave, it leaves. */
+void store_hasten(struct store *);
 /* Data is held from here on without a gap of our own making: the store's birth, or earlier by blocks that join it. */
 void store_set_held_from(struct store *, int64_t t_ms);
 
@@ -140,6 +143,7 @@ struct str *store_label_values(struct store *, struct str name, struct arena *a,
 	X(chunks_dropped, "Chunks in memory dropped because they left the retention.") \
 	X(chunks_squeezed, "Chunks in memory dropped before their time because max_bytes was reached.") \
 	X(blocks_written, "Blocks of history written.") \
+	X(blocks_merged, "Blocks of history merged into larger ones.") \
 	X(blocks_dropped, "Blocks of history dropped because they left the retention.") \
 	X(blocks_damaged, "Blocks of history set aside because they are damaged.") \
 	X(flushes_failed, "Failures to write a block of history.") \

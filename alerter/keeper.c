@@ -1,0 +1,84 @@
+/* A thread that calls store_maintain() every half a minute until it is stopped. */
+#include "keeper.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "tocsin/mem.h"
+
+enum { MAINTAIN_SECONDS = 30 };
+
+struct keeper {
+	struct store *store;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	bool stop;
+};
+
+/* True when it is time to stop. */
+static bool wait_for_next(struct keeper *k)
+{
+	struct timespec until;
+	bool stop;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += MAINTAIN_SECONDS;
+	pthread_mutex_lock(&k->lock);
+	while (!k->stop && pthread_cond_timedwait(&k->wake, &k->lock, &until) == 0)
+		;
+	stop = k->stop;
+	pthread_mutex_unlock(&k->lock);
+	return stop;
+}
+
+static void *run(void *arg)
+{
+	struct keeper *k = arg;
+
+	while (!wait_for_next(k))
+		store_maintain(k->store);
+	return NULL;
+}
+
+static void keeper_free(struct keeper *k)
+{
+	pthread_cond_destroy(&k->wake);
+	pthread_mutex_destroy(&k->lock);
+	free(k);
+}
+
+struct keeper *keeper_start(struct store *store, struct err *e)
+{
+	struct keeper *k = mem_alloc(sizeof *k);
+	pthread_condattr_t attr;
+	int rc;
+
+	k->store = store;
+	pthread_mutex_init(&k->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&k->wake, &attr);
+	pthread_condattr_destroy(&attr);
+	rc = pthread_create(&k->thread, NULL, run, k);
+	if (rc == 0)
+		return k;
+	err_set(e, ERR_IO, -1, "cannot start the thread that keeps the store: %s", strerror(rc));
+	keeper_free(k);
+	return NULL;
+}
+
+void keeper_stop(struct keeper *k)
+{
+	if (k == NULL)
+		return;
+	store_hasten(k->store);
+	pthread_mutex_lock(&k->lock);
+	k->stop = true;
+	pthread_cond_signal(&k->wake);
+	pthread_mutex_unlock(&k->lock);
+	pthread_join(k->thread, NULL);
+	keeper_free(k);
+}
