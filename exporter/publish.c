@@ -175,6 +175,8 @@ static void finish_beginning(struct publisher *p, struct scrape *s)
 	if (!s->bare)
 		self_emit(&p->self, core);
 	pthread_mutex_lock(&p->lock);
+	if (!s->bare && p->config != NULL)
+		targets_emit(p->targets, p->config, core);
 	s->core = core;
 	ready = s->pending == 0;
 	sooner = s->deadline_mono_ms < p->wakes_mono_ms;

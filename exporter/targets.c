@@ -5,6 +5,10 @@
 
 #include "tocsin/mem.h"
 
+static const struct expo_family f_targets = { "tocsin_exporter_module_targets", EXPO_GAUGE, "Targets of the module that have a connection.", NULL };
+static const struct expo_family f_refused = { "tocsin_exporter_targets_refused_total", EXPO_COUNTER,
+	"Targets that scrapers named and that were not asked: no pattern allows them, or max_targets was reached.", NULL };
+
 struct target {
 	struct worker *worker;
 	const struct sources_module *module;    /* of the worker's configuration's parent */
@@ -16,6 +20,7 @@ struct targets {
 	const struct clock *clock;
 	struct target *v;               /* under the lock */
 	size_t n, cap;
+	uint64_t not_allowed, too_many;
 };
 
 struct targets *targets_new(const struct worker_owner *owner, const struct clock *clock)
@@ -58,10 +63,13 @@ struct worker *targets_get(struct targets *t, struct sources *c, const struct so
 		t->v[i].asked_mono_ms = clock_mono_ms(t->clock);
 		return t->v[i].worker;
 	}
-	if (!sources_module_allows(m, target, e))
+	if (!sources_module_allows(m, target, e)) {
+		t->not_allowed++;
 		return NULL;
+	}
 	if (of_module < (size_t)m->max_targets)
 		return make(t, c, m, target, e);
+	t->too_many++;
 	err_set(e, ERR_LIMIT, -1, "module " STR_FMT " has %zu targets at work: at most %lld (max_targets); one is let go after %lld s (idle)",
 	    STR_ARG(m->name), of_module, (long long)m->max_targets, (long long)m->idle_ms / 1000);
 	return NULL;
@@ -93,9 +101,20 @@ void targets_sweep(struct targets *t, const struct sources *c)
 	}
 }
 
-size_t targets_count(const struct targets *t)
+void targets_emit(const struct targets *t, const struct sources *c, struct expo_set *out)
 {
-	return t->n;
+	for (size_t m = 0; m < c->n_modules; m++) {
+		const struct label label = { STR("module"), c->modules[m].name };
+		size_t n = 0;
+
+		for (size_t i = 0; i < t->n; i++)
+			n += is_of(&t->v[i], &c->modules[m]);
+		expo_emit(out, &f_targets, (double)n, &label, 1);
+	}
+	if (c->n_modules == 0)
+		return;
+	EXPO_EMIT(out, &f_refused, (double)t->not_allowed, { STR("reason"), STR("not_allowed") });
+	EXPO_EMIT(out, &f_refused, (double)t->too_many, { STR("reason"), STR("too_many") });
 }
 
 void targets_free(struct targets *t)

@@ -16,7 +16,7 @@ struct worker *targets_get(struct targets *t, struct sources *c, const struct so
 void targets_sweep(struct targets *t, const struct sources *c);
 /* All workers end. Without the lock. */
 void targets_free(struct targets *t);
-/* Under the lock: how many there are. */
-size_t targets_count(const struct targets *t);
+/* Under the lock: how many targets each module of <c> has at work, and how often one was refused. */
+void targets_emit(const struct targets *t, const struct sources *c, struct expo_set *out);
 
 #endif

@@ -27,7 +27,8 @@ def self_metrics(program):
     with tempfile.TemporaryDirectory(prefix="tocsin-docs-") as folder:
         kind = {"tocsin-exporter": Exporter, "tocsin-alerter": Alerter}[program]
         config = Path(folder) / "c.yml"
-        config.write_text("gauges:\n  - {name: x, url: 'http://127.0.0.1:1', queries: [{path: '', metrics: [{name: x, help: x}]}]}\n" if kind is Exporter else
+        config.write_text("gauges:\n  - {name: x, url: 'http://127.0.0.1:1', queries: [{path: '', metrics: [{name: x, help: x}]}]}\n"
+                          "modules: [{name: x, allow: [x], redis: {url: 'redis://{target}'}}]\n" if kind is Exporter else
                           "scrape_configs: [{job_name: x, static_configs: [{targets: ['127.0.0.1:1']}]}]\n"
                           "route: {receiver: x}\nreceivers: [{name: x, webhook_configs: [{url: 'http://127.0.0.1:1/'}]}]\n"
                           "alerting: {alertmanagers: [{static_configs: [{targets: ['127.0.0.1:1']}]}]}\n"

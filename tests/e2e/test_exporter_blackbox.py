@@ -24,17 +24,17 @@ DIFFERENT = {           # (family, case): why
 
 OURS = """
 modules:
-  - { name: http, allow: ['.*'], probe: { url: '{target}', insecure_skip_verify: false, ca_file: CA, follow_redirects: false, timeout: 2s } }
-  - { name: tcp, allow: ['.*'], probe: { url: 'tcp://{target}', timeout: 2s } }
-  - { name: tls, allow: ['.*'], probe: { url: 'tls://{target}', ca_file: CA, timeout: 2s } }
+  - { name: http, allow: ['.*'], probe: { url: '{target}', insecure_skip_verify: false, ca_file: CA, follow_redirects: false, timeout: 1s } }
+  - { name: tcp, allow: ['.*'], probe: { url: 'tcp://{target}', timeout: 1s } }
+  - { name: tls, allow: ['.*'], probe: { url: 'tls://{target}', ca_file: CA, timeout: 1s } }
   - { name: pattern, allow: ['.*'], probe: { url: '{target}', fail_if_body_not_matches_regexp: [pong] } }
 """
 THEIRS = """
 modules:
-  http: { prober: http, timeout: 2s, http: { preferred_ip_protocol: ip4, follow_redirects: false, tls_config: { ca_file: CA } } }
-  tcp: { prober: tcp, timeout: 2s, tcp: { preferred_ip_protocol: ip4 } }
-  tls: { prober: tcp, timeout: 2s, tcp: { preferred_ip_protocol: ip4, tls: true, tls_config: { ca_file: CA } } }
-  pattern: { prober: http, timeout: 2s, http: { preferred_ip_protocol: ip4, fail_if_body_not_matches_regexp: [pong] } }
+  http: { prober: http, timeout: 1s, http: { preferred_ip_protocol: ip4, follow_redirects: false, tls_config: { ca_file: CA } } }
+  tcp: { prober: tcp, timeout: 1s, tcp: { preferred_ip_protocol: ip4 } }
+  tls: { prober: tcp, timeout: 1s, tcp: { preferred_ip_protocol: ip4, tls: true, tls_config: { ca_file: CA } } }
+  pattern: { prober: http, timeout: 1s, http: { preferred_ip_protocol: ip4, fail_if_body_not_matches_regexp: [pong] } }
 """
 
 

@@ -2,7 +2,7 @@
 import json
 import subprocess
 
-from exporter_text import Json, Metrics
+from exporter_text import Json, Metrics, scrape
 from servers import Exporter, Postgres, Redis, binary, free_port, wait_for
 from test_main_prometheus import Prometheus
 
@@ -55,6 +55,10 @@ modules:
         probe(exporter, "redis", f"127.0.0.1:{two.port}")
         status, text = probe(exporter, "redis", f"127.0.0.1:{third}")
         assert status == 503 and "max_targets" in text
+        m = scrape(exporter)
+        assert m.value("tocsin_exporter_module_targets", module="redis") == 2 and m.value("tocsin_exporter_module_targets", module="figures") == 1
+        assert m.value("tocsin_exporter_targets_refused_total", reason="not_allowed") == 10
+        assert m.value("tocsin_exporter_targets_refused_total", reason="too_many") == 1
         wait_for("idle ones are let go", lambda: clients(two) == 0, 10)
         assert probe(exporter, "redis", f"127.0.0.1:{third}")[1].value("redis_up") == 0
         # A module that a reload changes is asked anew, one that it leaves alone keeps its connection.
