@@ -17,6 +17,10 @@ MAY_BE_EMPTY = {
     "WAL that slots hold back": "the demonstration has no slots",
     "Lag of standbys": "nor standbys",
     "Memory used and allowed": "the second query: maxmemory is not set",
+    "Replicas behind": "nor a replica of its Redis",
+    "Nodes and masters that are down": "nor a cluster or Sentinels",
+    "Stream groups behind": "nor streams",
+    "Connections by group": "the first query: client_groups is not set",
     "Keys without expiry": "every key of the demonstration may expire",
     "Retried a second": "no task asks to be tried again",
 }
