@@ -55,6 +55,7 @@ static struct result *collect(struct worker *w, const struct source_ask *ask)
 	bool ok = w->source->kind->collect(w->state, ask, set, &e);
 
 	if (ok) {
+		expo_set_close(set);
 		complain_works(&w->complaint, "source", w->name, clock_now_ms(w->clock));
 	} else {
 		assert(e.code != ERR_NONE);
@@ -203,6 +204,8 @@ void source_loop_publish(struct source_loop *loop, const char *task, int64_t int
 	bool source_is_up;
 
 	assert(set != NULL || (e != NULL && e->code != ERR_NONE));
+	if (set != NULL)
+		expo_set_close(set);
 	pthread_mutex_lock(w->lock);
 	t = find_task(w, task);
 	t->interval_ms = interval_ms;

@@ -63,6 +63,7 @@ struct expo_set {
 	struct buf scratch;
 	const struct label *base;
 	size_t n_base;
+	bool closed;
 };
 
 /* ---- Filling a set. ---- */
@@ -72,13 +73,20 @@ struct expo_set *expo_set_new(void)
 	return mem_alloc(sizeof(struct expo_set));
 }
 
+void expo_set_close(struct expo_set *s)
+{
+	map_fini(&s->by_name);
+	free(s->seen.slots);
+	s->seen = (struct seen){ 0 };
+	buf_fini(&s->scratch);
+	s->closed = true;
+}
+
 void expo_set_free(struct expo_set *s)
 {
 	if (s == NULL)
 		return;
-	map_fini(&s->by_name);
-	free(s->seen.slots);
-	buf_fini(&s->scratch);
+	expo_set_close(s);
 	arena_fini(&s->arena);
 	free(s);
 }
@@ -255,6 +263,7 @@ static bool add_sample(struct expo_set *s, struct family *f, enum suffix suffix,
 	char value[NUM_MAX];
 	size_t i, n;
 
+	assert(!s->closed);
 	seen_reserve(&s->seen, s->seen.n + 1);
 	i = seen_at(&s->seen, hash, &key);
 	if (s->seen.slots[i].sample != NULL) {

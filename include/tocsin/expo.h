@@ -40,6 +40,9 @@ struct arena *expo_set_arena(struct expo_set *s);
 #define EXPO_BASE_MAX 4
 void expo_set_base(struct expo_set *s, const struct label *labels, size_t n);
 
+/* Filled: nothing is emitted into it any more. Gives back the memory that only emitting needs. */
+void expo_set_close(struct expo_set *s);
+
 struct expo_stats {
 	size_t samples;
 	size_t duplicates;      /* same name and labels emitted again: dropped */
