@@ -225,8 +225,12 @@ static void set_aside(struct store *st, const char *path, const char *why)
 {
 	struct buf to = { 0 };
 
-	buf_printf(&to, "%s" DAMAGED, path);
 	COUNT(st, blocks_damaged, 1);
+	if (st->read_only) {
+		log_event(LOG_WARN, "a block is damaged: what it holds is missing", "block", path, "err", why, NULL);
+		return;
+	}
+	buf_printf(&to, "%s" DAMAGED, path);
 	log_event(LOG_ERROR, "a block is set aside: what it holds is not served", "block", path, "renamed", buf_z(&to), "err", why, NULL);
 	if (rename(path, buf_z(&to)) != 0)
 		log_event(LOG_ERROR, "a damaged block cannot be renamed", "block", path, "err", strerror(errno), NULL);
@@ -393,6 +397,27 @@ bool store_open_history(struct store *st, const char *path, struct err *e)
 	block_sweep(st->history.dir);
 	scan(st, st->born_ms);
 	pthread_mutex_unlock(&st->maintain_lock);
+	return true;
+}
+
+bool store_open_read(struct store *st, const char *path, struct err *e)
+{
+	struct buf dir = { 0 };
+	struct replay r;
+	struct stat info;
+
+	if (stat(path, &info) != 0 || !S_ISDIR(info.st_mode))
+		return err_set(e, ERR_IO, -1, "%s is no folder", path);
+	st->read_only = true;
+	buf_printf(&dir, "%s/journal", path);
+	(void)buf_z(&dir);
+	st->journal.dir = dir.p;
+	dir = (struct buf){ 0 };
+	buf_printf(&dir, "%s/blocks", path);
+	(void)buf_z(&dir);
+	st->history.dir = dir.p;
+	journal_replay(st, &r); /* first: what leaves it meanwhile is in a block */
+	scan(st, st->born_ms);
 	return true;
 }
 

@@ -111,6 +111,7 @@ struct store {
 	pthread_mutex_t claims_lock;
 	struct claims claims;
 	_Atomic bool knows_past, hasten;
+	bool read_only; /* nothing on disk is changed */
 	pthread_rwlock_t index_lock;
 	struct index index;
 	uint64_t next_id; /* index lock, writing */

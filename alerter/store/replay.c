@@ -84,8 +84,12 @@ static void set_aside(struct store *st, const char *path, const char *why)
 {
 	struct buf to = { 0 };
 
-	buf_printf(&to, "%s.damaged", path);
 	COUNT(st, journal_damaged, 1);
+	if (st->read_only) {
+		log_event(LOG_WARN, "a file of the journal is damaged: samples are missing", "file", path, "err", why, NULL);
+		return;
+	}
+	buf_printf(&to, "%s.damaged", path);
 	log_event(LOG_ERROR, "a file of the journal is damaged: samples are missing", "file", path, "kept_as", buf_z(&to), "err", why, NULL);
 	unlink(to.p);
 	if (link(path, to.p) != 0)

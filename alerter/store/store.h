@@ -43,6 +43,8 @@ bool store_open_history(struct store *, const char *path, struct err *e);
  * file is set aside (*.damaged), logged and counted. Every series is as it was, but LOST if it was FRESH: until it is appended to,
  * or ended, or nobody may carry it. */
 bool store_open_journal(struct store *, const char *path, struct err *e);
+/* Reads blocks and journal of <path> and changes nothing there, for tools beside a running alerter; instead of the two above. */
+bool store_open_read(struct store *, const char *path, struct err *e);
 /* Moves everything from memory to disk, for a clean stop. True without history. */
 bool store_flush(struct store *, struct err *e);
 /* Every two hours, or when the journal has grown, moves what is sealed to disk; merges blocks; drops what left the retention, or exceeds
@@ -130,6 +132,15 @@ struct store_import_stats store_import_stats(const struct store_import *);
 
 struct str *store_label_names(struct store *, struct arena *a, size_t *n);
 struct str *store_label_values(struct store *, struct str name, struct arena *a, size_t *n);
+
+/* What a series costs. */
+struct store_cost {
+	struct labels labels; /* borrowed for the call */
+	size_t samples, chunks, bytes;
+	int64_t first_ms, last_ms; /* of its samples */
+};
+/* Calls <fn> with every series that has samples. */
+void store_each_cost(struct store *, void (*fn)(void *ctx, const struct store_cost *), void *ctx);
 
 #define STORE_COUNTERS(X) /* name, help */ \
 	X(samples_appended, "Samples accepted.") \

@@ -5,6 +5,8 @@
 int check_config(int argc, char **argv);        /* check.c */
 int check_rules(int argc, char **argv);
 int import_openmetrics(int argc, char **argv);  /* import.c */
+int export_openmetrics(int argc, char **argv);  /* export.c */
+int tsdb_analyze(int argc, char **argv);        /* analyze.c */
 int history_command(int argc, char **argv);     /* history.c */
 
 #endif

@@ -5,6 +5,7 @@ import urllib.parse
 
 import pytest
 from servers import Alerter, binary, wait_for
+from watched import Target, Watch, job
 
 GOOD = """# HELP jobs Jobs done.
 # TYPE jobs counter
@@ -91,3 +92,37 @@ def test_a_clean_stop_keeps_what_was_scraped(box):
     alerter.start()
     before = query(alerter, "count_over_time(up[5m])")
     assert before and int(next(iter(before.values()))) >= 2
+
+
+def tool(*args):
+    return subprocess.run([binary("tocsin-alerter"), *map(str, args)], text=True, capture_output=True)
+
+
+def test_export_is_what_import_reads(box, config):
+    """Exported and imported again it is the same; promtool takes it too."""
+    now = int(time.time()) - 600
+    assert run_import(box, "good.txt", GOOD.replace("{0}", str(now)).replace("{1}", str(now + 60.5))).returncode == 0
+    done = tool("export", "openmetrics", "--storage.path", box.folder / "data")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f'jobs_total{{queue="a"}} 3 {now + 60.5}' in done.stdout.splitlines() and done.stdout.endswith("# EOF\n")
+    text = box.write("export.txt", done.stdout)
+    assert tool("import", "openmetrics", text, "--storage.path", box.folder / "again").returncode == 0
+    assert tool("export", "openmetrics", "--storage.path", box.folder / "again").stdout == done.stdout
+    one = tool("export", "openmetrics", 'jobs_total{queue="a"}', "--storage.path", box.folder / "again", "--start", now + 1)
+    assert one.stdout.splitlines()[1:-1] == [f'jobs_total{{queue="a"}} 3 {now + 60.5}']
+    assert subprocess.run(["promtool", "tsdb", "create-blocks-from", "openmetrics", text, str(box.folder / "theirs")]).returncode == 0
+    assert tool("export", "openmetrics", "{", "--storage.path", box.folder / "again").returncode == 1
+    assert tool("export", "openmetrics", "--start", "soon").returncode == 2
+
+
+def test_export_and_analyze_beside_a_running_alerter(box):
+    target = box.start(Target, text='steps{a="1"} 4\nsteps{a="2"} 5\n')
+    watch = Watch(box, [job("app", target)], [])
+    watch.scraped()
+    time.sleep(1)
+    done = tool("export", "openmetrics", "steps", "--storage.path", box.folder / "data")
+    assert done.returncode == 0 and 'a="2"' in done.stdout and " 5 " in done.stdout
+    done = tool("tsdb", "analyze", "--storage.path", box.folder / "data")
+    assert done.returncode == 0 and "7 series" in done.stdout and "steps" in done.stdout and "Labels by number of values" in done.stdout
+    assert tool("tsdb", "analyze", "--storage.path", box.folder / "none").returncode == 1
+    watch.scraped()
