@@ -4,42 +4,13 @@ import concurrent.futures
 import datetime
 import os
 import re
-import socket
-import ssl
 import threading
 
-from exporter_text import Dead, Json, Silent, scrape
+from exporter_text import Dead, Json, Silent, Talker, scrape
 from servers import Exporter, Postgres, Redis, http
 from test_exporter_probe import Site, certificate
 
 GB = 1 << 30
-
-
-class Talker:
-    """Accepts, waits for the first bytes, and sends what say(connection) sends."""
-
-    def __init__(self, say):
-        self.say, self.connections = say, 0
-        self.socket = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.port = self.socket.getsockname()[1]
-        threading.Thread(target=self.serve, daemon=True).start()
-
-    def serve(self):
-        while True:
-            try:
-                connection, _ = self.socket.accept()
-            except OSError:
-                return
-            self.connections += 1
-            threading.Thread(target=self.talk, args=(connection,), daemon=True).start()
-
-    def talk(self, connection):
-        try:
-            with connection:
-                connection.recv(65536)
-                self.say(connection)
-        except OSError:
-            pass
 
 
 def flood(head):

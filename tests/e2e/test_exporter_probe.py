@@ -10,7 +10,7 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from exporter_text import Silent, scrape
+from exporter_text import Silent, Talker, scrape
 from servers import Exporter, Postgres, free_port
 
 HEALTH = {"status": "degraded", "version": "1.4.2", "services": {"database": {"status": "healthy"}, "redis": {"status": "down"}}}
@@ -240,7 +240,7 @@ def test_starttls(box):
         if os.getuid() == 0:
             shutil.chown(box.folder / name, "postgres")
     postgres = box.start(Postgres, ["ssl=on", f"ssl_cert_file={box.folder}/good.crt", f"ssl_key_file={box.folder}/good.key"])
-    plain = box.start(Postgres)
+    plain = Talker(lambda c: c.sendall(b"N"))           # a Postgres without TLS
     servers = {name: Spoken(name, cert) for name in SPOKEN}
     refusing = Spoken("smtp", cert, tls=False)
     rows = [f"name: {name}, url: 'tls://127.0.0.1:{s.port}', starttls: {name}, ca_file: {box.folder}/good.pem" for name, s in servers.items()]
@@ -254,7 +254,7 @@ def test_starttls(box):
         assert m.value("probe_ssl_earliest_cert_expiry", source=name) == until.timestamp(), name
     assert m.value("probe_tls_version_info", source="pg", version="TLS 1.3") == 1
     assert m.value("tocsin_probe_failed", source="refused", reason="tls") == 1 and m.value("tocsin_probe_failed", source="pg-plain", reason="connect") == 1
-    for s in (*servers.values(), refusing):
+    for s in (*servers.values(), refusing, plain):
         s.socket.close()
 
 
