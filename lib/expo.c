@@ -419,7 +419,7 @@ struct part {
 };
 
 struct ref {
-	uint64_t prefix[2];     /* of the name, so that most comparisons are of integers */
+	uint64_t prefix[3];     /* of the name, so that most comparisons are of integers */
 	const struct family *family;
 	const struct part *part;
 };
@@ -649,7 +649,8 @@ static void collect(struct page *p, const struct expo_part *parts, size_t n)
 		open_part(&p->parts[i], &parts[i]);
 		for (const struct family *f = parts[i].set->first; f != NULL; f = f->next)
 			if (f->first != NULL)
-				p->refs[p->n_refs++] = (struct ref){ { prefix_of(f->name, 0), prefix_of(f->name, 8) }, f, &p->parts[i] };
+				p->refs[p->n_refs++] = (struct ref){ { prefix_of(f->name, 0), prefix_of(f->name, 8), prefix_of(f->name, 16) }, f,
+				    &p->parts[i] };
 	}
 	qsort(p->refs, p->n_refs, sizeof *p->refs, by_name);
 }

@@ -295,6 +295,7 @@ static bool read_replies(struct redis_node *n, struct redis_wait wait, struct er
 
 bool redis_node_show(struct redis_node *n, struct redis_wait wait, struct redis_shown *shown, struct err *e)
 {
+	shown->guess = &n->guess;
 	if (!read_replies(n, wait, e))
 		return false;
 	for (enum redis_ask ask = 0; ask < ASK_N; ask++)

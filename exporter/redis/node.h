@@ -42,6 +42,7 @@ struct redis_node {
 	struct redis_conn *conn;
 	struct arena arena;             /* of one scrape */
 	struct redis_facts facts;
+	struct info_guess guess;
 	bool refused[ASK_N];            /* on this connection */
 	bool sent[ASK_N];               /* in the scrape under way */
 	bool begun;                     /* the questions of the scrape under way have left */

@@ -159,7 +159,20 @@ static bool is_wanted(const struct redis_shown *sh, const struct info_row *row)
 	return sh->settings->include_system_metrics || !str_eq(row->field, STR("total_system_memory"));
 }
 
-static void show_pair(const struct redis_shown *sh, const struct info_pair *p)
+/* The row of the <i>th line. */
+static const struct info_row *find_row(const struct redis_shown *sh, const struct info_pair *p, size_t i)
+{
+	const struct info_row *row;
+
+	if (sh->guess == NULL || i >= ARRAY_LEN(sh->guess->rows))
+		return info_row_find(p->key);
+	row = sh->guess->rows[i];
+	if (row == NULL || !str_eq(row->field, p->key))
+		row = sh->guess->rows[i] = info_row_find(p->key);
+	return row;
+}
+
+static void show_pair(const struct redis_shown *sh, const struct info_pair *p, const struct info_row *row)
 {
 	static const struct {
 		const char *prefix;
@@ -172,7 +185,6 @@ static void show_pair(const struct redis_shown *sh, const struct info_pair *p)
 		{ "used_active_time_io_thread_", show_io_thread },
 		{ "module", show_module },
 	};
-	const struct info_row *row = info_row_find(p->key);
 	double v;
 
 	if (row != NULL) {
@@ -263,7 +275,7 @@ void redis_show_info(struct redis_shown *sh, const struct resp_reply *reply)
 {
 	info_parse(sh->arena, reply->text, &sh->info);
 	for (size_t i = 0; i < sh->info.n; i++)
-		show_pair(sh, &sh->info.v[i]);
+		show_pair(sh, &sh->info.v[i], find_row(sh, &sh->info.v[i], i));
 	show_instance(sh);
 	show_start_time(sh);
 	show_own_replication(sh);
@@ -275,7 +287,7 @@ void redis_show_cluster_info(struct redis_shown *sh, const struct resp_reply *re
 
 	info_parse(sh->arena, reply->text, &cluster);
 	for (size_t i = 0; i < cluster.n; i++)
-		show_pair(sh, &cluster.v[i]);
+		show_pair(sh, &cluster.v[i], info_row_find(cluster.v[i].key));
 	info_fini(&cluster);
 }
 

@@ -6,11 +6,17 @@
 #include "redis/resp.h"
 #include "redis/settings.h"
 
+/* Servers give INFO's lines in the same order each time: which row each line was last time, by its place. */
+struct info_guess {
+	const struct info_row *rows[512];
+};
+
 struct redis_shown {
 	const struct redis_settings *settings;
 	struct expo_set *set;
 	struct arena *arena;            /* scratch */
 	struct info info;               /* of INFO, for all that comes behind it */
+	struct info_guess *guess;       /* NULL: nobody keeps one */
 	int64_t now_ms;
 };
 
