@@ -3,6 +3,7 @@
 #   make unit       unit tests only  make fuzz    fuzz each parser, FUZZ_SECONDS      make bench  side by side with the peers
 #   make lint       static analysis  make install PREFIX=/usr/local DESTDIR=          make deb    make clean
 #   make crash N=500    kill -9 of the alerter: what is lost or repeated (also SEED=, TARGET=alertmanager)
+#   make chaos          full disk, locked database, jumping clock, no names, a receiver that trickles, 10,000 alerts
 MODE ?= release
 CC ?= gcc
 PREFIX ?= /usr/local
@@ -25,7 +26,7 @@ LDLIBS = $(shell pkg-config --libs $(PKG)) -lcrypt -lm -pthread
 LDFLAGS += $(FLAGS_$(MODE))
 
 ifeq ($(shell command -v pkg-config),)
-ifeq ($(filter deps run test bench crash clean,$(MAKECMDGOALS)),)
+ifeq ($(filter deps run test bench crash chaos clean,$(MAKECMDGOALS)),)
 $(error pkg-config is missing: 'make deps' installs what a build needs)
 endif
 endif
@@ -39,7 +40,7 @@ UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 PROGRAMS := $(B)/tocsin-exporter $(B)/tocsin-alerter $(B)/promqltest
 
-.PHONY: deps all programs unit fuzz-build run test fuzz bench crash lint install deb clean
+.PHONY: deps all programs unit fuzz-build run test fuzz bench crash chaos lint install deb clean
 .SECONDARY:
 all: programs
 	@for p in $(notdir $(PROGRAMS)); do ln -sf $(MODE)/$$p build/$$p; done
@@ -87,6 +88,8 @@ bench:
 	@tests/bench/run
 crash:
 	@packaging/deps test && $(MAKE) -s all && N="$(N)" SEED="$(SEED)" TARGET="$(TARGET)" exec /usr/bin/python3 tests/crash/run.py
+chaos:
+	@packaging/deps test && $(MAKE) -s all && TOCSIN_MODE=release exec /usr/bin/python3 -m pytest -q -s -p no:cacheprovider tests/e2e/test_chaos.py
 lint:
 	@tests/lint
 install: all

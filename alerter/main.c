@@ -1,5 +1,6 @@
 /* tocsin-alerter: its command line, its signals. What runs is in alerter.c, what subcommands do in tool/. */
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -11,7 +12,11 @@
 #include "tocsin/version.h"
 #include "tool/tool.h"
 
-enum { MAINTAIN_SECONDS = 30 };
+enum {
+	MAINTAIN_SECONDS = 30,
+	MALLOC_ARENAS = 2,                      /* a storm of alerts goes from thread to thread; each would keep its own part of the memory */
+	MALLOC_MMAP_BYTES = 256 * 1024,         /* larger pieces go back to the system when they are freed */
+};
 
 struct settings {
 	struct alerter_options alerter;
@@ -85,6 +90,8 @@ static int run(void)
 	sigaddset(&set, SIGTERM);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);         /* threads inherit it; only this one takes signals */
 	signal(SIGPIPE, SIG_IGN);
+	mallopt(M_ARENA_MAX, MALLOC_ARENAS);
+	mallopt(M_MMAP_THRESHOLD, MALLOC_MMAP_BYTES);
 	al = alerter_start(&settings.alerter);
 	if (al == NULL)
 		return 1;

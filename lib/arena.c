@@ -42,6 +42,11 @@ void arena_init(struct arena *a)
 	*a = (struct arena){ 0 };
 }
 
+void arena_init_small(struct arena *a, size_t first_bytes)
+{
+	*a = (struct arena){ .first_bytes = first_bytes };
+}
+
 static void pop_block(struct arena *a)
 {
 	struct arena_block *b = a->blocks;
@@ -72,7 +77,7 @@ void arena_reset(struct arena *a)
 
 static void push_block(struct arena *a, size_t need)
 {
-	size_t bytes = a->blocks ? a->blocks->bytes * 2 : BLOCK_BYTES;
+	size_t bytes = a->blocks != NULL ? a->blocks->bytes * 2 : a->first_bytes != 0 ? a->first_bytes : BLOCK_BYTES;
 	struct arena_block *b;
 
 	if (bytes > BLOCK_MAX)

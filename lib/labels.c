@@ -58,12 +58,30 @@ uint64_t labels_hash(struct labels l)
 	return h;
 }
 
+static struct str put_text(char **p, struct str s)
+{
+	char *at = *p;
+
+	if (s.n > 0)
+		memcpy(at, s.p, s.n);
+	at[s.n] = '\0';
+	*p += s.n + 1;
+	return (struct str){ at, s.n };
+}
+
+/* One piece: sets are kept by the ten thousand. */
 struct labels labels_copy(struct arena *a, struct labels l)
 {
-	struct label *v = ARENA_ARRAY(a, l.n, struct label);
+	size_t bytes = l.n * sizeof(struct label);
+	struct label *v;
+	char *p;
 
 	for (size_t i = 0; i < l.n; i++)
-		v[i] = (struct label){ arena_str(a, l.v[i].name), arena_str(a, l.v[i].value) };
+		bytes += l.v[i].name.n + l.v[i].value.n + 2;
+	v = arena_alloc_raw(a, bytes);
+	p = (char *)(v + l.n);
+	for (size_t i = 0; i < l.n; i++)
+		v[i] = (struct label){ put_text(&p, l.v[i].name), put_text(&p, l.v[i].value) };
 	return (struct labels){ v, l.n };
 }
 

@@ -122,10 +122,14 @@ bool core_batch(struct core *c, const struct alert_batch_rule *rules, size_t n, 
 	if (!has_room(c, e))
 		return false;
 	for (size_t i = 0; i < n; i++) {
-		for (size_t k = 0; k < rules[i].n_events; k++)
+		for (size_t k = 0; k < rules[i].n_events; k++) {
 			pager_event(c, rules[i].rule, &rules[i].events[k]);
-		for (size_t k = 0; k < rules[i].n_records; k++)
+			arena_reset(&c->scratch);       /* a storm brings thousands, and nobody holds what one left there */
+		}
+		for (size_t k = 0; k < rules[i].n_records; k++) {
 			pager_record(c, rules[i].rule, &rules[i].records[k]);
+			arena_reset(&c->scratch);
+		}
 	}
 	return true;
 }

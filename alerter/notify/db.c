@@ -167,17 +167,23 @@ void db_close(struct db *db)
 
 void db_add(struct db *db, enum db_statement statement, const struct db_arg *args, size_t n)
 {
-	struct db_arg *copy = arena_array(&db->arena, n, sizeof *copy);
+	size_t bytes = n * sizeof *args;
+	struct db_arg *copy;
+	char *p;
 
-	db->log = mem_grow(db->log, &db->cap, db->n + 1, sizeof *db->log);
+	for (size_t i = 0; i < n; i++)
+		bytes += args[i].t.n;
+	copy = arena_alloc_raw(&db->arena, bytes);
+	p = (char *)(copy + n);
 	for (size_t i = 0; i < n; i++) {
 		copy[i] = args[i];
-		if (args[i].is_text)
-			copy[i].t = arena_str(&db->arena, args[i].t);
-		db->bytes += sizeof *copy + args[i].t.n;
+		if (args[i].t.n > 0)
+			copy[i].t.p = memcpy(p, args[i].t.p, args[i].t.n);
+		p += args[i].t.n;
 	}
+	db->log = mem_grow(db->log, &db->cap, db->n + 1, sizeof *db->log);
 	db->log[db->n++] = (struct db_op){ statement, n, copy };
-	db->bytes += sizeof *db->log;
+	db->bytes += bytes + sizeof *db->log;
 }
 
 size_t db_log_bytes(const struct db *db)

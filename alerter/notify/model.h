@@ -16,7 +16,7 @@ struct page_alert {                     /* pager.c. Freed when it has ended, is 
 	struct str key;                 /* rule, NUL, own labels: its key in core.alerts */
 	struct str rule;
 	struct labels own, external;    /* what the rule gave; what global: external_labels added when it began */
-	struct labels labels;           /* both: what routes see and receivers hear, until its end */
+	struct labels labels;           /* both: what routes see and receivers hear, until its end; <own> where there are no others */
 	struct labels annotations;
 	struct str generator_url, value_text, reason;
 	uint64_t fingerprint;

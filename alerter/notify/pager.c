@@ -53,7 +53,7 @@ struct page_alert *pager_new(struct core *c, int64_t id, struct str rule, struct
 	a->rule = text_dup(rule);
 	a->own = text_dup_labels(own);
 	a->external = text_dup_labels(external);
-	a->labels = text_dup_labels(with_external(c, own, external));
+	a->labels = external.n > 0 ? text_dup_labels(with_external(c, own, external)) : a->own;
 	a->annotations = text_dup_labels((struct labels){ 0 });
 	a->generator_url = text_dup(STR(""));
 	a->value_text = text_dup(STR(""));
@@ -67,9 +67,10 @@ void pager_free(struct page_alert *a)
 {
 	text_free(a->key);
 	text_free(a->rule);
+	if (a->labels.v != a->own.v)
+		text_free_labels(a->labels);
 	text_free_labels(a->own);
 	text_free_labels(a->external);
-	text_free_labels(a->labels);
 	text_free_labels(a->annotations);
 	text_free(a->generator_url);
 	text_free(a->value_text);
@@ -101,6 +102,11 @@ static void take_values(struct page_alert *a, const struct alert_record *r)
 	a->value = r->value;
 }
 
+static bool same_values(const struct page_alert *a, const struct alert_record *r)
+{
+	return db_bits(a->value) == db_bits(r->value) && str_eq(a->value_text, r->value_text) && labels_eq(a->annotations, r->annotations);
+}
+
 /* Fires, or goes on firing with new values. */
 static void fire(struct core *c, const struct rule_identity *rule, const struct alert_record *r, struct str reason)
 {
@@ -118,6 +124,8 @@ static void fire(struct core *c, const struct rule_identity *rule, const struct 
 		a->starts_ms = r->fired_at_ms != 0 ? r->fired_at_ms : core_now_ms(c);
 		a->ends_ms = a->no_data_since_ms = 0;
 	}
+	if (!starts && same_values(a, r) && str_eq(a->generator_url, rule->generator_url) && (reason.n == 0 || str_eq(a->reason, reason)))
+		return;
 	take_values(a, r);
 	text_set(&a->generator_url, rule->generator_url);
 	if (reason.n > 0)

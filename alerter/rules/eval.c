@@ -19,6 +19,7 @@ struct tick {
 	struct group_run *group;
 	struct rule_run *run;
 	struct expand_env expand;
+	struct arena once;              /* reset before each alert */
 	int64_t now_ms, query_ms;
 };
 
@@ -69,15 +70,25 @@ static void update_texts(struct alert *a, const struct promql_sample *s, struct 
 	a->record.value = s->h != NULL ? NAN : s->v;
 }
 
+/* They live until the next alert's. */
+static struct labels annotations_once(struct tick *t, const struct promql_sample *s)
+{
+	struct expand_env expand = t->expand;
+
+	arena_reset(&t->once);
+	expand.arena = &t->once;
+	return rule_alert_annotations(t->run->def, s, &expand);
+}
+
 static void alert_hit(struct tick *t, struct alert *a, const struct promql_sample *s)
 {
-	struct labels annotations = rule_alert_annotations(t->run->def, s, &t->expand);
+	struct labels annotations = annotations_once(t, s);
 	bool changed = !labels_eq(annotations, a->record.annotations);
 	enum alert_edge edge = alert_step(a, t->run->def, VERDICT_HIT, t->now_ms);
 	struct str reason = edge == EDGE_DATA_BACK ? STR("data is back") : hit_reason(t, edge, s);
 
 	a->touched = true;
-	update_texts(a, s, annotations, t->env->scratch);
+	update_texts(a, s, annotations, &t->once);
 	rule_run_tell(t->run, a, edge, t->now_ms, reason);
 	if (edge == EDGE_FIRING)
 		a->change_told_ms = t->now_ms;
@@ -256,14 +267,16 @@ static void append(struct tick *t, struct labels l, double v, const struct histo
 
 static void write_alert_series(struct tick *t)
 {
-	struct arena *scratch = t->env->scratch;
 	const struct outputs *before = &t->run->outputs[t->run->current];
 	struct outputs *now = outputs_begin(t->run);
 
 	for (struct map_slot *s = NULL; (s = map_next(&t->run->alerts, s)) != NULL; ) {
 		const struct alert *a = s->value;
-		struct labels alerts = series_of(a, scratch, "ALERTS"), since = series_of(a, scratch, "ALERTS_FOR_STATE");
+		struct labels alerts, since;
 
+		arena_reset(&t->once);
+		alerts = series_of(a, &t->once, "ALERTS");
+		since = series_of(a, &t->once, "ALERTS_FOR_STATE");
 		if (a->record.state == ALERT_INACTIVE)
 			continue;
 		outputs_put(now, alerts, false);
@@ -271,9 +284,11 @@ static void write_alert_series(struct tick *t)
 		append(t, alerts, 1, NULL);
 		append(t, since, (double)(a->record.active_at_ms / 1000), NULL);
 	}
-	for (size_t i = 0; i < before->n; i++)
-		if (!outputs_has(now, before->v[i].labels, scratch))
+	for (size_t i = 0; i < before->n; i++) {
+		arena_reset(&t->once);
+		if (!outputs_has(now, before->v[i].labels, &t->once))
 			append(t, before->v[i].labels, value_stale(), NULL);
+	}
 }
 
 /* ---- on_no_data: fire, on_error: fire ---- */
@@ -510,6 +525,53 @@ static void apply(struct tick *t, const struct promql_result *r, struct err *e)
 		write_alert_series(t);
 }
 
+/* False at the second target, and at what no target gave. */
+static bool same_target(const struct selection *sel, struct str *job, struct str *instance)
+{
+	for (size_t i = 0; i < sel->n; i++) {
+		struct str its_job = labels_get(sel->v[i].labels, STR("job")), its_instance = labels_get(sel->v[i].labels, STR("instance"));
+
+		if (sel->v[i].state == SERIES_GONE)
+			continue;
+		if (its_job.n == 0 || its_instance.n == 0 || (job->n > 0 && !(str_eq(*job, its_job) && str_eq(*instance, its_instance))))
+			return false;
+		*job = its_job;
+		*instance = its_instance;
+	}
+	return true;
+}
+
+/* Which one target the rule reads, looked for again when a series came or went. */
+static void find_sole_target(struct tick *t)
+{
+	const struct promql_selector *s;
+	size_t n = promql_query_selectors(t->run->def->query, &s);
+	struct selection **found = ARENA_ARRAY(t->env->scratch, n, struct selection *);
+	struct sole_target *sole = &t->run->sole;
+	struct str job = STR(""), instance = STR("");
+	uint64_t generation = 1;
+	struct err e = { 0 };
+	bool one = n > 0;
+
+	for (size_t i = 0; i < n && one; i++) {
+		int64_t to_ms = t->query_ms - s[i].offset_ms;
+		const struct select_hints hints = { to_ms - s[i].range_ms - PROMQL_LOOKBACK_MS, to_ms };
+
+		found[i] = t->env->querier->ops->select(t->env->querier, s[i].matchers, s[i].n_matchers, hints, &e);
+		one = found[i] != NULL;
+		generation = one ? (generation * 31 + found[i]->generation) * 31 + found[i]->n : 0;
+	}
+	for (size_t i = 0; one && generation != sole->generation && i < n; i++)
+		one = same_target(found[i], &job, &instance);
+	if (generation != sole->generation) {
+		sole->generation = generation;
+		rule_run_set_sole(t->run, one ? job : STR(""), one ? instance : STR(""));
+	}
+	for (size_t i = 0; i < n; i++)
+		if (found[i] != NULL)
+			t->env->querier->ops->release(t->env->querier, found[i]);
+}
+
 static void eval_rule(struct tick *t)
 {
 	struct promql_result *r;
@@ -531,6 +593,8 @@ static void eval_rule(struct tick *t)
 		t->run->health = RULE_HEALTH_ERR;
 		err_set(&t->run->last_error, e.code, -1, "the results could not be written: %s", e.msg);
 	}
+	if (!t->run->def->recording)
+		find_sole_target(t);
 	t->run->last_evaluation_ms = t->now_ms;
 	t->run->seconds = (double)(clock_mono_us() - began_us) / 1e6;
 }
@@ -553,6 +617,7 @@ void rules_group_eval(struct group_run *g, const struct eval_env *env, int64_t n
 		if (t.run->loaded || rule_run_load(t.run, env->sink, env->sink_lock, g->def->interval_ms, now_ms))
 			eval_rule(&t);
 	}
+	arena_fini(&t.once);
 	if (g->def->n_rules > 0)
 		rule_runs_commit(g->rules, g->def->n_rules, env, now_ms);
 	g->iterations++;
@@ -560,11 +625,11 @@ void rules_group_eval(struct group_run *g, const struct eval_env *env, int64_t n
 	g->seconds = (double)(clock_mono_us() - began_us) / 1e6;
 }
 
-/* Semantics, 2: every selector is an instant or range one that this target answers alone. */
-static bool reads_only(const struct rule *rule, struct labels target)
+/* Semantics, 2: every selector is an instant or range one that this target answers alone, by its matchers or as things are. */
+static bool reads_only(const struct rule_run *run, struct labels target)
 {
 	const struct promql_selector *s;
-	size_t n = promql_query_selectors(rule->query, &s);
+	size_t n = promql_query_selectors(run->def->query, &s);
 	struct str instance = labels_get(target, STR("instance")), job = labels_get(target, STR("job"));
 
 	for (size_t i = 0; i < n; i++) {
@@ -577,7 +642,7 @@ static bool reads_only(const struct rule *rule, struct labels target)
 			by_instance |= x->op == MATCH_EQ && str_eq(x->name, STR("instance")) && str_eq(x->value, instance);
 		}
 		if (!by_job || !by_instance)
-			return false;
+			return run->sole.job.n > 0 && str_eq(run->sole.job, job) && str_eq(run->sole.instance, instance);
 	}
 	return n > 0;
 }
@@ -585,7 +650,7 @@ static bool reads_only(const struct rule *rule, struct labels target)
 bool rules_group_reads(const struct group_run *g, struct labels target)
 {
 	for (size_t i = 0; i < g->def->n_rules; i++)
-		if (!g->def->rules[i].recording && g->def->query_offset_ms == 0 && reads_only(&g->def->rules[i], target))
+		if (!g->def->rules[i].recording && g->def->query_offset_ms == 0 && reads_only(&g->rules[i], target))
 			return true;
 	return false;
 }
@@ -612,11 +677,12 @@ void rules_group_raise(struct group_run *g, const struct eval_env *env, struct l
 
 	for (size_t i = 0; i < g->def->n_rules; i++) {
 		t.run = &g->rules[i];
-		if (t.run->def->recording || !t.run->loaded || g->def->query_offset_ms != 0 || !reads_only(t.run->def, target))
+		if (t.run->def->recording || !t.run->loaded || g->def->query_offset_ms != 0 || !reads_only(t.run, target))
 			continue;
 		raise_rule(&t);
 		any = true;
 	}
 	if (any)
 		rule_runs_commit(g->rules, g->def->n_rules, env, now_ms);
+	arena_fini(&t.once);
 }

@@ -17,7 +17,7 @@
 
 #define STEP_MS 1000            /* wall and monotonic clock may differ this much between two looks */
 #define LOOK_MS 500             /* a waiting worker looks at the clock this often: it may have stepped */
-#define RAISE_EVERY_MS 1000     /* semantics, 2 */
+#define RAISE_EVERY_MS 900     /* about once a second: scrapes a second apart come a little early at times */
 
 /* Deleted rules that still have to tell their end. */
 struct ghost {

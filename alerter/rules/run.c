@@ -29,6 +29,9 @@ struct str labels_key(struct arena *a, struct labels l)
 	return (struct str){ p, n };
 }
 
+#define TEXTS_BYTES 400 /* of an alert: there may be ten thousand */
+#define SAID_BYTES 160
+
 struct alert *rule_run_find(struct rule_run *run, struct labels l, struct arena *scratch)
 {
 	return map_get(&run->alerts, labels_key(scratch, l));
@@ -41,6 +44,8 @@ struct alert *rule_run_add(struct rule_run *run, struct labels l, struct arena *
 	if (a != NULL)
 		return a;
 	a = mem_alloc(sizeof *a);
+	arena_init_small(&a->texts, TEXTS_BYTES);
+	arena_init_small(&a->said, SAID_BYTES);
 	a->record.labels = labels_copy(&a->texts, l);
 	a->key = labels_key(&a->texts, l);
 	map_put(&run->alerts, a->key, a);
@@ -210,6 +215,18 @@ void outputs_fini(struct outputs *o)
 	*o = (struct outputs){ 0 };
 }
 
+static void set_text(struct str *to, struct str from)
+{
+	free((char *)(uintptr_t)to->p);
+	*to = (struct str){ from.n > 0 ? mem_strndup(from.p, from.n) : NULL, from.n };
+}
+
+void rule_run_set_sole(struct rule_run *run, struct str job, struct str instance)
+{
+	set_text(&run->sole.job, job);
+	set_text(&run->sole.instance, instance);
+}
+
 void rule_run_fini(struct rule_run *run)
 {
 	for (struct map_slot *s = NULL; (s = map_next(&run->alerts, s)) != NULL; )
@@ -220,6 +237,7 @@ void rule_run_fini(struct rule_run *run)
 	arena_fini(&run->told);
 	arena_fini(&run->notes_arena);
 	arena_fini(&run->unseen_arena);
+	rule_run_set_sole(run, STR(""), STR(""));
 }
 
 struct outputs *outputs_begin(struct rule_run *run)

@@ -30,6 +30,10 @@ struct rule_run {
 	struct arena told;              /* events and the records they show, until the sink has taken them */
 	struct alert_event *events;
 	size_t n_events, cap_events;
+	struct sole_target {            /* the one target whose series the last evaluation of an alert rule read; job empty: none or several */
+		uint64_t generation;    /* of the selections it was found in, and of how many series they had */
+		struct str job, instance;       /* on the heap */
+	} sole;
 	bool loaded;                    /* the sink's records are here; before that nothing is evaluated */
 	int64_t unknown_since_ms;       /* the whole rule: nothing returned and we cannot know; 0: known */
 	bool unknown_by_error;
@@ -92,7 +96,7 @@ struct eval_env {
 void rules_group_eval(struct group_run *, const struct eval_env *, int64_t now_ms);
 /* Only raises: what the group's alert rules that read one target return right now (semantics, 2). */
 void rules_group_raise(struct group_run *, const struct eval_env *, struct labels target, int64_t now_ms);
-/* A rule of it would be raised by rules_group_raise. Reads only what never changes. */
+/* A rule of it would be raised by rules_group_raise. Only while no worker has the group. */
 bool rules_group_reads(const struct group_run *, struct labels target);
 /* Stale markers for all it wrote: the rule is deleted. */
 void rule_run_end_outputs(struct rule_run *, struct appender *, int64_t now_ms);
@@ -103,6 +107,8 @@ bool rule_runs_commit(struct rule_run *, size_t n, const struct eval_env *, int6
 bool rule_run_load(struct rule_run *, struct alert_sink *, pthread_mutex_t *sink_lock, int64_t interval_ms, int64_t now_ms);
 /* The rule is deleted: firing ones resolve, pending ones are dropped; to be committed. */
 void rule_run_end(struct rule_run *, int64_t now_ms);
+/* The texts are copied; empty: none. */
+void rule_run_set_sole(struct rule_run *, struct str job, struct str instance);
 void rule_run_fini(struct rule_run *);
 void rule_run_shift(struct rule_run *, int64_t by_ms);
 

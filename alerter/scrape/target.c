@@ -700,6 +700,20 @@ static void lose_all(struct take *k)
 	}
 }
 
+/* A reply that was read may still bring nothing: who looks at the target must see why its alerts are unknown. */
+static void say_problem(const struct take *k, bool up)
+{
+	struct target *t = k->t;
+
+	if (!up)
+		snprintf(t->last_error, sizeof t->last_error, "%s", k->err.msg);
+	else if (k->out_of_order > 0)
+		snprintf(t->last_error, sizeof t->last_error, "%llu of %zu samples were refused: they are older than those held; did a clock go back?",
+		         (unsigned long long)k->out_of_order, k->kept);
+	else
+		t->last_error[0] = '\0';
+}
+
 static void publish(struct take *k, bool up, const struct scrape_reply *r)
 {
 	struct scrape_stats *st = k->env->stats;
@@ -707,7 +721,7 @@ static void publish(struct take *k, bool up, const struct scrape_reply *r)
 
 	pthread_mutex_lock(k->env->shared_lock);
 	t->health = up ? SCRAPE_UP : SCRAPE_DOWN;
-	snprintf(t->last_error, sizeof t->last_error, "%s", up ? "" : k->err.msg);
+	say_problem(k, up);
 	t->last_scrape_ms = k->t_ms;
 	t->last_duration_s = r->duration_s;
 	if (up) {

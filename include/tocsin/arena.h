@@ -12,9 +12,11 @@ struct arena {
 	struct arena_block *blocks;     /* newest first; the oldest one stays at reset */
 	char *next, *end;
 	size_t total_bytes;             /* of all blocks, for budgets and metrics */
+	size_t first_bytes;             /* of the first block; 0: 32 KB */
 };
 
 void arena_init(struct arena *a);       /* allocates nothing; {0} is the same */
+void arena_init_small(struct arena *a, size_t first_bytes);     /* for owners of which there are thousands */
 void arena_fini(struct arena *a);
 void arena_reset(struct arena *a);
 

@@ -575,6 +575,42 @@ static void test_on_arrival(void **state)
 	world_fini(&w);
 }
 
+/* The same without matchers, as long as only one target has such series. */
+static void test_on_arrival_of_the_only_target(void **state)
+{
+	struct arena a = { 0 };
+	struct labels target = parse_series(&a, "{job=\"j\",instance=\"i\"}");
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	load(&w, "- alert: Down\n  expr: health == 0\n");
+	put(&w, "health{job=\"j\",instance=\"i\"}", 1, NULL);
+	tick(&w);
+	w.now_ms -= 12 * SEC;
+	put(&w, "health{job=\"j\",instance=\"i\"}", 0, NULL);
+	rules_on_scrape(w.rules, parse_series(&a, "{job=\"j\",instance=\"other\"}"), w.now_ms);
+	rules_tick(w.rules, w.now_ms);
+	expect(&w, NULL, "");
+	rules_on_scrape(w.rules, target, w.now_ms);
+	rules_tick(w.rules, w.now_ms);
+	expect(&w, NULL, "firing");
+	w.now_ms += 2 * SEC;
+	put(&w, "health{job=\"j\",instance=\"i\"}", 1, NULL);
+	put(&w, "health{job=\"j\",instance=\"k\"}", 1, NULL);     /* now two do */
+	w.now_ms += 10 * SEC;
+	tick(&w);
+	tick(&w);
+	expect(&w, NULL, "firing resolved");
+	w.now_ms -= 12 * SEC;
+	put(&w, "health{job=\"j\",instance=\"i\"}", 0, NULL);
+	rules_on_scrape(w.rules, target, w.now_ms);
+	rules_tick(w.rules, w.now_ms);
+	expect(&w, NULL, "firing resolved");
+	arena_fini(&a);
+	world_fini(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -596,6 +632,7 @@ int main(void)
 		cmocka_unit_test(test_bad_file_keeps_last_good),
 		cmocka_unit_test(test_vanished_file_needs_two_reloads),
 		cmocka_unit_test(test_on_arrival),
+		cmocka_unit_test(test_on_arrival_of_the_only_target),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
