@@ -254,9 +254,12 @@ static void take_series(void *ctx, const struct record_series *series)
 		take_chunk(r, s, &series->chunks[i]);
 	s->owner = series->owner;
 	s->state = (unsigned char)series->state;
+	if (series->good_ms > s->good_ms)
+		s->good_ms = series->good_ms;
+	if (s->writer.open != NULL) /* there its last sample is, or others of its chunks are in the next record */
+		return;
 	s->writer.v_bits = series->v_bits;
 	s->last_ms = series->last_ms;
-	s->good_ms = series->good_ms;
 }
 
 static void take_end(void *ctx)

@@ -75,6 +75,25 @@ static void remove_file(const char *path, void *ctx)
 	unlink(path);
 }
 
+static void cut_name(const char *path, void *ctx)
+{
+	char to[512];
+
+	(void)ctx;
+	snprintf(to, sizeof to, "%s", path);
+	snprintf(strrchr(to, '.'), 8, ".cut");
+	assert_int_equal(rename(path, to), 0);
+}
+
+/* Twice, the second time from a checkpoint of everything: a log that bears that name makes the first start write one. */
+static void restart_from_checkpoint(struct world *w, int64_t now_ms)
+{
+	crash(w);
+	each_file(w, "journal", ".log", cut_name, NULL);
+	start(w, now_ms);
+	restart(w, now_ms);
+}
+
 static void remove_folder(struct world *w, const char *sub)
 {
 	char dir[96];
@@ -220,12 +239,35 @@ static void test_model(void **state)
 
 			assert_true(store_flush(w.f.store, &e));
 		}
+		if (rand() % 60 == 0)
+			restart_from_checkpoint(&w, MS(i * 5));
 		if (i % 40 == 39)
 			model_compare(&w, m);
 	}
 	restart(&w, MS(4000));
 	model_compare(&w, m);
 	free(m);
+	end(&w);
+}
+
+/* More chunks than one record of a checkpoint takes, full ones and others. */
+static void test_many_chunks(void **state)
+{
+	struct selection *s;
+	struct samples got;
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	for (int i = 0; i < 3000; i++)
+		put1(&w, "m", MS(i), i % 500 < 130 ? i : i / 7.0);
+	restart_from_checkpoint(&w, MS(3001));
+	s = pick(&w.f, "__name__ = m");
+	got = read_all(&w.f, s, 0);
+	assert_int_equal(got.n, 3000);
+	for (int i = 0; i < 3000; i++)
+		assert_true(got.v[i] == (i % 500 < 130 ? i : i / 7.0));
+	drop(&w.f, s);
 	end(&w);
 }
 
@@ -615,6 +657,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_model),
+		cmocka_unit_test(test_many_chunks),
 		cmocka_unit_test(test_histograms),
 		cmocka_unit_test(test_states_after_a_crash),
 		cmocka_unit_test(test_states_after_a_stop),
