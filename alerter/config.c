@@ -164,48 +164,34 @@ static void take_external_labels(struct config *c, const struct conf_node *globa
 		conf_error(report, conf_get(global, "external_labels"), "label " STR_FMT " is given twice: keep one", STR_ARG(dup));
 }
 
-/* A route without what is ours, and so all below it. */
-static struct conf_node *route_part(struct arena *a, const struct conf_node *route)
+/* Without what is ours, wherever routes and receivers may have it. */
+static struct conf_node *without_ours(struct arena *a, struct conf_node *node)
 {
-	static const char *const ours[] = { "escalation" };
-	struct conf_node *out = config_pick(a, route, ours, ARRAY_LEN(ours), false);
+	static const char *const ours[] = { "statuspage_configs", "escalation", "signing_secret", "signing_secret_file" };
+	static const char *const inside[] = { "route", "routes", "receivers", "webhook_configs" };
+	struct conf_node *out = config_pick(a, node, ours, ARRAY_LEN(ours), false);
 
-	for (size_t i = 0; i < out->n && out->kind == CONF_MAP; i++) {
-		struct conf_node *list = out->pairs[i].value, *copy;
-
-		if (!str_eq(out->pairs[i].key->text, STR("routes")) || list->kind != CONF_SEQ)
-			continue;
-		copy = ARENA_NEW(a, struct conf_node);
-		*copy = *list;
-		copy->items = ARENA_ARRAY(a, list->n + 1, struct conf_node *);
-		for (size_t k = 0; k < list->n; k++)
-			copy->items[k] = route_part(a, list->items[k]);
-		out->pairs[i].value = copy;
+	if (node->kind == CONF_SEQ) {
+		out->items = ARENA_ARRAY(a, node->n + 1, struct conf_node *);
+		for (size_t i = 0; i < node->n; i++)
+			out->items[i] = without_ours(a, node->items[i]);
 	}
+	for (size_t i = 0; out->kind == CONF_MAP && i < out->n; i++)
+		for (size_t k = 0; k < ARRAY_LEN(inside); k++)
+			if (str_eq(out->pairs[i].key->text, str_of(inside[k])))
+				out->pairs[i].value = without_ours(a, out->pairs[i].value);
 	return out;
 }
 
 /* What an Alertmanager, or amtool, reads without complaint. */
 static struct conf_node *alertmanager_part(struct arena *a, const struct conf_node *root)
 {
-	static const char *const ours[] = { "statuspage_configs" };
 	struct conf_node *out = config_pick(a, root, notify_config_keys, notify_config_key_count, true);
 	const struct conf_node *global = conf_get(root, "global");
 
-	for (size_t i = 0; i < out->n; i++) {
-		struct conf_node *list = out->pairs[i].value, *copy;
-
-		if (str_eq(out->pairs[i].key->text, STR("route")))
-			out->pairs[i].value = route_part(a, list);
-		if (!str_eq(out->pairs[i].key->text, STR("receivers")) || list->kind != CONF_SEQ)
-			continue;
-		copy = ARENA_NEW(a, struct conf_node);
-		*copy = *list;
-		copy->items = ARENA_ARRAY(a, list->n + 1, struct conf_node *);
-		for (size_t k = 0; k < list->n; k++)
-			copy->items[k] = config_pick(a, list->items[k], ours, ARRAY_LEN(ours), false);
-		out->pairs[i].value = copy;
-	}
+	for (size_t i = 0; i < out->n; i++)
+		if (str_eq(out->pairs[i].key->text, STR("route")) || str_eq(out->pairs[i].key->text, STR("receivers")))
+			out->pairs[i].value = without_ours(a, out->pairs[i].value);
 	for (size_t i = 0; i < root->n && global != NULL; i++)
 		if (root->pairs[i].value == global && out->n < root->n)
 			out->pairs[out->n++] = (struct conf_pair){

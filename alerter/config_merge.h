@@ -9,7 +9,8 @@
 struct conf_node *config_merge(struct arena *a, struct conf_node *base, struct conf_node *over);
 /* A copy with every secret replaced by <secret>: passwords, tokens, keys, credentials, and the addresses receivers are reached at. */
 struct conf_node *config_redact(struct arena *a, const struct conf_node *node);
-/* A copy of a map with only the keys among <names>, or (not <those>) without them. Shares nodes. */
+/* A copy of a map with only the keys among <names>, or (not <those>) without them; room for those left out. Shares nodes. Of anything
+ * else a copy as it is. */
 struct conf_node *config_pick(struct arena *a, const struct conf_node *map, const char *const *names, size_t n, bool those);
 
 #endif

@@ -75,6 +75,20 @@ static void put_message(struct json_out *j, const struct notify_message *m)
 	json_out_close(j, '}');
 }
 
+static void put_stranded(struct json_out *j, const struct notify_stranded *s)
+{
+	json_out_open(j, '{');
+	json_out_key(j, "integration");
+	json_out_str(j, s->integration);
+	json_out_key(j, "episode");
+	json_out_str(j, s->episode);
+	json_out_key(j, "labels");
+	json_out_labels(j, s->labels);
+	json_out_key(j, "ended");
+	json_out_int(j, (int64_t)s->n);
+	json_out_close(j, '}');
+}
+
 void api_outbox(struct http_request *q)
 {
 	struct api *api = q->ctx;
@@ -94,6 +108,11 @@ void api_outbox(struct http_request *q)
 	for (size_t i = 0; i < n->n_dead; i++)
 		put_message(&j, &n->dead[i]);
 	json_out_close(&j, ']');
+	json_out_key(&j, "stranded");
+	json_out_open(&j, '[');
+	for (size_t i = 0; i < n->n_stranded; i++)
+		put_stranded(&j, &n->stranded[i]);
+	json_out_close(&j, ']');
 	json_out_close(&j, '}');
 	envelope_reply(q, &j, NULL, 0);
 	buf_fini(&b);
@@ -103,10 +122,14 @@ static void run_resend(struct api *api, struct http_request *q, void *job)
 {
 	struct err e = { 0 };
 
-	if (notify_resend(api->deps.notify, *(int64_t *)job, &e))
-		http_reply_text(q, 200, "queued again\n");
-	else
+	if (!notify_resend(api->deps.notify, *(int64_t *)job, &e))
 		envelope_error(q, &e);
+	else if (http_param(q, "page").n == 0)
+		http_reply_text(q, 200, "queued again\n");
+	else {                                          /* the page's button: back to it */
+		http_reply_header(q, "Location", STR("../../../"));
+		http_reply_text(q, 303, "queued again\n");
+	}
 }
 
 /* POST /api/v1/outbox/resend?id=: a dead letter once more, with the same key. */

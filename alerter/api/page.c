@@ -108,7 +108,11 @@ static void put_message_row(struct buf *b, const struct notify_message *m, int64
 	html_text(b, m->last_error);
 	buf_putz(b, "</td><td>");
 	html_since(b, now_ms, m->created_ms);
-	buf_putz(b, " ago</td></tr>\n");
+	buf_putz(b, " ago");
+	if (m->state == OUTBOX_DEAD)
+		buf_printf(b, "<form method=\"post\" action=\"api/v1/outbox/resend\"><input type=\"hidden\" name=\"page\" value=\"1\">"
+		           "<button name=\"id\" value=\"%lld\">Send again</button></form>", (long long)m->id);
+	buf_putz(b, "</td></tr>\n");
 }
 
 static void put_messages(struct buf *b, const struct notify_snapshot *n, int64_t now_ms)
@@ -117,6 +121,11 @@ static void put_messages(struct buf *b, const struct notify_snapshot *n, int64_t
 	           (unsigned long long)n->by_state[OUTBOX_DELIVERED], (unsigned long long)n->by_state[OUTBOX_DEAD]);
 	if (n->not_durable_since_ms != 0)
 		buf_putz(b, "<div class=\"problem\">Alert state cannot be written to disk: messages are sent from memory and may be repeated. Free some space.</div>");
+	for (size_t i = 0; i < n->n_stranded; i++) {
+		buf_printf(b, "<div class=\"problem\">The end of %zu alerts cannot be sent to <b>", n->stranded[i].n);
+		html_text(b, n->stranded[i].integration);
+		buf_putz(b, "</b>: it is in the configuration no more. Configure it again and it is.</div>");
+	}
 	if (n->n_unfinished + n->n_dead == 0) {
 		buf_putz(b, "<div class=\"empty\">No message is waiting.</div>");
 		return;

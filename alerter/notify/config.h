@@ -24,9 +24,13 @@ struct component_rule {                 /* which alerts concern a component of t
 	int status;                     /* statuspage_statuses; -1: by severity */
 };
 
+#define WEBHOOK_MAX_KEYS 4
+
 struct webhook_settings {
 	struct str url;
 	int64_t max_alerts;             /* 0: all */
+	struct str keys[WEBHOOK_MAX_KEYS];      /* signing_secret, decoded */
+	size_t n_keys;
 };
 
 struct statuspage_settings {

@@ -1,5 +1,6 @@
 /* receivers: a list under a receiver is a row: which table reads an entry, and what kind it becomes. */
 #include <assert.h>
+#include <openssl/evp.h>
 #include <stdlib.h>
 
 #include "notify/config.h"
@@ -35,7 +36,7 @@ struct entry_file {                     /* an entry under a receiver, of any kin
 	bool send_resolved;
 	struct connection_settings *http;
 	int64_t timeout_ms;
-	struct str url;
+	struct str url, signing_secret;
 	int64_t max_alerts;
 	struct str api_url, page_id, api_key, severity_label;
 	const struct conf_node *name, *body, *identified_body, *monitoring_body;
@@ -51,6 +52,7 @@ static const struct conf_range count_range = { 0, 1000000 }, timeout_range = { 0
 static const struct conf_key webhook_keys[] = {
 	ENTRY("url", url, conf_url, NULL, CONF_SECRET | CONF_REQUIRED, NULL, "Where to POST."),
 	ENTRY("send_resolved", send_resolved, conf_bool, "true", 0, NULL, "Tell ends too."),
+	ENTRY("signing_secret", signing_secret, conf_str, NULL, CONF_SECRET, NULL, "whsec_…: signs as Standard Webhooks says; not Alertmanager's."),
 	ENTRY("max_alerts", max_alerts, conf_int, "0", 0, &count_range, "Alerts in one message; 0 for all."),
 	ENTRY("timeout", timeout_ms, conf_duration_ms, "0s", 0, &timeout_range, "How long a request may take; 0 for 30s."),
 	ENTRY("http_config", http, conf_sub_ptr, NULL, 0, &connection_table, "How to connect; by default as global."),
@@ -147,11 +149,33 @@ static const struct conf_table *receiver_table(struct conf_reader *rd)
 
 /* ---- From what is written to what is used. ---- */
 
+/* "whsec_<base64>", several with spaces between them while one takes over from another. */
+static void read_signing_secret(struct conf_reader *rd, struct str text, const struct conf_node *node, struct webhook_settings *w)
+{
+	struct str rest = str_trim(text), one;
+
+	while (str_cut(&rest, ' ', &one) && one.n > 0) {
+		struct str base64 = str_starts(one, STR("whsec_")) ? (struct str){ one.p + 6, one.n - 6 } : one;
+		unsigned char *key = arena_alloc(rd->arena, base64.n + 4);
+		int bytes = base64.n > 0 && base64.n < 256 ? EVP_DecodeBlock(key, (const unsigned char *)base64.p, (int)base64.n) : -1;
+
+		while (bytes > 0 && base64.n > 0 && base64.p[base64.n - 1] == '=') {
+			base64.n--;
+			bytes--;
+		}
+		if (w->n_keys == WEBHOOK_MAX_KEYS || bytes < 24 || bytes > 64) {
+			conf_error(rd->report, node, "signing_secret is not one of Standard Webhooks: whsec_ and base64 of 24 to 64 bytes, at most %d of them",
+				   WEBHOOK_MAX_KEYS);
+			return;
+		}
+		w->keys[w->n_keys++] = (struct str){ (const char *)key, (size_t)bytes };
+	}
+}
+
 static void make_webhook(struct conf_reader *rd, const struct entry_file *f, const struct conf_node *node, struct integration *in)
 {
-	(void)rd;
-	(void)node;
-	in->webhook = (struct webhook_settings){ f->url, f->max_alerts };
+	in->webhook = (struct webhook_settings){ .url = f->url, .max_alerts = f->max_alerts };
+	read_signing_secret(rd, f->signing_secret, node, &in->webhook);
 	in->identity = notify_config_identity(STR("webhook"), f->url);
 	in->destination = in->name;
 }

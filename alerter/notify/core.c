@@ -90,6 +90,8 @@ void core_configure(struct core *c, struct notify_config *config)
 	forward_configure(c);
 	heartbeats_configure(c);
 	group_reroute(c);
+	own_recheck_stranded(c);
+	group_hurry_found(c);
 }
 
 void core_answer(struct core *c, void *tag, const struct http_answer *answer)

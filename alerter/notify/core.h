@@ -111,6 +111,8 @@ struct own_alert {
 void own_alert(struct core *, const struct own_alert *);
 void own_durability(struct core *, const struct err *problem);          /* NULL: it is over */
 void own_dead_letter(struct core *, struct str integration, struct str why, bool dead);
+void own_stranded(struct core *, struct str integration, bool stranded);
+void own_recheck_stranded(struct core *);                               /* after c->config has changed */
 void own_evaluation(struct core *, struct str problem);                 /* empty: all are evaluated */
 
 /* group.c: groups and episodes. */
@@ -121,6 +123,7 @@ void episode_attach(struct group *, struct episode *);
 struct group *group_new(struct core *, int64_t id, struct str key, struct str receiver, struct labels);
 void group_add_member(struct group *, struct page_alert *);
 void group_retire(struct core *, struct group *);
+void group_hurry_found(struct core *);                          /* retired ones whose receiver is configured again */
 void group_hurry_retired(struct core *, const struct page_alert *);     /* it ended: retired groups that told it say so now */
 void core_new_uuid(char out[37]);
 struct episode *episode_new(struct core *, const char *id);
@@ -132,6 +135,7 @@ void episode_drop_told(struct core *, struct episode *, struct page_alert *);
 bool episode_told(const struct episode *, const struct page_alert *);
 struct episode *episode_begin(struct core *, struct group *, const struct integration *);
 void episode_close(struct core *, struct episode *);
+size_t episode_ended(const struct episode *);                   /* alerts it told of that have ended since */
 struct episode *episode_find(const struct group *, struct str integration);     /* the open one; NULL */
 void group_save(struct core *, const struct group *);
 void group_drop_member(struct core *, struct group *, struct page_alert *);     /* the caller takes it out of <members> */

@@ -294,17 +294,51 @@ static bool receivers_have(const struct group *g, struct str integration)
 	return false;
 }
 
-/* Episodes of integrations the group's receivers no longer have: only their ends are told. An integration that is in no
- * configuration any more keeps its episode open: it may come back with the next reload. */
+size_t episode_ended(const struct episode *e)
+{
+	size_t n = 0;
+
+	for (struct map_slot *s = NULL; (s = map_next(&e->told, s)) != NULL;)
+		n += ((const struct page_alert *)s->value)->ends_ms != 0;
+	return n;
+}
+
+/* The secrets of a receiver are on no disk, so one that was removed while we were away cannot be told its ends: an alert says so, and
+ * they are kept until it is configured again, or nobody can want them any more. */
+static void strand(struct core *c, struct episode *e)
+{
+	int64_t last_ms = 0;
+
+	if (episode_ended(e) == 0)
+		return;
+	own_stranded(c, e->integration, true);
+	for (struct map_slot *s = NULL; (s = map_next(&e->told, s)) != NULL;) {
+		const struct page_alert *a = s->value;
+
+		last_ms = a->ends_ms == 0 ? INT64_MAX : a->ends_ms > last_ms ? a->ends_ms : last_ms;
+		if (last_ms == INT64_MAX)
+			return;
+	}
+	if (core_now_ms(c) - last_ms <= c->retention_ms)
+		return;
+	while (e->told.n > 0)
+		episode_drop_told(c, e, map_next(&e->told, NULL)->value);
+	episode_close(c, e);
+}
+
+/* Episodes of integrations the group's receivers no longer have: only their ends are told. */
 static void flush_leftovers(struct core *c, struct group *g)
 {
 	for (size_t i = g->n_episodes; i-- > 0;) {
 		struct episode *e = g->episodes[i];
-		const struct integration *in
-			= receivers_have(g, e->integration) ? NULL : core_integration(c, e->integration, e->identity);
+		const struct integration *in = core_integration(c, e->integration, e->identity);
 
+		if (receivers_have(g, e->integration))
+			continue;
 		if (in != NULL)
 			flush_to(c, g, in, &(struct audience){ 0 });
+		else
+			strand(c, e);
 	}
 }
 

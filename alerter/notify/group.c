@@ -267,6 +267,17 @@ void group_hurry_retired(struct core *c, const struct page_alert *a)
 				c->retired[i]->next_flush_ms = core_now_ms(c);
 }
 
+void group_hurry_found(struct core *c)
+{
+	for (size_t i = 0; i < c->n_retired; i++)
+		for (size_t k = 0; k < c->retired[i]->n_episodes; k++) {
+			const struct episode *e = c->retired[i]->episodes[k];
+
+			if (episode_ended(e) > 0 && core_integration(c, e->integration, e->identity) != NULL)
+				c->retired[i]->next_flush_ms = core_now_ms(c);
+		}
+}
+
 static void empty_group(struct core *c, struct group *g)
 {
 	while (g->n > 0)

@@ -629,6 +629,7 @@ static const struct expo_family f_notifications
 	f_finished
 	= { "tocsin_outbox_finished_total", EXPO_COUNTER, "Messages that came to an end since the start, by state.", NULL },
 	f_dead = { "tocsin_outbox_dead_letters", EXPO_GAUGE, "Dead letters kept.", NULL },
+	f_stranded = { "tocsin_outbox_stranded_ends", EXPO_GAUGE, "Ends that cannot be sent: their receiver is configured no more.", NULL },
 	f_oldest = { "tocsin_outbox_oldest_timestamp_seconds", EXPO_GAUGE, "When the oldest message under way was made.", NULL },
 	f_not_durable
 	= { "tocsin_state_not_durable", EXPO_GAUGE, "1 while state is in memory only: the disk takes nothing.", NULL },
@@ -702,6 +703,7 @@ void notify_metrics(struct notify *n, struct expo_set *out)
 		EXPO_EMIT(out, state < OUTBOX_DELIVERED ? &f_messages : &f_finished, (double)s->by_state[state],
 		          { STR("state"), str_of(outbox_state_name((enum outbox_state)state)) });
 	EXPO_EMIT0(out, &f_dead, (double)s->dead_kept);
+	EXPO_EMIT0(out, &f_stranded, (double)s->n_stranded);
 	if (s->oldest_unfinished_ms != 0)
 		EXPO_EMIT0(out, &f_oldest, (double)s->oldest_unfinished_ms / 1e3);
 	EXPO_EMIT0(out, &f_not_durable, s->not_durable_since_ms != 0);

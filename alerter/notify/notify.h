@@ -142,6 +142,12 @@ struct notify_manager {                 /* an Alertmanager alerts are sent to */
 	int64_t last_success_ms;                /* 0: never */
 };
 
+struct notify_stranded {                /* ends that cannot be sent: who heard of the beginning is configured no more */
+	struct str integration, episode;
+	struct labels labels;                   /* of the group */
+	size_t n;                               /* alerts */
+};
+
 struct notify_heartbeat {
 	struct str name;
 	bool expected;                          /* of somebody else; false: ours to somebody else */
@@ -161,6 +167,8 @@ struct notify_snapshot {
 	size_t n_groups;
 	const struct notify_integration_stats *integrations;
 	size_t n_integrations;
+	const struct notify_stranded *stranded;
+	size_t n_stranded;
 	const struct notify_heartbeat *heartbeats;
 	size_t n_heartbeats;
 	const struct notify_manager *managers;

@@ -73,6 +73,44 @@ void own_dead_letter(struct core *c, struct str integration, struct str why, boo
 		     });
 }
 
+/* ---- Ends that cannot be told: their receiver was removed while we were away. ---- */
+
+#define NOT_TOLD "TocsinEndNotTold"
+
+void own_stranded(struct core *c, struct str integration, bool stranded)
+{
+	const struct label at[] = { { STR("integration"), integration } };
+
+	own_alert(c, &(struct own_alert){
+			     .name = NOT_TOLD,
+			     .severity = "warning",
+			     .expr = "tocsin_outbox_stranded_ends > 0",
+			     .firing = stranded,
+			     .labels = { at, 1 },
+			     .summary = arena_printf(&c->scratch, STR_FMT " cannot be told that alerts have ended", STR_ARG(integration)),
+			     .description = STR("It was told that they fire, and is in the configuration no more. Configure it again and the "
+						"ends are sent; or end there by hand what it shows."),
+			     .reason = stranded ? STR("no receiver of this name is configured any more") : STR("it is configured again"),
+		     });
+}
+
+void own_recheck_stranded(struct core *c)
+{
+	struct str *found = ARENA_ARRAY(&c->scratch, c->alerts.n + 1, struct str);
+	size_t n = 0;
+
+	for (struct map_slot *s = NULL; (s = map_next(&c->alerts, s)) != NULL;) {
+		const struct page_alert *a = s->value;
+		struct str integration = labels_get(a->own, STR("integration"));
+
+		if (a->ends_ms == 0 && str_eq(a->rule, STR(OWN_RULE)) && str_eq(labels_get(a->own, STR("alertname")), STR(NOT_TOLD))
+		    && core_integration(c, integration, 0) != NULL)
+			found[n++] = arena_str(&c->scratch, integration);
+	}
+	for (size_t i = 0; i < n; i++)
+		own_stranded(c, found[i], false);
+}
+
 /* ---- Rules that are not evaluated. ---- */
 
 void own_evaluation(struct core *c, struct str problem)

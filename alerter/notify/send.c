@@ -48,7 +48,7 @@ static size_t take_body(char *p, size_t size, size_t n, void *to)
 
 	r->body_cut = r->body_cut || bytes > room;
 	buf_put(&r->body, p, bytes < room ? bytes : room);
-	return bytes;
+	return r->body_cut ? CURL_WRITEFUNC_ERROR : bytes;      /* what it says is said; the rest is a flood */
 }
 
 static void set_headers(struct sender *s, struct request *r)
@@ -103,6 +103,7 @@ static void set_request(struct request *r)
 		set_mail(r);
 	if (reads || call->mail != NULL)
 		return;
+	curl_easy_setopt(r->easy, CURLOPT_POSTREDIR, (long)CURL_REDIR_POST_ALL);        /* a GET there would tell nobody, and say 200 */
 	curl_easy_setopt(r->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.n);
 	curl_easy_setopt(r->easy, CURLOPT_POSTFIELDS, call->body.n > 0 ? call->body.p : "");
 	if (strcmp(call->method, "POST") != 0)
@@ -213,9 +214,9 @@ static void finish(struct sender *s, struct request *r, CURLcode code)
 		status = mail_status(code, status);
 		a.body = str_of(code == CURLE_OK ? "" : r->error[0] != '\0' ? r->error : curl_easy_strerror(code));
 	}
-	if (code == CURLE_OK || (r->call->mail != NULL && status != 0)) {
+	a.status = (int)status;
+	if (code == CURLE_OK || r->body_cut || (r->call->mail != NULL && status != 0)) {
 		a.fate = HTTP_ANSWERED;
-		a.status = (int)status;
 	} else {
 		a.fate = sent > 0 ? HTTP_LOST : HTTP_NOT_SENT;
 		a.error = str_of(r->error[0] != '\0' ? r->error : curl_easy_strerror(code));

@@ -33,7 +33,7 @@ enum http_fate {
 
 struct http_answer {
 	enum http_fate fate;
-	int status;
+	int status;                     /* HTTP_LOST: of an answer that broke off behind it; else 0 */
 	int64_t retry_after_ms;         /* -1: the header was absent */
 	struct str body;                /* at most HTTP_MAX_ANSWER */
 	bool body_cut;

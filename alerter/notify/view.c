@@ -146,6 +146,21 @@ static void view_groups(struct core *c, struct arena *a, struct notify_snapshot 
 		list[v->n_groups++] = view_group(c, c->retired[i], a);
 }
 
+static void view_stranded(struct core *c, struct arena *a, struct notify_snapshot *v)
+{
+	struct notify_stranded *list = ARENA_ARRAY(a, c->episodes.n + 1, struct notify_stranded);
+
+	v->stranded = list;
+	for (struct map_slot *s = NULL; (s = map_next(&c->episodes, s)) != NULL;) {
+		const struct episode *e = s->value;
+		size_t n = e->group != NULL ? episode_ended(e) : 0;
+
+		if (n > 0 && core_integration(c, e->integration, e->identity) == NULL)
+			list[v->n_stranded++] = (struct notify_stranded){ arena_str(a, e->integration), arena_str(a, str_of(e->id)),
+									  labels_copy(a, e->group->labels), n };
+	}
+}
+
 static void view_integrations(struct core *c, struct arena *a, struct notify_snapshot *v)
 {
 	struct notify_integration_stats *list;
@@ -174,6 +189,7 @@ struct notify_snapshot *core_snapshot(struct core *c, struct arena *a)
 	view_dead(c, a, v);
 	view_groups(c, a, v);
 	view_integrations(c, a, v);
+	view_stranded(c, a, v);
 	forward_view(c, a, v);
 	heartbeats_view(c, a, v);
 	v->by_state[OUTBOX_DELIVERED] = c->finished[OUTBOX_DELIVERED];

@@ -8,5 +8,6 @@ int import_openmetrics(int argc, char **argv);  /* import.c */
 int export_openmetrics(int argc, char **argv);  /* export.c */
 int tsdb_analyze(int argc, char **argv);        /* analyze.c */
 int history_command(int argc, char **argv);     /* history.c */
+int resend_command(int argc, char **argv);      /* resend.c */
 
 #endif

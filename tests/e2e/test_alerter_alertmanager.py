@@ -4,7 +4,7 @@ import shutil
 import subprocess
 
 import pytest
-from servers import Process, free_port, http
+from servers import Alerter, Process, free_port, http
 from watched import Target, Watch, Webhook, alert_rule, job, rule_file
 
 BROKEN = [alert_rule("Broken", "broken == 1", summary="it is {{ $value }}")]
@@ -66,6 +66,57 @@ def test_amtool_alerts(watch):
     shown, = json.loads(amtool(watch, "alert", "query", "-o", "json", "severity=warning"))
     assert shown["labels"]["alertname"] == "Typed" and [r["name"] for r in shown["receivers"]] == ["all"]
     assert "Typed" not in amtool(watch, "alert", "query", "severity=critical")
+
+
+@needs_amtool
+def test_amtool_updates_a_silence(watch):
+    silence = amtool(watch, "silence", "add", "--author", "me", "--comment", "short", "--duration", "1h", "alertname=Typed").strip()
+    before, = json.loads(amtool(watch, "silence", "query", "-o", "json"))
+    amtool(watch, "silence", "update", "--duration", "5h", "--comment", "longer", silence)
+    after, = json.loads(amtool(watch, "silence", "query", "-o", "json"))
+    assert (after["id"], after["comment"], after["startsAt"]) == (silence, "longer", before["startsAt"]) and after["endsAt"] > before["endsAt"]
+    assert amtool(watch, "silence", "query", "--quiet", "alertname=Typed").strip() == silence
+    assert amtool(watch, "silence", "query", "--quiet", "alertname=Other").strip() == ""
+    (watch.box.folder / "silences").write_text(amtool(watch, "silence", "query", "-o", "json"))
+    amtool(watch, "silence", "expire", silence)
+    amtool(watch, "silence", "import", "--force", str(watch.box.folder / "silences"))
+    assert len(amtool(watch, "silence", "query", "--quiet").split()) == 1
+
+
+def test_alerts_by_filter_and_group(box, target):
+    """API v2: each filter of alerts and groups, receivers, and what a silenced and an inhibited one show."""
+    target.set(broken=1)
+    watch = Watch(box, [job("app", target)], BROKEN, start=False)
+    watch.config["receivers"].append({"name": "db", "webhook_configs": [{"url": watch.hook.url}]})
+    watch.config["route"]["routes"] = [{**ROUTES[0], "group_by": ["severity"]}]
+    watch.config["inhibit_rules"] = [{"source_matchers": ['alertname="Broken"'], "target_matchers": ['alertname="Symptom"']}]
+    watch.path.write_text(json.dumps(watch.config))
+    watch.program = box.start(Alerter, watch.path, ["--storage.path", box.folder / "data"])
+    watch.told("Broken")
+    post = [{"labels": {"alertname": name, **labels}} for name, labels in (("Symptom", {}), ("Slow", {"team": "db"}), ("Quiet", {}))]
+    assert watch.program.get("/api/v2/alerts", data=post)[0] == 200
+    times = {"startsAt": "2020-01-01T00:00:00Z", "endsAt": "2099-01-01T00:00:00Z"}
+    status, _, text = watch.program.get("/api/v2/silences", data={"matchers": [{"name": "alertname", "value": "Quiet", "isRegex": False}],
+                                                                  "createdBy": "me", "comment": "c", **times})
+    assert status == 200
+    silence = json.loads(text)["silenceID"]
+
+    def names(query, what="alerts"):
+        found = watch.program.json(f"/api/v2/{what}?{query}")
+        return sorted(a["labels"]["alertname"] for a in (found if what == "alerts" else [a for g in found for a in g["alerts"]]))
+    watch.until("all are there", lambda: len(names("")) == 4)
+    for query, found in {"": ["Broken", "Quiet", "Slow", "Symptom"], "silenced=false": ["Broken", "Slow", "Symptom"], "inhibited=false": ["Broken", "Quiet", "Slow"],
+                         "active=false": ["Quiet", "Symptom"], "filter=team%3D%22db%22": ["Slow"], "filter=alertname%3D~%22S.*%22&filter=team%3D%22%22": ["Symptom"],
+                         "receiver=d.": ["Slow"], "receiver=d": [], "unprocessed=false&filter=severity%3Dcritical": ["Broken"]}.items():
+        assert names(query) == found and names(query, "alerts/groups") == found, query
+    assert watch.program.get("/api/v2/alerts?filter=%7B")[0] == 400
+    states = {a["labels"]["alertname"]: a["status"] for a in watch.program.json("/api/v2/alerts")}
+    assert states["Quiet"] == {"state": "suppressed", "silencedBy": [silence], "inhibitedBy": [], "mutedBy": []}
+    assert states["Symptom"]["state"] == "suppressed" and len(states["Symptom"]["inhibitedBy"]) == 1 and states["Slow"]["state"] == "active"
+    group, = watch.program.json("/api/v2/alerts/groups?receiver=db")
+    assert group["labels"] == {} and group["receiver"] == {"name": "db"} and group["alerts"][0]["receivers"] == [{"name": "db"}]
+    assert watch.program.json("/api/v2/receivers") == [{"name": "all"}, {"name": "db"}]
+    assert set(watch.program.json("/api/v2/status")) == {"cluster", "config", "uptime", "versionInfo"}
 
 
 @needs_amtool

@@ -1,10 +1,12 @@
 """Receivers that misbehave: whatever they do, each message is delivered once in the end, and a repeat says so by its key."""
 import json
+import re
 import sqlite3
+import subprocess
 import time
 
 import pytest
-from servers import Alerter, http
+from servers import Alerter, binary, http
 from watched import Statuspage, Target, Watch, Webhook, alert_rule, job
 
 CASES = {
@@ -70,6 +72,112 @@ def test_refused_for_good_is_kept_and_can_be_sent_again(box):
     assert "given up" in watch.program.get("/")[2]
     assert http(watch.program.url("/api/v1/outbox/resend"), data=f"id={dead['id']}".encode())[0] == 200
     watch.hook.wait_for(lambda h: dead["key"] in [r["key"] for r in h.accepted])
+
+
+def test_given_up_and_sent_again_by_command_and_page(box):
+    target = box.start(Target, text="broken 1\nother 1\n")
+    watch = Watch(box, [job("app", target)], [alert_rule("Broken", "broken == 1"), alert_rule("Other", "other == 1")], start=False,
+                  receiver={"webhook_configs": []})
+    hook = Webhook()
+    box.started.append(hook)
+    hook.misbehave({"status": 400, "times": 2})
+    watch.config["receivers"] = [{"name": "all", "webhook_configs": [{"url": hook.url}]}, {"name": "nobody"}]
+    watch.config["route"] = {**watch.config["route"], "group_interval": "1h", "routes": [{"matchers": ['alertname=~"Tocsin.*"'], "receiver": "nobody"}]}
+    watch.path.write_text(json.dumps(watch.config))
+    watch.program = box.start(Alerter, watch.path, ["--storage.path", box.folder / "data"])
+    dead = watch.until("both are given up", lambda: len(watch.data("/api/v1/outbox")["dead"]) == 2 and watch.data("/api/v1/outbox")["dead"])
+
+    def resend(*args):
+        return subprocess.run([str(binary("tocsin-alerter")), "resend", "--url", watch.program.url(), *args], capture_output=True, text=True, timeout=30)
+    listed = resend().stdout
+    assert listed.count("\n") == 2 and "all/webhook[0]\tfiring\tHTTP 400" in listed
+    done = resend(str(dead[0]["id"]))
+    assert done.returncode == 0 and done.stdout == f"{dead[0]['id']} is queued again\n"
+    hook.wait_for(lambda h: [r["key"] for r in h.accepted] == [dead[0]["key"]])
+    assert resend(str(dead[0]["id"])).returncode == 1 and resend("x").returncode == 1
+    page = watch.program.get("/")[2]
+    form, = re.findall(r'<form method="post" action="(api/v1/outbox/resend)">.*?name="(page)" value="(1)".*?<button name="(id)" value="(\d+)">', page)
+    status, _, _ = http(watch.program.url("/" + form[0]), data=f"{form[1]}={form[2]}&{form[3]}={form[4]}".encode(), headers={"Origin": watch.program.url()})
+    assert status == 200                                    # led back to the page
+    hook.wait_for(lambda h: sorted(r["key"] for r in h.accepted) == sorted(d["key"] for d in dead))
+
+
+class Flood(Webhook):
+    """Takes the message, and then answers what nobody asked for."""
+
+    def carry_out(self, request, body):
+        super().carry_out(request, body)
+        if "flood" in request.path:
+            request.send_response(200)
+            request.send_header("Content-Length", str(1 << 30))
+            request.end_headers()
+            for _ in range(1 << 10):
+                request.wfile.write(b"x" * (1 << 20))
+        elif "trickle" in request.path:
+            request.send_response(200)
+            request.send_header("Content-Length", "100")
+            request.end_headers()
+            for _ in range(100):
+                request.wfile.write(b"x")
+                request.wfile.flush()
+                self.stopping.wait(0.2)
+        elif "found" in request.path:
+            return 302, {}, {"Location": "/new"}
+        return 200, {}, {}
+
+
+def test_strange_answers(box):
+    """A gigabyte, a trickle, a redirect: each message is delivered once, in little time and memory; a redirected POST stays one."""
+    target, hook = box.start(Target, "broken 1\n"), Flood()
+    box.started.append(hook)
+    begin = time.monotonic()
+    watch = Watch(box, [job("app", target)], [alert_rule("Broken", "broken == 1")], receiver={"webhook_configs": [
+        {"url": f"{hook.url}/{path}", "timeout": "2s"} for path in ("flood", "trickle", "found")]})
+    hook.wait_for(lambda h: "/new" in [r["path"] for r in h.accepted])
+    watch.until("all is delivered", lambda: len(hook.accepted) >= 4 and not watch.data("/api/v1/outbox")["waiting"])
+    assert time.monotonic() - begin < 15
+    assert sorted(r["path"] for r in hook.requests) == ["/flood", "/found", "/new", "/trickle"]
+    moved = next(r for r in hook.requests if r["path"] == "/new")
+    assert moved["method"] == "POST" and moved["body"]["alerts"][0]["labels"]["alertname"] == "Broken"
+    memory = {k: float(v) for k, v in re.findall(r"^(process_resident_memory_bytes) (\S+)", watch.program.get("/metrics")[2], re.M)}
+    assert memory["process_resident_memory_bytes"] < 600e6, "sanitizers included"
+
+
+def test_a_full_disk_holds_up_no_page(box):
+    """Real: the storage path is a file system of 2 MB that is filled up. Pages go out from memory, it says so, and nothing is lost."""
+    place = box.folder / "disk"
+    place.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", place], capture_output=True).returncode != 0:
+        pytest.skip("no file system can be mounted here: a full disk was NOT tried")
+    try:
+        target = box.start(Target)
+        target.set(broken=0)
+        watch = Watch(box, [job("app", target)], [alert_rule("Broken", "broken == 1")], start=False)
+        watch.program = program = Alerter(box.folder, watch.path, ["--storage.path", place])
+        try:
+            watch.scraped()
+            with (place / "filler").open("wb", buffering=0) as filler:
+                try:
+                    while True:
+                        filler.write(b"x" * 4096)
+                except OSError:
+                    pass
+            target.set(broken=1)
+            watch.told("Broken")
+            _, alert = watch.told("TocsinStateNotDurable")
+            assert "full" in alert["annotations"]["description"]
+            assert "cannot be written to disk" in program.get("/")[2] and "tocsin_state_not_durable 1" in program.get("/metrics")[2]
+            (place / "filler").unlink()
+            watch.told("TocsinStateNotDurable", "resolved")
+            program.kill()
+            target.set(broken=0)
+            program.start()
+            watch.told("Broken", "resolved")
+            assert len(watch.hook.told("Broken", "firing")) == 1, "what memory held was on disk before the kill"
+        finally:
+            program.stop()
+    finally:
+        subprocess.run(["umount", "-l", place], check=True)
 
 
 def test_statuspage_rate_and_lost_answers(box):

@@ -1,4 +1,6 @@
 """Receivers through stand-ins that check who asks and answer as scripted: e-mail, and services that are one request."""
+import base64
+import hmac
 import sys
 from pathlib import Path
 
@@ -84,6 +86,28 @@ def test_pagerduty_and_slack(box, target):
     assert first["dedup_key"] == last["dedup_key"] and first["routing_key"] == last["routing_key"] == "KEY"
     assert first["payload"]["summary"].startswith("[FIRING:1] Broken")
     assert [r["body"]["attachments"][0]["color"] for r in slack.accepted] == ["danger", "good"]
+
+
+def test_signature(box, target):
+    """As Standard Webhooks says: over id, time and body, one signature a key, so that a key can be exchanged."""
+    hook, keys = Webhook(), [bytes(range(32)), b"k" * 24]
+    box.started.append(hook)
+    hook.misbehave({"status": 500})
+    secret = box.write("secret", " ".join("whsec_" + base64.b64encode(k).decode() for k in keys))
+    bodies = []
+    record = hook.record
+    hook.record = lambda request, body, status: bodies.append(body) or record(request, body, status)
+    watch = Watch(box, [job("app", target)], BROKEN, receiver={"webhook_configs": [{"url": hook.url, "signing_secret_file": str(secret)}]})
+    watch.scraped()
+    target.set(broken=1)
+    hook.wait_for(lambda h: h.accepted)
+    for request, body in zip(hook.requests, bodies):
+        headers = request["headers"]
+        assert headers["webhook-id"] == request["key"] == hook.requests[0]["key"] and abs(int(headers["webhook-timestamp"]) - request["time"]) < 5
+        text = b".".join([headers["webhook-id"].encode(), headers["webhook-timestamp"].encode(), body])
+        assert headers["webhook-signature"].split(" ") == ["v1," + base64.b64encode(hmac.digest(k, text, "sha256")).decode() for k in keys]
+    assert "signing_secret" not in watch.program.json("/api/v2/status")["config"]["original"]
+    assert base64.b64encode(keys[0]).decode() not in watch.program.get("/api/v1/status/config")[2]
 
 
 def test_authorization(box, target):

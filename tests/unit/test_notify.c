@@ -489,6 +489,42 @@ static void a_removed_receiver_still_tells_its_ends(void **state)
 	world_free(w);
 }
 
+static void a_receiver_removed_while_we_were_away(void **state)
+{
+	static const char without[] = "route: { receiver: other, group_wait: 10s }\n"
+				      "receivers: [ { name: other, webhook_configs: [ { url: 'http://other/' } ] } ]\n";
+	struct world *w = world_new(basic);
+
+	(void)state;
+	fire(w, "Down", "a");
+	world_pass(w, 10000);
+	answer(w, 200, "");
+	w->yaml = without;
+	world_crash(w);                                 /* its secrets went with the configuration */
+	world_pass(w, 10000);
+	assert_true(has(LAST(w).url, "other"));
+	answer(w, 200, "");
+	resolve(w, "Down", "a");
+	world_pass(w, 30000);
+	assert_int_equal(core_snapshot(w->core, &w->arena)->n_stranded, 1);
+	world_pass(w, 300000);
+	for (size_t i = 0; i < w->n; i++)
+		if (!w->asked[i].answered)
+			answer_with(w, i, HTTP_ANSWERED, 200, -1, "");
+	assert_true(has(LAST(w).body, "TocsinEndNotTold"));
+	assert_true(has(LAST(w).body, "\"integration\":\"team/webhook[0]\""));
+	world_crash(w);
+	assert_int_equal(core_snapshot(w->core, &w->arena)->n_stranded, 1);
+	core_configure(w->core, world_config(basic));
+	world_run(w);
+	assert_string_equal(LAST(w).url.p, "http://hook/secret-token");
+	assert_true(has(LAST(w).body, "\"status\":\"resolved\",\"alerts\""));
+	assert_memory_equal(w->asked[0].key.p, LAST(w).key.p, 36);
+	answer(w, 200, "");
+	assert_int_equal(core_snapshot(w->core, &w->arena)->n_stranded, 0);
+	world_free(w);
+}
+
 static void the_same_configuration_again_changes_nothing(void **state)
 {
 	struct world *w = world_new(basic);
@@ -637,6 +673,7 @@ int main(void)
 		cmocka_unit_test(a_reload_that_regroups_pages_nobody_again),
 		cmocka_unit_test(what_a_retired_group_told_is_not_told_beside_it),
 		cmocka_unit_test(a_removed_receiver_still_tells_its_ends),
+		cmocka_unit_test(a_receiver_removed_while_we_were_away),
 		cmocka_unit_test(the_same_configuration_again_changes_nothing),
 		cmocka_unit_test(a_locked_database_loses_no_page),
 		cmocka_unit_test(a_step_of_the_clock_is_no_time),
