@@ -495,10 +495,10 @@ static bool wait_result(struct pg_conn *c, const struct source_ask *ask, struct 
 			return true;
 		if (!wait_socket(pg, unsent ? POLLIN | POLLOUT : POLLIN, ask, e))
 			return false;
+		if (!check_bytes(c, e))         /* before it is read: of a unix socket only what waits can be seen */
+			return false;
 		if (PQconsumeInput(pg) != 1)
 			return fail_libpq(pg, e);
-		if (!check_bytes(c, e))
-			return false;
 	}
 }
 

@@ -167,3 +167,48 @@ def test_what_runs_at_the_deadline_is_cancelled(box, postgres):
     assert scrape(exporter, 1).value("tocsin_gauges_up") == 0
     wait_for("the cancel", lambda: postgres.sql("select count(*) from pg_stat_activity where query like '%pg_sleep(60)%' and state = 'active' and pid <> pg_backend_pid()") == "0")
     wait_for("its line in the log", lambda: "canceling statement due to user request" in postgres.process.text())
+
+
+@pytest.mark.parametrize("host, sql", [("unix", "select repeat(chr(120), 400000000) as value"),
+                                       ("tcp", "select repeat(chr(120), 1000) as value from generate_series(1, 400000)")])
+def test_a_reply_that_is_far_too_big(box, postgres, host, sql):
+    where = postgres.url() if host == "tcp" else f"host={postgres.folder} port={postgres.port} user=postgres"
+    exporter = box.start(Exporter, box.write("exporter.yml", f"gauges:\n  - {{ name: big, timeout: 20s, url: '{where}', queries: [{{ sql: '{sql}', metrics: [{{ name: x, help: x }}] }}] }}\n"
+                                             f"postgres:\n  - {{ name: main, url: '{postgres.url()}' }}\n"))
+    m = scrape(exporter, 20)
+    assert m.value("tocsin_gauges_up", source="big") == 0 and m.value("pg_up", source="main") == 1
+    assert "a reply of more than" in exporter.process.text()
+
+
+class Babbler:
+    """Answers whatever comes with the same bytes, and hangs up after."""
+
+    def __init__(self, answer):
+        self.answer, self.listener = answer, socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                client = self.listener.accept()[0]
+                client.recv(65536)
+                client.sendall(self.answer)
+                client.close()
+            except OSError:
+                return
+
+
+GARBAGE = [b"\xff" * 5000, b"R\0\0\0\x08\0\0\0\0S\0\0\0\x16server_version\0", b"N" * 9, b"E\x7f\xff\xff\xff" + b"x" * 100, b""]
+
+
+def test_garbage(box, postgres):
+    babblers = [Babbler(answer) for answer in GARBAGE]
+    exporter = start(box, ("main", postgres.url(), ""), *((f"odd{i}", f"postgresql://u@127.0.0.1:{b.port}/db", "") for i, b in enumerate(babblers)))
+    try:
+        m = scrape(exporter, 2)
+        assert m.value("pg_up", source="main") == 1 and m.find("pg_settings_max_connections", source="main")
+        assert sorted((had["source"], v) for had, v in m.find("pg_up") if had["source"] != "main") == [(f"odd{i}", 0) for i in range(len(GARBAGE))]
+    finally:
+        for b in babblers:
+            b.listener.close()
