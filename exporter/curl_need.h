@@ -1,4 +1,5 @@
-/* libcurl, set up when first needed: with the TLS library behind it that takes 2 MB, which sources that do not speak HTTP are spared. */
+/* libcurl, set up when first needed: with the TLS library behind it that takes 2 MB, which sources that do not speak HTTP are
+ * spared. */
 #ifndef TOCSIN_EXPORTER_CURL_NEED_H
 #define TOCSIN_EXPORTER_CURL_NEED_H
 

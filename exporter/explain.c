@@ -89,8 +89,8 @@ static void explain_module(struct buf *out, const struct sources_module *m)
 {
 	buf_printf(out, "\nmodule \"" STR_FMT "\": what /probe?module=" STR_FMT "&target=… names is asked as a source of kind %s\n",
 	    STR_ARG(m->name), STR_ARG(m->name), m->kind->name);
-	explain_when(out, "at most %lld targets have a connection at once (max_targets); it is closed when nobody asked for %s (idle); allowed are",
-	    (long long)m->max_targets, EXPLAIN_MS(m->idle_ms));
+	explain_when(out, "at most %lld targets have a connection at once (max_targets); it is closed when nobody asked for %s (idle); "
+	    "allowed are", (long long)m->max_targets, EXPLAIN_MS(m->idle_ms));
 	for (size_t i = 0; i < m->allow.n; i++)
 		explain_ask(out, STR_FMT, STR_ARG(regex_pattern(m->allow.v[i])));
 }
@@ -103,8 +103,8 @@ void explain_sources(struct buf *out, const struct sources *c)
 		const struct sources_entry *s = &c->v[i];
 		struct str address = s->kind->describe != NULL ? s->kind->describe(&a, s->settings) : STR("");
 
-		buf_printf(out, "%s%s \"" STR_FMT "\"%s" STR_FMT "%s: %s; at most %s each time (timeout)\n", i > 0 ? "\n" : "", s->kind->name,
-		    STR_ARG(s->settings->name), address.n ? " (" : "", STR_ARG(address), address.n ? ")" : "", s->kind->up_family,
+		buf_printf(out, "%s%s \"" STR_FMT "\"%s" STR_FMT "%s: %s; at most %s each time (timeout)\n", i > 0 ? "\n" : "",
+		    s->kind->name, STR_ARG(s->settings->name), address.n ? " (" : "", STR_ARG(address), address.n ? ")" : "", s->kind->up_family,
 		    EXPLAIN_MS(s->settings->timeout_ms));
 		s->kind->explain(out, s->settings);
 	}

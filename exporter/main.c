@@ -126,7 +126,8 @@ static void follow_web(struct exporter *x)
 	if (http_server_follow_web(x->server, &report)) {
 		put_brief(&report, &messages);
 		if (report.n_errors > 0)
-			log_event(LOG_ERROR, "web configuration has changed and is not loaded: the old one stays", "err", buf_z(&messages), NULL);
+			log_event(LOG_ERROR, "web configuration has changed and is not loaded: the old one stays", "err",
+			    buf_z(&messages), NULL);
 		else
 			log_event(LOG_INFO, "web configuration has changed and is loaded", NULL);
 	}
@@ -236,7 +237,8 @@ static const struct http_route routes[] = {
 static bool serve(struct exporter *x, const struct options *o, struct err *e)
 {
 	const struct str fallback = STR(DEFAULT_ADDRESS);
-	struct http_options h = { .listen = o->listen.n ? o->listen.v : &fallback, .n_listen = o->listen.n ? o->listen.n : 1, .web = x->web };
+	struct http_options h = { .listen = o->listen.n ? o->listen.v : &fallback, .n_listen = o->listen.n ? o->listen.n : 1,
+	    .web = x->web };
 
 	x->server = http_server_new();
 	publisher_add_routes(x->publisher, x->server, x->telemetry_path);
@@ -369,8 +371,10 @@ static void list_flags(struct options *o, struct flag f[N_FLAGS])
 		{ "log.level", FLAG_TEXT, &o->log_level, "info", "LEVEL", "debug, info, warn or error." },
 		{ "log.format", FLAG_TEXT, &o->log_format, "logfmt", "FORMAT", "logfmt or json." },
 		{ "check-config", FLAG_SWITCH, &o->check_config, NULL, NULL, "Check the configuration and exit: 0 good, 1 bad." },
-		{ "dry-run", FLAG_SWITCH, &o->dry_run, NULL, NULL, "Read every source once, print the metrics and exit: 0 all well, 1 a source failed." },
-		{ "explain", FLAG_SWITCH, &o->explain, NULL, NULL, "Print what would be asked of each source, when, and what it needs; connects to nothing." },
+		{ "dry-run", FLAG_SWITCH, &o->dry_run, NULL, NULL,
+		    "Read every source once, print the metrics and exit: 0 all well, 1 a source failed." },
+		{ "explain", FLAG_SWITCH, &o->explain, NULL, NULL,
+		    "Print what would be asked of each source, when, and what it needs; connects to nothing." },
 		{ "version", FLAG_SWITCH, &o->version, NULL, NULL, "Print the version and exit." },
 		{ "help", FLAG_SWITCH, &o->help, NULL, NULL, "Print this and exit." },
 	};

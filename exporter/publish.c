@@ -234,7 +234,7 @@ static struct worker *find_probed(struct publisher *p, struct str module, struct
 		return targets_get(p->targets, p->config, m, target, e);
 	w = module.n > 0 ? NULL : find_worker(p, target);
 	if (w == NULL)
-		err_set(e, ERR_NOT_FOUND, -1, module.n > 0 ? "no module of that name is configured" : "no source of that name is configured");
+		err_set(e, ERR_NOT_FOUND, -1, "no %s of that name is configured", module.n > 0 ? "module" : "source");
 	return w;
 }
 

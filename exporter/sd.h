@@ -1,5 +1,5 @@
-/* /sd: what there is to be scraped, in the format of Prometheus's http_sd. The configured sources, as targets of /probe; and the nodes
- * of the cluster that a source is part of, as targets of a module. */
+/* /sd: what there is to be scraped, in the format of Prometheus's http_sd. The configured sources, as targets of /probe; and the
+ * nodes of the cluster that a source is part of, as targets of a module. */
 #ifndef TOCSIN_EXPORTER_SD_H
 #define TOCSIN_EXPORTER_SD_H
 

@@ -1,5 +1,5 @@
-/* Modules: sources that are made when a scraper names a target. What it names goes through the module's patterns, and can be put into
- * an address at one place only; the result is read as if it had stood in the file. */
+/* Modules: sources that are made when a scraper names a target. What it names goes through the module's patterns, and can be put
+ * into an address at one place only; the result is read as if it had stood in the file. */
 #include "sources_private.h"
 
 #include "tocsin/regex.h"
@@ -109,7 +109,8 @@ static struct str put_target(struct arena *a, struct str text, struct str target
 /* { kind: [settings] } with a name and an address. */
 static struct conf_node *tree_for(struct arena *a, const struct sources_module *m, struct str target)
 {
-	struct conf_node *root = ARENA_NEW(a, struct conf_node), *list = ARENA_NEW(a, struct conf_node), *map = ARENA_NEW(a, struct conf_node);
+	struct conf_node *root = ARENA_NEW(a, struct conf_node), *list = ARENA_NEW(a, struct conf_node);
+	struct conf_node *map = ARENA_NEW(a, struct conf_node);
 	const struct conf_node *from = m->settings;
 
 	*map = *from;

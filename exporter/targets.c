@@ -5,7 +5,8 @@
 
 #include "tocsin/mem.h"
 
-static const struct expo_family f_targets = { "tocsin_exporter_module_targets", EXPO_GAUGE, "Targets of the module that have a connection.", NULL };
+static const struct expo_family f_targets = { "tocsin_exporter_module_targets", EXPO_GAUGE,
+	"Targets of the module that have a connection.", NULL };
 static const struct expo_family f_refused = { "tocsin_exporter_targets_refused_total", EXPO_COUNTER,
 	"Targets that scrapers named and that were not asked: no pattern allows them, or max_targets was reached.", NULL };
 
@@ -70,8 +71,8 @@ struct worker *targets_get(struct targets *t, struct sources *c, const struct so
 	if (of_module < (size_t)m->max_targets)
 		return make(t, c, m, target, e);
 	t->too_many++;
-	err_set(e, ERR_LIMIT, -1, "module " STR_FMT " has %zu targets at work: at most %lld (max_targets); one is let go after %lld s (idle)",
-	    STR_ARG(m->name), of_module, (long long)m->max_targets, (long long)m->idle_ms / 1000);
+	err_set(e, ERR_LIMIT, -1, "module " STR_FMT " has %zu targets at work: at most %lld (max_targets); one is let go after %lld s "
+	    "(idle)", STR_ARG(m->name), of_module, (long long)m->max_targets, (long long)m->idle_ms / 1000);
 	return NULL;
 }
 

@@ -8,11 +8,12 @@ struct targets;
 
 /* <owner>'s lock guards what is said to need it. */
 struct targets *targets_new(const struct worker_owner *owner, const struct clock *clock);
-/* Under the lock: the worker for <target>, made when there is none. NULL and <e>: not allowed (ERR_BAD_INPUT), or there are too many
- * (ERR_LIMIT). */
-struct worker *targets_get(struct targets *t, struct sources *c, const struct sources_module *m, struct str target, struct err *e) MUST_CHECK;
-/* Without the lock, from one thread at a time; waits for workers to end. Lets go of what is idle, and of what <c> (NULL: the same as
- * before) would make otherwise. */
+/* Under the lock: the worker for <target>, made when there is none. NULL and <e>: not allowed (ERR_BAD_INPUT), or there are too
+ * many (ERR_LIMIT). */
+struct worker *targets_get(struct targets *t, struct sources *c, const struct sources_module *m, struct str target,
+                           struct err *e) MUST_CHECK;
+/* Without the lock, from one thread at a time; waits for workers to end. Lets go of what is idle, and of what <c> (NULL: the same
+ * as before) would make otherwise. */
 void targets_sweep(struct targets *t, const struct sources *c);
 /* All workers end. Without the lock. */
 void targets_free(struct targets *t);
