@@ -25,6 +25,7 @@ struct alerter {
 	struct str external_url, own_host;
 	int lock_fd;                            /* on the storage folder */
 	struct config *config;
+	_Atomic int64_t evaluation_interval_ms; /* of <config>, for whom must not wait for a reload */
 	struct http_web_config *web;
 	struct store *store;
 	struct appender *appenders[RULE_WORKERS];
@@ -87,6 +88,15 @@ static struct config *load_config(const struct alerter_options *o, struct conf_r
 	return config_load(&options, report);
 }
 
+/* [5m:] goes in steps of the evaluation interval. */
+static struct promql_options promql_options(const struct alerter *al, const struct config *c)
+{
+	struct promql_options o = al->options.promql;
+
+	o.subquery_step_ms = c->global.evaluation_interval_ms;
+	return o;
+}
+
 static struct rules_plan *load_rules(struct alerter *al, const struct config *c, struct conf_report *report)
 {
 	const struct rules_options options = {
@@ -95,7 +105,7 @@ static struct rules_plan *load_rules(struct alerter *al, const struct config *c,
 		.defaults = c->rule_defaults,
 		.external_labels = c->external_labels,
 		.external_url = al->external_url,
-		.promql = { .features = PROMQL_DURATION_EXPRESSIONS },
+		.promql = promql_options(al, c),
 	};
 
 	return rules_plan_new(al->rules, &options, c->rule_files.v, c->rule_files.n, report);
@@ -343,7 +353,8 @@ static bool start_http(struct alerter *al, struct err *e)
 		.rules = al->rules,
 		.notify = al->notify,
 		.clock = &clock_system,
-		.promql = { .features = PROMQL_DURATION_EXPRESSIONS },
+		.promql = al->options.promql,
+		.evaluation_interval_ms = &al->evaluation_interval_ms,
 		.external_url = al->external_url,
 		.state = get_state,
 		.reload = reload_for_api,
@@ -367,8 +378,10 @@ static bool read_files(struct alerter *al, struct rules_plan **plan)
 	if (al->options.web_config_file.n > 0)
 		al->web = http_web_config_load(al->options.web_config_file.p, &report);
 	al->config = load_config(&al->options, &report);
-	if (al->config != NULL)
+	if (al->config != NULL) {
 		*plan = load_rules(al, al->config, &report);
+		atomic_store(&al->evaluation_interval_ms, al->config->global.evaluation_interval_ms);
+	}
 	good = report.n_errors == 0;
 	print_report(&report);
 	conf_report_fini(&report);
@@ -458,6 +471,7 @@ static void swap(struct alerter *al, struct config *c, struct rules_plan *plan)
 	rules_apply(al->rules, plan);
 	atomic_store(&al->rules_ms, clock_now_ms(&clock_system));
 	al->config = c;
+	atomic_store(&al->evaluation_interval_ms, c->global.evaluation_interval_ms);
 	config_free(old);
 	tell_known_rules(al, false);
 }

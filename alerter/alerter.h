@@ -3,6 +3,7 @@
 #define TOCSIN_ALERTER_H
 
 #include "tocsin/err.h"
+#include "promql/promql.h"
 #include "tocsin/flags.h"
 
 struct alerter;
@@ -14,6 +15,7 @@ struct alerter_options {
 	struct str storage_path;
 	int64_t retention_ms, resend_delay_ms;
 	int64_t retention_bytes;                                /* 0: no limit */
+	struct promql_options promql;                           /* of rules and of what is asked over HTTP */
 };
 
 /* Reads the configuration, opens the state, starts everything. NULL when something is wrong: it has been said on stderr. */

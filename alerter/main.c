@@ -21,6 +21,8 @@ enum {
 struct settings {
 	struct alerter_options alerter;
 	struct str log_level, log_format;
+	struct flag_list features;
+	int64_t max_samples;
 	bool version, help;
 };
 
@@ -36,11 +38,26 @@ static const struct flag flags[] = {
 	{ "web.listen-address", FLAG_LIST, &settings.alerter.listen, "127.0.0.1:9978", "ADDRESS", "Where to listen." },
 	{ "web.config.file", FLAG_TEXT, &settings.alerter.web_config_file, "", "FILE", "TLS and users, as Prometheus's programs take them." },
 	{ "web.external-url", FLAG_TEXT, &settings.alerter.external_url, "", "URL", "Where people reach this page; for links in messages." },
+	{ "query.lookback-delta", FLAG_DURATION, &settings.alerter.promql.lookback_ms, "5m", "DURATION", "How old the newest sample of a series may be." },
+	{ "query.timeout", FLAG_DURATION, &settings.alerter.promql.limits.timeout_ms, "2m", "DURATION", "How long a query or a rule's evaluation may take." },
+	{ "query.max-samples", FLAG_BYTES, &settings.max_samples, "50000000", "N", "How many samples one may hold at once." },
+	{ "enable-feature", FLAG_LIST, &settings.features, NULL, "NAME", "Experimental PromQL: promql-experimental-functions, "
+	  "promql-extended-range-selectors, promql-binop-fill-modifiers, promql-delayed-name-removal; several apart by commas." },
 	{ "log.level", FLAG_TEXT, &settings.log_level, "info", "LEVEL", "debug, info, warn or error." },
 	{ "log.format", FLAG_TEXT, &settings.log_format, "logfmt", "FORMAT", "logfmt or json." },
 	{ "version", FLAG_SWITCH, &settings.version, NULL, NULL, "Prints the version." },
 	{ "help", FLAG_SWITCH, &settings.help, NULL, NULL, "Prints this." },
 };
+
+static void print_functions(struct buf *out)
+{
+	const struct promql_function_info *f;
+	size_t n = promql_functions(&f);
+
+	buf_putz(out, "\nPromQL functions; those marked * are experimental (--enable-feature=promql-experimental-functions):\n");
+	for (size_t i = 0; i < n; i++)
+		buf_printf(out, "%s%-52s %s\n", f[i].experimental ? "* " : "  ", f[i].signature, f[i].help);
+}
 
 static int print_help(void)
 {
@@ -53,9 +70,22 @@ static int print_help(void)
 	flags_print_help(&b, flags, ARRAY_LEN(flags));
 	buf_putz(&b, "\nThe configuration file; prometheus.yml and alertmanager.yml can be taken as they are:\n");
 	config_print_help(&b);
+	print_functions(&b);
 	fputs(buf_z(&b), stdout);
 	buf_fini(&b);
 	return 0;
+}
+
+static bool set_up_promql(struct err *e)
+{
+	struct promql_options *o = &settings.alerter.promql;
+
+	o->features = PROMQL_DURATION_EXPRESSIONS;
+	o->limits.max_samples = (size_t)settings.max_samples;
+	for (size_t i = 0; i < settings.features.n; i++)
+		if (!promql_features_add(settings.features.v[i], &o->features, e))
+			return err_context(e, "--enable-feature");
+	return true;
 }
 
 static bool set_up_log(struct err *e)
@@ -117,7 +147,7 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && tool_is_command(argv[1]))
 		return tool_main(argc - 1, argv + 1);
-	if (!flags_parse(flags, ARRAY_LEN(flags), argc, argv, NULL, &e) || !set_up_log(&e)) {
+	if (!flags_parse(flags, ARRAY_LEN(flags), argc, argv, NULL, &e) || !set_up_log(&e) || !set_up_promql(&e)) {
 		fprintf(stderr, "tocsin-alerter: %s\n", e.msg);
 		return 2;
 	}

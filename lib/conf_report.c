@@ -200,7 +200,22 @@ static bool is_below_secret(struct str text, struct str line)
 	return false;
 }
 
-static struct str source_line(struct conf_report *r, const struct place *at)
+/* The part of a long line around its byte <at>; <*col>: the column it begins at. */
+static struct str part_around(struct str line, size_t at, int *col)
+{
+	size_t beg = at > SOURCE_MAX * 3 / 4 ? at - SOURCE_MAX / 2 : 0, end;
+
+	while (beg > 0 && (line.p[beg] & 0xc0) == 0x80)
+		beg--;
+	for (size_t i = 0; i < beg; i++)
+		*col += (line.p[i] & 0xc0) != 0x80;
+	end = line.n - beg > SOURCE_MAX ? beg + SOURCE_MAX : line.n;
+	while (end < line.n && (line.p[end] & 0xc0) == 0x80)
+		end--;
+	return (struct str){ line.p + beg, end - beg };
+}
+
+static struct str source_line(struct conf_report *r, const struct place *at, int *col)
 {
 	struct str line = line_around(at->file->text, at->at), shown = { line.p, secret_at(line) };
 
@@ -213,7 +228,7 @@ static struct str source_line(struct conf_report *r, const struct place *at)
 	if (shown.n < line.n)
 		return arena_printf(&r->arena, STR_FMT " <secret>", STR_ARG(shown));
 	if (shown.n > SOURCE_MAX)
-		shown.n = SOURCE_MAX;
+		shown = part_around(shown, (size_t)(at->file->text.p + at->at - line.p), col);
 	return arena_str(&r->arena, shown);
 }
 
@@ -239,8 +254,9 @@ static void add(struct conf_report *r, bool warning, struct str file, const stru
 		return;
 	d->line = at->line;
 	d->col = at->col;
+	d->source_col = 1;
 	if (r->hide_source == 0)
-		d->source = source_line(r, at);
+		d->source = source_line(r, at, &d->source_col);
 }
 
 PRINTF(5, 0)
@@ -321,7 +337,7 @@ static int by_place(const void *a, const void *b)
 static void print_caret(struct buf *out, const struct conf_diag *d)
 {
 	size_t beg = out->n;
-	int col = 1;
+	int col = d->source_col;
 
 	buf_putz(out, "    ");
 	for (size_t i = 0; i < d->source.n && col < d->col; i++) {

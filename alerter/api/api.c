@@ -10,6 +10,7 @@ enum { FORM_BYTES = 1 << 20, POST_BYTES = 16 << 20, HEARTBEAT_BYTES = 100 << 10 
 
 static const struct http_route routes[] = {
 	{ HTTP_GET, "/", api_page, 0, 0, "What is wrong now, who was told, what is watched" },
+	{ HTTP_GET, "/functions", api_functions, 0, 0, "PromQL's functions, a line each" },
 	{ HTTP_GET, "/style.css", api_style, 0, 0, NULL },
 	{ HTTP_GET, "/metrics", api_metrics, 0, 0, "Metrics of this program" },
 	{ HTTP_GET, "/-/healthy", api_healthy, 0, 0, "200 while the program runs" },

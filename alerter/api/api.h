@@ -29,6 +29,7 @@ struct api_deps {                               /* all must outlive the api */
 	struct notify *notify;
 	const struct clock *clock;
 	struct promql_options promql;
+	const _Atomic int64_t *evaluation_interval_ms;          /* the step of [5m:]; a reload may change it */
 	struct str external_url;                /* "http://host:9978", no slash at its end */
 	unsigned query_threads;                 /* 0: 2 */
 	void (*state)(void *ctx, struct api_state *out);

@@ -47,7 +47,7 @@ void envelope_reply(struct http_request *q, struct json_out *j, const struct pro
 	http_reply_buf(q, 200, "application/json", j->to);
 }
 
-void envelope_error(struct http_request *q, const struct err *e)
+static void reply_error(struct http_request *q, const struct err *e, struct str text)
 {
 	struct buf b = { 0 };
 	struct json_out j = { .to = &b };
@@ -58,8 +58,29 @@ void envelope_error(struct http_request *q, const struct err *e)
 	json_out_key(&j, "errorType");
 	json_out_strz(&j, err_api_type(e->code));
 	json_out_key(&j, "error");
-	json_out_strz(&j, e->msg);
+	json_out_str(&j, text);
 	json_out_close(&j, '}');
 	http_reply_buf(q, err_http_status(e->code), "application/json", &b);
 	buf_fini(&b);
+}
+
+void envelope_error(struct http_request *q, const struct err *e)
+{
+	reply_error(q, e, str_of(e->msg));
+}
+
+void envelope_query_error(struct http_request *q, const char *param, struct str query, const struct err *e)
+{
+	bool syntax = e->code == ERR_SYNTAX;
+	struct err shown = *e;
+	struct buf text = { 0 };
+
+	if (syntax) {
+		buf_printf(&text, "invalid parameter \"%s\": ", param);
+		err_context(&shown, "parse error");
+	}
+	promql_error_show(&text, query, &shown);
+	text.n -= text.n > 0 && text.p[text.n - 1] == '\n';
+	reply_error(q, e, buf_str(&text));
+	buf_fini(&text);
 }

@@ -19,6 +19,8 @@ void envelope_open(struct json_out *j, struct buf *b);
 void envelope_reply(struct http_request *q, struct json_out *j, const struct promql_note *notes, size_t n_notes);
 /* {"status":"error",…} with the status of <e>'s code. */
 void envelope_error(struct http_request *q, const struct err *e);
+/* The same with the place in <query>, its line and a caret below it, where <e> has one. A mistake in it is one of the parameter. */
+void envelope_query_error(struct http_request *q, const char *param, struct str query, const struct err *e);
 
 /* ---- params.c: false has replied already ---- */
 
@@ -36,12 +38,12 @@ struct pool *pool_new(struct api *, unsigned threads);
 void pool_free(struct pool *);
 /* Suspends <q> and queues it; replies 503 itself when the queue is full. */
 void pool_submit(struct pool *, struct http_request *q, pool_work *work, void *job);
-/* A parsed query to use alone: one that was used before with the same text, with what it remembers, or a new one. */
-struct promql_query *pool_query_take(struct pool *, struct str text, struct err *e);
+/* A parsed query to use alone: one that was used before with the same text and options, with what it remembers, or a new one. */
+struct promql_query *pool_query_take(struct pool *, struct str text, const struct promql_options *, struct err *e);
 /* <took_ms>: its evaluation at one time, INT64_MAX unknown. */
 void pool_query_give(struct pool *, struct promql_query *, int64_t took_ms);
 /* Evaluated a moment ago in a millisecond or so: not worth the way to another thread and back. */
-bool pool_query_is_quick(struct pool *, struct str text);
+bool pool_query_is_quick(struct pool *, struct str text, const struct promql_options *);
 
 /* ---- targets.c: "unknown", "up", "down" ---- */
 const char *api_health_name(enum scrape_health);
@@ -71,6 +73,7 @@ http_handler api_groups, api_acknowledge, api_ack_page;                         
 http_handler api_heartbeats, api_heartbeat;                                             /* heartbeats.c */
 http_handler api_metrics;                                                               /* metrics.c */
 http_handler api_healthy, api_ready, api_reload, api_buildinfo, api_runtimeinfo, api_config;    /* status.c */
+http_handler api_functions;                                                             /* functions.c */
 http_handler api_page, api_style;                                                       /* page.c */
 
 #endif

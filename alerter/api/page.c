@@ -277,7 +277,7 @@ static void put_head(struct buf *b, const struct api_state *s)
 	buf_putz(b, "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta http-equiv=\"refresh\" content=\"5\">"
 	            "<meta name=\"viewport\" content=\"width=device-width\"><title>Tocsin</title><link rel=\"stylesheet\" href=\"/style.css\"></head><body>"
 	            "<header><h1>Tocsin</h1><nav><a href=\"#alerts\">Alerts</a><a href=\"#deliveries\">Deliveries</a><a href=\"#history\">History</a><a href=\"#targets\">Targets</a>"
-	            "<a href=\"#rules\">Rules</a><a href=\"/metrics\">Metrics</a></nav></header><main>\n");
+	            "<a href=\"#rules\">Rules</a><a href=\"/functions\">Functions</a><a href=\"/metrics\">Metrics</a></nav></header><main>\n");
 	if (s->reload_good)
 		return;
 	buf_putz(b, "<div class=\"problem\">The last reload failed; the configuration before it is in use.\n");

@@ -115,41 +115,41 @@ void pool_submit(struct pool *p, struct http_request *q, pool_work *work_fn, voi
 }
 
 /* The place of a query among the idle ones, under the lock; IDLE_MAX: it is not there. */
-static size_t find_idle(const struct pool *p, struct str text)
+static size_t find_idle(const struct pool *p, struct str text, const struct promql_options *o)
 {
 	for (size_t i = p->n_idle; i-- > 0;)
-		if (str_eq(promql_query_source(p->idle[i].query), text))
+		if (promql_query_is(p->idle[i].query, text, o))
 			return i;
 	return IDLE_MAX;
 }
 
-bool pool_query_is_quick(struct pool *p, struct str text)
+bool pool_query_is_quick(struct pool *p, struct str text, const struct promql_options *o)
 {
 	int64_t now_ms = clock_mono_ms(p->api->deps.clock);
 	bool quick;
 	size_t i;
 
 	pthread_mutex_lock(&p->lock);
-	i = find_idle(p, text);
+	i = find_idle(p, text, o);
 	quick = i < IDLE_MAX && p->idle[i].took_ms <= 1 && now_ms - p->idle[i].given_mono_ms < QUICK_FOR_MS;
 	pthread_mutex_unlock(&p->lock);
 	return quick;
 }
 
-struct promql_query *pool_query_take(struct pool *p, struct str text, struct err *e)
+struct promql_query *pool_query_take(struct pool *p, struct str text, const struct promql_options *o, struct err *e)
 {
 	struct promql_query *found = NULL;
 	size_t i;
 
 	pthread_mutex_lock(&p->lock);
-	i = find_idle(p, text);
+	i = find_idle(p, text, o);
 	if (i < IDLE_MAX) {
 		found = p->idle[i].query;
 		for (p->n_idle--; i < p->n_idle; i++)
 			p->idle[i] = p->idle[i + 1];
 	}
 	pthread_mutex_unlock(&p->lock);
-	return found != NULL ? found : promql_query_new(text, &p->api->deps.promql, e);
+	return found != NULL ? found : promql_query_new(text, o, e);
 }
 
 void pool_query_give(struct pool *p, struct promql_query *query, int64_t took_ms)

@@ -3,6 +3,7 @@
 #include "internal.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 
 #include "tocsin/num.h"
 
@@ -11,6 +12,7 @@ struct query_job {
 	bool range;
 	int64_t start_ms, end_ms, step_ms;      /* an instant query: start_ms */
 	size_t limit;                           /* series in the answer, 0: all */
+	struct promql_options options;
 };
 
 static void put_point(struct json_out *j, int64_t t_ms, double v)
@@ -136,20 +138,35 @@ static void run_query(struct api *api, struct http_request *q, void *arg)
 	struct err e = { 0 };
 	struct arena a = { 0 };
 	struct promql_result *r = NULL;
-	struct promql_query *query = pool_query_take(api->pool, job->text, &e);
+	struct promql_query *query = pool_query_take(api->pool, job->text, &job->options, &e);
 	int64_t begun_ms = clock_mono_ms(api->deps.clock);
 
 	if (query != NULL) {
 		r = evaluate(query, api, &a, job, &e);
 		pool_query_give(api->pool, query, job->range ? INT64_MAX : clock_mono_ms(api->deps.clock) - begun_ms);
-	} else {
-		err_context(&e, "invalid parameter \"query\"");
 	}
 	if (r != NULL)
 		reply_result(q, r, job->limit);
 	else
-		envelope_error(q, &e);
+		envelope_query_error(q, "query", job->text, &e);
 	arena_fini(&a);
+}
+
+/* What may be asked otherwise for one query alone: a shorter timeout, another lookback. False: it was refused. */
+static bool take_options(struct http_request *q, struct promql_options *o)
+{
+	struct api *api = q->ctx;
+	int64_t timeout_ms, lookback_ms;
+
+	*o = api->deps.promql;
+	o->subquery_step_ms = atomic_load(api->deps.evaluation_interval_ms);
+	if (!param_duration(q, "timeout", 0, &timeout_ms) || !param_duration(q, "lookback_delta", 0, &lookback_ms))
+		return false;
+	if (timeout_ms > 0 && (o->limits.timeout_ms == 0 || timeout_ms < o->limits.timeout_ms))
+		o->limits.timeout_ms = timeout_ms;
+	if (lookback_ms > 0)
+		o->lookback_ms = lookback_ms;
+	return true;
 }
 
 static struct query_job *new_job(struct http_request *q)
@@ -157,7 +174,7 @@ static struct query_job *new_job(struct http_request *q)
 	struct query_job *job = ARENA_NEW(q->arena, struct query_job);
 
 	job->text = http_param(q, "query");
-	return job;
+	return take_options(q, &job->options) ? job : NULL;
 }
 
 void api_query(struct http_request *q)
@@ -165,9 +182,11 @@ void api_query(struct http_request *q)
 	struct api *api = q->ctx;
 	struct query_job *job = new_job(q);
 
+	if (job == NULL)
+		return;
 	if (!param_time(q, "time", clock_now_ms(api->deps.clock), &job->start_ms) || !param_size(q, "limit", 0, &job->limit))
 		return;
-	if (pool_query_is_quick(api->pool, job->text))
+	if (pool_query_is_quick(api->pool, job->text, &job->options))
 		run_query(api, q, job);
 	else
 		pool_submit(api->pool, q, run_query, job);
@@ -192,6 +211,8 @@ void api_query_range(struct http_request *q)
 	struct api *api = q->ctx;
 	struct query_job *job = new_job(q);
 
+	if (job == NULL)
+		return;
 	job->range = true;
 	if (!param_time(q, "start", INT64_MIN, &job->start_ms) || !param_time(q, "end", INT64_MIN, &job->end_ms) ||
 	    !param_duration(q, "step", INT64_MIN, &job->step_ms) || !param_size(q, "limit", 0, &job->limit) || !check_range(q, job))
@@ -202,13 +223,14 @@ void api_query_range(struct http_request *q)
 void api_format_query(struct http_request *q)
 {
 	struct api *api = q->ctx;
+	struct str text = http_param(q, "query");
 	struct err e = { 0 };
 	struct buf b = { 0 };
 	struct json_out j;
-	struct promql_query *query = promql_query_new(http_param(q, "query"), &api->deps.promql, &e);
+	struct promql_query *query = promql_query_new(text, &api->deps.promql, &e);
 
 	if (query == NULL) {
-		envelope_error(q, &e);
+		envelope_query_error(q, "query", text, &e);
 		return;
 	}
 	envelope_open(&j, &b);

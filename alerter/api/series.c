@@ -11,6 +11,7 @@ struct found {
 	struct querier *querier;
 	struct selection **v;
 	size_t n, cap;
+	struct str at;          /* the parameter at hand */
 };
 
 static void found_release(struct found *f)
@@ -27,8 +28,9 @@ static bool add_selection(struct found *f, struct arena *a, struct str text, str
 	struct selection *s;
 	size_t n;
 
+	f->at = text;
 	if (!promql_parse_matchers(a, text, &m, &n, e))
-		return err_context(e, "invalid parameter \"match[]\"");
+		return false;
 	s = f->querier->ops->select(f->querier, m, n, hints, e);
 	promql_free_matchers(m, n);
 	if (s == NULL)
@@ -59,7 +61,10 @@ static bool find(struct http_request *q, bool match_required, struct found *f)
 	if (good)
 		return true;
 	found_release(f);
-	envelope_error(q, &e);
+	if (e.pos >= 0)
+		envelope_query_error(q, "match[]", f->at, &e);
+	else
+		envelope_error(q, &e);
 	return false;
 }
 

@@ -24,6 +24,10 @@ enum promql_feature {                                   /* experimental syntax a
 	PROMQL_ALL_FEATURES = (1 << 7) - 1,
 };
 
+/* Adds features, apart by commas, called as by Prometheus's --enable-feature: those that change nothing but the language. False: <e>
+ * names the one that is none. */
+bool promql_features_add(struct str names, unsigned *features, struct err *e) MUST_CHECK;
+
 struct promql_limits {                                  /* 0: the default; a query over one stops with its name in the error */
 	size_t max_depth;               /* of the syntax tree; 200. A chain such as a + b + c is no deeper than its operands */
 	size_t max_samples;             /* held at once; 50,000,000. All values and labels: 32 bytes for each, and 64 MB */
@@ -45,8 +49,8 @@ struct promql_query;
 /* Parses and checks <text> (copied). NULL and <e> (position in bytes, and a hint where we know one) when it is not PromQL. */
 struct promql_query *promql_query_new(struct str text, const struct promql_options *, struct err *e) MUST_CHECK;
 void promql_query_free(struct promql_query *);
-/* The text as it was handed in. */
-struct str promql_query_source(const struct promql_query *);
+/* Whether promql_query_new() with these would make the same query. */
+bool promql_query_is(const struct promql_query *, struct str text, const struct promql_options *);
 /* The canonical text of the query, as promtool formats it. */
 struct str promql_query_text(const struct promql_query *);
 /* "file-less" diagnosis for people: the line at fault, a caret under it, the message. <e> as promql_query_new set it. */
@@ -125,7 +129,7 @@ bool promql_query_keeps_labels(const struct promql_query *);
  * what a rule no longer returns. Empty when there is no such part. */
 struct str promql_query_measured(const struct promql_query *, struct arena *);
 
-/* The function table, for --help and the page. */
+/* The function table, for --help and the page; a signature names what each argument is, one in brackets may be left out. */
 struct promql_function_info {
 	const char *name, *signature, *help;
 	bool experimental;

@@ -30,6 +30,33 @@ static struct promql_options with_defaults(const struct promql_options *given)
 	return o;
 }
 
+static const struct {
+	const char *name;
+	enum promql_feature feature;
+} known_features[] = {
+	{ "promql-experimental-functions", PROMQL_EXPERIMENTAL_FUNCTIONS },
+	{ "promql-extended-range-selectors", PROMQL_EXTENDED_RANGE_SELECTORS },
+	{ "promql-binop-fill-modifiers", PROMQL_BINOP_FILL },
+	{ "promql-delayed-name-removal", PROMQL_DELAYED_NAME_REMOVAL },
+	{ "promql-duration-expr", PROMQL_DURATION_EXPRESSIONS },
+};
+
+bool promql_features_add(struct str names, unsigned *features, struct err *e)
+{
+	struct str name;
+
+	while (str_cut(&names, ',', &name)) {
+		size_t i = 0;
+
+		while (i < ARRAY_LEN(known_features) && !str_eq(name, str_of(known_features[i].name)))
+			i++;
+		if (i == ARRAY_LEN(known_features))
+			return err_set(e, ERR_BAD_INPUT, -1, "no such feature: %.*s (--help lists them)", (int)(name.n > 60 ? 60 : name.n), name.p);
+		*features |= (unsigned)known_features[i].feature | PROMQL_DURATION_EXPRESSIONS;
+	}
+	return true;
+}
+
 static struct node *parse_text(struct parser *p, struct arena *a, struct str text, const struct promql_options *o, struct err *e)
 {
 	struct node *root;
@@ -158,9 +185,12 @@ void promql_query_free(struct promql_query *q)
 	free(q);
 }
 
-struct str promql_query_source(const struct promql_query *q)
+bool promql_query_is(const struct promql_query *q, struct str text, const struct promql_options *options)
 {
-	return q->text;
+	const struct promql_options a = q->options, b = with_defaults(options);
+
+	return str_eq(q->text, text) && a.lookback_ms == b.lookback_ms && a.subquery_step_ms == b.subquery_step_ms &&
+	       a.features == b.features && a.clock == b.clock && memcmp(&a.limits, &b.limits, sizeof a.limits) == 0;
 }
 
 struct str promql_query_text(const struct promql_query *q)

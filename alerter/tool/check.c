@@ -18,9 +18,10 @@ static int verdict(const struct conf_report *r, const char *file, const char *fo
 	return r->n_errors > 0;
 }
 
-static size_t check_rule_files(const struct str *patterns, size_t n, const struct config *c, struct conf_report *report)
+static size_t check_rule_files(const struct str *patterns, size_t n, const struct config *c, unsigned features,
+                               struct conf_report *report)
 {
-	struct rules_options options = { .promql = { .features = PROMQL_DURATION_EXPRESSIONS } };
+	struct rules_options options = { .promql = { .features = features } };
 	struct rules_plan *plan;
 	size_t rules;
 
@@ -35,7 +36,7 @@ static size_t check_rule_files(const struct str *patterns, size_t n, const struc
 	return rules;
 }
 
-static int check_one_config(const char *path)
+static int check_one_config(const char *path, unsigned features)
 {
 	struct conf_report report = { 0 };
 	struct config *c = config_load(&(struct config_options){ .path = path }, &report);
@@ -44,7 +45,7 @@ static int check_one_config(const char *path)
 	int bad;
 
 	if (c != NULL)
-		rules = check_rule_files(c->rule_files.v, c->rule_files.n, c, &report);
+		rules = check_rule_files(c->rule_files.v, c->rule_files.n, c, features, &report);
 	if (c != NULL)
 		snprintf(found, sizeof found, "%zu scrape jobs, %zu rules", c->scrape.n, rules);
 	bad = verdict(&report, path, found);
@@ -53,29 +54,37 @@ static int check_one_config(const char *path)
 	return bad;
 }
 
-static int check_one_rule_file(const char *path)
+static int check_one_rule_file(const char *path, unsigned features)
 {
 	struct conf_report report = { 0 };
 	const struct str pattern = str_of(path);
 	char found[48];
 	int bad;
 
-	snprintf(found, sizeof found, "%zu rules", check_rule_files(&pattern, 1, NULL, &report));
+	snprintf(found, sizeof found, "%zu rules", check_rule_files(&pattern, 1, NULL, features, &report));
 	bad = verdict(&report, path, found);
 	conf_report_fini(&report);
 	return bad;
 }
 
-static int check_all(int argc, char **argv, int (*check)(const char *), const char *what)
+static int check_all(int argc, char **argv, int (*check)(const char *, unsigned features), const char *what)
 {
+	const struct str flag = STR("--enable-feature=");
+	unsigned features = PROMQL_DURATION_EXPRESSIONS;
+	struct err e = { 0 };
 	int bad = 0;
 
+	for (; argc > 0 && str_starts(str_of(argv[0]), flag); argc--, argv++)
+		if (!promql_features_add(str_of(argv[0] + flag.n), &features, &e)) {
+			fprintf(stderr, "tocsin-alerter check %s: %s\n", what, e.msg);
+			return 2;
+		}
 	if (argc == 0) {
-		fprintf(stderr, "tocsin-alerter check %s: which file? check %s FILE…\n", what, what);
+		fprintf(stderr, "tocsin-alerter check %s: which file? check %s [--enable-feature=NAME] FILE…\n", what, what);
 		return 2;
 	}
 	for (int i = 0; i < argc; i++)
-		bad |= check(argv[i]);
+		bad |= check(argv[i], features);
 	return bad;
 }
 

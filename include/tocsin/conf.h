@@ -55,6 +55,7 @@ struct conf_diag {
 	int line, col;                  /* 0: no position, then <source> is empty */
 	struct str message;
 	struct str source;              /* the line of the file, without what may be a secret; empty under CONF_SECRET */
+	int source_col;                 /* column it begins at: of a long line only the part around the place is shown */
 };
 
 struct conf_report {                    /* {0} is an empty one */

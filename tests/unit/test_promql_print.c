@@ -126,7 +126,7 @@ static void canonical_text(void **state)
 			fail_msg("%s: %s", cases[i].text, e.msg);
 		if (!str_eq(promql_query_text(q), want))
 			fail_msg("%s: " STR_FMT ", expected " STR_FMT, cases[i].text, STR_ARG(promql_query_text(q)), STR_ARG(want));
-		assert_true(str_eq(promql_query_source(q), str_of(cases[i].text)));
+		assert_true(promql_query_is(q, str_of(cases[i].text), &o));
 		again = promql_query_new(promql_query_text(q), &o, &e);
 		if (again == NULL || !str_eq(promql_query_text(again), want))
 			fail_msg("%s: printed again: %s", cases[i].text, e.msg);

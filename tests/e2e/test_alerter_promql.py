@@ -1,0 +1,101 @@
+"""PromQL as people meet it: over HTTP and in rule files; what is wrong, where, and what would be right; experimental syntax; limits."""
+import json
+import subprocess
+import time
+import urllib.parse
+
+from servers import Alerter, binary, http
+
+# query, and what its error says: the first line, then the query's line with a caret under the fault
+MISTAKES = [
+    ("rate(x)", "1:6: parse error: rate() needs a range vector, not an instant vector: did you mean rate(x[5m])?", "         ^"),
+    ("sum(x) by (job) +", "1:18: parse error: unexpected end of query: expected an expression after '+'", "                     ^"),
+    ("x = 1", "1:3: parse error: unexpected '=': '==' compares", "      ^"),
+    ("\n  rat(x[5m])", "2:3: parse error: unknown function rat: did you mean rate?", "      ^"),
+    ("x{a=~\"(?=b)\"}", "1:7: parse error: bad regular expression: lookahead is not part of RE2", "          ^"),
+    ("x{a=~\"b{1001}\"}", "1:8: parse error: bad regular expression: ", "           ^"),
+    ("limitk(1, x)", "1:1: parse error: limitk() is experimental: it needs the feature promql-experimental-functions", "    ^"),
+    ("x + fill(0) x", "1:5: parse error: fill modifiers are experimental: they need the feature promql-binop-fill-modifiers", "        ^"),
+]
+FEATURES = "--enable-feature=promql-experimental-functions,promql-extended-range-selectors,promql-binop-fill-modifiers"
+
+
+def data(folder):
+    now = time.time()
+    lines = ["# TYPE x gauge"] + [f'x{{i="{i}",g="{i % 2}"}} {k} {now - 600 + 10 * k:.3f}' for i in range(4) for k in range(59)]
+    (folder / "x.txt").write_text("\n".join([*lines, "# EOF", ""]))
+    subprocess.run([binary("tocsin-alerter"), "import", "openmetrics", folder / "x.txt", "--storage.path", folder / "data"], check=True, capture_output=True)
+
+
+def start(box, *flags):
+    data(box.folder)
+    (box.folder / "c.yml").write_text("global: { evaluation_interval: 30s }\n")
+    return box.start(Alerter, box.folder / "c.yml", ["--storage.path", box.folder / "data", *flags])
+
+
+def ask(program, query, path="/api/v1/query", **params):
+    status, _, text = http(program.url(path), data=urllib.parse.urlencode({"query": query, **params}).encode())
+    return status, json.loads(text)
+
+
+def test_mistakes_are_shown_where_they_are(box):
+    """Over HTTP: position, message, line and caret; in rule files the same at the file's own line."""
+    program = start(box)
+    for query, said, caret in MISTAKES:
+        status, answer = ask(program, query)
+        lines = answer["error"].split("\n")
+        assert status == 400 and answer["errorType"] == "bad_data" and lines[0].startswith('invalid parameter "query": ' + said), answer
+        assert lines[-1] == caret and lines[-2].strip() == query.split("\n")[-1].strip(), answer["error"]
+        assert ask(program, query, "/api/v1/format_query")[1]["error"] == answer["error"]
+    status, answer = ask(program, "x + on (g) x")
+    assert status == 422 and answer["error"].startswith("1:1: found duplicate series") and "hint: they differ in i" in answer["error"], answer
+    status, _, text = http(program.url("/api/v1/series?match[]=x%7Ba%3D%7D"))
+    assert status == 400 and json.loads(text)["error"].startswith('invalid parameter "match[]": 1:5: parse error: ')
+    (box.folder / "r.yml").write_text(json.dumps({"groups": [{"name": "g", "rules": [{"alert": f"A{i}", "expr": q} for i, (q, _, _) in enumerate(MISTAKES)]}]}))
+    done = subprocess.run([binary("tocsin-alerter"), "check", "rules", box.folder / "r.yml"], capture_output=True, text=True)
+    assert done.returncode == 1 and "did you mean rate(x[5m])?" in done.stderr and done.stderr.count("^") >= len(MISTAKES) - 1, done.stderr
+
+
+def test_experimental_syntax(box):
+    """--enable-feature, as Prometheus names its features; an unknown one is refused."""
+    program = start(box, FEATURES)
+    assert len(ask(program, "limitk(2, x)")[1]["data"]["result"]) == 2
+    assert ask(program, "sum(x) + on () fill_right(5) nosuch")[1]["data"]["result"][0]["value"][1] == str(4 * 58 + 5)
+    assert len(ask(program, "increase(x[1m] anchored)", time=time.time() - 60)[1]["data"]["result"]) == 4
+    assert len(ask(program, "max_over_time(x[2*1m])")[1]["data"]["result"]) == 4
+    (box.folder / "r.yml").write_text("groups: [{name: g, rules: [{alert: A, expr: 'limitk(2, x) > 1'}]}]\n")
+    for flags, code in (([FEATURES], 0), ([], 1), (["--enable-feature=nosuch"], 2)):
+        assert subprocess.run([binary("tocsin-alerter"), "check", "rules", *flags, box.folder / "r.yml"], capture_output=True).returncode == code
+    done = subprocess.run([binary("tocsin-alerter"), "--enable-feature=nosuch"], capture_output=True, text=True)
+    assert done.returncode == 2 and "no such feature: nosuch" in done.stderr
+
+
+def test_limits_and_options(box):
+    """--query.max-samples, and for one query timeout, lookback_delta and limit; [5m:] goes in steps of the evaluation interval."""
+    program = start(box, "--query.max-samples=300", "--query.lookback-delta=30s")
+    status, answer = ask(program, "count_over_time(x[10m:1s])")
+    assert status == 422 and "max_samples=300" in answer["error"], answer
+    now = time.time()
+    assert ask(program, "x", time=now + 100)[1]["data"]["result"] == []
+    assert len(ask(program, "x", time=now + 100, lookback_delta="5m")[1]["data"]["result"]) == 4
+    assert len(ask(program, "x", time=now + 100, lookback_delta="5m", limit=3)[1]["data"]["result"]) == 3
+    assert ask(program, "count_over_time(vector(1)[5m:])")[1]["data"]["result"][0]["value"][1] == "10"
+    status, answer = ask(program, "x", timeout="abc")
+    assert status == 400 and "timeout" in answer["error"]
+    status, answer = ask(program, "+".join(["1"] * 60000))
+    assert status == 422 and "limit nodes" in answer["error"], answer["error"][:200]
+    status, answer = ask(program, "x", "/api/v1/query_range", start=0, end=1000000, step=1)
+    assert status in (400, 422) and "11" in answer["error"] and "max_points=11000" in answer["error"], answer
+
+
+def test_the_functions_are_listed(box):
+    """On the page and in --help, from one table: all 90, each with a line of help."""
+    program = start(box)
+    page = program.get("/functions")[2]
+    text = subprocess.run([binary("tocsin-alerter"), "--help"], capture_output=True, text=True, check=True).stdout
+    listed = text[text.index("PromQL functions"):].splitlines()[1:]
+    assert len(listed) == 90 and page.count("<tr id=") == 90
+    for line in listed:
+        name, said = line[2:].split("(")[0], line[55:].strip()
+        assert said.endswith(".") and f'<tr id="{name}">' in page, line
+    assert "/functions" in program.get("/")[2]
