@@ -1,4 +1,4 @@
-"""F7, P5: Postgres servers watched at once; one that is down, silent, frozen or locked costs the others nothing."""
+"""F7, C4, P5: Postgres servers watched at once; one that is down, silent, frozen or locked costs the others nothing."""
 import os
 import signal
 import subprocess
@@ -35,6 +35,26 @@ def test_default_families(box, postgres):
     assert m.value("pg_replication_is_replica") == 0
     assert m.find("pg_stat_statements_calls_total")
     assert {tuple(sorted(had)) for had, _ in m.find("pg_locks_count")} == {("datname", "mode", "source")}
+
+
+def test_the_slowest_statements(box, postgres):
+    """C4: the statements with the longest mean time, and their texts."""
+    postgres.sql("create extension pg_stat_statements; select pg_stat_statements_reset()")
+    for _ in range(20):
+        postgres.sql("select count(*) from pg_class")
+    postgres.sql("select pg_sleep(0.5)")
+    exporter = start(box, ("main", postgres.url(), ", slow_interval: 1s, enable: [stat_statements_query]"))
+
+    def means():
+        m = scrape(exporter)
+        calls = {had["queryid"]: v for had, v in m.find("pg_stat_statements_calls_total") if "queryid" in had}
+        texts = {had["queryid"]: had["query"] for had, _ in m.find("pg_stat_statements_query_id")}
+        seconds = {had["queryid"]: v for had, v in m.find("pg_stat_statements_seconds_total") if "queryid" in had}
+        return sorted(((seconds[q] / calls[q], calls[q], texts[q]) for q in texts if calls.get(q)), reverse=True)
+
+    mean, calls, text = wait_for("the statements", means)[0]
+    assert text == "select pg_sleep($1)" and calls == 1 and mean >= 0.5
+    assert [c for _, c, t in means() if t == "select count(*) from pg_class"] == [20]
 
 
 def test_sessions_and_long_transactions(box, postgres):
