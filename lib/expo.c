@@ -29,7 +29,9 @@ struct sample {
 };
 
 enum suffix { NONE, BUCKET, SUM, COUNT };
-static const struct str suffixes[] = { [NONE] = { "", 0 }, [BUCKET] = { "_bucket", 7 }, [SUM] = { "_sum", 4 }, [COUNT] = { "_count", 6 } };
+static const struct str suffixes[] = {
+	[NONE] = { "", 0 }, [BUCKET] = { "_bucket", 7 }, [SUM] = { "_sum", 4 }, [COUNT] = { "_count", 6 },
+};
 
 struct family {
 	struct family *next;

@@ -1,5 +1,5 @@
-/* The file of postgres_exporter's --extend.query-path, taken as it is: of each namespace a query, of each column it names a label or a
- * metric called namespace_column. What cannot be taken over is named in a warning; the rest works. */
+/* The file of postgres_exporter's --extend.query-path, taken as it is: of each namespace a query, of each column it names a label
+ * or a metric called namespace_column. What cannot be taken over is named in a warning; the rest works. */
 #include "gauges/gauges.h"
 
 static const struct {
@@ -33,8 +33,8 @@ static int find_usage(struct conf_reader *rd, const struct conf_pair *column)
 	for (size_t i = 0; i < ARRAY_LEN(usages); i++)
 		if (str_eq(usage, str_of(usages[i].usage)))
 			return (int)i;
-	conf_warn(rd->report, column->key, "column \"" STR_FMT "\" is left out: usage \"" STR_FMT "\" is not taken over: GAUGE, COUNTER, LABEL "
-	          "and DISCARD are", STR_ARG(column->key->text), STR_ARG(usage));
+	conf_warn(rd->report, column->key, "column \"" STR_FMT "\" is left out: usage \"" STR_FMT "\" is not taken over: GAUGE, "
+	          "COUNTER, LABEL and DISCARD are", STR_ARG(column->key->text), STR_ARG(usage));
 	return -1;
 }
 
@@ -80,7 +80,8 @@ static bool take_columns(struct conf_reader *rd, struct gauge_query *q, const st
 static void warn_ignored(struct conf_reader *rd, const struct conf_node *map)
 {
 	if (conf_get(map, "cache_seconds") != NULL)
-		conf_warn(rd->report, conf_get(map, "cache_seconds"), "cache_seconds is not honoured: the source's interval says how often it is asked");
+		conf_warn(rd->report, conf_get(map, "cache_seconds"),
+		          "cache_seconds is not honoured: the source's interval says how often it is asked");
 	if (conf_get(map, "runonserver") != NULL)
 		conf_warn(rd->report, conf_get(map, "runonserver"), "runonserver is not honoured: the query is asked of every version");
 }

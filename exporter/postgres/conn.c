@@ -179,7 +179,8 @@ static bool add_hosts(struct params *p, const char *hosts, const char *ports, co
 	return any;
 }
 
-static bool params_fill(struct params *p, const PQconninfoOption *list, const char *database, const struct source_ask *ask, struct err *e)
+static bool params_fill(struct params *p, const PQconninfoOption *list, const char *database, const struct source_ask *ask,
+                        struct err *e)
 {
 	const char *hosts = option(list, "host");
 	bool by_name = *hosts != '\0' && *option(list, "hostaddr") == '\0';
@@ -585,8 +586,8 @@ static bool run_once(struct run *r, struct err *e)
 	return ok;
 }
 
-bool pg_conn_run(struct pg_conn *c, const struct source_ask *ask, const struct pg_query *q, size_t n, pg_on_reply *on_reply, void *ctx,
-                 struct err *e)
+bool pg_conn_run(struct pg_conn *c, const struct source_ask *ask, const struct pg_query *q, size_t n, pg_on_reply *on_reply,
+                 void *ctx, struct err *e)
 {
 	struct arena a = { 0 };
 	size_t *index = ARENA_ARRAY(&a, n, size_t), *again = ARENA_ARRAY(&a, n, size_t), *never = ARENA_ARRAY(&a, n, size_t);

@@ -52,8 +52,8 @@ typedef void pg_on_reply(void *ctx, size_t i, const struct pg_reply *reply);
 /* Runs <n> statements in one round trip, neighbours in one transaction, which spares the server a good part of the work. When one
  * fails, those behind it in its transaction are asked again in a second round trip, each alone. False and <e> when the connection
  * failed, a reply was too long or the deadline passed; it is closed then. */
-bool pg_conn_run(struct pg_conn *c, const struct source_ask *ask, const struct pg_query *q, size_t n, pg_on_reply *on_reply, void *ctx,
-                 struct err *e) MUST_CHECK;
+bool pg_conn_run(struct pg_conn *c, const struct source_ask *ask, const struct pg_query *q, size_t n, pg_on_reply *on_reply,
+                 void *ctx, struct err *e) MUST_CHECK;
 
 /* SQLSTATEs that say the server cannot do this at all (privilege, missing object or feature), as opposed to not now. */
 bool pg_sqlstate_is_unsupported(const char *sqlstate);

@@ -45,7 +45,8 @@ bool pg_statement_wanted(const struct pg_statement *st, const struct pg_settings
 	return is_wanted(st->collector, st, s) || (st->also != NULL && is_wanted(st->also, st, s));
 }
 
-void pg_statement_cut(struct pg_cut *cut, const struct pg_statement *st, const struct pg_settings *s, int version, struct str schema)
+void pg_statement_cut(struct pg_cut *cut, const struct pg_statement *st, const struct pg_settings *s, int version,
+                      struct str schema)
 {
 	*cut = (struct pg_cut){ .version = version, .schema = schema, .without_main = !is_wanted(st->collector, st, s),
 	    .without_also = st->also == NULL || !is_wanted(st->also, st, s) };
@@ -361,7 +362,8 @@ void pg_plan_take(struct pg_plan *p, struct pg_plan_item *item, const struct pg_
 /* ---- State ---- */
 
 /* The items of one collector, neighbours. */
-static void emit_collector(const char *collector, const struct pg_plan_item *beg, const struct pg_plan_item *end, struct expo_set *out)
+static void emit_collector(const char *collector, const struct pg_plan_item *beg, const struct pg_plan_item *end,
+                           struct expo_set *out)
 {
 	const struct label label = { STR("collector"), str_of(collector) };
 	int64_t took_us = 0;

@@ -57,8 +57,8 @@ void pg_plan_fini(struct pg_plan *p);
 
 /* The statements to be asked now, in <a>; <asked>: the item of each. */
 size_t pg_plan_queries(struct pg_plan *p, struct arena *a, struct pg_query **queries, struct pg_plan_item ***asked);
-/* Takes the reply to an item's statement: samples into <out>, the verdict into the item. <name> is the source's, for the log; NULL: nothing is
- * logged. */
+/* Takes the reply to an item's statement: samples into <out>, the verdict into the item. <name> is the source's, for the log;
+ * NULL: nothing is logged. */
 void pg_plan_take(struct pg_plan *p, struct pg_plan_item *item, const struct pg_reply *reply, struct str server, const char *name,
                   int64_t now_ms, struct expo_set *out);
 /* Success and duration of each collector, and what is unsupported. */
@@ -67,7 +67,8 @@ void pg_plan_emit_state(const struct pg_plan *p, struct expo_set *out);
 /* Whether the settings leave the statement in. */
 bool pg_statement_wanted(const struct pg_statement *st, const struct pg_settings *s);
 /* For whom it is then written. */
-void pg_statement_cut(struct pg_cut *cut, const struct pg_statement *st, const struct pg_settings *s, int version, struct str schema);
+void pg_statement_cut(struct pg_cut *cut, const struct pg_statement *st, const struct pg_settings *s, int version,
+                      struct str schema);
 /* Whether <collector> is one; for checking `enable` and `disable`. */
 bool pg_collector_exists(struct str collector);
 const char *pg_collector_nearest(struct str wrong);

@@ -40,7 +40,8 @@ static const struct conf_key keys[] = {
 	CONF_KEY_ARG(struct pg_settings, "max_tables", max_tables, conf_int, "500", CONF_RELOAD,
 	             "Tables whose size is read, the largest ones; 0: none.", &tables_range),
 	CONF_KEY_ARG(struct pg_settings, "max_statements", max_statements, conf_int, "100", CONF_RELOAD,
-	             "Statements of pg_stat_statements with series of their own, by time, kept while among twice as many; the others are one.", &tables_range),
+	             "Statements of pg_stat_statements with series of their own, by time, kept while among twice as many; the others are one.",
+	             &tables_range),
 	CONF_KEY(struct pg_settings, "prepare", prepare, conf_bool, "true", CONF_RELOAD,
 	         "Spare the server parsing and planning; not behind a pooler that shares sessions."),
 };

@@ -1,5 +1,5 @@
-/* Of many rows the first few as series, and the others as one: which rows have a series changes as little as can be, and the series of
- * the others never falls, whoever comes and goes. One for each statement that is ranked; it lives as long as the source. */
+/* Of many rows the first few as series, and the others as one: which rows have a series changes as little as can be, and the
+ * series of the others never falls, whoever comes and goes. */
 #ifndef TOCSIN_POSTGRES_RANKING_H
 #define TOCSIN_POSTGRES_RANKING_H
 
@@ -22,8 +22,8 @@ struct ranking {
 	bool has_others;                /* there were more rows than are shown, once */
 };
 
-/* One round: <rows>, <n> of them, the first one first in rank, each with <n_values>. Sets `shown` of the first <limit>, and of those
- * shown last time that are among the first 2 * <limit>. */
+/* One round: <rows>, <n> of them, the first one first in rank, each with <n_values>. Sets `shown` of the first <limit>, and of
+ * those shown last time that are among the first 2 * <limit>. */
 void ranking_take(struct ranking *r, struct ranking_entry *rows, size_t n, size_t n_values, size_t limit);
 void ranking_fini(struct ranking *r);
 

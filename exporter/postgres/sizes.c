@@ -1,6 +1,7 @@
 /* Every `slow_interval`. Other databases than the url's are read one after the other, each over a connection that lasts as long: so
- * a source never holds more than two. A size function waits for whoever holds (or is waiting for) an exclusive lock on its relation, and makes
- * others wait behind it: so each table is a statement of its own under lock_timeout, and one that is locked is left out alone. */
+ * a source never holds more than three. A size function waits for whoever holds (or is waiting for) an exclusive lock on its
+ * relation, and makes others wait behind it: so each table is a statement of its own under lock_timeout, and one that is locked is
+ * left out alone. */
 #include "postgres/sizes.h"
 
 #include "postgres/conn.h"
@@ -19,7 +20,7 @@ static const struct expo_family index_size_family = {
 static const struct expo_family database_family = {
 	"tocsin_postgres_database_read", EXPO_GAUGE, "Whether a database besides the url's could be read last time.", NULL };
 static const struct expo_family left_out_family = {
-	"tocsin_postgres_databases_left_out", EXPO_GAUGE, "Databases beyond the limit of 200 besides the url's, which are not read.", NULL };
+	"tocsin_postgres_databases_left_out", EXPO_GAUGE, "Databases beyond the limit of 200 besides the url's, not read.", NULL };
 
 struct round {
 	const struct pg_settings *settings;

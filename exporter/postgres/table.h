@@ -1,4 +1,4 @@
-/* How the tables of statements are written; for the table_*.c only. A row's expressions must hold in every version they are cut to. */
+/* How the tables of statements are written; for the table_*.c only. Expressions hold in every version they are cut to. */
 #ifndef TOCSIN_POSTGRES_TABLE_H
 #define TOCSIN_POSTGRES_TABLE_H
 

@@ -31,7 +31,8 @@ static const struct pg_value sessions_values[] = {
 
 static const double idle_bounds[] = { 1, 2, 5, 15, 30, 60, 90, 120, 300 };
 static const struct pg_histogram idle_histogram = {
-	{ "pg_process_idle_seconds", EXPO_HISTOGRAM, "Time idle sessions have been idle.", "seconds" }, idle_bounds, ARRAY_LEN(idle_bounds),
+	{ "pg_process_idle_seconds", EXPO_HISTOGRAM, "Time idle sessions have been idle.", "seconds" },
+	idle_bounds, ARRAY_LEN(idle_bounds),
 	"count(*) FILTER (WHERE i.s <= 1), count(*) FILTER (WHERE i.s > 1 AND i.s <= 2), count(*) FILTER (WHERE i.s > 2 AND i.s <= 5), "
 	"count(*) FILTER (WHERE i.s > 5 AND i.s <= 15), count(*) FILTER (WHERE i.s > 15 AND i.s <= 30), "
 	"count(*) FILTER (WHERE i.s > 30 AND i.s <= 60), count(*) FILTER (WHERE i.s > 60 AND i.s <= 90), "
@@ -39,7 +40,8 @@ static const struct pg_histogram idle_histogram = {
 	"count(*) FILTER (WHERE i.s > 300), coalesce(sum(i.s), 0)",
 };
 #define IDLE_FROM \
-	"FROM (SELECT state, application_name, " AGE("state_change") " AS s FROM pg_stat_activity WHERE state LIKE 'idle%') i GROUP BY 1, 2"
+	"FROM (SELECT state, application_name, " AGE("state_change") " AS s FROM pg_stat_activity WHERE state LIKE 'idle%') i " \
+	"GROUP BY 1, 2"
 
 static const struct pg_value autovacuum_values[] = {
 	G(EPOCH("min(xact_start)"), "pg_stat_activity_autovacuum_timestamp_seconds", "When the autovacuum worker began with the table."),
@@ -125,8 +127,8 @@ static const struct pg_value lock_waits_values[] = {
 	G_IN(V(14), 0, "coalesce(max(" AGE("w.since") "), 0)", "pg_locks_max_wait_seconds", "Longest time one has been waiting."),
 };
 #define LOCK_WAITS_FROM(since) \
-	"FROM pg_database d LEFT JOIN (SELECT a.datid, l.pid, " since " AS since FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid " \
-	"WHERE NOT l.granted) w ON w.datid = d.oid LEFT JOIN LATERAL unnest(pg_blocking_pids(w.pid)) b (pid) ON true " \
+	"FROM pg_database d LEFT JOIN (SELECT a.datid, l.pid, " since " AS since FROM pg_locks l " \
+	"JOIN pg_stat_activity a ON a.pid = l.pid WHERE NOT l.granted) w ON w.datid = d.oid LEFT JOIN LATERAL unnest(pg_blocking_pids(w.pid)) b (pid) ON true " \
 	"WHERE d.datallowconn GROUP BY 1"
 
 #define STATEMENTS(expr, name, help) C("sum(" expr ")", "pg_stat_statements_" name "_total", help)

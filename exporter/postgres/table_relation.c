@@ -17,7 +17,8 @@ static const struct pg_value tables_values[] = {
 	STAT(C, "numscans", "seq_scan", "Sequential scans."),
 	STAT(C, "tuples_returned", "seq_tup_read", "Rows fetched by sequential scans."),
 	C("coalesce(i.scans, 0)", "pg_stat_user_tables_idx_scan", "Index scans."),
-	C("coalesce(i.fetched + pg_stat_get_tuples_fetched(c.oid), 0)", "pg_stat_user_tables_idx_tup_fetch", "Rows fetched by index scans."),
+	C("coalesce(i.fetched + pg_stat_get_tuples_fetched(c.oid), 0)", "pg_stat_user_tables_idx_tup_fetch",
+	  "Rows fetched by index scans."),
 	STAT(C, "tuples_inserted", "n_tup_ins", "Rows inserted."),
 	STAT(C, "tuples_updated", "n_tup_upd", "Rows updated."),
 	STAT(C, "tuples_deleted", "n_tup_del", "Rows deleted."),
@@ -63,7 +64,8 @@ static const struct pg_value indexes_values[] = {
 	C("pg_stat_get_tuples_fetched(x.oid)", "pg_stat_user_indexes_idx_tup_fetch_total", "Rows fetched by plain scans of the index."),
 	C_ALSO("pg_stat_get_blocks_fetched(x.oid) - pg_stat_get_blocks_hit(x.oid)", "pg_statio_user_indexes_idx_blks_read_total",
 	       "Blocks of the index read."),
-	C_ALSO("pg_stat_get_blocks_hit(x.oid)", "pg_statio_user_indexes_idx_blks_hit_total", "Blocks of the index found in the buffer cache."),
+	C_ALSO("pg_stat_get_blocks_hit(x.oid)", "pg_statio_user_indexes_idx_blks_hit_total",
+	       "Blocks of the index found in the buffer cache."),
 };
 #define INDEXES_FROM \
 	"FROM pg_index k JOIN pg_class x ON x.oid = k.indexrelid JOIN pg_class c ON c.oid = k.indrelid " \

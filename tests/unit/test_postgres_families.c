@@ -30,7 +30,7 @@ static void sql_follows_the_version(void **state)
 		{ "18 moved WAL writes to pg_stat_io", "stat_wal", 180000, "wal_buffers_full", "wal_write", 0 },
 		{ "16 multiplies by the size of an operation", "stat_io", 160000, "reads * op_bytes", "read_bytes", 0 },
 		{ "18 counts bytes itself", "stat_io", 180000, "read_bytes", "op_bytes", 0 },
-		{ "12 has no rows inserted since the last vacuum", "stat_user_tables", 120000, "pg_stat_get_dead_tuples(c.oid)", "ins_since_vacuum", 0 },
+		{ "12 has no rows inserted since a vacuum", "stat_user_tables", 120000, "pg_stat_get_dead_tuples(c.oid)", "ins_since_vacuum", 0 },
 		{ "15 has no updates onto another page", "stat_user_tables", 150000, "pg_stat_get_ins_since_vacuum(c.oid)", "newpage", 0 },
 		{ "16 has them", "stat_user_tables", 160000, "pg_stat_get_tuples_newpage_updated(c.oid)", "total_vacuum_time", 0 },
 		{ "18 adds up the time of vacuums", "stat_user_tables", 180000, "pg_stat_get_total_vacuum_time(c.oid)", NULL, 0 },
