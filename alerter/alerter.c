@@ -356,6 +356,7 @@ static bool start_http(struct alerter *al, struct err *e)
 		.promql = al->options.promql,
 		.evaluation_interval_ms = &al->evaluation_interval_ms,
 		.external_url = al->external_url,
+		.admin = al->options.admin_api,
 		.state = get_state,
 		.reload = reload_for_api,
 		.config_text = get_config_text,

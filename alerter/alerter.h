@@ -16,6 +16,7 @@ struct alerter_options {
 	int64_t retention_ms, resend_delay_ms;
 	int64_t retention_bytes;                                /* 0: no limit */
 	struct promql_options promql;                           /* of rules and of what is asked over HTTP */
+	bool admin_api;
 };
 
 /* Reads the configuration, opens the state, starts everything. NULL when something is wrong: it has been said on stderr. */

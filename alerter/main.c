@@ -37,6 +37,7 @@ static const struct flag flags[] = {
 	{ "rules.alert.resend-delay", FLAG_DURATION, &settings.alerter.resend_delay_ms, "1m", "DURATION", "How often Alertmanagers hear of an alert that fires on." },
 	{ "web.listen-address", FLAG_LIST, &settings.alerter.listen, "127.0.0.1:9978", "ADDRESS", "Where to listen." },
 	{ "web.config.file", FLAG_TEXT, &settings.alerter.web_config_file, "", "FILE", "TLS and users, as Prometheus's programs take them." },
+	{ "web.enable-admin-api", FLAG_SWITCH, &settings.alerter.admin_api, NULL, NULL, "Lets samples be deleted over HTTP." },
 	{ "web.external-url", FLAG_TEXT, &settings.alerter.external_url, "", "URL", "Where people reach this page; for links in messages." },
 	{ "query.lookback-delta", FLAG_DURATION, &settings.alerter.promql.lookback_ms, "5m", "DURATION", "How old the newest sample of a series may be." },
 	{ "query.timeout", FLAG_DURATION, &settings.alerter.promql.limits.timeout_ms, "2m", "DURATION", "How long a query or a rule's evaluation may take." },

@@ -30,6 +30,8 @@ static const struct http_route routes[] = {
 	{ HTTP_GET, "/api/v1/status/buildinfo", api_buildinfo, 0, 0, NULL },
 	{ HTTP_GET, "/api/v1/status/runtimeinfo", api_runtimeinfo, 0, 0, NULL },
 	{ HTTP_GET, "/api/v1/status/config", api_config, 0, 0, "The configuration in use, secrets hidden" },
+	{ HTTP_POST | HTTP_PUT, "/api/v1/admin/tsdb/delete_series", api_delete_series, HTTP_CHANGES | HTTP_FORM, FORM_BYTES, "Deletes samples: match[]=, start=, end=; with --web.enable-admin-api" },
+	{ HTTP_POST | HTTP_PUT, "/api/v1/admin/tsdb/clean_tombstones", api_clean_tombstones, HTTP_CHANGES | HTTP_FORM, FORM_BYTES, NULL },
 	{ HTTP_GET, "/api/v1/history", api_history, 0, 0, "Every transition and delivery attempt, newest first" },
 	{ HTTP_GET, "/api/v1/outbox", api_outbox, 0, 0, "Messages that wait, and those given up" },
 	{ HTTP_POST, "/api/v1/outbox/resend", api_resend, HTTP_CHANGES | HTTP_FORM, FORM_BYTES, "Sends a message that was given up again: id=" },

@@ -32,6 +32,7 @@ struct api_deps {                               /* all must outlive the api */
 	const _Atomic int64_t *evaluation_interval_ms;          /* the step of [5m:]; a reload may change it */
 	struct str external_url;                /* "http://host:9978", no slash at its end */
 	unsigned query_threads;                 /* 0: 2 */
+	bool admin;                             /* samples may be deleted */
 	void (*state)(void *ctx, struct api_state *out);
 	/* Reads everything again; false and <e> when the new configuration is bad and the old one stays. */
 	bool (*reload)(void *ctx, struct err *e);

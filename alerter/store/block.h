@@ -17,6 +17,7 @@
 #include "store/chunk.h"
 #include "tocsin/err.h"
 #include "tocsin/labels.h"
+#include "tocsin/querier.h"
 
 #define BLOCK_MAGIC "TOCSINB1"
 #define BLOCK_NONE UINT32_MAX
@@ -114,10 +115,20 @@ bool block_writer_view(struct block_writer *w, uint32_t series, const struct chu
 /* Series come by rising hash, each with all its chunks at once: what describes chunks need not stay in memory. Before the first. */
 bool block_writer_sorted(struct block_writer *w, struct err *e);
 size_t block_writer_bytes(const struct block_writer *w); /* of chunks so far */
+bool block_writer_is_empty(const struct block_writer *w);
 /* Writes the rest, syncs, gives the file its name and syncs the folder. <path> gets the name, to be freed; NULL: not wanted. */
 bool block_writer_commit(struct block_writer *w, int64_t from_ms, int64_t until_ms, char **path, struct err *e);
-/* Blocks by rising min_ms into one, in the same folder: <path> gets its name, to be freed. Gives up when <stop> is set. (merge.c) */
-bool block_merge(struct block *const *parts, size_t n, const char *dir, const _Atomic bool *stop, char **path, struct err *e);
+/* What is left out when blocks are merged: samples of series that match, from min_ms to max_ms. */
+struct block_except {
+	const struct matcher *matchers;
+	size_t n;
+	int64_t min_ms, max_ms;
+};
+bool block_excepts(const struct block_except *x, struct labels l);
+/* Blocks by rising min_ms into one, in the same folder, but for <except> (NULL: none): <path> gets its name, to be freed; NULL when nothing is
+ * left. Gives up when <stop> is set. (merge.c) */
+bool block_merge(struct block *const *parts, size_t n, const struct block_except *except, const char *dir, const _Atomic bool *stop,
+                 char **path, struct err *e);
 /* Removes what writers left behind that were killed. */
 void block_sweep(const char *dir);
 

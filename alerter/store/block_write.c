@@ -230,6 +230,11 @@ size_t block_writer_bytes(const struct block_writer *w)
 	return w->written + w->out.n - sizeof w->header;
 }
 
+bool block_writer_is_empty(const struct block_writer *w)
+{
+	return w->n_entries == 0;
+}
+
 /* ---- Commit ---- */
 
 static int by_series_and_time(const void *a, const void *b)

@@ -55,7 +55,7 @@ void history_compact(struct store *st, int64_t now_ms)
 	char *path = NULL;
 	size_t beg = 0, n = l != NULL && now_ms >= h->compact_ms ? find_blocks(st, l, now_ms, &beg) : 0;
 
-	if (n > 0 && block_merge(l->v + beg, n, h->dir, &st->hasten, &path, &e) && history_swap(st, l->v + beg, n, path)) {
+	if (n > 0 && block_merge(l->v + beg, n, NULL, h->dir, &st->hasten, &path, &e) && history_swap(st, l->v + beg, n, path)) {
 		COUNT(st, blocks_merged, n);
 		complain_works(&h->merging, "merging blocks", h->dir, now_ms);
 	} else if (n > 0 && e.code != ERR_CANCELED) {

@@ -313,21 +313,23 @@ bool history_swap(struct store *st, struct block *const *parts, size_t n, const 
 {
 	struct history *h = &st->history;
 	struct err e = { 0 };
-	struct block *b = block_open(path, &e);
+	struct block *b = path != NULL ? block_open(path, &e) : NULL;
 	struct block_list *l;
 
-	if (b == NULL) {
+	if (path != NULL && b == NULL) {
 		set_aside(st, path, e.msg);
 		return false;
 	}
-	join(st, b);
 	l = list_new(list_size(h) + 1);
 	for (size_t i = 0; i < list_size(h); i++)
 		if (!is_among(h->list->v[i], parts, n)) {
 			l->v[l->n++] = h->list->v[i];
 			atomic_fetch_add(&h->list->v[i]->refs, 1);
 		}
-	insert(l, b);
+	if (b != NULL) {
+		join(st, b);
+		insert(l, b);
+	}
 	for (size_t i = 0; i < n; i++) {
 		unjoin(st, parts[i]);
 		unlink(parts[i]->path);

@@ -41,7 +41,8 @@ void block_list_unref(struct block_list *l);
  * when a block was written. */
 bool history_maintain(struct store *st, int64_t now_ms, bool hurry);
 
-/* <path> holds what these blocks of the list held: it takes their place, and their files go. False when it proves to be damaged. */
+/* <path> holds what these blocks of the list held: it takes their place, and their files go; NULL: nothing does. False when it proves to be
+ * damaged. */
 bool history_swap(struct store *st, struct block *const *parts, size_t n, const char *path);
 /* Merges what has gathered in one of the windows of time that are over, of two hours, six, eighteen …; one at a time. (compact.c) */
 void history_compact(struct store *st, int64_t now_ms);

@@ -19,7 +19,8 @@ struct merge {
 	struct merge_part *parts;
 	size_t n;
 	struct block_writer *writer;
-	struct arena arena; /* of one series */
+	const struct block_except *except; /* NULL: nothing */
+	struct arena arena;                /* of one series */
 };
 
 static bool same_series(struct block *a, uint32_t i, struct block *b, uint32_t k)
@@ -46,7 +47,7 @@ static uint32_t find(const struct merge_part *p, struct block *of, uint32_t i)
 struct tally {
 	size_t chunks, samples;
 	int64_t good_ms;
-	bool overlap, has_hist;
+	bool overlap, has_hist, except;
 };
 
 static struct tally look(const struct merge *m)
@@ -125,12 +126,30 @@ static bool put(struct merge *m, uint32_t number, struct chunk *c, int64_t good_
 	return ok;
 }
 
-static bool make_anew(struct merge *m, uint32_t number, const struct tally *t, struct err *e)
+/* Without what is excepted. */
+static void thin(const struct merge *m, struct run *r, struct tally *t)
+{
+	size_t n = 0;
+
+	t->good_ms = INT64_MIN;
+	for (size_t i = 0; i < r->n; i++) {
+		if (r->t[i] >= m->except->min_ms && r->t[i] <= m->except->max_ms)
+			continue;
+		if (!value_is_stale(r->v[i]))
+			t->good_ms = r->t[i];
+		run_set(r, n++, r, i);
+	}
+	r->n = n;
+}
+
+static bool make_anew(struct merge *m, uint32_t number, struct tally *t, struct err *e)
 {
 	struct run r = run_new(t->samples, t->has_hist, &m->arena);
 	struct chunk_writer w = { 0 };
 	bool ok = read_all(m, &r, e);
 
+	if (t->except)
+		thin(m, &r, t);
 	for (size_t i = 0; ok && i < r.n; i++)
 		ok = put(m, number, chunk_append(&w, r.t[i], r.v[i], r.h != NULL ? r.h[i] : NULL), t->good_ms, e);
 	if (!ok) {
@@ -152,8 +171,9 @@ static bool merge_series(struct merge *m, size_t first, uint32_t i, struct err *
 	for (size_t k = 0; k < m->n; k++)
 		m->parts[k].series = k < first ? BLOCK_NONE : k == first ? i : find(&m->parts[k], of, i);
 	t = look(m);
+	t.except = m->except != NULL && block_excepts(m->except, block_labels(of, i, v));
 	number = block_writer_series(m->writer, block_labels(of, i, v));
-	ok = t.overlap || t.samples < t.chunks * SMALL_CHUNK ? make_anew(m, number, &t, e) : copy_chunks(m, number, t.good_ms, e);
+	ok = t.overlap || t.except || t.samples < t.chunks * SMALL_CHUNK ? make_anew(m, number, &t, e) : copy_chunks(m, number, t.good_ms, e);
 	arena_reset(&m->arena);
 	return ok;
 }
@@ -240,18 +260,27 @@ static bool all_whole(struct block *const *parts, size_t n, struct err *e)
 	return true;
 }
 
-bool block_merge(struct block *const *parts, size_t n, const char *dir, const _Atomic bool *stop, char **path, struct err *e)
+bool block_excepts(const struct block_except *x, struct labels l)
 {
-	struct merge m = { .n = n, .parts = mem_alloc(n * sizeof *m.parts), .writer = block_writer_new(dir, e) };
+	struct err limit = { 0 };
+
+	return matchers_test(x->matchers, x->n, l, &limit);
+}
+
+bool block_merge(struct block *const *parts, size_t n, const struct block_except *except, const char *dir, const _Atomic bool *stop,
+                 char **path, struct err *e)
+{
+	struct merge m = { .n = n, .parts = mem_alloc(n * sizeof *m.parts), .writer = block_writer_new(dir, e), .except = except };
 	int64_t from_ms, until_ms;
 	bool ok;
 
 	assert(n > 0);
 	for (size_t i = 0; i < n; i++)
 		m.parts[i].block = parts[i];
+	*path = NULL;
 	covers(parts, n, &from_ms, &until_ms);
 	ok = m.writer != NULL && block_writer_sorted(m.writer, e) && merge_all(&m, stop, e) && all_whole(parts, n, e) &&
-	     block_writer_commit(m.writer, from_ms, until_ms, path, e);
+	     (block_writer_is_empty(m.writer) || block_writer_commit(m.writer, from_ms, until_ms, path, e));
 	block_writer_free(m.writer);
 	arena_fini(&m.arena);
 	free(m.parts);

@@ -7,7 +7,7 @@ struct run run_new(size_t n, bool has_hist, struct arena *a)
 		             has_hist ? ARENA_ARRAY(a, n, const struct histogram *) : NULL, 0 };
 }
 
-static void run_set(struct run *to, size_t i, const struct run *from, size_t k)
+void run_set(struct run *to, size_t i, const struct run *from, size_t k)
 {
 	to->t[i] = from->t[k];
 	to->v[i] = from->v[k];

@@ -14,6 +14,7 @@ struct run {
 
 /* With room for <n>. */
 struct run run_new(size_t n, bool has_hist, struct arena *a);
+void run_set(struct run *to, size_t i, const struct run *from, size_t k);
 /* Samples from <seam> on may begin before those in front of it: merges them, of two at one time the later one stays. */
 void run_mend(struct run *r, size_t seam, struct arena *a);
 

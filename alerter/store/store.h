@@ -50,6 +50,9 @@ bool store_flush(struct store *, struct err *e);
 /* Every two hours, or when the journal has grown, moves what is sealed to disk; merges blocks; drops what left the retention, or exceeds
  * max_bytes, then series without samples. Call it every minute or so. It may take a while. */
 void store_maintain(struct store *);
+/* Deletes the samples from <min_ms> to <max_ms> of every series that matches, in memory and on disk, at once and for good. False and <e>: the disk,
+ * or a regex that hit its limit; some may be deleted already, and the same again deletes the rest. */
+bool store_delete(struct store *, const struct matcher *, size_t n, int64_t min_ms, int64_t max_ms, struct err *e);
 /* The program is about to stop: what maintenance can leave, it leaves. */
 void store_hasten(struct store *);
 /* Data is held from here on without a gap of our own making: the store's birth, or earlier by blocks that join it. */
@@ -155,6 +158,7 @@ void store_each_cost(struct store *, void (*fn)(void *ctx, const struct store_co
 	X(chunks_squeezed, "Chunks in memory dropped before their time because max_bytes was reached.") \
 	X(blocks_written, "Blocks of history written.") \
 	X(blocks_merged, "Blocks of history merged into larger ones.") \
+	X(samples_deleted, "Samples in memory deleted because somebody asked for it; those on disk are not counted.") \
 	X(blocks_dropped, "Blocks of history dropped because they left the retention.") \
 	X(blocks_damaged, "Blocks of history set aside because they are damaged.") \
 	X(flushes_failed, "Failures to write a block of history.") \

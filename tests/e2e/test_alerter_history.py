@@ -126,3 +126,25 @@ def test_export_and_analyze_beside_a_running_alerter(box):
     assert done.returncode == 0 and "7 series" in done.stdout and "steps" in done.stdout and "Labels by number of values" in done.stdout
     assert tool("tsdb", "analyze", "--storage.path", box.folder / "none").returncode == 1
     watch.scraped()
+
+
+def test_delete_series(box):
+    """What is deleted is gone, also behind a kill; without the flag nobody deletes anything."""
+    target = box.start(Target, text='steps{a="1"} 4\nsteps{a="2"} 5\n')
+    watch = Watch(box, [job("app", target)], [], args=["--web.enable-admin-api"])
+    watch.scraped()
+    target.down()
+    path = "/api/v1/admin/tsdb/delete_series?" + urllib.parse.urlencode({"match[]": 'steps{a="1"}'})
+    count = 'count_over_time(steps[5m])'
+    assert len(watch.query(count)) == 2
+    assert watch.program.get(path, method="POST")[0] == 204
+    assert [labels["a"] for labels, _ in watch.query(count)] == ["2"]
+    assert watch.program.get("/api/v1/admin/tsdb/clean_tombstones", method="POST")[0] == 204
+    assert watch.program.get("/api/v1/admin/tsdb/delete_series", method="POST")[0] == 400
+    watch.program.kill()
+    watch.program.args.remove("--web.enable-admin-api")
+    watch.program.start()
+    assert [labels["a"] for labels, _ in watch.query(count)] == ["2"]
+    code, _, text = watch.program.get(path.replace("1%22", "2%22"), method="POST")
+    assert code == 503 and "--web.enable-admin-api" in text
+    assert [labels["a"] for labels, _ in watch.query(count)] == ["2"]

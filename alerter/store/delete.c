@@ -1,0 +1,155 @@
+/* Deleting samples. There are no tombstones: chunks in memory and blocks that hold any are written anew without them, and the journal
+ * begins with a checkpoint, so that nothing comes back. All of it under maintain_lock; ingest and readers go on. */
+#include <stdlib.h>
+
+#include "store/internal.h"
+#include "tocsin/mem.h"
+
+static bool overlaps(int64_t beg_ms, int64_t end_ms, const struct block_except *x)
+{
+	return beg_ms <= x->max_ms && end_ms >= x->min_ms;
+}
+
+/* ---- Memory ---- */
+
+static bool head_has_any(const struct store_series *s, const struct block_except *x)
+{
+	for (uint32_t i = 0; i < s->n_sealed; i++)
+		if (overlaps(s->sealed[i]->min_ms, s->sealed[i]->max_ms, x))
+			return true;
+	return s->writer.open != NULL && overlaps(s->writer.open->min_ms, s->writer.open->max_ms, x);
+}
+
+static void take_chunk(struct shard *shard, struct store_series *s, struct chunk *c)
+{
+	shard->n_chunks++;
+	store_keep_sealed(s, c);
+	shard->chunk_bytes += chunk_bytes(c);
+}
+
+/* What stays of a chunk goes behind the others. */
+static void keep_rest(struct store *st, struct shard *shard, struct store_series *s, struct chunk *c, const struct block_except *x)
+{
+	int64_t t[CHUNK_SAMPLES];
+	double v[CHUNK_SAMPLES];
+	const struct histogram *h[CHUNK_SAMPLES] = { 0 };
+	struct chunk_writer w = { 0 };
+	struct chunk *full;
+	struct arena a = { 0 };
+	unsigned kept = 0;
+
+	if (!overlaps(c->min_ms, c->max_ms, x)) {
+		take_chunk(shard, s, c);
+		return;
+	}
+	if (chunk_decode(c, t, v, h, &a))
+		for (unsigned i = 0; i < c->n; i++) {
+			if (t[i] >= x->min_ms && t[i] <= x->max_ms)
+				continue;
+			full = chunk_append(&w, t[i], v[i], c->kind == CHUNK_HIST ? h[i] : NULL);
+			if (full != NULL) /* another kind suits what is left */
+				take_chunk(shard, s, full);
+			kept++;
+		}
+	COUNT(st, samples_deleted, c->n - kept);
+	if (w.open != NULL)
+		take_chunk(shard, s, chunk_seal(&w));
+	arena_fini(&a);
+	chunk_unref(c);
+}
+
+/* The last value and time stay known: what comes next is judged by them. */
+static void cut_head(struct store *st, struct shard *shard, struct store_series *s, const struct block_except *x)
+{
+	uint64_t v_bits = s->writer.v_bits;
+	uint32_t n = s->n_sealed;
+	struct chunk **old;
+
+	if (!head_has_any(s, x))
+		return;
+	if (s->writer.open != NULL) {
+		shard->chunk_bytes -= chunk_bytes(s->writer.open);
+		store_keep_sealed(s, chunk_seal(&s->writer));
+		shard->chunk_bytes += chunk_bytes(s->sealed[n++]);
+	}
+	old = s->sealed;
+	s->sealed = NULL;
+	s->sealed_cap = 0;
+	s->n_sealed = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		shard->n_chunks--;
+		shard->chunk_bytes -= chunk_bytes(old[i]);
+		keep_rest(st, shard, s, old[i], x);
+	}
+	s->writer.v_bits = v_bits;
+	free(old);
+}
+
+static bool delete_in_head(struct store *st, const struct block_except *x, struct err *e)
+{
+	struct slots slots = { 0 };
+	bool ok;
+
+	pthread_rwlock_rdlock(&st->index_lock);
+	ok = index_match(&st->index, x->matchers, x->n, &slots, e);
+	for (size_t i = 0; ok && i < slots.n; i++) {
+		struct store_series *s = st->index.series[slots.v[i]];
+		struct shard *shard = series_shard(st, s);
+
+		pthread_mutex_lock(&shard->lock);
+		cut_head(st, shard, s, x);
+		pthread_mutex_unlock(&shard->lock);
+	}
+	pthread_rwlock_unlock(&st->index_lock);
+	free(slots.v);
+	return ok;
+}
+
+/* ---- Disk ---- */
+
+static bool block_has_any(struct block *b, const struct block_except *x)
+{
+	struct label v[BLOCK_MAX_LABELS];
+
+	if (!overlaps(b->header->min_ms, b->header->max_ms, x))
+		return false;
+	for (uint32_t i = 0; i < b->n_series; i++) {
+		const struct block_series *s = &b->series[i];
+
+		if (s->n_entries > 0 && overlaps(b->entries[s->first_entry].min_ms, b->entries[s->first_entry + s->n_entries - 1].max_ms, x) &&
+		    block_excepts(x, block_labels(b, i, v)))
+			return true;
+	}
+	return false;
+}
+
+static bool delete_in_blocks(struct store *st, const struct block_except *x, struct err *e)
+{
+	struct block_list *l = history_take(&st->history);
+	bool ok = true;
+
+	for (size_t i = 0; ok && l != NULL && i < l->n; i++) {
+		char *path = NULL;
+
+		if (!block_has_any(l->v[i], x))
+			continue;
+		ok = block_merge(&l->v[i], 1, x, st->history.dir, &st->hasten, &path, e);
+		if (ok && !history_swap(st, &l->v[i], 1, path))
+			ok = err_set(e, ERR_IO, -1, "the block just written is damaged: %s", path);
+		free(path);
+	}
+	block_list_unref(l);
+	return ok;
+}
+
+bool store_delete(struct store *st, const struct matcher *m, size_t n, int64_t min_ms, int64_t max_ms, struct err *e)
+{
+	const struct block_except x = { m, n, min_ms, max_ms };
+	bool ok;
+
+	pthread_mutex_lock(&st->maintain_lock);
+	ok = delete_in_head(st, &x, e) && delete_in_blocks(st, &x, e);
+	journal_checkpoint(st);
+	pthread_mutex_unlock(&st->maintain_lock);
+	return ok;
+}
