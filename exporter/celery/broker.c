@@ -40,8 +40,12 @@ struct broker_queue *broker_queue_add(struct broker *b, struct str name)
 	for (size_t i = 0; i < b->n_queues; i++)
 		if (str_eq(str_of(b->queues[i].name), name))
 			return &b->queues[i];
-	if (!is_task_queue(name) || b->n_queues == QUEUES_MAX)
+	if (!is_task_queue(name))
 		return NULL;
+	if (b->n_queues == QUEUES_MAX) {
+		b->n_refused++;
+		return NULL;
+	}
 	b->queues = mem_grow(b->queues, &b->cap, b->n_queues + 1, sizeof *b->queues);
 	b->queues[b->n_queues] = (struct broker_queue){ .name = mem_strndup(name.p, name.n), .workers = NAN, .processes = NAN,
 		.consumers = NAN, .unacked = NAN, .head_s = NAN };
@@ -97,6 +101,7 @@ void broker_show(const struct broker *b, struct expo_set *set, int64_t now_ms)
 {
 	for (size_t i = 0; i < b->n_queues; i++)
 		show_queue(b, &b->queues[i], set, now_ms);
+	EXPO_EMIT0(set, &celery_families[CF_QUEUES_REFUSED], (double)b->n_refused);
 	emit_known(set, CF_UNACKED, b->unacked, NULL, 0);
 	if (!isnan(b->oldest_unacked_s))                        /* INFINITY: a negative age, so 0 */
 		EXPO_EMIT0(set, &celery_families[CF_UNACKED_AGE], fmax(0, (double)now_ms * 1e-3 - b->oldest_unacked_s));

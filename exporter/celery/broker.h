@@ -30,6 +30,7 @@ struct broker {
 	const struct celery_settings *settings;
 	struct broker_queue *queues;
 	size_t n_queues, cap;
+	size_t n_refused;               /* queues of the last discovery that are not shown, because of QUEUES_MAX */
 	bool queues_told;               /* of the last look; false: how long they are is not known */
 	struct err queues_err;          /* why, where the rest of the look went well */
 	double unacked;                 /* NaN: not told */

@@ -34,10 +34,13 @@
 	X(WORKER_LAST_SEEN, "celery_worker_last_seen_timestamp_seconds", GAUGE, "When the worker last gave a sign of life.") \
 	X(WORKER_SKEW, "celery_worker_clock_skew_seconds", GAUGE, "The worker's clock less ours, at its last heartbeat.") \
 	X(WORKER_ACCEPTED, "celery_worker_task_accepted_total", COUNTER, "Tasks of each name the worker has accepted since it started.") \
+	X(WORKERS_REFUSED, "celery_workers_over_limit_total", COUNTER, \
+	  "Signs of life of workers that are not shown, because there are more than 1000.") \
 	X(RUNNING, "celery_tasks_running", GAUGE, "Tasks running now.") \
 	X(LONGEST, "celery_task_longest_running_seconds", GAUGE, "How long the task has run that runs longest; 0: none runs.") \
 	X(LAST_SUCCESS, "celery_task_last_success_timestamp_seconds", GAUGE, "When a task of this name last succeeded.") \
 	X(PRIORITY_LENGTH, "celery_queue_priority_length", GAUGE, "Messages ready in the queue, by priority step.") \
+	X(QUEUES_REFUSED, "celery_queues_over_limit", GAUGE, "Queues that are not shown, because there are more than 1000.") \
 	X(UNACKED, "celery_unacked_messages", GAUGE, \
 	  "Messages delivered to workers and not acknowledged: prefetched, with an eta, or running late-acknowledged.") \
 	X(UNACKED_AGE, "celery_oldest_unacked_age_seconds", GAUGE, \

@@ -67,6 +67,12 @@ struct told {
 	size_t n_steps;
 };
 
+/* A count that is none is 0. */
+static int64_t whole(double v)
+{
+	return v >= 0 && v < 1e15 ? (int64_t)v : 0;
+}
+
 static void read_lengths(struct jscan *j, struct told *t)
 {
 	struct str key;
@@ -82,7 +88,7 @@ static void read_lengths(struct jscan *j, struct told *t)
 
 		jscan_number(j, &n);
 		if (t->n_steps < QUEUE_PRIORITIES_MAX && str_to_int64(key, &priority) && priority >= 0 && priority <= 255)
-			t->steps[t->n_steps++] = (struct broker_step){ (int)priority, (int64_t)n };
+			t->steps[t->n_steps++] = (struct broker_step){ (int)priority, whole(n) };
 	}
 }
 
@@ -164,7 +170,7 @@ static void take_queue(struct broker *b, struct told *t)
 	if (q == NULL)
 		return;
 	q->exists = true;
-	q->length = (int64_t)t->ready;
+	q->length = whole(t->ready);
 	q->unacked = t->unacked;
 	q->consumers = t->consumers;
 	q->head_s = t->head_s;
@@ -195,6 +201,7 @@ static void take_told(struct broker *b, struct told *t, celery_node_fn *node, vo
 static void forget_numbers(struct broker *b)
 {
 	b->unacked = b->delayed = 0;
+	b->n_refused = 0;
 	for (size_t i = 0; i < b->n_queues; i++) {
 		struct broker_queue *q = &b->queues[i];
 

@@ -64,6 +64,7 @@ static bool discover_queues(struct redis_link *l, struct broker *b, struct redis
 	struct str cursor = STR("0");
 	bool ok;
 
+	b->n_refused = 0;
 	do
 		ok = discover_portion(l, b, &a, wait, &cursor, e);
 	while (ok && !str_eq(cursor, STR("0")));

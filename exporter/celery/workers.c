@@ -38,6 +38,7 @@ struct celery_workers {
 	struct celery_workers_options options;
 	struct worker *v;
 	size_t n, cap;
+	double refused;
 };
 
 struct celery_workers *celery_workers_new(struct celery_workers_options options)
@@ -82,8 +83,12 @@ static struct worker *find_or_add(struct celery_workers *w, struct str node, int
 
 	if (it != NULL)
 		return it;
-	if (node.n == 0 || node.n > NAME_MAX_BYTES || memchr(node.p, '\0', node.n) != NULL || w->n == WORKERS_MAX)
+	if (node.n == 0 || node.n > NAME_MAX_BYTES || memchr(node.p, '\0', node.n) != NULL)
 		return NULL;
+	if (w->n == WORKERS_MAX) {
+		w->refused++;
+		return NULL;
+	}
 	w->v = mem_grow(w->v, &w->cap, w->n + 1, sizeof *w->v);
 	it = &w->v[w->n++];
 	*it = (struct worker){ .node = mem_strndup(node.p, node.n), .state = UNPROVEN, .since = mono_ms, .last_seen = mono_ms,
@@ -355,6 +360,7 @@ static void show_worker(const struct worker *it, struct expo_set *set)
 void celery_workers_show(const struct celery_workers *w, struct expo_set *set)
 {
 	show_hosts(w, set);
+	EXPO_EMIT0(set, &celery_families[CF_WORKERS_REFUSED], w->refused);
 	for (size_t i = 0; i < w->n; i++)
 		if (w->v[i].state != UNPROVEN)
 			show_worker(&w->v[i], set);

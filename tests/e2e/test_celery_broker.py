@@ -1,6 +1,7 @@
 """F9: brokers as they are run (TLS, prefixes, several databases, Sentinel), and what becomes of the figures when they fail."""
 import concurrent.futures
 import os
+import re
 import signal
 import subprocess
 import time
@@ -8,7 +9,7 @@ import time
 import pytest
 
 from celery_jobs import Jobs, Metrics
-from servers import Exporter, Redis, Sentinel, free_port, wait_for
+from servers import ROOT, Exporter, Redis, Sentinel, free_port, wait_for
 from test_redis_source import Script
 
 HOST = os.uname().nodename
@@ -65,6 +66,21 @@ def test_sentinel_and_a_failover(box):
     jobs.until("events of the new master", lambda m: m("celery_events_reconnects_total") == 1 and m("celery_events_connected") == 1)
     jobs.send("add.delay(1, 1)")
     jobs.until("and tasks", lambda m: m("celery_task_sent_total", name="add", queue_name="celery") == 1)
+
+
+@pytest.mark.parametrize("control", [True, False])
+def test_user_with_the_documented_rights(box, control):
+    redis = box.start(Redis)
+    rules = re.findall(r"ACL SETUSER monitor (on >PASSWORD -@all.* \+psubscribe.*)", (ROOT / "docs/exporter.md").read_text())
+    rule, = [r for r in rules if ("+publish" in r) == control]
+    assert redis.cli("acl", "setuser", "monitor", *rule.replace("PASSWORD", "hush").split()) == "OK"
+    jobs = Jobs(box, redis.url(1), redis.url(1), settings=["user: monitor", "password: hush", f"control: {str(control).lower()}"])
+    jobs.worker()
+    jobs.send("add.delay(1, 1)")
+    m = jobs.until("all is read", lambda m: m("celery_task_succeeded_total", name="add") == 1 and m("celery_results_kept") == 1
+                   and m("celery_workers_connected") == (1 if control else None) and m)
+    assert m("celery_up", source="jobs") == 1 and m("tocsin_exporter_collector_success", source="jobs") == 4 - (not control)
+    assert redis.cli("acl", "log") == "", "something was refused"
 
 
 def test_broker_emptied_while_running(box):
