@@ -36,6 +36,7 @@ struct poller {
 	struct pidbox_tally tally;      /* of the last round of stats */
 	bool asked;
 	struct results results;
+	int64_t asked_active_ms;        /* wall time */
 	int64_t next_discovery, next_control, next_enable, greeted_since;
 };
 
@@ -143,18 +144,22 @@ static struct str text_of(const json_t *object, const char *key)
 static void take_active(void *user, struct str node, const json_t *answer)
 {
 	struct poller *p = user;
-	size_t i;
+	struct arena a = { 0 };
+	struct celery_running *v = ARENA_ARRAY(&a, json_array_size(answer), struct celery_running);
+	size_t i, n = 0;
 	json_t *task;
 
-	pthread_mutex_lock(&p->state->lock);
 	json_array_foreach(answer, i, task) {
-		const struct str id = text_of(task, "id");
 		const double since_s = json_number_value(json_object_get(task, "time_start"));
 		const struct str queue = text_of(json_object_get(task, "delivery_info"), "routing_key");
-		if (id.n != 0 && since_s > 0 && since_s < 1e11)
-			celery_tasks_seen_running(p->state->tasks, id, text_of(task, "name"), queue, node, (int64_t)(since_s * 1e3));
+		const bool told = since_s > 0 && since_s < 1e11;
+		v[n++] = (struct celery_running){ text_of(task, "id"), text_of(task, "name"), queue,
+			told ? (int64_t)(since_s * 1e3) : p->asked_active_ms };
 	}
+	pthread_mutex_lock(&p->state->lock);
+	celery_tasks_are_running(p->state->tasks, node, v, n, p->asked_active_ms);
 	pthread_mutex_unlock(&p->state->lock);
+	arena_fini(&a);
 }
 
 static void take_reserved(void *user, struct str node, const json_t *answer)
@@ -237,8 +242,10 @@ static bool ask_workers(struct poller *p, struct err *e)
 	json_t *concurrency = json_object();
 	struct consumers c = { p, concurrency };
 	struct pidbox_tally ignored;
-	bool ok = ask_all(p, "stats", "{}", note_concurrency, &c, &p->tally, e)
-	       && ask_all(p, "active", "{\"safe\":true}", take_active, p, &ignored, e);
+	bool ok = ask_all(p, "stats", "{}", note_concurrency, &c, &p->tally, e);
+
+	p->asked_active_ms = clock_now_ms(p->state->clock);
+	ok = ok && ask_all(p, "active", "{\"safe\":true}", take_active, p, &ignored, e);
 
 	for (size_t i = 0; ok && i < p->broker.n_queues; i++)
 		if (!isnan(p->broker.queues[i].workers))

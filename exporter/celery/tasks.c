@@ -49,7 +49,9 @@ struct text {
 	uint32_t queue;         /* of a task name: the last queue told with it, or NONE */
 };
 
-enum phase { WAITING, RUNNING, PHASE_N };
+/* ENDED: its sending was not seen yet; the producer's event may come behind the worker's. */
+enum phase { ENDED, WAITING, RUNNING, PHASE_N };
+#define ENDED_MAX 1000
 
 struct entry {
 	uint64_t id[2];
@@ -57,8 +59,9 @@ struct entry {
 	uint32_t name;                  /* index of a text, NONE: never told */
 	uint32_t queue, worker;
 	enum phase phase;
-	double sent, eta;               /* sender's time; NaN: not known */
+	double sent, eta, started;      /* senders' time; NaN: not known */
 	int64_t started_ms;             /* ours */
+	uint64_t seen;                  /* the last answer (celery_tasks.answers) that said it is running */
 };
 
 struct list {
@@ -73,10 +76,11 @@ struct celery_tasks {
 	struct text **text_v;
 	size_t n_texts, texts_cap;
 	struct entry *entries;
-	size_t n_entries, entries_cap, held;
+	size_t n_entries, entries_cap, held, ended;     /* <held>: of all phases */
 	uint32_t *chains, n_chains, free;
 	struct list lists[PHASE_N];
 	double evicted, unknown, refused;
+	uint64_t answers;               /* of workers, as to what they run */
 };
 
 struct celery_tasks *celery_tasks_new(struct celery_tasks_options options)
@@ -181,6 +185,7 @@ static void unlink_entry(struct celery_tasks *t, uint32_t i)
 	const struct entry *en = &t->entries[i];
 	struct list *l = &t->lists[en->phase];
 
+	t->ended -= en->phase == ENDED;
 	*(en->prev != NONE ? &t->entries[en->prev].next : &l->first) = en->next;
 	*(en->next != NONE ? &t->entries[en->next].prev : &l->last) = en->prev;
 }
@@ -190,6 +195,7 @@ static void append_entry(struct celery_tasks *t, uint32_t i, enum phase phase)
 	struct entry *en = &t->entries[i];
 	struct list *l = &t->lists[phase];
 
+	t->ended += phase == ENDED;
 	en->phase = phase;
 	en->prev = l->last;
 	en->next = NONE;
@@ -215,8 +221,11 @@ static uint32_t take_free_entry(struct celery_tasks *t)
 	uint32_t i;
 
 	if (t->held == t->options.max_tasks) {
-		drop_entry(t, t->lists[WAITING].first != NONE ? t->lists[WAITING].first : t->lists[RUNNING].first);
-		t->evicted++;
+		enum phase phase = ENDED;
+		while (t->lists[phase].first == NONE)
+			phase++;
+		drop_entry(t, t->lists[phase].first);
+		t->evicted += phase != ENDED;
 	}
 	i = t->free;
 	if (i != NONE) {
@@ -241,7 +250,8 @@ static uint32_t find_entry(struct celery_tasks *t, struct str uuid, bool make)
 	if (!make)
 		return NONE;
 	i = take_free_entry(t);
-	t->entries[i] = (struct entry){ .id = { id[0], id[1] }, .name = NONE, .queue = NONE, .worker = NONE, .sent = NAN, .eta = NAN };
+	t->entries[i] = (struct entry){ .id = { id[0], id[1] }, .name = NONE, .queue = NONE, .worker = NONE, .sent = NAN, .eta = NAN,
+		.started = NAN };
 	t->entries[i].next_hash = *chain_of(t, id);
 	*chain_of(t, id) = i;
 	append_entry(t, i, WAITING);
@@ -383,17 +393,50 @@ static void move_entry(struct celery_tasks *t, uint32_t i, enum phase phase)
 	append_entry(t, i, phase);
 }
 
+/* Once, when it is known both when it was sent and when it was started. */
+static void observe_wait(const struct celery_tasks *t, struct series *s, const struct entry *en)
+{
+	const double waited = fmax(0, en->started - fmax(en->sent, en->eta));   /* fmax of one that is NaN: the other */
+
+	if (isnan(en->sent) || isnan(en->started))
+		return;
+	observe(s->wait, t->options.wait, waited);
+	s->wait_sum += waited;
+}
+
+static void send_task(struct celery_tasks *t, uint32_t i, struct series *s, const struct celery_event *ev, int64_t now_ms)
+{
+	struct entry *en = &t->entries[i];
+	const bool is_news = isnan(en->sent);
+
+	s->counts[COUNT_SENT]++;
+	en->sent = ev->timestamp;
+	if (is_news && en->phase != WAITING)
+		observe_wait(t, series_of(t, en, text_at(t, en->worker, STR("unknown")), now_ms), en);
+	if (en->phase == ENDED)
+		drop_entry(t, i);
+}
+
+static void end_task(struct celery_tasks *t, uint32_t i)
+{
+	const struct entry *en = &t->entries[i];
+
+	if (!isnan(en->sent) || isnan(en->started)) {
+		drop_entry(t, i);
+		return;
+	}
+	move_entry(t, i, ENDED);
+	if (t->ended > ENDED_MAX)
+		drop_entry(t, t->lists[ENDED].first);
+}
+
 static void start_task(struct celery_tasks *t, uint32_t i, struct series *s, const struct celery_event *ev, int64_t now_ms)
 {
 	struct entry *en = &t->entries[i];
-	const double since = fmax(en->sent, en->eta);           /* of one that is NaN: the other */
 
 	s->counts[COUNT_STARTED]++;
-	if (!isnan(en->sent) && !isnan(ev->timestamp)) {
-		const double waited = fmax(0, ev->timestamp - since);
-		observe(s->wait, t->options.wait, waited);
-		s->wait_sum += waited;
-	}
+	en->started = ev->timestamp;
+	observe_wait(t, s, en);
 	en->started_ms = now_ms;
 	en->worker = intern(t, ev->hostname);
 	move_entry(t, i, RUNNING);
@@ -407,7 +450,7 @@ static void succeed_task(struct celery_tasks *t, uint32_t i, struct series *s, c
 		observe(s->runtime, t->options.runtime, ev->runtime);
 		s->runtime_sum += ev->runtime;
 	}
-	drop_entry(t, i);
+	end_task(t, i);
 }
 
 void celery_tasks_event(struct celery_tasks *t, const struct celery_event *ev, int64_t now_ms)
@@ -422,12 +465,11 @@ void celery_tasks_event(struct celery_tasks *t, const struct celery_event *ev, i
 	s = series_of(t, &t->entries[i], ev->hostname, now_ms);
 	switch (ev->type) {
 	case EVENT_TASK_SENT:
-		s->counts[COUNT_SENT]++;
-		t->entries[i].sent = ev->timestamp;
+		send_task(t, i, s, ev, now_ms);
 		return;
 	case EVENT_TASK_RECEIVED:
 		s->counts[COUNT_RECEIVED]++;
-		if (t->entries[i].phase == WAITING)
+		if (t->entries[i].phase != RUNNING)
 			move_entry(t, i, WAITING);
 		return;
 	case EVENT_TASK_STARTED:
@@ -438,7 +480,7 @@ void celery_tasks_event(struct celery_tasks *t, const struct celery_event *ev, i
 		return;
 	case EVENT_TASK_FAILED:
 		count_failure(s, celery_exception_class(ev->exception));
-		drop_entry(t, i);
+		end_task(t, i);
 		return;
 	case EVENT_TASK_REJECTED:
 		s->counts[COUNT_REJECTED]++;
@@ -453,6 +495,7 @@ void celery_tasks_event(struct celery_tasks *t, const struct celery_event *ev, i
 		return;
 	case EVENT_TASK_RETRIED:
 		s->counts[COUNT_RETRIED]++;
+		t->entries[i].sent = t->entries[i].started = NAN;       /* it is sent once more */
 		move_entry(t, i, WAITING);
 		return;
 	case EVENT_OTHER:
@@ -464,19 +507,36 @@ void celery_tasks_event(struct celery_tasks *t, const struct celery_event *ev, i
 	abort();
 }
 
-void celery_tasks_seen_running(struct celery_tasks *t, struct str uuid, struct str name, struct str queue, struct str worker,
-                               int64_t since_ms)
+static void see_running(struct celery_tasks *t, const struct celery_running *r, uint32_t worker)
 {
-	const struct celery_event told = { .name = name, .queue = queue };
-	const uint32_t i = find_entry(t, uuid, true);
+	const struct celery_event told = { .name = r->name, .queue = r->queue };
+	const uint32_t i = find_entry(t, r->uuid, true);
 	struct entry *en = &t->entries[i];
 
+	en->seen = t->answers;
 	if (en->phase == RUNNING)
 		return;
 	learn(t, en, &told);
-	en->started_ms = since_ms;
-	en->worker = intern(t, worker);
+	en->started_ms = r->since_ms;
+	en->worker = worker;
 	move_entry(t, i, RUNNING);
+}
+
+void celery_tasks_are_running(struct celery_tasks *t, struct str worker, const struct celery_running *v, size_t n, int64_t asked_ms)
+{
+	const uint32_t index = intern(t, worker);
+	uint32_t next;
+
+	t->answers++;
+	for (size_t i = 0; i < n; i++)
+		if (v[i].uuid.n != 0)
+			see_running(t, &v[i], index);
+	for (uint32_t i = t->lists[RUNNING].first; i != NONE && index != NONE; i = next) {
+		const struct entry *en = &t->entries[i];
+		next = en->next;
+		if (en->worker == index && en->seen != t->answers && en->started_ms < asked_ms)
+			drop_entry(t, i);
+	}
 }
 
 void celery_tasks_forget_worker(struct celery_tasks *t, struct str worker)
@@ -555,7 +615,7 @@ void celery_tasks_show(struct celery_tasks *t, struct expo_set *set, int64_t now
 	sum_running(t, now_ms);
 	for (struct map_slot *slot = NULL; (slot = map_next(&t->series, slot)) != NULL; )
 		show_series(t, slot->value, set, now_ms);
-	EXPO_EMIT0(set, &celery_families[CF_TASKS_HELD], (double)t->held);
+	EXPO_EMIT0(set, &celery_families[CF_TASKS_HELD], (double)(t->held - t->ended));
 	EXPO_EMIT0(set, &celery_families[CF_TASKS_EVICTED], t->evicted);
 	EXPO_EMIT0(set, &celery_families[CF_EVENTS_UNKNOWN], t->unknown);
 	EXPO_EMIT0(set, &celery_families[CF_SERIES_REFUSED], t->refused);

@@ -24,9 +24,13 @@ void celery_tasks_free(struct celery_tasks *t);
 
 /* <now_ms>: wall time of receipt; ages are by it, not by the senders' clocks. */
 void celery_tasks_event(struct celery_tasks *t, const struct celery_event *ev, int64_t now_ms);
-/* A task a worker says it is running: known from then on, if it was not. Counts nothing. */
-void celery_tasks_seen_running(struct celery_tasks *t, struct str uuid, struct str name, struct str queue, struct str worker,
-                               int64_t since_ms);
+/* What a worker answered to a question asked at <asked_ms>: these tasks it runs, and no others of those that were running by then
+ * (the event of their end was lost). Counts nothing. */
+struct celery_running {
+	struct str uuid, name, queue;
+	int64_t since_ms;
+};
+void celery_tasks_are_running(struct celery_tasks *t, struct str worker, const struct celery_running *v, size_t n, int64_t asked_ms);
 /* The worker is gone, and what it ran with it. */
 void celery_tasks_forget_worker(struct celery_tasks *t, struct str worker);
 /* Whether the worker runs a task that was started after <since_ms>. */

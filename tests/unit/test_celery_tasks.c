@@ -101,6 +101,63 @@ static void exception_is_born_at_zero(void **state)
 	celery_tasks_free(t);
 }
 
+static void answers_settle_what_runs(void **state)
+{
+	struct celery_tasks *t = celery_tasks_new(options);
+	const struct celery_running both[] = { { STR("u1"), STR("add"), STR("celery"), 1000 }, { STR("u2"), STR("add"), STR("celery"), 2000 } };
+
+	(void)state;
+	shows(t, 1000, "celery_tasks_held 0");
+	send(t, EVENT_TASK_STARTED, "lost", "add", 3000);       /* the event of its end never comes */
+	celery_tasks_are_running(t, STR("celery@h"), both, 2, 5000);
+	shows(t, 5000, "celery_tasks_running" ADD " 2");
+	assert_true(shows(t, 6000, "celery_tasks_running" ADD " 2"));
+	assert_true(shows(t, 6000, "celery_task_longest_running_seconds" ADD " 5"));
+	send(t, EVENT_TASK_STARTED, "newer", "add", 8000);      /* behind the question: not in the answer, and running */
+	celery_tasks_are_running(t, STR("celery@h"), both + 1, 1, 7000);
+	assert_true(shows(t, 9000, "celery_tasks_running" ADD " 2"));
+	assert_true(shows(t, 9000, "celery_task_longest_running_seconds" ADD " 7"));
+	celery_tasks_are_running(t, STR("celery@other"), NULL, 0, 9000);
+	assert_true(shows(t, 9000, "celery_tasks_running" ADD " 2"));
+	celery_tasks_are_running(t, STR("celery@h"), NULL, 0, 9000);
+	assert_true(shows(t, 9000, "celery_tasks_running" ADD " 0"));
+	celery_tasks_free(t);
+}
+
+/* Producers send their event behind the message: a quick worker comes before it. */
+static void sent_comes_last(void **state)
+{
+	struct celery_tasks *t = celery_tasks_new(options);
+	struct celery_event ev;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		const char *uuid = i == 0 ? "running" : "ended";
+		send(t, EVENT_TASK_RECEIVED, uuid, "add", 12000);
+		send(t, EVENT_TASK_STARTED, uuid, "", 12000);
+		if (i == 1)
+			send(t, EVENT_TASK_SUCCEEDED, uuid, "", 12500);
+		ev = event(EVENT_TASK_SENT, uuid);
+		ev.name = STR("add");
+		ev.timestamp = 10;
+		ev.hostname = STR("gen1@producer");
+		celery_tasks_event(t, &ev, 12600);
+		celery_tasks_event(t, &ev, 12700);              /* again: waits are counted once */
+	}
+	shows(t, 13000, "celery_tasks_running" ADD " 1");
+	assert_true(shows(t, 13000, "celery_task_queue_wait_time_count" ADD " 2"));
+	assert_true(shows(t, 13000, "celery_task_queue_wait_time_sum" ADD " 4"));
+	assert_true(shows(t, 13000, "celery_tasks_running" ADD " 1"));
+	for (int i = 0; i < 5000; i++) {                        /* producers that send none: nothing is held for them */
+		char uuid[16];
+		snprintf(uuid, sizeof uuid, "%d", i);
+		send(t, EVENT_TASK_STARTED, uuid, "add", 14000);
+		send(t, EVENT_TASK_SUCCEEDED, uuid, "", 14000);
+	}
+	assert_true(shows(t, 14000, "celery_tasks_evicted_total 0"));
+	celery_tasks_free(t);
+}
+
 static void queue_and_wait_come_from_what_was_sent(void **state)
 {
 	struct celery_tasks *t = celery_tasks_new(options);
@@ -288,7 +345,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(life_of_a_task), cmocka_unit_test(exception_is_born_at_zero),
-		cmocka_unit_test(queue_and_wait_come_from_what_was_sent), cmocka_unit_test(ids_are_bounded),
+		cmocka_unit_test(answers_settle_what_runs), cmocka_unit_test(sent_comes_last), cmocka_unit_test(queue_and_wait_come_from_what_was_sent), cmocka_unit_test(ids_are_bounded),
 		cmocka_unit_test(label_sets_are_bounded), cmocka_unit_test(dead_worker_takes_its_tasks_along),
 		cmocka_unit_test(silence_is_suspected_and_settled), cmocka_unit_test(hosts_with_several_workers),
 		cmocka_unit_test(lost_events_are_counted), cmocka_unit_test(mailbox_alone_proves_nothing),
