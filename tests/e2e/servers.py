@@ -235,11 +235,13 @@ class RabbitMQ:
         env = {"HOME": at, "ERL_EPMD_PORT": self.epmd_port, "ERL_EPMD_ADDRESS": "127.0.0.1", "RABBITMQ_NODENAME": f"tocsin-{self.port}@localhost",
                "RABBITMQ_DIST_PORT": self.dist, "RABBITMQ_BASE": at, "RABBITMQ_MNESIA_BASE": at / "mnesia", "RABBITMQ_LOG_BASE": at / "log",
                "RABBITMQ_CONFIG_FILE": at / "rabbitmq.conf", "RABBITMQ_ENABLED_PLUGINS_FILE": at / "enabled_plugins",
-               "RABBITMQ_CONF_ENV_FILE": "/dev/null", "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1} +S 1:1"}
+               "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+               "RUNNING_UNDER_SYSTEMD": "1",    # no shell in between, behind which the node would outlive us
+               "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1} +S 1:1"}
         env = {k: str(v) for k, v in env.items()}
         self.epmd = Process("epmd", ["epmd", "-port", self.epmd_port, "-address", "127.0.0.1"], at, env, user="rabbitmq")
         self.process = Process("rabbitmq", ["/usr/lib/rabbitmq/bin/rabbitmq-server"], at, env, user="rabbitmq")
-        self.process.ready(lambda: self.api("/overview") is not None, 60)
+        self.process.ready(lambda: self.api("/overview") is not None, 120)
 
     def stop(self):
         for process in (self.process, self.epmd):
