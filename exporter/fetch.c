@@ -172,7 +172,7 @@ bool fetcher_body(const struct fetcher *f, size_t i, struct str *body, long *sta
 	if (one->body.overflow)
 		return err_set(e, ERR_LIMIT, -1, "the body is over %zu bytes (body_max)", one->body.limit);
 	if (one->code != CURLE_OK)
-		return err_set(e, ERR_UPSTREAM, -1, "%s", curl_easy_strerror(one->code));
+		return err_set(e, ERR_UPSTREAM, -1, "%s", curl_say(one->code));
 	if (*status != 200)
 		return err_set(e, ERR_UPSTREAM, -1, "HTTP status %ld", *status);
 	*body = buf_str(&one->body);

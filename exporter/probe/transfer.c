@@ -333,7 +333,7 @@ static void judge(const struct probe_settings *s, struct transfer *t, bool done,
 		    t->body.overflow ? (long long)s->max_body : (long long)HEADERS_MAX, t->body.overflow ? "max_body" : "HEADERS_MAX");
 	} else if (code != CURLE_OK) {
 		t->reason = reason_of(code);
-		err_set(&t->e, ERR_UPSTREAM, -1, "%s", curl_easy_strerror(code));
+		err_set(&t->e, ERR_UPSTREAM, -1, "%s", curl_say(code));
 	}
 }
 

@@ -97,6 +97,7 @@ def test_sick_sources_beside_well_ones(box):
         page = exporter.get("/")[2]
         for name in SICK:
             assert f">{name}</a>" in page
+        assert "a header is larger than 100 KB" in exporter.process.text() and "Out of memory" not in exporter.process.text()
         # An outage is one line, not one a scrape.
         for name in ("pg-dead", "redis-dead", "json-dead"):
             assert len([line for line in exporter.process.text().splitlines() if f"name={name}" in line.replace("source=", "name=")]) <= 2, name
