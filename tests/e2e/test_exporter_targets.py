@@ -26,7 +26,7 @@ def test_modules(box):
         allowed = f"127\\.0\\.0\\.1:({one.port}|{two.port}|{site.port}|{free_port()})"
         exporter = box.start(Exporter, box.write("e.yml", f"""
 modules:
-  - {{ name: redis, allow: ['{allowed}'], max_targets: 2, idle: 1s, redis: {{ url: 'redis://{{target}}', password_file: {box.write('pw', PASSWORD)} }} }}
+  - {{ name: redis, allow: ['{allowed}'], max_targets: 2, idle: 3s, redis: {{ url: 'redis://{{target}}', password_file: {box.write('pw', PASSWORD)} }} }}
   - {{ name: redis_url, allow: ['redis://{allowed}'], redis: {{ url: '{{target}}', password: '{PASSWORD}' }} }}
   - {{ name: http_2xx, allow: ['http://{allowed}/.*'], probe: {{ url: '{{target}}' }} }}
   - {{ name: any_host, allow: ['.*'], probe: {{ url: 'http://user:{PASSWORD}@{{target}}/health?a=1' }} }}
@@ -49,7 +49,7 @@ modules:
             assert status == 403 and "does not allow" in text, (module, target, status, text)
         assert len(site.headers) == asked, "nobody was asked"
         assert probe(exporter, "nothing", "x")[0] == 404 and exporter.get("/probe?module=redis")[0] == 400
-        # A third target has to wait until one was idle for a second; then its connection is closed.
+        # A third target has to wait until one was idle for three seconds; then its connection is closed.
         third = allowed.rsplit("|", 1)[1].rstrip(")")
         probe(exporter, "redis", f"127.0.0.1:{one.port}")
         probe(exporter, "redis", f"127.0.0.1:{two.port}")
@@ -59,7 +59,7 @@ modules:
         assert m.value("tocsin_exporter_module_targets", module="redis") == 2 and m.value("tocsin_exporter_module_targets", module="figures") == 1
         assert m.value("tocsin_exporter_targets_refused_total", reason="not_allowed") == 10
         assert m.value("tocsin_exporter_targets_refused_total", reason="too_many") == 1
-        wait_for("idle ones are let go", lambda: clients(two) == 0, 10)
+        wait_for("idle ones are let go", lambda: clients(two) == 0, 20)
         assert probe(exporter, "redis", f"127.0.0.1:{third}")[1].value("redis_up") == 0
         # A module that a reload changes is asked anew, one that it leaves alone keeps its connection.
         path = box.folder / "e.yml"
