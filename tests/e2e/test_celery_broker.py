@@ -68,18 +68,21 @@ def test_sentinel_and_a_failover(box):
     jobs.until("and tasks", lambda m: m("celery_task_sent_total", name="add", queue_name="celery") == 1)
 
 
-@pytest.mark.parametrize("control", [True, False])
-def test_user_with_the_documented_rights(box, control):
+def test_users_with_the_documented_rights(box):
     redis = box.start(Redis)
     rules = re.findall(r"ACL SETUSER monitor (on >PASSWORD -@all.* \+psubscribe.*)", (ROOT / "docs/exporter.md").read_text())
-    rule, = [r for r in rules if ("+publish" in r) == control]
-    assert redis.cli("acl", "setuser", "monitor", *rule.replace("PASSWORD", "hush").split()) == "OK"
-    jobs = Jobs(box, redis.url(1), redis.url(1), settings=["user: monitor", "password: hush", f"control: {str(control).lower()}"])
+    assert len(rules) == 2
+    for rule in rules:
+        user = "asker" if "+publish" in rule else "reader"
+        assert redis.cli("acl", "setuser", user, *rule.replace("PASSWORD", "hush").split()) == "OK"
+    reader = f"{{name: reader, url: '{redis.url(1)}', user: reader, password: hush, control: false, poll_interval: 1s, results_interval: 1s}}"
+    jobs = Jobs(box, redis.url(1), redis.url(1), settings=["user: asker", f"password: hush\n  - {reader}"])
     jobs.worker()
     jobs.send("add.delay(1, 1)")
-    m = jobs.until("all is read", lambda m: m("celery_task_succeeded_total", name="add") == 1 and m("celery_results_kept") == 1
-                   and m("celery_workers_connected") == (1 if control else None) and m)
-    assert m("celery_up", source="jobs") == 1 and m("tocsin_exporter_collector_success", source="jobs") == 4 - (not control)
+    m = jobs.until("all is read by both", lambda m: m("celery_task_succeeded_total", name="add") == 2 and m("celery_results_kept") == 2
+                   and m("celery_workers_connected", source="jobs") == 1 and m)
+    assert m("celery_up") == 2 and m("celery_workers_connected", source="reader") is None
+    assert m("tocsin_exporter_collector_success", source="jobs") == 4 and m("tocsin_exporter_collector_success", source="reader") == 3
     assert redis.cli("acl", "log") == "", "something was refused"
 
 
