@@ -14,6 +14,7 @@
 #include "api/api.h"
 #include "config.h"
 #include "keeper.h"
+#include "publisher.h"
 #include "tocsin/log.h"
 #include "tocsin/mem.h"
 
@@ -36,6 +37,7 @@ struct alerter {
 	struct http_server *http;
 	atomic_int_least64_t rules_ms;          /* rules began, or were exchanged, then */
 	struct keeper *keeper;
+	struct publisher *publisher;
 	pthread_mutex_t lock;                   /* the rest */
 	bool ready, reload_good;
 	int64_t start_ms, reload_ms;
@@ -259,6 +261,8 @@ static bool lock_folder(struct alerter *al, struct err *e)
 
 static bool open_state(struct alerter *al, struct err *e)
 {
+	const struct notify_point_source *points;
+	size_t n_points;
 	struct notify_options options = { .clock = &clock_system, .external_url = arena_strz(&al->arena, al->external_url),
 		                          .resend_delay_ms = al->options.resend_delay_ms };
 
@@ -266,7 +270,12 @@ static bool open_state(struct alerter *al, struct err *e)
 		return false;
 	options.key_path = arena_printf(&al->arena, STR_FMT "/links.key", STR_ARG(al->options.storage_path)).p;
 	options.database_path = arena_printf(&al->arena, STR_FMT "/alerts.db", STR_ARG(al->options.storage_path)).p;
+	al->publisher = publisher_new(store_querier(al->store), &clock_system);
+	n_points = notify_config_points(al->config->notify, &points);
+	publisher_configure(al->publisher, points, n_points);
 	al->notify = notify_open(&options, config_take_notify(al->config), e);
+	if (al->notify != NULL)
+		publisher_start(al->publisher, al->notify);
 	return al->notify != NULL;
 }
 
@@ -467,7 +476,11 @@ static void swap(struct alerter *al, struct config *c, struct rules_plan *plan)
 {
 	struct config *old = al->config;
 
+	const struct notify_point_source *points;
+	size_t n_points = notify_config_points(c->notify, &points);
+
 	scrape_reload(al->scrape, &c->scrape);
+	publisher_configure(al->publisher, points, n_points);
 	notify_configure(al->notify, config_take_notify(c));
 	rules_apply(al->rules, plan);
 	atomic_store(&al->rules_ms, clock_now_ms(&clock_system));
@@ -557,6 +570,7 @@ void alerter_stop(struct alerter *al)
 	keeper_stop(al->keeper);
 	if (al->http != NULL)
 		http_server_stop(al->http);
+	publisher_free(al->publisher);
 	if (al->api != NULL)
 		api_free(al->api);
 	if (al->http != NULL)

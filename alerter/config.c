@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "promql/promql.h"
 #include "tocsin/mem.h"
 
 struct root {
@@ -209,6 +210,22 @@ static void put_redacted(struct config *c, const struct conf_node *root)
 	arena_fini(&a);
 }
 
+/* Queries for metrics of status pages. */
+static void check_points(const struct notify_config *notify, struct conf_report *report)
+{
+	const struct notify_point_source *v = NULL;
+	size_t n = notify != NULL ? notify_config_points(notify, &v) : 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct err e = { 0 };
+		struct promql_query *query = promql_query_new(v[i].query, NULL, &e);
+
+		if (query == NULL)
+			conf_error(report, v[i].at, "%s", e.msg);
+		promql_query_free(query);
+	}
+}
+
 static void read_tree(struct config *c, const struct conf_node *tree, struct conf_report *report)
 {
 	struct conf_reader rd = { .arena = &c->arena, .report = report };
@@ -220,6 +237,7 @@ static void read_tree(struct config *c, const struct conf_node *tree, struct con
 	warn_ignored(tree, report);
 	scrape_config_read(&rd, root.scrape_configs, &global.scrape, &c->scrape);
 	c->notify = notify_config_parse(tree, report);
+	check_points(c->notify, report);
 	c->held = rd.held;
 	c->global = global.own;
 	c->rule_files = root.rule_files;

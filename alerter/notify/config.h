@@ -140,6 +140,8 @@ struct notify_config {
 	size_t n_inhibit_rules;
 	struct receiver *receivers;
 	size_t n_receivers;
+	struct notify_point_source *points;
+	size_t n_points, cap_points;
 	int64_t resolve_timeout_ms;
 	struct route *root;             /* NULL: nobody is told */
 	struct labels external_labels;

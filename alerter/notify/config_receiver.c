@@ -27,6 +27,11 @@ struct component_file {
 	int status;
 };
 
+struct metric_file {
+	struct str id, query;
+	int64_t interval_ms;
+};
+
 struct maintenance_file {
 	struct str prefix;
 	const struct conf_node *name, *body;
@@ -42,6 +47,7 @@ struct entry_file {                     /* an entry under a receiver, of any kin
 	const struct conf_node *name, *body, *identified_body, *monitoring_body;
 	int64_t bad_ms, good_ms, identified_ms;
 	struct maintenance_file *maintenance;
+	struct conf_list metrics;
 	struct conf_list severities, components;
 };
 
@@ -79,6 +85,14 @@ static const struct conf_key component_keys[] = {
 };
 static const struct conf_table component_table
 	= { component_keys, ARRAY_LEN(component_keys), sizeof(struct component_file), component_init, NULL };
+static const struct conf_range metric_range = { 1000, 300000 };
+static const struct conf_key metric_keys[] = {
+	CONF_KEY(struct metric_file, "id", id, conf_str, NULL, CONF_REQUIRED | CONF_RELOAD, "The metric's id on the page."),
+	CONF_KEY(struct metric_file, "query", query, conf_str, NULL, CONF_REQUIRED | CONF_RELOAD, "PromQL that gives one number."),
+	CONF_KEY_ARG(struct metric_file, "interval", interval_ms, conf_duration_ms, "1m", CONF_RELOAD, "How often; at most 5m, or the page's graph has gaps.",
+		     &metric_range),
+};
+static const struct conf_table metric_table = { metric_keys, ARRAY_LEN(metric_keys), sizeof(struct metric_file), NULL, NULL };
 static const struct conf_key maintenance_keys[] = {
 	CONF_KEY(struct maintenance_file, "prefix", prefix, conf_str, "maintenance:", CONF_RELOAD,
 		 "How the comments of such silences begin."),
@@ -105,6 +119,7 @@ static const struct conf_key statuspage_keys[] = {
 	ENTRY("severity_label", severity_label, conf_str, "severity", 0, NULL, "The label that holds the severity."),
 	ENTRY("severities", severities, conf_sub_list, NULL, 0, &rank_table, "What severities mean, the worst first."),
 	ENTRY("components", components, conf_sub_list, NULL, 0, &component_table, "Components of the page, and their alerts."),
+	ENTRY("metrics", metrics, conf_sub_list, NULL, 0, &metric_table, "Metrics of the page, and the queries that feed them."),
 	ENTRY("maintenance", maintenance, conf_sub_ptr, NULL, 0, &maintenance_table, "Silences that are scheduled maintenance."),
 	ENTRY("http_config", http, conf_sub_ptr, NULL, 0, &connection_table, "How to connect; by default as global."),
 };
@@ -228,6 +243,25 @@ static void make_components(struct conf_reader *rd, const struct conf_list *file
 	s->n_components = files->n;
 }
 
+static void make_metrics(struct conf_reader *rd, const struct conf_list *files, const struct integration *in)
+{
+	struct notify_config *c = rd->user;
+	const struct metric_file *f = files->v;
+
+	for (size_t i = 0; i < files->n; i++) {
+		check_id(rd, files->nodes[i], "metric id", f[i].id);
+		c->points = arena_grow(&c->arena, c->points, c->n_points, &c->cap_points, c->n_points + 1, sizeof *c->points);
+		c->points[c->n_points++]
+			= (struct notify_point_source){ in->name, f[i].id, f[i].query, f[i].interval_ms, conf_get(files->nodes[i], "query") };
+	}
+}
+
+size_t notify_config_points(const struct notify_config *c, const struct notify_point_source **out)
+{
+	*out = c->points;
+	return c->n_points;
+}
+
 static void make_maintenance(struct conf_reader *rd, const struct maintenance_file *f, const struct conf_node *node,
 			     struct statuspage_settings *s)
 {
@@ -255,6 +289,7 @@ static void make_statuspage(struct conf_reader *rd, const struct entry_file *f, 
 	s->body = read_template(rd, f->body, "body", statuspage_default_body);
 	s->identified_body = read_template(rd, f->identified_body, "identified_body", statuspage_default_identified);
 	s->monitoring_body = read_template(rd, f->monitoring_body, "monitoring_body", statuspage_default_monitoring);
+	make_metrics(rd, &f->metrics, in);
 	if (f->maintenance != NULL)
 		make_maintenance(rd, f->maintenance, conf_get(node, "maintenance"), s);
 	in->bad_ms = f->bad_ms;

@@ -66,7 +66,7 @@ static bool is_needed(const struct core *c, const struct notify_config *config)
 	for (const struct message *m = c->first; m != NULL; m = m->next)
 		if (m->work != NULL && owns(config, m->work->integration))
 			return true;
-	return forward_uses(c, config) || heartbeats_uses(c, config);
+	return forward_uses(c, config) || heartbeats_uses(c, config) || points_uses(c, config);
 }
 
 static void drop_old_configs(struct core *c)
@@ -354,9 +354,10 @@ int64_t core_step(struct core *c)
 	commit(c);
 	outbox_start(c);
 	forward_step(c);
+	points_step(c);
 	drop_old_configs(c);
 	due = least(least(group_next_due_ms(c), outbox_next_due_ms(c)), least(forward_next_due_ms(c), expiry_ms));
-	due = least(due, heartbeats_next_due_ms(c));
+	due = least(due, least(heartbeats_next_due_ms(c), points_next_due_ms(c)));
 	if (!db_log_is_empty(c->db))
 		due = least(due, c->next_commit_ms);
 	arena_reset(&c->scratch);
@@ -460,6 +461,7 @@ void core_close(struct core *c)
 	outbox_free_all(c);
 	forward_free(c->forwarding);
 	heartbeats_free(c->heartbeats);
+	points_free(c);
 	for (size_t i = 0; i < c->n_retired; i++)
 		group_free(c->retired[i]);
 	free_map(&c->groups, free_group);

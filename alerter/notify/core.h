@@ -45,6 +45,7 @@ struct core {
 	struct map episodes;            /* struct episode by id */
 	struct message *first, *last;
 	struct map destinations, stats, components;
+	struct map points;              /* struct point_queue by integration */
 	struct map silences;            /* struct silence by id */
 	struct forwarding *forwarding;
 	struct heartbeats *heartbeats;
@@ -203,6 +204,17 @@ struct str core_ack_link(const struct core *, const struct group *, struct arena
 bool core_check_link(const struct core *, struct str id, struct str until, struct str signature, struct err *);
 bool core_alarm(struct core *, struct str id, struct arena *, struct notify_group *out);
 struct notify_group view_group(const struct core *, const struct group *, struct arena *);      /* view.c */
+
+/* points.c: numbers for status pages. */
+void core_points(struct core *, const struct notify_point *, size_t n);
+bool points_uses(const struct core *, const struct notify_config *);
+void points_step(struct core *);
+int64_t points_next_due_ms(const struct core *);
+void points_free(struct core *);
+/* outbox.c: the integration's destination for one request that is no message's; false: it is busy, or to be spared. */
+bool outbox_take(struct core *, const struct integration *);
+void outbox_release(struct core *, struct str destination);
+int64_t outbox_free_at_ms(const struct core *, const struct integration *);     /* INT64_MAX: when who has it lets go */
 
 /* forward.c: alerts to Alertmanagers. */
 struct forwarding *forward_new(int64_t resend_delay_ms);

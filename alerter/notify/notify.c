@@ -216,6 +216,25 @@ void notify_rules_known(struct notify *n, const struct notify_known *known)
 	call(n, run_known, &known);
 }
 
+struct points_job {
+	const struct notify_point *v;
+	size_t n;
+};
+
+static void run_points(struct core *c, void *arg)
+{
+	const struct points_job *j = arg;
+
+	core_points(c, j->v, j->n);
+}
+
+void notify_points(struct notify *n, const struct notify_point *v, size_t count)
+{
+	struct points_job j = { v, count };
+
+	call(n, run_points, &j);
+}
+
 struct history_job {
 	const struct notify_history_query *query;
 	struct arena *a;

@@ -41,6 +41,14 @@ extern const size_t notify_own_key_count;
 extern const char *const notify_global_keys[];
 extern const size_t notify_global_key_count;
 
+/* A query whose value is a metric of a status page. */
+struct notify_point_source {
+	struct str integration, metric, query;
+	int64_t interval_ms;
+	const struct conf_node *at;     /* of the query; while notify_config_parse()'s tree lives */
+};
+size_t notify_config_points(const struct notify_config *, const struct notify_point_source **out);
+
 struct notify_options {
 	const char *database_path;      /* created when absent; its folder must exist */
 	const struct clock *clock;      /* NULL: the system's */
@@ -67,6 +75,14 @@ struct notify_known {
 };
 /* Alerts of rules that are no more end, "rule deleted". Those of a file that was not read go on: it may only be missing for a moment. */
 void notify_rules_known(struct notify *, const struct notify_known *);
+
+struct notify_point {
+	struct str integration, metric;
+	int64_t at_ms;
+	double value;
+};
+/* Sent when the page has time for them; not kept over a restart. Copied. */
+void notify_points(struct notify *, const struct notify_point *, size_t n);
 
 /* What happened, newest first. */
 struct notify_history_query {

@@ -145,6 +145,31 @@ static struct destination *destination(struct core *c, struct str key)
 	return d;
 }
 
+bool outbox_take(struct core *c, const struct integration *in)
+{
+	struct destination *d = destination(c, in->destination);
+
+	if (d->in_flight >= in->kind->max_in_flight || d->not_before_ms > core_now_ms(c))
+		return false;
+	d->in_flight++;
+	d->not_before_ms = core_now_ms(c) + in->kind->gap_ms;
+	return true;
+}
+
+void outbox_release(struct core *c, struct str key)
+{
+	destination(c, key)->in_flight--;
+}
+
+int64_t outbox_free_at_ms(const struct core *c, const struct integration *in)
+{
+	const struct destination *d = map_get(&c->destinations, in->destination);
+
+	if (d == NULL)
+		return core_now_ms(c);
+	return d->in_flight >= in->kind->max_in_flight ? INT64_MAX : d->not_before_ms;
+}
+
 /* ---- Verdicts. ---- */
 
 static struct str hide(struct arena *a, struct str text, struct str secret)

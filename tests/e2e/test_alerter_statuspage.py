@@ -14,11 +14,12 @@ def silence(watch, comment, **labels):
 
 def test_slowly_and_planned(box):
     """F14, F16: shown after a second, identified, monitored and resolved while another page has a maintenance from a silence whose creation
-    got no answer; a silence that is not meant for the public stays private."""
-    target, slow, planned = box.start(Target), Statuspage(components={"db": "Database"}), Statuspage(components={"shop": "Shop"}, key="other-key")
+    got no answer; its metric is fed in between; a silence that is not meant for the public stays private."""
+    target, slow, planned = box.start(Target), Statuspage(components={"db": "Database"}, metrics=["m1"]), Statuspage(components={"shop": "Shop"}, key="other-key")
     box.started += [slow, planned]
     target.set(broken=0)
-    slow_config = {**statuspage_config(slow, "db"), "bad_for": "1s", "identified_after": "3s", "good_for": "2s", "identified_body": "It is the disk."}
+    slow_config = {**statuspage_config(slow, "db"), "bad_for": "1s", "identified_after": "3s", "good_for": "2s", "identified_body": "It is the disk.",
+                   "metrics": [{"id": "m1", "query": "sum(broken) * 2.5", "interval": "1s"}]}
     planned_config = {**statuspage_config(planned), "components": [{"id": "shop", "matchers": ['service="shop"']}], "maintenance": {}}
     watch = Watch(box, [job("app", target)], [alert_rule("Broken", "broken == 1", summary="It is broken.")],
                   receiver={"webhook_configs": [], "statuspage_configs": [slow_config]},
@@ -46,5 +47,8 @@ def test_slowly_and_planned(box):
     assert statuses() == ["investigating", "identified", "monitoring", "resolved"]
     assert [i["name"] for i in planned.incidents.values()] == ["A larger disk"]
     assert planned.components["shop"]["status"] == slow.components["db"]["status"] == "operational"
+    slow.wait_for(lambda p: {point["value"] for point in p.metrics["m1"]} == {0, 2.5})
+    times = [point["timestamp"] for point in slow.metrics["m1"]]
+    assert len(set(times)) > 5 and times == sorted(times)
     for page in (slow, planned):
         assert not page.broken() and not page.over, page.broken()

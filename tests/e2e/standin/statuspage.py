@@ -40,10 +40,11 @@ class Refused(Exception):
 
 
 class Statuspage(Standin):
-    def __init__(self, port=0, page_id="pg1", key="test-key", components=None, rate=RATE, over_rate=420, say=None):
+    def __init__(self, port=0, page_id="pg1", key="test-key", components=None, metrics=(), rate=RATE, over_rate=420, say=None):
         self.page_id, self.key, self.rate, self.over_rate = page_id, key, rate, over_rate
         self.components = {i: {"id": i, "name": n, "status": "operational", "page_id": page_id} for i, n in (components or {}).items()}
         self.incidents = {}
+        self.metrics = {m: [] for m in metrics}
         self.human = set()              # incidents a person opened or edited
         self.log = []                   # every request
         self.over = 0                   # requests refused for the rate
@@ -156,6 +157,12 @@ class Statuspage(Standin):
                     self.wrong.append(f"incident {parts[1]}, which a person opened or edited, was changed: {sorted(fields)}")
                 self.change(incident, fields)
             return 200, incident
+        if parts == ["metrics", "data"] and method == "POST":
+            for metric, points in data["data"].items():
+                if metric not in self.metrics or not all(isinstance(p["timestamp"], int) and isinstance(p["value"], (int, float)) for p in points):
+                    raise Refused(422, f"metric {metric}: unknown, or a point that is none")
+                self.metrics[metric] += points
+            return 202, data
         if parts == ["components"] and method == "GET":
             return 200, self.page_of(list(self.components.values()), query, "per_page")
         if parts[0] == "components" and len(parts) == 2 and method in ("GET", "PATCH", "PUT"):
