@@ -262,3 +262,30 @@ def test_modules_and_other_servers(box):
     assert [had["name"] for had, _ in m.find("redis_module_info", ver="20600", using="[ReJSON]")] == ["search"] and m.value("redis_search_number_of_indexes") == 2
     assert m.value("redis_tile38_aof_size_bytes") == 123 and m.value("redis_tile38_read_only") == 0
     check_labels(m, 10)
+
+
+class Valkey(Script):
+    """Answers as Valkey 8.1 does where it differs: that cannot be installed here. What it is not asked for is an error."""
+
+    INFO = (b"# Server\r\nredis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:8.1.1\r\nvalkey_release_stage:ga\r\nserver_mode:standalone\r\n"
+            b"# CPU\r\nused_active_time_main_thread:1.5\r\nused_active_time_io_thread_1:2.5\r\n")
+
+    def serve(self, peer):
+        answers = {b"INFO": b"$%d\r\n%s\r\n" % (len(self.INFO), self.INFO), b"CLIENT": b"+OK\r\n", b"SLOWLOG": b":0\r\n", b"COMMANDLOG": b":4\r\n",
+                   b"LATENCY": b"*0\r\n", b"CONFIG": b"*4\r\n$9\r\ndatabases\r\n$2\r\n16\r\n$31\r\ncommandlog-request-larger-than\r\n$7\r\n1048576\r\n".replace(
+                       b"$31", b"$30")}
+        with peer:
+            while data := peer.recv(65536):
+                peer.sendall(b"".join(answers.get(c.upper(), b"-ERR unknown command\r\n") for c in re.findall(rb"\*\d+\r\n\$\d+\r\n([^\r]+)\r\n", data)))
+
+
+def test_valkey_is_known_as_such(box):
+    server = box.start(lambda folder: Valkey())
+    exporter = start(box, f"{{name: cache, url: 'redis://127.0.0.1:{server.port}'}}")
+    m = page(exporter)
+    assert m.value("redis_commandlog_slow_length") == 4 == m.value("redis_commandlog_large_reply_length")
+    assert m.value("redis_commandlog_request_larger_than") == 1048576
+    assert m.value("redis_active_time_io_thread_seconds_total", thread="1") == 2.5
+    assert m.value("redis_instance_info", valkey_version="8.1.1", valkey_release_stage="ga") == 1
+    assert all(v == 1 for _, v in m.find("redis_exporter_command_allowed"))
+    check_labels(m, 10)
