@@ -11,7 +11,7 @@
 
 #define CONNECT_MS 5000
 #define DELAY_MIN_MS 500
-#define DELAY_MAX_MS 15000
+#define DELAY_MAX_MS 5000
 
 struct listener {
 	struct celery_state *state;

@@ -111,7 +111,10 @@ def test_broker_down_and_back(jobs):
     m = jobs.until("down", lambda m: m("celery_up") == 0 and m)
     assert m("celery_worker_up") is None, "values of a source that failed are left out"
     jobs.redis.start()
-    jobs.until("back", lambda m: m("celery_up") == 1 and m("celery_queue_length", queue_name="celery") == 0)
+    jobs.until("back", lambda m: m("celery_up") == 1 and m("celery_queue_length", queue_name="celery") == 0
+               and m("celery_events_connected") == 1 and m("celery_events_reconnects_total") == 1)
+    jobs.send("add.delay(1, 2)")
+    jobs.until("events come again", lambda m: m("celery_task_sent_total", name="add") == 1)
 
 
 def test_nothing_is_left_in_the_broker(jobs):
