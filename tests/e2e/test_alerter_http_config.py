@@ -121,4 +121,4 @@ def test_redirects_are_followed_only_when_wanted(box, target, hook):
         {"url": old.url + "/stay", "http_config": {"follow_redirects": False}}, {"url": old.url + "/follow"}]})
     hook.wait_for(lambda h: h.accepted)
     old.wait_for(lambda h: len(h.requests) >= 2)
-    assert [r["path"] for r in hook.accepted] == ["/new"]
+    assert [r["path"] for r in hook.told("Broken", "firing")] == ["/new"]
