@@ -56,6 +56,7 @@ const char *const notify_global_keys[] = {
     "opsgenie_api_url",
     "wechat_api_url",
     "wechat_api_secret",
+    "wechat_api_secret_file",
     "wechat_api_corp_id",
     "telegram_api_url",
     "webex_api_url",
@@ -420,11 +421,10 @@ static bool read_root(struct conf_reader *rd, struct notify_config *c, const str
 
 /* ---- The whole. ---- */
 
-/* Those of receivers that are not there. */
+/* Those that are known and not built. */
 static void refuse_globals(struct conf_reader *rd, const struct conf_node *global)
 {
-	static const char *const names[] = {"wechat_api_url", "wechat_api_secret", "wechat_api_corp_id", "jira_api_url",
-					    "smtp_tls_config"};
+	static const char *const names[] = {"smtp_tls_config"};
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		const struct conf_node *node = conf_get(global, names[i]);

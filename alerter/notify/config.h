@@ -45,6 +45,10 @@ struct statuspage_settings {
 	size_t n_components;
 };
 
+struct aws_settings {                   /* sigv4 */
+	struct str region, access_key, secret_key, session_token, none;
+};
+
 struct integration {                    /* one entry under a receiver: where messages go */
 	struct str name;                /* "team-a/webhook[0]" */
 	const struct receiver_kind *kind;
@@ -57,6 +61,7 @@ struct integration {                    /* one entry under a receiver: where mes
 	struct webhook_settings webhook;
 	struct statuspage_settings statuspage;
 	const struct notifier_settings *notifier;       /* of a kind in notifiers.c */
+	struct aws_settings aws;
 };
 
 struct receiver {

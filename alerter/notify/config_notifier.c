@@ -2,6 +2,7 @@
 #include "notify/notifier.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #define TIMEOUT_MS 30000
 
@@ -13,6 +14,24 @@ static const struct conf_key common[] = {
 		 "How long a request may take; 0 for 30s.", &timeout_range),
     CONF_KEY(struct notifier_file, "http_config", http, conf_sub_ptr, NULL, CONF_RELOAD, "How to connect; by default as global."),
 };
+
+static bool not_honoured(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *node, void *to)
+{
+	return node->kind == CONF_SCALAR && node->text.n == 0 ? true : config_not_honoured(rd, key, node, to);
+}
+
+#define AWS(name, field, parse, flags, help) CONF_KEY(struct aws_settings, name, field, parse, NULL, (flags) | CONF_RELOAD, help)
+static const struct conf_key aws_keys[] = {
+    AWS("region", region, conf_str, 0, "Where the service is; by default of AWS_REGION."),
+    AWS("access_key", access_key, conf_str, 0, "Who signs; by default of AWS_ACCESS_KEY_ID."),
+    AWS("secret_key", secret_key, conf_str, CONF_SECRET, "Its secret; by default of AWS_SECRET_ACCESS_KEY."),
+    AWS("profile", none, not_honoured, 0, "Not honoured."),
+    AWS("role_arn", none, not_honoured, 0, "Not honoured."),
+    AWS("external_id", none, not_honoured, 0, "Not honoured."),
+};
+static const struct conf_table aws_table = {aws_keys, ARRAY_LEN(aws_keys), sizeof(struct aws_settings), NULL, NULL};
+static const struct conf_key aws_key =
+    CONF_KEY_ARG(struct notifier_file, "sigv4", aws, conf_sub, NULL, CONF_RELOAD, "Who signs.", &aws_table);
 
 static bool refuse_unless_false(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *node, void *to)
 {
@@ -35,7 +54,7 @@ static struct conf_key setting_key(const struct setting_row *row, size_t i)
 const struct conf_table *config_notifier_table(struct conf_reader *rd, const struct notifier *n, const struct conf_table *http,
 					       const struct conf_table *tls)
 {
-	struct conf_key *keys = ARENA_ARRAY(rd->arena, n->n_settings + ARRAY_LEN(common), struct conf_key);
+	struct conf_key *keys = ARENA_ARRAY(rd->arena, n->n_settings + ARRAY_LEN(common) + 1, struct conf_key);
 	struct conf_table *t = ARENA_NEW(rd->arena, struct conf_table);
 
 	memcpy(keys, common, sizeof common);
@@ -45,6 +64,8 @@ const struct conf_table *config_notifier_table(struct conf_reader *rd, const str
 		keys[ARRAY_LEN(common) - 1] = (struct conf_key)CONF_KEY_ARG(struct notifier_file, "tls_config", tls, conf_sub, NULL,
 									    CONF_RELOAD, "TLS.", tls);
 	*t = (struct conf_table){keys, ARRAY_LEN(common), sizeof(struct notifier_file), NULL, NULL};
+	if (n->signs_aws)
+		keys[t->n++] = aws_key;
 	for (size_t i = 0; i < n->n_settings; i++)
 		if ((n->settings[i].flags & SETTING_HIDDEN) == 0)
 			keys[t->n++] = setting_key(&n->settings[i], i);
@@ -185,12 +206,33 @@ static struct template *internal(struct conf_reader *rd, const char *name, const
 	return t;
 }
 
+static struct str or_environment(struct arena *a, struct str s, const char *name)
+{
+	const char *z = s.n == 0 ? getenv(name) : NULL;
+
+	return z != NULL ? arena_str(a, str_of(z)) : s;
+}
+
+static void make_aws(struct conf_reader *rd, const struct aws_settings *f, const struct conf_node *entry, struct aws_settings *aws)
+{
+	bool own = f->access_key.n > 0;
+
+	aws->region = or_environment(rd->arena, f->region, "AWS_REGION");
+	aws->access_key = or_environment(rd->arena, f->access_key, "AWS_ACCESS_KEY_ID");
+	aws->secret_key = or_environment(rd->arena, f->secret_key, "AWS_SECRET_ACCESS_KEY");
+	aws->session_token = own ? STR("") : or_environment(rd->arena, STR(""), "AWS_SESSION_TOKEN");
+	if (aws->region.n == 0 || aws->access_key.n == 0 || aws->secret_key.n == 0)
+		conf_error(rd->report, entry, "sigv4 is missing region, access_key or secret_key: add them, or set AWS_REGION, AWS_ACCESS_KEY_ID "
+					      "and AWS_SECRET_ACCESS_KEY");
+}
+
 /* A change of address is a change of place; integrations with the same secrets share a rate. */
 static void identify(struct conf_reader *rd, const struct notifier *n, const struct notifier_settings *s,
 		     const struct notifier_file *f, struct integration *in)
 {
 	struct buf secrets = {0}, address = {0};
 
+	buf_printf(&secrets, STR_FMT ";", STR_ARG(in->aws.access_key));
 	for (size_t i = 0; i < n->n_settings; i++)
 		if (n->settings[i].flags & (SETTING_SECRET | SETTING_LATE))
 			buf_printf(&secrets, "%zu:" STR_FMT ";", s->v[i].plain.n, STR_ARG(s->v[i].plain));
@@ -211,6 +253,8 @@ void config_make_notifier(struct conf_reader *rd, const struct notifier *n, cons
 	in->send_resolved = f->send_resolved;
 	in->timeout_ms = f->timeout_ms > 0 ? f->timeout_ms : TIMEOUT_MS;
 	in->notifier = s;
+	if (n->signs_aws)
+		make_aws(rd, &f->aws, entry, &in->aws);
 	s->notifier = n;
 	for (size_t i = 0; i < n->n_settings; i++) {
 		const struct setting_row *row = &n->settings[i];

@@ -131,19 +131,15 @@ static const struct conf_table statuspage_table
 
 struct receiver_file {
 	struct str name;
-	struct conf_list webhooks, statuspages, none, notifiers[MAX_NOTIFIERS];
+	struct conf_list webhooks, statuspages, notifiers[MAX_NOTIFIERS];
 };
 
 #define LIST(name, field, table, help)                                                                                             \
 	CONF_KEY_ARG(struct receiver_file, name, field, conf_sub_list, NULL, CONF_RELOAD, help, table)
-#define NOT_YET(name) CONF_KEY(struct receiver_file, name, none, config_not_honoured, NULL, CONF_RELOAD, "Not honoured yet.")
 static const struct conf_key receiver_keys[] = {
 	CONF_KEY(struct receiver_file, "name", name, conf_str, NULL, CONF_REQUIRED | CONF_RELOAD, "Routes name it."),
 	LIST("webhook_configs", webhooks, &webhook_table, "POST as Alertmanager does."),
 	LIST("statuspage_configs", statuspages, &statuspage_table, "Incidents and components of a status page."),
-	NOT_YET("jira_configs"),
-	NOT_YET("sns_configs"),
-	NOT_YET("wechat_configs"),
 };
 /* With a row for each notifier. */
 static const struct conf_table *receiver_table(struct conf_reader *rd)

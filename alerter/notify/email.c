@@ -14,19 +14,6 @@
 static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
 static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
-static struct str setting(const struct delivery *d, json_t *texts, const char *name)
-{
-	const struct notifier_settings *s = d->integration->notifier;
-	json_t *text = json_object_get(texts, name);
-
-	if (json_is_string(text))
-		return (struct str){json_string_value(text), json_string_length(text)};
-	for (size_t i = 0; i < s->notifier->n_settings; i++)
-		if (str_eq(str_of(s->notifier->settings[i].name), str_of(name)))
-			return s->v[i].plain;
-	return STR("");
-}
-
 /* No line of ours is anybody else's to begin. */
 static struct str one_line(struct arena *a, struct str s)
 {
@@ -127,7 +114,7 @@ static void put_headers(struct buf *b, struct delivery *d, json_t *texts, struct
 	const struct label ours[] = {
 	    {STR("From"), from},
 	    {STR("To"), to},
-	    {STR("Subject"), setting(d, texts, "_subject")},
+	    {STR("Subject"), notifier_setting(d, texts, "_subject")},
 	    {STR("Message-ID"),
 	     arena_printf(&d->arena, "<" STR_FMT "@" STR_FMT ">", STR_ARG(m->key), STR_ARG(host_of(address(from))))},
 	    {STR("References"), arena_printf(&d->arena, "<%s@" STR_FMT ">", m->episode->id, STR_ARG(host_of(address(from))))},
@@ -159,8 +146,8 @@ static struct str compose(struct delivery *d, json_t *texts, struct str from, st
 
 	put_headers(&b, d, texts, from, to);
 	buf_printf(&b, "MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary=\"%s\"\r\n\r\n", boundary);
-	put_part(&b, boundary, "text/plain", setting(d, texts, "text"));
-	put_part(&b, boundary, "text/html", setting(d, texts, "html"));
+	put_part(&b, boundary, "text/plain", notifier_setting(d, texts, "text"));
+	put_part(&b, boundary, "text/html", notifier_setting(d, texts, "html"));
 	buf_printf(&b, "--%s--\r\n", boundary);
 	out = arena_str(&d->arena, buf_str(&b));
 	buf_fini(&b);
@@ -177,19 +164,19 @@ static struct mail *make_mail(struct delivery *d, json_t *texts, struct str from
 			v[mail->n_to++] = arena_str(&d->arena, one_line(&d->arena, address(one)));
 	mail->to = v;
 	mail->from = arena_str(&d->arena, one_line(&d->arena, address(from)));
-	mail->user = setting(d, texts, "auth_username");
-	mail->password = setting(d, texts, "auth_password");
+	mail->user = notifier_setting(d, texts, "auth_username");
+	mail->password = notifier_setting(d, texts, "auth_password");
 	if (mail->password.n == 0)
-		mail->password = setting(d, texts, "auth_secret");
-	mail->identity = setting(d, texts, "auth_identity");
-	mail->require_tls = !str_eq(setting(d, texts, "require_tls"), STR("false"));
+		mail->password = notifier_setting(d, texts, "auth_secret");
+	mail->identity = notifier_setting(d, texts, "auth_identity");
+	mail->require_tls = !str_eq(notifier_setting(d, texts, "require_tls"), STR("false"));
 	return mail;
 }
 
 static struct str server_url(struct delivery *d, json_t *texts)
 {
-	struct str place = setting(d, texts, "smarthost"), port = place, host, hello = setting(d, texts, "hello");
-	bool implicit = str_eq(setting(d, texts, "force_implicit_tls"), STR("true"));
+	struct str place = notifier_setting(d, texts, "smarthost"), port = place, host, hello = notifier_setting(d, texts, "hello");
+	bool implicit = str_eq(notifier_setting(d, texts, "force_implicit_tls"), STR("true"));
 
 	while (str_chr(port, ':') < port.n)
 		port = (struct str){port.p + str_chr(port, ':') + 1, port.n - str_chr(port, ':') - 1};
@@ -205,7 +192,7 @@ static enum deliver_next ask(struct delivery *d)
 {
 	json_t *kept = json_loadb(d->message->payload.p, d->message->payload.n, JSON_ALLOW_NUL, NULL);
 	json_t *texts = json_object_get(kept, "settings");
-	struct str from = arena_str(&d->arena, setting(d, texts, "from")), to = arena_str(&d->arena, setting(d, texts, "to"));
+	struct str from = arena_str(&d->arena, notifier_setting(d, texts, "from")), to = arena_str(&d->arena, notifier_setting(d, texts, "to"));
 
 	d->call = (struct http_call){.method = "MAIL",
 				     .url = server_url(d, texts),

@@ -140,6 +140,19 @@ void notifier_render(const struct notice *n, struct buf *out)
 
 /* ---- The request. ---- */
 
+struct str notifier_setting(const struct delivery *d, const struct json_t *texts, const char *name)
+{
+	const struct notifier_settings *s = d->integration->notifier;
+	json_t *text = json_object_get(texts, name);
+
+	if (json_is_string(text))
+		return (struct str){json_string_value(text), json_string_length(text)};
+	for (size_t i = 0; i < s->notifier->n_settings; i++)
+		if (str_eq(str_of(s->notifier->settings[i].name), str_of(name)))
+			return s->v[i].plain;
+	return STR("");
+}
+
 static struct template_value from_json(struct arena *a, json_t *v)
 {
 	struct template_value *items;
@@ -188,7 +201,7 @@ static struct template_value request_data(struct delivery *d, json_t *kept)
 	const struct notifier_settings *s = d->integration->notifier;
 	struct template_value settings = from_json(&d->arena, json_object_get(kept, "settings"));
 	size_t n = settings.map->n;
-	struct template_field *v = ARENA_ARRAY(&d->arena, n + NOTIFIER_MAX_SETTINGS + 5, struct template_field);
+	struct template_field *v = ARENA_ARRAY(&d->arena, n + NOTIFIER_MAX_SETTINGS + 7, struct template_field);
 	struct template_map *m = ARENA_NEW(&d->arena, struct template_map);
 
 	memcpy(v, settings.map->v, n * sizeof *v);
@@ -198,6 +211,8 @@ static struct template_value request_data(struct delivery *d, json_t *kept)
 	v[n++] = (struct template_field){STR("status"), text_of(kept, "status")};
 	v[n++] = (struct template_field){STR("webhook"), text_of(kept, "webhook")};
 	v[n++] = (struct template_field){STR("labels"), from_json(&d->arena, json_object_get(kept, "labels"))};
+	v[n++] = (struct template_field){STR("region"), template_str(d->integration->aws.region)};
+	v[n++] = (struct template_field){STR("key"), template_str(d->message->key)};
 	v[n++] = (struct template_field){STR("episode"), template_str(str_of(d->message->episode->id))};
 	v[n++] = (struct template_field){STR("repeat"), template_str(d->message->doubtful ? STR(" (possible repeat)") : STR(""))};
 	*m = (struct template_map){v, n, &template_string_map};
@@ -248,6 +263,7 @@ static enum deliver_next ask(struct delivery *d)
 
 		d->call =
 		    (struct http_call){.method = "POST", .http = &d->integration->http, .timeout_ms = d->integration->timeout_ms};
+		d->call.aws = s->notifier->signs_aws ? &d->integration->aws : NULL;
 		d->call_changes = true;
 		ok = expand(d, s->url, data, &d->call.url, &e) && expand(d, s->body, data, &d->call.body, &e) &&
 		     make_headers(d, data, &e);
@@ -304,7 +320,9 @@ void notifier_secrets(const struct integration *in, struct str *out, size_t *n)
 {
 	const struct notifier_settings *s = in->notifier;
 
-	for (size_t i = 0, found = 0; i < s->notifier->n_settings && found < RECEIVER_MAX_SECRETS; i++)
+	if (in->aws.secret_key.n > 0)
+		out[(*n)++] = in->aws.secret_key;
+	for (size_t i = 0, found = in->aws.secret_key.n > 0; i < s->notifier->n_settings && found < RECEIVER_MAX_SECRETS; i++)
 		if ((s->notifier->settings[i].flags & SETTING_SECRET) && s->v[i].plain.n > 0) {
 			out[(*n)++] = s->v[i].plain;
 			found++;

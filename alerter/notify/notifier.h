@@ -6,6 +6,8 @@
 
 #include "notify/receiver.h"
 
+struct json_t;
+
 enum {                                  /* setting_row.flags; without one it is a template */
 	SETTING_SECRET = 1,             /* taken as it is, when it is sent; "<name>_file" too */
 	SETTING_TREE = 2,               /* a map or list with templates at its leaves; a row of Alertmanager's that is a map of texts */
@@ -43,6 +45,7 @@ struct notifier {
 	const char *content_type;       /* NULL: application/json */
 	const char *html;               /* a template that is true when texts are HTML; NULL: never */
 	bool is_mail;                   /* no <url> and <body>; tls_config instead of http_config */
+	bool signs_aws;                 /* sigv4: beside the settings */
 	bool wants_webhook;             /* .webhook holds what a webhook would get */
 };
 
@@ -75,6 +78,10 @@ struct notifier_settings {              /* of an integration */
 void notifier_render(const struct notice *, struct buf *out);
 enum deliver_next notifier_advance(struct delivery *, const struct http_answer *);
 enum deliver_next email_advance(struct delivery *, const struct http_answer *);         /* email.c */
+enum deliver_next wechat_advance(struct delivery *, const struct http_answer *);        /* wechat.c */
+enum deliver_next jira_advance(struct delivery *, const struct http_answer *);          /* jira.c */
+/* A setting of the message under way: as it was rendered (<texts>: "settings" of the payload), or as it is configured. */
+struct str notifier_setting(const struct delivery *, const struct json_t *texts, const char *name);
 void notifier_secrets(const struct integration *, struct str *out, size_t *n);
 extern const struct template_env notifier_template_env;
 
@@ -84,6 +91,7 @@ struct notifier_file {                  /* an entry as written */
 	struct connection_settings *http;
 	struct connection_settings tls;       /* of a mail; only that is set */
 	int64_t timeout_ms;
+	struct aws_settings aws;
 	struct str texts[NOTIFIER_MAX_SETTINGS];
 	const struct conf_node *nodes[NOTIFIER_MAX_SETTINGS];
 };

@@ -216,9 +216,40 @@ static bool to_json(struct template_call *c)
 	return answer(c, &b);
 }
 
+/* entries "prefix" map: prefix.1.Name, prefix.1.Value.DataType, prefix.1.Value.StringValue …, as AWS takes maps. */
+static bool entries(struct template_call *c)
+{
+	const struct template_map *m = c->args[1].kind == TEMPLATE_MAP ? c->args[1].map : NULL;
+	struct template_field *v = ARENA_ARRAY(c->arena, m != NULL ? 3 * m->n + 1 : 1, struct template_field);
+	struct str prefix;
+	size_t n = 0;
+
+	if (!template_arg_str(c, 0, &prefix))
+		return false;
+	for (size_t i = 0; m != NULL && i < m->n; i++) {
+				v[n++] = (struct template_field){arena_printf(c->arena, STR_FMT ".%zu.%s", STR_ARG(prefix), i + 1, "Name"), template_str(m->v[i].name)};
+		v[n++] = (struct template_field){arena_printf(c->arena, STR_FMT ".%zu.%s", STR_ARG(prefix), i + 1, "Value.DataType"),
+						 template_str(STR("String"))};
+		v[n++] = (struct template_field){arena_printf(c->arena, STR_FMT ".%zu.%s", STR_ARG(prefix), i + 1, "Value.StringValue"), m->v[i].value};
+	}
+	c->out = map_of(c->arena, v, n);
+	return true;
+}
+
+/* ifEnds "end" text value: the value, when the text ends so. */
+static bool if_ends(struct template_call *c)
+{
+	struct str end, text;
+
+	if (!template_arg_str(c, 0, &end) || !template_arg_str(c, 1, &text))
+		return false;
+	c->out = str_ends(text, end) ? c->args[2] : template_str(STR(""));
+	return true;
+}
+
 static const struct template_func funcs[] = {
     {"choose", 3, 3, choose},  {"cut", 2, 2, cut},   {"cutBytes", 2, 2, cut_bytes}, {"dict", 0, -1, dict},
-    {"each", 3, 3, each},      {"form", 1, 1, form}, {"list", 0, -1, list},         {"merge", 0, -1, merge},
+    {"each", 3, 3, each},      {"entries", 2, 2, entries}, {"form", 1, 1, form}, {"ifEnds", 3, 3, if_ends}, {"list", 0, -1, list},         {"merge", 0, -1, merge},
     {"object", 0, -1, object}, {"path", 1, 1, path}, {"slash", 1, 1, slash},        {"split", 1, 1, split},
     {"toJson", 1, 1, to_json},
 };

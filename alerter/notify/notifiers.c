@@ -195,6 +195,44 @@ static const struct setting_row incidentio[] = {
     {"max_alerts", NULL, SETTING_REFUSED, NULL},
 };
 
+static const struct setting_row sns[] = {
+    {"api_url", NULL, SETTING_ADDRESS, NULL},
+    {"topic_arn", NULL, SETTING_ADDRESS, NULL},
+    {"target_arn", NULL, SETTING_ADDRESS, NULL},
+    {"phone_number", NULL, SETTING_ADDRESS, NULL},
+    {"subject", DEFAULT("sns.default.subject"), 0, NULL},
+    {"message", DEFAULT("sns.default.message"), 0, NULL},
+    {"attributes", NULL, SETTING_TREE, NULL},
+};
+
+static const struct setting_row wechat[] = {
+    {"api_url", "https://qyapi.weixin.qq.com/cgi-bin/", SETTING_SECRET, "wechat_api_url"},
+    {"api_secret", NULL, SETTING_SECRET, "wechat_api_secret"},
+    {"corp_id", NULL, SETTING_LATE, "wechat_api_corp_id"},
+    {"agent_id", DEFAULT("wechat.default.agent_id"), SETTING_ADDRESS, NULL},
+    {"to_user", DEFAULT("wechat.default.to_user"), SETTING_ADDRESS, NULL},
+    {"to_party", DEFAULT("wechat.default.to_party"), SETTING_ADDRESS, NULL},
+    {"to_tag", DEFAULT("wechat.default.to_tag"), SETTING_ADDRESS, NULL},
+    {"message", DEFAULT("wechat.default.message"), 0, NULL},
+    {"message_type", "text", SETTING_PLAIN, NULL},
+};
+
+static const struct setting_row jira[] = {
+    {"api_url", NULL, SETTING_LATE, "jira_api_url"},
+    {"api_type", "auto", SETTING_PLAIN, NULL},
+    {"project", NULL, SETTING_ADDRESS, NULL},
+    {"issue_type", NULL, 0, NULL},
+    {"summary", DEFAULT("jira.default.summary"), 0, NULL},
+    {"description", DEFAULT("jira.default.description"), 0, NULL},
+    {"labels", NULL, SETTING_TREE, NULL},
+    {"priority", DEFAULT("jira.default.priority"), 0, NULL},
+    {"reopen_transition", NULL, SETTING_PLAIN, NULL},
+    {"resolve_transition", NULL, SETTING_PLAIN, NULL},
+    {"wont_fix_resolution", NULL, SETTING_PLAIN, NULL},
+    {"reopen_duration", "0s", SETTING_SECONDS, NULL},
+    {"fields", NULL, SETTING_TREE, NULL},
+};
+
 static const struct setting_row email[] = {
     {"to", NULL, SETTING_ADDRESS, NULL},
     {"from", NULL, 0, "smtp_from"},
@@ -351,6 +389,45 @@ const struct notifier notifiers[] = {
 	.needs = "room_id",
 	.url = "{{ .api_url }}",
 	.body = "{{ toJson (object \"roomId\" .room_id \"markdown\" (cutBytes 7439 (print .message .repeat))) }}",
+    },
+    {
+	SENDS("sns", true, 4, 0),
+	ROWS(sns),
+	.needs = "topic_arn|target_arn|phone_number",
+	.signs_aws = true,
+	.content_type = "application/x-www-form-urlencoded; charset=utf-8",
+	.url = "{{ if .api_url }}{{ .api_url }}{{ else }}https://sns.{{ .region }}.amazonaws.com/{{ end }}",
+	.body = "{{ form (merge (object \"Action\" \"Publish\" \"Version\" \"2010-03-31\" \"TopicArn\" .topic_arn \"TargetArn\" "
+		".target_arn \"PhoneNumber\" .phone_number \"Subject\" (choose .phone_number \"\" (cut 99 .subject)) \"Message\" (or "
+		"(choose .phone_number (cutBytes 1600 (print .message .repeat)) (cutBytes 262144 (print .message .repeat))) \"no details\") "
+		"\"MessageGroupId\" (ifEnds \".fifo\" .topic_arn .episode) \"MessageDeduplicationId\" (ifEnds \".fifo\" .topic_arn .key)) "
+		"(entries \"MessageAttributes.entry\" .attributes)) }}",
+    },
+    {
+	.kind = {.name = "wechat",
+		 .repeats = true,
+		 .ends_by_default = false,
+		 .max_in_flight = 1,
+		 .gap_ms = 500,
+		 .render = notifier_render,
+		 .advance = wechat_advance,
+		 .secrets = notifier_secrets},
+	.list = "wechat_configs",
+	ROWS(wechat),
+	.needs = "api_secret corp_id",
+    },
+    {
+	.kind = {.name = "jira",
+		 .repeats = false,
+		 .ends_by_default = true,
+		 .max_in_flight = 1,
+		 .gap_ms = 100,
+		 .render = notifier_render,
+		 .advance = jira_advance,
+		 .secrets = notifier_secrets},
+	.list = "jira_configs",
+	ROWS(jira),
+	.needs = "api_url project issue_type",
     },
     {
 	SENDS("incidentio", true, 4, 0),

@@ -59,7 +59,8 @@ static void set_headers(struct sender *s, struct request *r)
 		connection_add_header(&r->lists, r->call->headers[i].name, r->call->headers[i].value);
 	/* Without its secret it is refused, and comes again. */
 	(void)!connection_login(r->easy, r->call->http, s->tokens, &r->lists, &e);
-	r->lists.headers = curl_slist_append(r->lists.headers, "Expect:");
+	if (r->call->aws == NULL)       /* libcurl would sign the header that is not sent */
+		r->lists.headers = curl_slist_append(r->lists.headers, "Expect:");
 	curl_easy_setopt(r->easy, CURLOPT_HTTPHEADER, r->lists.headers);
 }
 
@@ -92,11 +93,27 @@ static void set_mail(struct request *r)
 	curl_easy_setopt(r->easy, CURLOPT_FRESH_CONNECT, 1L);
 }
 
+static void set_aws(struct request *r)
+{
+	const struct aws_settings *aws = r->call->aws;
+	struct buf scope = {0};
+
+	buf_printf(&scope, "aws:amz:" STR_FMT ":sns", STR_ARG(aws->region));
+	curl_easy_setopt(r->easy, CURLOPT_AWS_SIGV4, buf_z(&scope));
+	connection_set_text(r->easy, CURLOPT_USERNAME, aws->access_key);
+	connection_set_text(r->easy, CURLOPT_PASSWORD, aws->secret_key);
+	if (aws->session_token.n > 0)
+		connection_add_header(&r->lists, STR("x-amz-security-token"), aws->session_token);
+	buf_fini(&scope);
+}
+
 static void set_request(struct request *r)
 {
 	const struct http_call *call = r->call;
 	bool reads = strcmp(call->method, "GET") == 0;
 
+	if (call->aws != NULL)
+		set_aws(r);
 	curl_easy_setopt(r->easy, CURLOPT_PROTOCOLS_STR, call->mail != NULL ? "smtp,smtps" : "http,https");
 	curl_easy_setopt(r->easy, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms);
 	if (call->mail != NULL)

@@ -98,6 +98,18 @@ const char *const notice_default_templates[] = {
 	SAME("mattermost.default.fallback", "slack.default.fallback"),
 	SAME("mattermost.default.text", "__markdown_alerts"),
 
+	SAME("sns.default.subject", "__subject"),
+	SAME("sns.default.message", "__text_alerts"),
+	SAME("wechat.default.message", "__text_alerts"),
+	DEFINE("wechat.default.to_user", ""),
+	DEFINE("wechat.default.to_party", ""),
+	DEFINE("wechat.default.to_tag", ""),
+	DEFINE("wechat.default.agent_id", ""),
+	SAME("jira.default.summary", "__subject"),
+	SAME("jira.default.description", "__text_alerts"),
+	DEFINE("jira.default.priority",
+	       "{{ if eq .CommonLabels.severity \"critical\" }}High{{ else if eq .CommonLabels.severity \"warning\" }}Medium"
+	       "{{ else if eq .CommonLabels.severity \"info\" }}Low{{ end }}"),
 	SAME("email.default.subject", "__subject"),
 	DEFINE("__html_alert",
 	       "<tr><td style=\"padding:12px;border-left:4px solid {{ if eq .Status \"resolved\" }}#2e8540{{ else }}#c9302c{{ end }}\">"

@@ -20,6 +20,7 @@ struct http_call {                      /* lives with the delivery that makes it
 	struct str body;
 	const struct connection_settings *http;
 	int64_t timeout_ms;
+	const struct aws_settings *aws; /* NULL: none; signs with AWS's version 4 */
 	const struct mail *mail;        /* NULL: HTTP. SMTP's answers come as the HTTP status that means the same */
 };
 
