@@ -156,6 +156,25 @@ static bool is_wanted(const struct pg_settings *s, struct str database)
 	return false;
 }
 
+static bool is_there(const PGresult *r, struct str database)
+{
+	for (int row = 0; row < PQntuples(r); row++)
+		if (str_eq(str_of(PQgetvalue(r, row, 0)), database))
+			return true;
+	return false;
+}
+
+/* A name in the list that is none, or that may not be connected to. */
+static void emit_missing(struct round *x, const PGresult *r)
+{
+	const struct conf_strs list = x->settings->databases;
+
+	for (size_t i = 0; i < list.n; i++)
+		if (!str_eq(list.v[i], STR("all")) && !is_there(r, list.v[i]))
+			EXPO_EMIT(x->out, &database_family, 0, { STR("datname"), list.v[i] });
+}
+
+/* Rows: name, whether it is the url's. */
 static void on_databases(void *ctx, size_t i, const struct pg_reply *reply)
 {
 	struct round *x = ctx;
@@ -166,7 +185,7 @@ static void on_databases(void *ctx, size_t i, const struct pg_reply *reply)
 		return;
 	x->databases = ARENA_ARRAY(expo_set_arena(x->out), DATABASES_MAX, const char *);
 	for (int row = 0; row < n; row++) {
-		if (!is_wanted(x->settings, str_of(PQgetvalue(reply->result, row, 0))))
+		if (*PQgetvalue(reply->result, row, 1) == 't' || !is_wanted(x->settings, str_of(PQgetvalue(reply->result, row, 0))))
 			continue;
 		if (x->n_databases < DATABASES_MAX)
 			x->databases[x->n_databases++] = copy_field(expo_set_arena(x->out), reply->result, row, 0).p;
@@ -174,6 +193,7 @@ static void on_databases(void *ctx, size_t i, const struct pg_reply *reply)
 			left_out++;
 	}
 	EXPO_EMIT0(x->out, &left_out_family, left_out);
+	emit_missing(x, reply->result);
 }
 
 /* What sees one database only: the same as a scrape shows of the url's, and sizes of tables. */
@@ -216,8 +236,8 @@ static bool ask_databases(struct round *x, struct err *e)
 {
 	if (x->settings->databases.n == 0)
 		return true;
-	if (!ask_one(x, "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate AND datconnlimit <> -2 "
-	             "AND has_database_privilege(oid, 'CONNECT') AND datname <> current_database() ORDER BY datname", on_databases, e))
+	if (!ask_one(x, "SELECT datname, datname = current_database() FROM pg_database WHERE datallowconn AND NOT datistemplate "
+	             "AND datconnlimit <> -2 AND has_database_privilege(oid, 'CONNECT') ORDER BY datname", on_databases, e))
 		return false;
 	for (size_t i = 0; i < x->n_databases; i++) {
 		struct err failed = { 0 };

@@ -193,7 +193,7 @@ def test_tables_of_other_databases(box, postgres):
         postgres.sql(f"create table in_{name} (id int primary key); insert into in_{name} select generate_series(1, 7)", name)
     postgres.sql("create role monitor login; grant pg_monitor to monitor; revoke connect on database refused from public")
     every = ", databases: all, enable: [stat_user_indexes], slow_interval: 1s"
-    exporter = start(box, ("every", postgres.url(user="monitor"), every), ("some", postgres.url(), ", databases: [third], slow_interval: 1s"))
+    exporter = start(box, ("every", postgres.url(user="monitor"), every), ("some", postgres.url(), ", databases: [third, postgres, nowhere], slow_interval: 1s"))
     m = wait_for("tables", lambda: next((m for m in [scrape(exporter)] if m.value("tocsin_postgres_database_read", source="every", datname="third")
                                          and m.value("tocsin_postgres_database_read", source="some", datname="third")), None))
     assert m.value("pg_stat_user_tables_n_tup_ins", source="every", datname="other", relname="in_other") == 7
@@ -201,6 +201,7 @@ def test_tables_of_other_databases(box, postgres):
     assert m.value("pg_stat_user_indexes_idx_scan_total", source="every", datname="third", indexrelname="in_third_pkey") is not None
     assert {had["datname"] for had, _ in m.find("tocsin_postgres_database_read", source="every")} == {"other", "third"}
     assert {had["datname"] for had, _ in m.find("pg_stat_user_tables_n_tup_ins", source="some")} == {"third"}
+    assert {had["datname"]: v for had, v in m.find("tocsin_postgres_database_read", source="some")} == {"third": 1, "nowhere": 0}
     assert int(postgres.sql("select count(*) from pg_stat_activity where application_name = 'tocsin-exporter'")) <= 6
     postgres.sql("drop database other with (force)")
     wait_for("the end of one", lambda: not scrape(exporter).find("pg_stat_user_tables_n_tup_ins", source="every", datname="other"))
