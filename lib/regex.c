@@ -665,22 +665,27 @@ static size_t take_name(struct str s, struct str *name)
 	return n + braced;
 }
 
-static int group_of(const struct regex *re, struct str name)
+/* NULL: there is no such group, or it took no part. */
+static const struct regex_group *group_of(const struct regex *re, const struct regex_group *groups, size_t n, struct str name)
 {
 	int64_t index;
 
-	if (name.p[0] < '0' || name.p[0] > '9' || (name.p[0] == '0' && name.n > 1) || !str_to_int64(name, &index))
-		return regex_group_index(re, name);
-	return index <= (int64_t)re->n_groups ? (int)index : -1;
+	if (name.p[0] >= '0' && name.p[0] <= '9' && (name.p[0] != '0' || name.n == 1) && str_to_int64(name, &index))
+		return index <= (int64_t)re->n_groups && (size_t)index < n && groups[index].beg != SIZE_MAX ? &groups[index] : NULL;
+	for (size_t i = 1; i <= re->n_groups && i < n; i++)
+		if (str_eq(re->names[i], name) && groups[i].beg != SIZE_MAX)
+			return &groups[i];
+	return NULL;
 }
 
-void regex_expand(const struct regex *re, struct buf *out, struct str s, const struct regex_group *groups, struct str replacement)
+void regex_expand(const struct regex *re, struct buf *out, struct str s, const struct regex_group *groups, size_t n,
+                  struct str replacement)
 {
 	struct str rest = replacement, name;
 
 	while (rest.n > 0) {
 		size_t plain = str_chr(rest, '$'), used;
-		int group;
+		const struct regex_group *group;
 
 		buf_put(out, rest.p, plain);
 		if (plain == rest.n)
@@ -696,9 +701,9 @@ void regex_expand(const struct regex *re, struct buf *out, struct str s, const s
 			buf_putc(out, '$');
 			continue;
 		}
-		group = group_of(re, name);
-		if (group >= 0 && groups[group].beg != SIZE_MAX && groups[group].end > groups[group].beg)
-			buf_put(out, s.p + groups[group].beg, groups[group].end - groups[group].beg);
+		group = group_of(re, groups, n, name);
+		if (group != NULL && group->end > group->beg)
+			buf_put(out, s.p + group->beg, group->end - group->beg);
 		rest = (struct str){ rest.p + used, rest.n - used };
 	}
 }

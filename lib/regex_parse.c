@@ -62,24 +62,13 @@ static struct str encode(struct re_parser *p, uint32_t rune)
 
 /* ---- Groups and flags. ---- */
 
-static void add_name(struct re_parser *p, struct str name, size_t beg)
+static void check_name(struct re_parser *p, struct str name, size_t beg)
 {
-	struct str rest = buf_str(&p->names), seen;
-
-	for (size_t i = 0; i < name.n; i++) {
-		if (re_is_alnum(name.p[i]) || name.p[i] == '_')
-			continue;
-		re_fail(p, beg, "invalid group name: letters, digits and underscores are allowed");
-		return;
-	}
-	while (name.n > 0 && str_cut(&rest, '\n', &seen)) {
-		if (!str_eq(seen, name))
-			continue;
-		re_fail(p, beg, "two groups have this name: every name may occur once");
-		return;
-	}
-	buf_puts(&p->names, name);
-	buf_putc(&p->names, '\n');
+	for (size_t i = 0; i < name.n; i++)
+		if (!re_is_alnum(name.p[i]) && name.p[i] != '_') {
+			re_fail(p, beg, "invalid group name: letters, digits and underscores are allowed");
+			return;
+		}
 }
 
 /* Behind "(?P<" or "(?<". */
@@ -169,7 +158,7 @@ static struct re_node *parse_capture(struct re_parser *p, struct str name, size_
 {
 	struct re_node *n;
 
-	add_name(p, name, beg);
+	check_name(p, name, beg);
 	n = node_over(p, RE_CAPTURE, parse_group_body(p, beg));
 	n->text = name;
 	return n;
@@ -366,6 +355,8 @@ static struct re_node *parse_quoted(struct re_parser *p, struct list *l)
 {
 	struct re_node *n = NULL;
 
+	size_t quote = p->at;
+
 	p->at += 2;
 	while (p->at < p->s.n && !re_looking_at(p, "\\E")) {
 		size_t beg = p->at;
@@ -374,7 +365,8 @@ static struct re_node *parse_quoted(struct re_parser *p, struct list *l)
 			append(l, n);
 		n = literal(p, re_take_char(p), beg);
 	}
-	re_accept(p, "\\E");
+	if (!re_accept(p, "\\E") && p->wrapped)
+		re_fail(p, quote, "missing \\E: the quote would go on behind the expression");
 	return n;
 }
 
@@ -429,7 +421,7 @@ static struct re_node *parse_alternate(struct re_parser *p)
 
 struct re_node *regex_parse(struct arena *a, struct str pattern, bool dot_all, struct err *e)
 {
-	struct re_parser p = { .arena = a, .e = e, .s = pattern, .flags = dot_all ? RE_FLAG_S : 0 };
+	struct re_parser p = { .arena = a, .e = e, .s = pattern, .flags = dot_all ? RE_FLAG_S : 0, .wrapped = dot_all };
 	struct re_node *n;
 
 	if (pattern.n > REGEX_MAX_BYTES) {
@@ -447,6 +439,5 @@ struct re_node *regex_parse(struct arena *a, struct str pattern, bool dot_all, s
 	n = parse_alternate(&p);
 	if (!re_failed(&p) && p.at < pattern.n)
 		re_fail(&p, p.at, "unexpected ): write \\) to mean the character");
-	buf_fini(&p.names);
 	return re_failed(&p) ? NULL : n;
 }

@@ -14,7 +14,7 @@ struct re_parser {
 	size_t at;
 	unsigned flags;
 	int depth;
-	struct buf names;       /* of capture groups, a newline behind each */
+	bool wrapped;           /* it is going to stand in ^(?s:…)$ */
 };
 
 /* Reading ends with it: everything after sees the end of the pattern. Returns false. */

@@ -39,7 +39,7 @@ static struct str expand(const struct relabel_rule *r, struct str subject, const
 
 	if (str_chr(text, '$') == text.n)
 		return text;
-	regex_expand(r->regex, &b, subject, groups, text);
+	regex_expand(r->regex, &b, subject, groups, regex_group_count(r->regex) + 1, text);
 	out = arena_str(a, buf_str(&b));
 	buf_fini(&b);
 	return out;

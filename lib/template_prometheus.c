@@ -305,7 +305,7 @@ bool template_fn_replace_all(struct template_call *c)
 		n = ARRAY_LEN(g);
 	while (at <= s.n && !b.overflow && (v = regex_find(re, s, at, g, n)) == REGEX_YES) {
 		buf_put(&b, s.p + at, g[0].beg - at);
-		regex_expand(re, &b, s, g, to);
+		regex_expand(re, &b, s, g, n, to);
 		at = g[0].end;
 		if (g[0].end == g[0].beg) {             /* an empty match: one character on */
 			if (at < s.n)

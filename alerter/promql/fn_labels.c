@@ -6,6 +6,8 @@
 struct replacement {
 	struct str dst, src, template;
 	struct regex *re;
+	struct regex_group *groups;
+	size_t n_groups;
 	bool limit;             /* the regex gave up on some value */
 };
 
@@ -20,14 +22,12 @@ static void set_label(struct arena *a, struct labels in, bool drop, struct str n
 static void replace(void *arg, struct arena *a, struct labels in, bool drop, struct labels *out, bool *out_drop)
 {
 	struct replacement *r = arg;
-	struct regex_group groups[32];
 	struct str src = labels_get(in, r->src);
 	struct buf text = { 0 };
 
 	*out = in;
 	*out_drop = drop;
-	memset(groups, 0xff, sizeof groups);
-	switch (regex_find(r->re, src, 0, groups, ARRAY_LEN(groups))) {
+	switch (regex_find(r->re, src, 0, r->groups, r->n_groups)) {
 	case REGEX_LIMIT:
 		r->limit = true;
 		return;
@@ -36,7 +36,7 @@ static void replace(void *arg, struct arena *a, struct labels in, bool drop, str
 	case REGEX_YES:
 		break;
 	}
-	regex_expand(r->re, &text, src, groups, r->template);
+	regex_expand(r->re, &text, src, r->groups, r->n_groups, r->template);
 	set_label(a, in, drop, r->dst, buf_str(&text), out, out_drop);
 	buf_fini(&text);
 }
@@ -63,6 +63,8 @@ void fn_label_replace(struct eval_call *c)
 		          STR_ARG(c->args[4]->string), e.msg);
 		return;
 	}
+	r.n_groups = r.re == NULL ? 0 : regex_group_count(r.re) + 1;
+	r.groups = ARENA_ARRAY(c->ev->arena, r.n_groups, struct regex_group);
 	c->result = value_relabel(c->ev, c->node->id, c->args[0], replace, &r);
 	regex_free(r.re);
 	if (r.limit)

@@ -95,7 +95,7 @@ static bool read_value(struct reading *r, const struct logs_rule *rule, double *
 	if (rule->value.n == 0)
 		return true;
 	if (rule->value_is_group) {
-		regex_expand(rule->match, &group, r->subject, r->groups, rule->value);
+		regex_expand(rule->match, &group, r->subject, r->groups, GROUPS_MAX, rule->value);
 		text = buf_str(&group);
 	} else {
 		ok = field_text(r, rule->value, scratch, &text);
@@ -115,7 +115,7 @@ static void put_label(struct reading *r, const struct logs_rule *rule, const str
 	if (l->origin == LOGS_CONSTANT)
 		buf_puts(out, l->text);
 	else if (l->origin == LOGS_GROUPS)
-		regex_expand(rule->match, out, r->subject, r->groups, l->text);
+		regex_expand(rule->match, out, r->subject, r->groups, GROUPS_MAX, l->text);
 	else if (field_text(r, l->text, scratch, &text))
 		buf_puts(out, text);
 }

@@ -33,10 +33,12 @@ struct regex_group {
 	size_t beg, end;        /* SIZE_MAX: the group took no part */
 };
 size_t regex_group_count(const struct regex *);                         /* capture groups, without the whole match */
-int regex_group_index(const struct regex *, struct str name);           /* -1 when there is none */
+int regex_group_index(const struct regex *, struct str name);           /* of the first so named; -1 when there is none */
 /* First match at or behind <from>; fills at most <n> groups, [0] the whole match. */
 enum regex_verdict regex_find(const struct regex *, struct str subject, size_t from, struct regex_group *groups, size_t n);
-/* Go's Regexp.Expand: $1, ${1}, $name, ${name}, $$; the longest name is taken. */
-void regex_expand(const struct regex *, struct buf *out, struct str subject, const struct regex_group *groups, struct str replacement);
+/* Go's Regexp.Expand: $1, ${1}, $name, ${name}, $$; the longest name is taken, of several groups of one name the first that took part.
+ * Of <n> groups; what lies beyond is empty. */
+void regex_expand(const struct regex *, struct buf *out, struct str subject, const struct regex_group *groups, size_t n,
+                  struct str replacement);
 
 #endif

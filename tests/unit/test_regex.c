@@ -28,7 +28,7 @@ static const struct {
 	{ "[a-c-e]+", "b-e", true }, { "[a&&b]+", "a&b", true }, { "[\\d-z]+", "1-z", true },
 	{ "a{2,3}", "aa", true }, { "a{2,3}", "aaaa", false }, { "a{,3}", "a{,3}", true }, { "a{x", "a{x", true }, { "{", "{", true },
 	{ "a{2", "a{2", true }, { "a{1,x}", "a{1,x}", true }, { "a{0}b", "b", true }, { "(a{2}){3}", "aaaaaa", true }, { "a{02}", "a{02}", true },
-	{ "\\Qa.b\\E+", "a.bb", true }, { "\\Qa.b", "a.b", true }, { "\\Q\\E", "", true }, { "\\Qab\\Ec", "abc", true },
+	{ "\\Qa.b\\E+", "a.bb", true }, { "\\Q\\E", "", true }, { "\\Qab\\Ec", "abc", true },
 	{ "\\x41\\x{1F600}", "A\xf0\x9f\x98\x80", true }, { "\\101", "A", true }, { "\\0", "", false }, { "\\_\\-\\.", "_-.", true },
 	{ "\\pL+", "a\xc3\xa4", true }, { "\\p{Greek}", "\xce\xb1", true }, { "\\P{Greek}", "\xce\xb1", false }, { "\\p{^Greek}", "a", true },
 	{ "[\\p{Lu}\\d]+", "A1", true }, { "(?i)\\p{Lu}", "a", true }, { "[^\\PL]", "a", true },
@@ -80,7 +80,7 @@ static const struct {
 	{ "(?(1)a|b)", 0, "conditional" }, { "(?R)", 0, "recursion" }, { "(?1)", 0, "unknown group" }, { "(?C)", 0, "callouts" },
 	{ "(*ACCEPT)", 1, "missing argument" }, { "(*UTF8)a", 1, "missing argument" }, { "(?#x)", 0, "comments" }, { "(?x)a", 0, "unknown group" },
 	{ "(?J)a", 0, "unknown group" }, { "(?i-)a", 0, "unknown group" }, { "(?'n'a)", 0, "unknown group" }, { "(?P<1-2>a)", 0, "group name" },
-	{ "(?P<a>x)(?P<a>y)", 8, "two groups" }, { "(?P<>a)", 0, "group name" }, { "(?P<a", 0, "group name" },
+	{ "(?P<>a)", 0, "group name" }, { "(?P<a", 0, "group name" },
 	{ "*", 0, "missing argument" }, { "a|*", 2, "missing argument" }, { "(+)", 1, "missing argument" }, { "{2}", 0, "missing argument" },
 	{ "(?i)*", 4, "missing argument" }, { "a{1001}", 1, "1000" }, { "a{3,2}", 1, "below" }, { "(a{100}){11}", 8, "1000" },
 	{ "((a{10}){10}){11}", 13, "1000" }, { "[a", 0, "missing ]" }, { "[]", 0, "missing ]" }, { "[z-a]", 1, "range" }, { "[[:foo:]]", 1, "class name" },
@@ -102,6 +102,37 @@ static void refused(void **state)
 		if (e.pos != refused_cases[i].pos || strstr(e.msg, refused_cases[i].why) == NULL)
 			fail_msg("/%s/: at %d, not %d: %s", refused_cases[i].pattern, e.pos, refused_cases[i].pos, e.msg);
 	}
+}
+
+/* A matcher stands in ^(?s:…)$, and an open quote would take the end of that in. */
+static void a_quote_ends_in_its_matcher(void **state)
+{
+	struct err e = { 0 };
+	struct regex *re = regex_new(STR("a\\Qb"), REGEX_SEARCH, &e);
+
+	(void)state;
+	assert_non_null(re);
+	regex_free(re);
+	assert_null(regex_new(STR("a\\Qb"), REGEX_ANCHORED, &e));
+	assert_int_equal(e.pos, 1);
+	assert_non_null(strstr(e.msg, "missing \\E"));
+}
+
+/* As in Go: names may occur twice, then the first group that took part counts; of more groups than are kept nothing is read. */
+static void groups_expand_within_bounds(void **state)
+{
+	struct err e = { 0 };
+	struct regex *re = regex_new(STR("(?:(?P<n>a)|(?P<n>b))(c)"), REGEX_ANCHORED, &e);
+	struct regex_group groups[3];
+	struct buf out = { 0 };
+
+	(void)state;
+	assert_non_null(re);
+	assert_int_equal(regex_find(re, STR("bc"), 0, groups, 3), REGEX_YES);
+	regex_expand(re, &out, STR("bc"), groups, 3, STR("$n-$2-$3-$9-$x"));
+	assert_string_equal(buf_z(&out), "b-b---");
+	buf_fini(&out);
+	regex_free(re);
 }
 
 static void nesting_is_bounded(void **state)
@@ -150,7 +181,7 @@ static void search(void **state)
 		if ((regex_find(re, subject, 0, groups, 8) == REGEX_YES) != (search_cases[i].result != NULL))
 			fail_msg("/%s/ on \"%s\"", search_cases[i].pattern, subject.p);
 		if (search_cases[i].result != NULL) {
-			regex_expand(re, &out, subject, groups, str_of(search_cases[i].replacement));
+			regex_expand(re, &out, subject, groups, 8, str_of(search_cases[i].replacement));
 			assert_string_equal(buf_z(&out), search_cases[i].result);
 		}
 		buf_fini(&out);
@@ -272,7 +303,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(anchored),
 		cmocka_unit_test(refused),
-		cmocka_unit_test(nesting_is_bounded),
+		cmocka_unit_test(nesting_is_bounded), cmocka_unit_test(a_quote_ends_in_its_matcher),
+		cmocka_unit_test(groups_expand_within_bounds),
 		cmocka_unit_test(search),
 		cmocka_unit_test(finds_from_an_offset_in_malformed_text),
 		cmocka_unit_test(shapes),
