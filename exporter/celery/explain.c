@@ -13,8 +13,8 @@ static void explain_redis(struct buf *out, const struct celery_settings *s)
 	if (s->sentinels.n != 0)
 		explain_ask(out, "SENTINEL get-master-addr-by-name " STR_FMT " of one of %zu Sentinels", STR_ARG(s->sentinels.master_name),
 		            s->sentinels.n);
-	explain_ask(out, "LLEN of each queue and priority, and of " STR_FMT " (failed_list); HLEN unacked, ZRANGE unacked_index, SMEMBERS of "
-	            "the workers' mailboxes", STR_ARG(s->failed_list));
+	explain_ask(out, "LLEN of each queue and priority, and of " STR_FMT " (failed_list); HLEN unacked, ZRANGE unacked_index, "
+	            "SMEMBERS of the workers' mailboxes", STR_ARG(s->failed_list));
 	explain_when(out, "every %s (discovery_interval): SCAN for queues", EXPLAIN_MS(s->discovery_interval_ms));
 }
 

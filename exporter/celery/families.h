@@ -28,7 +28,8 @@
 	X(WORKER_PROCESSED, "celery_worker_processed_total", COUNTER, \
 	  "Tasks the worker has accepted since it started, by its own count.") \
 	X(WORKER_CONCURRENCY, "celery_worker_concurrency", GAUGE, "Tasks the worker can run at once.") \
-	X(WORKER_RESERVED, "celery_worker_tasks_reserved", GAUGE, "Tasks the worker holds and has not begun, without those that wait for their eta.") \
+	X(WORKER_RESERVED, "celery_worker_tasks_reserved", GAUGE, \
+	  "Tasks the worker holds and has not begun, without those that wait for their eta.") \
 	X(WORKER_SCHEDULED, "celery_worker_tasks_scheduled", GAUGE, "Tasks the worker holds until their eta.") \
 	X(WORKER_EVENTS_LOST, "celery_worker_events_lost_total", COUNTER, "Tasks the worker has accepted of which no event came.") \
 	X(WORKER_LAST_SEEN, "celery_worker_last_seen_timestamp_seconds", GAUGE, "When the worker last gave a sign of life.") \

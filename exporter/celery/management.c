@@ -232,7 +232,8 @@ bool management_read(struct broker *b, struct str json, celery_node_fn *node, vo
 	return !j.bad || err_set(e, ERR_UPSTREAM, -1, "what it says of queues is not JSON");
 }
 
-bool management_look(struct management *m, struct broker *b, struct redis_wait wait, celery_node_fn *node, void *user, struct err *e)
+bool management_look(struct management *m, struct broker *b, struct redis_wait wait, celery_node_fn *node, void *user,
+                     struct err *e)
 {
 	struct str body;
 	long status;

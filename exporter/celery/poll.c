@@ -368,7 +368,8 @@ static bool count_portion(struct poller *p, struct err *e)
 	const struct str prefix = p->settings->result_prefix;
 	struct str cursor = str_of(r->cursor);
 	const struct resp_reply *keys;
-	bool ok = redis_scan_portion(r->master.conn, arena_printf(&a, STR_FMT "celery-task-meta-*", STR_ARG(prefix)), within(p, LOOK_MS), &a,
+	const struct str pattern = arena_printf(&a, STR_FMT "celery-task-meta-*", STR_ARG(prefix));
+	bool ok = redis_scan_portion(r->master.conn, pattern, within(p, LOOK_MS), &a,
 	                             &cursor, &keys, e);
 
 	if (ok && cursor.n >= sizeof r->cursor)
@@ -416,8 +417,8 @@ void celery_poll(struct celery_state *s, struct source_loop *loop)
 
 	p.link = p.transport->link_new(settings);
 	broker_init(&p.broker, settings);
-	celery_master_init(&p.results.master, &settings->result_backend, settings->result_backend_text.n == 0 ? &settings->sentinels : NULL,
-	                   REDIS_CONN_OPTIONS_DEFAULT);
+	celery_master_init(&p.results.master, &settings->result_backend,
+	                   settings->result_backend_text.n == 0 ? &settings->sentinels : NULL, REDIS_CONN_OPTIONS_DEFAULT);
 	while (go_on) {
 		const int64_t next_ms = clock_mono_ms(&clock_system) + settings->poll_interval_ms;
 

@@ -35,7 +35,8 @@ bool rabbit_is_open(const struct rabbit *r);
 
 /* <*there> false: there is no such exchange; that is no failure. */
 bool rabbit_has_exchange(struct rabbit *r, const char *name, bool *there, struct err *e) MUST_CHECK;
-bool rabbit_has_queue(struct rabbit *r, const char *name, bool *there, uint32_t *ready, uint32_t *consumers, struct err *e) MUST_CHECK;
+bool rabbit_has_queue(struct rabbit *r, const char *name, bool *there, uint32_t *ready, uint32_t *consumers,
+                      struct err *e) MUST_CHECK;
 /* Makes it where it is not there yet. */
 bool rabbit_make_exchange(struct rabbit *r, const char *name, const char *type, bool durable, struct err *e) MUST_CHECK;
 

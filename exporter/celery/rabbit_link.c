@@ -85,7 +85,8 @@ static void count_node(void *user, struct str node)
 	c->node(c->user, node);
 }
 
-static bool look(void *link, struct broker *b, bool discover, struct redis_wait wait, celery_node_fn *node, void *user, struct err *e)
+static bool look(void *link, struct broker *b, bool discover, struct redis_wait wait, celery_node_fn *node, void *user,
+                 struct err *e)
 {
 	struct rabbit_link *l = link;
 	struct counter c = { node, user, 0 };
@@ -108,7 +109,8 @@ static bool look(void *link, struct broker *b, bool discover, struct redis_wait 
 
 /* ---- Questions ---- */
 
-static bool send_question(struct rabbit_link *l, const struct pidbox_question *q, const char *ticket, int64_t patience_ms, struct err *e)
+static bool send_question(struct rabbit_link *l, const struct pidbox_question *q, const char *ticket, int64_t patience_ms,
+                          struct err *e)
 {
 	struct buf body = { 0 };
 	bool ok;
@@ -151,8 +153,8 @@ static bool listen_to_answers(struct rabbit_link *l, struct err *e)
 }
 
 /* Answers to earlier questions that come late are not of this one. */
-static bool await_answers(struct rabbit_link *l, const char *ticket, int64_t wanted, struct redis_wait patience, pidbox_answer_fn *fn,
-                          void *user, struct pidbox_tally *tally, struct err *e)
+static bool await_answers(struct rabbit_link *l, const char *ticket, int64_t wanted, struct redis_wait patience,
+                          pidbox_answer_fn *fn, void *user, struct pidbox_tally *tally, struct err *e)
 {
 	struct rabbit_delivery d;
 

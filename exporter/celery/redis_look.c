@@ -127,8 +127,8 @@ static void take_mailboxes(const struct broker *b, const struct resp_reply *mail
 	}
 }
 
-static bool read_rest(struct redis_link *l, struct broker *b, struct arena *a, struct redis_wait wait, celery_node_fn *node, void *user,
-                      struct err *e)
+static bool read_rest(struct redis_link *l, struct broker *b, struct arena *a, struct redis_wait wait, celery_node_fn *node,
+                      void *user, struct err *e)
 {
 	const struct resp_reply *unacked, *oldest, *failed, *mailboxes;
 	struct redis_conn *c = l->master.conn;
@@ -144,7 +144,8 @@ static bool read_rest(struct redis_link *l, struct broker *b, struct arena *a, s
 	return true;
 }
 
-bool redis_look(void *link, struct broker *b, bool discover, struct redis_wait wait, celery_node_fn *node, void *user, struct err *e)
+bool redis_look(void *link, struct broker *b, bool discover, struct redis_wait wait, celery_node_fn *node, void *user,
+                struct err *e)
 {
 	struct redis_link *l = link;
 	struct arena a = { 0 };

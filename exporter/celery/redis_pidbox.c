@@ -1,6 +1,7 @@
 /* Questions over Redis: a kombu envelope with a base64 body, published; answers come into the list "<oid>.reply.celery.pidbox",
  * bound by an entry of a set. The list has one fixed name, is emptied before each question and expires by itself, so that answers
- * that come late never pile up. PUBLISH says how many workers there are to answer, so nothing waits for answers that cannot come. */
+ * that come late never pile up. PUBLISH says how many workers there are to answer, so nothing waits for answers that cannot
+ * come. */
 #include "celery/base64.h"
 #include "celery/event.h"
 #include "celery/redis_link.h"
@@ -56,7 +57,8 @@ static size_t send_publish(struct redis_link *l, struct arena *a, const struct p
 	return n;
 }
 
-static bool read_receivers(struct redis_link *l, struct arena *a, size_t n, struct redis_wait wait, int64_t *receivers, struct err *e)
+static bool read_receivers(struct redis_link *l, struct arena *a, size_t n, struct redis_wait wait, int64_t *receivers,
+                           struct err *e)
 {
 	const struct resp_reply *reply;
 

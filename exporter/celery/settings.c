@@ -44,8 +44,8 @@ static const struct conf_key keys[] = {
 	        &visibility_range),
 	KEY("control", control, conf_bool, "true", "Ask workers (ping, stats, active) and turn their events on; writes to the broker."),
 	KEY_ARG("inspect_max", inspect_max, conf_int, "1000",
-	        "Workers are asked what they have reserved and scheduled while no more messages than this are unacknowledged: their answers "
-	        "hold every argument. 0: never.", &inspect_range),
+	        "Workers are asked what they have reserved and scheduled while no more messages than this are unacknowledged: their "
+	        "answers hold every argument. 0: never.", &inspect_range),
 	KEY("generic_hostname", generic_hostname, conf_bool, "false", "One series for all hosts: hostname=\"generic\" on task metrics."),
 	KEY("runtime_buckets", runtime_texts, conf_str_list, NULL, "Bounds of celery_task_runtime, in seconds."),
 	KEY("queue_wait_buckets", wait_texts, conf_str_list, NULL, "Bounds of celery_task_queue_wait_time, in seconds."),

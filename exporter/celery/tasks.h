@@ -30,7 +30,8 @@ struct celery_running {
 	struct str uuid, name, queue;
 	int64_t since_ms;
 };
-void celery_tasks_are_running(struct celery_tasks *t, struct str worker, const struct celery_running *v, size_t n, int64_t asked_ms);
+void celery_tasks_are_running(struct celery_tasks *t, struct str worker, const struct celery_running *v, size_t n,
+                              int64_t asked_ms);
 /* The worker is gone, and what it ran with it. */
 void celery_tasks_forget_worker(struct celery_tasks *t, struct str worker);
 /* Whether the worker runs a task that was started after <since_ms>. */

@@ -104,7 +104,9 @@ static void exception_is_born_at_zero(void **state)
 static void answers_settle_what_runs(void **state)
 {
 	struct celery_tasks *t = celery_tasks_new(options);
-	const struct celery_running both[] = { { STR("u1"), STR("add"), STR("celery"), 1000 }, { STR("u2"), STR("add"), STR("celery"), 2000 } };
+	const struct celery_running both[] = {
+		{ STR("u1"), STR("add"), STR("celery"), 1000 }, { STR("u2"), STR("add"), STR("celery"), 2000 },
+	};
 
 	(void)state;
 	shows(t, 1000, "celery_tasks_held 0");
@@ -345,7 +347,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(life_of_a_task), cmocka_unit_test(exception_is_born_at_zero),
-		cmocka_unit_test(answers_settle_what_runs), cmocka_unit_test(sent_comes_last), cmocka_unit_test(queue_and_wait_come_from_what_was_sent), cmocka_unit_test(ids_are_bounded),
+		cmocka_unit_test(answers_settle_what_runs), cmocka_unit_test(sent_comes_last),
+		cmocka_unit_test(queue_and_wait_come_from_what_was_sent), cmocka_unit_test(ids_are_bounded),
 		cmocka_unit_test(label_sets_are_bounded), cmocka_unit_test(dead_worker_takes_its_tasks_along),
 		cmocka_unit_test(silence_is_suspected_and_settled), cmocka_unit_test(hosts_with_several_workers),
 		cmocka_unit_test(lost_events_are_counted), cmocka_unit_test(mailbox_alone_proves_nothing),
