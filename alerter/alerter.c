@@ -14,6 +14,7 @@
 #include "api/api.h"
 #include "config.h"
 #include "keeper.h"
+#include "ordered_sink.h"
 #include "publisher.h"
 #include "tocsin/log.h"
 #include "tocsin/mem.h"
@@ -31,6 +32,7 @@ struct alerter {
 	struct store *store;
 	struct appender *appenders[RULE_WORKERS];
 	struct notify *notify;
+	struct ordered_sink sink;
 	struct rules *rules;
 	struct scrape_loop *scrape;
 	struct api *api;
@@ -285,10 +287,11 @@ static void make_rules(struct alerter *al)
 		.querier = store_querier(al->store),
 		.appenders = al->appenders,
 		.n_appenders = RULE_WORKERS,
-		.sink = notify_sink(al->notify),
+		.sink = &al->sink.sink,
 		.clock = &clock_system,
 	};
 
+	ordered_sink_init(&al->sink, notify_sink(al->notify), al->store);
 	for (size_t i = 0; i < RULE_WORKERS; i++)
 		al->appenders[i] = store_appender_new(al->store);
 	al->rules = rules_new(&deps);

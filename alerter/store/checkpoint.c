@@ -120,10 +120,10 @@ static bool write_everything(struct store *st, struct checkpoint *c, const char 
 	return ok && spill(c, path, e) && (fsync(c->fd) == 0 || cannot(e, "sync", path));
 }
 
-static bool sync_folder(const char *dir, struct err *e)
+bool journal_sync_folder(const struct journal *j, struct err *e)
 {
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool ok = (fd >= 0 && fsync(fd) == 0) || cannot(e, "sync", dir);
+	int fd = open(j->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool ok = (fd >= 0 && fsync(fd) == 0) || cannot(e, "sync", j->dir);
 
 	if (fd >= 0)
 		close(fd);
@@ -145,7 +145,7 @@ bool checkpoint_write(struct store *st, uint64_t number, size_t *bytes, struct e
 		close(c.fd);
 	if (!ok)
 		unlink(temporary.p);
-	ok = ok && sync_folder(st->journal.dir, e);
+	ok = ok && journal_sync_folder(&st->journal, e);
 	*bytes = c.written;
 	record_writer_fini(&c.writer);
 	buf_fini(&c.bytes);

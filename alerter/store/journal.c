@@ -189,7 +189,7 @@ static bool open_file(struct store *st, struct err *e)
 	if (j->fd < 0)
 		err_set(e, ERR_IO, -1, "cannot make %s: %s", path.p, strerror(errno));
 	buf_fini(&path);
-	return j->fd >= 0 && put_head(st, e);
+	return j->fd >= 0 && put_head(st, e) && journal_sync_folder(j, e);
 }
 
 /* The journal is off from here on. The name says so to the next start, and needs no room on the disk. */
@@ -253,14 +253,14 @@ static void write_pending(struct store *st)
 	pthread_mutex_unlock(&j->file_lock);
 }
 
-/* Writing goes on meanwhile. */
-static void sync_file(struct store *st)
+/* Writing goes on meanwhile. With <always> also what another thread may be syncing at the moment. */
+static void sync_file(struct store *st, bool always)
 {
 	struct journal *j = &st->journal;
 	int fd;
 
 	pthread_mutex_lock(&j->file_lock);
-	fd = j->fd >= 0 && atomic_exchange(&j->dirty, false) ? fcntl(j->fd, F_DUPFD_CLOEXEC, 0) : -1;
+	fd = j->fd >= 0 && (atomic_exchange(&j->dirty, false) || always) ? fcntl(j->fd, F_DUPFD_CLOEXEC, 0) : -1;
 	pthread_mutex_unlock(&j->file_lock);
 	if (fd < 0)
 		return;
@@ -273,6 +273,14 @@ static void sync_file(struct store *st)
 		pthread_mutex_unlock(&j->file_lock);
 	}
 	close(fd);
+}
+
+void store_sync(struct store *st)
+{
+	if (!st->journal.on)
+		return;
+	write_pending(st);
+	sync_file(st, true);
 }
 
 /* ---- Threads ---- */
@@ -312,7 +320,7 @@ static void *run_syncer(void *arg)
 	struct store *st = arg;
 
 	while (!wait_ms(&st->journal, SYNC_EVERY_MS))
-		sync_file(st);
+		sync_file(st, false);
 	return NULL;
 }
 
@@ -348,7 +356,7 @@ void journal_stop(struct store *st)
 	pthread_join(j->threads[1], NULL);
 	j->running = false;
 	write_pending(st);
-	sync_file(st);
+	sync_file(st, false);
 }
 
 /* ---- Checkpoints ---- */

@@ -65,6 +65,7 @@ bool journal_wants_checkpoint(const struct store *st);
 
 /* checkpoint.c: the file of that number, whole or not at all. */
 bool checkpoint_write(struct store *st, uint64_t number, size_t *bytes, struct err *e);
+bool journal_sync_folder(const struct journal *j, struct err *e);
 void journal_path(const struct journal *j, uint64_t number, const char *suffix, struct buf *out);
 void journal_head(struct store *st, struct record_writer *w);
 

@@ -45,6 +45,8 @@ bool store_open_history(struct store *, const char *path, struct err *e);
 bool store_open_journal(struct store *, const char *path, struct err *e);
 /* Reads blocks and journal of <path> and changes nothing there, for tools beside a running alerter; instead of the two above. */
 bool store_open_read(struct store *, const char *path, struct err *e);
+/* Returns when all that was committed is in the journal, on disk, if there is one and it works. */
+void store_sync(struct store *);
 /* Moves everything from memory to disk, for a clean stop. True without history. */
 bool store_flush(struct store *, struct err *e);
 /* Every two hours, or when the journal has grown, moves what is sealed to disk; merges blocks; drops what left the retention, or exceeds

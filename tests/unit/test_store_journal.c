@@ -578,6 +578,29 @@ static void test_torn_at_every_byte(void **state)
 	end(&w);
 }
 
+/* What was synced is in the file, whatever the threads do. */
+static void test_sync(void **state)
+{
+	char path[512], bytes[8192];
+	size_t n;
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	for (int i = 1; i <= 20; i++) {
+		put1(&w, "a", MS(i), i);
+		store_sync(w.f.store);
+		largest(&w, ".log", path);
+		n = read_bytes(path, bytes, sizeof bytes);
+	}
+	crash(&w);
+	each_file(&w, "journal", "", remove_file, NULL);
+	write_bytes(path, bytes, n);
+	start(&w, MS(21));
+	assert_int_equal(count_of(&w, "a"), 20);
+	end(&w);
+}
+
 static void test_damaged_middle(void **state)
 {
 	char path[512], bytes[8192];
@@ -727,6 +750,7 @@ int main(void)
 		cmocka_unit_test(test_deleting),
 		cmocka_unit_test(test_held_from),
 		cmocka_unit_test(test_torn_at_every_byte),
+		cmocka_unit_test(test_sync),
 		cmocka_unit_test(test_damaged_middle),
 		cmocka_unit_test(test_damaged_checkpoint),
 		cmocka_unit_test(test_full_disk),
