@@ -139,6 +139,12 @@ static void set_cell(struct eval *ev, struct value *x, size_t cell, const struct
 		x->st_ms[cell] = s->st_ms == NULL ? 0 : s->st_ms[i];
 }
 
+/* What a lost series had is no value of now, whether or not a stale marker says so: none does of what the last run left behind. */
+static bool is_past(const struct eval *ev, const struct series *s, int64_t ref_ms)
+{
+	return s->state != SERIES_FRESH && s->lost_since_ms != 0 && ref_ms > s->lost_since_ms && !(ev->held && s->state == SERIES_LOST);
+}
+
 struct lookup {
 	struct eval *ev;
 	const struct selection *sel;
@@ -162,7 +168,8 @@ static void lookup_row(struct lookup *l, size_t row, const struct samples *s)
 		before_ms = ref;
 		while (next < s->n && s->t_ms[next] <= ref)
 			next++;
-		if (next == 0 || s->t_ms[next - 1] <= ref - l->lookback_ms || value_is_stale(s->v[next - 1]))
+		if (next == 0 || s->t_ms[next - 1] <= ref - l->lookback_ms || value_is_stale(s->v[next - 1])
+		    || is_past(l->ev, &l->sel->v[row], ref))
 			continue;
 		set_cell(l->ev, l->x, row * l->x->n_steps + step, s, next - 1);
 	}
@@ -227,7 +234,7 @@ static size_t lookup_ends(struct lookup *l, size_t row, int64_t ref_ms)
 		if (!e[i].known && !lookup_series(l, row + i, ref_ms - l->lookback_ms, ref_ms))
 			break;
 		arena_rewind(l->ev->scratch, mark);
-		if (e[i].known && e[i].n > 0 && !e[i].ended) {
+		if (e[i].known && e[i].n > 0 && !e[i].ended && !is_past(l->ev, &l->sel->v[row + i], ref_ms)) {
 			l->x->has[row + i] = true;
 			l->x->v[row + i] = e[i].last;
 		}

@@ -116,9 +116,12 @@ static struct series describe(const struct store *st, struct store_series *s, st
 	int64_t good_ms = atomic_load(&s->good_ms);
 
 	if (atomic_load(&s->never_lost)) {
-		out.state = out.state == SERIES_LOST ? SERIES_GONE : out.state;
+		out.state = out.state == SERIES_LOST || atomic_load(&s->from_history) ? SERIES_GONE : out.state;
+		out.lost_since_ms = atomic_load(&s->from_history) ? good_ms : 0;
 		return out;
 	}
+	if (atomic_load(&s->from_history))
+		out.lost_since_ms = good_ms;
 	if (atomic_load(&s->from_history) && out.state != SERIES_GONE)
 		out.state = may_return(st, labels, now_ms, sel) ? SERIES_LOST : SERIES_GONE;
 	if (out.state == SERIES_FRESH && is_stalled(good_ms, now_ms, st->options.lookback_ms))
