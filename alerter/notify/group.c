@@ -218,6 +218,8 @@ static struct group *group_of(struct core *c, const struct route *r, const struc
 
 	if (g == NULL && a->ends_ms == 0 && (g = find_retired(c, made->map_key)) != NULL) {
 		g->route = r;
+		if (g->next_flush_ms > now_ms + r->group_interval_ms)   /* it waited as a retired one does */
+			g->next_flush_ms = now_ms + r->group_interval_ms;
 		map_put(&c->groups, g->map_key, g);
 		group_save(c, g);
 	}

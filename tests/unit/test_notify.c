@@ -425,6 +425,31 @@ static void a_reload_that_regroups_pages_nobody_again(void **state)
 	world_free(w);
 }
 
+/* Formed again, it keeps its route's interval: what it told ends no later for having been retired. */
+static void a_reload_and_back_delays_no_end(void **state)
+{
+	const char *by_name = "route: { receiver: team, group_by: [alertname], group_wait: 0s, group_interval: 2s }\n"
+			      "receivers: [ { name: team, webhook_configs: [ { url: 'http://hook/secret-token' } ] } ]\n";
+	struct world *w = world_new(by_name);
+
+	(void)state;
+	fire(w, "Down", "a");
+	world_pass(w, 1000);
+	answer(w, 200, "");
+	core_configure(w->core,
+		       world_config("route: { receiver: team, group_by: [instance], group_wait: 0s, group_interval: 2s }\n"
+				    "receivers: [ { name: team, webhook_configs: [ { url: 'http://hook/secret-token' } ] } ]\n"));
+	world_pass(w, 1000);
+	core_configure(w->core, world_config(by_name));
+	world_pass(w, 1000);
+	assert_int_equal(w->core->n_retired, 0);
+	resolve(w, "Down", "a");
+	world_pass(w, 2000);
+	assert_int_equal(w->n, 2);
+	assert_true(has(LAST(w).body, "\"status\":\"resolved\",\"alerts\""));
+	world_free(w);
+}
+
 /* Told by the old group, so its end comes from there, once: the new one speaks of what is new. */
 static void what_a_retired_group_told_is_not_told_beside_it(void **state)
 {
@@ -671,6 +696,7 @@ int main(void)
 		cmocka_unit_test(no_data_is_said_in_the_next_message_and_only_there),
 		cmocka_unit_test(records_come_back_as_they_were),
 		cmocka_unit_test(a_reload_that_regroups_pages_nobody_again),
+		cmocka_unit_test(a_reload_and_back_delays_no_end),
 		cmocka_unit_test(what_a_retired_group_told_is_not_told_beside_it),
 		cmocka_unit_test(a_removed_receiver_still_tells_its_ends),
 		cmocka_unit_test(a_receiver_removed_while_we_were_away),
