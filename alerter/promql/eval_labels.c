@@ -13,7 +13,7 @@ struct merge {
 /* What remains of a row's own array needs no other: the slot below keeps it. */
 static bool is_part(struct labels part, struct labels whole)
 {
-	return part.v >= whole.v && part.v + part.n <= whole.v + whole.n;
+	return part.n == 0 || (whole.n > 0 && part.v >= whole.v && part.v + part.n <= whole.v + whole.n);
 }
 
 /* The input's rows that are not in yet. False: an old row changes. */
