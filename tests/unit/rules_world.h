@@ -174,7 +174,7 @@ static void write_file(const struct world *w, const char *name, struct str text)
 	assert_int_equal(fclose(f), 0);
 }
 
-static void remove_file(const struct world *w, const char *name)
+static inline void remove_file(const struct world *w, const char *name)
 {
 	char path[128];
 
@@ -290,7 +290,7 @@ static void expect(const struct world *w, const char *name, const char *want)
 	assert_string_equal(got, want);
 }
 
-static double ask(struct world *w, const char *expr)
+static inline double ask(struct world *w, const char *expr)
 {
 	const struct promql_options o = { 0 };
 	struct arena a = { 0 };
