@@ -140,9 +140,13 @@ static void set_cell(struct eval *ev, struct value *x, size_t cell, const struct
 }
 
 /* What a lost series had is no value of now, whether or not a stale marker says so: none does of what the last run left behind. */
-static bool is_past(const struct eval *ev, const struct series *s, int64_t ref_ms)
+static bool is_past(const struct eval *ev, const struct selection *sel, size_t row, int64_t ref_ms)
 {
-	return s->state != SERIES_FRESH && s->lost_since_ms != 0 && ref_ms > s->lost_since_ms && !(ev->held && s->state == SERIES_LOST);
+	const struct series *s = &sel->v[row];
+
+	if (ref_ms < sel->began_ms || (ev->held && s->state == SERIES_LOST))
+		return false;
+	return s->state != SERIES_FRESH && s->lost_since_ms != 0 && ref_ms > s->lost_since_ms;
 }
 
 struct lookup {
@@ -169,7 +173,7 @@ static void lookup_row(struct lookup *l, size_t row, const struct samples *s)
 		while (next < s->n && s->t_ms[next] <= ref)
 			next++;
 		if (next == 0 || s->t_ms[next - 1] <= ref - l->lookback_ms || value_is_stale(s->v[next - 1])
-		    || is_past(l->ev, &l->sel->v[row], ref))
+		    || is_past(l->ev, l->sel, row, ref))
 			continue;
 		set_cell(l->ev, l->x, row * l->x->n_steps + step, s, next - 1);
 	}
@@ -234,7 +238,7 @@ static size_t lookup_ends(struct lookup *l, size_t row, int64_t ref_ms)
 		if (!e[i].known && !lookup_series(l, row + i, ref_ms - l->lookback_ms, ref_ms))
 			break;
 		arena_rewind(l->ev->scratch, mark);
-		if (e[i].known && e[i].n > 0 && !e[i].ended && !is_past(l->ev, &l->sel->v[row + i], ref_ms)) {
+		if (e[i].known && e[i].n > 0 && !e[i].ended && !is_past(l->ev, l->sel, row + i, ref_ms)) {
 			l->x->has[row + i] = true;
 			l->x->v[row + i] = e[i].last;
 		}

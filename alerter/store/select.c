@@ -202,7 +202,7 @@ static struct selection *store_select(struct querier *q, const struct matcher *m
 	sel->view = view;
 	sel->batch = batch;
 	sel->pub = (struct selection){ .v = sel->v, .n = view.n, .generation = view.snapshot->generation,
-		                       .held_from_ms = atomic_load(&st->held_from_ms) };
+		                       .held_from_ms = atomic_load(&st->held_from_ms), .began_ms = st->born_ms };
 	note_unseen(st, m, n, sel);
 	for (size_t i = 0; i < view.n; i++) {
 		__builtin_prefetch(view.series[i + 8 < view.n ? i + 8 : i]);

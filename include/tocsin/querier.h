@@ -57,6 +57,7 @@ struct selection {
 	size_t n;
 	uint64_t generation;            /* equal generation of the same querier and matchers: one begins with the series of the other, in order */
 	int64_t held_from_ms;           /* data is held from here on; INT64_MIN: nothing is missing */
+	int64_t began_ms;               /* this run began; what it has not read is no value of times from then on. 0: unknown */
 	bool unseen;                    /* a target that may carry matching series was not read since the start, or its discovery failed */
 	const struct labels *unseen_targets;    /* their labels, borrowed from the selection */
 	size_t n_unseen_targets;
