@@ -140,8 +140,10 @@ def fuzz():
 
 
 def e2e():
+    """Several files at once: they wait for servers and ticks more than they compute."""
     say("end to end, against real servers")
     done = subprocess.run(["/usr/bin/python3", "-m", "pytest", "-q", "-x" if os.environ.get("FAIL_FAST") else "-q", "-p", "no:cacheprovider", "-rs",
+                           "-n", str(JOBS + 1), "--dist", "loadfile",
                            "--durations=5", "tests/e2e"], cwd=ROOT, text=True, errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           env={**os.environ, "TOCSIN_MODE": "asan", "PYTHONDONTWRITEBYTECODE": "1"})
     print(done.stdout, flush=True)

@@ -28,7 +28,8 @@ class Box:
         return path
 
     def logs(self):
-        return "".join(f"---- {p.name}\n{p.read_text(errors='replace')[-6000:]}\n" for p in sorted(self.folder.rglob("*.log")))
+        return "".join(f"---- {p.name}\n{p.read_text(errors='replace')[-6000:]}\n" for p in sorted(self.folder.rglob("*.log"))
+                       if p.parent.name != "journal")
 
     def close(self):
         for thing in reversed(self.started):

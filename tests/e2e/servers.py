@@ -4,6 +4,7 @@ Each class starts in its constructor, is ready when that returns, and ends with 
 caller: children are started with a death signal and in their own process group, and stop() ends the whole group.
 """
 import ctypes
+import itertools
 import json
 import os
 import pwd
@@ -22,10 +23,28 @@ PYTHON = "/usr/bin/python3"
 MODE = os.environ.get("TOCSIN_MODE", "release")
 
 
+FIRST_PORT, PORTS = 10000, 2000     # below those the kernel gives out by itself, 2000 a worker
+
+
+def free_ports():
+    """Ports nobody listens on, each one once: tests that run beside this one have others."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 10
+    for i in itertools.count(os.getpid() * 37):
+        port = FIRST_PORT + worker * PORTS + i % PORTS
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        yield port
+
+
+PORT = free_ports()
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    return next(PORT)
 
 
 def wait_for(what, condition, seconds=20.0, every=0.05):
