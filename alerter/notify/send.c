@@ -24,7 +24,7 @@ struct request {
 	bool for_token;             /* <easy> asks for a token first */
 	size_t sent;                /* of a mail's body */
 	struct buf body;
-	bool body_cut;
+	bool body_cut, headed;      /* headed: its headers are all there */
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -49,6 +49,15 @@ static size_t take_body(char *p, size_t size, size_t n, void *to)
 	r->body_cut = r->body_cut || bytes > room;
 	buf_put(&r->body, p, bytes < room ? bytes : room);
 	return r->body_cut ? CURL_WRITEFUNC_ERROR : bytes;      /* what it says is said; the rest is a flood */
+}
+
+/* A status whose headers never end is no answer yet. */
+static size_t take_header(char *p, size_t size, size_t n, void *to)
+{
+	struct request *r = to;
+
+	r->headed = size * n <= 2 && (p[0] == '\r' || p[0] == '\n');
+	return size * n;
 }
 
 static void set_headers(struct sender *s, struct request *r)
@@ -139,6 +148,8 @@ static void new_handle(struct request *r)
 	curl_easy_setopt(r->easy, CURLOPT_ERRORBUFFER, r->error);
 	curl_easy_setopt(r->easy, CURLOPT_WRITEFUNCTION, take_body);
 	curl_easy_setopt(r->easy, CURLOPT_WRITEDATA, r);
+	curl_easy_setopt(r->easy, CURLOPT_HEADERFUNCTION, take_header);
+	curl_easy_setopt(r->easy, CURLOPT_HEADERDATA, r);
 	curl_easy_setopt(r->easy, CURLOPT_PRIVATE, r);
 }
 
@@ -151,7 +162,7 @@ static void drop_handle(struct sender *s, struct request *r)
 	r->easy = NULL;
 	connection_lists_free(&r->lists);
 	buf_fini(&r->body);
-	r->body_cut = false;
+	r->body_cut = r->headed = false;
 }
 
 /* The request itself, or the one for the token it needs first. */
@@ -231,7 +242,7 @@ static void finish(struct sender *s, struct request *r, CURLcode code)
 		status = mail_status(code, status);
 		a.body = str_of(code == CURLE_OK ? "" : r->error[0] != '\0' ? r->error : curl_easy_strerror(code));
 	}
-	a.status = (int)status;
+	a.status = r->headed || r->call->mail != NULL ? (int)status : 0;
 	if (code == CURLE_OK || r->body_cut || (r->call->mail != NULL && status != 0)) {
 		a.fate = HTTP_ANSWERED;
 	} else {
