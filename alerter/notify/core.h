@@ -22,6 +22,7 @@ struct integration_stats {
 	struct str name;                /* of the integration */
 	struct str receiver, kind;
 	struct notify_integration_stats s;
+	struct complaint complaint;
 };
 
 struct core {

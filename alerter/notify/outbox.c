@@ -280,6 +280,19 @@ static bool tells_of_us_alone(const struct episode *e)
 	return alone;
 }
 
+static void complain(struct core *c, const struct message *m, bool works)
+{
+	struct complaint *complaint = &outbox_stats(c, m->integration)->complaint;
+	struct err e = { 0 };
+
+	if (works) {
+		complain_works(complaint, "delivery", m->integration.p, core_now_ms(c));
+		return;
+	}
+	err_set(&e, ERR_UPSTREAM, -1, STR_FMT, STR_ARG(m->last_error));
+	complain_failed(complaint, "delivery", m->integration.p, &e, core_now_ms(c));
+}
+
 static void conclude(struct core *c, struct delivery *d, enum deliver_next next, struct str reason)
 {
 	struct message *m = d->message;
@@ -294,6 +307,8 @@ static void conclude(struct core *c, struct delivery *d, enum deliver_next next,
 						      : "retry",
 		       reason);
 	text_set(&m->last_error, next == DELIVER_DONE ? STR("") : reason);
+	if (next != DELIVER_DEAD)       /* that has a line of its own */
+		complain(c, m, next == DELIVER_DONE);
 	if (next == DELIVER_RETRY)
 		deliver_later(c, m, d);
 	end_work(c, m);

@@ -43,6 +43,8 @@ def test_delivered_once_in_the_end(box, step, seen, doubtful):
     assert all(json.dumps(r["body"]) == bodies[r["key"]] for r in watch.hook.requests), "a repeat is the same message"
     events = [e["event"] for e in watch.data("/api/v1/history?alertname=Broken")]
     assert events.count("firing") == 1 and events.count("resolved") == 1
+    said = re.findall(r'msg="delivery (failed|works again)" name=all/webhook\[0\]', watch.program.process.text())
+    assert said == ["failed", "works again"], "one line when it begins to fail, one when that is over"
 
 
 def test_one_that_hangs_holds_up_no_other(box):
