@@ -98,9 +98,8 @@ static bool open_if_same(struct tail *t, struct tail_file *of, const char *path,
 {
 	if (!is_file(of, st))
 		return false;
-	of->fd = open_log(path);
-	if (of->fd >= 0)
-		set_path(t, of, path);
+	(void)t;
+	of->fd = open_log(path);        /* its path stays what it was: the next name it is moved to lies beside that one */
 	return of->fd >= 0;
 }
 
@@ -123,7 +122,7 @@ static bool add_if_between(struct tail *t, struct tail_file *of, const char *pat
 		close(fd);                      /* a copy of what was read */
 		return false;
 	}
-	between = tail_add(t, path, st);
+	between = tail_add(t, of->path, st);
 	between->fd = fd;
 	between->moved = true;
 	return false;
@@ -144,7 +143,7 @@ static bool add_if_copy(struct tail *t, struct tail_file *of, const char *path, 
 		return false;
 	}
 	if (copy == NULL)
-		copy = tail_add(t, path, st);
+		copy = tail_add(t, of->path, st);
 	if (copy->fd >= 0)
 		close(copy->fd);
 	copy->fd = fd;

@@ -137,3 +137,23 @@ def test_reload_keeps_counts(box):
         f.write("n=3\n")
     m = scrape(exporter)
     assert m.value("app_lines_total") == 3 and m.value("app_new_total") == 1
+
+
+def test_a_file_moved_on_while_the_exporter_is_down_is_found(box):
+    """app.log becomes app.log.1, and that app.log.2, with a restart at each: what its writer added in the end counts, nothing is lost. (F6)"""
+    log, folder = box.write("logs/app.log", "n=1\n"), box.folder / "logs"
+    exporter = box.start(Exporter, config(box, f"['{folder}/*.log']"))
+    assert scrape(exporter).value("app_lines_total") == 1
+    writer = log.open("a")
+    for generation in range(3):
+        exporter.kill()
+        for number in (2, 1):
+            if (folder / f"app.log.{number}").exists():
+                (folder / f"app.log.{number}").rename(folder / f"app.log.{number + 1}")
+        log.rename(folder / "app.log.1")
+        log.write_text("n=2\n")
+        writer.write("n=3\n")
+        writer.flush()
+        exporter.start()
+        m = scrape(exporter)
+        assert m.value("app_lines_total") == 3 + 2 * generation and m.value("tocsin_logs_files_lost_total") == 0
