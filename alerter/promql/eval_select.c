@@ -139,14 +139,12 @@ static void set_cell(struct eval *ev, struct value *x, size_t cell, const struct
 		x->st_ms[cell] = s->st_ms == NULL ? 0 : s->st_ms[i];
 }
 
-/* What a lost series had is no value of now, whether or not a stale marker says so: none does of what the last run left behind. */
+/* No stale marker ends what the last run left behind; all the same it is no value of now. */
 static bool is_past(const struct eval *ev, const struct selection *sel, size_t row, int64_t ref_ms)
 {
 	const struct series *s = &sel->v[row];
 
-	if (ref_ms < sel->began_ms || (ev->held && s->state == SERIES_LOST))
-		return false;
-	return s->state != SERIES_FRESH && s->lost_since_ms != 0 && ref_ms > s->lost_since_ms;
+	return s->unread && ref_ms >= sel->began_ms && !(ev->held && s->state == SERIES_LOST);
 }
 
 struct lookup {

@@ -74,15 +74,19 @@ static bool is_of_another(struct labels series, struct labels target)
 	return false;
 }
 
-/* Of a series that only blocks know: whether it may yet come back. */
-static bool may_return(const struct store *st, struct labels labels, int64_t now_ms, const struct selection *sel)
+/* Whether a target that nobody has read since the start may have it. */
+static bool may_be_carried(struct labels labels, const struct selection *sel)
 {
-	if (now_ms - st->born_ms <= st->options.lookback_ms)
-		return true;
 	for (size_t i = 0; i < sel->n_unseen_targets; i++)
 		if (!is_of_another(labels, sel->unseen_targets[i]))
 			return true;
 	return false;
+}
+
+/* Of a series that only blocks know: whether it may yet come back. */
+static bool may_return(const struct store *st, struct labels labels, int64_t now_ms, const struct selection *sel)
+{
+	return now_ms - st->born_ms <= st->options.lookback_ms || may_be_carried(labels, sel);
 }
 
 /* The metric the matchers name, or empty. */
@@ -115,13 +119,11 @@ static struct series describe(const struct store *st, struct store_series *s, st
 	struct series out = { .id = s->id, .labels = labels, .state = atomic_load(&s->state) };
 	int64_t good_ms = atomic_load(&s->good_ms);
 
+	out.unread = atomic_load(&s->from_history) && may_be_carried(labels, sel);
 	if (atomic_load(&s->never_lost)) {
 		out.state = out.state == SERIES_LOST || atomic_load(&s->from_history) ? SERIES_GONE : out.state;
-		out.lost_since_ms = atomic_load(&s->from_history) ? good_ms : 0;
 		return out;
 	}
-	if (atomic_load(&s->from_history))
-		out.lost_since_ms = good_ms;
 	if (atomic_load(&s->from_history) && out.state != SERIES_GONE)
 		out.state = may_return(st, labels, now_ms, sel) ? SERIES_LOST : SERIES_GONE;
 	if (out.state == SERIES_FRESH && is_stalled(good_ms, now_ms, st->options.lookback_ms))

@@ -48,8 +48,9 @@ struct series {
 	uint64_t id;                    /* of this series while it lives; never given to another */
 	struct labels labels;           /* borrowed from the selection */
 	enum series_state state;
-	int64_t lost_since_ms;          /* SERIES_LOST: time of the last good sample; windows are held there. SERIES_GONE: the same where no
-	                                 * stale marker ends it, else 0 */
+	int64_t lost_since_ms;          /* SERIES_LOST: time of the last good sample; windows are held there */
+	bool unread;                    /* all it has is of an earlier run, and a target that was not read since may have it: nothing of it is a
+	                                 * value of now */
 };
 
 struct selection {

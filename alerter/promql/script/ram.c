@@ -43,7 +43,7 @@ static struct selection *ram_select(struct querier *q, const struct matcher *m, 
 		if (!matchers_test(m, n, r->labels.v[i], e))
 			continue;
 		out->index[out->sel.n] = i;
-		v[out->sel.n++] = (struct series){ i + 1, r->labels.v[i], r->series[i].state, r->series[i].lost_since_ms };
+		v[out->sel.n++] = (struct series){ i + 1, r->labels.v[i], r->series[i].state, r->series[i].lost_since_ms, false };
 	}
 	out->sel.v = v;
 	out->sel.generation = r->generation;
