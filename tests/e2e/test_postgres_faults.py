@@ -169,10 +169,9 @@ def test_what_runs_at_the_deadline_is_cancelled(box, postgres):
     wait_for("its line in the log", lambda: "canceling statement due to user request" in postgres.process.text())
 
 
-@pytest.mark.parametrize("host, sql", [("unix", "select repeat(chr(120), 150000000) as value"),
-                                       ("tcp", "select repeat(chr(120), 1000) as value from generate_series(1, 100000)")])
-def test_a_reply_that_is_far_too_big(box, postgres, host, sql):
-    where = postgres.url() if host == "tcp" else f"host={postgres.folder} port={postgres.port} user=postgres"
+@pytest.mark.parametrize("sql", ["select repeat(chr(120), 100000000) as value", "select repeat(chr(120), 1000) as value from generate_series(1, 100000)"])
+def test_a_reply_that_is_far_too_big(box, postgres, sql):
+    where = postgres.url()
     exporter = box.start(Exporter, box.write("exporter.yml", f"gauges:\n  - {{ name: big, timeout: 20s, url: '{where}', queries: [{{ sql: '{sql}', metrics: [{{ name: x, help: x }}] }}] }}\n"
                                              f"postgres:\n  - {{ name: main, url: '{postgres.url()}' }}\n"))
     m = scrape(exporter, 20)
