@@ -15,7 +15,7 @@
 #include "config.h"
 #include "keeper.h"
 #include "ordered_sink.h"
-#include "publisher.h"
+#include "page_metrics.h"
 #include "tocsin/log.h"
 #include "tocsin/mem.h"
 
@@ -39,7 +39,7 @@ struct alerter {
 	struct http_server *http;
 	atomic_int_least64_t rules_ms;          /* rules began, or were exchanged, then */
 	struct keeper *keeper;
-	struct publisher *publisher;
+	struct page_metrics *page_metrics;
 	pthread_mutex_t lock;                   /* the rest */
 	bool ready, reload_good;
 	int64_t start_ms, reload_ms;
@@ -272,12 +272,12 @@ static bool open_state(struct alerter *al, struct err *e)
 		return false;
 	options.key_path = arena_printf(&al->arena, STR_FMT "/links.key", STR_ARG(al->options.storage_path)).p;
 	options.database_path = arena_printf(&al->arena, STR_FMT "/alerts.db", STR_ARG(al->options.storage_path)).p;
-	al->publisher = publisher_new(store_querier(al->store), &clock_system);
+	al->page_metrics = page_metrics_new(store_querier(al->store), &clock_system);
 	n_points = notify_config_points(al->config->notify, &points);
-	publisher_configure(al->publisher, points, n_points);
+	page_metrics_configure(al->page_metrics, points, n_points);
 	al->notify = notify_open(&options, config_take_notify(al->config), e);
 	if (al->notify != NULL)
-		publisher_start(al->publisher, al->notify);
+		page_metrics_start(al->page_metrics, al->notify);
 	return al->notify != NULL;
 }
 
@@ -483,7 +483,7 @@ static void swap(struct alerter *al, struct config *c, struct rules_plan *plan)
 	size_t n_points = notify_config_points(c->notify, &points);
 
 	scrape_reload(al->scrape, &c->scrape);
-	publisher_configure(al->publisher, points, n_points);
+	page_metrics_configure(al->page_metrics, points, n_points);
 	notify_configure(al->notify, config_take_notify(c));
 	rules_apply(al->rules, plan);
 	atomic_store(&al->rules_ms, clock_now_ms(&clock_system));
@@ -573,7 +573,7 @@ void alerter_stop(struct alerter *al)
 	keeper_stop(al->keeper);
 	if (al->http != NULL)
 		http_server_stop(al->http);
-	publisher_free(al->publisher);
+	page_metrics_free(al->page_metrics);
 	if (al->api != NULL)
 		api_free(al->api);
 	if (al->http != NULL)

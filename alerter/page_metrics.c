@@ -1,6 +1,6 @@
 /* Evaluates the queries whose values go to metrics of status pages, each at its own pace, on a thread of its own: neither rules nor
  * signals wait for them. A query that returns nothing, or more than one series, gives no point; why is in the log once. */
-#include "publisher.h"
+#include "page_metrics.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -21,7 +21,7 @@ struct source {
 	struct complaint complaint;
 };
 
-struct publisher {
+struct page_metrics {
 	struct notify *notify;
 	struct querier *querier;
 	const struct clock *clock;
@@ -36,7 +36,7 @@ struct publisher {
 
 static const struct promql_options options = { .limits = { .timeout_ms = QUERY_TIMEOUT_MS } };
 
-static bool evaluate(struct publisher *p, const struct source *s, struct arena *a, double *out, struct err *e)
+static bool evaluate(struct page_metrics *p, const struct source *s, struct arena *a, double *out, struct err *e)
 {
 	struct promql_result *r = promql_instant(s->query, a, p->querier, clock_now_ms(p->clock), e);
 
@@ -51,7 +51,7 @@ static bool evaluate(struct publisher *p, const struct source *s, struct arena *
 	return isfinite(*out) || err_set(e, ERR_EXEC, -1, "its value is no finite number");
 }
 
-static void publish(struct publisher *p, struct source *s)
+static void publish(struct page_metrics *p, struct source *s)
 {
 	struct arena a = { 0 };
 	struct err e = { 0 };
@@ -68,7 +68,7 @@ static void publish(struct publisher *p, struct source *s)
 
 static void *work(void *arg)
 {
-	struct publisher *p = arg;
+	struct page_metrics *p = arg;
 
 	pthread_mutex_lock(&p->lock);
 	while (!p->stop) {
@@ -91,7 +91,7 @@ static void *work(void *arg)
 	return NULL;
 }
 
-static void clear(struct publisher *p)
+static void clear(struct page_metrics *p)
 {
 	for (size_t i = 0; i < p->n; i++)
 		promql_query_free(p->v[i].query);
@@ -101,7 +101,7 @@ static void clear(struct publisher *p)
 	p->n = 0;
 }
 
-void publisher_configure(struct publisher *p, const struct notify_point_source *v, size_t n)
+void page_metrics_configure(struct page_metrics *p, const struct notify_point_source *v, size_t n)
 {
 	pthread_mutex_lock(&p->lock);
 	clear(p);
@@ -119,9 +119,9 @@ void publisher_configure(struct publisher *p, const struct notify_point_source *
 	pthread_mutex_unlock(&p->lock);
 }
 
-struct publisher *publisher_new(struct querier *querier, const struct clock *clock)
+struct page_metrics *page_metrics_new(struct querier *querier, const struct clock *clock)
 {
-	struct publisher *p = mem_alloc(sizeof *p);
+	struct page_metrics *p = mem_alloc(sizeof *p);
 
 	p->querier = querier;
 	p->clock = clock;
@@ -130,14 +130,14 @@ struct publisher *publisher_new(struct querier *querier, const struct clock *clo
 	return p;
 }
 
-void publisher_start(struct publisher *p, struct notify *notify)
+void page_metrics_start(struct page_metrics *p, struct notify *notify)
 {
 	p->notify = notify;
 	if (pthread_create(&p->thread, NULL, work, p) != 0)
 		mem_abort(0);
 }
 
-void publisher_free(struct publisher *p)
+void page_metrics_free(struct page_metrics *p)
 {
 	if (p == NULL)
 		return;
