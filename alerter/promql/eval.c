@@ -53,7 +53,7 @@ static void budget_add(struct eval *ev, size_t cells)
 static bool memory_is_within(struct eval *ev)
 {
 	enum { BYTES_A_SAMPLE = 32, BYTES_ANYWAY = 64 << 20 };
-	size_t most = ev->query->options.limits.max_samples, bytes = ev->arena->total_bytes + memory_bytes(ev->query);
+	size_t most = ev->query->options.limits.max_samples, bytes = ev->arena->total_bytes - ev->bytes_before + memory_bytes(ev->query);
 
 	if (bytes <= BYTES_ANYWAY || (bytes - BYTES_ANYWAY) / BYTES_A_SAMPLE <= most)
 		return true;

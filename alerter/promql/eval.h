@@ -64,6 +64,7 @@ struct eval {
 	struct labels *unseen;          /* in <arena> */
 	size_t n_unseen, unseen_cap;
 	size_t cells, peak_cells, samples_read;
+	size_t bytes_before;            /* in <arena>, of others */
 	const struct clock *clock;
 	int64_t deadline_mono_ms;
 };

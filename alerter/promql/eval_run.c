@@ -185,7 +185,8 @@ static struct promql_result *run(struct promql_query *q, struct arena *a, struct
 	struct promql_result *r = ARENA_NEW(a, struct promql_result);
 	const struct clock *clock = q->options.clock == NULL ? &clock_system : q->options.clock;
 	struct eval ev = { .query = q, .querier = querier, .arena = a, .held = rq.held, .err = e, .clock = clock,
-	                   .query_start_ms = rq.start_ms, .query_end_ms = rq.end_ms, .query_step_ms = rq.instant ? 0 : rq.step_ms };
+	                   .bytes_before = a->total_bytes, .query_start_ms = rq.start_ms, .query_end_ms = rq.end_ms,
+	                   .query_step_ms = rq.instant ? 0 : rq.step_ms };
 
 	if (!check_times(&ev, rq.start_ms, rq.end_ms, rq.step_ms, e))
 		return NULL;

@@ -275,6 +275,10 @@ static void chains_are_bounded(void **state)
 	assert_null(promql_instant(w.query, &w.arena, ram_querier(w.ram), 100000, &e));
 	assert_int_equal(e.code, ERR_LIMIT);
 	assert_non_null(strstr(e.msg, "max_samples=20000"));
+	memset(&e, 0, sizeof e);
+	prepare(&w, "x");               /* what others hold in the arena is not the query's */
+	arena_alloc(&w.arena, 100 << 20);
+	assert_non_null(promql_instant(w.query, &w.arena, ram_querier(w.ram), 100000, &e));
 	buf_fini(&text);
 	world_free(&w);
 }
