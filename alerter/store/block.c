@@ -104,9 +104,9 @@ static struct str symbol(const struct block *b, uint32_t i)
 static bool check_one_series(const struct block *b, uint32_t i)
 {
 	const struct block_series *s = &b->series[i];
-	struct label v[BLOCK_MAX_LABELS];
+	struct label v[STORE_MAX_LABELS];
 
-	if (s->first_pair > b->n_pairs || s->n_pairs > b->n_pairs - s->first_pair || s->n_pairs > BLOCK_MAX_LABELS || s->n_entries == 0 ||
+	if (s->first_pair > b->n_pairs || s->n_pairs > b->n_pairs - s->first_pair || s->n_pairs > STORE_MAX_LABELS || s->n_entries == 0 ||
 	    s->first_entry > b->n_entries || s->n_entries > b->n_entries - s->first_entry || (i > 0 && s->hash < s[-1].hash))
 		return false;
 	for (uint32_t k = 0; k < s->n_pairs; k++) {

@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 
 #include "store/chunk.h"
+#include "store/store.h"
 #include "tocsin/err.h"
 #include "tocsin/labels.h"
 #include "tocsin/querier.h"
@@ -22,7 +23,7 @@
 #define BLOCK_MAGIC "TOCSINB1"
 #define BLOCK_NONE UINT32_MAX
 
-enum { BLOCK_VERSION = 1, BLOCK_MAX_LABELS = 1024 };
+enum { BLOCK_VERSION = 1 };
 enum block_section { BLOCK_CHUNKS, BLOCK_ENTRIES, BLOCK_PAIRS, BLOCK_SERIES, BLOCK_ENDS, BLOCK_SYMBOLS, BLOCK_SECTIONS };
 
 struct block_header {

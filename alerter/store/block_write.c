@@ -145,7 +145,7 @@ uint32_t block_writer_series(struct block_writer *w, struct labels labels)
 {
 	struct block_series s = { .hash = series_hash(labels), .good_ms = INT64_MIN, .n_pairs = (uint32_t)labels.n };
 
-	assert(labels.n <= BLOCK_MAX_LABELS && w->n_series < BLOCK_NONE && w->n_pairs + labels.n <= UINT32_MAX);
+	assert(labels.n <= STORE_MAX_LABELS && w->n_series < BLOCK_NONE && w->n_pairs + labels.n <= UINT32_MAX);
 	s.first_pair = (uint32_t)w->n_pairs;
 	w->pairs = mem_grow(w->pairs, &w->cap_pairs, w->n_pairs + labels.n, sizeof *w->pairs);
 	for (size_t i = 0; i < labels.n; i++)

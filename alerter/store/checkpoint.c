@@ -86,7 +86,7 @@ static void put_series(struct checkpoint *c, const struct store_series *s, struc
 /* The series in slots [beg, end). False: there are none from <beg> on. */
 static bool put_slots(struct store *st, struct checkpoint *c, size_t beg, size_t end)
 {
-	struct label v[RECORD_MAX_LABELS];
+	struct label v[STORE_MAX_LABELS];
 	bool more;
 
 	record_begin_series(&c->writer);
@@ -96,7 +96,7 @@ static bool put_slots(struct store *st, struct checkpoint *c, size_t beg, size_t
 		const struct store_series *s = st->index.series[i];
 		struct shard *shard;
 
-		if (s == NULL || s->n_pairs > RECORD_MAX_LABELS)
+		if (s == NULL || s->n_pairs > STORE_MAX_LABELS)
 			continue;
 		shard = series_shard(st, s);
 		pthread_mutex_lock(&shard->lock);

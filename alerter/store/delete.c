@@ -109,7 +109,7 @@ static bool delete_in_head(struct store *st, const struct block_except *x, struc
 
 static bool block_has_any(struct block *b, const struct block_except *x)
 {
-	struct label v[BLOCK_MAX_LABELS];
+	struct label v[STORE_MAX_LABELS];
 
 	if (!overlaps(b->header->min_ms, b->header->max_ms, x))
 		return false;

@@ -163,7 +163,7 @@ static struct store_series *join_known(struct store *st, struct labels labels, c
 /* Most are known when a flush is joined: then nobody waits for the index. Nobody but maintenance drops series, so it may let go between. */
 static bool join_series(struct store *st, const struct block *b, uint32_t i)
 {
-	struct label v[BLOCK_MAX_LABELS];
+	struct label v[STORE_MAX_LABELS];
 	struct labels labels = block_labels(b, i, v);
 	bool joined;
 
@@ -204,7 +204,7 @@ static void join(struct store *st, struct block *b)
 
 static void unjoin(struct store *st, const struct block *b)
 {
-	struct label v[BLOCK_MAX_LABELS];
+	struct label v[STORE_MAX_LABELS];
 
 	for (uint32_t i = 0; i < b->n_series; i++) {
 		struct store_series *s;

@@ -82,8 +82,8 @@ struct store_import_series *store_import_series(struct store_import *im, struct 
 	s = map_get(&im->by_labels, buf_str(&key));
 	if (s == NULL && im->stats.series == IMPORT_MAX_SERIES) {
 		err_set(e, ERR_LIMIT, -1, "more than %d series (max_series of an import)", IMPORT_MAX_SERIES);
-	} else if (s == NULL && labels.n > BLOCK_MAX_LABELS) {
-		err_set(e, ERR_LIMIT, -1, "a series with more than %d labels", BLOCK_MAX_LABELS);
+	} else if (s == NULL && labels.n > STORE_MAX_LABELS) {
+		err_set(e, ERR_LIMIT, -1, "a series with more than %d labels", STORE_MAX_LABELS);
 	} else if (s == NULL) {
 		s = ARENA_NEW(&im->arena, struct store_import_series);
 		s->labels = labels_copy(&im->arena, labels);

@@ -52,8 +52,8 @@ void journal_begin(struct store *st, int64_t t_ms)
 void journal_define(struct store *st, struct store_series *s)
 {
 	struct journal *j = &st->journal;
-	struct label v[RECORD_MAX_LABELS];
-	bool fits = s->n_pairs <= RECORD_MAX_LABELS;
+	struct label v[STORE_MAX_LABELS];
+	bool fits = s->n_pairs <= STORE_MAX_LABELS;
 
 	if (!j->on || atomic_load_explicit(&s->journal_file, memory_order_relaxed) == j->file)
 		return;

@@ -25,7 +25,7 @@ struct merge {
 
 static bool same_series(struct block *a, uint32_t i, struct block *b, uint32_t k)
 {
-	struct label v[BLOCK_MAX_LABELS];
+	struct label v[STORE_MAX_LABELS];
 
 	return a->series[i].hash == b->series[k].hash && block_find(b, block_labels(a, i, v), a->series[i].hash) == k;
 }
@@ -33,7 +33,7 @@ static bool same_series(struct block *a, uint32_t i, struct block *b, uint32_t k
 /* Which series of <b> it is, BLOCK_NONE: none. They are sorted alike, so it is the next one if there is any, but for hashes that collide. */
 static uint32_t find(const struct merge_part *p, struct block *of, uint32_t i)
 {
-	struct label v[BLOCK_MAX_LABELS];
+	struct label v[STORE_MAX_LABELS];
 
 	if (p->at < p->block->n_series && p->block->series[p->at].hash > of->series[i].hash)
 		return BLOCK_NONE;
@@ -163,7 +163,7 @@ static bool make_anew(struct merge *m, uint32_t number, struct tally *t, struct 
 static bool merge_series(struct merge *m, size_t first, uint32_t i, struct err *e)
 {
 	struct block *of = m->parts[first].block;
-	struct label v[BLOCK_MAX_LABELS];
+	struct label v[STORE_MAX_LABELS];
 	struct tally t;
 	uint32_t number;
 	bool ok;

@@ -13,11 +13,12 @@
 #define TOCSIN_STORE_RECORD_H
 
 #include "store/chunk.h"
+#include "store/store.h"
 #include "tocsin/err.h"
 #include "tocsin/labels.h"
 #include "tocsin/querier.h"
 
-enum { RECORD_VERSION = 1, RECORD_MAX_FRAME = 64 << 20, RECORD_MAX_SERIES = 8 << 20, RECORD_MAX_TEXT = 1 << 20, RECORD_MAX_LABELS = 1024 };
+enum { RECORD_VERSION = 1, RECORD_MAX_FRAME = 64 << 20, RECORD_MAX_SERIES = 8 << 20, RECORD_MAX_TEXT = 1 << 20 };
 
 struct record_head {
 	int64_t now_ms;       /* the program ran then */
@@ -97,7 +98,7 @@ struct record_reader {
 	uint64_t owner;
 	struct buf text, other;
 	struct arena arena;
-	struct label labels[RECORD_MAX_LABELS];
+	struct label labels[STORE_MAX_LABELS];
 };
 
 void record_reader_fini(struct record_reader *r);

@@ -157,7 +157,7 @@ static bool take_labels(struct record_reader *r, struct cursor *c, struct labels
 	if (!unfold(r, c))
 		return false;
 	text = (struct cursor){ (const unsigned char *)r->text.p, (const unsigned char *)r->text.p + r->text.n, false };
-	while (text.p < text.end && n < RECORD_MAX_LABELS) {
+	while (text.p < text.end && n < STORE_MAX_LABELS) {
 		v[n].name = take_text(&text);
 		v[n].value = take_text(&text);
 		n++;

@@ -126,7 +126,7 @@ void record_put_end(struct record_writer *w)
 static bool label_text(struct labels l, struct buf *out)
 {
 	buf_reset(out);
-	if (l.n > RECORD_MAX_LABELS)
+	if (l.n > STORE_MAX_LABELS)
 		return false;
 	for (size_t i = 0; i < l.n; i++) {
 		put_varint(out, l.v[i].name.n);

@@ -169,6 +169,11 @@ struct store_series *store_series_ref(struct store *st, struct labels labels, st
 
 	if (s != NULL)
 		return s;
+	if (labels.n > STORE_MAX_LABELS) {
+		COUNT(st, series_refused, 1);
+		err_set(e, ERR_LIMIT, -1, "a series with more than %d labels", STORE_MAX_LABELS);
+		return NULL;
+	}
 	pthread_rwlock_wrlock(&st->index_lock);
 	s = find_pinned(st, labels, hash);
 	if (s == NULL && st->index.n_series < st->options.max_series) {

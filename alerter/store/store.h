@@ -17,6 +17,8 @@
 #include "tocsin/clock.h"
 #include "tocsin/querier.h"
 
+enum { STORE_MAX_LABELS = 1024 }; /* of a series; files hold no more either */
+
 struct store;
 struct store_series;
 

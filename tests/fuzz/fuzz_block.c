@@ -54,7 +54,7 @@ static void read_all(struct block *b)
 	int64_t t[CHUNK_SAMPLES];
 	double v[CHUNK_SAMPLES];
 	const struct histogram *h[CHUNK_SAMPLES];
-	struct label labels[BLOCK_MAX_LABELS];
+	struct label labels[STORE_MAX_LABELS];
 	struct arena a = { 0 };
 
 	for (uint32_t i = 0; i < b->n_series; i++) {

@@ -269,6 +269,25 @@ static void test_batch_is_seen_whole(void **state)
 	teardown(&f);
 }
 
+/* What files cannot hold is refused at the door, not when it is written out. */
+static void test_labels_of_a_series_are_bounded(void **state)
+{
+	struct label v[STORE_MAX_LABELS + 1];
+	struct fixture f;
+	struct err e = { 0 };
+
+	(void)state;
+	setup(&f, (struct store_options){ 0 });
+	for (size_t i = 0; i < ARRAY_LEN(v); i++)
+		v[i] = (struct label){ arena_printf(&f.arena, "l%04zu", i), STR("v") };
+	assert_false(f.app->ops->append(f.app, (struct labels){ v, STORE_MAX_LABELS + 1 }, MS(0), 1, NULL, &e));
+	assert_true(e.code == ERR_LIMIT && strstr(e.msg, "more than 1024 labels") != NULL);
+	assert_int_equal(store_stats(f.store).series_refused, 1);
+	assert_true(f.app->ops->append(f.app, (struct labels){ v, STORE_MAX_LABELS }, MS(0), 1, NULL, &e));
+	commit(&f);
+	teardown(&f);
+}
+
 static void test_limits(void **state)
 {
 	struct fixture f;
@@ -393,6 +412,7 @@ int main(void)
 		cmocka_unit_test(test_order_of_samples), cmocka_unit_test(test_windows),
 		cmocka_unit_test(test_generation),       cmocka_unit_test(test_states),
 		cmocka_unit_test(test_unseen),           cmocka_unit_test(test_batch_is_seen_whole),
+		cmocka_unit_test(test_labels_of_a_series_are_bounded),
 		cmocka_unit_test(test_limits),           cmocka_unit_test(test_histograms),
 	};
 
