@@ -1,0 +1,73 @@
+/* A scraped series' own labels and its target's, as Prometheus joins them: exported_ where they clash, bounds as floats are written. */
+#include "scrape/series_labels.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* le and quantile as floats are written: 1 -> 1.0, 1000000 -> 1e+06. Values that are no numbers stay. */
+static struct str float_text(struct str value, struct arena *a)
+{
+	int precision = 0, exponent;
+	char text[40];
+	double v;
+
+	if (!str_to_double(value, &v))
+		return value;
+	if (isnan(v) || isinf(v))
+		return isnan(v) ? STR("NaN") : v > 0 ? STR("+Inf") : STR("-Inf");
+	while (snprintf(text, sizeof text, "%.*e", precision, v) > 0 && precision < 16 && strtod(text, NULL) != v)
+		precision++;
+	exponent = atoi(strchr(text, 'e') + 1);
+	if (exponent < -4 || exponent >= 6)
+		return arena_str(a, str_of(text));
+	precision = precision > exponent ? precision - exponent : 0;
+	return arena_printf(a, "%.*f%s", precision, v, precision == 0 ? ".0" : "");
+}
+
+static struct str meta_type(const struct target *t, struct str metric, struct str suffix)
+{
+	const struct target_meta *m;
+
+	if (!str_ends(metric, suffix))
+		return STR("");
+	m = map_get(&t->meta, (struct str){ metric.p, metric.n - suffix.n });
+	return m != NULL && m->type != NULL ? str_of(m->type) : STR("");
+}
+
+static struct labels normalise(const struct target *t, struct labels l, struct arena *a)
+{
+	struct str metric = labels_get(l, STR(LABEL_NAME)), type = meta_type(t, metric, STR("_bucket")), value;
+
+	if (labels_has(l, STR("le")) && (str_eq(type, STR("histogram")) || str_eq(type, STR("gaugehistogram"))))
+		return labels_with(a, l, STR("le"), float_text(labels_get(l, STR("le")), a));
+	value = labels_get(l, STR("quantile"));
+	if (value.n > 0 && str_eq(meta_type(t, metric, STR("")), STR("summary")))
+		return labels_with(a, l, STR("quantile"), float_text(value, a));
+	return l;
+}
+
+static struct labels add_target_labels(const struct target *t, struct labels l, struct arena *a)
+{
+	struct labels out = l;
+
+	for (size_t i = 0; i < t->labels.n; i++) {
+		struct str name = t->labels.v[i].name, renamed = name, scraped = labels_get(l, name);
+
+		if (scraped.n > 0 && t->job->honor_labels)
+			continue;
+		if (scraped.n > 0) {
+			do
+				renamed = arena_printf(a, "exported_%.*s", STR_ARG(renamed));
+			while (labels_has(out, renamed) || labels_has(t->labels, renamed));
+			out = labels_with(a, out, renamed, scraped);
+		}
+		out = labels_with(a, out, name, t->labels.v[i].value);
+	}
+	return out;
+}
+
+struct labels series_labels(const struct target *t, struct labels scraped, struct arena *a)
+{
+	return add_target_labels(t, normalise(t, scraped, a), a);
+}

@@ -1,0 +1,10 @@
+/* What a series is called before relabelling. Private to scrape. */
+#ifndef TOCSIN_SCRAPE_SERIES_LABELS_H
+#define TOCSIN_SCRAPE_SERIES_LABELS_H
+
+#include "scrape/target.h"
+
+/* In <a>; texts may be borrowed from <scraped> and the target. */
+struct labels series_labels(const struct target *, struct labels scraped, struct arena *a);
+
+#endif
