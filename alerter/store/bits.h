@@ -9,6 +9,23 @@
 
 enum { BITS_SLACK = 9 };
 
+/* A double's bits, and back. */
+static inline uint64_t bits_of(double v)
+{
+	uint64_t u;
+
+	memcpy(&u, &v, sizeof u);
+	return u;
+}
+
+static inline double of_bits(uint64_t u)
+{
+	double v;
+
+	memcpy(&v, &u, sizeof v);
+	return v;
+}
+
 /* Writes the low <n> bits of <value> (n <= 64) at bit <at>; the bytes from there on must be zero. */
 static inline void bits_put(unsigned char *data, size_t at, uint64_t value, unsigned n)
 {

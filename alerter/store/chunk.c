@@ -38,22 +38,6 @@ static int64_t wrapping_add(int64_t a, int64_t b)
 	return (int64_t)((uint64_t)a + (uint64_t)b);
 }
 
-static uint64_t bits_of(double v)
-{
-	uint64_t u;
-
-	memcpy(&u, &v, sizeof u);
-	return u;
-}
-
-static double of_bits(uint64_t u)
-{
-	double v;
-
-	memcpy(&v, &u, sizeof v);
-	return v;
-}
-
 static void put(struct chunk *c, uint64_t value, unsigned n)
 {
 	bits_put(c->data, c->bits, value, n);

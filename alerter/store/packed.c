@@ -5,17 +5,10 @@
 #include <assert.h>
 #include <math.h>
 
+#include "store/bits.h"
 #include "tocsin/querier.h"
 
 static const double tens[PACKED_DECIMALS + 1] = { 1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6 };
-
-static uint64_t bits_of(double v)
-{
-	uint64_t u;
-
-	memcpy(&u, &v, sizeof u);
-	return u;
-}
 
 /* As many units as <v> is, exactly; below 2^50 differences of two, and of their residues, cannot overflow. */
 static bool in_units(double v, unsigned decimals, int64_t *out)

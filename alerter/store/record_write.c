@@ -4,6 +4,7 @@
 
 #include <assert.h>
 
+#include "store/bits.h"
 #include "tocsin/mem.h"
 
 enum { FRAME_BYTES = 256 << 10, OP_MAX_BYTES = 64 };
@@ -185,22 +186,6 @@ bool record_define(struct record_writer *w, struct labels labels, uint64_t owner
 }
 
 /* ---- Samples ---- */
-
-static uint64_t bits_of(double v)
-{
-	uint64_t u;
-
-	memcpy(&u, &v, sizeof u);
-	return u;
-}
-
-static double of_bits(uint64_t u)
-{
-	double v;
-
-	memcpy(&v, &u, sizeof v);
-	return v;
-}
 
 static unsigned char *put_step(unsigned char *to, int32_t step)
 {
