@@ -26,6 +26,17 @@ class Prometheus:
         self.process.stop()
 
 
+def values(rows):
+    return sorted((json.dumps({k: v for k, v in m.items() if k != "job"}, sort_keys=True), v) for m, v in rows)
+
+
+def agree(what, theirs, ours):
+    """They are scrapes of two moments, and sessions come and go between: for a condition that is waited for."""
+    theirs, ours = what(theirs), what(ours)
+    assert theirs == ours, (theirs, ours)
+    return True
+
+
 def test_prometheus_scrapes_both_programs(box):
     """F7, F8: promtool and a real Prometheus accept both programs' metrics; it and our alerter read the same series of the exporter."""
     postgres, redis = box.start(Postgres), box.start(Redis)
@@ -47,17 +58,15 @@ def test_prometheus_scrapes_both_programs(box):
     assert [t["lastError"] for t in prometheus.targets()] == ["", "", ""]
     assert "openmetrics" in exporter.get("/metrics", headers={"Accept": "application/openmetrics-text;version=1.0.0"})[1]["Content-Type"]
 
-    theirs = {(m["__name__"], m.get("source"), m.get("datname")) for m, _ in prometheus.query('{job="exporter"}')}
-    ours = {(m["__name__"], m.get("source"), m.get("datname")) for m, _ in watch.query('{job="tocsin"}')}
-    assert theirs == ours and len(ours) > 100
+    def names(rows):
+        return {(m["__name__"], m.get("source"), m.get("datname")) for m, _ in rows}
+    wait_for("both have the same series", lambda: agree(names, prometheus.query('{job="exporter"}'), watch.query('{job="tocsin"}')))
+    assert len(names(watch.query('{job="tocsin"}'))) > 100
     for expr in ('count({job="%s", __name__=~"pg_.*"})', 'count({job="%s", __name__=~"redis_.*"})', 'pg_settings_max_connections{job="%s"}',
                  'count by (mode) (pg_locks_count{job="%s", datname="postgres"})', 'pg_static{job="%s"}'):
-        def values(rows):
-            return sorted((json.dumps({k: v for k, v in m.items() if k != "job"}, sort_keys=True), v) for m, v in rows)
-        assert values(prometheus.query(expr % "exporter")) == values(watch.query(expr % "tocsin")), expr
-    text = exporter.get("/metrics")[2]
-    samples, = prometheus.query('scrape_samples_scraped{job="exporter"}')
-    assert abs(samples[1] - len(Metrics(text).samples)) <= 5, "what one reads is what the other serves (sessions come and go)"
+        wait_for(expr, lambda: agree(values, prometheus.query(expr % "exporter"), watch.query(expr % "tocsin")))
+    samples = 'scrape_samples_scraped{job="exporter"}'
+    wait_for("what one reads is what the other serves", lambda: prometheus.query(samples)[0][1] == len(Metrics(exporter.get("/metrics")[2]).samples))
     assert {v for _, v in prometheus.query('scrape_samples_scraped{job="exporter"} - scrape_samples_post_metric_relabeling')} == {0}
     assert not [m for m, _ in prometheus.query('{job="bare"}') if "source" in m], "/probe serves one source without the label"
     assert prometheus.query('tocsin_alerts{state="firing"}')[0][1] == 1
