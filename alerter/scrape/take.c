@@ -1,0 +1,206 @@
+/* Samples on their way into the store. Lines are expected in the order of last time: then a line is one comparison, a number and an
+ * append by reference. Other lines are looked up by text, and only new ones are parsed and relabelled. */
+#include "scrape/take.h"
+
+#include <stdlib.h>
+
+#include "scrape/glob.h"
+#include "scrape/series_labels.h"
+#include "tocsin/mem.h"
+
+enum { FUTURE_MS = 600000 };
+
+/* ---- Labels of a new line ---- */
+
+static bool check_limits(struct take *k, struct labels l)
+{
+	const struct scrape_job *job = k->t->job;
+	bool over = job->label_limit > 0 && (int64_t)l.n > job->label_limit;
+
+	if (over)
+		err_set(&k->err, ERR_LIMIT, -1, "label_limit exceeded: %zu labels (limit %lld)", l.n, (long long)job->label_limit);
+	for (size_t i = 0; i < l.n && !over; i++) {
+		bool name = job->label_name_length_limit > 0 && (int64_t)l.v[i].name.n > job->label_name_length_limit;
+		bool value = job->label_value_length_limit > 0 && (int64_t)l.v[i].value.n > job->label_value_length_limit;
+
+		over = name || value;
+		if (over)
+			err_set(&k->err, ERR_LIMIT, -1, "%s exceeded by label %.*s",
+			        name ? "label_name_length_limit" : "label_value_length_limit",
+			        (int)(l.v[i].name.n < 100 ? l.v[i].name.n : 100), l.v[i].name.p);
+	}
+	k->over_labels |= over;
+	return !over;
+}
+
+bool target_is_health_gauge(const struct target_env *env, struct labels l)
+{
+	struct str metric = labels_get(l, STR(LABEL_NAME));
+
+	for (size_t i = 0; i < env->n_health_gauges; i++)
+		if (glob_match(env->health_gauges[i], metric))
+			return true;
+	return false;
+}
+
+/* Finds out what a text stands for. False: the scrape fails. A store that takes no more series leaves the line without one. */
+static bool resolve(struct take *k, struct line *l)
+{
+	struct arena *a = &k->env->scratch;
+	struct err full = { 0 };
+	struct labels labels;
+
+	arena_reset(a);
+	if (!textparse_labels(line_text(l), a, &labels, &k->err))
+		return false;
+	labels = series_labels(k->t, labels, a);
+	if (!relabel_apply(k->t->job->metric_relabel.v, k->t->job->metric_relabel.n, &labels, a)) {
+		l->dropped = true;
+		return true;
+	}
+	if (!labels_has(labels, STR(LABEL_NAME)))
+		return err_set(&k->err, ERR_BAD_INPUT, -1, "no metric name after relabelling of %.*s",
+		               (int)(l->n < 200 ? l->n : 200), l->text);
+	if (!check_limits(k, labels))
+		return false;
+	l->health = target_is_health_gauge(k->env, labels);
+	l->series = store_series_ref(k->env->store, labels, &full);
+	if (l->series == NULL)
+		return true;
+	store_series_own(k->env->store, l->series, k->t->owner);
+	line_take_over_known(k, l);
+	return true;
+}
+
+/* ---- Samples ---- */
+
+static void put_sample(struct take *k, struct line *l, const struct textparse_sample *s)
+{
+	int64_t t_ms = s->has_t && k->t->job->honor_timestamps ? s->t_ms : k->t_ms;
+
+	l->own_time = s->has_t && k->t->job->honor_timestamps;
+	if (l->health) {
+		l->value = s->v;
+		l->was_up |= s->v != 0;
+		k->n_blind += !l->was_up;
+	}
+	if (!l->live) {
+		l->live = true;
+		k->t->n_live++;
+		k->added++;
+	}
+	k->t->n_lost -= l->lost;
+	l->lost = false;
+	k->n_live_seen++;
+	if (t_ms > k->t_ms + FUTURE_MS) {
+		k->out_of_bounds++;
+		return;
+	}
+	switch (store_append_ref(k->env->app, l->series, t_ms, s->v, NULL)) {
+	case STORE_OK:
+	case STORE_SAME:
+		break;
+	case STORE_DUPLICATE:
+		k->duplicates++;
+		break;
+	case STORE_OUT_OF_ORDER:
+		k->out_of_order++;
+		break;
+	case STORE_TOO_OLD:
+		k->out_of_bounds++;
+		break;
+	}
+}
+
+static bool take_sample(struct take *k, struct line *l)
+{
+	struct textparse_sample s;
+
+	if (!textparse_value(&k->parse, &s))
+		return err_set(&k->err, k->parse.err.code, k->parse.err.pos, "%s", k->parse.err.msg);
+	k->scraped++;
+	if (l->seen == k->t->scrape_no) {
+		k->kept += !l->dropped;
+		k->duplicates += !l->dropped;
+		return true;
+	}
+	l->seen = k->t->scrape_no;
+	if (l->series == NULL && !l->dropped && !resolve(k, l))
+		return false;
+	if (l->dropped)
+		return true;
+	k->kept++;
+	if (k->t->job->sample_limit > 0 && (int64_t)k->kept > k->t->job->sample_limit)
+		k->over_samples = true;
+	else if (l->series == NULL)
+		k->refused++;
+	else
+		put_sample(k, l, &s);
+	return true;
+}
+
+static void replace_text(char **to, struct str s)
+{
+	if (s.p == NULL)
+		return;
+	free(*to);
+	*to = mem_strndup(s.p, s.n);
+}
+
+static void keep_meta(struct take *k, const struct textparse_meta *c)
+{
+	struct target_meta *m;
+
+	if (c->metric.n == 0)
+		return;
+	pthread_mutex_lock(k->env->shared_lock);
+	m = map_get(&k->t->meta, c->metric);
+	if (m == NULL) {
+		m = mem_alloc(sizeof *m);
+		m->metric = mem_strndup(c->metric.p, c->metric.n);
+		map_put(&k->t->meta, (struct str){ m->metric, c->metric.n }, m);
+	}
+	replace_text(&m->type, c->type);
+	replace_text(&m->help, c->help);
+	replace_text(&m->unit, c->unit);
+	pthread_mutex_unlock(k->env->shared_lock);
+}
+
+static bool take_comment(struct take *k)
+{
+	struct textparse_meta c;
+	struct line *l;
+
+	arena_reset(&k->env->scratch);
+	if (!textparse_comment(&k->parse, &k->env->scratch, &c))
+		return err_set(&k->err, k->parse.err.code, k->parse.err.pos, "%s", k->parse.err.msg);
+	if (k->parse.saw_eof || c.line.p[c.line.n - 1] != '\n')
+		return true;
+	keep_meta(k, &c);
+	l = line_find(k, c.line);
+	l->comment = true;
+	l->seen = k->t->scrape_no;
+	take_set_next(k, l);
+	return true;
+}
+
+bool take_line(struct take *k, enum textparse_kind kind)
+{
+	struct line *l = k->pos < k->t->n_order ? k->t->order[k->pos] : NULL;
+	struct str text;
+
+	if (l != NULL && l->comment == (kind == TEXTPARSE_COMMENT) && textparse_known(&k->parse, line_text(l))) {
+		k->pos++;
+	} else {
+		if (kind == TEXTPARSE_COMMENT)
+			return take_comment(k);
+		if (!textparse_series(&k->parse, &text))
+			return err_set(&k->err, k->parse.err.code, k->parse.err.pos, "%s", k->parse.err.msg);
+		l = line_find(k, text);
+	}
+	take_set_next(k, l);
+	if (kind == TEXTPARSE_SERIES)
+		return take_sample(k, l);
+	l->seen = k->t->scrape_no;
+	return true;
+}

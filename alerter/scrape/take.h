@@ -1,0 +1,65 @@
+/* One reply on its way into the store, and the memory of replies it is read against. Private to scrape; the loop thread's. */
+#ifndef TOCSIN_SCRAPE_TAKE_H
+#define TOCSIN_SCRAPE_TAKE_H
+
+#include "scrape/target.h"
+#include "scrape/textparse.h"
+
+struct line {
+	struct store_series *series; /* NULL: a comment, dropped by relabelling, or refused by the store */
+	uint64_t seen, made;         /* numbers of scrapes */
+	double value;                /* of a health gauge */
+	size_t n;
+	uint32_t at, place; /* in the last order; in target.lines */
+	bool comment, dropped, health, live, lost, own_time, orphan, was_up, textless;
+	char text[];
+};
+
+/* One reply on its way in. */
+struct take {
+	struct target *t;
+	struct target_env *env;
+	struct textparse parse;
+	int64_t t_ms;
+	size_t pos, n_next; /* in the old order, in the new one */
+	bool reordered;
+	size_t n_live_seen, n_blind;
+	uint64_t scraped, kept, added;
+	uint64_t duplicates, out_of_order, out_of_bounds, refused;
+	bool over_samples, over_body, over_labels; /* limits */
+	struct err err;
+};
+
+static inline struct str line_text(const struct line *l)
+{
+	return (struct str){ l->text, l->n };
+}
+
+/* ---- lines.c ---- */
+
+/* The line of <text>, a new one when there is none. */
+struct line *line_find(struct take *k, struct str text);
+void line_drop(struct target *t, struct store *store, struct line *l);
+/* <l> comes next in this reply. */
+void take_set_next(struct take *k, struct line *l);
+void take_finish_order(struct take *k);
+/* Makes lines of what the store says the target had before the start. */
+void target_claim(struct target *t, struct target_env *env);
+/* The line goes on where the one without a text is. */
+void line_take_over_known(struct take *k, struct line *l);
+
+/* ---- take.c ---- */
+
+/* One line of a text; false and k->err: the scrape fails. */
+bool take_line(struct take *k, enum textparse_kind kind);
+bool target_is_health_gauge(const struct target_env *env, struct labels l);
+
+/* ---- vanish.c ---- */
+
+/* Ends what this good reply did not carry, and commits. */
+void take_judge_vanished(struct take *k);
+void line_end(struct target_env *env, struct target *t, struct line *l, int64_t t_ms, enum series_state why);
+/* The health gauges that were never up since the start. */
+void take_find_blind(struct take *k);
+
+#endif

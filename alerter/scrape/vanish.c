@@ -1,0 +1,141 @@
+/* What a good reply no longer carries: gone, or lost when a health gauge that speaks for it is 0 or vanished too. Lost lines are kept and
+ * judged again by each good scrape. */
+#include "scrape/take.h"
+
+struct bad_gauges {
+	struct labels *v;
+	size_t n, cap;
+};
+
+/* Health gauges that are 0 or not there any more. (Orphans were taken away by a reload, not by the exporter.) */
+static struct bad_gauges find_bad_gauges(struct take *k, struct arena *a)
+{
+	struct bad_gauges bad = { 0 };
+
+	for (size_t i = 0; i < k->t->n_lines; i++) {
+		const struct line *l = k->t->lines[i];
+
+		if (!l->health || l->series == NULL || l->orphan || (l->seen == k->t->scrape_no && l->value != 0))
+			continue;
+		bad.v = arena_grow(a, bad.v, bad.n, &bad.cap, bad.n + 1, sizeof *bad.v);
+		bad.v[bad.n++] = store_series_labels(k->env->store, l->series, a);
+	}
+	return bad;
+}
+
+/* A gauge speaks for the series whose labels do not contradict its own. */
+static bool speaks_for(struct labels gauge, struct labels series)
+{
+	for (size_t i = 0; i < gauge.n; i++) {
+		struct str value;
+
+		if (str_eq(gauge.v[i].name, STR(LABEL_NAME)))
+			continue;
+		value = labels_get(series, gauge.v[i].name);
+		if (value.n > 0 && !str_eq(value, gauge.v[i].value))
+			return false;
+	}
+	return true;
+}
+
+static bool is_lost(struct take *k, const struct line *l, const struct bad_gauges *bad, struct arena *a)
+{
+	struct labels labels;
+
+	if (bad->n == 0)
+		return false;
+	labels = store_series_labels(k->env->store, l->series, a);
+	for (size_t i = 0; i < bad->n; i++)
+		if (speaks_for(bad->v[i], labels))
+			return true;
+	return false;
+}
+
+void line_end(struct target_env *env, struct target *t, struct line *l, int64_t t_ms, enum series_state why)
+{
+	if (!l->live)
+		store_append_state(env->app, l->series, why);
+	else if (l->own_time && (t->job == NULL || !t->job->track_timestamps_staleness))
+		store_append_state(env->app, l->series, why);
+	else
+		store_append_end(env->app, l->series, t_ms, why);
+	t->n_live -= l->live;
+	l->live = false;
+	t->n_lost -= l->lost;
+	l->lost = why == SERIES_LOST;
+	t->n_lost += l->lost;
+}
+
+static bool is_forgotten(const struct target_env *env, struct line *l, int64_t t_ms)
+{
+	int64_t good_ms = store_series_last_ms(env->store, l->series);
+
+	return good_ms == INT64_MIN || good_ms < t_ms - env->retention_ms;
+}
+
+/* A series written under another text of this reply has a sample at this time already: then ending it does nothing. */
+void take_judge_vanished(struct take *k)
+{
+	struct arena a = { 0 };
+	struct bad_gauges bad = find_bad_gauges(k, &a);
+	struct line **gone = ARENA_ARRAY(&a, k->t->n_lines, struct line *);
+	size_t n_gone = 0;
+
+	for (size_t i = 0; i < k->t->n_lines; i++) {
+		struct line *l = k->t->lines[i];
+
+		if (l->seen == k->t->scrape_no)
+			continue;
+		if (l->series != NULL && (l->live || l->lost)) {
+			bool lost = is_lost(k, l, &bad, &a) && !is_forgotten(k->env, l, k->t_ms);
+
+			if (l->live || !lost)
+				line_end(k->env, k->t, l, k->t_ms, lost ? SERIES_LOST : SERIES_GONE);
+			if (lost)
+				continue;
+		}
+		gone[n_gone++] = l;
+	}
+	/* The references go only after the batch is in. */
+	(void)!k->env->app->ops->commit(k->env->app, &k->err);
+	for (size_t i = 0; i < n_gone; i++)
+		line_drop(k->t, k->env->store, gone[i]);
+	arena_fini(&a);
+}
+
+/* What was before the start is not known: the journal was lost or damaged. Gauges of a whole source, redis_up or probe_success, that are 0
+ * since the start then stand for what nobody saw yet. One with a
+ * longer name (node_network_up) may be 0 for ever, except our own (tocsin_gauges_up), whose metrics have any name. */
+static bool blind_family(struct str gauge, struct str *family)
+{
+	size_t word = str_chr(gauge, '_') + 1;
+	struct str rest;
+
+	if (word > gauge.n)
+		return false;
+	*family = str_starts(gauge, STR("tocsin_")) ? STR("") : (struct str){ gauge.p, word };
+	rest = (struct str){ gauge.p + word, gauge.n - word };
+	return family->n == 0 || str_chr(rest, '_') >= rest.n;
+}
+
+void take_find_blind(struct take *k)
+{
+	struct target *t = k->t;
+
+	arena_reset(&t->blind_arena);
+	t->blind = ARENA_ARRAY(&t->blind_arena, k->n_blind, struct store_unseen);
+	t->n_blind = 0;
+	for (size_t i = 0; i < t->n_lines && t->n_blind < k->n_blind; i++) {
+		const struct line *l = t->lines[i];
+		struct store_unseen *u = &t->blind[t->n_blind];
+		struct labels all;
+
+		if (!l->health || l->was_up || l->seen != t->scrape_no || l->series == NULL)
+			continue;
+		all = store_series_labels(k->env->store, l->series, &t->blind_arena);
+		*u = (struct store_unseen){ .labels = labels_without(&t->blind_arena, all, STR(LABEL_NAME)), .part = true };
+		t->n_blind += blind_family(labels_get(all, STR(LABEL_NAME)), &u->family);
+	}
+	t->n_blind_seen = k->n_blind;
+	t->blind_no++;
+}
