@@ -31,9 +31,13 @@ class Judge:
                 self.wrong["same key, other message"].append(key)
             return
         self.by_key[key] = entry["body"]
-        news = [self.note(alert, entry["time"], is_over, hushed) for alert in entry["body"]["alerts"]]
-        if not any(news):
-            self.wrong["repeated"].append((key, [(a["status"], a["labels"]["i"], a["annotations"]["n"]) for a in entry["body"]["alerts"]]))
+        alerts = [alert for alert in entry["body"]["alerts"] if "i" in alert["labels"]]
+        for alert in entry["body"]["alerts"]:
+            if alert not in alerts:                         # of the program itself: a message given up, state not on disk
+                self.wrong[alert["labels"]["alertname"]].append(alert["annotations"]["description"])
+        news = [self.note(alert, entry["time"], is_over, hushed) for alert in alerts]
+        if alerts and not any(news):
+            self.wrong["repeated"].append((key, [(a["status"], a["labels"]["i"], a["annotations"]["n"]) for a in alerts]))
 
     def note(self, alert, at, is_over, hushed):
         what, ends = (alert["labels"]["i"], int(alert["annotations"]["n"])), alert["status"] == "resolved"
