@@ -120,6 +120,17 @@ static bool set_other_name(CURL *easy, struct str url, const struct connection_s
 	return ok;
 }
 
+size_t connection_take_header(char *line, size_t size, size_t n, void *ended)
+{
+	struct str text = { line, size * n };
+
+	if (str_starts(text, STR("HTTP/")))     /* not a trailer */
+		*(bool *)ended = false;
+	else if (str_trim(text).n == 0)
+		*(bool *)ended = true;
+	return text.n;
+}
+
 void connection_apply(CURL *easy, struct str url, const struct connection_settings *h, struct connection_lists *l)
 {
 	if (h->tls.server_name.n == 0 || !set_other_name(easy, url, h, l))

@@ -51,15 +51,6 @@ static size_t take_body(char *p, size_t size, size_t n, void *to)
 	return r->body_cut ? CURL_WRITEFUNC_ERROR : bytes;      /* what it says is said; the rest is a flood */
 }
 
-/* A status whose headers never end is no answer yet. */
-static size_t take_header(char *p, size_t size, size_t n, void *to)
-{
-	struct request *r = to;
-
-	r->headed = size * n <= 2 && (p[0] == '\r' || p[0] == '\n');
-	return size * n;
-}
-
 static void set_headers(struct sender *s, struct request *r)
 {
 	struct err e = { 0 };
@@ -148,8 +139,8 @@ static void new_handle(struct request *r)
 	curl_easy_setopt(r->easy, CURLOPT_ERRORBUFFER, r->error);
 	curl_easy_setopt(r->easy, CURLOPT_WRITEFUNCTION, take_body);
 	curl_easy_setopt(r->easy, CURLOPT_WRITEDATA, r);
-	curl_easy_setopt(r->easy, CURLOPT_HEADERFUNCTION, take_header);
-	curl_easy_setopt(r->easy, CURLOPT_HEADERDATA, r);
+	curl_easy_setopt(r->easy, CURLOPT_HEADERFUNCTION, connection_take_header);
+	curl_easy_setopt(r->easy, CURLOPT_HEADERDATA, &r->headed);
 	curl_easy_setopt(r->easy, CURLOPT_PRIVATE, r);
 }
 
@@ -243,11 +234,11 @@ static void finish(struct sender *s, struct request *r, CURLcode code)
 		a.body = str_of(code == CURLE_OK ? "" : r->error[0] != '\0' ? r->error : curl_easy_strerror(code));
 	}
 	a.status = r->headed || r->call->mail != NULL ? (int)status : 0;
-	if (code == CURLE_OK || r->body_cut || (r->call->mail != NULL && status != 0)) {
+	if (a.status != 0 && (code == CURLE_OK || r->body_cut || r->call->mail != NULL)) {
 		a.fate = HTTP_ANSWERED;
 	} else {
 		a.fate = sent > 0 ? HTTP_LOST : HTTP_NOT_SENT;
-		a.error = str_of(r->error[0] != '\0' ? r->error : curl_easy_strerror(code));
+		a.error = str_of(r->error[0] != '\0' ? r->error : code == CURLE_OK ? "the answer ends within its headers" : curl_easy_strerror(code));
 	}
 	if (r->call->http->oauth2 != NULL && status == 401)
 		tokens_drop(s->tokens, r->call->http->oauth2);

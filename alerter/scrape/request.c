@@ -49,6 +49,7 @@ static void set_up(struct request *r, void *owner)
 	connection_lists_free(&r->lists);
 	buf_reset(&r->body);
 	r->over_limit = false;
+	r->headed = false;
 	r->error[0] = '\0';
 	snprintf(agent, sizeof agent, "tocsin-alerter/%s", version_text());
 	curl_easy_setopt(r->easy, CURLOPT_PRIVATE, owner);
@@ -58,6 +59,8 @@ static void set_up(struct request *r, void *owner)
 	curl_easy_setopt(r->easy, CURLOPT_ERRORBUFFER, r->error);
 	curl_easy_setopt(r->easy, CURLOPT_WRITEFUNCTION, receive);
 	curl_easy_setopt(r->easy, CURLOPT_WRITEDATA, r);
+	curl_easy_setopt(r->easy, CURLOPT_HEADERFUNCTION, connection_take_header);
+	curl_easy_setopt(r->easy, CURLOPT_HEADERDATA, &r->headed);
 }
 
 static bool begin(struct request *r, CURLM *multi, struct tokens *tokens, void *owner, struct err *e)
@@ -97,6 +100,8 @@ bool request_goes_on(struct request *r, CURLM *multi, struct tokens *tokens, CUR
 	r->busy = false;
 	if (code != CURLE_OK && !r->over_limit)
 		err_set(e, ERR_UPSTREAM, -1, "%s%s", r->for_token ? "oauth2: no token: " : "", r->error[0] != '\0' ? r->error : curl_easy_strerror(code));
+	if (code == CURLE_OK && !r->headed)
+		err_set(e, ERR_UPSTREAM, -1, "the answer ends within its headers");
 	if (!r->for_token) {
 		if (r->call.http->oauth2 != NULL && request_status(r) == 401)
 			tokens_drop(tokens, r->call.http->oauth2);

@@ -18,7 +18,7 @@ struct request {
 	struct connection_lists lists;
 	struct request_call call;
 	struct buf body;
-	bool busy, over_limit, for_token;
+	bool busy, over_limit, for_token, headed;  /* headed: the headers came to their end */
 	int64_t started_us;
 	char error[CURL_ERROR_SIZE];
 };

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "curl_need.h"
+#include "tocsin/connection.h"
 #include "tocsin/mem.h"
 #include "tocsin/version.h"
 
@@ -38,6 +39,7 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
 	if (str_starts(line, STR("HTTP/")))     /* of a redirect's target, or behind 100 Continue */
 		buf_reset(&t->headers);
 	buf_puts(&t->headers, line);
+	connection_take_header(p, size, n, &t->headed);
 	return t->headers.overflow ? CURL_WRITEFUNC_ERROR : size * n;
 }
 
@@ -334,6 +336,9 @@ static void judge(const struct probe_settings *s, struct transfer *t, bool done,
 	} else if (code != CURLE_OK) {
 		t->reason = reason_of(code);
 		err_set(&t->e, ERR_UPSTREAM, -1, "%s", curl_say(code));
+	} else if (probe_speaks_http(s) && !t->headed) {
+		t->reason = "protocol";
+		err_set(&t->e, ERR_UPSTREAM, -1, "the answer ends within its headers");
 	}
 }
 

@@ -9,6 +9,7 @@ enum probe_phase { PHASE_RESOLVE, PHASE_CONNECT, PHASE_TLS, PHASE_PROCESSING, PH
 struct transfer {
 	const struct source_ask *ask;   /* while it is under way */
 	struct buf body, headers;       /* headers of the last answer, a line each */
+	bool headed;                    /* they came to their end */
 	long status;                    /* 0: no answer */
 	long redirects, http_version;   /* curl's CURL_HTTP_VERSION_… */
 	double content_length;          /* as the server announced it; -1: it did not; 0: no answer */

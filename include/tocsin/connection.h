@@ -58,6 +58,10 @@ void connection_lists_free(struct connection_lists *);
 void connection_add_header(struct connection_lists *, struct str name, struct str value);
 void connection_set_text(CURL *, CURLoption, struct str);       /* an empty one is not set */
 
+/* CURLOPT_HEADERFUNCTION; <ended> is a bool: whether the headers of the last answer came to their end. libcurl takes headers that
+ * break off for an answer without a body (CURLE_OK): who sees CURLE_OK and this false has no answer. */
+size_t connection_take_header(char *line, size_t size, size_t n, void *ended);
+
 /* Where to, TLS, proxy; not what is asked, nor by whom. <url> is the address as it is written: where tls_config names another server,
  * that name is asked for at the same place. */
 void connection_apply(CURL *, struct str url, const struct connection_settings *, struct connection_lists *);

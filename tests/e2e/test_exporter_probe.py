@@ -11,6 +11,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from exporter_text import Silent, Talker, scrape
+from raw import HEAD, Raw
 from servers import Exporter, Postgres, free_port
 
 HEALTH = {"status": "degraded", "version": "1.4.2", "services": {"database": {"status": "healthy"}, "redis": {"status": "down"}}}
@@ -161,6 +162,14 @@ def test_phases_and_deadline(box):
         assert m.value("tocsin_probe_failed", source="silent", reason="timeout") == 1
         assert m.value("tocsin_probe_failed", source="closed", reason="connect") == 1
         assert m.value("probe_success", source="nowhere") == 0
+
+
+def test_headers_without_an_end(box):
+    """What broke off before its body is no answer, whatever its status said."""
+    cut, whole = box.start(Raw, HEAD), box.start(Raw, HEAD + b"\r\n")
+    m = scrape(probes(box, f"name: cut, url: 'http://127.0.0.1:{cut.port}/'", f"name: whole, url: 'http://127.0.0.1:{whole.port}/'"))
+    assert m.value("probe_success", source="cut") == 0 and m.value("tocsin_probe_failed", source="cut", reason="protocol") == 1
+    assert m.value("probe_success", source="whole") == 1
 
 
 def test_certificates(box):

@@ -1,14 +1,16 @@
 """A reply that is not whole is a failed scrape, whatever way it was cut: nothing is resolved by what it lacks."""
 import gzip
-import socket
-import threading
 
+from raw import HEAD, Raw
 from watched import Watch, alert_rule, job
 
 BODY = b"fine 1\nbroken 1\n"
 PACKED = gzip.compress(b"".join(b'other{n="%d"} %d\n' % (i, i * i) for i in range(500)) + BODY)
-HEAD = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/plain\r\n"
 CUT = {
+    "status line": (b"HTTP/1.1 200 OK\r\n", "headers"),
+    "header": (HEAD[:-4], "headers"),
+    "last header": (HEAD, "headers"),
+    "last line": (HEAD + b"\r", "headers"),
     "length": (HEAD + b"Content-Length: 16\r\n\r\nfine 1\n", "closed"),
     "chunk": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n7\r\nfine 1\n\r\n", "closed"),
     "no content": (b"HTTP/1.1 204 No Content\r\n\r\n", "204"),
@@ -21,29 +23,6 @@ CUT = {
     "line": (HEAD + b"\r\nfine 1\nbroke", ""),
     "page": (HEAD.replace(b"plain", b"html") + b"\r\nfine 1\n", "Content-Type"),
 }
-
-
-class Raw:
-    """Answers every request with <answer>, byte by byte what it says."""
-
-    def __init__(self, _folder, answer):
-        self.answer, self.socket = answer, socket.create_server(("127.0.0.1", 0))
-        self.port = self.socket.getsockname()[1]
-        threading.Thread(target=self.serve, daemon=True).start()
-
-    def serve(self):
-        while True:
-            try:
-                connection, _ = self.socket.accept()
-                with connection:
-                    connection.recv(65536)
-                    connection.sendall(self.answer)
-            except OSError:
-                if self.socket.fileno() < 0:
-                    return
-
-    def stop(self):
-        self.socket.close()
 
 
 def test_cut_replies(box):
@@ -79,3 +58,16 @@ def test_a_reply_past_the_limit_is_no_scrape(box):
         target.answer = whole
         watch.scraped()
     assert len(watch.hook.requests) == 1
+
+
+def test_a_receivers_cut_answer(box):
+    """F13: an answer that ends within its headers says nothing: the message is neither delivered nor given up, and comes again, marked."""
+    receiver, target = box.start(Raw, HEAD[:-9]), box.start(Raw, HEAD + b"\r\nbroken 1\n")
+    watch = Watch(box, [job("app", target)], [alert_rule("Broken", "broken == 1")], receiver={"webhook_configs": [{"url": f"http://127.0.0.1:{receiver.port}/"}]})
+    watch.until("it was asked twice", lambda: len(receiver.asked) >= 2)
+    waiting, = watch.until("it waits", lambda: watch.data("/api/v1/outbox")["waiting"])
+    assert waiting["state"] in ("unknown", "in flight") and waiting["attempts"] > 0, waiting
+    receiver.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+    watch.until("it is delivered", lambda: not watch.data("/api/v1/outbox")["waiting"])
+    assert not watch.data("/api/v1/outbox")["dead"]
+    assert b"X-Tocsin-Possible-Repeat: true" in receiver.asked[-1]
