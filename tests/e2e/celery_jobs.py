@@ -62,7 +62,7 @@ class Jobs:
         return self.box.start(CeleryWorker, self.box.folder, "jobs", self.url, env=self.env, **kw)
 
     def send(self, code):
-        subprocess.run([PYTHON, "-c", f"from jobs import *\n{code}"], check=True, cwd=self.box.folder, timeout=30,
+        subprocess.run([PYTHON, "-c", f"from jobs import *\n{code}"], check=True, cwd=self.box.folder, timeout=120,
                        env={**os.environ, **self.env})
 
     def metrics(self):
@@ -70,5 +70,5 @@ class Jobs:
         assert status == 200
         return Metrics(text)
 
-    def until(self, what, condition, seconds=20):
+    def until(self, what, condition, seconds=60):
         return wait_for(what, lambda: condition(self.metrics()), seconds, 0.3)

@@ -3,14 +3,16 @@
 Each class starts in its constructor, is ready when that returns, and ends with stop() (safe to call twice). Nothing outlives the
 caller: children are started with a death signal and in their own process group, and stop() ends the whole group.
 """
-import ctypes
+import collections
 import itertools
 import json
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
+import socketserver
 import subprocess
 import sys
 import time
@@ -23,7 +25,26 @@ PYTHON = "/usr/bin/python3"
 MODE = os.environ.get("TOCSIN_MODE", "release")
 
 
+socketserver.TCPServer.request_queue_size = 128     # five is too few for a burst: who is turned away asks again a second later
+
 FIRST_PORT, PORTS = 10000, 2000     # below those the kernel gives out by itself, 2000 a worker
+HELD = collections.deque(maxlen=500)
+
+
+def hold(port):
+    """Whether nobody has <port>. Then it is ours until this process ends, whatever listens on it meanwhile: a name of the kernel's says so to
+    the tests beside this one."""
+    name, probe = socket.socket(socket.AF_UNIX), socket.socket()
+    try:
+        name.bind(f"\0tocsin-port-{port}")
+        with probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+    except OSError:
+        name.close()
+        return False
+    HELD.append(name)
+    return True
 
 
 def free_ports():
@@ -31,13 +52,8 @@ def free_ports():
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 10
     for i in itertools.count(os.getpid() * 37):
         port = FIRST_PORT + worker * PORTS + i % PORTS
-        with socket.socket() as s:
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                s.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        yield port
+        if hold(port):
+            yield port
 
 
 PORT = free_ports()
@@ -47,7 +63,11 @@ def free_port():
     return next(PORT)
 
 
-def wait_for(what, condition, seconds=20.0, every=0.05):
+class Ended(Exception):
+    """What was waited for will not come."""
+
+
+def wait_for(what, condition, seconds=60.0, every=0.05):
     """Waits until condition() is true and returns what it returned; what it raised last is part of the failure."""
     end, last = time.monotonic() + seconds, None
     while time.monotonic() < end:
@@ -55,13 +75,15 @@ def wait_for(what, condition, seconds=20.0, every=0.05):
             last = condition()
             if last:
                 return last
-        except (OSError, urllib.error.URLError, AssertionError, KeyError, ValueError) as e:
+        except Ended:
+            raise
+        except Exception as e:          # of a server that is about to be there, an answer that is not whole yet
             last = e
         time.sleep(every)
     raise AssertionError(f"not within {seconds} s: {what} (last: {last!r})")
 
 
-def http(url, data=None, headers=None, timeout=10, method=None):
+def http(url, data=None, headers=None, timeout=30, method=None):
     """(status, headers, text) of a request; an HTTP error is an answer too."""
     if isinstance(data, (dict, list)):
         data, headers = json.dumps(data).encode(), {"Content-Type": "application/json", **(headers or {})}
@@ -73,9 +95,9 @@ def http(url, data=None, headers=None, timeout=10, method=None):
         return e.code, e.headers, e.read().decode()
 
 
-def _child_setup():
-    os.setsid()
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)      # PR_SET_PDEATHSIG: die with the parent, however it ends
+# Children die with the parent, however it ends; a program does it, for Python may not fork and go on where threads run.
+WITH_US = ["setpriv", "--pdeathsig", "KILL", "--"]
+IN_USE = re.compile("in use", re.I)
 
 
 class Process:
@@ -83,13 +105,16 @@ class Process:
 
     def __init__(self, name, args, folder, env=None, user=None, cwd=None):
         self.name, self.log = name, Path(folder) / f"{name}.log"
-        kw = {}
+        self.how = {"cwd": cwd or folder, "env": {**os.environ, **(env or {})}, "start_new_session": True}
         if user and os.getuid() == 0:
             account = pwd.getpwnam(user)
-            kw = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-        self.out = open(self.log, "ab")
-        self.p = subprocess.Popen([str(a) for a in args], stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.out, cwd=cwd or folder,
-                                  env={**os.environ, **(env or {})}, preexec_fn=_child_setup, **kw)
+            self.how.update(user=account.pw_uid, group=account.pw_gid, extra_groups=[])
+        self.args, self.out = [*WITH_US, *map(str, args)], open(self.log, "ab")
+        self.begin()
+
+    def begin(self):
+        self.begun_at = self.log.stat().st_size
+        self.p = subprocess.Popen(self.args, stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.out, **self.how)
 
     @property
     def pid(self):
@@ -107,7 +132,7 @@ class Process:
         except ProcessLookupError:
             pass
 
-    def stop(self, number=signal.SIGTERM, seconds=10):
+    def stop(self, number=signal.SIGTERM, seconds=60):
         if self.alive():
             self.send_signal(number)
             try:
@@ -122,14 +147,19 @@ class Process:
     def kill(self):
         return self.stop(signal.SIGKILL)
 
-    def ready(self, condition, seconds=20):
+    def ready(self, condition, seconds=60):
+        """A port that a passing connection has is free again soon: who ends for it begins again."""
         def check():
             if not self.alive():
-                raise RuntimeError(f"{self.name} ended with {self.p.returncode}:\n{self.text()[-4000:]}")
+                said = self.log.read_bytes()[self.begun_at:].decode(errors="replace")
+                if not IN_USE.search(said):
+                    raise Ended(f"{self.name} ended with {self.p.returncode}:\n{said[-4000:]}")
+                time.sleep(0.5)
+                self.begin()
             return condition()
         try:
             wait_for(f"{self.name} is ready", check, seconds)
-        except AssertionError:
+        except (AssertionError, Ended):
             sys.stderr.write(f"---- {self.log}\n{self.text()[-4000:]}\n")
             self.stop()
             raise
@@ -165,7 +195,7 @@ class Postgres:
     def _as_owner(self, args):
         if os.getuid() == 0:
             args = ["runuser", "-u", "postgres", "--", *args]
-        subprocess.run([str(a) for a in args], check=True, capture_output=True, cwd=self.folder, timeout=60)
+        subprocess.run([str(a) for a in args], check=True, capture_output=True, cwd=self.folder, timeout=300)
 
     def start(self):
         args = [self.bin / "postgres", "-D", self.folder / "data", "-p", self.port, "-k", self.folder, "-c", "listen_addresses=127.0.0.1",
@@ -185,7 +215,7 @@ class Postgres:
 
     def sql(self, text, database="postgres"):
         done = subprocess.run([str(self.bin / "psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", self.url(database)], input=text,
-                              capture_output=True, text=True, timeout=30)
+                              capture_output=True, text=True, timeout=60)
         if done.returncode != 0:
             raise RuntimeError(done.stderr)
         return done.stdout.strip()
@@ -215,7 +245,7 @@ class Redis:
         return f"redis://127.0.0.1:{self.port}/{db}"
 
     def cli(self, *args):
-        done = subprocess.run(["redis-cli", "-p", str(self.port), *map(str, args)], capture_output=True, text=True, timeout=10)
+        done = subprocess.run(["redis-cli", "-p", str(self.port), *map(str, args)], capture_output=True, text=True, timeout=60)
         return done.stdout.strip()
 
 
@@ -259,8 +289,9 @@ class RabbitMQ:
                "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1} +S 1:1"}
         env = {k: str(v) for k, v in env.items()}
         self.epmd = Process("epmd", ["epmd", "-port", self.epmd_port, "-address", "127.0.0.1"], at, env, user="rabbitmq")
+        self.epmd.ready(lambda: socket.create_connection(("127.0.0.1", self.epmd_port)).close() is None)    # else the node starts another
         self.process = Process("rabbitmq", ["/usr/lib/rabbitmq/bin/rabbitmq-server"], at, env, user="rabbitmq")
-        self.process.ready(lambda: self.api("/overview") is not None, 120)
+        self.process.ready(lambda: self.api("/overview") is not None, 240)
 
     def stop(self):
         for process in (self.process, self.epmd):
@@ -299,10 +330,10 @@ class CeleryWorker:
             args += ["-Q", queues]
         self.process = Process(f"celery-{name}", args, folder, cwd=cwd,
                                env={"CELERY_BROKER_URL": broker, "PYTHONDONTWRITEBYTECODE": "1", **(env or {})})
-        self.process.ready(lambda: " ready." in self.process.text(), 30)
+        self.process.ready(lambda: " ready." in self.process.text(), 120)
 
     def stop(self):
-        self.process.stop()
+        self.process.stop(seconds=10)           # it ends when its task has
 
     def kill(self):
         self.process.kill()

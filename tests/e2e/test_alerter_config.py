@@ -48,7 +48,7 @@ BAD_RULES_PLACES = [(5, 30), (8, 9), (10, 20), (11, 14), (14, 42)]
 
 
 def run(*args):
-    return subprocess.run([binary("tocsin-alerter"), *map(str, args)], capture_output=True, text=True, timeout=30)
+    return subprocess.run([binary("tocsin-alerter"), *map(str, args)], capture_output=True, text=True, timeout=120)
 
 
 def places(path, text):

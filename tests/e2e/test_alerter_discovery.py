@@ -71,8 +71,7 @@ def test_file_sd_follows_its_files(box, tmp_path, ending):
     spare = tmp_path / "next"
     spare.write_text(json.dumps([{"targets": [two.address]}]))
     os.rename(spare, file)
-    watch.until("one target left", lambda: set(addresses(watch)) == {two.address})
-    assert not is_failing(watch)
+    watch.until("one target left", lambda: set(addresses(watch)) == {two.address} and not is_failing(watch))
     file.unlink()
     watch.until("no target", lambda: not addresses(watch))
     watch.told("Broken", "resolved")

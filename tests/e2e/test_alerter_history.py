@@ -64,18 +64,18 @@ def test_no_file_is_a_command_line_that_is_wrong(box):
 
 
 def test_imported_samples_are_served_and_a_damaged_block_is_not(box, config):
-    now = int(time.time())
-    text = GOOD.replace("{0}", str(now - 7200)).replace("{1}", str(now - 7140))
+    begin = int(time.time()) // 7200 * 7200 - 6000          # both in one window of time, and so in one block
+    text = GOOD.replace("{0}", str(begin)).replace("{1}", str(begin + 60))
     assert run_import(box, "good.om", text).returncode == 0
     alerter = start(box, config)
-    assert query(alerter, "jobs_total", time=now - 7130) == {(("__name__", "jobs_total"), ("queue", "a")): "3"}
-    assert query(alerter, "depth", time=now - 7150) == {(("__name__", "depth"), ("note", 'say "hi"'), ("queue", "a")): "NaN"}
+    assert query(alerter, "jobs_total", time=begin + 70) == {(("__name__", "jobs_total"), ("queue", "a")): "3"}
+    assert query(alerter, "depth", time=begin + 50) == {(("__name__", "depth"), ("note", 'say "hi"'), ("queue", "a")): "NaN"}
     alerter.stop()
-    block = next(box.folder.glob("data/blocks/*.blk"))
+    block, = box.folder.glob("data/blocks/*.blk")
     block.write_bytes(block.read_bytes()[:-8] + b"damaged!")
     assert run_import(box, "later.om", text.replace("jobs", "tasks").replace("depth", "width")).returncode == 0
     alerter.start()
-    assert query(alerter, "jobs_total or tasks_total", time=now - 7130) == {(("__name__", "tasks_total"), ("queue", "a")): "3"}
+    assert query(alerter, "jobs_total or tasks_total", time=begin + 70) == {(("__name__", "tasks_total"), ("queue", "a")): "3"}
     assert f"{block.name}.damaged" in alerter.process.text() and block.with_name(block.name + ".damaged").exists()
     assert "tocsin_store_blocks_damaged_total 1" in alerter.get("/metrics")[2]
 
@@ -118,8 +118,7 @@ def test_export_is_what_import_reads(box, config):
 def test_export_and_analyze_beside_a_running_alerter(box):
     target = box.start(Target, text='steps{a="1"} 4\nsteps{a="2"} 5\n')
     watch = Watch(box, [job("app", target)], [])
-    watch.scraped()
-    time.sleep(1)
+    watch.kept()
     done = tool("export", "openmetrics", "steps", "--storage.path", box.folder / "data")
     assert done.returncode == 0 and 'a="2"' in done.stdout and " 5 " in done.stdout
     done = tool("tsdb", "analyze", "--storage.path", box.folder / "data")

@@ -44,7 +44,7 @@ def test_between_fire_and_delivery(watch, target):
 
 def test_between_delivery_and_its_record(watch, target):
     """F13: killed when the receiver has it and before we know: it comes again with its key, and says it may be a repeat."""
-    watch.hook.misbehave({"late": 5})
+    watch.hook.misbehave({"late": 30})
     target.set(broken=1)
     watch.hook.wait_for(lambda h: h.accepted)
     restart(watch)
@@ -80,7 +80,7 @@ def test_at_any_moment(watch, target):
             target.set(broken=broken)
             time.sleep(seconds)
             restart(watch)
-            watch.hook.wait_for(lambda h: len(h.told("Broken", status)) == n, 20, f"{n} times {status}, the last after {seconds} s")
+            watch.hook.wait_for(lambda h: len(h.told("Broken", status)) == n, what=f"{n} times {status}, the last after {seconds} s")
             watch.until("it is recorded", lambda: not watch.data("/api/v1/outbox")["waiting"])
             watch.until_state("Broken", "firing" if broken else "inactive")
     watch.ticks()
@@ -96,19 +96,19 @@ def test_statuspage_is_asked_before_it_is_told_again(box, target):
     box.started.append(page)
     watch = Watch(box, [job("app", target)], BROKEN, page=page)
     watch.scraped()
-    page.misbehave({"late": 5, "method": "POST"})
+    page.misbehave({"late": 30, "method": "POST"})
     target.set(broken=1)
     page.wait_for(lambda p: p.open_incidents())
     before = len(page.log)
     restart(watch)
-    watch.until("all is delivered", lambda: not watch.data("/api/v1/outbox")["waiting"], 30)
+    watch.until("all is delivered", lambda: not watch.data("/api/v1/outbox")["waiting"])
     after = [(e["method"], e["path"].split("?")[0].rsplit("/", 1)[1]) for e in page.log[before:]]
     assert ("GET", "unresolved") in after and ("POST", "incidents") not in after, after
-    page.misbehave({"late": 5, "method": "PATCH"})
+    page.misbehave({"late": 30, "method": "PATCH"})
     target.set(broken=0)
     page.wait_for(lambda p: not p.open_incidents())
     restart(watch)
-    watch.until("all is delivered", lambda: not watch.data("/api/v1/outbox")["waiting"] and watch.state("Broken") == "inactive", 30)
+    watch.until("all is delivered", lambda: not watch.data("/api/v1/outbox")["waiting"] and watch.state("Broken") == "inactive")
     incident, = page.incidents.values()
     assert [u["status"] for u in incident["incident_updates"]] == ["resolved", "investigating"]
     assert page.components["db"]["status"] == "operational" and not page.broken() and not page.over

@@ -103,7 +103,7 @@ def test_signature(box, target):
     hook.wait_for(lambda h: h.accepted)
     for request, body in zip(hook.requests, bodies):
         headers = request["headers"]
-        assert headers["webhook-id"] == request["key"] == hook.requests[0]["key"] and abs(int(headers["webhook-timestamp"]) - request["time"]) < 5
+        assert headers["webhook-id"] == request["key"] == hook.requests[0]["key"] and abs(int(headers["webhook-timestamp"]) - request["time"]) < 60
         text = b".".join([headers["webhook-id"].encode(), headers["webhook-timestamp"].encode(), body])
         assert headers["webhook-signature"].split(" ") == ["v1," + base64.b64encode(hmac.digest(k, text, "sha256")).decode() for k in keys]
     assert "signing_secret" not in watch.program.json("/api/v2/status")["config"]["original"]
@@ -130,5 +130,5 @@ def test_debians_alertmanager_yml_loads(box):
     if not stock.exists():
         pytest.skip("Debian's prometheus-alertmanager is not installed: no /etc/prometheus/alertmanager.yml")
     path = box.write("tocsin.yml", f"alertmanager_config: {stock}\n")
-    done = subprocess.run([str(binary("tocsin-alerter")), "check", "config", str(path)], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([str(binary("tocsin-alerter")), "check", "config", str(path)], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr

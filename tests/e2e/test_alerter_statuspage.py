@@ -34,15 +34,15 @@ def test_slowly_and_planned(box):
     def statuses():
         return [u["status"] for i in slow.incidents.values() for u in reversed(i["incident_updates"])]
 
-    watch.until("it is identified", lambda: statuses() == ["investigating", "identified"], 30)
+    watch.until("it is identified", lambda: statuses() == ["investigating", "identified"])
     incident, = slow.open_incidents()
     assert [u["body"] for u in incident["incident_updates"]] == ["It is the disk.", "It is broken."]
     target.set(broken=0)
-    watch.until("the maintenance has begun", lambda: planned.maintenance("in_progress") and not watch.data("/api/v1/outbox")["waiting"], 30)
+    watch.until("the maintenance has begun", lambda: planned.maintenance("in_progress") and not watch.data("/api/v1/outbox")["waiting"])
     assert planned.components["shop"]["status"] == "under_maintenance"
     number = next(s["id"] for s in watch.program.json("/api/v2/silences") if s["comment"] == "maintenance: A larger disk")
     assert http(watch.program.url(f"/api/v2/silence/{number}"), method="DELETE")[0] == 200
-    watch.until("all is over", lambda: not slow.open_incidents() and planned.maintenance("completed"), 30)
+    watch.until("all is over", lambda: not slow.open_incidents() and planned.maintenance("completed"))
     watch.until("all is told", lambda: not watch.data("/api/v1/outbox")["waiting"])
     assert statuses() == ["investigating", "identified", "monitoring", "resolved"]
     assert [i["name"] for i in planned.incidents.values()] == ["A larger disk"]

@@ -44,7 +44,7 @@ def test_it_stays_and_ends_once(box):
     dead = Webhook()
     box.started.append(dead)
     dead.misbehave({"hang": True, "times": 100})
-    watch = Watch(box, [job("app", target)], BROKEN, receiver={}, args=["--rules.alert.resend-delay", "1s"], alerting={"alertmanagers": [
+    watch = Watch(box, [job("app", target)], BROKEN, receiver={}, args=["--rules.alert.resend-delay", "3s"], alerting={"alertmanagers": [
         {"static_configs": [{"targets": [f"127.0.0.1:{dead.port}"]}], "timeout": "60s"},
         {"static_configs": [{"targets": [f"127.0.0.1:{manager.port}"]}], "path_prefix": "am",
          "alert_relabel_configs": [{"target_label": "via", "replacement": "tocsin"}]}]})

@@ -42,7 +42,7 @@ def test_history(box, watch, target):
 
     lines = history(box).splitlines()
     events = [line.split()[1] for line in lines]
-    assert events == ["firing", "retry", "delivered", "resolved", "delivered"] and lines == sorted(lines)
+    assert events == ["firing", "retry", "delivered", "resolved", "delivered"] and [line.split()[0] for line in lines] == sorted(line.split()[0] for line in lines)
     assert "Jobs{" in lines[0] and lines[0].endswith("returned 12: jobs > 10")
     assert 'to all/webhook[0]: HTTP 503: {"error": "come <b>back</b> later"}' in lines[1]
     assert lines[3].endswith("no longer returned: jobs is 3 now")

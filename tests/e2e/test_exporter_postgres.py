@@ -84,7 +84,7 @@ def test_server_stopped_and_started_again(box, postgres):
     assert not m.find("pg_stat_database_xact_commit", source="main"), "values of a source that is down are repeated"
     scrape(exporter)
     postgres.start()
-    wait_for("pg_up", lambda: scrape(exporter).value("pg_up", source="main") == 1, 15)
+    wait_for("pg_up", lambda: scrape(exporter).value("pg_up", source="main") == 1)
     log = exporter.process.text()
     assert log.count("level=warn") == 1 and log.count('msg="source failed" name=main') == 1, log
     assert log.count('msg="source works again" name=main') == 1, log
@@ -124,7 +124,7 @@ def test_frozen_in_mid_scrape(box, postgres):
     finally:
         for pid in backends:
             os.kill(pid, signal.SIGCONT)
-    wait_for("pg_up", lambda: scrape(exporter).value("pg_up") == 1, 15)
+    wait_for("pg_up", lambda: scrape(exporter).value("pg_up") == 1)
 
 
 def test_locked_table_hides_only_its_size(box, postgres):

@@ -59,7 +59,7 @@ modules:
         assert m.value("tocsin_exporter_module_targets", module="redis") == 2 and m.value("tocsin_exporter_module_targets", module="figures") == 1
         assert m.value("tocsin_exporter_targets_refused_total", reason="not_allowed") == 10
         assert m.value("tocsin_exporter_targets_refused_total", reason="too_many") == 1
-        wait_for("idle ones are let go", lambda: clients(two) == 0, 20)
+        wait_for("idle ones are let go", lambda: clients(two) == 0)
         assert probe(exporter, "redis", f"127.0.0.1:{third}")[1].value("redis_up") == 0
         # A module that a reload changes is asked anew, one that it leaves alone keeps its connection.
         path = box.folder / "e.yml"
@@ -98,7 +98,7 @@ class Cluster:
         for i, node in enumerate(self.nodes):
             node.cli("cluster", "addslotsrange", i * 5462, min(16383, i * 5462 + 5461))
             node.cli("cluster", "meet", "127.0.0.1", self.nodes[0].port, buses[0])
-        wait_for("the cluster", lambda: all("cluster_state:ok" in n.cli("cluster", "info") and "cluster_known_nodes:3" in n.cli("cluster", "info") for n in self.nodes), 20)
+        wait_for("the cluster", lambda: all("cluster_state:ok" in n.cli("cluster", "info") and "cluster_known_nodes:3" in n.cli("cluster", "info") for n in self.nodes))
 
     def stop(self):
         for node in self.nodes:
@@ -140,7 +140,7 @@ scrape_configs:
     params: {{ module: [node] }}
     http_sd_configs: [{{ url: '{exporter.url('/sd?nodes_of=sessions')}', refresh_interval: 1s }}]
 {relabel}"""))
-    wait_for("all are up", lambda: len(prometheus.query('redis_up{job="nodes"} == 1')) == 3 and len(prometheus.query('up{job="sources"} == 1')) == 3, 30)
+    wait_for("all are up", lambda: len(prometheus.query('redis_up{job="nodes"} == 1')) == 3 and len(prometheus.query('up{job="sources"} == 1')) == 3)
     assert {m["instance"] for m, _ in prometheus.query('redis_up{job="nodes"}')} == {f"127.0.0.1:{p}" for p in ports}
     assert {m["instance"] for m, _ in prometheus.query('{__name__=~"redis_up|tocsin_files_up", job="sources"}')} == {"sessions", "alone", "backups"}
     next(n for n in cluster.nodes if n.port == ports[0]).stop()

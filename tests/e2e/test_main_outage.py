@@ -70,7 +70,7 @@ gauges:
 
 
 def send(box, url, code):
-    subprocess.run([PYTHON, "-c", f"from jobs import *\n{code}"], check=True, cwd=box.folder, timeout=30,
+    subprocess.run([PYTHON, "-c", f"from jobs import *\n{code}"], check=True, cwd=box.folder, timeout=120,
                    env={**os.environ, "CELERY_BROKER_URL": url, "PYTHONDONTWRITEBYTECODE": "1"})
 
 

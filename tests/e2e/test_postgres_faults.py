@@ -122,7 +122,7 @@ def test_out_of_connections(box, postgres):
     assert m.value("pg_up", source="main") == 0 and m.value("pg_up", source="other") == 1
     assert not m.find("pg_settings_max_connections", source="main") and m.find("pg_settings_max_connections", source="other")
     postgres.sql("alter role monitor connection limit -1")
-    wait_for("pg_up", lambda: scrape(exporter).value("pg_up", source="main") == 1, 15)
+    wait_for("pg_up", lambda: scrape(exporter).value("pg_up", source="main") == 1)
     assert exporter.process.text().count('msg="source failed" name=main') == 1
 
 
@@ -133,11 +133,11 @@ def test_a_password_changed(box, postgres):
     passfile = box.write("passfile", "*:*:*:monitor:first-hush\n")
     passfile.chmod(0o600)
     exporter = start(box, ("main", postgres.url(user="monitor") + f"?passfile={passfile}", ", slow_interval: 1s"))
-    wait_for("pg_up", lambda: scrape(exporter).value("pg_up") == 1, 15)
+    wait_for("pg_up", lambda: scrape(exporter).value("pg_up") == 1)
     postgres.sql("alter role monitor password 'second-hush'; select pg_terminate_backend(pid) from pg_stat_activity where usename = 'monitor'")
     wait_for("the refusal", lambda: scrape(exporter).value("pg_up") == 0)
     passfile.write_text("*:*:*:monitor:second-hush\n")
-    wait_for("pg_up", lambda: scrape(exporter).value("pg_up") == 1, 15)
+    wait_for("pg_up", lambda: scrape(exporter).value("pg_up") == 1)
     assert "hush" not in exporter.process.text() + exporter.get("/")[2]
 
 

@@ -5,7 +5,7 @@ from servers import Exporter, Postgres, wait_for
 
 def until(exporter, what, check):
     """The first scrape of which <check> is true."""
-    return wait_for(what, lambda: next((m for m in [scrape(exporter)] if check(m)), None), 20)
+    return wait_for(what, lambda: next((m for m in [scrape(exporter)] if check(m)), None))
 
 
 def test_primary_and_standby(box):

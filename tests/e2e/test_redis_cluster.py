@@ -41,10 +41,10 @@ class Cluster:
         wait_for("linked", lambda: "master_link_status:up" in self.nodes[N].cli("info", "replication"))
 
     def wait(self, text):
-        wait_for(text, lambda: all(text in n.cli("cluster", "info") for n in self.nodes[:N]), 30)
+        wait_for(text, lambda: all(text in n.cli("cluster", "info") for n in self.nodes[:N]))
 
     def cli(self, *args):
-        done = subprocess.run(["redis-cli", "-c", "-p", str(self.nodes[0].port), *map(str, args)], capture_output=True, text=True, timeout=10)
+        done = subprocess.run(["redis-cli", "-c", "-p", str(self.nodes[0].port), *map(str, args)], capture_output=True, text=True, timeout=120)
         return done.stdout.strip()
 
     def names(self):

@@ -93,8 +93,7 @@ def test_what_vanished_while_the_alerter_was_away(box, end):
     watch = Watch(box, [*(job(name, t) for name, t in targets.items()), job("well", well)], rules)
     for name in (*AWAY, "Gone", "Stays"):
         watch.told(name)
-    watch.scraped()
-    time.sleep(1)               # what a kill may cost
+    watch.kept()
     getattr(watch.program, end)()
     for name, target in targets.items():
         target.text = AWAY[name][1]

@@ -54,7 +54,7 @@ def test_through_a_proxy(box):
 
     def forward(request):
         seen.append((request.path, request.headers.get("Proxy-Authorization")))
-        with urllib.request.urlopen(request.path, timeout=2) as answer:
+        with urllib.request.urlopen(request.path, timeout=20) as answer:
             return answer.status, "text/plain; version=0.0.4", answer.read().decode()
 
     target, proxy = box.start(Target, text="fine 1\n"), box.start(Server, forward)
@@ -92,7 +92,7 @@ def test_oauth2(box):
     watch.scraped()
     assert len(asked) == 1 and asked[0] == {"grant_type": ["client_credentials"], "scope": ["read more"]}
     good[0] = "two"
-    watch.until("a new token", lambda: len(asked) == 2)
+    watch.until("a new token", lambda: len(asked) >= 2)
     watch.until("it is up again", lambda: up(watch) == 1)
     assert "pssst" not in str(watch.program.get("/api/v1/targets")) + str(watch.program.get("/api/v1/status/config"))
 

@@ -1,12 +1,14 @@
 """An alerter with all around it: targets whose metrics a test sets, a webhook, a status page, and what the alerter says of itself."""
 import json
+import subprocess
 import sys
 import threading
+import time
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from servers import Alerter, free_port, wait_for
+from servers import Alerter, binary, free_port, wait_for
 
 sys.path.insert(0, str(Path(__file__).parent / "standin"))
 from statuspage import Statuspage  # noqa: E402,F401
@@ -77,17 +79,17 @@ def statuspage_config(page, component=None):
 
 
 class Watch:
-    """The alerter, its tocsin.yml and rules.yml in <box>, and a webhook as its receiver (none when <receiver> is given)."""
+    """The alerter, its tocsin.yml and rules.yml in <box>, and a webhook as its receiver (none when <receiver> is given), which may take <timeout>."""
 
-    def __init__(self, box, jobs, rules, page=None, component="db", receiver=None, args=(), start=True, **more):
+    def __init__(self, box, jobs, rules, page=None, component="db", receiver=None, timeout="20s", args=(), start=True, **more):
         self.box, self.hook = box, None
         self.rules_path = box.write("rules.yml", rule_file(*rules) if isinstance(rules, (list, tuple)) else rules)
         if receiver is None:
             self.hook = Webhook()
             box.started.append(self.hook)
-            receiver = {"webhook_configs": [{"url": self.hook.url, "timeout": "1s"}]}
+            receiver = {"webhook_configs": [{"url": self.hook.url, "timeout": timeout}]}
         if page:
-            receiver["statuspage_configs"] = [{"timeout": "3s", **statuspage_config(page, component)}]
+            receiver["statuspage_configs"] = [{"timeout": "20s", **statuspage_config(page, component)}]
         self.config = {"global": dict(FAST), "rule_files": ["rules.yml"], "scrape_configs": list(jobs),
                        "route": {"receiver": "all", **AT_ONCE}, "receivers": [{"name": "all", **receiver}], **more}
         self.path = box.write("tocsin.yml", json.dumps(self.config, indent=1))
@@ -120,13 +122,13 @@ class Watch:
         assert len(found) <= 1, found
         return found[0][1] if found else None
 
-    def until(self, what, condition, seconds=20):
-        return wait_for(what, condition, seconds, 0.05)
+    def until(self, what, condition, seconds=60):
+        return wait_for(what, condition, seconds)
 
-    def until_state(self, name, state, seconds=20, **labels):
+    def until_state(self, name, state, seconds=60, **labels):
         self.until(f"{name} is {state}", lambda: self.state(name, **labels) == state, seconds)
 
-    def told(self, name, status="firing", seconds=20):
+    def told(self, name, status="firing", seconds=60):
         """The one message about <name> with this status; fails when there are several or none."""
         self.hook.wait_for(lambda h: h.told(name, status), seconds, f"{name} {status}")
         messages = self.hook.told(name, status)
@@ -140,6 +142,16 @@ class Watch:
         for _ in range(n):
             before = count()
             self.until("a tick", lambda: all(a != b for a, b in zip(before, count())))
+
+    def kept(self):
+        """Waits until what is known now would outlive a kill."""
+        now = time.time()
+
+        def last():
+            done = subprocess.run([binary("tocsin-alerter"), "export", "openmetrics", "up", "--storage.path", self.box.folder / "data"], capture_output=True, text=True)
+            return max(float(line.split()[-1]) for line in done.stdout.splitlines() if line.startswith("up"))
+        self.scraped()
+        self.until("it is on disk", lambda: last() > now)
 
     def scraped(self):
         """Waits until every target was scraped once more, well."""

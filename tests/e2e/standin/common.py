@@ -92,14 +92,17 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, self.server.owner.state())
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads, request_queue_size = True, 128
+
+
 class Standin:
     def __init__(self, port=0, say=None):
         self.lock = threading.RLock()
         self.stopping = threading.Event()
         self.script = []
         self.say = say
-        self.server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self.server.daemon_threads = True
+        self.server = Server(("127.0.0.1", port), Handler)
         self.server.owner = self
         self.port = self.server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
@@ -132,7 +135,7 @@ class Standin:
     def refused(self, request, body, status):
         pass
 
-    def wait_for(self, condition, seconds=30, what="the stand-in to see it"):
+    def wait_for(self, condition, seconds=60, what="the stand-in to see it"):
         """Until condition(self) is true; returns its value."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
