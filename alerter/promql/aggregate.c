@@ -33,13 +33,12 @@ struct labels aggregate_labels(const struct node_aggregate *g, struct label *roo
 /* Beside the slot's shape: the group of each row. */
 struct groups {
 	struct label_table table;
-	struct row_flags drops;
 	uint32_t *of;
 	size_t cap;
 };
 
-/* The rows that are not in yet. False: an old group changes. */
-static bool group_rows(struct memory_slot *slot, const struct node_aggregate *g, const struct shape *in, struct label *room)
+/* The rows that are not in yet. */
+static void group_rows(struct memory_slot *slot, const struct node_aggregate *g, const struct shape *in, struct label *room)
 {
 	struct arena *a = &slot->arena;
 	struct groups *groups = slot->extra;
@@ -48,29 +47,32 @@ static bool group_rows(struct memory_slot *slot, const struct node_aggregate *g,
 		slot->extra = groups = ARENA_NEW(a, struct groups);
 		label_table_init(&groups->table, a, 16);
 	}
-	groups->drops.kept = groups->drops.n;
 	groups->of = arena_grow(a, groups->of, slot->done[0], &groups->cap, in->n, sizeof *groups->of);
-	for (size_t row = slot->done[0]; row < in->n; row++) {
+	for (size_t row = slot->done[0]; row < in->n; row++)
 		groups->of[row] = (uint32_t)label_table_add(&groups->table, aggregate_labels(g, room, in->labels[row]), NULL);
-		row_flags_put(a, &groups->drops, groups->of[row], in->drop_name != NULL && in->drop_name[row]);
-	}
 	slot->shape.n = groups->table.n;
 	slot->shape.labels = groups->table.v;
-	slot->shape.drop_name = groups->drops.any ? groups->drops.v : NULL;
-	return !groups->drops.changed;
 }
 
 struct grouping aggregate_grouping(struct eval *ev, const struct node *n, const struct shape *in)
 {
 	struct memory_slot *slot = memory_slot(ev, n->id, MEMORY_SHAPE, memory_of_shape(in), (struct memory_input){ 0 });
 
-	while (memory_is_due(slot)) {
-		if (group_rows(slot, &n->aggregate, in, ARENA_ARRAY(ev->arena, shape_longest(in, slot->done[0]), struct label)))
-			memory_keep(ev, slot);
-		else
-			memory_restart(slot);
+	if (memory_is_due(slot)) {
+		group_rows(slot, &n->aggregate, in, ARENA_ARRAY(ev->arena, shape_longest(in, slot->done[0]), struct label));
+		memory_keep(ev, slot);
 	}
 	return (struct grouping){ &slot->shape, ((const struct groups *)slot->extra)->of };
+}
+
+void aggregate_drops(struct eval *ev, const struct grouping *g, const struct value *x, struct value *out)
+{
+	if (x->drop == NULL || out == NULL)
+		return;
+	value_need_drops(ev, out);
+	for (size_t row = 0; row < x->shape->n; row++)
+		for (size_t step = 0; step < x->n_steps; step++)
+			out->drop[g->of[row] * x->n_steps + step] |= x->has[row * x->n_steps + step] && x->drop[row * x->n_steps + step];
 }
 
 /* One group at one step. */
@@ -287,6 +289,7 @@ static struct value *reduce(struct eval *ev, const struct node *n, const struct 
 		for (size_t i = 0; i < g.shape->n * r.n_steps; i++)
 			finish_cell(&r, &r.cells[i], out, i / r.n_steps * x->n_steps + r.from + i % r.n_steps);
 	}
+	aggregate_drops(ev, &g, x, out);
 	return out;
 }
 

@@ -14,6 +14,9 @@ struct grouping aggregate_grouping(struct eval *, const struct node *, const str
 /* The part of <l> that by() or without() leaves. <room> holds at least <l>.n labels. */
 struct labels aggregate_labels(const struct node_aggregate *, struct label *room, struct labels l);
 
+/* The name of a group goes at the end when that of any member does that has a sample. <out> (may be NULL): by group. */
+void aggregate_drops(struct eval *, const struct grouping *, const struct value *x, struct value *out);
+
 struct value *aggregate_rank(struct eval *, const struct node *, struct value *x, const struct value *param);
 struct value *aggregate_quantile(struct eval *, const struct node *, const struct value *x, const struct value *param);
 struct value *aggregate_count_values(struct eval *, const struct node *, const struct value *x, struct str label);

@@ -51,6 +51,7 @@ struct value *aggregate_quantile(struct eval *ev, const struct node *n, const st
 			out->v[to] = quantile_of_sorted(param->v[step], sorted, count);
 		}
 	}
+	aggregate_drops(ev, &g, x, out);
 	return out;
 }
 

@@ -109,6 +109,29 @@ void value_need_histograms(struct eval *ev, struct value *x)
 		x->h = ARENA_ARRAY(ev->arena, value_cells(x), const struct histogram *);
 }
 
+void value_need_drops(struct eval *ev, struct value *x)
+{
+	if (x->drop == NULL)
+		x->drop = ARENA_ARRAY(ev->arena, value_cells(x), bool);
+}
+
+bool value_put(struct eval *ev, struct value *out, size_t to, const struct value *x, size_t from)
+{
+	if (out->has[to])
+		return eval_fail(ev, ERR_EXEC, -1, "vector cannot contain metrics with the same labelset");
+	out->has[to] = true;
+	out->v[to] = x->v[from];
+	if (value_histogram(x, from) != NULL) {
+		value_need_histograms(ev, out);
+		out->h[to] = x->h[from];
+	}
+	if (value_drops(x, from)) {
+		value_need_drops(ev, out);
+		out->drop[to] = true;
+	}
+	return true;
+}
+
 bool value_put_histogram(struct eval *ev, struct value *x, size_t cell, const struct histogram *h)
 {
 	enum { SAMPLE_BYTES = 16 };

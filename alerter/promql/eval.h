@@ -15,7 +15,6 @@
 struct shape {
 	size_t n;                       /* rows */
 	const struct labels *labels;
-	const bool *drop_name;          /* the metric name goes at the end (delayed name removal); NULL: no row's */
 	uint64_t version;               /* equal versions: equal shapes, as far as they go; a later one may have more rows */
 };
 
@@ -25,6 +24,7 @@ struct value {
 	size_t n_steps;
 	double *v;                      /* v[row * n_steps + step] */
 	bool *has;                      /* the row has a sample at the step */
+	bool *drop;                     /* that sample's metric name goes at the end (delayed name removal); NULL: no sample's */
 	const struct histogram **h;     /* NULL: floats only; else NULL for a float */
 	int64_t *t_ms;                  /* of a selector under timestamp(): when its samples were taken; else NULL */
 	int64_t *st_ms;                 /* the same: their start timestamps, 0 unknown */
@@ -113,19 +113,29 @@ static inline const struct histogram *value_histogram(const struct value *x, siz
 	return x->h == NULL ? NULL : x->h[cell];
 }
 
+static inline bool value_drops(const struct value *x, size_t cell)
+{
+	return x->drop != NULL && x->drop[cell];
+}
+
+/* Makes <drop>, no sample's, where there is none yet. */
+void value_need_drops(struct eval *, struct value *);
+/* Copies the sample <from> of <x>. False and failed where <out> has one already. */
+bool value_put(struct eval *, struct value *out, size_t to, const struct value *x, size_t from);
+
 /* ---- labels of values (eval_labels.c) ---- */
 
 /* What a function that changes the meaning of a metric does: its name goes, at once or (delayed name removal) flagged for
  * the end. */
 struct value *value_drop_names(struct eval *, const struct node *, struct value *);
-/* New labels for every row, by <fn>: <out> may borrow from <in> and <a>, and depends on nothing else. Rows that become equal are
- * one from then on; two samples of one row at one step fail the query. */
-typedef void (*relabel_fn)(void *arg, struct arena *a, struct labels in, bool drop, struct labels *out, bool *out_drop);
+/* The end: names that are flagged go. */
+struct value *value_finish_names(struct eval *, struct value *);
+/* New labels for every row, by <fn>: <out> may borrow from <in> and <a>, and depends on nothing else; <named>: the metric has its name
+ * from here on. Rows that become equal are one from then on; two samples of one row at one step fail the query. */
+typedef void (*relabel_fn)(void *arg, struct arena *a, struct labels in, struct labels *out, bool *named);
 struct value *value_relabel(struct eval *, int node_id, struct value *, relabel_fn, void *arg);
 /* Whether value_relabel() would find the outcome remembered, and not call its function. */
 bool value_relabel_is_known(struct eval *, int node_id, const struct value *);
-/* Room for the labels of any row, for such a function; NULL where none would be called. */
-struct label *value_relabel_room(struct eval *, int node_id, const struct value *);
 /* Rows in the order of <rows>, others left out. For sort and topk: made anew at each evaluation. */
 struct value *value_pick_rows(struct eval *, const struct node *, const struct value *, const uint32_t *rows, size_t n);
 

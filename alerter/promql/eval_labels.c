@@ -5,9 +5,10 @@
 /* Beside the slot's shape: where each input row goes. */
 struct merge {
 	struct label_table table;
-	struct row_flags drops;
 	uint32_t *to;
-	size_t cap;
+	bool *named;            /* the row has its name from here on */
+	bool any_named;
+	size_t cap_to, cap_named;
 };
 
 /* What remains of a row's own array needs no other: the slot below keeps it. */
@@ -16,8 +17,8 @@ static bool is_part(struct labels part, struct labels whole)
 	return part.n == 0 || (whole.n > 0 && part.v >= whole.v && part.v + part.n <= whole.v + whole.n);
 }
 
-/* The input's rows that are not in yet. False: an old row changes. */
-static bool relabel_rows(struct memory_slot *slot, const struct shape *in, relabel_fn fn, void *arg)
+/* The input's rows that are not in yet. */
+static void relabel_rows(struct memory_slot *slot, const struct shape *in, relabel_fn fn, void *arg)
 {
 	struct arena *a = &slot->arena;
 	struct merge *m = slot->extra;
@@ -26,23 +27,21 @@ static bool relabel_rows(struct memory_slot *slot, const struct shape *in, relab
 		slot->extra = m = ARENA_NEW(a, struct merge);
 		label_table_init(&m->table, a, in->n);
 	}
-	m->drops.kept = m->drops.n;
-	m->to = arena_grow(a, m->to, slot->done[0], &m->cap, in->n, sizeof *m->to);
+	m->to = arena_grow(a, m->to, slot->done[0], &m->cap_to, in->n, sizeof *m->to);
+	m->named = arena_grow(a, m->named, slot->done[0], &m->cap_named, in->n, sizeof *m->named);
 	for (size_t i = slot->done[0]; i < in->n; i++) {
 		struct labels out;
-		bool drop, in_drop = in->drop_name != NULL && in->drop_name[i];
 
-		fn(arg, a, in->labels[i], in_drop, &out, &drop);
+		m->named[i] = false;
+		fn(arg, a, in->labels[i], &out, &m->named[i]);
+		m->any_named |= m->named[i];
 		if (is_part(out, in->labels[i]))
 			m->to[i] = (uint32_t)label_table_add_borrowed(&m->table, out, NULL);
 		else
 			m->to[i] = (uint32_t)label_table_add(&m->table, out, NULL);
-		row_flags_put(a, &m->drops, m->to[i], drop);
 	}
 	slot->shape.n = m->table.n;
 	slot->shape.labels = m->table.v;
-	slot->shape.drop_name = m->drops.any ? m->drops.v : NULL;
-	return !m->drops.changed;
 }
 
 /* Rows of <x> into the rows <to> of <shape>. */
@@ -52,22 +51,12 @@ static struct value *merge_rows(struct eval *ev, const struct shape *shape, cons
 
 	if (out == NULL)
 		return NULL;
-	if (x->h != NULL)
-		value_need_histograms(ev, out);
 	for (size_t row = 0; row < x->shape->n; row++)
 		for (size_t step = 0; step < x->n_steps; step++) {
-			size_t from = row * x->n_steps + step, at = to[row] * x->n_steps + step;
+			size_t from = row * x->n_steps + step;
 
-			if (!x->has[from])
-				continue;
-			if (out->has[at]) {
-				eval_fail(ev, ERR_EXEC, -1, "vector cannot contain metrics with the same labelset");
+			if (x->has[from] && !value_put(ev, out, to[row] * x->n_steps + step, x, from))
 				return NULL;
-			}
-			out->has[at] = true;
-			out->v[at] = x->v[from];
-			if (x->h != NULL)
-				out->h[at] = x->h[from];
 		}
 	return out;
 }
@@ -77,13 +66,14 @@ struct value *value_relabel(struct eval *ev, int node_id, struct value *x, relab
 	struct memory_slot *slot = memory_slot(ev, node_id, MEMORY_NAMES, memory_of_shape(x->shape), (struct memory_input){ 0 });
 	const struct merge *m;
 
-	while (memory_is_due(slot)) {
-		if (relabel_rows(slot, x->shape, fn, arg))
-			memory_keep(ev, slot);
-		else
-			memory_restart(slot);
+	if (memory_is_due(slot)) {
+		relabel_rows(slot, x->shape, fn, arg);
+		memory_keep(ev, slot);
 	}
 	m = slot->extra;
+	for (size_t row = 0; x->drop != NULL && m->any_named && row < x->shape->n; row++)
+		if (m->named[row])
+			memset(x->drop + row * x->n_steps, false, x->n_steps);
 	if (m->table.n < x->shape->n)
 		return merge_rows(ev, &slot->shape, x, m->to);
 	x->shape = &slot->shape;
@@ -95,69 +85,99 @@ bool value_relabel_is_known(struct eval *ev, int node_id, const struct value *x)
 	return memory_holds(ev, node_id, MEMORY_NAMES, memory_of_shape(x->shape), (struct memory_input){ 0 });
 }
 
-struct label *value_relabel_room(struct eval *ev, int node_id, const struct value *x)
+static void without_name(void *room, struct arena *a, struct labels in, struct labels *out, bool *named)
 {
-	if (value_relabel_is_known(ev, node_id, x))
-		return NULL;
-	return ARENA_ARRAY(ev->arena, shape_longest(x->shape, 0), struct label);
-}
-
-static void drop_now(void *arg, struct arena *a, struct labels in, bool drop, struct labels *out, bool *out_drop)
-{
-	(void)a, (void)drop;
-	*out = labels_without_metric(arg, in);
+	(void)a, (void)named;
+	*out = labels_without_metric(room, in);
 	if (out->n + 1 == in.n && str_eq(in.v[0].name, STR(LABEL_NAME)))
 		out->v = in.v + 1;      /* which is as it is nearly always */
-	*out_drop = false;
 }
 
-static void drop_later(struct eval *ev, int node_id, struct value *x)
+static void as_it_is(void *arg, struct arena *a, struct labels in, struct labels *out, bool *named)
 {
-	struct memory_slot *slot = memory_slot(ev, node_id, MEMORY_NAMES, memory_of_shape(x->shape), (struct memory_input){ 0 });
+	(void)arg, (void)a, (void)named;
+	*out = in;
+}
 
-	if (memory_is_due(slot)) {
-		struct row_flags *drops = slot->extra;
+static struct value *drop_all(struct eval *ev, int node_id, struct value *x)
+{
+	bool known = value_relabel_is_known(ev, node_id, x);
 
-		if (drops == NULL)
-			slot->extra = drops = ARENA_NEW(&slot->arena, struct row_flags);
-		while (drops->n < x->shape->n)
-			row_flags_put(&slot->arena, drops, drops->n, true);
-		slot->shape.n = drops->n;
-		slot->shape.labels = x->shape->labels;
-		slot->shape.drop_name = drops->v;
-		memory_keep(ev, slot);
-	}
-	x->shape = &slot->shape;
+	return value_relabel(ev, node_id, x, without_name,
+	                     known ? NULL : ARENA_ARRAY(ev->arena, shape_longest(x->shape, 0), struct label));
 }
 
 struct value *value_drop_names(struct eval *ev, const struct node *node, struct value *x)
 {
-	if (eval_has_feature(ev, PROMQL_DELAYED_NAME_REMOVAL)) {
-		drop_later(ev, node->id, x);
-		return x;
+	if (!eval_has_feature(ev, PROMQL_DELAYED_NAME_REMOVAL))
+		return drop_all(ev, node->id, x);
+	value_need_drops(ev, x);
+	memset(x->drop, true, value_cells(x));
+	return x;
+}
+
+/* A row whose name goes at some steps only is two. */
+static struct value *drop_some(struct eval *ev, struct value *x)
+{
+	struct memory_slot *slot = memory_slot_anew(ev, ev->query->n_nodes, MEMORY_SHAPE);
+	struct label *room = ARENA_ARRAY(ev->arena, shape_longest(x->shape, 0), struct label);
+	uint32_t *to = ARENA_ARRAY(ev->arena, value_cells(x), uint32_t);
+	struct label_table table;
+	struct value *out;
+
+	label_table_init(&table, &slot->arena, x->shape->n);
+	for (size_t row = 0; row < x->shape->n; row++) {
+		struct labels l = x->shape->labels[row];
+		uint32_t rows[2] = { 0 };       /* with the name and without, + 1; 0: not yet */
+
+		for (size_t i = row * x->n_steps; i < (row + 1) * x->n_steps; i++) {
+			bool drop = value_drops(x, i);
+
+			if (x->has[i] && rows[drop] == 0)
+				rows[drop] = (uint32_t)label_table_add(&table, drop ? labels_without_metric(room, l) : l, NULL) + 1;
+			to[i] = rows[drop];
+		}
 	}
-	return value_relabel(ev, node->id, x, drop_now, value_relabel_room(ev, node->id, x));
+	slot->shape = (struct shape){ .n = table.n, .labels = table.v };
+	memory_keep(ev, slot);
+	out = value_new(ev, &slot->shape);
+	for (size_t i = 0; out != NULL && i < value_cells(x); i++)
+		if (x->has[i] && !value_put(ev, out, (to[i] - 1) * x->n_steps + i % x->n_steps, x, i))
+			return NULL;
+	return out;
+}
+
+struct value *value_finish_names(struct eval *ev, struct value *x)
+{
+	int id = ev->query->n_nodes;
+	bool some = false, all = true;
+
+	for (size_t i = 0; x->drop != NULL && i < value_cells(x); i++) {
+		some |= x->has[i] && x->drop[i];
+		all &= !x->has[i] || x->drop[i];
+	}
+	if (!some)      /* a last look for rows of equal labels */
+		return value_relabel(ev, id, x, as_it_is, NULL);
+	return all ? drop_all(ev, id + 1, x) : drop_some(ev, x);
 }
 
 struct value *value_pick_rows(struct eval *ev, const struct node *node, const struct value *x, const uint32_t *rows, size_t n)
 {
 	struct memory_slot *slot = memory_slot_anew(ev, node->id, MEMORY_NAMES);
 	struct labels *labels = ARENA_ARRAY(&slot->arena, n, struct labels);
-	bool *drop = x->shape->drop_name == NULL ? NULL : ARENA_ARRAY(&slot->arena, n, bool);
 	struct value *out;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++)
 		labels[i] = x->shape->labels[rows[i]];
-		if (drop != NULL)
-			drop[i] = x->shape->drop_name[rows[i]];
-	}
-	slot->shape = (struct shape){ .n = n, .labels = labels, .drop_name = drop };
+	slot->shape = (struct shape){ .n = n, .labels = labels };
 	memory_keep(ev, slot);
 	out = value_new(ev, &slot->shape);
 	if (out == NULL)
 		return NULL;
 	if (x->h != NULL)
 		value_need_histograms(ev, out);
+	if (x->drop != NULL)
+		value_need_drops(ev, out);
 	for (size_t i = 0; i < n; i++) {
 		size_t from = rows[i] * x->n_steps, to = i * x->n_steps;
 
@@ -165,6 +185,8 @@ struct value *value_pick_rows(struct eval *ev, const struct node *node, const st
 		memcpy(out->has + to, x->has + from, x->n_steps * sizeof *out->has);
 		if (x->h != NULL)
 			memcpy(out->h + to, x->h + from, x->n_steps * sizeof *out->h);
+		if (x->drop != NULL)
+			memcpy(out->drop + to, x->drop + from, x->n_steps * sizeof *out->drop);
 	}
 	return out;
 }

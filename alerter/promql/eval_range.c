@@ -231,6 +231,18 @@ bool range_ends(struct range_vector *r, size_t row, size_t n, struct window_ends
 	return select_ends(r->ev, r->selection, row, n, end - r->range_ms, end, out);
 }
 
+bool range_drops(const struct range_vector *r, size_t row, const struct window *w)
+{
+	const struct value *x = r->table;
+
+	if (x == NULL || x->drop == NULL)
+		return false;
+	for (size_t step = 0; step < x->n_steps; step++)
+		if (x->has[row * x->n_steps + step] && step_at(&r->table_steps, step) > w->beg_ms)
+			return x->drop[row * x->n_steps + step];
+	return false;
+}
+
 /* Anchored and smoothed make sense for some functions only. */
 static bool mode_fits(struct eval_call *c)
 {
@@ -292,6 +304,10 @@ static void row_windows(struct eval_call *c, struct value *x, size_t row, const 
 			continue;
 		if (!fn(c, &w, &out))
 			continue;
+		if (range_drops(r, row, &w)) {
+			value_need_drops(c->ev, x);
+			x->drop[cell] = true;
+		}
 		x->has[cell] = true;
 		x->v[cell] = out.v;
 		if (out.h != NULL)

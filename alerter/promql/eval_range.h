@@ -31,6 +31,9 @@ bool range_ends(struct range_vector *, size_t row, size_t n, struct window_ends 
 /* The end of the window of <row> at <step>; it begins range_ms before. */
 int64_t range_end(const struct range_vector *, size_t row, size_t step);
 
+/* Whether the metric name goes at the end: it does when that of the first sample does. */
+bool range_drops(const struct range_vector *, size_t row, const struct window *);
+
 /* The part of <p> with beg_ms < t <= end_ms, into <w>->f and <w>->h. */
 void window_cut(struct window *w, const struct points *p, int64_t beg_ms, int64_t end_ms);
 

@@ -29,21 +29,6 @@ static bool check_times(struct eval *ev, int64_t start_ms, int64_t end_ms, int64
 	return true;
 }
 
-static void remove_flagged(void *room, struct arena *a, struct labels in, bool drop, struct labels *out, bool *out_drop)
-{
-	(void)a;
-	*out = drop ? labels_without_metric(room, in) : in;
-	*out_drop = false;
-}
-
-/* Delayed name removal, and the last look for rows of equal labels. */
-static struct value *finish_labels(struct eval *ev, struct value *x)
-{
-	int id = ev->query->n_nodes;
-
-	return value_relabel(ev, id, x, remove_flagged, value_relabel_room(ev, id, x));
-}
-
 static void result_vector(struct eval *ev, const struct value *x, struct promql_result *r)
 {
 	r->vector = ARENA_ARRAY(ev->arena, x->shape->n, struct promql_sample);
@@ -119,6 +104,43 @@ static struct promql_series window_series(struct eval *ev, const struct window *
 	return (struct promql_series){ labels_copy(ev->arena, w->labels), n, t, v, hs };
 }
 
+/* Series whose labels are equal now that names are gone: one, as long as they have no time in common. */
+static struct promql_series joined_series(struct eval *ev, const struct promql_series *a, const struct promql_series *b)
+{
+	size_t n = a->n + b->n, i = 0, k = 0;
+	int64_t *t = ARENA_ARRAY(ev->arena, n, int64_t);
+	double *v = ARENA_ARRAY(ev->arena, n, double);
+	const struct histogram **h = a->h == NULL && b->h == NULL ? NULL : ARENA_ARRAY(ev->arena, n, const struct histogram *);
+
+	while (i + k < n) {
+		bool first = k == b->n || (i < a->n && a->t_ms[i] < b->t_ms[k]);
+		const struct promql_series *from = first ? a : b;
+		size_t at = first ? i : k;
+
+		if (i < a->n && k < b->n && a->t_ms[i] == b->t_ms[k])
+			eval_fail(ev, ERR_EXEC, -1, "vector cannot contain metrics with the same labelset");
+		t[i + k] = from->t_ms[at];
+		v[i + k] = from->v[at];
+		if (h != NULL)
+			h[i + k] = from->h == NULL ? NULL : from->h[at];
+		*(first ? &i : &k) += 1;
+	}
+	return (struct promql_series){ a->labels, n, t, v, h };
+}
+
+static void join_equal(struct eval *ev, struct promql_result *r)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->n_matrix && !ev->failed; i++) {
+		if (n > 0 && labels_eq(r->matrix[n - 1].labels, r->matrix[i].labels))
+			r->matrix[n - 1] = joined_series(ev, &r->matrix[n - 1], &r->matrix[i]);
+		else
+			r->matrix[n++] = r->matrix[i];
+	}
+	r->n_matrix = n;
+}
+
 /* The raw samples of a range vector: instant queries only. */
 static void result_range(struct eval *ev, const struct node *n, struct promql_result *r)
 {
@@ -138,7 +160,7 @@ static void result_range(struct eval *ev, const struct node *n, struct promql_re
 		w.end_ms = range_end(range, row, 0);
 		w.beg_ms = w.end_ms - range->range_ms;
 		window_cut(&w, &p, w.beg_ms, w.end_ms);
-		if (range->shape->drop_name != NULL && range->shape->drop_name[row] && w.labels.n <= ARRAY_LEN(room))
+		if (range_drops(range, row, &w) && w.labels.n <= ARRAY_LEN(room))
 			w.labels = labels_without_metric(room, w.labels);
 		if (w.f.n + w.h.n > 0)
 			r->matrix[r->n_matrix++] = window_series(ev, &w);
@@ -146,6 +168,7 @@ static void result_range(struct eval *ev, const struct node *n, struct promql_re
 	}
 	range_close(range);
 	sort_matrix(r);
+	join_equal(ev, r);
 }
 
 static void fill_result(struct eval *ev, bool instant, struct promql_result *r)
@@ -160,7 +183,7 @@ static void fill_result(struct eval *ev, bool instant, struct promql_result *r)
 	}
 	x = eval_node(ev, root);
 	if (x != NULL && x->type == PROMQL_VECTOR)
-		x = finish_labels(ev, x);
+		x = value_finish_names(ev, x);
 	if (x == NULL)
 		return;
 	if (x->type == PROMQL_STRING) {

@@ -16,7 +16,6 @@ struct entry {
 
 struct layout {
 	struct label_table table;       /* the histograms */
-	struct row_flags drops;
 	struct entry *entries;          /* by group, then by bound */
 	size_t n_entries, cap_entries;
 	uint32_t *native;               /* group of each row, were it native; NULL: no row is */
@@ -77,26 +76,21 @@ static struct labels without_le(struct label *room, struct labels in)
 
 static void layout_row(struct layout *l, const struct shape *in, size_t row, bool natives, struct label *room)
 {
-	struct arena *a = l->table.arena;
 	struct entry *e = &l->entries[l->n_entries];
-	bool drop = in->drop_name != NULL && in->drop_name[row];
 
-	if (natives) {
+	if (natives)
 		l->native[row] = (uint32_t)label_table_add(&l->table, in->labels[row], NULL);
-		row_flags_put(a, &l->drops, l->native[row], drop);
-	}
 	l->bad[row] = !str_to_double(labels_get(in->labels[row], STR("le")), &e->bound) || isnan(e->bound);
 	l->any_bad |= l->bad[row];
 	if (l->bad[row])
 		return;
 	e->row = (uint32_t)row;
 	e->group = (uint32_t)label_table_add(&l->table, without_le(room, in->labels[row]), NULL);
-	row_flags_put(a, &l->drops, e->group, drop);
 	l->n_entries++;
 }
 
-/* The rows that are not in yet. False: an old histogram changes. */
-static bool layout_rows(struct eval *ev, struct memory_slot *slot, const struct shape *in, bool natives)
+/* The rows that are not in yet. */
+static void layout_rows(struct eval *ev, struct memory_slot *slot, const struct shape *in, bool natives)
 {
 	struct arena *a = &slot->arena;
 	struct layout *l = slot->extra;
@@ -108,7 +102,6 @@ static bool layout_rows(struct eval *ev, struct memory_slot *slot, const struct 
 		label_table_init(&l->table, a, natives ? in->n : in->n / 4);
 	}
 	sorted = l->n_entries;
-	l->drops.kept = l->drops.n;
 	l->entries = arena_grow(a, l->entries, sorted, &l->cap_entries, in->n, sizeof *l->entries);
 	l->bad = arena_grow(a, l->bad, slot->done[0], &l->cap_bad, in->n, sizeof *l->bad);
 	if (natives)
@@ -119,8 +112,6 @@ static bool layout_rows(struct eval *ev, struct memory_slot *slot, const struct 
 	index_groups(l, a);
 	slot->shape.n = l->table.n;
 	slot->shape.labels = l->table.v;
-	slot->shape.drop_name = l->drops.any ? l->drops.v : NULL;
-	return !l->drops.changed;
 }
 
 /* The histograms of a vector, step by step. */
@@ -141,11 +132,9 @@ static void gather_open(struct gather *g, struct eval_call *c, size_t arg)
 	struct memory_slot *slot = memory_slot(c->ev, c->node->id, MEMORY_SHAPE, memory_of_shape(x->shape),
 	                                       (struct memory_input){ x->h != NULL, 0 });
 
-	while (memory_is_due(slot)) {
-		if (layout_rows(c->ev, slot, x->shape, x->h != NULL))
-			memory_keep(c->ev, slot);
-		else
-			memory_restart(slot);
+	if (memory_is_due(slot)) {
+		layout_rows(c->ev, slot, x->shape, x->h != NULL);
+		memory_keep(c->ev, slot);
 	}
 	*g = (struct gather){ c, x, call_arg_pos(c, arg), &slot->shape, slot->extra, NULL, 0, NULL };
 	g->buckets = ARENA_ARRAY(c->ev->arena, g->layout->n_entries, struct bucket);
@@ -301,7 +290,6 @@ static const struct shape *quantiles_shape(struct quantiles *qs, struct str labe
 	struct memory_slot *slot = memory_slot_anew(c->ev, c->node->id, MEMORY_NAMES);
 	size_t n = qs->g.shape->n;
 	struct labels *labels = ARENA_ARRAY(&slot->arena, n * qs->n, struct labels);
-	bool *drop = ARENA_ARRAY(&slot->arena, n * qs->n, bool);
 
 	for (size_t k = 0; k < qs->n; k++) {
 		struct str text = quantile_text(&slot->arena, qs->q[k]);
@@ -313,10 +301,9 @@ static const struct shape *quantiles_shape(struct quantiles *qs, struct str labe
 			if (!eval_has_feature(c->ev, PROMQL_DELAYED_NAME_REMOVAL))
 				l = labels_without_metric(room, l);
 			labels[k * n + group] = labels_with(&slot->arena, l, label, text);
-			drop[k * n + group] = eval_has_feature(c->ev, PROMQL_DELAYED_NAME_REMOVAL);
 		}
 	}
-	slot->shape = (struct shape){ .n = n * qs->n, .labels = labels, .drop_name = drop };
+	slot->shape = (struct shape){ .n = n * qs->n, .labels = labels };
 	memory_keep(c->ev, slot);
 	return &slot->shape;
 }
@@ -347,5 +334,5 @@ void fn_histogram_quantiles(struct eval_call *c)
 			}
 		}
 	}
-	c->result = out;
+	c->result = out != NULL && eval_has_feature(c->ev, PROMQL_DELAYED_NAME_REMOVAL) ? value_drop_names(c->ev, c->node, out) : out;
 }

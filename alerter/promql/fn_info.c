@@ -246,8 +246,6 @@ static bool enrich(const struct info *in, size_t row, struct labels *out)
 
 struct routes {
 	struct label_table table;
-	bool *drop;
-	size_t cap_drop;
 	uint32_t *to;           /* by cell: row of the result + 1; 0: none */
 };
 
@@ -259,19 +257,12 @@ static bool route_step(const struct info *in, struct routes *r, size_t step)
 	if (!find_newest(in, step))
 		return false;
 	for (size_t row = 0; row < base->shape->n; row++) {
-		size_t i = row * base->n_steps + step, to;
+		size_t i = row * base->n_steps + step;
 		struct labels l = base->shape->labels[row];
-		bool added;
 
 		if (!base->has[i] || (!is_info(in, l, &e) && !enrich(in, row, &l)))
 			continue;
-		to = label_table_add(&r->table, l, &added);
-		if (added) {
-			r->drop = arena_grow(r->table.arena, r->drop, to, &r->cap_drop, to + 1, sizeof *r->drop);
-			r->drop[to] = false;
-		}
-		r->drop[to] |= base->shape->drop_name != NULL && base->shape->drop_name[row];
-		r->to[i] = (uint32_t)to + 1;
+		r->to[i] = (uint32_t)label_table_add(&r->table, l, NULL) + 1;
 	}
 	return !in->c->ev->failed;
 }
@@ -280,22 +271,9 @@ static struct value *routed(struct eval *ev, const struct value *base, const str
 {
 	struct value *out = value_new(ev, shape);
 
-	if (out != NULL && base->h != NULL)
-		value_need_histograms(ev, out);
-	for (size_t i = 0; out != NULL && i < value_cells(base); i++) {
-		size_t at = (to[i] - 1) * base->n_steps + i % base->n_steps;
-
-		if (to[i] == 0)
-			continue;
-		if (out->has[at]) {
-			eval_fail(ev, ERR_EXEC, -1, "vector cannot contain metrics with the same labelset");
+	for (size_t i = 0; out != NULL && i < value_cells(base); i++)
+		if (to[i] != 0 && !value_put(ev, out, (to[i] - 1) * base->n_steps + i % base->n_steps, base, i))
 			return NULL;
-		}
-		out->has[at] = true;
-		out->v[at] = base->v[i];
-		if (base->h != NULL)
-			out->h[at] = base->h[i];
-	}
 	return out;
 }
 
@@ -314,7 +292,7 @@ static struct value *join_info(struct info *in)
 			return NULL;
 		arena_rewind(ev->scratch, mark);
 	}
-	slot->shape = (struct shape){ .n = r.table.n, .labels = r.table.v, .drop_name = r.drop };
+	slot->shape = (struct shape){ .n = r.table.n, .labels = r.table.v };
 	memory_keep(ev, slot);
 	return routed(ev, in->base, &slot->shape, r.to);
 }

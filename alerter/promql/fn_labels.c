@@ -12,21 +12,19 @@ struct replacement {
 };
 
 /* The metric name that was set by hand stays. */
-static void set_label(struct arena *a, struct labels in, bool drop, struct str name, struct str value, struct labels *out,
-                      bool *out_drop)
+static void set_label(struct arena *a, struct labels in, struct str name, struct str value, struct labels *out, bool *named)
 {
 	*out = labels_with(a, in, name, arena_str(a, value));
-	*out_drop = drop && !str_eq(name, STR(LABEL_NAME));
+	*named = str_eq(name, STR(LABEL_NAME));
 }
 
-static void replace(void *arg, struct arena *a, struct labels in, bool drop, struct labels *out, bool *out_drop)
+static void replace(void *arg, struct arena *a, struct labels in, struct labels *out, bool *named)
 {
 	struct replacement *r = arg;
 	struct str src = labels_get(in, r->src);
 	struct buf text = { 0 };
 
 	*out = in;
-	*out_drop = drop;
 	switch (regex_find(r->re, src, 0, r->groups, r->n_groups)) {
 	case REGEX_LIMIT:
 		r->limit = true;
@@ -37,7 +35,7 @@ static void replace(void *arg, struct arena *a, struct labels in, bool drop, str
 		break;
 	}
 	regex_expand(r->re, &text, src, r->groups, r->n_groups, r->template);
-	set_label(a, in, drop, r->dst, buf_str(&text), out, out_drop);
+	set_label(a, in, r->dst, buf_str(&text), out, named);
 	buf_fini(&text);
 }
 
@@ -76,7 +74,7 @@ struct join {
 	struct str dst, separator;
 };
 
-static void join(void *arg, struct arena *a, struct labels in, bool drop, struct labels *out, bool *out_drop)
+static void join(void *arg, struct arena *a, struct labels in, struct labels *out, bool *named)
 {
 	const struct join *j = arg;
 	struct buf text = { 0 };
@@ -86,7 +84,7 @@ static void join(void *arg, struct arena *a, struct labels in, bool drop, struct
 			buf_puts(&text, j->separator);
 		buf_puts(&text, labels_get(in, j->c->args[i]->string));
 	}
-	set_label(a, in, drop, j->dst, buf_str(&text), out, out_drop);
+	set_label(a, in, j->dst, buf_str(&text), out, named);
 	buf_fini(&text);
 }
 

@@ -47,16 +47,10 @@ void match_rows(struct eval *ev, struct memory_slot *slot, struct matching *m, c
 	side_rows(ev, &m->groups, b, &m->right, r, slot->done[1]);
 }
 
-/* The rows of a result. */
-struct results {
-	struct label_table table;
-	struct row_flags drops;
-};
-
 /* What is remembered with the node: who belongs to whom, and where results go. */
 struct plan {
 	struct matching m;
-	struct results results;
+	struct label_table results;
 	bool routed;            /* each pair's result row is known beforehand, as below; else it is looked up by labels */
 	uint32_t *by_many;      /* result row of each row of the "many" side */
 	uint32_t *by_group;     /* the same where fill() stands for the "many" side */
@@ -77,7 +71,7 @@ struct join {
 	const double *fill_many, *fill_one;     /* NULL: no fill */
 	uint32_t *one_row;      /* by group, at the step at hand: row + 1; 0: none */
 	bool *matched;          /* by group, at the step at hand */
-	struct results *results;
+	struct label_table *results;    /* the rows of the result */
 	struct value *out;
 };
 
@@ -95,26 +89,18 @@ static struct labels result_labels(const struct join *j, struct label *room, str
 	struct labels out = { room, n };
 
 	for (size_t i = 0; i < b->n_include; i++)
-		out = labels_with(j->results->table.arena, out, b->include[i], labels_get(one, b->include[i]));
+		out = labels_with(j->results->arena, out, b->include[i], labels_get(one, b->include[i]));
 	return out;
 }
 
-static size_t result_row(struct join *j, struct labels many, struct labels one, bool drop)
+static size_t result_row(struct join *j, struct labels many, struct labels one)
 {
 	struct label *room = ARENA_ARRAY(j->ev->scratch, many.n + 1, struct label);
 	struct labels l = result_labels(j, room, many, one);
-	size_t row;
 
 	if (!eval_has_feature(j->ev, PROMQL_DELAYED_NAME_REMOVAL) && j->b->returns_bool)
 		l = labels_without_metric(ARENA_ARRAY(j->ev->scratch, l.n + 1, struct label), l);
-	row = label_table_add(&j->results->table, l, NULL);
-	row_flags_put(j->results->table.arena, &j->results->drops, row, drop || j->b->returns_bool);
-	return row;
-}
-
-static bool drops_name(const struct value *x, size_t row)
-{
-	return x->shape->drop_name != NULL && x->shape->drop_name[row];
+	return label_table_add(j->results, l, NULL);
 }
 
 /* {a="1", b="2"}, the name among them: what people compare to find the label that differs. */
@@ -260,7 +246,7 @@ static size_t route_pair(struct join *j, size_t many_row, size_t one_row, uint32
 	struct labels many = many_row == SIZE_MAX ? lent : j->many->shape->labels[many_row];
 	struct labels one = one_row == SIZE_MAX ? lent : j->one->shape->labels[one_row];
 	struct arena_mark mark = arena_mark(j->ev->scratch);
-	size_t row = result_row(j, many, one, many_row != SIZE_MAX && drops_name(j->many, many_row));
+	size_t row = result_row(j, many, one);
 
 	arena_rewind(j->ev->scratch, mark);
 	return row;
@@ -277,12 +263,17 @@ static bool compute_pair(struct join *j, size_t step, size_t many_row, size_t on
 {
 	struct point many = many_row == SIZE_MAX ? (struct point){ *j->fill_many, NULL } : point_at(j->many, many_row, step);
 	struct point one = one_row == SIZE_MAX ? (struct point){ *j->fill_one, NULL } : point_at(j->one, one_row, step);
+	bool drop = j->b->returns_bool || (many_row != SIZE_MAX && value_drops(j->many, many_row * j->many->n_steps + step));
 	size_t to;
 
 	if (!j->plan->routed)
 		to = route_pair(j, many_row, one_row, group);
 	else
 		to = many_row == SIZE_MAX ? j->plan->by_group[group] : j->plan->by_many[many_row];
+	if (drop && eval_has_feature(j->ev, PROMQL_DELAYED_NAME_REMOVAL)) {
+		value_need_drops(j->ev, j->out);
+		j->out->drop[to * j->out->n_steps + step] = true;
+	}
 	return put_pair(j, step, to, many, one, seen);
 }
 
@@ -321,8 +312,8 @@ static void take_groups(struct join *j, struct plan *p)
 }
 
 /* Results of all pairs there can be, for the rows that are not in yet. Not when group_left(…) takes labels from one of several:
- * then only time will tell. False: an old row changes. */
-static bool plan_rows(struct join *j, struct memory_slot *slot, const struct shape *l, const struct shape *r)
+ * then only time will tell. */
+static void plan_rows(struct join *j, struct memory_slot *slot, const struct shape *l, const struct shape *r)
 {
 	struct arena *a = &slot->arena;
 	struct plan *p = slot->extra;
@@ -330,7 +321,7 @@ static bool plan_rows(struct join *j, struct memory_slot *slot, const struct sha
 
 	if (p == NULL) {
 		slot->extra = p = ARENA_NEW(a, struct plan);
-		label_table_init(&p->results.table, a, j->many->shape->n);
+		label_table_init(&p->results, a, j->many->shape->n);
 	}
 	match_rows(j->ev, slot, &p->m, j->b, l, r);
 	take_groups(j, p);
@@ -340,24 +331,19 @@ static bool plan_rows(struct join *j, struct memory_slot *slot, const struct sha
 	p->n_groups = p->m.groups.n;
 	note_ones(j, p, one_done);
 	p->routed = !p->several || j->b->n_include == 0;
-	p->results.drops.kept = p->results.drops.n;
 	if (p->routed)
 		route_rows(j, p, many_done, one_done);
-	slot->shape.n = p->results.table.n;
-	slot->shape.labels = p->results.table.v;
-	slot->shape.drop_name = p->results.drops.any ? p->results.drops.v : NULL;
-	return !p->results.drops.changed;
+	slot->shape.n = p->results.n;
+	slot->shape.labels = p->results.v;
 }
 
 static const struct shape *join_open(struct join *j, const struct shape *l, const struct shape *r)
 {
 	struct memory_slot *slot = memory_slot(j->ev, j->node->id, MEMORY_SHAPE, memory_of_shape(l), memory_of_shape(r));
 
-	while (memory_is_due(slot)) {
-		if (plan_rows(j, slot, l, r))
-			memory_keep(j->ev, slot);
-		else
-			memory_restart(slot);
+	if (memory_is_due(slot)) {
+		plan_rows(j, slot, l, r);
+		memory_keep(j->ev, slot);
 	}
 	take_groups(j, slot->extra);
 	j->one_row = ARENA_ARRAY(j->ev->arena, j->plan->m.groups.n, uint32_t);
@@ -370,14 +356,13 @@ static const struct shape *collect_results(struct join *j)
 {
 	struct memory_slot *slot = memory_slot_anew(j->ev, j->node->id, MEMORY_NAMES);
 
-	j->results = ARENA_NEW(&slot->arena, struct results);
-	label_table_init(&j->results->table, &slot->arena, j->many->shape->n);
+	j->results = ARENA_NEW(&slot->arena, struct label_table);
+	label_table_init(j->results, &slot->arena, j->many->shape->n);
 	for (size_t step = 0; step < j->many->n_steps; step++)
 		if (!each_pair(j, step, collect_pair, NULL))
 			return NULL;
-	slot->shape.n = j->results->table.n;
-	slot->shape.labels = j->results->table.v;
-	slot->shape.drop_name = j->results->drops.any ? j->results->drops.v : NULL;
+	slot->shape.n = j->results->n;
+	slot->shape.labels = j->results->v;
 	memory_keep(j->ev, slot);
 	return &slot->shape;
 }

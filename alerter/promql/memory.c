@@ -30,7 +30,7 @@ static struct eval_memory *memory_of(struct promql_query *q)
 {
 	if (q->memory == NULL) {
 		q->memory = mem_alloc(sizeof *q->memory);
-		q->memory->n = ((size_t)q->n_nodes + 1) * MEMORY_KINDS;
+		q->memory->n = ((size_t)q->n_nodes + 2) * MEMORY_KINDS;
 		q->memory->slots = mem_alloc(q->memory->n * sizeof *q->memory->slots);
 	}
 	return q->memory;
@@ -58,7 +58,7 @@ static bool holds(const struct memory_slot *slot, struct memory_input a, struct 
 
 static struct memory_slot *slot_of(struct eval *ev, int node_id, enum memory_kind kind)
 {
-	assert(node_id >= 0 && node_id <= ev->query->n_nodes);
+	assert(node_id >= 0 && node_id <= ev->query->n_nodes + 1);
 	return &memory_of(ev->query)->slots[(size_t)node_id * MEMORY_KINDS + kind];
 }
 
@@ -107,19 +107,6 @@ void memory_keep(struct eval *ev, struct memory_slot *slot)
 	slot->done[1] = slot->from[1].n;
 	ev->query->memory->bytes += slot->arena.total_bytes - slot->counted_bytes;
 	slot->counted_bytes = slot->arena.total_bytes;
-}
-
-void row_flags_put(struct arena *a, struct row_flags *f, size_t row, bool flag)
-{
-	assert(row <= f->n);
-	if (row == f->n) {
-		f->v = arena_grow(a, f->v, f->n, &f->cap, f->n + 1, sizeof *f->v);
-		f->v[f->n++] = flag;
-	} else if (flag && !f->v[row]) {
-		f->changed |= row < f->kept;
-		f->v[row] = true;
-	}
-	f->any |= flag;
 }
 
 size_t shape_longest(const struct shape *s, size_t row)

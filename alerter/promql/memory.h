@@ -33,7 +33,7 @@ static inline struct memory_input memory_of_shape(const struct shape *s)
 	return (struct memory_input){ s->version, s->n };
 }
 
-/* The slot of a node (by id; <query>->n_nodes is the slot of the result), emptied unless it was made from these inputs. When
+/* The slot of a node (by id; from <query>->n_nodes on come two of the result), emptied unless it was made from these inputs. When
  * memory_is_due(), the caller puts in the rows from <done> on and calls memory_keep(). */
 struct memory_slot *memory_slot(struct eval *, int node_id, enum memory_kind, struct memory_input a, struct memory_input b);
 /* The same for what has no inputs but the samples: emptied in any case. */
@@ -67,17 +67,6 @@ size_t label_table_add(struct label_table *, struct labels l, bool *added);
 /* The same without a copy: the array lives as long as the table. */
 size_t label_table_add_borrowed(struct label_table *, struct labels l, bool *added);
 size_t label_table_find(const struct label_table *, struct labels l);   /* SIZE_MAX when absent */
-
-/* Flags of rows (names that go at the end) that grow with a table. */
-struct row_flags {
-	bool *v;
-	size_t n, cap;
-	bool any;
-	size_t kept;            /* so many rows were told to others before */
-	bool changed;           /* one of those was set since: begin anew */
-};
-/* Sets or adds the flag of <row>, which is at most <n>. */
-void row_flags_put(struct arena *, struct row_flags *, size_t row, bool flag);
 
 /* Number of labels of the longest set of <s> from <row> on, at least 1. */
 size_t shape_longest(const struct shape *s, size_t row);

@@ -38,21 +38,17 @@ static struct value *keep_where(struct eval *ev, const struct matching *m, struc
 /* Rows of both sides; a label set that is on both is one row. Beside the slot's shape: where the rows of each go. */
 struct both {
 	struct label_table table;
-	struct row_flags drops;
 	struct side left, right;
 };
 
 static void both_rows(struct memory_slot *slot, struct both *b, struct side *side, const struct shape *s, size_t done)
 {
 	side->group = arena_grow(&slot->arena, side->group, done, &side->cap, s->n, sizeof *side->group);
-	for (size_t row = done; row < s->n; row++) {
+	for (size_t row = done; row < s->n; row++)
 		side->group[row] = (uint32_t)label_table_add(&b->table, s->labels[row], NULL);
-		row_flags_put(&slot->arena, &b->drops, side->group[row], s->drop_name != NULL && s->drop_name[row]);
-	}
 }
 
-/* False: an old row changes. */
-static bool both_extend(struct memory_slot *slot, const struct shape *l, const struct shape *r)
+static void both_extend(struct memory_slot *slot, const struct shape *l, const struct shape *r)
 {
 	struct both *b = slot->extra;
 
@@ -60,13 +56,10 @@ static bool both_extend(struct memory_slot *slot, const struct shape *l, const s
 		slot->extra = b = ARENA_NEW(&slot->arena, struct both);
 		label_table_init(&b->table, &slot->arena, l->n + r->n);
 	}
-	b->drops.kept = b->drops.n;
 	both_rows(slot, b, &b->left, l, slot->done[0]);
 	both_rows(slot, b, &b->right, r, slot->done[1]);
 	slot->shape.n = b->table.n;
 	slot->shape.labels = b->table.v;
-	slot->shape.drop_name = b->drops.any ? b->drops.v : NULL;
-	return !b->drops.changed;
 }
 
 static const struct shape *both(struct eval *ev, const struct node *n, const struct shape *l, const struct shape *r,
@@ -76,27 +69,12 @@ static const struct shape *both(struct eval *ev, const struct node *n, const str
 
 	if (slot->done[0] < l->n && slot->done[1] > 0)
 		memory_restart(slot);   /* the left side comes first, its new rows too */
-	while (memory_is_due(slot)) {
-		if (both_extend(slot, l, r))
-			memory_keep(ev, slot);
-		else
-			memory_restart(slot);
+	if (memory_is_due(slot)) {
+		both_extend(slot, l, r);
+		memory_keep(ev, slot);
 	}
 	*to = slot->extra;
 	return &slot->shape;
-}
-
-static bool copy_cell(struct eval *ev, struct value *out, size_t to, const struct value *x, size_t from)
-{
-	if (out->has[to])
-		return eval_fail(ev, ERR_EXEC, -1, "vector cannot contain metrics with the same labelset");
-	out->has[to] = true;
-	out->v[to] = x->v[from];
-	if (value_histogram(x, from) != NULL) {
-		value_need_histograms(ev, out);
-		out->h[to] = x->h[from];
-	}
-	return true;
 }
 
 static struct value *either(struct eval *ev, const struct node *n, const struct matching *m, const struct value *l, const struct value *r)
@@ -113,7 +91,7 @@ static struct value *either(struct eval *ev, const struct node *n, const struct 
 
 			if (left ? !l->has[from] : !r->has[from] || present[m->right.group[row]])
 				continue;
-			if (!copy_cell(ev, out, (left ? to->left : to->right).group[row] * l->n_steps + step, left ? l : r, from))
+			if (!value_put(ev, out, (left ? to->left : to->right).group[row] * l->n_steps + step, left ? l : r, from))
 				return NULL;
 		}
 	}
