@@ -58,8 +58,10 @@ static void put_brief(const struct conf_report *report, struct buf *out)
 	for (size_t i = 0; i < report->n; i++) {
 		const struct conf_diag *d = &report->v[i];
 
-		buf_printf(out, STR_FMT ":%d:%d: %s" STR_FMT "\n", STR_ARG(d->file), d->line, d->col, d->warning ? "warning: " : "",
-		    STR_ARG(d->message));
+		buf_puts(out, d->file);
+		if (d->line > 0)
+			buf_printf(out, ":%d:%d", d->line, d->col);
+		buf_printf(out, "%s%s" STR_FMT "\n", d->file.n > 0 ? ": " : "", d->warning ? "warning: " : "", STR_ARG(d->message));
 	}
 }
 
@@ -156,7 +158,7 @@ static bool print_collected(const struct exporter *x, struct sources *c, struct 
 
 	(void)x;
 	if (failed > 0)
-		fprintf(stderr, "tocsin-exporter: %zu of %zu sources could not be read\n", failed, c->n);
+		fprintf(stderr, "tocsin-exporter: %zu of %zu sources could not be read in full\n", failed, c->n);
 	return failed == 0;
 }
 

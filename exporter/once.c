@@ -76,16 +76,23 @@ static void wait(struct once *o)
 	pthread_mutex_unlock(&o->lock);
 }
 
+/* A part of a source says so itself. */
+static bool is_whole(const struct source_kind *kind, const struct result *r)
+{
+	return r == NULL || r->set == NULL || kind->parts == NULL || !expo_set_has(r->set, kind->parts, 0);
+}
+
 static size_t count_failed(const struct once *o)
 {
 	size_t failed = 0;
 
 	for (size_t i = 0; i < o->n; i++) {
 		const struct answer *a = &o->answers[i];
-		bool ok = a->result != NULL && a->result->set != NULL;
+		const struct source_kind *kind = a->worker->source->kind;
+		bool ok = a->result != NULL && a->result->set != NULL && is_whole(kind, a->result);
 
 		for (size_t t = 0; t < a->n_tasks; t++)
-			ok &= !a->tasks[t].failed;
+			ok &= !a->tasks[t].failed && is_whole(kind, a->tasks[t].good);
 		failed += !ok;
 	}
 	return failed;

@@ -45,6 +45,8 @@ typedef void source_node(void *user, struct str address, const struct label *lab
 struct source_kind {
 	const char *name;               /* list in the configuration file, value of the label `collector`: "postgres" */
 	const char *up_family, *up_help;        /* "pg_up"; 1 when collect() returned true, else 0 */
+	/* Optional: a gauge of its own that is 0 for a part that a person asked for and that could not be read: a dry run fails then. */
+	const struct expo_family *parts;
 	const char *env;                /* address that makes one source without a file, as its key `url`: "DATABASE_URL"; NULL: none */
 	const struct conf_table *table; /* of one source. Keys with secrets are CONF_SECRET | CONF_ENV */
 

@@ -110,6 +110,20 @@ struct expo_stats expo_set_stats(const struct expo_set *s)
 	return s->stats;
 }
 
+bool expo_set_has(const struct expo_set *s, const struct expo_family *row, double v)
+{
+	const struct family *f = s->first;
+	char value[NUM_MAX];
+	const struct str want = { value, num_format(value, v) };
+
+	while (f != NULL && !str_eq(f->name, str_of(row->name)))
+		f = f->next;
+	for (const struct sample *x = f != NULL ? f->first : NULL; x != NULL; x = x->next)
+		if (str_eq((struct str){ x->value, x->value_n }, want))
+			return true;
+	return false;
+}
+
 static struct family *family_by_name(struct expo_set *s, const struct expo_family *row)
 {
 	struct family *f = map_get(&s->by_name, str_of(row->name));

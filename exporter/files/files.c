@@ -196,5 +196,5 @@ static bool collect(void *state, const struct source_ask *ask, struct expo_set *
 
 const struct source_kind files_source_kind = {
 	.name = "files", .up_family = "tocsin_files_up", .up_help = "Whether files were looked for; for each set see collector_success.",
-	.table = &table, .describe = describe, .explain = explain, .open = open_files, .collect = collect, .close = close_files,
+	.parts = &f_success, .table = &table, .describe = describe, .explain = explain, .open = open_files, .collect = collect, .close = close_files,
 };

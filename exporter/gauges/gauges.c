@@ -14,6 +14,7 @@
 #include "postgres/conn.h"
 #include "postgres/postgres.h"
 #include "redis/settings.h"
+#include "tocsin/map.h"
 #include "tocsin/mem.h"
 
 /* ---- Settings ---- */
@@ -179,6 +180,43 @@ static bool check_queries(struct conf_reader *rd, const struct gauges_settings *
 	return ok;
 }
 
+static const char *type_name(const struct gauge_metric *m)
+{
+	size_t i = 0;
+
+	while (types[i] != m->family.type)
+		i++;
+	return type_names[i];
+}
+
+/* Families are known by name: one type each, and no series twice. */
+static bool check_same_name(struct conf_reader *rd, const struct conf_node *at, const struct gauge_metric *a, const struct gauge_metric *b)
+{
+	if (a->family.type != b->family.type)
+		return conf_error(rd->report, at, "\"" STR_FMT "\" is of type %s and of type %s: a name has one", STR_ARG(a->name), type_name(a),
+		                  type_name(b));
+	return a->labels.n + b->labels.n > 0 ||
+	    conf_error(rd->report, at, "\"" STR_FMT "\" twice: tell them apart by a label", STR_ARG(a->name));
+}
+
+static bool check_families(struct conf_reader *rd, const struct gauges_settings *s)
+{
+	const struct gauge_query *q = s->queries.v;
+	struct map by_name = { 0 };
+	bool ok = true;
+
+	for (size_t i = 0; i < s->queries.n; i++)
+		for (size_t k = 0; k < q[i].metrics.n; k++) {
+			struct gauge_metric *m = (struct gauge_metric *)q[i].metrics.v + k;
+			const struct gauge_metric *before = m->name.n > 0 ? map_put(&by_name, m->name, m) : NULL;
+
+			if (before != NULL)
+				ok &= check_same_name(rd, q[i].metrics.nodes != NULL ? q[i].metrics.nodes[k] : s->queries.nodes[i], before, m);
+		}
+	map_fini(&by_name);
+	return ok;
+}
+
 static bool check_settings(struct conf_reader *rd, const struct conf_node *map, void *to)
 {
 	struct gauges_settings *s = to;
@@ -200,7 +238,7 @@ static bool check_settings(struct conf_reader *rd, const struct conf_node *map, 
 		return false;
 	if (conf_get(map, "queries") == NULL && s->queries_file.n == 0)
 		return conf_error(rd->report, map, "what is to be asked: write queries or queries_file");
-	return check_queries(rd, s);
+	return check_families(rd, s) & check_queries(rd, s);
 }
 
 static const struct conf_table table = { keys, ARRAY_LEN(keys), sizeof(struct gauges_settings), NULL, check_settings };
@@ -362,5 +400,5 @@ static void run(void *state, struct source_loop *loop)
 
 const struct source_kind gauges_source_kind = {
 	.name = "gauges", .up_family = "tocsin_gauges_up", .up_help = "Whether the server with the figures answered.", .table = &table,
-	.link = link_settings, .describe = describe, .explain = gauges_explain, .open = open_gauges, .collect = collect, .run = run, .close = close_gauges,
+	.parts = &gauge_success_family, .link = link_settings, .describe = describe, .explain = gauges_explain, .open = open_gauges, .collect = collect, .run = run, .close = close_gauges,
 };

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-static const struct expo_family success_family = {
+const struct expo_family gauge_success_family = {
 	"tocsin_gauges_collector_success", EXPO_GAUGE, "Whether the query gave its figures last time.", NULL };
 
 /* The number mapped to <text>; false when there is none. */
@@ -144,7 +144,7 @@ static bool take_nothing(const struct gauge_round *r, const struct gauge_query *
 
 		if (w == WORTH_ERROR)
 			return false;
-		if (w == WORTH_NOTHING || metrics[i].labels.n > 0)
+		if (w == WORTH_NOTHING || metrics[i].labels.n > 0 || metrics[i].is_info)
 			continue;
 		++*series;
 		if (out != NULL)
@@ -186,5 +186,5 @@ void gauge_round_fail(struct gauge_round *r, size_t i, const struct err *e)
 void gauge_round_end(struct gauge_round *r)
 {
 	for (size_t i = 0; i < r->settings->queries.n; i++)
-		EXPO_EMIT(r->out, &success_family, r->states[i].failed ? 0 : 1, { STR("query"), query(r, i)->name });
+		EXPO_EMIT(r->out, &gauge_success_family, r->states[i].failed ? 0 : 1, { STR("query"), query(r, i)->name });
 }

@@ -36,6 +36,9 @@ struct gauge_round {
 	struct expo_set *out;
 };
 
+/* By query: whether it gave its figures. */
+extern const struct expo_family gauge_success_family;
+
 /* The answer to query <i>. */
 void gauge_round_take(struct gauge_round *r, size_t i, const struct gauge_rows *rows);
 /* The same from a JSON document (jansson's json_t). */

@@ -55,7 +55,7 @@ static bool has_columns(const PGresult *r, const struct gauge_query *q, struct e
 	const struct gauge_metric *metrics = q->metrics.v;
 
 	for (size_t m = 0; m < q->metrics.n; m++)
-		for (size_t l = 0; l <= metrics[m].labels.n; l++) {
+		for (size_t l = metrics[m].is_info ? 1 : 0; l <= metrics[m].labels.n; l++) {
 			struct str want = l == 0 ? metrics[m].value : metrics[m].labels.v[l - 1].value;
 			bool found = false;
 

@@ -7,15 +7,14 @@
 #include "pointer.h"
 #include "tocsin/num.h"
 
-#define GROUPS_MAX 32
-
 struct reading {
 	const struct logs_settings *settings;
 	struct lines_stats *stats;
 	struct str line;
 	json_t *json;                   /* NULL: not parsed yet, or no object */
 	bool parsed;
-	struct regex_group groups[GROUPS_MAX];
+	struct regex_group groups[LOGS_GROUPS_MAX + 1];
+	size_t n_groups;                /* of the pattern last looked for, [0] included */
 	struct str subject;             /* what the groups are of */
 };
 
@@ -79,7 +78,8 @@ static bool matches(struct reading *r, const struct logs_rule *rule, char scratc
 		return false;
 	if (rule->match == NULL)
 		return true;
-	v = regex_find(rule->match, r->subject, 0, r->groups, GROUPS_MAX);
+	r->n_groups = regex_group_count(rule->match) + 1;
+	v = regex_find(rule->match, r->subject, 0, r->groups, r->n_groups);
 	r->stats->regex_limits += v == REGEX_LIMIT;
 	return v == REGEX_YES;
 }
@@ -95,7 +95,7 @@ static bool read_value(struct reading *r, const struct logs_rule *rule, double *
 	if (rule->value.n == 0)
 		return true;
 	if (rule->value_is_group) {
-		regex_expand(rule->match, &group, r->subject, r->groups, GROUPS_MAX, rule->value);
+		regex_expand(rule->match, &group, r->subject, r->groups, r->n_groups, rule->value);
 		text = buf_str(&group);
 	} else {
 		ok = field_text(r, rule->value, scratch, &text);
@@ -115,7 +115,7 @@ static void put_label(struct reading *r, const struct logs_rule *rule, const str
 	if (l->origin == LOGS_CONSTANT)
 		buf_puts(out, l->text);
 	else if (l->origin == LOGS_GROUPS)
-		regex_expand(rule->match, out, r->subject, r->groups, GROUPS_MAX, l->text);
+		regex_expand(rule->match, out, r->subject, r->groups, r->n_groups, l->text);
 	else if (field_text(r, l->text, scratch, &text))
 		buf_puts(out, text);
 }

@@ -104,6 +104,14 @@ static bool check_groups(struct conf_reader *rd, const struct conf_node *at, con
 	return true;
 }
 
+static bool check_match(struct conf_reader *rd, const struct conf_node *map, const struct logs_rule *r)
+{
+	size_t n = r->match != NULL ? regex_group_count(r->match) : 0;
+
+	return n <= LOGS_GROUPS_MAX || conf_error(rd->report, conf_get(map, "match"), "%zu groups: at most %d (LOGS_GROUPS_MAX); "
+	    "(?:…) groups without counting", n, LOGS_GROUPS_MAX);
+}
+
 static bool check_text(struct conf_reader *rd, const struct conf_node *at, const struct logs_rule *r, struct str text)
 {
 	if (is_field(text))
@@ -188,6 +196,7 @@ static bool check_rule(struct conf_reader *rd, const struct conf_node *map, void
 	struct logs_rule *r = to;
 	bool ok = r->name.n == 0 || check_name(rd, map, r);
 
+	ok &= check_match(rd, map, r);
 	ok &= check_labels(rd, map, r);
 	ok &= check_value(rd, map, r);
 	r->reads_json |= r->where.n > 0 || r->field.n > 0;

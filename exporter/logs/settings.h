@@ -7,6 +7,7 @@
 
 #define LOGS_LABELS_MAX 16
 #define LOGS_BUCKETS_MAX 64
+#define LOGS_GROUPS_MAX 64             /* of a pattern */
 
 enum logs_first { LOGS_FIRST_END, LOGS_FIRST_BEGINNING };
 

@@ -49,6 +49,8 @@ struct expo_stats {
 	size_t invalid;         /* a name or label name that is none, a label twice: dropped */
 };
 struct expo_stats expo_set_stats(const struct expo_set *s);
+/* Whether a sample of the family has this value. */
+bool expo_set_has(const struct expo_set *s, const struct expo_family *f, double v);
 
 /* One sample. Labels in any order, copied; empty values are left out; malformed UTF-8 becomes U+FFFD. Returns whether it was taken. */
 bool expo_emit(struct expo_set *s, const struct expo_family *f, double v, const struct label *labels, size_t n);

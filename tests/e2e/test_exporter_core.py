@@ -91,6 +91,8 @@ def test_every_mistake_has_its_place(box):
     for at in ["2:26: no collector", "3:16: unknown key", "5:10: not an address", "7:44: ", "8:1: unknown key"]:
         assert f"{path}:{at}" in done.stderr, done.stderr
     assert "hush" not in done.stderr
+    done = subprocess.run([binary("tocsin-exporter"), "--config.file", box.folder / "none.yml"], capture_output=True, text=True)
+    assert done.returncode == 1 and f"{box.folder}/none.yml: cannot be read: No such file" in done.stderr
     assert subprocess.run([binary("tocsin-exporter"), "--config.file", path], capture_output=True).returncode == 1
     assert subprocess.run([binary("tocsin-exporter"), "--no-such-flag"], capture_output=True).returncode == 2
 

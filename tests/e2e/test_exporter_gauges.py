@@ -31,6 +31,8 @@ gauges:
         metrics:
           - {{ name: users, help: By role., value: n, labels: [role] }}
           - {{ name: role_changes, help: By role., value: changed, labels: {{ who: role }} }}
+      - sql: select 'v3' as version where true
+        metrics: [{{ name: shop_build_info, help: Version., type: info, labels: [version] }}]
       - sql: delete from users returning 1 as value
         metrics: [{{ name: deleted, help: Never. }}]
       - sql: select nonsense
@@ -40,7 +42,7 @@ gauges:
     assert m.value("opportunities", source="business") == 0
     assert m.value("opportunity_top") == 0 and m.value("opportunity_maybe") is None
     assert m.value("users", role="user") == 2 and m.value("users", role="admin") == 1
-    assert m.value("role_changes", who="user") == 1
+    assert m.value("role_changes", who="user") == 1 and m.value("shop_build_info", version="v3") == 1
     assert m.value("tocsin_gauges_up", source="business") == 1
     assert m.value("tocsin_gauges_collector_success", query="opportunities") == 1
     assert m.value("tocsin_gauges_collector_success", query="deleted") == 0 and m.value("tocsin_gauges_collector_success", query="wrong") == 0

@@ -66,6 +66,23 @@ def test_dry_run_of_what_fails(box):
     assert done.returncode == 1 and "did you mean" in done.stderr and done.stdout == ""
 
 
+def test_dry_run_of_parts_that_fail(box):
+    """A source answers, but a query or a set that a person asked for does not."""
+    postgres = box.start(Postgres)
+    good = "{ sql: 'select 7 as value', metrics: [{ name: seven, help: x }] }"
+    bad = "{ sql: 'select nonsense', metrics: [{ name: eight, help: x }] }"
+    for settings, queries, failed in ("", bad, True), ("", f"{good}, {bad}", True), ("interval: 1h, ", f"{bad}, {good}", True), ("", good, False):
+        done = once(box.write("q.yml", f"gauges: [{{ name: shop, url: '{postgres.url()}', {settings}queries: [{queries}] }}]\n"), "--dry-run")
+        m = Metrics(done.stdout)
+        assert done.returncode == failed and m.value("tocsin_gauges_up") == 1, done.stderr
+        assert (m.value("seven") == 7) == (good in queries)
+        assert ("1 of 1 sources could not be read in full" in done.stderr and "nonsense" in done.stderr) == failed
+    for i in range(3):
+        box.write(f"many/{i}", "x")
+    done = once(box.write("f.yml", f"files: [{{ name: many, max_entries: 2, sets: [{{ name: m, glob: '{box.folder}/many/*' }}] }}]\n"), "--dry-run")
+    assert done.returncode == 1 and "max_entries" in done.stderr, done.stderr
+
+
 def test_explain(box):
     """Nothing listens at any of the addresses, and no secret is shown."""
     class Nowhere:

@@ -115,6 +115,9 @@ static double value(struct buf *page, const char *series)
 
 /* ---- Lines ---- */
 
+#define GROUPS_10 "(a)?(b)?(c)?(d)?(e)?(f)?(g)?(h)?(i)?(j)?"
+#define GROUPS_40 GROUPS_10 GROUPS_10 GROUPS_10 GROUPS_10
+
 static void lines_become_counts(void **state)
 {
 	static const struct { const char *name, *rule, *lines, *want[4]; } cases[] = {
@@ -125,6 +128,7 @@ static void lines_become_counts(void **state)
 		{ "a group as label", "match: 'status=(\\d+) path=(?P<path>\\S+)', labels: { code: $1, path: '${path}' }",
 		    "status=500 path=/a\nstatus=500 path=/a\nstatus=404 path=/b\n",
 		    { "m_total{code=\"500\",path=\"/a\"} 2", "m_total{code=\"404\",path=\"/b\"} 1" } },
+		{ "the last of many groups", "match: '" GROUPS_40 "=(\\w+)', labels: { g: $41 }", "=end\n", { "m_total{g=\"end\"} 1" } },
 		{ "a number added", "match: 'sent (\\d+)', value: $1", "sent 10\nsent 5\nsent many\n", { "m_total 15" } },
 		{ "JSON fields", "where: { level: ERROR|CRITICAL }, labels: { service: /service }",
 		    "{\"level\":\"ERROR\",\"service\":\"api\"}\n{\"level\":\"INFO\",\"service\":\"api\"}\nno json\n{\"level\":\"CRITICAL\"}\n",
@@ -487,6 +491,7 @@ static void mistakes(void **state)
 		{ "match: '('", "missing" },
 		{ "match: 'a(b)', labels: { x: $2 }", "\"$2\" names no group of match" },
 		{ "match: 'a(b)', labels: { x: '${y}z' }", "\"${y}z\" names no group of match" },
+		{ "match: '" GROUPS_40 GROUPS_40 "'", "80 groups: at most 64 (LOGS_GROUPS_MAX)" },
 		{ "type: histogram, match: a", "a histogram needs a value" },
 		{ "match: a, buckets: [1]", "a counter has no buckets" },
 		{ "type: histogram, value: /x, buckets: [2, 1]", "buckets must rise" },

@@ -5,6 +5,7 @@
 
 #include "pointer.h"
 #include "gauges/rows.h"
+#include "sources.h"
 
 struct text_row {
 	const char *k, *value;
@@ -76,6 +77,37 @@ static void cells_become_samples(void **state)
 	}
 }
 
+static void mistakes(void **state)
+{
+	static const struct { const char *first, *second, *says; } cases[] = {
+		{ "name: a", "name: b", NULL },
+		{ "name: a, labels: [x]", "name: a", NULL },
+		{ "name: a", "name: a, type: counter", "x.yml:2:36: \"a\" is of type gauge and of type counter: a name has one" },
+		{ "name: a", "name: a", "x.yml:2:36: \"a\" twice: tell them apart by a label" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct conf_report r = { 0 };
+		struct buf yaml = { 0 }, messages = { 0 };
+		struct sources *c;
+
+		print_message("  %s, %s\n", cases[i].first, cases[i].second);
+		buf_printf(&yaml, "gauges: [{ name: g, url: 'postgres://h/d', queries: [{ sql: a, metrics: [{ help: h, %s }] },\n"
+		           "               { sql: b, metrics: [{ help: h, %s }] }] }]\n", cases[i].first, cases[i].second);
+		c = sources_load_text(STR("x.yml"), buf_str(&yaml), &r);
+		conf_report_print(&r, &messages);
+		if (c != NULL)
+			sources_unref(c);
+		assert_true((c != NULL) == (cases[i].says == NULL));
+		if (cases[i].says != NULL && strstr(buf_z(&messages), cases[i].says) == NULL)
+			fail_msg("no \"%s\" in: %s", cases[i].says, buf_z(&messages));
+		conf_report_fini(&r);
+		buf_fini(&yaml);
+		buf_fini(&messages);
+	}
+}
+
 static void pointers(void **state)
 {
 	static const char text[] = "{\"a\":{\"b/c\":[10,{\"~\":20}]},\"x/y\":30,\"\":40}";
@@ -103,7 +135,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cells_become_samples),
-		cmocka_unit_test(pointers),
+		cmocka_unit_test(mistakes), cmocka_unit_test(pointers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
