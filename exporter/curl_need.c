@@ -14,9 +14,11 @@ static void set_up(void)
 }
 
 /* Memory that is out ends the process, so this is what curl calls its limit of 100 KB a header by. */
-const char *curl_say(CURLcode code)
+const char *curl_say(CURLcode code, const char *detail)
 {
-	return code == CURLE_OUT_OF_MEMORY ? "a header is larger than 100 KB" : curl_easy_strerror(code);
+	if (code == CURLE_OUT_OF_MEMORY)
+		return "a header is larger than 100 KB";
+	return detail[0] != '\0' ? detail : curl_easy_strerror(code);
 }
 
 CURLM *curl_multi_need(void)

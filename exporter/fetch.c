@@ -14,6 +14,7 @@ struct fetch {
 	struct buf body;
 	bool done;
 	CURLcode code;
+	char detail[CURL_ERROR_SIZE];
 };
 
 struct fetcher {
@@ -60,6 +61,7 @@ static CURL *easy_new(const char *url, const struct fetch_options *o, struct cur
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, f);
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, f);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, f->detail);
 	if (o->user != NULL) {
 		curl_easy_setopt(easy, CURLOPT_USERNAME, o->user);
 		curl_easy_setopt(easy, CURLOPT_PASSWORD, o->password);
@@ -152,6 +154,7 @@ bool fetcher_run(struct fetcher *f, int64_t deadline_mono_ms, int stop_fd, struc
 
 	for (size_t i = 0; i < f->n; i++) {
 		buf_reset(&f->v[i].body);
+		f->v[i].detail[0] = '\0';
 		f->v[i].body.overflow = f->v[i].done = false;
 		curl_multi_add_handle(f->multi, f->v[i].easy);
 	}
@@ -172,7 +175,7 @@ bool fetcher_body(const struct fetcher *f, size_t i, struct str *body, long *sta
 	if (one->body.overflow)
 		return err_set(e, ERR_LIMIT, -1, "the body is over %zu bytes (body_max)", one->body.limit);
 	if (one->code != CURLE_OK)
-		return err_set(e, ERR_UPSTREAM, -1, "%s", curl_say(one->code));
+		return err_set(e, ERR_UPSTREAM, -1, "%s", curl_say(one->code, one->detail));
 	if (*status != 200)
 		return err_set(e, ERR_UPSTREAM, -1, "HTTP status %ld", *status);
 	*body = buf_str(&one->body);

@@ -19,6 +19,7 @@ struct source_loop;
  * `struct source_settings common`. */
 struct source_settings {
 	struct str name;                /* unique among all sources; the label `source` */
+	const char *title;              /* for the log: the name; of a module's target both: "module/target" */
 	int64_t timeout_ms;             /* one collection takes at most this, and at most what the scrape leaves */
 };
 

@@ -219,6 +219,8 @@ struct sources *sources_for_target(struct sources *c, const struct sources_modul
 
 	if (made == NULL)                       /* the report may show what the address holds */
 		err_set(e, ERR_BAD_INPUT, -1, "target and module " STR_FMT " make no address", STR_ARG(m->name));
+	else
+		made->v[0].settings->title = arena_printf(&made->arena, STR_FMT "/" STR_FMT, STR_ARG(m->name), STR_ARG(target)).p;
 	conf_report_fini(&report);
 	return made;
 }

@@ -251,7 +251,7 @@ struct worker *worker_start(struct sources *config, const struct sources_entry *
 
 	*w = (struct worker){ .config = sources_ref(config), .source = source, .clock = clock, .refs = 1, .lock = owner->lock,
 	    .owner = *owner };
-	w->name = mem_strndup(source->settings->name.p, source->settings->name.n);
+	w->name = source->settings->title;
 	w->stop_fd = eventfd(0, EFD_CLOEXEC);
 	assert(w->stop_fd >= 0);
 	pthread_cond_init(&w->wake, NULL);
@@ -299,7 +299,6 @@ void worker_unref(struct worker *w)
 		result_unref(w->tasks[i].good);
 	pthread_cond_destroy(&w->wake);
 	close(w->stop_fd);
-	free(w->name);
 	sources_unref(w->config);
 	free(w);
 }

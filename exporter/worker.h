@@ -47,7 +47,7 @@ struct worker_owner {
 struct worker {
 	struct sources *config;
 	const struct sources_entry *source;
-	char *name;                     /* settings' name, for C strings */
+	const char *name;               /* the settings' title */
 	const struct clock *clock;
 	void *state;
 	int refs;                       /* atomic */

@@ -77,7 +77,7 @@ void celery_listen(struct celery_state *s, int stop_fd)
 {
 	struct listener l = { .state = s, .transport = s->settings->transport, .stop_fd = stop_fd };
 	struct complaint complaint = { 0 };
-	const char *name = s->settings->common.name.p;
+	const char *name = s->settings->common.title;
 	int64_t delay_ms = DELAY_MIN_MS;
 	bool go_on = true;
 

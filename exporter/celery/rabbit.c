@@ -176,6 +176,7 @@ static bool connect_address(struct rabbit *r, const struct amqp_url *u, const ch
 {
 	struct timeval left = time_left(wait);
 	amqp_socket_t *socket;
+	int status;
 
 	rabbit_close(r);
 	r->state = amqp_new_connection();
@@ -186,7 +187,11 @@ static bool connect_address(struct rabbit *r, const struct amqp_url *u, const ch
 		rabbit_close(r);
 		return false;
 	}
-	return check_status(r, amqp_socket_open_noblock(socket, address, u->port, &left), "connect", e);
+	status = amqp_socket_open_noblock(socket, address, u->port, &left);
+	if (status != AMQP_STATUS_SOCKET_ERROR)
+		return check_status(r, status, "connect", e);
+	rabbit_close(r);                        /* which error it was librabbitmq does not tell */
+	return err_set(e, ERR_UPSTREAM, -1, "connect: refused or not reachable");
 }
 
 static bool log_in(struct rabbit *r, const struct amqp_url *u, struct redis_wait wait, struct err *e)
@@ -214,7 +219,7 @@ static bool open_url(struct rabbit *r, const struct amqp_url *u, struct redis_wa
 		*e = (struct err){ 0 };
 		ok = connect_address(r, u, found.address[i], wait, e);
 	}
-	return ok && log_in(r, u, wait, e);
+	return (ok && log_in(r, u, wait, e)) || err_context(e, "%s:%d", u->host, u->port);
 }
 
 bool rabbit_open(struct rabbit *r, struct redis_wait wait, struct err *e)

@@ -97,7 +97,7 @@ static void explain(struct buf *out, const void *settings)
 
 struct files {
 	const struct files_settings *settings;
-	char *name;
+	const char *name;
 	struct complaint *complaints;   /* by set */
 };
 
@@ -107,7 +107,7 @@ static void *open_files(const void *settings, const struct clock *clock)
 
 	(void)clock;
 	f->settings = settings;
-	f->name = mem_strndup(f->settings->common.name.p, f->settings->common.name.n);
+	f->name = f->settings->common.title;
 	f->complaints = mem_alloc((f->settings->sets.n + 1) * sizeof *f->complaints);
 	return f;
 }
@@ -117,7 +117,6 @@ static void close_files(void *state)
 	struct files *f = state;
 
 	free(f->complaints);
-	free(f->name);
 	free(f);
 }
 

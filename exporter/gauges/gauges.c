@@ -292,7 +292,7 @@ static struct str describe(struct arena *a, const void *settings)
 struct gauges {
 	const struct gauges_settings *settings;
 	const struct clock *clock;
-	char *name;
+	const char *name;
 	void *backend;                  /* of the one thread that asks */
 	struct gauge_query_state *states;
 	/* With an interval: what the asking thread found, for the collecting one. */
@@ -307,7 +307,7 @@ static void *open_gauges(const void *settings, const struct clock *clock)
 
 	g->settings = settings;
 	g->clock = clock;
-	g->name = mem_strndup(g->settings->common.name.p, g->settings->common.name.n);
+	g->name = g->settings->common.title;
 	g->backend = g->settings->backend->open(g->settings);
 	g->states = mem_alloc((g->settings->queries.n + 1) * sizeof *g->states);
 	g->first_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -324,7 +324,6 @@ static void close_gauges(void *state)
 	pthread_mutex_destroy(&g->lock);
 	close(g->first_fd);
 	free(g->states);
-	free(g->name);
 	free(g);
 }
 

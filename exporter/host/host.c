@@ -128,7 +128,7 @@ bool host_number(struct str *line, double *v)
 struct state {
 	const struct host_settings *settings;
 	const struct clock *clock;
-	char *name;
+	const char *name;
 	struct complaint complaints[ARRAY_LEN(parts)];
 };
 
@@ -138,7 +138,7 @@ static void *open_host(const void *settings, const struct clock *clock)
 
 	s->settings = settings;
 	s->clock = clock;
-	s->name = mem_strndup(s->settings->common.name.p, s->settings->common.name.n);
+	s->name = s->settings->common.title;
 	return s;
 }
 
@@ -146,7 +146,6 @@ static void close_host(void *state)
 {
 	struct state *s = state;
 
-	free(s->name);
 	free(s);
 }
 

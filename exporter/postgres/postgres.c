@@ -92,7 +92,7 @@ struct pg_source {
 	struct pg_conn *conn;
 	struct pg_plan plan;
 	uint64_t generation;            /* of the connection the plan is for */
-	char *name;
+	const char *name;
 	uint64_t scrapes;
 };
 
@@ -102,7 +102,7 @@ static void *open_source(const void *settings, const struct clock *clock)
 
 	s->settings = settings;
 	s->clock = clock;
-	s->name = mem_strndup(s->settings->common.name.p, s->settings->common.name.n);
+	s->name = s->settings->common.title;
 	s->conn = pg_conn_new(&(struct pg_conn_options){ .url = s->settings->url,
 	    .statement_timeout_ms = s->settings->statement_timeout_ms,
 	    .lock_timeout_ms = s->settings->lock_timeout_ms, .max_age_ms = s->settings->max_age_ms, .search_path = "pg_catalog",
@@ -116,7 +116,6 @@ static void close_source(void *state)
 
 	pg_conn_free(s->conn);
 	pg_plan_fini(&s->plan);
-	free(s->name);
 	free(s);
 }
 

@@ -38,7 +38,7 @@ static const char *const phases[PHASES] = { "resolve", "connect", "tls", "proces
 
 struct probe {
 	const struct probe_settings *settings;
-	char *name;
+	const char *name;
 	struct complaint complaint;
 	struct gauge_query_state query;
 };
@@ -49,7 +49,7 @@ static void *open_probe(const void *settings, const struct clock *clock)
 
 	(void)clock;
 	p->settings = settings;
-	p->name = mem_strndup(p->settings->common.name.p, p->settings->common.name.n);
+	p->name = p->settings->common.title;
 	return p;
 }
 
@@ -57,7 +57,6 @@ static void close_probe(void *state)
 {
 	struct probe *p = state;
 
-	free(p->name);
 	free(p);
 }
 

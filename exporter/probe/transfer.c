@@ -249,6 +249,7 @@ static CURL *easy_new(const struct probe_settings *s, struct curl_slist *headers
 	set_certificates(easy, s, t);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->detail);
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
 	if (probe_speaks_http(s))
@@ -335,7 +336,7 @@ static void judge(const struct probe_settings *s, struct transfer *t, bool done,
 		    t->body.overflow ? (long long)s->max_body : (long long)HEADERS_MAX, t->body.overflow ? "max_body" : "HEADERS_MAX");
 	} else if (code != CURLE_OK) {
 		t->reason = reason_of(code);
-		err_set(&t->e, ERR_UPSTREAM, -1, "%s", curl_say(code));
+		err_set(&t->e, ERR_UPSTREAM, -1, "%s", curl_say(code, t->detail));
 	} else if (probe_speaks_http(s) && !t->headed) {
 		t->reason = "protocol";
 		err_set(&t->e, ERR_UPSTREAM, -1, "the answer ends within its headers");

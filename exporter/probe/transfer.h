@@ -20,6 +20,7 @@ struct transfer {
 	char tls_version[16];
 	const char *reason;             /* NULL: it came to its end; else "dns", "connect", "tls", "timeout", "body", "protocol" */
 	struct err e;                   /* why, without secrets */
+	char detail[256];               /* of libcurl, CURL_ERROR_SIZE */
 };
 
 /* False and <e> only when it was stopped (ERR_CANCELED). <t> is to be ended with transfer_fini() either way. */

@@ -198,9 +198,9 @@ static void discover(struct cluster *c)
 	c->e = e;
 	pthread_mutex_unlock(&c->lock);
 	if (ok)
-		complain_works(&c->complaint, "cluster", c->settings->endpoint.url.host, clock_now_ms(&clock_system));
+		complain_works(&c->complaint, "cluster", c->settings->common.title, clock_now_ms(&clock_system));
 	else if (e.code != ERR_CANCELED)
-		complain_failed(&c->complaint, "cluster", c->settings->endpoint.url.host, &e, clock_now_ms(&clock_system));
+		complain_failed(&c->complaint, "cluster", c->settings->common.title, &e, clock_now_ms(&clock_system));
 	arena_fini(&a);
 }
 

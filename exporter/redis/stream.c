@@ -57,11 +57,11 @@ static bool connect_address(struct stream *s, const struct sockaddr *address, so
 	if (connect(s->fd, address, n) == 0)
 		return true;
 	if (errno != EINPROGRESS)
-		return err_set(e, ERR_UPSTREAM, -1, "connect: %s", strerror(errno));
+		return err_set(e, ERR_UPSTREAM, -1, "%s", strerror(errno));
 	if (!stream_wait(s, POLLOUT, wait, e))
 		return false;
 	if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &failure, &size) != 0 || failure != 0)
-		return err_set(e, ERR_UPSTREAM, -1, "connect: %s", strerror(failure));
+		return err_set(e, ERR_UPSTREAM, -1, "%s", strerror(failure));
 	return true;
 }
 
@@ -80,7 +80,7 @@ static bool connect_socket_path(struct stream *s, const char *path, struct redis
 		return err_set(e, ERR_BAD_INPUT, -1, "path of the socket has more than %zu bytes", sizeof un.sun_path - 1);
 	memcpy(un.sun_path, path, strlen(path) + 1);
 	union { const struct sockaddr_un *un; const struct sockaddr *any; } address = { .un = &un };
-	return connect_address(s, address.any, sizeof un, wait, e);
+	return connect_address(s, address.any, sizeof un, wait, e) || err_context(e, "connect to %s", path);
 }
 
 static bool connect_numeric(struct stream *s, const char *address, const char *port, struct redis_wait wait, struct err *e)
@@ -91,7 +91,7 @@ static bool connect_numeric(struct stream *s, const char *address, const char *p
 
 	if (getaddrinfo(address, port, &hints, &a) != 0)
 		return err_set(e, ERR_UPSTREAM, -1, "%s is no address", address);
-	done = connect_address(s, a->ai_addr, a->ai_addrlen, wait, e);
+	done = connect_address(s, a->ai_addr, a->ai_addrlen, wait, e) || err_context(e, "connect to %s:%s", address, port);
 	freeaddrinfo(a);
 	return done;
 }

@@ -61,6 +61,7 @@ modules:
         assert m.value("tocsin_exporter_targets_refused_total", reason="too_many") == 1
         wait_for("idle ones are let go", lambda: clients(two) == 0)
         assert probe(exporter, "redis", f"127.0.0.1:{third}")[1].value("redis_up") == 0
+        assert f'name=redis/127.0.0.1:{third} err="connect to 127.0.0.1:{third}: Connection refused"' in exporter.process.text()
         # A module that a reload changes is asked anew, one that it leaves alone keeps its connection.
         path = box.folder / "e.yml"
         assert clients(one) == 1

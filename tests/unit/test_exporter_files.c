@@ -127,7 +127,7 @@ static void patterns_that_are_none(void **state)
 
 static bool collect(struct files_set *sets, size_t n, struct buf *page)
 {
-	struct files_settings s = { .common = { STR("backups"), 1000 }, .max_entries = 4, .sets = { sets, n, NULL } };
+	struct files_settings s = { .common = { STR("backups"), "backups", 1000 }, .max_entries = 4, .sets = { sets, n, NULL } };
 	struct clock clock = clock_manual(3000000);
 	struct source_ask ask = { 1000, -1, &clock };
 	struct expo_set *out = expo_set_new();
