@@ -112,7 +112,35 @@ static void on_result(void *ctx, struct worker *w, struct result *r)
 	}
 }
 
-/* Under the lock: a scrape whose time has come, off the list; else NULL and when to look again. */
+/* Whether two scrapes that wait for nothing show the same. */
+static bool is_same(const struct scrape *a, const struct scrape *b)
+{
+	if (b->core == NULL || b->pending > 0 || a->format != b->format || a->bare != b->bare || a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (a->answers[i].worker != b->answers[i].worker || a->answers[i].result != b->answers[i].result)
+			return false;
+	return true;
+}
+
+/* Under the lock: off the list with what shows the same as <s>: it is <s>'s next ones. */
+static void take_same_ones(struct publisher *p, struct scrape *s)
+{
+	s->next = NULL;
+	for (struct scrape **at = &p->waiting; s->pending == 0 && *at != NULL;) {
+		struct scrape *x = *at;
+
+		if (!is_same(s, x)) {
+			at = &x->next;
+			continue;
+		}
+		*at = x->next;
+		x->next = s->next;
+		s->next = x;
+	}
+}
+
+/* Under the lock: a scrape whose time has come, off the list, and those that show the same; else NULL and when to look again. */
 static struct scrape *take_ready(struct publisher *p, int64_t now, int64_t *next_mono_ms)
 {
 	*next_mono_ms = INT64_MAX;
@@ -123,6 +151,7 @@ static struct scrape *take_ready(struct publisher *p, int64_t now, int64_t *next
 			continue;
 		if (s->pending == 0 || s->deadline_mono_ms <= now || p->stopping) {
 			*at = s->next;
+			take_same_ones(p, s);
 			for (struct answer *a = s->answers; a < s->answers + s->n; a++)
 				answer_take_state(a, now);
 			return s;
@@ -133,19 +162,27 @@ static struct scrape *take_ready(struct publisher *p, int64_t now, int64_t *next
 	return NULL;
 }
 
-static void answer_scrape(struct publisher *p, struct scrape *s)
+/* A hundred scrapes at once are answered with one page. */
+static void answer_scrapes(struct publisher *p, struct scrape *s)
 {
+	struct http_body *body;
 	struct buf page = { 0 };
 
 	self_emit_sources(s->core, s->answers, s->n, s->bare, clock_mono_ms(p->clock));
 	buf_reserve(&page, __atomic_load_n(&p->page_bytes, __ATOMIC_RELAXED));
 	render_answers(&page, s->answers, s->n, s->bare, s->core, s->format);
 	__atomic_store_n(&p->page_bytes, page.n, __ATOMIC_RELAXED);
-	if (!s->bare)                           /* first: who has the answer finds it counted */
-		self_note_scrape(&p->self, clock_mono_us() - s->began_us);
-	http_reply_buf(s->request, 200, expo_content_type(s->format), &page);
-	buf_fini(&page);
-	scrape_free(s);
+	body = http_body_new(&page);
+	while (s != NULL) {
+		struct scrape *next = s->next;
+
+		if (!s->bare)                   /* first: who has the answer finds it counted */
+			self_note_scrape(&p->self, clock_mono_us() - s->began_us);
+		http_reply_body(s->request, 200, expo_content_type(s->format), body);
+		scrape_free(s);
+		s = next;
+	}
+	http_body_close(body);
 }
 
 /* Without the lock: answers what is ready. */
@@ -160,7 +197,7 @@ static void answer_ready(void *ctx)
 		s = take_ready(p, clock_mono_ms(p->clock), &next);
 		pthread_mutex_unlock(&p->lock);
 		if (s != NULL)
-			answer_scrape(p, s);
+			answer_scrapes(p, s);
 	} while (s != NULL);
 }
 
@@ -302,7 +339,7 @@ static void *publisher_thread(void *arg)
 		s = take_ready(p, clock_mono_ms(p->clock), &next);
 		if (s != NULL) {
 			pthread_mutex_unlock(&p->lock);
-			answer_scrape(p, s);
+			answer_scrapes(p, s);
 			pthread_mutex_lock(&p->lock);
 		} else if (p->stopping && p->waiting == NULL) {
 			break;

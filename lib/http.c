@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #include "http_private.h"
-#include "tocsin/gzip.h"
 #include "tocsin/mem.h"
 
 enum { TABLES_MAX = 8, DEFAULT_CONNECTIONS = 512, DEFAULT_IDLE_S = 60, MEMORY_PER_CONNECTION = 64 * 1024, GZIP_LEAST = 1024, STOP_WAIT_S = 2 };
@@ -138,22 +137,12 @@ void http_reply_header(struct http_request *q, const char *name, struct str valu
 	r->headers = h;
 }
 
-static struct MHD_Response *response_new(const struct request *r, const char *type, struct buf *b)
+static struct MHD_Response *response_new(const struct request *r, const char *type, struct http_body *body)
 {
-	bool shrink = r->gzip_ok && b->n > GZIP_LEAST;
-	struct buf small = { 0 };
-	struct MHD_Response *response;
+	bool packed = r->gzip_ok && http_body_size(body) > GZIP_LEAST;
+	struct MHD_Response *response = http_body_response(body, packed);
 
-	if (shrink) {
-		gzip_put(&small, buf_str(b));
-		buf_fini(b);
-		*b = small;
-	}
-	response = MHD_create_response_from_buffer(b->n, b->p, MHD_RESPMEM_MUST_FREE);
-	if (response == NULL)
-		mem_abort(b->n);
-	*b = (struct buf){ 0 };
-	if (shrink)
+	if (packed)
 		MHD_add_response_header(response, "Content-Encoding", "gzip");
 	if (type != NULL)
 		MHD_add_response_header(response, "Content-Type", type);
@@ -176,11 +165,11 @@ static void resume(struct request *r)
 	MHD_resume_connection(r->conn);
 }
 
-void http_reply_buf(struct http_request *q, int status, const char *type, struct buf *b)
+void http_reply_body(struct http_request *q, int status, const char *type, struct http_body *body)
 {
 	struct request *r = request_of(q);
 	struct http_server *s = r->server;
-	struct MHD_Response *response = response_new(r, type, b);
+	struct MHD_Response *response = response_new(r, type, body);
 	bool last;
 
 	pthread_mutex_lock(&s->lock);
@@ -198,6 +187,14 @@ void http_reply_buf(struct http_request *q, int status, const char *type, struct
 	pthread_mutex_unlock(&s->lock);
 	if (last)
 		request_free(r);
+}
+
+void http_reply_buf(struct http_request *q, int status, const char *type, struct buf *b)
+{
+	struct http_body *body = http_body_new(b);
+
+	http_reply_body(q, status, type, body);
+	http_body_close(body);
 }
 
 void http_reply(struct http_request *q, int status, const char *type, struct str body)
@@ -224,9 +221,12 @@ void http_reply_text(struct http_request *q, int status, const char *fmt, ...)
 static void reply_stopping(struct request *r)
 {
 	struct buf b = { 0 };
+	struct http_body *body;
 
 	buf_putz(&b, "the server is stopping\n");
-	r->response = response_new(r, "text/plain; charset=utf-8", &b);
+	body = http_body_new(&b);
+	r->response = response_new(r, "text/plain; charset=utf-8", body);
+	http_body_close(body);
 	r->status = MHD_HTTP_SERVICE_UNAVAILABLE;
 	r->gone = true;
 }

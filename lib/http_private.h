@@ -50,6 +50,10 @@ bool http_tls_client_is_good(const struct http_web_config *w, struct MHD_Connect
 /* A connection begins: it gets the certificates of <w>, which must outlive it, and is asked for one if <w> says so. */
 void http_tls_begin(const struct http_web_config *w, struct MHD_Connection *conn);
 
+/* Bytes of a body before it is packed, and a response that sends them; it need not be open until they are sent. */
+size_t http_body_size(const struct http_body *body);
+struct MHD_Response *http_body_response(struct http_body *body, bool packed);
+
 /* A listening socket, -1 and <e> on failure; <bound> gets its address as text. */
 int http_listen(struct str address, char bound[80], struct err *e);
 

@@ -71,6 +71,12 @@ void http_reply(struct http_request *q, int status, const char *type, struct str
 void http_reply_buf(struct http_request *q, int status, const char *type, struct buf *b);
 void http_reply_text(struct http_request *q, int status, const char *fmt, ...) PRINTF(3, 4);
 
+/* A body for several requests, which is kept once and packed once. <b> is taken over; closed when all were replied to. From any thread. */
+struct http_body;
+struct http_body *http_body_new(struct buf *b);
+void http_body_close(struct http_body *body);
+void http_reply_body(struct http_request *q, int status, const char *type, struct http_body *body);
+
 /* Keeps the request beyond the handler's return; call it before another thread can see the request. Deadlines are the caller's.
  * Every suspended request must be replied to, also after http_server_stop (the client was answered 503; the reply then only
  * frees the request) and before http_server_free. */

@@ -1,9 +1,11 @@
 """F5, F17, O2, P3: business figures from SQL, Redis and JSON."""
 import concurrent.futures
+import gzip
 import socket
 import threading
 import time
 import zlib
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import psycopg2
@@ -133,6 +135,39 @@ gauges:
         shown = exporter.process.text() + exporter.get("/")[2]
         assert "hush" not in shown and "s3cret" not in shown
     assert scrape(exporter).value("tocsin_gauges_up") == 0
+
+
+class Gate(dict):
+    """Documents that are given out when the gate is open."""
+
+    def __init__(self, documents):
+        super().__init__(documents)
+        self.open = threading.Event()
+
+    def get(self, path):
+        assert self.open.wait(60)
+        return super().get(path)
+
+
+def test_scrapes_at_once_share_their_page(box):
+    """Forty clients that wait for one collection get one page, made once: what each says of the age of its figures is the same."""
+    gate = Gate({"/": {"rows": [{"k": f"thing-{i}", "v": i} for i in range(10000)]}})
+    with Json(gate) as server:
+        exporter = box.start(Exporter, box.write("e.yml", f"""
+gauges: [{{ name: big, url: 'http://127.0.0.1:{server.port}/', timeout: 50s, max_series: 20000,
+  queries: [{{ rows: /rows, metrics: [{{ name: thing, help: x, value: /v, labels: {{ k: /k }} }}] }}] }}]
+"""))
+        clients = [HTTPConnection("127.0.0.1", exporter.port, timeout=60) for _ in range(40)]
+        for i, client in enumerate(clients):
+            client.request("GET", "/metrics", headers={"X-Prometheus-Scrape-Timeout-Seconds": "60", "Accept-Encoding": "gzip" if i % 2 else "identity"})
+        for _ in range(5):
+            assert exporter.get("/-/healthy")[0] == 200
+        gate.open.set()
+        pages = [client.getresponse() for client in clients]
+        pages = [gzip.decompress(p.read()) if p.headers["Content-Encoding"] else p.read() for p in pages]
+        for client in clients:
+            client.close()
+        assert all(page.count(b"\nthing{") == 10000 for page in pages) and len(set(pages)) <= 5, "those that came late aside"
 
 
 def test_silent_http_server(box):
