@@ -205,7 +205,7 @@ class Run:
 
     def reload(self):
         self.choice = {"group_interval": self.rng.choice(["200ms", "300ms"]), "shared_by": self.rng.choice([["alertname"], ["alertname", "shard"]]),
-                       "extra": self.rng.randrange(3), "bad": self.rng.random() < 0.2}
+                       "extra": self.rng.randrange(3), "bad": self.rng.random() < 0.2 and bool(self.ready_since)}     # one that is starting would rightly end
         self.program.configure(self.choice)
         self.choice["bad"] = False
         self.program.reload()
