@@ -196,3 +196,8 @@ uint64_t str_hash(struct str s)
 {
 	return XXH3_64bits(s.p, s.n);
 }
+
+uint64_t str_hash_seeded(struct str s, uint64_t seed)
+{
+	return XXH3_64bits_withSeed(s.p, s.n, seed);
+}

@@ -1,87 +1,219 @@
 /* The memory of a target's replies: its lines, and the order in which they stood. What the target had before the start comes from the
- * store, as lines without a text until one is read for them: so its first reply is judged like any other. */
+ * store, as lines without a text until one is read for them: so its first reply is judged like any other. Lines keep their place; those of
+ * dropped ones are used again. */
 #include <assert.h>
 #include <stdlib.h>
 
 #include "scrape/take.h"
 #include "tocsin/mem.h"
 
+/* Sorted by series. */
+struct known_line {
+	const struct store_series *series;
+	uint32_t place;
+};
+
+struct line *line_next(const struct target *t, const struct line *after)
+{
+	size_t i = after != NULL ? (size_t)(after - t->lines) + 1 : 0;
+
+	while (i < t->n_places && !t->lines[i].used)
+		i++;
+	return i < t->n_places ? &t->lines[i] : NULL;
+}
+
+static uint32_t place_of(const struct target *t, const struct line *l)
+{
+	return (uint32_t)(l - t->lines);
+}
+
+/* ---- By text ---- */
+
+static size_t home_of(const struct target *t, const struct line *l)
+{
+	return l->hash & (t->by_text_cap - 1);
+}
+
+static void put_text(struct target *t, uint32_t place)
+{
+	size_t mask = t->by_text_cap - 1, i = home_of(t, &t->lines[place]);
+
+	while (t->by_text[i] != 0)
+		i = (i + 1) & mask;
+	t->by_text[i] = place + 1;
+}
+
+static void add_text(struct target *t, uint32_t place)
+{
+	uint32_t *old = t->by_text;
+	size_t cap = t->by_text_cap;
+
+	if (++t->n_texts * 4 > cap * 3) {
+		t->by_text_cap = cap > 0 ? cap * 2 : 16;
+		t->by_text = mem_alloc(t->by_text_cap * sizeof *t->by_text);
+		for (size_t i = 0; i < cap; i++)
+			if (old[i] != 0)
+				put_text(t, old[i] - 1);
+		free(old);
+	}
+	put_text(t, place);
+}
+
+/* What stands behind is moved back, so there are no tombstones. */
+static void remove_text(struct target *t, const struct line *l)
+{
+	size_t mask = t->by_text_cap - 1, hole = home_of(t, l);
+
+	while (t->by_text[hole] != place_of(t, l) + 1)
+		hole = (hole + 1) & mask;
+	for (size_t i = (hole + 1) & mask; t->by_text[i] != 0; i = (i + 1) & mask) {
+		size_t home = home_of(t, &t->lines[t->by_text[i] - 1]);
+
+		if (((i - home) & mask) < ((i - hole) & mask))
+			continue;
+		t->by_text[hole] = t->by_text[i];
+		hole = i;
+	}
+	t->by_text[hole] = 0;
+	t->n_texts--;
+}
+
+static struct line *find_text(const struct target *t, struct str text, uint64_t hash)
+{
+	size_t mask = t->by_text_cap - 1;
+
+	for (size_t i = hash & mask; t->by_text_cap > 0 && t->by_text[i] != 0; i = (i + 1) & mask) {
+		struct line *l = &t->lines[t->by_text[i] - 1];
+
+		if (l->hash == hash && l->n == (uint32_t)text.n)
+			return l;
+	}
+	return NULL;
+}
+
 void target_forget_texts(struct target *t)
 {
-	map_fini(&t->by_text);
+	free(t->by_text);
+	t->by_text = NULL;
+	t->n_texts = t->by_text_cap = 0;
 	t->n_order = 0;
-	for (size_t i = 0; i < t->n_lines; i++)
-		t->lines[i]->orphan = true;
+	for (struct line *l = NULL; (l = line_next(t, l)) != NULL;)
+		l->orphan = true;
 }
 
-/* The key under which a line stands in target.known. */
-static struct str series_key(const struct line *l)
-{
-	return (struct str){ (const char *)&l->series, sizeof l->series };
-}
+/* ---- Lines ---- */
 
-static struct line *line_make(struct target *t, struct str text)
+static struct line *line_make(struct target *t)
 {
-	struct line *l = mem_alloc(sizeof *l + text.n + 1);
+	struct line *l;
 
-	memcpy(l->text, text.p, text.n);
-	l->n = text.n;
-	l->made = t->scrape_no;
-	assert(t->n_lines < UINT32_MAX);
-	l->place = (uint32_t)t->n_lines;
-	t->lines = mem_grow(t->lines, &t->lines_cap, t->n_lines + 1, sizeof(struct line *));
-	t->lines[t->n_lines++] = l;
+	if (t->unused > 0) {
+		l = &t->lines[t->unused - 1];
+		t->unused = l->at;
+	} else {
+		assert(t->n_places < UINT32_MAX);
+		t->lines = mem_grow(t->lines, &t->lines_cap, t->n_places + 1, sizeof *t->lines);
+		l = &t->lines[t->n_places++];
+	}
+	*l = (struct line){ .used = true };
+	t->n_lines++;
 	return l;
 }
 
-static struct line *line_new(struct target *t, struct str text)
+static struct line *line_new(struct target *t, struct str text, uint64_t hash)
 {
-	struct line *l = line_make(t, text);
+	struct line *l = line_make(t);
 
-	map_put(&t->by_text, line_text(l), l);
+	l->hash = hash;
+	l->n = (uint32_t)text.n;
+	l->fresh = true;
+	add_text(t, place_of(t, l));
 	return l;
+}
+
+static int by_series(const void *a, const void *b)
+{
+	uintptr_t l = (uintptr_t)((const struct known_line *)a)->series, r = (uintptr_t)((const struct known_line *)b)->series;
+
+	return (l > r) - (l < r);
+}
+
+static struct known_line *find_known(const struct target *t, const struct store_series *series)
+{
+	const struct known_line key = { .series = series };
+
+	return t->n_known_left > 0 ? bsearch(&key, t->known, t->n_known, sizeof key, by_series) : NULL;
 }
 
 void line_drop(struct target *t, struct store *store, struct line *l)
 {
-	if (l->textless)
-		map_del(&t->known, series_key(l));
-	else if (!l->orphan)
-		map_del(&t->by_text, line_text(l));
-	t->lines[l->place] = t->lines[--t->n_lines];
-	t->lines[l->place]->place = l->place;
+	if (l->textless && --t->n_known_left == 0) {
+		free(t->known);
+		t->known = NULL;
+	}
+	if (!l->textless && !l->orphan)
+		remove_text(t, l);
 	t->n_live -= l->live;
 	t->n_lost -= l->lost;
 	store_series_unref(store, l->series);
-	free(l);
+	*l = (struct line){ .at = t->unused };
+	t->unused = place_of(t, l) + 1;
+	t->n_lines--;
 }
 
 struct line *line_find(struct take *k, struct str text)
 {
-	struct line *l = map_get(&k->t->by_text, text);
+	uint64_t hash = str_hash_seeded(text, k->env->seed);
+	struct line *l = find_text(k->t, text, hash);
 
 	if (l == NULL)
-		l = line_new(k->t, text);
-	else if (l->at < k->t->n_order && k->t->order[l->at] == l)
+		l = line_new(k->t, text, hash);
+	else if (l->at < k->t->n_order && k->t->order[l->at] == place_of(k->t, l))
 		k->pos = (size_t)l->at + 1;
 	return l;
+}
+
+struct line *line_expected(struct take *k, bool comment, struct str *text)
+{
+	struct line *l = k->pos < k->t->n_order ? &k->t->lines[k->t->order[k->pos]] : NULL;
+
+	if (l == NULL || l->comment != comment || !textparse_reaches(&k->parse, l->n))
+		return NULL;
+	*text = (struct str){ k->parse.p, l->n };
+	if (str_hash_seeded(*text, k->env->seed) != l->hash)
+		return NULL;
+	k->parse.p += l->n;
+	k->pos++;
+	return l;
+}
+
+void line_see(struct take *k, struct line *l)
+{
+	l->fresh = l->fresh && l->seen == 0;
+	l->seen = k->t->scrape_no;
+}
+
+bool line_is_new(const struct target *t, const struct line *l)
+{
+	return l->fresh && (l->seen == 0 || l->seen == t->scrape_no);
 }
 
 /* The order of last time is kept until the first line that breaks it. */
 void take_set_next(struct take *k, struct line *l)
 {
 	struct target *t = k->t;
+	uint32_t place = place_of(t, l);
 
-	if (!k->reordered && k->pos > 0 && k->pos <= t->n_order && k->n_next == k->pos - 1 && t->order[k->pos - 1] == l) {
+	if (!k->reordered && k->pos > 0 && k->pos <= t->n_order && k->n_next == k->pos - 1 && t->order[k->pos - 1] == place) {
 		k->n_next++;
 		return;
 	}
-	t->next_order = mem_grow(t->next_order, &t->next_cap, k->n_next + 1, sizeof(struct line *));
+	t->next_order = mem_grow(t->next_order, &t->next_cap, k->n_next + 1, sizeof *t->next_order);
 	if (!k->reordered && k->n_next > 0)
-		memcpy(t->next_order, t->order, k->n_next * sizeof(struct line *));
+		memcpy(t->next_order, t->order, k->n_next * sizeof *t->order);
 	k->reordered = true;
 	l->at = (uint32_t)k->n_next;
-	t->next_order[k->n_next++] = l;
+	t->next_order[k->n_next++] = place;
 }
 
 void take_finish_order(struct take *k)
@@ -89,7 +221,7 @@ void take_finish_order(struct take *k)
 	struct target *t = k->t;
 
 	if (k->reordered) {
-		struct line **v = t->order;
+		uint32_t *v = t->order;
 		size_t cap = t->order_cap;
 
 		t->order = t->next_order;
@@ -109,8 +241,9 @@ void target_claim(struct target *t, struct target_env *env)
 	const struct store_claim *v = store_claim(env->store, t->owner, &a, &n);
 
 	t->claimed = true;
+	t->known = mem_alloc(n * sizeof *t->known);
 	for (size_t i = 0; i < n; i++) {
-		struct line *l = line_make(t, STR(""));
+		struct line *l = line_make(t);
 
 		l->series = v[i].series;
 		l->textless = true;
@@ -119,19 +252,23 @@ void target_claim(struct target *t, struct target_env *env)
 		t->n_live += l->live;
 		t->n_lost += l->lost;
 		l->health = target_is_health_gauge(env, store_series_labels(env->store, l->series, &a));
-		map_put(&t->known, series_key(l), l);
+		t->known[i] = (struct known_line){ l->series, place_of(t, l) };
 	}
+	t->n_known = t->n_known_left = n;
+	if (n > 1)
+		qsort(t->known, n, sizeof *t->known, by_series);
 	arena_fini(&a);
 }
 
-/* The line goes on where the one without a text is. */
+/* One that was dropped stays in the list: then its place is another's, or nobody's. */
 void line_take_over_known(struct take *k, struct line *l)
 {
-	struct line *known = map_get(&k->t->known, series_key(l));
+	const struct known_line *found = find_known(k->t, l->series);
+	struct line *known = found != NULL ? &k->t->lines[found->place] : NULL;
 
-	if (known == NULL)
+	if (known == NULL || !known->textless || known->series != l->series)
 		return;
-	l->made = known->made;
+	l->fresh = false;
 	l->live = known->live;
 	l->lost = known->lost;
 	k->t->n_live += l->live;

@@ -6,6 +6,7 @@
  * a target that took them over meanwhile keeps them. */
 #include <assert.h>
 #include <stdlib.h>
+#include <sys/random.h>
 
 #include "scrape/discover.h"
 #include "scrape/fetch.h"
@@ -94,6 +95,8 @@ struct scrape_loop *scrape_new(const struct scrape_options *options)
 		.app = store_appender_new(options->store),
 		.stats = &loop->stats,
 	};
+	if (getrandom(&loop->env.seed, sizeof loop->env.seed, 0) != (ssize_t)sizeof loop->env.seed)
+		abort();
 	return loop;
 }
 

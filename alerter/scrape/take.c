@@ -44,14 +44,14 @@ bool target_is_health_gauge(const struct target_env *env, struct labels l)
 }
 
 /* Finds out what a text stands for. False: the scrape fails. A store that takes no more series leaves the line without one. */
-static bool resolve(struct take *k, struct line *l)
+static bool resolve(struct take *k, struct line *l, struct str text)
 {
 	struct arena *a = &k->env->scratch;
 	struct err full = { 0 };
 	struct labels labels;
 
 	arena_reset(a);
-	if (!textparse_labels(line_text(l), a, &labels, &k->err))
+	if (!textparse_labels(text, a, &labels, &k->err))
 		return false;
 	labels = series_labels(k->t, labels, a);
 	if (!relabel_apply(k->t->job->metric_relabel.v, k->t->job->metric_relabel.n, &labels, a)) {
@@ -60,7 +60,7 @@ static bool resolve(struct take *k, struct line *l)
 	}
 	if (!labels_has(labels, STR(LABEL_NAME)))
 		return err_set(&k->err, ERR_BAD_INPUT, -1, "no metric name after relabelling of %.*s",
-		               (int)(l->n < 200 ? l->n : 200), l->text);
+		               (int)(text.n < 200 ? text.n : 200), text.p);
 	if (!check_limits(k, labels))
 		return false;
 	l->health = target_is_health_gauge(k->env, labels);
@@ -80,7 +80,7 @@ static void put_sample(struct take *k, struct line *l, const struct textparse_sa
 
 	l->own_time = s->has_t && k->t->job->honor_timestamps;
 	if (l->health) {
-		l->value = s->v;
+		l->is_down = s->v == 0;
 		l->was_up |= s->v != 0;
 		k->n_blind += !l->was_up;
 	}
@@ -112,7 +112,7 @@ static void put_sample(struct take *k, struct line *l, const struct textparse_sa
 	}
 }
 
-static bool take_sample(struct take *k, struct line *l)
+static bool take_sample(struct take *k, struct line *l, struct str text)
 {
 	struct textparse_sample s;
 
@@ -124,8 +124,8 @@ static bool take_sample(struct take *k, struct line *l)
 		k->duplicates += !l->dropped;
 		return true;
 	}
-	l->seen = k->t->scrape_no;
-	if (l->series == NULL && !l->dropped && !resolve(k, l))
+	line_see(k, l);
+	if (l->series == NULL && !l->dropped && !resolve(k, l, text))
 		return false;
 	if (l->dropped)
 		return true;
@@ -179,19 +179,17 @@ static bool take_comment(struct take *k)
 	keep_meta(k, &c);
 	l = line_find(k, c.line);
 	l->comment = true;
-	l->seen = k->t->scrape_no;
+	line_see(k, l);
 	take_set_next(k, l);
 	return true;
 }
 
 bool take_line(struct take *k, enum textparse_kind kind)
 {
-	struct line *l = k->pos < k->t->n_order ? k->t->order[k->pos] : NULL;
 	struct str text;
+	struct line *l = line_expected(k, kind == TEXTPARSE_COMMENT, &text);
 
-	if (l != NULL && l->comment == (kind == TEXTPARSE_COMMENT) && textparse_known(&k->parse, line_text(l))) {
-		k->pos++;
-	} else {
+	if (l == NULL) {
 		if (kind == TEXTPARSE_COMMENT)
 			return take_comment(k);
 		if (!textparse_series(&k->parse, &text))
@@ -200,7 +198,7 @@ bool take_line(struct take *k, enum textparse_kind kind)
 	}
 	take_set_next(k, l);
 	if (kind == TEXTPARSE_SERIES)
-		return take_sample(k, l);
-	l->seen = k->t->scrape_no;
+		return take_sample(k, l, text);
+	line_see(k, l);
 	return true;
 }

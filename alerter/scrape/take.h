@@ -5,14 +5,16 @@
 #include "scrape/target.h"
 #include "scrape/textparse.h"
 
+/* Of a text only its hash is kept, with a seed that nobody outside knows: 64 bits and the length stand for it. */
 struct line {
 	struct store_series *series; /* NULL: a comment, dropped by relabelling, or refused by the store */
-	uint64_t seen, made;         /* numbers of scrapes */
-	double value;                /* of a health gauge */
-	size_t n;
-	uint32_t at, place; /* in the last order; in target.lines */
-	bool comment, dropped, health, live, lost, own_time, orphan, was_up, textless;
-	char text[];
+	uint64_t hash;
+	uint32_t n;    /* bytes of the text */
+	uint32_t seen; /* number of the scrape */
+	uint32_t at;   /* in the last order; of an unused one: the next that is unused */
+	bool used : 1, comment : 1, dropped : 1, health : 1, live : 1, lost : 1, own_time : 1, orphan : 1, textless : 1;
+	bool was_up : 1, is_down : 1; /* of a health gauge: ever; in the last reply, so its value was 0 */
+	bool fresh : 1;               /* no scrape before the one that saw it last */
 };
 
 /* One reply on its way in. */
@@ -30,15 +32,17 @@ struct take {
 	struct err err;
 };
 
-static inline struct str line_text(const struct line *l)
-{
-	return (struct str){ l->text, l->n };
-}
-
 /* ---- lines.c ---- */
 
-/* The line of <text>, a new one when there is none. */
+/* The line of <text>, a new one when there is none. It stays where it is until the next call. */
 struct line *line_find(struct take *k, struct str text);
+/* The line that is expected next, if it is of that kind and the reply goes on with its text, which is passed then; else NULL. */
+struct line *line_expected(struct take *k, bool comment, struct str *text);
+void line_see(struct take *k, struct line *l);
+/* Nothing of it was known before this scrape. */
+bool line_is_new(const struct target *t, const struct line *l);
+/* for (struct line *l = NULL; (l = line_next(t, l)) != NULL; ): every line. */
+struct line *line_next(const struct target *t, const struct line *after);
 void line_drop(struct target *t, struct store *store, struct line *l);
 /* <l> comes next in this reply. */
 void take_set_next(struct take *k, struct line *l);

@@ -40,17 +40,15 @@ static void meta_free(struct target_meta *m)
 
 void target_free(struct target *t, struct store *store)
 {
-	for (size_t i = 0; i < t->n_lines; i++) {
-		store_series_unref(store, t->lines[i]->series);
-		free(t->lines[i]);
-	}
+	for (const struct line *l = NULL; (l = line_next(t, l)) != NULL;)
+		store_series_unref(store, l->series);
 	for (int i = 0; i < REPORTS; i++)
 		store_series_unref(store, t->reports[i]);
 	for (struct map_slot *s = NULL; (s = map_next(&t->meta, s)) != NULL;)
 		meta_free(s->value);
 	map_fini(&t->meta);
-	map_fini(&t->known);
-	map_fini(&t->by_text);
+	free(t->known);
+	free(t->by_text);
 	free(t->lines);
 	free(t->order);
 	free(t->next_order);
@@ -157,10 +155,8 @@ static void lose_all(struct take *k)
 
 	store_appender_rollback(k->env->app);
 	t->n_order = 0;
-	for (size_t i = t->n_lines; i-- > 0;) {
-		struct line *l = t->lines[i];
-
-		if (l->made == t->scrape_no)
+	for (struct line *l = NULL; (l = line_next(t, l)) != NULL;) {
+		if (line_is_new(t, l))
 			line_drop(t, k->env->store, l);
 		else if (l->live)
 			line_end(k->env, t, l, k->t_ms, SERIES_LOST);
@@ -239,9 +235,9 @@ void target_end(struct target *t, struct target_env *env, int64_t t_ms)
 {
 	struct err e = { 0 };
 
-	for (size_t i = 0; i < t->n_lines; i++)
-		if (t->lines[i]->live || t->lines[i]->lost)
-			line_end(env, t, t->lines[i], t_ms, SERIES_GONE);
+	for (struct line *l = NULL; (l = line_next(t, l)) != NULL;)
+		if (l->live || l->lost)
+			line_end(env, t, l, t_ms, SERIES_GONE);
 	for (int i = 0; i < REPORTS; i++)
 		if (t->reports[i] != NULL)
 			store_append_end(env->app, t->reports[i], t_ms, SERIES_GONE);

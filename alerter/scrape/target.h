@@ -18,10 +18,12 @@ struct target_env {
 	pthread_mutex_t *shared_lock;
 	struct appender *app;
 	struct arena scratch;       /* reset for every line that is new */
+	uint64_t seed;              /* of the hashes of texts */
 	struct scrape_stats *stats; /* under <shared_lock> when read elsewhere */
 };
 
 struct line;
+struct known_line;
 
 enum report { REPORT_UP, REPORT_DURATION, REPORT_SCRAPED, REPORT_POST_RELABEL, REPORT_ADDED, REPORTS };
 
@@ -34,14 +36,17 @@ struct target {
 	int64_t interval_ms, timeout_ms;
 
 	/* The memory of replies. */
-	struct map by_text;  /* series text or comment line -> struct line */
-	struct line **lines; /* every one */
-	size_t n_lines, lines_cap;
-	struct line **order, **next_order; /* as they stood in the last reply */
+	struct line *lines; /* every one, and unused ones between */
+	size_t n_lines, n_places, lines_cap;
+	uint32_t unused;    /* the first unused one + 1 */
+	uint32_t *by_text;  /* hash of a text -> place in lines + 1; open addressing, power of two */
+	size_t n_texts, by_text_cap;
+	uint32_t *order, *next_order; /* places, as they stood in the last reply */
 	size_t n_order, order_cap, next_cap;
-	struct map known;    /* series -> struct line without text: had before the start, not read since */
+	struct known_line *known; /* without text, by series: had before the start, not read since */
+	size_t n_known, n_known_left;
 	bool claimed;
-	uint64_t scrape_no;
+	uint32_t scrape_no;
 	size_t n_live, n_lost;
 	struct store_series *reports[REPORTS];
 	bool attempted, ever_good; /* since the start */

@@ -2,8 +2,8 @@
  *knows from last time costs one comparison and a number:
  *
  *	while ((kind = textparse_next(&p)) != TEXTPARSE_END)
- *		kind == TEXTPARSE_SERIES: textparse_known() or textparse_series(), then textparse_value()
- *		kind == TEXTPARSE_COMMENT: textparse_known() or textparse_comment()
+ *		kind == TEXTPARSE_SERIES: textparse_reaches() or textparse_series(), then textparse_value()
+ *		kind == TEXTPARSE_COMMENT: textparse_reaches() or textparse_comment()
  *
  * After an error everything returns END or false; p.err says why, with the line number. Nothing is copied: texts point into the
  * reply. Source: Prometheus "Exposition formats"; OpenMetrics 1.0 specification. */
@@ -28,15 +28,11 @@ enum textparse_kind { TEXTPARSE_END, TEXTPARSE_SERIES, TEXTPARSE_COMMENT };
 /* Borrows <text>, which must have a 0 behind it. */
 void textparse_init(struct textparse *p, struct str text, bool openmetrics);
 enum textparse_kind textparse_next(struct textparse *p);
-/* True and past it when the line begins with <text>: a series text, or a comment's line with its newline. */
-static inline bool textparse_known(struct textparse *p, struct str text)
+/* Whether the line may begin with a text of <n> bytes that is known: a series', or a comment's line with its newline. Whoever knows it by its bytes
+ * goes past it. */
+static inline bool textparse_reaches(const struct textparse *p, size_t n)
 {
-	if ((size_t)(p->end - p->p) < text.n || memcmp(p->p, text.p, text.n) != 0)
-		return false;
-	if (text.p[text.n - 1] != '\n' && p->p[text.n] != ' ' && p->p[text.n] != '\t')
-		return false;
-	p->p += text.n;
-	return true;
+	return (size_t)(p->end - p->p) >= n && (p->p[n] == ' ' || p->p[n] == '\t' || p->p[n - 1] == '\n');
 }
 /* The series' text, as it stands: name and braces. */
 bool textparse_series(struct textparse *p, struct str *series);

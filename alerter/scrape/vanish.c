@@ -12,10 +12,8 @@ static struct bad_gauges find_bad_gauges(struct take *k, struct arena *a)
 {
 	struct bad_gauges bad = { 0 };
 
-	for (size_t i = 0; i < k->t->n_lines; i++) {
-		const struct line *l = k->t->lines[i];
-
-		if (!l->health || l->series == NULL || l->orphan || (l->seen == k->t->scrape_no && l->value != 0))
+	for (const struct line *l = NULL; (l = line_next(k->t, l)) != NULL;) {
+		if (!l->health || l->series == NULL || l->orphan || (l->seen == k->t->scrape_no && !l->is_down))
 			continue;
 		bad.v = arena_grow(a, bad.v, bad.n, &bad.cap, bad.n + 1, sizeof *bad.v);
 		bad.v[bad.n++] = store_series_labels(k->env->store, l->series, a);
@@ -81,9 +79,7 @@ void take_judge_vanished(struct take *k)
 	struct line **gone = ARENA_ARRAY(&a, k->t->n_lines, struct line *);
 	size_t n_gone = 0;
 
-	for (size_t i = 0; i < k->t->n_lines; i++) {
-		struct line *l = k->t->lines[i];
-
+	for (struct line *l = NULL; (l = line_next(k->t, l)) != NULL;) {
 		if (l->seen == k->t->scrape_no)
 			continue;
 		if (l->series != NULL && (l->live || l->lost)) {
@@ -125,8 +121,7 @@ void take_find_blind(struct take *k)
 	arena_reset(&t->blind_arena);
 	t->blind = ARENA_ARRAY(&t->blind_arena, k->n_blind, struct store_unseen);
 	t->n_blind = 0;
-	for (size_t i = 0; i < t->n_lines && t->n_blind < k->n_blind; i++) {
-		const struct line *l = t->lines[i];
+	for (const struct line *l = NULL; t->n_blind < k->n_blind && (l = line_next(t, l)) != NULL;) {
 		struct store_unseen *u = &t->blind[t->n_blind];
 		struct labels all;
 

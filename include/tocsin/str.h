@@ -62,5 +62,7 @@ bool str_is_utf8(struct str s);
 size_t str_utf8_len(struct str s);
 /* 64-bit hash (XXH3); stable within one build, never written to disk. */
 uint64_t str_hash(struct str s);
+/* One that nobody can foresee who does not know <seed>. */
+uint64_t str_hash_seeded(struct str s, uint64_t seed);
 
 #endif

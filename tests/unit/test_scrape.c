@@ -508,6 +508,95 @@ static void test_config_errors(void **state)
 	}
 }
 
+/* ---- Replies at random against what they should leave behind ---- */
+
+enum { RANDOM_SERIES = 40, RANDOM_REPLIES = 300 };
+
+struct model {
+	struct buf samples[RANDOM_SERIES]; /* as print_series prints them */
+	bool live[RANDOM_SERIES], seen[RANDOM_SERIES];
+	const char *state[RANDOM_SERIES];
+};
+
+static uint32_t roll(uint32_t *dice, uint32_t n)
+{
+	*dice = *dice * 1664525u + 1013904223u;
+	return (*dice >> 8) % n;
+}
+
+/* A subset of the series, the order turned somewhere, mostly as before. */
+static void make_reply(uint32_t *dice, int at, struct model *m, struct buf *body)
+{
+	uint32_t begin = roll(dice, 4) == 0 ? roll(dice, RANDOM_SERIES) : 0, step = roll(dice, 8) == 0 ? 7 : 1, leave = roll(dice, 12);
+
+	buf_putz(body, roll(dice, 3) == 0 ? "# HELP s one\n" : "# TYPE s gauge\n");
+	for (uint32_t i = 0; i < RANDOM_SERIES; i++) {
+		uint32_t n = (begin + i * step) % RANDOM_SERIES;
+
+		m->seen[n] = leave > 3 || roll(dice, 4) > leave;
+		if (m->seen[n])
+			buf_printf(body, "s{n=\"%02u\"} %d\n", n, at + (int)n);
+	}
+}
+
+/* <good>: it was read to its end. <read>: it was there at all. A lost series that a torn reply carries ends once more. */
+static void apply_reply(struct model *m, int at, bool good, bool read)
+{
+	for (int n = 0; n < RANDOM_SERIES; n++) {
+		bool carried = good && m->seen[n], again = !good && read && m->seen[n] && m->state[n] != NULL && strcmp(m->state[n], "lost") == 0;
+
+		if (carried)
+			buf_printf(&m->samples[n], " %d:%d", at, at + n);
+		else if (m->live[n] || again)
+			buf_printf(&m->samples[n], " %d:stale", at);
+		if (carried || good || m->live[n])
+			m->state[n] = carried ? "fresh" : good ? "gone" : "lost";
+		m->live[n] = carried;
+	}
+}
+
+static void compare(struct fixture *f, struct model *m)
+{
+	const char *all = dump(f, "s");
+
+	for (int n = 0; n < RANDOM_SERIES; n++) {
+		struct buf line = { 0 };
+
+		if (m->samples[n].n > 0)
+			buf_printf(&line, "s{instance=\"h:1\", job=\"j\", n=\"%02d\"}%s %s\n", n, buf_z(&m->samples[n]), m->state[n]);
+		if (strstr(all, buf_z(&line)) == NULL)
+			fail_msg("%s is not among\n%s", line.p, all);
+		buf_fini(&line);
+		buf_fini(&m->samples[n]);
+	}
+}
+
+static void test_random_replies(void **state)
+{
+	(void)state;
+	for (uint32_t seed = 1; seed <= 8; seed++) {
+		struct model m = { 0 };
+		uint32_t dice = seed;
+		struct fixture f;
+
+		setup(&f, SIMPLE);
+		for (int at = 0; at < RANDOM_REPLIES; at++) {
+			bool torn = roll(&dice, 9) == 0, read = roll(&dice, 15) > 0, good;
+			struct buf body = { 0 };
+
+			make_reply(&dice, at, &m, &body);
+			if (torn)
+				buf_putz(&body, "new_one 1\nnew_two{ 1\n");
+			good = read ? feed(&f, at, buf_z(&body)) : feed_failure(&f, at);
+			assert_int_equal(good, read && !torn);
+			apply_reply(&m, at, good, read);
+			buf_fini(&body);
+		}
+		compare(&f, &m);
+		teardown(&f);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -515,6 +604,7 @@ int main(void)
 		cmocka_unit_test(test_lost),     cmocka_unit_test(test_unseen),         cmocka_unit_test(test_labels),
 		cmocka_unit_test(test_failures), cmocka_unit_test(test_targets),        cmocka_unit_test(test_reload),
 		cmocka_unit_test(test_metadata), cmocka_unit_test(test_global_timeout), cmocka_unit_test(test_config_errors),
+		cmocka_unit_test(test_random_replies),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
