@@ -8,20 +8,28 @@
 #include "tocsin/mem.h"
 #include "tocsin/num.h"
 
-enum { BODY_MAX = 64 << 20 };
+enum { BODY_MAX = 64 << 20, PLAIN_KEPT = 1 << 20 };
 
 struct fetch {
 	struct request request;
 	void *owner;
-	struct buf plain; /* decompressed */
+	struct fetch_room *room;
 	char error[CURL_ERROR_SIZE];
 };
 
-struct fetch *fetch_new(void *owner)
+void fetch_room_fini(struct fetch_room *room)
+{
+	buf_fini(&room->body);
+	buf_fini(&room->plain);
+}
+
+struct fetch *fetch_new(void *owner, struct fetch_room *room)
 {
 	struct fetch *f = mem_alloc(sizeof *f);
 
 	request_init(&f->request);
+	f->request.spare = &room->body;
+	f->room = room;
 	f->owner = owner;
 	return f;
 }
@@ -29,7 +37,6 @@ struct fetch *fetch_new(void *owner)
 void fetch_free(struct fetch *f, CURLM *multi)
 {
 	request_fini(&f->request, multi);
-	buf_fini(&f->plain);
 	free(f);
 }
 
@@ -55,7 +62,6 @@ bool fetch_start(struct fetch *f, CURLM *multi, struct tokens *tokens, const str
 		             { STR("Accept-Encoding"), t->job->enable_compression ? STR("gzip") : STR("identity") } },
 	};
 
-	buf_reset(&f->plain);
 	f->error[0] = '\0';
 	return request_start(&f->request, multi, tokens, &call, f->owner, e);
 }
@@ -64,21 +70,23 @@ bool fetch_start(struct fetch *f, CURLM *multi, struct tokens *tokens, const str
 static struct str decompress(struct fetch *f, struct scrape_reply *r)
 {
 	struct curl_header *coding = NULL;
+	struct buf *plain = &f->room->plain;
 	struct err e = { 0 };
 
 	if (curl_easy_header(f->request.easy, "Content-Encoding", 0, CURLH_HEADER, -1, &coding) != CURLHE_OK ||
 	    str_eq_nocase(str_of(coding->value), STR("identity")))
 		return buf_str(&f->request.body);
+	buf_reset(plain);
 	if (!str_eq_nocase(str_of(coding->value), STR("gzip"))) {
 		snprintf(f->error, sizeof f->error, "Content-Encoding \"%.100s\" was not asked for", coding->value);
 		r->transport_error = f->error;
-	} else if (!gzip_read(&f->plain, buf_str(&f->request.body), f->request.call.limit, &e)) {
+	} else if (!gzip_read(plain, buf_str(&f->request.body), f->request.call.limit, &e)) {
 		f->request.over_limit = e.code == ERR_LIMIT;
 		snprintf(f->error, sizeof f->error, "%.255s", e.msg);
 		r->transport_error = f->request.over_limit ? NULL : f->error;
 	}
-	(void)buf_z(&f->plain);
-	return buf_str(&f->plain);
+	(void)buf_z(plain);
+	return buf_str(plain);
 }
 
 bool fetch_finish(struct fetch *f, CURLM *multi, struct tokens *tokens, CURLcode code, struct scrape_reply *r)
@@ -101,4 +109,11 @@ bool fetch_finish(struct fetch *f, CURLM *multi, struct tokens *tokens, CURLcode
 		r->transport_error = f->error;
 	}
 	return true;
+}
+
+void fetch_release(struct fetch *f)
+{
+	request_release_body(&f->request);
+	if (f->room->plain.cap > PLAIN_KEPT)
+		buf_fini(&f->room->plain);
 }

@@ -7,13 +7,20 @@
 
 struct fetch;
 
-struct fetch *fetch_new(void *owner); /* <owner>: what CURLINFO_PRIVATE answers */
+/* Memory that all targets of a loop share: few replies are on their way at a time. */
+struct fetch_room {
+	struct buf body, plain; /* plain: decompressed */
+};
+void fetch_room_fini(struct fetch_room *);
+
+struct fetch *fetch_new(void *owner, struct fetch_room *); /* <owner>: what CURLINFO_PRIVATE answers */
 /* Aborts what is on its way. */
 void fetch_free(struct fetch *f, CURLM *multi);
 /* False and <e> when it cannot even begin. */
 bool fetch_start(struct fetch *f, CURLM *multi, struct tokens *, const struct target *t, struct err *e);
 bool fetch_is_busy(const struct fetch *f);
-/* After CURLMSG_DONE. False when there is more to come. The reply's texts stay until the next start. */
+/* After CURLMSG_DONE. False when there is more to come. The reply's texts stay until fetch_release. */
 bool fetch_finish(struct fetch *f, CURLM *multi, struct tokens *, CURLcode code, struct scrape_reply *);
+void fetch_release(struct fetch *f);
 
 #endif

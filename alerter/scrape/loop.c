@@ -42,6 +42,7 @@ struct scrape_loop {
 	const struct scrape_config *config; /* under the discovery's lock */
 	CURLM *multi;
 	struct tokens *tokens; /* of OAuth 2 */
+	struct fetch_room room;
 	pthread_t thread;
 	bool running;
 
@@ -130,6 +131,7 @@ void scrape_free(struct scrape_loop *loop)
 	list_fini(loop, &loop->ended);
 	curl_multi_cleanup(loop->multi);
 	tokens_free(loop->tokens);
+	fetch_room_fini(&loop->room);
 	store_appender_free(loop->env.app);
 	arena_fini(&loop->env.scratch);
 	target_list_free(loop->pending);
@@ -175,7 +177,7 @@ static struct scheduled *scheduled_new(struct scrape_loop *loop, const struct ta
 	struct scheduled *s = mem_alloc(sizeof *s);
 
 	s->target = target_new(p);
-	s->fetch = fetch_new(s);
+	s->fetch = fetch_new(s, &loop->room);
 	s->offset_ms = (int64_t)((str_hash(s->target->key) ^ loop->options.offset_seed) % (uint64_t)p->interval_ms);
 	schedule(loop, s);
 	return s;
@@ -263,7 +265,7 @@ static void update(struct scrape_loop *loop, struct scheduled *s, const struct t
 static void retire(struct scrape_loop *loop, struct scheduled *s)
 {
 	fetch_free(s->fetch, loop->multi);
-	s->fetch = fetch_new(s);
+	s->fetch = fetch_new(s, &loop->room);
 	schedule(loop, s);
 	s->ended_at_ms = s->due_ms;
 	s->end_ms = s->due_ms + s->target->interval_ms + s->target->interval_ms / 10;
@@ -399,6 +401,7 @@ static void finish_done(struct scrape_loop *loop)
 		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &s);
 		if (fetch_finish(s->fetch, loop->multi, loop->tokens, code, &reply))
 			take(loop, s->target, &reply, s->t_ms);
+		fetch_release(s->fetch);
 	}
 }
 

@@ -6,7 +6,7 @@
 #include "tocsin/mem.h"
 #include "tocsin/version.h"
 
-enum { TOKEN_LIMIT = 1 << 20 };
+enum { TOKEN_LIMIT = 1 << 20, SPARE_MAX = 1 << 20 };
 
 void request_init(struct request *r)
 {
@@ -31,6 +31,10 @@ static size_t receive(char *data, size_t size, size_t n, void *arg)
 	size_t room = (r->for_token ? TOKEN_LIMIT : r->call.limit) - r->body.n;
 
 	n *= size;
+	if (r->body.p == NULL && r->spare != NULL) {
+		r->body = *r->spare;
+		*r->spare = (struct buf){ 0 };
+	}
 	if (n >= room) {
 		buf_put(&r->body, data, room);
 		r->over_limit = true;
@@ -111,6 +115,16 @@ bool request_goes_on(struct request *r, CURLM *multi, struct tokens *tokens, CUR
 	explicit_bzero(r->body.p, r->body.n);
 	curl_easy_getinfo(r->easy, CURLINFO_PRIVATE, &owner);
 	return token && begin(r, multi, tokens, owner, e);
+}
+
+void request_release_body(struct request *r)
+{
+	if (r->spare != NULL && r->spare->p == NULL && r->body.cap <= SPARE_MAX) {
+		buf_reset(&r->body);
+		*r->spare = r->body;
+		r->body = (struct buf){ 0 };
+	}
+	buf_fini(&r->body);
 }
 
 int request_status(const struct request *r)

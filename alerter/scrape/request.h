@@ -18,6 +18,7 @@ struct request {
 	struct connection_lists lists;
 	struct request_call call;
 	struct buf body;
+	struct buf *spare; /* where the body's memory comes from and goes to, shared by the requests of a thread; NULL: nowhere */
 	bool busy, over_limit, for_token, headed;  /* headed: the headers came to their end */
 	int64_t started_us;
 	char error[CURL_ERROR_SIZE];
@@ -30,6 +31,8 @@ bool request_start(struct request *, CURLM *multi, struct tokens *, const struct
 /* After CURLMSG_DONE. True when there is more to come: only the token was fetched. Otherwise <e> says whether the request failed; over_limit
  * is no failure. */
 bool request_goes_on(struct request *, CURLM *multi, struct tokens *, CURLcode code, struct err *e);
+/* The body is not needed any more. */
+void request_release_body(struct request *);
 int request_status(const struct request *);
 struct str request_content_type(const struct request *);
 /* Parameters behind it, and case, do not matter. */
