@@ -485,6 +485,17 @@ struct regex *regex_new(struct str pattern, enum regex_mode mode, struct err *e)
 	return NULL;
 }
 
+size_t regex_bytes(const struct regex *re)
+{
+	size_t code = 0, jit = 0;
+
+	if (re->code != NULL) {
+		pcre2_pattern_info(re->code, PCRE2_INFO_SIZE, &code);
+		pcre2_pattern_info(re->code, PCRE2_INFO_JITSIZE, &jit);
+	}
+	return sizeof *re + re->pattern.n + re->prefix.n + re->literal.n + re->n_literals * sizeof *re->literals + code + jit;
+}
+
 void regex_free(struct regex *re)
 {
 	if (re == NULL)

@@ -42,6 +42,8 @@ void pool_submit(struct pool *, struct http_request *q, pool_work *work, void *j
 struct promql_query *pool_query_take(struct pool *, struct str text, const struct promql_options *, struct err *e);
 /* <took_ms>: its evaluation at one time, INT64_MAX unknown. */
 void pool_query_give(struct pool *, struct promql_query *, int64_t took_ms);
+/* Bytes of those that wait to be asked again. */
+size_t pool_idle_bytes(struct pool *);
 /* Evaluated a moment ago in a millisecond or so: not worth the way to another thread and back. */
 bool pool_query_is_quick(struct pool *, struct str text, const struct promql_options *);
 

@@ -1,5 +1,5 @@
 /* A few threads that evaluate queries for people, so that rules never wait for them and handlers never wait. The queue is
- * bounded; queries that were parsed are kept with what they remember, the least recently used go first.
+ * bounded; queries that were parsed are kept with what they remember, so many and so many bytes: the least recently used go first.
  * Invariant: a query is either in <idle> or with exactly one worker. */
 #include "internal.h"
 
@@ -9,11 +9,12 @@
 
 #include "tocsin/mem.h"
 
-enum { QUEUE_MAX = 256, IDLE_MAX = 128, QUICK_FOR_MS = 60000 };
+enum { QUEUE_MAX = 256, IDLE_MAX = 128, IDLE_BYTES = 256 << 20, QUICK_FOR_MS = 60000 };
 
 /* A parsed query, and how long its last evaluation took. */
 struct kept {
 	struct promql_query *query;
+	size_t bytes;
 	int64_t took_ms, given_mono_ms;
 };
 
@@ -31,7 +32,7 @@ struct pool {
 	struct task queue[QUEUE_MAX];                   /* ring */
 	size_t first, n;
 	struct kept idle[IDLE_MAX];                     /* most recently used last */
-	size_t n_idle;
+	size_t n_idle, idle_bytes;
 	pthread_t *threads;
 	unsigned n_threads;
 };
@@ -136,6 +137,16 @@ bool pool_query_is_quick(struct pool *p, struct str text, const struct promql_op
 	return quick;
 }
 
+static struct promql_query *take_idle(struct pool *p, size_t i)
+{
+	struct promql_query *query = p->idle[i].query;
+
+	p->idle_bytes -= p->idle[i].bytes;
+	for (p->n_idle--; i < p->n_idle; i++)
+		p->idle[i] = p->idle[i + 1];
+	return query;
+}
+
 struct promql_query *pool_query_take(struct pool *p, struct str text, const struct promql_options *o, struct err *e)
 {
 	struct promql_query *found = NULL;
@@ -143,28 +154,39 @@ struct promql_query *pool_query_take(struct pool *p, struct str text, const stru
 
 	pthread_mutex_lock(&p->lock);
 	i = find_idle(p, text, o);
-	if (i < IDLE_MAX) {
-		found = p->idle[i].query;
-		for (p->n_idle--; i < p->n_idle; i++)
-			p->idle[i] = p->idle[i + 1];
-	}
+	if (i < IDLE_MAX)
+		found = take_idle(p, i);
 	pthread_mutex_unlock(&p->lock);
 	return found != NULL ? found : promql_query_new(text, o, e);
 }
 
 void pool_query_give(struct pool *p, struct promql_query *query, int64_t took_ms)
 {
-	struct promql_query *oldest = NULL;
+	struct promql_query *out[IDLE_MAX];
+	size_t bytes, n_out = 0;
 
 	assert(query != NULL);
+	bytes = promql_query_bytes(query);
 	pthread_mutex_lock(&p->lock);
-	if (p->n_idle == IDLE_MAX) {
-		oldest = p->idle[0].query;
-		for (size_t i = 1; i < IDLE_MAX; i++)
-			p->idle[i - 1] = p->idle[i];
-		p->n_idle--;
+	while (p->n_idle == IDLE_MAX || (p->n_idle > 0 && bytes <= IDLE_BYTES && p->idle_bytes + bytes > IDLE_BYTES))
+		out[n_out++] = take_idle(p, 0);
+	if (bytes <= IDLE_BYTES) {
+		p->idle[p->n_idle++] = (struct kept){ query, bytes, took_ms, clock_mono_ms(p->api->deps.clock) };
+		p->idle_bytes += bytes;
+		query = NULL;
 	}
-	p->idle[p->n_idle++] = (struct kept){ query, took_ms, clock_mono_ms(p->api->deps.clock) };
 	pthread_mutex_unlock(&p->lock);
-	promql_query_free(oldest);
+	promql_query_free(query);
+	while (n_out > 0)
+		promql_query_free(out[--n_out]);
+}
+
+size_t pool_idle_bytes(struct pool *p)
+{
+	size_t bytes;
+
+	pthread_mutex_lock(&p->lock);
+	bytes = p->idle_bytes;
+	pthread_mutex_unlock(&p->lock);
+	return bytes;
 }

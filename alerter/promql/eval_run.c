@@ -188,6 +188,7 @@ static void fill_result(struct eval *ev, bool instant, struct promql_result *r)
 		return;
 	if (x->type == PROMQL_STRING) {
 		r->string = arena_str(ev->arena, x->string);
+		r->scalar.t_ms = ev->steps.start_ms;
 	} else if (!instant) {
 		r->type = PROMQL_MATRIX;
 		result_matrix(ev, x, r);
@@ -230,6 +231,7 @@ static struct promql_result *run(struct promql_query *q, struct arena *a, struct
 	r->n_unseen = ev.n_unseen;
 	r->samples_read = ev.samples_read;
 	r->peak_samples = ev.peak_cells;
+	arena_reset(ev.scratch);        /* a query may lie idle for long */
 	return ev.failed ? NULL : r;
 }
 

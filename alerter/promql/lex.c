@@ -2,6 +2,8 @@
 #include "lex.h"
 
 #include <assert.h>
+#include <math.h>
+#include <stdlib.h>
 
 static bool is_alpha(char c)
 {
@@ -59,6 +61,17 @@ static void skip_blank(struct lexer *l)
 	}
 }
 
+static bool too_large(struct str run)
+{
+	char text[64], *end;
+
+	if (run.n >= sizeof text || memchr(run.p, 'x', run.n) != NULL)
+		return false;
+	memcpy(text, run.p, run.n);
+	text[run.n] = '\0';
+	return isinf(strtod(text, &end)) && *end == '\0';
+}
+
 /* What is wrong with a word that begins like a number, and what would be right. */
 static struct token bad_number(struct lexer *l, struct str run)
 {
@@ -87,6 +100,8 @@ static struct token bad_number(struct lexer *l, struct str run)
 			    "bad duration " STR_FMT
 			    ": the units are y w d h m s ms, in this order, each at most once, up to 292y in all",
 			    STR_ARG(run));
+	if (too_large(run))
+		return FAIL(l, l->pos, "number " STR_FMT " is out of range: the largest is 1.7976931348623157e308", STR_ARG(run));
 	return FAIL(l, l->pos,
 		    "bad number or duration " STR_FMT ": expected a number such as 1.5, 1e3 or 0x1f, or a duration such as 5m",
 		    STR_ARG(run));

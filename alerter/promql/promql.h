@@ -51,6 +51,8 @@ struct promql_query *promql_query_new(struct str text, const struct promql_optio
 void promql_query_free(struct promql_query *);
 /* Whether promql_query_new() with these would make the same query. */
 bool promql_query_is(const struct promql_query *, struct str text, const struct promql_options *);
+/* About what it holds between evaluations: itself and what it remembers. */
+size_t promql_query_bytes(const struct promql_query *);
 /* The canonical text of the query, as promtool formats it. */
 struct str promql_query_text(const struct promql_query *);
 /* "file-less" diagnosis for people: the line at fault, a caret under it, the message. <e> as promql_query_new set it. */
@@ -88,7 +90,7 @@ struct promql_note {                    /* an annotation: it never fails the que
 
 struct promql_result {
 	enum promql_type type;
-	struct promql_sample scalar;            /* PROMQL_SCALAR: v and t_ms */
+	struct promql_sample scalar;            /* PROMQL_SCALAR: v and t_ms; PROMQL_STRING: t_ms */
 	struct str string;                      /* PROMQL_STRING */
 	struct promql_sample *vector;           /* PROMQL_VECTOR, instant queries */
 	size_t n_vector;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "duration.h"
+#include "memory.h"
 #include "parse.h"
 #include "tocsin/mem.h"
 
@@ -191,6 +192,15 @@ bool promql_query_is(const struct promql_query *q, struct str text, const struct
 
 	return str_eq(q->text, text) && a.lookback_ms == b.lookback_ms && a.subquery_step_ms == b.subquery_step_ms &&
 	       a.features == b.features && a.clock == b.clock && memcmp(&a.limits, &b.limits, sizeof a.limits) == 0;
+}
+
+size_t promql_query_bytes(const struct promql_query *q)
+{
+	size_t bytes = sizeof *q + q->arena.total_bytes + memory_bytes(q);
+
+	for (const struct regex_list *r = q->regexes; r != NULL; r = r->next)
+		bytes += regex_bytes(r->regex);
+	return bytes;
 }
 
 struct str promql_query_text(const struct promql_query *q)

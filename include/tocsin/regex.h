@@ -19,6 +19,7 @@ enum regex_mode {
 struct regex *regex_new(struct str pattern, enum regex_mode, struct err *e) MUST_CHECK;
 void regex_free(struct regex *);
 struct str regex_pattern(const struct regex *);
+size_t regex_bytes(const struct regex *);               /* about what it holds */
 
 enum regex_verdict { REGEX_NO, REGEX_YES, REGEX_LIMIT };
 enum regex_verdict regex_match(const struct regex *, struct str subject);

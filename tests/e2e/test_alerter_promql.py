@@ -15,6 +15,7 @@ MISTAKES = [
     ("x{a=~\"(?=b)\"}", "1:7: parse error: bad regular expression: lookahead is not part of RE2", "          ^"),
     ("x{a=~\"b{1001}\"}", "1:8: parse error: bad regular expression: ", "           ^"),
     ("limitk(1, x)", "1:1: parse error: limitk() is experimental: it needs the feature promql-experimental-functions", "    ^"),
+    ("x > 1e309", "1:5: parse error: number 1e309 is out of range: the largest is 1.7976931348623157e308", "        ^"),
     ("x + fill(0) x", "1:5: parse error: fill modifiers are experimental: they need the feature promql-binop-fill-modifiers", "        ^"),
 ]
 FEATURES = "--enable-feature=promql-experimental-functions,promql-extended-range-selectors,promql-binop-fill-modifiers"
@@ -86,6 +87,22 @@ def test_limits_and_options(box):
     assert status == 422 and "limit nodes" in answer["error"], answer["error"][:200]
     status, answer = ask(program, "x", "/api/v1/query_range", start=0, end=1000000, step=1)
     assert status in (400, 422) and "11" in answer["error"] and "max_points=11000" in answer["error"], answer
+
+
+def test_what_queries_keep_is_bounded(box):
+    """A query is kept with what it remembers, to answer sooner: not one that remembers more than all may together."""
+    program = start(box)
+
+    def kept():
+        return next(int(float(line.split()[1])) for line in program.get("/metrics")[2].splitlines() if line.startswith("tocsin_api_query_bytes "))
+    assert kept() == 0
+    assert ask(program, "x")[0] == 200
+    small = kept()
+    assert 0 < small < 1 << 20
+    status, answer = ask(program, " or ".join(f'label_replace(x, "a", "{i}", "", "")' for i in range(900)))
+    assert status == 200 and len(answer["data"]["result"]) == 3600
+    assert kept() == small
+    assert ask(program, '"text"', time=1234.5)[1]["data"] == {"resultType": "string", "result": [1234.5, "text"]}
 
 
 def test_the_functions_are_listed(box):
