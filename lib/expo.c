@@ -300,12 +300,10 @@ static bool add_sample(struct expo_set *s, struct family *f, enum suffix suffix,
 	return true;
 }
 
-/* Renders <labels> and <part> into the scratch. */
-static bool render_labels(struct expo_set *s, const struct label *labels, size_t n, const struct label *part)
+/* <labels> and the set's own, as sort_labels() has them, in <sorted>. */
+static bool gather_labels(struct expo_set *s, const struct label *labels, size_t n, const struct label *part,
+                          struct label sorted[LABELS_MAX + 1 + EXPO_BASE_MAX], size_t *n_sorted)
 {
-	struct label sorted[LABELS_MAX + 1 + EXPO_BASE_MAX];
-
-	buf_reset(&s->scratch);
 	if (n > LABELS_MAX)
 		return false;
 	if (n > 0)
@@ -314,7 +312,17 @@ static bool render_labels(struct expo_set *s, const struct label *labels, size_t
 		sorted[n++] = *part;
 	for (size_t i = 0; i < s->n_base; i++)
 		sorted[n++] = s->base[i];
-	if (!sort_labels(s, sorted, &n))
+	*n_sorted = n;
+	return sort_labels(s, sorted, n_sorted);
+}
+
+/* Renders <labels> into the scratch. */
+static bool render_labels(struct expo_set *s, const struct label *labels, size_t n)
+{
+	struct label sorted[LABELS_MAX + 1 + EXPO_BASE_MAX];
+
+	buf_reset(&s->scratch);
+	if (!gather_labels(s, labels, n, NULL, sorted, &n))
 		return false;
 	put_labels(&s->scratch, sorted, n);
 	return true;
@@ -337,30 +345,8 @@ static const struct expo_labels *keep_labels(struct expo_set *s)
 	return l;
 }
 
-/* <part>: the label that tells histogram buckets and quantiles apart, or NULL. */
-static bool add(struct expo_set *s, const struct expo_family *row, enum suffix suffix, double v, const struct label *labels, size_t n,
-                const struct label *part)
-{
-	struct family *f = family_of(s, row);
-
-	if (f == NULL || !render_labels(s, labels, n, part)) {
-		s->stats.invalid++;
-		return false;
-	}
-	return add_sample(s, f, suffix, v, keep_labels(s));
-}
-
-bool expo_emit(struct expo_set *s, const struct expo_family *f, double v, const struct label *labels, size_t n)
-{
-	return add(s, f, NONE, v, labels, n, NULL);
-}
-
-const struct expo_labels *expo_labels(struct expo_set *s, const struct label *labels, size_t n)
-{
-	return render_labels(s, labels, n, NULL) ? keep_labels(s) : NULL;
-}
-
-bool expo_emit_at(struct expo_set *s, const struct expo_family *row, double v, const struct expo_labels *labels)
+/* <labels> NULL: they are none, or the name is none. */
+static bool add(struct expo_set *s, const struct expo_family *row, enum suffix suffix, double v, const struct expo_labels *labels)
 {
 	struct family *f = family_of(s, row);
 
@@ -368,41 +354,97 @@ bool expo_emit_at(struct expo_set *s, const struct expo_family *row, double v, c
 		s->stats.invalid++;
 		return false;
 	}
-	return add_sample(s, f, NONE, v, labels);
+	return add_sample(s, f, suffix, v, labels);
 }
 
-static bool add_part(struct expo_set *s, const struct expo_family *f, enum suffix suffix, const char *name, double bound, double v,
-                     const struct label *labels, size_t n)
+const struct expo_labels *expo_labels(struct expo_set *s, const struct label *labels, size_t n)
+{
+	return render_labels(s, labels, n) ? keep_labels(s) : NULL;
+}
+
+bool expo_emit_at(struct expo_set *s, const struct expo_family *f, double v, const struct expo_labels *labels)
+{
+	return add(s, f, NONE, v, labels);
+}
+
+bool expo_emit(struct expo_set *s, const struct expo_family *f, double v, const struct label *labels, size_t n)
+{
+	return add(s, f, NONE, v, expo_labels(s, labels, n));
+}
+
+/* The labels of a histogram's buckets or a summary's quantiles differ in one: what stands around its value is rendered once. */
+struct parts {
+	struct buf before, after;
+	bool good;
+};
+
+static struct parts parts_begin(struct expo_set *s, const char *name, const struct label *labels, size_t n)
+{
+	const struct label part = { str_of(name), STR("0") };
+	struct label sorted[LABELS_MAX + 1 + EXPO_BASE_MAX];
+	struct parts p = { .good = gather_labels(s, labels, n, &part, sorted, &n) };
+	size_t at = 0;
+
+	if (!p.good)
+		return p;
+	while (!str_eq(sorted[at].name, part.name))
+		at++;
+	put_labels(&p.before, sorted, at);
+	buf_printf(&p.before, "%s%s=\"", at > 0 ? "," : "", name);
+	buf_putz(&p.after, at + 1 < n ? "\"," : "\"");
+	put_labels(&p.after, sorted + at + 1, n - at - 1);
+	return p;
+}
+
+static void parts_end(struct parts *p)
+{
+	buf_fini(&p->before);
+	buf_fini(&p->after);
+}
+
+static bool add_part(struct expo_set *s, const struct expo_family *f, enum suffix suffix, const struct parts *p, double bound, double v)
 {
 	char text[NUM_MAX];
-	struct label part = { str_of(name), { text, num_format(text, bound) } };
 
-	return add(s, f, suffix, v, labels, n, &part);
+	buf_reset(&s->scratch);
+	buf_puts(&s->scratch, buf_str(&p->before));
+	buf_put(&s->scratch, text, num_format(text, bound));
+	buf_puts(&s->scratch, buf_str(&p->after));
+	return add(s, f, suffix, v, p->good ? keep_labels(s) : NULL);
+}
+
+static bool add_totals(struct expo_set *s, const struct expo_family *f, double sum, double count, const struct expo_labels *labels)
+{
+	bool ok = add(s, f, SUM, sum, labels);
+
+	return add(s, f, COUNT, count, labels) && ok;
 }
 
 bool expo_emit_histogram(struct expo_set *s, const struct expo_family *f, const double *bounds, size_t n_bounds, const uint64_t *counts,
                          double sum, const struct label *labels, size_t n)
 {
+	struct parts p = parts_begin(s, "le", labels, n);
 	uint64_t total = 0;
 	bool ok = true;
 
 	for (size_t i = 0; i <= n_bounds; i++) {
 		total += counts[i];
-		ok = add_part(s, f, BUCKET, "le", i < n_bounds ? bounds[i] : (double)INFINITY, (double)total, labels, n) && ok;
+		ok = add_part(s, f, BUCKET, &p, i < n_bounds ? bounds[i] : (double)INFINITY, (double)total) && ok;
 	}
-	ok = add(s, f, SUM, sum, labels, n, NULL) && ok;
-	return add(s, f, COUNT, (double)total, labels, n, NULL) && ok;
+	parts_end(&p);
+	return add_totals(s, f, sum, (double)total, expo_labels(s, labels, n)) && ok;
 }
 
 bool expo_emit_summary(struct expo_set *s, const struct expo_family *f, const double *quantiles, const double *values, size_t n_quantiles,
                        double sum, double count, const struct label *labels, size_t n)
 {
+	struct parts p = parts_begin(s, "quantile", labels, n);
 	bool ok = true;
 
 	for (size_t i = 0; i < n_quantiles; i++)
-		ok = add_part(s, f, NONE, "quantile", quantiles[i], values[i], labels, n) && ok;
-	ok = add(s, f, SUM, sum, labels, n, NULL) && ok;
-	return add(s, f, COUNT, count, labels, n, NULL) && ok;
+		ok = add_part(s, f, NONE, &p, quantiles[i], values[i]) && ok;
+	parts_end(&p);
+	return add_totals(s, f, sum, count, expo_labels(s, labels, n)) && ok;
 }
 
 /* ---- Formats. ---- */
