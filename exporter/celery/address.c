@@ -114,11 +114,11 @@ static bool parse_one(struct conf_reader *rd, struct str text, struct celery_set
 	struct str rest;
 	const enum form form = form_of(text, &rest);
 
-	if (s->amqp.n + s->sentinels.n == CELERY_HOSTS_MAX)
+	if (s->amqp.n + s->sentinels.n + s->redises.n == CELERY_HOSTS_MAX)
 		return err_set(e, ERR_LIMIT, -1, "more than %d addresses", CELERY_HOSTS_MAX);
 	switch (form) {
 	case FORM_REDIS:
-		return redis_url_parse(rd->arena, text, &s->broker.url, e);
+		return redis_url_parse(rd->arena, text, &s->redises.urls[s->redises.n++], e);
 	case FORM_SENTINEL:
 		return parse_sentinel(rd->arena, rest, s, e);
 	case FORM_AMQP:
@@ -132,15 +132,13 @@ static bool parse_all(struct conf_reader *rd, struct celery_settings *s, struct 
 {
 	struct str left = s->broker.text, one, ignored;
 	const enum form form = form_of(left, &ignored);
-	size_t n = 0;
 
 	while (str_cut(&left, ';', &one)) {
 		one = str_trim(one);
-		if (form_of(one, &ignored) != form || (form == FORM_REDIS && n != 0))
-			return err_set(e, ERR_BAD_INPUT, -1, "several addresses: only sentinel:// or amqp:// ones, and all of one kind");
+		if (form_of(one, &ignored) != form)
+			return err_set(e, ERR_BAD_INPUT, -1, "several addresses: all of one kind");
 		if (!parse_one(rd, one, s, e))
 			return false;
-		n++;
 	}
 	s->transport = form == FORM_REDIS || form == FORM_SENTINEL ? &celery_redis : &celery_rabbitmq;
 	return true;
@@ -161,6 +159,13 @@ static void take_tls(struct arena *a, const struct redis_endpoint_tls *from, str
 	to->no_verify |= from->insecure_skip_verify;
 }
 
+static void take_redis(struct arena *a, const struct celery_settings *s, struct redis_url *u)
+{
+	take(a, s->broker.user, &u->user);
+	take(a, s->broker.password, &u->password);
+	take_tls(a, &s->broker.tls, &u->tls);
+}
+
 bool celery_address_check(struct conf_reader *rd, const struct conf_node *at, struct celery_settings *s)
 {
 	const struct conf_node *node = conf_get(at, "url");
@@ -169,16 +174,18 @@ bool celery_address_check(struct conf_reader *rd, const struct conf_node *at, st
 
 	if (!parse_all(rd, s, &e))
 		return conf_error(rd->report, node != NULL ? node : at, "%s", e.msg);
-	take(rd->arena, s->broker.user, &u->user);
-	take(rd->arena, s->broker.password, &u->password);
-	take_tls(rd->arena, &s->broker.tls, &u->tls);
+	take_redis(rd->arena, s, u);
+	for (size_t i = 0; i < s->redises.n; i++) {
+		take_redis(rd->arena, s, &s->redises.urls[i]);
+		s->redises.urls[i].tls.on |= s->use_ssl;
+	}
+	if (s->redises.n > 0)
+		*u = s->redises.urls[0];
 	take_tls(rd->arena, &s->broker.tls, &s->amqp.tls);
 	for (size_t i = 0; i < s->sentinels.n; i++) {
 		s->sentinels.urls[i].tls = u->tls;
 		s->sentinels.urls[i].tls.on = s->sentinels.use_ssl;
 	}
-	if (s->transport == &celery_redis && s->sentinels.n == 0)
-		u->tls.on |= s->use_ssl;
 	if (s->sentinels.n != 0 && s->sentinels.master_name.n == 0)
 		return conf_error(rd->report, node != NULL ? node : at, "sentinel:// needs master_name, the name Sentinel has for the master");
 	return true;
@@ -193,5 +200,7 @@ struct str celery_address_describe(struct arena *a, const struct celery_settings
 		return arena_printf(a, "sentinel://%s:%s/%d", u->host, u->port, s->broker.url.db);
 	if (s->amqp.n != 0)
 		return arena_printf(a, "%s://%s:%d/%s", s->amqp.tls.on ? "amqps" : "amqp", q->host, q->port, q->vhost);
+	if (s->redises.n > 1)
+		return arena_printf(a, STR_FMT " and %zu more", STR_ARG(redis_url_describe(a, &s->broker.url)), s->redises.n - 1);
 	return redis_url_describe(a, &s->broker.url);
 }

@@ -81,7 +81,7 @@ void celery_listen(struct celery_state *s, int stop_fd)
 	int64_t delay_ms = DELAY_MIN_MS;
 	bool go_on = true;
 
-	l.stream = l.transport->stream_new(s->settings);
+	l.stream = l.transport->stream_new(s->settings, &s->used);
 	while (go_on) {
 		const struct redis_wait wait = { clock_mono_ms(&clock_system) + CONNECT_MS, stop_fd };
 		struct err e = { 0 };

@@ -8,15 +8,23 @@
 
 #define ONE_SENTINEL_MS 1500
 
-void celery_master_init(struct celery_master *m, const struct redis_url *url, const struct celery_sentinels *sentinels,
-                        struct redis_conn_options options)
+void celery_master_init(struct celery_master *m, const struct redis_url *url, struct redis_conn_options options)
 {
-	*m = (struct celery_master){ .sentinels = sentinels != NULL && sentinels->n != 0 ? sentinels : NULL, .url = *url };
-	if (m->sentinels != NULL) {
-		m->url.host = m->host;
-		m->url.port = m->port;
-	}
+	*m = (struct celery_master){ .url = *url };
 	m->conn = redis_conn_new(&m->url, options);
+}
+
+void celery_master_init_broker(struct celery_master *m, const struct celery_settings *s, size_t *used, struct redis_conn_options options)
+{
+	celery_master_init(m, &s->broker.url, options);
+	m->used = used;
+	if (s->redises.n > 1)
+		m->redises = &s->redises;
+	if (s->sentinels.n == 0)
+		return;
+	m->sentinels = &s->sentinels;
+	m->url.host = m->host;
+	m->url.port = m->port;
 }
 
 void celery_master_fini(struct celery_master *m)
@@ -88,7 +96,39 @@ bool celery_master_moved(struct celery_master *m, struct redis_wait wait)
 	return m->sentinels != NULL && find_master(m, wait, &ignored) && !redis_conn_is_open(m->conn);
 }
 
+static void go_to(struct celery_master *m, size_t at)
+{
+	if (at == m->at)
+		return;
+	redis_conn_close(m->conn);
+	m->url = m->redises->urls[at];
+	m->at = at;
+}
+
+/* Each in turn, beginning with the one in use, each with an even share of the time left. Who finds it gone moves all on. */
+static bool open_one(struct celery_master *m, struct redis_wait wait, struct err *e)
+{
+	const size_t n = m->redises->n;
+
+	for (size_t i = 0; i < n; i++) {
+		const int64_t now = clock_mono_ms(&clock_system);
+		const struct redis_wait part = { now + (wait.deadline_mono_ms - now) / (int64_t)(n - i), wait.stop_fd };
+
+		*e = (struct err){ 0 };
+		go_to(m, __atomic_load_n(m->used, __ATOMIC_RELAXED));
+		if (redis_conn_open(m->conn, part, e))
+			return true;
+		if (e->code == ERR_CANCELED)
+			return false;
+		size_t gone = m->at;
+		__atomic_compare_exchange_n(m->used, &gone, (m->at + 1) % n, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+	}
+	return false;
+}
+
 bool celery_master_open(struct celery_master *m, struct redis_wait wait, struct err *e)
 {
+	if (m->redises != NULL)
+		return open_one(m, wait, e);
 	return (m->sentinels == NULL || find_master(m, wait, e)) && redis_conn_open(m->conn, wait, e);
 }

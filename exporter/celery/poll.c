@@ -415,10 +415,12 @@ void celery_poll(struct celery_state *s, struct source_loop *loop)
 	struct poller p = { .state = s, .settings = settings, .transport = settings->transport, .loop = loop };
 	bool go_on = true;
 
-	p.link = p.transport->link_new(settings);
+	p.link = p.transport->link_new(settings, &s->used);
 	broker_init(&p.broker, settings);
-	celery_master_init(&p.results.master, &settings->result_backend,
-	                   settings->result_backend_text.n == 0 ? &settings->sentinels : NULL, REDIS_CONN_OPTIONS_DEFAULT);
+	if (settings->result_backend_text.n == 0)
+		celery_master_init_broker(&p.results.master, settings, &s->used, REDIS_CONN_OPTIONS_DEFAULT);
+	else
+		celery_master_init(&p.results.master, &settings->result_backend, REDIS_CONN_OPTIONS_DEFAULT);
 	while (go_on) {
 		const int64_t next_ms = clock_mono_ms(&clock_system) + settings->poll_interval_ms;
 

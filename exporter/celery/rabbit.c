@@ -19,9 +19,9 @@
 #define SLICE_MS 4000           /* so that heartbeats are sent */
 #define TICKET_MAX 64
 
-void rabbit_init(struct rabbit *r, const struct celery_amqp *settings, int heartbeat_s)
+void rabbit_init(struct rabbit *r, const struct celery_amqp *settings, size_t *used, int heartbeat_s)
 {
-	*r = (struct rabbit){ .settings = settings, .heartbeat_s = heartbeat_s };
+	*r = (struct rabbit){ .settings = settings, .used = used, .heartbeat_s = heartbeat_s };
 }
 
 void rabbit_close(struct rabbit *r)
@@ -224,11 +224,11 @@ static bool open_url(struct rabbit *r, const struct amqp_url *u, struct redis_wa
 
 bool rabbit_open(struct rabbit *r, struct redis_wait wait, struct err *e)
 {
-	if (r->state != NULL)
+	size_t at = __atomic_load_n(r->used, __ATOMIC_RELAXED);
+
+	if (r->state != NULL || open_url(r, &r->settings->urls[at], wait, e))
 		return true;
-	if (open_url(r, &r->settings->urls[r->at], wait, e))
-		return true;
-	r->at = (r->at + 1) % r->settings->n;
+	__atomic_compare_exchange_n(r->used, &at, (at + 1) % r->settings->n, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 	return false;
 }
 

@@ -12,7 +12,7 @@
 struct rabbit {
 	const struct celery_amqp *settings;
 	amqp_connection_state_t state;  /* NULL: closed */
-	size_t at;                      /* of the addresses */
+	size_t *used;                   /* which of the addresses; atomic, of link and stream alike */
 	int heartbeat_s;                /* 0: none; else rabbit_next must be called again and again */
 	uint64_t channels;              /* opened so far: what is consumed ends with its channel */
 	struct buf body, ticket;        /* of the last delivery */
@@ -26,7 +26,7 @@ struct rabbit_delivery {
 	struct str ticket;              /* header of that name */
 };
 
-void rabbit_init(struct rabbit *r, const struct celery_amqp *settings, int heartbeat_s);
+void rabbit_init(struct rabbit *r, const struct celery_amqp *settings, size_t *used, int heartbeat_s);
 void rabbit_fini(struct rabbit *r);
 /* Makes sure of a connection that is logged in and has a channel. */
 bool rabbit_open(struct rabbit *r, struct redis_wait wait, struct err *e) MUST_CHECK;

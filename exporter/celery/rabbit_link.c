@@ -26,13 +26,13 @@ struct rabbit_link {
 	int64_t mailboxes;              /* of workers, at the last look; -1: not told */
 };
 
-static void *link_new(const struct celery_settings *settings)
+static void *link_new(const struct celery_settings *settings, size_t *used)
 {
 	struct rabbit_link *l = mem_alloc(sizeof *l);
 
 	l->settings = settings;
 	l->management = management_new(settings);
-	rabbit_init(&l->rabbit, &settings->amqp, 0);
+	rabbit_init(&l->rabbit, &settings->amqp, used, 0);
 	return l;
 }
 

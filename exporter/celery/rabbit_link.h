@@ -17,7 +17,7 @@ bool management_look(struct management *m, struct broker *b, struct redis_wait w
 /* What it answers, by itself. */
 bool management_read(struct broker *b, struct str json, celery_node_fn *node, void *user, struct err *e) MUST_CHECK;
 
-void *rabbit_stream_new(const struct celery_settings *settings);
+void *rabbit_stream_new(const struct celery_settings *settings, size_t *used);
 void rabbit_stream_free(void *stream);
 bool rabbit_stream_open(void *stream, struct redis_wait wait, struct err *e);
 void rabbit_stream_close(void *stream);

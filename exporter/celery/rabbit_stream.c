@@ -20,11 +20,11 @@ struct rabbit_stream {
 	char queue[64];
 };
 
-void *rabbit_stream_new(const struct celery_settings *settings)
+void *rabbit_stream_new(const struct celery_settings *settings, size_t *used)
 {
 	struct rabbit_stream *s = mem_alloc(sizeof *s);
 
-	rabbit_init(&s->rabbit, &settings->amqp, HEARTBEAT_S);
+	rabbit_init(&s->rabbit, &settings->amqp, used, HEARTBEAT_S);
 	return s;
 }
 

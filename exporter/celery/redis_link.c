@@ -15,12 +15,12 @@ bool redis_link_reply(struct redis_link *l, struct arena *a, struct redis_wait w
 	return (*reply)->type != RESP_ERROR || err_set(e, ERR_UPSTREAM, -1, STR_FMT, STR_ARG((*reply)->text));
 }
 
-static void *link_new(const struct celery_settings *settings)
+static void *link_new(const struct celery_settings *settings, size_t *used)
 {
 	struct redis_link *l = mem_alloc(sizeof *l);
 
 	l->settings = settings;
-	celery_master_init(&l->master, &settings->broker.url, &settings->sentinels, REDIS_CONN_OPTIONS_DEFAULT);
+	celery_master_init_broker(&l->master, settings, used, REDIS_CONN_OPTIONS_DEFAULT);
 	pidbox_oid(settings, l->oid);
 	return l;
 }

@@ -9,6 +9,7 @@ struct redis_link {
 	const struct celery_settings *settings;
 	struct celery_master master;
 	char oid[PIDBOX_OID_BYTES];
+	size_t searched;                /* of several servers, the one where queues were looked for */
 	bool bound;                     /* something of ours may be in the broker */
 };
 
@@ -24,7 +25,7 @@ bool redis_ask(void *link, const struct pidbox_question *q, struct redis_wait wa
 /* Leaves nothing of ours behind in the broker. */
 void redis_leave(struct redis_link *l, struct redis_wait wait);
 
-void *redis_stream_new(const struct celery_settings *settings);
+void *redis_stream_new(const struct celery_settings *settings, size_t *used);
 void redis_stream_free(void *stream);
 bool redis_stream_open(void *stream, struct redis_wait wait, struct err *e);
 void redis_stream_close(void *stream);

@@ -149,8 +149,11 @@ bool redis_look(void *link, struct broker *b, bool discover, struct redis_wait w
 {
 	struct redis_link *l = link;
 	struct arena a = { 0 };
-	bool ok = celery_master_open(&l->master, wait, e) && (!discover || discover_queues(l, b, wait, e));
+	bool ok = celery_master_open(&l->master, wait, e)
+	       && ((!discover && l->searched == l->master.at) || discover_queues(l, b, wait, e));
 
+	if (ok)
+		l->searched = l->master.at;
 	if (ok)
 		send_look(l->master.conn, b, &a);
 	for (size_t i = 0; ok && i < b->n_queues; i++)

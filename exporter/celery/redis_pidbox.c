@@ -37,7 +37,7 @@ static size_t channels(const struct redis_link *l, struct arena *a, struct str o
 {
 	const struct str prefix = l->settings->key_prefix;
 
-	out[0] = arena_printf(a, STR_FMT "/%d.celery.pidbox", STR_ARG(prefix), l->settings->broker.url.db);
+	out[0] = arena_printf(a, STR_FMT "/%d.celery.pidbox", STR_ARG(prefix), l->master.url.db);
 	out[1] = arena_printf(a, STR_FMT "/{db}.celery.pidbox", STR_ARG(prefix));
 	return l->settings->sentinels.n != 0 ? 2 : 1;
 }

@@ -17,14 +17,14 @@ struct redis_stream {
 	int64_t checked_mono_ms;        /* that it is the master */
 };
 
-void *redis_stream_new(const struct celery_settings *settings)
+void *redis_stream_new(const struct celery_settings *settings, size_t *used)
 {
 	struct redis_conn_options options = REDIS_CONN_OPTIONS_DEFAULT;
 	struct redis_stream *s = mem_alloc(sizeof *s);
 
 	options.max_age_ms = 0;
 	s->settings = settings;
-	celery_master_init(&s->master, &settings->broker.url, &settings->sentinels, options);
+	celery_master_init_broker(&s->master, settings, used, options);
 	return s;
 }
 
@@ -56,7 +56,7 @@ static void send_subscribe(struct redis_stream *s)
 		buf_putc(&prefix, s->settings->key_prefix.p[i]);
 	}
 	const struct str numbered = arena_printf(&s->arena, STR_FMT "/%d.celeryev/*", STR_ARG(buf_str(&prefix)),
-	                                         s->settings->broker.url.db);
+	                                         s->master.url.db);
 	const struct str literal = arena_printf(&s->arena, STR_FMT "/{db}.celeryev/*", STR_ARG(buf_str(&prefix)));
 	redis_conn_send(s->master.conn, (struct str[]){ STR("PSUBSCRIBE"), numbered, literal },
 	                s->settings->sentinels.n != 0 ? 3 : 2);

@@ -20,6 +20,12 @@ struct celery_sentinels {
 	size_t n;                       /* 0: the address is the broker's own */
 };
 
+/* redis://host/db;redis://host/db: one of them is the broker, and the next when it cannot be reached. */
+struct celery_redises {
+	struct redis_url urls[CELERY_HOSTS_MAX];
+	size_t n;
+};
+
 /* amqp://user:password@host:port/vhost, one of several. */
 struct amqp_url {
 	const char *host, *user, *password, *vhost;
@@ -41,7 +47,8 @@ struct celery_buckets {
 struct celery_settings {
 	struct source_settings common;
 	const struct celery_transport *transport;
-	struct redis_endpoint broker;   /* <url> is of the Redis; with Sentinels without its host */
+	struct redis_endpoint broker;   /* <url> is of the Redis, the first of <redises>; with Sentinels without its host */
+	struct celery_redises redises;
 	struct celery_sentinels sentinels;
 	struct celery_amqp amqp;
 	bool use_ssl;

@@ -12,6 +12,7 @@
 struct celery_state {
 	const struct celery_settings *settings;
 	const struct clock *clock;
+	size_t used;                    /* which of several addresses is the broker's now; atomic */
 	int first_look_fd;              /* readable once the broker was looked at, well or not */
 
 	pthread_mutex_t lock;           /* of all below */

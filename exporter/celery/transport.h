@@ -18,8 +18,9 @@ struct celery_message {
 };
 
 struct celery_transport {
+	/* <used>, of link and stream alike: which of several addresses is the broker's now. */
 	/* ---- The link; one thread. ---- */
-	void *(*link_new)(const struct celery_settings *settings);
+	void *(*link_new)(const struct celery_settings *settings, size_t *used);
 	/* Leaves nothing of ours in the broker. */
 	void (*link_free)(void *link);
 	/* Makes sure of the connection and fills <b>; with <discover> it also looks for queues. Calls <node> for each mailbox. */
@@ -33,7 +34,7 @@ struct celery_transport {
 	            struct pidbox_tally *tally, struct err *e) MUST_CHECK;
 
 	/* ---- The stream; one thread, another. ---- */
-	void *(*stream_new)(const struct celery_settings *settings);
+	void *(*stream_new)(const struct celery_settings *settings, size_t *used);
 	void (*stream_free)(void *stream);
 	bool (*stream_open)(void *stream, struct redis_wait wait, struct err *e) MUST_CHECK;
 	void (*stream_close)(void *stream);

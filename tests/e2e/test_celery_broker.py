@@ -68,6 +68,23 @@ def test_sentinel_and_a_failover(box):
     jobs.until("and tasks", lambda m: m("celery_task_sent_total", name="add", queue_name="celery") == 1)
 
 
+def test_next_of_several_servers(box):
+    """As kombu does: one address until it cannot be reached, then the next, whose database may be another; questions and events alike."""
+    first, second = box.start(Redis), box.start(Redis)
+    jobs = Jobs(box, f"{first.url(1)};{second.url(2)}", settings=["discovery_interval: 1s"])
+    jobs.send("add.apply_async((1, 1), queue='low')")
+    jobs.until("the first one's queue", lambda m: m("celery_queue_length", queue_name="low") == 1 and m("celery_events_connected") == 1)
+    assert f"127.0.0.1:{first.port}/1 and 1 more" in jobs.exporter.get("/")[2]
+    first.stop()
+    jobs.send("add.delay(1, 1); add.apply_async((1, 1), queue='found')")
+    jobs.until("the second one's, found there", lambda m: m("celery_queue_length", queue_name="celery") == 1 and m("celery_up") == 1 and
+               m("celery_queue_length", queue_name="found") == 1 and m("celery_queue_length", queue_name="low") == 0 and m("celery_events_connected") == 1)
+    first.start()
+    assert first.cli("pubsub", "numpat") == "0" and second.cli("pubsub", "numpat") == "1", "no going back while it works"
+    second.stop()
+    jobs.until("and around", lambda m: m("celery_up") == 1 and m("celery_queue_length", queue_name="celery") == 0 and m("celery_events_connected") == 1)
+
+
 def test_users_with_the_documented_rights(box):
     redis = box.start(Redis)
     rules = re.findall(r"ACL SETUSER monitor (on >PASSWORD -@all.* \+psubscribe.*)", (ROOT / "docs/exporter.md").read_text())
