@@ -49,7 +49,7 @@ struct text {
 	uint32_t queue;         /* of a task name: the last queue told with it, or NONE */
 };
 
-/* ENDED: its sending was not seen yet; the producer's event may come behind the worker's. */
+/* ENDED: its sending was not seen yet, whose event may come behind the worker's; or an answer said so, and the event may come behind it. */
 enum phase { ENDED, WAITING, RUNNING, PHASE_N };
 #define ENDED_MAX 1000
 
@@ -417,17 +417,21 @@ static void send_task(struct celery_tasks *t, uint32_t i, struct series *s, cons
 		drop_entry(t, i);
 }
 
+static void keep_ended(struct celery_tasks *t, uint32_t i)
+{
+	move_entry(t, i, ENDED);
+	if (t->ended > ENDED_MAX)
+		drop_entry(t, t->lists[ENDED].first);
+}
+
 static void end_task(struct celery_tasks *t, uint32_t i)
 {
 	const struct entry *en = &t->entries[i];
 
-	if (!isnan(en->sent) || isnan(en->started)) {
+	if (!isnan(en->sent) || isnan(en->started))
 		drop_entry(t, i);
-		return;
-	}
-	move_entry(t, i, ENDED);
-	if (t->ended > ENDED_MAX)
-		drop_entry(t, t->lists[ENDED].first);
+	else
+		keep_ended(t, i);
 }
 
 static void start_task(struct celery_tasks *t, uint32_t i, struct series *s, const struct celery_event *ev, int64_t now_ms)
@@ -535,7 +539,7 @@ void celery_tasks_are_running(struct celery_tasks *t, struct str worker, const s
 		const struct entry *en = &t->entries[i];
 		next = en->next;
 		if (en->worker == index && en->seen != t->answers && en->started_ms < asked_ms)
-			drop_entry(t, i);
+			keep_ended(t, i);       /* the event of its end is lost, or on another connection and not read yet */
 	}
 }
 

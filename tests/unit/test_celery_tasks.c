@@ -123,6 +123,9 @@ static void answers_settle_what_runs(void **state)
 	assert_true(shows(t, 9000, "celery_tasks_running" ADD " 2"));
 	celery_tasks_are_running(t, STR("celery@h"), NULL, 0, 9000);
 	assert_true(shows(t, 9000, "celery_tasks_running" ADD " 0"));
+	send(t, EVENT_TASK_SUCCEEDED, "newer", "", 9100);       /* its end overtook the answer's reader: it is still known by name */
+	assert_true(shows(t, 9200, "celery_task_succeeded_total" ADD " 1"));
+	assert_true(shows(t, 9200, "celery_events_unknown_task_total 0"));
 	celery_tasks_free(t);
 }
 
