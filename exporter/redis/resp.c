@@ -8,6 +8,7 @@
 
 #include "tocsin/mem.h"
 
+enum { LINE_BYTES_MAX = 65536 };
 #define MAX_DEPTH 6     /* arrays in arrays; hiredis itself ends at 7 */
 
 struct resp {
@@ -128,14 +129,20 @@ static bool fail_bytes(const struct resp *r, struct err *e, const char *what)
 	return err_set(e, ERR_LIMIT, -1, "reply %s more than reply_bytes (%zu)", what, r->limits.reply_bytes);
 }
 
-/* A bulk string's length comes first: refuse it before its bytes are collected. */
-static bool check_announced(const struct resp *r, struct err *e)
+/* What has come of a reply that is not whole. A bulk string's length comes first: refuse it before its bytes are collected. A line is
+ * looked through from its beginning with each piece. */
+static bool check_unfinished(const struct resp *r, struct err *e)
 {
 	const redisReader *reader = r->reader;
 	size_t announced = 0;
 
-	if (reader->ridx < 0 || reader->rstack[reader->ridx].type != REDIS_REPLY_STRING)
+	if (reader->ridx < 0)
 		return true;
+	if (reader->rstack[reader->ridx].type != REDIS_REPLY_STRING) {
+		if (reader->len - reader->pos > LINE_BYTES_MAX)
+			return err_set(e, ERR_LIMIT, -1, "reply has a line of more than line_bytes (%d)", LINE_BYTES_MAX);
+		return true;
+	}
 	for (size_t i = reader->pos; i < reader->len && reader->buf[i] >= '0' && reader->buf[i] <= '9'; i++) {
 		announced = announced * 10 + (size_t)(reader->buf[i] - '0');
 		if (announced > r->limits.reply_bytes)
@@ -174,7 +181,7 @@ enum resp_status resp_next(struct resp *r, struct arena *a, const struct resp_re
 	if (redisReaderGetReply(r->reader, &reply) != REDIS_OK)
 		return explain_failure(r, e);
 	if (reply == NULL)
-		return check_announced(r, e) ? RESP_MORE : RESP_BROKEN;
+		return check_unfinished(r, e) ? RESP_MORE : RESP_BROKEN;
 	r->unparsed_bytes = r->reader->len - r->reader->pos;
 	*out = reply;
 	return RESP_DONE;

@@ -107,8 +107,31 @@ static void endless_line_is_refused(void **state)
 	arena_fini(&a);
 }
 
+/* Each piece would be looked through from the line's beginning again: 32 MB of it cost half a minute. */
+static void a_long_line_is_refused_early(void **state)
+{
+	struct resp *r = resp_new(RESP_LIMITS_DEFAULT);
+	struct arena a = { 0 };
+	const struct resp_reply *reply;
+	struct err e = { 0 };
+	char piece[16384];
+	size_t fed = 0;
+
+	(void)state;
+	memset(piece, 'x', sizeof piece);
+	piece[0] = '+';
+	while (resp_feed(r, piece, sizeof piece, &e) && resp_next(r, &a, &reply, &e) == RESP_MORE) {
+		fed += sizeof piece;
+		piece[0] = 'x';
+	}
+	assert_string_equal(e.msg, "reply has a line of more than line_bytes (65536)");
+	assert_true(fed <= 65536);
+	resp_free(r);
+	arena_fini(&a);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(replies), cmocka_unit_test(endless_line_is_refused) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(replies), cmocka_unit_test(endless_line_is_refused), cmocka_unit_test(a_long_line_is_refused_early) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
