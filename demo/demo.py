@@ -19,14 +19,10 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests/e2e"))
 sys.dont_write_bytecode = True
-from servers import PYTHON, Alerter, CeleryWorker, Exporter, Postgres, Process, Redis, free_port, http  # noqa: E402
+from servers import PYTHON, Alerter, CeleryWorker, Ended, Exporter, Postgres, Process, Redis, free_port, http  # noqa: E402
 
 BOLD, RED, GREEN, DIM, PLAIN = ("\033[1m", "\033[31m", "\033[32m", "\033[2m", "\033[0m") if sys.stdout.isatty() else ("",) * 5
 told = threading.Event()        # a firing alert has arrived
-
-
-class Ended(Exception):
-    pass
 
 
 def say(text):

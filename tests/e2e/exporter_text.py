@@ -1,6 +1,7 @@
 """Reading what the exporter serves, and upstreams that misbehave."""
 import json
 import re
+import select
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -35,18 +36,22 @@ class Metrics:
         return {n for n, had, _ in self.samples if all(had.get(k) == x for k, x in labels.items())}
 
 
-def scrape(exporter, timeout=5, path="/metrics", **headers):
-    status, _, text = exporter.get(path, headers={"X-Prometheus-Scrape-Timeout-Seconds": str(timeout), **headers})
+def scrape(exporter, timeout=10, path="/metrics", **headers):
+    """A page that waits for a silent source longer than the scraper does has not come after half a minute more: give that source minutes."""
+    status, _, text = exporter.get(path, headers={"X-Prometheus-Scrape-Timeout-Seconds": str(timeout), **headers}, timeout=timeout + 30)
     assert status == 200, text
     return Metrics(text)
 
 
 class Silent:
-    """Accepts connections and never says a word."""
+    """Lets people connect and never says a word."""
 
     def __init__(self):
         self.socket = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = self.socket.getsockname()[1]
+
+    def asked(self):
+        return select.select([self.socket], [], [], 0)[0]
 
     def __enter__(self):
         return self

@@ -263,6 +263,40 @@ class Sentinel(Redis):
         assert self.cli("sentinel", "monitor", name, "127.0.0.1", port, quorum) == "OK"
 
 
+class RedisCluster:
+    """Three masters, and <replicas> of the first; a node that is silent for <node_timeout_ms> has failed."""
+
+    def __init__(self, folder, replicas=0, node_timeout_ms=15000):
+        buses = [free_port() for _ in range(3 + replicas)]
+        self.nodes = [Redis(folder, ["--cluster-enabled yes", f"--cluster-node-timeout {node_timeout_ms}", "--cluster-require-full-coverage no",
+                                     "--repl-diskless-sync-delay 0", f"--cluster-port {bus}"]) for bus in buses]
+        for i, node in enumerate(self.nodes):
+            if i < 3:
+                node.cli("cluster", "addslotsrange", i * 5462, min(16383, i * 5462 + 5461))
+                node.cli("cluster", "set-config-epoch", i + 1)
+            node.cli("cluster", "meet", "127.0.0.1", self.nodes[0].port, buses[0])
+        self.know(f"cluster_known_nodes:{len(buses)}")
+        self.first = self.nodes[0].cli("cluster", "myid")
+        for node in self.nodes[3:]:
+            wait_for("a replica", lambda: node.cli("cluster", "replicate", self.first) == "OK")
+            wait_for("its link", lambda: "master_link_status:up" in node.cli("info", "replication"))
+        self.know("cluster_state:ok", "cluster_size:3")
+
+    def know(self, *texts):
+        wait_for(f"all know {texts}", lambda: all(t in n.cli("cluster", "info") for n in self.nodes for t in texts))
+
+    def cli(self, *args):
+        """Of whichever node the key is."""
+        return self.nodes[0].cli("-c", *args)
+
+    def names(self):
+        return [f"127.0.0.1:{n.port}" for n in self.nodes]
+
+    def stop(self):
+        for node in self.nodes:
+            node.stop()
+
+
 class RabbitMQ:
     """A node of its own: name, ports, folder, epmd. The management plugin is on. <tls>: files of a certificate and its key."""
 

@@ -1,7 +1,7 @@
 """Not knowing is no end: what we cannot see keeps its alerts, visibly, and only those."""
 import pytest
 from servers import Exporter, Redis
-from watched import Target, Watch, alert_rule, job
+from watched import EVERY_SECOND, Target, Watch, alert_rule, job
 
 
 def test_redis_dies_behind_a_live_exporter(box):
@@ -12,10 +12,10 @@ def test_redis_dies_behind_a_live_exporter(box):
     exporter = box.start(Exporter, box.write("exporter.yml", config))
     for r in nodes.values():
         r.cli("mset", "k1", 1, "k2", 2, "k3", 3)
-    watch = Watch(box, [job("tocsin", exporter)], [
+    watch = Watch(box, [job("tocsin", exporter, **EVERY_SECOND)], [
         alert_rule("ManyKeys", 'redis_db_keys{db="db0"} > 2', summary="{{ $labels.source }}: {{ $value }}"),
         alert_rule("RedisDown", "redis_up == 0", summary="{{ $labels.source }}"),
-        alert_rule("ExporterDown", "up == 0"),
+        alert_rule("ExporterDown", "up == 0", "2s"),
     ], route={"receiver": "all", "group_by": ["alertname", "source"], "group_wait": "0s", "group_interval": "200ms"})
     watch.hook.wait_for(lambda h: len(h.told("ManyKeys", "firing")) == 2)
     since = watch.alert("ManyKeys", source="a")["activeAt"]
@@ -52,7 +52,7 @@ def test_redis_dies_behind_a_live_exporter(box):
 def test_one_target_of_several_dies(box, way):
     """P1: it freezes its own alerts and no other; `up == 0` fires for it alone; back again, its alert ends."""
     targets = [box.start(Target, text="broken 1\nload 5\n") for _ in range(3)]
-    watch = Watch(box, [job("app", *targets)], [alert_rule("Broken", "broken == 1"), alert_rule("Down", "up == 0"),
+    watch = Watch(box, [job("app", *targets)], [alert_rule("Broken", "broken == 1"), alert_rule("Down", "up == 0", "1s"),
                                                 alert_rule("LoadOfAll", "sum(load) > 14")],
                   route={"receiver": "all", "group_by": ["alertname", "instance"], "group_wait": "0s", "group_interval": "200ms"})
     watch.hook.wait_for(lambda h: len(h.told("Broken", "firing")) == 3 and h.told("LoadOfAll", "firing"))

@@ -1,6 +1,7 @@
 """The world at its worst: full disk, locked database, a clock that jumps, no names, a receiver that trickles, ten thousand alerts at once.
 Nothing is lost, memory stays bounded, and it says what is wrong. `make chaos` runs this alone, on what people run."""
 import json
+import os
 import socket
 import sqlite3
 import struct
@@ -186,10 +187,10 @@ def test_a_receiver_trickles(box, target):
     """F13: its answer never ends: the time limit does, other receivers wait for nothing, and the message arrives in the end."""
     slow, hook = Trickle(), Webhook()
     box.started += [slow, hook]
-    watch = Watch(box, [job("app", target)], BROKEN, receiver={"webhook_configs": [{"url": slow.url, "timeout": "500ms"}, {"url": hook.url}]})
+    watch = Watch(box, [job("app", target)], BROKEN, receiver={"webhook_configs": [{"url": slow.url, "timeout": "2s"}, {"url": hook.url}]})
     watch.scraped()
     target.set(broken=1)
-    hook.wait_for(lambda h: h.told("Broken", "firing"), 5)
+    hook.wait_for(lambda h: h.told("Broken", "firing"))
     watch.until("it gave up twice", lambda: slow.asked >= 2)
     waiting, = watch.data("/api/v1/outbox")["waiting"]
     assert "imed out" in waiting["lastError"] or "imeout" in waiting["lastError"], waiting
@@ -221,12 +222,13 @@ def test_ten_thousand_alerts(box):
     def told(status):
         return {a["labels"]["n"] for e in hook.once() for a in e["body"]["alerts"] if a["status"] == status}
 
-    watch.until("they fire", lambda: len(watch.alerts("Bad")) == 10000, 30)
+    watch.until("they fire", lambda: len(watch.alerts("Bad")) == 10000)
     begun = time.monotonic()
-    hook.wait_for(lambda h: len(h.accepted) >= 100 and len(told("firing")) == 10000, 20)
+    hook.wait_for(lambda h: len(h.accepted) >= 100 and len(told("firing")) == 10000)
     took_s = time.monotonic() - begun
     print(f"10,000 alerts in 100 groups: delivered {took_s:.1f} s after they fired, at {memory_mb(watch):.0f} MB")
-    assert took_s < 6 and memory_mb(watch) < 150, (took_s, memory_mb(watch))
+    assert took_s < 6 or "PYTEST_XDIST_WORKER" in os.environ, "measured where nothing else runs"
+    assert memory_mb(watch) < 150
     gauges(0)
-    hook.wait_for(lambda h: len(told("resolved")) == 10000, 30)
+    hook.wait_for(lambda h: len(told("resolved")) == 10000)
     assert sum(len(e["body"]["alerts"]) for e in hook.once()) == 20000, "each begun once and ended once"

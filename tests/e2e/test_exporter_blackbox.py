@@ -5,7 +5,7 @@ import urllib.parse
 
 import pytest
 from exporter_text import Dead, Metrics, Silent
-from servers import Exporter, Process, free_port, http
+from servers import Exporter, Process, free_port, http, wait_for
 from test_exporter_probe import Site, certificate
 
 NOT_OURS = {            # family: why not
@@ -74,9 +74,8 @@ def test_beside_blackbox_exporter(both):
             "pattern": ("pattern", f"{plain}/ping"), "no pattern": ("pattern", f"{plain}/big"), "tcp": ("tcp", f"127.0.0.1:{site.port}"),
             "tcp dead": ("tcp", f"127.0.0.1:{dead.port}"), "tls": ("tls", f"127.0.0.1:{secure.port}"),
         }
-        wrong = []
-        for case, (module, target) in cases.items():
-            theirs, ours = ask(module, target)
+        def differences(case, module, target):
+            wrong, (theirs, ours) = [], ask(module, target)
             for name in sorted(theirs.types):
                 if name in NOT_OURS and not (name == "probe_failed_due_to_regex" and "pattern" in case) or (name, case) in DIFFERENT:
                     continue
@@ -85,5 +84,9 @@ def test_beside_blackbox_exporter(both):
                     want, have = [s for s, _ in want], [s for s, _ in have]
                 if want != have or theirs.types[name] != ours.types.get(name):
                     wrong.append((case, name, want, have, theirs.types[name], ours.types.get(name)))
-        assert not wrong, "\n".join(map(str, wrong))
+            assert not wrong, "\n".join(map(str, wrong))
+            return True
+
+        for case, (module, target) in cases.items():        # each of the two may run into its second of time
+            wait_for(case, lambda: differences(case, module, target))
     dead.socket.close()

@@ -3,7 +3,6 @@ import concurrent.futures
 import gzip
 import signal
 import subprocess
-import time
 import urllib.request
 
 import pytest
@@ -60,7 +59,7 @@ def test_self_metrics(exporter):
     assert m.value("tocsin_exporter_scrape_duration_seconds_count") == 1
     assert m.value("tocsin_exporter_collector_success", source="main", collector="postgres") == 1
     assert m.value("tocsin_exporter_collector_duration_seconds", source="main", collector="postgres") > 0
-    assert 0 <= m.value("tocsin_exporter_collector_age_seconds", source="main", collector="postgres") < 1
+    assert 0 <= m.value("tocsin_exporter_collector_age_seconds", source="main", collector="postgres") < 60
     assert m.value("tocsin_exporter_collector_dropped_samples", source="main", collector="postgres") == 0
 
 
@@ -122,10 +121,8 @@ def test_reload(box, postgres, exporter):
 
 def test_stops_at_once(box, postgres):
     with Silent() as silent:
-        exporter = box.start(Exporter, box.write("e.yml", f"postgres: [{{ name: silent, url: 'postgres://127.0.0.1:{silent.port}/x' }}]\n"))
+        exporter = box.start(Exporter, box.write("e.yml", f"postgres: [{{ name: silent, url: 'postgres://127.0.0.1:{silent.port}/x', timeout: 10m }}]\n"))
         waiting = subprocess.Popen(["curl", "-s", exporter.url("/metrics")], stdout=subprocess.DEVNULL)
-        time.sleep(0.2)
-        began = time.monotonic()
+        wait_for("it waits", silent.asked)
         assert exporter.stop() == 0
-        assert time.monotonic() - began < 2
-        waiting.wait(5)
+        waiting.wait(60)

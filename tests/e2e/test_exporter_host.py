@@ -60,10 +60,10 @@ def test_values(pages):
 
 
 def test_cgroup_and_success(pages):
-    _, ours, exporter = pages
+    theirs, ours, exporter = pages
     assert ours.value("tocsin_host_up") == 1
-    failed = [had["collector"] for had, v in ours.find("node_scrape_collector_success") if v == 0]
-    assert failed == []
+    ours_failed, theirs_failed = ({had["collector"] for had, v in m.find("node_scrape_collector_success") if v == 0} for m in (ours, theirs))
+    assert ours_failed <= theirs_failed, "what this kernel does not have"
     m = scrape(exporter)
     assert m.value("node_load1", source="here") is not None
     assert len(m.find("tocsin_cgroup_memory_usage_bytes")) <= 1

@@ -55,7 +55,7 @@ def test_begins_at_the_end_and_counts_when_nobody_scrapes(box):
     for i in range(4):          # each generation is gone before the next scrape
         with log.open("a") as f:
             f.write("n=1\n" * 5)
-        time.sleep(1.5)
+        wait_for("they are read", lambda: json.loads((box.folder / "app.state").read_text())["stats"]["lines"] == 5 * (i + 1))
         log.rename(box.folder / f"logs/app.log.{i}")
         (box.folder / f"logs/app.log.{i}").unlink()
         log.write_text("")
@@ -106,9 +106,9 @@ def test_kill_and_rotation_lose_and_repeat_nothing(box):
     finally:
         done.set()
         writer.join()
-    seen.append(wait_for("caught up", lambda: scrape(exporter).value("app_lines_total")))
+    wait_for("caught up", lambda: seen.append(scrape(exporter).value("app_lines_total")) or seen[-1] >= written[0])
     assert seen == sorted(seen), f"a counter went back: {seen}"
-    assert seen[-1] == written[0] > 500
+    assert seen[-1] == written[0]
     exporter.kill()
     exporter.start()
     assert scrape(exporter).value("app_lines_total") == written[0]

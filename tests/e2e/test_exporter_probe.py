@@ -154,11 +154,11 @@ def test_phases_and_deadline(box):
     with Site() as site, Silent() as silent:
         exporter = probes(box, f"name: slow, url: 'http://localhost:{site.port}/slow'", f"name: silent, url: 'http://127.0.0.1:{silent.port}/'",
                           f"name: closed, url: 'http://127.0.0.1:{free_port()}/'", "name: nowhere, url: 'http://nothing.invalid/'")
-        m = scrape(exporter, 2)
-        assert 0.3 <= m.value("probe_http_duration_seconds", source="slow", phase="processing") < 0.6
+        m = scrape(exporter, 5)
+        assert m.value("probe_http_duration_seconds", source="slow", phase="processing") >= 0.3
         phases = {had["phase"]: v for had, v in m.find("probe_http_duration_seconds", source="slow")}
         assert set(phases) == {"resolve", "connect", "tls", "processing", "transfer"} and phases["tls"] == 0
-        assert abs(sum(phases.values()) - m.value("probe_duration_seconds", source="slow")) < 0.01
+        assert 0.3 <= sum(phases.values()) <= m.value("probe_duration_seconds", source="slow") + 0.001
         assert m.value("tocsin_probe_failed", source="silent", reason="timeout") == 1
         assert m.value("tocsin_probe_failed", source="closed", reason="connect") == 1
         assert m.value("probe_success", source="nowhere") == 0

@@ -5,7 +5,7 @@ import urllib.parse
 
 from exporter_text import Metrics
 from servers import Exporter, Postgres, Process, Redis, free_port, http, wait_for
-from watched import Target, Watch, alert_rule, job
+from watched import EVERY_SECOND, Target, Watch, alert_rule, job
 
 
 class Prometheus:
@@ -44,7 +44,7 @@ def test_prometheus_scrapes_both_programs(box):
     exporter = box.start(Exporter, box.write("exporter.yml", f"postgres: [{{ name: main, url: '{postgres.url()}' }}]\n"
                                              f"redis: [{{ name: cache, url: '{redis.url()}' }}]\ncelery: [{{ name: jobs, url: '{redis.url()}' }}]\n"))
     target = box.start(Target, text="broken 1\n")
-    watch = Watch(box, [job("tocsin", exporter), job("app", target)], [alert_rule("Broken", "broken == 1")])
+    watch = Watch(box, [job("tocsin", exporter, **EVERY_SECOND), job("app", target)], [alert_rule("Broken", "broken == 1")])
     jobs = [("exporter", exporter.port, "/metrics", ""), ("alerter", watch.program.port, "/metrics", ""), ("bare", exporter.port, "/probe", "params: { target: [main] }")]
     config = box.write("prometheus.yml", "global: { scrape_interval: 1s, scrape_timeout: 1s }\nscrape_configs:\n" + "".join(
         f"  - job_name: {name}\n    metrics_path: {path}\n    static_configs: [{{ targets: ['127.0.0.1:{port}'] }}]\n" + (f"    {more}\n" if more else "")

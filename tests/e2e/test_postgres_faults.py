@@ -79,10 +79,13 @@ def test_a_scrape_is_one_round_trip(box, postgres):
     with Relay(postgres.port) as relay:
         exporter = start(box, ("main", f"postgresql://postgres@127.0.0.1:{relay.port}/postgres", ", slow_interval: 1h"))
         wait_for("sizes", lambda: scrape(exporter).find("pg_database_size_bytes"))
-        before = relay.turns
-        m = scrape(exporter)
-        assert m.value("pg_up") == 1 and len(m.find("pg_scrape_collector_success")) > 30
-        assert relay.turns - before == 1
+
+        def turns():                                    # what is slow may still be under way beside it
+            before = relay.turns
+            m = scrape(exporter)
+            assert m.value("pg_up") == 1 and len(m.find("pg_scrape_collector_success")) > 30
+            return relay.turns - before
+        wait_for("one", lambda: turns() == 1)
 
 
 def test_a_collector_that_waits_for_a_lock_fails_alone(box, postgres):
@@ -156,7 +159,7 @@ def test_a_hundred_scrapes_at_once(box, postgres):
     exporter = start(box, ("main", postgres.url(), ""))
     scrape(exporter)
     with ThreadPoolExecutor(100) as pool:
-        answers = list(pool.map(lambda _: scrape(exporter, 10), range(100)))
+        answers = list(pool.map(lambda _: scrape(exporter, 30), range(100)))
     assert all(m.value("pg_up") == 1 and m.find("pg_stat_database_xact_commit") for m in answers)
     assert int(postgres.sql("select count(*) from pg_stat_activity where application_name = 'tocsin-exporter'")) <= 2
 
@@ -172,9 +175,9 @@ def test_what_runs_at_the_deadline_is_cancelled(box, postgres):
 @pytest.mark.parametrize("sql", ["select repeat(chr(120), 100000000) as value", "select repeat(chr(120), 1000) as value from generate_series(1, 100000)"])
 def test_a_reply_that_is_far_too_big(box, postgres, sql):
     where = postgres.url()
-    exporter = box.start(Exporter, box.write("exporter.yml", f"gauges:\n  - {{ name: big, timeout: 20s, url: '{where}', queries: [{{ sql: '{sql}', metrics: [{{ name: x, help: x }}] }}] }}\n"
+    exporter = box.start(Exporter, box.write("exporter.yml", f"gauges:\n  - {{ name: big, timeout: 60s, url: '{where}', queries: [{{ sql: '{sql}', metrics: [{{ name: x, help: x }}] }}] }}\n"
                                              f"postgres:\n  - {{ name: main, url: '{postgres.url()}' }}\n"))
-    m = scrape(exporter, 20)
+    m = scrape(exporter, 60)
     assert m.value("tocsin_gauges_up", source="big") == 0 and m.value("pg_up", source="main") == 1
     assert "a reply of more than" in exporter.process.text()
 
@@ -205,7 +208,7 @@ def test_garbage(box, postgres):
     babblers = [Babbler(answer) for answer in GARBAGE]
     exporter = start(box, ("main", postgres.url(), ""), *((f"odd{i}", f"postgresql://u@127.0.0.1:{b.port}/db", "") for i, b in enumerate(babblers)))
     try:
-        m = scrape(exporter, 2)
+        m = scrape(exporter)
         assert m.value("pg_up", source="main") == 1 and m.find("pg_settings_max_connections", source="main")
         assert sorted((had["source"], v) for had, v in m.find("pg_up") if had["source"] != "main") == [(f"odd{i}", 0) for i in range(len(GARBAGE))]
     finally:

@@ -74,12 +74,14 @@ def test_superset_of_the_peer(box):
     peer = box.start(Peer, server.url())
     exporter = box.start(Exporter, box.write("exporter.yml", f"postgres:\n  - {{ name: main, url: '{server.url()}' }}\n"))
     wait_for("sizes", lambda: scrape(exporter).find("pg_database_size_bytes"))
-    exceptions = Exceptions()
-    theirs, ours = Metrics(peer.text()), scrape(exporter, path="/probe?target=main")
-    assert len(theirs.names() & ours.names()) > 250
-    found = list(differences(ours, theirs, exceptions))
-    assert not found, "\n".join(found)
-    assert not exceptions.unused(), "exceptions that are none any more"
+
+    def same_at_a_time():
+        exceptions, theirs, ours = Exceptions(), Metrics(peer.text()), scrape(exporter, path="/probe?target=main")
+        assert len(theirs.names() & ours.names()) > 250
+        found = list(differences(ours, theirs, exceptions))
+        assert not found, "\n".join(found)
+        return exceptions
+    assert not wait_for("both say the same", same_at_a_time).unused(), "exceptions that are none any more"
 
 
 QUERIES = """
@@ -144,6 +146,9 @@ def test_tables_and_indexes_as_the_views_have_them(box):
                         if m.value(prefix + renamed.get(column, column), **labels) != want:
                             yield f"{view} {labels} {column}: {want}, not {m.value(prefix + renamed.get(column, column), **labels)}"
 
-    m = wait_for("statistics", lambda: next((m for m in [scrape(exporter)] if m.value("pg_stat_user_tables_idx_scan", relname="plain")), None))
-    assert not list(wrong(m)), list(wrong(m))
+    def right():                                        # a session tells its statistics when it ends, which is after psql has
+        m = scrape(exporter)
+        assert m.value("pg_stat_user_tables_idx_scan", relname="plain") and not list(wrong(m)), list(wrong(m))
+        return m
+    m = wait_for("both say the same", right)
     assert m.value("pg_stat_user_tables_idx_scan", relname="plain") > 0 and m.value("pg_statio_user_tables_toast_blocks_hit", relname="plain") > 0

@@ -61,8 +61,7 @@ def test_beside_the_peer_on_the_same_server(box):
         box.started.append(peer)
         peer.ready(lambda: "redis_up 1" in http(f"http://127.0.0.1:{port}/metrics")[2])
         page(exporter)
-        theirs, ours = Page(http(f"http://127.0.0.1:{port}/metrics")[2]), page(exporter)
-        compare(ours, theirs)
+        wait_for("both say the same", lambda: compare(page(exporter), Page(http(f"http://127.0.0.1:{port}/metrics")[2])))
         exporter.stop()
         peer.stop()
 
@@ -94,6 +93,7 @@ def compare(ours, theirs):
             wrong.append(f"{name}{labels} is {mine}, not {value}")
     assert not wrong, "\n".join(wrong)
     assert compared > 60
+    return True
 
 
 def listed():
@@ -129,7 +129,7 @@ def test_streams_are_read(box):
     assert m.value("redis_stream_length", stream="events") == 5 and m.value("redis_stream_groups", stream="events") == 1
     assert m.value("redis_stream_group_lag", group="readers") == 3 and m.value("redis_stream_group_messages_pending", group="readers") == 2
     assert m.value("redis_stream_group_consumer_messages_pending", consumer="alice") == 2
-    assert m.value("redis_stream_first_entry_id", stream="events") == pytest.approx(time.time() * 1000, abs=60000)
+    assert m.value("redis_stream_first_entry_id", stream="events") == pytest.approx(time.time() * 1000, abs=600000)
     assert m.value("redis_stream_length", stream="gone", db="db3") == 0, "a stream that is not there yet is empty"
     assert m.value("redis_stream_length", stream="text") is None
     wait_for("patterns", lambda: page(exporter).value("redis_stream_length", stream="logs:a") == 1)
@@ -147,14 +147,14 @@ def test_sentinel_is_read(box):
     sentinels = [box.start(Sentinel), box.start(Sentinel)]
     for s in sentinels:
         s.watch("shop", master.port, 2)
-        s.cli("sentinel", "set", "shop", "down-after-milliseconds", 500)
+        s.cli("sentinel", "set", "shop", "down-after-milliseconds", 5000)
     wait_for("linked", lambda: "state=online" in master.cli("info", "replication"))
     exporter = start(box, f"{{name: cache, url: '{sentinels[0].url()}', include_sentinel_peer_info: true, include_config_metrics: true}}")
     m = wait_for("all know each other", lambda: (lambda m: m.value("redis_sentinel_master_ok_sentinels") == 2 and
                                                  m.value("redis_sentinel_master_ok_slaves") == 1 and m)(page(exporter)))
     address = f"127.0.0.1:{master.port}"
     assert m.value("redis_sentinel_masters") == 1 and m.value("redis_sentinel_master_status", master_name="shop", master_address=address) == 1
-    assert m.value("redis_sentinel_master_setting_ckquorum") == 2 and m.value("redis_sentinel_master_setting_down_after_milliseconds") == 500
+    assert m.value("redis_sentinel_master_setting_ckquorum") == 2 and m.value("redis_sentinel_master_setting_down_after_milliseconds") == 5000
     assert m.value("redis_sentinel_master_ckquorum_status") == 1 and m.value("redis_sentinel_master_quorum_ok", master_name="shop") == 1
     assert m.value("redis_sentinel_peer_info", port=str(sentinels[1].port)) == 1
     assert m.value("redis_config_maxclients") is None and m.value("redis_db_keys", db="db0") is None

@@ -2,9 +2,11 @@
 import crypt
 import http.client
 import json
+import os
 import signal
 import ssl
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -55,11 +57,16 @@ def program(box, kind, web):
 
 
 def curl(p, *args, path="/-/healthy", scheme="https"):
-    """(exit code, HTTP status, seconds)"""
-    done = subprocess.run(["curl", "-s", "-o", "/dev/null", "-w", "%{http_code} %{time_total}", "--max-time", "20", *map(str, args),
+    """(exit code, HTTP status)"""
+    done = subprocess.run(["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "60", *map(str, args),
                            f"{scheme}://127.0.0.1:{p.port}{path}"], capture_output=True, text=True, timeout=120)
-    status, seconds = done.stdout.split()
-    return done.returncode, int(status), float(seconds)
+    return done.returncode, int(done.stdout)
+
+
+def cpu_s(p):
+    """What it has computed, whatever else the machine does."""
+    fields = Path(f"/proc/{p.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def trusting(keys, *args):
@@ -77,7 +84,7 @@ BOTH = pytest.mark.parametrize("kind", [Exporter, Alerter], ids=["exporter", "al
 @BOTH
 def test_serves_tls_to_who_trusts_the_authority(box, keys, kind):
     p = program(box, kind, TLS)
-    assert curl(p, *trusting(keys))[:2] == (0, 200)
+    assert curl(p, *trusting(keys)) == (0, 200)
     assert curl(p)[0] == 60                                     # an authority nobody knows
     assert curl(p, scheme="http")[1] != 200
 
@@ -92,7 +99,7 @@ def test_speaks_the_versions_it_was_told(box, keys, limits, spoken):
     p = program(box, Exporter, TLS + limits)
     for version in ("1.0", "1.1", "1.2", "1.3"):
         # OpenSSL's own least version must not answer for ours.
-        code, status, _ = curl(p, *trusting(keys, f"--tlsv{version}", "--tls-max", version, "--ciphers", "DEFAULT@SECLEVEL=0"))
+        code, status = curl(p, *trusting(keys, f"--tlsv{version}", "--tls-max", version, "--ciphers", "DEFAULT@SECLEVEL=0"))
         if version in spoken:
             assert (code, status) == (0, 200), version
         else:
@@ -123,7 +130,10 @@ def test_users_by_bcrypt(box, kind):
     p = program(box, kind, "basic_auth_users:\n" + "".join(f"  {name}: {json.dumps(h)}\n" for name, h in hashes.items()))
 
     def login(user, password):
-        return curl(p, "-u", f"{user}:{password}", scheme="http")[1:]
+        """(status, seconds of processor time)"""
+        before = cpu_s(p)
+        status = curl(p, "-u", f"{user}:{password}", scheme="http")[1]
+        return status, cpu_s(p) - before
 
     assert curl(p, scheme="http")[1] == 401
     status, first = login("ann", "ann's word")
@@ -190,7 +200,7 @@ def test_a_certificate_is_replaced(box, keys, kind):
     certificate(keys, "server", "ca", "serverAuth")
     assert reload(p).endswith(" 200")
     second = shown_certificate(p)
-    assert first != second and curl(p, *trusting(keys))[:2] == (0, 200)
+    assert first != second and curl(p, *trusting(keys)) == (0, 200)
     assert on_the_old_connection() == 200, "what is open goes on"
     (keys / "server.pem").write_text((keys / "stranger.pem").read_text())       # not that key's
     assert reload(p).endswith(" 500") and "certificate and key are not accepted" in p.process.text()
@@ -220,7 +230,7 @@ def test_a_certificate_is_followed(box, keys):
     assert shown_certificate(p) == first
     (keys / "next.key").rename(keys / "server.key")
     wait_for("the new one is served", lambda: shown_certificate(p) != first)
-    assert curl(p, *trusting(keys))[:2] == (0, 200)
+    assert curl(p, *trusting(keys)) == (0, 200)
     assert p.process.text().count("is not loaded") == 1
 
 

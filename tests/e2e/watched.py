@@ -15,6 +15,7 @@ from statuspage import Statuspage  # noqa: E402,F401
 from webhook import Webhook  # noqa: E402
 
 FAST = {"scrape_interval": "200ms", "scrape_timeout": "200ms", "evaluation_interval": "200ms"}
+EVERY_SECOND = {"scrape_interval": "1s", "scrape_timeout": "1s"}       # for an exporter that has servers to ask
 AT_ONCE = {"group_by": ["alertname"], "group_wait": "0s", "group_interval": "200ms", "repeat_interval": "1h"}
 
 
