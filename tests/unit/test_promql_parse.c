@@ -153,7 +153,7 @@ static const struct {
     {"1__0", 1, "bad number or duration 1__0: expected a number such as 1.5, 1e3 or 0x1f, or a duration such as 5m"},
     {"0x", 1, "bad number or duration 0x: expected a number such as 1.5, 1e3 or 0x1f, or a duration such as 5m"},
     {"1e", 1, "bad number or duration 1e: expected a number such as 1.5, 1e3 or 0x1f, or a duration such as 5m"},
-    {"1e999", 1, "bad number or duration 1e999: expected a number such as 1.5, 1e3 or 0x1f, or a duration such as 5m"},
+    {"1e999", 1, "number 1e999 is out of range: the largest is 1.7976931348623157e308"},
     {".", 1, "unexpected '.': names with dots are quoted in braces: {\"http.requests\"}"},
     {"1.2.3", 1, "bad number or duration 1.2.3: expected a number such as 1.5, 1e3 or 0x1f, or a duration such as 5m"},
     {"x;", 2, "unexpected ';': a query is one expression, without an end mark"},
