@@ -98,8 +98,20 @@ static enum store_verdict judge(const struct store_series *s, int64_t t_ms, doub
 
 void store_keep_sealed(struct store_series *s, struct chunk *c)
 {
-	s->sealed = mem_grow(s->sealed, &s->sealed_cap, s->n_sealed + 1u, sizeof(struct chunk *));
+	if ((s->n_sealed & (s->n_sealed - 1)) == 0)
+		s->sealed = mem_realloc(s->sealed, (s->n_sealed > 0 ? s->n_sealed * 2 : 1) * sizeof(struct chunk *));
 	s->sealed[s->n_sealed++] = c;
+}
+
+void store_forget_sealed(struct store_series *s, uint32_t n)
+{
+	s->n_sealed -= n;
+	if (n > 0 && s->n_sealed > 0)
+		memmove(s->sealed, s->sealed + n, s->n_sealed * sizeof(struct chunk *));
+	if (s->n_sealed > 0)
+		return;
+	free(s->sealed);
+	s->sealed = NULL;
 }
 
 static void put_sample(struct store *st, struct shard *shard, struct store_series *s, int64_t t_ms, double v, const struct histogram *h)

@@ -65,9 +65,15 @@ static void put_step(struct chunk *c, int64_t v)
 	put(c, u, step_bits[k]);
 }
 
-static void put_xor(struct chunk_writer *w, uint64_t bits)
+/* What goes on from sample to sample in CHUNK_XOR. While the chunk is open it lies behind its data. */
+struct xor_state {
+	int64_t dt;
+	uint8_t lead, trail; /* window of the last bits written; lead 0xff: none */
+};
+
+static void put_xor(struct chunk_writer *w, struct xor_state *state, uint64_t bits)
 {
-	uint64_t x = bits ^ w->v_bits;
+	uint64_t x = bits ^ (w->open->n > 0 ? w->v_bits : 0);
 	unsigned lead, trail, n;
 
 	put(w->open, x != 0, 1);
@@ -77,9 +83,9 @@ static void put_xor(struct chunk_writer *w, uint64_t bits)
 	trail = (unsigned)__builtin_ctzll(x);
 	if (lead > 31)
 		lead = 31;
-	if (w->lead != 0xff && lead >= w->lead && trail >= w->trail) {
+	if (state->lead != 0xff && lead >= state->lead && trail >= state->trail) {
 		put(w->open, 0, 1);
-		put(w->open, x >> w->trail, 64u - w->lead - w->trail);
+		put(w->open, x >> state->trail, 64u - state->lead - state->trail);
 		return;
 	}
 	n = 64 - lead - trail;
@@ -87,13 +93,19 @@ static void put_xor(struct chunk_writer *w, uint64_t bits)
 	put(w->open, lead, 5);
 	put(w->open, n - 1, 6);
 	put(w->open, x >> trail, n);
-	w->lead = (uint8_t)lead;
-	w->trail = (uint8_t)trail;
+	state->lead = (uint8_t)lead;
+	state->trail = (uint8_t)trail;
+}
+
+/* Bytes behind the data of an open chunk. */
+static size_t behind(enum chunk_kind kind)
+{
+	return kind == CHUNK_XOR ? sizeof(struct xor_state) : 0;
 }
 
 static struct chunk *chunk_new(enum chunk_kind kind, size_t cap)
 {
-	struct chunk *c = mem_alloc(sizeof *c + cap);
+	struct chunk *c = mem_alloc(sizeof *c + cap + behind(kind));
 
 	c->refs = 1;
 	c->cap = (uint32_t)cap;
@@ -167,11 +179,9 @@ static void open_chunk(struct chunk_writer *w, int64_t t_ms, double v, const str
 	enum chunk_kind kind = h != NULL ? CHUNK_HIST : value_is_stale(v) || packed_takes(NULL, 0, v) ? CHUNK_PACKED : CHUNK_XOR;
 
 	w->open = chunk_new(kind, kind == CHUNK_HIST ? CHUNK_SAMPLES * sizeof(struct chunk_hist) : FIRST_CAP);
-	w->open->min_ms = t_ms;
-	w->t_ms = t_ms;
-	w->dt = 0;
-	w->v_bits = 0;
-	w->lead = 0xff;
+	w->open->min_ms = w->open->max_ms = t_ms;
+	if (kind == CHUNK_XOR)
+		memcpy(w->open->data + w->open->cap, &(struct xor_state){ .lead = 0xff }, sizeof(struct xor_state));
 }
 
 static void make_room(struct chunk_writer *w, size_t more)
@@ -183,7 +193,8 @@ static void make_room(struct chunk_writer *w, size_t more)
 		return;
 	while (cap < need)
 		cap += cap / 2;
-	c = mem_realloc(c, sizeof *c + cap);
+	c = mem_realloc(c, sizeof *c + cap + behind((enum chunk_kind)c->kind));
+	memmove(c->data + cap, c->data + c->cap, behind((enum chunk_kind)c->kind));
 	memset(c->data + c->cap, 0, cap - c->cap);
 	c->cap = (uint32_t)cap;
 	w->open = c;
@@ -207,12 +218,15 @@ static void put_packed(struct chunk_writer *w, int64_t t_ms, double v)
 
 static void put_float(struct chunk_writer *w, int64_t t_ms, double v)
 {
-	int64_t dt = wrapping_sub(t_ms, w->t_ms);
+	int64_t dt = wrapping_sub(t_ms, w->open->max_ms);
+	struct xor_state state;
 
 	make_room(w, SAMPLE_MAX_BYTES);
-	put_step(w->open, wrapping_sub(dt, w->dt));
-	put_xor(w, bits_of(v));
-	w->dt = dt;
+	memcpy(&state, w->open->data + w->open->cap, sizeof state);
+	put_step(w->open, wrapping_sub(dt, state.dt));
+	put_xor(w, &state, bits_of(v));
+	state.dt = dt;
+	memcpy(w->open->data + w->open->cap, &state, sizeof state);
 }
 
 static void put_hist(struct chunk *c, int64_t t_ms, double v, const struct histogram *h)
@@ -237,7 +251,7 @@ struct chunk *chunk_append(struct chunk_writer *w, int64_t t_ms, double v, const
 		put_packed(w, t_ms, v);
 	else
 		put_float(w, t_ms, v);
-	w->t_ms = w->open->max_ms = t_ms;
+	w->open->max_ms = t_ms;
 	w->v_bits = bits_of(v);
 	w->open->n++;
 	return sealed;

@@ -34,9 +34,7 @@ struct chunk {
 
 struct chunk_writer {
 	struct chunk *open; /* NULL: none */
-	int64_t t_ms, dt;
-	uint64_t v_bits;     /* the last value as it was given, whatever the kind */
-	uint8_t lead, trail; /* CHUNK_XOR: window of the last bits written; lead 0xff: none */
+	uint64_t v_bits;    /* the last value as it was given, whatever the kind */
 };
 
 /* A sealed chunk as it lies in memory or in a mapped file; BITS_SLACK bytes behind <data> are readable. CHUNK_HIST: histograms as bytes

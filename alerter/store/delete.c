@@ -74,7 +74,6 @@ static void cut_head(struct store *st, struct shard *shard, struct store_series 
 	}
 	old = s->sealed;
 	s->sealed = NULL;
-	s->sealed_cap = 0;
 	s->n_sealed = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		shard->n_chunks--;

@@ -129,8 +129,7 @@ static void let_go(struct store *st, const struct flush *f)
 			shard->chunk_bytes -= chunk_bytes(s->sealed[k]);
 			chunk_unref(s->sealed[k]);
 		}
-		s->n_sealed -= n;
-		memmove(s->sealed, s->sealed + n, s->n_sealed * sizeof(struct chunk *));
+		store_forget_sealed(s, n);
 		pthread_mutex_unlock(&shard->lock);
 		at += n;
 	}

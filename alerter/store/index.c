@@ -9,6 +9,10 @@
 #include "tocsin/mem.h"
 #include "tocsin/regex.h"
 
+struct series_pair {
+	uint32_t name, value; /* symbols */
+};
+
 struct posting {
 	struct series_pair key;
 	size_t at; /* place in its name's list */
@@ -87,21 +91,61 @@ static void slots_insert(struct slots *s, uint32_t slot)
 	s->v[i] = slot;
 }
 
+/* ---- Pairs: numbers in as many bytes as they need, seven bits each ---- */
+
+static void put_number(struct buf *out, uint32_t v)
+{
+	for (; v >= 0x80; v >>= 7)
+		buf_putc(out, (char)(v | 0x80));
+	buf_putc(out, (char)v);
+}
+
+static const unsigned char *get_number(const unsigned char *p, uint32_t *v)
+{
+	*v = *p & 0x7f;
+	for (unsigned shift = 7; (*p++ & 0x80) != 0; shift += 7)
+		*v |= (uint32_t)(*p & 0x7f) << shift;
+	return p;
+}
+
+static const unsigned char *get_pair(const unsigned char *p, struct series_pair *pair)
+{
+	return get_number(get_number(p, &pair->name), &pair->value);
+}
+
+void index_encode(struct index *x, struct labels labels, struct buf *out)
+{
+	for (size_t i = 0; i < labels.n; i++) {
+		put_number(out, symbols_ref(&x->symbols, labels.v[i].name));
+		put_number(out, symbols_ref(&x->symbols, labels.v[i].value));
+	}
+}
+
 struct labels index_labels(const struct index *x, const struct store_series *s, struct label *v)
 {
-	for (uint32_t i = 0; i < s->n_pairs; i++)
-		v[i] = (struct label){ symbols_text(&x->symbols, s->pairs[i].name), symbols_text(&x->symbols, s->pairs[i].value) };
+	const unsigned char *p = s->pairs;
+	struct series_pair pair;
+
+	for (uint32_t i = 0; i < s->n_pairs; i++) {
+		p = get_pair(p, &pair);
+		v[i] = (struct label){ symbols_text(&x->symbols, pair.name), symbols_text(&x->symbols, pair.value) };
+	}
 	return (struct labels){ v, s->n_pairs };
 }
 
 static bool has_labels(const struct index *x, const struct store_series *s, struct labels l)
 {
+	const unsigned char *p = s->pairs;
+	struct series_pair pair;
+
 	if (s->n_pairs != l.n)
 		return false;
-	for (uint32_t i = 0; i < s->n_pairs; i++)
-		if (!str_eq(symbols_text(&x->symbols, s->pairs[i].name), l.v[i].name) ||
-		    !str_eq(symbols_text(&x->symbols, s->pairs[i].value), l.v[i].value))
+	for (uint32_t i = 0; i < s->n_pairs; i++) {
+		p = get_pair(p, &pair);
+		if (!str_eq(symbols_text(&x->symbols, pair.name), l.v[i].name) ||
+		    !str_eq(symbols_text(&x->symbols, pair.value), l.v[i].value))
 			return false;
+	}
 	return true;
 }
 
@@ -202,8 +246,11 @@ static void posting_drop(struct index *x, struct posting *p)
 	free(n);
 }
 
-void index_add(struct index *x, struct store_series *s, struct labels labels)
+void index_add(struct index *x, struct store_series *s)
 {
+	const unsigned char *p = s->pairs;
+	struct series_pair pair;
+
 	table_grow(x);
 	if (x->free_slots.n > 0) {
 		s->slot = x->free_slots.v[--x->free_slots.n];
@@ -214,9 +261,8 @@ void index_add(struct index *x, struct store_series *s, struct labels labels)
 	}
 	x->series[s->slot] = s;
 	for (uint32_t i = 0; i < s->n_pairs; i++) {
-		s->pairs[i].name = symbols_ref(&x->symbols, labels.v[i].name);
-		s->pairs[i].value = symbols_ref(&x->symbols, labels.v[i].value);
-		slots_insert(&posting_of(x, s->pairs[i])->slots, s->slot);
+		p = get_pair(p, &pair);
+		slots_insert(&posting_of(x, pair)->slots, s->slot);
 	}
 	table_put(x, s);
 	x->n_series++;
@@ -239,10 +285,14 @@ void index_remove(struct index *x, const struct slots *dead)
 
 	for (size_t i = 0; i < dead->n; i++) {
 		struct store_series *s = x->series[dead->v[i]];
+		const unsigned char *at = s->pairs;
 
 		for (uint32_t k = 0; k < s->n_pairs; k++) {
-			struct posting *p = map_get(&x->postings, key_of(&s->pairs[k], sizeof s->pairs[k]));
+			struct series_pair pair;
+			struct posting *p;
 
+			at = get_pair(at, &pair);
+			p = map_get(&x->postings, key_of(&pair, sizeof pair));
 			if (map_put(&swept, key_of(&p->key, sizeof p->key), p) == NULL)
 				sweep(p, dead);
 		}
@@ -261,9 +311,13 @@ void index_remove(struct index *x, const struct slots *dead)
 
 void index_forget(struct index *x, struct store_series *s)
 {
+	const unsigned char *p = s->pairs;
+	struct series_pair pair;
+
 	for (uint32_t i = 0; i < s->n_pairs; i++) {
-		symbols_unref(&x->symbols, s->pairs[i].name);
-		symbols_unref(&x->symbols, s->pairs[i].value);
+		p = get_pair(p, &pair);
+		symbols_unref(&x->symbols, pair.name);
+		symbols_unref(&x->symbols, pair.value);
 	}
 }
 
@@ -410,9 +464,14 @@ static bool pick_by_regex(const struct index *x, const struct filter *f, size_t 
 
 static uint32_t value_of(const struct store_series *s, uint32_t name)
 {
-	for (uint32_t i = 0; i < s->n_pairs; i++)
-		if (s->pairs[i].name == name)
-			return s->pairs[i].value;
+	const unsigned char *p = s->pairs;
+	struct series_pair pair;
+
+	for (uint32_t i = 0; i < s->n_pairs; i++) {
+		p = get_pair(p, &pair);
+		if (pair.name == name)
+			return pair.value;
+	}
 	return SYMBOL_NONE;
 }
 

@@ -6,6 +6,7 @@
 #define TOCSIN_STORE_INDEX_H
 
 #include "store/symbols.h"
+#include "tocsin/buf.h"
 #include "tocsin/querier.h"
 
 struct store_series;
@@ -30,8 +31,10 @@ void index_init(struct index *x);
 void index_fini(struct index *x);
 /* NULL when there is none. <hash> is series_hash(<labels>). */
 struct store_series *index_find(const struct index *x, struct labels labels, uint64_t hash);
-/* Gives it a slot and its symbols (s->pairs, s->n_pairs long) from <labels>. */
-void index_add(struct index *x, struct store_series *s, struct labels labels);
+/* Takes references to the symbols of <labels> and appends their numbers: what s->pairs is made of. */
+void index_encode(struct index *x, struct labels labels, struct buf *out);
+/* Gives it a slot. */
+void index_add(struct index *x, struct store_series *s);
 /* Takes the slots out of table and postings; symbols stay referenced until index_forget. <dead> is sorted. */
 void index_remove(struct index *x, const struct slots *dead);
 void index_forget(struct index *x, struct store_series *s);

@@ -17,36 +17,35 @@ enum { STORE_SHARDS = 16, SHARD_RUN = 64 };
 /* Where a series is known from of which nothing was scraped or computed since the start. */
 enum { FROM_NOWHERE, FROM_BLOCKS, FROM_JOURNAL };
 
-struct series_pair {
-	uint32_t name, value; /* symbols */
-};
-
+/* There are many: what is here is paid for by each. */
 struct store_series {
 	uint64_t id, hash;
-	uint32_t slot, n_pairs;
-	_Atomic uint32_t refs;       /* memory: the index holds one, every snapshot one */
-	_Atomic uint32_t pins;       /* holders outside, staged samples: not dropped */
-	_Atomic int64_t last_ms;     /* of all samples; INT64_MIN: none. Written under the shard lock */
-	_Atomic int64_t good_ms;     /* of the last sample that is no stale marker; INT64_MIN: none. Likewise */
-	_Atomic unsigned char state; /* enum series_state. Likewise */
+	_Atomic int64_t last_ms; /* of all samples; INT64_MIN: none. Written under the shard lock */
+	_Atomic int64_t good_ms; /* of the last sample that is no stale marker; INT64_MIN: none. Likewise */
+	/* Under the shard lock: */
+	struct chunk_writer writer;
+	struct chunk **sealed; /* in time order; room for the power of two that holds n_sealed. NULL: none */
+	uint64_t last_batch;   /* number of the batch its last sample came with */
+	/* Not under it: */
+	_Atomic uint64_t owner; /* 0: nobody */
+	union {
+		_Atomic uint64_t block_place;     /* in the newest of its blocks: its serial number, and which of its series */
+		struct store_series *next_unused; /* graveyard */
+	};
+	_Atomic int64_t block_last_ms; /* of its samples there; INT64_MIN: none. Written under the shard lock */
+	_Atomic uint32_t refs;         /* memory: the index holds one, every snapshot one */
+	_Atomic uint32_t pins;         /* holders outside, staged samples: not dropped */
+	_Atomic uint32_t in_blocks;    /* how many hold it: not dropped */
+	_Atomic uint32_t journal_file; /* of which it has this number. Under the commit lock, but for 0 */
+	uint32_t journal_number;
+	uint32_t slot, n_sealed;
+	uint16_t n_pairs;
+	_Atomic unsigned char state; /* enum series_state. Written under the shard lock */
 	_Atomic unsigned char never_lost;
 	_Atomic unsigned char from_history; /* FROM_…: nothing was appended since the start. Likewise */
 	unsigned char left_out;             /* of some snapshot, since it ended: what comes next is told by memory_revive. Likewise */
 	unsigned char journal_told;         /* its last value is in the journal's file. Under the commit lock */
-	_Atomic uint32_t journal_file;      /* of which it has this number. Under the commit lock, but for 0 */
-	uint32_t journal_number;
-	_Atomic uint64_t owner;             /* 0: nobody */
-	_Atomic uint32_t in_blocks;         /* how many hold it: not dropped */
-	_Atomic uint64_t block_place;       /* in the newest of them: its serial number, and which of its series */
-	_Atomic int64_t block_last_ms;      /* of its samples there; INT64_MIN: none. Written under the shard lock */
-	/* Under the shard lock: */
-	uint32_t n_sealed;
-	size_t sealed_cap;
-	struct chunk **sealed; /* in time order */
-	struct chunk_writer writer;
-	uint64_t last_batch;              /* number of the batch its last sample came with */
-	struct store_series *next_unused; /* graveyard */
-	struct series_pair pairs[];       /* immutable */
+	unsigned char pairs[];              /* its labels, sorted, as index_encode() wrote them; immutable */
 };
 
 struct shard {
@@ -148,6 +147,8 @@ struct store_series *store_series_make(struct store *, struct labels labels, uin
 void store_replay_sample(struct store *, struct store_series *, int64_t t_ms, double v, const struct histogram *h);
 /* Puts a sealed chunk behind the others, under the shard lock. */
 void store_keep_sealed(struct store_series *, struct chunk *);
+/* The first <n> are not its own any more. Likewise. */
+void store_forget_sealed(struct store_series *, uint32_t n);
 /* Time of its last sample anywhere, a stale marker too; INT64_MIN: none. */
 static inline int64_t series_end_ms(const struct store_series *s)
 {

@@ -211,8 +211,6 @@ static void take_sample(void *ctx, uint32_t number, const struct record_sample *
 	}
 	__builtin_prefetch(s);
 	__builtin_prefetch((const char *)s + 64);
-	__builtin_prefetch((const char *)s + 128);
-	__builtin_prefetch((const char *)s + 192);
 	r->tile[r->n_tile].series = s;
 	r->tile[r->n_tile].t_ms = sample->t_ms;
 	r->tile[r->n_tile].v = sample->v;

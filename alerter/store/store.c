@@ -130,14 +130,21 @@ void store_set_unseen(struct store *st, const struct store_unseen *v, size_t n)
 
 struct store_series *store_series_make(struct store *st, struct labels labels, uint64_t hash)
 {
-	struct store_series *s = mem_alloc(sizeof *s + labels.n * sizeof *s->pairs);
+	struct buf pairs = { 0 };
+	struct store_series *s;
 
+	assert(labels.n <= STORE_MAX_LABELS);
+	index_encode(&st->index, labels, &pairs);
+	s = mem_alloc(offsetof(struct store_series, pairs) + pairs.n);
+	if (pairs.n > 0)
+		memcpy(s->pairs, pairs.p, pairs.n);
+	buf_fini(&pairs);
 	s->id = ++st->next_id;
 	s->hash = hash;
-	s->n_pairs = (uint32_t)labels.n;
+	s->n_pairs = (uint16_t)labels.n;
 	s->refs = 1;
 	s->last_ms = s->good_ms = s->block_last_ms = INT64_MIN;
-	index_add(&st->index, s, labels);
+	index_add(&st->index, s);
 	memory_add(st, s);
 	COUNT(st, series_created, 1);
 	return s;
@@ -263,9 +270,7 @@ static void drop_old(struct store *st, struct shard *shard, struct store_series 
 
 	while (n < s->n_sealed && s->sealed[n]->max_ms < cut->t_ms)
 		count_dropped(st, shard, s->sealed[n++], cut->squeezed);
-	s->n_sealed -= n;
-	if (n > 0)
-		memmove(s->sealed, s->sealed + n, s->n_sealed * sizeof(struct chunk *));
+	store_forget_sealed(s, n);
 	if (s->n_sealed == 0 && s->writer.open != NULL && s->writer.open->max_ms < cut->t_ms) {
 		shard->chunk_bytes -= chunk_bytes(s->writer.open);
 		s->writer.open = chunk_seal(&s->writer);
