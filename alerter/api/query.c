@@ -27,6 +27,7 @@ static void put_histogram_point(struct json_out *j, int64_t t_ms, const struct h
 {
 	json_out_open(j, '[');
 	json_out_seconds(j, t_ms);
+	buf_putc(j->to, ',');
 	promql_histogram_json(j->to, h);
 	j->comma = true;
 	json_out_close(j, ']');
