@@ -24,6 +24,16 @@ enum { UNSET = -1 };
 	CONF_KEY_ARG(type, "label_value_length_limit", label_value_length_limit, conf_int, fallback, CONF_RELOAD, \
 	             "Bytes of a label value.", &not_negative)
 
+#define HISTOGRAMS(type, fallback) \
+	CONF_KEY(type, "scrape_protocols", protocols, scrape_parse_protocols, NULL, CONF_RELOAD, \
+	         "Formats that are asked for, the best first."), \
+	CONF_KEY(type, "scrape_native_histograms", histograms.native, conf_bool, fallback, CONF_RELOAD, \
+	         "Take native histograms, which the protobuf format has."), \
+	CONF_KEY(type, "always_scrape_classic_histograms", histograms.classic_too, conf_bool, fallback, CONF_RELOAD, \
+	         "Take the classic buckets of native histograms too."), \
+	CONF_KEY(type, "convert_classic_histograms_to_nhcb", histograms.convert, conf_bool, fallback, CONF_RELOAD, \
+	         "Make native histograms with custom buckets of classic ones.")
+
 /* ---- global ---- */
 
 /* The default alone is never too long. */
@@ -46,6 +56,7 @@ static const struct conf_key global_keys[] = {
 	CONF_KEY_ARG(struct scrape_defaults, "scrape_timeout", timeout_ms, conf_duration_ms, "10s", CONF_RELOAD,
 	             "How long a reply may take.", &positive_ms),
 	LIMITS(struct scrape_defaults, "0"),
+	HISTOGRAMS(struct scrape_defaults, "false"),
 };
 
 const struct conf_table scrape_global_table = { global_keys, ARRAY_LEN(global_keys), sizeof(struct scrape_defaults), NULL,
@@ -81,30 +92,6 @@ static bool parse_params(struct conf_reader *rd, const struct conf_key *key, con
 	return ok;
 }
 
-static bool parse_fallback(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *node, void *to)
-{
-	static const struct {
-		const char *name;
-		enum scrape_protocol protocol;
-	} rows[] = {
-		{ "PrometheusText0.0.4", SCRAPE_PROTOCOL_TEXT },
-		{ "PrometheusText1.0.0", SCRAPE_PROTOCOL_TEXT },
-		{ "OpenMetricsText0.0.1", SCRAPE_PROTOCOL_OPENMETRICS },
-		{ "OpenMetricsText1.0.0", SCRAPE_PROTOCOL_OPENMETRICS },
-	};
-	struct str name;
-
-	if (!conf_str(rd, key, node, &name))
-		return false;
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		if (str_eq(name, str_of(rows[i].name))) {
-			*(int *)to = (int)rows[i].protocol;
-			return true;
-		}
-	return conf_error(rd->report, node, "%s " STR_FMT " is not supported: use PrometheusText0.0.4 or OpenMetricsText1.0.0",
-	                  key->name, STR_ARG(name));
-}
-
 bool scrape_unsupported(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *node, void *to)
 {
 	(void)to;
@@ -131,6 +118,18 @@ static void init_job(void *to)
 	j->label_limit = j->label_name_length_limit = j->label_value_length_limit = UNSET;
 }
 
+static void default_histograms(const struct conf_node *node, struct scrape_job *j, const struct scrape_defaults *d)
+{
+	if (j->protocols.n == 0)
+		j->protocols = d->protocols;
+	if (conf_get(node, "scrape_native_histograms") == NULL)
+		j->histograms.native = d->histograms.native;
+	if (conf_get(node, "always_scrape_classic_histograms") == NULL && conf_get(node, "scrape_classic_histograms") == NULL)
+		j->histograms.classic_too = d->histograms.classic_too;
+	if (conf_get(node, "convert_classic_histograms_to_nhcb") == NULL)
+		j->histograms.convert = d->histograms.convert;
+}
+
 static bool check_job(struct conf_reader *rd, const struct conf_node *node, void *to)
 {
 	struct scrape_job *j = to;
@@ -148,6 +147,7 @@ static bool check_job(struct conf_reader *rd, const struct conf_node *node, void
 	DEFAULT(label_name_length_limit);
 	DEFAULT(label_value_length_limit);
 #undef DEFAULT
+	default_histograms(node, j, d);
 	if (j->timeout_ms > j->interval_ms)
 		conf_error(rd->report, conf_get(node, "scrape_timeout"),
 		           "scrape_timeout is longer than scrape_interval: shorten it");
@@ -173,7 +173,14 @@ static const struct conf_key job_keys[] = {
 	         "Series with timestamps of their own end too."),
 	CONF_KEY(struct scrape_job, "enable_compression", enable_compression, conf_bool, "true", CONF_RELOAD, "Ask for gzip."),
 	LIMITS(struct scrape_job, NULL),
-	CONF_KEY(struct scrape_job, "fallback_scrape_protocol", fallback_protocol, parse_fallback, NULL, CONF_RELOAD,
+	HISTOGRAMS(struct scrape_job, NULL),
+	CONF_KEY(struct scrape_job, "scrape_classic_histograms", histograms.classic_too, conf_bool, NULL, CONF_RELOAD,
+	         "The older name of always_scrape_classic_histograms."),
+	CONF_KEY_ARG(struct scrape_job, "native_histogram_bucket_limit", bucket_limit, conf_int, "0", CONF_RELOAD,
+	             "Buckets of a native histogram: more are put together.", &not_negative),
+	CONF_KEY(struct scrape_job, "native_histogram_min_bucket_factor", bucket_factor, conf_double, "0", CONF_RELOAD,
+	         "Native histograms whose buckets grow by less are made coarser."),
+	CONF_KEY(struct scrape_job, "fallback_scrape_protocol", fallback_format, scrape_parse_fallback, NULL, CONF_RELOAD,
 	         "How a reply without a known content type is read."),
 	CONF_KEY_ARG(struct scrape_job, "static_configs", statics, conf_sub_list, NULL, CONF_RELOAD, "The targets.", &scrape_static_table),
 	CONF_KEY_ARG(struct scrape_job, "file_sd_configs", file_sds, conf_sub_list, NULL, CONF_RELOAD, "Targets that files name.",
@@ -213,17 +220,10 @@ static const struct conf_key job_keys[] = {
 	SD("uyuni"),
 	SD("vultr"),
 	NOT_YET("extra_scrape_metrics", "remove it"),
-	NO_EFFECT("scrape_protocols", "OpenMetrics and the text format are asked for"),
 	NO_EFFECT("keep_dropped_targets", "dropped targets are all listed"),
 	NO_EFFECT("scrape_failure_log_file", "failures are in the log and on the page"),
 	NO_EFFECT("metric_name_validation_scheme", "UTF-8 names are taken"),
 	NO_EFFECT("metric_name_escaping_scheme", "UTF-8 names are taken"),
-	NO_EFFECT("scrape_native_histograms", "the protobuf format is not read yet"),
-	NO_EFFECT("scrape_classic_histograms", "classic histograms are always read"),
-	NO_EFFECT("always_scrape_classic_histograms", "classic histograms are always read"),
-	NO_EFFECT("convert_classic_histograms_to_nhcb", "classic histograms stay as they are"),
-	NO_EFFECT("native_histogram_bucket_limit", "the protobuf format is not read yet"),
-	NO_EFFECT("native_histogram_min_bucket_factor", "the protobuf format is not read yet"),
 };
 
 static const struct conf_table job_table = { job_keys, ARRAY_LEN(job_keys), sizeof(struct scrape_job), init_job, check_job };

@@ -6,6 +6,8 @@
 
 extern const struct conf_table scrape_static_table, scrape_file_sd_table, scrape_dns_sd_table;
 
+conf_parse scrape_parse_protocols; /* struct scrape_protocols */
+conf_parse scrape_parse_fallback;  /* int, enum scrape_format */
 conf_parse scrape_parse_http_sds; /* struct conf_list of struct scrape_sd */
 conf_parse scrape_unsupported; /* an error; arg: what to do instead */
 conf_parse scrape_no_effect;   /* a warning; arg: why */

@@ -136,6 +136,32 @@ static const char *check(struct target_plan *p, struct labels l)
 	return NULL;
 }
 
+/* As Prometheus knows them: relabelling may choose for each target. */
+static const char *choose_histograms(struct scrape_histograms *h, struct labels l)
+{
+	const struct {
+		struct str name;
+		bool *to;
+		const char *error;
+	} rows[] = {
+		{ STR("__scrape_native_histograms__"), &h->native, "__scrape_native_histograms__ is neither true nor false" },
+		{ STR("__always_scrape_classic_histograms__"), &h->classic_too,
+		  "__always_scrape_classic_histograms__ is neither true nor false" },
+		{ STR("__convert_classic_histograms_to_nhcb__"), &h->convert,
+		  "__convert_classic_histograms_to_nhcb__ is neither true nor false" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct str v = labels_get(l, rows[i].name);
+
+		if (v.n > 0 && !str_eq(v, STR("true")) && !str_eq(v, STR("false")))
+			return rows[i].error;
+		if (v.n > 0)
+			*rows[i].to = str_eq(v, STR("true"));
+	}
+	return NULL;
+}
+
 static struct str key_of(const struct target_plan *p, struct arena *a)
 {
 	struct buf b = { 0 };
@@ -162,7 +188,10 @@ static struct target_plan plan(const struct scrape_job *job, const struct scrape
 	if (p.dropped)
 		return p;
 	set_default(&l, STR("instance"), labels_get(l, STR("__address__")), a);
+	p.histograms = job->histograms;
 	p.error = check(&p, l);
+	if (p.error == NULL)
+		p.error = choose_histograms(&p.histograms, l);
 	p.url = url_of(job, l, a);
 	p.unix_socket = labels_get(l, STR("__unix_socket__"));
 	p.labels = without_hidden(l, a);

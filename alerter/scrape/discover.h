@@ -10,6 +10,7 @@ struct target_plan {
 	struct labels labels, discovered;
 	struct str url, unix_socket, key; /* unix_socket empty: the network; key: what makes it the same target after a reload */
 	int64_t interval_ms, timeout_ms;
+	struct scrape_histograms histograms;
 	bool dropped;      /* by relabelling: only job and discovered are set */
 	const char *error; /* a target that cannot be scraped says why; NULL: none */
 };

@@ -14,6 +14,8 @@ struct fetch {
 	struct request request;
 	void *owner;
 	struct fetch_room *room;
+	struct buf accept; /* these two go out with the request, perhaps only after one for a token */
+	char seconds[NUM_MAX];
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -37,6 +39,7 @@ struct fetch *fetch_new(void *owner, struct fetch_room *room)
 void fetch_free(struct fetch *f, CURLM *multi)
 {
 	request_fini(&f->request, multi);
+	buf_fini(&f->accept);
 	free(f);
 }
 
@@ -47,18 +50,14 @@ bool fetch_is_busy(const struct fetch *f)
 
 bool fetch_start(struct fetch *f, CURLM *multi, struct tokens *tokens, const struct target *t, struct err *e)
 {
-	static const char accept[] =
-		"application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,application/openmetrics-text;version=0.0.1;q=0.5,"
-		"text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
-	char seconds[NUM_MAX];
 	const struct request_call call = {
 		.http = &t->job->http,
 		.url = t->url,
 		.unix_socket = t->unix_socket,
 		.timeout_ms = t->timeout_ms,
 		.limit = t->job->body_size_limit > 0 ? (size_t)t->job->body_size_limit : BODY_MAX,
-		.headers = { { STR("X-Prometheus-Scrape-Timeout-Seconds"), { seconds, num_format_seconds(seconds, t->timeout_ms) } },
-		             { STR("Accept"), { accept, sizeof accept - 1 } },
+		.headers = { { STR("X-Prometheus-Scrape-Timeout-Seconds"), { f->seconds, num_format_seconds(f->seconds, t->timeout_ms) } },
+		             { STR("Accept"), scrape_accept(&t->job->protocols, t->histograms.native, &f->accept) },
 		             { STR("Accept-Encoding"), t->job->enable_compression ? STR("gzip") : STR("identity") } },
 	};
 

@@ -22,7 +22,7 @@ struct line *line_next(const struct target *t, const struct line *after)
 	return i < t->n_places ? &t->lines[i] : NULL;
 }
 
-static uint32_t place_of(const struct target *t, const struct line *l)
+uint32_t line_place(const struct target *t, const struct line *l)
 {
 	return (uint32_t)(l - t->lines);
 }
@@ -64,7 +64,7 @@ static void remove_text(struct target *t, const struct line *l)
 {
 	size_t mask = t->by_text_cap - 1, hole = home_of(t, l);
 
-	while (t->by_text[hole] != place_of(t, l) + 1)
+	while (t->by_text[hole] != line_place(t, l) + 1)
 		hole = (hole + 1) & mask;
 	for (size_t i = (hole + 1) & mask; t->by_text[i] != 0; i = (i + 1) & mask) {
 		size_t home = home_of(t, &t->lines[t->by_text[i] - 1]);
@@ -127,7 +127,7 @@ static struct line *line_new(struct target *t, struct str text, uint64_t hash)
 	l->hash = hash;
 	l->n = (uint32_t)text.n;
 	l->fresh = true;
-	add_text(t, place_of(t, l));
+	add_text(t, line_place(t, l));
 	return l;
 }
 
@@ -147,6 +147,8 @@ static struct known_line *find_known(const struct target *t, const struct store_
 
 void line_drop(struct target *t, struct store *store, struct line *l)
 {
+	if (l->part)
+		nhcb_detach(t, line_place(t, l));
 	if (l->textless && --t->n_known_left == 0) {
 		free(t->known);
 		t->known = NULL;
@@ -157,19 +159,34 @@ void line_drop(struct target *t, struct store *store, struct line *l)
 	t->n_lost -= l->lost;
 	store_series_unref(store, l->series);
 	*l = (struct line){ .at = t->unused };
-	t->unused = place_of(t, l) + 1;
+	t->unused = line_place(t, l) + 1;
 	t->n_lines--;
 }
 
-struct line *line_find(struct take *k, struct str text)
+static struct line *find(struct take *k, struct str text, uint64_t hash)
 {
-	uint64_t hash = str_hash_seeded(text, k->env->seed);
 	struct line *l = find_text(k->t, text, hash);
 
 	if (l == NULL)
 		l = line_new(k->t, text, hash);
-	else if (l->at < k->t->n_order && k->t->order[l->at] == place_of(k->t, l))
+	else if (l->at < k->t->n_order && k->t->order[l->at] == line_place(k->t, l))
 		k->pos = (size_t)l->at + 1;
+	return l;
+}
+
+struct line *line_find(struct take *k, struct str text)
+{
+	return find(k, text, str_hash_seeded(text, k->env->seed));
+}
+
+struct line *line_of_series(struct take *k, struct str text)
+{
+	struct line *l = k->pos < k->t->n_order ? &k->t->lines[k->t->order[k->pos]] : NULL;
+	uint64_t hash = str_hash_seeded(text, k->env->seed);
+
+	if (l == NULL || l->comment || l->hash != hash || l->n != (uint32_t)text.n)
+		return find(k, text, hash);
+	k->pos++;
 	return l;
 }
 
@@ -202,7 +219,7 @@ bool line_is_new(const struct target *t, const struct line *l)
 void take_set_next(struct take *k, struct line *l)
 {
 	struct target *t = k->t;
-	uint32_t place = place_of(t, l);
+	uint32_t place = line_place(t, l);
 
 	if (!k->reordered && k->pos > 0 && k->pos <= t->n_order && k->n_next == k->pos - 1 && t->order[k->pos - 1] == place) {
 		k->n_next++;
@@ -252,7 +269,7 @@ void target_claim(struct target *t, struct target_env *env)
 		t->n_live += l->live;
 		t->n_lost += l->lost;
 		l->health = target_is_health_gauge(env, store_series_labels(env->store, l->series, &a));
-		t->known[i] = (struct known_line){ l->series, place_of(t, l) };
+		t->known[i] = (struct known_line){ l->series, line_place(t, l) };
 	}
 	t->n_known = t->n_known_left = n;
 	if (n > 1)

@@ -249,13 +249,14 @@ static void update(struct scrape_loop *loop, struct scheduled *s, const struct t
 {
 	bool rescheduled = s->target->interval_ms != p->interval_ms;
 
-	if (!reads_alike(s->target->job, p->job))
+	if (!reads_alike(s->target->job, p->job) || memcmp(&s->target->histograms, &p->histograms, sizeof p->histograms) != 0)
 		target_forget_texts(s->target);
 	s->target->job = p->job;
 	if (!labels_eq(s->target->discovered, p->discovered))
 		s->target->discovered = labels_copy(&s->target->arena, p->discovered);
 	s->target->interval_ms = p->interval_ms;
 	s->target->timeout_ms = p->timeout_ms;
+	s->target->histograms = p->histograms;
 	if (!rescheduled)
 		return;
 	s->offset_ms = (int64_t)((str_hash(s->target->key) ^ loop->options.offset_seed) % (uint64_t)p->interval_ms);

@@ -35,6 +35,10 @@ bool request_goes_on(struct request *, CURLM *multi, struct tokens *, CURLcode c
 void request_release_body(struct request *);
 int request_status(const struct request *);
 struct str request_content_type(const struct request *);
+/* What it is to accept; into <out>. <native>: native histograms are wanted, which only protobuf has. */
+struct str scrape_accept(const struct scrape_protocols *, bool native, struct buf *out);
+/* By its media type. */
+enum scrape_format scrape_format_of(struct str content_type);
 /* Parameters behind it, and case, do not matter. */
 bool request_media_type_is(struct str type, const char *name);
 

@@ -13,12 +13,33 @@
 
 /* ---- Configuration ---- */
 
-enum scrape_protocol { SCRAPE_PROTOCOL_NONE, SCRAPE_PROTOCOL_TEXT, SCRAPE_PROTOCOL_OPENMETRICS };
+enum scrape_format { SCRAPE_FORMAT_UNKNOWN, SCRAPE_FORMAT_TEXT, SCRAPE_FORMAT_OPENMETRICS, SCRAPE_FORMAT_PROTOBUF };
+enum scrape_protocol {
+	SCRAPE_PROTOBUF,
+	SCRAPE_OPENMETRICS_1_0_0,
+	SCRAPE_OPENMETRICS_0_0_1,
+	SCRAPE_TEXT_1_0_0,
+	SCRAPE_TEXT_0_0_4,
+	SCRAPE_PROTOCOLS
+};
+
+struct scrape_protocols {
+	unsigned char n, v[SCRAPE_PROTOCOLS]; /* enum scrape_protocol, the one wanted most first; n 0: the usual ones */
+};
+
+/* What becomes of histograms. */
+struct scrape_histograms {
+	bool native;      /* those of the protobuf format are taken */
+	bool classic_too; /* classic buckets beside the native histogram they stand for */
+	bool convert;     /* classic ones become native ones with custom buckets */
+};
 
 /* What `global:` says, for jobs that do not. 0: no limit. */
 struct scrape_defaults {
 	int64_t interval_ms, timeout_ms;
 	int64_t body_size_limit, sample_limit, target_limit, label_limit, label_name_length_limit, label_value_length_limit;
+	struct scrape_protocols protocols;
+	struct scrape_histograms histograms;
 };
 /* The rows of `global:` that belong to scraping; fills a <struct scrape_defaults>. */
 extern const struct conf_table scrape_global_table;
@@ -49,7 +70,11 @@ struct scrape_job {
 	int64_t interval_ms, timeout_ms;
 	bool honor_labels, honor_timestamps, track_timestamps_staleness, enable_compression;
 	int64_t body_size_limit, sample_limit, target_limit, label_limit, label_name_length_limit, label_value_length_limit;
-	int fallback_protocol;     /* enum scrape_protocol */
+	int fallback_format;       /* enum scrape_format: of a reply that does not say */
+	struct scrape_protocols protocols;
+	struct scrape_histograms histograms; /* of targets whose labels say nothing else */
+	int64_t bucket_limit;                /* of a native histogram; 0: none */
+	double bucket_factor;                /* its buckets grow by this at least; 0: any */
 	struct conf_labels params; /* in file order; a name may repeat */
 	struct conf_list statics;                 /* of struct scrape_static */
 	struct conf_list file_sds, http_sds, dns_sds; /* of struct scrape_sd */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "scrape/glob.h"
+#include "scrape/protoparse.h"
 #include "scrape/series_labels.h"
 #include "tocsin/mem.h"
 
@@ -53,6 +54,10 @@ static bool resolve(struct take *k, struct line *l, struct str text)
 	arena_reset(a);
 	if (!textparse_labels(text, a, &labels, &k->err))
 		return false;
+	if (k->t->histograms.convert && nhcb_attach(k->t, l, labels, a) && !k->t->histograms.classic_too) {
+		l->dropped = true;
+		return true;
+	}
 	labels = series_labels(k->t, labels, a);
 	if (!relabel_apply(k->t->job->metric_relabel.v, k->t->job->metric_relabel.n, &labels, a)) {
 		l->dropped = true;
@@ -96,7 +101,7 @@ static void put_sample(struct take *k, struct line *l, const struct textparse_sa
 		k->out_of_bounds++;
 		return;
 	}
-	switch (store_append_ref(k->env->app, l->series, t_ms, s->v, NULL)) {
+	switch (store_append_ref(k->env->app, l->series, t_ms, s->v, s->h)) {
 	case STORE_OK:
 	case STORE_SAME:
 		break;
@@ -112,12 +117,8 @@ static void put_sample(struct take *k, struct line *l, const struct textparse_sa
 	}
 }
 
-static bool take_sample(struct take *k, struct line *l, struct str text)
+bool take_sample(struct take *k, struct line *l, struct str text, const struct textparse_sample *s)
 {
-	struct textparse_sample s;
-
-	if (!textparse_value(&k->parse, &s))
-		return err_set(&k->err, k->parse.err.code, k->parse.err.pos, "%s", k->parse.err.msg);
 	k->scraped++;
 	if (l->seen == k->t->scrape_no) {
 		k->kept += !l->dropped;
@@ -127,21 +128,25 @@ static bool take_sample(struct take *k, struct line *l, struct str text)
 	line_see(k, l);
 	if (l->series == NULL && !l->dropped && !resolve(k, l, text))
 		return false;
-	if (l->dropped)
+	if (l->part && !s->beside_native)
+		nhcb_put(k, l, s);
+	if (l->dropped) {
+		k->scraped -= l->part;
 		return true;
+	}
 	k->kept++;
 	if (k->t->job->sample_limit > 0 && (int64_t)k->kept > k->t->job->sample_limit)
 		k->over_samples = true;
 	else if (l->series == NULL)
 		k->refused++;
 	else
-		put_sample(k, l, &s);
+		put_sample(k, l, s);
 	return true;
 }
 
 static void replace_text(char **to, struct str s)
 {
-	if (s.p == NULL)
+	if (s.p == NULL || (*to != NULL && str_eq(str_of(*to), s)))
 		return;
 	free(*to);
 	*to = mem_strndup(s.p, s.n);
@@ -166,6 +171,13 @@ static void keep_meta(struct take *k, const struct textparse_meta *c)
 	pthread_mutex_unlock(k->env->shared_lock);
 }
 
+/* ---- Texts ---- */
+
+static bool malformed(struct take *k)
+{
+	return err_set(&k->err, k->parse.err.code, k->parse.err.pos, "%s", k->parse.err.msg);
+}
+
 static bool take_comment(struct take *k)
 {
 	struct textparse_meta c;
@@ -173,7 +185,7 @@ static bool take_comment(struct take *k)
 
 	arena_reset(&k->env->scratch);
 	if (!textparse_comment(&k->parse, &k->env->scratch, &c))
-		return err_set(&k->err, k->parse.err.code, k->parse.err.pos, "%s", k->parse.err.msg);
+		return malformed(k);
 	if (k->parse.saw_eof || c.line.p[c.line.n - 1] != '\n')
 		return true;
 	keep_meta(k, &c);
@@ -184,8 +196,9 @@ static bool take_comment(struct take *k)
 	return true;
 }
 
-bool take_line(struct take *k, enum textparse_kind kind)
+static bool take_line(struct take *k, enum textparse_kind kind)
 {
+	struct textparse_sample sample;
 	struct str text;
 	struct line *l = line_expected(k, kind == TEXTPARSE_COMMENT, &text);
 
@@ -193,12 +206,50 @@ bool take_line(struct take *k, enum textparse_kind kind)
 		if (kind == TEXTPARSE_COMMENT)
 			return take_comment(k);
 		if (!textparse_series(&k->parse, &text))
-			return err_set(&k->err, k->parse.err.code, k->parse.err.pos, "%s", k->parse.err.msg);
+			return malformed(k);
 		l = line_find(k, text);
 	}
 	take_set_next(k, l);
 	if (kind == TEXTPARSE_SERIES)
-		return take_sample(k, l, text);
+		return textparse_value(&k->parse, &sample) ? take_sample(k, l, text, &sample) : malformed(k);
 	line_see(k, l);
 	return true;
+}
+
+bool take_text(struct take *k, struct str body)
+{
+	enum textparse_kind kind;
+
+	textparse_init(&k->parse, body, k->format == SCRAPE_FORMAT_OPENMETRICS);
+	while ((kind = textparse_next(&k->parse)) != TEXTPARSE_END)
+		if (!take_line(k, kind))
+			return false;
+	return k->parse.err.code == ERR_NONE || malformed(k);
+}
+
+/* ---- Protobuf ---- */
+
+static void take_family(void *ctx, const struct textparse_meta *meta)
+{
+	keep_meta(ctx, meta);
+}
+
+static bool take_written(void *ctx, struct str series, const struct textparse_sample *sample)
+{
+	struct take *k = ctx;
+	struct line *l = line_of_series(k, series);
+
+	take_set_next(k, l);
+	return take_sample(k, l, series, sample);
+}
+
+bool take_protobuf(struct take *k, struct str body)
+{
+	const struct scrape_job *job = k->t->job;
+	const struct protoparse_options options = { .native = k->t->histograms.native,
+		                                    .classic_too = k->t->histograms.classic_too,
+		                                    .limits = { job->bucket_limit, native_schema_for(job->bucket_factor) } };
+	const struct protoparse_sink sink = { take_family, take_written, k };
+
+	return protoparse_read(body, &options, &sink, &k->err);
 }

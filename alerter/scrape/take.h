@@ -12,7 +12,7 @@ struct line {
 	uint32_t n;    /* bytes of the text */
 	uint32_t seen; /* number of the scrape */
 	uint32_t at;   /* in the last order; of an unused one: the next that is unused */
-	bool used : 1, comment : 1, dropped : 1, health : 1, live : 1, lost : 1, own_time : 1, orphan : 1, textless : 1;
+	bool used : 1, comment : 1, dropped : 1, health : 1, live : 1, lost : 1, own_time : 1, orphan : 1, textless : 1, part : 1;
 	bool was_up : 1, is_down : 1; /* of a health gauge: ever; in the last reply, so its value was 0 */
 	bool fresh : 1;               /* no scrape before the one that saw it last */
 };
@@ -21,9 +21,11 @@ struct line {
 struct take {
 	struct target *t;
 	struct target_env *env;
-	struct textparse parse;
+	enum scrape_format format;
+	struct textparse parse; /* of a text */
 	int64_t t_ms;
 	size_t pos, n_next; /* in the old order, in the new one */
+	size_t n_made;      /* lines that stand in no reply: of converted histograms */
 	bool reordered;
 	size_t n_live_seen, n_blind;
 	uint64_t scraped, kept, added;
@@ -36,8 +38,12 @@ struct take {
 
 /* The line of <text>, a new one when there is none. It stays where it is until the next call. */
 struct line *line_find(struct take *k, struct str text);
+/* The same of a series, which is the one expected next mostly. */
+struct line *line_of_series(struct take *k, struct str text);
 /* The line that is expected next, if it is of that kind and the reply goes on with its text, which is passed then; else NULL. */
 struct line *line_expected(struct take *k, bool comment, struct str *text);
+/* Its number, as long as it lives. */
+uint32_t line_place(const struct target *t, const struct line *l);
 void line_see(struct take *k, struct line *l);
 /* Nothing of it was known before this scrape. */
 bool line_is_new(const struct target *t, const struct line *l);
@@ -54,9 +60,22 @@ void line_take_over_known(struct take *k, struct line *l);
 
 /* ---- take.c ---- */
 
-/* One line of a text; false and k->err: the scrape fails. */
-bool take_line(struct take *k, enum textparse_kind kind);
+/* Every sample of a body. False and k->err: the scrape fails. */
+bool take_text(struct take *k, struct str body);
+bool take_protobuf(struct take *k, struct str body);
+/* One sample of a line. */
+bool take_sample(struct take *k, struct line *l, struct str text, const struct textparse_sample *s);
 bool target_is_health_gauge(const struct target_env *env, struct labels l);
+
+/* ---- nhcb.c: classic histograms that become native ones with custom buckets ---- */
+
+/* True when a new line is part of such a histogram. */
+bool nhcb_attach(struct target *t, struct line *l, struct labels scraped, struct arena *a);
+void nhcb_detach(struct target *t, uint32_t place);
+void nhcb_put(struct take *k, const struct line *l, const struct textparse_sample *s);
+/* The reply is read: takes what its parts made. False and k->err: the scrape fails. */
+bool nhcb_finish(struct take *k);
+void nhcb_free(struct target *t);
 
 /* ---- vanish.c ---- */
 

@@ -26,6 +26,7 @@ struct target *target_new(const struct target_plan *p)
 	t->owner = str_hash(p->key);
 	t->interval_ms = p->interval_ms;
 	t->timeout_ms = p->timeout_ms;
+	t->histograms = p->histograms;
 	return t;
 }
 
@@ -47,6 +48,7 @@ void target_free(struct target *t, struct store *store)
 	for (struct map_slot *s = NULL; (s = map_next(&t->meta, s)) != NULL;)
 		meta_free(s->value);
 	map_fini(&t->meta);
+	nhcb_free(t);
 	free(t->known);
 	free(t->by_text);
 	free(t->lines);
@@ -61,18 +63,12 @@ void target_free(struct target *t, struct store *store)
 
 static bool pick_format(struct take *k, const struct scrape_reply *r)
 {
-	bool openmetrics = request_media_type_is(r->content_type, "application/openmetrics-text");
-
-	if (!openmetrics && !request_media_type_is(r->content_type, "text/plain")) {
-		if (k->t->job->fallback_protocol == SCRAPE_PROTOCOL_NONE)
-			return err_set(&k->err, ERR_BAD_INPUT, -1,
-			               "received unsupported Content-Type \"%.*s\" and no fallback_scrape_protocol is set",
-			               (int)(r->content_type.n < 100 ? r->content_type.n : 100),
-			               r->content_type.n ? r->content_type.p : "");
-		openmetrics = k->t->job->fallback_protocol == SCRAPE_PROTOCOL_OPENMETRICS;
-	}
-	textparse_init(&k->parse, r->body, openmetrics);
-	return true;
+	k->format = scrape_format_of(r->content_type);
+	if (k->format == SCRAPE_FORMAT_UNKNOWN)
+		k->format = (enum scrape_format)k->t->job->fallback_format;
+	return k->format != SCRAPE_FORMAT_UNKNOWN ||
+	       err_set(&k->err, ERR_BAD_INPUT, -1, "received unsupported Content-Type \"%.*s\" and no fallback_scrape_protocol is set",
+	               (int)(r->content_type.n < 100 ? r->content_type.n : 100), r->content_type.n ? r->content_type.p : "");
 }
 
 static bool check_reply(struct take *k, const struct scrape_reply *r)
@@ -94,17 +90,14 @@ static bool check_reply(struct take *k, const struct scrape_reply *r)
 /* Stages every sample. False: nothing of it may be committed. */
 static bool read_reply(struct take *k, const struct scrape_reply *r)
 {
-	enum textparse_kind kind;
-	bool ok = true;
+	bool ok;
 
 	if (!check_reply(k, r))
 		return false;
 	if (r->body.n == 0)
 		return true;
-	while (ok && (kind = textparse_next(&k->parse)) != TEXTPARSE_END)
-		ok = take_line(k, kind);
-	if (ok && k->parse.err.code != ERR_NONE)
-		ok = err_set(&k->err, k->parse.err.code, k->parse.err.pos, "%s", k->parse.err.msg);
+	ok = k->format == SCRAPE_FORMAT_PROTOBUF ? take_protobuf(k, r->body) : take_text(k, r->body);
+	ok = ok && nhcb_finish(k);
 	if (ok && k->over_samples)
 		ok = err_set(&k->err, ERR_LIMIT, -1, "sample_limit exceeded: %llu samples (limit %lld)",
 		             (unsigned long long)k->kept, (long long)k->t->job->sample_limit);
@@ -219,7 +212,7 @@ bool target_take(struct target *t, struct target_env *env, const struct scrape_r
 	else
 		lose_all(&k);
 	put_reports(&k, up, reply->duration_s);
-	if (up && (k.reordered || k.n_live_seen != t->n_live || t->n_lost > 0 || k.n_next != t->n_lines))
+	if (up && (k.reordered || k.n_live_seen != t->n_live || t->n_lost > 0 || k.n_next + k.n_made != t->n_lines))
 		take_judge_vanished(&k);
 	else
 		(void)!env->app->ops->commit(env->app, &k.err);

@@ -34,6 +34,7 @@ struct target {
 	struct str job_name, url, unix_socket, key;
 	uint64_t owner; /* the key as the store remembers it */
 	int64_t interval_ms, timeout_ms;
+	struct scrape_histograms histograms;
 
 	/* The memory of replies. */
 	struct line *lines; /* every one, and unused ones between */
@@ -45,6 +46,7 @@ struct target {
 	size_t n_order, order_cap, next_cap;
 	struct known_line *known; /* without text, by series: had before the start, not read since */
 	size_t n_known, n_known_left;
+	struct map parts, groups; /* of classic histograms that are converted: nhcb.c */
 	bool claimed;
 	uint32_t scrape_no;
 	size_t n_live, n_lost;

@@ -249,7 +249,7 @@ static bool openmetrics_value(struct textparse *p, struct textparse_sample *out)
 
 bool textparse_value(struct textparse *p, struct textparse_sample *out)
 {
-	out->has_t = false;
+	*out = (struct textparse_sample){ 0 };
 	if (p->openmetrics)
 		return openmetrics_value(p, out);
 	skip_blanks(p);

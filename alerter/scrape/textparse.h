@@ -11,6 +11,7 @@
 #define TOCSIN_SCRAPE_TEXTPARSE_H
 
 #include "tocsin/err.h"
+#include "tocsin/histogram.h"
 #include "tocsin/labels.h"
 
 enum { TEXTPARSE_MAX_LABELS = 1024 };
@@ -41,6 +42,9 @@ struct textparse_sample {
 	double v;
 	bool has_t;
 	int64_t t_ms;
+	/* Of protobuf only: */
+	const struct histogram *h; /* NULL: <v> */
+	bool beside_native;        /* one of the classic buckets of a native histogram that came before */
 };
 /* What follows a series: value, timestamp, exemplar (skipped), end of line. */
 bool textparse_value(struct textparse *p, struct textparse_sample *out);

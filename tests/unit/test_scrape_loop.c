@@ -145,7 +145,7 @@ static void test_loop(void **state)
 			                       .http.auth = { .type = STR("Bearer"), .credentials = STR("token") },
 			                       .statics = { &statics[i], 1, NULL } };
 	}
-	jobs[2].fallback_protocol = SCRAPE_PROTOCOL_TEXT;
+	jobs[2].fallback_format = SCRAPE_FORMAT_TEXT;
 	jobs[2].body_size_limit = 4;
 	scrape_reload(loop, &config);
 	assert_true(scrape_start(loop, &e));
