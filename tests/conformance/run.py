@@ -12,19 +12,18 @@ import contextlib
 import math
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import compare
 import generate
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/e2e"))
+from servers import Process, free_port, http  # noqa: E402
+
 SHOWN = 20
 WIDE = ("/api/v1/query_range", {"start": generate.START - 600.75, "end": generate.START + generate.LENGTH + 900.25, "step": 29})
 
@@ -146,36 +145,16 @@ KNOWN = [
 ]
 
 
-def free_port():
-    with contextlib.closing(socket.socket()) as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def until_ready(address, process, log):
-    for _ in range(300):
-        if process.poll() is not None:
-            break
-        with contextlib.suppress(urllib.error.URLError, ConnectionError):
-            urllib.request.urlopen(f"{address}/-/ready", timeout=2).close()
-            return
-        time.sleep(0.1)
-    sys.exit(f"{process.args[0]} did not come up:\n{log.read_text()[-3000:]}")
-
-
 @contextlib.contextmanager
 def server(folder, name, args):
     """Runs <args>, to which the address to listen on is added; yields the address."""
-    port = free_port()
-    log = folder / f"{name}.log"
-    with log.open("w") as out:
-        process = subprocess.Popen([str(a) for a in args] + [f"--web.listen-address=127.0.0.1:{port}"], cwd=folder, stdout=out, stderr=out)
-        try:
-            until_ready(f"http://127.0.0.1:{port}", process, log)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            process.wait(30)
+    at = f"127.0.0.1:{free_port()}"
+    process = Process(name, [*args, f"--web.listen-address={at}"], folder)
+    try:
+        process.ready(lambda: http(f"http://{at}/-/ready")[0] == 200)
+        yield f"http://{at}"
+    finally:
+        process.stop()
 
 
 def call(*args):
