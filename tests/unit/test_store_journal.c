@@ -664,7 +664,7 @@ static void test_damaged_checkpoint(void **state)
 
 static void wait_until(struct world *w, bool works)
 {
-	for (int i = 0; i < 1000 && store_stats(w->f.store).journal_works != works; i++)
+	for (int i = 0; i < 6000 && store_stats(w->f.store).journal_works != works; i++)
 		usleep(10000);
 	assert_int_equal(store_stats(w->f.store).journal_works, works);
 }
