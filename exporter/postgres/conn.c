@@ -36,6 +36,8 @@ struct pg_conn {
 	uint64_t received, received_before;     /* bytes on this PGconn; when the statement under way began */
 	uint64_t names;                 /* given so far: none is given twice */
 	uint64_t generation;
+	struct buf settings;            /* the statement that makes them */
+	bool pooled;                    /* the server's session is not ours alone */
 	int64_t opened_mono_ms;
 	int64_t retry_mono_ms, retry_ms;        /* not before; the wait after the next failure */
 	struct err last;                        /* of the attempt that failed */
@@ -316,6 +318,7 @@ static void conn_close(struct pg_conn *c)
 		PQfinish(c->pg);
 	c->pg = NULL;
 	c->received = c->received_before = 0;
+	c->pooled = false;
 	map_fini(&c->prepared);
 	arena_reset(&c->memory);
 }
@@ -323,6 +326,7 @@ static void conn_close(struct pg_conn *c)
 void pg_conn_free(struct pg_conn *c)
 {
 	conn_close(c);
+	buf_fini(&c->settings);
 	arena_fini(&c->memory);
 	refs_drop(c->cancels);
 	free(c);
@@ -371,34 +375,58 @@ static bool is_alive(struct pg_conn *c)
 	return false;
 }
 
-static void keep_reply(void *ctx, size_t i, const struct pg_reply *reply)
+/* Settings of the session; where a pooler stands between, which shares it with others, of one transaction: the process that is asked
+ * then is not the one that the connection was told of. What a transaction has begun to be it stays: hence two for read-only. */
+static void put_settings(struct pg_conn *c)
 {
-	struct err *e = ctx;
+	struct buf shared = { 0 };
+
+	buf_printf(&shared, "pg_backend_pid() <> %d", PQbackendPID(c->pg));
+	buf_reset(&c->settings);
+	buf_printf(&c->settings, "SELECT %s", buf_z(&shared));
+	buf_printf(&c->settings, ", set_config('statement_timeout', '%lld', %s)", (long long)c->o.statement_timeout_ms, buf_z(&shared));
+	buf_printf(&c->settings, ", set_config('lock_timeout', '%lld', %s)", (long long)c->o.lock_timeout_ms, buf_z(&shared));
+	buf_printf(&c->settings, ", set_config('idle_in_transaction_session_timeout', '60s', %s)", buf_z(&shared));
+	buf_printf(&c->settings, ", set_config('default_transaction_read_only', 'on', %s)", buf_z(&shared));
+	buf_printf(&c->settings, ", set_config('transaction_read_only', 'on', true), set_config('jit', 'off', %s)", buf_z(&shared));
+	if (c->o.search_path != NULL)
+		buf_printf(&c->settings, ", set_config('search_path', '%s', %s)", c->o.search_path, buf_z(&shared));
+	buf_fini(&shared);
+}
+
+struct set_up {
+	struct err e;
+	bool pooled;
+};
+
+static void take_settings(void *ctx, size_t i, const struct pg_reply *reply)
+{
+	struct set_up *s = ctx;
 
 	(void)i;
-	if (PQresultStatus(reply->result) != PGRES_TUPLES_OK)
-		pg_result_error(reply->result, e);
+	if (PQresultStatus(reply->result) == PGRES_TUPLES_OK)
+		s->pooled = PQgetvalue(reply->result, 0, 0)[0] == 't';
+	else
+		pg_result_error(reply->result, &s->e);
 }
 
 static bool set_up(struct pg_conn *c, const struct source_ask *ask, struct err *e)
 {
-	struct buf sql = { 0 };
-	struct err refused = { 0 };
+	struct set_up s = { 0 };
 	bool ok;
 
-	buf_printf(&sql, "SELECT set_config('statement_timeout', '%lld', false), set_config('lock_timeout', '%lld', false), "
-	           "set_config('idle_in_transaction_session_timeout', '60s', false), "
-	           "set_config('default_transaction_read_only', 'on', false), set_config('jit', 'off', false)",
-	           (long long)c->o.statement_timeout_ms, (long long)c->o.lock_timeout_ms);
-	if (c->o.search_path != NULL)
-		buf_printf(&sql, ", set_config('search_path', '%s', false)", c->o.search_path);
-	ok = pg_conn_run(c, ask, &(struct pg_query){ buf_z(&sql), .alone = true }, 1, keep_reply, &refused, e);
-	buf_fini(&sql);
-	if (ok && refused.code != ERR_NONE) {
-		*e = refused;
-		ok = err_context(e, "session settings");
+	put_settings(c);
+	ok = pg_conn_run(c, ask, &(struct pg_query){ buf_z(&c->settings), .alone = true }, 1, take_settings, &s, e);
+	c->pooled = s.pooled;
+	if (ok && s.e.code == ERR_NONE)
+		return true;
+	if (s.e.code != ERR_NONE)
+		*e = s.e;
+	if (strstr(e->msg, "admin console") != NULL) {
+		*e = (struct err){ 0 };
+		return err_set(e, ERR_UPSTREAM, -1, "this is the console of a PgBouncer, which answers no queries: name a database behind it");
 	}
-	return ok;
+	return s.e.code != ERR_NONE ? err_context(e, "session settings") : false;
 }
 
 bool pg_conn_open(struct pg_conn *c, const struct source_ask *ask, struct err *e)
@@ -425,6 +453,12 @@ bool pg_conn_open(struct pg_conn *c, const struct source_ask *ask, struct err *e
 
 /* ---- Statements ---- */
 
+/* A name that was given in a shared session may be unknown in the next. */
+static bool is_prepared(const struct pg_conn *c)
+{
+	return c->o.prepare && !c->pooled;
+}
+
 /* The first time preparing goes along, before the same sync: no round trip of its own. */
 static bool send_prepared(struct pg_conn *c, const char *sql)
 {
@@ -442,7 +476,12 @@ static bool send_prepared(struct pg_conn *c, const char *sql)
 
 static bool send_one(struct pg_conn *c, const char *sql)
 {
-	return c->o.prepare ? send_prepared(c, sql) : PQsendQueryParams(c->pg, sql, 0, NULL, NULL, NULL, NULL, 0) == 1;
+	return is_prepared(c) ? send_prepared(c, sql) : PQsendQueryParams(c->pg, sql, 0, NULL, NULL, NULL, NULL, 0) == 1;
+}
+
+static bool begins_transaction(const struct pg_query *q, size_t i)
+{
+	return i == 0 || q[i].alone || q[i - 1].alone;
 }
 
 /* A transaction ends behind statement <i>. */
@@ -455,9 +494,12 @@ static bool send_all(struct pg_conn *c, const struct pg_query *q, size_t n, stru
 {
 	if (PQenterPipelineMode(c->pg) != 1)
 		return fail_libpq(c->pg, e);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		if (c->pooled && begins_transaction(q, i) && !send_one(c, buf_z(&c->settings)))
+			return fail_libpq(c->pg, e);
 		if (!send_one(c, q[i].sql) || (ends_transaction(q, n, i) && PQpipelineSync(c->pg) != 1))
 			return fail_libpq(c->pg, e);
+	}
 	return true;
 }
 
@@ -535,7 +577,7 @@ static bool next_result(struct run *r, PGresult **result, struct err *e)
 /* The results of preparing the statement, if that went along, and of itself. Of a failure in preparing it is told once. */
 static bool read_statement(struct run *r, size_t i, struct err *e)
 {
-	struct prepared *s = r->c->o.prepare ? map_get(&r->c->prepared, str_of(r->q[i].sql)) : NULL;
+	struct prepared *s = is_prepared(r->c) ? map_get(&r->c->prepared, str_of(r->q[i].sql)) : NULL;
 	int ends = s != NULL && !s->ready ? 2 : 1;
 	int64_t began_us = clock_mono_us();
 	bool told = false;
@@ -575,12 +617,31 @@ static bool read_sync(struct run *r, struct err *e)
 	return ok || err_set(e, ERR_UPSTREAM, -1, "the server's answers are out of step");
 }
 
+/* What the transaction's settings came to. */
+static bool read_settings(struct run *r, struct err *e)
+{
+	PGresult *result;
+	bool refused = false;
+
+	do {
+		if (!next_result(r, &result, e))
+			return false;
+		if (result != NULL && PQresultStatus(result) != PGRES_TUPLES_OK) {
+			refused = true;
+			pg_result_error(result, e);
+		}
+		PQclear(result);
+	} while (result != NULL);
+	return !refused || err_context(e, "settings of a transaction");
+}
+
 static bool run_once(struct run *r, struct err *e)
 {
 	bool ok = send_all(r->c, r->q, r->n, e);
 
 	for (size_t i = 0; ok && i < r->n; i++)
-		ok = read_statement(r, i, e) && (!ends_transaction(r->q, r->n, i) || read_sync(r, e));
+		ok = (!r->c->pooled || !begins_transaction(r->q, i) || read_settings(r, e))
+		  && read_statement(r, i, e) && (!ends_transaction(r->q, r->n, i) || read_sync(r, e));
 	if (ok && PQexitPipelineMode(r->c->pg) != 1)
 		return fail_libpq(r->c->pg, e);
 	return ok;

@@ -43,7 +43,7 @@ static const struct conf_key keys[] = {
 	             "Statements of pg_stat_statements with series of their own, by time, kept while among twice as many; the others are one.",
 	             &tables_range),
 	CONF_KEY(struct pg_settings, "prepare", prepare, conf_bool, "true", CONF_RELOAD,
-	         "Spare the server parsing and planning; not behind a pooler that shares sessions."),
+	         "Spare the server parsing and planning; not done behind a pooler, which shares sessions."),
 };
 
 static bool check_collectors(struct conf_reader *rd, const struct conf_node *map, const char *key, struct conf_strs list)

@@ -221,6 +221,27 @@ class Postgres:
         return done.stdout.strip()
 
 
+class PgBouncer:
+    """A pooler before <postgres>, with one session for all of a database's clients."""
+
+    def __init__(self, folder, postgres, mode):
+        self.port, at = free_port(), Path(folder) / f"pgbouncer-{mode}"
+        at.mkdir()
+        (at / "users.txt").write_text('"postgres" ""\n')
+        (at / "pgbouncer.ini").write_text("\n".join(["[databases]", f"* = host=127.0.0.1 port={postgres.port}", "[pgbouncer]", "listen_addr = 127.0.0.1",
+            f"listen_port = {self.port}", "unix_socket_dir =", "auth_type = trust", f"auth_file = {at}/users.txt", f"pool_mode = {mode}", "default_pool_size = 1",
+            "admin_users = postgres", ""]))
+        _give(at, "postgres")
+        self.process = Process("pgbouncer", ["/usr/sbin/pgbouncer", at / "pgbouncer.ini"], at, user="postgres")
+        self.process.ready(lambda: socket.create_connection(("127.0.0.1", self.port), 1).close() is None)
+
+    def stop(self):
+        self.process.stop()
+
+    def url(self, database="postgres"):
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+
+
 class Redis:
     def __init__(self, folder, settings=(), port=None):
         self.port = port or free_port()

@@ -1,12 +1,14 @@
 """F7: what goes wrong with a Postgres costs what it must, and no more."""
+import contextlib
 import socket
 import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg2
 import pytest
 from exporter_text import scrape
-from servers import Exporter, Postgres, wait_for
+from servers import Exporter, PgBouncer, Postgres, wait_for
 
 
 @pytest.fixture
@@ -127,6 +129,45 @@ def test_out_of_connections(box, postgres):
     postgres.sql("alter role monitor connection limit -1")
     wait_for("pg_up", lambda: scrape(exporter).value("pg_up", source="main") == 1)
     assert exporter.process.text().count('msg="source failed" name=main') == 1
+
+
+def test_no_slot_is_left(box, postgres):
+    """max_connections reached (53300): the server refuses whoever is no superuser, and we say so and come back."""
+    postgres.sql("create role monitor login; grant pg_monitor to monitor")
+    with contextlib.ExitStack() as held:
+        for _ in range(37):                     # of 40, three are kept for superusers
+            held.enter_context(contextlib.closing(psycopg2.connect(postgres.url(user="monitor"))))
+        exporter = start(box, ("main", postgres.url(user="monitor"), ""))
+        assert scrape(exporter).value("pg_up") == 0
+        assert "remaining connection slots are reserved" in exporter.process.text()
+    wait_for("pg_up", lambda: scrape(exporter).value("pg_up") == 1)
+
+
+def test_behind_a_pooler(box, postgres):
+    """A session that is shared keeps nothing of ours: neither statements by name, nor that it is read-only or when it gives up."""
+    postgres.sql("create table paid (n int); create database shop")
+    pooler = box.start(PgBouncer, postgres, "transaction")
+    exporter = box.start(Exporter, box.write("pooled.yml", f"""
+postgres: [{{ name: main, url: '{pooler.url()}', slow_interval: 1s }}, {{ name: console, url: '{pooler.url("pgbouncer")}' }}]
+gauges:
+  - name: sums
+    url: '{pooler.url()}'
+    queries:
+      - {{ sql: "select count(*) as value, current_setting('statement_timeout') as t from paid", metrics: [{{ name: paid, help: x, labels: [t] }}] }}
+      - {{ sql: "insert into paid values (7) returning n as value", metrics: [{{ name: bought, help: x }}] }}
+"""))
+    with contextlib.closing(psycopg2.connect(pooler.url())) as application:
+        application.autocommit = True
+        for n in range(4):
+            m = wait_for("all collectors", lambda: next((m for m in [scrape(exporter)] if m.value("pg_up", source="main") == 1), None))
+            assert not [s for s in m.find("pg_scrape_collector_success", source="main") if s[1] != 1]
+            assert m.value("paid", source="sums", t="5s") == n and not m.find("bought")
+            with application.cursor() as c:
+                c.execute("insert into paid values (1)")
+                c.execute("select current_setting('statement_timeout'), current_setting('lock_timeout'), current_setting('jit'), current_setting('search_path')")
+                assert c.fetchone() == ("0", "0", "on", '"$user", public')
+    wait_for("sizes", lambda: scrape(exporter).find("pg_database_size_bytes", source="main", datname="shop"))
+    assert m.value("pg_up", source="console") == 0 and "the console of a PgBouncer" in exporter.process.text()
 
 
 def test_a_password_changed(box, postgres):
