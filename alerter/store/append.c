@@ -190,6 +190,8 @@ static bool apply(struct store *st, struct shard *shard, const struct staged *g,
 	verdict = judge(s, g->t_ms, g->v, g->h);
 	if (g->what == STAGED_SAMPLE)
 		count(st, verdict);
+	else if (verdict != STORE_OK && atomic_load(&s->last_ms) > clock_now_ms(st->options.clock))
+		apply_state(st, g, batch);      /* the clock was set back: no sample of another source's */
 	if (verdict != STORE_OK)
 		return false;
 	put_sample(st, shard, s, g->t_ms, g->v, g->h);

@@ -85,7 +85,7 @@ struct store_series *store_series_ref(struct store *, struct labels, struct err 
 void store_series_unref(struct store *, struct store_series *);
 /* Whose it is: any number but 0 that is the same after a restart. */
 void store_series_own(struct store *, struct store_series *, uint64_t owner);
-/* From now on never lost: up and scrape_*. */
+/* From now on lost only when nothing was accepted for lookback_ms: up and scrape_*. */
 void store_series_never_lost(struct store *, struct store_series *);
 /* Its labels, into <a>; texts too. */
 struct labels store_series_labels(struct store *, const struct store_series *, struct arena *a);
@@ -107,7 +107,8 @@ int64_t store_series_last_ms(struct store *, struct store_series *);
 enum store_verdict { STORE_OK, STORE_SAME, STORE_DUPLICATE, STORE_OUT_OF_ORDER, STORE_TOO_OLD };
 /* Appends by reference, without hashing. STORE_SAME: the sample was there already. What is refused is counted. */
 enum store_verdict store_append_ref(struct appender *, struct store_series *, int64_t t_ms, double v, const struct histogram *h);
-/* Ends a series at <t_ms> with a stale marker, and says why. Nothing happens when it has a sample there or later. */
+/* Ends a series at <t_ms> with a stale marker, and says why. Nothing happens when it has a sample there or later; when that is of the future
+ * (the clock was set back) there is no marker, but the state counts. */
 void store_append_end(struct appender *, struct store_series *, int64_t t_ms, enum series_state why);
 /* The state alone. SERIES_GONE or SERIES_LOST. */
 void store_append_state(struct appender *, struct store_series *, enum series_state);

@@ -207,6 +207,16 @@ static void test_states(void **state)
 	s = pick(&f, "__name__ = up");
 	assert_int_equal(s->v[0].state, SERIES_FRESH);
 	drop(&f, s);
+	f.clock.wall = MS(301);                         /* it jumped: nobody has looked since */
+	s = pick(&f, "__name__ = up");
+	assert_int_equal(s->v[0].state, SERIES_LOST);
+	drop(&f, s);
+	f.clock.wall = MS(-20);                         /* set back, and then the target leaves the configuration */
+	store_append_end(f.app, up, MS(-10), SERIES_GONE);
+	commit(&f);
+	s = pick(&f, "__name__ = up");
+	assert_int_equal(s->v[0].state, SERIES_GONE);
+	drop(&f, s);
 	store_series_unref(f.store, up);
 	teardown(&f);
 }
