@@ -301,6 +301,7 @@ void rules_tick(struct rules *r, int64_t now_ms)
 
 	assert(r->n_workers == 0);
 	pthread_mutex_lock(&r->lock);
+	look_at_clock(r);
 	while (take_task(r, now_ms, &t)) {
 		pthread_mutex_unlock(&r->lock);
 		run_task(&r->workers[0], &t);
