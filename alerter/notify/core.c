@@ -257,7 +257,15 @@ void core_component_set(struct core *c, struct str page, struct str component, s
 
 /* ---- The step. ---- */
 
-/* A step of the wall clock is no time that passed: what was to happen in a minute still happens in a minute. */
+static void shift_group(struct core *c, struct group *g, int64_t step_ms)
+{
+	g->next_flush_ms += step_ms;
+	g->next_phase_ms += g->next_phase_ms != INT64_MAX ? step_ms : 0;
+	alarm_shift(g, step_ms);
+	group_save(c, g);
+}
+
+/* A step of the wall clock is no time that passed: what was to happen in a minute still happens in a minute, also after a crash. */
 static void follow_clock(struct core *c)
 {
 	int64_t skew_ms = core_now_ms(c) - clock_mono_ms(c->clock), step_ms = skew_ms - c->skew_ms;
@@ -266,31 +274,24 @@ static void follow_clock(struct core *c)
 	if (step_ms < CLOCK_STEP_MS && step_ms > -CLOCK_STEP_MS)
 		return;
 	log_printf(LOG_WARN, "the wall clock stepped by %lld ms; timers go on as if it had not", (long long)step_ms);
-	for (struct map_slot *s = NULL; (s = map_next(&c->groups, s)) != NULL;) {
-		struct group *g = s->value;
+	for (struct map_slot *s = NULL; (s = map_next(&c->groups, s)) != NULL;)
+		shift_group(c, s->value, step_ms);
+	for (size_t i = 0; i < c->n_retired; i++)
+		shift_group(c, c->retired[i], step_ms);
+	for (struct map_slot *s = NULL; (s = map_next(&c->episodes, s)) != NULL;) {
+		struct episode *e = s->value;
 
-		g->next_flush_ms += step_ms;
-		g->next_phase_ms += g->next_phase_ms != INT64_MAX ? step_ms : 0;
-		alarm_shift(g, step_ms);
+		e->last_sent_ms += step_ms;
+		episode_save(c, e);
 	}
-	for (size_t i = 0; i < c->n_retired; i++) {
-		c->retired[i]->next_flush_ms += step_ms;
-		alarm_shift(c->retired[i], step_ms);
-	}
-	for (struct map_slot *s = NULL; (s = map_next(&c->episodes, s)) != NULL;)
-		((struct episode *)s->value)->last_sent_ms += step_ms;
-	for (struct map_slot *s = NULL; (s = map_next(&c->destinations, s)) != NULL;)
-		((struct destination *)s->value)->not_before_ms += step_ms;
-	for (struct message *m = c->first; m != NULL; m = m->next) {
-		m->next_ms += step_ms;
-		m->created_ms += step_ms;
-		if (m->work != NULL)
-			m->work->not_before_ms += step_ms;
-	}
+	outbox_shift(c, step_ms);
 	for (struct map_slot *s = NULL; (s = map_next(&c->alerts, s)) != NULL;) {
 		struct page_alert *a = s->value;
 
-		a->expires_ms += a->expires_ms != 0 ? step_ms : 0;
+		if (a->expires_ms == 0)
+			continue;
+		a->expires_ms += step_ms;
+		pager_save(c, a);
 	}
 	heartbeats_shift(c, step_ms);
 	c->next_expiry_ms = 0;

@@ -45,6 +45,7 @@ struct core {
 	size_t n_retired, cap_retired;
 	struct map episodes;            /* struct episode by id */
 	struct message *first, *last;
+	struct map lanes;               /* struct lane by integration and group */
 	struct map destinations, stats, components;
 	struct map points;              /* struct point_queue by integration */
 	struct map silences;            /* struct silence by id */
@@ -250,6 +251,7 @@ struct message *outbox_new(struct core *, int64_t id, struct episode *, int64_t 
 void outbox_schedule(struct core *);            /* marks what is to go out as in flight, in the log */
 void outbox_start(struct core *);               /* after the commit: hands requests to the transport */
 int64_t outbox_next_due_ms(struct core *);
+void outbox_shift(struct core *, int64_t step_ms);      /* the clock stepped */
 void outbox_free(struct core *, struct message *);
 void outbox_free_all(struct core *);
 struct integration_stats *outbox_stats(struct core *, struct str name);

@@ -30,7 +30,7 @@ struct db;
 	X(DEL_TOLD, "DELETE FROM told WHERE episode=? AND alert=?")                                                                \
 	X(ADD_MESSAGE, "INSERT INTO outbox VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")                                             \
 	X(SET_MESSAGE,                                                                                                             \
-	  "UPDATE outbox SET state=?1,next=?2,attempts=?3,doubtful=?4,last_status=?5,last_error=?6,finished=?7,"                   \
+	  "UPDATE outbox SET state=?1,next=?2,attempts=?3,doubtful=?4,last_status=?5,last_error=?6,finished=?7,created=?9,"                \
 	  "payload=CASE ?1 WHEN 3 THEN '' ELSE payload END WHERE id=?8")                                                           \
 	X(PUT_COMPONENT, "INSERT OR REPLACE INTO component VALUES(?,?,?)")                                                         \
 	X(DEL_COMPONENT, "DELETE FROM component WHERE page=? AND component=?")                                                     \

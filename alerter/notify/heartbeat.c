@@ -287,6 +287,7 @@ void heartbeats_shift(struct core *c, int64_t step_ms)
 
 		b->since_ms += step_ms;
 		b->last_ms += b->last_ms != 0 ? step_ms : 0;
+		save_in(c, b);
 	}
 }
 

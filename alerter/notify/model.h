@@ -10,6 +10,7 @@
 
 struct group;
 struct delivery;
+struct lane;
 
 struct page_alert {                     /* pager.c. Freed when it has ended, is in no group and no episode told it */
 	int64_t id;
@@ -56,7 +57,6 @@ struct episode {                        /* group.c */
 	struct map told;                /* alert id (8 bytes) -> struct page_alert, told as firing and not yet as ended */
 	struct str remote, remote_status;       /* receivers that keep an object of ours: its id there, the status we gave it */
 	size_t unfinished;              /* messages */
-	uint64_t pass;                  /* of the scheduler */
 };
 
 struct alarm {                          /* escalate.c: from a group's first page to its last end */
@@ -100,6 +100,7 @@ struct message {                        /* outbox.c */
 	bool doubtful;                  /* an attempt's outcome is unknown: it may have arrived */
 	int last_status;
 	struct str last_error;
+	struct lane *lane;              /* outbox.c */
 	struct delivery *work;          /* OUTBOX_IN_FLIGHT */
 };
 

@@ -1,6 +1,6 @@
 /* Messages on their way. A message is queued, in flight, of unknown outcome, delivered or dead; in flight is on disk before its
- * first byte goes out, so a crash finds out what may have arrived. Messages of one episode go one after the other; a destination
- * that hangs holds up only its own. */
+ * first byte goes out, so a crash finds out what may have arrived. Messages of one group to one integration go one after the other,
+ * from episode to episode: a page never overtakes the end of the one before. A destination that hangs holds up only its own. */
 #include "notify/core.h"
 
 #include <assert.h>
@@ -28,6 +28,53 @@ const char *outbox_state_name(enum outbox_state s)
 	return state_names[s];
 }
 
+/* ---- Lanes: what goes one after the other. ---- */
+
+struct lane {
+	struct str key;                 /* integration, NUL, group key */
+	size_t messages;
+	uint64_t pass;                  /* of the scheduler: one ahead was seen */
+};
+
+static struct lane *lane_of(struct core *c, struct message *m)
+{
+	struct str key;
+	struct lane *lane;
+
+	if (m->lane != NULL)
+		return m->lane;
+	key = arena_printf(&c->scratch, STR_FMT "%c" STR_FMT, STR_ARG(m->integration), 0, STR_ARG(m->group_key));
+	lane = map_get(&c->lanes, key);
+	if (lane == NULL) {
+		lane = mem_alloc(sizeof *lane);
+		lane->key = text_dup(key);
+		map_put(&c->lanes, lane->key, lane);
+	}
+	lane->messages++;
+	return m->lane = lane;
+}
+
+static void leave_lane(struct core *c, const struct message *m)
+{
+	struct lane *lane = m->lane;
+
+	if (lane == NULL || --lane->messages > 0)
+		return;
+	map_del(&c->lanes, lane->key);
+	text_free(lane->key);
+	free(lane);
+}
+
+/* True when another message of its lane came before it in this pass. */
+static bool is_behind(struct core *c, struct message *m)
+{
+	struct lane *lane = lane_of(c, m);
+	bool behind = lane->pass == c->passes;
+
+	lane->pass = c->passes;
+	return behind;
+}
+
 /* ---- Messages. ---- */
 
 struct message *outbox_new(struct core *c, int64_t id, struct episode *e, int64_t seq)
@@ -48,8 +95,9 @@ struct message *outbox_new(struct core *c, int64_t id, struct episode *e, int64_
 	return m;
 }
 
-static void release(struct message *m)
+static void release(struct core *c, struct message *m)
 {
+	leave_lane(c, m);
 	text_free(m->key);
 	text_free(m->integration);
 	text_free(m->group_key);
@@ -65,16 +113,17 @@ void outbox_free(struct core *c, struct message *m)
 	*(m->next != NULL ? &m->next->prev : &c->last) = m->prev;
 	m->episode->unfinished--;
 	episode_free_if_done(c, m->episode);
-	release(m);
+	release(c, m);
 }
 
 void outbox_free_all(struct core *c)
 {
 	for (struct message *m = c->first, *next; m != NULL; m = next) {
 		next = m->next;
-		release(m);
+		release(c, m);
 	}
 	c->first = c->last = NULL;
+	map_fini(&c->lanes);
 }
 
 void outbox_add(struct core *c, struct episode *e, struct str group_key, struct labels labels, bool resolved, struct str payload)
@@ -94,16 +143,34 @@ void outbox_add(struct core *c, struct episode *e, struct str group_key, struct 
 	       DB_I(m->state), DB_I(m->created_ms), DB_I(m->next_ms), DB_I(0), DB_I(0), DB_I(0), DB_T(STR("")), DB_I(0));
 }
 
+static void save(struct core *c, const struct message *m, int64_t finished_ms)
+{
+	DB_ADD(c->db, DB_SET_MESSAGE, DB_I(m->state), DB_I(m->next_ms), DB_I(m->attempts), DB_I(m->doubtful), DB_I(m->last_status),
+	       DB_T(m->last_error), DB_I(finished_ms), DB_I(m->id), DB_I(m->created_ms));
+}
+
 /* The one place that changes a message's state. */
 static void set_state(struct core *c, struct message *m, enum outbox_state state)
 {
 	bool finished = state == OUTBOX_DELIVERED || state == OUTBOX_DEAD;
 
 	m->state = state;
-	DB_ADD(c->db, DB_SET_MESSAGE, DB_I(state), DB_I(m->next_ms), DB_I(m->attempts), DB_I(m->doubtful), DB_I(m->last_status),
-	       DB_T(m->last_error), DB_I(finished ? core_now_ms(c) : 0), DB_I(m->id));
+	save(c, m, finished ? core_now_ms(c) : 0);
 	if (finished)
 		c->finished[state]++;
+}
+
+void outbox_shift(struct core *c, int64_t step_ms)
+{
+	for (struct map_slot *s = NULL; (s = map_next(&c->destinations, s)) != NULL;)
+		((struct destination *)s->value)->not_before_ms += step_ms;
+	for (struct message *m = c->first; m != NULL; m = m->next) {
+		m->next_ms += step_ms;
+		m->created_ms += step_ms;
+		if (m->work != NULL)
+			m->work->not_before_ms += step_ms;
+		save(c, m, 0);
+	}
 }
 
 /* ---- Who gets it, and how fast. ---- */
@@ -390,13 +457,11 @@ void outbox_schedule(struct core *c)
 
 	c->passes++;
 	for (struct message *m = c->paused ? NULL : c->first, *next; m != NULL; m = next) {
-		bool behind_another = m->episode->pass == c->passes;
 		const struct integration *in;
 		const struct destination *to;
 
 		next = m->next;
-		m->episode->pass = c->passes;
-		if (behind_another || m->work != NULL || m->next_ms > now_ms)
+		if (is_behind(c, m) || m->work != NULL || m->next_ms > now_ms)
 			continue;
 		in = core_integration(c, m->integration, m->identity);
 		if (in == NULL) {
@@ -431,15 +496,13 @@ int64_t outbox_next_due_ms(struct core *c)
 	int64_t due = INT64_MAX;
 
 	c->passes++;
-	for (const struct message *m = c->first; m != NULL; m = m->next) {
-		bool behind_another = m->episode->pass == c->passes;
+	for (struct message *m = c->first; m != NULL; m = m->next) {
 		const struct delivery *d = m->work;
 		const struct integration *in = d == NULL ? core_integration(c, m->integration, m->identity) : d->integration;
 		const struct destination *to = in != NULL ? map_get(&c->destinations, in->destination) : NULL;
 		int64_t at = d != NULL ? d->not_before_ms : m->next_ms;
 
-		m->episode->pass = c->passes;
-		if (behind_another || (d != NULL ? d->asking : to != NULL && to->in_flight >= in->kind->max_in_flight))
+		if (is_behind(c, m) || (d != NULL ? d->asking : to != NULL && to->in_flight >= in->kind->max_in_flight))
 			continue;
 		if (to != NULL && to->not_before_ms > at)
 			at = to->not_before_ms;

@@ -268,6 +268,33 @@ static void who_hangs_stops_no_other(void **state)
 
 /* ---- Crashes. ---- */
 
+/* Whoever reads them in order knows how things stand. */
+static void a_page_waits_for_the_end_before_it(void **state)
+{
+	struct world *w = world_new(basic);
+
+	(void)state;
+	fire(w, "Down", "a");
+	world_pass(w, 10000);
+	answer(w, 200, "");
+	resolve(w, "Down", "a");
+	world_pass(w, 60000);
+	answer_with(w, 1, HTTP_ANSWERED, 503, 600000, "");      /* the end waits for ten minutes */
+	world_run(w);
+	fire(w, "Down", "a");
+	world_pass(w, 60000);
+	world_crash(w);
+	world_pass(w, 60000);
+	assert_int_equal(w->n, 2);
+	world_pass(w, 480000);
+	assert_int_equal(w->n, 3);
+	assert_true(str_eq(w->asked[2].key, w->asked[1].key));
+	answer(w, 200, "");
+	assert_int_equal(w->n, 4);
+	assert_true(has(LAST(w).body, "\"status\":\"firing\""));
+	world_free(w);
+}
+
 static void a_crash_loses_nothing_and_repeats_only_with_the_key(void **state)
 {
 	static const char *const points[] = { "in group_wait", "asked, no answer", "answered, not recorded", "recorded" };
@@ -623,6 +650,34 @@ static void a_step_of_the_clock_is_no_time(void **state)
 	}
 }
 
+static void a_step_of_the_clock_is_no_time_over_a_crash(void **state)
+{
+	struct world *w = world_new(basic);
+
+	(void)state;
+	fire(w, "Down", "a");
+	world_pass(w, 5000);
+	w->clock.wall -= 3600000;
+	world_run(w);
+	world_crash(w);
+	world_pass(w, 5000);
+	assert_int_equal(w->n, 1);
+	answer_with(w, 0, HTTP_NOT_SENT, 0, -1, "");
+	world_run(w);
+	w->clock.wall -= 3600000;
+	world_run(w);
+	world_crash(w);
+	world_pass(w, 2000);
+	assert_int_equal(w->n, 2);
+	answer(w, 200, "");
+	w->clock.wall += 4 * 3600000;
+	world_run(w);
+	world_crash(w);
+	world_pass(w, 60000);
+	assert_int_equal(w->n, 2);                      /* that was no repeat_interval */
+	world_free(w);
+}
+
 static void history_tells_and_hides(void **state)
 {
 	struct world *w = world_new(basic);
@@ -690,6 +745,7 @@ int main(void)
 		cmocka_unit_test(a_message_given_up_is_an_alert),
 		cmocka_unit_test(a_dead_page_is_told_again_at_the_next_flush),
 		cmocka_unit_test(who_hangs_stops_no_other),
+		cmocka_unit_test(a_page_waits_for_the_end_before_it),
 		cmocka_unit_test(a_crash_loses_nothing_and_repeats_only_with_the_key),
 		cmocka_unit_test(repeats_are_counted_over_a_restart),
 		cmocka_unit_test(rule_deleted_while_away_but_not_when_its_file_is_missing),
@@ -703,6 +759,7 @@ int main(void)
 		cmocka_unit_test(the_same_configuration_again_changes_nothing),
 		cmocka_unit_test(a_locked_database_loses_no_page),
 		cmocka_unit_test(a_step_of_the_clock_is_no_time),
+		cmocka_unit_test(a_step_of_the_clock_is_no_time_over_a_crash),
 		cmocka_unit_test(history_tells_and_hides),
 		cmocka_unit_test(many_alerts_in_many_groups),
 	};
