@@ -141,6 +141,13 @@ static const struct conf_key keys[] = {
 	CONF_KEY(struct gauges_settings, "redis", redis, conf_str, "", CONF_RELOAD, "In place of url: name of a source under redis."),
 	CONF_KEY(struct gauges_settings, "headers", headers, conf_str_list, NULL, CONF_SECRET | CONF_ENV | CONF_RELOAD,
 	    "Over HTTP: [\"apikey: …\"]."),
+	CONF_KEY(struct gauges_settings, "ca_file", ca_file, conf_path, "", CONF_RELOAD,
+	    "Over HTTPS: certificates to trust in place of the system's."),
+	CONF_KEY(struct gauges_settings, "cert_file", cert_file, conf_path, "", CONF_RELOAD,
+	    "Over HTTPS: certificate shown to the server, PEM."),
+	CONF_KEY(struct gauges_settings, "key_file", key_file, conf_path, "", CONF_RELOAD, "Its key, PEM."),
+	CONF_KEY(struct gauges_settings, "insecure_skip_verify", insecure_skip_verify, conf_bool, "false", CONF_RELOAD,
+	    "Over HTTPS: take any certificate."),
 	CONF_KEY_ARG(struct gauges_settings, "interval", interval_ms, conf_duration_ms, "0s", CONF_RELOAD,
 	             "How often the queries are asked, beside the scrapes; 0: in every scrape.", &interval_range),
 	CONF_KEY_ARG(struct gauges_settings, "max_series", max_series, conf_int, "1000", CONF_RELOAD,
@@ -232,6 +239,10 @@ static bool check_settings(struct conf_reader *rd, const struct conf_node *map, 
 		s->backend = &gauge_sql;
 	if (s->backend == &gauge_sql && s->url.n > 0 && !pg_url_check(s->url, &e))
 		return conf_error(rd->report, map, "url: none of postgres://…, http://…, https://…");
+	if (s->ca_file.n + s->cert_file.n + s->key_file.n > 0 && !str_starts(s->url, STR("https://")))
+		return conf_error(rd->report, map, "ca_file, cert_file and key_file are for https://");
+	if ((s->cert_file.n > 0) != (s->key_file.n > 0))
+		return conf_error(rd->report, map, "cert_file and key_file belong together: give both");
 	if (s->queries_file.n > 0 && s->backend != &gauge_sql)
 		return conf_error(rd->report, conf_get(map, "queries_file"), "queries_file is for Postgres: write queries");
 	if (s->queries_file.n > 0 && !gauge_queries_file(rd, s->queries_file, &s->queries))

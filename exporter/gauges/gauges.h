@@ -43,6 +43,8 @@ struct gauges_settings {
 	struct str url;                 /* postgres://, http://, https:// */
 	struct str postgres, redis;     /* or the name of a source of that kind */
 	struct conf_strs headers;       /* "Name: value" */
+	struct str ca_file, cert_file, key_file;        /* over HTTPS; empty: none */
+	bool insecure_skip_verify;
 	int64_t interval_ms;            /* 0: in every scrape */
 	int64_t max_series;
 	int null;

@@ -14,6 +14,11 @@ struct documents {
 	struct fetcher *fetcher;        /* a document each query */
 };
 
+static const char *or_null(struct str path)
+{
+	return path.n > 0 ? path.p : NULL;
+}
+
 static void *documents_open(const struct gauges_settings *s)
 {
 	struct documents *d = mem_alloc(sizeof *d);
@@ -24,7 +29,9 @@ static void *documents_open(const struct gauges_settings *s)
 	for (size_t i = 0; i < s->queries.n; i++)
 		urls[i] = arena_printf(&a, STR_FMT STR_FMT, STR_ARG(s->url), STR_ARG(queries[i].path)).p;
 	d->settings = s;
-	d->fetcher = fetcher_new(urls, s->queries.n, &(struct fetch_options){ .headers = s->headers, .body_max = BODY_MAX });
+	d->fetcher = fetcher_new(urls, s->queries.n, &(struct fetch_options){ .headers = s->headers, .body_max = BODY_MAX,
+	    .ca_file = or_null(s->ca_file), .cert_file = or_null(s->cert_file), .key_file = or_null(s->key_file),
+	    .no_verify = s->insecure_skip_verify });
 	arena_fini(&a);
 	return d;
 }
