@@ -100,15 +100,20 @@ WITH_US = ["setpriv", "--pdeathsig", "KILL", "--"]
 IN_USE = re.compile("in use", re.I)
 
 
+def as_user(name):
+    """What makes a child one of this user, for who may."""
+    if not name or os.getuid() != 0:
+        return {}
+    account = pwd.getpwnam(name)
+    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+
+
 class Process:
     """A child with its output in a file that is shown only when something went wrong."""
 
     def __init__(self, name, args, folder, env=None, user=None, cwd=None):
         self.name, self.log = name, Path(folder) / f"{name}.log"
-        self.how = {"cwd": cwd or folder, "env": {**os.environ, **(env or {})}, "start_new_session": True}
-        if user and os.getuid() == 0:
-            account = pwd.getpwnam(user)
-            self.how.update(user=account.pw_uid, group=account.pw_gid, extra_groups=[])
+        self.how = {"cwd": cwd or folder, "env": {**os.environ, **(env or {})}, "start_new_session": True, **as_user(user)}
         self.args, self.out = [*WITH_US, *map(str, args)], open(self.log, "ab")
         self.begin()
 
@@ -193,9 +198,7 @@ class Postgres:
         self.start()
 
     def _as_owner(self, args):
-        if os.getuid() == 0:
-            args = ["runuser", "-u", "postgres", "--", *args]
-        subprocess.run([str(a) for a in args], check=True, capture_output=True, cwd=self.folder, timeout=300)
+        subprocess.run([str(a) for a in args], check=True, capture_output=True, cwd=self.folder, timeout=300, **as_user("postgres"))
 
     def start(self):
         args = [self.bin / "postgres", "-D", self.folder / "data", "-p", self.port, "-k", self.folder, "-c", "listen_addresses=127.0.0.1",
