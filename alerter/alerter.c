@@ -412,6 +412,7 @@ static bool start_parts(struct alerter *al, struct err *e)
 	if (!bind_http(al, e))
 		return false;
 	al->store = store_new(&store_options);
+	store_set_late_window(al->store, al->config->storage.late_window_ms);
 	if (!open_state(al, e) || !store_open_history(al->store, al->options.storage_path.p, e) ||
 	    !store_open_journal(al->store, al->options.storage_path.p, e))
 		return false;
@@ -482,6 +483,7 @@ static void swap(struct alerter *al, struct config *c, struct rules_plan *plan)
 	const struct notify_point_source *points;
 	size_t n_points = notify_config_points(c->notify, &points);
 
+	store_set_late_window(al->store, c->storage.late_window_ms);
 	scrape_reload(al->scrape, &c->scrape);
 	page_metrics_configure(al->page_metrics, points, n_points);
 	notify_configure(al->notify, config_take_notify(c));

@@ -13,6 +13,7 @@ struct root {
 	const struct conf_node *global, *scrape_configs;
 	struct conf_strs rule_files, health_gauges;
 	struct rule_defaults rule_defaults;
+	struct config_storage storage;
 	const struct conf_node *ignored;
 };
 
@@ -33,6 +34,31 @@ static const struct conf_key defaults_keys[] = {
 };
 static const struct conf_table defaults_table = { defaults_keys, ARRAY_LEN(defaults_keys), sizeof(struct rule_defaults), NULL, NULL };
 
+/* ---- storage ---- */
+
+static const struct conf_range window = { 0, INT64_C(366) * 86400000 };
+
+static bool warn_unused(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *node, void *to)
+{
+	(void)to;
+	conf_warn(rd->report, node, "%s is not honoured: %s", key->name, (const char *)key->arg);
+	return true;
+}
+
+static const struct conf_key tsdb_keys[] = {
+	CONF_KEY_ARG(struct config_storage, "out_of_order_time_window", late_window_ms, conf_duration_ms, "0s", CONF_RELOAD,
+	             "Samples older than the last one of their series are taken when they are no older than this.", &window),
+	{ "retention", warn_unused, 0, NULL, CONF_RELOAD, NULL, "samples are kept as --storage.retention says" },
+	{ "stale_series_compaction_threshold", warn_unused, 0, NULL, CONF_RELOAD, NULL, "series that ended leave memory by themselves" },
+};
+static const struct conf_table tsdb_table = { tsdb_keys, ARRAY_LEN(tsdb_keys), sizeof(struct config_storage), NULL, NULL };
+
+static const struct conf_key storage_keys[] = {
+	{ "tsdb", conf_sub, 0, NULL, CONF_RELOAD, NULL, &tsdb_table },
+	{ "exemplars", warn_unused, 0, NULL, CONF_RELOAD, NULL, "exemplars are not kept" },
+};
+static const struct conf_table storage_table = { storage_keys, ARRAY_LEN(storage_keys), sizeof(struct config_storage), NULL, NULL };
+
 static const struct conf_key global_keys[] = {
 	CONF_KEY_ARG(struct global, "evaluation_interval", own.evaluation_interval_ms, conf_duration_ms, "1m", CONF_RELOAD, "How often rules are evaluated.", &positive),
 	CONF_KEY(struct global, "rule_query_offset", own.rule_query_offset_ms, conf_duration_ms, "0s", CONF_RELOAD, "How far in the past rules look."),
@@ -45,6 +71,7 @@ static const struct conf_key root_keys[] = {
 	CONF_KEY(struct root, "scrape_configs", scrape_configs, conf_raw, NULL, CONF_RELOAD, "What is scraped, as in prometheus.yml."),
 	CONF_KEY(struct root, "health_gauges", health_gauges, conf_str_list, NULL, CONF_RELOAD, "Gauges that say whether a target knows: *_up, probe_success, *_collector_success."),
 	CONF_KEY_ARG(struct root, "rule_defaults", rule_defaults, conf_sub, NULL, CONF_RELOAD, "What rules do that do not say.", &defaults_table),
+	CONF_KEY_ARG(struct root, "storage", storage, conf_sub, NULL, CONF_RELOAD, "How samples are kept.", &storage_table),
 	CONF_KEY(struct root, "prometheus_config", ignored, conf_raw, NULL, CONF_RELOAD, "A prometheus.yml to take as it is."),
 	CONF_KEY(struct root, "alertmanager_config", ignored, conf_raw, NULL, CONF_RELOAD, "An alertmanager.yml to take as it is."),
 };
@@ -53,7 +80,6 @@ static const struct conf_key root_keys[] = {
 static const struct {
 	const char *key, *why;
 } ignored_keys[] = {
-	{ "storage", "samples are kept as --storage.retention says" },
 	{ "tracing", "there is no tracing" },
 	{ "runtime", "there is nothing to tune" },
 	{ "otlp", "OTLP is not received" },
@@ -243,6 +269,7 @@ static void read_tree(struct config *c, const struct conf_node *tree, struct con
 	c->rule_files = root.rule_files;
 	c->health_gauges = root.health_gauges;
 	c->rule_defaults = root.rule_defaults;
+	c->storage = root.storage;
 	take_external_labels(c, root.global, report);
 	if (c->notify != NULL)
 		notify_config_set_external_labels(c->notify, c->external_labels);

@@ -13,6 +13,10 @@ struct config_global {                          /* `global:`, the part that is n
 	struct conf_labels external_labels;
 };
 
+struct config_storage { /* `storage:` */
+	int64_t late_window_ms;
+};
+
 struct config {
 	struct arena arena;
 	struct conf_held *held;
@@ -23,6 +27,7 @@ struct config {
 	struct scrape_config scrape;
 	struct conf_strs health_gauges;
 	struct rule_defaults rule_defaults;
+	struct config_storage storage;
 	struct notify_config *notify;           /* owned until config_take_notify() */
 	struct buf redacted;                    /* the files as read, secrets hidden */
 	struct buf alertmanager_redacted;       /* the part of it that is alertmanager.yml's */

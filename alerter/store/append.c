@@ -8,7 +8,7 @@
 #include "store/internal.h"
 #include "tocsin/mem.h"
 
-enum staged_what { STAGED_SAMPLE, STAGED_END, STAGED_STATE };
+enum staged_what { STAGED_SAMPLE, STAGED_LATE, STAGED_END, STAGED_STATE };
 
 struct staged {
 	struct store_series *series;
@@ -24,7 +24,8 @@ struct store_appender {
 	struct store *store;
 	struct staged *v;
 	size_t n, cap;
-	int64_t oldest_ms; /* retention, as of the batch's first sample */
+	int64_t oldest_ms, late_ms; /* retention, and what may come late, as of the batch's first sample; late_ms INT64_MAX: nothing may */
+	size_t n_late;
 };
 
 struct appender *store_appender_new(struct store *st)
@@ -49,7 +50,7 @@ static void forget(struct store_appender *a)
 		if (a->v[i].pinned)
 			store_series_unref(a->store, a->v[i].series);
 	}
-	a->n = 0;
+	a->n = a->n_late = 0;
 }
 
 void store_appender_rollback(struct appender *pub)
@@ -134,7 +135,11 @@ static void put_sample(struct store *st, struct shard *shard, struct store_serie
 
 void store_replay_sample(struct store *st, struct store_series *s, int64_t t_ms, double v, const struct histogram *h)
 {
-	if (t_ms <= atomic_load_explicit(&s->last_ms, memory_order_relaxed))
+	int64_t last_ms = atomic_load_explicit(&s->last_ms, memory_order_relaxed);
+
+	if (t_ms < last_ms)
+		(void)store_put_late(st, series_shard(st, s), s, t_ms, v, h);
+	if (t_ms <= last_ms)
 		return;
 	put_sample(st, series_shard(st, s), s, t_ms, v, h);
 	if (h != NULL || !value_is_stale(v))
@@ -181,6 +186,8 @@ static bool apply(struct store *st, struct shard *shard, const struct staged *g,
 	uint64_t last_bits = s->writer.v_bits;
 	enum store_verdict verdict;
 
+	if (g->what == STAGED_LATE)
+		return false;
 	if (s->left_out)
 		memory_revive(st, s);
 	if (g->what == STAGED_STATE) {
@@ -202,6 +209,28 @@ static bool apply(struct store *st, struct shard *shard, const struct staged *g,
 		atomic_store(&s->good_ms, g->t_ms);
 	atomic_store(&s->state, g->state);
 	return true;
+}
+
+/* True when it went in. It changes nothing else of its series. In the journal the series is defined anew for whatever comes after it, since
+ * there each value tells how it differs from the one before. */
+static bool apply_late(struct store *st, const struct staged *g)
+{
+	struct store_series *s = g->series;
+	struct shard *shard = series_shard(st, s);
+	enum store_verdict verdict;
+
+	journal_define(st, s);
+	pthread_mutex_lock(&shard->lock);
+	verdict = judge(s, g->t_ms, g->v, g->h);
+	if (verdict == STORE_OUT_OF_ORDER)
+		verdict = store_put_late(st, shard, s, g->t_ms, g->v, g->h);
+	if (verdict == STORE_OK)
+		journal_sample(st, s, &(struct record_sample){ g->t_ms, g->v, g->h, s->state }, s->writer.v_bits);
+	atomic_store(&s->journal_file, 0);
+	pthread_mutex_unlock(&shard->lock);
+	count(st, verdict);
+	COUNT(st, samples_late, verdict == STORE_OK);
+	return verdict == STORE_OK;
 }
 
 static bool commit(struct appender *pub, struct err *e)
@@ -230,6 +259,9 @@ static bool commit(struct appender *pub, struct err *e)
 	}
 	if (locked != NULL)
 		pthread_mutex_unlock(&locked->lock);
+	for (size_t i = 0; i < a->n && a->n_late > 0; i++)
+		if (a->v[i].what == STAGED_LATE)
+			appended += apply_late(st, &a->v[i]);
 	journal_end(st);
 	atomic_store(&st->published, batch);
 	pthread_mutex_unlock(&st->commit_lock);
@@ -246,6 +278,14 @@ static void stage(struct store_appender *a, struct staged g)
 	a->v[a->n++] = g;
 }
 
+static void set_limits(struct store_appender *a)
+{
+	int64_t now_ms = clock_now_ms(a->store->options.clock), window_ms = atomic_load(&a->store->late_window_ms);
+
+	a->oldest_ms = now_ms - a->store->options.retention_ms;
+	a->late_ms = window_ms > 0 ? now_ms - window_ms : INT64_MAX;
+}
+
 static enum store_verdict judge_early(struct store_appender *a, struct store_series *s, int64_t t_ms, double v,
                                       const struct histogram *h)
 {
@@ -253,7 +293,7 @@ static enum store_verdict judge_early(struct store_appender *a, struct store_ser
 	struct shard *shard;
 
 	if (a->n == 0)
-		a->oldest_ms = clock_now_ms(a->store->options.clock) - a->store->options.retention_ms;
+		set_limits(a);
 	if (t_ms < a->oldest_ms)
 		return STORE_TOO_OLD;
 	if (t_ms > atomic_load_explicit(&s->last_ms, memory_order_relaxed))
@@ -263,6 +303,14 @@ static enum store_verdict judge_early(struct store_appender *a, struct store_ser
 	verdict = judge(s, t_ms, v, h);
 	pthread_mutex_unlock(&shard->lock);
 	return verdict;
+}
+
+/* Whether a sample out of order is one that may come late; without a window none may. */
+static enum store_verdict judge_late(const struct store_appender *a, int64_t t_ms, bool ends)
+{
+	if (a->late_ms == INT64_MAX || ends)
+		return STORE_OUT_OF_ORDER;
+	return t_ms >= a->late_ms ? STORE_OK : STORE_TOO_OLD;
 }
 
 /* "Not reset" is said of the samples that a value was computed from, not of this series: a rule's sum of counters says it even when
@@ -280,14 +328,17 @@ enum store_verdict store_append_ref(struct appender *pub, struct store_series *s
 {
 	struct store_appender *a = own(pub);
 	enum store_verdict verdict = judge_early(a, s, t_ms, v, h);
-	bool ends = h == NULL && value_is_stale(v);
+	bool ends = h == NULL && value_is_stale(v), late = verdict == STORE_OUT_OF_ORDER;
 
+	if (late)
+		verdict = judge_late(a, t_ms, ends);
 	if (verdict != STORE_OK) {
 		count(a->store, verdict);
 		return verdict;
 	}
-	stage(a, (struct staged){ s, t_ms, v, h != NULL ? own_copy(h) : NULL, STAGED_SAMPLE, ends ? SERIES_GONE : SERIES_FRESH,
+	stage(a, (struct staged){ s, t_ms, v, h != NULL ? own_copy(h) : NULL, late ? STAGED_LATE : STAGED_SAMPLE, ends ? SERIES_GONE : SERIES_FRESH,
 	                          false });
+	a->n_late += late;
 	return STORE_OK;
 }
 

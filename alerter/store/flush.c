@@ -1,10 +1,9 @@
 /* A flush: references to the chunks are gathered series by series, the block is written without any lock, taken into the list, and
  * only then the head lets go of the chunks; a reader looks at the head first and at the blocks second, so it misses nothing. Ingest waits for the
- * lock of one shard at a time, for as long as one series takes. Invariant: only maintenance takes sealed chunks away, so what was
- * gathered is still at the front of its series afterwards. */
+ * lock of one shard at a time, for as long as one series takes. Invariant: only maintenance takes sealed chunks away, but
+ * a late sample may have replaced one meanwhile: then its successor stays, and what it shares with the block is the same twice. */
 #include "store/flush.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 #include "store/internal.h"
@@ -20,6 +19,7 @@ struct flush_item {
 struct flush {
 	int64_t settled_ms, open_ms; /* chunks that end by settled_ms; open ones among them that begin by open_ms */
 	int64_t remaining_ms;        /* begin of the oldest chunk that stays */
+	int64_t begin_ms;            /* of the oldest chunk that goes: a late sample's may begin before what is covered */
 	struct flush_item *items;
 	struct chunk **chunks; /* of the items, one behind the other; a reference each */
 	size_t n_items, cap_items, n_chunks, cap_chunks;
@@ -51,6 +51,8 @@ static void gather(struct store *st, struct shard *shard, struct store_series *s
 		f->remaining_ms = stays->min_ms;
 	if (n == 0)
 		return;
+	if (s->sealed[0]->min_ms < f->begin_ms)
+		f->begin_ms = s->sealed[0]->min_ms;
 	f->items = mem_grow(f->items, &f->cap_items, f->n_items + 1, sizeof *f->items);
 	f->items[f->n_items++] = (struct flush_item){ s, n };
 	atomic_fetch_add(&s->refs, 1);
@@ -113,6 +115,28 @@ static bool write_all(struct store *st, struct block_writer *w, const struct flu
 	return ok;
 }
 
+/* Of the series' chunks those that are among <v>; both in time order. */
+static void take_out(struct shard *shard, struct store_series *s, struct chunk *const *v, uint32_t n)
+{
+	struct chunk **old = s->sealed;
+	uint32_t had = s->n_sealed, k = 0;
+
+	s->sealed = NULL;
+	s->n_sealed = 0;
+	for (uint32_t i = 0; i < had; i++) {
+		while (k < n && v[k] != old[i] && v[k]->max_ms < old[i]->min_ms)
+			k++;
+		if (k == n || v[k] != old[i]) {
+			store_keep_sealed(s, old[i]);
+			continue;
+		}
+		shard->n_chunks--;
+		shard->chunk_bytes -= chunk_bytes(old[i]);
+		chunk_unref(old[i]);
+	}
+	free(old);
+}
+
 static void let_go(struct store *st, const struct flush *f)
 {
 	struct chunk *const *at = f->chunks;
@@ -123,13 +147,7 @@ static void let_go(struct store *st, const struct flush *f)
 		uint32_t n = f->items[i].n;
 
 		pthread_mutex_lock(&shard->lock);
-		assert(n <= s->n_sealed && s->sealed[n - 1] == at[n - 1]);
-		for (uint32_t k = 0; k < n; k++) {
-			shard->n_chunks--;
-			shard->chunk_bytes -= chunk_bytes(s->sealed[k]);
-			chunk_unref(s->sealed[k]);
-		}
-		store_forget_sealed(s, n);
+		take_out(shard, s, at, n);
 		pthread_mutex_unlock(&shard->lock);
 		at += n;
 	}
@@ -148,7 +166,7 @@ static bool flush(struct store *st, struct flush *f, int64_t now_ms, struct err 
 	if (f->remaining_ms > now_ms)
 		f->remaining_ms = now_ms;
 	w = block_writer_new(h->dir, e);
-	ok = w != NULL && write_all(st, w, f, e) && block_writer_commit(w, h->covered_ms, f->remaining_ms, &path, e);
+	ok = w != NULL && write_all(st, w, f, e) && block_writer_commit(w, f->begin_ms < h->covered_ms ? f->begin_ms : h->covered_ms, f->remaining_ms, &path, e);
 	block_writer_free(w);
 	if (ok && !history_add_file(st, path))
 		ok = err_set(e, ERR_IO, -1, "the block just written is damaged: %s", path);
@@ -165,7 +183,7 @@ static bool flush(struct store *st, struct flush *f, int64_t now_ms, struct err 
 bool flush_when_due(struct store *st, int64_t now_ms, bool hurry)
 {
 	struct history *h = &st->history;
-	struct flush f = { .settled_ms = now_ms - SETTLED_MS, .open_ms = now_ms - FLUSH_EVERY_MS, .remaining_ms = INT64_MAX };
+	struct flush f = { .settled_ms = now_ms - SETTLED_MS, .open_ms = now_ms - FLUSH_EVERY_MS, .remaining_ms = INT64_MAX, .begin_ms = INT64_MAX };
 	struct err e = { 0 };
 	bool ok;
 
@@ -189,7 +207,7 @@ bool flush_when_due(struct store *st, int64_t now_ms, bool hurry)
 
 bool flush_all(struct store *st, int64_t now_ms, struct err *e)
 {
-	struct flush f = { .settled_ms = INT64_MAX, .open_ms = INT64_MAX, .remaining_ms = INT64_MAX };
+	struct flush f = { .settled_ms = INT64_MAX, .open_ms = INT64_MAX, .remaining_ms = INT64_MAX, .begin_ms = INT64_MAX };
 	bool ok = flush(st, &f, now_ms, e);
 
 	if (!ok)

@@ -103,6 +103,7 @@ struct store {
 	pthread_mutex_t commit_lock;
 	_Atomic uint64_t published; /* number of the last batch that is in */
 	_Atomic int64_t held_from_ms, oldest_ms; /* oldest_ms: begin of the oldest chunk */
+	_Atomic int64_t late_window_ms;
 	int64_t born_ms;
 	pthread_mutex_t maintain_lock; /* taken before all others */
 	struct history history;
@@ -145,6 +146,9 @@ static inline struct shard *series_shard(struct store *st, const struct store_se
 struct store_series *store_series_make(struct store *, struct labels labels, uint64_t hash);
 /* A sample that was accepted once; nothing happens when it is there. Before anybody else knows the store. */
 void store_replay_sample(struct store *, struct store_series *, int64_t t_ms, double v, const struct histogram *h);
+/* A sample older than the last one of its series, into memory (late.c). STORE_SAME, STORE_DUPLICATE: there is one at that time. Under the
+ * shard lock. */
+enum store_verdict store_put_late(struct store *, struct shard *, struct store_series *, int64_t t_ms, double v, const struct histogram *h);
 /* Puts a sealed chunk behind the others, under the shard lock. */
 void store_keep_sealed(struct store_series *, struct chunk *);
 /* The first <n> are not its own any more. Likewise. */

@@ -59,6 +59,8 @@ void store_maintain(struct store *);
 bool store_delete(struct store *, const struct matcher *, size_t n, int64_t min_ms, int64_t max_ms, struct err *e);
 /* The program is about to stop: what maintenance can leave, it leaves. */
 void store_hasten(struct store *);
+/* Samples that are older than the last one of their series are taken when they are no older than this; 0, as it is at first: refused. */
+void store_set_late_window(struct store *, int64_t window_ms);
 /* Data is held from here on without a gap of our own making: the store's birth, or earlier by blocks that join it. */
 void store_set_held_from(struct store *, int64_t t_ms);
 
@@ -154,8 +156,9 @@ void store_each_cost(struct store *, void (*fn)(void *ctx, const struct store_co
 	X(samples_appended, "Samples accepted.") \
 	X(samples_same, "Samples ignored because the same one was there.") \
 	X(samples_duplicate, "Samples refused: another value at that time.") \
+	X(samples_late, "Samples accepted although they are older than the last one of their series.") \
 	X(samples_out_of_order, "Samples refused: older than the last one of their series.") \
-	X(samples_too_old, "Samples refused: older than the retention.") \
+	X(samples_too_old, "Samples refused: older than the retention, or than what may come late.") \
 	X(series_created, "Series created.") \
 	X(series_dropped, "Series dropped after their last sample left the retention.") \
 	X(series_refused, "Series refused: max_series was reached.") \

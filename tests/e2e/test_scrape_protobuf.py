@@ -23,7 +23,7 @@ class Application:
             def do_GET(self):
                 accept = self.headers["Accept"]
                 owner.accepts.append(accept)
-                protobuf = accept.startswith("application/vnd.google.protobuf") or not owner.text
+                protobuf = owner.families and (accept.startswith("application/vnd.google.protobuf") or not owner.text)
                 self.send_response(200)
                 self.send_header("Content-Type", owner.content_type or (pb.CONTENT_TYPE if protobuf else "text/plain; version=0.0.4"))
                 self.end_headers()
