@@ -430,10 +430,27 @@ static bool any_vanished(const struct outputs *before, const struct outputs *now
 	return false;
 }
 
+/* What held values would return and nobody has recorded since the start: who reads the rule cannot know of it either. */
+static struct promql_result with_unrecorded(const struct tick *t, const struct promql_result *r, const struct held *h,
+                                            const struct outputs *before, const struct outputs *now)
+{
+	struct promql_result out = *r;
+	struct labels *all = ARENA_ARRAY(t->env->scratch, r->n_unseen + h->finals.n, struct labels);
+
+	for (size_t i = 0; i < r->n_unseen; i++)
+		all[i] = r->unseen[i];
+	for (size_t i = 0; i < h->finals.n; i++)
+		if (!outputs_has(now, h->finals.labels[i], t->env->scratch) && !outputs_has(before, h->finals.labels[i], t->env->scratch))
+			all[out.n_unseen++] = h->finals.labels[i];
+	out.unseen = all;
+	return out;
+}
+
 static void apply_recording(struct tick *t, const struct promql_result *r, const struct finals *f)
 {
 	const struct outputs *before = &t->run->outputs[t->run->current];
 	struct outputs *now = outputs_begin(t->run);
+	struct promql_result told;
 	struct held h;
 	size_t limit = t->group->def->limit != 0 ? t->group->def->limit : SIZE_MAX;
 
@@ -445,7 +462,8 @@ static void apply_recording(struct tick *t, const struct promql_result *r, const
 		outputs_put(now, f->labels[i], false);
 		append(t, f->labels[i], f->samples[i].v, f->samples[i].h);
 	}
-	h = ask_held(t, r, any_vanished(before, now, t->env->scratch));
+	h = ask_held(t, r, r->read_lost || any_vanished(before, now, t->env->scratch));
+	told = with_unrecorded(t, r, &h, before, now);
 	for (size_t i = 0; i < before->n; i++) {
 		const struct output *o = &before->v[i];
 
@@ -457,7 +475,7 @@ static void apply_recording(struct tick *t, const struct promql_result *r, const
 			append(t, o->labels, value_stale(), NULL);
 	}
 	map_fini(&h.finals.keys);
-	rule_inputs_tell(t->run, t->env, r, f->n > 0 || !uncertain(r));
+	rule_inputs_tell(t->run, t->env, &told, f->n > 0 || !uncertain(r));
 	if (t->run->n_over_limit > 0) {
 		t->run->health = RULE_HEALTH_ERR;
 		err_set(&t->run->last_error, ERR_LIMIT, -1, "the group's limit is %zu: %zu more series are left out", limit,

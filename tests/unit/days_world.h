@@ -54,7 +54,7 @@ struct ledger {                         /* of one alert: what rules told us to t
 	int64_t silenced;                       /* until then it was not to be told */
 	struct hearing {                        /* what one receiver heard of it */
 		bool firing;
-		unsigned begun, ended;
+		unsigned begun, ended, again;   /* told again without news, since it fired */
 	} heard[RECEIVERS];
 };
 
@@ -95,7 +95,6 @@ struct world {
 	size_t routes;                          /* which of the configurations is in use */
 	bool rule_removed;
 	bool stepped;                           /* the clock, and no scrape since: what was read a moment ago still counts */
-	int64_t heard_last[RECEIVERS];
 	size_t messages, doubtful, restarts, steps, reloads, outages;
 };
 

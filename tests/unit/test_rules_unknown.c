@@ -41,6 +41,8 @@ static const struct row {
 	  { P(A, 0), T, { HELD, NULL, 0 }, P(A, 1), T, T, P(A, 1), T, P(A, 1), T }, "firing resolved" },
 	{ "losses go through recording rules", "- {record: h, expr: health}\n- {alert: Down, expr: h == 0}\n",
 	  { P(A, 0), T, { LOSE, A, 0 }, TICKS(20), P(A, 1), T }, "firing resolved" },
+	{ "what is lost before a rule has recorded it after a start is not known through it", "- {record: h, expr: health}\n- {alert: Down, expr: h == 0}\n",
+	  { P(A, 0), T, { AWAY, NULL, 40 }, { GONE, "h{instance=\"a\"}", 0 }, P(A, 0), { AWAY, NULL, 1 }, P(B, 1), { LOSE, A, 0 }, T }, "firing no data" },
 	{ "an evaluation that fails is UNKNOWN for every alert of the rule",
 	  "- {alert: Down, expr: 'label_replace(health == 0, \"instance\", \"x\", \"instance\", \".*\") unless on() two'}\n",
 	  { P(A, 0), T, P(B, 0), TICKS(3), P(B, 1), P(A, 0), T, P(A, 1), T }, "firing resolved" },
