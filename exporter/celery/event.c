@@ -46,11 +46,8 @@ static void read_inner(struct jscan *j, struct arena *a, struct envelope *env)
 {
 	struct str key;
 
-	if (jscan_peek(j) != '{') {
-		jscan_skip(j);
+	if (!jscan_enter(j))
 		return;
-	}
-	jscan_open(j, '{');
 	for (bool first = true; jscan_member(j, first, &key); first = false) {
 		bool taken = false;
 		take_member(j, a, key, "body_encoding", &env->body_encoding, &taken);

@@ -120,6 +120,14 @@ void jscan_skip(struct jscan *j)
 	} while (depth > 0 && !j->bad);
 }
 
+bool jscan_enter(struct jscan *j)
+{
+	if (jscan_peek(j) == '{')
+		return jscan_open(j, '{');
+	jscan_skip(j);
+	return false;
+}
+
 static int hex4(const char *p, const char *end)
 {
 	int v = 0;

@@ -19,6 +19,8 @@ static inline struct jscan jscan_of(struct str text)
 char jscan_peek(struct jscan *j);
 /* Takes '{' or '['. */
 bool jscan_open(struct jscan *j, char bracket);
+/* Takes the '{' of an object; steps over a value of another kind, and is false. */
+bool jscan_enter(struct jscan *j);
 /* Inside an object: the next member's key (as written, escapes and all); its value must be taken before the next call. False
  * behind the last one, '}' taken. <first> is true for the first call. */
 bool jscan_member(struct jscan *j, bool first, struct str *key);

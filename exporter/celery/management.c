@@ -77,11 +77,8 @@ static void read_lengths(struct jscan *j, struct told *t)
 {
 	struct str key;
 
-	if (jscan_peek(j) != '{') {
-		jscan_skip(j);
+	if (!jscan_enter(j))
 		return;
-	}
-	jscan_open(j, '{');
 	for (bool first = true; jscan_member(j, first, &key); first = false) {
 		int64_t priority;
 		double n = 0;
@@ -96,11 +93,8 @@ static void read_backing(struct jscan *j, struct told *t)
 {
 	struct str key;
 
-	if (jscan_peek(j) != '{') {
-		jscan_skip(j);
+	if (!jscan_enter(j))
 		return;
-	}
-	jscan_open(j, '{');
 	for (bool first = true; jscan_member(j, first, &key); first = false) {
 		if (str_eq(key, STR("priority_lengths")))
 			read_lengths(j, t);
