@@ -101,6 +101,8 @@ static void take_sources(struct sources *c, const struct root *root, struct conf
 			*s = (struct sources_entry){ source_kinds[k], settings, list->nodes[i], sources_fingerprint(&c->arena, source_kinds[k],
 			    list->nodes[i]) };
 			s->settings->title = arena_strz(&c->arena, s->settings->name);
+			if (s->settings->name.n == 0 && conf_get(list->nodes[i], "name") != NULL)
+				conf_error(r, list->nodes[i], "name is empty: it is the label `source`");
 			if (s->settings->name.n > 0 && map_put(&names, s->settings->name, s) != NULL)
 				conf_error(r, list->nodes[i], "a second source named \"" STR_FMT "\": names are unique over all kinds",
 				    STR_ARG(s->settings->name));

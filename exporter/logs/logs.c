@@ -9,6 +9,7 @@
 
 #include "explain.h"
 #include "logs/state.h"
+#include "sources.h"
 #include "tocsin/mem.h"
 
 #define COMMIT_EVERY_MS 5000            /* by the runner; a scrape always commits */
@@ -216,9 +217,24 @@ static void explain(struct buf *out, const void *settings)
 	    STR_ARG(s->state));
 }
 
+/* Both would wait for the file's lock. */
+static bool link_settings(void *settings, const struct sources *all, const struct conf_node *at, struct conf_report *r)
+{
+	const struct logs_settings *s = settings;
+
+	for (const struct sources_entry *x = all->v; (const void *)x->settings != settings; x++) {
+		const struct logs_settings *before = (const void *)x->settings;
+
+		if (x->kind == &logs_source_kind && str_eq(before->state, s->state))
+			return conf_error(r, conf_get(at, "state"), "state is that of \"" STR_FMT "\" too: a file for each source",
+			                  STR_ARG(before->common.name));
+	}
+	return true;
+}
+
 const struct source_kind logs_source_kind = {
 	.name = "logs", .up_family = "tocsin_logs_up",
 	    .up_help = "Whether all files could be read to their end, and the state file written.",
-	.table = &logs_settings_table, .describe = describe, .explain = explain, .open = open_logs, .make_dry = make_dry,
+	.table = &logs_settings_table, .link = link_settings, .describe = describe, .explain = explain, .open = open_logs, .make_dry = make_dry,
 	.collect = collect, .run = run, .close = close_logs,
 };

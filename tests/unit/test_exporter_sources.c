@@ -84,6 +84,12 @@ static void names_are_unique_and_links_are_checked(void **state)
 	buf_reset(&messages);
 	assert_null(load("gauges:\n  - { name: g, postgres: none, queries: [] }\n", &messages));
 	assert_non_null(strstr(buf_z(&messages), "x.yml:2:26: no source \"none\" under postgres"));
+	buf_reset(&messages);
+	assert_null(load("redis:\n  - { name: '', url: 'redis://h' }\n", &messages));
+	assert_non_null(strstr(buf_z(&messages), "x.yml:2:5: name is empty"));
+	buf_reset(&messages);
+	assert_null(load("logs:\n  - { name: a, files: x, state: s, metrics: [] }\n  - { name: b, files: x, state: s, metrics: [] }\n", &messages));
+	assert_non_null(strstr(buf_z(&messages), "x.yml:3:33: state is that of \"a\" too"));
 	buf_fini(&messages);
 }
 
