@@ -379,6 +379,7 @@ static bool is_alive(struct pg_conn *c)
  * then is not the one that the connection was told of. What a transaction has begun to be it stays: hence two for read-only. */
 static void put_settings(struct pg_conn *c)
 {
+	const char *encoding = PQparameterStatus(c->pg, "server_encoding");
 	struct buf shared = { 0 };
 
 	buf_printf(&shared, "pg_backend_pid() <> %d", PQbackendPID(c->pg));
@@ -389,6 +390,8 @@ static void put_settings(struct pg_conn *c)
 	buf_printf(&c->settings, ", set_config('idle_in_transaction_session_timeout', '60s', %s)", buf_z(&shared));
 	buf_printf(&c->settings, ", set_config('default_transaction_read_only', 'on', %s)", buf_z(&shared));
 	buf_printf(&c->settings, ", set_config('transaction_read_only', 'on', true), set_config('jit', 'off', %s)", buf_z(&shared));
+	if (encoding != NULL && strcmp(encoding, "SQL_ASCII") == 0)     /* names may be of any bytes, and are no error then */
+		buf_printf(&c->settings, ", set_config('client_encoding', 'SQL_ASCII', %s)", buf_z(&shared));
 	if (c->o.search_path != NULL)
 		buf_printf(&c->settings, ", set_config('search_path', '%s', %s)", c->o.search_path, buf_z(&shared));
 	buf_fini(&shared);

@@ -203,6 +203,18 @@ def test_tables_of_other_databases(box, postgres):
     assert "level=warn" not in exporter.process.text()
 
 
+def test_names_of_any_bytes(box, postgres):
+    """A database without an encoding holds names that are no UTF-8; so do names with quotes and newlines arrive whole."""
+    postgres.sql("create database bytes encoding 'SQL_ASCII' lc_collate 'C' lc_ctype 'C' template template0")
+    subprocess.run([postgres.bin / "psql", "-X", "-q", postgres.url("bytes")], check=True, input=b"set client_encoding = 'SQL_ASCII'; create table \"caf\xe9\" (i int);"
+                   b"create table \"a \"\"b\"\"\\\nc\" (i int);")
+    exporter = start(box, ("main", postgres.url("bytes"), ""), ("beside", postgres.url(), ", databases: [bytes], slow_interval: 1s"))
+    for source in ("main", "beside"):
+        m = wait_for("its tables", lambda: next((m for m in [scrape(exporter)] if m.find("pg_stat_user_tables_n_tup_ins", source=source)), None))
+        assert {had["relname"] for had, _ in m.find("pg_stat_user_tables_n_tup_ins", source=source)} == {"caf\ufffd", r'a \"b\"\\\nc'}
+    assert not [s for s in m.find("pg_scrape_collector_success") if s[1] != 1]
+
+
 def test_statements_beyond_the_limit_are_one(box, postgres):
     postgres.sql("create extension pg_stat_statements; create table t (id int)")
     exporter = start(box, ("main", postgres.url(), ", max_statements: 3, slow_interval: 1s, enable: [stat_statements_query]"))
