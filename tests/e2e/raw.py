@@ -2,7 +2,17 @@
 import socket
 import threading
 
+from servers import hang_up
+
 HEAD = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/plain\r\n"
+
+
+def request(connection):
+    """All of its head, in however many pieces it comes."""
+    text = b""
+    while b"\r\n\r\n" not in text and (piece := connection.recv(65536)):
+        text += piece
+    return text
 
 
 class Raw:
@@ -18,11 +28,11 @@ class Raw:
             try:
                 connection, _ = self.socket.accept()
                 with connection:
-                    self.asked.append(connection.recv(65536))
+                    self.asked.append(request(connection))
                     connection.sendall(self.answer)
             except OSError:
                 if self.socket.fileno() < 0:
                     return
 
     def stop(self):
-        self.socket.close()
+        hang_up(self.socket)

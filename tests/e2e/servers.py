@@ -63,6 +63,15 @@ def free_port():
     return next(PORT)
 
 
+def hang_up(listener):
+    """Closing alone leaves the port, and the thread in accept(), which answers once more, even for who has the number of its file then."""
+    try:
+        listener.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
+    listener.close()
+
+
 class Ended(Exception):
     """What was waited for will not come."""
 

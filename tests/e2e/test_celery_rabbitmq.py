@@ -92,7 +92,7 @@ def test_tasks_and_workers(box, rabbit, vhost):
     assert m("celery_tasks_running", name="nap") == 0
     jobs.until("what it held waits again", lambda m: m("celery_queue_length", queue_name="celery") == 3)
     jobs.exporter.stop()
-    assert not [q["name"] for q in rabbit.api(f"/queues/{vhost}") if "tocsin" in q["name"]], "nothing of ours is left"
+    wait_for("nothing of ours is left", lambda: not [q["name"] for q in rabbit.api(f"/queues/{vhost}") if "tocsin" in q["name"]])
 
 
 def test_without_management_api(box, rabbit, vhost):

@@ -10,7 +10,8 @@ import threading
 import time
 
 import pytest
-from servers import ROOT, Alerter, Process, free_port
+from raw import request
+from servers import ROOT, Alerter, Process, free_port, hang_up
 from watched import AT_ONCE, FAST, Target, Watch, Webhook, alert_rule, job, rule_file
 
 BROKEN = [alert_rule("Broken", "broken == 1", summary="it is {{ $value }}")]
@@ -164,7 +165,7 @@ class Trickle:
             threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
 
     def serve(self, connection):
-        text = connection.recv(65536).decode()
+        text = request(connection).decode()
         self.asked += 1
         try:
             if self.well:
@@ -180,7 +181,7 @@ class Trickle:
             connection.close()
 
     def stop(self):
-        self.listener.close()
+        hang_up(self.listener)
 
 
 def test_a_receiver_trickles(box, target):

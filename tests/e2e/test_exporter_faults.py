@@ -7,7 +7,7 @@ import re
 import threading
 
 from exporter_text import Dead, Json, Silent, Talker, scrape
-from servers import Exporter, Postgres, Redis, http, wait_for
+from servers import Exporter, Postgres, Redis, hang_up, http, wait_for
 from test_exporter_probe import Site, certificate
 
 GB = 1 << 30
@@ -102,7 +102,7 @@ def test_sick_sources_beside_well_ones(box):
             assert len([line for line in exporter.process.text().splitlines() if f"name={name}" in line.replace("source=", "name=")]) <= 2, name
         assert exporter.stop() == 0
         for upstream in upstreams:
-            upstream.socket.close()
+            hang_up(upstream.socket)
 
 
 def test_a_certificate_is_replaced(box):

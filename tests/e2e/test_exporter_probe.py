@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from exporter_text import Silent, Talker, scrape
 from raw import HEAD, Raw
-from servers import Exporter, Postgres, free_port
+from servers import Exporter, Postgres, free_port, hang_up
 
 HEALTH = {"status": "degraded", "version": "1.4.2", "services": {"database": {"status": "healthy"}, "redis": {"status": "down"}}}
 
@@ -264,7 +264,7 @@ def test_starttls(box):
     assert m.value("probe_tls_version_info", source="pg", version="TLS 1.3") == 1
     assert m.value("tocsin_probe_failed", source="refused", reason="tls") == 1 and m.value("tocsin_probe_failed", source="pg-plain", reason="connect") == 1
     for s in (*servers.values(), refusing, plain):
-        s.socket.close()
+        hang_up(s.socket)
 
 
 def test_json_and_client_certificates(box):

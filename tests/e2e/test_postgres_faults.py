@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg2
 import pytest
 from exporter_text import scrape
-from servers import Exporter, PgBouncer, Postgres, wait_for
+from servers import Exporter, PgBouncer, Postgres, hang_up, wait_for
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ class Relay:
         return self
 
     def __exit__(self, *_):
-        self.listener.close()
+        hang_up(self.listener)
 
 
 def test_a_scrape_is_one_round_trip(box, postgres):
@@ -254,4 +254,4 @@ def test_garbage(box, postgres):
         assert sorted((had["source"], v) for had, v in m.find("pg_up") if had["source"] != "main") == [(f"odd{i}", 0) for i in range(len(GARBAGE))]
     finally:
         for b in babblers:
-            b.listener.close()
+            hang_up(b.listener)

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from servers import Exporter, Redis, free_port, wait_for
+from servers import Exporter, Redis, free_port, hang_up, wait_for
 from celery_jobs import Metrics
 
 
@@ -51,7 +51,7 @@ class Script:
                 pass
 
     def stop(self):
-        self.listener.close()
+        hang_up(self.listener)
 
 
 class Counter(Script):

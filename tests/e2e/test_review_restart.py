@@ -104,7 +104,8 @@ def test_what_vanished_while_the_alerter_was_away(box, end):
         watch.scraped()
         watch.ticks(5)
         assert [n for n in AWAY if watch.hook.told(n, "resolved") or "unknownSince" not in watch.alert(n)] == []
-        assert not watch.hook.told("Stays", "resolved") and "unknownSince" not in watch.alert("Stays")
+        watch.until("what stays is known", lambda: "unknownSince" not in watch.alert("Stays"))
+        assert not watch.hook.told("Stays", "resolved")
         watch.program.kill()
         watch.program.start()
     for name, target in targets.items():
