@@ -192,7 +192,7 @@ global:
 rule_files: ['rules/*.yml']
 alerting:
   alertmanagers: [{{ static_configs: [{{ targets: ['127.0.0.1:1'] }}] }}]
-storage: {{ tsdb: {{ out_of_order_time_window: 10m }} }}
+storage: {{ tsdb: {{ out_of_order_time_window: 10m }}, exemplars: {{ max_exemplars: 10 }} }}
 scrape_configs:
   - job_name: app
     metrics_path: /metrics
@@ -239,7 +239,7 @@ receivers:
         done = subprocess.run(list(map(str, args)), capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
     done = run("check", "config", prometheus)
-    assert done.returncode == 0 and "warning" in done.stderr and "storage is not honoured" in done.stderr and "alerting" not in done.stderr
+    assert done.returncode == 0 and "warning" in done.stderr and "exemplars is not honoured" in done.stderr and "alerting" not in done.stderr
     alerter = box.start(Alerter, prometheus, ["--alertmanager.config.file", alertmanager, "--storage.path", box.folder / "data"])
     entry = hook.wait_for(lambda h: h.told("Broken", "firing"))[0]
     alert = entry["body"]["alerts"][0]

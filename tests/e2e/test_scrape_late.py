@@ -3,7 +3,7 @@ import json
 import time
 
 from servers import Alerter, wait_for
-from test_scrape_protobuf import Application, Prometheus, ask, job
+from test_scrape_protobuf import Application, Prometheus, ask, job, values
 
 
 def at(metric, now_s, *ages):
@@ -34,6 +34,8 @@ def test_late_samples(box):
             wait_for(f"{ages} was scraped", lambda: ask(server, f"seen == {ages}"), 60)
             assert held(server, "m") == expect, (ages, server)
     assert ours.get("/metrics")[2].count("tocsin_store_samples_late_total 2") == 1
+    scrapes = values(ours, "count_over_time(seen[10m])").popitem()[1]
+    wait_for("the journal is on disk, which takes a second", lambda: ask(ours, f"count_over_time(seen[10m]) > {scrapes + 8}"), 60)
     ours.kill()
     ours.start()
     assert held(ours, "m") == [10, 20, 30, 100, 300]
