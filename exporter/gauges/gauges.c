@@ -226,6 +226,7 @@ static bool check_families(struct conf_reader *rd, const struct gauges_settings 
 
 static bool check_settings(struct conf_reader *rd, const struct conf_node *map, void *to)
 {
+	bool families;
 	struct gauges_settings *s = to;
 	struct err e = { 0 };
 
@@ -249,7 +250,8 @@ static bool check_settings(struct conf_reader *rd, const struct conf_node *map, 
 		return false;
 	if (conf_get(map, "queries") == NULL && s->queries_file.n == 0)
 		return conf_error(rd->report, map, "what is to be asked: write queries or queries_file");
-	return check_families(rd, s) & check_queries(rd, s);
+	families = check_families(rd, s);
+	return check_queries(rd, s) && families;
 }
 
 static const struct conf_table table = { keys, ARRAY_LEN(keys), sizeof(struct gauges_settings), NULL, check_settings };
