@@ -18,9 +18,9 @@
 #include <xxhash.h>
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "block files are little endian");
-_Static_assert(sizeof(struct block_entry) == 40 && sizeof(struct block_series) == 32, "part of the file format");
+_Static_assert(sizeof(struct block_packed_entry) == 24 && sizeof(struct block_series) == 32, "part of the file format");
 
-static const size_t item_bytes[BLOCK_SECTIONS] = { 1, sizeof(struct block_entry), sizeof(struct block_pair), sizeof(struct block_series),
+static const size_t item_bytes[BLOCK_SECTIONS] = { 1, sizeof(struct block_packed_entry), 1, sizeof(struct block_series),
 	                                           sizeof(uint64_t), 1 };
 static const char *const section_names[BLOCK_SECTIONS] = { "chunks", "entries", "pairs", "series", "ends", "symbols" };
 
@@ -101,26 +101,55 @@ static struct str symbol(const struct block *b, uint32_t i)
 	return (struct str){ b->symbols + beg, end > beg ? end - beg : 0 };
 }
 
+/* A number of the pairs at <*at>. It ends before the section does. */
+static uint32_t get_number(const struct block *b, size_t *at)
+{
+	uint32_t v = 0;
+
+	for (unsigned shift = 0; *at < b->pair_bytes && shift < 35; shift += 7) {
+		unsigned char c = b->pairs[(*at)++];
+
+		v |= (uint32_t)(c & 0x7f) << shift;
+		if (c < 0x80)
+			break;
+	}
+	return v;
+}
+
+/* Every number is a symbol, and the names rise. */
+static bool check_pairs(const struct block *b, const struct block_series *s)
+{
+	size_t at = s->first_pair;
+	uint32_t before = 0;
+
+	if (s->n_pairs > STORE_MAX_LABELS || at > b->pair_bytes || s->n_pairs > (b->pair_bytes - at) / 2)
+		return false;
+	for (uint32_t k = 0; k < s->n_pairs; k++) {
+		uint32_t name = get_number(b, &at), value = get_number(b, &at);
+
+		if (name >= b->n_symbols || value >= b->n_symbols || symbol(b, value).n == 0 ||
+		    (k > 0 && str_cmp(symbol(b, before), symbol(b, name)) >= 0))
+			return false;
+		before = name;
+	}
+	return true;
+}
+
 static bool check_one_series(const struct block *b, uint32_t i)
 {
 	const struct block_series *s = &b->series[i];
 	struct label v[STORE_MAX_LABELS];
+	int64_t last_ms = INT64_MIN;
 
-	if (s->first_pair > b->n_pairs || s->n_pairs > b->n_pairs - s->first_pair || s->n_pairs > STORE_MAX_LABELS || s->n_entries == 0 ||
+	if (!check_pairs(b, s) || s->n_entries == 0 ||
 	    s->first_entry > b->n_entries || s->n_entries > b->n_entries - s->first_entry || (i > 0 && s->hash < s[-1].hash))
 		return false;
-	for (uint32_t k = 0; k < s->n_pairs; k++) {
-		const struct block_pair *p = &b->pairs[s->first_pair + k];
-
-		if (p->name >= b->n_symbols || p->value >= b->n_symbols || symbol(b, p->value).n == 0 ||
-		    (k > 0 && str_cmp(symbol(b, p[-1].name), symbol(b, p->name)) >= 0))
-			return false;
-	}
 	for (uint32_t k = 0; k < s->n_entries; k++) {
-		const struct block_entry *c = &b->entries[s->first_entry + k];
+		struct block_entry c = block_entry(b, s->first_entry + k);
 
-		if (!check_entry(b, c) || (k > 0 && c->min_ms <= c[-1].max_ms))
+		if (!check_entry(b, &c) || (k > 0 && c.min_ms <= last_ms))
 			return false;
+		last_ms = c.max_ms;
 	}
 	return series_hash(block_labels(b, i, v)) == s->hash;
 }
@@ -131,13 +160,13 @@ static bool check_contents(struct block *b, struct err *e)
 	size_t text_bytes;
 
 	b->entries = section(b, BLOCK_ENTRIES, &b->n_entries);
-	b->pairs = section(b, BLOCK_PAIRS, &b->n_pairs);
+	b->pairs = section(b, BLOCK_PAIRS, &b->pair_bytes);
 	b->series = section(b, BLOCK_SERIES, &b->n_series);
 	b->ends = section(b, BLOCK_ENDS, &b->n_symbols);
 	b->symbols = section(b, BLOCK_SYMBOLS, &text_bytes);
 	if (!check_symbols(b, text_bytes))
 		return bad(e, "symbols that overlap");
-	if (b->n_series >= BLOCK_NONE || b->n_pairs > UINT32_MAX || b->n_entries > UINT32_MAX)
+	if (b->n_series >= BLOCK_NONE || b->pair_bytes > UINT32_MAX || b->n_entries > UINT32_MAX)
 		return bad(e, "more series than a block holds");
 	for (uint32_t i = 0; i < b->n_series; i++)
 		if (!check_one_series(b, i))
@@ -228,6 +257,12 @@ struct block *block_open(const char *path, struct err *e)
 	return p != NULL ? checked(block_new(p, n, path), e) : NULL;
 }
 
+void block_cool(const struct block *b)
+{
+	if (b->path != NULL)
+		(void)!madvise((void *)(uintptr_t)b->bytes, b->n_bytes, MADV_DONTNEED);
+}
+
 bool block_is_whole(struct block *b)
 {
 	struct stat st;
@@ -243,22 +278,26 @@ struct labels block_labels(const struct block *b, uint32_t series, struct label 
 {
 	const struct block_series *s = &b->series[series];
 
-	for (uint32_t k = 0; k < s->n_pairs; k++) {
-		const struct block_pair *p = &b->pairs[s->first_pair + k];
+	size_t at = s->first_pair;
 
-		v[k] = (struct label){ symbol(b, p->name), symbol(b, p->value) };
+	for (uint32_t k = 0; k < s->n_pairs; k++) {
+		uint32_t name = get_number(b, &at), value = get_number(b, &at);
+
+		v[k] = (struct label){ symbol(b, name), symbol(b, value) };
 	}
 	return (struct labels){ v, s->n_pairs };
 }
 
 static bool has_labels(const struct block *b, const struct block_series *s, struct labels l)
 {
+	size_t at = s->first_pair;
+
 	if (s->n_pairs != l.n)
 		return false;
 	for (uint32_t k = 0; k < s->n_pairs; k++) {
-		const struct block_pair *p = &b->pairs[s->first_pair + k];
+		uint32_t name = get_number(b, &at), value = get_number(b, &at);
 
-		if (!str_eq(symbol(b, p->name), l.v[k].name) || !str_eq(symbol(b, p->value), l.v[k].value))
+		if (!str_eq(symbol(b, name), l.v[k].name) || !str_eq(symbol(b, value), l.v[k].value))
 			return false;
 	}
 	return true;
@@ -287,9 +326,9 @@ static struct chunk_view view_of(const struct block *b, const struct block_entry
 	return (struct chunk_view){ c->min_ms, b->bytes + b->header->section[BLOCK_CHUNKS].at + c->at, c->bits, c->n, c->kind };
 }
 
-bool block_read(struct block *b, const struct block_entry *entry, int64_t *t_ms, double *v, const struct histogram **h, struct arena *a)
+bool block_read(struct block *b, uint32_t entry, int64_t *t_ms, double *v, const struct histogram **h, struct arena *a)
 {
-	const struct block_entry c = *entry;
+	const struct block_entry c = block_entry(b, entry);
 	const struct chunk_view view = view_of(b, &c);
 	bool good = c.n > 0 && (uint32_t)XXH64(view.data, (c.bits + 7u) / 8, 0) == c.check && chunk_view_decode(&view, t_ms, v, h, a) &&
 	            t_ms[0] == c.min_ms && t_ms[c.n - 1] == c.max_ms;
@@ -301,12 +340,13 @@ bool block_read(struct block *b, const struct block_entry *entry, int64_t *t_ms,
 	return good;
 }
 
-bool block_bytes(struct block *b, const struct block_entry *c, struct chunk_view *out)
+bool block_bytes(struct block *b, uint32_t entry, struct chunk_view *out)
 {
+	const struct block_entry c = block_entry(b, entry);
 	bool good;
 
-	*out = view_of(b, c);
-	good = (uint32_t)XXH64(out->data, (c->bits + 7u) / 8, 0) == c->check;
+	*out = view_of(b, &c);
+	good = (uint32_t)XXH64(out->data, (c.bits + 7u) / 8, 0) == c.check;
 	if (!good)
 		atomic_store(&b->damaged, true);
 	return good;
@@ -315,14 +355,14 @@ bool block_bytes(struct block *b, const struct block_entry *c, struct chunk_view
 bool block_chunk(struct block *b, uint32_t entry, struct chunk_view *out)
 {
 	_Atomic unsigned char *good = &b->good[entry / 8];
-	const struct block_entry *c = &b->entries[entry];
+	const struct block_entry c = block_entry(b, entry);
 	int64_t t_ms[CHUNK_SAMPLES];
 	double v[CHUNK_SAMPLES];
 
-	*out = view_of(b, c);
+	*out = view_of(b, &c);
 	if ((atomic_load_explicit(good, memory_order_relaxed) >> entry % 8 & 1) != 0)
 		return true;
-	if (c->kind == CHUNK_HIST || !block_read(b, c, t_ms, v, NULL, NULL))
+	if (c.kind == CHUNK_HIST || !block_read(b, entry, t_ms, v, NULL, NULL))
 		return false;
 	atomic_fetch_or_explicit(good, (unsigned char)(1u << entry % 8), memory_order_relaxed);
 	return true;

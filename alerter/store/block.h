@@ -4,8 +4,8 @@
  *
  * Sections begin at multiples of eight. Chunks lie one behind the other as chunk_write() gives them, with a checksum each in their
  * entry, so that opening a block does not read them; every other section has its checksum in the header, and the header its own.
- * entries: where each chunk is, those of one series together, in time order. pairs: a series' labels as symbols, sorted by name.
- * series: sorted by series_hash(). ends: where each symbol's text ends. Numbers are little endian.
+ * entries: where each chunk is, those of one series together, in time order. pairs: a series' labels as symbols, sorted by name, each number
+ * in as few bytes as it needs, seven bits each. series: sorted by series_hash(). ends: where each symbol's text ends. Numbers are little endian.
  *
  * A block is opened by mapping it: chunks are read in place. It is shared by reference count. What was checked when it was opened may turn to zeros,
  * and <cut> be set, when the file is cut short: so zeros must do no harm, and who reads looks at <cut> afterwards. */
@@ -23,7 +23,7 @@
 #define BLOCK_MAGIC "TOCSINB1"
 #define BLOCK_NONE UINT32_MAX
 
-enum { BLOCK_VERSION = 1 };
+enum { BLOCK_VERSION = 2 };
 enum block_section { BLOCK_CHUNKS, BLOCK_ENTRIES, BLOCK_PAIRS, BLOCK_SERIES, BLOCK_ENDS, BLOCK_SYMBOLS, BLOCK_SECTIONS };
 
 struct block_header {
@@ -38,22 +38,24 @@ struct block_header {
 	uint64_t check; /* of all before it */
 };
 
+/* As a file has it: <after> is since the block's min_ms, in 48 bits, <at> has 38, and above them stands the kind. */
+struct block_packed_entry {
+	uint32_t check, bits, span_ms, after_low, at_low;
+	uint16_t after_high;
+	uint8_t at_high, n;
+};
+
 struct block_entry {
 	int64_t min_ms, max_ms;
 	uint64_t at; /* in the chunks */
 	uint32_t bits, check;
-	uint16_t n;
-	uint8_t kind, unused[5];
-};
-
-struct block_pair {
-	uint32_t name, value;
+	uint8_t n, kind;
 };
 
 struct block_series {
 	uint64_t hash;
 	int64_t good_ms; /* of the last sample that is no stale marker; INT64_MIN: none */
-	uint32_t first_pair, n_pairs, first_entry, n_entries;
+	uint32_t first_pair, n_pairs, first_entry, n_entries; /* first_pair: a byte */
 };
 
 struct block {
@@ -65,12 +67,12 @@ struct block {
 	size_t n_bytes;
 	struct block_header head; /* a copy: what is mapped may turn to zeros (guard.h) */
 	const struct block_header *header;
-	const struct block_entry *entries;
-	const struct block_pair *pairs;
+	const struct block_packed_entry *entries;
+	const unsigned char *pairs;
 	const struct block_series *series;
 	const uint64_t *ends;
 	const char *symbols;
-	size_t n_entries, n_pairs, n_series, n_symbols;
+	size_t n_entries, pair_bytes, n_series, n_symbols;
 	unsigned char *joined; /* a bit a series: the store's index knows it; used by history.c */
 	uint32_t serial;       /* in the store that joined it; likewise */
 	_Atomic unsigned char *good; /* a bit a chunk: it was read and found good */
@@ -84,6 +86,8 @@ struct block *block_open(const char *path, struct err *e);
 /* The same over memory that is borrowed, at a multiple of eight. */
 struct block *block_over(const void *bytes, size_t n, struct err *e);
 void block_unref(struct block *b);
+/* What of it lies in memory may be forgotten: it is read again when it is needed. */
+void block_cool(const struct block *b);
 /* False when it proved to be damaged, or its file is no longer as long as it was. */
 bool block_is_whole(struct block *b);
 
@@ -91,11 +95,24 @@ bool block_is_whole(struct block *b);
 uint32_t block_find(const struct block *b, struct labels labels, uint64_t hash);
 /* <v> has room for n_pairs. Texts are borrowed from the block. */
 struct labels block_labels(const struct block *b, uint32_t series, struct label *v);
+static inline struct block_entry block_entry(const struct block *b, uint32_t i)
+{
+	const struct block_packed_entry *p = &b->entries[i];
+	uint64_t after = (uint64_t)p->after_high << 32 | p->after_low, at = (uint64_t)(p->at_high & 0x3f) << 32 | p->at_low;
+
+	return (struct block_entry){ .min_ms = (int64_t)((uint64_t)b->header->min_ms + after),
+		                     .max_ms = (int64_t)((uint64_t)b->header->min_ms + after + p->span_ms),
+		                     .at = at,
+		                     .bits = p->bits,
+		                     .check = p->check,
+		                     .n = p->n,
+		                     .kind = p->at_high >> 6 };
+}
 /* Decodes a chunk; <h> is filled for CHUNK_HIST only. False when it is damaged: times that do not rise are that too. */
-bool block_read(struct block *b, const struct block_entry *entry, int64_t *t_ms, double *v, const struct histogram **h, struct arena *a);
+bool block_read(struct block *b, uint32_t entry, int64_t *t_ms, double *v, const struct histogram **h, struct arena *a);
 
 /* A chunk's bytes where they lie, with their checksum. False when it is damaged. */
-bool block_bytes(struct block *b, const struct block_entry *c, struct chunk_view *out);
+bool block_bytes(struct block *b, uint32_t entry, struct chunk_view *out);
 /* A chunk of floats where it lies, read and found good now or before; its times rise. False when it is damaged or holds histograms. */
 bool block_chunk(struct block *b, uint32_t entry, struct chunk_view *out);
 

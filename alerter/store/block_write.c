@@ -33,10 +33,10 @@ struct block_writer {
 	uint64_t written; /* bytes in the file */
 	struct buf out;   /* bytes behind them */
 	struct symbols symbols;
-	struct block_pair *pairs;
+	struct buf pairs;
 	struct block_series *series;
 	struct pending_entry *entries;
-	size_t n_pairs, cap_pairs, n_series, cap_series, n_entries, cap_entries;
+	size_t n_series, cap_series, n_entries, cap_entries;
 	int entries_fd;         /* block_writer_sorted(): of a file without a name, for the entries; -1: they are in memory */
 	struct buf entries_out; /* on their way there */
 	struct block_header header;
@@ -105,7 +105,7 @@ void block_writer_free(struct block_writer *w)
 	symbols_fini(&w->symbols);
 	buf_fini(&w->out);
 	buf_fini(&w->entries_out);
-	free(w->pairs);
+	buf_fini(&w->pairs);
 	free(w->series);
 	free(w->entries);
 	free(w->temporary);
@@ -141,16 +141,23 @@ static bool spill(struct block_writer *w, struct err *e)
 	return ok;
 }
 
+static void put_number(struct buf *out, uint32_t v)
+{
+	for (; v >= 0x80; v >>= 7)
+		buf_putc(out, (char)(v | 0x80));
+	buf_putc(out, (char)v);
+}
+
 uint32_t block_writer_series(struct block_writer *w, struct labels labels)
 {
 	struct block_series s = { .hash = series_hash(labels), .good_ms = INT64_MIN, .n_pairs = (uint32_t)labels.n };
 
-	assert(labels.n <= STORE_MAX_LABELS && w->n_series < BLOCK_NONE && w->n_pairs + labels.n <= UINT32_MAX);
-	s.first_pair = (uint32_t)w->n_pairs;
-	w->pairs = mem_grow(w->pairs, &w->cap_pairs, w->n_pairs + labels.n, sizeof *w->pairs);
-	for (size_t i = 0; i < labels.n; i++)
-		w->pairs[w->n_pairs++] = (struct block_pair){ symbols_ref(&w->symbols, labels.v[i].name),
-			                                      symbols_ref(&w->symbols, labels.v[i].value) };
+	assert(labels.n <= STORE_MAX_LABELS && w->n_series < BLOCK_NONE && w->pairs.n <= UINT32_MAX);
+	s.first_pair = (uint32_t)w->pairs.n;
+	for (size_t i = 0; i < labels.n; i++) {
+		put_number(&w->pairs, symbols_ref(&w->symbols, labels.v[i].name));
+		put_number(&w->pairs, symbols_ref(&w->symbols, labels.v[i].value));
+	}
 	w->series = mem_grow(w->series, &w->cap_series, w->n_series + 1, sizeof *w->series);
 	w->series[w->n_series] = s;
 	return (uint32_t)w->n_series++;
@@ -208,7 +215,7 @@ static bool add_entry(struct block_writer *w, struct pending_entry p, size_t bef
 
 bool block_writer_chunk(struct block_writer *w, uint32_t series, const struct chunk *c, int64_t good_ms, struct err *e)
 {
-	struct pending_entry p = { .entry = { .min_ms = c->min_ms, .max_ms = c->max_ms, .n = c->n, .kind = c->kind }, .series = series };
+	struct pending_entry p = { .entry = { .min_ms = c->min_ms, .max_ms = chunk_max_ms(c), .n = c->n, .kind = c->kind }, .series = series };
 	size_t before = w->out.n;
 
 	p.entry.bits = chunk_write(c, &w->out);
@@ -217,7 +224,7 @@ bool block_writer_chunk(struct block_writer *w, uint32_t series, const struct ch
 
 bool block_writer_view(struct block_writer *w, uint32_t series, const struct chunk_view *c, int64_t max_ms, int64_t good_ms, struct err *e)
 {
-	struct pending_entry p = { .entry = { .min_ms = c->min_ms, .max_ms = max_ms, .n = c->n, .kind = c->kind }, .series = series };
+	struct pending_entry p = { .entry = { .min_ms = c->min_ms, .max_ms = max_ms, .n = (uint8_t)c->n, .kind = c->kind }, .series = series };
 	size_t before = w->out.n;
 
 	p.entry.bits = c->bits;
@@ -282,15 +289,41 @@ static void put_ends(struct block_writer *w)
 	}
 }
 
+/* Once the block's first time is known. */
+static struct block_packed_entry pack(const struct block_writer *w, const struct block_entry *c)
+{
+	uint64_t after = (uint64_t)c->min_ms - (uint64_t)w->header.min_ms, span = (uint64_t)c->max_ms - (uint64_t)c->min_ms;
+
+	assert(span <= UINT32_MAX);
+	return (struct block_packed_entry){ .check = c->check,
+		                            .bits = c->bits,
+		                            .span_ms = (uint32_t)span,
+		                            .after_low = (uint32_t)after,
+		                            .at_low = (uint32_t)c->at,
+		                            .after_high = (uint16_t)(after >> 32),
+		                            .at_high = (uint8_t)(c->at >> 32 | (uint64_t)c->kind << 6),
+		                            .n = c->n };
+}
+
+static bool fits(const struct block_writer *w, struct err *e)
+{
+	if ((uint64_t)w->header.max_ms - (uint64_t)w->header.min_ms >= UINT64_C(1) << 48)
+		return err_set(e, ERR_LIMIT, -1, "samples lie further apart than a block can say (2^48 ms)");
+	return block_writer_bytes(w) < UINT64_C(1) << 38 || err_set(e, ERR_LIMIT, -1, "a block holds less than 256 GiB of samples");
+}
+
 static void put_section(struct block_writer *w, enum block_section s)
 {
 	switch (s) {
 	case BLOCK_ENTRIES:
-		for (size_t i = 0; i < w->n_entries; i++)
-			buf_put(&w->out, &w->entries[i].entry, sizeof w->entries[i].entry);
+		for (size_t i = 0; i < w->n_entries; i++) {
+			struct block_packed_entry p = pack(w, &w->entries[i].entry);
+
+			buf_put(&w->out, &p, sizeof p);
+		}
 		return;
 	case BLOCK_PAIRS:
-		buf_put(&w->out, w->pairs, w->n_pairs * sizeof *w->pairs);
+		buf_puts(&w->out, buf_str(&w->pairs));
 		return;
 	case BLOCK_SERIES:
 		buf_put(&w->out, w->series, w->n_series * sizeof *w->series);
@@ -337,32 +370,45 @@ static bool write_section(struct block_writer *w, enum block_section s, struct e
 	return spill(w, e);
 }
 
+static bool read_back(const struct block_writer *w, void *to, size_t n, uint64_t at, struct err *e)
+{
+	for (size_t done = 0; done < n;) {
+		ssize_t got = pread(w->entries_fd, (char *)to + done, n - done, (off_t)(at + done));
+
+		if (got <= 0)
+			return cannot(e, "read back what describes", w->temporary);
+		done += (size_t)got;
+	}
+	return true;
+}
+
 /* From the file they are in. */
 static bool write_entries(struct block_writer *w, struct err *e)
 {
-	uint64_t bytes = w->n_entries * sizeof(struct block_entry);
+	enum { AT_ONCE = 4096 };
+	struct block_entry *some = mem_alloc(AT_ONCE * sizeof *some);
 	XXH64_state_t *check = XXH64_createState();
 	bool ok = check != NULL && spill_entries(w, e);
 
 	w->header.section[BLOCK_ENTRIES].at = w->written;
-	w->header.section[BLOCK_ENTRIES].bytes = bytes;
+	w->header.section[BLOCK_ENTRIES].bytes = w->n_entries * sizeof(struct block_packed_entry);
 	if (check != NULL)
 		XXH64_reset(check, 0);
-	for (uint64_t at = 0; ok && at < bytes;) {
-		size_t part = bytes - at < SPILL_BYTES ? (size_t)(bytes - at) : SPILL_BYTES;
-		ssize_t got = pread(w->entries_fd, buf_reserve(&w->out, part), part, (off_t)at);
+	for (size_t i = 0, n; ok && i < w->n_entries; i += n) {
+		n = w->n_entries - i < AT_ONCE ? w->n_entries - i : AT_ONCE;
+		ok = read_back(w, some, n * sizeof *some, i * sizeof *some, e);
+		for (size_t k = 0; ok && k < n; k++) {
+			struct block_packed_entry p = pack(w, &some[k]);
 
-		ok = got > 0 || cannot(e, "read back what describes", w->temporary);
-		if (!ok)
-			break;
-		XXH64_update(check, w->out.p, (size_t)got);
-		w->out.n = (size_t)got;
-		at += (uint64_t)got;
-		ok = spill(w, e);
+			buf_put(&w->out, &p, sizeof p);
+		}
+		XXH64_update(check, w->out.p, w->out.n);
+		ok = ok && spill(w, e);
 	}
 	if (ok)
 		w->header.section[BLOCK_ENTRIES].check = XXH64_digest(check);
 	XXH64_freeState(check);
+	free(some);
 	return ok;
 }
 
@@ -416,7 +462,7 @@ bool block_writer_commit(struct block_writer *w, int64_t from_ms, int64_t until_
 	w->header.from_ms = from_ms;
 	w->header.until_ms = until_ms;
 	sort(w);
-	ok = end_chunks(w, e);
+	ok = fits(w, e) && end_chunks(w, e);
 	for (unsigned s = BLOCK_CHUNKS + 1; s < BLOCK_SECTIONS && ok; s++)
 		ok = s == BLOCK_ENTRIES && w->entries_fd >= 0 ? write_entries(w, e) : write_section(w, (enum block_section)s, e);
 	if (!ok || !write_header(w, e))

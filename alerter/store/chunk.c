@@ -13,7 +13,7 @@
 
 _Static_assert((int)CHUNK_SAMPLES == (int)PACKED_MAX && (int)PACKED_SLACK <= (int)BITS_SLACK, "a chunk is full when its data is");
 
-enum { FIRST_CAP = 64, SAMPLE_MAX_BYTES = 2 * 9 + 2, STEPS = 6, ESCAPE_PREFIX = STEPS };
+enum { FIRST_CAP = 40, SAMPLE_MAX_BYTES = 2 * 9 + 2, STEPS = 6, ESCAPE_PREFIX = STEPS };
 
 /* Step k: k ones and a zero, then so many bits; behind STEPS ones come 64 raw bits. */
 static const uint8_t step_bits[STEPS] = { 0, 7, 13, 20, 34, 54 };
@@ -41,7 +41,7 @@ static int64_t wrapping_add(int64_t a, int64_t b)
 static void put(struct chunk *c, uint64_t value, unsigned n)
 {
 	bits_put(c->data, c->bits, value, n);
-	c->bits += n;
+	c->bits = (uint16_t)(c->bits + n);
 }
 
 static void put_escape(struct chunk *c, uint64_t raw)
@@ -108,7 +108,7 @@ static struct chunk *chunk_new(enum chunk_kind kind, size_t cap)
 	struct chunk *c = mem_alloc(sizeof *c + cap + behind(kind));
 
 	c->refs = 1;
-	c->cap = (uint32_t)cap;
+	c->cap = (uint16_t)cap;
 	c->kind = (uint8_t)kind;
 	return c;
 }
@@ -120,8 +120,8 @@ static void tighten(struct chunk *c)
 	packed_tighten(c->data, c->n, tight);
 	if (packed_bits(tight, c->n) >= c->bits)
 		return;
-	c->bits = packed_bits(tight, c->n);
-	memcpy(c->data, tight, (c->bits + 7) / 8);
+	c->bits = (uint16_t)packed_bits(tight, c->n);
+	memcpy(c->data, tight, (c->bits + 7u) / 8);
 }
 
 struct chunk *chunk_seal(struct chunk_writer *w)
@@ -133,7 +133,7 @@ struct chunk *chunk_seal(struct chunk_writer *w)
 		return c;
 	if (c->kind == CHUNK_PACKED)
 		tighten(c);
-	c->cap = (c->bits + 7) / 8 + BITS_SLACK;
+	c->cap = (uint16_t)((c->bits + 7u) / 8 + BITS_SLACK);
 	return mem_realloc(c, sizeof *c + c->cap);
 }
 
@@ -167,8 +167,10 @@ size_t chunk_bytes(const struct chunk *c)
 }
 
 /* What packed samples do not take wants XOR: NaN, -0, fractions of many digits. */
-static bool suits(const struct chunk *c, double v, const struct histogram *h)
+static bool suits(const struct chunk *c, int64_t t_ms, double v, const struct histogram *h)
 {
+	if (wrapping_sub(t_ms, c->min_ms) > UINT32_MAX || wrapping_sub(t_ms, c->min_ms) < 0)
+		return false;
 	if ((h != NULL) != (c->kind == CHUNK_HIST))
 		return h == NULL && value_is_stale(v);
 	return c->kind != CHUNK_PACKED || value_is_stale(v) || packed_takes(c->data, c->n, v);
@@ -179,10 +181,13 @@ static void open_chunk(struct chunk_writer *w, int64_t t_ms, double v, const str
 	enum chunk_kind kind = h != NULL ? CHUNK_HIST : value_is_stale(v) || packed_takes(NULL, 0, v) ? CHUNK_PACKED : CHUNK_XOR;
 
 	w->open = chunk_new(kind, kind == CHUNK_HIST ? CHUNK_SAMPLES * sizeof(struct chunk_hist) : FIRST_CAP);
-	w->open->min_ms = w->open->max_ms = t_ms;
+	w->open->min_ms = t_ms;
 	if (kind == CHUNK_XOR)
 		memcpy(w->open->data + w->open->cap, &(struct xor_state){ .lead = 0xff }, sizeof(struct xor_state));
 }
+
+/* Up to what malloc gives anyhow: it hands out so many bytes at a time, less eight of its own. */
+enum { ALLOCATED_IN = 16, EXTRA_BYTES = sizeof(struct chunk) + 8 };
 
 static void make_room(struct chunk_writer *w, size_t more)
 {
@@ -191,12 +196,12 @@ static void make_room(struct chunk_writer *w, size_t more)
 
 	if (need <= cap)
 		return;
-	while (cap < need)
-		cap += cap / 2;
+	cap = ((need + cap / 8 + EXTRA_BYTES) & ~(size_t)(ALLOCATED_IN - 1)) + ALLOCATED_IN - EXTRA_BYTES;
 	c = mem_realloc(c, sizeof *c + cap + behind((enum chunk_kind)c->kind));
 	memmove(c->data + cap, c->data + c->cap, behind((enum chunk_kind)c->kind));
 	memset(c->data + c->cap, 0, cap - c->cap);
-	c->cap = (uint32_t)cap;
+	assert(cap <= UINT16_MAX);
+	c->cap = (uint16_t)cap;
 	w->open = c;
 }
 
@@ -204,21 +209,22 @@ static void put_packed(struct chunk_writer *w, int64_t t_ms, double v)
 {
 	unsigned char wider[PACKED_MAX_BYTES];
 	unsigned n = w->open->n;
+	int64_t after_ms = wrapping_sub(t_ms, w->open->min_ms);
 	uint32_t bits;
 
 	make_room(w, n == 0 ? 0 : packed_row_bits(w->open->data) / 8 + 1);
-	if (!packed_append(w->open->data, n, t_ms, v)) {
-		packed_rewrite(w->open->data, n, t_ms, v, wider);
+	if (!packed_append(w->open->data, n, after_ms, v)) {
+		packed_rewrite(w->open->data, n, after_ms, v, wider);
 		bits = packed_bits(wider, n + 1);
 		make_room(w, bits > w->open->bits ? (bits - w->open->bits) / 8 + 1 : 0);
 		memcpy(w->open->data, wider, (bits + 7) / 8);
 	}
-	w->open->bits = packed_bits(w->open->data, n + 1);
+	w->open->bits = (uint16_t)packed_bits(w->open->data, n + 1);
 }
 
 static void put_float(struct chunk_writer *w, int64_t t_ms, double v)
 {
-	int64_t dt = wrapping_sub(t_ms, w->open->max_ms);
+	int64_t dt = wrapping_sub(t_ms, chunk_max_ms(w->open));
 	struct xor_state state;
 
 	make_room(w, SAMPLE_MAX_BYTES);
@@ -241,7 +247,7 @@ struct chunk *chunk_append(struct chunk_writer *w, int64_t t_ms, double v, const
 {
 	struct chunk *sealed = NULL;
 
-	if (w->open != NULL && (w->open->n == CHUNK_SAMPLES || !suits(w->open, v, h)))
+	if (w->open != NULL && (w->open->n == CHUNK_SAMPLES || !suits(w->open, t_ms, v, h)))
 		sealed = chunk_seal(w);
 	if (w->open == NULL)
 		open_chunk(w, t_ms, v, h);
@@ -251,7 +257,7 @@ struct chunk *chunk_append(struct chunk_writer *w, int64_t t_ms, double v, const
 		put_packed(w, t_ms, v);
 	else
 		put_float(w, t_ms, v);
-	w->open->max_ms = t_ms;
+	w->open->span_ms = (uint32_t)wrapping_sub(t_ms, w->open->min_ms);
 	w->v_bits = bits_of(v);
 	w->open->n++;
 	return sealed;
@@ -259,7 +265,7 @@ struct chunk *chunk_append(struct chunk_writer *w, int64_t t_ms, double v, const
 
 struct chunk *chunk_copy(const struct chunk *c, struct arena *a)
 {
-	size_t used = sizeof *c + (c->bits + 7) / 8;
+	size_t used = sizeof *c + (c->bits + 7u) / 8;
 	struct chunk *copy;
 
 	assert(c->kind != CHUNK_HIST);
@@ -300,7 +306,7 @@ static bool decode_packed(const struct chunk_view *c, int64_t *t_ms, double *v)
 {
 	struct packed p;
 
-	if (!packed_open(&p, c->data, c->bits, c->n))
+	if (!packed_open(&p, c->data, c->bits, c->n, c->min_ms))
 		return false;
 	packed_decode(&p, 0, c->n, t_ms, v);
 	return true;
@@ -377,7 +383,7 @@ uint32_t chunk_write(const struct chunk *c, struct buf *out)
 	size_t before = out->n;
 
 	if (c->kind != CHUNK_HIST) {
-		buf_put(out, c->data, (c->bits + 7) / 8);
+		buf_put(out, c->data, (c->bits + 7u) / 8);
 		return c->bits;
 	}
 	chunk_hist_write((const struct chunk_hist *)(const void *)c->data, c->n, out);

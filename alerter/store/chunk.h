@@ -23,12 +23,12 @@ struct chunk_hist {
 };
 
 struct chunk {
-	int64_t min_ms, max_ms;
+	int64_t min_ms;
+	uint32_t span_ms; /* to its last sample */
 	_Atomic uint32_t refs;
-	uint32_t bits; /* used of <data>; CHUNK_HIST: none */
-	uint32_t cap;  /* bytes of <data>, slack included */
-	uint16_t n;
-	uint8_t kind;                     /* enum chunk_kind */
+	uint16_t bits;    /* used of <data>; CHUNK_HIST: none */
+	uint16_t cap;     /* bytes of <data>, slack included */
+	uint8_t n, kind;  /* enum chunk_kind */
 	_Alignas(8) unsigned char data[]; /* CHUNK_HIST: struct chunk_hist[CHUNK_SAMPLES] */
 };
 
@@ -36,6 +36,11 @@ struct chunk_writer {
 	struct chunk *open; /* NULL: none */
 	uint64_t v_bits;    /* the last value as it was given, whatever the kind */
 };
+
+static inline int64_t chunk_max_ms(const struct chunk *c)
+{
+	return (int64_t)((uint64_t)c->min_ms + c->span_ms);
+}
 
 /* A sealed chunk as it lies in memory or in a mapped file; BITS_SLACK bytes behind <data> are readable. CHUNK_HIST: histograms as bytes
  * (chunk_hist.c). */

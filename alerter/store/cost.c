@@ -15,7 +15,7 @@ static void add(struct store_cost *c, int64_t min_ms, int64_t max_ms, size_t sam
 
 static void add_head(struct store_cost *c, const struct chunk *chunk)
 {
-	add(c, chunk->min_ms, chunk->max_ms, chunk->n, chunk_bytes(chunk));
+	add(c, chunk->min_ms, chunk_max_ms(chunk), chunk->n, chunk_bytes(chunk));
 }
 
 static void add_blocks(struct store_cost *c, const struct block_list *l, uint64_t hash)
@@ -27,9 +27,9 @@ static void add_blocks(struct store_cost *c, const struct block_list *l, uint64_
 		if (series == BLOCK_NONE)
 			continue;
 		for (uint32_t k = 0; k < b->series[series].n_entries; k++) {
-			const struct block_entry *entry = &b->entries[b->series[series].first_entry + k];
+			const struct block_entry entry = block_entry(b, b->series[series].first_entry + k);
 
-			add(c, entry->min_ms, entry->max_ms, entry->n, (entry->bits + 7u) / 8 + sizeof *entry);
+			add(c, entry.min_ms, entry.max_ms, entry.n, (entry.bits + 7u) / 8 + sizeof(struct block_packed_entry));
 		}
 	}
 }

@@ -15,9 +15,9 @@ static bool overlaps(int64_t beg_ms, int64_t end_ms, const struct block_except *
 static bool head_has_any(const struct store_series *s, const struct block_except *x)
 {
 	for (uint32_t i = 0; i < s->n_sealed; i++)
-		if (overlaps(s->sealed[i]->min_ms, s->sealed[i]->max_ms, x))
+		if (overlaps(s->sealed[i]->min_ms, chunk_max_ms(s->sealed[i]), x))
 			return true;
-	return s->writer.open != NULL && overlaps(s->writer.open->min_ms, s->writer.open->max_ms, x);
+	return s->writer.open != NULL && overlaps(s->writer.open->min_ms, chunk_max_ms(s->writer.open), x);
 }
 
 static void take_chunk(struct shard *shard, struct store_series *s, struct chunk *c)
@@ -38,7 +38,7 @@ static void keep_rest(struct store *st, struct shard *shard, struct store_series
 	struct arena a = { 0 };
 	unsigned kept = 0;
 
-	if (!overlaps(c->min_ms, c->max_ms, x)) {
+	if (!overlaps(c->min_ms, chunk_max_ms(c), x)) {
 		take_chunk(shard, s, c);
 		return;
 	}
@@ -115,7 +115,7 @@ static bool block_has_any(struct block *b, const struct block_except *x)
 	for (uint32_t i = 0; i < b->n_series; i++) {
 		const struct block_series *s = &b->series[i];
 
-		if (s->n_entries > 0 && overlaps(b->entries[s->first_entry].min_ms, b->entries[s->first_entry + s->n_entries - 1].max_ms, x) &&
+		if (s->n_entries > 0 && overlaps(block_entry(b, s->first_entry).min_ms, block_entry(b, s->first_entry + s->n_entries - 1).max_ms, x) &&
 		    block_excepts(x, block_labels(b, i, v)))
 			return true;
 	}

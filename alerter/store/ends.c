@@ -22,7 +22,7 @@ static bool add_chunk(struct window_ends *e, const struct chunk_view *c, int64_t
 	unsigned beg, end;
 	double first;
 
-	if (c->kind != CHUNK_PACKED || !packed_open(&p, c->data, c->bits, c->n) || !at_most_ended(&p))
+	if (c->kind != CHUNK_PACKED || !packed_open(&p, c->data, c->bits, c->n, c->min_ms) || !at_most_ended(&p))
 		return false;
 	beg = c->min_ms > min_ms ? 0 : packed_until(&p, min_ms);
 	end = packed_until(&p, max_ms);
@@ -49,10 +49,10 @@ static bool add_block(struct window_ends *e, struct block *b, uint32_t series, i
 {
 	const struct block_series *s = &b->series[series];
 
-	for (uint32_t i = s->first_entry; i < s->first_entry + s->n_entries && b->entries[i].min_ms <= max_ms; i++) {
+	for (uint32_t i = s->first_entry; i < s->first_entry + s->n_entries && block_entry(b, i).min_ms <= max_ms; i++) {
 		struct chunk_view c;
 
-		if (b->entries[i].max_ms > min_ms && !(block_chunk(b, i, &c) && add_chunk(e, &c, min_ms, max_ms)))
+		if (block_entry(b, i).max_ms > min_ms && !(block_chunk(b, i, &c) && add_chunk(e, &c, min_ms, max_ms)))
 			return false;
 	}
 	return true;
@@ -87,7 +87,7 @@ static bool add_head(struct window_ends *e, const struct store_series *s, uint64
 		if (!add_chunk(e, &(struct chunk_view){ c->min_ms, c->data, c->bits, c->n, c->kind }, min_ms, max_ms))
 			return false;
 	}
-	if (open == NULL || open->min_ms > max_ms || open->max_ms <= min_ms)
+	if (open == NULL || open->min_ms > max_ms || chunk_max_ms(open) <= min_ms)
 		return true;
 	const struct chunk_view seen = { open->min_ms, open->data, open->bits, (uint16_t)(open->n - (s->last_batch > batch)), open->kind };
 
@@ -121,7 +121,7 @@ static void warm_blocks(const struct block_list *list, struct store_series *cons
 	for (size_t i = 0; i < found; i++)
 		__builtin_prefetch(&newest->entries[newest->series[at[i]].first_entry]);
 	for (size_t i = 0; i < found; i++) {
-		const unsigned char *data = chunks + newest->entries[newest->series[at[i]].first_entry].at;
+		const unsigned char *data = chunks + block_entry(newest, newest->series[at[i]].first_entry).at;
 
 		__builtin_prefetch(data);
 		__builtin_prefetch(data + 64);

@@ -39,9 +39,9 @@ static void gather(struct store *st, struct shard *shard, struct store_series *s
 	uint32_t n = 0;
 
 	(void)st;
-	if (open != NULL && open->max_ms <= f->settled_ms && open->min_ms <= f->open_ms)
+	if (open != NULL && chunk_max_ms(open) <= f->settled_ms && open->min_ms <= f->open_ms)
 		close_open(shard, s);
-	for (; n < s->n_sealed && s->sealed[n]->max_ms <= f->settled_ms; n++) {
+	for (; n < s->n_sealed && chunk_max_ms(s->sealed[n]) <= f->settled_ms; n++) {
 		f->chunks = mem_grow(f->chunks, &f->cap_chunks, f->n_chunks + 1, sizeof *f->chunks);
 		f->chunks[f->n_chunks++] = s->sealed[n];
 		atomic_fetch_add(&s->sealed[n]->refs, 1);
@@ -124,7 +124,7 @@ static void take_out(struct shard *shard, struct store_series *s, struct chunk *
 	s->sealed = NULL;
 	s->n_sealed = 0;
 	for (uint32_t i = 0; i < had; i++) {
-		while (k < n && v[k] != old[i] && v[k]->max_ms < old[i]->min_ms)
+		while (k < n && v[k] != old[i] && chunk_max_ms(v[k]) < old[i]->min_ms)
 			k++;
 		if (k == n || v[k] != old[i]) {
 			store_keep_sealed(s, old[i]);

@@ -131,19 +131,19 @@ static void take_out(struct history *h, const struct block *b)
 /* Where to find the newest of a series; and what the block knows of its end counts while the head has nothing of it. */
 static void note_end(struct store *st, struct store_series *s, const struct block *b, const struct block_series *of)
 {
-	const struct block_entry *last = &b->entries[of->first_entry + (of->n_entries > 0 ? of->n_entries - 1 : 0)];
+	int64_t last_ms = block_entry(b, of->first_entry + (of->n_entries > 0 ? of->n_entries - 1 : 0)).max_ms;
 	struct shard *shard = series_shard(st, s);
 
 	pthread_mutex_lock(&shard->lock);
 	if (s->left_out)
 		memory_revive(st, s);
-	if (s->block_place == 0 || last->max_ms >= s->block_last_ms) {
+	if (s->block_place == 0 || last_ms >= s->block_last_ms) {
 		s->block_place = (uint64_t)b->serial << 32 | (uint32_t)(of - b->series);
-		s->block_last_ms = last->max_ms;
+		s->block_last_ms = last_ms;
 	}
 	if (s->from_history == FROM_BLOCKS && of->good_ms >= s->good_ms) {
 		s->good_ms = of->good_ms;
-		s->state = of->good_ms < last->max_ms ? SERIES_GONE : SERIES_FRESH;
+		s->state = of->good_ms < last_ms ? SERIES_GONE : SERIES_FRESH;
 	}
 	pthread_mutex_unlock(&shard->lock);
 }
@@ -247,6 +247,7 @@ bool history_add_file(struct store *st, const char *path)
 		return false;
 	}
 	join(st, b);
+	block_cool(b);
 	add(&st->history, b);
 	return true;
 }
@@ -328,6 +329,7 @@ bool history_swap(struct store *st, struct block *const *parts, size_t n, const 
 		}
 	if (b != NULL) {
 		join(st, b);
+		block_cool(b);
 		insert(l, b);
 	}
 	for (size_t i = 0; i < n; i++) {
@@ -449,16 +451,16 @@ static bool may_hold(const struct block *b, int64_t min_ms, int64_t max_ms, bool
 static struct history_part pick(struct block *b, const struct block_series *s, int64_t min_ms, int64_t max_ms, bool before,
                                 int64_t floor_ms)
 {
-	const struct block_entry *v = &b->entries[s->first_entry], *end = v + s->n_entries;
-	const struct block_entry *first = v, *last;
+	uint32_t end = s->first_entry + s->n_entries, first = s->first_entry, last;
 
-	while (first < end && first->max_ms <= min_ms)
+	while (first < end && block_entry(b, first).max_ms <= min_ms)
 		first++;
-	if (before && first > v && first[-1].max_ms > floor_ms && (first == end || first->min_ms > min_ms))
+	if (before && first > s->first_entry && block_entry(b, first - 1).max_ms > floor_ms &&
+	    (first == end || block_entry(b, first).min_ms > min_ms))
 		first--;
-	for (last = first; last < end && last->min_ms <= max_ms;)
+	for (last = first; last < end && block_entry(b, last).min_ms <= max_ms;)
 		last++;
-	return (struct history_part){ b, first, (uint32_t)(last - first) };
+	return (struct history_part){ b, first, last - first };
 }
 
 static void collect_parts(struct labels labels, uint64_t hash, int64_t min_ms, int64_t max_ms, bool before, int64_t floor_ms,
@@ -468,18 +470,20 @@ static void collect_parts(struct labels labels, uint64_t hash, int64_t min_ms, i
 		struct block *b = out->list->v[i];
 		uint32_t series = may_hold(b, min_ms, max_ms, before, floor_ms) ? block_find(b, labels, hash) : BLOCK_NONE;
 		struct history_part part;
+		int64_t begin_ms;
 
 		if (series == BLOCK_NONE)
 			continue;
 		part = pick(b, &b->series[series], min_ms, max_ms, before, floor_ms);
 		if (part.n == 0)
 			continue;
-		if (part.v->min_ms <= min_ms && part.v->min_ms > floor_ms)
-			floor_ms = part.v->min_ms;
+		begin_ms = block_entry(b, part.first).min_ms;
+		if (begin_ms <= min_ms && begin_ms > floor_ms)
+			floor_ms = begin_ms;
 		out->v[out->n++] = part;
 		for (uint32_t k = 0; k < part.n; k++) {
-			out->n_samples += part.v[k].n;
-			out->has_hist |= part.v[k].kind == CHUNK_HIST;
+			out->n_samples += block_entry(b, part.first + k).n;
+			out->has_hist |= block_entry(b, part.first + k).kind == CHUNK_HIST;
 		}
 	}
 }

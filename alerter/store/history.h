@@ -50,8 +50,7 @@ void history_compact(struct store *st, int64_t now_ms);
 /* What blocks hold of one series. */
 struct history_part {
 	struct block *block;
-	const struct block_entry *v;
-	uint32_t n;
+	uint32_t first, n; /* of its entries */
 };
 struct history_parts {
 	struct block_list *list; /* keeps the blocks: block_list_unref() it */

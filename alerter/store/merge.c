@@ -64,10 +64,12 @@ static struct tally look(const struct merge *m)
 		s = &b->series[m->parts[i].series];
 		t.good_ms = s->good_ms > t.good_ms ? s->good_ms : t.good_ms;
 		for (uint32_t k = s->first_entry; k < s->first_entry + s->n_entries; k++) {
-			t.overlap |= t.chunks > 0 && b->entries[k].min_ms <= last_ms;
-			t.has_hist |= b->entries[k].kind == CHUNK_HIST;
-			last_ms = b->entries[k].max_ms;
-			t.samples += b->entries[k].n;
+			struct block_entry c = block_entry(b, k);
+
+			t.overlap |= t.chunks > 0 && c.min_ms <= last_ms;
+			t.has_hist |= c.kind == CHUNK_HIST;
+			last_ms = c.max_ms;
+			t.samples += c.n;
 			t.chunks++;
 		}
 	}
@@ -91,9 +93,9 @@ static bool copy_chunks(struct merge *m, uint32_t number, int64_t good_ms, struc
 		for (uint32_t k = s->first_entry; k < s->first_entry + s->n_entries; k++) {
 			struct chunk_view view;
 
-			if (!block_bytes(b, &b->entries[k], &view))
+			if (!block_bytes(b, k, &view))
 				return damaged(b, e);
-			if (!block_writer_view(m->writer, number, &view, b->entries[k].max_ms, good_ms, e))
+			if (!block_writer_view(m->writer, number, &view, block_entry(b, k).max_ms, good_ms, e))
 				return false;
 		}
 	}
@@ -110,8 +112,8 @@ static bool read_all(struct merge *m, struct run *r, struct err *e)
 		if (m->parts[i].series == BLOCK_NONE)
 			continue;
 		s = &b->series[m->parts[i].series];
-		for (uint32_t k = s->first_entry; k < s->first_entry + s->n_entries; r->n += b->entries[k++].n)
-			if (!block_read(b, &b->entries[k], r->t + r->n, r->v + r->n, r->h != NULL ? r->h + r->n : NULL, &m->arena))
+		for (uint32_t k = s->first_entry; k < s->first_entry + s->n_entries; r->n += block_entry(b, k++).n)
+			if (!block_read(b, k, r->t + r->n, r->v + r->n, r->h != NULL ? r->h + r->n : NULL, &m->arena))
 				return damaged(b, e);
 		run_mend(r, seam, &m->arena);
 	}

@@ -48,6 +48,104 @@ static uint64_t most(unsigned bits)
 	return bits == 0 ? 0 : ~UINT64_C(0) >> (64 - bits);
 }
 
+/* ---- The head ---- */
+
+enum { AT_T_BITS, AT_V_BITS, AT_UNITS, AT_STALE, AT_FALLS, AT_T_SIZES, AT_V_SIZES, AT_LINES = PACKED_HEAD_MIN };
+/* Of the byte at AT_UNITS: decimals, and which slopes are whole numbers. */
+enum { DECIMALS = 0x07, T_IS_WHOLE = 0x08, V_IS_WHOLE = 0x10, SLOPE_SHIFT = 8 };
+
+/* How many bytes a signed number needs. */
+static unsigned size_of(int64_t v)
+{
+	uint64_t magnitude = (uint64_t)(v ^ v >> 63);
+
+	return v == 0 ? 0 : magnitude == 0 ? 1 : (unsigned)(64 - __builtin_clzll(magnitude)) / 8 + 1;
+}
+
+static int64_t get_signed(const unsigned char *p, unsigned bytes)
+{
+	uint64_t word;
+
+	if (bytes == 0)
+		return 0;
+	memcpy(&word, p, sizeof word);
+	return (int64_t)(word << (64 - 8 * bytes)) >> (64 - 8 * bytes);
+}
+
+static unsigned slope_shift(int64_t slope)
+{
+	return (slope & ((1 << PACKED_FRACTION) - 1)) == 0 ? PACKED_FRACTION : SLOPE_SHIFT;
+}
+
+/* The two numbers of a line at <to>; they may touch eight bytes each. Returns their sizes, as the head has them. */
+static unsigned char put_line(unsigned char *to, const struct packed_line *l, uint8_t *bytes)
+{
+	int64_t slope = l->slope >> slope_shift(l->slope);
+	unsigned base_size = size_of(l->base), slope_size = size_of(slope);
+
+	memcpy(to + *bytes, &l->base, sizeof l->base);
+	memcpy(to + *bytes + base_size, &slope, sizeof slope);
+	*bytes = (uint8_t)(*bytes + base_size + slope_size);
+	return (unsigned char)(base_size | slope_size << 4);
+}
+
+/* There are PACKED_HEAD_MAX + 8 bytes of room. */
+static void put_head(unsigned char *data, struct packed_head *h)
+{
+	data[AT_T_BITS] = h->t_bits;
+	data[AT_V_BITS] = h->v_bits;
+	data[AT_UNITS] = (unsigned char)(h->decimals | (slope_shift(h->t.slope) == PACKED_FRACTION ? T_IS_WHOLE : 0) |
+	                                 (slope_shift(h->v.slope) == PACKED_FRACTION ? V_IS_WHOLE : 0));
+	data[AT_STALE] = h->n_stale;
+	data[AT_FALLS] = h->n_falls;
+	h->bytes = AT_LINES;
+	data[AT_T_SIZES] = put_line(data, &h->t, &h->bytes);
+	data[AT_V_SIZES] = put_line(data, &h->v, &h->bytes);
+}
+
+static bool get_line(const unsigned char *data, unsigned sizes, bool whole, struct packed_head *h, struct packed_line *l)
+{
+	unsigned base_size = sizes & 0x0f, slope_size = sizes >> 4;
+
+	if (base_size > 8 || slope_size > 8)
+		return false;
+	l->base = get_signed(data + h->bytes, base_size);
+	l->slope = (int64_t)((uint64_t)get_signed(data + h->bytes + base_size, slope_size) << (whole ? PACKED_FRACTION : SLOPE_SHIFT));
+	h->bytes = (uint8_t)(h->bytes + base_size + slope_size);
+	return true;
+}
+
+/* At least PACKED_HEAD_MIN bytes are there, and PACKED_SLACK behind what there is of the rest. */
+static bool get_head(const unsigned char *data, size_t n, struct packed_head *h)
+{
+	unsigned t_sizes = data[AT_T_SIZES], v_sizes = data[AT_V_SIZES];
+	size_t bytes = PACKED_HEAD_MIN + (t_sizes & 0x0f) + (t_sizes >> 4) + (v_sizes & 0x0f) + (v_sizes >> 4);
+
+	if (bytes > n || data[AT_T_BITS] > 64 || data[AT_V_BITS] > 64 || (data[AT_UNITS] & DECIMALS) > PACKED_DECIMALS)
+		return false;
+	*h = (struct packed_head){ .t_bits = data[AT_T_BITS],
+		                   .v_bits = data[AT_V_BITS],
+		                   .decimals = data[AT_UNITS] & DECIMALS,
+		                   .n_stale = data[AT_STALE],
+		                   .n_falls = data[AT_FALLS],
+		                   .bytes = AT_LINES };
+	return get_line(data, t_sizes, (data[AT_UNITS] & T_IS_WHOLE) != 0, h, &h->t) &&
+	       get_line(data, v_sizes, (data[AT_UNITS] & V_IS_WHOLE) != 0, h, &h->v);
+}
+
+/* Of what we wrote ourselves; <n> 0: of nothing. */
+static struct packed_head own_head(const unsigned char *data, unsigned n)
+{
+	struct packed_head h = { 0 };
+
+	if (n > 0) {
+		bool good = get_head(data, PACKED_HEAD_MAX, &h);
+
+		assert(good);
+	}
+	return h;
+}
+
 /* ---- Writing ---- */
 
 /* All samples as whole numbers. */
@@ -58,11 +156,10 @@ struct whole {
 
 static void unpack(const unsigned char *data, unsigned n, struct packed_head *h, struct whole *w)
 {
-	const unsigned char *rows = data + sizeof *h;
+	const unsigned char *rows;
 
-	memset(h, 0, sizeof *h);
-	if (n > 0)
-		memcpy(h, data, sizeof *h);
+	*h = own_head(data, n);
+	rows = data + h->bytes;
 	for (unsigned i = 0; i < n; i++) {
 		size_t at = (size_t)i * (h->t_bits + h->v_bits);
 		uint64_t t = packed_get(rows, at, h->t_bits), v = packed_get(rows, at + h->t_bits, h->v_bits);
@@ -88,14 +185,11 @@ static bool can_shrink_unit(const unsigned char *data, unsigned n, unsigned deci
 
 bool packed_takes(const unsigned char *data, unsigned n, double v)
 {
-	struct packed_head h = { 0 };
-	unsigned decimals;
+	unsigned before = n > 0 ? data[AT_UNITS] & DECIMALS : 0, decimals;
 	int64_t units;
 
-	if (n > 0)
-		memcpy(&h, data, sizeof h);
-	decimals = decimals_for(v, h.decimals, &units);
-	return decimals <= PACKED_DECIMALS && (n == 0 || decimals == h.decimals || can_shrink_unit(data, n, decimals));
+	decimals = decimals_for(v, before, &units);
+	return decimals <= PACKED_DECIMALS && (n == 0 || decimals == before || can_shrink_unit(data, n, decimals));
 }
 
 static uint64_t above(const struct packed_line *l, unsigned i, int64_t x)
@@ -117,7 +211,8 @@ static struct packed_line fit(const int64_t *x, const bool *skip, unsigned n, bo
 	while (last > first + 1 && skip != NULL && skip[last - 1])
 		last--;
 	if (last > first + 1 && x[last - 1] - x[first] < INT64_C(1) << 46 && x[last - 1] - x[first] > -(INT64_C(1) << 46))
-		line.slope = (x[last - 1] - x[first]) * (1 << PACKED_FRACTION) / (int64_t)(last - 1 - first);
+		line.slope = (x[last - 1] - x[first]) * (1 << PACKED_FRACTION) / (int64_t)(last - 1 - first) / (1 << SLOPE_SHIFT) *
+		             (1 << SLOPE_SHIFT);
 	for (unsigned i = first; i < last; i++) {
 		int64_t off = (int64_t)above(&line, i, x[i]);
 
@@ -153,7 +248,7 @@ static uint8_t count_falls(const struct whole *w, unsigned n)
 
 static void put_row(unsigned char *data, const struct packed_head *h, unsigned i, int64_t t, int64_t v, bool stale)
 {
-	unsigned char *rows = data + sizeof *h;
+	unsigned char *rows = data + h->bytes;
 	size_t at = (size_t)i * (h->t_bits + h->v_bits);
 
 	put_bits(rows, at, above(&h->t, i, t), h->t_bits);
@@ -165,7 +260,7 @@ static void write_all(unsigned char *data, struct packed_head *h, const struct w
 	h->t = fit(w->t, NULL, n, false, spare, &h->t_bits);
 	h->v = fit(w->v, w->stale, n, h->n_stale > 0, spare, &h->v_bits);
 	h->n_falls = count_falls(w, n);
-	memcpy(data, h, sizeof *h);
+	put_head(data, h);
 	for (unsigned i = 0; i < n; i++)
 		put_row(data, h, i, w->t[i], w->v[i], w->stale[i]);
 }
@@ -184,29 +279,27 @@ static int64_t last_value(const unsigned char *data, const struct packed_head *h
 {
 	size_t at = (size_t)(n - 1) * (h->t_bits + h->v_bits) + h->t_bits;
 
-	return (int64_t)((uint64_t)packed_on_line(&h->v, n - 1) + packed_get(data + sizeof *h, at, h->v_bits));
+	return (int64_t)((uint64_t)packed_on_line(&h->v, n - 1) + packed_get(data + h->bytes, at, h->v_bits));
 }
 
-bool packed_append(unsigned char *data, unsigned n, int64_t t_ms, double v)
+bool packed_append(unsigned char *data, unsigned n, int64_t after_ms, double v)
 {
-	struct packed_head h;
+	struct packed_head h = own_head(data, n);
 	bool stale = value_is_stale(v);
 	int64_t units = 0;
 
 	assert(n < PACKED_MAX);
 	if (n == 0)
 		return false;
-	memcpy(&h, data, sizeof h);
-	if ((!stale && !in_units(v, h.decimals, &units)) || !fits(&h, n, t_ms, units, stale))
+	if ((!stale && !in_units(v, h.decimals, &units)) || !fits(&h, n, after_ms, units, stale))
 		return false;
-	h.n_stale = (uint8_t)(h.n_stale + stale);
-	h.n_falls = (uint8_t)(h.n_falls + (!stale && units < last_value(data, &h, n)));
-	memcpy(data, &h, sizeof h);
-	put_row(data, &h, n, t_ms, units, stale);
+	data[AT_STALE] = (unsigned char)(h.n_stale + stale);
+	data[AT_FALLS] = (unsigned char)(h.n_falls + (!stale && units < last_value(data, &h, n)));
+	put_row(data, &h, n, after_ms, units, stale);
 	return true;
 }
 
-void packed_rewrite(const unsigned char *data, unsigned n, int64_t t_ms, double v, unsigned char out[PACKED_MAX_BYTES])
+void packed_rewrite(const unsigned char *data, unsigned n, int64_t after_ms, double v, unsigned char out[PACKED_MAX_BYTES])
 {
 	struct packed_head h;
 	struct whole w;
@@ -214,7 +307,7 @@ void packed_rewrite(const unsigned char *data, unsigned n, int64_t t_ms, double 
 
 	assert(n < PACKED_MAX);
 	unpack(data, n, &h, &w);
-	w.t[n] = t_ms;
+	w.t[n] = after_ms;
 	w.v[n] = 0;
 	w.stale[n] = value_is_stale(v);
 	decimals = w.stale[n] ? h.decimals : decimals_for(v, h.decimals, &w.v[n]);
@@ -237,31 +330,26 @@ void packed_tighten(const unsigned char *data, unsigned n, unsigned char out[PAC
 
 uint32_t packed_row_bits(const unsigned char *data)
 {
-	struct packed_head h;
-
-	memcpy(&h, data, sizeof h);
-	return (uint32_t)h.t_bits + h.v_bits;
+	return (uint32_t)data[AT_T_BITS] + data[AT_V_BITS];
 }
 
 uint32_t packed_bits(const unsigned char *data, unsigned n)
 {
-	return (uint32_t)(8 * sizeof(struct packed_head) + n * packed_row_bits(data));
+	return 8u * own_head(data, 1).bytes + n * packed_row_bits(data);
 }
 
 /* ---- Reading ---- */
 
-bool packed_open(struct packed *p, const unsigned char *data, uint32_t bits, unsigned n)
+bool packed_open(struct packed *p, const unsigned char *data, uint32_t bits, unsigned n, int64_t first_ms)
 {
-	if (bits < 8 * sizeof p->head || n > PACKED_MAX)
+	if (bits < 8 * PACKED_HEAD_MIN || n > PACKED_MAX || !get_head(data, bits / 8, &p->head))
 		return false;
-	memcpy(&p->head, data, sizeof p->head);
-	p->rows = data + sizeof p->head;
+	p->head.t.base = (int64_t)((uint64_t)p->head.t.base + (uint64_t)first_ms);
+	p->rows = data + p->head.bytes;
 	p->n = n;
 	p->row_bits = (unsigned)p->head.t_bits + p->head.v_bits;
-	if (p->head.t_bits > 64 || p->head.v_bits > 64 || p->head.decimals > PACKED_DECIMALS)
-		return false;
 	p->unit = tens[p->head.decimals];
-	return n * p->row_bits <= bits - 8 * sizeof p->head;
+	return n * p->row_bits <= bits - 8u * p->head.bytes;
 }
 
 /* The line gives a first guess; samples that came late or early are passed one by one. */

@@ -3,7 +3,10 @@
  *
  * Times and values are whole numbers (fractions: of the smallest unit of ten that makes them whole), each near a straight line: of
  * each sample only how far it lies above the line is kept, in as few bits as the farthest needs. Both numbers of a sample lie side
- * by side. A stale marker has all bits of its value set. The head comes first and is not aligned. */
+ * by side. A stale marker has all bits of its value set. The head comes first, in as many bytes as its numbers need:
+ *	t_bits, v_bits, decimals and what the slopes are shifted by, n_stale, n_falls: a byte each
+ *	how many bytes base and slope of the times take (low and high half of a byte), the same of the values; these numbers, signed
+ * Times are since the first sample of the chunk. */
 #ifndef TOCSIN_STORE_PACKED_H
 #define TOCSIN_STORE_PACKED_H
 
@@ -12,7 +15,7 @@
 #include "tocsin/base.h"
 
 struct packed_line {
-	int64_t base, slope;    /* at sample i: base + (i * slope >> PACKED_FRACTION), modulo 2^64 */
+	int64_t base, slope;    /* at sample i: base + (i * slope >> PACKED_FRACTION), modulo 2^64; slope a multiple of 2^8 */
 };
 
 struct packed_head {
@@ -21,20 +24,21 @@ struct packed_head {
 	uint8_t decimals;       /* values are in units of 10^-decimals */
 	uint8_t n_stale;
 	uint8_t n_falls;        /* samples below the one before; more are counted where a stale marker stands between */
-	uint8_t unused[3];
+	uint8_t bytes;          /* of the head as it is written */
 };
 
 /* PACKED_SLACK: bytes behind the last sample that must be readable. */
 enum { PACKED_FRACTION = 16, PACKED_DECIMALS = 6, PACKED_SLACK = 9, PACKED_MAX = 120 };
-enum { PACKED_MAX_BYTES = 40 + PACKED_MAX * 16 + PACKED_SLACK };
+enum { PACKED_HEAD_MIN = 7, PACKED_HEAD_MAX = PACKED_HEAD_MIN + 4 * 8 };
+enum { PACKED_MAX_BYTES = PACKED_HEAD_MAX + PACKED_MAX * 16 + PACKED_SLACK };
 
 /* Whether <v>, no stale marker, can be one of the numbers behind these <n>; with <n> 0 <data> is not read. */
 bool packed_takes(const unsigned char *data, unsigned n, double v);
 /* Puts sample number <n> behind the others; <v> is taken or a stale marker. There is room for it and PACKED_SLACK bytes. False and
  * nothing done: it does not fit as it is (the first never does), and packed_rewrite() must make room. */
-bool packed_append(unsigned char *data, unsigned n, int64_t t_ms, double v);
+bool packed_append(unsigned char *data, unsigned n, int64_t after_ms, double v);
 /* All <n> samples and that one into <out>. */
-void packed_rewrite(const unsigned char *data, unsigned n, int64_t t_ms, double v, unsigned char out[PACKED_MAX_BYTES]);
+void packed_rewrite(const unsigned char *data, unsigned n, int64_t after_ms, double v, unsigned char out[PACKED_MAX_BYTES]);
 /* All samples into <out>, without the room kept for what might have come. */
 void packed_tighten(const unsigned char *data, unsigned n, unsigned char out[PACKED_MAX_BYTES]);
 uint32_t packed_bits(const unsigned char *data, unsigned n);
@@ -48,8 +52,8 @@ struct packed {
 	double unit;            /* 10^decimals */
 	unsigned n, row_bits;
 };
-/* False when <bits> do not hold <n> samples. */
-bool packed_open(struct packed *p, const unsigned char *data, uint32_t bits, unsigned n);
+/* False when <bits> do not hold <n> samples; their times begin at <first_ms>. */
+bool packed_open(struct packed *p, const unsigned char *data, uint32_t bits, unsigned n, int64_t first_ms);
 /* How many of the samples are at or before <t_ms>. */
 unsigned packed_until(const struct packed *p, int64_t t_ms);
 /* Samples [beg, end). */

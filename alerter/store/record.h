@@ -18,7 +18,7 @@
 #include "tocsin/labels.h"
 #include "tocsin/querier.h"
 
-enum { RECORD_VERSION = 1, RECORD_MAX_FRAME = 64 << 20, RECORD_MAX_SERIES = 8 << 20, RECORD_MAX_TEXT = 1 << 20 };
+enum { RECORD_VERSION = 2, RECORD_MAX_FRAME = 64 << 20, RECORD_MAX_SERIES = 8 << 20, RECORD_MAX_TEXT = 1 << 20 };
 
 struct record_head {
 	int64_t now_ms;       /* the program ran then */
@@ -99,6 +99,7 @@ struct record_reader {
 	struct buf text, other;
 	struct arena arena;
 	struct label labels[STORE_MAX_LABELS];
+	bool foreign; /* a program of another version wrote the file */
 };
 
 void record_reader_fini(struct record_reader *r);

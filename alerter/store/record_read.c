@@ -365,7 +365,8 @@ static bool read_head(struct record_reader *r, struct cursor c)
 	head.now_ms = (int64_t)take_u64(&c);
 	head.held_from_ms = (int64_t)take_u64(&c);
 	head.covered_ms = (int64_t)take_u64(&c);
-	if (c.bad || version != RECORD_VERSION)
+	r->foreign |= !c.bad && version != RECORD_VERSION;
+	if (c.bad || r->foreign)
 		return false;
 	r->sink->head(r->sink->ctx, &head);
 	return true;

@@ -279,6 +279,8 @@ static const char *read_frames(struct record_reader *reader, const unsigned char
 		case RECORD_GOOD:
 			if (record_read(reader, payload))
 				break;
+			if (reader->foreign)
+				return "a program of another version wrote it";
 			why = "a record makes no sense";
 			if (checkpoint)
 				break;

@@ -264,7 +264,7 @@ uint32_t store_first_chunk(const struct store_series *s, int64_t min_ms, bool be
 	while (lo < hi) {
 		uint32_t mid = (lo + hi) / 2;
 
-		if (s->sealed[mid]->max_ms <= min_ms)
+		if (chunk_max_ms(s->sealed[mid]) <= min_ms)
 			lo = mid + 1;
 		else
 			hi = mid;
@@ -339,8 +339,8 @@ static bool read_blocks(struct run *r, const struct history_parts *parts, struct
 		const struct history_part *p = &parts->v[i];
 		size_t seam = r->n;
 
-		for (uint32_t k = 0; k < p->n; r->n += p->v[k++].n)
-			if (!block_read(p->block, &p->v[k], r->t + r->n, r->v + r->n, r->h != NULL ? r->h + r->n : NULL, a))
+		for (uint32_t k = p->first; k < p->first + p->n; r->n += block_entry(p->block, k++).n)
+			if (!block_read(p->block, k, r->t + r->n, r->v + r->n, r->h != NULL ? r->h + r->n : NULL, a))
 				return err_set(e, ERR_IO, -1, "a chunk of %s is damaged: the block will be set aside", p->block->path);
 		run_mend(r, seam, a);
 	}

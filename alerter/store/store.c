@@ -268,10 +268,10 @@ static void drop_old(struct store *st, struct shard *shard, struct store_series 
 	const struct cutoff *cut = ctx;
 	uint32_t n = 0;
 
-	while (n < s->n_sealed && s->sealed[n]->max_ms < cut->t_ms)
+	while (n < s->n_sealed && chunk_max_ms(s->sealed[n]) < cut->t_ms)
 		count_dropped(st, shard, s->sealed[n++], cut->squeezed);
 	store_forget_sealed(s, n);
-	if (s->n_sealed == 0 && s->writer.open != NULL && s->writer.open->max_ms < cut->t_ms) {
+	if (s->n_sealed == 0 && s->writer.open != NULL && chunk_max_ms(s->writer.open) < cut->t_ms) {
 		shard->chunk_bytes -= chunk_bytes(s->writer.open);
 		s->writer.open = chunk_seal(&s->writer);
 		shard->chunk_bytes += chunk_bytes(s->writer.open);
@@ -289,7 +289,7 @@ struct ages {
 
 static void add_age(struct ages *g, const struct chunk *c)
 {
-	int64_t age = (g->now_ms - c->max_ms) / g->step_ms;
+	int64_t age = (g->now_ms - chunk_max_ms(c)) / g->step_ms;
 
 	g->bytes[age < 0 ? 0 : age >= AGES ? AGES - 1 : age] += chunk_bytes(c);
 }

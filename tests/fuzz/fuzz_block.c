@@ -34,15 +34,17 @@ static void put_entries_right(unsigned char *p, size_t n)
 	memcpy(&h, p, sizeof h);
 	if (h.section[BLOCK_ENTRIES].at > n || h.section[BLOCK_ENTRIES].bytes > n - h.section[BLOCK_ENTRIES].at)
 		return;
-	for (uint64_t at = 0; at + sizeof(struct block_entry) <= h.section[BLOCK_ENTRIES].bytes; at += sizeof(struct block_entry)) {
+	for (uint64_t at = 0; at + sizeof(struct block_packed_entry) <= h.section[BLOCK_ENTRIES].bytes;
+	     at += sizeof(struct block_packed_entry)) {
 		unsigned char *where = p + h.section[BLOCK_ENTRIES].at + at;
-		struct block_entry c;
-		uint64_t bytes, beg;
+		struct block_packed_entry c;
+		uint64_t bytes, beg, first;
 
 		memcpy(&c, where, sizeof c);
 		bytes = ((uint64_t)c.bits + 7) / 8;
-		beg = h.section[BLOCK_CHUNKS].at + c.at;
-		if (h.section[BLOCK_CHUNKS].at > n || c.at > n || beg > n || bytes > n - beg)
+		first = (uint64_t)(c.at_high & 0x3f) << 32 | c.at_low;
+		beg = h.section[BLOCK_CHUNKS].at + first;
+		if (h.section[BLOCK_CHUNKS].at > n || first > n || beg > n || bytes > n - beg)
 			continue;
 		c.check = (uint32_t)XXH64(p + beg, bytes, 0);
 		memcpy(where, &c, sizeof c);
@@ -61,7 +63,7 @@ static void read_all(struct block *b)
 		if (block_find(b, block_labels(b, i, labels), b->series[i].hash) == BLOCK_NONE)
 			abort();
 		for (uint32_t k = 0; k < b->series[i].n_entries; k++) {
-			(void)!block_read(b, &b->entries[b->series[i].first_entry + k], t, v, h, &a);
+			(void)!block_read(b, b->series[i].first_entry + k, t, v, h, &a);
 			arena_reset(&a);
 		}
 	}

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/record_ops.h"
 #include "store_world.h"
 
 struct world {
@@ -662,6 +663,40 @@ static void test_damaged_checkpoint(void **state)
 	end(&w);
 }
 
+/* The head's version made another one. */
+static void make_foreign(const char *path, void *ctx)
+{
+	char bytes[1 << 17];
+	size_t n = read_bytes(path, bytes, sizeof bytes);
+	struct record_frame_head head;
+
+	(void)ctx;
+	memcpy(&head, bytes, sizeof head);
+	bytes[sizeof head + 1]++;
+	head = record_frame_head(bytes + sizeof head, head.bytes);
+	memcpy(bytes, &head, sizeof head);
+	write_bytes(path, bytes, n);
+}
+
+static void test_another_version(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	write_rounds(&w, 6);
+	restart_from_checkpoint(&w, MS(6));
+	put1(&w, "a", MS(7), 1);
+	crash(&w);
+	each_file(&w, "journal", ".log", make_foreign, NULL);
+	each_file(&w, "journal", ".checkpoint", make_foreign, NULL);
+	start(&w, MS(10));
+	assert_true(store_stats(w.f.store).journal_damaged >= 2);
+	assert_int_equal(store_stats(w.f.store).series, 0); /* nothing of what it does not understand */
+	assert_false(store_knows_past(w.f.store));
+	end(&w);
+}
+
 static void wait_until(struct world *w, bool works)
 {
 	for (int i = 0; i < 6000 && store_stats(w->f.store).journal_works != works; i++)
@@ -753,6 +788,7 @@ int main(void)
 		cmocka_unit_test(test_sync),
 		cmocka_unit_test(test_damaged_middle),
 		cmocka_unit_test(test_damaged_checkpoint),
+		cmocka_unit_test(test_another_version),
 		cmocka_unit_test(test_full_disk),
 		cmocka_unit_test(test_gone_with_a_full_disk),
 		cmocka_unit_test(test_flush_shortens_it),
