@@ -4,6 +4,7 @@
 
 #include "config_merge.h"
 
+#include <glob.h>
 #include <stdlib.h>
 
 #include "promql/promql.h"
@@ -252,6 +253,19 @@ static void check_points(const struct notify_config *notify, struct conf_report 
 	}
 }
 
+/* A list of globs of which one fits nothing looks as if all were well. */
+static void warn_empty_globs(const struct config *c, const struct conf_node *list, struct conf_report *report)
+{
+	for (size_t i = 0; i < c->rule_files.n; i++) {
+		const struct conf_node *node = list != NULL && list->kind == CONF_SEQ && i < list->n ? list->items[i] : list;
+		glob_t found = { 0 };
+
+		if (strpbrk(c->rule_files.v[i].p, "*?[") != NULL && glob(c->rule_files.v[i].p, 0, NULL, &found) == GLOB_NOMATCH)
+			conf_warn(report, node, "no file fits: no rule comes from here");
+		globfree(&found);
+	}
+}
+
 static void read_tree(struct config *c, const struct conf_node *tree, struct conf_report *report)
 {
 	struct conf_reader rd = { .arena = &c->arena, .report = report };
@@ -267,6 +281,7 @@ static void read_tree(struct config *c, const struct conf_node *tree, struct con
 	c->held = rd.held;
 	c->global = global.own;
 	c->rule_files = root.rule_files;
+	warn_empty_globs(c, conf_get(tree, "rule_files"), report);
 	c->health_gauges = root.health_gauges;
 	c->rule_defaults = root.rule_defaults;
 	c->storage = root.storage;

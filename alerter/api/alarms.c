@@ -6,15 +6,6 @@ enum { MAX_BY = 100 };
 
 /* ---- JSON. ---- */
 
-static void put_time_or_null(struct json_out *j, const char *key, int64_t ms)
-{
-	json_out_key(j, key);
-	if (ms != 0)
-		json_out_time(j, ms);
-	else
-		json_out_null(j);
-}
-
 static void put_group(struct json_out *j, const struct notify_group *g)
 {
 	json_out_open(j, '{');
@@ -30,15 +21,15 @@ static void put_group(struct json_out *j, const struct notify_group *g)
 	json_out_int(j, (int64_t)g->n_alerts);
 	json_out_key(j, "firing");
 	json_out_int(j, (int64_t)g->n_firing);
-	put_time_or_null(j, "since", g->since_ms);
+	envelope_put_time(j, "since", g->since_ms);
 	json_out_key(j, "escalationSteps");
 	json_out_int(j, g->steps);
-	put_time_or_null(j, "nextStepAt", g->next_step_ms);
+	envelope_put_time(j, "nextStepAt", g->next_step_ms);
 	json_out_key(j, "nextReceiver");
 	json_out_str(j, g->next_receiver);
 	json_out_key(j, "acknowledgedBy");
 	json_out_str(j, g->ack_by);
-	put_time_or_null(j, "acknowledgedAt", g->ack_ms);
+	envelope_put_time(j, "acknowledgedAt", g->ack_ms);
 	json_out_close(j, '}');
 }
 

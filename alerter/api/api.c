@@ -34,6 +34,7 @@ static const struct http_route routes[] = {
 	{ HTTP_POST | HTTP_PUT, "/api/v1/admin/tsdb/clean_tombstones", api_clean_tombstones, HTTP_CHANGES | HTTP_FORM, FORM_BYTES, NULL },
 	{ HTTP_GET, "/api/v1/history", api_history, 0, 0, "Every transition and delivery attempt, newest first" },
 	{ HTTP_GET, "/api/v1/outbox", api_outbox, 0, 0, "Messages that wait, and those given up" },
+	{ HTTP_POST, "/api/v1/outbox/discard", api_discard, HTTP_CHANGES | HTTP_FORM, FORM_BYTES, "Forgets a message that was given up: id=" },
 	{ HTTP_POST, "/api/v1/outbox/resend", api_resend, HTTP_CHANGES | HTTP_FORM, FORM_BYTES, "Sends a message that was given up again: id=" },
 	{ HTTP_GET, "/api/v1/heartbeats", api_heartbeats, 0, 0, "Signs of life: expected ones and ours" },
 	{ HTTP_GET | HTTP_POST | HTTP_PUT, "/api/v1/heartbeats/", api_heartbeat, HTTP_PREFIX | HTTP_OPEN, HEARTBEAT_BYTES, "Somebody lives: /api/v1/heartbeats/<name>, with its token" },

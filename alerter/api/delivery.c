@@ -21,11 +21,7 @@ void api_alertmanagers(struct http_request *q)
 		json_out_str(&j, m->url);
 		json_out_key(&j, "lastError");
 		json_out_str(&j, m->last_error);
-		json_out_key(&j, "lastSuccess");
-		if (m->last_success_ms != 0)
-			json_out_time(&j, m->last_success_ms);
-		else
-			json_out_null(&j);
+		envelope_put_time(&j, "lastSuccess", m->last_success_ms);
 		json_out_key(&j, "waiting");
 		json_out_int(&j, (int64_t)m->waiting);
 		json_out_close(&j, '}');

@@ -47,6 +47,15 @@ void envelope_reply(struct http_request *q, struct json_out *j, const struct pro
 	http_reply_buf(q, 200, "application/json", j->to);
 }
 
+void envelope_put_time(struct json_out *j, const char *key, int64_t ms)
+{
+	json_out_key(j, key);
+	if (ms != 0)
+		json_out_time(j, ms);
+	else
+		json_out_null(j);
+}
+
 static void reply_error(struct http_request *q, const struct err *e, struct str text)
 {
 	struct buf b = { 0 };

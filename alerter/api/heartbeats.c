@@ -1,15 +1,6 @@
 /* Signs of life: those of others come in here, with a token and without logging in, for what sends them is a line in somebody's crontab. */
 #include "internal.h"
 
-static void put_time_or_null(struct json_out *j, const char *key, int64_t ms)
-{
-	json_out_key(j, key);
-	if (ms != 0)
-		json_out_time(j, ms);
-	else
-		json_out_null(j);
-}
-
 void api_heartbeats(struct http_request *q)
 {
 	struct api *api = q->ctx;
@@ -29,8 +20,8 @@ void api_heartbeats(struct http_request *q)
 		json_out_strz(&j, h->expected ? "in" : "out");
 		json_out_key(&j, "missed");
 		json_out_bool(&j, h->missed);
-		put_time_or_null(&j, "last", h->last_ms);
-		put_time_or_null(&j, "due", h->due_ms);
+		envelope_put_time(&j, "last", h->last_ms);
+		envelope_put_time(&j, "due", h->due_ms);
 		json_out_key(&j, "lastError");
 		json_out_str(&j, h->last_error);
 		json_out_close(&j, '}');

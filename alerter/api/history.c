@@ -118,29 +118,47 @@ void api_outbox(struct http_request *q)
 	buf_fini(&b);
 }
 
-static void run_resend(struct api *api, struct http_request *q, void *job)
+struct letter_job {                     /* what is done with a dead letter */
+	int64_t id;
+	bool (*run)(struct notify *, int64_t id, struct err *);
+	const char *done;
+};
+
+static void run_letter(struct api *api, struct http_request *q, void *job)
 {
+	const struct letter_job *j = job;
 	struct err e = { 0 };
 
-	if (!notify_resend(api->deps.notify, *(int64_t *)job, &e))
+	if (!j->run(api->deps.notify, j->id, &e))
 		envelope_error(q, &e);
 	else if (http_param(q, "page").n == 0)
-		http_reply_text(q, 200, "queued again\n");
+		http_reply_text(q, 200, "%s", j->done);
 	else {                                          /* the page's button: back to it */
 		http_reply_header(q, "Location", STR("../../../"));
-		http_reply_text(q, 303, "queued again\n");
+		http_reply_text(q, 303, "%s", j->done);
 	}
+}
+
+static void do_letter(struct http_request *q, bool (*run)(struct notify *, int64_t, struct err *), const char *done)
+{
+	struct api *api = q->ctx;
+	struct letter_job *j = ARENA_NEW(q->arena, struct letter_job);
+	size_t n;
+
+	if (!param_size(q, "id", 0, &n))
+		return;
+	*j = (struct letter_job){ (int64_t)n, run, done };
+	pool_submit(api->pool, q, run_letter, j);
 }
 
 /* POST /api/v1/outbox/resend?id=: a dead letter once more, with the same key. */
 void api_resend(struct http_request *q)
 {
-	struct api *api = q->ctx;
-	int64_t *id = ARENA_NEW(q->arena, int64_t);
-	size_t n;
+	do_letter(q, notify_resend, "queued again\n");
+}
 
-	if (!param_size(q, "id", 0, &n))
-		return;
-	*id = (int64_t)n;
-	pool_submit(api->pool, q, run_resend, id);
+/* POST /api/v1/outbox/discard?id=: a dead letter that nobody wants any more. */
+void api_discard(struct http_request *q)
+{
+	do_letter(q, notify_discard, "discarded\n");
 }

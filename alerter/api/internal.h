@@ -17,6 +17,8 @@ struct api {
 void envelope_open(struct json_out *j, struct buf *b);
 /* Closes it with what the query had to say, and replies. */
 void envelope_reply(struct http_request *q, struct json_out *j, const struct promql_note *notes, size_t n_notes);
+/* null for 0. */
+void envelope_put_time(struct json_out *j, const char *key, int64_t ms);
 /* {"status":"error",…} with the status of <e>'s code. */
 void envelope_error(struct http_request *q, const struct err *e);
 /* The same with the place in <query>, its line and a caret below it, where <e> has one. A mistake in it is one of the parameter. */
@@ -69,7 +71,8 @@ http_handler api_series, api_labels, api_label_values;    /* series.c */
 http_handler api_delete_series, api_clean_tombstones;                                   /* admin.c */
 http_handler api_rules, api_alerts;                                                     /* rules.c */
 http_handler api_targets, api_metadata;                                                               /* targets.c */
-http_handler api_history, api_outbox, api_resend, api_alertmanagers;                                       /* history.c */
+http_handler api_history, api_outbox, api_resend, api_discard;                                       /* history.c */
+http_handler api_alertmanagers;                                                         /* delivery.c */
 http_handler api_v2_alerts, api_v2_groups, api_v2_receivers, api_v2_status;             /* v2.c */
 http_handler api_v2_silences, api_v2_silence;                                           /* v2_silences.c */
 http_handler api_groups, api_acknowledge, api_ack_page;                                 /* alarms.c */

@@ -111,7 +111,9 @@ static void put_message_row(struct buf *b, const struct notify_message *m, int64
 	buf_putz(b, " ago");
 	if (m->state == OUTBOX_DEAD)
 		buf_printf(b, "<form method=\"post\" action=\"api/v1/outbox/resend\"><input type=\"hidden\" name=\"page\" value=\"1\">"
-		           "<button name=\"id\" value=\"%lld\">Send again</button></form>", (long long)m->id);
+		           "<button name=\"id\" value=\"%lld\">Send again</button> "
+		           "<button name=\"id\" value=\"%lld\" formaction=\"api/v1/outbox/discard\">Discard</button></form>", (long long)m->id,
+		           (long long)m->id);
 	buf_putz(b, "</td></tr>\n");
 }
 

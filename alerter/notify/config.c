@@ -31,6 +31,7 @@ const char *const notify_global_keys[] = {
     "smtp_auth_identity",
     "smtp_require_tls",
     "smtp_tls_config",
+    "smtp_force_implicit_tls",
     "smtp_auth_secret_file",
     "slack_app_token",
     "slack_app_token_file",
@@ -421,20 +422,6 @@ static bool read_root(struct conf_reader *rd, struct notify_config *c, const str
 
 /* ---- The whole. ---- */
 
-/* Those that are known and not built. */
-static void refuse_globals(struct conf_reader *rd, const struct conf_node *global)
-{
-	static const char *const names[] = {"smtp_tls_config"};
-
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		const struct conf_node *node = conf_get(global, names[i]);
-		const struct conf_key key = {.name = names[i]};
-
-		if (node != NULL && node->kind != CONF_NULL)
-			config_not_honoured(rd, &key, node, NULL);
-	}
-}
-
 static void read_resolve_timeout(struct conf_reader *rd, const struct conf_node *global)
 {
 	const struct conf_key key = {.name = "resolve_timeout", .arg = &some_wait};
@@ -453,7 +440,6 @@ struct notify_config *notify_config_parse(const struct conf_node *root, struct c
 	struct connection_settings http = {0};
 	const struct conf_node *route = conf_get(root, "route"), *receivers = conf_get(root, "receivers");
 
-	refuse_globals(&rd, conf_get(root, "global"));
 	read_resolve_timeout(&rd, conf_get(root, "global"));
 	config_read_intervals(&rd, root);
 	config_read_alerting(&rd, conf_get(root, "alerting"));

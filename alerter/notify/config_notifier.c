@@ -190,6 +190,38 @@ static void check_needs(struct conf_reader *rd, const struct notifier *n, const 
 	}
 }
 
+/* `threading:` of a mail, which is kept as it stands. */
+struct threading {
+	bool enabled;
+	int by_date;
+};
+
+static void check_threading(struct conf_reader *rd, const struct conf_node *entry)
+{
+	static const char *const dates[] = {"daily", "none", NULL};
+	static const struct conf_key keys[] = {
+	    CONF_KEY(struct threading, "enabled", enabled, conf_bool, "false", CONF_RELOAD, "Mails of a group are one thread."),
+	    CONF_KEY_ARG(struct threading, "thread_by_date", by_date, conf_enum, "daily", CONF_RELOAD, "How long one lasts.", dates),
+	};
+	static const struct conf_table table = {keys, ARRAY_LEN(keys), sizeof(struct threading), NULL, NULL};
+	struct threading t = {0};
+
+	if (conf_get(entry, "threading") != NULL)
+		conf_read(rd, &table, conf_get(entry, "threading"), &t);
+}
+
+/* How many alerts the webhook's form of the message holds. */
+static void make_max_alerts(struct conf_reader *rd, const struct notifier_settings *s, const struct conf_node *entry,
+			    struct integration *in)
+{
+	for (size_t i = 0; i < s->notifier->n_settings; i++) {
+		if (strcmp(s->notifier->settings[i].name, "max_alerts") != 0)
+			continue;
+		if (!str_to_int64(s->v[i].plain, &in->webhook.max_alerts) || in->webhook.max_alerts < 0)
+			conf_error(rd->report, conf_get(entry, "max_alerts"), "max_alerts is no whole number: write one, or 0 for all");
+	}
+}
+
 static struct template *internal(struct conf_reader *rd, const char *name, const char *text)
 {
 	struct notify_config *c = rd->user;
@@ -267,6 +299,10 @@ void config_make_notifier(struct conf_reader *rd, const struct notifier *n, cons
 			make_setting(rd, row, f->nodes[i], global, &s->v[i]);
 	}
 	check_needs(rd, n, s, entry);
+	if (n->wants_webhook)
+		make_max_alerts(rd, s, entry, in);
+	if (n->is_mail)
+		check_threading(rd, entry);
 	s->url = internal(rd, "url", n->url);
 	s->body = internal(rd, "body", n->body);
 	s->html = internal(rd, "html", n->html);

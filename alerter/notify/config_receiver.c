@@ -311,6 +311,19 @@ static const struct conf_list *list_of(const struct receiver_file *f, size_t kin
 	return (const void *)((const char *)f + kinds[kind].list);
 }
 
+/* A mail's own tls_config, else that of global. */
+static struct connection_settings tls_of(struct conf_reader *rd, const struct notifier_file *entry, const struct conf_node *node,
+					 const struct conf_node *global)
+{
+	const struct conf_node *shared = conf_get(global, "smtp_tls_config");
+	struct connection_settings tls = {0};
+
+	if (conf_get(node, "tls_config") != NULL || shared == NULL || shared->kind == CONF_NULL)
+		return entry->tls;
+	conf_read(rd, &connection_tls_table, shared, &tls);
+	return tls;
+}
+
 static void make_notifiers(struct conf_reader *rd, const struct receiver_file *f, const struct conf_node *global,
 			   const struct connection_settings *fallback, struct receiver *r)
 {
@@ -321,7 +334,9 @@ static void make_notifiers(struct conf_reader *rd, const struct receiver_file *f
 
 			in->name = arena_printf(rd->arena, STR_FMT "/%s[%zu]", STR_ARG(f->name), notifiers[k].kind.name, i);
 			in->kind = &notifiers[k].kind;
-			in->http = notifiers[k].is_mail ? entry->tls : entry->http != NULL ? *entry->http : *fallback;
+			in->http = notifiers[k].is_mail  ? tls_of(rd, entry, f->notifiers[k].nodes[i], global)
+				   : entry->http != NULL ? *entry->http
+							 : *fallback;
 			config_make_notifier(rd, &notifiers[k], entry, f->notifiers[k].nodes[i], global, in);
 		}
 }

@@ -16,6 +16,7 @@
 #define TRIM_EVERY_MS 3600000
 #define MAX_EVENTS 1000000
 #define MAX_DEAD 1000
+#define NO_DEAD_LETTER "no dead letter %lld: list them with their ids first"
 #define DEFAULT_RETENTION_MS (30 * 86400000LL)
 
 int64_t core_now_ms(const struct core *c)
@@ -92,6 +93,7 @@ void core_configure(struct core *c, struct notify_config *config)
 	group_reroute(c);
 	own_recheck_stranded(c);
 	group_hurry_found(c);
+	outbox_hurry_found(c);
 }
 
 void core_answer(struct core *c, void *tag, const struct http_answer *answer)
@@ -209,8 +211,34 @@ bool core_resend(struct core *c, int64_t message_id, struct err *e)
 	found = db_next(c->db, s, e);
 	sqlite3_finalize(s);
 	if (!found)
-		return err_set(e, ERR_NOT_FOUND, -1, "no dead letter %lld: list them with their ids first", (long long)message_id);
+		return err_set(e, ERR_NOT_FOUND, -1, NO_DEAD_LETTER, (long long)message_id);
 	return restore_message(c, message_id, e);
+}
+
+bool core_discard(struct core *c, int64_t message_id, struct err *e)
+{
+	sqlite3_stmt *s = db_select(c->db,
+				    "DELETE FROM outbox WHERE id=?1 AND state=?2 RETURNING integration, "
+				    "(SELECT count(*) FROM outbox o WHERE o.integration=outbox.integration AND o.state=?2 AND o.id<>?1)",
+				    e);
+	struct str integration = STR("");
+	bool found, last = false;
+
+	if (s == NULL)
+		return false;
+	sqlite3_bind_int64(s, 1, message_id);
+	sqlite3_bind_int(s, 2, OUTBOX_DEAD);
+	found = db_next(c->db, s, e);
+	if (found) {
+		integration = db_text_copy(s, 0, &c->scratch);
+		last = sqlite3_column_int64(s, 1) == 0;
+	}
+	sqlite3_finalize(s);
+	if (!found)
+		return e->code == ERR_NONE ? err_set(e, ERR_NOT_FOUND, -1, NO_DEAD_LETTER, (long long)message_id) : false;
+	if (last)
+		own_dead_letter(c, integration, STR(""), false);
+	return true;
 }
 
 /* ---- Components of status pages. ---- */

@@ -83,6 +83,7 @@ bool core_load(struct core *, struct str rule, struct arena *, struct alert_reco
 bool core_history(struct core *, const struct notify_history_query *, struct arena *, struct notify_history_entry **out, size_t *n,
                   struct err *e);
 bool core_resend(struct core *, int64_t message_id, struct err *e);
+bool core_discard(struct core *, int64_t message_id, struct err *e);
 void core_answer(struct core *, void *tag, const struct http_answer *);
 /* Returns the wall time of what is due next, INT64_MAX when nothing is. */
 int64_t core_step(struct core *);
@@ -251,6 +252,7 @@ struct message *outbox_new(struct core *, int64_t id, struct episode *, int64_t 
 void outbox_schedule(struct core *);            /* marks what is to go out as in flight, in the log */
 void outbox_start(struct core *);               /* after the commit: hands requests to the transport */
 int64_t outbox_next_due_ms(struct core *);
+void outbox_hurry_found(struct core *);                  /* those whose receiver is configured again */
 void outbox_shift(struct core *, int64_t step_ms);      /* the clock stepped */
 void outbox_free(struct core *, struct message *);
 void outbox_free_all(struct core *);

@@ -1,4 +1,4 @@
-/* E-mail: one message of two parts, text and HTML, in a thread of its own for each episode. Its Message-ID is the message's key, so
+/* E-mail: one message of two parts, text and HTML, in a thread of its own for each episode, or as threading: says. Its Message-ID is the message's key, so
  * that a repeat can be told from a new one. Sources: RFC 5322 (message), RFC 2047 (encoded words), RFC 2046 5.1.4 (alternative). */
 #include <jansson.h>
 #include <openssl/evp.h>
@@ -106,18 +106,35 @@ static json_t *find_header(json_t *headers, const char *name)
 	return NULL;
 }
 
+/* What mails of a thread refer to: the episode; with threading: the group, and the day unless that says otherwise. */
+static struct str thread_of(struct delivery *d, json_t *texts)
+{
+	const struct message *m = d->message;
+	json_t *threading = json_object_get(texts, "threading"), *by_date = json_object_get(threading, "thread_by_date");
+	char date[32] = "";
+
+	if (!json_is_true(json_object_get(threading, "enabled")))
+		return str_of(m->episode->id);
+	if (!json_is_string(by_date) || strcmp(json_string_value(by_date), "none") != 0)
+		clock_format_rfc3339(date, m->created_ms);
+	return arena_printf(&d->arena, "group-%016llx%s%.10s", (unsigned long long)notify_config_identity(m->integration, m->group_key),
+			    date[0] != '\0' ? "-" : "", date);
+}
+
 /* Headers of one's own stand instead of ours. */
 static void put_headers(struct buf *b, struct delivery *d, json_t *texts, struct str from, struct str to)
 {
 	const struct message *m = d->message;
 	json_t *own = json_object_get(texts, "headers"), *value;
+	struct str thread = arena_printf(&d->arena, "<" STR_FMT "@" STR_FMT ">", STR_ARG(thread_of(d, texts)), STR_ARG(host_of(address(from))));
 	const struct label ours[] = {
 	    {STR("From"), from},
 	    {STR("To"), to},
 	    {STR("Subject"), notifier_setting(d, texts, "_subject")},
 	    {STR("Message-ID"),
 	     arena_printf(&d->arena, "<" STR_FMT "@" STR_FMT ">", STR_ARG(m->key), STR_ARG(host_of(address(from))))},
-	    {STR("References"), arena_printf(&d->arena, "<%s@" STR_FMT ">", m->episode->id, STR_ARG(host_of(address(from))))},
+	    {STR("References"), thread},
+	    {STR("In-Reply-To"), json_is_true(json_object_get(json_object_get(texts, "threading"), "enabled")) ? thread : STR("")},
 	    {STR("X-Tocsin-Possible-Repeat"), m->doubtful ? STR("true") : STR("")},
 	};
 	const char *name;

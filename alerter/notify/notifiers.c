@@ -89,7 +89,7 @@ static const struct setting_row mattermost[] = {
     {"footer", NULL, 0, NULL},
     {"icon_url", NULL, 0, NULL},
     {"icon_emoji", NULL, 0, NULL},
-    {"attachments", NULL, SETTING_REFUSED, NULL},
+    {"attachments", NULL, SETTING_TREE, NULL},
     {"props", NULL, SETTING_TREE, NULL},
     {"priority", NULL, SETTING_TREE, NULL},
 };
@@ -192,7 +192,7 @@ static const struct setting_row webex[] = {
 static const struct setting_row incidentio[] = {
     {"url", NULL, SETTING_SECRET, NULL},
     {"alert_source_token", NULL, SETTING_SECRET, NULL},
-    {"max_alerts", NULL, SETTING_REFUSED, NULL},
+    {"max_alerts", "0", SETTING_PLAIN, NULL},
 };
 
 static const struct setting_row sns[] = {
@@ -248,7 +248,7 @@ static const struct setting_row email[] = {
     {"text", DEFAULT("__text_alerts"), 0, NULL},
     {"html", DEFAULT("email.default.html"), SETTING_HTML, NULL},
     {"_subject", DEFAULT("email.default.subject"), SETTING_HIDDEN, NULL},
-    {"threading", NULL, SETTING_REFUSED, NULL},
+    {"threading", NULL, SETTING_TREE, NULL},
 };
 
 const struct notifier notifiers[] = {
@@ -292,10 +292,10 @@ const struct notifier notifiers[] = {
 	.needs = "webhook_url",
 	.url = "{{ .webhook_url }}",
 	.body = "{{ toJson (object \"channel\" .channel \"username\" .username \"icon_emoji\" .icon_emoji \"icon_url\" .icon_url "
-		"\"props\" .props \"priority\" .priority \"attachments\" (list (object \"title\" (print .title .repeat) "
+		"\"props\" .props \"priority\" .priority \"attachments\" (or .attachments (list (object \"title\" (print .title .repeat) "
 		"\"title_link\" .title_link \"pretext\" .pretext \"text\" (cut 7600 .text) \"fallback\" .fallback \"image_url\" "
 		".image_url \"thumb_url\" .thumb_url \"footer\" .footer \"color\" .color "
-		"\"fields\" (each .fields \"short\" .short_fields) \"actions\" .actions))) }}",
+		"\"fields\" (each .fields \"short\" .short_fields) \"actions\" .actions)))) }}",
     },
     {
 	SENDS("rocketchat", false, 1, 200),

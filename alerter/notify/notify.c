@@ -280,24 +280,33 @@ struct notify_snapshot *notify_snapshot(struct notify *n, struct arena *a)
 	return j.out;
 }
 
-struct resend_job {
+struct letter_job {                     /* about a dead letter */
 	int64_t id;
+	bool (*run)(struct core *, int64_t, struct err *);
 	struct err *e;
 	bool ok;
 };
 
-static void run_resend(struct core *c, void *arg)
+static void run_letter(struct core *c, void *arg)
 {
-	struct resend_job *j = arg;
+	struct letter_job *j = arg;
 
-	j->ok = core_resend(c, j->id, j->e);
+	j->ok = j->run(c, j->id, j->e);
 }
 
 bool notify_resend(struct notify *n, int64_t message_id, struct err *e)
 {
-	struct resend_job j = { message_id, e, false };
+	struct letter_job j = { message_id, core_resend, e, false };
 
-	call(n, run_resend, &j);
+	call(n, run_letter, &j);
+	return j.ok;
+}
+
+bool notify_discard(struct notify *n, int64_t message_id, struct err *e)
+{
+	struct letter_job j = { message_id, core_discard, e, false };
+
+	call(n, run_letter, &j);
 	return j.ok;
 }
 

@@ -276,5 +276,7 @@ const struct str *notify_receivers(struct notify *, struct arena *, size_t *n);
 
 /* Queues a dead letter again, with the same key. */
 bool notify_resend(struct notify *, int64_t message_id, struct err *e);
+/* Forgets a dead letter. */
+bool notify_discard(struct notify *, int64_t message_id, struct err *e);
 
 #endif

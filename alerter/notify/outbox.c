@@ -451,6 +451,13 @@ static void without_receiver(struct core *c, struct message *m)
 	bury(c, m);
 }
 
+void outbox_hurry_found(struct core *c)
+{
+	for (struct message *m = c->first; m != NULL; m = m->next)
+		if (str_eq(m->last_error, STR(NO_RECEIVER)) && core_integration(c, m->integration, m->identity) != NULL)
+			m->next_ms = core_now_ms(c);
+}
+
 void outbox_schedule(struct core *c)
 {
 	int64_t now_ms = core_now_ms(c);

@@ -66,10 +66,10 @@ void own_dead_letter(struct core *c, struct str integration, struct str why, boo
 			     .labels = { at, 1 },
 			     .summary = arena_printf(&c->scratch, "A message to " STR_FMT " was given up", STR_ARG(integration)),
 			     .description = arena_printf(&c->scratch,
-							 "It is kept and can be sent again, on the page or with POST "
-							 "/api/v1/outbox/resend. Why: " STR_FMT,
+							 "It is kept and can be sent again or discarded, on the page or with "
+							 "`tocsin-alerter resend`. Why: " STR_FMT,
 							 STR_ARG(why)),
-			     .reason = dead ? why : STR("a message arrived there again"),
+			     .reason = dead ? why : STR("a message arrived there again, or what was given up was discarded"),
 		     });
 }
 

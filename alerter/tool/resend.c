@@ -1,4 +1,4 @@
-/* tocsin-alerter resend: asks a running alerter to send messages again that were given up; without an id, lists them. */
+/* tocsin-alerter resend: asks a running alerter to send messages again that were given up, or to discard them; without an id, lists them. */
 #include <curl/curl.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@
 
 struct wishes {
 	struct str url;
-	bool help;
+	bool discard, help;
 };
 
 static size_t take(char *p, size_t size, size_t n, void *to)
@@ -88,8 +88,8 @@ static bool resend(const struct wishes *w, struct str id, struct err *e)
 	if (!str_to_int64(id, &number) || number < 1)
 		return err_set(e, ERR_BAD_INPUT, -1, "\"" STR_FMT "\" is no id: without one this lists them", STR_ARG(id));
 	buf_printf(&form, "id=%lld", (long long)number);
-	if (ask(w, "/api/v1/outbox/resend", buf_z(&form), &reply, e))
-		printf("%lld is queued again\n", (long long)number);
+	if (ask(w, w->discard ? "/api/v1/outbox/discard" : "/api/v1/outbox/resend", buf_z(&form), &reply, e))
+		printf("%lld is %s\n", (long long)number, w->discard ? "discarded" : "queued again");
 	buf_fini(&form);
 	buf_fini(&reply);
 	return e->code == ERR_NONE;
@@ -101,6 +101,7 @@ int resend_command(int argc, char **argv)
 	struct flag_list ids = { 0 };
 	const struct flag flags[] = {
 		{ "url", FLAG_TEXT, &w.url, "http://127.0.0.1:9978", "URL", "Where the alerter answers; user and password from ~/.netrc." },
+		{ "discard", FLAG_SWITCH, &w.discard, NULL, NULL, "Forgets them instead." },
 		{ "help", FLAG_SWITCH, &w.help, NULL, NULL, "Prints this." },
 	};
 	struct err e = { 0 };
@@ -111,7 +112,7 @@ int resend_command(int argc, char **argv)
 		return 2;
 	}
 	if (w.help) {
-		buf_putz(&b, "tocsin-alerter resend [--url=URL] [ID...]      without an id: lists what was given up\n\n");
+		buf_putz(&b, "tocsin-alerter resend [--url=URL] [--discard] [ID...]      without an id: lists what was given up\n\n");
 		flags_print_help(&b, flags, ARRAY_LEN(flags));
 		fputs(buf_z(&b), stdout);
 		buf_fini(&b);

@@ -77,19 +77,22 @@ def test_refused_for_good_is_kept_and_can_be_sent_again(box):
 
 def test_given_up_and_sent_again_by_command_and_page(box):
     target = box.start(Target, text="broken 1\nother 1\n")
-    watch = Watch(box, [job("app", target)], [alert_rule("Broken", "broken == 1"), alert_rule("Other", "other == 1")], start=False,
-                  receiver={"webhook_configs": []})
+    watch = Watch(box, [job("app", target)], [alert_rule("Broken", "broken == 1"), alert_rule("Other", "other == 1"), alert_rule("Third", "other == 1")],
+                  start=False, receiver={"webhook_configs": []})
     hook = Webhook()
     box.started.append(hook)
-    hook.misbehave({"status": 400, "times": 2})
+    hook.misbehave({"status": 400, "times": 3})
     watch.config["receivers"] = [{"name": "all", "webhook_configs": [{"url": hook.url}]}, {"name": "nobody"}]
     watch.config["route"] = {**watch.config["route"], "group_interval": "1h", "routes": [{"matchers": ['alertname=~"Tocsin.*"'], "receiver": "nobody"}]}
     watch.path.write_text(json.dumps(watch.config))
     watch.program = box.start(Alerter, watch.path, ["--storage.path", box.folder / "data"])
-    dead = watch.until("both are given up", lambda: len(watch.data("/api/v1/outbox")["dead"]) == 2 and watch.data("/api/v1/outbox")["dead"])
+    dead = watch.until("all are given up", lambda: len(watch.data("/api/v1/outbox")["dead"]) == 3 and watch.data("/api/v1/outbox")["dead"])
 
     def resend(*args):
         return subprocess.run([str(binary("tocsin-alerter")), "resend", "--url", watch.program.url(), *args], capture_output=True, text=True, timeout=120)
+    third = dead.pop()
+    gone = resend("--discard", str(third["id"]))
+    assert gone.returncode == 0 and gone.stdout == f"{third['id']} is discarded\n"
     listed = resend().stdout
     assert listed.count("\n") == 2 and "all/webhook[0]\tfiring\tHTTP 400" in listed
     done = resend(str(dead[0]["id"]))

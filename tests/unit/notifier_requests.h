@@ -49,6 +49,14 @@
 	  { "http://mm/hooks/1", "",
 	    "{\"username\":\"Tocsin\",\"attachments\":[{\"title\":\"t\",\"title_link\":\"http://tocsin/\",\"text\":\"x\",\"fall"
 	    "back\":\"[RESOLVED] Down (a<b> critical) | http://tocsin/\",\"color\":\"#2e8540\"}]}" } },
+	{ "mattermost_configs: [ { webhook_url: 'http://mm/hooks/1', attachments: [ { title: '{{ .Status }}', fields: [ { title: a, value: b, "
+	  "short: true } ] }, { text: two } ] } ]",
+	  { "http://mm/hooks/1", "",
+	    "{\"username\":\"Tocsin\",\"attachments\":[{\"title\":\"firing\",\"fields\":[{\"title\":\"a\",\"value\":\"b\",\"short\":true}]},"
+	    "{\"text\":\"two\"}]}" },
+	  { "http://mm/hooks/1", "",
+	    "{\"username\":\"Tocsin\",\"attachments\":[{\"title\":\"resolved\",\"fields\":[{\"title\":\"a\",\"value\":\"b\",\"short\":true}]},"
+	    "{\"text\":\"two\"}]}" } },
 	{ "rocketchat_configs: [ { token: T, token_id: U, channel: '#x', title: t, text: x } ]",
 	  { "https://open.rocket.chat/api/v1/chat.postMessage", "",
 	    "{\"channel\":\"#x\",\"alias\":\"Tocsin\",\"parseUrls\":false,\"attachments\":[{\"title\":\"t\",\"title_link\":\"ht"

@@ -151,6 +151,43 @@ static void a_possible_repeat_says_so(void **state)
 	world_free(w);
 }
 
+/* Mails of a group answer each other, for a day. */
+static void mails_of_a_group_are_a_thread(void **state)
+{
+	struct world *w = world_new(HEAD "receivers: [ { name: r, email_configs: [ { to: a@b, from: t@c, smarthost: 'h:25', send_resolved: true, threading: "
+					 "{ enabled: true } } ] } ]\n");
+	struct str first, line = STR("In-Reply-To: <group-"), date = STR("-2023-11-14@c>\r\n");
+
+	(void)state;
+	fire(w, "Down", "a");
+	first = w->asked[0].body;
+	first.p += str_find(first, line);
+	first.n = line.n + 16 + date.n;
+	assert_true(str_starts(first, line) && has(first, date.p));
+	answer(w, 200, "");
+	resolve(w, "Down", "a");
+	world_pass(w, 60000);
+	answer(w, 200, "");
+	fire(w, "Down", "a");                           /* another episode */
+	assert_int_equal(w->n, 3);
+	for (size_t i = 0; i < 3; i++)
+		assert_true(str_find(w->asked[i].body, first) < w->asked[i].body.n);
+	world_free(w);
+}
+
+static void a_message_holds_as_many_alerts_as_it_may(void **state)
+{
+	struct world *w = world_new(HEAD "receivers: [ { name: r, incidentio_configs: [ { url: 'http://incident/', max_alerts: 1 } ] } ]\n");
+
+	(void)state;
+	world_edge(w, "Down", "a", "critical", EDGE_FIRING, 3);
+	world_edge(w, "Down", "b", "critical", EDGE_FIRING, 3);
+	world_run(w);
+	assert_int_equal(w->n, 1);
+	assert_true(has(LAST(w).body, "\"truncatedAlerts\":1"));
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -158,6 +195,8 @@ int main(void)
 		cmocka_unit_test(a_template_that_fails_stops_no_message),
 		cmocka_unit_test(answers_are_judged),
 		cmocka_unit_test(a_possible_repeat_says_so),
+		cmocka_unit_test(mails_of_a_group_are_a_thread),
+		cmocka_unit_test(a_message_holds_as_many_alerts_as_it_may),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

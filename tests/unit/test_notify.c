@@ -577,6 +577,47 @@ static void a_receiver_removed_while_we_were_away(void **state)
 	world_free(w);
 }
 
+/* A message that waits for a receiver goes out when that is configured, not a minute later. */
+static void a_receiver_that_is_back_gets_what_waits(void **state)
+{
+	struct world *w = world_new(basic);
+
+	(void)state;
+	fire(w, "Down", "a");
+	world_pass(w, 10000);
+	w->yaml = "route: { receiver: none }\nreceivers: [ { name: none } ]\n";
+	world_crash(w);
+	world_run(w);
+	assert_int_equal(w->n, 1);
+	core_configure(w->core, world_config(basic));
+	world_run(w);
+	assert_int_equal(w->n, 2);
+	assert_true(str_eq(w->asked[1].key, w->asked[0].key));
+	world_free(w);
+}
+
+static void discarded(void **state)
+{
+	struct world *w = world_new("route: { receiver: team, group_by: [alertname], group_wait: 0s, group_interval: 1h }\n"
+				    "receivers: [ { name: team, webhook_configs: [ { url: 'http://hook/' } ] } ]\n");
+	struct err e = { 0 };
+
+	(void)state;
+	fire(w, "Down", "a");
+	answer(w, 400, "");                             /* and TocsinMessageGivenUp */
+	assert_int_equal(w->n, 2);
+	answer(w, 400, "");
+	assert_int_equal(core_snapshot(w->core, &w->arena)->dead_kept, 2);
+	assert_true(core_discard(w->core, 1, &e));
+	world_run(w);
+	assert_false(core_discard(w->core, 1, &e));
+	assert_true(has(str_of(e.msg), "no dead letter 1"));
+	assert_int_equal(core_snapshot(w->core, &w->arena)->dead_kept, 1);
+	world_crash(w);
+	assert_int_equal(core_snapshot(w->core, &w->arena)->dead_kept, 1);
+	world_free(w);
+}
+
 static void the_same_configuration_again_changes_nothing(void **state)
 {
 	struct world *w = world_new(basic);
@@ -756,6 +797,8 @@ int main(void)
 		cmocka_unit_test(what_a_retired_group_told_is_not_told_beside_it),
 		cmocka_unit_test(a_removed_receiver_still_tells_its_ends),
 		cmocka_unit_test(a_receiver_removed_while_we_were_away),
+		cmocka_unit_test(a_receiver_that_is_back_gets_what_waits),
+		cmocka_unit_test(discarded),
 		cmocka_unit_test(the_same_configuration_again_changes_nothing),
 		cmocka_unit_test(a_locked_database_loses_no_page),
 		cmocka_unit_test(a_step_of_the_clock_is_no_time),

@@ -140,8 +140,14 @@ static void mistakes_are_named(void **state)
 		  "the key \"url\" is missing" },
 		{ "route: { receiver: a }\nreceivers: [ { name: a, webhook_configs: [ { url: 'ftp://x/' } ] } ]\n", "url is no" },
 		{ "inhibit_rules: [ { source_matchers: [ 'a=~\"(\"' ] } ]\n", "tocsin.yml:1:" },
-		{ "global: { smtp_tls_config: { insecure_skip_verify: true }, scrape_interval: 15s }\nroute: { receiver: a }\nreceivers: [ { name: a } ]\n",
-		  "smtp_tls_config is a setting of Alertmanager" },
+		{ "route: { receiver: a }\nreceivers: [ { name: a, email_configs: [ { to: a@b, from: a@b, smarthost: 'h:25', threading: { enabled: true, "
+		  "thread_by_date: weekly } } ] } ]\n",
+		  "thread_by_date" },
+		{ "global: { smtp_tls_config: { ca_fil: x } }\nroute: { receiver: a }\nreceivers: [ { name: a, email_configs: [ { to: a@b, from: a@b, "
+		  "smarthost: 'h:25' } ] } ]\n",
+		  "ca_fil" },
+		{ "route: { receiver: a }\nreceivers: [ { name: a, incidentio_configs: [ { url: 'http://x/', max_alerts: few } ] } ]\n",
+		  "max_alerts is no whole number" },
 		{ "route: { receiver: a }\nreceivers: [ { name: a, statuspage_configs: [ { page_id: p/q, api_key: k } ] } ]\n",
 		  "\"p/q\" is no page_id" },
 		{ "route: { receiver: a }\nreceivers: [ { name: a, statuspage_configs: [ { page_id: p, api_key: k, name: '{{ .X' } "
