@@ -31,6 +31,8 @@ static const char *const templates[] = {
 	"count_values(\"v\", m{#} > bool 100)",
 	"m{#} offset 7m",
 	"-m{#} + -n{#}",
+	"rate(m{#}[1m]) or m{#}",
+	"max by (__name__, a) (rate(m{#}[40s]) or m{#})",
 };
 
 struct live {
