@@ -85,17 +85,35 @@ struct labels labels_copy(struct arena *a, struct labels l)
 	return (struct labels){ v, l.n };
 }
 
+enum { SORT_FEW = 16 };
+
 static int by_name(const void *a, const void *b)
 {
 	return str_cmp(((const struct label *)a)->name, ((const struct label *)b)->name);
+}
+
+/* Few, and nearly in order, as they mostly are: qsort() would take longer to begin. */
+static void sort(struct label *v, size_t n)
+{
+	if (n > SORT_FEW) {
+		qsort(v, n, sizeof *v, by_name);
+		return;
+	}
+	for (size_t i = 1; i < n; i++) {
+		struct label l = v[i];
+		size_t k = i;
+
+		for (; k > 0 && str_cmp(v[k - 1].name, l.name) > 0; k--)
+			v[k] = v[k - 1];
+		v[k] = l;
+	}
 }
 
 bool labels_from(struct label *v, size_t n, struct labels *out, struct str *dup)
 {
 	size_t kept = 0;
 
-	if (n > 1)
-		qsort(v, n, sizeof *v, by_name);
+	sort(v, n);
 	for (size_t i = 0; i + 1 < n; i++)
 		if (str_eq(v[i].name, v[i + 1].name)) {
 			if (dup != NULL)

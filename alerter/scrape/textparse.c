@@ -50,26 +50,33 @@ enum textparse_kind textparse_next(struct textparse *p)
 
 /* ---- Series ---- */
 
-static bool is_name_char(char c, bool first)
+static inline bool is_letter(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == ':' || (!first && c >= '0' && c <= '9');
+	return (unsigned char)((c | 32) - 'a') < 26 || c == '_';
 }
 
-static const char *skip_name(const char *p, const char *end)
+static inline bool is_digit(char c)
 {
-	const char *beg = p;
+	return (unsigned char)(c - '0') < 10;
+}
 
-	while (p < end && is_name_char(*p, p == beg))
-		p++;
+/* <colon>: ':' is a letter, as in the name of a metric. */
+static inline const char *skip_name(const char *p, const char *end, bool colon)
+{
+	if (p < end && (is_letter(*p) || (colon && *p == ':')))
+		for (p++; p < end && (is_letter(*p) || is_digit(*p) || (colon && *p == ':'));)
+			p++;
 	return p;
 }
 
 /* Behind the closing quote of the string that opens at <p>; NULL when it is not closed on its line. */
-static const char *skip_quoted(const char *p, const char *end)
+static inline const char *skip_quoted(const char *p, const char *end)
 {
-	for (p++; p < end && *p != '\n'; p++) {
+	for (p++; p < end; p++) {
 		if (*p == '"')
 			return p + 1;
+		if (*p == '\n')
+			return NULL;
 		p += *p == '\\';
 	}
 	return NULL;
@@ -77,7 +84,7 @@ static const char *skip_quoted(const char *p, const char *end)
 
 bool textparse_series(struct textparse *p, struct str *series)
 {
-	const char *q = skip_name(p->p, p->end);
+	const char *q = skip_name(p->p, p->end, true);
 
 	if (q == p->p && *q != '{')
 		return fail(p, q, "expected a metric name");
@@ -98,6 +105,8 @@ bool textparse_series(struct textparse *p, struct str *series)
 		q++;
 	*series = str_between(p->p, q);
 	p->p = q;
+	if (!p->openmetrics && q < p->end && q[-1] == '}' && *q != '\n')
+		return true;
 	if (q == p->end || (*q != ' ' && *q != '\t'))
 		return fail(p, q, q == p->end || *q == '\n' ? "expected a value" : "expected a blank before the value");
 	return true;
@@ -136,6 +145,12 @@ static bool quick_number(const char **pp, const char *end, double *out)
 	return true;
 }
 
+static bool is_hexadecimal(struct str s)
+{
+	return str_chr(s, 'x') < s.n || str_chr(s, 'X') < s.n;
+}
+
+/* As Prometheus reads them: no hexadecimal ones, none that is too large. */
 static bool slow_number(struct textparse *p, double *out)
 {
 	static const struct {
@@ -146,6 +161,9 @@ static bool slow_number(struct textparse *p, double *out)
 		{ { "+Inf", 4 }, (double)INFINITY },
 		{ { "Inf", 3 }, (double)INFINITY },
 		{ { "-Inf", 4 }, -(double)INFINITY },
+		{ { "Infinity", 8 }, (double)INFINITY },
+		{ { "+Infinity", 9 }, (double)INFINITY },
+		{ { "-Infinity", 9 }, -(double)INFINITY },
 	};
 	const char *beg = p->p;
 	struct str word;
@@ -158,7 +176,7 @@ static bool slow_number(struct textparse *p, double *out)
 			*out = special[i].v;
 			return true;
 		}
-	if (word.n == 0 || word.n > 400 || !str_to_double(word, out))
+	if (word.n == 0 || word.n > 400 || is_hexadecimal(word) || !str_to_double(word, out) || isinf(*out))
 		return fail(p, beg, word.n == 0 ? "expected a value" : "the value is not a number");
 	return true;
 }
@@ -324,11 +342,11 @@ static bool one_label(struct label_parser *l, struct label *out)
 			return out->value.n > 0 || bad(l, "an empty metric name");
 		}
 	} else {
-		const char *q = skip_name(l->p, l->end);
+		const char *q = skip_name(l->p, l->end, false);
 
 		out->name = str_between(l->p, q);
 		l->p = q;
-		if (!labels_name_is_plain(out->name))
+		if (out->name.n == 0)
 			return bad(l, "expected a label name");
 	}
 	blanks(l);
@@ -344,7 +362,7 @@ static bool one_label(struct label_parser *l, struct label *out)
 bool textparse_labels(struct str series, struct arena *a, struct labels *out, struct err *e)
 {
 	struct label_parser l = { series.p, series.p + series.n, a, e, series };
-	const char *name_end = skip_name(l.p, l.end);
+	const char *name_end = skip_name(l.p, l.end, true);
 	struct label *v = ARENA_ARRAY(a, 8, struct label);
 	size_t n = 0, cap = 8;
 	struct str dup;
@@ -470,6 +488,8 @@ bool textparse_comment(struct textparse *p, struct arena *a, struct textparse_me
 	if (p->openmetrics && (newline == NULL || rest.n == 0 || rest.p[0] != ' '))
 		return fail(p, p->p, "a comment that is no HELP, TYPE, UNIT or EOF");
 	keyword = word(&rest);
+	if (!p->openmetrics && rest.n == 0) /* "# HELP" alone is a remark */
+		keyword = STR("");
 	if (str_eq(keyword, STR("HELP")) || str_eq(keyword, STR("TYPE")) || (p->openmetrics && str_eq(keyword, STR("UNIT")))) {
 		if (!read_keyword(p, keyword, rest, a, out))
 			return false;
