@@ -18,14 +18,6 @@ struct seen {
 	bool open, rewrite;
 };
 
-static uint64_t bits_of(double v)
-{
-	uint64_t u;
-
-	memcpy(&u, &v, sizeof u);
-	return u;
-}
-
 static void open_batch(struct seen *s, int64_t t_ms)
 {
 	if (!s->open)
