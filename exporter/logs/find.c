@@ -28,7 +28,7 @@ static struct tail_file *known(const struct tail *t, const struct stat *st)
 static struct tail_file *at_path(const struct tail *t, const char *path)
 {
 	for (size_t i = 0; i < t->n; i++)
-		if (!t->files[i]->moved && strcmp(t->files[i]->path, path) == 0)
+		if ((!t->files[i]->moved || t->files[i]->unreplaced) && strcmp(t->files[i]->path, path) == 0)
 			return t->files[i];
 	return NULL;
 }
@@ -186,6 +186,13 @@ bool tail_open(struct tail *t, struct tail_file *f, struct err *e)
 	return f->fd >= 0;
 }
 
+bool tail_is_at_path(const struct tail_file *f)
+{
+	struct stat st;
+
+	return stat(f->path, &st) == 0 && is_file(f, &st);
+}
+
 /* The file begins as one that is still written did, and holds what was read of it, or less as yet: then it is a copy, and what it
  * may hold beyond counts when the other is truncated. */
 enum likeness { LIKE_NONE, LIKE_COPY, LIKE_COPY_UNDER_WAY };
@@ -252,6 +259,7 @@ static bool add_new(struct tail *t, const char *path, const struct stat *st, str
 static bool take_moved(struct tail *t, struct tail_file *f, const char *path, struct err *e)
 {
 	f->moved = true;
+	f->unreplaced = false;
 	t->changed = true;
 	t->stats->rotations++;
 	if (f->fd < 0 && !tail_open(t, f, e))
@@ -273,6 +281,8 @@ static bool take_found(void *ctx, const char *path, const struct stat *st, struc
 	f = known(t, st);                       /* perhaps found beside the one before */
 	if (f != NULL) {
 		f->found = true;
+		f->moved &= !f->unreplaced;     /* it is back */
+		f->unreplaced = false;
 		return true;
 	}
 	if (t->n >= (size_t)t->settings->max_files)
@@ -299,7 +309,7 @@ bool tail_find_files(struct tail *t, const struct source_ask *ask, struct err *e
 
 		if (f->found || f->moved)
 			continue;
-		f->moved = true;                /* removed, or moved and not replaced yet */
+		f->moved = f->unreplaced = true;        /* removed, or moved and not replaced yet */
 		t->changed = true;
 	}
 	t->began = true;

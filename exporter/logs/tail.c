@@ -280,6 +280,28 @@ static bool read_file(struct tail *t, struct tail_file *f, const struct source_a
 	return read_lines(t, f, ask, st.st_size, e);
 }
 
+/* An inode that was free while nobody held it may be another file's by now: one that was moved, and does not begin as it did, is gone.
+ * What took its inode is looked at as if it had none. */
+static bool verify_files(struct tail *t, struct err *e)
+{
+	for (size_t i = t->n; i-- > 0;) {
+		struct tail_file *f = t->files[i];
+		struct stat st;
+
+		if (!tail_open(t, f, e)) {
+			if (e->code != ERR_NONE)
+				return false;
+			continue;
+		}
+		if ((!f->moved && tail_is_at_path(f)) || (fstat(f->fd, &st) == 0 && st.st_size >= f->offset && tail_prints_match(f, f->fd)))
+			continue;
+		t->stats->files_lost++;
+		tail_drop(t, f);
+	}
+	t->verified = true;
+	return true;
+}
+
 /* Moved, and nobody writes to it any more. While a pattern finds it, it must be remembered: it would be a new file otherwise. */
 static bool is_over(const struct tail *t, const struct tail_file *f)
 {
@@ -288,7 +310,7 @@ static bool is_over(const struct tail *t, const struct tail_file *f)
 
 bool tail_round(struct tail *t, const struct source_ask *ask, struct err *e)
 {
-	if (!tail_find_files(t, ask, e))
+	if ((!t->verified && !verify_files(t, e)) || !tail_find_files(t, ask, e))
 		return false;
 	for (size_t i = 0; i < t->n; i++)       /* a copy that is found on the way is added behind */
 		if (!read_file(t, t->files[i], ask, e))
@@ -350,6 +372,8 @@ void tail_save(const struct tail *t, struct json_out *to)
 		json_out_bool(to, f->skipping);
 		json_out_key(to, "moved");
 		json_out_bool(to, f->moved);
+		json_out_key(to, "unreplaced");
+		json_out_bool(to, f->unreplaced);
 		json_out_key(to, "copy");
 		json_out_bool(to, f->copy);
 		json_out_close(to, '}');
@@ -370,6 +394,7 @@ static bool load_file(struct tail *t, const json_t *from)
 	f->offset = json_integer_value(json_object_get(from, "offset"));
 	f->skipping = json_is_true(json_object_get(from, "skipping"));
 	f->moved = json_is_true(json_object_get(from, "moved"));
+	f->unreplaced = json_is_true(json_object_get(from, "unreplaced"));
 	f->copy = json_is_true(json_object_get(from, "copy"));
 	return load_print(from, "head", TAIL_HEAD_BYTES, &f->head) && load_print(from, "tail", TAIL_TAIL_BYTES, &f->tail) &&
 	    f->offset >= f->head.n && f->offset >= f->tail.n;

@@ -27,6 +27,7 @@ struct tail_file {
 	struct tail_print head, tail;   /* first bytes, and those before <offset> */
 	bool skipping;                  /* <offset> is inside a line that was cut: the rest of it is not looked at */
 	bool moved;                     /* no longer what <path> was when it was found */
+	bool unreplaced;                /* moved, and nobody was seen at <path> since */
 	bool copy;                      /* of another file that is still written: nothing of it counts */
 	bool binary;                    /* compressed: nothing of it counts */
 	int fd;                         /* -1: not open */
@@ -43,6 +44,7 @@ struct tail {
 	struct tail_file **files;
 	size_t n, cap;
 	bool began;                     /* a first round was done, perhaps in another life */
+	bool verified;                  /* files of another life are still what they were */
 	bool folder_missing;            /* this round: what is not found may come back with its folder */
 	bool changed;                   /* since it was last cleared: something to commit */
 	char *chunk;                    /* room for a line and more */
@@ -66,6 +68,8 @@ bool tail_load(struct tail *t, const json_t *from, struct err *e) MUST_CHECK;
 bool tail_find_files(struct tail *t, const struct source_ask *ask, struct err *e) MUST_CHECK;
 /* Opens <f>, by its inode where it was moved. False: it is nowhere, or <e>. */
 bool tail_open(struct tail *t, struct tail_file *f, struct err *e) MUST_CHECK;
+/* Whether <f>, which is open, is what its path leads to. */
+bool tail_is_at_path(const struct tail_file *f);
 /* <f> was truncated: finds the copy made before, if any, to be read from where <f> was. */
 bool tail_find_copy(struct tail *t, const struct tail_file *f, struct err *e) MUST_CHECK;
 struct tail_file *tail_add(struct tail *t, const char *path, const struct stat *st);
