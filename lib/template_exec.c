@@ -414,6 +414,35 @@ static const struct definition *find_definition(const struct template *t, struct
 	return NULL;
 }
 
+/* The first node that names a template nobody defines. */
+static const struct node *find_missing(const struct template *root, const struct node *n)
+{
+	const struct template *owner;
+	const struct node *found = NULL;
+
+	for (; n != NULL && found == NULL; n = n->next) {
+		if (n->kind == NODE_TEMPLATE && find_definition(root, n->text, &owner) == NULL)
+			return n;
+		found = find_missing(root, n->body);
+		if (found == NULL)
+			found = find_missing(root, n->otherwise);
+	}
+	return found;
+}
+
+bool template_missing(const struct template *t, const struct template *root, struct str *name, size_t *pos)
+{
+	const struct node *n = find_missing(root, t->body);
+
+	for (const struct definition *d = t->definitions; n == NULL && d != NULL; d = d->next)
+		n = find_missing(root, d->body);
+	if (n == NULL)
+		return false;
+	*name = n->text;
+	*pos = n->source.p >= t->text.p && n->source.p < t->text.p + t->text.n ? (size_t)(n->source.p - t->text.p) : 0;
+	return true;
+}
+
 static void enter(struct exec *x, const struct template *owner, struct str name, const struct node *body, struct template_value dot)
 {
 	const struct template *t = x->t;

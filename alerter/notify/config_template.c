@@ -20,7 +20,11 @@ struct template *config_template(struct conf_reader *rd, const struct conf_node 
 	struct notify_config *c = rd->user;
 	struct err e = {0};
 	struct template *t = template_new(name, text, &notice_template_env, c->library, &e);
+	struct str missing;
+	size_t pos;
 
+	if (t != NULL && node != NULL && template_missing(t, t, &missing, &pos))
+		conf_warn_at(rd->report, node, pos, "template \"" STR_FMT "\" is not defined: the default is sent instead", STR_ARG(missing));
 	if (t != NULL)
 		return config_keep_template(c, t);
 	if (node != NULL && node->kind == CONF_SCALAR && e.pos >= 0)
@@ -89,6 +93,8 @@ void config_read_templates(struct conf_reader *rd, const struct conf_node *list)
 	struct notify_config *c = rd->user;
 	struct conf_strs patterns = {0};
 	struct buf defaults = {0};
+	struct str missing;
+	size_t first, pos;
 
 	for (size_t i = 0; notice_default_templates[i] != NULL; i++)
 		buf_putz(&defaults, notice_default_templates[i]);
@@ -96,6 +102,10 @@ void config_read_templates(struct conf_reader *rd, const struct conf_node *list)
 	buf_fini(&defaults);
 	if (list == NULL || list->kind == CONF_NULL || !conf_path_list(rd, &key, list, &patterns))
 		return;
+	first = c->n_templates;
 	for (size_t i = 0; i < patterns.n; i++)
 		add_pattern(rd, patterns.v[i], list);
+	for (size_t i = first; i < c->n_templates; i++)
+		if (template_missing(c->templates[i], c->library, &missing, &pos))
+			conf_warn(rd->report, list, "template \"" STR_FMT "\" is named in these files and defined nowhere", STR_ARG(missing));
 }

@@ -132,6 +132,9 @@ struct template;
 struct template *template_new(struct str name, struct str text, const struct template_env *, const struct template *base,
                               struct err *e) MUST_CHECK;
 void template_free(struct template *);
+/* True when <t>, or what it defines, names a template that neither <root> nor its bases define: <*name> is the first such, <*pos> the byte
+ * of <t>'s text where it is named. */
+bool template_missing(const struct template *t, const struct template *root, struct str *name, size_t *pos);
 /* No action in it: the text stands for itself. */
 bool template_is_plain(const struct template *);
 /* Appends the expansion. On failure <out> is as it was, and <e> says what Go would: template: name:line:col: executing … */

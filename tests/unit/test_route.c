@@ -203,6 +203,50 @@ static void connections_are_read(void **state)
 	notify_config_free(c);
 }
 
+static void mails_take_the_tls_of_global(void **state)
+{
+	struct notify_config *c = world_config("global: { smtp_tls_config: { ca_file: all.pem }, smtp_force_implicit_tls: true, smtp_smarthost: 'h:465', smtp_from: a@b }\n"
+					       "route: { receiver: a }\n"
+					       "receivers: [ { name: a, email_configs: [ { to: a@b }, { to: a@b, tls_config: { ca_file: own.pem } } ] } ]\n");
+
+	(void)state;
+	assert_string_equal(c->receivers[0].integrations[0].http.tls.ca_file.p, "all.pem");
+	assert_string_equal(c->receivers[0].integrations[1].http.tls.ca_file.p, "own.pem");
+	notify_config_free(c);
+}
+
+/* Alertmanager finds out when something fires. */
+static void templates_nobody_defines_are_warned_of(void **state)
+{
+	static const struct {
+		const char *title, *says;
+	} cases[] = {
+		{ "{{ template \"slack.default.title\" . }}", NULL },
+		{ "{{ define \"x\" }}y{{ end }}{{ template \"x\" }}", NULL },
+		{ "{{ if .Status }}{{ else }}{{ template \"slack.custom\" . }}{{ end }}", "tocsin.yml:2:115: warning: template \"slack.custom\" is not defined" },
+		{ "{{ define \"x\" }}{{ template \"y\" }}{{ end }}", "template \"y\" is not defined" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct arena a = { 0 };
+		struct conf_report report = { 0 };
+		struct buf text = { 0 };
+		struct str yaml = arena_printf(&a, "route: { receiver: a }\nreceivers: [ { name: a, slack_configs: [ { channel: x, api_url: 'http://x/', "
+						   "title: '%s' } ] } ]\n", cases[i].title);
+		struct notify_config *c = notify_config_parse(conf_load_text(&a, STR("tocsin.yml"), yaml, &report), &report);
+
+		assert_non_null(c);
+		conf_report_print(&report, &text);
+		if (report.n_warnings != (cases[i].says != NULL) || (cases[i].says != NULL && !has(buf_str(&text), cases[i].says)))
+			fail_msg("%s: %s", cases[i].title, buf_z(&text));
+		notify_config_free(c);
+		buf_fini(&text);
+		conf_report_fini(&report);
+		arena_fini(&a);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -210,6 +254,8 @@ int main(void)
 		cmocka_unit_test(routes_are_taken),
 		cmocka_unit_test(mistakes_are_named),
 		cmocka_unit_test(connections_are_read),
+		cmocka_unit_test(mails_take_the_tls_of_global),
+		cmocka_unit_test(templates_nobody_defines_are_warned_of),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
