@@ -9,6 +9,7 @@
 #include "alerter.h"
 #include "config.h"
 #include "tocsin/log.h"
+#include "tocsin/process.h"
 #include "tocsin/version.h"
 #include "tool/tool.h"
 
@@ -121,6 +122,7 @@ static int run(void)
 	sigaddset(&set, SIGTERM);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);         /* threads inherit it; only this one takes signals */
 	signal(SIGPIPE, SIG_IGN);
+	process_raise_file_limit();     /* every target and receiver that hangs holds one */
 	mallopt(M_ARENA_MAX, MALLOC_ARENAS);
 	mallopt(M_MMAP_THRESHOLD, MALLOC_MMAP_BYTES);
 	al = alerter_start(&settings.alerter);

@@ -67,6 +67,16 @@ static void emit_fds(struct expo_set *s)
 		EXPO_EMIT0(s, &virtual_max, (double)limit.rlim_cur);            /* none: 2^64, as Go's client has it */
 }
 
+void process_raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);       /* refused: what we have must do */
+}
+
 double process_start_seconds(void)
 {
 	unsigned long long utime, stime, start, vsize;

@@ -13,7 +13,7 @@
 
 #define CONNECT_TIMEOUT_MS 10000
 #define TOKEN_TIMEOUT_MS   10000
-#define MAX_PARALLEL       256
+#define MAX_PARALLEL       4096 /* connections: far more than receivers hang at once, or one more would wait for them */
 
 struct request {
 	struct request *next;

@@ -2,8 +2,10 @@
  * apart, and a page comes out of the door it was pushed in at. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "notify_world.h"
 
@@ -26,6 +28,8 @@ static void serve_one(struct server *s, int fd)
 	static const char busy[] = "HTTP/1.1 503 no\r\nRetry-After: 7\r\nContent-Length: 5\r\n\r\nbusy\n";
 	static const char moved[] = "HTTP/1.1 302 moved\r\nLocation: /ok\r\nContent-Length: 0\r\n\r\n";
 	const struct linger hard = { 1, 0 };
+	char later[128], date[64];
+	time_t then = time(NULL) + 600;
 	char text[8192];
 	size_t n = 0;
 	ssize_t got;
@@ -45,7 +49,13 @@ static void serve_one(struct server *s, int fd)
 		setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
 	else if (strstr(text, "/busy") != NULL)
 		assert_int_equal(write(fd, busy, sizeof busy - 1), sizeof busy - 1);
-	else if (strstr(text, "/moved") != NULL)
+	else if (strstr(text, "/date") != NULL) {
+		struct tm t;
+
+		strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&then, &t));
+		snprintf(later, sizeof later, "HTTP/1.1 429 no\r\nRetry-After: %s\r\nContent-Length: 0\r\n\r\n", date);
+		assert_int_equal(write(fd, later, strlen(later)), strlen(later));
+	} else if (strstr(text, "/moved") != NULL)
 		assert_int_equal(write(fd, moved, sizeof moved - 1), sizeof moved - 1);
 	else if (strstr(text, "/hang") != NULL)
 		assert_true(read(fd, text, 1) <= 0);    /* until the client has had enough */
@@ -129,6 +139,8 @@ static void hear(void *ctx, void *tag, const struct http_answer *a)
 	pthread_mutex_unlock(&h->lock);
 }
 
+#define TEN_MINUTES 600000
+
 static void what_became_of_it(void **state)
 {
 	static const struct {
@@ -141,6 +153,7 @@ static void what_became_of_it(void **state)
 	} cases[] = {
 		{ "answered", "/ok", 5000, HTTP_ANSWERED, 200, -1, "ok" },
 		{ "Retry-After", "/busy", 5000, HTTP_ANSWERED, 503, 7000, "busy\n" },
+		{ "Retry-After, a date", "/date", 5000, HTTP_ANSWERED, 429, TEN_MINUTES, "" },
 		{ "redirect followed", "/moved", 5000, HTTP_ANSWERED, 200, -1, "ok" },
 		{ "reset", "/reset", 5000, HTTP_LOST, 0, -1, "" },
 		{ "no answer in time", "/hang", 100, HTTP_LOST, 0, -1, "" },
@@ -174,11 +187,67 @@ static void what_became_of_it(void **state)
 		pthread_mutex_unlock(&h.lock);
 		assert_int_equal(h.answer.fate, cases[i].fate);
 		assert_int_equal(h.answer.status, cases[i].status);
-		assert_int_equal(h.answer.retry_after_ms, cases[i].retry_after_ms);
+		if (cases[i].retry_after_ms == TEN_MINUTES)
+			assert_in_range(h.answer.retry_after_ms, 300000, 600000);       /* less what the way took */
+		else
+			assert_int_equal(h.answer.retry_after_ms, cases[i].retry_after_ms);
 		assert_string_equal(h.body, cases[i].body);
 		sender_free(s);
 	}
 	server_free(server);
+}
+
+enum { MANY = 300 };
+
+static void wait_for_backlog(int fd, unsigned n)
+{
+	const struct timespec a_little = { 0, 1000000 };
+	struct tcp_info info = { 0 };
+	socklen_t size = sizeof info;
+
+	while (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && info.tcpi_unacked < n)
+		nanosleep(&a_little, NULL);
+}
+
+/* They are accepted by the kernel and by nobody else. */
+static void hundreds_that_hang_stop_no_other(void **state)
+{
+	struct server *server = server_new();
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t n = sizeof at;
+	int deaf = socket(AF_INET, SOCK_STREAM, 0);
+	struct heard *h = calloc(1, sizeof *h);
+	struct connection_settings http = { 0 };
+	struct http_call *calls = calloc(MANY + 1, sizeof *calls);
+	char url[64], good[64];
+	struct sender *s;
+
+	(void)state;
+	assert_int_equal(bind(deaf, (struct sockaddr *)&at, n), 0);
+	assert_int_equal(listen(deaf, 2 * MANY), 0);
+	assert_int_equal(getsockname(deaf, (struct sockaddr *)&at, &n), 0);
+	snprintf(url, sizeof url, "http://127.0.0.1:%u/", ntohs(at.sin_port));
+	snprintf(good, sizeof good, "http://127.0.0.1:%u/ok", server->port);
+	pthread_mutex_init(&h->lock, NULL);
+	pthread_cond_init(&h->came, NULL);
+	s = sender_new(hear, h);
+	for (size_t i = 0; i <= MANY; i++) {
+		if (i == MANY)
+			wait_for_backlog(deaf, 256);    /* which was once as many as there could be */
+		calls[i] = (struct http_call){ .method = "POST", .url = str_of(i < MANY ? url : good), .body = STR("{}"), .http = &http,
+					       .timeout_ms = 600000 };
+		sender_transport(s)->ops->start(sender_transport(s), &calls[i], h);
+	}
+	pthread_mutex_lock(&h->lock);
+	while (!h->done)
+		pthread_cond_wait(&h->came, &h->lock);
+	pthread_mutex_unlock(&h->lock);
+	assert_int_equal(h->answer.status, 200);
+	sender_free(s);
+	close(deaf);
+	server_free(server);
+	free(calls);
+	free(h);
 }
 
 /* ---- The whole. ---- */
@@ -264,6 +333,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_became_of_it),
+		cmocka_unit_test(hundreds_that_hang_stop_no_other),
 		cmocka_unit_test(from_the_sink_to_the_wire),
 	};
 
