@@ -122,7 +122,7 @@ def test_keep_firing_for(box, target):
     target.set(broken=0)
     watch.until("it is kept", lambda: "keepFiringSince" in watch.alert("Broken"))
     watch.told("Broken", "resolved")
-    assert time.monotonic() - begin >= 5
+    assert time.monotonic() - begin >= 4         # an evaluation may come late, and counts from when it was due
 
 
 def test_stops_cleanly(watch):
