@@ -154,6 +154,9 @@ static bool check_job(struct conf_reader *rd, const struct conf_node *node, void
 	if (!str_eq(j->scheme, STR("http")) && !str_eq(j->scheme, STR("https")))
 		conf_error(rd->report, conf_get(node, "scheme"), "\"" STR_FMT "\" is no scheme: write http or https",
 		           STR_ARG(j->scheme));
+	if (!str_starts(j->metrics_path, STR("/")))
+		conf_warn(rd->report, conf_get(node, "metrics_path"), "metrics_path begins without a slash: \"/" STR_FMT "\" is asked for",
+		          STR_ARG(j->metrics_path));
 	return connection_check(rd, node, &j->http);
 }
 

@@ -81,6 +81,20 @@ def test_rule_files_are_checked(box):
     assert done.returncode == 0 and "warning" in done.stderr
 
 
+def test_what_is_surely_not_meant_is_a_warning(box):
+    """A glob of rule files that fits nothing, a path without a slash, a template nobody defines: each in its place, and exit 0."""
+    path = box.write("odd.yml", """rule_files: ['rules/*.yml']
+scrape_configs:
+  - { job_name: a, metrics_path: 7 }
+route: { receiver: a }
+receivers:
+  - { name: a, slack_configs: [{ channel: x, api_url: 'http://x/', title: '{{ template "mine" . }}' }] }
+""")
+    done = run("check", "config", path)
+    assert done.returncode == 0 and [f[0] for f in places(path, done.stderr)] == [1, 3, 6], done.stderr
+    assert all(text in done.stderr for text in ("no file fits", '"/7" is asked for', 'template "mine" is not defined'))
+
+
 def reload_by_post(watch):
     status, _, text = watch.program.get("/-/reload", data=b"", method="POST")
     assert status == 500 and "unchanged" in text
