@@ -128,6 +128,7 @@ static int by_value(const void *a, const void *b, void *ctx)
 static void print_top(const char *title, struct sums *s, size_t (*of)(const struct sum *), size_t all, int64_t limit)
 {
 	size_t n = s->n < (size_t)limit ? s->n : (size_t)limit;
+	struct buf text = { 0 };
 
 	if (s->n > 1)
 		qsort_r(s->v, s->n, sizeof(struct sum *), by_value, (void *)&of);
@@ -138,8 +139,11 @@ static void print_top(const char *title, struct sums *s, size_t (*of)(const stru
 		printf("%12zu", of(s->v[i]));
 		if (all > 0)
 			printf(" %5.1f %%", 100 * (double)of(s->v[i]) / (double)all);
-		printf("  " STR_FMT "\n", STR_ARG(s->v[i]->text));
+		buf_reset(&text);
+		labels_escape(&text, s->v[i]->text);
+		printf("  %s\n", buf_z(&text));
 	}
+	buf_fini(&text);
 }
 
 static void print_all(struct analysis *x, int64_t limit)
@@ -186,18 +190,19 @@ int tsdb_analyze(int argc, char **argv)
 		{ "limit", FLAG_TEXT, &top, "20", "N", "How many rows a table has." },
 	};
 	struct analysis x = { .first_ms = INT64_MAX, .last_ms = INT64_MIN };
+	struct flag_list dirs = { 0 }; /* promtool takes it so */
 	struct err e = { 0 };
 	double limit;
 	bool ok;
 
-	if (!flags_parse(flags, ARRAY_LEN(flags), argc + 1, argv - 1, NULL, &e) ||
+	if (!flags_parse(flags, ARRAY_LEN(flags), argc + 1, argv - 1, &dirs, &e) || (dirs.n > 1 && !err_set(&e, ERR_BAD_INPUT, -1, "name one folder")) ||
 	    ((!str_to_double(top, &limit) || !(limit >= 1 && limit <= 1e6)) &&
 	     !err_set(&e, ERR_BAD_INPUT, -1, "--limit=" STR_FMT ": a number from 1 to 1000000", STR_ARG(top)))) {
 		fprintf(stderr, "tocsin-alerter tsdb analyze: %s\n", e.msg);
 		return 2;
 	}
 	x.store = store_new(NULL);
-	ok = analyze(&x, storage.p, (int64_t)limit, &e);
+	ok = analyze(&x, dirs.n == 1 ? dirs.v[0].p : storage.p, (int64_t)limit, &e);
 	if (!ok)
 		fprintf(stderr, "tocsin-alerter tsdb analyze: %s\n", e.msg);
 	store_free(x.store);

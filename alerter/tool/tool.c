@@ -13,7 +13,7 @@ static const struct {
 	{ "check", "config", check_config, "check config FILE...", "checks configuration files and the rule files they name" },
 	{ "check", "rules", check_rules, "check rules FILE...", "checks rule files" },
 	{ "export", "openmetrics", export_openmetrics, "export openmetrics [SELECTOR...] [--storage.path=DIR] [--start=TIME] [--end=TIME]", "prints samples with timestamps, which import reads" },
-	{ "tsdb", "analyze", tsdb_analyze, "tsdb analyze [--storage.path=DIR] [--limit=N]", "which metrics and labels cost most, and what comes and goes" },
+	{ "tsdb", "analyze", tsdb_analyze, "tsdb analyze [DIR] [--storage.path=DIR] [--limit=N]", "which metrics and labels cost most, and what comes and goes" },
 	{ "history", NULL, history_command, "history [MATCHER...]", "why alerts fired and ended, and what became of their messages" },
 	{ "resend", NULL, resend_command, "resend [ID...]", "sends messages again that were given up; without an id, lists them" },
 	{ "import", "openmetrics", import_openmetrics, "import openmetrics FILE [--storage.path=DIR]", "adds samples with timestamps to the history" },

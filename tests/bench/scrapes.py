@@ -71,18 +71,21 @@ class Peer:
     def url(self, path):
         return f"http://127.0.0.1:{self.port}{path}"
 
-    def count(self, at_s):
+    def count(self, at_s, what="count({})"):
         from servers import http
-        text = http(self.url("/api/v1/query?") + urllib.parse.urlencode({"query": 'count({n!="",__name__!~"up|scrape_.*"})', "time": at_s}), timeout=60)[2]
+        query = what.replace("{}", '{n!="",__name__!~"up|scrape_.*"}')
+        text = http(self.url("/api/v1/query?") + urllib.parse.urlencode({"query": query, "time": at_s}), timeout=120)[2]
         result = json.loads(text)["data"]["result"]
-        return int(result[0]["value"][1]) if result else 0
+        return int(float(result[0]["value"][1])) if result else 0
 
-    def restart_s(self, at_s):
-        """From the start of the program, after kill -9, until everything that was there can be queried."""
+    def restart_s(self):
+        """From the start of the program, after kill -9, until everything that was there two seconds before can be queried."""
+        at_s = time.time() - 2
+        there = self.count(at_s)
         self.process.kill()
         began = time.monotonic()
         self.start()
-        while self.count(at_s) < TARGETS * SERIES:
+        while self.count(at_s) < there:
             time.sleep(0.02)
             assert time.monotonic() - began < 120, f"{self.name} has not all its series after kill -9"
         return time.monotonic() - began
@@ -125,14 +128,14 @@ def scrapes(folder, started, row, say, cpu_s, status_kb, binary):
     time.sleep(SETTLE_S)
     before = [cpu_s(p.process.pid) for p in peers]
     time.sleep(ROUNDS * INTERVAL_S)
-    samples = TARGETS * SERIES * ROUNDS
-    cpu_us = [(cpu_s(p.process.pid) - b) / samples * 1e6 for p, b in zip(peers, before)]
+    spent = [cpu_s(p.process.pid) - b for p, b in zip(peers, before)]
     memory_mb = [status_kb(p.process.pid, "VmRSS") / 1024 for p in peers]
-    at_s = time.time() - 2                                           # what is asked for after kill -9: two seconds may be missing
-    start_s = [p.restart_s(at_s) for p in peers]
-    time.sleep(2 * INTERVAL_S)
-    stored = TARGETS * SERIES * (SETTLE_S / INTERVAL_S + ROUNDS + 3)
-    bytes_a_sample = [disk_bytes(p) / stored for p in peers]
+    measured = [p.count(time.time(), f"sum(count_over_time({{}}[{ROUNDS * INTERVAL_S}s]))") for p in peers]
+    say("  samples scraped in that time, of those due: " + ", ".join(f"{n / (TARGETS * SERIES * ROUNDS):.1%} {p.name}" for p, n in zip(peers, measured)))
+    cpu_us = [s / n * 1e6 for s, n in zip(spent, measured)]
+    start_s = [p.restart_s() for p in peers]
+    stored = [p.count(time.time(), "sum(count_over_time({}[30m]))") for p in peers]
+    bytes_a_sample = [disk_bytes(p) / n for p, n in zip(peers, stored)]
     for i, short in ((1, "prometheus"), (2, "victoria")):
         row(f"scrapes_memory_{short}", memory_mb[0], memory_mb[i], "MB", 1)
         row(f"scrapes_cpu_{short}", cpu_us[0], cpu_us[i], "us", 1)

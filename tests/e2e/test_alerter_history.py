@@ -116,14 +116,16 @@ def test_export_is_what_import_reads(box, config):
 
 
 def test_export_and_analyze_beside_a_running_alerter(box):
-    target = box.start(Target, text='steps{a="1"} 4\nsteps{a="2"} 5\n')
+    target = box.start(Target, text='steps{a="1"} 4\nsteps{a="2"} 5\nsteps{a="two\\nlines"} 6\n')
     watch = Watch(box, [job("app", target)], [])
     watch.kept()
     done = tool("export", "openmetrics", "steps", "--storage.path", box.folder / "data")
     assert done.returncode == 0 and 'a="2"' in done.stdout and " 5 " in done.stdout
     done = tool("tsdb", "analyze", "--storage.path", box.folder / "data")
-    assert done.returncode == 0 and "7 series" in done.stdout and "steps" in done.stdout and "Labels by number of values" in done.stdout
+    assert done.returncode == 0 and "8 series" in done.stdout and "steps" in done.stdout and "  a=two\\nlines\n" in done.stdout and "Labels by number of values" in done.stdout
+    assert tool("tsdb", "analyze", box.folder / "data").stdout.splitlines()[3:9] == done.stdout.splitlines()[3:9], "as promtool takes it"
     assert tool("tsdb", "analyze", "--storage.path", box.folder / "none").returncode == 1
+    assert tool("tsdb", "analyze", "a", "b").returncode == 2
     watch.scraped()
 
 
