@@ -1,6 +1,7 @@
 /* Allocation that cannot fail. The only place that answers "no memory". */
 #include "tocsin/mem.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,4 +55,9 @@ void *mem_grow(void *p, size_t *cap, size_t need, size_t item_bytes)
 	memset((char *)p + *cap * item_bytes, 0, (cap2 - *cap) * item_bytes);
 	*cap = cap2;
 	return p;
+}
+
+void mem_trim(void)
+{
+	malloc_trim(0);
 }

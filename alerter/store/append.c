@@ -115,12 +115,27 @@ void store_forget_sealed(struct store_series *s, uint32_t n)
 	s->sealed = NULL;
 }
 
+/* Series that came together would fill their chunks together, and all of them would lie in memory until the next flush. So, where there are many,
+ * the first chunk of each is cut at another length. */
+enum { FEW_SERIES = 4096, FIRST_AT_LEAST = 24, SCATTER = 37 };
+
+static bool shall_be_cut(const struct store *st, const struct store_series *s)
+{
+	return !s->apart && s->id > FEW_SERIES && st->history.dir != NULL && s->writer.open != NULL &&
+	       s->writer.open->n >= FIRST_AT_LEAST + s->id * SCATTER % (CHUNK_SAMPLES - FIRST_AT_LEAST);
+}
+
 static void put_sample(struct store *st, struct shard *shard, struct store_series *s, int64_t t_ms, double v, const struct histogram *h)
 {
 	size_t before = s->writer.open != NULL ? chunk_bytes(s->writer.open) : 0, after;
-	struct chunk *opened = s->writer.open, *sealed;
+	struct chunk *opened = s->writer.open, *sealed = NULL, *full;
 
-	sealed = chunk_append(&s->writer, t_ms, v, h);
+	if (shall_be_cut(st, s)) {
+		sealed = chunk_seal(&s->writer);
+		s->apart = 1;
+	}
+	full = chunk_append(&s->writer, t_ms, v, h);
+	sealed = full != NULL ? full : sealed;
 	after = chunk_bytes(s->writer.open);
 	if (sealed != NULL) {
 		store_keep_sealed(s, sealed);

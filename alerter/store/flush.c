@@ -13,11 +13,12 @@ enum { FLUSH_EVERY_MS = 7200000, SETTLED_MS = 300000, RETRY_MS = 60000 };
 
 struct flush_item {
 	struct store_series *series; /* a reference */
+	size_t first; /* of flush.chunks */
 	uint32_t n;
 };
 
 struct flush {
-	int64_t settled_ms, open_ms; /* chunks that end by settled_ms; open ones among them that begin by open_ms */
+	int64_t settled_ms, open_ms; /* every sealed chunk; open ones that end by settled_ms and begin by open_ms */
 	int64_t remaining_ms;        /* begin of the oldest chunk that stays */
 	int64_t begin_ms;            /* of the oldest chunk that goes: a late sample's may begin before what is covered */
 	struct flush_item *items;
@@ -41,12 +42,12 @@ static void gather(struct store *st, struct shard *shard, struct store_series *s
 	(void)st;
 	if (open != NULL && chunk_max_ms(open) <= f->settled_ms && open->min_ms <= f->open_ms)
 		close_open(shard, s);
-	for (; n < s->n_sealed && chunk_max_ms(s->sealed[n]) <= f->settled_ms; n++) {
+	for (; n < s->n_sealed; n++) {
 		f->chunks = mem_grow(f->chunks, &f->cap_chunks, f->n_chunks + 1, sizeof *f->chunks);
 		f->chunks[f->n_chunks++] = s->sealed[n];
 		atomic_fetch_add(&s->sealed[n]->refs, 1);
 	}
-	stays = n < s->n_sealed ? s->sealed[n] : s->writer.open;
+	stays = s->writer.open;
 	if (stays != NULL && stays->min_ms < f->remaining_ms)
 		f->remaining_ms = stays->min_ms;
 	if (n == 0)
@@ -54,7 +55,7 @@ static void gather(struct store *st, struct shard *shard, struct store_series *s
 	if (s->sealed[0]->min_ms < f->begin_ms)
 		f->begin_ms = s->sealed[0]->min_ms;
 	f->items = mem_grow(f->items, &f->cap_items, f->n_items + 1, sizeof *f->items);
-	f->items[f->n_items++] = (struct flush_item){ s, n };
+	f->items[f->n_items++] = (struct flush_item){ s, f->n_chunks - n, n };
 	atomic_fetch_add(&s->refs, 1);
 }
 
@@ -97,13 +98,23 @@ static uint32_t begin_series(struct store *st, struct block_writer *w, const str
 	return number;
 }
 
-static bool write_all(struct store *st, struct block_writer *w, const struct flush *f, struct err *e)
+static int by_hash(const void *a, const void *b)
 {
-	struct chunk **at = f->chunks;
-	struct arena a = { 0 };
-	bool ok = true;
+	uint64_t l = ((const struct flush_item *)a)->series->hash, r = ((const struct flush_item *)b)->series->hash;
 
+	return (l > r) - (l < r);
+}
+
+/* In the order of the block: then the writer keeps little in memory. */
+static bool write_all(struct store *st, struct block_writer *w, struct flush *f, struct err *e)
+{
+	struct arena a = { 0 };
+	bool ok = block_writer_sorted(w, e);
+
+	if (f->n_items > 1)
+		qsort(f->items, f->n_items, sizeof *f->items, by_hash);
 	for (size_t i = 0; i < f->n_items && ok; i++) {
+		struct chunk **at = f->chunks + f->items[i].first;
 		uint32_t number = begin_series(st, w, f->items[i].series);
 		int64_t good_ms = last_good(at, f->items[i].n, &a);
 
@@ -139,9 +150,8 @@ static void take_out(struct shard *shard, struct store_series *s, struct chunk *
 
 static void let_go(struct store *st, const struct flush *f)
 {
-	struct chunk *const *at = f->chunks;
-
 	for (size_t i = 0; i < f->n_items; i++) {
+		struct chunk *const *at = f->chunks + f->items[i].first;
 		struct store_series *s = f->items[i].series;
 		struct shard *shard = series_shard(st, s);
 		uint32_t n = f->items[i].n;
@@ -149,7 +159,6 @@ static void let_go(struct store *st, const struct flush *f)
 		pthread_mutex_lock(&shard->lock);
 		take_out(shard, s, at, n);
 		pthread_mutex_unlock(&shard->lock);
-		at += n;
 	}
 }
 

@@ -44,6 +44,7 @@ struct store_series {
 	_Atomic unsigned char never_lost;
 	_Atomic unsigned char from_history; /* FROM_…: nothing was appended since the start. Likewise */
 	unsigned char left_out;             /* of some snapshot, since it ended: what comes next is told by memory_revive. Likewise */
+	unsigned char apart;                /* its first chunk was cut short, see append.c. Likewise */
 	unsigned char journal_told;         /* its last value is in the journal's file. Under the commit lock */
 	unsigned char pairs[];              /* its labels, sorted, as index_encode() wrote them; immutable */
 };
@@ -111,7 +112,8 @@ struct store {
 	pthread_mutex_t claims_lock;
 	struct claims claims;
 	_Atomic bool knows_past, hasten;
-	bool read_only; /* nothing on disk is changed */
+	bool read_only;      /* nothing on disk is changed */
+	size_t sealed_bytes; /* of sealed chunks in memory, as of the last maintenance; its own */
 	pthread_rwlock_t index_lock;
 	struct index index;
 	uint64_t next_id; /* index lock, writing */

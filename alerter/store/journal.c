@@ -12,6 +12,7 @@
 
 #include "store/internal.h"
 #include "tocsin/log.h"
+#include "tocsin/mem.h"
 
 enum { WRITE_EVERY_MS = 200, SYNC_EVERY_MS = 1000, HEAD_EVERY_MS = 10000, RESTART_MS = 60000 };
 enum { FILE_BYTES = 16 << 20, PENDING_BYTES = 128 << 20, CHECKPOINT_BYTES = 32 << 20 };
@@ -463,6 +464,7 @@ bool store_open_journal(struct store *st, const char *path, struct err *e)
 	else if (begin_file(st, &trouble))
 		j->bytes = r.bytes;
 	ok = start_threads(st, e);
+	mem_trim();
 	pthread_mutex_unlock(&st->maintain_lock);
 	return ok;
 }

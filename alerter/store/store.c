@@ -8,7 +8,7 @@
 #include "store/internal.h"
 #include "tocsin/mem.h"
 
-enum { RETENTION_MS = 15 * 86400000, LOOKBACK_MS = 300000, MAX_SERIES = 2000000, MAX_BYTES = 256 << 20 };
+enum { RETENTION_MS = 15 * 86400000, LOOKBACK_MS = 300000, MAX_SERIES = 2000000, MAX_BYTES = 256 << 20, SEALED_BYTES = 8 << 20 };
 
 static void set_defaults(struct store_options *o)
 {
@@ -380,41 +380,59 @@ static void bury_unused(struct store *st)
 	pthread_rwlock_unlock(&st->index_lock);
 }
 
-static void find_oldest(struct store *st, struct shard *shard, struct store_series *s, void *ctx)
+struct census {
+	int64_t oldest_ms;
+	size_t sealed_bytes;
+};
+
+static void add_to_census(struct store *st, struct shard *shard, struct store_series *s, void *ctx)
 {
-	int64_t *oldest = ctx;
+	struct census *all = ctx;
 	const struct chunk *c = s->n_sealed > 0 ? s->sealed[0] : s->writer.open;
 
 	(void)st, (void)shard;
-	if (c != NULL && c->min_ms < *oldest)
-		*oldest = c->min_ms;
+	if (c != NULL && c->min_ms < all->oldest_ms)
+		all->oldest_ms = c->min_ms;
+	for (uint32_t i = 0; i < s->n_sealed; i++)
+		all->sealed_bytes += chunk_bytes(s->sealed[i]);
 }
 
 /* A chunk opened meanwhile with older samples than all others is overlooked until the next time. */
-static void note_oldest(struct store *st)
+static size_t take_census(struct store *st)
 {
-	int64_t oldest_ms = INT64_MAX;
+	struct census all = { .oldest_ms = INT64_MAX };
 
-	store_each_series(st, find_oldest, &oldest_ms);
-	atomic_store(&st->oldest_ms, oldest_ms);
+	store_each_series(st, add_to_census, &all);
+	atomic_store(&st->oldest_ms, all.oldest_ms);
+	return all.sealed_bytes;
+}
+
+/* Each flush costs a checkpoint of all the rest: so it must be worth it. */
+static bool many_are_sealed(const struct store *st, size_t bytes)
+{
+	return st->sealed_bytes > SEALED_BYTES && st->sealed_bytes > bytes / 3;
 }
 
 void store_maintain(struct store *st)
 {
 	int64_t now_ms = clock_now_ms(st->options.clock);
-	size_t n_chunks;
-	bool hurry;
+	size_t n_chunks, bytes;
+	bool checkpoint, flushed;
 
 	pthread_mutex_lock(&st->maintain_lock);
 	store_each_series(st, drop_old, &(struct cutoff){ now_ms - st->options.retention_ms, false });
-	hurry = journal_wants_checkpoint(st);
-	if (history_maintain(st, now_ms, hurry || total_bytes(st, &n_chunks) > st->options.max_bytes) || hurry)
+	checkpoint = journal_wants_checkpoint(st);
+	bytes = total_bytes(st, &n_chunks);
+	flushed = history_maintain(st, now_ms, checkpoint || bytes > st->options.max_bytes || many_are_sealed(st, bytes));
+	if (flushed || checkpoint)
 		journal_checkpoint(st);
 	if (total_bytes(st, &n_chunks) > st->options.max_bytes)
 		squeeze(st, now_ms);
 	drop_dead(st);
 	bury_unused(st);
-	note_oldest(st);
+	st->sealed_bytes = take_census(st);
+	if (flushed)
+		mem_trim();
 	pthread_mutex_unlock(&st->maintain_lock);
 }
 

@@ -51,7 +51,7 @@ bool store_open_read(struct store *, const char *path, struct err *e);
 void store_sync(struct store *);
 /* Moves everything from memory to disk, for a clean stop. True without history. */
 bool store_flush(struct store *, struct err *e);
-/* Every two hours, or when the journal has grown, moves what is sealed to disk; merges blocks; drops what left the retention, or exceeds
+/* Every two hours, or when the journal or what is sealed has grown, moves what is sealed to disk; merges blocks; drops what left the retention, or exceeds
  * max_bytes, then series without samples. Call it every minute or so. It may take a while. */
 void store_maintain(struct store *);
 /* Deletes the samples from <min_ms> to <max_ms> of every series that matches, in memory and on disk, at once and for good. False and <e>: the disk,

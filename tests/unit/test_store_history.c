@@ -8,6 +8,7 @@
 
 #include "store/block.h"
 #include "store_world.h"
+#include "tocsin/mem.h"
 
 enum { MINUTE_S = 60, HOUR_S = 3600 };
 
@@ -693,6 +694,74 @@ static void test_leftovers(void **state)
 	end(&w);
 }
 
+/* Long before two hours are over. */
+static void test_much_is_sealed(void **state)
+{
+	enum { SAMPLES = 5000, BUCKETS = 220 };
+	static const struct histogram_span span = { 0, BUCKETS };
+	double buckets[BUCKETS] = { 0 };
+	struct histogram h = { .schema = 3, .pos = { .spans = &span, .n_spans = 1, .buckets = buckets, .n_buckets = BUCKETS } };
+	struct err e = { 0 };
+	struct selection *s;
+	struct world w;
+
+	(void)state;
+	begin(&w, MS(0));
+	for (int i = 0; i < SAMPLES; i++) {
+		buckets[0] = h.count = i + 1;
+		assert_true(w.f.app->ops->append(w.f.app, parse_labels(&w.f.arena, "h"), MS(i), 0, &h, &e));
+		commit(&w.f);
+	}
+	w.f.clock.wall = MS(SAMPLES);
+	store_maintain(w.f.store); /* notes how much it is */
+	assert_int_equal(store_stats(w.f.store).blocks_written, 0);
+	store_maintain(w.f.store);
+	assert_int_equal(store_stats(w.f.store).blocks_written, 1);
+	assert_int_equal(store_stats(w.f.store).chunks, 1); /* the open one */
+	s = pick(&w.f, "__name__ = h");
+	assert_int_equal(read_all(&w.f, s, 0).n, SAMPLES);
+	drop(&w.f, s);
+	end(&w);
+}
+
+/* Of thousands of series that came together some begin their second chunk early, so that not all of them do at once. */
+static void test_chunks_out_of_step(void **state)
+{
+	enum { MANY = 4200, SAMPLES = 60 };
+	struct store_series **v = mem_alloc(MANY * sizeof(struct store_series *));
+	struct err e = { 0 };
+	struct selection *s;
+	struct world w;
+	char text[32];
+
+	(void)state;
+	begin(&w, MS(0));
+	for (int i = 0; i < MANY; i++) {
+		snprintf(text, sizeof text, "m i=%d", i);
+		v[i] = store_series_ref(w.f.store, parse_labels(&w.f.arena, text), &e);
+	}
+	for (int k = 0; k < SAMPLES; k++) {
+		for (int i = 0; i < MANY; i++)
+			assert_int_equal(store_append_ref(w.f.app, v[i], MS(k), i + k, NULL), STORE_OK);
+		commit(&w.f);
+	}
+	assert_in_range(store_stats(w.f.store).chunks, MANY + 10, MANY + 104);
+	s = pick(&w.f, "__name__ = m");
+	for (int i = 4000; i < MANY; i++) {
+		struct samples got = read_all(&w.f, s, (size_t)i);
+
+		assert_int_equal(got.n, SAMPLES);
+		for (int k = 0; k < SAMPLES; k++)
+			assert_true(got.t_ms[k] == MS(k) && got.v[k] == i + k);
+		store_series_unref(w.f.store, v[i]);
+	}
+	for (int i = 0; i < 4000; i++)
+		store_series_unref(w.f.store, v[i]);
+	drop(&w.f, s);
+	free(v);
+	end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -701,6 +770,7 @@ int main(void)
 		cmocka_unit_test(test_held_from), cmocka_unit_test(test_states),          cmocka_unit_test(test_flush_and_retention),
 		cmocka_unit_test(test_merging), cmocka_unit_test(test_limit_on_disk), cmocka_unit_test(test_cut_while_it_is_read),
 		cmocka_unit_test(test_disk_fails), cmocka_unit_test(test_leftovers),
+		cmocka_unit_test(test_much_is_sealed), cmocka_unit_test(test_chunks_out_of_step),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
