@@ -70,8 +70,8 @@ def job(name, address, **more):
     return {"job_name": name, "static_configs": [{"targets": [address]}], **more}
 
 
-def config(box, name, *jobs):
-    return box.write(name, json.dumps({"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}, "scrape_configs": list(jobs)}))
+def config(box, name, *jobs, every="1s"):
+    return box.write(name, json.dumps({"global": {"scrape_interval": every, "scrape_timeout": every}, "scrape_configs": list(jobs)}))
 
 
 def families(round_no=1):
@@ -114,7 +114,7 @@ def test_beside_prometheus(box):
     peer = box.start(Prometheus, config(box, "peer.yml", job("app", app.address)))
     for query in SAME:
         wait_for(f"{query} is the same", lambda: same(ours, peer, query), 60)
-    assert values(ours, 'odd{kind="inf"}')[(("__name__", "odd"), ("kind", "inf"))] == -math.inf
+    wait_for("-Inf", lambda: values(ours, 'odd{kind="inf"}')[(("__name__", "odd"), ("kind", "inf"))] == -math.inf, 60)
     assert app.accepts[0].startswith("application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,"), app.accepts[0]
     meta = ours.json("/api/v1/metadata")["data"]
     assert meta["queue"][0]["type"] == "gaugehistogram" and meta["requests_total"] == [{"type": "counter", "help": "Requests.", "unit": "requests"}]
@@ -145,7 +145,7 @@ def test_choices(box):
         job("texts", written.address, convert_classic_histograms_to_nhcb=True, always_scrape_classic_histograms=True),
         job("converted", app.address, convert_classic_histograms_to_nhcb=True),
         job("unknown", unknown.address, **native, fallback_scrape_protocol="PrometheusProto"), job("refused", unknown.address, **native),
-        job("listed", app.address, **native, scrape_protocols=["PrometheusText0.0.4", "PrometheusProto"])), ["--storage.path", box.folder / "data"])
+        job("listed", app.address, **native, scrape_protocols=["PrometheusText0.0.4", "PrometheusProto"]), every="4s"), ["--storage.path", box.folder / "data"])
 
     def classic(name, metric="h_bucket"):
         return {m["le"]: float(s["value"][1]) for m, s in ask(ours, f'{metric}{{job="{name}"}}')}
@@ -181,7 +181,8 @@ def test_a_histogram_ends_and_outlives_kill_9(box):
     wait_for("the first scrape", lambda: ask(ours, "latency_seconds"), 60)
     app.families = families(3)
     wait_for("a rate", lambda: values(ours, "histogram_count(increase(latency_seconds[1m])) > 0"), 60)
-    assert math.isclose(*(values(ours, f"histogram_quantile(0.9, {q})").popitem()[1] for q in ("rate(latency_seconds[1m])", "latency_seconds")), rel_tol=1e-9)
+    wait_for("the same quantile", lambda: math.isclose(*(values(ours, f"histogram_quantile(0.9, {q})").popitem()[1]
+                                                         for q in ("rate(latency_seconds[1m])", "latency_seconds")), rel_tol=1e-9), 60)
     app.families = pb.family("left", pb.GAUGE, pb.metric(pb.gauge(1)))
     wait_for("it ended", lambda: ask(ours, "left") and not ask(ours, "latency_seconds"), 60)
     held = ask(ours, "latency_seconds[10m]")[0][1]["histograms"]
@@ -225,8 +226,8 @@ def test_bad_messages_fail_the_scrape(box):
     apps = {name: box.start(Application, body) for name, (body, _) in cases.items()}
     ours = box.start(Alerter, config(box, "ours.yml", *(job(n, a.address, scrape_native_histograms=True) for n, a in apps.items())))
     wait_for("all were tried", lambda: len(ask(ours, "up == 0")) == len(cases), 60)
-    said = {t["labels"]["job"]: t["lastError"] for t in ours.json("/api/v1/targets")["data"]["activeTargets"]}
-    assert said == {name: error for name, (_, error) in cases.items()}
+    expect = {name: error for name, (_, error) in cases.items()}
+    wait_for("the reasons are told", lambda: {t["labels"]["job"]: t["lastError"] for t in ours.json("/api/v1/targets")["data"]["activeTargets"]} == expect, 60)
     assert not ask(ours, "fine")
 
 
