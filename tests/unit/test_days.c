@@ -172,7 +172,7 @@ static void step_clock(struct world *w)
 {
 	int64_t by = chance(w, 2) == 0 ? about(w, 2 * HOUR) - HOUR : about(w, 20 * SEC) - 20 * SEC;
 
-	w->clock.wall += by;
+	w->clock.wall += by + (by < 0 ? -3 * SEC : 3 * SEC);     /* less is taken for time that passed */
 	w->stepped = true;
 	for (size_t i = 0; i < MACHINES; i++)
 		if (!w->machines[i].removed) {
