@@ -60,12 +60,14 @@ def test_sentinel_and_a_failover(box):
     jobs.worker()
     m = jobs.until("its worker", lambda m: m("celery_worker_up", hostname=HOST) == 1 and m("celery_workers_connected") == 1 and m)
     assert m("celery_workers_silent") == 0 and m("celery_events_connected") == 1
+    wait_for("the replica has it", lambda: replica.cli("llen", "low") == "1")
     assert sentinel.cli("sentinel", "failover", "shop") == "OK"
     # Who asks a moment before is told the old one, whose data the failover throws away.
     wait_for("the other is master", lambda: str(replica.port) in sentinel.cli("sentinel", "get-master-addr-by-name", "shop") and
              "role:slave" in master.cli("info", "replication"))
     jobs.send("add.apply_async((1, 1), queue='low')")
-    m = jobs.until("the queue of the new master", lambda m: m("celery_queue_length", queue_name="low") == 2 and m("celery_up") == 1 and m)
+    wait_for("both are in the new master", lambda: replica.cli("llen", "low") == "2")
+    jobs.until("the queue of the new master", lambda m: m("celery_queue_length", queue_name="low") == 2 and m("celery_up") == 1)
     jobs.until("events of the new master", lambda m: m("celery_events_reconnects_total") == 1 and m("celery_events_connected") == 1)
     jobs.send("add.delay(1, 1)")
     jobs.until("and tasks", lambda m: m("celery_task_sent_total", name="add", queue_name="celery") == 1)
