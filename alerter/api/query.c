@@ -160,6 +160,7 @@ static bool take_options(struct http_request *q, struct promql_options *o)
 	int64_t timeout_ms, lookback_ms;
 
 	*o = api->deps.promql;
+	o->shows_past = true;
 	o->subquery_step_ms = atomic_load(api->deps.evaluation_interval_ms);
 	if (!param_duration(q, "timeout", 0, &timeout_ms) || !param_duration(q, "lookback_delta", 0, &lookback_ms))
 		return false;

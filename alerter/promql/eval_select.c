@@ -144,7 +144,7 @@ static bool is_past(const struct eval *ev, const struct selection *sel, size_t r
 {
 	const struct series *s = &sel->v[row];
 
-	return s->unread && ref_ms >= sel->began_ms && !(ev->held && s->state == SERIES_LOST);
+	return s->unread && !ev->query->options.shows_past && ref_ms >= sel->began_ms && !(ev->held && s->state == SERIES_LOST);
 }
 
 struct lookup {

@@ -40,6 +40,8 @@ struct promql_options {
 	int64_t lookback_ms;            /* 0: PROMQL_LOOKBACK_MS */
 	int64_t subquery_step_ms;       /* default step of [5m:]; 0: 60,000 */
 	unsigned features;              /* promql_feature bits; 0: PROMQL_DURATION_EXPRESSIONS */
+	bool shows_past;                /* what an earlier run read is a value until its target is read again, as in Prometheus: for
+	                                 * people to look at. Rules decide by what this run has read */
 	struct promql_limits limits;
 	const struct clock *clock;      /* for the timeout only; NULL: the system's */
 };

@@ -191,7 +191,8 @@ bool promql_query_is(const struct promql_query *q, struct str text, const struct
 	const struct promql_options a = q->options, b = with_defaults(options);
 
 	return str_eq(q->text, text) && a.lookback_ms == b.lookback_ms && a.subquery_step_ms == b.subquery_step_ms &&
-	       a.features == b.features && a.clock == b.clock && memcmp(&a.limits, &b.limits, sizeof a.limits) == 0;
+	       a.features == b.features && a.shows_past == b.shows_past && a.clock == b.clock &&
+	       memcmp(&a.limits, &b.limits, sizeof a.limits) == 0;
 }
 
 size_t promql_query_bytes(const struct promql_query *q)

@@ -65,3 +65,20 @@ def test_damaged_file_is_set_aside_and_the_rest_serves(box):
     assert metric(watch, "tocsin_store_journal_damaged_total") == 0
     values = [v for _, v in next(iter(samples(watch, "steps").values()))]
     assert 0 in values and 77 in values
+
+
+def test_people_see_what_was_read_before_the_kill(box):
+    """O6: a graph has no dip behind a restart: until its target is read again a series shows what was read last, and no rule fires by it."""
+    soon, late = box.start(Target, text="x 1\n"), box.start(Target, text="x 0\n")
+    jobs = [job("soon", soon), job("late", late, scrape_interval="3s", scrape_timeout="1s")]
+    watch = Watch(box, jobs, [alert_rule("Broken", 'x{job="late"} == 1')])
+    watch.until("both are read", lambda: watch.value("count(x)") == 2)
+    late.text = "x 1\n"
+    watch.told("Broken")
+    watch.kept()
+    watch.program.kill()
+    late.down()
+    watch.program.start()
+    watch.until("one is read", lambda: watch.value('up{job="soon"}') == 1)
+    assert watch.value("count(x)") == 2
+    assert watch.state("Broken") == "firing"
