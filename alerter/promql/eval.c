@@ -50,11 +50,12 @@ static void budget_add(struct eval *ev, size_t cells)
 }
 
 /* Values stay in memory until the evaluation ends, and labels beyond it: what a very long expression adds up to is bounded, too. */
-static bool memory_is_within(struct eval *ev)
+bool eval_memory_is_within(struct eval *ev, size_t more_bytes)
 {
 	enum { BYTES_A_SAMPLE = 32, BYTES_ANYWAY = 64 << 20 };
-	size_t most = ev->query->options.limits.max_samples, bytes = ev->arena->total_bytes - ev->bytes_before + memory_bytes(ev->query);
+	size_t most = ev->query->options.limits.max_samples, bytes;
 
+	bytes = ev->arena->total_bytes - ev->bytes_before + memory_bytes(ev->query) + more_bytes;
 	if (bytes <= BYTES_ANYWAY || (bytes - BYTES_ANYWAY) / BYTES_A_SAMPLE <= most)
 		return true;
 	return eval_fail(ev, ERR_LIMIT, -1, "query needs more memory than max_samples=%zu samples may take: %zu MB", most,
@@ -71,7 +72,7 @@ static bool budget_take(struct eval *ev, size_t rows, size_t steps)
 		                 "query needs more than max_samples=%zu samples: %zu series at %zu steps, and %zu before", most, rows,
 		                 steps, ev->cells);
 	budget_add(ev, rows * steps);
-	return memory_is_within(ev);
+	return eval_memory_is_within(ev, 0);
 }
 
 static struct value *value_make(struct eval *ev, enum promql_type type, const struct shape *shape)

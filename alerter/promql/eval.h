@@ -133,6 +133,8 @@ struct value *value_finish_names(struct eval *, struct value *);
 /* New labels for every row, by <fn>: <out> may borrow from <in> and <a>, and depends on nothing else; <named>: the metric has its name
  * from here on. Rows that become equal are one from then on; two samples of one row at one step fail the query. */
 typedef void (*relabel_fn)(void *arg, struct arena *a, struct labels in, struct labels *out, bool *named);
+/* <more_bytes> of labels are not counted yet. False: it failed, the query needs too much. */
+bool eval_memory_is_within(struct eval *, size_t more_bytes);
 struct value *value_relabel(struct eval *, int node_id, struct value *, relabel_fn, void *arg);
 /* Whether value_relabel() would find the outcome remembered, and not call its function. */
 bool value_relabel_is_known(struct eval *, int node_id, const struct value *);

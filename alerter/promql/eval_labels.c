@@ -18,7 +18,7 @@ static bool is_part(struct labels part, struct labels whole)
 }
 
 /* The input's rows that are not in yet. */
-static void relabel_rows(struct memory_slot *slot, const struct shape *in, relabel_fn fn, void *arg)
+static bool relabel_rows(struct eval *ev, struct memory_slot *slot, const struct shape *in, relabel_fn fn, void *arg)
 {
 	struct arena *a = &slot->arena;
 	struct merge *m = slot->extra;
@@ -39,9 +39,12 @@ static void relabel_rows(struct memory_slot *slot, const struct shape *in, relab
 			m->to[i] = (uint32_t)label_table_add_borrowed(&m->table, out, NULL);
 		else
 			m->to[i] = (uint32_t)label_table_add(&m->table, out, NULL);
+		if (!eval_memory_is_within(ev, slot->arena.total_bytes - slot->counted_bytes))
+			return false;
 	}
 	slot->shape.n = m->table.n;
 	slot->shape.labels = m->table.v;
+	return true;
 }
 
 /* Rows of <x> into the rows <to> of <shape>. */
@@ -67,7 +70,10 @@ struct value *value_relabel(struct eval *ev, int node_id, struct value *x, relab
 	const struct merge *m;
 
 	if (memory_is_due(slot)) {
-		relabel_rows(slot, x->shape, fn, arg);
+		if (!relabel_rows(ev, slot, x->shape, fn, arg)) {
+			memory_discard(ev, slot);
+			return NULL;
+		}
 		memory_keep(ev, slot);
 	}
 	m = slot->extra;

@@ -3,19 +3,30 @@
 #include "eval.h"
 #include "functions_bodies.h"
 
+enum { VALUE_MAX = 1 << 20 };  /* bytes; a label that is joined of itself doubles each time */
+
 struct replacement {
 	struct str dst, src, template;
 	struct regex *re;
 	struct regex_group *groups;
 	size_t n_groups;
 	bool limit;             /* the regex gave up on some value */
+	bool too_long;
 };
 
 /* The metric name that was set by hand stays. */
-static void set_label(struct arena *a, struct labels in, struct str name, struct str value, struct labels *out, bool *named)
+static bool set_label(struct arena *a, struct labels in, struct str name, struct str value, struct labels *out, bool *named)
 {
+	if (value.n > VALUE_MAX)
+		return false;
 	*out = labels_with(a, in, name, arena_str(a, value));
 	*named = str_eq(name, STR(LABEL_NAME));
+	return true;
+}
+
+static void value_too_long(struct eval_call *c, const char *function)
+{
+	eval_fail(c->ev, ERR_LIMIT, -1, "%s() makes a label value of more than %d bytes", function, VALUE_MAX);
 }
 
 static void replace(void *arg, struct arena *a, struct labels in, struct labels *out, bool *named)
@@ -35,7 +46,7 @@ static void replace(void *arg, struct arena *a, struct labels in, struct labels 
 		break;
 	}
 	regex_expand(r->re, &text, src, r->groups, r->n_groups, r->template);
-	set_label(a, in, r->dst, buf_str(&text), out, named);
+	r->too_long |= !set_label(a, in, r->dst, buf_str(&text), out, named);
 	buf_fini(&text);
 }
 
@@ -67,34 +78,40 @@ void fn_label_replace(struct eval_call *c)
 	regex_free(r.re);
 	if (r.limit)
 		eval_fail(c->ev, ERR_LIMIT, call_arg_pos(c, 4), "the regular expression of label_replace() needs too many steps");
+	if (r.too_long)
+		value_too_long(c, "label_replace");
 }
 
 struct join {
 	const struct eval_call *c;
 	struct str dst, separator;
+	bool too_long;
 };
 
 static void join(void *arg, struct arena *a, struct labels in, struct labels *out, bool *named)
 {
-	const struct join *j = arg;
+	struct join *j = arg;
 	struct buf text = { 0 };
 
-	for (size_t i = 3; i < j->c->n_args; i++) {
+	*out = in;
+	for (size_t i = 3; i < j->c->n_args && text.n <= VALUE_MAX; i++) {
 		if (i > 3)
 			buf_puts(&text, j->separator);
 		buf_puts(&text, labels_get(in, j->c->args[i]->string));
 	}
-	set_label(a, in, j->dst, buf_str(&text), out, named);
+	j->too_long |= !set_label(a, in, j->dst, buf_str(&text), out, named);
 	buf_fini(&text);
 }
 
 void fn_label_join(struct eval_call *c)
 {
-	struct join j = { c, c->args[1]->string, c->args[2]->string };
+	struct join j = { .c = c, .dst = c->args[1]->string, .separator = c->args[2]->string };
 
 	for (size_t i = 3; i < c->n_args; i++)
 		if (!check_label(c, c->args[i]->string, "source", "label_join"))
 			return;
 	if (check_label(c, j.dst, "destination", "label_join"))
 		c->result = value_relabel(c->ev, c->node->id, c->args[0], join, &j);
+	if (j.too_long)
+		value_too_long(c, "label_join");
 }

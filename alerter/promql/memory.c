@@ -78,6 +78,14 @@ void memory_restart(struct memory_slot *slot)
 	slot->extra = NULL;
 }
 
+void memory_discard(struct eval *ev, struct memory_slot *slot)
+{
+	memory_restart(slot);
+	arena_fini(&slot->arena);
+	ev->query->memory->bytes -= slot->counted_bytes;
+	slot->counted_bytes = 0;
+}
+
 struct memory_slot *memory_slot(struct eval *ev, int node_id, enum memory_kind kind, struct memory_input a, struct memory_input b)
 {
 	struct memory_slot *slot = slot_of(ev, node_id, kind);

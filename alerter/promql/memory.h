@@ -45,6 +45,8 @@ static inline bool memory_is_due(const struct memory_slot *s)
 void memory_keep(struct eval *, struct memory_slot *);
 /* Empties it: new rows would change old ones. */
 void memory_restart(struct memory_slot *);
+/* Empties it and gives back its memory: what failed is not remembered. */
+void memory_discard(struct eval *, struct memory_slot *);
 /* Whether the slot has all of these inputs, without touching it. */
 bool memory_holds(struct eval *, int node_id, enum memory_kind, struct memory_input a, struct memory_input b);
 /* Bytes of all slots. */

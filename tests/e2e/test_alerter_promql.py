@@ -105,6 +105,18 @@ def test_what_queries_keep_is_bounded(box):
     assert ask(program, '"text"', time=1234.5)[1]["data"] == {"resultType": "string", "result": [1234.5, "text"]}
 
 
+def test_label_text_is_bounded(box):
+    """A label joined of itself doubles each time: the query ends with the limit's name, not the program."""
+    program = start(box)
+    text = 'label_replace(x, "a", "aaaaaaaaaa", "", "")'
+    for _ in range(28):
+        text = f'label_join({text}, "a", "", "a", "a")'
+    for _ in range(2):
+        status, answer = ask(program, f"count({text})")
+        assert status == 422 and "label_join() makes a label value of more than 1048576 bytes" in answer["error"], answer
+    assert ask(program, "x")[0] == 200
+
+
 def test_the_functions_are_listed(box):
     """On the page and in --help, from one table: all 90, each with a line of help."""
     program = start(box)
