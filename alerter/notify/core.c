@@ -80,6 +80,50 @@ static void drop_old_configs(struct core *c)
 	}
 }
 
+/* "team/webhook[0]" without the place in the list. */
+static struct str list_of(struct str name)
+{
+	while (name.n > 0 && name.p[name.n - 1] != '[')
+		name.n--;
+	return name;
+}
+
+const struct integration *core_moved_to(const struct core *c, struct str name, uint64_t identity)
+{
+	if (notify_config_find(c->config, name, identity, true) != NULL)
+		return NULL;
+	for (size_t i = 0; i < c->config->n_receivers; i++)
+		for (size_t k = 0; k < c->config->receivers[i].n; k++) {
+			const struct integration *in = &c->config->receivers[i].integrations[k];
+
+			if (in->identity == identity && str_eq(list_of(in->name), list_of(name)))
+				return in;
+		}
+	return NULL;
+}
+
+/* Its group has an episode under that name, which stays. */
+static bool is_taken(const struct core *c, const struct episode *e, struct str name)
+{
+	const struct episode *other = e->group != NULL ? episode_find(e->group, name) : NULL;
+
+	return other != NULL && core_moved_to(c, other->integration, other->identity) == NULL;
+}
+
+static void follow_moved(struct core *c)
+{
+	for (struct map_slot *s = NULL; (s = map_next(&c->episodes, s)) != NULL;) {
+		struct episode *e = s->value;
+		const struct integration *in = core_moved_to(c, e->integration, e->identity);
+
+		if (in == NULL || is_taken(c, e, in->name))
+			continue;
+		text_set(&e->integration, in->name);
+		episode_save(c, e);
+	}
+	outbox_follow_moved(c);
+}
+
 void core_configure(struct core *c, struct notify_config *config)
 {
 	if (c->config != NULL) {
@@ -88,6 +132,7 @@ void core_configure(struct core *c, struct notify_config *config)
 		c->old[0] = c->config;
 	}
 	c->config = config;
+	follow_moved(c);
 	forward_configure(c);
 	heartbeats_configure(c);
 	group_reroute(c);

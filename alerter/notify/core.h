@@ -93,6 +93,9 @@ struct notify_snapshot *core_snapshot(struct core *, struct arena *);
 int64_t core_now_ms(const struct core *);
 uint64_t core_random(struct core *);
 const struct integration *core_integration(const struct core *, struct str name, uint64_t identity);
+/* Where an integration stands in its receiver's list is no part of it: one put before it, or two that change places, take nothing over.
+ * NULL: it stands where it stood, or is configured no more. */
+const struct integration *core_moved_to(const struct core *, struct str name, uint64_t identity);
 
 /* pager.c: alerts. */
 void pager_event(struct core *, const struct rule_identity *, const struct alert_event *);
@@ -252,6 +255,7 @@ struct message *outbox_new(struct core *, int64_t id, struct episode *, int64_t 
 void outbox_schedule(struct core *);            /* marks what is to go out as in flight, in the log */
 void outbox_start(struct core *);               /* after the commit: hands requests to the transport */
 int64_t outbox_next_due_ms(struct core *);
+void outbox_follow_moved(struct core *);                 /* messages bear the name their episode has now */
 void outbox_hurry_found(struct core *);                  /* those whose receiver is configured again */
 void outbox_shift(struct core *, int64_t step_ms);      /* the clock stepped */
 void outbox_free(struct core *, struct message *);

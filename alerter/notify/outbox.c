@@ -451,6 +451,17 @@ static void without_receiver(struct core *c, struct message *m)
 	bury(c, m);
 }
 
+void outbox_follow_moved(struct core *c)
+{
+	for (struct message *m = c->first; m != NULL; m = m->next) {
+		if (m->identity != m->episode->identity || str_eq(m->integration, m->episode->integration))
+			continue;
+		leave_lane(c, m);
+		m->lane = NULL;
+		text_set(&m->integration, m->episode->integration);
+	}
+}
+
 void outbox_hurry_found(struct core *c)
 {
 	for (struct message *m = c->first; m != NULL; m = m->next)

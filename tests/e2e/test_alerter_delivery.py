@@ -240,3 +240,30 @@ def test_what_a_person_did_on_the_page_stays(box):
     watch.until("all is delivered", lambda: not watch.data("/api/v1/outbox")["waiting"])
     assert page.incidents[mine]["status"] == "identified" and page.components["db"]["status"] == "under_maintenance"
     assert page.incidents[others]["status"] == "investigating" and not page.broken()
+
+
+@pytest.mark.parametrize("order", ["before", "swapped"])
+def test_a_place_in_the_list_is_no_identity(box, order):
+    """F13: a receiver put before another, or two that change places, take over nothing: each is told once and hears its own end."""
+    target, one, two = box.start(Target, text="broken 1\n"), Webhook(), Webhook()
+    box.started += [one, two]
+
+    def receiver(*hooks):
+        return [{"name": "all", "webhook_configs": [{"url": h.url} for h in hooks]}]
+
+    first = [one] if order == "before" else [one, two]
+    watch = Watch(box, [job("app", target)], [alert_rule("Broken", "broken == 1")], receiver={"webhook_configs": receiver(*first)[0]["webhook_configs"]})
+    for hook in first:
+        watch.until("told", lambda hook=hook: hook.told("Broken", "firing"))
+    watch.until("all of it is recorded", lambda: not watch.data("/api/v1/outbox")["waiting"])
+    watch.config["receivers"] = receiver(two, one)
+    watch.path.write_text(json.dumps(watch.config))
+    assert watch.program.get("/-/reload", data=b"", method="POST")[0] == 200
+    watch.until("both are told", lambda: one.told("Broken", "firing") and two.told("Broken", "firing"))
+    target.text = "broken 0\n"
+    for hook in (one, two):
+        watch.until("the end", lambda hook=hook: hook.told("Broken", "resolved"))
+        statuses = [(r["body"]["status"], r["key"].rsplit("-", 1)[0]) for r in hook.accepted]
+        assert [s for s, _ in statuses] == ["firing", "resolved"], statuses
+        assert len({episode for _, episode in statuses}) == 1, statuses
+    assert one.accepted[0]["key"] != two.accepted[0]["key"]
