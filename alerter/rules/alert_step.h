@@ -14,6 +14,7 @@ struct alert {
 	bool synthetic;                 /* raised by on_no_data or on_error: fire */
 	bool changed;                   /* since the sink was last told */
 	bool touched;                   /* had its verdict in this tick */
+	bool interrupted;               /* pending, and not returned on a later arrival: the next tick decides, no arrival */
 	int64_t told_ms;                /* the sink last took the record */
 	int64_t change_told_ms;         /* last EDGE_CHANGED */
 	struct str key;                 /* of its label set, in the rule's table */

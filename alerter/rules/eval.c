@@ -21,6 +21,7 @@ struct tick {
 	struct expand_env expand;
 	struct arena once;              /* reset before each alert */
 	int64_t now_ms, query_ms;
+	bool on_arrival;                /* of a target, between two ticks */
 };
 
 /* ---- reasons, for people ---- */
@@ -341,6 +342,14 @@ static size_t count_active(const struct rule_run *run)
 	return n;
 }
 
+/* Pending since an arrival and well at a later one: what no tick has seen begins anew. */
+static void begin_again(const struct tick *t, struct alert *a)
+{
+	if (a->interrupted && a->record.state == ALERT_PENDING && a->record.active_at_ms > t->group->last_evaluation_ms)
+		a->record.active_at_ms = t->now_ms;
+	a->interrupted = false;
+}
+
 /* Alerts that are active go on; new ones are taken up to the limit, in the order of the result. */
 static void step_returned(struct tick *t, const struct finals *f)
 {
@@ -358,6 +367,11 @@ static void step_returned(struct tick *t, const struct finals *f)
 		}
 		if (a == NULL)
 			a = rule_run_add(t->run, f->labels[i], t->env->scratch);
+		if (t->on_arrival && a->interrupted && a->record.state == ALERT_PENDING) {
+			a->touched = true;
+			continue;
+		}
+		begin_again(t, a);
 		alert_hit(t, a, &f->samples[i]);
 	}
 }
@@ -678,14 +692,20 @@ static void raise_rule(struct tick *t)
 	struct finals f = { 0 };
 	struct err e = { 0 };
 	struct promql_result *r;
+	bool known;
 
 	arena_reset(t->env->scratch);
 	r = promql_instant(t->run->def->query, t->env->scratch, t->env->querier, t->query_ms, &e);
-	if (r != NULL && finals_make(t, r, &f, &e))
+	known = r != NULL && finals_make(t, r, &f, &e);
+	if (known)
 		step_returned(t, &f);
 	map_fini(&f.keys);
-	for (struct map_slot *s = NULL; (s = map_next(&t->run->alerts, s)) != NULL; )
-		((struct alert *)s->value)->touched = false;
+	for (struct map_slot *s = NULL; (s = map_next(&t->run->alerts, s)) != NULL; ) {
+		struct alert *a = s->value;
+
+		a->interrupted |= known && !a->touched && a->record.state == ALERT_PENDING;
+		a->touched = false;
+	}
 }
 
 void rules_group_raise(struct group_run *g, const struct eval_env *env, struct labels target, int64_t now_ms)
@@ -693,6 +713,7 @@ void rules_group_raise(struct group_run *g, const struct eval_env *env, struct l
 	struct tick t = tick_at(g, env, now_ms);
 	bool any = false;
 
+	t.on_arrival = true;
 	for (size_t i = 0; i < g->def->n_rules; i++) {
 		t.run = &g->rules[i];
 		if (t.run->def->recording || !t.run->loaded || g->def->query_offset_ms != 0 || !reads_only(t.run, target))

@@ -575,6 +575,36 @@ static void test_on_arrival(void **state)
 	world_fini(&w);
 }
 
+/* Between two ticks it was bad, good and bad again: `for` counts no good time, and only the next tick says whether it fires. */
+static void test_for_counts_no_good_time_between_ticks(void **state)
+{
+	struct arena a = { 0 };
+	struct labels target = parse_series(&a, "{job=\"j\",instance=\"i\"}");
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	load(&w, "- alert: Down\n  expr: health{job=\"j\",instance=\"i\"} == 0\n  for: 3s\n");
+	put(&w, "health{job=\"j\",instance=\"i\"}", 1, NULL);
+	tick(&w);
+	w.now_ms -= 14 * SEC;
+	for (int i = 0; i < 3; i++) {           /* bad, good, bad: two seconds apart */
+		put(&w, "health{job=\"j\",instance=\"i\"}", i == 1, NULL);
+		rules_on_scrape(w.rules, target, w.now_ms);
+		rules_tick(w.rules, w.now_ms);
+		w.now_ms += 2 * SEC;
+	}
+	expect(&w, NULL, "pending");
+	w.now_ms += 8 * SEC;
+	tick(&w);
+	expect(&w, NULL, "pending");
+	put(&w, "health{job=\"j\",instance=\"i\"}", 0, NULL);
+	tick(&w);
+	expect(&w, NULL, "pending firing");
+	arena_fini(&a);
+	world_fini(&w);
+}
+
 /* The same without matchers, as long as only one target has such series. */
 static void test_on_arrival_of_the_only_target(void **state)
 {
@@ -632,6 +662,7 @@ int main(void)
 		cmocka_unit_test(test_bad_file_keeps_last_good),
 		cmocka_unit_test(test_vanished_file_needs_two_reloads),
 		cmocka_unit_test(test_on_arrival),
+		cmocka_unit_test(test_for_counts_no_good_time_between_ticks),
 		cmocka_unit_test(test_on_arrival_of_the_only_target),
 	};
 
