@@ -7,6 +7,8 @@
 #include "pointer.h"
 #include "tocsin/num.h"
 
+#define VALUE_MOST 0x1p900       /* no sum of lines is infinite then */
+
 struct reading {
 	const struct logs_settings *settings;
 	struct lines_stats *stats;
@@ -102,7 +104,7 @@ static bool read_value(struct reading *r, const struct logs_rule *rule, double *
 	}
 	ok = ok && str_to_double(str_trim(text), out) && isfinite(*out);
 	*out *= rule->scale;
-	ok = ok && isfinite(*out) && (logs_rule_is_histogram(rule) || *out >= 0);
+	ok = ok && fabs(*out) < VALUE_MOST && (logs_rule_is_histogram(rule) || *out >= 0);
 	buf_fini(&group);
 	return ok;
 }

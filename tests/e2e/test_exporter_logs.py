@@ -126,6 +126,17 @@ def test_state_that_cannot_be_kept(box):
     assert scrape(exporter).value("app_lines_total") == 1
 
 
+def test_huge_figures_spoil_no_state(box):
+    """Two lines whose figures would be infinite together: they count as lines without one, and what is kept can be read again."""
+    log = box.write("logs/app.log", "Slow query: %ss\n" % ("9" * 308) * 2 + "Slow query: 1s\n")
+    path = config(box, str(log))
+    for _ in range(2):
+        exporter = box.start(Exporter, path)
+        m = scrape(exporter)
+        assert m.value("tocsin_logs_up") == 1 and m.value("app_slow_query_seconds_count") == 1 and m.value("app_slow_query_seconds_sum") == 1
+        exporter.stop()
+
+
 def test_reload_keeps_counts(box):
     log = box.write("logs/app.log", "n=1\nn=2\n")
     path = config(box, f"{box.folder}/logs/*.log")
