@@ -29,7 +29,8 @@ def test_all_nodes_by_the_address_of_one(box, cluster):
     names = cluster.names()
     m = wait_for("all nodes", lambda: (lambda m: len(m.find("redis_cluster_node_info")) == N + 1 and m)(page(exporter)))
     m = wait_for("all up", lambda: (lambda m: all(m.value("redis_up", node=n) == 1 for n in names) and m)(page(exporter)))
-    assert m.value("redis_cluster_node_info", node=names[N], role="slave", master_id=cluster.first) == 1
+    replica = {"node": names[N], "role": "slave", "master_id": cluster.first}      # nodes hear of it one after the other
+    m = wait_for("the replica is one", lambda: (lambda m: m.value("redis_cluster_node_info", **replica) == 1 and m)(page(exporter)))
     assert sum(m.value("redis_db_keys", db="db0", node=n) for n in names[:N]) == 32
     assert all(m.value("redis_cluster_state", node=n) == 1 for n in names) and m.value("redis_cluster_slots_assigned", node=names[0]) == 16384
     assert m.value("redis_master_link_up", node=names[N]) == 1
