@@ -314,6 +314,7 @@ class RedisCluster:
             wait_for("a replica", lambda: node.cli("cluster", "replicate", self.first) == "OK")
             wait_for("its link", lambda: "master_link_status:up" in node.cli("info", "replication"))
         self.know("cluster_state:ok", "cluster_size:3")
+        wait_for("all know who is a replica", lambda: all(n.cli("cluster", "nodes").count(f"slave {self.first}") == replicas for n in self.nodes))
 
     def know(self, *texts):
         wait_for(f"all know {texts}", lambda: all(t in n.cli("cluster", "info") for n in self.nodes for t in texts))
