@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "scrape/scrape.h"
+#include "../one_target.h"
 #include "scrape/textparse.h"
 #include "tocsin/regex.h"
 #include "tocsin/relabel.h"
@@ -65,39 +65,30 @@ static size_t all_bytes(void)
 
 static double scrape(bool stored)
 {
-	struct str address = STR("h:1"), metric = STR(LABEL_NAME);
+	struct str metric = STR(LABEL_NAME);
 	struct relabel_rule drop = { .action = RELABEL_DROP, .source_labels = { &metric, 1 }, .separator = STR(";") };
-	struct scrape_static one = { { &address, 1 }, { NULL, 0 } };
-	struct scrape_job job = { .name = STR("j"), .metrics_path = STR("/m"), .scheme = STR("http"), .interval_ms = 5000, .timeout_ms = 5000,
-		                  .statics = { &one, 1, NULL } };
-	struct scrape_config config = { &job, 1 };
-	struct clock clock = clock_manual(1700000000000);
-	struct store_options store_options = { .clock = &clock };
-	struct scrape_options options = { .store = store_new(&store_options), .clock = &clock };
-	struct scrape_loop *loop = scrape_new(&options);
+	struct one_target o;
 	struct err e = { 0 };
 	int64_t best = INT64_MAX;
 
 	drop.regex = regex_new(STR(".*"), REGEX_ANCHORED, &e);
+	one_target_init(&o, 5000);
 	if (!stored)
-		job.metric_relabel = (struct conf_list){ &drop, 1, NULL };
-	scrape_reload(loop, &config);
+		o.job.metric_relabel = (struct conf_list){ &drop, 1, NULL };
+	one_target_begin(&o);
 	for (int round = 0; round < ROUNDS; round++) {
 		int64_t began = cpu_ns();
 
 		for (int i = 0; i < REPEAT; i++) {
 			const struct buf *b = &bodies[i % BODIES];
-			const struct scrape_reply r = { .http_status = 200, .content_type = STR("text/plain"), .body = { b->p, b->n } };
 
-			clock.wall += 5000;
-			if (!scrape_ingest(loop, 0, &r, clock.wall))
+			if (!one_target_scrape(&o, STR("text/plain"), (struct str){ b->p, b->n }))
 				exit(1);
 		}
 		if (cpu_ns() - began < best)
 			best = cpu_ns() - began;
 	}
-	scrape_free(loop);
-	store_free(options.store);
+	one_target_fini(&o);
 	regex_free(drop.regex);
 	return (double)all_bytes() * REPEAT / BODIES / (double)best * 1e3;
 }

@@ -69,33 +69,6 @@ class Dead:
         self.port = self.socket.getsockname()[1]
 
 
-class Talker:
-    """Accepts, waits for the first bytes, and sends what say(connection) sends."""
-
-    def __init__(self, say):
-        self.say, self.connections = say, 0
-        self.socket = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.port = self.socket.getsockname()[1]
-        threading.Thread(target=self.serve, daemon=True).start()
-
-    def serve(self):
-        while True:
-            try:
-                connection, _ = self.socket.accept()
-            except OSError:
-                return
-            self.connections += 1
-            threading.Thread(target=self.talk, args=(connection,), daemon=True).start()
-
-    def talk(self, connection):
-        try:
-            with connection:
-                connection.recv(65536)
-                self.say(connection)
-        except OSError:
-            pass
-
-
 class Json:
     """An HTTP server with one JSON document a path; remembers the headers it got."""
 

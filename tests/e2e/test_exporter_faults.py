@@ -6,7 +6,8 @@ import os
 import re
 import threading
 
-from exporter_text import Dead, Json, Silent, Talker, scrape
+from exporter_text import Dead, Json, Silent, scrape
+from raw import Talker
 from servers import Exporter, Postgres, Redis, hang_up, http, wait_for
 from test_exporter_probe import Site, certificate
 

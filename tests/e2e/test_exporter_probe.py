@@ -10,8 +10,8 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from exporter_text import Silent, Talker, scrape
-from raw import HEAD, Raw
+from exporter_text import Silent, scrape
+from raw import HEAD, Raw, Talker
 from servers import Exporter, Postgres, free_port, hang_up
 
 HEALTH = {"status": "degraded", "version": "1.4.2", "services": {"database": {"status": "healthy"}, "redis": {"status": "down"}}}

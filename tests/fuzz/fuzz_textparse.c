@@ -2,7 +2,7 @@
  * is cut at 0xff into replies of one target. Nothing may crash, and each good sample must parse to the same labels again. */
 #include <stdlib.h>
 
-#include "scrape/scrape.h"
+#include "../one_target.h"
 #include "scrape/textparse.h"
 #include "tocsin/mem.h"
 
@@ -42,37 +42,20 @@ static void parse_labels_again(const char *text, bool openmetrics)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct label label = { STR("job"), STR("j") };
-	struct str address = STR("h:1");
-	struct scrape_static one = { { &address, 1 }, { NULL, 0 } };
-	struct scrape_job job = { .name = label.value,
-		                  .metrics_path = STR("/m"),
-		                  .scheme = STR("http"),
-		                  .interval_ms = 1000,
-		                  .timeout_ms = 1000,
-		                  .honor_timestamps = true,
-		                  .statics = { &one, 1, NULL } };
-	struct scrape_config config = { &job, 1 };
-	struct clock clock = clock_manual(1700000000000);
-	struct store_options store_options = { .clock = &clock };
-	struct scrape_options options = { .store = store_new(&store_options), .clock = &clock };
-	struct scrape_loop *loop = scrape_new(&options);
+	struct one_target o;
 	bool openmetrics = size > 0 && (data[0] & 1) != 0;
 	struct str rest = { size > 0 ? (const char *)data + 1 : "", size > 0 ? size - 1 : 0 }, part;
 
-	scrape_reload(loop, &config);
+	one_target_init(&o, 1000);
+	o.job.honor_timestamps = true;
+	one_target_begin(&o);
 	while (str_cut(&rest, '\xff', &part)) {
 		char *text = mem_strndup(part.p, part.n);
-		struct scrape_reply r = { .http_status = 200,
-			                  .content_type = openmetrics ? STR("application/openmetrics-text") : STR("text/plain"),
-			                  .body = { text, part.n } };
 
 		parse_labels_again(text, openmetrics);
-		scrape_ingest(loop, 0, &r, clock.wall);
-		clock.wall += 1000;
+		one_target_scrape(&o, openmetrics ? STR("application/openmetrics-text") : STR("text/plain"), (struct str){ text, part.n });
 		free(text);
 	}
-	scrape_free(loop);
-	store_free(options.store);
+	one_target_fini(&o);
 	return 0;
 }
