@@ -192,6 +192,10 @@ static struct target_plan plan(const struct scrape_job *job, const struct scrape
 	p.error = check(&p, l);
 	if (p.error == NULL)
 		p.error = choose_histograms(&p.histograms, l);
+	if (p.error != NULL) {
+		p.interval_ms = job->interval_ms;
+		p.timeout_ms = job->timeout_ms;
+	}
 	p.url = url_of(job, l, a);
 	p.unix_socket = labels_get(l, STR("__unix_socket__"));
 	p.labels = without_hidden(l, a);
@@ -244,6 +248,7 @@ static void add_job(struct target_list *list, struct map *keys, const struct scr
 	const struct scrape_static *statics = job->statics.v;
 	struct taking t = { list, keys, job };
 	size_t before = list->n, kept = 0;
+	const char *error;
 
 	for (size_t i = 0; i < job->statics.n; i++)
 		take_group(&t, &statics[i]);
@@ -252,9 +257,11 @@ static void add_job(struct target_list *list, struct map *keys, const struct scr
 		kept += !list->v[i].dropped;
 	if (job->target_limit == 0 || (int64_t)kept <= job->target_limit)
 		return;
+	error = arena_strz(&list->arena, arena_printf(&list->arena, "target_limit exceeded (number of targets: %zu, limit: %lld)", kept,
+	                                              (long long)job->target_limit));
 	for (size_t i = before; i < list->n; i++)
 		if (!list->v[i].dropped)
-			list->v[i].error = "target_limit exceeded";
+			list->v[i].error = error;
 }
 
 struct target_list *target_list_new(const struct scrape_config *config, const struct discovery *discovery)

@@ -12,7 +12,7 @@ struct target_plan {
 	int64_t interval_ms, timeout_ms;
 	struct scrape_histograms histograms;
 	bool dropped;      /* by relabelling: only job and discovered are set */
-	const char *error; /* a target that cannot be scraped says why; NULL: none */
+	const char *error; /* why it is not scraped: each of its scrapes fails with that; NULL: it is */
 };
 
 struct target_list {

@@ -264,6 +264,7 @@ static void update(struct scrape_loop *loop, struct scheduled *s, const struct t
 	s->target->interval_ms = p->interval_ms;
 	s->target->timeout_ms = p->timeout_ms;
 	s->target->histograms = p->histograms;
+	target_refuse(s->target, p->error);
 	if (!rescheduled)
 		return;
 	s->offset_ms = (int64_t)((str_hash(s->target->key) ^ loop->options.offset_seed) % (uint64_t)p->interval_ms);
@@ -291,9 +292,9 @@ static void apply(struct scrape_loop *loop, struct target_list *list)
 		map_put(&before, loop->active.v[i]->target->key, loop->active.v[i]);
 	for (size_t i = 0; i < list->n; i++) {
 		const struct target_plan *p = &list->v[i];
-		struct scheduled *s = p->dropped || p->error != NULL ? NULL : map_del(&before, p->key);
+		struct scheduled *s = p->dropped ? NULL : map_del(&before, p->key);
 
-		if (p->dropped || p->error != NULL)
+		if (p->dropped)
 			continue;
 		if (s != NULL)
 			update(loop, s, p);
@@ -373,7 +374,7 @@ static void start_scrape(struct scrape_loop *loop, struct scheduled *s)
 	struct err e = { 0 };
 
 	s->t_ms = aligned_time(s, clock_now_ms(loop->options.clock));
-	if (!fetch_start(s->fetch, loop->multi, loop->tokens, s->target, &e)) {
+	if (s->target->refused != NULL || !fetch_start(s->fetch, loop->multi, loop->tokens, s->target, &e)) {
 		const struct scrape_reply failed = { .transport_error = e.msg };
 
 		take(loop, s->target, &failed, s->t_ms);
@@ -504,7 +505,7 @@ static void describe(const struct target *t, struct scrape_target_info *out, str
 	out->series = t->series;
 }
 
-/* The active targets stand in the order of the plan's good ones. */
+/* The active targets stand in the order of the plan's. */
 struct scrape_target_info *scrape_targets(struct scrape_loop *loop, struct arena *a, size_t *n)
 {
 	struct scrape_target_info *v;
@@ -516,17 +517,13 @@ struct scrape_target_info *scrape_targets(struct scrape_loop *loop, struct arena
 	for (size_t i = 0; i < *n; i++) {
 		const struct target_plan *p = &loop->plan->v[i];
 
-		if (!p->dropped && p->error == NULL) {
+		if (!p->dropped) {
 			describe(loop->active.v[at++]->target, &v[i], a);
 			continue;
 		}
-		v[i] = (struct scrape_target_info){ .labels = labels_copy(a, p->labels),
-			                            .discovered = labels_copy(a, p->discovered),
+		v[i] = (struct scrape_target_info){ .discovered = labels_copy(a, p->discovered),
 			                            .job = arena_str(a, p->job->name),
-			                            .url = arena_str(a, p->url),
-			                            .dropped = p->dropped };
-		v[i].health = p->error != NULL ? SCRAPE_DOWN : SCRAPE_UNKNOWN;
-		v[i].last_error = p->error != NULL ? str_of(p->error) : STR("");
+			                            .dropped = true };
 	}
 	pthread_mutex_unlock(&loop->lock);
 	return v;

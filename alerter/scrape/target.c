@@ -27,7 +27,14 @@ struct target *target_new(const struct target_plan *p)
 	t->interval_ms = p->interval_ms;
 	t->timeout_ms = p->timeout_ms;
 	t->histograms = p->histograms;
+	target_refuse(t, p->error);
 	return t;
+}
+
+void target_refuse(struct target *t, const char *why)
+{
+	free(t->refused);
+	t->refused = why != NULL ? mem_strndup(why, strlen(why)) : NULL;
 }
 
 static void meta_free(struct target_meta *m)
@@ -49,6 +56,7 @@ void target_free(struct target *t, struct store *store)
 		meta_free(s->value);
 	map_fini(&t->meta);
 	nhcb_free(t);
+	free(t->refused);
 	free(t->known);
 	free(t->by_text);
 	free(t->lines);
@@ -75,6 +83,8 @@ static bool check_reply(struct take *k, const struct scrape_reply *r)
 {
 	int64_t limit = k->t->job->body_size_limit;
 
+	if (k->t->refused != NULL)
+		return err_set(&k->err, ERR_LIMIT, -1, "%s", k->t->refused);
 	if (r->transport_error != NULL)
 		return err_set(&k->err, ERR_UPSTREAM, -1, "%s", r->transport_error);
 	if (r->http_status != 200)

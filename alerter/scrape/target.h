@@ -35,6 +35,7 @@ struct target {
 	uint64_t owner; /* the key as the store remembers it */
 	int64_t interval_ms, timeout_ms;
 	struct scrape_histograms histograms;
+	char *refused; /* why it is not scraped: then each scrape fails; NULL: it is */
 
 	/* The memory of replies. */
 	struct line *lines; /* every one, and unused ones between */
@@ -74,6 +75,7 @@ struct target_plan;
 /* Copies all of it but the job. */
 struct target *target_new(const struct target_plan *);
 void target_free(struct target *t, struct store *store);
+void target_refuse(struct target *t, const char *why); /* copied; NULL: not any more */
 /* The job's settings changed in a way that makes what was remembered of series texts wrong. */
 void target_forget_texts(struct target *t);
 /* True when the scrape was good. Everything is committed. */

@@ -298,6 +298,58 @@ static void test_reload(void **state)
 	teardown(&f);
 }
 
+/* They stay targets, as Prometheus has it for target_limit: what they had is lost and not gone, and up says so. */
+static void test_refused_targets(void **state)
+{
+	static const struct {
+		const char *config, *error;
+	} cases[] = {
+		{ "- job_name: j\n  target_limit: 1\n  static_configs: [{targets: ['h:1', 'h:2']}]\n",
+		  "target_limit exceeded (number of targets: 2, limit: 1)" },
+		{ SIMPLE "  relabel_configs: [{target_label: __scrape_interval__, replacement: soon}]\n",
+		  "__scrape_interval__ is not a duration above 0" },
+		{ SIMPLE "  relabel_configs: [{target_label: __scrape_timeout__, replacement: 1h}]\n",
+		  "__scrape_timeout__ is longer than __scrape_interval__" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct scrape_target_info *info;
+		struct scrape_config refused;
+		struct fixture f;
+		size_t n;
+
+		setup(&f, SIMPLE);
+		feed(&f, 0, "a 1\n");
+		refused = read_config(&f, cases[i].config);
+		scrape_reload(f.loop, &refused);
+		assert_false(feed(&f, 15, "a 2\n"));
+		assert_string_equal(dump(&f, "a"), "a" AT " 0:1 15:stale lost\n");
+		assert_string_equal(dump(&f, "up"), "up" AT " 0:1 15:0 fresh\n");
+		info = scrape_targets(f.loop, &f.arena, &n);
+		assert_int_equal(info[0].health, SCRAPE_DOWN);
+		assert_string_equal(arena_strz(&f.arena, info[0].last_error), cases[i].error);
+		assert_int_equal(info[0].interval_ms, 15000);
+		scrape_reload(f.loop, &f.config);
+		assert_true(feed(&f, 30, "a 3\n"));
+		assert_string_equal(dump(&f, "a"), "a" AT " 0:1 15:stale 30:3 fresh\n");
+		teardown(&f);
+	}
+}
+
+/* One that was never good has up all the same. */
+static void test_bad_address(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f, SIMPLE "  relabel_configs: [{target_label: __address__, replacement: 'h:1/x'}]\n");
+	assert_false(feed(&f, 0, "a 1\n"));
+	assert_string_equal(dump(&f, NULL), "");
+	assert_string_equal(dump(&f, "up"), "up{instance=\"h:1/x\", job=\"j\"} 0:0 fresh\n");
+	teardown(&f);
+}
+
 static void test_metadata(void **state)
 {
 	struct scrape_metadata *m;
@@ -485,6 +537,8 @@ int main(void)
 		cmocka_unit_test(test_reports),  cmocka_unit_test(test_order_of_lines), cmocka_unit_test(test_staleness),
 		cmocka_unit_test(test_lost),     cmocka_unit_test(test_unseen),         cmocka_unit_test(test_labels),
 		cmocka_unit_test(test_failures), cmocka_unit_test(test_targets),        cmocka_unit_test(test_reload),
+		cmocka_unit_test(test_refused_targets),
+		cmocka_unit_test(test_bad_address),
 		cmocka_unit_test(test_metadata), cmocka_unit_test(test_global_timeout), cmocka_unit_test(test_config_errors),
 		cmocka_unit_test(test_random_replies),
 	};
