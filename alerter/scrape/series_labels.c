@@ -47,14 +47,14 @@ static struct labels normalise(const struct target *t, struct labels l, struct a
 	return l;
 }
 
-static struct labels add_target_labels(const struct target *t, struct labels l, struct arena *a)
+static struct labels add_target_labels(const struct target *t, struct labels l, struct labels empty, struct arena *a)
 {
 	struct labels out = l;
 
 	for (size_t i = 0; i < t->labels.n; i++) {
 		struct str name = t->labels.v[i].name, renamed = name, scraped = labels_get(l, name);
 
-		if (scraped.n > 0 && t->job->honor_labels)
+		if (t->job->honor_labels && (scraped.n > 0 || labels_has(empty, name)))
 			continue;
 		if (scraped.n > 0) {
 			do
@@ -67,7 +67,7 @@ static struct labels add_target_labels(const struct target *t, struct labels l, 
 	return out;
 }
 
-struct labels series_labels(const struct target *t, struct labels scraped, struct arena *a)
+struct labels series_labels(const struct target *t, struct labels scraped, struct labels empty, struct arena *a)
 {
-	return add_target_labels(t, normalise(t, scraped, a), a);
+	return add_target_labels(t, normalise(t, scraped, a), empty, a);
 }

@@ -4,7 +4,8 @@
 
 #include "scrape/target.h"
 
-/* In <a>; texts may be borrowed from <scraped> and the target. */
-struct labels series_labels(const struct target *, struct labels scraped, struct arena *a);
+/* In <a>; texts may be borrowed from <scraped> and the target. <empty>: what was written with an empty value, which with honor_labels keeps
+ * the target's label of that name away. */
+struct labels series_labels(const struct target *, struct labels scraped, struct labels empty, struct arena *a);
 
 #endif

@@ -49,16 +49,16 @@ static bool resolve(struct take *k, struct line *l, struct str text)
 {
 	struct arena *a = &k->env->scratch;
 	struct err full = { 0 };
-	struct labels labels;
+	struct labels labels, empty;
 
 	arena_reset(a);
-	if (!textparse_labels(text, a, &labels, &k->err))
+	if (!textparse_labels(text, a, &labels, &empty, &k->err))
 		return false;
 	if (k->t->histograms.convert && nhcb_attach(k->t, l, labels, a) && !k->t->histograms.classic_too) {
 		l->dropped = true;
 		return true;
 	}
-	labels = series_labels(k->t, labels, a);
+	labels = series_labels(k->t, labels, empty, a);
 	if (!relabel_apply(k->t->job->metric_relabel.v, k->t->job->metric_relabel.n, &labels, a)) {
 		l->dropped = true;
 		return true;
@@ -79,11 +79,8 @@ static bool resolve(struct take *k, struct line *l, struct str text)
 
 /* ---- Samples ---- */
 
-static void put_sample(struct take *k, struct line *l, const struct textparse_sample *s)
+static void see_live(struct take *k, struct line *l, const struct textparse_sample *s)
 {
-	int64_t t_ms = s->has_t && k->t->job->honor_timestamps ? s->t_ms : k->t_ms;
-
-	l->own_time = s->has_t && k->t->job->honor_timestamps;
 	if (l->health) {
 		l->is_down = s->v == 0;
 		l->was_up |= s->v != 0;
@@ -97,6 +94,12 @@ static void put_sample(struct take *k, struct line *l, const struct textparse_sa
 	k->t->n_lost -= l->lost;
 	l->lost = false;
 	k->n_live_seen++;
+}
+
+static void put_sample(struct take *k, struct line *l, const struct textparse_sample *s)
+{
+	int64_t t_ms = l->own_time ? s->t_ms : k->t_ms;
+
 	if (t_ms > k->t_ms + FUTURE_MS) {
 		k->out_of_bounds++;
 		return;
@@ -117,28 +120,39 @@ static void put_sample(struct take *k, struct line *l, const struct textparse_sa
 	}
 }
 
-bool take_sample(struct take *k, struct line *l, struct str text, const struct textparse_sample *s)
+/* The first one of its line in this reply. False: the scrape fails. */
+static bool see(struct take *k, struct line *l, struct str text, const struct textparse_sample *s)
 {
-	k->scraped++;
-	if (l->seen == k->t->scrape_no) {
-		k->kept += !l->dropped;
-		k->duplicates += !l->dropped;
-		return true;
-	}
 	line_see(k, l);
 	if (l->series == NULL && !l->dropped && !resolve(k, l, text))
 		return false;
 	if (l->part && !s->beside_native)
 		nhcb_put(k, l, s);
+	if (l->series != NULL && !l->dropped)
+		see_live(k, l, s);
+	return true;
+}
+
+/* A series may have several, each with a time of its own. */
+bool take_sample(struct take *k, struct line *l, struct str text, const struct textparse_sample *s)
+{
+	bool again = l->seen == k->t->scrape_no;
+
+	k->scraped++;
+	if (!again && !see(k, l, text, s))
+		return false;
 	if (l->dropped) {
-		k->scraped -= l->part;
+		k->scraped -= l->part && !again;
 		return true;
 	}
 	k->kept++;
+	l->own_time = s->has_t && k->t->job->honor_timestamps;
 	if (k->t->job->sample_limit > 0 && (int64_t)k->kept > k->t->job->sample_limit)
 		k->over_samples = true;
 	else if (l->series == NULL)
 		k->refused++;
+	else if (again && !l->own_time)
+		k->duplicates++;
 	else
 		put_sample(k, l, s);
 	return true;

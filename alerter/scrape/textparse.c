@@ -359,7 +359,18 @@ static bool one_label(struct label_parser *l, struct label *out)
 	return quoted(l, &out->value);
 }
 
-bool textparse_labels(struct str series, struct arena *a, struct labels *out, struct err *e)
+static struct labels empty_ones(const struct label *v, size_t n, struct arena *a)
+{
+	struct label *out = ARENA_ARRAY(a, n, struct label);
+	size_t n_out = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (v[i].value.n == 0)
+			out[n_out++] = v[i];
+	return (struct labels){ out, n_out };
+}
+
+bool textparse_labels(struct str series, struct arena *a, struct labels *out, struct labels *empty, struct err *e)
 {
 	struct label_parser l = { series.p, series.p + series.n, a, e, series };
 	const char *name_end = skip_name(l.p, l.end, true);
@@ -383,6 +394,8 @@ bool textparse_labels(struct str series, struct arena *a, struct labels *out, st
 				return bad(&l, "expected ',' or '}' behind a label");
 			l.p += l.p < l.end && *l.p == ',';
 		}
+	if (empty != NULL)
+		*empty = empty_ones(v, n, a);
 	if (!labels_from(v, n, out, &dup))
 		return bad(&l, "a label name that occurs twice");
 	return labels_has(*out, STR(LABEL_NAME)) || bad(&l, "no metric name");

@@ -56,7 +56,8 @@ struct textparse_meta {  /* all empty: a comment of no meaning */
 };
 bool textparse_comment(struct textparse *p, struct arena *a, struct textparse_meta *out);
 
-/* Labels of a series text, unescaped, with __name__; in <a>. False and <e> when it is malformed. */
-bool textparse_labels(struct str series, struct arena *a, struct labels *out, struct err *e);
+/* Labels of a series text, unescaped, with __name__; in <a>. <empty>, if not NULL, gets those written with an empty value, which are none.
+ * False and <e> when it is malformed. */
+bool textparse_labels(struct str series, struct arena *a, struct labels *out, struct labels *empty, struct err *e);
 
 #endif

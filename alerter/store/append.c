@@ -195,8 +195,9 @@ static void apply_state(struct store *st, const struct staged *g, uint64_t batch
 }
 
 /* True when a sample went in. */
-static bool apply(struct store *st, struct shard *shard, const struct staged *g, uint64_t batch)
+static bool apply(struct store_appender *a, struct shard *shard, struct staged *g, uint64_t batch)
 {
+	struct store *st = a->store;
 	struct store_series *s = g->series;
 	uint64_t last_bits = s->writer.v_bits;
 	enum store_verdict verdict;
@@ -210,6 +211,11 @@ static bool apply(struct store *st, struct shard *shard, const struct staged *g,
 		return false;
 	}
 	verdict = judge(s, g->t_ms, g->v, g->h);
+	if (verdict == STORE_OUT_OF_ORDER && g->what == STAGED_SAMPLE && g->t_ms >= a->late_ms) { /* later ones stand in the same batch */
+		g->what = STAGED_LATE;
+		a->n_late++;
+		return false;
+	}
 	if (g->what == STAGED_SAMPLE)
 		count(st, verdict);
 	else if (verdict != STORE_OK && atomic_load(&s->last_ms) > clock_now_ms(st->options.clock))
@@ -270,7 +276,7 @@ static bool commit(struct appender *pub, struct err *e)
 			pthread_mutex_lock(&shard->lock);
 			locked = shard;
 		}
-		appended += apply(st, shard, &a->v[i], batch);
+		appended += apply(a, shard, &a->v[i], batch);
 	}
 	if (locked != NULL)
 		pthread_mutex_unlock(&locked->lock);

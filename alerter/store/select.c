@@ -3,7 +3,8 @@
  * collected after that, since a flush moves chunks from the head to blocks in the other order.
  *
  * A selection sees whole batches: it remembers the number of the last one that was in, and leaves out a series' last sample when
- * that came later. (Two later batches on one series lie at least a scrape interval behind the query's time.) */
+ * that came later. (Two later batches on one series lie at least a scrape interval behind the query's time; of a series that
+ * brought several times of its own in one batch all but the last are seen a moment earlier.) */
 #include <assert.h>
 #include <stdlib.h>
 

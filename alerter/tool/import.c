@@ -154,7 +154,7 @@ static bool read_labels(struct source *s, struct str series, struct arena *a, st
 	struct err e = { 0 };
 
 	arena_reset(a);
-	if (textparse_labels(series, a, out, &e))
+	if (textparse_labels(series, a, out, NULL, &e))
 		return true;
 	complain(s, series.p + (e.pos > 0 ? e.pos : 0), e.msg);
 	return false;

@@ -107,7 +107,7 @@ static void parse_body(const struct buf *b, struct arena *a)
 	while ((kind = textparse_next(&p)) != TEXTPARSE_END) {
 		arena_reset(a);
 		if (kind == TEXTPARSE_COMMENT ? !textparse_comment(&p, a, &meta)
-		                              : !textparse_series(&p, &series) || !textparse_labels(series, a, &labels, &e) || !textparse_value(&p, &sample))
+		                              : !textparse_series(&p, &series) || !textparse_labels(series, a, &labels, NULL, &e) || !textparse_value(&p, &sample))
 			exit(1);
 	}
 }

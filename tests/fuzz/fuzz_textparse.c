@@ -28,11 +28,11 @@ static void parse_labels_again(const char *text, bool openmetrics)
 		}
 		if (!textparse_series(&p, &series) || !textparse_value(&p, &sample))
 			break;
-		if (textparse_labels(series, &a, &l, &e)) {
+		if (textparse_labels(series, &a, &l, NULL, &e)) {
 			struct buf b = { 0 };
 
 			labels_print(&b, l);
-			if (!textparse_labels(buf_str(&b), &a, &again, &e) || !labels_eq(l, again))
+			if (!textparse_labels(buf_str(&b), &a, &again, NULL, &e) || !labels_eq(l, again))
 				abort();
 			buf_fini(&b);
 		}

@@ -126,6 +126,8 @@ static void test_labels(void **state)
 		{ "", "a{job=\"x\",exported_job=\"y\"} 1\n",
 		  "a{exported_exported_job=\"x\", exported_job=\"y\", instance=\"h:1\", job=\"j\"} 0:1 fresh\n" },
 		{ "  honor_labels: true\n", "a{job=\"x\"} 1\n", "a{instance=\"h:1\", job=\"x\"} 0:1 fresh\n" },
+		{ "  honor_labels: true\n", "a{job=\"\",instance=\"\",zone=\"\"} 1\n", "a 0:1 fresh\n" },
+		{ "", "a{job=\"\",zone=\"\"} 1\n", "a{instance=\"h:1\", job=\"j\"} 0:1 fresh\n" },
 		{ "",
 		  "# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_bucket{le=\"1000000\"} 1\nh_bucket{le=\"0.25\"} "
 		  "1\nh_bucket{le=\"+Inf\"} 1\n",
@@ -295,6 +297,33 @@ static void test_reload(void **state)
 	assert_non_null(strstr(dump(&f, "a"), ":stale gone"));
 	assert_non_null(strstr(dump(&f, "up"), ":stale gone"));
 	assert_int_equal(scrape_stats(f.loop).targets, 0);
+	teardown(&f);
+}
+
+/* Prometheus takes each that has a time of its own, and of those that have none the first. */
+static void test_several_times(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f, SIMPLE);
+	for (int at = 0; at < 30; at += 15) {
+		char body[400];
+		long long t = MS(at);
+
+		snprintf(body, sizeof body, "a 1 %lld\na 2 %lld\na 3 %lld\nb 1\nb 2\nb 1\nc 1 %lld\nc 2 %lld\nc 3 %lld\n", t - 9000, t - 8000,
+		         t - 7000, t - 5000, t - 6000, t - 4000);
+		assert_true(feed(&f, at, body));
+	}
+	assert_string_equal(dump(&f, "a"), "a" AT " -9:1 -8:2 -7:3 6:1 7:2 8:3 fresh\n");
+	assert_string_equal(dump(&f, "b"), "b" AT " 0:1 15:1 fresh\n");
+	assert_string_equal(dump(&f, "c"), "c" AT " -5:1 -4:3 10:1 11:3 fresh\n");
+	assert_string_equal(dump(&f, "scrape_samples_post_metric_relabeling"), "scrape_samples_post_metric_relabeling" AT " 0:9 15:9 fresh\n");
+	assert_string_equal(dump(&f, "scrape_series_added"), "scrape_series_added" AT " 0:3 15:0 fresh\n");
+	assert_int_equal(scrape_stats(f.loop).duplicate_timestamp, 4);
+	store_set_late_window(f.store, 60000);
+	feed(&f, 30, "c 1 1700000029000\nc 2 1700000028000\n");
+	assert_string_equal(dump(&f, "c"), "c" AT " -5:1 -4:3 10:1 11:3 28:2 29:1 fresh\n");
 	teardown(&f);
 }
 
@@ -537,6 +566,7 @@ int main(void)
 		cmocka_unit_test(test_reports),  cmocka_unit_test(test_order_of_lines), cmocka_unit_test(test_staleness),
 		cmocka_unit_test(test_lost),     cmocka_unit_test(test_unseen),         cmocka_unit_test(test_labels),
 		cmocka_unit_test(test_failures), cmocka_unit_test(test_targets),        cmocka_unit_test(test_reload),
+		cmocka_unit_test(test_several_times),
 		cmocka_unit_test(test_refused_targets),
 		cmocka_unit_test(test_bad_address),
 		cmocka_unit_test(test_metadata), cmocka_unit_test(test_global_timeout), cmocka_unit_test(test_config_errors),

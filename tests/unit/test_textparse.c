@@ -28,7 +28,7 @@ static void run(struct buf *out, const char *text, bool openmetrics)
 				           STR_ARG(m.unit));
 			continue;
 		}
-		if (!textparse_series(&p, &series) || !textparse_value(&p, &s) || !textparse_labels(series, &a, &l, &p.err))
+		if (!textparse_series(&p, &series) || !textparse_value(&p, &s) || !textparse_labels(series, &a, &l, NULL, &p.err))
 			break;
 		labels_print(out, l);
 		buf_printf(out, " %.17g", s.v);
