@@ -126,7 +126,7 @@ static void put_messages(struct buf *b, const struct notify_snapshot *n, int64_t
 	for (size_t i = 0; i < n->n_stranded; i++) {
 		buf_printf(b, "<div class=\"problem\">The end of %zu alerts cannot be sent to <b>", n->stranded[i].n);
 		html_text(b, n->stranded[i].integration);
-		buf_putz(b, "</b>: it is in the configuration no more. Configure it again and it is.</div>");
+		buf_putz(b, "</b>: where it was told is configured no more. Configure it again and it is.</div>");
 	}
 	if (n->n_unfinished + n->n_dead == 0) {
 		buf_putz(b, "<div class=\"empty\">No message is waiting.</div>");

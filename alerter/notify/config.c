@@ -104,16 +104,40 @@ uint64_t notify_config_identity(struct str a, struct str b)
 	return alert_fingerprint((struct labels){v, 1});
 }
 
-const struct integration *notify_config_find(const struct notify_config *c, struct str name, uint64_t identity, bool exact)
+const struct integration *notify_config_find(const struct notify_config *c, struct str name)
 {
+	for (size_t i = 0; i < c->n_receivers; i++)
+		for (size_t k = 0; k < c->receivers[i].n; k++)
+			if (str_eq(c->receivers[i].integrations[k].name, name))
+				return &c->receivers[i].integrations[k];
+	return NULL;
+}
+
+/* "team/webhook[0]" without the place in the list. */
+static struct str list_of(struct str name)
+{
+	while (name.n > 0 && name.p[name.n - 1] != '[')
+		name.n--;
+	return name;
+}
+
+const struct integration *notify_config_find_place(const struct notify_config *c, struct str name, uint64_t identity, bool anywhere)
+{
+	const struct integration *best = NULL;
+	int rank = anywhere ? 0 : 1;
+
 	for (size_t i = 0; i < c->n_receivers; i++)
 		for (size_t k = 0; k < c->receivers[i].n; k++) {
 			const struct integration *in = &c->receivers[i].integrations[k];
+			int fits;
 
-			if (str_eq(in->name, name) && (!exact || in->identity == identity))
-				return in;
+			if (in->identity != identity)
+				continue;
+			fits = str_eq(in->name, name) ? 3 : str_eq(list_of(in->name), list_of(name)) ? 2 : 1;
+			best = fits > rank ? in : best;
+			rank = fits > rank ? fits : rank;
 		}
-	return NULL;
+	return best;
 }
 
 /* ---- Matchers. ---- */

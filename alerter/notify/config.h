@@ -52,7 +52,7 @@ struct aws_settings {                   /* sigv4 */
 struct integration {                    /* one entry under a receiver: where messages go */
 	struct str name;                /* "team-a/webhook[0]" */
 	const struct receiver_kind *kind;
-	uint64_t identity;              /* of the place it sends to; finds it again after a reload that reorders */
+	uint64_t identity;              /* of the place it sends to, without what lets one in: what was told there ends there */
 	struct str destination;         /* integrations that share a rate share this */
 	bool send_resolved;
 	int64_t timeout_ms;
@@ -179,8 +179,9 @@ struct template *config_keep_template(struct notify_config *, struct template *)
 struct template *config_template(struct conf_reader *, const struct conf_node *node, struct str name, struct str text);
 conf_parse config_not_honoured;         /* a setting of Alertmanager that is known and not built: says so */
 
-/* The integration that goes by <name> and sends to <identity>; else the one of that name; else NULL. */
-const struct integration *notify_config_find(const struct notify_config *, struct str name, uint64_t identity, bool exact);
+const struct integration *notify_config_find(const struct notify_config *, struct str name);    /* NULL: none is called so */
+/* The integration that sends to <identity>: the one called <name>, else one of the same list, else, <anywhere>, any; else NULL. */
+const struct integration *notify_config_find_place(const struct notify_config *, struct str name, uint64_t identity, bool anywhere);
 /* An identity: stable across runs. */
 uint64_t notify_config_identity(struct str a, struct str b);
 

@@ -258,23 +258,38 @@ static void make_aws(struct conf_reader *rd, const struct aws_settings *f, const
 					      "and AWS_SECRET_ACCESS_KEY");
 }
 
-/* A change of address is a change of place; integrations with the same secrets share a rate. */
+static struct str place_part(const struct setting_row *row, const struct setting *s, const struct conf_node *written)
+{
+	unsigned late = row->flags & (SETTING_SECRET | SETTING_LATE | SETTING_ACCESS);
+
+	if (late == SETTING_SECRET || late == SETTING_LATE)
+		return s->plain;
+	if ((row->flags & SETTING_ADDRESS) == 0)
+		return STR("");
+	return written != NULL ? written->text : str_of(row->fallback != NULL ? row->fallback : "");
+}
+
+/* A change of address is a change of place, a change of key is not; integrations with the same secrets share a rate. */
 static void identify(struct conf_reader *rd, const struct notifier *n, const struct notifier_settings *s,
 		     const struct notifier_file *f, struct integration *in)
 {
-	struct buf secrets = {0}, address = {0};
+	struct buf secrets = {0}, place = {0};
 
 	buf_printf(&secrets, STR_FMT ";", STR_ARG(in->aws.access_key));
-	for (size_t i = 0; i < n->n_settings; i++)
+	buf_printf(&place, STR_FMT ";", STR_ARG(in->aws.region));
+	for (size_t i = 0; i < n->n_settings; i++) {
+		struct str part = place_part(&n->settings[i], &s->v[i], f->nodes[i]);
+
 		if (n->settings[i].flags & (SETTING_SECRET | SETTING_LATE))
 			buf_printf(&secrets, "%zu:" STR_FMT ";", s->v[i].plain.n, STR_ARG(s->v[i].plain));
-		else if ((n->settings[i].flags & SETTING_ADDRESS) && f->nodes[i] != NULL)
-			buf_printf(&address, STR_FMT ";", STR_ARG(f->nodes[i]->text));
+		if (part.n > 0)
+			buf_printf(&place, "%s:%zu:" STR_FMT ";", n->settings[i].name, part.n, STR_ARG(part));
+	}
 	in->destination = arena_printf(rd->arena, "%s/%016llx", n->kind.name,
 				       (unsigned long long)notify_config_identity(str_of(n->kind.name), buf_str(&secrets)));
-	in->identity = notify_config_identity(in->destination, buf_str(&address));
+	in->identity = notify_config_identity(str_of(n->kind.name), buf_str(&place));
 	buf_fini(&secrets);
-	buf_fini(&address);
+	buf_fini(&place);
 }
 
 void config_make_notifier(struct conf_reader *rd, const struct notifier *n, const struct notifier_file *f,

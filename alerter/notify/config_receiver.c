@@ -183,12 +183,24 @@ static void read_signing_secret(struct conf_reader *rd, struct str text, const s
 	}
 }
 
+/* The address without a user's name and password. */
+static struct str without_user(struct arena *a, struct str url)
+{
+	size_t host = str_find(url, STR("://")) + 3, at = host;
+
+	while (at < url.n && strchr("@/?#", url.p[at]) == NULL)
+		at++;
+	if (at >= url.n || url.p[at] != '@')
+		return url;
+	return arena_printf(a, "%.*s%.*s", (int)host, url.p, (int)(url.n - at - 1), url.p + at + 1);
+}
+
 static void make_webhook(struct conf_reader *rd, const struct entry_file *f, const struct conf_node *node, struct integration *in)
 {
 	in->webhook = (struct webhook_settings){ .url = f->url, .max_alerts = f->max_alerts };
 	read_signing_secret(rd, f->signing_secret, node, &in->webhook);
-	in->identity = notify_config_identity(STR("webhook"), f->url);
-	in->destination = in->name;
+	in->identity = notify_config_identity(STR("webhook"), without_user(rd->arena, f->url));
+	in->destination = arena_printf(rd->arena, STR_FMT " %016llx", STR_ARG(in->name), (unsigned long long)in->identity);
 }
 
 static struct template *read_template(struct conf_reader *rd, const struct conf_node *node, const char *what, const char *fallback)

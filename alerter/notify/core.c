@@ -36,17 +36,6 @@ uint64_t core_random(struct core *c)
 
 /* ---- Configurations. ---- */
 
-const struct integration *core_integration(const struct core *c, struct str name, uint64_t identity)
-{
-	const struct integration *in = notify_config_find(c->config, name, identity, true);
-
-	if (in == NULL)
-		in = notify_config_find(c->config, name, identity, false);
-	for (size_t i = 0; in == NULL && i < c->n_old; i++)
-		in = notify_config_find(c->old[i], name, identity, false);
-	return in;
-}
-
 static bool owns(const struct notify_config *config, const struct integration *in)
 {
 	for (size_t i = 0; i < config->n_receivers; i++)
@@ -59,7 +48,7 @@ static bool is_needed(const struct core *c, const struct notify_config *config)
 {
 	for (struct map_slot *s = NULL; (s = map_next(&c->episodes, s)) != NULL;) {
 		const struct episode *e = s->value;
-		const struct integration *in = core_integration(c, e->integration, e->identity);
+		const struct integration *in = core_integration(c, e);
 
 		if (in != NULL && owns(config, in))
 			return true;
@@ -80,50 +69,6 @@ static void drop_old_configs(struct core *c)
 	}
 }
 
-/* "team/webhook[0]" without the place in the list. */
-static struct str list_of(struct str name)
-{
-	while (name.n > 0 && name.p[name.n - 1] != '[')
-		name.n--;
-	return name;
-}
-
-const struct integration *core_moved_to(const struct core *c, struct str name, uint64_t identity)
-{
-	if (notify_config_find(c->config, name, identity, true) != NULL)
-		return NULL;
-	for (size_t i = 0; i < c->config->n_receivers; i++)
-		for (size_t k = 0; k < c->config->receivers[i].n; k++) {
-			const struct integration *in = &c->config->receivers[i].integrations[k];
-
-			if (in->identity == identity && str_eq(list_of(in->name), list_of(name)))
-				return in;
-		}
-	return NULL;
-}
-
-/* Its group has an episode under that name, which stays. */
-static bool is_taken(const struct core *c, const struct episode *e, struct str name)
-{
-	const struct episode *other = e->group != NULL ? episode_find(e->group, name) : NULL;
-
-	return other != NULL && core_moved_to(c, other->integration, other->identity) == NULL;
-}
-
-static void follow_moved(struct core *c)
-{
-	for (struct map_slot *s = NULL; (s = map_next(&c->episodes, s)) != NULL;) {
-		struct episode *e = s->value;
-		const struct integration *in = core_moved_to(c, e->integration, e->identity);
-
-		if (in == NULL || is_taken(c, e, in->name))
-			continue;
-		text_set(&e->integration, in->name);
-		episode_save(c, e);
-	}
-	outbox_follow_moved(c);
-}
-
 void core_configure(struct core *c, struct notify_config *config)
 {
 	if (c->config != NULL) {
@@ -132,11 +77,12 @@ void core_configure(struct core *c, struct notify_config *config)
 		c->old[0] = c->config;
 	}
 	c->config = config;
-	follow_moved(c);
+	place_follow(c);
 	forward_configure(c);
 	heartbeats_configure(c);
 	group_reroute(c);
 	own_recheck_stranded(c);
+	group_hurry_left_behind(c);
 	group_hurry_found(c);
 	outbox_hurry_found(c);
 }

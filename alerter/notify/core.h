@@ -92,10 +92,11 @@ struct notify_snapshot *core_snapshot(struct core *, struct arena *);
 /* Between the files of the core. */
 int64_t core_now_ms(const struct core *);
 uint64_t core_random(struct core *);
-const struct integration *core_integration(const struct core *, struct str name, uint64_t identity);
-/* Where an integration stands in its receiver's list is no part of it: one put before it, or two that change places, take nothing over.
- * NULL: it stands where it stood, or is configured no more. */
-const struct integration *core_moved_to(const struct core *, struct str name, uint64_t identity);
+
+/* place.c: the integration that sends to where an episode was told, as configured now or, when it is no more, as it was then; NULL:
+ * its settings are lost. */
+const struct integration *core_integration(const struct core *, const struct episode *);
+void place_follow(struct core *);                               /* after c->config has changed */
 
 /* pager.c: alerts. */
 void pager_event(struct core *, const struct rule_identity *, const struct alert_event *);
@@ -130,6 +131,8 @@ void episode_attach(struct group *, struct episode *);
 struct group *group_new(struct core *, int64_t id, struct str key, struct str receiver, struct labels);
 void group_add_member(struct group *, struct page_alert *);
 void group_retire(struct core *, struct group *);
+/* Groups with an episode where their route sends no more, and none where it sends instead, speak after group_wait. */
+void group_hurry_left_behind(struct core *);
 void group_hurry_found(struct core *);                          /* retired ones whose receiver is configured again */
 void group_hurry_retired(struct core *, const struct page_alert *);     /* it ended: retired groups that told it say so now */
 void core_new_uuid(char out[37]);
@@ -143,7 +146,7 @@ bool episode_told(const struct episode *, const struct page_alert *);
 struct episode *episode_begin(struct core *, struct group *, const struct integration *);
 void episode_close(struct core *, struct episode *);
 size_t episode_ended(const struct episode *);                   /* alerts it told of that have ended since */
-struct episode *episode_find(const struct group *, struct str integration);     /* the open one; NULL */
+struct episode *episode_find(const struct group *, const struct integration *);  /* the open one; NULL */
 void group_save(struct core *, const struct group *);
 void group_drop_member(struct core *, struct group *, struct page_alert *);     /* the caller takes it out of <members> */
 void group_delete(struct core *, struct group *);
@@ -255,7 +258,7 @@ struct message *outbox_new(struct core *, int64_t id, struct episode *, int64_t 
 void outbox_schedule(struct core *);            /* marks what is to go out as in flight, in the log */
 void outbox_start(struct core *);               /* after the commit: hands requests to the transport */
 int64_t outbox_next_due_ms(struct core *);
-void outbox_follow_moved(struct core *);                 /* messages bear the name their episode has now */
+void outbox_follow(struct core *);                       /* messages go where their episode is now */
 void outbox_hurry_found(struct core *);                  /* those whose receiver is configured again */
 void outbox_shift(struct core *, int64_t step_ms);      /* the clock stepped */
 void outbox_free(struct core *, struct message *);

@@ -35,10 +35,10 @@ struct tally {
 };
 
 /* A retired group that told the same integration of this alert. */
-static const struct episode *covered(const struct core *c, const struct page_alert *a, struct str integration)
+static const struct episode *covered(const struct core *c, const struct page_alert *a, const struct integration *in)
 {
 	for (size_t i = 0; i < c->n_retired; i++) {
-		const struct episode *e = episode_find(c->retired[i], integration);
+		const struct episode *e = episode_find(c->retired[i], in);
 
 		if (e != NULL && episode_told(e, a))
 			return e;
@@ -54,7 +54,7 @@ static struct tally count(const struct core *c, const struct audience *who, cons
 	for (size_t i = 0; i < who->n; i++) {
 		const struct page_alert *a = who->v[i];
 		bool told = e != NULL && episode_told(e, a);
-		const struct episode *other = told ? NULL : covered(c, a, in->name);
+		const struct episode *other = told ? NULL : covered(c, a, in);
 
 		t.firing += a->ends_ms == 0;
 		t.untold += a->ends_ms == 0 && !told && other == NULL;
@@ -239,7 +239,7 @@ static void tell(struct core *c, struct group *g, const struct audience *who, st
 static struct audience gather(struct core *c, const struct group *g, const struct integration *in)
 {
 	struct audience who = { .v = ARENA_ARRAY(&c->scratch, g->n + 1, struct page_alert *) };
-	const struct episode *e = episode_find(g, in->name);
+	const struct episode *e = episode_find(g, in);
 	int64_t now_ms = core_now_ms(c);
 
 	for (size_t i = 0; i < g->n; i++) {
@@ -254,22 +254,23 @@ static struct audience gather(struct core *c, const struct group *g, const struc
 }
 
 /* Without those a retired group told: it tells their ends too. */
-static struct audience without_covered(struct core *c, const struct audience *who, const struct episode *e, struct str integration)
+static struct audience without_covered(struct core *c, const struct audience *who, const struct episode *e,
+				       const struct integration *in)
 {
 	struct audience rest = { .v = ARENA_ARRAY(&c->scratch, who->n + 1, struct page_alert *), .awake = who->awake };
 
 	for (size_t i = 0; i < who->n; i++)
-		if ((e != NULL && episode_told(e, who->v[i])) || covered(c, who->v[i], integration) == NULL)
+		if ((e != NULL && episode_told(e, who->v[i])) || covered(c, who->v[i], in) == NULL)
 			rest.v[rest.n++] = who->v[i];
 	return rest;
 }
 
-static void flush_to(struct core *c, struct group *g, const struct integration *in, const struct audience *all)
+/* <e>: what is open there; NULL: nothing. */
+static void flush_to(struct core *c, struct group *g, struct episode *e, const struct integration *in, const struct audience *all)
 {
-	struct episode *e = episode_find(g, in->name);
 	struct tally t = count(c, all, e, in);
 	enum why why = decide(g, all, e, in, &t, core_now_ms(c));
-	const struct audience who = why == WHY_REPEAT ? *all : without_covered(c, all, e, in->name);
+	const struct audience who = why == WHY_REPEAT ? *all : without_covered(c, all, e, in);
 
 	if (why == WHY_NOTHING)
 		return;
@@ -282,16 +283,35 @@ static void flush_to(struct core *c, struct group *g, const struct integration *
 	tell(c, g, &who, e != NULL ? e : episode_begin(c, g, in), in, why);
 }
 
-static bool receivers_have(const struct group *g, struct str integration)
+/* The integrations the group tells: whether one is where <e> was told, and <*fresh> whether one has not been told yet. */
+static bool receivers_have(const struct group *g, const struct episode *e, bool *fresh)
 {
 	const struct receiver *r[1 + ROUTE_MAX_STEPS];
 	size_t n = alarm_receivers(g, r);
+	bool found = false;
 
+	*fresh = false;
 	for (size_t k = 0; k < n; k++)
-		for (size_t i = 0; i < r[k]->n; i++)
-			if (str_eq(r[k]->integrations[i].name, integration))
-				return true;
-	return false;
+		for (size_t i = 0; i < r[k]->n; i++) {
+			const struct episode *open = episode_find(g, &r[k]->integrations[i]);
+
+			found = found || open == e;
+			*fresh = *fresh || open == NULL;
+		}
+	return found;
+}
+
+void group_hurry_left_behind(struct core *c)
+{
+	for (struct map_slot *s = NULL; (s = map_next(&c->groups, s)) != NULL;) {
+		struct group *g = s->value;
+		int64_t soon_ms = core_now_ms(c) + g->route->group_wait_ms;
+		bool fresh;
+
+		for (size_t i = 0; i < g->n_episodes && g->next_flush_ms > soon_ms; i++)
+			if (!receivers_have(g, g->episodes[i], &fresh) && fresh)
+				g->next_flush_ms = soon_ms;
+	}
 }
 
 size_t episode_ended(const struct episode *e)
@@ -303,8 +323,8 @@ size_t episode_ended(const struct episode *e)
 	return n;
 }
 
-/* The secrets of a receiver are on no disk, so one that was removed while we were away cannot be told its ends: an alert says so, and
- * they are kept until it is configured again, or nobody can want them any more. */
+/* The secrets of a receiver are on no disk, so one that was removed or edited while we were away cannot be told its ends: an alert says
+ * so, and they are kept until it is configured again, or nobody can want them any more. */
 static void strand(struct core *c, struct episode *e)
 {
 	int64_t last_ms = 0;
@@ -324,6 +344,7 @@ static void strand(struct core *c, struct episode *e)
 	while (e->told.n > 0)
 		episode_drop_told(c, e, map_next(&e->told, NULL)->value);
 	episode_close(c, e);
+	own_recheck_stranded(c);
 }
 
 /* Episodes of integrations the group's receivers no longer have: only their ends are told. */
@@ -331,12 +352,13 @@ static void flush_leftovers(struct core *c, struct group *g)
 {
 	for (size_t i = g->n_episodes; i-- > 0;) {
 		struct episode *e = g->episodes[i];
-		const struct integration *in = core_integration(c, e->integration, e->identity);
+		const struct integration *in = core_integration(c, e);
+		bool fresh;
 
-		if (receivers_have(g, e->integration))
+		if (receivers_have(g, e, &fresh))
 			continue;
 		if (in != NULL)
-			flush_to(c, g, in, &(struct audience){ 0 });
+			flush_to(c, g, e, in, &(struct audience){ 0 });
 		else
 			strand(c, e);
 	}
@@ -367,7 +389,7 @@ static void flush_receiver(struct core *c, struct group *g, const struct receive
 		int64_t due_ms;
 
 		if (!phases_only || in->kind->has_phases)
-			flush_to(c, g, in, &who);
+			flush_to(c, g, episode_find(g, in), in, &who);
 		due_ms = in->kind->has_phases ? phase_due_ms(g, in, now_ms) : INT64_MAX;
 		g->next_phase_ms = due_ms < g->next_phase_ms ? due_ms : g->next_phase_ms;
 	}

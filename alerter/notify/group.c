@@ -69,7 +69,7 @@ void episode_save(struct core *c, const struct episode *e)
 {
 	DB_ADD(c->db, DB_PUT_EPISODE, DB_T(str_of(e->id)), DB_I(e->group != NULL ? e->group->id : 0), DB_T(e->integration),
 	       DB_I(e->identity), DB_I(e->seq), DB_I(e->started_ms), DB_I(e->last_sent_ms), DB_I(e->again), DB_I(e->closed),
-	       DB_T(e->remote), DB_T(e->remote_status), DB_I(e->phase));
+	       DB_T(e->remote), DB_T(e->remote_status), DB_I(e->phase), DB_I(e->heard));
 }
 
 void episode_free(struct episode *e)
@@ -122,10 +122,10 @@ void episode_close(struct core *c, struct episode *e)
 	episode_free_if_done(c, e);
 }
 
-struct episode *episode_find(const struct group *g, struct str integration)
+struct episode *episode_find(const struct group *g, const struct integration *in)
 {
 	for (size_t i = 0; i < g->n_episodes; i++)
-		if (str_eq(g->episodes[i]->integration, integration))
+		if (str_eq(g->episodes[i]->integration, in->name) && g->episodes[i]->identity == in->identity)
 			return g->episodes[i];
 	return NULL;
 }
@@ -275,7 +275,7 @@ void group_hurry_found(struct core *c)
 		for (size_t k = 0; k < c->retired[i]->n_episodes; k++) {
 			const struct episode *e = c->retired[i]->episodes[k];
 
-			if (episode_ended(e) > 0 && core_integration(c, e->integration, e->identity) != NULL)
+			if (episode_ended(e) > 0 && core_integration(c, e) != NULL)
 				c->retired[i]->next_flush_ms = core_now_ms(c);
 		}
 }

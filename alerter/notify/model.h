@@ -48,12 +48,14 @@ struct episode {                        /* group.c */
 	char id[37];                    /* UUID: the key in core.episodes */
 	struct group *group;            /* NULL: closed, or its group is gone */
 	struct str integration;
-	uint64_t identity;
+	uint64_t identity;              /* of the place it is told at; 0: wherever its integration sends */
 	int64_t seq;                    /* of its last message */
 	int64_t started_ms, last_sent_ms;
 	enum phase phase;               /* as last told */
 	bool again;                     /* a message that told of firing alerts died: tell them again at the next flush */
 	bool closed;                    /* all it told has ended and been told so; kept while messages are under way */
+	bool heard;                     /* something of it arrived where it goes, or may have */
+	unsigned in_flight;             /* of its messages */
 	struct map told;                /* alert id (8 bytes) -> struct page_alert, told as firing and not yet as ended */
 	struct str remote, remote_status;       /* receivers that keep an object of ours: its id there, the status we gave it */
 	size_t unfinished;              /* messages */
@@ -90,7 +92,7 @@ struct message {                        /* outbox.c */
 	int64_t seq;
 	struct str key;                 /* episode-seq: the idempotency key */
 	struct str integration, group_key;
-	uint64_t identity;
+	uint64_t identity;              /* both as its episode's, once place_follow() is through */
 	struct labels labels;           /* of the group */
 	bool resolved;                  /* it tells an end of everything */
 	struct str payload;

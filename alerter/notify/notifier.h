@@ -9,7 +9,7 @@
 struct json_t;
 
 enum {                                  /* setting_row.flags; without one it is a template */
-	SETTING_SECRET = 1,             /* taken as it is, when it is sent; "<name>_file" too */
+	SETTING_SECRET = 1,             /* taken as it is, when it is sent; "<name>_file" too. Where it goes, unless ACCESS */
 	SETTING_TREE = 2,               /* a map or list with templates at its leaves; a row of Alertmanager's that is a map of texts */
 	SETTING_PLAIN = 4,              /* taken as it is: true, false, a number or a word */
 	SETTING_SECONDS = 8,            /* a duration, sent as seconds */
@@ -18,6 +18,7 @@ enum {                                  /* setting_row.flags; without one it is 
 	SETTING_REFUSED = 64,           /* known and not honoured, unless it says false */
 	SETTING_HTML = 128,             /* a template of HTML */
 	SETTING_LATE = 256,             /* as a secret, but anybody may know it */
+	SETTING_ACCESS = 512,           /* of the two before: lets one in, and is no part of where it goes */
 };
 
 struct setting_row {

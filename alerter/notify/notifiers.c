@@ -62,7 +62,7 @@ static const char pagerduty_body[] =
 
 static const struct setting_row slack[] = {
     {"api_url", NULL, SETTING_SECRET, "slack_api_url"},
-    {"app_token", NULL, SETTING_SECRET, "slack_app_token"},
+    {"app_token", NULL, SETTING_SECRET | SETTING_ACCESS, "slack_app_token"},
     {"app_url", "https://slack.com/api/chat.postMessage", SETTING_SECRET, "slack_app_url"},
     {"channel", NULL, SETTING_ADDRESS, NULL},
     {"username", DEFAULT("slack.default.username"), 0, NULL},
@@ -96,8 +96,8 @@ static const struct setting_row mattermost[] = {
 
 static const struct setting_row rocketchat[] = {
     {"api_url", "https://open.rocket.chat/", SETTING_SECRET, "rocketchat_api_url"},
-    {"token_id", NULL, SETTING_SECRET, "rocketchat_token_id"},
-    {"token", NULL, SETTING_SECRET, "rocketchat_token"},
+    {"token_id", NULL, SETTING_SECRET | SETTING_ACCESS, "rocketchat_token_id"},
+    {"token", NULL, SETTING_SECRET | SETTING_ACCESS, "rocketchat_token"},
     {"channel", NULL, SETTING_ADDRESS, NULL},
     ATTACHMENT_ROWS("rocketchat", BY_STATUS("#c9302c", "#2e8540")),
     {"emoji", DEFAULT("rocketchat.default.emoji"), 0, NULL},
@@ -107,7 +107,7 @@ static const struct setting_row rocketchat[] = {
 };
 
 static const struct setting_row opsgenie[] = {
-    {"api_key", NULL, SETTING_SECRET, "opsgenie_api_key"},
+    {"api_key", NULL, SETTING_SECRET | SETTING_ACCESS, "opsgenie_api_key"},
     {"api_url", "https://api.opsgenie.com/", SETTING_SECRET, "opsgenie_api_url"},
     {"message", DEFAULT("opsgenie.default.message"), 0, NULL},
     {"description", DEFAULT("opsgenie.default.description"), 0, NULL},
@@ -123,7 +123,7 @@ static const struct setting_row opsgenie[] = {
 };
 
 static const struct setting_row victorops[] = {
-    {"api_key", NULL, SETTING_SECRET, "victorops_api_key"},
+    {"api_key", NULL, SETTING_SECRET | SETTING_ACCESS, "victorops_api_key"},
     {"api_url", "https://alert.victorops.com/integrations/generic/20131114/alert/", SETTING_SECRET, "victorops_api_url"},
     {"routing_key", NULL, SETTING_ADDRESS, NULL},
     {"message_type", "CRITICAL", 0, NULL},
@@ -135,7 +135,7 @@ static const struct setting_row victorops[] = {
 
 static const struct setting_row pushover[] = {
     {"user_key", NULL, SETTING_SECRET, NULL},
-    {"token", NULL, SETTING_SECRET, NULL},
+    {"token", NULL, SETTING_SECRET | SETTING_ACCESS, NULL},
     {"api_url", "https://api.pushover.net/1/messages.json", SETTING_SECRET, NULL},
     {"title", DEFAULT("pushover.default.title"), 0, NULL},
     {"message", DEFAULT("pushover.default.message"), 0, NULL},
@@ -152,7 +152,7 @@ static const struct setting_row pushover[] = {
 };
 
 static const struct setting_row telegram[] = {
-    {"bot_token", NULL, SETTING_SECRET, "telegram_bot_token"},
+    {"bot_token", NULL, SETTING_SECRET | SETTING_ACCESS, "telegram_bot_token"},
     {"api_url", "https://api.telegram.org", SETTING_SECRET, "telegram_api_url"},
     {"chat_id", NULL, SETTING_PLAIN | SETTING_ADDRESS, NULL},
     {"message_thread_id", NULL, SETTING_PLAIN, NULL},
@@ -191,7 +191,7 @@ static const struct setting_row webex[] = {
 
 static const struct setting_row incidentio[] = {
     {"url", NULL, SETTING_SECRET, NULL},
-    {"alert_source_token", NULL, SETTING_SECRET, NULL},
+    {"alert_source_token", NULL, SETTING_SECRET | SETTING_ACCESS, NULL},
     {"max_alerts", "0", SETTING_PLAIN, NULL},
 };
 
@@ -207,7 +207,7 @@ static const struct setting_row sns[] = {
 
 static const struct setting_row wechat[] = {
     {"api_url", "https://qyapi.weixin.qq.com/cgi-bin/", SETTING_SECRET, "wechat_api_url"},
-    {"api_secret", NULL, SETTING_SECRET, "wechat_api_secret"},
+    {"api_secret", NULL, SETTING_SECRET | SETTING_ACCESS, "wechat_api_secret"},
     {"corp_id", NULL, SETTING_LATE, "wechat_api_corp_id"},
     {"agent_id", DEFAULT("wechat.default.agent_id"), SETTING_ADDRESS, NULL},
     {"to_user", DEFAULT("wechat.default.to_user"), SETTING_ADDRESS, NULL},
@@ -236,12 +236,12 @@ static const struct setting_row jira[] = {
 static const struct setting_row email[] = {
     {"to", NULL, SETTING_ADDRESS, NULL},
     {"from", NULL, 0, "smtp_from"},
-    {"smarthost", NULL, SETTING_LATE, "smtp_smarthost"},
-    {"hello", "localhost", SETTING_LATE, "smtp_hello"},
-    {"auth_username", NULL, SETTING_LATE, "smtp_auth_username"},
-    {"auth_password", NULL, SETTING_SECRET, "smtp_auth_password"},
-    {"auth_secret", NULL, SETTING_SECRET, "smtp_auth_secret"},
-    {"auth_identity", NULL, SETTING_LATE, "smtp_auth_identity"},
+    {"smarthost", NULL, SETTING_LATE | SETTING_ACCESS, "smtp_smarthost"},
+    {"hello", "localhost", SETTING_LATE | SETTING_ACCESS, "smtp_hello"},
+    {"auth_username", NULL, SETTING_LATE | SETTING_ACCESS, "smtp_auth_username"},
+    {"auth_password", NULL, SETTING_SECRET | SETTING_ACCESS, "smtp_auth_password"},
+    {"auth_secret", NULL, SETTING_SECRET | SETTING_ACCESS, "smtp_auth_secret"},
+    {"auth_identity", NULL, SETTING_LATE | SETTING_ACCESS, "smtp_auth_identity"},
     {"require_tls", "true", SETTING_PLAIN, "smtp_require_tls"},
     {"force_implicit_tls", "false", SETTING_PLAIN, "smtp_force_implicit_tls"},
     {"headers", NULL, SETTING_TREE, NULL},

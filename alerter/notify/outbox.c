@@ -18,7 +18,7 @@
 #define RETRY_AFTER_MAX_MS (15 * 60000)
 #define GIVE_UP_AFTER_MS (24 * 3600000LL)
 #define NOTE_BYTES 160                  /* of an answer, in history */
-#define NO_RECEIVER "no receiver of this name is configured any more"
+#define NO_RECEIVER "where it is to go is configured no more"
 
 static const char *const state_names[] = { "queued", "in flight", "unknown", "delivered", "dead" };
 
@@ -31,7 +31,7 @@ const char *outbox_state_name(enum outbox_state s)
 /* ---- Lanes: what goes one after the other. ---- */
 
 struct lane {
-	struct str key;                 /* integration, NUL, group key */
+	struct str key;                 /* integration, NUL, its place, group key */
 	size_t messages;
 	uint64_t pass;                  /* of the scheduler: one ahead was seen */
 };
@@ -43,7 +43,8 @@ static struct lane *lane_of(struct core *c, struct message *m)
 
 	if (m->lane != NULL)
 		return m->lane;
-	key = arena_printf(&c->scratch, STR_FMT "%c" STR_FMT, STR_ARG(m->integration), 0, STR_ARG(m->group_key));
+	key = arena_printf(&c->scratch, STR_FMT "%c%016llx" STR_FMT, STR_ARG(m->integration), 0, (unsigned long long)m->identity,
+			   STR_ARG(m->group_key));
 	lane = map_get(&c->lanes, key);
 	if (lane == NULL) {
 		lane = mem_alloc(sizeof *lane);
@@ -332,6 +333,7 @@ static void end_work(struct core *c, struct message *m)
 	struct delivery *d = m->work;
 
 	destination(c, d->integration->destination)->in_flight--;
+	m->episode->in_flight--;
 	m->work = NULL;
 	arena_fini(&d->arena);
 	free(d);
@@ -403,6 +405,14 @@ static void count_answer(struct core *c, const struct message *m, const struct h
 	s->latency_count++;
 }
 
+static void note_heard(struct core *c, struct episode *e, const struct http_answer *answer)
+{
+	if (e->heard || answer->fate == HTTP_NOT_SENT || (answer->fate == HTTP_ANSWERED && answer->status >= 300))
+		return;
+	e->heard = true;
+	episode_save(c, e);
+}
+
 static void answered(struct core *c, struct asker *asker, const struct http_answer *answer)
 {
 	struct delivery *d = (struct delivery *)asker;
@@ -413,6 +423,7 @@ static void answered(struct core *c, struct asker *asker, const struct http_answ
 	d->retry_after_ms = -1;
 	d->unknown = false;
 	count_answer(c, d->message, answer);
+	note_heard(c, d->message->episode, answer);
 	next = d->integration->kind->advance(d, answer);
 	if (next != DELIVER_ASK)
 		conclude(c, d, next, describe(d, answer));
@@ -433,6 +444,7 @@ static void begin(struct core *c, struct message *m, const struct integration *i
 	m->work = d;
 	m->attempts++;
 	destination(c, in->destination)->in_flight++;
+	m->episode->in_flight++;
 	set_state(c, m, OUTBOX_IN_FLIGHT);
 	next = in->kind->advance(d, NULL);
 	if (next != DELIVER_ASK)
@@ -451,21 +463,26 @@ static void without_receiver(struct core *c, struct message *m)
 	bury(c, m);
 }
 
-void outbox_follow_moved(struct core *c)
+void outbox_follow(struct core *c)
 {
 	for (struct message *m = c->first; m != NULL; m = m->next) {
-		if (m->identity != m->episode->identity || str_eq(m->integration, m->episode->integration))
+		const struct episode *e = m->episode;
+
+		if (m->identity == e->identity && str_eq(m->integration, e->integration))
 			continue;
 		leave_lane(c, m);
 		m->lane = NULL;
-		text_set(&m->integration, m->episode->integration);
+		if (m->identity != e->identity && m->work == NULL)
+			m->next_ms = core_now_ms(c);    /* what kept it waiting was the old place */
+		m->identity = e->identity;
+		text_set(&m->integration, e->integration);
 	}
 }
 
 void outbox_hurry_found(struct core *c)
 {
 	for (struct message *m = c->first; m != NULL; m = m->next)
-		if (str_eq(m->last_error, STR(NO_RECEIVER)) && core_integration(c, m->integration, m->identity) != NULL)
+		if (str_eq(m->last_error, STR(NO_RECEIVER)) && core_integration(c, m->episode) != NULL)
 			m->next_ms = core_now_ms(c);
 }
 
@@ -481,7 +498,7 @@ void outbox_schedule(struct core *c)
 		next = m->next;
 		if (is_behind(c, m) || m->work != NULL || m->next_ms > now_ms)
 			continue;
-		in = core_integration(c, m->integration, m->identity);
+		in = core_integration(c, m->episode);
 		if (in == NULL) {
 			without_receiver(c, m);
 			continue;
@@ -516,7 +533,7 @@ int64_t outbox_next_due_ms(struct core *c)
 	c->passes++;
 	for (struct message *m = c->first; m != NULL; m = m->next) {
 		const struct delivery *d = m->work;
-		const struct integration *in = d == NULL ? core_integration(c, m->integration, m->identity) : d->integration;
+		const struct integration *in = d == NULL ? core_integration(c, m->episode) : d->integration;
 		const struct destination *to = in != NULL ? map_get(&c->destinations, in->destination) : NULL;
 		int64_t at = d != NULL ? d->not_before_ms : m->next_ms;
 

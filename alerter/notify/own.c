@@ -73,7 +73,7 @@ void own_dead_letter(struct core *c, struct str integration, struct str why, boo
 		     });
 }
 
-/* ---- Ends that cannot be told: their receiver was removed while we were away. ---- */
+/* ---- Ends that cannot be told: who was told was removed, or sent elsewhere, while we were away. ---- */
 
 #define NOT_TOLD "TocsinEndNotTold"
 
@@ -88,10 +88,23 @@ void own_stranded(struct core *c, struct str integration, bool stranded)
 			     .firing = stranded,
 			     .labels = { at, 1 },
 			     .summary = arena_printf(&c->scratch, STR_FMT " cannot be told that alerts have ended", STR_ARG(integration)),
-			     .description = STR("It was told that they fire, and is in the configuration no more. Configure it again and the "
-						"ends are sent; or end there by hand what it shows."),
-			     .reason = stranded ? STR("no receiver of this name is configured any more") : STR("it is configured again"),
+			     .description = STR("It was told that they fire, and is configured no more, or sends elsewhere now. Configure it "
+						"as it was, beside what is new, and the ends are sent; or end there by hand what it "
+						"shows."),
+			     .reason = stranded ? STR("where it was told is configured no more")
+					       : STR("it is configured again, or given up"),
 		     });
+}
+
+static bool has_stranded(const struct core *c, struct str integration)
+{
+	for (struct map_slot *s = NULL; (s = map_next(&c->episodes, s)) != NULL;) {
+		const struct episode *e = s->value;
+
+		if (!e->closed && str_eq(e->integration, integration) && episode_ended(e) > 0 && core_integration(c, e) == NULL)
+			return true;
+	}
+	return false;
 }
 
 void own_recheck_stranded(struct core *c)
@@ -104,7 +117,7 @@ void own_recheck_stranded(struct core *c)
 		struct str integration = labels_get(a->own, STR("integration"));
 
 		if (a->ends_ms == 0 && str_eq(a->rule, STR(OWN_RULE)) && str_eq(labels_get(a->own, STR("alertname")), STR(NOT_TOLD))
-		    && core_integration(c, integration, 0) != NULL)
+		    && !has_stranded(c, integration))
 			found[n++] = arena_str(&c->scratch, integration);
 	}
 	for (size_t i = 0; i < n; i++)

@@ -44,7 +44,7 @@ static void sooner(int64_t *due_ms, int64_t at_ms, int64_t now_ms)
 
 int64_t phase_due_ms(const struct group *g, const struct integration *in, int64_t now_ms)
 {
-	const struct episode *e = episode_find(g, in->name);
+	const struct episode *e = episode_find(g, in);
 	int64_t due_ms = INT64_MAX;
 
 	for (size_t i = 0; i < g->n && in->bad_ms > 0; i++)

@@ -199,7 +199,7 @@ void points_step(struct core *c)
 {
 	for (struct map_slot *s = NULL; (s = map_next(&c->points, s)) != NULL;) {
 		struct point_queue *q = s->value;
-		const struct integration *in = q->n > 0 && q->pushing == NULL ? notify_config_find(c->config, q->integration, 0, false) : NULL;
+		const struct integration *in = q->n > 0 && q->pushing == NULL ? notify_config_find(c->config, q->integration) : NULL;
 
 		if (q->n > 0 && q->pushing == NULL && (in == NULL || in->kind != &receiver_statuspage))
 			drop_oldest(q, q->n);   /* a reload took the page away */
@@ -214,7 +214,7 @@ int64_t points_next_due_ms(const struct core *c)
 
 	for (struct map_slot *s = NULL; (s = map_next(&c->points, s)) != NULL;) {
 		const struct point_queue *q = s->value;
-		const struct integration *in = q->n > 0 && q->pushing == NULL ? notify_config_find(c->config, q->integration, 0, false) : NULL;
+		const struct integration *in = q->n > 0 && q->pushing == NULL ? notify_config_find(c->config, q->integration) : NULL;
 		int64_t at_ms = in != NULL ? outbox_free_at_ms(c, in) : INT64_MAX;
 
 		at_ms = in != NULL && q->not_before_ms > at_ms ? q->not_before_ms : at_ms;

@@ -101,6 +101,7 @@ static void episode_row(struct restore *r, sqlite3_stmt *s)
 	text_set(&e->remote, db_text(s, 9));
 	text_set(&e->remote_status, db_text(s, 10));
 	e->phase = (enum phase)sqlite3_column_int(s, 11);
+	e->heard = sqlite3_column_int(s, 12) != 0;
 	if (!e->closed)
 		episode_attach(g, e);
 }
@@ -117,8 +118,7 @@ static void told_row(struct restore *r, sqlite3_stmt *s)
 }
 
 #define MESSAGE_COLUMNS                                                                                                            \
-	"id,episode,seq,integration,identity,group_key,labels,resolved,payload,state,created,next,attempts,doubtful,last_status,"  \
-	"last_error"
+	"id,episode,seq,group_key,labels,resolved,payload,state,created,next,attempts,doubtful,last_status,last_error"
 
 static void message_row(struct restore *r, sqlite3_stmt *s)
 {
@@ -131,19 +131,20 @@ static void message_row(struct restore *r, sqlite3_stmt *s)
 		return;
 	}
 	m = outbox_new(c, sqlite3_column_int64(s, 0), e, sqlite3_column_int64(s, 2));
-	m->integration = text_dup(db_text(s, 3));
-	m->identity = (uint64_t)sqlite3_column_int64(s, 4);
-	m->group_key = text_dup(db_text(s, 5));
-	m->labels = heap_labels(c, s, 6);
-	m->resolved = sqlite3_column_int(s, 7) != 0;
-	m->payload = text_dup(db_text(s, 8));
-	m->state = sqlite3_column_int(s, 9) == OUTBOX_QUEUED ? OUTBOX_QUEUED : OUTBOX_UNKNOWN;
-	m->created_ms = sqlite3_column_int64(s, 10);
-	m->next_ms = sqlite3_column_int64(s, 11);
-	m->attempts = (unsigned)sqlite3_column_int64(s, 12);
-	m->doubtful = sqlite3_column_int(s, 13) != 0 || m->state == OUTBOX_UNKNOWN;
-	m->last_status = sqlite3_column_int(s, 14);
-	text_set(&m->last_error, db_text(s, 15));
+	m->integration = text_dup(e->integration);
+	m->identity = e->identity;
+	m->group_key = text_dup(db_text(s, 3));
+	m->labels = heap_labels(c, s, 4);
+	m->resolved = sqlite3_column_int(s, 5) != 0;
+	m->payload = text_dup(db_text(s, 6));
+	m->state = sqlite3_column_int(s, 7) == OUTBOX_QUEUED ? OUTBOX_QUEUED : OUTBOX_UNKNOWN;
+	m->created_ms = sqlite3_column_int64(s, 8);
+	m->next_ms = sqlite3_column_int64(s, 9);
+	m->attempts = (unsigned)sqlite3_column_int64(s, 10);
+	m->doubtful = sqlite3_column_int(s, 11) != 0 || m->state == OUTBOX_UNKNOWN;
+	m->last_status = sqlite3_column_int(s, 12);
+	text_set(&m->last_error, db_text(s, 13));
+	e->heard = e->heard || m->doubtful;
 }
 
 static void component_row(struct restore *r, sqlite3_stmt *s)

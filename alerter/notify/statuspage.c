@@ -97,7 +97,7 @@ static int desired(const struct delivery *d, const struct component_rule *rule)
 
 	for (struct map_slot *s = NULL; (s = map_next(&d->core->episodes, s)) != NULL;) {
 		const struct episode *e = s->value;
-		const struct integration *in = e->closed ? NULL : core_integration(d->core, e->integration, e->identity);
+		const struct integration *in = e->closed ? NULL : core_integration(d->core, e);
 		int status;
 
 		if (in == NULL || in->kind != &receiver_statuspage || in->identity != d->integration->identity)

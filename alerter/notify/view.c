@@ -155,7 +155,7 @@ static void view_stranded(struct core *c, struct arena *a, struct notify_snapsho
 		const struct episode *e = s->value;
 		size_t n = e->group != NULL ? episode_ended(e) : 0;
 
-		if (n > 0 && core_integration(c, e->integration, e->identity) == NULL)
+		if (n > 0 && core_integration(c, e) == NULL)
 			list[v->n_stranded++] = (struct notify_stranded){ arena_str(a, e->integration), arena_str(a, str_of(e->id)),
 									  labels_copy(a, e->group->labels), n };
 	}

@@ -119,9 +119,9 @@
 	    "wrap\":true}]}}]}" } },
 	{ "webex_configs: [ { room_id: R, message: m, http_config: { authorization: { credentials: T } } }"
 	  " ]",
-	  { "https://webexapis.com/v1/messages", "",
+	  { "https://webexapis.com/v1/messages", "Bearer T",
 	    "{\"roomId\":\"R\",\"markdown\":\"m\"}" },
-	  { "https://webexapis.com/v1/messages", "",
+	  { "https://webexapis.com/v1/messages", "Bearer T",
 	    "{\"roomId\":\"R\",\"markdown\":\"m\"}" } },
 	{ "incidentio_configs: [ { url: 'http://incident/1', alert_source_token: TOK } ]",
 	  { "http://incident/1", "Bearer TOK",

@@ -44,6 +44,16 @@ static inline struct str header_of(const struct http_call *c, const char *name)
 	return STR("");
 }
 
+/* As the request itself says, or as http_config has it. */
+static inline struct str auth_of(struct arena *a, const struct http_call *c)
+{
+	struct str own = header_of(c, "Authorization");
+
+	if (own.n > 0 || c->http->auth.credentials.n == 0)
+		return arena_str(a, own);
+	return arena_printf(a, STR_FMT " " STR_FMT, STR_ARG(c->http->auth.type), STR_ARG(c->http->auth.credentials));
+}
+
 static inline void world_start(struct transport *t, const struct http_call *c, void *tag)
 {
 	struct world *w = (struct world *)t;
@@ -51,7 +61,7 @@ static inline void world_start(struct transport *t, const struct http_call *c, v
 	assert_true(w->n < MAX_ASKED);
 	w->asked[w->n++] = (struct asked){ tag, str_of(c->method), arena_str(&w->arena, c->url), arena_str(&w->arena, c->body),
 		                           arena_str(&w->arena, header_of(c, "Idempotency-Key")),
-		                           arena_str(&w->arena, header_of(c, "Authorization")),
+		                           auth_of(&w->arena, c),
 		                           header_of(c, "X-Tocsin-Possible-Repeat").n > 0, false };
 }
 

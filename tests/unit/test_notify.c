@@ -266,6 +266,28 @@ static void who_hangs_stops_no_other(void **state)
 	world_free(w);
 }
 
+static void discarded(void **state)
+{
+	struct world *w = world_new("route: { receiver: team, group_by: [alertname], group_wait: 0s, group_interval: 1h }\n"
+				    "receivers: [ { name: team, webhook_configs: [ { url: 'http://hook/' } ] } ]\n");
+	struct err e = { 0 };
+
+	(void)state;
+	fire(w, "Down", "a");
+	answer(w, 400, "");                             /* and TocsinMessageGivenUp */
+	assert_int_equal(w->n, 2);
+	answer(w, 400, "");
+	assert_int_equal(core_snapshot(w->core, &w->arena)->dead_kept, 2);
+	assert_true(core_discard(w->core, 1, &e));
+	world_run(w);
+	assert_false(core_discard(w->core, 1, &e));
+	assert_true(has(str_of(e.msg), "no dead letter 1"));
+	assert_int_equal(core_snapshot(w->core, &w->arena)->dead_kept, 1);
+	world_crash(w);
+	assert_int_equal(core_snapshot(w->core, &w->arena)->dead_kept, 1);
+	world_free(w);
+}
+
 /* ---- Crashes. ---- */
 
 /* Whoever reads them in order knows how things stand. */
@@ -424,215 +446,6 @@ static void records_come_back_as_they_were(void **state)
 	world_free(w);
 }
 
-/* ---- Reloads. ---- */
-
-static void a_reload_that_regroups_pages_nobody_again(void **state)
-{
-	struct world *w = world_new(basic);
-
-	(void)state;
-	fire(w, "Down", "a");
-	world_pass(w, 10000);
-	answer(w, 200, "");
-	core_configure(w->core,
-		       world_config("route: { receiver: team, group_by: [instance], group_wait: 10s, group_interval: 1m }\n"
-				    "receivers: [ { name: team, webhook_configs: [ { url: 'http://hook/secret-token' } ] } ]\n"));
-	world_pass(w, 120000);
-	assert_int_equal(w->n, 1);
-	assert_int_equal(w->core->n_retired, 1);
-	world_crash(w);                                 /* back to the old configuration: the group is formed again */
-	world_pass(w, 120000);
-	assert_int_equal(w->n, 1);
-	assert_int_equal(w->core->n_retired, 0);
-	resolve(w, "Down", "a");
-	world_pass(w, 120000);
-	assert_int_equal(w->n, 2);
-	assert_memory_equal(w->asked[0].key.p, w->asked[1].key.p, 36);
-	assert_true(has(LAST(w).body, "\"status\":\"resolved\",\"alerts\""));
-	world_free(w);
-}
-
-/* Formed again, it keeps its route's interval: what it told ends no later for having been retired. */
-static void a_reload_and_back_delays_no_end(void **state)
-{
-	const char *by_name = "route: { receiver: team, group_by: [alertname], group_wait: 0s, group_interval: 2s }\n"
-			      "receivers: [ { name: team, webhook_configs: [ { url: 'http://hook/secret-token' } ] } ]\n";
-	struct world *w = world_new(by_name);
-
-	(void)state;
-	fire(w, "Down", "a");
-	world_pass(w, 1000);
-	answer(w, 200, "");
-	core_configure(w->core,
-		       world_config("route: { receiver: team, group_by: [instance], group_wait: 0s, group_interval: 2s }\n"
-				    "receivers: [ { name: team, webhook_configs: [ { url: 'http://hook/secret-token' } ] } ]\n"));
-	world_pass(w, 1000);
-	core_configure(w->core, world_config(by_name));
-	world_pass(w, 1000);
-	assert_int_equal(w->core->n_retired, 0);
-	resolve(w, "Down", "a");
-	world_pass(w, 2000);
-	assert_int_equal(w->n, 2);
-	assert_true(has(LAST(w).body, "\"status\":\"resolved\",\"alerts\""));
-	world_free(w);
-}
-
-/* Told by the old group, so its end comes from there, once: the new one speaks of what is new. */
-static void what_a_retired_group_told_is_not_told_beside_it(void **state)
-{
-	struct world *w = world_new(basic);
-	size_t about_a = 0;
-
-	(void)state;
-	fire(w, "Down", "a");
-	world_pass(w, 10000);
-	answer(w, 200, "");
-	core_configure(w->core,
-		       world_config("route: { receiver: team, group_by: [severity], group_wait: 10s, group_interval: 1m }\n"
-				    "receivers: [ { name: team, webhook_configs: [ { url: 'http://hook/secret-token' } ] } ]\n"));
-	fire(w, "Slow", "b");
-	world_pass(w, 60000);
-	assert_int_equal(w->n, 2);
-	assert_true(has(LAST(w).body, "Slow") && !has(LAST(w).body, "Down"));
-	answer(w, 200, "");
-	resolve(w, "Down", "a");
-	for (int i = 0; i < 20; i++) {
-		world_pass(w, 15000);
-		if (!LAST(w).answered)
-			answer(w, 200, "");
-	}
-	for (size_t i = 1; i < w->n; i++)
-		about_a += has(w->asked[i].body, "Down");
-	assert_int_equal(about_a, 1);
-	resolve(w, "Slow", "b");
-	world_pass(w, 60000);
-	assert_true(has(LAST(w).body, "Slow") && has(LAST(w).body, "\"status\":\"resolved\",\"alerts\""));
-	answer(w, 200, "");
-	assert_int_equal(w->core->alerts.n, 0);
-	world_free(w);
-}
-
-static void a_removed_receiver_still_tells_its_ends(void **state)
-{
-	struct world *w = world_new(basic);
-
-	(void)state;
-	fire(w, "Down", "a");
-	world_pass(w, 10000);
-	answer(w, 200, "");
-	core_configure(w->core, world_config("route: { receiver: other, group_wait: 10s }\n"
-	                                     "receivers: [ { name: other, webhook_configs: [ { url: 'http://other/' } ] } ]\n"));
-	world_pass(w, 10000);
-	assert_int_equal(w->n, 2);                      /* the new receiver has not heard of it */
-	assert_true(has(LAST(w).url, "other"));
-	answer(w, 200, "");
-	resolve(w, "Down", "a");                        /* at once: nobody else looks after it */
-	assert_int_equal(w->n, 3);
-	assert_string_equal(LAST(w).url.p, "http://hook/secret-token");
-	assert_memory_equal(w->asked[0].key.p, LAST(w).key.p, 36);
-	answer(w, 200, "");
-	world_pass(w, 300000);
-	assert_int_equal(w->n, 4);
-	assert_true(has(LAST(w).url, "other"));
-	answer(w, 200, "");
-	world_pass(w, 300000);
-	assert_int_equal(w->core->n_old, 0);
-	assert_int_equal(w->core->episodes.n, 0);
-	world_free(w);
-}
-
-static void a_receiver_removed_while_we_were_away(void **state)
-{
-	static const char without[] = "route: { receiver: other, group_wait: 10s }\n"
-				      "receivers: [ { name: other, webhook_configs: [ { url: 'http://other/' } ] } ]\n";
-	struct world *w = world_new(basic);
-
-	(void)state;
-	fire(w, "Down", "a");
-	world_pass(w, 10000);
-	answer(w, 200, "");
-	w->yaml = without;
-	world_crash(w);                                 /* its secrets went with the configuration */
-	world_pass(w, 10000);
-	assert_true(has(LAST(w).url, "other"));
-	answer(w, 200, "");
-	resolve(w, "Down", "a");
-	world_pass(w, 30000);
-	assert_int_equal(core_snapshot(w->core, &w->arena)->n_stranded, 1);
-	world_pass(w, 300000);
-	for (size_t i = 0; i < w->n; i++)
-		if (!w->asked[i].answered)
-			answer_with(w, i, HTTP_ANSWERED, 200, -1, "");
-	assert_true(has(LAST(w).body, "TocsinEndNotTold"));
-	assert_true(has(LAST(w).body, "\"integration\":\"team/webhook[0]\""));
-	world_crash(w);
-	assert_int_equal(core_snapshot(w->core, &w->arena)->n_stranded, 1);
-	core_configure(w->core, world_config(basic));
-	world_run(w);
-	assert_string_equal(LAST(w).url.p, "http://hook/secret-token");
-	assert_true(has(LAST(w).body, "\"status\":\"resolved\",\"alerts\""));
-	assert_memory_equal(w->asked[0].key.p, LAST(w).key.p, 36);
-	answer(w, 200, "");
-	assert_int_equal(core_snapshot(w->core, &w->arena)->n_stranded, 0);
-	world_free(w);
-}
-
-/* A message that waits for a receiver goes out when that is configured, not a minute later. */
-static void a_receiver_that_is_back_gets_what_waits(void **state)
-{
-	struct world *w = world_new(basic);
-
-	(void)state;
-	fire(w, "Down", "a");
-	world_pass(w, 10000);
-	w->yaml = "route: { receiver: none }\nreceivers: [ { name: none } ]\n";
-	world_crash(w);
-	world_run(w);
-	assert_int_equal(w->n, 1);
-	core_configure(w->core, world_config(basic));
-	world_run(w);
-	assert_int_equal(w->n, 2);
-	assert_true(str_eq(w->asked[1].key, w->asked[0].key));
-	world_free(w);
-}
-
-static void discarded(void **state)
-{
-	struct world *w = world_new("route: { receiver: team, group_by: [alertname], group_wait: 0s, group_interval: 1h }\n"
-				    "receivers: [ { name: team, webhook_configs: [ { url: 'http://hook/' } ] } ]\n");
-	struct err e = { 0 };
-
-	(void)state;
-	fire(w, "Down", "a");
-	answer(w, 400, "");                             /* and TocsinMessageGivenUp */
-	assert_int_equal(w->n, 2);
-	answer(w, 400, "");
-	assert_int_equal(core_snapshot(w->core, &w->arena)->dead_kept, 2);
-	assert_true(core_discard(w->core, 1, &e));
-	world_run(w);
-	assert_false(core_discard(w->core, 1, &e));
-	assert_true(has(str_of(e.msg), "no dead letter 1"));
-	assert_int_equal(core_snapshot(w->core, &w->arena)->dead_kept, 1);
-	world_crash(w);
-	assert_int_equal(core_snapshot(w->core, &w->arena)->dead_kept, 1);
-	world_free(w);
-}
-
-static void the_same_configuration_again_changes_nothing(void **state)
-{
-	struct world *w = world_new(basic);
-
-	(void)state;
-	fire(w, "Down", "a");
-	world_pass(w, 5000);
-	core_configure(w->core, world_config(basic));
-	world_pass(w, 4999);
-	assert_int_equal(w->n, 0);
-	world_pass(w, 1);
-	assert_int_equal(w->n, 1);
-	world_free(w);
-}
-
 /* ---- The world around. ---- */
 
 static void a_locked_database_loses_no_page(void **state)
@@ -786,20 +599,13 @@ int main(void)
 		cmocka_unit_test(a_message_given_up_is_an_alert),
 		cmocka_unit_test(a_dead_page_is_told_again_at_the_next_flush),
 		cmocka_unit_test(who_hangs_stops_no_other),
+		cmocka_unit_test(discarded),
 		cmocka_unit_test(a_page_waits_for_the_end_before_it),
 		cmocka_unit_test(a_crash_loses_nothing_and_repeats_only_with_the_key),
 		cmocka_unit_test(repeats_are_counted_over_a_restart),
 		cmocka_unit_test(rule_deleted_while_away_but_not_when_its_file_is_missing),
 		cmocka_unit_test(no_data_is_said_in_the_next_message_and_only_there),
 		cmocka_unit_test(records_come_back_as_they_were),
-		cmocka_unit_test(a_reload_that_regroups_pages_nobody_again),
-		cmocka_unit_test(a_reload_and_back_delays_no_end),
-		cmocka_unit_test(what_a_retired_group_told_is_not_told_beside_it),
-		cmocka_unit_test(a_removed_receiver_still_tells_its_ends),
-		cmocka_unit_test(a_receiver_removed_while_we_were_away),
-		cmocka_unit_test(a_receiver_that_is_back_gets_what_waits),
-		cmocka_unit_test(discarded),
-		cmocka_unit_test(the_same_configuration_again_changes_nothing),
 		cmocka_unit_test(a_locked_database_loses_no_page),
 		cmocka_unit_test(a_step_of_the_clock_is_no_time),
 		cmocka_unit_test(a_step_of_the_clock_is_no_time_over_a_crash),
