@@ -1,7 +1,8 @@
-/* zlib around whole texts. */
+/* zlib around whole texts, and around texts in pieces. */
 #include "tocsin/gzip.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <zlib.h>
 
 #include "tocsin/mem.h"
@@ -34,6 +35,45 @@ void gzip_put(struct buf *out, struct str in)
 		out->n += z.total_out;
 	}
 	deflateEnd(&z);
+}
+
+struct gzip_pieces {
+	z_stream z;
+};
+
+struct gzip_pieces *gzip_pieces_new(void)
+{
+	struct gzip_pieces *g = mem_alloc(sizeof *g);
+
+	if (deflateInit2(&g->z, QUICK, Z_DEFLATED, MAX_WINDOW + GZIP_WRAPPER, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+		mem_abort(0);
+	return g;
+}
+
+void gzip_pieces_put(struct gzip_pieces *g, struct buf *out, struct str in, bool last)
+{
+	int rc;
+
+	assert(in.n <= UINT32_MAX);
+	set_input(&g->z, in);
+	do {
+		char *to = buf_reserve(out, CHUNK);
+
+		assert(to != NULL);
+		g->z.next_out = (Bytef *)to;
+		g->z.avail_out = CHUNK;
+		rc = deflate(&g->z, last ? Z_FINISH : Z_NO_FLUSH);
+		assert(rc != Z_STREAM_ERROR);
+		out->n += CHUNK - g->z.avail_out;
+	} while (g->z.avail_out == 0);
+}
+
+void gzip_pieces_free(struct gzip_pieces *g)
+{
+	if (g == NULL)
+		return;
+	deflateEnd(&g->z);
+	free(g);
 }
 
 /* One member; false and <e> when it is damaged or too large. */

@@ -50,7 +50,7 @@ struct request {
 	struct MHD_Response *response;
 	int status;
 	struct reply_header *headers;
-	bool begun, in_handler, gzip_ok, too_large;
+	bool begun, in_handler, gzip_ok, too_large, only_head;
 	bool suspended;                 /* on the list */
 	bool was_suspended;             /* the connection's thread only: MHD calls again when it goes on */
 	bool held;                      /* by the thread that will answer */
@@ -69,6 +69,7 @@ struct http_server {
 	size_t n_hosts;
 	pthread_mutex_t lock;
 	pthread_cond_t idle;            /* a request was completed */
+	struct http_streams *streams;
 	struct request *suspended;
 	size_t active;
 	bool serving, stopping;
@@ -137,11 +138,8 @@ void http_reply_header(struct http_request *q, const char *name, struct str valu
 	r->headers = h;
 }
 
-static struct MHD_Response *response_new(const struct request *r, const char *type, struct http_body *body)
+static void add_headers(const struct request *r, struct MHD_Response *response, const char *type, bool packed)
 {
-	bool packed = r->gzip_ok && http_body_size(body) > GZIP_LEAST;
-	struct MHD_Response *response = http_body_response(body, packed);
-
 	if (packed)
 		MHD_add_response_header(response, "Content-Encoding", "gzip");
 	if (type != NULL)
@@ -151,6 +149,14 @@ static struct MHD_Response *response_new(const struct request *r, const char *ty
 		MHD_add_response_header(response, h->name, h->value);
 	for (size_t i = 0; r->web != NULL && i < r->web->headers.n; i++)
 		MHD_add_response_header(response, r->web->headers.v[i].name.p, r->web->headers.v[i].value.p);
+}
+
+static struct MHD_Response *response_new(const struct request *r, const char *type, struct http_body *body)
+{
+	bool packed = r->gzip_ok && http_body_size(body) > GZIP_LEAST;
+	struct MHD_Response *response = http_body_response(body, packed);
+
+	add_headers(r, response, type, packed);
 	return response;
 }
 
@@ -165,11 +171,10 @@ static void resume(struct request *r)
 	MHD_resume_connection(r->conn);
 }
 
-void http_reply_body(struct http_request *q, int status, const char *type, struct http_body *body)
+/* Hands it over: to the connection, which goes on if it waited, or to nobody. */
+static void hand_in(struct request *r, int status, struct MHD_Response *response)
 {
-	struct request *r = request_of(q);
 	struct http_server *s = r->server;
-	struct MHD_Response *response = response_new(r, type, body);
 	bool last;
 
 	pthread_mutex_lock(&s->lock);
@@ -187,6 +192,28 @@ void http_reply_body(struct http_request *q, int status, const char *type, struc
 	pthread_mutex_unlock(&s->lock);
 	if (last)
 		request_free(r);
+}
+
+void http_reply_body(struct http_request *q, int status, const char *type, struct http_body *body)
+{
+	struct request *r = request_of(q);
+
+	hand_in(r, status, response_new(r, type, body));
+}
+
+void http_reply_stream(struct http_request *q, int status, const char *type, const struct http_stream *stream)
+{
+	struct request *r = request_of(q);
+	struct MHD_Response *response;
+
+	if (r->only_head) {     /* the library would send the end of a body that has no length */
+		stream->end(stream->arg);
+		http_reply(q, status, type, STR(""));
+		return;
+	}
+	response = http_stream_response(r->server->streams, r->conn, stream, r->gzip_ok);
+	add_headers(r, response, type, r->gzip_ok);
+	hand_in(r, status, response);
 }
 
 void http_reply_buf(struct http_request *q, int status, const char *type, struct buf *b)
@@ -292,51 +319,6 @@ static const struct http_route *find_route(const struct http_server *s, struct s
 	return best;
 }
 
-/* host[:port] of "https://host:port/…". */
-static struct str host_of(struct str url)
-{
-	size_t scheme = str_find(url, STR("://"));
-	struct str host = scheme < url.n ? (struct str){ url.p + scheme + 3, url.n - scheme - 3 } : STR_NULL;
-
-	host.n = str_chr(host, '/');
-	return host;
-}
-
-/* Names nobody else can make point to us: addresses, names without a dot, our own, and those the caller says are ours. */
-static bool is_our_name(const struct http_server *s, struct str host)
-{
-	size_t colon = host.n;
-	char own[256] = "";
-
-	if (str_starts(host, STR("[")))
-		return true;
-	while (colon > 0 && host.p[colon - 1] >= '0' && host.p[colon - 1] <= '9')
-		colon--;
-	if (colon > 0 && host.p[colon - 1] == ':')
-		host.n = colon - 1;
-	gethostname(own, sizeof own - 1);
-	if (str_chr(host, '.') == host.n || str_eq_nocase(host, str_of(own)) || str_ends(host, STR(".localhost")))
-		return true;
-	for (size_t i = 0; i < s->n_hosts; i++)
-		if (str_eq_nocase(host, s->hosts[i]))
-			return true;
-	for (size_t i = 0; i < host.n; i++)
-		if (strchr("0123456789.", host.p[i]) == NULL)
-			return false;
-	return true;
-}
-
-/* A page of another site must not change anything with its visitor's rights, be it under a name of its own that was made to
- * resolve to us. Programs send no Origin. */
-static bool comes_from_here(const struct http_server *s, const struct http_request *q)
-{
-	struct str from = http_header(q, "Origin"), host = http_header(q, "Host");
-
-	if (from.p == NULL)
-		from = http_header(q, "Referer");
-	return from.p == NULL || (host.n > 0 && str_eq_nocase(host_of(from), host) && is_our_name(s, host));
-}
-
 static struct str content_type(const struct http_request *q)
 {
 	struct str type = http_header(q, "Content-Type");
@@ -431,6 +413,7 @@ static void admit(struct request *r, const char *method)
 
 	note_peer(r);
 	q->method = method_bit(method);
+	r->only_head = strcmp(method, "HEAD") == 0;
 	r->gzip_ok = http_accept_q(http_header(q, "Accept-Encoding"), STR("gzip")) > 0;
 	if (!parse_target(r)) {
 		reject(r, MHD_HTTP_BAD_REQUEST, "malformed path");
@@ -444,7 +427,7 @@ static void admit(struct request *r, const char *method)
 		reject(r, MHD_HTTP_NOT_FOUND, "404 page not found");
 	} else if ((r->route->methods & q->method) == 0) {
 		reject_method(r);
-	} else if ((r->route->flags & HTTP_CHANGES) != 0 && q->method != HTTP_GET && !comes_from_here(r->server, q)) {
+	} else if ((r->route->flags & HTTP_CHANGES) != 0 && q->method != HTTP_GET && !http_comes_from_here(q, r->server->hosts, r->server->n_hosts)) {
 		reject(r, MHD_HTTP_FORBIDDEN, "this request comes from a page of another site, or from a name not known as ours");
 	} else if (!takes_type(q, r->route->flags)) {
 		reject(r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, (r->route->flags & HTTP_JSON) != 0 ? "send Content-Type: application/json"
@@ -543,6 +526,7 @@ static void *on_uri(void *cls, const char *uri, struct MHD_Connection *conn)
 	r->q.arena = &r->arena;
 	r->uri = arena_str(&r->arena, str_of(uri));
 	atomic_fetch_add(&s->n_requests, 1);
+	http_streams_expire(s->streams);
 	pthread_mutex_lock(&s->lock);
 	s->active++;
 	r->web = s->web != NULL ? http_web_config_ref(s->web) : NULL;
@@ -612,6 +596,7 @@ struct http_server *http_server_new(void)
 
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->idle, NULL);
+	s->streams = http_streams_new();
 	return s;
 }
 
@@ -771,6 +756,7 @@ void http_server_free(struct http_server *s)
 	pthread_mutex_destroy(&s->lock);
 	pthread_cond_destroy(&s->idle);
 	http_web_config_unref(s->web);
+	http_streams_free(s->streams);
 	free(s->listeners);
 	free(s);
 }

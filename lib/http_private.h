@@ -1,4 +1,4 @@
-/* What the parts of the HTTP server share: listening sockets, TLS and the web configuration. */
+/* What the parts of the HTTP server share: listening sockets, TLS, the web configuration, bodies. */
 #ifndef TOCSIN_HTTP_PRIVATE_H
 #define TOCSIN_HTTP_PRIVATE_H
 
@@ -53,6 +53,18 @@ void http_tls_begin(const struct http_web_config *w, struct MHD_Connection *conn
 /* Bytes of a body before it is packed, and a response that sends them; it need not be open until they are sent. */
 size_t http_body_size(const struct http_body *body);
 struct MHD_Response *http_body_response(struct http_body *body, bool packed);
+
+/* Bodies that are made as their clients take them, and who takes too long. */
+struct http_streams;
+struct http_streams *http_streams_new(void);
+void http_streams_free(struct http_streams *ss);
+/* Takes over <stream>. The response is for <conn> alone. */
+struct MHD_Response *http_stream_response(struct http_streams *ss, struct MHD_Connection *conn, const struct http_stream *stream, bool packed);
+/* Cuts off the connections of streams whose time is over. */
+void http_streams_expire(struct http_streams *ss);
+
+/* Whether no page of another site asks; <hosts>: names with a dot that are ours. Only before the handler returns. */
+bool http_comes_from_here(const struct http_request *q, const struct str *hosts, size_t n_hosts);
 
 /* A listening socket, -1 and <e> on failure; <bound> gets its address as text. */
 int http_listen(struct str address, char bound[80], struct err *e);

@@ -54,6 +54,7 @@ struct api *api_new(const struct api_deps *deps)
 	struct api *api = mem_alloc(sizeof *api);
 
 	api->deps = *deps;
+	api->answers = answers_new();
 	api->pool = pool_new(api, deps->query_threads ? deps->query_threads : 2);
 	return api;
 }
@@ -66,5 +67,6 @@ void api_attach(struct api *api, struct http_server *s)
 void api_free(struct api *api)
 {
 	pool_free(api->pool);
+	answers_free(api->answers);
 	free(api);
 }

@@ -39,11 +39,16 @@ static void put_notes(struct json_out *j, const char *key, bool warnings, const 
 	json_out_close(j, ']');
 }
 
-void envelope_reply(struct http_request *q, struct json_out *j, const struct promql_note *notes, size_t n_notes)
+void envelope_close(struct json_out *j, const struct promql_note *notes, size_t n_notes)
 {
 	put_notes(j, "warnings", true, notes, n_notes);
 	put_notes(j, "infos", false, notes, n_notes);
 	json_out_close(j, '}');
+}
+
+void envelope_reply(struct http_request *q, struct json_out *j, const struct promql_note *notes, size_t n_notes)
+{
+	envelope_close(j, notes, n_notes);
 	http_reply_buf(q, 200, "application/json", j->to);
 }
 

@@ -6,16 +6,20 @@
 #include "tocsin/json.h"
 
 struct pool;
+struct answers;
 
 struct api {
 	struct api_deps deps;
+	struct answers *answers;
 	struct pool *pool;
 };
 
 /* ---- envelope.c: {"status":"success","data":…} ---- */
 
 void envelope_open(struct json_out *j, struct buf *b);
-/* Closes it with what the query had to say, and replies. */
+/* Closes it with what the query had to say. */
+void envelope_close(struct json_out *j, const struct promql_note *notes, size_t n_notes);
+/* The same, and replies. */
 void envelope_reply(struct http_request *q, struct json_out *j, const struct promql_note *notes, size_t n_notes);
 /* null for 0. */
 void envelope_put_time(struct json_out *j, const char *key, int64_t ms);
@@ -31,6 +35,15 @@ bool param_time(struct http_request *q, const char *name, int64_t fallback, int6
 /* Seconds with fraction, or a Prometheus duration. */
 bool param_duration(struct http_request *q, const char *name, int64_t fallback, int64_t *out_ms);
 bool param_size(struct http_request *q, const char *name, size_t fallback, size_t *out);
+
+/* ---- answer.c: large answers under way are bounded all together ---- */
+
+struct answers *answers_new(void);
+void answers_free(struct answers *);    /* after the server has stopped */
+/* Replies with a result; <limit> series of it, 0: all. Nothing of <r> is needed afterwards. */
+void answer_reply(struct answers *, struct http_request *q, const struct promql_result *r, size_t limit);
+/* What clients are reading. */
+size_t answers_bytes(struct answers *);
 
 /* ---- pool.c ---- */
 

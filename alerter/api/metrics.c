@@ -110,6 +110,7 @@ static void emit_program(struct api *api, struct expo_set *s)
 	static const struct expo_family good = { "prometheus_config_last_reload_successful", EXPO_GAUGE, "1 when the last reload was taken over.", NULL };
 	static const struct expo_family when = { "prometheus_config_last_reload_success_timestamp_seconds", EXPO_GAUGE, "When a configuration was last taken over.", "seconds" };
 	static const struct expo_family kept = { "tocsin_api_query_bytes", EXPO_GAUGE, "What queries of people keep, to answer sooner when they are asked again.", "bytes" };
+	static const struct expo_family answers = { "tocsin_api_answer_bytes", EXPO_GAUGE, "What long answers hold that clients are reading.", "bytes" };
 	struct api_state state = { 0 };
 
 	api->deps.state(api->deps.ctx, &state);
@@ -117,6 +118,7 @@ static void emit_program(struct api *api, struct expo_set *s)
 	EXPO_EMIT0(s, &good, state.reload_good);
 	EXPO_EMIT0(s, &when, (double)state.reload_ms / 1000);
 	EXPO_EMIT0(s, &kept, (double)pool_idle_bytes(api->pool));
+	EXPO_EMIT0(s, &answers, (double)answers_bytes(api->answers));
 	process_emit(s, process_start_seconds());
 }
 

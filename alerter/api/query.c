@@ -2,7 +2,6 @@
  * expression queries. */
 #include "internal.h"
 
-#include <assert.h>
 #include <stdatomic.h>
 
 #include "tocsin/num.h"
@@ -15,99 +14,6 @@ struct query_job {
 	struct promql_options options;
 };
 
-static void put_point(struct json_out *j, int64_t t_ms, double v)
-{
-	json_out_open(j, '[');
-	json_out_seconds(j, t_ms);
-	json_out_num_text(j, v);
-	json_out_close(j, ']');
-}
-
-static void put_histogram_point(struct json_out *j, int64_t t_ms, const struct histogram *h)
-{
-	json_out_open(j, '[');
-	json_out_seconds(j, t_ms);
-	buf_putc(j->to, ',');
-	promql_histogram_json(j->to, h);
-	j->comma = true;
-	json_out_close(j, ']');
-}
-
-static void put_sample(struct json_out *j, const struct promql_sample *s)
-{
-	json_out_open(j, '{');
-	json_out_key(j, "metric");
-	json_out_labels(j, s->labels);
-	json_out_key(j, s->h ? "histogram" : "value");
-	if (s->h != NULL)
-		put_histogram_point(j, s->t_ms, s->h);
-	else
-		put_point(j, s->t_ms, s->v);
-	json_out_close(j, '}');
-}
-
-/* Float points, or histogram points, of one series; nothing when there are none. */
-static void put_points(struct json_out *j, const struct promql_series *s, bool histograms)
-{
-	bool any = false;
-
-	for (size_t i = 0; i < s->n; i++) {
-		const struct histogram *h = s->h ? s->h[i] : NULL;
-
-		if ((h != NULL) != histograms)
-			continue;
-		if (!any) {
-			json_out_key(j, histograms ? "histograms" : "values");
-			json_out_open(j, '[');
-		}
-		any = true;
-		if (h != NULL)
-			put_histogram_point(j, s->t_ms[i], h);
-		else
-			put_point(j, s->t_ms[i], s->v[i]);
-	}
-	if (any)
-		json_out_close(j, ']');
-}
-
-static void put_series(struct json_out *j, const struct promql_series *s)
-{
-	json_out_open(j, '{');
-	json_out_key(j, "metric");
-	json_out_labels(j, s->labels);
-	put_points(j, s, false);
-	put_points(j, s, true);
-	json_out_close(j, '}');
-}
-
-static void put_result(struct json_out *j, const struct promql_result *r, size_t limit)
-{
-	switch (r->type) {
-	case PROMQL_SCALAR:
-		put_point(j, r->scalar.t_ms, r->scalar.v);
-		return;
-	case PROMQL_STRING:
-		json_out_open(j, '[');
-		json_out_seconds(j, r->scalar.t_ms);
-		json_out_str(j, r->string);
-		json_out_close(j, ']');
-		return;
-	case PROMQL_VECTOR:
-		json_out_open(j, '[');
-		for (size_t i = 0; i < r->n_vector && (limit == 0 || i < limit); i++)
-			put_sample(j, &r->vector[i]);
-		json_out_close(j, ']');
-		return;
-	case PROMQL_MATRIX:
-		json_out_open(j, '[');
-		for (size_t i = 0; i < r->n_matrix && (limit == 0 || i < limit); i++)
-			put_series(j, &r->matrix[i]);
-		json_out_close(j, ']');
-		return;
-	}
-	assert(!"a result type");
-}
-
 static struct promql_result *evaluate(struct promql_query *query, struct api *api, struct arena *a, const struct query_job *job, struct err *e)
 {
 	struct querier *querier = store_querier(api->deps.store);
@@ -115,22 +21,6 @@ static struct promql_result *evaluate(struct promql_query *query, struct api *ap
 	if (!job->range)
 		return promql_instant(query, a, querier, job->start_ms, e);
 	return promql_range(query, a, querier, job->start_ms, job->end_ms, job->step_ms, e);
-}
-
-static void reply_result(struct http_request *q, const struct promql_result *r, size_t limit)
-{
-	struct buf b = { 0 };
-	struct json_out j;
-
-	envelope_open(&j, &b);
-	json_out_open(&j, '{');
-	json_out_key(&j, "resultType");
-	json_out_strz(&j, promql_type_name(r->type));
-	json_out_key(&j, "result");
-	put_result(&j, r, limit);
-	json_out_close(&j, '}');
-	envelope_reply(q, &j, r->notes, r->n_notes);
-	buf_fini(&b);
 }
 
 static void run_query(struct api *api, struct http_request *q, void *arg)
@@ -147,7 +37,7 @@ static void run_query(struct api *api, struct http_request *q, void *arg)
 		pool_query_give(api->pool, query, job->range ? INT64_MAX : clock_mono_ms(api->deps.clock) - begun_ms);
 	}
 	if (r != NULL)
-		reply_result(q, r, job->limit);
+		answer_reply(api->answers, q, r, job->limit);
 	else
 		envelope_query_error(q, "query", job->text, &e);
 	arena_fini(&a);

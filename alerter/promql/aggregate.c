@@ -230,7 +230,7 @@ static void reduce_rows(struct reduction *r, const uint32_t *group)
 	const struct value *x = r->x;
 	add_fn add = r->how->add;
 
-	for (size_t row = 0; row < x->shape->n; row++) {
+	for (size_t row = 0; row < x->shape->n && eval_works(r->ev, r->n_steps); row++) {
 		struct cell *c = r->cells + group[row] * r->n_steps;
 		size_t i = row * x->n_steps + r->from;
 

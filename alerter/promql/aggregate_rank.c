@@ -176,7 +176,7 @@ static struct value *rank_k(struct eval *ev, const struct node *n, struct value 
 		most = k > most ? k : most;
 	}
 	rank_open(&r, most);
-	for (size_t step = 0; step < x->n_steps; step++) {
+	for (size_t step = 0; step < x->n_steps && eval_works(ev, x->shape->n); step++) {
 		count_wanted(ev, n, param->v[step], x->shape->n, &k);
 		if (k == 0)
 			memset(r.n_best, 0, r.g.shape->n * sizeof *r.n_best);
@@ -237,7 +237,7 @@ static struct value *limit_ratio(struct eval *ev, const struct node *n, struct v
 	for (size_t step = 0; step < x->n_steps; step++)
 		if (ratio_capped(ev, n, param->v[step]), ev->failed)
 			return NULL;
-	for (size_t row = 0; row < x->shape->n; row++) {
+	for (size_t row = 0; row < x->shape->n && eval_works(ev, x->n_steps); row++) {
 		double place = place_of(x->shape->labels[row]);
 
 		for (size_t step = 0; step < x->n_steps; step++) {

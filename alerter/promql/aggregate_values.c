@@ -35,7 +35,7 @@ struct value *aggregate_quantile(struct eval *ev, const struct node *n, const st
 
 	for (size_t step = 0; out != NULL && step < out->n_steps; step++) {
 		note_quantile(ev, param->v[step], n->aggregate.param->beg);
-		for (size_t group = 0; group < g.shape->n; group++) {
+		for (size_t group = 0; group < g.shape->n && eval_works(ev, m.first[group + 1] - m.first[group]); group++) {
 			size_t count = 0, to = group * out->n_steps + step;
 
 			for (size_t k = m.first[group]; k < m.first[group + 1]; k++) {
@@ -54,6 +54,8 @@ struct value *aggregate_quantile(struct eval *ev, const struct node *n, const st
 	aggregate_drops(ev, &g, x, out);
 	return out;
 }
+
+enum { LABEL_CELLS = 32 };      /* making a label set takes as long as so many cells */
 
 /* The label set of one member: what by() or without() leaves of its labels with the value among them. */
 static struct labels value_labels(struct eval *ev, const struct node *n, const struct value *x, size_t row, size_t cell,
@@ -107,12 +109,12 @@ struct value *aggregate_count_values(struct eval *ev, const struct node *n, cons
 		by.aggregate.n_labels++;
 	}
 	label_table_init(&table, &slot->arena, 16);
-	for (size_t i = 0; i < value_cells(x); i++)
+	for (size_t i = 0; i < value_cells(x) && eval_works(ev, LABEL_CELLS); i++)
 		if (x->has[i])
 			to[i] = (uint32_t)label_table_add(&table, value_labels(ev, &by, x, i / x->n_steps, i, label), NULL);
 	slot->shape = (struct shape){ .n = table.n, .labels = table.v };
 	memory_keep(ev, slot);
-	out = value_new(ev, &slot->shape);
+	out = ev->failed ? NULL : value_new(ev, &slot->shape);
 	for (size_t i = 0; out != NULL && i < value_cells(x); i++) {
 		size_t at = to[i] * out->n_steps + i % x->n_steps;
 

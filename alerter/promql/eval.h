@@ -67,12 +67,24 @@ struct eval {
 	size_t bytes_before;            /* in <arena>, of others */
 	const struct clock *clock;
 	int64_t deadline_mono_ms;
+	size_t since_asked;             /* work done since, by eval_works() */
 };
 
 /* False, always; the first failure wins. */
 bool eval_fail(struct eval *, enum err_code code, int pos, const char *fmt, ...) PRINTF(4, 5);
 /* The deadline, to be asked now and then in long loops. False and failed when it has passed. */
 bool eval_in_time(struct eval *);
+/* The same for every loop whose length the query decides: asks when enough was done. <cells>: what the next turn looks at. */
+static inline bool eval_works(struct eval *ev, size_t cells)
+{
+	enum { CELLS_A_LOOK = 1 << 16 };
+
+	ev->since_asked += cells;
+	if (ev->since_asked < CELLS_A_LOOK)
+		return !ev->failed;
+	ev->since_asked = 0;
+	return eval_in_time(ev);
+}
 bool eval_has_feature(const struct eval *, enum promql_feature);
 /* NULL only with eval->failed. */
 struct value *eval_node(struct eval *, const struct node *);

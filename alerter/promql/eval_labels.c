@@ -54,7 +54,7 @@ static struct value *merge_rows(struct eval *ev, const struct shape *shape, cons
 
 	if (out == NULL)
 		return NULL;
-	for (size_t row = 0; row < x->shape->n; row++)
+	for (size_t row = 0; row < x->shape->n && eval_works(ev, x->n_steps); row++)
 		for (size_t step = 0; step < x->n_steps; step++) {
 			size_t from = row * x->n_steps + step;
 
@@ -132,7 +132,7 @@ static struct value *drop_some(struct eval *ev, struct value *x)
 	struct value *out;
 
 	label_table_init(&table, &slot->arena, x->shape->n);
-	for (size_t row = 0; row < x->shape->n; row++) {
+	for (size_t row = 0; row < x->shape->n && eval_works(ev, x->n_steps); row++) {
 		struct labels l = x->shape->labels[row];
 		uint32_t rows[2] = { 0 };       /* with the name and without, + 1; 0: not yet */
 
@@ -144,6 +144,8 @@ static struct value *drop_some(struct eval *ev, struct value *x)
 			to[i] = rows[drop];
 		}
 	}
+	if (ev->failed)
+		return NULL;
 	slot->shape = (struct shape){ .n = table.n, .labels = table.v };
 	memory_keep(ev, slot);
 	out = value_new(ev, &slot->shape);

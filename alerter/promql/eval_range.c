@@ -289,7 +289,7 @@ static void row_windows(struct eval_call *c, struct value *x, size_t row, const 
 	struct window w = { .labels = r->shape->labels[row], .slide = x->n_steps > 1 ? &slide : NULL };
 	struct cut at = { 0 };
 
-	for (size_t step = 0; step < x->n_steps && !c->ev->failed; step++) {
+	for (size_t step = 0; step < x->n_steps && eval_works(c->ev, 2 + w.f.n / 16 + w.h.n); step++) {
 		size_t cell = row * x->n_steps + step;
 		struct point out = { 0 };
 

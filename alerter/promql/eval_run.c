@@ -23,8 +23,8 @@ static bool check_times(struct eval *ev, int64_t start_ms, int64_t end_ms, int64
 		return err_set(e, ERR_BAD_INPUT, -1, "end time is before start time");
 	if (step_ms <= 0 || !time_is_sane(step_ms))
 		return err_set(e, ERR_BAD_INPUT, -1, "the step must be positive");
-	if ((end_ms - start_ms) / step_ms >= (int64_t)most)
-		return err_set(e, ERR_LIMIT, -1, "query has more than max_points=%zu steps: try a larger step", most);
+	if ((end_ms - start_ms) / step_ms > (int64_t)most)
+		return err_set(e, ERR_BAD_INPUT, -1, "exceeded maximum resolution of max_points=%zu points per timeseries: try a larger step", most);
 	ev->steps = (struct steps){ start_ms, step_ms, (size_t)((end_ms - start_ms) / step_ms) + 1 };
 	return true;
 }
@@ -38,30 +38,44 @@ static void result_vector(struct eval *ev, const struct value *x, struct promql_
 			                                                   x->v[row], value_histogram(x, row) };
 }
 
-static bool row_is_empty(const struct value *x, size_t row)
+static bool row_holds(const struct value *x, size_t row, bool present)
 {
-	return memchr(x->has + row * x->n_steps, true, x->n_steps) == NULL;
+	return memchr(x->has + row * x->n_steps, present, x->n_steps) != NULL;
+}
+
+/* A row with a sample at every step, as most have, is used as it is; <all_t> is shared by them. */
+static struct promql_series full_row(struct eval *ev, const struct value *x, size_t row, const int64_t *all_t)
+{
+	size_t cell = row * x->n_steps;
+
+	return (struct promql_series){ labels_copy(ev->arena, x->shape->labels[row]), x->n_steps, all_t, x->v + cell,
+		                       x->h == NULL ? NULL : x->h + cell };
 }
 
 static struct promql_series row_series(struct eval *ev, const struct value *x, size_t row)
 {
-	int64_t *t = ARENA_ARRAY(ev->arena, x->n_steps, int64_t);
-	double *v = ARENA_ARRAY(ev->arena, x->n_steps, double);
-	const struct histogram **h = x->h == NULL ? NULL : ARENA_ARRAY(ev->arena, x->n_steps, const struct histogram *);
-	struct promql_series s = { labels_copy(ev->arena, x->shape->labels[row]), 0, t, v, h };
+	size_t n = 0, most = 0;
+	int64_t *t;
+	double *v;
+	const struct histogram **h;
 
+	for (size_t step = 0; step < x->n_steps; step++)
+		most += x->has[row * x->n_steps + step];
+	t = ARENA_ARRAY(ev->arena, most, int64_t);
+	v = ARENA_ARRAY(ev->arena, most, double);
+	h = x->h == NULL ? NULL : ARENA_ARRAY(ev->arena, most, const struct histogram *);
 	for (size_t step = 0; step < x->n_steps; step++) {
 		size_t cell = row * x->n_steps + step;
 
 		if (!x->has[cell])
 			continue;
-		t[s.n] = step_at(&ev->steps, step);
-		v[s.n] = x->v[cell];
+		t[n] = step_at(&ev->steps, step);
+		v[n] = x->v[cell];
 		if (h != NULL)
-			h[s.n] = x->h[cell];
-		s.n++;
+			h[n] = x->h[cell];
+		n++;
 	}
-	return s;
+	return (struct promql_series){ labels_copy(ev->arena, x->shape->labels[row]), n, t, v, h };
 }
 
 static int by_labels(const void *a, const void *b)
@@ -77,9 +91,15 @@ static void sort_matrix(struct promql_result *r)
 
 static void result_matrix(struct eval *ev, const struct value *x, struct promql_result *r)
 {
+	int64_t *all_t = ARENA_ARRAY(ev->arena, x->n_steps, int64_t);
+
+	for (size_t step = 0; step < x->n_steps; step++)
+		all_t[step] = step_at(&ev->steps, step);
 	r->matrix = ARENA_ARRAY(ev->arena, x->shape->n, struct promql_series);
-	for (size_t row = 0; row < x->shape->n; row++)
-		if (!row_is_empty(x, row))
+	for (size_t row = 0; row < x->shape->n && eval_works(ev, x->n_steps); row++)
+		if (!row_holds(x, row, false))
+			r->matrix[r->n_matrix++] = full_row(ev, x, row, all_t);
+		else if (row_holds(x, row, true))
 			r->matrix[r->n_matrix++] = row_series(ev, x, row);
 	sort_matrix(r);
 }

@@ -162,7 +162,7 @@ static void lookup_row(struct lookup *l, size_t row, const struct samples *s)
 	size_t next = 0;        /* first sample behind the reference time */
 	int64_t before_ms = INT64_MIN;
 
-	for (size_t step = 0; step < l->x->n_steps && !l->ev->failed; step++) {
+	for (size_t step = 0; step < l->x->n_steps && eval_works(l->ev, 1); step++) {
 		int64_t ref = select_anchor(l->ev, l->sel, row, timing_at(&l->timing, &l->ev->steps, step));
 
 		if (ref < before_ms)

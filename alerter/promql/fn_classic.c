@@ -163,6 +163,8 @@ static void gather_step(struct gather *g, size_t step)
 	}
 }
 
+enum { GROUP_CELLS = 32 };      /* a group takes as long as so many cells */
+
 /* The buckets of <group> at <step> into g->buckets; false: neither buckets nor a native histogram, or both. */
 static bool gather_group(struct gather *g, size_t group, size_t step)
 {
@@ -220,7 +222,7 @@ void fn_histogram_quantile(struct eval_call *c)
 
 		note_quantile(c->ev, q, call_arg_pos(c, 0));
 		gather_step(&g, step);
-		for (size_t group = 0; group < g.shape->n; group++) {
+		for (size_t group = 0; group < g.shape->n && eval_works(c->ev, GROUP_CELLS); group++) {
 			size_t i = group * out->n_steps + step;
 
 			out->has[i] = gather_group(&g, group, step);
@@ -242,7 +244,7 @@ void fn_histogram_fraction(struct eval_call *c)
 	out = value_new(c->ev, g.shape);
 	for (size_t step = 0; out != NULL && step < out->n_steps; step++) {
 		gather_step(&g, step);
-		for (size_t group = 0; group < g.shape->n; group++) {
+		for (size_t group = 0; group < g.shape->n && eval_works(c->ev, GROUP_CELLS); group++) {
 			size_t i = group * out->n_steps + step;
 
 			out->has[i] = gather_group(&g, group, step);
@@ -322,7 +324,7 @@ void fn_histogram_quantiles(struct eval_call *c)
 	out = value_new(c->ev, quantiles_shape(&qs, c->args[1]->string));
 	for (size_t step = 0; out != NULL && step < out->n_steps; step++) {
 		gather_step(&qs.g, step);
-		for (size_t group = 0; group < qs.g.shape->n; group++) {
+		for (size_t group = 0; group < qs.g.shape->n && eval_works(c->ev, GROUP_CELLS); group++) {
 			if (!gather_group(&qs.g, group, step))
 				continue;
 			for (size_t i = 2; i < c->n_args; i++) {

@@ -216,7 +216,7 @@ static bool each_pair(struct join *j, size_t step, pair_fn fn, uint8_t *seen)
 	/* beside nothing, duplicates do not matter either */
 	if (j->fill_many == NULL && j->fill_one == NULL && (is_empty(j->many, step) || is_empty(j->one, step)))
 		return true;
-	if (!index_one_side(j, step))
+	if (!eval_works(j->ev, j->many->shape->n + j->one->shape->n) || !index_one_side(j, step))
 		return false;
 	for (size_t row = 0; row < j->many->shape->n; row++) {
 		uint32_t group = j->many_group[row];

@@ -32,7 +32,7 @@ struct promql_limits {                                  /* 0: the default; a que
 	size_t max_depth;               /* of the syntax tree; 200. A chain such as a + b + c is no deeper than its operands */
 	size_t max_samples;             /* held at once; 50,000,000. All values and labels: 32 bytes for each, and 64 MB */
 	size_t max_series;              /* selected by one selector; 1,000,000 */
-	size_t max_points;              /* steps of a range query; 11,000 */
+	size_t max_points;              /* steps of a range query, but the first; 11,000, as Prometheus counts */
 	int64_t timeout_ms;             /* 120,000 */
 };
 
@@ -106,6 +106,11 @@ struct promql_result {
 	size_t n_unseen;
 	size_t samples_read, peak_samples;
 };
+
+/* About what a copy of it takes, from sample or series <from> on. */
+size_t promql_result_bytes(const struct promql_result *, size_t from);
+/* A copy that needs nothing of the arena it was made in; what is before <from> is left out (and zeroed). */
+struct promql_result *promql_result_copy(struct arena *, const struct promql_result *, size_t from);
 
 struct promql_result *promql_instant(struct promql_query *, struct arena *, struct querier *, int64_t t_ms, struct err *e) MUST_CHECK;
 /* The same with every lost series held: its windows and lookups are taken at lost_since instead of <t_ms> (semantics, 1). */

@@ -27,7 +27,7 @@ static struct value *keep_where(struct eval *ev, const struct matching *m, struc
 {
 	bool *present = ARENA_ARRAY(ev->arena, m->groups.n, bool);
 
-	for (size_t step = 0; step < l->n_steps; step++) {
+	for (size_t step = 0; step < l->n_steps && eval_works(ev, l->shape->n + r->shape->n); step++) {
 		mark_groups(present, m->groups.n, r, m->right.group, step);
 		for (size_t row = 0; row < l->shape->n; row++)
 			l->has[row * l->n_steps + step] &= present[m->left.group[row]] == wanted;
@@ -83,7 +83,7 @@ static struct value *either(struct eval *ev, const struct node *n, const struct 
 	const struct both *to;
 	struct value *out = value_new(ev, both(ev, n, l->shape, r->shape, &to));
 
-	for (size_t step = 0; out != NULL && step < l->n_steps; step++) {
+	for (size_t step = 0; out != NULL && step < l->n_steps && eval_works(ev, l->shape->n + r->shape->n); step++) {
 		mark_groups(present, m->groups.n, l, m->left.group, step);
 		for (size_t i = 0; i < l->shape->n + r->shape->n; i++) {
 			bool left = i < l->shape->n;

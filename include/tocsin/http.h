@@ -77,6 +77,17 @@ struct http_body *http_body_new(struct buf *b);
 void http_body_close(struct http_body *body);
 void http_reply_body(struct http_request *q, int status, const char *type, struct http_body *body);
 
+/* A body that is too large to be held: made piece by piece as the client takes it, so that one who does not read holds no more than what
+ * it is made from. Packed where the client takes that. */
+struct http_stream {
+	bool (*more)(void *arg, struct buf *out);       /* appends a piece; false: that was the last. On the server's threads, one at
+	                                                 * a time: it must not wait */
+	void (*end)(void *arg);                         /* once, from any thread: sent, or the client is gone */
+	void *arg;
+	int64_t deadline_ms;                            /* who has not taken all by then, from now on, is cut off */
+};
+void http_reply_stream(struct http_request *q, int status, const char *type, const struct http_stream *stream);
+
 /* Keeps the request beyond the handler's return; call it before another thread can see the request. Deadlines are the caller's.
  * Every suspended request must be replied to, also after http_server_stop (the client was answered 503; the reply then only
  * frees the request) and before http_server_free. */

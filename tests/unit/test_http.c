@@ -2,7 +2,9 @@
 #include "tests.h"
 
 #include <arpa/inet.h>
+#include <inttypes.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -31,6 +33,40 @@ static void large(struct http_request *q)
 	for (int i = 0; i < 1000; i++)
 		buf_putz(&b, "0123456789");
 	http_reply_buf(q, 200, "text/plain", &b);
+}
+
+/* A text in pieces, as long as ?n= says; 4,000 bytes a piece, each other than the one before. */
+struct pieces {
+	int64_t n, done;
+};
+
+static atomic_int pieces_under_way;
+
+static bool more_pieces(void *arg, struct buf *out)
+{
+	struct pieces *p = arg;
+
+	for (int i = 0; i < 500; i++)
+		buf_printf(out, "%07" PRId64 "\n", p->done * 500 + i);
+	return ++p->done < p->n;
+}
+
+static void end_pieces(void *arg)
+{
+	free(arg);
+	atomic_fetch_sub(&pieces_under_way, 1);
+}
+
+static void stream(struct http_request *q)
+{
+	struct pieces *p = calloc(1, sizeof *p);
+	int64_t deadline_ms = 60000;
+
+	atomic_fetch_add(&pieces_under_way, 1);
+	assert_true(str_to_int64(http_param(q, "n"), &p->n));
+	if (http_param(q, "deadline").n > 0)
+		assert_true(str_to_int64(http_param(q, "deadline"), &deadline_ms));
+	http_reply_stream(q, 200, "text/plain", &(struct http_stream){ more_pieces, end_pieces, p, deadline_ms });
 }
 
 static void *answer(void *arg)
@@ -77,6 +113,7 @@ static const struct http_route routes[] = {
 	{ HTTP_GET, "/large", large, 0, 0, NULL },
 	{ HTTP_GET, "/later", later, 0, 0, NULL },
 	{ HTTP_GET, "/park", park, 0, 0, NULL },
+	{ HTTP_GET, "/stream", stream, 0, 0, NULL },
 };
 
 static int connect_to(const struct http_server *s)
@@ -163,6 +200,8 @@ static const struct {
 	{ "JSON", "POST /json" END "Content-Type: application/json; charset=utf-8\r\nContent-Length: 2\r\n\r\n[]", "200", "body=2" },
 	{ "a form where JSON is wanted", "POST /json" END FORM "Content-Length: 2\r\n\r\n[]", "415", "application/json" },
 	{ "JSON that does not say so", "POST /json" END "Content-Length: 2\r\n\r\n[]", "415", "application/json" },
+	{ "a stream", "GET /stream?n=2" END "\r\n", "200", "0000999\n" },
+	{ "a stream's head", "HEAD /stream?n=2" END "\r\n", "200", NULL },
 	{ "answered by another thread", "GET /later?x=7" END "\r\n", "202", "later 7" },
 };
 
@@ -207,6 +246,68 @@ static void compresses(void **state)
 	assert_null(strstr(buf_z(&got), "Content-Encoding"));
 	buf_fini(&got);
 	buf_fini(&plain);
+	http_server_stop(s);
+	http_server_free(s);
+}
+
+/* The body of a reply to HTTP/1.0, which ends with the connection. */
+static struct str body_of(const struct buf *got)
+{
+	size_t head = str_find(buf_str(got), STR("\r\n\r\n")) + 4;
+
+	assert_true(head <= got->n);
+	return (struct str){ got->p + head, got->n - head };
+}
+
+static void streams_come_whole(void **state)
+{
+	struct http_server *s = start(NULL);
+	struct buf got = { 0 }, packed = { 0 }, plain = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	ask(s, "GET /stream?n=500 HTTP/1.0\r\n\r\n", &got);
+	assert_int_equal(body_of(&got).n, 2000000);
+	assert_true(str_ends(body_of(&got), STR("0249999\n")));
+	ask(s, "GET /stream?n=500 HTTP/1.0\r\nAccept-Encoding: gzip\r\n\r\n", &packed);
+	assert_non_null(strstr(buf_z(&packed), "Content-Encoding: gzip"));
+	assert_true(packed.n < got.n / 2);
+	assert_true(gzip_read(&plain, body_of(&packed), 2000000, &e));
+	assert_true(str_eq(buf_str(&plain), body_of(&got)));
+	buf_fini(&got);
+	buf_fini(&packed);
+	buf_fini(&plain);
+	http_server_stop(s);
+	http_server_free(s);
+	assert_int_equal(atomic_load(&pieces_under_way), 0);
+}
+
+/* Who does not read is cut off when the next request comes behind the deadline; who is gone is gone at once. */
+static void streams_end(void **state)
+{
+	static const char *const requests[] = { "GET /stream?n=100000&deadline=1 HTTP/1.0\r\n\r\n", "GET /stream?n=100000 HTTP/1.0\r\n\r\n" };
+	struct http_server *s = start(NULL);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
+		struct buf got = { 0 }, other = { 0 };
+		int fd = connect_to(s);
+		char c;
+
+		assert_int_equal(write(fd, requests[i], strlen(requests[i])), strlen(requests[i]));
+		assert_int_equal(read(fd, &c, 1), 1);
+		if (i == 1)
+			close(fd);
+		while (atomic_load(&pieces_under_way) > 0) {
+			buf_reset(&other);
+			ask(s, "GET /open" END "\r\n", &other);
+		}
+		if (i == 0)
+			read_all(fd, &got);
+		assert_true(got.n < 400000000);
+		buf_fini(&got);
+		buf_fini(&other);
+	}
 	http_server_stop(s);
 	http_server_free(s);
 }
@@ -301,6 +402,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(answers),
 		cmocka_unit_test(compresses),
+		cmocka_unit_test(streams_come_whole),
+		cmocka_unit_test(streams_end),
 		cmocka_unit_test(stopping_answers_who_waits),
 		cmocka_unit_test(users),
 		cmocka_unit_test(an_address_that_is_taken),

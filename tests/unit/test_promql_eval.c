@@ -185,9 +185,9 @@ static void a_range_query_has_its_own_budget(void **state)
 	(void)state;
 	w.options.limits.max_points = 10;
 	prepare(&w, "x");
-	assert_null(promql_range(w.query, &w.arena, ram_querier(w.ram), 0, 10000, 1000, &e));
-	assert_string_equal(e.msg, "query has more than max_points=10 steps: try a larger step");
-	assert_int_equal(e.code, ERR_LIMIT);
+	assert_null(promql_range(w.query, &w.arena, ram_querier(w.ram), 0, 11000, 1000, &e));
+	assert_string_equal(e.msg, "exceeded maximum resolution of max_points=10 points per timeseries: try a larger step");
+	assert_int_equal(e.code, ERR_BAD_INPUT);
 	e = (struct err){ 0 };
 	assert_null(promql_range(w.query, &w.arena, ram_querier(w.ram), 10, 0, 1000, &e));
 	assert_string_equal(e.msg, "end time is before start time");
@@ -210,6 +210,57 @@ static void a_deadline_ends_a_query(void **state)
 	prepare(&w, "x");
 	assert_null(promql_instant(w.query, &w.arena, ram_querier(w.ram), 0, &e));
 	assert_int_equal(e.code, ERR_TIMEOUT);
+	world_free(&w);
+}
+
+static size_t times_asked;
+
+static int64_t counts_asking(const struct clock *c)
+{
+	times_asked++;
+	return c->mono;
+}
+
+/* Every operation that looks at many samples looks at the clock meanwhile. */
+static void a_deadline_is_looked_at_meanwhile(void **state)
+{
+	static const struct {
+		const char *query;
+		bool instant;
+		size_t least;   /* half of what its samples come to; for the instant ones, those of nodes and selectors and one more */
+	} cases[] = {
+		{ "topk(3, x)", false, 30 }, { "limitk(3, x)", false, 30 }, { "limit_ratio(0.5, x)", false, 30 }, { "sum(x)", false, 30 },
+		{ "quantile(0.5, x)", false, 30 }, { "count_values(\"a\", x)", false, 30 }, { "x + on (i) x", false, 30 }, { "x and x", false, 30 },
+		{ "x or x", false, 30 }, { "max_over_time(x[10s])", false, 30 }, { "rate(x[10s])", false, 30 },
+		{ "histogram_quantile(0.5, label_replace(x, \"le\", \"+Inf\", \"\", \"\"))", false, 30 },
+		{ "sort(label_replace(x, \"a\", \"b\", \"\", \"\") or x)", true, 999 }, { "sort_by_label_desc(x)", true, 15 },
+	};
+	struct clock clock = clock_manual(0);
+	struct world w = world_new();
+	struct err e = { 0 };
+	char line[64];
+	size_t n_series = 3000;
+	int64_t steps = 500;
+
+	(void)state;
+	clock.mono_ms = counts_asking;
+	w.options.clock = &clock;
+	w.options.features = PROMQL_ALL_FEATURES;
+	for (size_t i = 0; i < n_series; i++) {
+		snprintf(line, sizeof line, "x{i=\"%zu\"} %zu", i, i % 2);
+		load(&w, line, 0);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		prepare(&w, cases[i].query);
+		times_asked = 0;
+		if (cases[i].instant)
+			assert_non_null(promql_instant(w.query, &w.arena, ram_querier(w.ram), 0, &e));
+		else
+			assert_non_null(promql_range(w.query, &w.arena, ram_querier(w.ram), 0, 2 * steps, 2, &e));
+		if (times_asked < cases[i].least)
+			fail_msg("%s: asked %zu times", cases[i].query, times_asked);
+		arena_reset(&w.arena);
+	}
 	world_free(&w);
 }
 
@@ -530,6 +581,7 @@ int main(void)
 		cmocka_unit_test(staleness_and_lookback),
 		cmocka_unit_test(subqueries_stand_on_their_grid),
 		cmocka_unit_test(members_are_picked),
+		cmocka_unit_test(a_deadline_is_looked_at_meanwhile),
 		cmocka_unit_test(a_script_reports_its_lines),
 	};
 
