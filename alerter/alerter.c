@@ -319,8 +319,6 @@ static bool start_scraping(struct alerter *al, struct err *e)
 		.store = al->store,
 		.clock = &clock_system,
 		.offset_seed = offset_seed(al->config),
-		.health_gauges = al->config->health_gauges.v,
-		.n_health_gauges = al->config->health_gauges.n,
 		.scraped = on_scraped,
 		.ctx = al,
 	};

@@ -282,7 +282,7 @@ static void read_tree(struct config *c, const struct conf_node *tree, struct con
 	c->global = global.own;
 	c->rule_files = root.rule_files;
 	warn_empty_globs(c, conf_get(tree, "rule_files"), report);
-	c->health_gauges = root.health_gauges;
+	c->scrape.health_gauges = root.health_gauges;
 	c->rule_defaults = root.rule_defaults;
 	c->storage = root.storage;
 	take_external_labels(c, root.global, report);

@@ -25,7 +25,6 @@ struct config {
 	struct labels external_labels;
 	struct conf_strs rule_files;            /* paths and globs, joined to the file's folder */
 	struct scrape_config scrape;
-	struct conf_strs health_gauges;
 	struct rule_defaults rule_defaults;
 	struct config_storage storage;
 	struct notify_config *notify;           /* owned until config_take_notify() */

@@ -255,13 +255,13 @@ bool scrape_config_read(struct conf_reader *rd, const struct conf_node *list, co
 	struct conf_reader own = *rd;
 	struct conf_list jobs = { 0 };
 
-	*out = (struct scrape_config){ NULL, 0 };
+	*out = (struct scrape_config){ 0 };
 	if (list == NULL || list->kind == CONF_NULL)
 		return true;
 	own.user = &d;
 	(void)!conf_sub_list(&own, &row, list, &jobs);
 	(void)!check_names(&own, &jobs);
 	rd->held = own.held;
-	*out = (struct scrape_config){ jobs.v, jobs.n };
+	*out = (struct scrape_config){ .jobs = jobs.v, .n = jobs.n };
 	return rd->report->n_errors == errors;
 }

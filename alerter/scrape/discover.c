@@ -269,6 +269,7 @@ struct target_list *target_list_new(const struct scrape_config *config, const st
 	struct target_list *list = mem_alloc(sizeof *list);
 	struct map keys = { 0 };
 
+	list->config = config;
 	for (size_t i = 0; i < config->n; i++)
 		add_job(list, &keys, &config->jobs[i], discovery);
 	map_fini(&keys);

@@ -17,6 +17,7 @@ struct target_plan {
 
 struct target_list {
 	struct arena arena;
+	const struct scrape_config *config;
 	struct target_plan *v;
 	size_t n, cap;
 	bool incomplete; /* a discovery has never answered: there may be more */

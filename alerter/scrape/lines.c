@@ -157,6 +157,7 @@ void line_drop(struct target *t, struct store *store, struct line *l)
 		remove_text(t, l);
 	t->n_live -= l->live;
 	t->n_lost -= l->lost;
+	health_unmark(t, l);
 	store_series_unref(store, l->series);
 	*l = (struct line){ .at = t->unused };
 	t->unused = line_place(t, l) + 1;
@@ -268,7 +269,7 @@ void target_claim(struct target *t, struct target_env *env)
 		l->lost = v[i].lost;
 		t->n_live += l->live;
 		t->n_lost += l->lost;
-		l->health = target_is_health_gauge(env, store_series_labels(env->store, l->series, &a));
+		health_mark(t, env, l, store_series_labels(env->store, l->series, &a));
 		t->known[i] = (struct known_line){ l->series, line_place(t, l) };
 	}
 	t->n_known = t->n_known_left = n;

@@ -18,7 +18,8 @@
 enum { IDLE_MS = 1000 };
 #define RETENTION_MS (INT64_C(15) * 86400000)
 
-static const struct str default_health_gauges[] = { { "*_up", 4 }, { "probe_success", 13 }, { "*_collector_success", 19 } };
+static const struct str default_gauges[] = { { "*_up", 4 }, { "probe_success", 13 }, { "*_collector_success", 19 } };
+static const struct conf_strs default_health_gauges = { default_gauges, ARRAY_LEN(default_gauges) };
 
 struct scheduled {
 	struct target *target;
@@ -63,10 +64,6 @@ static struct scrape_options with_defaults(const struct scrape_options *given)
 		o.clock = &clock_system;
 	if (o.retention_ms == 0)
 		o.retention_ms = RETENTION_MS;
-	if (o.n_health_gauges == 0) {
-		o.health_gauges = default_health_gauges;
-		o.n_health_gauges = ARRAY_LEN(default_health_gauges);
-	}
 	return o;
 }
 
@@ -89,8 +86,6 @@ struct scrape_loop *scrape_new(const struct scrape_options *options)
 	pthread_cond_init(&loop->applied, NULL);
 	loop->env = (struct target_env){
 		.store = options->store,
-		.health_gauges = loop->options.health_gauges,
-		.n_health_gauges = loop->options.n_health_gauges,
 		.retention_ms = loop->options.retention_ms,
 		.shared_lock = &loop->lock,
 		.app = store_appender_new(options->store),
@@ -282,12 +277,29 @@ static void retire(struct scrape_loop *loop, struct scheduled *s)
 	list_add(&loop->ended, s);
 }
 
+static bool same_texts(struct conf_strs a, struct conf_strs b)
+{
+	for (size_t i = 0; i < a.n && a.n == b.n; i++)
+		if (!str_eq(a.v[i], b.v[i]))
+			return false;
+	return a.n == b.n;
+}
+
+/* Which lines are health gauges is remembered with their texts. */
+static void set_health_gauges(struct scrape_loop *loop, struct conf_strs gauges)
+{
+	for (size_t i = 0; i < loop->active.n && !same_texts(loop->env.health_gauges, gauges); i++)
+		target_forget_texts(loop->active.v[i]->target);
+	loop->env.health_gauges = gauges;
+}
+
 static void apply(struct scrape_loop *loop, struct target_list *list)
 {
 	struct map before = { 0 };
 	struct scheduled_list now = { 0 };
 
 	pthread_mutex_lock(&loop->lock);
+	set_health_gauges(loop, list->config->health_gauges.n > 0 ? list->config->health_gauges : default_health_gauges);
 	for (size_t i = 0; i < loop->active.n; i++)
 		map_put(&before, loop->active.v[i]->target->key, loop->active.v[i]);
 	for (size_t i = 0; i < list->n; i++) {

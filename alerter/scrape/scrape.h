@@ -84,9 +84,10 @@ struct scrape_job {
 struct scrape_config {
 	const struct scrape_job *jobs;
 	size_t n;
+	struct conf_strs health_gauges; /* globs; n 0: *_up, probe_success, *_collector_success */
 };
 
-/* Reads the list under `scrape_configs:` (NULL: none) into rd->arena. False when an error was reported. */
+/* Reads the list under `scrape_configs:` (NULL: none) into rd->arena; health gauges are the caller's to set. False when an error was reported. */
 bool scrape_config_read(struct conf_reader *rd, const struct conf_node *list, const struct scrape_defaults *,
                         struct scrape_config *out);
 
@@ -99,8 +100,6 @@ struct scrape_options {
 	const struct clock *clock;       /* NULL: the system's */
 	uint64_t offset_seed;            /* spreads targets differently on different hosts: hash of host name and external labels */
 	int64_t retention_ms;            /* a lost series is forgotten after so long; 0: 15 days */
-	const struct str *health_gauges; /* globs; n 0: *_up, probe_success, *_collector_success */
-	size_t n_health_gauges;
 	const char *dns_servers; /* of dns_sd: "127.0.0.1:5353,…"; NULL: the system's */
 	/* Called on the loop thread after the samples of a scrape, or of its failure, are in the store; it must not wait. May be
 	 * NULL. */

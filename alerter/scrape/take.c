@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 
-#include "scrape/glob.h"
 #include "scrape/protoparse.h"
 #include "scrape/series_labels.h"
 #include "tocsin/mem.h"
@@ -34,16 +33,6 @@ static bool check_limits(struct take *k, struct labels l)
 	return !over;
 }
 
-bool target_is_health_gauge(const struct target_env *env, struct labels l)
-{
-	struct str metric = labels_get(l, STR(LABEL_NAME));
-
-	for (size_t i = 0; i < env->n_health_gauges; i++)
-		if (glob_match(env->health_gauges[i], metric))
-			return true;
-	return false;
-}
-
 /* Finds out what a text stands for. False: the scrape fails. A store that takes no more series leaves the line without one. */
 static bool resolve(struct take *k, struct line *l, struct str text)
 {
@@ -68,10 +57,10 @@ static bool resolve(struct take *k, struct line *l, struct str text)
 		               (int)(text.n < 200 ? text.n : 200), text.p);
 	if (!check_limits(k, labels))
 		return false;
-	l->health = target_is_health_gauge(k->env, labels);
 	l->series = store_series_ref(k->env->store, labels, &full);
 	if (l->series == NULL)
 		return true;
+	health_mark(k->t, k->env, l, labels);
 	store_series_own(k->env->store, l->series, k->t->owner);
 	line_take_over_known(k, l);
 	return true;
@@ -81,11 +70,8 @@ static bool resolve(struct take *k, struct line *l, struct str text)
 
 static void see_live(struct take *k, struct line *l, const struct textparse_sample *s)
 {
-	if (l->health) {
-		l->is_down = s->v == 0;
-		l->was_up |= s->v != 0;
-		k->n_blind += !l->was_up;
-	}
+	if (l->health)
+		health_put(k, l, s->v);
 	if (!l->live) {
 		l->live = true;
 		k->t->n_live++;

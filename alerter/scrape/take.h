@@ -15,6 +15,7 @@ struct line {
 	bool used : 1, comment : 1, dropped : 1, health : 1, live : 1, lost : 1, own_time : 1, orphan : 1, textless : 1, part : 1;
 	bool was_up : 1, is_down : 1; /* of a health gauge: ever; in the last reply, so its value was 0 */
 	bool fresh : 1;               /* no scrape before the one that saw it last */
+	uint16_t gauge;               /* of a health gauge: place in the target's gauges + 1 */
 };
 
 /* One reply on its way in. */
@@ -65,7 +66,6 @@ bool take_text(struct take *k, struct str body);
 bool take_protobuf(struct take *k, struct str body);
 /* One sample of a line. */
 bool take_sample(struct take *k, struct line *l, struct str text, const struct textparse_sample *s);
-bool target_is_health_gauge(const struct target_env *env, struct labels l);
 
 /* ---- nhcb.c: classic histograms that become native ones with custom buckets ---- */
 
@@ -76,6 +76,28 @@ void nhcb_put(struct take *k, const struct line *l, const struct textparse_sampl
 /* The reply is read: takes what its parts made. False and k->err: the scrape fails. */
 bool nhcb_finish(struct take *k);
 void nhcb_free(struct target *t);
+
+/* ---- health.c: what health gauges say of series that vanished ---- */
+
+/* A line whose labels are known now: is it a health gauge? */
+void health_mark(struct target *t, const struct target_env *env, struct line *l, struct labels labels);
+void health_unmark(struct target *t, struct line *l);
+/* Its value in this reply. */
+void health_put(struct take *k, struct line *l, double v);
+
+struct bad_gauge {
+	uint16_t gauge;
+	struct labels labels; /* without the name */
+	bool part, own, named; /* of something that may be taken away; of Tocsin's exporter; with labels that the target has not */
+};
+struct bad_gauges {
+	struct bad_gauge *v;
+	size_t n, cap;
+};
+/* Health gauges that are 0, or not there any more. Complete before the first line is dropped. */
+struct bad_gauges health_find_bad(struct take *k, struct arena *a);
+/* Whether one of them explains why a series is missing whose last good sample was at <good_ms>. */
+bool health_explains(struct take *k, const struct bad_gauges *bad, struct labels series, int64_t good_ms);
 
 /* ---- vanish.c ---- */
 

@@ -57,6 +57,7 @@ void target_free(struct target *t, struct store *store)
 	map_fini(&t->meta);
 	nhcb_free(t);
 	free(t->refused);
+	free(t->gauges);
 	free(t->known);
 	free(t->by_text);
 	free(t->lines);

@@ -12,8 +12,7 @@
 /* What all targets of a loop have in common. */
 struct target_env {
 	struct store *store;
-	const struct str *health_gauges;
-	size_t n_health_gauges;
+	struct conf_strs health_gauges;
 	int64_t retention_ms; /* a lost series is forgotten after so long */
 	pthread_mutex_t *shared_lock;
 	struct appender *app;
@@ -24,6 +23,14 @@ struct target_env {
 
 struct line;
 struct known_line;
+
+/* When a health gauge was last not 0. What it was before the start is in the store, and looked up when it matters. */
+struct gauge {
+	int64_t up_ms;         /* INT64_MIN: not since <looked_ms> */
+	int64_t looked_ms;     /* INT64_MAX: nobody looked yet */
+	struct store_series *series; /* the line's; NULL: unused, and <next> is the next unused one + 1 */
+	uint16_t next;
+};
 
 enum report { REPORT_UP, REPORT_DURATION, REPORT_SCRAPED, REPORT_POST_RELABEL, REPORT_ADDED, REPORTS };
 
@@ -47,6 +54,9 @@ struct target {
 	size_t n_order, order_cap, next_cap;
 	struct known_line *known; /* without text, by series: had before the start, not read since */
 	size_t n_known, n_known_left;
+	struct gauge *gauges;
+	size_t n_gauges, gauges_cap;
+	uint16_t unused_gauge; /* + 1 */
 	struct map parts, groups; /* of classic histograms that are converted: nhcb.c */
 	bool claimed;
 	uint32_t scrape_no;

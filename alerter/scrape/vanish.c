@@ -1,52 +1,14 @@
-/* What a good reply no longer carries: gone, or lost when a health gauge that speaks for it is 0 or vanished too. Lost lines are kept and
- * judged again by each good scrape. */
+/* What a good reply no longer carries: gone, or lost when a health gauge explains it (health.c). Lost lines are kept and judged again by
+ * each good scrape. */
 #include "scrape/take.h"
-
-struct bad_gauges {
-	struct labels *v;
-	size_t n, cap;
-};
-
-/* Health gauges that are 0 or not there any more. (Orphans were taken away by a reload, not by the exporter.) */
-static struct bad_gauges find_bad_gauges(struct take *k, struct arena *a)
-{
-	struct bad_gauges bad = { 0 };
-
-	for (const struct line *l = NULL; (l = line_next(k->t, l)) != NULL;) {
-		if (!l->health || l->series == NULL || l->orphan || (l->seen == k->t->scrape_no && !l->is_down))
-			continue;
-		bad.v = arena_grow(a, bad.v, bad.n, &bad.cap, bad.n + 1, sizeof *bad.v);
-		bad.v[bad.n++] = store_series_labels(k->env->store, l->series, a);
-	}
-	return bad;
-}
-
-/* A gauge speaks for the series whose labels do not contradict its own. */
-static bool speaks_for(struct labels gauge, struct labels series)
-{
-	for (size_t i = 0; i < gauge.n; i++) {
-		struct str value;
-
-		if (str_eq(gauge.v[i].name, STR(LABEL_NAME)))
-			continue;
-		value = labels_get(series, gauge.v[i].name);
-		if (value.n > 0 && !str_eq(value, gauge.v[i].value))
-			return false;
-	}
-	return true;
-}
 
 static bool is_lost(struct take *k, const struct line *l, const struct bad_gauges *bad, struct arena *a)
 {
-	struct labels labels;
+	int64_t good_ms = store_series_last_ms(k->env->store, l->series);
 
-	if (bad->n == 0)
+	if (bad->n == 0 || good_ms == INT64_MIN || good_ms < k->t_ms - k->env->retention_ms)
 		return false;
-	labels = store_series_labels(k->env->store, l->series, a);
-	for (size_t i = 0; i < bad->n; i++)
-		if (speaks_for(bad->v[i], labels))
-			return true;
-	return false;
+	return health_explains(k, bad, store_series_labels(k->env->store, l->series, a), good_ms);
 }
 
 void line_end(struct target_env *env, struct target *t, struct line *l, int64_t t_ms, enum series_state why)
@@ -64,18 +26,11 @@ void line_end(struct target_env *env, struct target *t, struct line *l, int64_t 
 	t->n_lost += l->lost;
 }
 
-static bool is_forgotten(const struct target_env *env, struct line *l, int64_t t_ms)
-{
-	int64_t good_ms = store_series_last_ms(env->store, l->series);
-
-	return good_ms == INT64_MIN || good_ms < t_ms - env->retention_ms;
-}
-
 /* A series written under another text of this reply has a sample at this time already: then ending it does nothing. */
 void take_judge_vanished(struct take *k)
 {
 	struct arena a = { 0 };
-	struct bad_gauges bad = find_bad_gauges(k, &a);
+	struct bad_gauges bad = health_find_bad(k, &a);
 	struct line **gone = ARENA_ARRAY(&a, k->t->n_lines, struct line *);
 	size_t n_gone = 0;
 
@@ -83,7 +38,7 @@ void take_judge_vanished(struct take *k)
 		if (l->seen == k->t->scrape_no)
 			continue;
 		if (l->series != NULL && (l->live || l->lost)) {
-			bool lost = is_lost(k, l, &bad, &a) && !is_forgotten(k->env, l, k->t_ms);
+			bool lost = is_lost(k, l, &bad, &a);
 
 			if (l->live || !lost)
 				line_end(k->env, k->t, l, k->t_ms, lost ? SERIES_LOST : SERIES_GONE);

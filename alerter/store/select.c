@@ -361,21 +361,18 @@ static bool read_head(struct run *r, const struct collected *c, struct arena *a,
 	return true;
 }
 
-static bool store_samples(struct querier *q, const struct selection *pub, size_t i, int64_t min_ms, int64_t max_ms, bool before,
-                          struct arena *a, struct samples *out, struct err *e)
+/* What batches up to <batch> brought. */
+static bool read_samples(struct store *st, struct store_series *s, struct labels labels, uint64_t batch, int64_t min_ms, int64_t max_ms,
+                         bool before, struct arena *a, struct samples *out, struct err *e)
 {
-	const struct store_selection *sel = (const struct store_selection *)pub;
-	struct store *st = (struct store *)q;
-	struct store_series *s = sel->view.series[i];
 	struct collected c = { 0 };
 	struct history_parts parts;
 	struct run r;
 	size_t beg, end;
 	bool ok;
 
-	assert(i < pub->n);
-	collect(st, s, sel->batch, min_ms, max_ms, before, a, &c);
-	history_collect(st, sel->view.labels[i], s->hash, min_ms, max_ms, before, c.floor_ms, a, &parts);
+	collect(st, s, batch, min_ms, max_ms, before, a, &c);
+	history_collect(st, labels, s->hash, min_ms, max_ms, before, c.floor_ms, a, &parts);
 	r = run_new(c.n + parts.n_samples, c.has_hist || parts.has_hist, a);
 	ok = read_blocks(&r, &parts, a, e) && read_head(&r, &c, a, e);
 	for (size_t k = 0; k < c.n_sealed; k++)
@@ -389,6 +386,21 @@ static bool store_samples(struct querier *q, const struct selection *pub, size_t
 		beg--;
 	*out = (struct samples){ end - beg, r.t + beg, r.v + beg, r.h != NULL ? r.h + beg : NULL, NULL };
 	return true;
+}
+
+static bool store_samples(struct querier *q, const struct selection *pub, size_t i, int64_t min_ms, int64_t max_ms, bool before,
+                          struct arena *a, struct samples *out, struct err *e)
+{
+	const struct store_selection *sel = (const struct store_selection *)pub;
+
+	assert(i < pub->n);
+	return read_samples((struct store *)q, sel->view.series[i], sel->view.labels[i], sel->batch, min_ms, max_ms, before, a, out, e);
+}
+
+bool store_series_samples(struct store *st, struct store_series *s, int64_t min_ms, int64_t max_ms, struct arena *a, struct samples *out,
+                          struct err *e)
+{
+	return read_samples(st, s, store_series_labels(st, s, a), UINT64_MAX, min_ms, max_ms, false, a, out, e);
 }
 
 const struct querier_ops store_querier_ops = { store_select, store_samples, store_release, store_ends };

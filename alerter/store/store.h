@@ -105,6 +105,9 @@ bool store_knows_past(const struct store *);
 
 /* Time of its last good sample, INT64_MIN when there is none. */
 int64_t store_series_last_ms(struct store *, struct store_series *);
+/* Its samples with min_ms < t <= max_ms, in <a>, as a querier gives them. False and <e>: the disk. */
+bool store_series_samples(struct store *, struct store_series *, int64_t min_ms, int64_t max_ms, struct arena *a, struct samples *out,
+                          struct err *e) MUST_CHECK;
 
 enum store_verdict { STORE_OK, STORE_SAME, STORE_DUPLICATE, STORE_OUT_OF_ORDER, STORE_TOO_OLD };
 /* Appends by reference, without hashing. STORE_SAME: the sample was there already. What is refused is counted. */

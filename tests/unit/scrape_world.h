@@ -13,6 +13,7 @@ enum { T0 = 1700000000 };
 #define MS(s) ((int64_t)(T0 + (s)) * 1000)
 
 struct fixture {
+	const char *dir; /* of the store; NULL: it is in memory only */
 	struct clock clock;
 	struct store *store;
 	struct scrape_loop *loop;
@@ -37,18 +38,42 @@ static inline struct scrape_config read_config(struct fixture *f, const char *ya
 	return out;
 }
 
-static inline void setup(struct fixture *f, const char *yaml)
+static inline void begin(struct fixture *f)
 {
 	struct store_options store_options = { .clock = &f->clock };
 	struct scrape_options options = { .clock = &f->clock };
+	struct err e = { 0 };
 
-	*f = (struct fixture){ .clock = clock_manual(MS(0)) };
-	f->rd = (struct conf_reader){ .arena = &f->arena, .report = &f->report };
 	f->store = store_new(&store_options);
+	if (f->dir != NULL)
+		assert_true(store_open_history(f->store, f->dir, &e) && store_open_journal(f->store, f->dir, &e));
 	options.store = f->store;
 	f->loop = scrape_new(&options);
-	f->config = read_config(f, yaml);
 	scrape_reload(f->loop, &f->config);
+}
+
+static inline void setup_in(struct fixture *f, const char *yaml, const char *dir)
+{
+	*f = (struct fixture){ .clock = clock_manual(MS(0)), .dir = dir };
+	f->rd = (struct conf_reader){ .arena = &f->arena, .report = &f->report };
+	f->config = read_config(f, yaml);
+	begin(f);
+}
+
+static inline void setup(struct fixture *f, const char *yaml)
+{
+	setup_in(f, yaml, NULL);
+}
+
+/* The alerter stops and comes back <at> seconds, with <yaml>. */
+static inline void restart(struct fixture *f, int at, const char *yaml)
+{
+	scrape_free(f->loop);
+	store_sync(f->store);
+	store_free(f->store);
+	f->clock.wall = MS(at);
+	f->config = read_config(f, yaml);
+	begin(f);
 }
 
 static inline void teardown(struct fixture *f)

@@ -121,7 +121,7 @@ static void test_loop(void **state)
 	struct scrape_loop *loop = scrape_new(&options);
 	struct scrape_job jobs[4] = { 0 };
 	struct scrape_static statics[4] = { 0 };
-	struct scrape_config config = { jobs, ARRAY_LEN(jobs) };
+	struct scrape_config config = { .jobs = jobs, .n = ARRAY_LEN(jobs) };
 	static const char *const paths[] = { "/metrics", "/nothing", "/page", "/metrics" };
 	struct arena a = { 0 };
 	struct str addresses[4];
@@ -195,7 +195,7 @@ static void test_secret_file(void **state)
 		                  .timeout_ms = INTERVAL_MS,
 		                  .http.auth = { .type = STR("Bearer"), .credentials_file = { path, sizeof path - 1 } },
 		                  .statics = { &at, 1, NULL } };
-	struct scrape_config config = { &job, 1 };
+	struct scrape_config config = { .jobs = &job, .n = 1 };
 	struct arena a = { 0 };
 	struct err e = { 0 };
 	size_t n;
