@@ -1,5 +1,6 @@
 /* tocsin-exporter: reads its flags and configuration, serves HTTP, and waits for signals. The main thread alone loads
- * configurations; POST /-/reload hands its request over to it. */
+ * configurations; POST /-/reload hands its request over to it. Signals have a thread of their own, which also sees to it that the end
+ * comes: a source may hang in a call that nothing interrupts, a file on a server that is gone. */
 #include <assert.h>
 #include <errno.h>
 #include <malloc.h>
@@ -10,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "explain.h"
@@ -27,6 +27,7 @@
 #define RELOADS_MAX 16
 #define ARENAS 2                        /* of malloc: by default each thread has its own, and keeps what it once needed */
 #define SWEEP_MS 1000                   /* how often idle targets and new certificates are looked for */
+#define STOP_MS 10000                   /* what an orderly end may take */
 
 struct exporter {
 	const char *config_path;                /* NULL: the environment */
@@ -38,7 +39,8 @@ struct exporter {
 	struct http_server *server;
 	bool ready;                             /* atomic */
 
-	int reload_fd;                          /* counts requests in <reloads> */
+	bool stop;                              /* atomic: SIGTERM or SIGINT has come */
+	int wake_fd;                            /* counts signals, and requests in <reloads> */
 	pthread_mutex_t lock;
 	struct http_request *reloads[RELOADS_MAX];
 	size_t n_reloads;
@@ -225,7 +227,7 @@ static void handle_reload(struct http_request *q)
 	pthread_mutex_unlock(&x->lock);
 	if (!taken)
 		http_reply_text(q, 503, "%d reloads are waiting already\n", RELOADS_MAX);
-	else if (write(x->reload_fd, &one, sizeof one) != sizeof one)
+	else if (write(x->wake_fd, &one, sizeof one) != sizeof one)
 		abort();
 }
 
@@ -274,46 +276,82 @@ static void answer_reloads(struct exporter *x)
 }
 
 /* Until SIGTERM or SIGINT. */
-static void wait_for_signals(struct exporter *x, int signal_fd)
+static void wait_for_signals(struct exporter *x)
 {
-	struct pollfd p[] = { { .fd = signal_fd, .events = POLLIN }, { .fd = x->reload_fd, .events = POLLIN } };
+	struct pollfd p = { .fd = x->wake_fd, .events = POLLIN };
+	uint64_t count;
 
-	for (;;) {
-		struct signalfd_siginfo s;
-		uint64_t count;
-
-		if (poll(p, ARRAY_LEN(p), SWEEP_MS) < 0) {
+	while (!__atomic_load_n(&x->stop, __ATOMIC_ACQUIRE)) {
+		if (poll(&p, 1, SWEEP_MS) < 0) {
 			assert(errno == EINTR);
 			continue;
 		}
 		publisher_sweep(x->publisher);
 		follow_web(x);
-		if (p[1].revents != 0 && read(x->reload_fd, &count, sizeof count) == sizeof count)
+		if (p.revents != 0 && read(x->wake_fd, &count, sizeof count) == sizeof count && !__atomic_load_n(&x->stop, __ATOMIC_ACQUIRE))
 			answer_reloads(x);
-		if (p[0].revents == 0 || read(signal_fd, &s, sizeof s) != sizeof s)
-			continue;
-		if (s.ssi_signo != SIGHUP) {
-			log_printf(LOG_INFO, "stopping: %s", strsignal((int)s.ssi_signo));
-			return;
-		}
-		answer_reloads(x);
 	}
 }
 
-/* Blocked in every thread, read from a descriptor. */
-static int take_signals(void)
+static sigset_t our_signals(void)
 {
 	sigset_t set;
-	int fd;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
+	return set;
+}
+
+static void leave_behind(void)
+{
+	int64_t end = clock_mono_ms(&clock_system) + STOP_MS;
+
+	for (int64_t left = STOP_MS; left > 0; left = end - clock_mono_ms(&clock_system))
+		poll(NULL, 0, (int)left);
+	log_event(LOG_ERROR, "a source hangs and does not let go: it is left behind", NULL);
+	_exit(1);
+}
+
+static void *signals_thread(void *arg)
+{
+	const sigset_t set = our_signals();
+	struct exporter *x = arg;
+	const uint64_t one = 1;
+	ssize_t n;
+	int got;
+
+	do {
+		got = sigwaitinfo(&set, NULL);
+		if (got == SIGTERM || got == SIGINT) {
+			log_printf(LOG_INFO, "stopping: %s", strsignal(got));
+			__atomic_store_n(&x->stop, true, __ATOMIC_RELEASE);
+		}
+		n = got > 0 ? write(x->wake_fd, &one, sizeof one) : 0;
+		(void)n;                                /* it counts to 2^64 */
+	} while (got != SIGTERM && got != SIGINT);
+	leave_behind();
+	return NULL;
+}
+
+/* Blocked in every other thread. */
+static void take_signals(struct exporter *x)
+{
+	const sigset_t set = our_signals();
+	pthread_attr_t attr;
+	pthread_t thread;
+	int failed;
+
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	fd = signalfd(-1, &set, SFD_CLOEXEC);
-	assert(fd >= 0);
-	return fd;
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	failed = pthread_create(&thread, &attr, signals_thread, x);
+	pthread_attr_destroy(&attr);
+	if (failed == 0)
+		return;
+	log_event(LOG_ERROR, "no thread for signals", "err", strerror(failed), NULL);
+	abort();
 }
 
 static void stop(struct exporter *x)
@@ -327,18 +365,18 @@ static void stop(struct exporter *x)
 	for (size_t i = 0; i < x->n_reloads; i++)
 		http_reply_text(x->reloads[i], 503, "stopping\n");
 	http_web_config_unref(x->web);
-	close(x->reload_fd);
 	pthread_mutex_destroy(&x->lock);
 }
 
 static int run(struct exporter *x, const struct options *o)
 {
-	int signal_fd = take_signals(), status = 1;
 	struct buf messages = { 0 };
 	struct err e = { 0 };
+	int status = 1;
 
-	x->reload_fd = eventfd(0, EFD_CLOEXEC);
-	assert(x->reload_fd >= 0);
+	x->wake_fd = eventfd(0, EFD_CLOEXEC);
+	assert(x->wake_fd >= 0);
+	take_signals(x);
 	pthread_mutex_init(&x->lock, NULL);
 	x->publisher = publisher_new(&clock_system);
 	x->sd = sd_new(&clock_system);
@@ -348,12 +386,11 @@ static int run(struct exporter *x, const struct options *o)
 		log_event(LOG_ERROR, "cannot serve", "err", e.msg, NULL);
 	} else {
 		__atomic_store_n(&x->ready, true, __ATOMIC_RELEASE);
-		wait_for_signals(x, signal_fd);
+		wait_for_signals(x);
 		status = 0;
 	}
 	stop(x);
 	buf_fini(&messages);
-	close(signal_fd);
 	return status;
 }
 

@@ -88,19 +88,22 @@ static void take(struct gauge_round *round, size_t i, const struct resp_reply *r
 static bool commands_ask(void *state, const struct source_ask *ask, struct gauge_round *round, struct err *e)
 {
 	struct commands *x = state;
+	const size_t n = x->settings->queries.n;
 	const struct gauge_query *queries = x->settings->queries.v;
 	const struct redis_wait wait = { ask->deadline_mono_ms, ask->stop_fd };
+	size_t *order = ARENA_ARRAY(expo_set_arena(round->out), n, size_t);
 
+	gauge_round_order(round, order);
 	if (!redis_conn_open(x->conn, wait, e))
 		return false;
-	for (size_t i = 0; i < x->settings->queries.n; i++)
-		redis_conn_send(x->conn, queries[i].command.v, queries[i].command.n);
-	for (size_t i = 0; i < x->settings->queries.n; i++) {
+	for (size_t i = 0; i < n; i++)
+		redis_conn_send(x->conn, queries[order[i]].command.v, queries[order[i]].command.n);
+	for (size_t i = 0; i < n; i++) {
 		const struct resp_reply *reply;
 
 		if (!redis_conn_reply(x->conn, expo_set_arena(round->out), wait, &reply, e))
-			return false;
-		take(round, i, reply);
+			return e->code != ERR_CANCELED && gauge_round_break(round, order, i, e);
+		take(round, order[i], reply);
 	}
 	return true;
 }

@@ -1,6 +1,7 @@
 /* One place decides what a cell is worth: maps, NULLs, booleans, scale, and the cap on series. */
 #include "gauges/rows.h"
 
+#include <assert.h>
 #include <math.h>
 
 const struct expo_family gauge_success_family = {
@@ -171,6 +172,7 @@ void gauge_round_take(struct gauge_round *r, size_t i, const struct gauge_rows *
 	(void)ok;                               /* checked above */
 	r->series = series;
 	r->states[i].failed = false;
+	r->states[i].disrupted_ms = 0;
 	complain_works(&r->states[i].complaint, "gauge query", r->name, r->now_ms);
 }
 
@@ -181,6 +183,34 @@ void gauge_round_fail(struct gauge_round *r, size_t i, const struct err *e)
 	err_context(&named, "query " STR_FMT, STR_ARG(query(r, i)->name));
 	r->states[i].failed = true;
 	complain_failed(&r->states[i].complaint, "gauge query", r->name, &named, r->now_ms);
+}
+
+void gauge_round_order(const struct gauge_round *r, size_t *order)
+{
+	for (size_t n = 0; n < r->settings->queries.n; n++) {
+		size_t at = n;
+
+		for (; at > 0 && r->states[order[at - 1]].disrupted_ms > r->states[n].disrupted_ms; at--)
+			order[at] = order[at - 1];
+		order[at] = n;
+	}
+}
+
+void gauge_round_suspect(struct gauge_round *r, size_t i)
+{
+	r->states[i].disrupted_ms = r->now_ms;
+}
+
+bool gauge_round_break(struct gauge_round *r, const size_t *order, size_t answered, const struct err *e)
+{
+	assert(answered < r->settings->queries.n);
+	gauge_round_suspect(r, order[answered]);
+	if (answered == 0)
+		return false;
+	gauge_round_fail(r, order[answered], e);
+	for (size_t i = answered + 1; i < r->settings->queries.n; i++)
+		r->states[order[i]].failed = true;
+	return true;
 }
 
 void gauge_round_end(struct gauge_round *r)

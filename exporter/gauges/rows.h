@@ -24,6 +24,7 @@ struct gauge_rows {
 
 struct gauge_query_state {
 	bool failed;
+	int64_t disrupted_ms;           /* when it last kept others from being answered; 0: it does not */
 	struct complaint complaint;
 };
 
@@ -46,6 +47,15 @@ struct json_t;
 void gauge_json_take(struct gauge_round *r, size_t i, const struct json_t *document);
 /* It was refused. */
 void gauge_round_fail(struct gauge_round *r, size_t i, const struct err *e);
+
+/* For servers that answer one query after the other over one connection. <order> gets the queries as they are to be asked: those
+ * that kept others from being answered come last, who did so longest ago first. */
+void gauge_round_order(const struct gauge_round *r, size_t *order);
+/* Query <i> was slow enough, or bad enough, to be asked last. */
+void gauge_round_suspect(struct gauge_round *r, size_t i);
+/* The connection ended with <e> while order[answered] was asked: that one failed, and those behind it were not asked. False when
+ * nothing was answered at all: that is the server's failure, and no query's. */
+bool gauge_round_break(struct gauge_round *r, const size_t *order, size_t answered, const struct err *e) MUST_CHECK;
 /* After all: success of each query. */
 void gauge_round_end(struct gauge_round *r);
 

@@ -1,5 +1,7 @@
-/* SQL: all queries of a source in one pipeline, each in a read-only transaction of its own. Columns are found by name. */
+/* SQL: all queries of a source in one pipeline, each in a read-only transaction of its own. Columns are found by name. A query may
+ * take its share of the time there is; one that takes more, or the connection with it, fails alone. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "gauges/rows.h"
 #include "postgres/conn.h"
@@ -69,19 +71,32 @@ static bool has_columns(const PGresult *r, const struct gauge_query *q, struct e
 
 struct asked {
 	struct gauge_round *round;
-	size_t next;                    /* behind the last that was answered */
+	const size_t *order;
+	size_t answered;                /* of those in <order> */
 };
 
-static void on_reply(void *ctx, size_t i, const struct pg_reply *reply)
+static bool has_field(const PGresult *r, int field, const char *want)
+{
+	const char *had = PQresultErrorField(r, field);
+
+	return had != NULL && strcmp(had, want) == 0;
+}
+
+static void on_reply(void *ctx, size_t k, const struct pg_reply *reply)
 {
 	struct asked *asked = ctx;
 	struct gauge_round *round = asked->round;
+	const size_t i = asked->order[k];
 	const struct gauge_query *q = (const struct gauge_query *)round->settings->queries.v + i;
 	struct gauge_rows rows = { .get = get, .data = reply->result };
 	struct err e = { 0 };
 
-	asked->next = i + 1;
+	if (has_field(reply->result, PG_DIAG_SEVERITY_NONLOCALIZED, "FATAL"))
+		return;                         /* and that is the end of the connection */
+	asked->answered = k + 1;
 	if (PQresultStatus(reply->result) != PGRES_TUPLES_OK) {
+		if (has_field(reply->result, PG_DIAG_SQLSTATE, "57014"))        /* cancelled: its time was up */
+			gauge_round_suspect(round, i);
 		if (PQresultStatus(reply->result) == PGRES_FATAL_ERROR)
 			pg_result_error(reply->result, &e);
 		else
@@ -94,22 +109,39 @@ static void on_reply(void *ctx, size_t i, const struct pg_reply *reply)
 	gauge_round_fail(round, i, &e);
 }
 
+/* What one query may take: half of the time, so that after a slow one the others have their turn; of a single one nearly all, so that
+ * the server answers before we leave. Rounded, for the session is told when it changes. */
+static int64_t share_ms(const struct source_ask *ask, size_t n)
+{
+	int64_t left = ask->deadline_mono_ms - clock_mono_ms(ask->clock), share = n > 1 ? left / 2 : left - left / 20;
+	int64_t step = share >= 500 ? 50 : 10;
+
+	return share >= step ? share / step * step : step;
+}
+
 static bool sql_ask(void *state, const struct source_ask *ask, struct gauge_round *round, struct err *e)
 {
 	struct sql *x = state;
+	const size_t n = x->settings->queries.n;
 	const struct gauge_query *queries = x->settings->queries.v;
-	struct asked asked = { round, 0 };
-	struct pg_query *sql = ARENA_ARRAY(expo_set_arena(round->out), x->settings->queries.n, struct pg_query);
+	struct arena *a = expo_set_arena(round->out);
+	size_t *order = ARENA_ARRAY(a, n, size_t);
+	struct pg_query *sql = ARENA_ARRAY(a, n, struct pg_query);
+	struct asked asked = { round, order, 0 };
 
-	for (size_t i = 0; i < x->settings->queries.n; i++)
-		sql[i] = (struct pg_query){ queries[i].sql.p, .alone = true };
+	gauge_round_order(round, order);
+	for (size_t i = 0; i < n; i++)
+		sql[i] = (struct pg_query){ queries[order[i]].sql.p, .alone = true };
+	pg_conn_limit_statements(x->conn, share_ms(ask, n));
 	if (!pg_conn_open(x->conn, ask, e))
 		return false;
-	if (pg_conn_run(x->conn, ask, sql, x->settings->queries.n, on_reply, &asked, e))
+	if (pg_conn_run(x->conn, ask, sql, n, on_reply, &asked, e))
 		return true;
-	if (e->code == ERR_LIMIT && asked.next < x->settings->queries.n)
-		gauge_round_fail(round, asked.next, e);
-	return false;
+	if (e->code == ERR_CANCELED || asked.answered == n)
+		return e->code != ERR_CANCELED;
+	if (e->code == ERR_LIMIT && asked.answered == 0)
+		gauge_round_fail(round, order[0], e);
+	return gauge_round_break(round, order, asked.answered, e);
 }
 
 const struct gauge_backend gauge_sql = { "sql", sql_open, sql_ask, sql_close };

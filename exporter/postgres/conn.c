@@ -37,6 +37,7 @@ struct pg_conn {
 	uint64_t names;                 /* given so far: none is given twice */
 	uint64_t generation;
 	struct buf settings;            /* the statement that makes them */
+	bool settings_changed;          /* since the session was told */
 	bool pooled;                    /* the server's session is not ours alone */
 	int64_t opened_mono_ms;
 	int64_t retry_mono_ms, retry_ms;        /* not before; the wait after the next failure */
@@ -397,6 +398,17 @@ static void put_settings(struct pg_conn *c)
 	buf_fini(&shared);
 }
 
+void pg_conn_limit_statements(struct pg_conn *c, int64_t timeout_ms)
+{
+	if (c->o.statement_timeout_ms == timeout_ms)
+		return;
+	c->o.statement_timeout_ms = timeout_ms;
+	if (c->pg == NULL)
+		return;
+	put_settings(c);
+	c->settings_changed = true;
+}
+
 struct set_up {
 	struct err e;
 	bool pooled;
@@ -419,6 +431,7 @@ static bool set_up(struct pg_conn *c, const struct source_ask *ask, struct err *
 	bool ok;
 
 	put_settings(c);
+	c->settings_changed = false;
 	ok = pg_conn_run(c, ask, &(struct pg_query){ buf_z(&c->settings), .alone = true }, 1, take_settings, &s, e);
 	c->pooled = s.pooled;
 	if (ok && s.e.code == ERR_NONE)
@@ -493,9 +506,18 @@ static bool ends_transaction(const struct pg_query *q, size_t n, size_t i)
 	return i + 1 == n || q[i].alone || q[i + 1].alone;
 }
 
+/* New settings of a session of our own: in a transaction of their own, or a statement that fails would undo them. */
+static bool sends_settings_first(const struct pg_conn *c)
+{
+	return c->settings_changed && !c->pooled;
+}
+
 static bool send_all(struct pg_conn *c, const struct pg_query *q, size_t n, struct err *e)
 {
 	if (PQenterPipelineMode(c->pg) != 1)
+		return fail_libpq(c->pg, e);
+	if (sends_settings_first(c)
+	 && (PQsendQueryParams(c->pg, buf_z(&c->settings), 0, NULL, NULL, NULL, NULL, 0) != 1 || PQpipelineSync(c->pg) != 1))
 		return fail_libpq(c->pg, e);
 	for (size_t i = 0; i < n; i++) {
 		if (c->pooled && begins_transaction(q, i) && !send_one(c, buf_z(&c->settings)))
@@ -559,6 +581,7 @@ struct run {
 	void *ctx;
 	size_t *passed_over;            /* indexes of those behind a failure in its transaction */
 	size_t n_passed_over;
+	bool answered;                  /* some statement was */
 };
 
 /* The next result; NULL behind the last of one message sent. */
@@ -575,6 +598,16 @@ static bool next_result(struct run *r, PGresult **result, struct err *e)
 		pg_result_error(*result, e);
 	PQclear(*result);
 	return fail_libpq(pg, e);
+}
+
+/* A COPY has one result that comes again and again; of anything else a second one would be a server out of step. */
+static bool check_result(const PGresult *result, bool told, struct err *e)
+{
+	const ExecStatusType s = PQresultStatus(result);
+
+	if (s == PGRES_COPY_OUT || s == PGRES_COPY_IN || s == PGRES_COPY_BOTH)
+		return err_set(e, ERR_BAD_INPUT, -1, "the statement is a COPY: write a SELECT");
+	return !told || err_set(e, ERR_UPSTREAM, -1, "the server's answers are out of step");
 }
 
 /* The results of preparing the statement, if that went along, and of itself. Of a failure in preparing it is told once. */
@@ -596,7 +629,11 @@ static bool read_statement(struct run *r, size_t i, struct err *e)
 		} else if (ends == 2 && PQresultStatus(result) == PGRES_COMMAND_OK) {
 			s->ready = true;
 		} else if (PQresultStatus(result) != PGRES_PIPELINE_ABORTED) {
-			told = true;
+			if (!check_result(result, told, e)) {
+				PQclear(result);
+				return false;
+			}
+			told = r->answered = true;
 			r->on_reply(r->ctx, r->index[i], &(struct pg_reply){ result, clock_mono_us() - began_us });
 		}
 		PQclear(result);
@@ -642,6 +679,9 @@ static bool run_once(struct run *r, struct err *e)
 {
 	bool ok = send_all(r->c, r->q, r->n, e);
 
+	if (sends_settings_first(r->c))
+		ok = ok && read_settings(r, e) && read_sync(r, e);
+	r->c->settings_changed = false;
 	for (size_t i = 0; ok && i < r->n; i++)
 		ok = (!r->c->pooled || !begins_transaction(r->q, i) || read_settings(r, e))
 		  && read_statement(r, i, e) && (!ends_transaction(r->q, r->n, i) || read_sync(r, e));
@@ -656,7 +696,8 @@ bool pg_conn_run(struct pg_conn *c, const struct source_ask *ask, const struct p
 	struct arena a = { 0 };
 	size_t *index = ARENA_ARRAY(&a, n, size_t), *again = ARENA_ARRAY(&a, n, size_t), *never = ARENA_ARRAY(&a, n, size_t);
 	struct pg_query *alone = ARENA_ARRAY(&a, n, struct pg_query);
-	struct run first = { c, ask, q, n, index, on_reply, ctx, again, 0 }, second = { c, ask, alone, 0, again, on_reply, ctx, never, 0 };
+	struct run first = { c, ask, q, n, index, on_reply, ctx, again, 0, false };
+	struct run second = { c, ask, alone, 0, again, on_reply, ctx, never, 0, false };
 	bool ok;
 
 	for (size_t i = 0; i < n; i++)
@@ -670,7 +711,10 @@ bool pg_conn_run(struct pg_conn *c, const struct source_ask *ask, const struct p
 		return true;
 	if (e->code == ERR_TIMEOUT || e->code == ERR_CANCELED || e->code == ERR_LIMIT)
 		cancel_running(c);
-	return conn_failed(c, ask, e);
+	conn_failed(c, ask, e);
+	if (first.answered)
+		c->retry_mono_ms = 0;           /* it is there: what ended the connection was a statement */
+	return false;
 }
 
 bool pg_sqlstate_is_unsupported(const char *sqlstate)

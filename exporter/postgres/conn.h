@@ -31,6 +31,8 @@ void pg_conn_free(struct pg_conn *c);
 
 /* Makes sure of a connection whose session is set up. <ask->clock> must be clock_system. */
 bool pg_conn_open(struct pg_conn *c, const struct source_ask *ask, struct err *e) MUST_CHECK;
+/* What one statement may take, from the next pg_conn_run() on. */
+void pg_conn_limit_statements(struct pg_conn *c, int64_t timeout_ms);
 /* Ordinal of the connection in use: changes when it was made anew. */
 uint64_t pg_conn_generation(const struct pg_conn *c);
 int pg_conn_version(const struct pg_conn *c);           /* server_version_num */
@@ -51,7 +53,7 @@ typedef void pg_on_reply(void *ctx, size_t i, const struct pg_reply *reply);
 
 /* Runs <n> statements in one round trip, neighbours in one transaction, which spares the server a good part of the work. When one
  * fails, those behind it in its transaction are asked again in a second round trip, each alone. False and <e> when the connection
- * failed, a reply was too long or the deadline passed; it is closed then. */
+ * failed, a reply was too long, a statement was a COPY or the deadline passed; it is closed then. */
 bool pg_conn_run(struct pg_conn *c, const struct source_ask *ask, const struct pg_query *q, size_t n, pg_on_reply *on_reply,
                  void *ctx, struct err *e) MUST_CHECK;
 

@@ -162,3 +162,22 @@ def test_the_scrapers_timeout_counts(box):
         for sent in ("", "x", "-1", "0", "nan", "1,2"):
             status, _, text = http(exporter.url("/probe?target=s2"), headers={"X-Prometheus-Scrape-Timeout-Seconds": sent})
             assert status == 200 and "redis_up 0" in text
+
+
+def test_a_source_that_hangs_holds_up_nobody(box):
+    """A file on a server that is gone hangs whoever opens it, and nothing interrupts that; here it is a FIFO nobody writes to."""
+    redis, other = box.start(Redis, ["--requirepass", "hush"]), box.start(Redis)
+    secret = box.write("secret", "hush\n")
+    exporter = box.start(Exporter, box.write("e.yml", f"""
+redis:
+  - {{ name: hangs, url: 'redis://127.0.0.1:{redis.port}', password_file: {secret} }}
+  - {{ name: well, url: '{other.url()}' }}
+"""))
+    assert [v for _, v in scrape(exporter).find("redis_up")] == [1, 1]
+    secret.unlink()
+    os.mkfifo(secret)
+    redis.cli("-a", "hush", "--no-auth-warning", "client", "kill", "type", "normal", "skipme", "yes")
+    m = wait_for("it hangs", lambda: next((m for m in [scrape(exporter, 2)] if m.value("redis_up", source="hangs") == 0), None))
+    assert m.value("redis_up", source="well") == 1 and m.find("redis_memory_used_bytes", source="well")
+    process = exporter.process
+    assert exporter.stop() == 1 and "hangs and does not let go" in process.text()

@@ -191,6 +191,39 @@ gauges:
     assert "more than 10 series (max_series)" in exporter.process.text()
 
 
+def test_a_bad_query_takes_no_other_along(box):
+    """F7, F17: one that is too slow, one that ends the connection, one that is no query: each fails alone, and nothing hangs on it."""
+    postgres, redis = box.start(Postgres), box.start(Redis)
+    exporter = box.start(Exporter, box.write("e.yml", f"""
+redis: [{{ name: cache, url: '{redis.url()}' }}]
+gauges:
+  - name: sql
+    url: '{postgres.url()}'
+    timeout: 1s
+    queries:
+      - {{ sql: "copy (select 1) to stdout", metrics: [{{ name: copied, help: x }}] }}
+      - {{ sql: "select pg_terminate_backend(pg_backend_pid()) as value", metrics: [{{ name: ended, help: x }}] }}
+      - {{ sql: "select 1 as value from pg_sleep(60)", metrics: [{{ name: slept, help: x }}] }}
+      - {{ sql: "select 1 as value", metrics: [{{ name: first, help: x }}] }}
+      - {{ sql: "select 2 as value", metrics: [{{ name: second, help: x }}] }}
+  - name: redis
+    redis: cache
+    timeout: 1s
+    queries:
+      - {{ command: [BLPOP, nothing, '0'], metrics: [{{ name: popped, help: x }}] }}
+      - {{ command: [LLEN, nothing], metrics: [{{ name: listed, help: x }}] }}
+"""))
+
+    def failed(m):
+        return {had["query"] for had, v in m.find("tocsin_gauges_collector_success") if v == 0}
+    m = wait_for("the good ones", lambda: next((m for m in [scrape(exporter)] if len(failed(m)) == 4 and m.value("second") == 2), None))
+    assert failed(m) == {"copied", "ended", "slept", "popped"} and m.value("first") == 1 and m.value("listed") == 0
+    assert [v for _, v in m.find("tocsin_gauges_up")] == [1, 1]
+    assert "query copied: the statement is a COPY" in exporter.process.text()
+    wait_for("a word of the slow one", lambda: scrape(exporter) and "query slept: canceling statement due to statement timeout" in exporter.process.text())
+    assert exporter.stop() == 0
+
+
 class Odd:
     """An HTTP server that misbehaves, a path each."""
 
