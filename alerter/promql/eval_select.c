@@ -47,15 +47,19 @@ static void shape_copy(struct memory_slot *slot, const struct selection *sel)
 	slot->shape.labels = rows->v;
 }
 
+static void add_unseen(struct eval *ev, struct labels l)
+{
+	ev->unseen = arena_grow(ev->arena, ev->unseen, ev->n_unseen, &ev->unseen_cap, ev->n_unseen + 1, sizeof *ev->unseen);
+	ev->unseen[ev->n_unseen++] = labels_copy(ev->arena, l);
+}
+
 /* What the caller must know to tell "no" from "cannot know" (semantics, "Not knowing"). */
 static void tell_unknowns(struct eval *ev, const struct selection *sel, int64_t known_from_ms)
 {
 	if (known_from_ms < sel->held_from_ms)
 		ev->incomplete = true;
-	for (size_t i = 0; i < sel->n_unseen_targets; i++) {
-		ev->unseen = arena_grow(ev->arena, ev->unseen, ev->n_unseen, &ev->unseen_cap, ev->n_unseen + 1, sizeof *ev->unseen);
-		ev->unseen[ev->n_unseen++] = labels_copy(ev->arena, sel->unseen_targets[i]);
-	}
+	for (size_t i = 0; i < sel->n_unseen_targets; i++)
+		add_unseen(ev, sel->unseen_targets[i]);
 	for (size_t i = 0; i < sel->n && !ev->read_lost; i++)
 		ev->read_lost = sel->v[i].state == SERIES_LOST;
 }
@@ -96,6 +100,18 @@ int64_t select_anchor(const struct eval *ev, const struct selection *sel, size_t
 	return ev->held && s->state == SERIES_LOST && s->lost_since_ms < ref_ms ? s->lost_since_ms : ref_ms;
 }
 
+enum { UNSEEN_MAX = 1000 };
+
+/* What these samples would have told nobody knows: as if the series' target had not been read. */
+static void tell_missing(struct eval *ev, const struct series *s, const char *why)
+{
+	note_printf(ev, true, -1, "%s", why);
+	if (ev->n_unseen >= UNSEEN_MAX)
+		ev->incomplete = true;
+	else
+		add_unseen(ev, labels_without(ev->scratch, s->labels, STR(LABEL_NAME)));
+}
+
 bool select_samples(struct eval *ev, const struct selection *sel, size_t row, int64_t min_ms, int64_t max_ms, bool before,
                     struct samples *out)
 {
@@ -105,6 +121,8 @@ bool select_samples(struct eval *ev, const struct selection *sel, size_t row, in
 		return false;
 	if (!ev->querier->ops->samples(ev->querier, sel, row, min_ms, max_ms, before, ev->scratch, out, &e))
 		return eval_fail(ev, e.code, -1, "%s", e.msg);
+	if (out->missing != NULL)
+		tell_missing(ev, &sel->v[row], out->missing);
 	ev->samples_read += out->n;
 	if (out->n > ev->query->options.limits.max_samples)
 		return eval_fail(ev, ERR_LIMIT, -1, "query needs more than max_samples=%zu samples: one series has %zu",

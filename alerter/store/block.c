@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -12,6 +13,8 @@
 
 #include "store/bits.h"
 #include "store/guard.h"
+#include "tocsin/clock.h"
+#include "tocsin/log.h"
 #include "tocsin/mem.h"
 
 #define XXH_INLINE_ALL
@@ -207,6 +210,7 @@ void block_unref(struct block *b)
 	free(b->path);
 	free(b->joined);
 	free(b->good);
+	free(b->bad);
 	free(b);
 }
 
@@ -217,6 +221,7 @@ static struct block *checked(struct block *b, struct err *e)
 		return NULL;
 	}
 	b->good = mem_alloc(b->n_entries / 8 + 1);
+	b->bad = mem_alloc(b->n_entries / 8 + 1);
 	return b;
 }
 
@@ -269,7 +274,7 @@ bool block_is_whole(struct block *b)
 
 	if (b->path != NULL && (stat(b->path, &st) != 0 || (size_t)st.st_size != b->n_bytes))
 		atomic_store(&b->cut, true);
-	return !atomic_load(&b->damaged) && !atomic_load(&b->cut);
+	return !atomic_load(&b->cut);
 }
 
 /* ---- Reading ---- */
@@ -326,6 +331,40 @@ static struct chunk_view view_of(const struct block *b, const struct block_entry
 	return (struct chunk_view){ c->min_ms, b->bytes + b->header->section[BLOCK_CHUNKS].at + c->at, c->bits, c->n, c->kind };
 }
 
+enum { BAD_TOLD = 10 }; /* of a block; there may be thousands */
+
+/* Of a block's file: others are made up, by tests. */
+static void tell_bad(const struct block *b, uint32_t entry, const struct block_entry *c, uint32_t number)
+{
+	char at[24], from[32], until[32];
+	struct label v[STORE_MAX_LABELS];
+	struct buf labels = { .limit = 500 };
+
+	if (b->path == NULL || number > BAD_TOLD)
+		return;
+	for (uint32_t i = 0; i < b->n_series && labels.n == 0; i++)
+		if (entry >= b->series[i].first_entry && entry - b->series[i].first_entry < b->series[i].n_entries)
+			labels_print(&labels, block_labels(b, i, v));
+	snprintf(at, sizeof at, "%llu", (unsigned long long)(b->header->section[BLOCK_CHUNKS].at + c->at));
+	clock_format_rfc3339(from, c->min_ms);
+	clock_format_rfc3339(until, c->max_ms);
+	log_event(LOG_ERROR, number < BAD_TOLD ? "a chunk is damaged: what it holds is missing"
+	                                       : "a chunk is damaged: what it holds is missing; further ones of its file are only counted",
+	          "block", b->path, "byte", at, "series", buf_z(&labels), "from", from, "until", until, NULL);
+	buf_fini(&labels);
+}
+
+static void note_bad(struct block *b, uint32_t entry, const struct block_entry *c)
+{
+	unsigned char bit = (unsigned char)(1u << entry % 8);
+
+	if ((atomic_fetch_or(&b->bad[entry / 8], bit) & bit) != 0)
+		return;
+	if (b->count_bad != NULL)
+		atomic_fetch_add(b->count_bad, 1);
+	tell_bad(b, entry, c, atomic_fetch_add(&b->n_bad, 1) + 1);
+}
+
 bool block_read(struct block *b, uint32_t entry, int64_t *t_ms, double *v, const struct histogram **h, struct arena *a)
 {
 	const struct block_entry c = block_entry(b, entry);
@@ -336,7 +375,7 @@ bool block_read(struct block *b, uint32_t entry, int64_t *t_ms, double *v, const
 	for (unsigned i = 1; i < c.n && good; i++)
 		good = t_ms[i] > t_ms[i - 1];
 	if (!good)
-		atomic_store(&b->damaged, true);
+		note_bad(b, entry, &c);
 	return good;
 }
 
@@ -348,7 +387,7 @@ bool block_bytes(struct block *b, uint32_t entry, struct chunk_view *out)
 	*out = view_of(b, &c);
 	good = (uint32_t)XXH64(out->data, (c.bits + 7u) / 8, 0) == c.check;
 	if (!good)
-		atomic_store(&b->damaged, true);
+		note_bad(b, entry, &c);
 	return good;
 }
 

@@ -60,8 +60,9 @@ struct block_series {
 
 struct block {
 	_Atomic uint32_t refs;
-	_Atomic bool damaged; /* a chunk proved to be: set aside at the next maintenance */
-	_Atomic bool cut;     /* something of it was not there any more; likewise */
+	_Atomic bool cut; /* something of it was not there any more: set aside at the next maintenance */
+	_Atomic uint32_t n_bad; /* chunks that proved to be damaged */
+	_Atomic uint64_t *count_bad; /* counted there too; NULL: nowhere */
 	char *path;           /* NULL: in memory that is not ours */
 	const unsigned char *bytes;
 	size_t n_bytes;
@@ -75,7 +76,7 @@ struct block {
 	size_t n_entries, pair_bytes, n_series, n_symbols;
 	unsigned char *joined; /* a bit a series: the store's index knows it; used by history.c */
 	uint32_t serial;       /* in the store that joined it; likewise */
-	_Atomic unsigned char *good; /* a bit a chunk: it was read and found good */
+	_Atomic unsigned char *good, *bad; /* a bit a chunk: it was read and found so */
 };
 
 /* Part of the file format. */
@@ -88,7 +89,7 @@ struct block *block_over(const void *bytes, size_t n, struct err *e);
 void block_unref(struct block *b);
 /* What of it lies in memory may be forgotten: it is read again when it is needed. */
 void block_cool(const struct block *b);
-/* False when it proved to be damaged, or its file is no longer as long as it was. */
+/* False when its file is no longer as long as it was. */
 bool block_is_whole(struct block *b);
 
 /* BLOCK_NONE when the block has nothing of it. */
@@ -108,7 +109,8 @@ static inline struct block_entry block_entry(const struct block *b, uint32_t i)
 		                     .n = p->n,
 		                     .kind = p->at_high >> 6 };
 }
-/* Decodes a chunk; <h> is filled for CHUNK_HIST only. False when it is damaged: times that do not rise are that too. */
+/* Decodes a chunk; <h> is filled for CHUNK_HIST only. False when it is damaged: times that do not rise are that too. A damaged chunk is named
+ * in the log once; what it held is missing, and all else serves. */
 bool block_read(struct block *b, uint32_t entry, int64_t *t_ms, double *v, const struct histogram **h, struct arena *a);
 
 /* A chunk's bytes where they lie, with their checksum. False when it is damaged. */

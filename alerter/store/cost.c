@@ -1,4 +1,4 @@
-/* What each series costs: its chunks in memory and in blocks. */
+/* What each series costs: its chunks in memory and in blocks; and whether those can be read. */
 #include <stdlib.h>
 
 #include "store/internal.h"
@@ -65,4 +65,21 @@ void store_each_cost(struct store *st, void (*fn)(void *ctx, const struct store_
 
 	store_each_series(st, count_series, &to);
 	block_list_unref(to.blocks);
+}
+
+size_t store_check(struct store *st)
+{
+	struct block_list *blocks = history_take(&st->history);
+	size_t bad = 0;
+
+	for (size_t i = 0; blocks != NULL && i < blocks->n; i++) {
+		for (uint32_t k = 0; k < blocks->v[i]->n_entries; k++) {
+			struct chunk_view c;
+
+			bad += !block_bytes(blocks->v[i], k, &c);
+		}
+		block_cool(blocks->v[i]);
+	}
+	block_list_unref(blocks);
+	return bad;
 }

@@ -188,6 +188,7 @@ static void join(struct store *st, struct block *b)
 	char count[24];
 
 	b->serial = ++st->history.last_serial;
+	b->count_bad = &st->count.chunks_damaged;
 	b->joined = mem_alloc(b->n_series / 8 + 1);
 	for (uint32_t i = 0; i < b->n_series; i++)
 		if (join_series(st, b, i))
@@ -344,7 +345,7 @@ static void drop_block(struct store *st, struct block *b)
 {
 	unjoin(st, b);
 	if (!block_is_whole(b)) {
-		set_aside(st, b->path, atomic_load(&b->damaged) ? "a chunk is damaged" : "it was cut short");
+		set_aside(st, b->path, "it was cut short");
 	} else {
 		COUNT(st, blocks_dropped, 1);
 		unlink(b->path);

@@ -76,11 +76,7 @@ static struct tally look(const struct merge *m)
 	return t;
 }
 
-static bool damaged(const struct block *b, struct err *e)
-{
-	return err_set(e, ERR_IO, -1, "a chunk of %s is damaged: the block will be set aside", b->path);
-}
-
+/* What is damaged is left out: nothing can be read from it any more. */
 static bool copy_chunks(struct merge *m, uint32_t number, int64_t good_ms, struct err *e)
 {
 	for (size_t i = 0; i < m->n; i++) {
@@ -93,16 +89,15 @@ static bool copy_chunks(struct merge *m, uint32_t number, int64_t good_ms, struc
 		for (uint32_t k = s->first_entry; k < s->first_entry + s->n_entries; k++) {
 			struct chunk_view view;
 
-			if (!block_bytes(b, k, &view))
-				return damaged(b, e);
-			if (!block_writer_view(m->writer, number, &view, block_entry(b, k).max_ms, good_ms, e))
+			if (block_bytes(b, k, &view) &&
+			    !block_writer_view(m->writer, number, &view, block_entry(b, k).max_ms, good_ms, e))
 				return false;
 		}
 	}
 	return true;
 }
 
-static bool read_all(struct merge *m, struct run *r, struct err *e)
+static void read_all(struct merge *m, struct run *r)
 {
 	for (size_t i = 0; i < m->n; i++) {
 		struct block *b = m->parts[i].block;
@@ -112,12 +107,11 @@ static bool read_all(struct merge *m, struct run *r, struct err *e)
 		if (m->parts[i].series == BLOCK_NONE)
 			continue;
 		s = &b->series[m->parts[i].series];
-		for (uint32_t k = s->first_entry; k < s->first_entry + s->n_entries; r->n += block_entry(b, k++).n)
-			if (!block_read(b, k, r->t + r->n, r->v + r->n, r->h != NULL ? r->h + r->n : NULL, &m->arena))
-				return damaged(b, e);
+		for (uint32_t k = s->first_entry; k < s->first_entry + s->n_entries; k++)
+			if (block_read(b, k, r->t + r->n, r->v + r->n, r->h != NULL ? r->h + r->n : NULL, &m->arena))
+				r->n += block_entry(b, k).n;
 		run_mend(r, seam, &m->arena);
 	}
-	return true;
 }
 
 static bool put(struct merge *m, uint32_t number, struct chunk *c, int64_t good_ms, struct err *e)
@@ -148,8 +142,9 @@ static bool make_anew(struct merge *m, uint32_t number, struct tally *t, struct 
 {
 	struct run r = run_new(t->samples, t->has_hist, &m->arena);
 	struct chunk_writer w = { 0 };
-	bool ok = read_all(m, &r, e);
+	bool ok = true;
 
+	read_all(m, &r);
 	if (t->except)
 		thin(m, &r, t);
 	for (size_t i = 0; ok && i < r.n; i++)
@@ -258,7 +253,7 @@ static bool all_whole(struct block *const *parts, size_t n, struct err *e)
 {
 	for (size_t i = 0; i < n; i++)
 		if (!block_is_whole(parts[i]))
-			return damaged(parts[i], e);
+			return err_set(e, ERR_IO, -1, "%s was cut short: it will be set aside", parts[i]->path);
 	return true;
 }
 

@@ -334,15 +334,23 @@ static size_t count_until(const int64_t *t, size_t n, int64_t limit)
 	return lo;
 }
 
-static bool read_blocks(struct run *r, const struct history_parts *parts, struct arena *a, struct err *e)
+static const char *told_missing(const struct block *b, struct arena *a)
+{
+	return arena_strz(a, arena_printf(a, "samples are missing: chunks of %s are damaged", b->path));
+}
+
+/* A damaged chunk is passed over, and <*missing> says so. */
+static bool read_blocks(struct run *r, const struct history_parts *parts, struct arena *a, const char **missing, struct err *e)
 {
 	for (size_t i = parts->n; i-- > 0;) {
 		const struct history_part *p = &parts->v[i];
 		size_t seam = r->n;
 
-		for (uint32_t k = p->first; k < p->first + p->n; r->n += block_entry(p->block, k++).n)
-			if (!block_read(p->block, k, r->t + r->n, r->v + r->n, r->h != NULL ? r->h + r->n : NULL, a))
-				return err_set(e, ERR_IO, -1, "a chunk of %s is damaged: the block will be set aside", p->block->path);
+		for (uint32_t k = p->first; k < p->first + p->n; k++)
+			if (block_read(p->block, k, r->t + r->n, r->v + r->n, r->h != NULL ? r->h + r->n : NULL, a))
+				r->n += block_entry(p->block, k).n;
+			else
+				*missing = told_missing(p->block, a);
 		run_mend(r, seam, a);
 	}
 	if (parts->cut != NULL)
@@ -367,6 +375,7 @@ static bool read_samples(struct store *st, struct store_series *s, struct labels
 {
 	struct collected c = { 0 };
 	struct history_parts parts;
+	const char *missing = NULL;
 	struct run r;
 	size_t beg, end;
 	bool ok;
@@ -374,7 +383,7 @@ static bool read_samples(struct store *st, struct store_series *s, struct labels
 	collect(st, s, batch, min_ms, max_ms, before, a, &c);
 	history_collect(st, labels, s->hash, min_ms, max_ms, before, c.floor_ms, a, &parts);
 	r = run_new(c.n + parts.n_samples, c.has_hist || parts.has_hist, a);
-	ok = read_blocks(&r, &parts, a, e) && read_head(&r, &c, a, e);
+	ok = read_blocks(&r, &parts, a, &missing, e) && read_head(&r, &c, a, e);
 	for (size_t k = 0; k < c.n_sealed; k++)
 		chunk_unref(c.sealed[k]);
 	block_list_unref(parts.list);
@@ -384,7 +393,7 @@ static bool read_samples(struct store *st, struct store_series *s, struct labels
 	beg = count_until(r.t, end, min_ms);
 	if (before && beg > 0)
 		beg--;
-	*out = (struct samples){ end - beg, r.t + beg, r.v + beg, r.h != NULL ? r.h + beg : NULL, NULL };
+	*out = (struct samples){ end - beg, r.t + beg, r.v + beg, r.h != NULL ? r.h + beg : NULL, NULL, missing };
 	return true;
 }
 

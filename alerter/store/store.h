@@ -152,6 +152,8 @@ struct store_cost {
 	size_t samples, chunks, bytes;
 	int64_t first_ms, last_ms; /* of its samples */
 };
+/* Reads every chunk of the blocks: how many are damaged. The first ones of each block are named in the log. */
+size_t store_check(struct store *);
 /* Calls <fn> with every series that has samples. */
 void store_each_cost(struct store *, void (*fn)(void *ctx, const struct store_cost *), void *ctx);
 
@@ -172,6 +174,7 @@ void store_each_cost(struct store *, void (*fn)(void *ctx, const struct store_co
 	X(samples_deleted, "Samples in memory deleted because somebody asked for it; those on disk are not counted.") \
 	X(blocks_dropped, "Blocks of history dropped because they left the retention.") \
 	X(blocks_damaged, "Blocks of history set aside because they are damaged.") \
+	X(chunks_damaged, "Chunks in blocks of history found damaged: what they hold is missing, the rest of their block serves.") \
 	X(flushes_failed, "Failures to write a block of history.") \
 	X(journal_failures, "Times the journal went off because it could not be written.") \
 	X(journal_damaged, "Files of the journal set aside because they are damaged.") \

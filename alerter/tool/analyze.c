@@ -170,16 +170,28 @@ static void sums_fini(struct sums *s)
 	free(s->v);
 }
 
+bool tool_is_sound(struct store *store, struct err *e)
+{
+	struct store_stats st = store_stats(store);
+
+	if (st.chunks_damaged == 0 && st.blocks_damaged == 0 && st.journal_damaged == 0)
+		return true;
+	return err_set(e, ERR_IO, -1, "damaged, and what they held is missing: chunks %llu, blocks %llu, files of the journal %llu",
+	               (unsigned long long)st.chunks_damaged, (unsigned long long)st.blocks_damaged, (unsigned long long)st.journal_damaged);
+}
+
 static bool analyze(struct analysis *x, const char *path, int64_t limit, struct err *e)
 {
 	if (!store_open_read(x->store, path, e))
 		return false;
 	store_each_cost(x->store, find_range, x);
 	store_each_cost(x->store, add_series, x);
-	if (x->all.series == 0)
-		return err_set(e, ERR_NOT_FOUND, -1, "%s holds no samples", path);
-	print_all(x, limit);
-	return true;
+	if (x->all.series > 0)
+		print_all(x, limit);
+	store_check(x->store);
+	if (!tool_is_sound(x->store, e))
+		return false;
+	return x->all.series > 0 || err_set(e, ERR_NOT_FOUND, -1, "%s holds no samples", path);
 }
 
 int tsdb_analyze(int argc, char **argv)

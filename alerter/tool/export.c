@@ -25,7 +25,8 @@ struct export {
 	struct row *rows;
 	size_t n, cap;
 	int64_t start_ms, end_ms;
-	size_t histograms;
+	size_t histograms, unread;
+	struct err why_unread; /* the first time */
 	struct buf out;
 	struct arena arena;
 };
@@ -121,14 +122,17 @@ static bool spill(struct export *x, struct err *e)
 
 static bool put_row(struct export *x, const struct row *row, bool first, struct err *e)
 {
+	struct err again = { 0 };
 	struct buf name = { 0 };
 	struct samples s;
-	bool ok = x->q->ops->samples(x->q, row->from, row->at, x->start_ms, x->end_ms, false, &x->arena, &s, e);
 
-	if (first && ok && s.n > 0)
+	if (!x->q->ops->samples(x->q, row->from, row->at, x->start_ms, x->end_ms, false, &x->arena, &s, x->unread++ == 0 ? &x->why_unread : &again))
+		return true;
+	x->unread--;
+	if (first && s.n > 0)
 		put_family(x, labels_get(row->series->labels, STR(LABEL_NAME)));
 	put_name(&name, row->series->labels);
-	for (size_t i = 0; ok && i < s.n; i++) {
+	for (size_t i = 0; i < s.n; i++) {
 		char seconds[NUM_MAX];
 
 		x->histograms += s.h != NULL && s.h[i] != NULL;
@@ -141,7 +145,7 @@ static bool put_row(struct export *x, const struct row *row, bool first, struct 
 		buf_printf(&x->out, " %s\n", seconds);
 	}
 	buf_fini(&name);
-	return ok && spill(x, e);
+	return spill(x, e);
 }
 
 static bool put_rows(struct export *x, struct err *e)
@@ -161,7 +165,11 @@ static bool put_rows(struct export *x, struct err *e)
 		metric = name;
 	}
 	buf_putz(&x->out, "# EOF\n");
-	return spill(x, e) && (fflush(stdout) == 0 || err_set(e, ERR_IO, -1, "cannot write the text"));
+	if (!spill(x, e) || (fflush(stdout) != 0 && !err_set(e, ERR_IO, -1, "cannot write the text")))
+		return false;
+	if (x->unread > 0)
+		return err_set(e, x->why_unread.code, -1, "%zu series are left out: %s", x->unread, x->why_unread.msg);
+	return tool_is_sound(x->store, e);
 }
 
 static bool export_all(struct export *x, const struct flag_list *selectors, struct err *e)

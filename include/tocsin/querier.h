@@ -71,6 +71,7 @@ struct samples {
 	const double *v;                        /* for a histogram sample: NaN, or the stale marker */
 	const struct histogram *const *h;       /* NULL: all are floats; else h[i] is NULL for a float */
 	const int64_t *st_ms;                   /* start timestamps (OpenMetrics created); NULL: none; 0: unknown */
+	const char *missing;                    /* in <a>: why some are not there that were once; NULL: all are */
 };
 
 /* The ends of a window of one series, which is all that many functions need of it. */

@@ -80,6 +80,33 @@ def test_imported_samples_are_served_and_a_damaged_block_is_not(box, config):
     assert "tocsin_store_blocks_damaged_total 1" in alerter.get("/metrics")[2]
 
 
+def chunk_damaged(block):
+    """One bit of its first chunk, which lies right behind the header."""
+    data = bytearray(block.read_bytes())
+    data[8 * 24 + 16] ^= 1
+    block.write_bytes(data)
+
+
+def test_one_bit_costs_one_chunk(box, config):
+    """The rest is served, with a warning; the damage is named and counted; the tools go on and say so."""
+    begin = int(time.time()) // 7200 * 7200 - 6000
+    text = "".join(f'{name}{{a="{name}{k}"}} {i} {begin + i}\n' for name in ("one", "two") for k in (1, 2) for i in range(200)) + "# EOF\n"
+    assert run_import(box, "good.om", text).returncode == 0
+    block, = box.folder.glob("data/blocks/*.blk")
+    chunk_damaged(block)
+    done = tool("tsdb", "analyze", "--storage.path", box.folder / "data")
+    assert done.returncode == 1 and "4 series, 800 samples" in done.stdout and f"{block.name} byte=" in done.stderr and "chunks 1," in done.stderr
+    done = tool("export", "openmetrics", "--storage.path", box.folder / "data")
+    kept = [line for line in done.stdout.splitlines() if not line.startswith("#")]
+    assert done.returncode == 1 and 680 <= len(kept) < 800 and done.stdout.endswith("# EOF\n") and "chunks 1," in done.stderr
+    alerter = start(box, config)
+    answer = alerter.json("/api/v1/query?" + urllib.parse.urlencode({"query": 'count_over_time({a=~".+"}[10m])', "time": begin + 300}))
+    assert sum(int(r["value"][1]) for r in answer["data"]["result"]) == len(kept)
+    assert [w for w in answer["warnings"] if block.name in w]
+    assert "tocsin_store_chunks_damaged_total 1" in alerter.get("/metrics")[2]
+    assert alerter.process.text().count("a chunk is damaged") == 1 and block.exists()
+
+
 def test_a_clean_stop_keeps_what_was_scraped(box):
     alerter = box.start(Alerter, box.write("none.yml", "global: {}\n"), args=["--storage.path", box.folder / "data"])
     job = f"{{job_name: self, static_configs: [{{targets: ['127.0.0.1:{alerter.port}']}}]}}"

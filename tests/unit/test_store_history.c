@@ -1,94 +1,5 @@
-/* History: random series through blocks and restarts against plain arrays; overlap, damage in every section,
- * restarts, states, retention. */
-#include <dirent.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "store/block.h"
-#include "store_world.h"
-#include "tocsin/mem.h"
-
-enum { MINUTE_S = 60, HOUR_S = 3600 };
-
-/* A fixture over a folder that outlives it. */
-struct world {
-	struct fixture f;
-	char dir[64];
-	struct store_options options;
-};
-
-static void start(struct world *w, int64_t now_ms)
-{
-	struct err e = { 0 };
-
-	setup(&w->f, (struct store_options){ 0 });
-	store_appender_free(w->f.app);
-	store_free(w->f.store);
-	w->f.clock = clock_manual(now_ms);
-	w->options.clock = &w->f.clock;
-	w->f.store = store_new(&w->options);
-	if (!store_open_history(w->f.store, w->dir, &e))
-		fail_msg("%s", e.msg);
-	w->f.app = store_appender_new(w->f.store);
-	w->f.q = store_querier(w->f.store);
-}
-
-static void begin(struct world *w, int64_t now_ms)
-{
-	*w = (struct world){ .dir = "/tmp/test-history-XXXXXX" };
-	assert_non_null(mkdtemp(w->dir));
-	start(w, now_ms);
-}
-
-static void restart(struct world *w, int64_t now_ms)
-{
-	struct err e = { 0 };
-
-	assert_true(store_flush(w->f.store, &e));
-	teardown(&w->f);
-	start(w, now_ms);
-}
-
-/* Calls <fn> with every file of blocks/; returns how many end in <suffix>. */
-static size_t each_file(const struct world *w, const char *suffix, void (*fn)(const char *path, void *ctx), void *ctx)
-{
-	char dir[96], path[512];
-	size_t n = 0;
-	DIR *d;
-
-	snprintf(dir, sizeof dir, "%s/blocks", w->dir);
-	d = opendir(dir);
-	assert_non_null(d);
-	for (struct dirent *f; (f = readdir(d)) != NULL;) {
-		if (f->d_name[0] == '.' || !str_ends(str_of(f->d_name), str_of(suffix)))
-			continue;
-		snprintf(path, sizeof path, "%s/%s", dir, f->d_name);
-		n++;
-		if (fn != NULL)
-			fn(path, ctx);
-	}
-	closedir(d);
-	return n;
-}
-
-static void remove_file(const char *path, void *ctx)
-{
-	(void)ctx;
-	unlink(path);
-}
-
-static void end(struct world *w)
-{
-	char dir[96];
-
-	teardown(&w->f);
-	each_file(w, "", remove_file, NULL);
-	snprintf(dir, sizeof dir, "%s/blocks", w->dir);
-	assert_int_equal(rmdir(dir), 0);
-	assert_int_equal(rmdir(w->dir), 0);
-}
+/* History: random series through blocks and restarts against plain arrays; overlap, restarts, states, retention. */
+#include "history_world.h"
 
 /* ---- The model ---- */
 
@@ -238,18 +149,6 @@ static void test_histograms(void **state)
 
 /* ---- Overlap ---- */
 
-static void import(struct world *w, const char *labels, const int *seconds, const double *values, size_t n)
-{
-	struct err e = { 0 };
-	struct store_import *im = store_import_new(w->dir, 86400000, &e);
-	struct store_import_series *s = store_import_series(im, parse_labels(&w->f.arena, labels), &e);
-
-	for (size_t i = 0; i < n; i++)
-		assert_true(store_import_add(im, s, MS(seconds[i]), values[i], &e));
-	assert_true(store_import_commit(im, &e));
-	store_import_free(im);
-}
-
 static void test_overlap(void **state)
 {
 	static const int old_s[] = { -100, 5, 10, 20, 30 }, new_s[] = { -50, 10, 40 };
@@ -307,130 +206,6 @@ static void test_import_refuses(void **state)
 	assert_int_equal(each_file(&w, ".tmp", NULL, NULL), 400);
 	store_import_free(im);
 	assert_int_equal(each_file(&w, "", NULL, NULL), 0);
-	end(&w);
-}
-
-/* ---- Damage ---- */
-
-struct damage {
-	enum block_section section; /* BLOCK_SECTIONS: the header */
-};
-
-static void damage_file(const char *path, void *ctx)
-{
-	const struct damage *d = ctx;
-	struct block_header h;
-	int fd = open(path, O_RDWR);
-	uint64_t at = 16;
-	unsigned char byte;
-
-	assert_int_equal(pread(fd, &h, sizeof h, 0), sizeof h);
-	if (d->section < BLOCK_SECTIONS)
-		at = h.section[d->section].at + h.section[d->section].bytes / 3;
-	assert_int_equal(pread(fd, &byte, 1, (off_t)at), 1);
-	byte ^= 0x10;
-	assert_int_equal(pwrite(fd, &byte, 1, (off_t)at), 1);
-	close(fd);
-}
-
-static void cut_file(const char *path, void *ctx)
-{
-	struct stat st;
-
-	(void)ctx;
-	assert_int_equal(stat(path, &st), 0);
-	assert_int_equal(truncate(path, st.st_size - 8), 0);
-}
-
-static void empty_file(const char *path, void *ctx)
-{
-	(void)ctx;
-	assert_int_equal(truncate(path, 0), 0);
-}
-
-static void fill(struct world *w)
-{
-	for (int i = 0; i < 300; i++) {
-		put(&w->f, "m a=b", MS(i), i);
-		put(&w->f, "other", MS(i), i);
-	}
-	commit(&w->f);
-	restart(w, MS(310));
-}
-
-static void expect_damaged(struct world *w, const char *what)
-{
-	if (store_stats(w->f.store).blocks_damaged != 1 || store_stats(w->f.store).blocks != 1)
-		fail_msg("%s: %zu blocks, %zu damaged", what, store_stats(w->f.store).blocks, (size_t)store_stats(w->f.store).blocks_damaged);
-	assert_int_equal(each_file(w, ".damaged", NULL, NULL), 1);
-	assert_int_equal(each_file(w, ".blk", NULL, NULL), 1);
-}
-
-/* Of two blocks the first is damaged: the second serves. */
-static void test_damage(void **state)
-{
-	static const int later_s[] = { 305 };
-	static const double later_v[] = { 7 };
-
-	(void)state;
-	for (unsigned i = BLOCK_CHUNKS + 1; i <= BLOCK_SECTIONS + 1; i++) {
-		struct damage d = { (enum block_section)i };
-		struct world w;
-		struct selection *s;
-		char what[32];
-
-		begin(&w, MS(0));
-		fill(&w);
-		teardown(&w.f);
-		assert_int_equal(each_file(&w, ".blk", i <= BLOCK_SECTIONS ? damage_file : cut_file, &d), 1);
-		setup(&w.f, (struct store_options){ 0 });
-		import(&w, "m a=b", later_s, later_v, 1);
-		teardown(&w.f);
-		start(&w, MS(310));
-		snprintf(what, sizeof what, "section %u", i);
-		expect_damaged(&w, what);
-		s = pick(&w.f, "__name__ =~ .+");
-		assert_int_equal(s->n, 1);
-		assert_int_equal(read_all(&w.f, s, 0).n, 1);
-		drop(&w.f, s);
-		end(&w);
-	}
-}
-
-static void test_damaged_chunk(void **state)
-{
-	static const int later_s[] = { 305 };
-	static const double later_v[] = { 7 };
-	struct damage d = { BLOCK_CHUNKS };
-	struct world w;
-	struct selection *s;
-	struct samples got;
-	size_t failed = 0;
-
-	(void)state;
-	begin(&w, MS(0));
-	fill(&w);
-	each_file(&w, ".blk", damage_file, &d);
-	import(&w, "m a=b", later_s, later_v, 1);
-	store_maintain(w.f.store);
-	s = pick(&w.f, "__name__ =~ .+");
-	assert_int_equal(s->n, 2);
-	for (size_t i = 0; i < s->n; i++) {
-		struct err e = { 0 };
-
-		if (!w.f.q->ops->samples(w.f.q, s, i, INT64_MIN, INT64_MAX, false, &w.f.arena, &got, &e)) {
-			failed++;
-			assert_non_null(strstr(e.msg, "is damaged"));
-		}
-	}
-	assert_int_equal(failed, 1);
-	drop(&w.f, s);
-	store_maintain(w.f.store);
-	expect_damaged(&w, "a chunk");
-	s = pick(&w.f, "__name__ =~ .+");
-	assert_int_equal(s->n, 1);
-	assert_int_equal(read_all(&w.f, s, 0).n, 1);
-	drop(&w.f, s);
 	end(&w);
 }
 
@@ -612,40 +387,6 @@ static void test_limit_on_disk(void **state)
 	end(&w);
 }
 
-/* Somebody cuts a file while it is mapped: an error, not a crash, and the rest serves. */
-static void test_cut_while_it_is_read(void **state)
-{
-	static const int later_s[] = { 305 };
-	static const double later_v[] = { 7 };
-	struct world w;
-	struct selection *s;
-	struct window_ends ends;
-	struct samples got;
-	struct err e = { 0 };
-	size_t failed = 0;
-
-	(void)state;
-	begin(&w, MS(0));
-	fill(&w);
-	each_file(&w, ".blk", empty_file, NULL);
-	import(&w, "m a=b", later_s, later_v, 1);
-	s = pick(&w.f, "__name__ =~ .+");
-	for (size_t i = 0; i < s->n; i++) {
-		w.f.q->ops->ends(w.f.q, s, i, 1, MS(0), MS(300), &ends);
-		failed += !ends.known && !w.f.q->ops->samples(w.f.q, s, i, INT64_MIN, INT64_MAX, false, &w.f.arena, &got, &e);
-	}
-	assert_int_equal(failed, 2);
-	assert_non_null(strstr(e.msg, "cut short"));
-	drop(&w.f, s);
-	store_maintain(w.f.store);
-	expect_damaged(&w, "cut");
-	s = pick(&w.f, "__name__ = m");
-	assert_int_equal(s->n, 1);
-	assert_int_equal(read_all(&w.f, s, 0).n, 1);
-	drop(&w.f, s);
-	end(&w);
-}
-
 static void test_disk_fails(void **state)
 {
 	struct world w;
@@ -765,12 +506,11 @@ static void test_chunks_out_of_step(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_model),     cmocka_unit_test(test_histograms),      cmocka_unit_test(test_overlap),
-		cmocka_unit_test(test_damage),    cmocka_unit_test(test_damaged_chunk),   cmocka_unit_test(test_import_refuses),
-		cmocka_unit_test(test_held_from), cmocka_unit_test(test_states),          cmocka_unit_test(test_flush_and_retention),
-		cmocka_unit_test(test_merging), cmocka_unit_test(test_limit_on_disk), cmocka_unit_test(test_cut_while_it_is_read),
-		cmocka_unit_test(test_disk_fails), cmocka_unit_test(test_leftovers),
-		cmocka_unit_test(test_much_is_sealed), cmocka_unit_test(test_chunks_out_of_step),
+		cmocka_unit_test(test_model),         cmocka_unit_test(test_histograms), cmocka_unit_test(test_overlap),
+		cmocka_unit_test(test_import_refuses), cmocka_unit_test(test_held_from),  cmocka_unit_test(test_states),
+		cmocka_unit_test(test_flush_and_retention), cmocka_unit_test(test_merging), cmocka_unit_test(test_limit_on_disk),
+		cmocka_unit_test(test_disk_fails),    cmocka_unit_test(test_leftovers),  cmocka_unit_test(test_much_is_sealed),
+		cmocka_unit_test(test_chunks_out_of_step),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
