@@ -28,13 +28,14 @@ class Targets:
     """Every path under one port is a target; all say the same, something new each interval."""
 
     def __init__(self):
-        pages, began = [page(n) for n in range(8 * ROUNDS)], time.monotonic()
+        self.made = (-1, b"")
+        began, body_at = time.monotonic(), self.body
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_GET(self):
-                body = pages[int((time.monotonic() - began) / INTERVAL_S) % len(pages)]
+                body = body_at(time.monotonic() - began)
                 self.send_response(200)
                 self.send_header("Content-Type", "text/plain; version=0.0.4")
                 self.send_header("Content-Length", str(len(body)))
@@ -48,6 +49,12 @@ class Targets:
         self.server.daemon_threads = True
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         self.groups = [{"targets": [f"127.0.0.1:{self.server.server_port}"], "labels": {"n": str(n), "__metrics_path__": f"/{n}"}} for n in range(TARGETS)]
+
+    def body(self, elapsed_s):
+        turn = int(elapsed_s / INTERVAL_S)
+        if self.made[0] != turn:
+            self.made = (turn, page(turn))
+        return self.made[1]
 
     def stop(self):
         self.server.shutdown()
