@@ -6,7 +6,7 @@
 #include "tocsin/mem.h"
 #include "tocsin/version.h"
 
-enum { TOKEN_LIMIT = 1 << 20, SPARE_MAX = 1 << 20 };
+enum { TOKEN_LIMIT = 1 << 20, SPARE_MAX = 1 << 20, RECEIVE_BYTES = 64 << 10 }; /* RECEIVE_BYTES: at a time; curl has them only while it receives */
 
 void request_init(struct request *r)
 {
@@ -61,6 +61,7 @@ static void set_up(struct request *r, void *owner)
 	curl_easy_setopt(r->easy, CURLOPT_USERAGENT, agent);
 	curl_easy_setopt(r->easy, CURLOPT_TIMEOUT_MS, left_ms > 1 ? (long)left_ms : 1L);
 	curl_easy_setopt(r->easy, CURLOPT_ERRORBUFFER, r->error);
+	curl_easy_setopt(r->easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BYTES);
 	curl_easy_setopt(r->easy, CURLOPT_WRITEFUNCTION, receive);
 	curl_easy_setopt(r->easy, CURLOPT_WRITEDATA, r);
 	curl_easy_setopt(r->easy, CURLOPT_HEADERFUNCTION, connection_take_header);

@@ -12,10 +12,14 @@
 #include "scrape/take.h"
 #include "tocsin/mem.h"
 
+enum { TARGET_ARENA_BYTES = 1024, BLIND_ARENA_BYTES = 256 };
+
 struct target *target_new(const struct target_plan *p)
 {
 	struct target *t = mem_alloc(sizeof *t);
 
+	arena_init_small(&t->arena, TARGET_ARENA_BYTES);
+	arena_init_small(&t->blind_arena, BLIND_ARENA_BYTES);
 	t->job = p->job;
 	t->labels = labels_copy(&t->arena, p->labels);
 	t->discovered = labels_copy(&t->arena, p->discovered);

@@ -46,7 +46,8 @@ static struct store_appender *own(struct appender *pub)
 static void forget(struct store_appender *a)
 {
 	for (size_t i = 0; i < a->n; i++) {
-		free(a->v[i].h);
+		if (a->v[i].h != NULL)
+			free(a->v[i].h);
 		if (a->v[i].pinned)
 			store_series_unref(a->store, a->v[i].series);
 	}
@@ -254,6 +255,35 @@ static bool apply_late(struct store *st, const struct staged *g)
 	return verdict == STORE_OK;
 }
 
+/* A scrape's series were last touched a scrape ago, so nearly everything here waits for memory: it is asked for some series ahead. */
+static void warm_series(const struct store_appender *a, size_t i)
+{
+	enum { AHEAD = 12, LINE = 64 };
+	const char *s;
+
+	if (i + AHEAD >= a->n)
+		return;
+	s = (const char *)a->v[i + AHEAD].series;
+	__builtin_prefetch(s);
+	__builtin_prefetch(s + LINE);
+	__builtin_prefetch(s + 2 * LINE);
+}
+
+/* The open chunks of the series from <i> on that are <shard>'s, under its lock. */
+static void warm_chunks(struct store *st, const struct store_appender *a, size_t i, const struct shard *shard)
+{
+	size_t end = i;
+
+	for (; end < a->n && end - i < SHARD_RUN && series_shard(st, a->v[end].series) == shard; end++)
+		if (a->v[end].series->writer.open != NULL) {
+			__builtin_prefetch(a->v[end].series->writer.open);
+			__builtin_prefetch(a->v[end].series->writer.open->data + 32);
+		}
+	for (; i < end; i++)
+		if (a->v[i].series->writer.open != NULL)
+			__builtin_prefetch(a->v[i].series->writer.open->data + a->v[i].series->writer.open->bits / 8);
+}
+
 static bool commit(struct appender *pub, struct err *e)
 {
 	struct store_appender *a = own(pub);
@@ -265,8 +295,10 @@ static bool commit(struct appender *pub, struct err *e)
 	pthread_mutex_lock(&st->commit_lock);
 	batch = atomic_load(&st->published) + 1;
 	journal_begin(st, a->n > 0 ? a->v[0].t_ms : 0);
-	for (size_t i = 0; i < a->n; i++)
+	for (size_t i = 0; i < a->n; i++) {
+		warm_series(a, i);
 		journal_define(st, a->v[i].series);
+	}
 	for (size_t i = 0; i < a->n; i++) {
 		struct shard *shard = series_shard(st, a->v[i].series);
 
@@ -275,6 +307,7 @@ static bool commit(struct appender *pub, struct err *e)
 				pthread_mutex_unlock(&locked->lock);
 			pthread_mutex_lock(&shard->lock);
 			locked = shard;
+			warm_chunks(st, a, i, shard);
 		}
 		appended += apply(a, shard, &a->v[i], batch);
 	}

@@ -205,21 +205,32 @@ static void make_room(struct chunk_writer *w, size_t more)
 	w->open = c;
 }
 
-static void put_packed(struct chunk_writer *w, int64_t t_ms, double v)
+/* False when it does not fit the lines and widths there are. */
+static bool put_as_it_is(struct chunk_writer *w, int64_t t_ms, double v)
+{
+	uint32_t more;
+
+	if (w->open->n == 0)
+		return false;
+	more = packed_row_bits(w->open->data);
+	make_room(w, more / 8 + 1);
+	if (!packed_append(w->open->data, w->open->n, wrapping_sub(t_ms, w->open->min_ms), v))
+		return false;
+	w->open->bits = (uint16_t)(w->open->bits + more);
+	return true;
+}
+
+static void put_anew(struct chunk_writer *w, int64_t t_ms, double v)
 {
 	unsigned char wider[PACKED_MAX_BYTES];
 	unsigned n = w->open->n;
-	int64_t after_ms = wrapping_sub(t_ms, w->open->min_ms);
 	uint32_t bits;
 
-	make_room(w, n == 0 ? 0 : packed_row_bits(w->open->data) / 8 + 1);
-	if (!packed_append(w->open->data, n, after_ms, v)) {
-		packed_rewrite(w->open->data, n, after_ms, v, wider);
-		bits = packed_bits(wider, n + 1);
-		make_room(w, bits > w->open->bits ? (bits - w->open->bits) / 8 + 1 : 0);
-		memcpy(w->open->data, wider, (bits + 7) / 8);
-	}
-	w->open->bits = (uint16_t)packed_bits(w->open->data, n + 1);
+	packed_rewrite(w->open->data, n, wrapping_sub(t_ms, w->open->min_ms), v, wider);
+	bits = packed_bits(wider, n + 1);
+	make_room(w, bits > w->open->bits ? (bits - w->open->bits) / 8 + 1 : 0);
+	memcpy(w->open->data, wider, (bits + 7) / 8);
+	w->open->bits = (uint16_t)bits;
 }
 
 static void put_float(struct chunk_writer *w, int64_t t_ms, double v)
@@ -243,10 +254,31 @@ static void put_hist(struct chunk *c, int64_t t_ms, double v, const struct histo
 	assert(h != NULL || value_is_stale(v));
 }
 
+static void behind_the_others(struct chunk_writer *w, int64_t t_ms, double v)
+{
+	w->open->span_ms = (uint32_t)wrapping_sub(t_ms, w->open->min_ms);
+	w->v_bits = bits_of(v);
+	w->open->n++;
+}
+
+/* What nearly every sample is: a number behind numbers like it. */
+static bool put_quickly(struct chunk_writer *w, int64_t t_ms, double v)
+{
+	const struct chunk *c = w->open;
+
+	if (c == NULL || c->kind != CHUNK_PACKED || c->n == CHUNK_SAMPLES || (uint64_t)wrapping_sub(t_ms, c->min_ms) > UINT32_MAX ||
+	    !put_as_it_is(w, t_ms, v))
+		return false;
+	behind_the_others(w, t_ms, v);
+	return true;
+}
+
 struct chunk *chunk_append(struct chunk_writer *w, int64_t t_ms, double v, const struct histogram *h)
 {
 	struct chunk *sealed = NULL;
 
+	if (h == NULL && put_quickly(w, t_ms, v))
+		return NULL;
 	if (w->open != NULL && (w->open->n == CHUNK_SAMPLES || !suits(w->open, t_ms, v, h)))
 		sealed = chunk_seal(w);
 	if (w->open == NULL)
@@ -254,12 +286,10 @@ struct chunk *chunk_append(struct chunk_writer *w, int64_t t_ms, double v, const
 	if (w->open->kind == CHUNK_HIST)
 		put_hist(w->open, t_ms, v, h);
 	else if (w->open->kind == CHUNK_PACKED)
-		put_packed(w, t_ms, v);
+		put_anew(w, t_ms, v);
 	else
 		put_float(w, t_ms, v);
-	w->open->span_ms = (uint32_t)wrapping_sub(t_ms, w->open->min_ms);
-	w->v_bits = bits_of(v);
-	w->open->n++;
+	behind_the_others(w, t_ms, v);
 	return sealed;
 }
 

@@ -17,6 +17,10 @@ static bool in_units(double v, unsigned decimals, int64_t *out)
 
 	if (!(fabs(units) < 0x1p50))
 		return false;
+	if (decimals == 0) { /* most are; dividing takes long */
+		*out = (int64_t)units;
+		return bits_of((double)*out) == bits_of(v);
+	}
 	*out = (int64_t)(units < 0 ? units - 0.5 : units + 0.5);
 	return bits_of((double)*out / tens[decimals]) == bits_of(v);
 }

@@ -9,7 +9,8 @@ void *mem_realloc(void *p, size_t bytes);
 char *mem_strndup(const char *p, size_t n);
 /* Grows the array <p> of <*cap> items so that it holds at least <need>; doubles. Returns the array, updates <*cap>. */
 void *mem_grow(void *p, size_t *cap, size_t need, size_t item_bytes);
-/* What is free goes back to the system: after much was let go that will not come back soon. Takes milliseconds. */
+/* What is free goes back to the system, and so do pages of the program and its libraries until they are needed again: after much was let go
+ * that will not come back soon. Takes milliseconds. */
 void mem_trim(void);
 NORETURN void mem_abort(size_t bytes);
 
