@@ -7,6 +7,8 @@
 #include "tocsin/mem.h"
 #include "tocsin/num.h"
 
+enum { OWNER_KEY_BITS = 48 };
+
 static void set(struct labels *l, struct str name, struct str value, struct arena *a)
 {
 	*l = labels_with(a, *l, name, value);
@@ -252,7 +254,11 @@ static void add_job(struct target_list *list, struct map *keys, const struct scr
 
 	for (size_t i = 0; i < job->statics.n; i++)
 		take_group(&t, &statics[i]);
-	list->incomplete |= !discovery_groups(discovery, job, take_found, &t);
+	if (!discovery_groups(discovery, job, take_found, &t)) {
+		list->waiting = arena_grow(&list->arena, list->waiting, list->n_waiting, &list->waiting_cap, list->n_waiting + 1,
+		                           sizeof(struct scrape_job *));
+		list->waiting[list->n_waiting++] = job;
+	}
 	for (size_t i = before; i < list->n; i++)
 		kept += !list->v[i].dropped;
 	if (job->target_limit == 0 || (int64_t)kept <= job->target_limit)
@@ -262,6 +268,21 @@ static void add_job(struct target_list *list, struct map *keys, const struct scr
 	for (size_t i = before; i < list->n; i++)
 		if (!list->v[i].dropped)
 			list->v[i].error = error;
+}
+
+static uint64_t job_bits(struct str job)
+{
+	return str_hash(job) << OWNER_KEY_BITS;
+}
+
+uint64_t target_owner(struct str job, struct str key)
+{
+	return job_bits(job) | (str_hash(key) & ((UINT64_C(1) << OWNER_KEY_BITS) - 1)) | 1;
+}
+
+bool target_owner_is_of(uint64_t owner, struct str job)
+{
+	return owner >> OWNER_KEY_BITS == job_bits(job) >> OWNER_KEY_BITS;
 }
 
 struct target_list *target_list_new(const struct scrape_config *config, const struct discovery *discovery)

@@ -20,8 +20,14 @@ struct target_list {
 	const struct scrape_config *config;
 	struct target_plan *v;
 	size_t n, cap;
-	bool incomplete; /* a discovery has never answered: there may be more */
+	const struct scrape_job **waiting; /* a discovery of theirs has never answered: there may be more */
+	size_t n_waiting, waiting_cap;
 };
+
+/* What the store remembers of a target: its key, and in the upper bits which job. */
+uint64_t target_owner(struct str job, struct str key);
+/* True when the upper bits are this job's. */
+bool target_owner_is_of(uint64_t owner, struct str job);
 
 /* Heap; free with target_list_free. Under the discovery's lock. */
 struct target_list *target_list_new(const struct scrape_config *, const struct discovery *);

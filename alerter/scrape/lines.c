@@ -271,8 +271,13 @@ void target_claim(struct target *t, struct target_env *env)
 	t->claimed = true;
 	t->known = mem_alloc(n * sizeof *t->known);
 	for (size_t i = 0; i < n; i++) {
-		struct line *l = line_make(t);
+		struct line *l;
 
+		if (target_reports(t, v[i].series)) {
+			store_series_unref(env->store, v[i].series);
+			continue;
+		}
+		l = line_make(t);
 		l->series = v[i].series;
 		l->textless = true;
 		l->live = !v[i].lost;
@@ -280,11 +285,11 @@ void target_claim(struct target *t, struct target_env *env)
 		t->n_live += l->live;
 		t->n_lost += l->lost;
 		health_mark(t, env, l, store_series_labels(env->store, l->series, &a));
-		t->known[i] = (struct known_line){ l->series, line_place(t, l) };
+		t->known[t->n_known++] = (struct known_line){ l->series, line_place(t, l) };
 	}
-	t->n_known = t->n_known_left = n;
-	if (n > 1)
-		qsort(t->known, n, sizeof *t->known, by_series);
+	t->n_known_left = t->n_known;
+	if (t->n_known > 1)
+		qsort(t->known, t->n_known, sizeof *t->known, by_series);
 	arena_fini(&a);
 }
 

@@ -10,6 +10,7 @@
 
 #include "scrape/discover.h"
 #include "scrape/fetch.h"
+#include "scrape/orphans.h"
 #include "scrape/target.h"
 #include "tocsin/log.h"
 #include "tocsin/mem.h"
@@ -54,6 +55,7 @@ struct scrape_loop {
 	struct scheduled_list active, ended;
 	struct target_list *plan; /* what is in force */
 	struct scrape_stats stats;
+	struct orphans orphans;
 };
 
 static struct scrape_options with_defaults(const struct scrape_options *given)
@@ -187,16 +189,39 @@ static struct scheduled *scheduled_new(struct scrape_loop *loop, const struct ta
 
 /* ---- Unseen ---- */
 
-/* Of targets that a discovery has not named yet nothing is known: they may carry anything. */
+static void end_orphans(struct scrape_loop *loop)
+{
+	struct target **active;
+
+	if (loop->orphans.settled || loop->plan == NULL)
+		return;
+	active = mem_alloc(loop->active.n * sizeof(struct target *));
+	for (size_t i = 0; i < loop->active.n; i++)
+		active[i] = loop->active.v[i]->target;
+	orphans_end(&loop->orphans, &loop->env, loop->plan, active, loop->active.n, loop->options.clock);
+	free(active);
+}
+
+/* Of targets that a discovery has not named yet nothing is known but their job, and what they had before the start if the store knows that:
+ * otherwise they may carry anything. */
+static size_t unseen_jobs(const struct scrape_loop *loop, struct label *job, struct store_unseen *v)
+{
+	bool anything = !store_knows_past(loop->options.store);
+
+	for (size_t i = 0; i < loop->plan->n_waiting; i++) {
+		job[i] = (struct label){ STR("job"), loop->plan->waiting[i]->name };
+		v[i] = (struct store_unseen){ .labels = { &job[i], !anything } };
+	}
+	return loop->plan->n_waiting;
+}
+
 static void tell_unseen(struct scrape_loop *loop)
 {
-	struct store_unseen *v = NULL;
-	size_t n = 0, cap = 0, n_attempted = 0;
+	size_t n = loop->plan->n_waiting, cap = 0;
+	struct store_unseen *v = mem_grow(NULL, &cap, n + 1, sizeof *v);
+	struct label *jobs = mem_alloc(n * sizeof *jobs);
 
-	if (loop->plan->incomplete) {
-		v = mem_grow(v, &cap, n + 1, sizeof *v);
-		v[n++] = (struct store_unseen){ .attempted = false };
-	}
+	n = unseen_jobs(loop, jobs, v);
 	for (size_t i = 0; i < loop->active.n; i++) {
 		const struct target *t = loop->active.v[i]->target;
 
@@ -205,12 +230,11 @@ static void tell_unseen(struct scrape_loop *loop)
 			v[n++] = (struct store_unseen){ .labels = t->labels, .attempted = t->attempted };
 		for (size_t b = 0; b < t->n_blind; b++)
 			v[n++] = t->blind[b];
-		n_attempted += t->attempted;
 	}
-	if (!loop->plan->incomplete && n_attempted > 0 && n_attempted == loop->active.n)
-		store_end_claims(loop->options.store);
 	store_set_unseen(loop->options.store, v, n);
+	free(jobs);
 	free(v);
+	end_orphans(loop);
 }
 
 /* ---- Reload ---- */
@@ -482,6 +506,7 @@ static void *run(void *arg)
 		curl_multi_perform(loop->multi, &running);
 		finish_done(loop);
 		scrape_finish_ended(loop, clock_now_ms(loop->options.clock));
+		end_orphans(loop);
 		curl_multi_poll(loop->multi, NULL, 0, wait_ms(loop), NULL);
 	}
 	return NULL;

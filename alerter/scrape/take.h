@@ -54,6 +54,8 @@ void line_drop(struct target *t, struct store *store, struct line *l);
 /* <l> comes next in this reply. */
 void take_set_next(struct take *k, struct line *l);
 void take_finish_order(struct take *k);
+/* It is up or scrape_* of the target. */
+bool target_reports(const struct target *t, const struct store_series *s);
 /* Makes lines of what the store says the target had before the start. */
 void target_claim(struct target *t, struct target_env *env);
 /* The line goes on where the one without a text is. */

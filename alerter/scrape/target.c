@@ -27,7 +27,7 @@ struct target *target_new(const struct target_plan *p)
 	t->url = arena_str(&t->arena, p->url);
 	t->unix_socket = arena_str(&t->arena, p->unix_socket);
 	t->key = arena_str(&t->arena, p->key);
-	t->owner = str_hash(p->key);
+	t->owner = target_owner(p->job->name, p->key);
 	t->interval_ms = p->interval_ms;
 	t->timeout_ms = p->timeout_ms;
 	t->histograms = p->histograms;
@@ -135,9 +135,19 @@ static struct store_series *report_series(struct target *t, struct target_env *e
 	arena_reset(&env->scratch);
 	t->reports[which] =
 		store_series_ref(env->store, labels_with(&env->scratch, t->labels, STR(LABEL_NAME), names[which]), &full);
-	if (t->reports[which] != NULL)
+	if (t->reports[which] != NULL) {
 		store_series_never_lost(env->store, t->reports[which]);
+		store_series_own(env->store, t->reports[which], t->owner);
+	}
 	return t->reports[which];
+}
+
+bool target_reports(const struct target *t, const struct store_series *s)
+{
+	for (int i = 0; i < REPORTS; i++)
+		if (t->reports[i] == s)
+			return true;
+	return false;
 }
 
 static void put_reports(struct take *k, bool up, double duration_s)
@@ -218,8 +228,11 @@ bool target_take(struct target *t, struct target_env *env, const struct scrape_r
 	struct take k = { .t = t, .env = env, .t_ms = t_ms };
 	bool up;
 
-	if (!t->claimed)
+	if (!t->claimed) {
+		for (int i = 0; i < REPORTS; i++)
+			(void)!report_series(t, env, (enum report)i);
 		target_claim(t, env);
+	}
 	t->scrape_no++;
 	up = read_reply(&k, reply);
 	if (up)

@@ -27,6 +27,7 @@ void claims_make(struct store *st)
 			continue;
 		c->v = mem_grow(c->v, &c->cap, c->n + 1, sizeof *c->v);
 		c->v[c->n++] = (struct claim){ s->owner, s };
+		s->from_history = FROM_OWNER;
 		atomic_fetch_add(&s->pins, 1);
 	}
 	if (c->n > 1)
@@ -71,8 +72,8 @@ static struct store_claim claim_one(struct store *st, struct store_series *s)
 
 	pthread_mutex_lock(&shard->lock);
 	out.lost = s->state == SERIES_LOST;
-	if (out.lost)
-		s->from_history = FROM_NOWHERE;
+	if (s->from_history == FROM_OWNER)
+		s->from_history = out.lost ? FROM_NOWHERE : FROM_JOURNAL;
 	pthread_mutex_unlock(&shard->lock);
 	return out;
 }
@@ -98,11 +99,53 @@ struct store_claim *store_claim(struct store *st, uint64_t owner, struct arena *
 	return v;
 }
 
-void store_end_claims(struct store *st)
+/* Those of one owner, from <beg> on. */
+static size_t end_of(const struct claims *c, size_t beg)
 {
+	size_t end = beg;
+
+	while (end < c->n && c->v[end].owner == c->v[beg].owner)
+		end++;
+	return end;
+}
+
+static size_t keep_owner(struct claims *c, size_t kept, size_t beg, size_t end)
+{
+	if (kept < beg)
+		memmove(c->v + kept, c->v + beg, (end - beg) * sizeof *c->v);
+	return kept + end - beg;
+}
+
+bool store_abandon(struct store *st, const struct store_keeper *keeper, struct arena *a, struct store_series ***out, size_t *n)
+{
+	struct claims *c = &st->claims;
+	size_t kept = 0, cap = 0;
+
+	*out = NULL;
+	*n = 0;
 	pthread_mutex_lock(&st->claims_lock);
-	claims_fini(st);
+	for (size_t beg = 0, end; beg < c->n; beg = end) {
+		end = end_of(c, beg);
+		if (keeper->owner(keeper->ctx, c->v[beg].owner)) {
+			kept = keep_owner(c, kept, beg, end);
+			continue;
+		}
+		for (size_t i = beg; i < end; i++) {
+			struct store_series *s = c->v[i].series;
+
+			if (s->from_history != FROM_OWNER) {
+				store_series_unref(st, s); /* somebody else's by now */
+			} else if (keeper->series(keeper->ctx, s)) {
+				c->v[kept++] = c->v[i];
+			} else {
+				*out = arena_grow(a, *out, *n, &cap, *n + 1, sizeof(struct store_series *));
+				(*out)[(*n)++] = s;
+			}
+		}
+	}
+	c->n = kept;
 	pthread_mutex_unlock(&st->claims_lock);
+	return kept > 0;
 }
 
 bool store_knows_past(const struct store *st)

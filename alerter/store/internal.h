@@ -14,8 +14,9 @@
 
 enum { STORE_SHARDS = 16, SHARD_RUN = 64 };
 
-/* Where a series is known from of which nothing was scraped or computed since the start. */
-enum { FROM_NOWHERE, FROM_BLOCKS, FROM_JOURNAL };
+/* Where a series is known from of which nothing was scraped or computed since the start. FROM_OWNER: the journal, and its owner has not claimed
+ * it yet. */
+enum { FROM_NOWHERE, FROM_BLOCKS, FROM_JOURNAL, FROM_OWNER };
 
 /* There are many: what is here is paid for by each. */
 struct store_series {

@@ -120,10 +120,14 @@ static struct series describe(const struct store *st, struct store_series *s, st
 	struct series out = { .id = s->id, .labels = labels, .state = atomic_load(&s->state) };
 	int64_t good_ms = atomic_load(&s->good_ms);
 
-	out.unread = atomic_load(&s->from_history) && may_be_carried(labels, sel);
+	unsigned char from = atomic_load(&s->from_history);
+
+	out.unread = from == FROM_OWNER || (from != FROM_NOWHERE && may_be_carried(labels, sel));
 	if (atomic_load(&s->never_lost))
-		out.state = out.state == SERIES_LOST || atomic_load(&s->from_history) ? SERIES_GONE : out.state;
-	else if (atomic_load(&s->from_history) && out.state != SERIES_GONE)
+		out.state = out.state == SERIES_LOST || from != FROM_NOWHERE ? SERIES_GONE : out.state;
+	else if (from == FROM_OWNER)
+		out.state = SERIES_LOST;
+	else if (from != FROM_NOWHERE && out.state != SERIES_GONE)
 		out.state = may_return(st, labels, now_ms, sel) ? SERIES_LOST : SERIES_GONE;
 	if (out.state == SERIES_FRESH && is_stalled(good_ms, now_ms, st->options.lookback_ms))
 		out.state = SERIES_LOST;

@@ -98,8 +98,15 @@ struct store_claim {
 };
 /* The series <owner> had before the start that were not ended; once. */
 struct store_claim *store_claim(struct store *, uint64_t owner, struct arena *a, size_t *n);
-/* Nobody will claim any more. */
-void store_end_claims(struct store *);
+/* Who may still have what was not claimed. */
+struct store_keeper {
+	bool (*owner)(void *ctx, uint64_t owner);                      /* it may yet claim */
+	bool (*series)(void *ctx, const struct store_series *);        /* another owner may have it: asked of the rest */
+	void *ctx;
+};
+/* Takes what nobody keeps from what was not claimed, nor appended to since: the caller is to end it, and to give the references back. True while
+ * something is left to be claimed. The keeper must not call this or store_claim. */
+bool store_abandon(struct store *, const struct store_keeper *, struct arena *a, struct store_series ***out, size_t *n);
 /* Whether all series that were there before the start are known: the journal was there and whole. */
 bool store_knows_past(const struct store *);
 

@@ -115,7 +115,7 @@ static void note(struct fixture *f)
 		labels_print(&f->seen, list->v[i].discovered);
 		buf_putc(&f->seen, '\n');
 	}
-	f->incomplete = list->incomplete;
+	f->incomplete = list->n_waiting > 0;
 	pthread_cond_broadcast(&f->changed);
 	pthread_mutex_unlock(&f->lock);
 	target_list_free(list);

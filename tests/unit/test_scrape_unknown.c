@@ -143,6 +143,50 @@ static void test_rows(void **state)
 	}
 }
 
+/* What the next configuration says of the target that had m, and of up: at once, after a scrape that fails, and after one with m. */
+static const struct {
+	const char *name, *config, *at_once, *failed, *good;
+} configs[] = {
+	{ "the same", SIMPLE, "lost", "lost", "fresh" },
+	{ "no target any more: gone", "- job_name: j\n  static_configs: []\n", "gone", NULL, NULL },
+	{ "the job is gone", "- job_name: other\n  static_configs: [{targets: ['h:1']}]\n", "gone", NULL, NULL },
+	{ "another target", "- job_name: j\n  static_configs: [{targets: ['h:2']}]\n", "gone", NULL, NULL },
+	{ "another path: the new target decides", SIMPLE "  metrics_path: /new\n", "lost", "lost", "fresh" },
+	{ "a job that takes any labels decides", "- job_name: k\n  honor_labels: true\n  static_configs: [{targets: ['h:2']}]\n", "lost", "lost", NULL },
+	{ "the discovery of its job failed: lost", "- job_name: j\n  file_sd_configs: [{files: [/nowhere/x.json]}]\n", "lost", NULL, NULL },
+	{ "the discovery of another job failed: gone",
+	  "- job_name: j\n  static_configs: []\n- job_name: k\n  file_sd_configs: [{files: [/nowhere/x.json]}]\n", "gone", NULL, NULL },
+};
+
+static void test_configurations_after_a_start(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(configs); i++) {
+		char dir[] = "/tmp/tocsin-unit-XXXXXX", command[64];
+		struct fixture f;
+
+		assert_non_null(mkdtemp(dir));
+		setup_in(&f, SIMPLE, dir);
+		feed(&f, 0, "m 1\n");
+		restart(&f, 15, configs[i].config);
+		print_message("%s\n", configs[i].name);
+		assert_string_equal(state_of(&f, "m"), configs[i].at_once);
+		assert_string_equal(state_of(&f, "up"), configs[i].at_once);
+		if (configs[i].failed != NULL) {
+			feed_failure(&f, 30);
+			assert_string_equal(state_of(&f, "m"), configs[i].failed);
+		}
+		if (configs[i].good != NULL) {
+			feed(&f, 45, "m 1\n");
+			assert_string_equal(state_of(&f, "m"), configs[i].good);
+			assert_string_equal(state_of(&f, "up"), configs[i].good);
+		}
+		teardown(&f);
+		snprintf(command, sizeof command, "rm -r %s", dir);
+		assert_int_equal(system(command), 0);
+	}
+}
+
 /* Which gauges count may change while they are read. */
 static void test_reload_of_gauges(void **state)
 {
@@ -172,6 +216,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_configurations_after_a_start),
 		cmocka_unit_test(test_reload_of_gauges),
 	};
 

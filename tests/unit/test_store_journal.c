@@ -343,6 +343,32 @@ static size_t claim(struct world *w, uint64_t owner, size_t *n_lost)
 	return n;
 }
 
+static bool is_of(void *ctx, uint64_t owner)
+{
+	return owner == *(uint64_t *)ctx;
+}
+
+static bool is_nobodys(void *ctx, const struct store_series *s)
+{
+	(void)ctx, (void)s;
+	return false;
+}
+
+/* How many series are given up when only <owner> may claim. */
+static size_t abandon(struct world *w, uint64_t owner)
+{
+	const struct store_keeper keeper = { is_of, is_nobodys, &owner };
+	struct arena a = { 0 };
+	struct store_series **v;
+	size_t n;
+
+	(void)store_abandon(w->f.store, &keeper, &a, &v, &n);
+	for (size_t i = 0; i < n; i++)
+		store_series_unref(w->f.store, v[i]);
+	arena_fini(&a);
+	return n;
+}
+
 /* How it stops: by a crash, or as it should. */
 static void states(bool flush)
 {
@@ -381,7 +407,9 @@ static void states(bool flush)
 	assert_int_equal(state_of(&w, "lost"), SERIES_LOST);
 	assert_int_equal(state_of(&w, "fresh"), SERIES_GONE);
 	assert_int_equal(state_of(&w, "marked"), SERIES_GONE);
-	store_end_claims(w.f.store);
+	assert_int_equal(state_of(&w, "other"), SERIES_LOST); /* while its owner may claim it */
+	assert_int_equal(abandon(&w, 8), 0);
+	assert_int_equal(abandon(&w, 7), 1);
 	assert_int_equal(claim(&w, 8, &n_lost), 0);
 	end(&w);
 }
