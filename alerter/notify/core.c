@@ -487,6 +487,7 @@ void core_close(struct core *c)
 	free_map(&c->groups, free_group);
 	free_map(&c->episodes, free_episode);
 	free_map(&c->alerts, free_alert);
+	map_fini(&c->by_labels);
 	free_map(&c->destinations, free_destination);
 	free_map(&c->stats, free_stats);
 	free_map(&c->components, free_component);

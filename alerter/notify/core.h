@@ -40,6 +40,7 @@ struct core {
 	int64_t skew_ms;                /* wall clock - monotonic: a change is a step of the wall clock */
 	int64_t retention_ms, next_trim_ms, next_expiry_ms;
 	struct map alerts;              /* struct page_alert by key */
+	struct map by_labels;           /* one of each ring of twins, by the 8 bytes of its fingerprint */
 	struct map groups;              /* struct group by map_key; those a route forms */
 	struct group **retired;
 	size_t n_retired, cap_retired;
@@ -107,6 +108,8 @@ void pager_free(struct page_alert *);
 void pager_save(struct core *, const struct page_alert *);
 void pager_free_if_done(struct core *, struct page_alert *);
 struct page_alert *pager_find(struct core *, struct str rule, struct labels own);
+struct page_alert *pager_firing_twin(const struct page_alert *);        /* NULL: none fires beside it */
+bool pager_is_first(const struct page_alert *);                 /* the one that stands for its twins: firing ones before others */
 
 /* own.c: alerts that no rule raises. One that fires already, or has ended already, stays as it is. */
 struct own_alert {
@@ -142,7 +145,9 @@ void episode_free(struct episode *);
 void episode_free_if_done(struct core *, struct episode *);
 void episode_add_told(struct episode *, struct page_alert *);
 void episode_drop_told(struct core *, struct episode *, struct page_alert *);
-bool episode_told(const struct episode *, const struct page_alert *);
+bool episode_told(const struct episode *, const struct page_alert *);   /* of it, or of a twin */
+/* What was told of <from> counts as told of its twin <to>. */
+void episode_hand_over(struct core *, struct page_alert *from, struct page_alert *to);
 struct episode *episode_begin(struct core *, struct group *, const struct integration *);
 void episode_close(struct core *, struct episode *);
 size_t episode_ended(const struct episode *);                   /* alerts it told of that have ended since */

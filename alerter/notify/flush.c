@@ -111,7 +111,7 @@ static int compare_alerts(const void *a, const void *b)
 	return order != 0 ? order : (x->ends_ms != 0) - (y->ends_ms != 0);
 }
 
-/* Two rules may raise the same labels: one line then, and it fires while one of them does. */
+/* Of twins one line, and it fires while one of them does. */
 static size_t drop_twins(struct page_alert **v, size_t n)
 {
 	size_t kept = 0;

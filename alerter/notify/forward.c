@@ -101,6 +101,15 @@ bool forward_keeps(const struct core *c, const struct page_alert *a)
 	return c->forwarding->n > 0 && is_forwarded(a) && core_now_ms(c) - a->ends_ms < KEEP_ENDED_MS;
 }
 
+/* Another rule gives the same labels: to an Alertmanager nothing has ended. */
+static bool fires_on(const struct page_alert *a)
+{
+	for (const struct page_alert *t = a->twin; t != a; t = t->twin)
+		if (t->ends_ms == 0 && is_forwarded(t))
+			return true;
+	return false;
+}
+
 bool forward_uses(const struct core *c, const struct notify_config *config)
 {
 	for (const struct sending *s = c->forwarding->all; s != NULL; s = s->next)
@@ -219,7 +228,7 @@ static size_t gather(struct core *c, struct peer *p, struct sending *s, struct b
 		struct forward_mark *m;
 		int64_t due_ms;
 
-		if (!is_forwarded(a) || (a->ends_ms != 0 && !forward_keeps(c, a)))
+		if (!is_forwarded(a) || (a->ends_ms != 0 && (!forward_keeps(c, a) || fires_on(a))))
 			continue;
 		m = mark_of(c->forwarding, a, p->index);
 		due_ms = due_of(c->forwarding, a, m);

@@ -19,9 +19,21 @@ static struct str told_key(const struct page_alert *a)
 	return (struct str){ (const char *)&a->id, sizeof a->id };
 }
 
-bool episode_told(const struct episode *e, const struct page_alert *a)
+static bool told_itself(const struct episode *e, const struct page_alert *a)
 {
 	return map_get(&e->told, told_key(a)) != NULL;
+}
+
+bool episode_told(const struct episode *e, const struct page_alert *a)
+{
+	const struct page_alert *one = a;
+
+	do {
+		if (told_itself(e, one))
+			return true;
+		one = one->twin;
+	} while (one != a);
+	return false;
 }
 
 void episode_add_told(struct episode *e, struct page_alert *a)
@@ -36,6 +48,23 @@ void episode_drop_told(struct core *c, struct episode *e, struct page_alert *a)
 	map_del(&e->told, told_key(a));
 	a->told_by--;
 	pager_free_if_done(c, a);
+}
+
+void episode_hand_over(struct core *c, struct page_alert *from, struct page_alert *to)
+{
+	for (struct map_slot *s = NULL; from->told_by > 0 && (s = map_next(&c->episodes, s)) != NULL;) {
+		struct episode *e = s->value;
+
+		if (!told_itself(e, from))
+			continue;
+		if (!told_itself(e, to)) {
+			episode_add_told(e, to);
+			DB_ADD(c->db, DB_ADD_TOLD, DB_T(str_of(e->id)), DB_I(to->id));
+		}
+		DB_ADD(c->db, DB_DEL_TOLD, DB_T(str_of(e->id)), DB_I(from->id));
+		map_del(&e->told, told_key(from));
+		from->told_by--;
+	}
 }
 
 void core_new_uuid(char out[37])

@@ -12,11 +12,14 @@ struct group;
 struct delivery;
 struct lane;
 
+/* Whom people hear of is known by its labels, as in Alertmanager: alerts with the same ones, whoever raises them, are twins. They are told
+ * as one, which fires while one of them does. */
 struct page_alert {                     /* pager.c. Freed when it has ended, is in no group and no episode told it */
 	int64_t id;
 	struct str key;                 /* rule, NUL, own labels: its key in core.alerts */
 	struct str rule;
 	struct labels own, external;    /* what the rule gave; what global: external_labels added when it began */
+	struct page_alert *twin;        /* the next in a ring; itself: it has none */
 	struct labels labels;           /* both: what routes see and receivers hear, until its end; <own> where there are no others */
 	struct labels annotations;
 	struct str generator_url, value_text, reason;

@@ -44,6 +44,52 @@ static struct labels with_external(struct core *c, struct labels own, struct lab
 	return all;
 }
 
+static struct str labels_key(const struct page_alert *a)
+{
+	return (struct str){ (const char *)&a->fingerprint, sizeof a->fingerprint };
+}
+
+static void join_twins(struct core *c, struct page_alert *a)
+{
+	struct page_alert *other = map_add(&c->by_labels, labels_key(a), a);
+
+	a->twin = a;
+	if (other == NULL || other == a || !labels_eq(other->labels, a->labels))
+		return;
+	a->twin = other->twin;
+	other->twin = a;
+}
+
+static void leave_twins(struct core *c, struct page_alert *a)
+{
+	struct page_alert *before = a;
+
+	while (before->twin != a)
+		before = before->twin;
+	before->twin = a->twin;
+	if (map_get(&c->by_labels, labels_key(a)) != a)
+		return;
+	map_del(&c->by_labels, labels_key(a));
+	if (before != a)
+		map_put(&c->by_labels, labels_key(before), before);
+}
+
+struct page_alert *pager_firing_twin(const struct page_alert *a)
+{
+	for (struct page_alert *t = a->twin; t != a; t = t->twin)
+		if (t->ends_ms == 0)
+			return t;
+	return NULL;
+}
+
+bool pager_is_first(const struct page_alert *a)
+{
+	for (const struct page_alert *t = a->twin; t != a; t = t->twin)
+		if ((t->ends_ms != 0) < (a->ends_ms != 0) || ((t->ends_ms != 0) == (a->ends_ms != 0) && t->id < a->id))
+			return false;
+	return true;
+}
+
 struct page_alert *pager_new(struct core *c, int64_t id, struct str rule, struct labels own, struct labels external)
 {
 	struct page_alert *a = mem_alloc(sizeof *a);
@@ -60,6 +106,7 @@ struct page_alert *pager_new(struct core *c, int64_t id, struct str rule, struct
 	a->reason = text_dup(STR(""));
 	a->fingerprint = alert_fingerprint(a->labels);
 	map_put(&c->alerts, a->key, a);
+	join_twins(c, a);
 	return a;
 }
 
@@ -84,6 +131,7 @@ static void forget(struct core *c, struct page_alert *a)
 {
 	DB_ADD(c->db, DB_DEL_ALERT, DB_I(a->id));
 	map_del(&c->alerts, a->key);
+	leave_twins(c, a);
 	pager_free(a);
 }
 
@@ -105,6 +153,18 @@ static void take_values(struct page_alert *a, const struct alert_record *r)
 static bool same_values(const struct page_alert *a, const struct alert_record *r)
 {
 	return db_bits(a->value) == db_bits(r->value) && str_eq(a->value_text, r->value_text) && labels_eq(a->annotations, r->annotations);
+}
+
+/* <a> begins: what was told of twins that have ended, and of whose end nobody has heard, goes on. */
+static void take_over(struct core *c, struct page_alert *a)
+{
+	for (struct page_alert *t = a->twin, *next; t != a; t = next) {
+		next = t->twin;
+		if (t->ends_ms == 0)
+			continue;
+		episode_hand_over(c, t, a);
+		pager_free_if_done(c, t);
+	}
 }
 
 /* Fires, or goes on firing with new values. */
@@ -134,7 +194,23 @@ static void fire(struct core *c, const struct rule_identity *rule, const struct 
 	if (starts) {
 		forward_changed(c);
 		group_add_alert(c, a);
+		take_over(c, a);
 	}
+}
+
+/* A twin fires on: nothing has ended for who was told, and it began when the first of them did. */
+static bool hand_over(struct core *c, struct page_alert *a)
+{
+	struct page_alert *t = pager_firing_twin(a);
+
+	if (t == NULL)
+		return false;
+	episode_hand_over(c, a, t);
+	if (a->starts_ms < t->starts_ms) {
+		t->starts_ms = a->starts_ms;
+		pager_save(c, t);
+	}
+	return true;
 }
 
 void pager_end(struct core *c, struct page_alert *a, int64_t at_ms, struct str reason)
@@ -146,7 +222,8 @@ void pager_end(struct core *c, struct page_alert *a, int64_t at_ms, struct str r
 	text_set(&a->reason, reason);
 	pager_save(c, a);
 	forward_changed(c);
-	group_hurry_retired(c, a);
+	if (!hand_over(c, a))
+		group_hurry_retired(c, a);
 	pager_free_if_done(c, a);
 }
 

@@ -114,7 +114,6 @@ struct notify_group view_group(const struct core *c, const struct group *g, stru
 	struct notify_group v = { .key = arena_str(a, g->key),
 				  .receiver = arena_str(a, g->receiver),
 				  .labels = labels_copy(a, g->labels),
-				  .n_alerts = g->n,
 				  .next_flush_ms = g->next_flush_ms,
 				  .retired = g->route == NULL,
 				  .id = arena_str(a, str_of(g->alarm.id)),
@@ -130,8 +129,12 @@ struct notify_group view_group(const struct core *c, const struct group *g, stru
 		v.next_receiver = arena_str(a, g->route->steps[g->alarm.steps].receiver->name);
 	}
 
-	for (size_t i = 0; i < g->n; i++)
-		v.n_firing += g->members[i]->ends_ms == 0;
+	for (size_t i = 0; i < g->n; i++) {
+		bool first = pager_is_first(g->members[i]);
+
+		v.n_alerts += first;
+		v.n_firing += first && g->members[i]->ends_ms == 0;
+	}
 	return v;
 }
 
