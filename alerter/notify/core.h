@@ -143,7 +143,10 @@ struct episode *episode_new(struct core *, const char *id);
 void episode_save(struct core *, const struct episode *);
 void episode_free(struct episode *);
 void episode_free_if_done(struct core *, struct episode *);
-void episode_add_told(struct episode *, struct page_alert *);
+void episode_add_told(struct episode *, struct page_alert *, bool cut);
+void episode_tell(struct core *, struct episode *, struct page_alert *, bool cut);      /* the same, in the log too */
+void episode_show(struct core *, struct episode *, struct page_alert *);        /* it stood in a message, or a twin: cut no more */
+bool episode_cut(const struct episode *, const struct page_alert *);            /* itself */
 void episode_drop_told(struct core *, struct episode *, struct page_alert *);
 bool episode_told(const struct episode *, const struct page_alert *);   /* of it, or of a twin */
 /* What was told of <from> counts as told of its twin <to>. */
@@ -249,6 +252,11 @@ bool phase_over(const struct integration *, const struct page_alert *, int64_t n
 enum phase phase_of(const struct group *, const struct episode *, const struct integration *, int64_t now_ms);
 /* When the passing of time alone changes something for <in>; INT64_MAX: never. */
 int64_t phase_due_ms(const struct group *, const struct integration *, int64_t now_ms);
+
+/* parts.c: max_alerts. Parts of what is to be told: an array in the notice's arena, one when all fits into it. */
+struct notice;
+struct notice *parts_of(const struct notice *, size_t *n);
+int parts_compare_alerts(const void *, const void *);   /* how alerts stand in a message: by job, instance, labels */
 
 /* flush.c: when a group speaks, and what it says. */
 void group_flush_due(struct core *);

@@ -70,6 +70,7 @@ static const char *const migrations[] = {
 	"CREATE TABLE heartbeat(name TEXT PRIMARY KEY, since INTEGER NOT NULL, last INTEGER NOT NULL) WITHOUT ROWID;",
 	"ALTER TABLE episode ADD COLUMN heard INTEGER NOT NULL DEFAULT 1;"
 	"UPDATE episode SET identity=0;",       /* they were found by name */
+	"ALTER TABLE told ADD COLUMN cut INTEGER NOT NULL DEFAULT 0;",
 };
 
 static const char *const statement_sql[] = {

@@ -26,7 +26,7 @@ struct db;
 	X(DEL_MEMBER, "DELETE FROM page_member WHERE grp=? AND alert=?")                                                           \
 	X(PUT_EPISODE, "INSERT OR REPLACE INTO episode VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)")                                           \
 	X(DEL_EPISODE, "DELETE FROM episode WHERE id=?")                                                                           \
-	X(ADD_TOLD, "INSERT OR REPLACE INTO told VALUES(?,?)")                                                                     \
+	X(ADD_TOLD, "INSERT OR REPLACE INTO told VALUES(?,?,?)")                                                                   \
 	X(DEL_TOLD, "DELETE FROM told WHERE episode=? AND alert=?")                                                                \
 	X(ADD_MESSAGE, "INSERT INTO outbox VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")                                             \
 	X(SET_MESSAGE,                                                                                                             \

@@ -94,23 +94,6 @@ static enum why decide(const struct group *g, const struct audience *who, const 
 	return WHY_NOTHING;
 }
 
-static int compare_label(const struct page_alert *x, const struct page_alert *y, struct str name)
-{
-	return str_cmp(labels_get(x->labels, name), labels_get(y->labels, name));
-}
-
-static int compare_alerts(const void *a, const void *b)
-{
-	const struct page_alert *x = *(struct page_alert *const *)a, *y = *(struct page_alert *const *)b;
-	int order = compare_label(x, y, STR("job"));
-
-	if (order == 0)
-		order = compare_label(x, y, STR("instance"));
-	if (order == 0)
-		order = labels_cmp(x->labels, y->labels);
-	return order != 0 ? order : (x->ends_ms != 0) - (y->ends_ms != 0);
-}
-
 /* Of twins one line, and it fires while one of them does. */
 static size_t drop_twins(struct page_alert **v, size_t n)
 {
@@ -161,7 +144,7 @@ static struct notice make_notice(struct core *c, const struct group *g, const st
 	for (struct map_slot *s = NULL; (s = map_next(&e->told, s)) != NULL;)
 		if (is_listed(s->value, who, in))
 			n.alerts[n.n++] = s->value;
-	qsort(n.alerts, n.n, sizeof *n.alerts, compare_alerts);
+	qsort(n.alerts, n.n, sizeof *n.alerts, parts_compare_alerts);
 	n.n = drop_twins(n.alerts, n.n);
 	for (size_t i = 0; i < n.n; i++)
 		n.n_firing += !phase_over(in, n.alerts[i], n.now_ms);
@@ -192,7 +175,15 @@ static void leave_groups_that_never_told(struct core *c, struct page_alert *a)
 	}
 }
 
-static void update_told(struct core *c, const struct audience *who, struct episode *e, const struct integration *in)
+static void add_told(struct core *c, const struct audience *who, struct episode *e, const struct integration *in)
+{
+	for (size_t i = 0; i < who->n; i++)
+		if (who->v[i]->ends_ms == 0 && !episode_told(e, who->v[i]))
+			episode_tell(c, e, who->v[i], in->webhook.max_alerts > 0);
+}
+
+/* May free what has ended; closes the episode when nothing is left. */
+static void drop_told(struct core *c, struct episode *e, const struct integration *in)
 {
 	struct page_alert **ended = ARENA_ARRAY(&c->scratch, e->told.n + 1, struct page_alert *);
 	size_t n = 0;
@@ -205,35 +196,41 @@ static void update_told(struct core *c, const struct audience *who, struct episo
 			leave_groups_that_never_told(c, ended[i]);
 		episode_drop_told(c, e, ended[i]);
 	}
-	for (size_t i = 0; i < who->n; i++) {
-		struct page_alert *a = who->v[i];
+	if (e->told.n == 0)
+		episode_close(c, e);
+}
 
-		if (a->ends_ms != 0 || episode_told(e, a))
-			continue;
-		episode_add_told(e, a);
-		DB_ADD(c->db, DB_ADD_TOLD, DB_T(str_of(e->id)), DB_I(a->id));
-	}
+static void put_message(struct core *c, const struct group *g, struct episode *e, const struct notice *n)
+{
+	struct buf payload = { 0 };
+
+	e->seq++;
+	n->integration->kind->render(n, &payload);
+	outbox_add(c, e, g->key, g->labels, n->n_firing == 0, buf_str(&payload));
+	buf_fini(&payload);
 }
 
 static void tell(struct core *c, struct group *g, const struct audience *who, struct episode *e, const struct integration *in,
 		 enum why why)
 {
-	struct notice n = make_notice(c, g, who, e, in, why);
-	struct buf payload = { 0 };
+	struct notice n = make_notice(c, g, who, e, in, why), *parts = NULL;
+	size_t n_parts = 0;
 
 	if (n.n > 0) {
-		e->seq++;
+		parts = parts_of(&n, &n_parts);
 		e->last_sent_ms = core_now_ms(c);
 		e->again = false;
-		in->kind->render(&n, &payload);
-		e->phase = n.phase;
-		outbox_add(c, e, g->key, g->labels, n.n_firing == 0, buf_str(&payload));
-		buf_fini(&payload);
 	}
+	for (size_t i = 0; i < n_parts; i++)
+		put_message(c, g, e, &parts[i]);
+	if (n.n > 0)
+		e->phase = n.phase;
 	episode_save(c, e);
-	update_told(c, who, e, in);
-	if (e->told.n == 0)
-		episode_close(c, e);
+	add_told(c, who, e, in);
+	for (size_t i = 0; i < n_parts; i++)
+		for (size_t k = 0; k < parts[i].n; k++)
+			episode_show(c, e, parts[i].alerts[k]);
+	drop_told(c, e, in);
 }
 
 static struct audience gather(struct core *c, const struct group *g, const struct integration *in)
@@ -275,9 +272,8 @@ static void flush_to(struct core *c, struct group *g, struct episode *e, const s
 	if (why == WHY_NOTHING)
 		return;
 	if ((why == WHY_ALL_ENDED || why == WHY_SOME_ENDED) && !in->send_resolved) {
-		update_told(c, &who, e, in);
-		if (e->told.n == 0)
-			episode_close(c, e);
+		add_told(c, &who, e, in);
+		drop_told(c, e, in);
 		return;
 	}
 	tell(c, g, &who, e != NULL ? e : episode_begin(c, g, in), in, why);

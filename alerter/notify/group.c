@@ -36,16 +36,43 @@ bool episode_told(const struct episode *e, const struct page_alert *a)
 	return false;
 }
 
-void episode_add_told(struct episode *e, struct page_alert *a)
+bool episode_cut(const struct episode *e, const struct page_alert *a)
 {
-	map_put(&e->told, told_key(a), a);
-	a->told_by++;
+	return map_get(&e->cut, told_key(a)) != NULL;
+}
+
+void episode_add_told(struct episode *e, struct page_alert *a, bool cut)
+{
+	if (map_add(&e->told, told_key(a), a) == NULL)
+		a->told_by++;
+	if (cut)
+		map_put(&e->cut, told_key(a), a);
+	else
+		map_del(&e->cut, told_key(a));
+}
+
+void episode_tell(struct core *c, struct episode *e, struct page_alert *a, bool cut)
+{
+	episode_add_told(e, a, cut);
+	DB_ADD(c->db, DB_ADD_TOLD, DB_T(str_of(e->id)), DB_I(a->id), DB_I(cut));
+}
+
+void episode_show(struct core *c, struct episode *e, struct page_alert *a)
+{
+	struct page_alert *one = a;
+
+	do {
+		if (episode_cut(e, one))
+			episode_tell(c, e, one, false);
+		one = one->twin;
+	} while (one != a);
 }
 
 void episode_drop_told(struct core *c, struct episode *e, struct page_alert *a)
 {
 	DB_ADD(c->db, DB_DEL_TOLD, DB_T(str_of(e->id)), DB_I(a->id));
 	map_del(&e->told, told_key(a));
+	map_del(&e->cut, told_key(a));
 	a->told_by--;
 	pager_free_if_done(c, a);
 }
@@ -57,12 +84,10 @@ void episode_hand_over(struct core *c, struct page_alert *from, struct page_aler
 
 		if (!told_itself(e, from))
 			continue;
-		if (!told_itself(e, to)) {
-			episode_add_told(e, to);
-			DB_ADD(c->db, DB_ADD_TOLD, DB_T(str_of(e->id)), DB_I(to->id));
-		}
+		episode_tell(c, e, to, episode_cut(e, from) && (!told_itself(e, to) || episode_cut(e, to)));
 		DB_ADD(c->db, DB_DEL_TOLD, DB_T(str_of(e->id)), DB_I(from->id));
 		map_del(&e->told, told_key(from));
+		map_del(&e->cut, told_key(from));
 		from->told_by--;
 	}
 }
@@ -104,6 +129,7 @@ void episode_save(struct core *c, const struct episode *e)
 void episode_free(struct episode *e)
 {
 	map_fini(&e->told);
+	map_fini(&e->cut);
 	text_free(e->integration);
 	text_free(e->remote);
 	text_free(e->remote_status);

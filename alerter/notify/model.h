@@ -12,8 +12,8 @@ struct group;
 struct delivery;
 struct lane;
 
-/* Whom people hear of is known by its labels, as in Alertmanager: alerts with the same ones, whoever raises them, are twins. They are told
- * as one, which fires while one of them does. */
+/* To people an alert is its labels, as in Alertmanager: those with the same ones, whoever raises them, are twins. They are told as one,
+ * which fires while one of them does. */
 struct page_alert {                     /* pager.c. Freed when it has ended, is in no group and no episode told it */
 	int64_t id;
 	struct str key;                 /* rule, NUL, own labels: its key in core.alerts */
@@ -60,6 +60,7 @@ struct episode {                        /* group.c */
 	bool heard;                     /* something of it arrived where it goes, or may have */
 	unsigned in_flight;             /* of its messages */
 	struct map told;                /* alert id (8 bytes) -> struct page_alert, told as firing and not yet as ended */
+	struct map cut;                 /* of those the ones beyond max_alerts: told by their number only */
 	struct str remote, remote_status;       /* receivers that keep an object of ours: its id there, the status we gave it */
 	size_t unfinished;              /* messages */
 };

@@ -17,7 +17,8 @@ struct notice {                         /* what is to be told, when it is decide
 	int64_t now_ms;
 	const char *reason;             /* why it is told now, in Alertmanager's words */
 	struct page_alert **alerts;     /* by job, instance, labels */
-	size_t n, n_firing;             /* of all, those that are not over (phase.c) */
+	size_t n, n_cut;                /* <n_cut>: left out beyond max_alerts */
+	size_t n_firing;                /* of all, those that are not over (phase.c) */
 	enum phase phase;
 	struct str external_url;
 	struct str ack_url;             /* a signed link; empty: there is nothing to acknowledge */

@@ -112,7 +112,7 @@ static void told_row(struct restore *r, sqlite3_stmt *s)
 	struct page_alert *a = by_id(&r->alerts, sqlite3_column_int64(s, 1));
 
 	if (e != NULL && a != NULL && !e->closed)
-		episode_add_told(e, a);
+		episode_add_told(e, a, sqlite3_column_int(s, 2) != 0);
 	else
 		r->orphans++;
 }

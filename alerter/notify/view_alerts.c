@@ -15,7 +15,9 @@ static bool fits(const struct filter *f, const struct page_alert *a)
 {
 	struct err e = {0};
 
-	return a->ends_ms == 0 && pager_is_first(a) && matchers_test(f->matchers.v, f->matchers.n, a->labels, &e) && e.code == ERR_NONE;
+	if (a->ends_ms != 0 || !pager_is_first(a))
+		return false;
+	return matchers_test(f->matchers.v, f->matchers.n, a->labels, &e) && e.code == ERR_NONE;
 }
 
 static const struct str *receivers_of(const struct page_alert *alert, struct arena *a, size_t *n)

@@ -55,23 +55,6 @@ static void put_alert(struct json_out *j, struct arena *arena, const struct page
 	json_out_close(j, '}');
 }
 
-/* max_alerts: firing ones first, so that what is cut off never turns a firing group into a resolved one. */
-static size_t choose(const struct notice *n, struct page_alert **out)
-{
-	size_t max = (size_t)n->integration->webhook.max_alerts, room = max == 0 || max > n->n ? n->n : max;
-	size_t firing = n->n_firing < room ? n->n_firing : room, ended = room - firing, kept = 0;
-
-	for (size_t i = 0; i < n->n; i++) {
-		size_t *left = n->alerts[i]->ends_ms == 0 ? &firing : &ended;
-
-		if (*left == 0)
-			continue;
-		(*left)--;
-		out[kept++] = n->alerts[i];
-	}
-	return kept;
-}
-
 /* Not Alertmanager's. */
 static void put_alarm(struct json_out *j, const struct notice *n)
 {
@@ -95,8 +78,6 @@ static void put_alarm(struct json_out *j, const struct notice *n)
 
 static void render(const struct notice *n, struct buf *out)
 {
-	struct page_alert **chosen = ARENA_ARRAY(n->arena, n->n + 1, struct page_alert *);
-	size_t kept = choose(n, chosen);
 	struct json_out j = { out, false };
 
 	json_out_open(&j, '{');
@@ -106,12 +87,12 @@ static void render(const struct notice *n, struct buf *out)
 	json_out_strz(&j, n->n_firing > 0 ? "firing" : "resolved");
 	json_out_key(&j, "alerts");
 	json_out_open(&j, '[');
-	for (size_t i = 0; i < kept; i++)
-		put_alert(&j, n->arena, chosen[i]);
+	for (size_t i = 0; i < n->n; i++)
+		put_alert(&j, n->arena, n->alerts[i]);
 	json_out_close(&j, ']');
 	put_labels(&j, "groupLabels", n->group->labels);
-	put_labels(&j, "commonLabels", notice_common(n->arena, chosen, kept, false));
-	put_labels(&j, "commonAnnotations", notice_common(n->arena, chosen, kept, true));
+	put_labels(&j, "commonLabels", notice_common(n->arena, n->alerts, n->n, false));
+	put_labels(&j, "commonAnnotations", notice_common(n->arena, n->alerts, n->n, true));
 	json_out_key(&j, "externalURL");
 	json_out_str(&j, n->external_url);
 	json_out_key(&j, "version");
@@ -119,7 +100,7 @@ static void render(const struct notice *n, struct buf *out)
 	json_out_key(&j, "groupKey");
 	json_out_str(&j, n->group->key);
 	json_out_key(&j, "truncatedAlerts");
-	json_out_int(&j, (int64_t)(n->n - kept));
+	json_out_int(&j, (int64_t)n->n_cut);
 	put_alarm(&j, n);
 	json_out_close(&j, '}');
 	buf_putc(out, '\n');

@@ -127,24 +127,6 @@ static void no_ends_without_send_resolved(void **state)
 	world_free(w);
 }
 
-static void max_alerts_never_hides_that_it_fires(void **state)
-{
-	struct world *w = world_new("route: { receiver: t, group_wait: 0s, group_interval: 1m }\n"
-	                            "receivers: [ { name: t, webhook_configs: [ { url: 'http://hook/', max_alerts: 1 } ] } ]\n");
-
-	(void)state;
-	world_edge(w, "Down", "a", "critical", EDGE_FIRING, 1);
-	world_edge(w, "Down", "b", "critical", EDGE_FIRING, 1);
-	world_run(w);
-	answer(w, 200, "");
-	resolve(w, "Down", "a");
-	world_pass(w, 60000);
-	assert_true(has(LAST(w).body, "\"status\":\"firing\",\"alerts\""));
-	assert_true(has(LAST(w).body, "\"instance\":\"b\""));
-	assert_true(has(LAST(w).body, "\"truncatedAlerts\":1"));
-	world_free(w);
-}
-
 /* ---- Retries. ---- */
 
 struct refusal {
@@ -594,7 +576,6 @@ int main(void)
 		cmocka_unit_test(key_names_episode_and_message),
 		cmocka_unit_test(fired_and_gone_before_anyone_was_told),
 		cmocka_unit_test(no_ends_without_send_resolved),
-		cmocka_unit_test(max_alerts_never_hides_that_it_fires),
 		cmocka_unit_test(asks_again_as_told),
 		cmocka_unit_test(a_message_given_up_is_an_alert),
 		cmocka_unit_test(a_dead_page_is_told_again_at_the_next_flush),
