@@ -1,6 +1,6 @@
-/* What a query found as JSON. The first ANSWER_FIRST bytes are made at once and are mostly all; a longer answer is made piece by piece as
- * its client reads, from a copy of the samples, which is far smaller. Invariant: <bytes> is the sum of the copies under way and never
- * over ANSWERS_BYTES. */
+/* What a query found as JSON. The first ANSWER_FIRST bytes are made at once and are mostly all; a longer answer is made piece by
+ * piece as its client reads, from a copy of the samples, which is far smaller. Invariant: <bytes> is the sum of the copies under
+ * way and never over ANSWERS_BYTES. */
 #include "internal.h"
 
 #include <assert.h>
@@ -209,19 +209,21 @@ static bool take_room(struct answers *all, size_t bytes, struct err *e)
 	bool fits;
 
 	if (bytes > ANSWERS_BYTES)
-		return err_set(e, ERR_LIMIT, -1, "the answer holds %zu MB, more than answer_bytes=%d: ask for fewer series or a larger step, or set limit=",
+		return err_set(e, ERR_LIMIT, -1,
+		               "the answer holds %zu MB, more than answer_bytes=%d: ask for fewer series or a larger step, or set limit=",
 		               bytes >> 20, ANSWERS_BYTES);
 	pthread_mutex_lock(&all->lock);
 	fits = bytes <= ANSWERS_BYTES - all->bytes;
 	if (fits)
 		all->bytes += bytes;
 	pthread_mutex_unlock(&all->lock);
-	return fits || err_set(e, ERR_TIMEOUT, -1, "answers that others are reading and this one, %zu MB, hold more than answer_bytes=%d: try again",
+	return fits || err_set(e, ERR_TIMEOUT, -1,
+	                       "answers that others are reading and this one, %zu MB, hold more than answer_bytes=%d: try again",
 	                       bytes >> 20, ANSWERS_BYTES);
 }
 
-static void reply_in_pieces(struct answers *all, struct http_request *q, const struct promql_result *r, size_t limit, const struct place *at,
-                            struct buf *first)
+static void reply_in_pieces(struct answers *all, struct http_request *q, const struct promql_result *r, size_t limit,
+                            const struct place *at, struct buf *first)
 {
 	struct answer *a;
 	struct err e = { 0 };
