@@ -366,6 +366,7 @@ static bool start_http(struct alerter *al, struct err *e)
 		.promql = al->options.promql,
 		.evaluation_interval_ms = &al->evaluation_interval_ms,
 		.external_url = al->external_url,
+		.max_concurrency = al->options.max_concurrency,
 		.admin = al->options.admin_api,
 		.state = get_state,
 		.reload = reload_for_api,

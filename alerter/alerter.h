@@ -17,6 +17,7 @@ struct alerter_options {
 	int64_t retention_bytes;                                /* 0: no limit */
 	struct promql_options promql;                           /* of rules and of what is asked over HTTP */
 	bool admin_api;
+	unsigned max_concurrency;               /* of long queries */
 };
 
 /* Reads the configuration, opens the state, starts everything. NULL when something is wrong: it has been said on stderr. */

@@ -23,7 +23,7 @@ struct settings {
 	struct alerter_options alerter;
 	struct str log_level, log_format;
 	struct flag_list features;
-	int64_t max_samples;
+	int64_t max_samples, max_concurrency;
 	bool version, help;
 };
 
@@ -43,6 +43,7 @@ static const struct flag flags[] = {
 	{ "query.lookback-delta", FLAG_DURATION, &settings.alerter.promql.lookback_ms, "5m", "DURATION", "How old the newest sample of a series may be." },
 	{ "query.timeout", FLAG_DURATION, &settings.alerter.promql.limits.timeout_ms, "2m", "DURATION", "How long a query or a rule's evaluation may take." },
 	{ "query.max-samples", FLAG_BYTES, &settings.max_samples, "50000000", "N", "How many samples one may hold at once." },
+	{ "query.max-concurrency", FLAG_BYTES, &settings.max_concurrency, "4", "N", "How many queries that take longer than 20 ms of a core go on at once; short ones do not wait for them." },
 	{ "enable-feature", FLAG_LIST, &settings.features, NULL, "NAME", "Experimental PromQL: promql-experimental-functions, "
 	  "promql-extended-range-selectors, promql-binop-fill-modifiers, promql-delayed-name-removal; several apart by commas." },
 	{ "log.level", FLAG_TEXT, &settings.log_level, "info", "LEVEL", "debug, info, warn or error." },
@@ -84,6 +85,7 @@ static bool set_up_promql(struct err *e)
 
 	o->features = PROMQL_DURATION_EXPRESSIONS;
 	o->limits.max_samples = (size_t)settings.max_samples;
+	settings.alerter.max_concurrency = settings.max_concurrency < 1 ? 1 : settings.max_concurrency > 64 ? 64 : (unsigned)settings.max_concurrency;
 	for (size_t i = 0; i < settings.features.n; i++)
 		if (!promql_features_add(settings.features.v[i], &o->features, e))
 			return err_context(e, "--enable-feature");

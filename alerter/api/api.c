@@ -55,7 +55,8 @@ struct api *api_new(const struct api_deps *deps)
 
 	api->deps = *deps;
 	api->answers = answers_new();
-	api->pool = pool_new(api, deps->query_threads ? deps->query_threads : 2);
+	api->kept = kept_new(deps->clock);
+	api->pool = pool_new(api, deps->max_concurrency);
 	return api;
 }
 
@@ -67,6 +68,7 @@ void api_attach(struct api *api, struct http_server *s)
 void api_free(struct api *api)
 {
 	pool_free(api->pool);
+	kept_free(api->kept);
 	answers_free(api->answers);
 	free(api);
 }

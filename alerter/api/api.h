@@ -1,6 +1,6 @@
 /* The alerter over HTTP: Prometheus's query API, our own state, /metrics and the page. One route table, api.c.
- * Handlers never wait: queries run on a bounded pool of their own threads (pool.c) unless they are known to take about a
- * millisecond, everything else answers from snapshots. */
+ * Handlers never wait: queries run on threads of their own (pool.c) unless they are known to take about a millisecond, and so does
+ * what changes our state or reads files; everything else answers from snapshots. */
 #ifndef TOCSIN_API_H
 #define TOCSIN_API_H
 
@@ -31,7 +31,7 @@ struct api_deps {                               /* all must outlive the api */
 	struct promql_options promql;
 	const _Atomic int64_t *evaluation_interval_ms;          /* the step of [5m:]; a reload may change it */
 	struct str external_url;                /* "http://host:9978", no slash at its end */
-	unsigned query_threads;                 /* 0: 2 */
+	unsigned max_concurrency;               /* long queries at once; at least 1 */
 	bool admin;                             /* samples may be deleted */
 	void (*state)(void *ctx, struct api_state *out);
 	/* Reads everything again; false and <e> when the new configuration is bad and the old one stays. */

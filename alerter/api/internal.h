@@ -7,9 +7,11 @@
 
 struct pool;
 struct answers;
+struct kept;
 
 struct api {
 	struct api_deps deps;
+	struct kept *kept;
 	struct answers *answers;
 	struct pool *pool;
 };
@@ -47,20 +49,37 @@ size_t answers_bytes(struct answers *);
 
 /* ---- pool.c ---- */
 
+/* How long a query may go on without others having to wait. */
+struct turn;
 /* Runs on a thread of the pool; replies to <q>, whose arena holds <job>. */
 typedef void pool_work(struct api *, struct http_request *q, void *job);
-struct pool *pool_new(struct api *, unsigned threads);
+typedef void pool_query(struct api *, struct http_request *q, void *job, struct turn *turn);
+/* <turns>: how many long queries go on at once. */
+struct pool *pool_new(struct api *, unsigned turns);
+/* After the server has stopped: ends the queries under way, drops those that wait. */
 void pool_free(struct pool *);
-/* Suspends <q> and queues it; replies 503 itself when the queue is full. */
+/* Suspends <q> and queues it; replies 503 itself when the queue is full. What changes or reads our own state: waits for no query. */
 void pool_submit(struct pool *, struct http_request *q, pool_work *work, void *job);
+/* The same for a query, which calls turn_pace(<turn>) now and then. <kind>, not 0: the same for those that take about as long. */
+void pool_evaluate(struct pool *, struct http_request *q, pool_query *query, void *job, uint64_t kind);
+/* Returns when the query may go on; false: it shall end, the program stops. */
+bool turn_pace(void *turn);
+/* How long it was queued. NULL: not at all. */
+int64_t turn_waited_ms(const struct turn *);
+
+/* ---- kept.c: parsed queries between two evaluations ---- */
+
+struct kept;
+struct kept *kept_new(const struct clock *);
+void kept_free(struct kept *);
 /* A parsed query to use alone: one that was used before with the same text and options, with what it remembers, or a new one. */
-struct promql_query *pool_query_take(struct pool *, struct str text, const struct promql_options *, struct err *e);
+struct promql_query *kept_take(struct kept *, struct str text, const struct promql_options *, struct err *e);
 /* <took_ms>: its evaluation at one time, INT64_MAX unknown. */
-void pool_query_give(struct pool *, struct promql_query *, int64_t took_ms);
+void kept_give(struct kept *, struct promql_query *, int64_t took_ms);
 /* Bytes of those that wait to be asked again. */
-size_t pool_idle_bytes(struct pool *);
+size_t kept_bytes(struct kept *);
 /* Evaluated a moment ago in a millisecond or so: not worth the way to another thread and back. */
-bool pool_query_is_quick(struct pool *, struct str text, const struct promql_options *);
+bool kept_is_quick(struct kept *, struct str text, const struct promql_options *);
 
 /* ---- targets.c: "unknown", "up", "down" ---- */
 const char *api_health_name(enum scrape_health);

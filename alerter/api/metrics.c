@@ -117,7 +117,7 @@ static void emit_program(struct api *api, struct expo_set *s)
 	EXPO_EMIT(s, &build, 1, { STR("version"), str_of(version_text()) }, { STR("compiler"), str_of(version_compiler()) });
 	EXPO_EMIT0(s, &good, state.reload_good);
 	EXPO_EMIT0(s, &when, (double)state.reload_ms / 1000);
-	EXPO_EMIT0(s, &kept, (double)pool_idle_bytes(api->pool));
+	EXPO_EMIT0(s, &kept, (double)kept_bytes(api->kept));
 	EXPO_EMIT0(s, &answers, (double)answers_bytes(api->answers));
 	process_emit(s, process_start_seconds());
 }

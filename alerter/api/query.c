@@ -23,24 +23,45 @@ static struct promql_result *evaluate(struct promql_query *query, struct api *ap
 	return promql_range(query, a, querier, job->start_ms, job->end_ms, job->step_ms, e);
 }
 
-static void run_query(struct api *api, struct http_request *q, void *arg)
+static bool was_queued_too_long(const struct query_job *job, const struct turn *turn, struct err *e)
+{
+	int64_t timeout_ms = job->options.limits.timeout_ms;
+
+	if (timeout_ms == 0 || turn_waited_ms(turn) < timeout_ms)
+		return false;
+	err_set(e, ERR_TIMEOUT, -1, "query timed out in the queue after timeout=%lld ms", (long long)timeout_ms);
+	return true;
+}
+
+static void run_query(struct api *api, struct http_request *q, void *arg, struct turn *turn)
 {
 	const struct query_job *job = arg;
 	struct err e = { 0 };
 	struct arena a = { 0 };
 	struct promql_result *r = NULL;
-	struct promql_query *query = pool_query_take(api->pool, job->text, &job->options, &e);
+	struct promql_query *query = was_queued_too_long(job, turn, &e) ? NULL : kept_take(api->kept, job->text, &job->options, &e);
 	int64_t begun_ms = clock_mono_ms(api->deps.clock);
 
 	if (query != NULL) {
+		promql_query_pace(query, turn == NULL ? NULL : turn_pace, turn);
 		r = evaluate(query, api, &a, job, &e);
-		pool_query_give(api->pool, query, job->range ? INT64_MAX : clock_mono_ms(api->deps.clock) - begun_ms);
+		kept_give(api->kept, query, job->range ? INT64_MAX : clock_mono_ms(api->deps.clock) - begun_ms);
 	}
 	if (r != NULL)
 		answer_reply(api->answers, q, r, job->limit);
 	else
 		envelope_query_error(q, "query", job->text, &e);
 	arena_fini(&a);
+}
+
+/* The same text over about as many steps. */
+static uint64_t kind_of(const struct query_job *job)
+{
+	uint64_t steps = job->range ? (uint64_t)(job->end_ms - job->start_ms) / (uint64_t)job->step_ms : 0, kind = str_hash(job->text);
+
+	for (; steps > 0; steps /= 2)
+		kind = kind * 31 + 1;
+	return kind != 0 ? kind : 1;
 }
 
 /* What may be asked otherwise for one query alone: a shorter timeout, another lookback. False: it was refused. */
@@ -78,10 +99,10 @@ void api_query(struct http_request *q)
 		return;
 	if (!param_time(q, "time", clock_now_ms(api->deps.clock), &job->start_ms) || !param_size(q, "limit", 0, &job->limit))
 		return;
-	if (pool_query_is_quick(api->pool, job->text, &job->options))
-		run_query(api, q, job);
+	if (kept_is_quick(api->kept, job->text, &job->options))
+		run_query(api, q, job, NULL);
 	else
-		pool_submit(api->pool, q, run_query, job);
+		pool_evaluate(api->pool, q, run_query, job, kind_of(job));
 }
 
 static bool check_range(struct http_request *q, const struct query_job *job)
@@ -109,7 +130,7 @@ void api_query_range(struct http_request *q)
 	if (!param_time(q, "start", INT64_MIN, &job->start_ms) || !param_time(q, "end", INT64_MIN, &job->end_ms) ||
 	    !param_duration(q, "step", INT64_MIN, &job->step_ms) || !param_size(q, "limit", 0, &job->limit) || !check_range(q, job))
 		return;
-	pool_submit(api->pool, q, run_query, job);
+	pool_evaluate(api->pool, q, run_query, job, kind_of(job));
 }
 
 void api_format_query(struct http_request *q)

@@ -53,6 +53,9 @@ struct promql_query *promql_query_new(struct str text, const struct promql_optio
 void promql_query_free(struct promql_query *);
 /* Whether promql_query_new() with these would make the same query. */
 bool promql_query_is(const struct promql_query *, struct str text, const struct promql_options *);
+/* From here on <pace> (NULL: nothing) is called now and then during an evaluation, by who evaluates. It may wait; when it returns false
+ * the query ends with ERR_CANCELED. What it waited counts as time of the query. */
+void promql_query_pace(struct promql_query *, bool (*pace)(void *arg), void *arg);
 /* About what it holds between evaluations: itself and what it remembers. */
 size_t promql_query_bytes(const struct promql_query *);
 /* The canonical text of the query, as promtool formats it. */

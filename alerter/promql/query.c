@@ -195,6 +195,12 @@ bool promql_query_is(const struct promql_query *q, struct str text, const struct
 	       memcmp(&a.limits, &b.limits, sizeof a.limits) == 0;
 }
 
+void promql_query_pace(struct promql_query *q, bool (*pace)(void *arg), void *arg)
+{
+	q->pace = pace;
+	q->pace_arg = arg;
+}
+
 size_t promql_query_bytes(const struct promql_query *q)
 {
 	size_t bytes = sizeof *q + q->arena.total_bytes + memory_bytes(q);

@@ -18,6 +18,8 @@ struct promql_query {
 	const struct promql_selector *selectors;
 	size_t n_selectors;
 	struct regex_list *regexes;     /* of the matchers; parse.h */
+	bool (*pace)(void *arg);        /* may be NULL */
+	void *pace_arg;
 	struct eval_memory *memory;     /* NULL before the first evaluation */
 };
 

@@ -1,6 +1,7 @@
 """PromQL as people meet it: over HTTP and in rule files; what is wrong, where, and what would be right; experimental syntax; limits."""
 import gzip
 import json
+import select
 import socket
 import subprocess
 import time
@@ -143,6 +144,34 @@ def test_long_answers_come_in_pieces(box):
     client, status = ask_slowly(program, path)
     assert status == 200
     client.close()
+
+
+def test_short_queries_pass_long_ones(box):
+    """Long queries take turns; what is short, and what is no query, waits for none of them. Nor does the program when it stops."""
+    program = start(box, "--query.max-concurrency=1")
+    now = time.time()
+
+    def send(path):
+        client = socket.create_connection(("127.0.0.1", program.port))
+        client.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+        return client
+
+    def long_ones(n):
+        texts = [urllib.parse.urlencode({"query": f"sum(stddev_over_time(x[9m:100ms])) + {i}"}) for i in range(n)]
+        return [send(f"/api/v1/query_range?{text}&start={now - 100:.3f}&end={now - 10:.3f}&step=0.1") for text in texts]
+    for _ in range(2):      # the second time it is known how long they take
+        waiting = long_ones(12)
+        assert len(ask(program, "x + 0")[1]["data"]["result"]) == 4
+        assert program.get("/api/v2/receivers")[0] == 200
+        answered, _, _ = select.select(waiting, [], [], 0)
+        assert len(answered) < 8
+        for client in waiting:
+            assert b'"status":"success"' in client.makefile("rb").read()
+            client.close()
+    waiting = long_ones(30)
+    assert ask(program, "x - 0")[0] == 200
+    assert program.stop() == 0
+    assert sum(b'"status":"success"' in client.makefile("rb").read() for client in waiting) < 25
 
 
 def test_label_text_is_bounded(box):
