@@ -1,8 +1,8 @@
 /* The Alertmanager API, version 2, so that amtool, Grafana and any Prometheus take us for one. What waits for the database runs on
  * the pool. Source: Alertmanager's OpenAPI description of /api/v2. */
-#include "internal.h"
+#include "v2_json.h"
 
-#include <jansson.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -11,24 +11,6 @@
 enum { MAX_FILTERS = 64, MAX_POSTED = 10000 };
 
 /* ---- Requests. ---- */
-
-static struct str text_at(json_t *o, const char *key)
-{
-	json_t *s = json_object_get(o, key);
-
-	return json_is_string(s) ? (struct str){json_string_value(s), json_string_length(s)} : STR("");
-}
-
-/* Errors are a JSON string, as Alertmanager's. */
-static void refuse(struct http_request *q, const struct err *e)
-{
-	struct buf b = {0};
-	struct json_out j = {&b, false};
-
-	json_out_strz(&j, e->msg);
-	http_reply_buf(q, err_http_status(e->code), "application/json", &b);
-	buf_fini(&b);
-}
 
 static bool flag(const struct http_request *q, const char *name)
 {
@@ -46,50 +28,76 @@ static const struct str *filters(struct http_request *q, size_t *n)
 	return v;
 }
 
-static bool time_at(json_t *o, const char *key, int64_t *out_ms, struct err *e)
-{
-	struct str text = text_at(o, key);
-
-	*out_ms = 0;
-	return text.n == 0 || str_starts(text, STR("0001-01-01")) || clock_parse_rfc3339(text.p, text.n, out_ms) ||
-	       err_set(e, ERR_BAD_INPUT, -1, "%s is no RFC 3339 time", key);
-}
-
-static bool labels_at(json_t *o, const char *key, struct arena *a, struct labels *out, struct err *e)
-{
-	json_t *map = json_object_get(o, key), *value;
-	struct label *v = ARENA_ARRAY(a, json_object_size(map) + 1, struct label);
-	const char *name;
-	size_t n = 0;
-
-	json_object_foreach(map, name, value)
-	{
-		if (!json_is_string(value))
-			return err_set(e, ERR_BAD_INPUT, -1, "%s of %s is no string", name, key);
-		v[n++] = (struct label){arena_str(a, str_of(name)),
-					arena_str(a, (struct str){json_string_value(value), json_string_length(value)})};
-	}
-	return labels_from(v, n, out, NULL) || err_set(e, ERR_BAD_INPUT, -1, "%s are given twice", key);
-}
-
 /* ---- Alerts in. ---- */
 
 struct posted {
 	struct notify_posted *v;
 	size_t n;
+	json_error_t where;
 	struct err e; /* of those that are refused; the others are taken */
 };
 
+/* "/graph?…" or "http://…". */
+static bool is_uri(struct str s)
+{
+	size_t scheme = 0;
+
+	while (scheme < s.n && (isalnum((unsigned char)s.p[scheme]) || strchr("+-.", s.p[scheme]) != NULL))
+		scheme++;
+	return s.n == 0 || s.p[0] == '/' || (scheme > 0 && scheme < s.n && s.p[scheme] == ':');
+}
+
+/* False: nothing of the body is taken. */
 static bool read_posted(struct http_request *q, json_t *o, struct notify_posted *out, struct err *e)
 {
-	if (!labels_at(o, "labels", q->arena, &out->labels, e) || !labels_at(o, "annotations", q->arena, &out->annotations, e) ||
-	    !time_at(o, "startsAt", &out->starts_ms, e) || !time_at(o, "endsAt", &out->ends_ms, e))
+	if (!json_is_object(o))
+		return err_set(e, ERR_BAD_INPUT, -1, "it is no object");
+	if (!v2_labels(o, "labels", true, q->arena, &out->labels, e) || !v2_labels(o, "annotations", false, q->arena, &out->annotations, e) ||
+	    !v2_time(o, "startsAt", false, &out->starts_ms, e) || !v2_time(o, "endsAt", false, &out->ends_ms, e) ||
+	    !v2_text(o, "generatorURL", false, q->arena, &out->generator_url, e))
 		return false;
-	out->generator_url = arena_str(q->arena, text_at(o, "generatorURL"));
-	if (out->labels.n == 0)
+	return is_uri(out->generator_url) || err_set(e, ERR_EXEC, -1, "generatorURL in body must be of type uri");
+}
+
+static bool has_nameless(json_t *o, const char *key)
+{
+	return json_object_get(json_object_get(o, key), "") != NULL;
+}
+
+/* False: this one is not taken, others of the body are, as in Alertmanager. */
+static bool check_posted(json_t *o, const struct notify_posted *p, struct err *e)
+{
+	if (has_nameless(o, "labels") || has_nameless(o, "annotations"))
+		return err_set(e, ERR_BAD_INPUT, -1, "a label or an annotation has no name");
+	if (p->labels.n == 0)
 		return err_set(e, ERR_BAD_INPUT, -1, "an alert has at least one label");
-	if (out->starts_ms != 0 && out->ends_ms != 0 && out->ends_ms < out->starts_ms)
+	if (p->starts_ms != 0 && p->ends_ms != 0 && p->ends_ms < p->starts_ms)
 		return err_set(e, ERR_BAD_INPUT, -1, "an alert ends before it starts");
+	return true;
+}
+
+/* An empty body, null and [] have no alerts; but the first is a mistake. */
+static bool read_alerts(struct http_request *q, json_t *list, struct posted *p)
+{
+	struct err *e = &p->e;
+	json_t *one;
+	size_t i;
+
+	if (q->body.n == 0)
+		return err_set(e, ERR_EXEC, -1, "alerts in body is required");
+	if (!json_is_array(list) && !json_is_null(list))
+		return err_set(e, ERR_BAD_INPUT, -1, "the body is no list of alerts: %s", list == NULL ? p->where.text : "it is another value");
+	if (json_array_size(list) > MAX_POSTED)
+		return err_set(e, ERR_BAD_INPUT, -1, "more than %d alerts at once (limit MAX_POSTED)", MAX_POSTED);
+	p->v = ARENA_ARRAY(q->arena, json_array_size(list) + 1, struct notify_posted);
+	json_array_foreach(list, i, one)
+	{
+		struct notify_posted *to = &p->v[p->n];
+
+		if (!read_posted(q, one, to, e))
+			return err_context(e, "alert %zu", i);
+		p->n += check_posted(one, to, e);
+	}
 	return true;
 }
 
@@ -100,31 +108,21 @@ static void run_post_alerts(struct api *api, struct http_request *q, void *job)
 	if (notify_post(api->deps.notify, p->v, p->n, &p->e) && p->e.code == ERR_NONE)
 		http_reply(q, 200, NULL, STR(""));
 	else
-		refuse(q, &p->e);
+		v2_refuse(q, &p->e);
 }
 
 static void post_alerts(struct http_request *q)
 {
 	struct api *api = q->ctx;
 	struct posted *p = ARENA_NEW(q->arena, struct posted);
-	json_error_t where;
-	json_t *list = json_loadb(q->body.n > 0 ? q->body.p : "", q->body.n, JSON_ALLOW_NUL, &where), *one;
-	size_t i;
+	json_t *list = json_loadb(q->body.n > 0 ? q->body.p : "", q->body.n, JSON_ALLOW_NUL | JSON_DECODE_ANY, &p->where);
+	bool ok = read_alerts(q, list, p);
 
-	if (!json_is_array(list))
-		err_set(&p->e, ERR_BAD_INPUT, -1, "the body is no list of alerts: %s",
-			list == NULL ? where.text : "it is another value");
-	else if (json_array_size(list) > MAX_POSTED)
-		err_set(&p->e, ERR_BAD_INPUT, -1, "more than %d alerts at once (limit MAX_POSTED)", MAX_POSTED);
-	if (p->e.code != ERR_NONE) {
-		json_decref(list);
-		refuse(q, &p->e);
-		return;
-	}
-	p->v = ARENA_ARRAY(q->arena, json_array_size(list) + 1, struct notify_posted);
-	json_array_foreach(list, i, one) p->n += read_posted(q, one, &p->v[p->n], &p->e);
 	json_decref(list);
-	pool_submit(api->pool, q, run_post_alerts, p);
+	if (ok)
+		pool_submit(api->pool, q, run_post_alerts, p);
+	else
+		v2_refuse(q, &p->e);
 }
 
 /* ---- Alerts out. ---- */
@@ -248,7 +246,7 @@ static void run_get_alerts(struct api *api, struct http_request *q, void *job)
 	size_t n;
 
 	if (!notify_alerts(api->deps.notify, &w->query, q->arena, &groups, &n, &e)) {
-		refuse(q, &e);
+		v2_refuse(q, &e);
 		return;
 	}
 	if (w->groups)

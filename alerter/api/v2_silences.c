@@ -1,19 +1,7 @@
 /* Silences of the Alertmanager API, version 2. Source: Alertmanager's OpenAPI description of /api/v2. */
-#include "internal.h"
-
-#include <jansson.h>
+#include "v2_json.h"
 
 enum { MAX_FILTERS = 64 };
-
-static void refuse(struct http_request *q, const struct err *e)
-{
-	struct buf b = {0};
-	struct json_out j = {&b, false};
-
-	json_out_strz(&j, e->msg);
-	http_reply_buf(q, err_http_status(e->code), "application/json", &b);
-	buf_fini(&b);
-}
 
 static void put_text(struct json_out *j, const char *key, struct str value)
 {
@@ -77,7 +65,7 @@ static void run_get(struct api *api, struct http_request *q, void *job)
 	size_t n, found = 0;
 
 	if (!notify_silences(api->deps.notify, w->filters, w->n_filters, q->arena, &v, &n, &e)) {
-		refuse(q, &e);
+		v2_refuse(q, &e);
 		return;
 	}
 	if (w->id.n == 0)
@@ -114,41 +102,42 @@ static void get_list(struct http_request *q)
 
 /* ---- Changing them. ---- */
 
-static struct str text_at(struct arena *a, json_t *o, const char *key)
+static bool read_matchers(struct http_request *q, json_t *list, struct notify_silence *out, struct err *e)
 {
-	json_t *s = json_object_get(o, key);
+	struct notify_matcher *v = ARENA_ARRAY(q->arena, json_array_size(list) + 1, struct notify_matcher);
+	json_t *one;
+	size_t i;
 
-	return json_is_string(s) ? arena_str(a, (struct str){json_string_value(s), json_string_length(s)}) : STR("");
-}
+	if (list == NULL || json_is_null(list))
+		return err_set(e, ERR_EXEC, -1, "matchers in body is required");
+	if (!json_is_array(list))
+		return err_set(e, ERR_BAD_INPUT, -1, "matchers must be a list");
+	if (json_array_size(list) == 0)
+		return err_set(e, ERR_EXEC, -1, "matchers in body should have at least 1 items");
+	out->matchers = v;
+	json_array_foreach(list, i, one)
+	{
+		struct notify_matcher *m = &v[out->n_matchers++];
 
-static bool time_at(struct arena *a, json_t *o, const char *key, int64_t *out_ms, struct err *e)
-{
-	struct str text = text_at(a, o, key);
-
-	return clock_parse_rfc3339(text.p, text.n, out_ms) || err_set(e, ERR_BAD_INPUT, -1, "%s is no RFC 3339 time", key);
+		m->is_equal = true;
+		if (!json_is_object(one))
+			return err_set(e, ERR_BAD_INPUT, -1, "matcher %zu is no object", i);
+		if (!v2_text(one, "name", true, q->arena, &m->name, e) || !v2_text(one, "value", true, q->arena, &m->value, e) ||
+		    !v2_flag(one, "isRegex", true, &m->is_regex, e) || !v2_flag(one, "isEqual", false, &m->is_equal, e))
+			return err_context(e, "matcher %zu", i);
+	}
+	return true;
 }
 
 static bool read_silence(struct http_request *q, json_t *o, struct notify_silence *out, struct err *e)
 {
-	json_t *list = json_object_get(o, "matchers"), *one;
-	struct notify_matcher *v = ARENA_ARRAY(q->arena, json_array_size(list) + 1, struct notify_matcher);
-	size_t i;
-
+	if (q->body.n == 0 || json_is_null(o))
+		return err_set(e, ERR_EXEC, -1, "silence in body is required");
 	if (!json_is_object(o))
 		return err_set(e, ERR_BAD_INPUT, -1, "the body is no silence");
-	json_array_foreach(list, i, one)
-	{
-		json_t *equal = json_object_get(one, "isEqual");
-
-		v[out->n_matchers++] =
-		    (struct notify_matcher){text_at(q->arena, one, "name"), text_at(q->arena, one, "value"),
-					    json_is_true(json_object_get(one, "isRegex")), !json_is_false(equal)};
-	}
-	out->matchers = v;
-	out->id = text_at(q->arena, o, "id");
-	out->author = text_at(q->arena, o, "createdBy");
-	out->comment = text_at(q->arena, o, "comment");
-	return time_at(q->arena, o, "startsAt", &out->starts_ms, e) && time_at(q->arena, o, "endsAt", &out->ends_ms, e);
+	return read_matchers(q, json_object_get(o, "matchers"), out, e) && v2_text(o, "id", false, q->arena, &out->id, e) &&
+	       v2_text(o, "createdBy", true, q->arena, &out->author, e) && v2_text(o, "comment", true, q->arena, &out->comment, e) &&
+	       v2_time(o, "startsAt", true, &out->starts_ms, e) && v2_time(o, "endsAt", true, &out->ends_ms, e);
 }
 
 static void run_post(struct api *api, struct http_request *q, void *job)
@@ -159,7 +148,7 @@ static void run_post(struct api *api, struct http_request *q, void *job)
 	struct str id;
 
 	if (!notify_silence_set(api->deps.notify, job, q->arena, &id, &e)) {
-		refuse(q, &e);
+		v2_refuse(q, &e);
 		return;
 	}
 	json_out_open(&j, '{');
@@ -172,7 +161,7 @@ static void run_post(struct api *api, struct http_request *q, void *job)
 static void post(struct http_request *q)
 {
 	struct notify_silence *s = ARENA_NEW(q->arena, struct notify_silence);
-	json_t *o = json_loadb(q->body.n > 0 ? q->body.p : "", q->body.n, 0, NULL);
+	json_t *o = json_loadb(q->body.n > 0 ? q->body.p : "", q->body.n, JSON_DECODE_ANY, NULL);
 	struct err e = {0};
 	bool ok = read_silence(q, o, s, &e);
 
@@ -180,7 +169,7 @@ static void post(struct http_request *q)
 	if (ok)
 		pool_submit(((struct api *)q->ctx)->pool, q, run_post, s);
 	else
-		refuse(q, &e);
+		v2_refuse(q, &e);
 }
 
 static void run_delete(struct api *api, struct http_request *q, void *job)
@@ -190,7 +179,7 @@ static void run_delete(struct api *api, struct http_request *q, void *job)
 	if (notify_silence_expire(api->deps.notify, *(const struct str *)job, &e))
 		http_reply(q, 200, NULL, STR(""));
 	else
-		refuse(q, &e);
+		v2_refuse(q, &e);
 }
 
 void api_v2_silences(struct http_request *q)

@@ -143,7 +143,7 @@ def test_a_silence_is_checked(watch):
     matchers = [{"name": "a", "value": "b", "isRegex": False}]
     times = {"startsAt": "2090-01-01T00:00:00Z", "endsAt": "2090-01-02T00:00:00Z"}
     assert post(matchers=matchers, **times)[0] == 200
-    assert post(matchers=[], **times)[0] == 400
+    assert post(matchers=[], **times)[0] == 422
     assert post(matchers=[{"name": "a", "value": "", "isRegex": False}], **times)[0] == 400
     assert post(matchers=[{"name": "a", "value": "(", "isRegex": True}], **times)[0] == 400
     assert post(matchers=matchers, startsAt="2090-01-02T00:00:00Z", endsAt="2090-01-01T00:00:00Z")[0] == 400
