@@ -1,4 +1,4 @@
-/* A thread that calls store_maintain() every half a minute until it is stopped. */
+/* A thread that calls store_maintain() every half a minute, and store_take_in() every second, until it is stopped. */
 #include "keeper.h"
 
 #include <pthread.h>
@@ -8,7 +8,7 @@
 
 #include "tocsin/mem.h"
 
-enum { MAINTAIN_SECONDS = 30 };
+enum { MAINTAIN_SECONDS = 30 }; /* times the second between two looks */
 
 struct keeper {
 	struct store *store;
@@ -25,7 +25,7 @@ static bool wait_for_next(struct keeper *k)
 	bool stop;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += MAINTAIN_SECONDS;
+	until.tv_sec += 1;
 	pthread_mutex_lock(&k->lock);
 	while (!k->stop && pthread_cond_timedwait(&k->wake, &k->lock, &until) == 0)
 		;
@@ -38,8 +38,11 @@ static void *run(void *arg)
 {
 	struct keeper *k = arg;
 
-	while (!wait_for_next(k))
-		store_maintain(k->store);
+	for (unsigned second = 1; !wait_for_next(k); second++)
+		if (second % MAINTAIN_SECONDS == 0)
+			store_maintain(k->store);
+		else
+			store_take_in(k->store);
 	return NULL;
 }
 

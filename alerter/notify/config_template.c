@@ -5,6 +5,7 @@
 
 #include "notify/config.h"
 #include "notify/receiver.h"
+#include "tocsin/file.h"
 #include "tocsin/mem.h"
 
 #define MAX_FILE_BYTES (1u << 20)
@@ -55,7 +56,8 @@ static bool read_text(const char *path, struct buf *out)
 	return true;
 }
 
-static void add_file(struct conf_reader *rd, const char *path)
+/* <found>: by a wildcard. */
+static void add_file(struct conf_reader *rd, const char *path, bool found)
 {
 	struct notify_config *c = rd->user;
 	struct buf text = {0};
@@ -63,7 +65,9 @@ static void add_file(struct conf_reader *rd, const char *path)
 	struct template *t = NULL;
 	int line, col;
 
-	if (!read_text(path, &text))
+	if (found && !file_is_regular(path))
+		conf_error_in(rd->report, str_of(path), FILE_NOT_REGULAR);
+	else if (!read_text(path, &text))
 		conf_error_in(rd->report, str_of(path), "the file cannot be read: check its permissions");
 	else if (text.n > MAX_FILE_BYTES)
 		conf_error_in(rd->report, str_of(path), "the file is longer than %u bytes: split it", MAX_FILE_BYTES);
@@ -83,7 +87,7 @@ static void add_pattern(struct conf_reader *rd, struct str pattern, const struct
 	if (glob(pattern.p, 0, NULL, &found) != 0 && strpbrk(pattern.p, "*?[") == NULL)
 		conf_warn(rd->report, node, "there is no file \"" STR_FMT "\": its templates are not defined", STR_ARG(pattern));
 	for (size_t i = 0; i < found.gl_pathc; i++)
-		add_file(rd, found.gl_pathv[i]);
+		add_file(rd, found.gl_pathv[i], strpbrk(pattern.p, "*?[") != NULL);
 	globfree(&found);
 }
 

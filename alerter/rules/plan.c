@@ -5,6 +5,7 @@
 #include <glob.h>
 #include <stdlib.h>
 
+#include "tocsin/file.h"
 #include "tocsin/log.h"
 #include "tocsin/mem.h"
 
@@ -41,7 +42,13 @@ static void keep_old(struct planned_file *f, const struct planned_file *old)
 		f->file = rule_file_ref(old->file);
 }
 
-static void read_file(struct rules_plan *p, const char *path, const struct planned_file *before, size_t n,
+static bool has_wildcard(struct str pattern)
+{
+	return str_chr(pattern, '*') < pattern.n || str_chr(pattern, '?') < pattern.n || str_chr(pattern, '[') < pattern.n;
+}
+
+/* <found>: by a wildcard. */
+static void read_file(struct rules_plan *p, const char *path, bool found, const struct planned_file *before, size_t n,
                       struct conf_report *report)
 {
 	const struct planned_file *old = find_file(before, n, str_of(path));
@@ -51,7 +58,10 @@ static void read_file(struct rules_plan *p, const char *path, const struct plann
 	if (find_file(p->files, p->n_files, str_of(path)) != NULL)
 		return;
 	f = add_file(p, str_of(path));
-	f->file = rule_file_load(path, &p->options, report);
+	if (!found || file_is_regular(path))
+		f->file = rule_file_load(path, &p->options, report);
+	else
+		conf_error_in(report, str_of(path), FILE_NOT_REGULAR);
 	if (f->file != NULL)
 		return;
 	p->good = false;
@@ -63,11 +73,6 @@ static void read_file(struct rules_plan *p, const char *path, const struct plann
 		f->problem = STR("it could not be read");
 }
 
-static bool has_wildcard(struct str pattern)
-{
-	return str_chr(pattern, '*') < pattern.n || str_chr(pattern, '?') < pattern.n || str_chr(pattern, '[') < pattern.n;
-}
-
 /* A file that is named and missing is an error when nothing runs yet; later it is one that vanished. */
 static void read_pattern(struct rules_plan *p, struct str pattern, const struct planned_file *before, size_t n, bool running,
                          struct conf_report *report)
@@ -77,9 +82,9 @@ static void read_pattern(struct rules_plan *p, struct str pattern, const struct 
 
 	if (glob(z, 0, NULL, &found) == 0)
 		for (size_t i = 0; i < found.gl_pathc; i++)
-			read_file(p, found.gl_pathv[i], before, n, report);
+			read_file(p, found.gl_pathv[i], has_wildcard(pattern), before, n, report);
 	else if (!has_wildcard(pattern) && !running)
-		read_file(p, z, before, n, report);
+		read_file(p, z, false, before, n, report);
 	globfree(&found);
 	free(z);
 }

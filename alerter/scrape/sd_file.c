@@ -3,10 +3,10 @@
 #include <glob.h>
 #include <stdio.h>
 #include <sys/inotify.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "scrape/discovery.h"
+#include "tocsin/file.h"
 
 static struct str folder_of(struct str path, struct arena *a)
 {
@@ -29,9 +29,12 @@ void sd_file_watch(const struct scrape_sd *config, int inotify_fd)
 
 static bool read_file(const char *path, struct buf *out, struct err *e)
 {
-	FILE *f = fopen(path, "re");
+	bool odd = access(path, F_OK) == 0 && !file_is_regular(path);
+	FILE *f = odd ? NULL : fopen(path, "re");
 	size_t n = 1;
 
+	if (odd)
+		return err_set(e, ERR_IO, -1, FILE_NOT_REGULAR);
 	if (f == NULL)
 		return err_set(e, ERR_IO, -1, "cannot be opened: %s", strerror(errno));
 	while (n > 0 && out->n <= SD_BODY_MAX) {

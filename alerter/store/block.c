@@ -14,6 +14,7 @@
 #include "store/bits.h"
 #include "store/guard.h"
 #include "tocsin/clock.h"
+#include "tocsin/file.h"
 #include "tocsin/log.h"
 #include "tocsin/mem.h"
 
@@ -53,7 +54,7 @@ static bool check_header(const struct block *b, struct err *e)
 	if (b->n_bytes < sizeof *h || memcmp(h->magic, BLOCK_MAGIC, sizeof h->magic) != 0)
 		return err_set(e, ERR_IO, -1, "this is no block");
 	if (h->version != BLOCK_VERSION)
-		return err_set(e, ERR_IO, -1, "the block has version %u, this program reads %d", h->version, BLOCK_VERSION);
+		return err_set(e, ERR_BAD_INPUT, -1, "the block has version %u, this program reads %d", h->version, BLOCK_VERSION);
 	if (XXH64(h, offsetof(struct block_header, check), 0) != h->check)
 		return bad(e, "its header");
 	if (h->n_sections != BLOCK_SECTIONS || h->min_ms > h->max_ms)
@@ -236,7 +237,11 @@ static void *map_file(int fd, size_t *n, struct err *e)
 	struct stat st;
 	void *p;
 
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size == 0) {
+	if (fstat(fd, &st) == 0 && !S_ISREG(st.st_mode)) {
+		err_set(e, ERR_BAD_INPUT, -1, FILE_NOT_REGULAR);
+		return NULL;
+	}
+	if (fstat(fd, &st) != 0 || st.st_size == 0) {
 		err_set(e, ERR_IO, -1, "this is no block");
 		return NULL;
 	}
@@ -249,7 +254,7 @@ static void *map_file(int fd, size_t *n, struct err *e)
 
 struct block *block_open(const char *path, struct err *e)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	size_t n;
 	void *p;
 

@@ -82,7 +82,8 @@ struct block {
 /* Part of the file format. */
 uint64_t series_hash(struct labels l);
 
-/* Maps a file and checks all but its chunks. NULL and <e> when it is damaged or no block. */
+/* Maps a file and checks all but its chunks. NULL and <e> when it is damaged or no block; BAD_INPUT: it is not ours to judge, of another version
+ * or no regular file. */
 struct block *block_open(const char *path, struct err *e);
 /* The same over memory that is borrowed, at a multiple of eight. */
 struct block *block_over(const void *bytes, size_t n, struct err *e);
@@ -136,8 +137,12 @@ bool block_writer_view(struct block_writer *w, uint32_t series, const struct chu
 bool block_writer_sorted(struct block_writer *w, struct err *e);
 size_t block_writer_bytes(const struct block_writer *w); /* of chunks so far */
 bool block_writer_is_empty(const struct block_writer *w);
-/* Writes the rest, syncs, gives the file its name and syncs the folder. <path> gets the name, to be freed; NULL: not wanted. */
+/* Writes the rest, syncs, gives the file its name and syncs the folder. <path> gets the name, to be freed. */
 bool block_writer_commit(struct block_writer *w, int64_t from_ms, int64_t until_ms, char **path, struct err *e);
+/* The same in two steps: what is finished may prove to be in the folder already, byte for byte. Then it is not published. */
+bool block_writer_finish(struct block_writer *w, int64_t from_ms, int64_t until_ms, struct err *e);
+bool block_writer_is_there(const struct block_writer *w);
+bool block_writer_publish(struct block_writer *w, struct err *e);
 /* What is left out when blocks are merged: samples of series that match, from min_ms to max_ms. */
 struct block_except {
 	const struct matcher *matchers;

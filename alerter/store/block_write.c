@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "store/bits.h"
@@ -430,18 +431,34 @@ static bool sync_folder(const char *dir, struct err *e)
 	return ok;
 }
 
+static char *name_of(const struct block_writer *w, unsigned n)
+{
+	char name[96];
+
+	snprintf(name, sizeof name, "%" PRId64 "-%" PRId64 "-%u.blk", w->header.min_ms, w->header.max_ms, n);
+	return join_path(w->dir, name);
+}
+
+/* An import may write beside us: whoever comes second takes another name. File systems that cannot tell are told nothing. */
+static bool rename_new(const char *from, const char *to)
+{
+	if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+		return true;
+	return errno == EINVAL && access(to, F_OK) != 0 && rename(from, to) == 0;
+}
+
 /* The first name of this range that is not taken. */
 static bool give_name(struct block_writer *w, char **path, struct err *e)
 {
-	char name[96], *final = NULL;
+	char *final = name_of(w, 1);
 	bool ok;
 
-	for (unsigned n = 1; final == NULL || access(final, F_OK) == 0; n++) {
+	for (unsigned n = 2; !(ok = rename_new(w->temporary, final)) && access(final, F_OK) == 0; n++) {
 		free(final);
-		snprintf(name, sizeof name, "%" PRId64 "-%" PRId64 "-%u.blk", w->header.min_ms, w->header.max_ms, n);
-		final = join_path(w->dir, name);
+		final = name_of(w, n);
 	}
-	ok = rename(w->temporary, final) == 0 || cannot(e, "rename to", final);
+	if (!ok)
+		cannot(e, "rename to", final);
 	if (ok) {
 		close(w->fd);
 		w->fd = -1;
@@ -454,7 +471,49 @@ static bool give_name(struct block_writer *w, char **path, struct err *e)
 	return ok;
 }
 
-bool block_writer_commit(struct block_writer *w, int64_t from_ms, int64_t until_ms, char **path, struct err *e)
+static bool same_bytes(int a, int b)
+{
+	char x[16384], y[16384];
+	struct stat of_a, of_b;
+	ssize_t n = 1;
+
+	if (fstat(a, &of_a) != 0 || fstat(b, &of_b) != 0 || !S_ISREG(of_b.st_mode) || of_a.st_size != of_b.st_size)
+		return false;
+	for (off_t at = 0; at < of_a.st_size && n > 0; at += n) {
+		n = pread(a, x, sizeof x, at);
+		if (n > 0 && (pread(b, y, (size_t)n, at) != n || memcmp(x, y, (size_t)n) != 0))
+			return false;
+	}
+	return n > 0;
+}
+
+static bool is_file(const struct block_writer *w, const char *name)
+{
+	char *path = join_path(w->dir, name);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	bool same = fd >= 0 && same_bytes(w->fd, fd);
+
+	if (fd >= 0)
+		close(fd);
+	free(path);
+	return same;
+}
+
+bool block_writer_is_there(const struct block_writer *w)
+{
+	DIR *d = opendir(w->dir);
+	char range[64];
+	bool same = false;
+
+	snprintf(range, sizeof range, "%" PRId64 "-%" PRId64 "-", w->header.min_ms, w->header.max_ms);
+	for (struct dirent *f; d != NULL && !same && (f = readdir(d)) != NULL;)
+		same = str_starts(str_of(f->d_name), str_of(range)) && str_ends(str_of(f->d_name), STR(".blk")) && is_file(w, f->d_name);
+	if (d != NULL)
+		closedir(d);
+	return same;
+}
+
+bool block_writer_finish(struct block_writer *w, int64_t from_ms, int64_t until_ms, struct err *e)
 {
 	bool ok;
 
@@ -467,9 +526,17 @@ bool block_writer_commit(struct block_writer *w, int64_t from_ms, int64_t until_
 		ok = s == BLOCK_ENTRIES && w->entries_fd >= 0 ? write_entries(w, e) : write_section(w, (enum block_section)s, e);
 	if (!ok || !write_header(w, e))
 		return false;
-	if (fsync(w->fd) != 0)
-		return cannot(e, "sync", w->temporary);
-	return give_name(w, path, e);
+	return fsync(w->fd) == 0 || cannot(e, "sync", w->temporary);
+}
+
+bool block_writer_commit(struct block_writer *w, int64_t from_ms, int64_t until_ms, char **path, struct err *e)
+{
+	return block_writer_finish(w, from_ms, until_ms, e) && give_name(w, path, e);
+}
+
+bool block_writer_publish(struct block_writer *w, struct err *e)
+{
+	return give_name(w, NULL, e);
 }
 
 void block_sweep(const char *dir)
@@ -483,7 +550,7 @@ void block_sweep(const char *dir)
 		if (!str_ends(str_of(f->d_name), STR(TEMPORARY)))
 			continue;
 		path = join_path(dir, f->d_name);
-		fd = open(path, O_RDONLY | O_CLOEXEC);
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
 			unlink(path);
 		if (fd >= 0)

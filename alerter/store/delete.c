@@ -147,6 +147,8 @@ bool store_delete(struct store *st, const struct matcher *m, size_t n, int64_t m
 	bool ok;
 
 	pthread_mutex_lock(&st->maintain_lock);
+	if (st->history.dir != NULL) /* what was imported a moment ago too */
+		history_scan(st, clock_now_ms(st->options.clock));
 	ok = delete_in_head(st, &x, e) && delete_in_blocks(st, &x, e);
 	journal_checkpoint(st);
 	pthread_mutex_unlock(&st->maintain_lock);

@@ -14,7 +14,7 @@
 #include "tocsin/log.h"
 #include "tocsin/mem.h"
 
-enum { RESTART_MS = 60000 }; /* a gap of our own this short is none */
+enum { RESTART_MS = 60000, SETTLE_MS = 3000 }; /* a gap of our own this short is none */
 #define DAMAGED ".damaged"
 
 /* ---- The list ---- */
@@ -37,6 +37,9 @@ void block_list_unref(struct block_list *l)
 void history_fini(struct history *h)
 {
 	block_list_unref(h->list);
+	for (struct map_slot *s = NULL; (s = map_next(&h->left_alone, s)) != NULL;)
+		free(s->value);
+	map_fini(&h->left_alone);
 	free(h->dir);
 	pthread_mutex_destroy(&h->lock);
 }
@@ -238,15 +241,27 @@ static void set_aside(struct store *st, const char *path, const char *why)
 	buf_fini(&to);
 }
 
+/* A program of another version may want it. Told once. */
+static void leave_alone(struct store *st, const char *path, const struct err *e)
+{
+	char *name = mem_strndup(path, strlen(path));
+
+	map_put(&st->history.left_alone, str_of(name), name);
+	COUNT(st, blocks_left, 1);
+	log_event(LOG_WARN, "a block is left as it is: what it holds is not served", "block", path, "err", e->msg, NULL);
+}
+
 bool history_add_file(struct store *st, const char *path)
 {
 	struct err e = { 0 };
 	struct block *b = block_open(path, &e);
 
-	if (b == NULL) {
+	if (b == NULL && e.code == ERR_BAD_INPUT)
+		leave_alone(st, path, &e);
+	else if (b == NULL)
 		set_aside(st, path, e.msg);
+	if (b == NULL)
 		return false;
-	}
 	join(st, b);
 	block_cool(b);
 	add(&st->history, b);
@@ -255,6 +270,8 @@ bool history_add_file(struct store *st, const char *path)
 
 static bool is_known(const struct history *h, const char *path)
 {
+	if (map_get(&h->left_alone, str_of(path)) != NULL)
+		return true;
 	for (size_t i = 0; i < list_size(h); i++)
 		if (strcmp(h->list->v[i]->path, path) == 0)
 			return true;
@@ -278,8 +295,14 @@ static void follow_chain(struct store *st, int64_t now_ms)
 	atomic_store(&st->held_from_ms, held_ms > oldest_ms ? held_ms : oldest_ms);
 }
 
+/* What changes once more within a tick of the disk's clock shows no other time: so a time is believed only when it is past. */
+static bool is_settled(const struct timespec *changed)
+{
+	return clock_now_ms(&clock_system) - changed->tv_sec * INT64_C(1000) > SETTLE_MS;
+}
+
 /* Reads the folder when it changed. The order in which files come does not matter. */
-static void scan(struct store *st, int64_t now_ms)
+void history_scan(struct store *st, int64_t now_ms)
 {
 	struct history *h = &st->history;
 	struct stat info;
@@ -287,7 +310,7 @@ static void scan(struct store *st, int64_t now_ms)
 
 	if (stat(h->dir, &info) != 0 || memcmp(&info.st_mtim, &h->scanned, sizeof h->scanned) == 0)
 		return;
-	h->scanned = info.st_mtim;
+	h->scanned = is_settled(&info.st_mtim) ? info.st_mtim : (struct timespec){ 0 };
 	d = opendir(h->dir);
 	for (struct dirent *f; d != NULL && (f = readdir(d)) != NULL;) {
 		struct buf path = { 0 };
@@ -400,7 +423,7 @@ bool store_open_history(struct store *st, const char *path, struct err *e)
 	st->history.dir = dir.p;
 	st->history.covered_ms = st->history.flushed_ms = st->born_ms;
 	block_sweep(st->history.dir);
-	scan(st, st->born_ms);
+	history_scan(st, st->born_ms);
 	pthread_mutex_unlock(&st->maintain_lock);
 	return true;
 }
@@ -422,8 +445,16 @@ bool store_open_read(struct store *st, const char *path, struct err *e)
 	(void)buf_z(&dir);
 	st->history.dir = dir.p;
 	journal_replay(st, &r); /* first: what leaves it meanwhile is in a block */
-	scan(st, st->born_ms);
+	history_scan(st, st->born_ms);
 	return true;
+}
+
+void store_take_in(struct store *st)
+{
+	pthread_mutex_lock(&st->maintain_lock);
+	if (st->history.dir != NULL)
+		history_scan(st, clock_now_ms(st->options.clock));
+	pthread_mutex_unlock(&st->maintain_lock);
 }
 
 bool history_maintain(struct store *st, int64_t now_ms, bool hurry)
@@ -432,7 +463,7 @@ bool history_maintain(struct store *st, int64_t now_ms, bool hurry)
 
 	if (st->history.dir == NULL)
 		return false;
-	scan(st, now_ms);
+	history_scan(st, now_ms);
 	drop_blocks(st, now_ms);
 	flushed = flush_when_due(st, now_ms, hurry);
 	history_compact(st, now_ms);

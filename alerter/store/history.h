@@ -11,6 +11,7 @@
 
 #include "store/block.h"
 #include "tocsin/complain.h"
+#include "tocsin/map.h"
 
 struct store;
 
@@ -29,6 +30,7 @@ struct history {
 	uint32_t last_serial;    /* of the blocks so far. Of maintenance */
 	/* Of maintenance: */
 	struct timespec scanned; /* the folder's time of change when it was last read */
+	struct map left_alone;   /* paths of files that are not ours to judge */
 	int64_t flushed_ms, retry_ms, covered_ms, compact_ms; /* compact_ms: not before, after a failure */
 	struct complaint flushing, merging;
 };
@@ -37,6 +39,8 @@ void history_init(struct history *h);
 void history_fini(struct history *h);
 struct block_list *history_take(struct history *h); /* NULL: no blocks */
 void block_list_unref(struct block_list *l);
+/* Takes in what is new in the folder, if it changed; sets aside what is damaged. */
+void history_scan(struct store *st, int64_t now_ms);
 /* Takes in what is new in the folder, sets aside what is damaged, drops what left the retention, moves old chunks out of the head: true
  * when a block was written. */
 bool history_maintain(struct store *st, int64_t now_ms, bool hurry);

@@ -186,9 +186,13 @@ bool store_import_commit(struct store_import *im, struct err *e)
 			return false;
 	for (size_t i = 0; i < im->n_windows; i++) {
 		int64_t beg = im->windows[i].number * im->window_ms, end = beg + im->window_ms;
+		struct block_writer *w = im->windows[i].writer;
 
-		if (!block_writer_commit(im->windows[i].writer, beg < im->stats.min_ms ? im->stats.min_ms : beg,
-		                         end > im->stats.max_ms ? im->stats.max_ms : end, NULL, e))
+		if (!block_writer_finish(w, beg < im->stats.min_ms ? im->stats.min_ms : beg, end > im->stats.max_ms ? im->stats.max_ms : end, e))
+			return false;
+		if (block_writer_is_there(w))
+			im->stats.same_blocks++;
+		else if (!block_writer_publish(w, e))
 			return false;
 		im->stats.blocks++;
 	}

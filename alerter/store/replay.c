@@ -12,6 +12,7 @@
 #include "store/bits.h"
 #include "store/claims.h"
 #include "store/internal.h"
+#include "tocsin/file.h"
 #include "tocsin/log.h"
 #include "tocsin/mem.h"
 
@@ -100,12 +101,17 @@ static void set_aside(struct store *st, const char *path, const char *why)
 /* The bytes and BITS_SLACK behind them; NULL and <e>. */
 static unsigned char *read_file(const char *path, size_t *n, struct err *e)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	unsigned char *bytes = NULL;
-	struct stat info;
+	struct stat info = { 0 };
 
 	*n = 0;
-	if (fd >= 0 && fstat(fd, &info) == 0 && info.st_size <= REPLAY_MAX_FILE) {
+	if (fd >= 0 && fstat(fd, &info) == 0 && !S_ISREG(info.st_mode)) {
+		err_set(e, ERR_IO, -1, FILE_NOT_REGULAR);
+		close(fd);
+		return NULL;
+	}
+	if (fd >= 0 && info.st_size <= REPLAY_MAX_FILE) {
 		bytes = mem_alloc((size_t)info.st_size + BITS_SLACK);
 		for (ssize_t got = 1; got > 0 && *n < (size_t)info.st_size; *n += got > 0 ? (size_t)got : 0)
 			got = read(fd, bytes + *n, (size_t)info.st_size - *n);

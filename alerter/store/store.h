@@ -54,6 +54,8 @@ bool store_flush(struct store *, struct err *e);
 /* Every two hours, or when the journal or what is sealed has grown, moves what is sealed to disk; merges blocks; drops what left the retention, or exceeds
  * max_bytes, then series without samples. Call it every minute or so. It may take a while. */
 void store_maintain(struct store *);
+/* Takes in blocks that somebody else put into the folder, by an import. Cheap when there are none. */
+void store_take_in(struct store *);
 /* Deletes the samples from <min_ms> to <max_ms> of every series that matches, in memory and on disk, at once and for good. False and <e>: the disk,
  * or a regex that hit its limit; some may be deleted already, and the same again deletes the rest. */
 bool store_delete(struct store *, const struct matcher *, size_t n, int64_t min_ms, int64_t max_ms, struct err *e);
@@ -125,7 +127,7 @@ void store_append_end(struct appender *, struct store_series *, int64_t t_ms, en
 /* The state alone. SERIES_GONE or SERIES_LOST. */
 void store_append_state(struct appender *, struct store_series *, enum series_state);
 
-/* ---- Importing: blocks of a storage path are written without a store; a running one finds them within a minute. ---- */
+/* ---- Importing: blocks of a storage path are written without a store; a running one takes them in. ---- */
 
 struct store_import;
 struct store_import_series;
@@ -139,11 +141,13 @@ struct store_import_series *store_import_series(struct store_import *, struct la
 /* A sample of it, later than those before; the same one again is passed over. False and <e>: out of order, another value at that time, a
  * limit, the disk. */
 bool store_import_add(struct store_import *, struct store_import_series *, int64_t t_ms, double v, struct err *e);
-/* Makes it all seen. False and <e>: the disk; blocks that were already named stay, and the same import again adds nothing to them. */
+/* Makes it all seen; a block that is there already is no second time. False and <e>: the disk; blocks that were already named stay, and the same
+ * import again adds nothing to them. */
 bool store_import_commit(struct store_import *, struct err *e);
 
 struct store_import_stats {
 	size_t samples, series, blocks;
+	size_t same_blocks; /* of <blocks>: were there already, and are not stored again */
 	int64_t min_ms, max_ms;
 };
 struct store_import_stats store_import_stats(const struct store_import *);
@@ -181,6 +185,7 @@ void store_each_cost(struct store *, void (*fn)(void *ctx, const struct store_co
 	X(samples_deleted, "Samples in memory deleted because somebody asked for it; those on disk are not counted.") \
 	X(blocks_dropped, "Blocks of history dropped because they left the retention.") \
 	X(blocks_damaged, "Blocks of history set aside because they are damaged.") \
+	X(blocks_left, "Blocks of history left as they are, and not served: a program of another version wrote them, or they are no regular files.") \
 	X(chunks_damaged, "Chunks in blocks of history found damaged: what they hold is missing, the rest of their block serves.") \
 	X(flushes_failed, "Failures to write a block of history.") \
 	X(journal_failures, "Times the journal went off because it could not be written.") \

@@ -228,6 +228,8 @@ static void print_summary(const struct source *s, const struct store_import *im,
 	clock_format_rfc3339(until, st.max_ms);
 	printf("%s: %zu samples of %zu series, %s to %s, in %zu block%s of " STR_FMT "/blocks\n", s->file, st.samples, st.series, from,
 	       until, st.blocks, st.blocks == 1 ? "" : "s", STR_ARG(storage));
+	if (st.same_blocks > 0)
+		printf("%zu of them %s there already, and nothing was added\n", st.same_blocks, st.same_blocks == 1 ? "was" : "were");
 }
 
 static bool store_all(struct source *s, struct str storage, struct err *e)

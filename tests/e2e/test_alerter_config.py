@@ -1,5 +1,6 @@
 """Configuration and rule files: every mistake with its place, nothing half applied, and other people's files taken as they are."""
 import json
+import os
 import re
 import signal
 import subprocess
@@ -79,6 +80,15 @@ def test_rule_files_are_checked(box):
     path = box.write("lint.yml", rule_file(alert_rule("X", "up")))
     done = run("check", "rules", path)
     assert done.returncode == 0 and "warning" in done.stderr
+
+
+def test_a_pipe_that_a_wildcard_finds_holds_nobody_up(box):
+    """Rules and templates: it is a mistake with a name."""
+    for kind in ("rule_files", "templates"):
+        (box.folder / kind).mkdir()
+        os.mkfifo(box.folder / kind / "x.yml")
+        done = run("check", "config", box.write("pipes.yml", f"{kind}: ['{box.folder}/{kind}/*.yml']\n"))
+        assert done.returncode == 1 and "x.yml: it is no regular file" in done.stderr, done.stderr
 
 
 def test_what_is_surely_not_meant_is_a_warning(box):

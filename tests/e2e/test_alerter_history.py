@@ -58,6 +58,18 @@ def test_mistakes_are_all_said_and_nothing_is_imported(box):
     assert not list(box.folder.glob("data/blocks/*"))
 
 
+def test_imported_beside_a_running_alerter(box, config):
+    """It is there a second later, and the same once more changes nothing."""
+    alerter = start(box, config)
+    begin = int(time.time()) // 7200 * 7200 - 6000
+    text = GOOD.replace("{0}", str(begin)).replace("{1}", str(begin + 60))
+    assert run_import(box, "good.om", text).returncode == 0
+    wait_for("the imported samples", lambda: query(alerter, "count_over_time(jobs_total[5m])", time=begin + 70) == {(("queue", "a"),): "2"})
+    done = run_import(box, "good.om", text)
+    assert done.returncode == 0 and "1 of them was there already" in done.stdout
+    assert len(list(box.folder.glob("data/blocks/*"))) == 1
+
+
 def test_no_file_is_a_command_line_that_is_wrong(box):
     done = subprocess.run([binary("tocsin-alerter"), "import", "openmetrics"], text=True, capture_output=True)
     assert done.returncode == 2 and "name one file" in done.stderr

@@ -23,6 +23,14 @@ static void damage_file(const char *path, void *ctx)
 	close(fd);
 }
 
+static void set_version(const char *path, void *ctx)
+{
+	int fd = open(path, O_RDWR);
+
+	assert_int_equal(pwrite(fd, ctx, sizeof(uint32_t), offsetof(struct block_header, version)), sizeof(uint32_t));
+	close(fd);
+}
+
 static void cut_file(const char *path, void *ctx)
 {
 	struct stat st;
@@ -198,12 +206,41 @@ static void test_cut_while_it_is_read(void **state)
 	end(&w);
 }
 
+/* Another program may want what this one cannot read; and what is no file at all holds nobody up. */
+static void test_left_alone(void **state)
+{
+	uint32_t version = BLOCK_VERSION + 1;
+	struct world w;
+	struct selection *s;
+	char path[96];
+
+	(void)state;
+	begin(&w, MS(0));
+	fill(&w);
+	teardown(&w.f);
+	each_file(&w, ".blk", set_version, &version);
+	snprintf(path, sizeof path, "%s/blocks/1-2-1.blk", w.dir);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	snprintf(path, sizeof path, "%s/blocks/1-0.tmp", w.dir);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	start(&w, MS(310));
+	store_take_in(w.f.store);
+	assert_int_equal(store_stats(w.f.store).blocks_left, 2);
+	assert_int_equal(store_stats(w.f.store).blocks_damaged, 0);
+	assert_int_equal(each_file(&w, ".blk", NULL, NULL), 2);
+	s = pick(&w.f, "__name__ =~ .+");
+	assert_int_equal(s->n, 0);
+	drop(&w.f, s);
+	end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_damaged_chunk),
 		cmocka_unit_test(test_cut_while_it_is_read),
+		cmocka_unit_test(test_left_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -209,6 +209,52 @@ static void test_import_refuses(void **state)
 	end(&w);
 }
 
+static size_t count_of(struct world *w, const char *matchers)
+{
+	struct selection *s = pick(&w->f, matchers);
+	size_t n = s->n > 0 ? read_all(&w->f, s, 0).n : 0;
+
+	drop(&w->f, s);
+	return n;
+}
+
+static void import_one(struct world *w, const char *labels, int second, double value)
+{
+	import(w, labels, &second, &value, 1);
+}
+
+/* What was imported a moment ago is deleted like the rest, and the same again is no second block. */
+static void test_import_beside_it(void **state)
+{
+	const struct matcher m = { MATCH_EQ, STR(LABEL_NAME), STR("m"), NULL };
+	struct stat folder;
+	struct world w;
+	struct err e = { 0 };
+	char dir[96];
+
+	(void)state;
+	begin(&w, MS(300));
+	import_one(&w, "m", 10, 1);
+	import_one(&w, "other", 10, 1);
+	assert_true(store_delete(w.f.store, &m, 1, INT64_MIN, INT64_MAX, &e));
+	store_take_in(w.f.store);
+	assert_int_equal(count_of(&w, "__name__ = m"), 0);
+	assert_int_equal(count_of(&w, "__name__ = other"), 1);
+	import_one(&w, "other", 10, 1);
+	import_one(&w, "other", 10, 2); /* something else, though as long */
+	assert_int_equal(each_file(&w, ".blk", NULL, NULL), 2);
+	assert_int_equal(each_file(&w, "", NULL, NULL), 2);
+	store_take_in(w.f.store);
+	/* One that comes within a tick of the disk's clock after the folder was read. */
+	snprintf(dir, sizeof dir, "%s/blocks", w.dir);
+	assert_int_equal(stat(dir, &folder), 0);
+	import_one(&w, "late", 10, 1);
+	assert_int_equal(utimensat(AT_FDCWD, dir, (struct timespec[]){ folder.st_atim, folder.st_mtim }, 0), 0);
+	store_take_in(w.f.store);
+	assert_int_equal(count_of(&w, "__name__ = late"), 1);
+	end(&w);
+}
+
 /* ---- Restarts ---- */
 
 static int64_t held_from(struct world *w)
@@ -510,7 +556,7 @@ int main(void)
 		cmocka_unit_test(test_import_refuses), cmocka_unit_test(test_held_from),  cmocka_unit_test(test_states),
 		cmocka_unit_test(test_flush_and_retention), cmocka_unit_test(test_merging), cmocka_unit_test(test_limit_on_disk),
 		cmocka_unit_test(test_disk_fails),    cmocka_unit_test(test_leftovers),  cmocka_unit_test(test_much_is_sealed),
-		cmocka_unit_test(test_chunks_out_of_step),
+		cmocka_unit_test(test_chunks_out_of_step), cmocka_unit_test(test_import_beside_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
