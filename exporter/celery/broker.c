@@ -61,7 +61,7 @@ void broker_queue_set_steps(struct broker_queue *q, size_t n)
 		q->n_steps = n;
 	}
 	for (size_t i = 0; i < n; i++)
-		q->steps[i].length = 0;
+		q->steps[i] = (struct broker_step){ .sent_s = NAN };
 }
 
 /* ---- Showing ---- */
@@ -76,10 +76,13 @@ static void show_lengths(const struct broker_queue *q, const struct label *name,
 {
 	for (size_t k = 0; k < q->n_steps; k++) {
 		char priority[16];
+		if (q->steps[k].length < 0)
+			continue;
 		snprintf(priority, sizeof priority, "%d", q->steps[k].priority);
 		EXPO_EMIT(set, &celery_families[CF_PRIORITY_LENGTH], (double)q->steps[k].length, *name, { STR("priority"), str_of(priority) });
 	}
-	expo_emit(set, &celery_families[CF_QUEUE_LENGTH], (double)q->length, name, 1);
+	if (q->length >= 0)
+		expo_emit(set, &celery_families[CF_QUEUE_LENGTH], (double)q->length, name, 1);
 }
 
 static void show_queue(const struct broker *b, const struct broker_queue *q, struct expo_set *set, int64_t now_ms)

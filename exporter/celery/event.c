@@ -5,6 +5,7 @@
 
 #include "celery/base64.h"
 #include "celery/jscan.h"
+#include "tocsin/clock.h"
 
 #define EXCEPTION_MAX 80        /* bytes of a class name */
 
@@ -93,6 +94,86 @@ bool celery_envelope_open(struct arena *a, struct str message, struct str *body,
 	if (str_eq(env.body_encoding, STR("base64")) && !base64_decode(a, env.body, body))
 		return err_set(e, ERR_UPSTREAM, -1, "body of the message is not base64");
 	return true;
+}
+
+/* ---- Messages of tasks ---- */
+
+struct task_headers {
+	struct conf_strs names;
+	struct str id;
+	double sent_s;
+};
+
+static bool read_time(struct str text, double *s)
+{
+	int64_t ms;
+
+	if (str_to_double(text, s))
+		return true;
+	if (!clock_parse_rfc3339(text.p, text.n, &ms))
+		return false;
+	*s = (double)ms * 1e-3;
+	return true;
+}
+
+static void take_sent(struct jscan *j, struct arena *a, struct task_headers *h)
+{
+	struct str text = STR("");
+	double s = NAN;
+
+	if (jscan_peek(j) == '"') {
+		jscan_text(j, a, &text);
+		if (!read_time(text, &s))
+			return;
+	} else {
+		jscan_number(j, &s);
+	}
+	if (s > 0 && isfinite(s))
+		h->sent_s = s;
+}
+
+static bool is_sent_header(const struct task_headers *h, struct str key)
+{
+	for (size_t i = 0; i < h->names.n; i++)
+		if (str_eq(key, h->names.v[i]))
+			return true;
+	return false;
+}
+
+static void read_task_headers(struct jscan *j, struct arena *a, struct task_headers *h)
+{
+	struct str key;
+
+	if (!jscan_enter(j))
+		return;
+	for (bool first = true; jscan_member(j, first, &key); first = false) {
+		if (str_eq(key, STR("id")) || str_eq(key, STR("correlation_id")))
+			jscan_text(j, a, &h->id);
+		else if (is_sent_header(h, key))
+			take_sent(j, a, h);
+		else
+			jscan_skip(j);
+	}
+}
+
+void celery_message_sent(struct arena *a, struct str message, struct conf_strs headers, struct str *id, double *sent_s)
+{
+	struct task_headers h = { .names = headers, .id = *id, .sent_s = *sent_s };
+	struct jscan j = jscan_of(message);
+	struct str key;
+
+	if (!jscan_open(&j, '{'))
+		return;
+	for (bool first = true; jscan_member(&j, first, &key); first = false) {
+		if (str_eq(key, STR("headers")) || str_eq(key, STR("properties")))
+			read_task_headers(&j, a, &h);
+		else
+			jscan_skip(&j);
+	}
+	if (j.bad)
+		return;
+	*id = h.id;
+	*sent_s = h.sent_s;
 }
 
 /* ---- Events ---- */

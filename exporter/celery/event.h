@@ -4,6 +4,7 @@
 #define TOCSIN_CELERY_EVENT_H
 
 #include "tocsin/arena.h"
+#include "tocsin/conf.h"
 #include "tocsin/err.h"
 
 enum celery_event_type {
@@ -33,6 +34,10 @@ bool celery_events_decode(struct arena *a, struct str body, celery_event_fn *fn,
 bool celery_message_decode(struct arena *a, struct str message, celery_event_fn *fn, void *user, struct err *e) MUST_CHECK;
 /* The body of any kombu message, out of its envelope; <ticket>: headers.ticket, NULL: not wanted. */
 bool celery_envelope_open(struct arena *a, struct str message, struct str *body, struct str *ticket, struct err *e) MUST_CHECK;
+
+/* Of the message of a task: its id, and when it was sent where one of <headers> says so (unix time or RFC 3339). What is not told, or
+ * cannot be read, is left alone. */
+void celery_message_sent(struct arena *a, struct str message, struct conf_strs headers, struct str *id, double *sent_s);
 
 /* "ValueError" of "ValueError('x')", "mod.Error" of "mod.Error(1)" without the module; "UnknownException" when there is no name. */
 struct str celery_exception_class(struct str repr);

@@ -4,7 +4,7 @@
 #include "celery/celery.h"
 #include "celery/settings.h"
 
-#define RULE "-@all +client|setname +select +ping +llen +hlen +zrange +smembers +scan +psubscribe"
+#define RULE "-@all +client|setname +select +ping +llen +lindex +hlen +zrange +smembers +scan +psubscribe"
 
 static void explain_redis(struct buf *out, const struct celery_settings *s)
 {
@@ -14,7 +14,7 @@ static void explain_redis(struct buf *out, const struct celery_settings *s)
 		explain_ask(out, "SENTINEL get-master-addr-by-name " STR_FMT " of one of %zu Sentinels", STR_ARG(s->sentinels.master_name),
 		            s->sentinels.n);
 	explain_ask(out, "LLEN of each queue and priority, and of " STR_FMT " (failed_list); HLEN unacked, ZRANGE unacked_index, "
-	            "SMEMBERS of the workers' mailboxes", STR_ARG(s->failed_list));
+	            "SMEMBERS of the workers' mailboxes; LINDEX -1 of lists that are not empty", STR_ARG(s->failed_list));
 	explain_when(out, "every %s (discovery_interval): SCAN for queues", EXPLAIN_MS(s->discovery_interval_ms));
 }
 

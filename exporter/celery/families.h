@@ -47,7 +47,7 @@
 	X(UNACKED_AGE, "celery_oldest_unacked_age_seconds", GAUGE, \
 	  "Age of the oldest delivery that is not acknowledged; 0: there is none.") \
 	X(QUEUE_UNACKED, "celery_queue_unacked_messages", GAUGE, "Messages of the queue delivered and not acknowledged; RabbitMQ only.") \
-	X(QUEUE_AGE, "celery_queue_head_age_seconds", GAUGE, "Age of the message at the head of the queue, where it bears a time.") \
+	X(QUEUE_AGE, "celery_queue_head_age_seconds", GAUGE, "Age of the message at the head of the queue, where it, or the event of its sending, tells the time.") \
 	X(DELAYED, "celery_delayed_messages", GAUGE, "Messages in RabbitMQ's queues for tasks with an eta.") \
 	X(VISIBILITY, "celery_visibility_timeout_seconds", GAUGE, \
 	  "Age at which a delivery that is not acknowledged is handed out again; as configured, for rules.") \
@@ -63,7 +63,7 @@
 	X(TASKS_HELD, "celery_tasks_held", GAUGE, "Tasks remembered by id.") \
 	X(TASKS_EVICTED, "celery_tasks_evicted_total", COUNTER, "Tasks forgotten before they ended, because of max_tasks.") \
 	X(SERIES_REFUSED, "celery_task_series_over_limit_total", COUNTER, \
-	  "Events counted under the name 'other', because of max_series.") \
+	  "Events counted under the name or exception 'other', because of max_series.") \
 	X(POLL_DURATION, "celery_poll_duration_seconds", GAUGE, "Time the last look at the broker took.") \
 	X(POLL_AGE, "celery_poll_age_seconds", GAUGE, "Since the broker was last looked at.")
 

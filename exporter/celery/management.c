@@ -85,7 +85,7 @@ static void read_lengths(struct jscan *j, struct told *t)
 
 		jscan_number(j, &n);
 		if (t->n_steps < QUEUE_PRIORITIES_MAX && str_to_int64(key, &priority) && priority >= 0 && priority <= 255)
-			t->steps[t->n_steps++] = (struct broker_step){ (int)priority, whole(n) };
+			t->steps[t->n_steps++] = (struct broker_step){ .priority = (int)priority, .length = whole(n), .sent_s = NAN };
 	}
 }
 

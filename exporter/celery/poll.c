@@ -61,6 +61,48 @@ static void take_mailbox(void *user, struct str node)
 	pthread_mutex_unlock(&p->state->lock);
 }
 
+/* How long the message has waited that has waited longest: known when each list with messages has a head that says when it was sent, or
+ * whose event did. */
+static void find_head_age(const struct poller *p, struct broker_queue *q)
+{
+	double oldest_s = INFINITY;
+
+	q->head_s = NAN;
+	for (size_t k = 0; k < q->n_steps; k++) {
+		const struct broker_step *step = &q->steps[k];
+		double sent_s = step->sent_s;
+
+		if (step->length == 0)
+			continue;
+		if (isnan(sent_s) && step->task_id[0] != '\0')
+			sent_s = celery_tasks_sent_s(p->state->tasks, str_of(step->task_id));
+		if (isnan(sent_s))
+			return;
+		oldest_s = fmin(oldest_s, sent_s);
+	}
+	if (isfinite(oldest_s))
+		q->head_s = oldest_s;
+}
+
+static void find_head_ages(struct poller *p)
+{
+	pthread_mutex_lock(&p->state->lock);
+	for (size_t i = 0; i < p->broker.n_queues; i++)
+		find_head_age(p, &p->broker.queues[i]);
+	pthread_mutex_unlock(&p->state->lock);
+}
+
+/* Beside the look: on Redis keys that are not what they should be, else the management API. */
+static void publish_untold(struct poller *p)
+{
+	const bool is_redis = p->settings->amqp.n == 0;
+	const bool told = p->broker.queues_err.code == ERR_NONE && p->broker.queues_told;
+
+	if (is_redis || p->settings->amqp.management_url.n != 0)
+		source_loop_publish(p->loop, is_redis ? "keys" : "management", p->settings->poll_interval_ms, told ? expo_set_new() : NULL,
+		                    &p->broker.queues_err);
+}
+
 static void publish_look(struct poller *p, bool ok, int64_t took_us, const struct err *e)
 {
 	struct expo_set *set = ok ? expo_set_new() : NULL;
@@ -74,9 +116,8 @@ static void publish_look(struct poller *p, bool ok, int64_t took_us, const struc
 		}
 	}
 	source_loop_publish(p->loop, "queues", p->settings->poll_interval_ms, set, e);
-	if (ok && p->settings->amqp.management_url.n != 0)
-		source_loop_publish(p->loop, "management", p->settings->poll_interval_ms, p->broker.queues_told ? expo_set_new() : NULL,
-		                    &p->broker.queues_err);
+	if (ok)
+		publish_untold(p);
 }
 
 static bool look(struct poller *p)
@@ -88,6 +129,8 @@ static bool look(struct poller *p)
 
 	if (e.code == ERR_CANCELED)
 		return false;
+	if (ok && p->settings->amqp.n == 0)
+		find_head_ages(p);
 	if (ok && discover)
 		p->next_discovery = mono_ms(p) + p->settings->discovery_interval_ms;
 	publish_look(p, ok, clock_mono_us() - start_us, &e);

@@ -76,7 +76,7 @@ static bool discover_queues(struct redis_link *l, struct broker *b, struct redis
 
 /* ---- A look ---- */
 
-static struct str list_of(const struct celery_settings *s, struct arena *a, const char *queue, int step)
+struct str redis_list_key(const struct celery_settings *s, struct arena *a, const char *queue, int step)
 {
 	if (step == 0)
 		return arena_printf(a, STR_FMT "%s", STR_ARG(s->key_prefix), queue);
@@ -90,7 +90,7 @@ static void send_look(struct redis_conn *c, const struct broker *b, struct arena
 
 	for (size_t i = 0; i < b->n_queues; i++)
 		for (size_t k = 0; k < s->n_priority_steps; k++)
-			redis_conn_send(c, (struct str[]){ STR("LLEN"), list_of(s, a, b->queues[i].name, s->priority_steps[k]) }, 2);
+			redis_conn_send(c, (struct str[]){ STR("LLEN"), redis_list_key(s, a, b->queues[i].name, s->priority_steps[k]) }, 2);
 	redis_conn_send(c, (struct str[]){ STR("HLEN"), arena_printf(a, STR_FMT "unacked", STR_ARG(prefix)) }, 2);
 	redis_conn_send(c, (struct str[]){ STR("ZRANGE"), arena_printf(a, STR_FMT "unacked_index", STR_ARG(prefix)), STR("0"), STR("0"),
 	                                   STR("WITHSCORES") }, 5);
@@ -98,7 +98,15 @@ static void send_look(struct redis_conn *c, const struct broker *b, struct arena
 	redis_conn_send(c, (struct str[]){ STR("SMEMBERS"), arena_printf(a, STR_FMT BINDING "celery.pidbox", STR_ARG(prefix)) }, 2);
 }
 
-static bool read_queue(struct redis_link *l, struct broker_queue *q, struct arena *a, struct redis_wait wait, struct err *e)
+/* What cannot be told is left out, and why is said once for all. */
+static void note_untold(struct broker *b, const char *key, const struct resp_reply *reply)
+{
+	if (b->queues_err.code == ERR_NONE)
+		err_set(&b->queues_err, ERR_UPSTREAM, -1, "\"%s\": " STR_FMT, key, STR_ARG(reply->text));
+}
+
+static bool read_queue(struct redis_link *l, struct broker *b, struct broker_queue *q, struct arena *a, struct redis_wait wait,
+                       struct err *e)
 {
 	const struct celery_settings *s = l->settings;
 
@@ -110,8 +118,11 @@ static bool read_queue(struct redis_link *l, struct broker_queue *q, struct aren
 			return false;
 		if (reply->type == RESP_ERROR && !redis_reply_is_error(reply, "WRONGTYPE"))
 			return err_set(e, ERR_UPSTREAM, -1, "LLEN: " STR_FMT, STR_ARG(reply->text));
-		q->steps[k] = (struct broker_step){ s->priority_steps[k], reply->type == RESP_INTEGER ? reply->integer : 0 };
-		q->length += q->steps[k].length;
+		q->steps[k].priority = s->priority_steps[k];
+		q->steps[k].length = reply->type == RESP_INTEGER ? reply->integer : -1;
+		if (q->steps[k].length < 0)
+			note_untold(b, q->name, reply);
+		q->length = q->length < 0 || q->steps[k].length < 0 ? -1 : q->length + q->steps[k].length;
 	}
 	return true;
 }
@@ -136,12 +147,27 @@ static bool read_rest(struct redis_link *l, struct broker *b, struct arena *a, s
 	if (!redis_conn_reply(c, a, wait, &unacked, e) || !redis_conn_reply(c, a, wait, &oldest, e)
 	    || !redis_conn_reply(c, a, wait, &failed, e) || !redis_conn_reply(c, a, wait, &mailboxes, e))
 		return false;
-	b->unacked = unacked->type == RESP_INTEGER ? (double)unacked->integer : 0;
+	b->unacked = unacked->type == RESP_INTEGER ? (double)unacked->integer : NAN;
 	if (oldest->n_items != 2 || !str_to_double(oldest->items[1]->text, &b->oldest_unacked_s))
-		b->oldest_unacked_s = INFINITY;
+		b->oldest_unacked_s = oldest->type == RESP_ARRAY ? INFINITY : NAN;
+	if (unacked->type == RESP_ERROR)
+		note_untold(b, "unacked", unacked);
+	if (oldest->type == RESP_ERROR)
+		note_untold(b, "unacked_index", oldest);
+	if (mailboxes->type == RESP_ERROR)
+		note_untold(b, BINDING "celery.pidbox", mailboxes);
 	b->failed = failed->type == RESP_INTEGER ? (double)failed->integer : NAN;
 	take_mailboxes(b, mailboxes, node, user);
 	return true;
+}
+
+/* Queues may be new, and what was refused or too big may be so no longer. */
+static bool discover_anew(struct redis_link *l, struct broker *b, struct redis_wait wait, struct err *e)
+{
+	l->heads_refused = false;
+	for (size_t i = 0; i < b->n_queues; i++)
+		b->queues[i].head_too_big = false;
+	return discover_queues(l, b, wait, e);
 }
 
 bool redis_look(void *link, struct broker *b, bool discover, struct redis_wait wait, celery_node_fn *node, void *user,
@@ -149,16 +175,20 @@ bool redis_look(void *link, struct broker *b, bool discover, struct redis_wait w
 {
 	struct redis_link *l = link;
 	struct arena a = { 0 };
+	struct redis_head *heads = NULL;
+	size_t n_heads = 0;
 	bool ok = celery_master_open(&l->master, wait, e)
-	       && ((!discover && l->searched == l->master.at) || discover_queues(l, b, wait, e));
+	       && ((!discover && l->searched == l->master.at) || discover_anew(l, b, wait, e));
 
-	if (ok)
+	b->queues_err = (struct err){ 0 };
+	if (ok) {
 		l->searched = l->master.at;
-	if (ok)
 		send_look(l->master.conn, b, &a);
+		n_heads = redis_heads_send(l, b, &a, &heads);
+	}
 	for (size_t i = 0; ok && i < b->n_queues; i++)
-		ok = read_queue(l, &b->queues[i], &a, wait, e);
-	ok = ok && read_rest(l, b, &a, wait, node, user, e);
+		ok = read_queue(l, b, &b->queues[i], &a, wait, e);
+	ok = ok && read_rest(l, b, &a, wait, node, user, e) && redis_heads_read(l, b, heads, n_heads, wait, e);
 	b->queues_told = ok;
 	arena_fini(&a);
 	return ok;

@@ -36,6 +36,9 @@ static const struct conf_key keys[] = {
 	KEY("failed_list", failed_list, conf_str, "celery_failed", "List the application keeps failed tasks in, on a Redis broker."),
 	KEY("priority_steps", priority_steps_texts, conf_str_list, NULL,
 	    "broker_transport_options: priority_steps; 0, 3, 6, 9 when absent."),
+	KEY("sent_headers", sent_headers, conf_str_list, NULL,
+	    "Headers in which applications say when a task was sent (unix time or RFC 3339), for celery_queue_head_age_seconds on a Redis "
+	    "broker; enqueued_at and sentry-task-enqueued-time when absent."),
 	KEY("separator", separator, conf_str, NULL, "broker_transport_options: sep."),
 	KEY("key_prefix", key_prefix, conf_str, NULL, "broker_transport_options: global_keyprefix."),
 	KEY("result_prefix", result_prefix, conf_str, NULL, "result_backend_transport_options: global_keyprefix."),
@@ -127,8 +130,12 @@ static bool read_management(struct conf_reader *rd, const struct conf_node *at, 
 
 static bool check(struct conf_reader *rd, const struct conf_node *at, void *to)
 {
+	static const struct str usual[] = { { "enqueued_at", 11 }, { "sentry-task-enqueued-time", 25 } };
 	struct celery_settings *s = to;
 	bool ok = celery_address_check(rd, at, s);
+
+	if (s->sent_headers.n == 0)
+		s->sent_headers = (struct conf_strs){ usual, ARRAY_LEN(usual) };
 
 	if (s->separator.n == 0)
 		s->separator = STR("\x06\x16");

@@ -56,6 +56,7 @@ struct celery_settings {
 	struct redis_url result_backend;
 	bool counts_results;
 	struct conf_strs queues, priority_steps_texts;
+	struct conf_strs sent_headers;  /* of a message: when it was sent */
 	int priority_steps[CELERY_STEPS_MAX];
 	size_t n_priority_steps;
 	struct str separator, key_prefix, result_prefix, failed_list, default_queue;

@@ -14,7 +14,8 @@
 
 #define NONE UINT32_MAX
 #define LABEL_MAX 200           /* bytes of a name, host or queue */
-#define EXCEPTIONS_MAX 32       /* of one series; the rest is "other" */
+#define EXCEPTIONS_MAX 32       /* of one series, and of all together as many as there may be series; the rest is "other" */
+#define SECONDS_MAX 1e9         /* 31 years: what is longer is no time a task takes, and sums of it would be lost in each other */
 #define STALE_MS 3600000        /* a series untouched for so long may make room */
 
 enum count { COUNT_SENT, COUNT_RECEIVED, COUNT_STARTED, COUNT_SUCCEEDED, COUNT_REJECTED, COUNT_REVOKED, COUNT_RETRIED, COUNT_N };
@@ -71,6 +72,7 @@ struct list {
 struct celery_tasks {
 	struct celery_tasks_options options;
 	struct map series;              /* struct series * by key */
+	size_t n_exceptions;            /* of all series, without those that are "other" */
 	struct arena texts_arena;       /* interned names, queues, workers */
 	struct map texts;               /* struct text * by text */
 	struct text **text_v;
@@ -271,6 +273,8 @@ static void evict_stalest(struct celery_tasks *t, int64_t now_ms)
 	}
 	if (stalest == NULL || now_ms - stalest->touched_ms < STALE_MS)
 		return;
+	for (size_t i = 0; i < stalest->n_failures; i++)
+		t->n_exceptions -= !str_eq(str_of(stalest->failures[i].exception), STR("other"));
 	map_del(&t->series, (struct str){ stalest->key, stalest->name.n + stalest->host.n + stalest->queue.n + 2 });
 	series_free(stalest);
 }
@@ -346,19 +350,30 @@ static void observe(uint64_t *counts, const struct celery_buckets *bounds, doubl
 	counts[i]++;
 }
 
-static void count_failure(struct series *s, struct str exception)
+static struct failure *find_failure(const struct series *s, struct str exception)
 {
-	size_t i = 0;
+	for (size_t i = 0; i < s->n_failures; i++)
+		if (str_eq(str_of(s->failures[i].exception), exception))
+			return &s->failures[i];
+	return NULL;
+}
 
-	if (s->n_failures == EXCEPTIONS_MAX)
+static void count_failure(struct celery_tasks *t, struct series *s, struct str exception)
+{
+	struct failure *f = find_failure(s, exception);
+
+	if (f == NULL && (s->n_failures >= EXCEPTIONS_MAX || t->n_exceptions >= t->options.max_series)) {
+		t->refused += s->n_failures < EXCEPTIONS_MAX;
 		exception = STR("other");
-	while (i < s->n_failures && !str_eq(str_of(s->failures[i].exception), exception))
-		i++;
-	if (i == s->n_failures) {
-		s->failures = mem_grow(s->failures, &s->failures_cap, i + 1, sizeof *s->failures);
-		s->failures[s->n_failures++] = (struct failure){ .exception = mem_strndup(exception.p, exception.n) };
+		f = find_failure(s, exception);
 	}
-	s->failures[i].n++;
+	if (f == NULL) {
+		s->failures = mem_grow(s->failures, &s->failures_cap, s->n_failures + 1, sizeof *s->failures);
+		f = &s->failures[s->n_failures++];
+		*f = (struct failure){ .exception = mem_strndup(exception.p, exception.n) };
+		t->n_exceptions += !str_eq(exception, STR("other"));
+	}
+	f->n++;
 }
 
 /* ---- Events ---- */
@@ -398,7 +413,7 @@ static void observe_wait(const struct celery_tasks *t, struct series *s, const s
 {
 	const double waited = fmax(0, en->started - fmax(en->sent, en->eta));   /* fmax of one that is NaN: the other */
 
-	if (isnan(en->sent) || isnan(en->started))
+	if (isnan(en->sent) || isnan(en->started) || waited > SECONDS_MAX)
 		return;
 	observe(s->wait, t->options.wait, waited);
 	s->wait_sum += waited;
@@ -450,7 +465,7 @@ static void succeed_task(struct celery_tasks *t, uint32_t i, struct series *s, c
 {
 	s->counts[COUNT_SUCCEEDED]++;
 	s->last_success_ms = now_ms;
-	if (isfinite(ev->runtime) && ev->runtime >= 0) {
+	if (ev->runtime >= 0 && ev->runtime <= SECONDS_MAX) {
 		observe(s->runtime, t->options.runtime, ev->runtime);
 		s->runtime_sum += ev->runtime;
 	}
@@ -483,7 +498,7 @@ void celery_tasks_event(struct celery_tasks *t, const struct celery_event *ev, i
 		succeed_task(t, i, s, ev, now_ms);
 		return;
 	case EVENT_TASK_FAILED:
-		count_failure(s, celery_exception_class(ev->exception));
+		count_failure(t, s, celery_exception_class(ev->exception));
 		end_task(t, i);
 		return;
 	case EVENT_TASK_REJECTED:
@@ -561,6 +576,13 @@ bool celery_tasks_runs_since(const struct celery_tasks *t, struct str worker, in
 		if (t->entries[i].started_ms > since_ms && str_eq(text_at(t, t->entries[i].worker, STR("")), worker))
 			return true;
 	return false;
+}
+
+double celery_tasks_sent_s(struct celery_tasks *t, struct str uuid)
+{
+	const uint32_t i = find_entry(t, uuid, false);
+
+	return i != NONE ? t->entries[i].sent : NAN;
 }
 
 /* ---- Showing ---- */

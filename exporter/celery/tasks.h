@@ -1,6 +1,6 @@
 /* What the event stream tells of tasks: counters and histograms by (name, hostname, queue), and a bounded table of the tasks
  * under way, since only some events carry a name. Memory is bounded whatever arrives: ids by max_tasks (the longest untouched is
- * forgotten first, waiting before running), label sets by max_series (the rest is counted as "other").
+ * forgotten first, waiting before running), label sets, and exceptions, by max_series each (the rest is counted as "other").
  *
  * Not thread-safe: who shares it locks. */
 #ifndef TOCSIN_CELERY_TASKS_H
@@ -36,6 +36,9 @@ void celery_tasks_are_running(struct celery_tasks *t, struct str worker, const s
 void celery_tasks_forget_worker(struct celery_tasks *t, struct str worker);
 /* Whether the worker runs a task that was started after <since_ms>. */
 bool celery_tasks_runs_since(const struct celery_tasks *t, struct str worker, int64_t since_ms);
+
+/* When the task was sent, by the sender's clock, in unix time; NaN when no event said so. */
+double celery_tasks_sent_s(struct celery_tasks *t, struct str uuid);
 
 /* A label set, and an exception, is shown as 0 the first time, so that increase() sees its first event. */
 void celery_tasks_show(struct celery_tasks *t, struct expo_set *set, int64_t now_ms);

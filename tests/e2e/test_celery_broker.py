@@ -104,7 +104,7 @@ def test_users_with_the_documented_rights(box):
     m = jobs.until("all is read by both", lambda m: m("celery_task_succeeded_total", name="add") == 2 and m("celery_results_kept") == 2
                    and m("celery_workers_connected", source="jobs") == 1 and m)
     assert m("celery_up") == 2 and m("celery_workers_connected", source="reader") is None
-    assert m("tocsin_exporter_collector_success", source="jobs") == 4 and m("tocsin_exporter_collector_success", source="reader") == 3
+    assert m("tocsin_exporter_collector_success", source="jobs") == 5 and m("tocsin_exporter_collector_success", source="reader") == 4
     assert redis.cli("acl", "log") == "", "something was refused"
 
 

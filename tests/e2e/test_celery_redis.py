@@ -41,6 +41,37 @@ def test_queue_grows_without_a_worker(jobs):
     jobs.until("results are counted", lambda m: m("celery_results_kept") == 12)
 
 
+def test_how_long_the_first_one_waits(box):
+    """By a header of the application's, or the event of its sending; else it is not known, and not shown."""
+    jobs = on_redis(box, conf="app.conf.task_send_sent_event = False")
+    jobs.send("add.apply_async((1, 1), queue='low')")
+    jobs.until("it waits", lambda m: m("celery_queue_length", queue_name="low") == 1)
+    old = "import time; old = time.time() - 600\n"
+    jobs.send(old + "add.apply_async((1, 1), headers={'enqueued_at': old}); add.apply_async((2, 2), headers={'enqueued_at': old + 60})\n"
+              "add.apply_async((3, 3), priority=3, headers={'enqueued_at': '2020-01-01T00:00:00Z'})")
+    m = jobs.until("the age of the oldest", lambda m: (m("celery_queue_head_age_seconds", queue_name="celery") or 0) > 1e8 and m)
+    assert m("celery_queue_head_age_seconds", queue_name="low") is None
+    jobs.redis.cli("-n", 1, "rpop", "celery\x06\x163")
+    m = jobs.until("the next is younger", lambda m: 600 <= m("celery_queue_head_age_seconds", queue_name="celery") < 1e6 and m)
+    jobs.redis.cli("-n", 1, "del", "low")
+    jobs.send("app.conf.task_send_sent_event = True; add.apply_async((1, 1), queue='low')")
+    m = jobs.until("its event says", lambda m: m("celery_queue_head_age_seconds", queue_name="low") is not None and m)
+    assert m("celery_queue_head_age_seconds", queue_name="low") < 500
+
+
+def test_keys_of_another_kind(jobs):
+    """What is there instead has no length: that figure is left out, and the rest goes on."""
+    jobs.send("add.apply_async((1, 1))")
+    jobs.until("it is well", lambda m: m("celery_unacked_messages") == 0 and m("tocsin_exporter_collector_success", collector="keys") == 1)
+    for key in ("low", "unacked", "unacked_index"):
+        assert jobs.redis.cli("-n", 1, "set", key, "x") == "OK"
+    m = jobs.until("it is left out", lambda m: m("celery_queue_length", queue_name="low") is None and m)
+    assert m("celery_unacked_messages") is None and m("celery_oldest_unacked_age_seconds") is None
+    assert m("celery_up") == 1 and m("celery_queue_length", queue_name="celery") == 1
+    assert m("tocsin_exporter_collector_success", collector="keys") == 0 and m("tocsin_exporter_collector_success", collector="queues") == 1
+    assert 'WRONGTYPE' in jobs.exporter.process.text()
+
+
 def test_task_fails(jobs):
     jobs.worker()
     jobs.send("fail.delay()")

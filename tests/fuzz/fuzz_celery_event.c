@@ -32,6 +32,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	};
 	struct arena a = { 0 };
 	struct buf message = { 0 };
+	const struct str header = STR("enqueued_at");
+	struct str id = STR("");
+	double sent_s = 0;
 	struct err e = { 0 };
 	struct expo_set *set = expo_set_new();
 
@@ -44,6 +47,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	}
 	if (!celery_message_decode(&a, buf_str(&message), feed, &t, &e))
 		(void)e.code;
+	celery_message_sent(&a, buf_str(&message), (struct conf_strs){ &header, 1 }, &id, &sent_s);
+	celery_tasks_sent_s(t.tasks, id);
 	celery_tasks_show(t.tasks, set, 2000);
 	celery_workers_show(t.workers, set);
 	expo_set_free(set);

@@ -215,6 +215,59 @@ static void label_sets_are_bounded(void **state)
 	celery_tasks_free(t);
 }
 
+static void fail_with(struct celery_tasks *t, const char *name, const char *exception)
+{
+	struct celery_event ev = event(EVENT_TASK_FAILED, name);
+
+	ev.name = str_of(name);
+	ev.exception = str_of(exception);
+	celery_tasks_event(t, &ev, 1000);
+}
+
+/* A hundred names with thirty exceptions each are no three thousand series. */
+static void exceptions_are_bounded(void **state)
+{
+	struct celery_tasks *t = celery_tasks_new(options);
+	char name[16], exception[16];
+	struct expo_set *set = expo_set_new();
+
+	(void)state;
+	for (int i = 0; i < 100; i++)
+		for (int k = 0; k < 30; k++) {
+			snprintf(name, sizeof name, "n%d", i);
+			snprintf(exception, sizeof exception, "E%d()", k);
+			fail_with(t, name, exception);
+		}
+	celery_tasks_show(t, set, 1000);
+	expo_set_free(set);
+	assert_true(shows(t, 1000, "celery_task_failed_total{exception=\"other\",hostname=\"h\",name=\"n99\",queue_name=\"celery\"} 30"));
+	assert_true(shows(t, 1000, "celery_task_failed_total{exception=\"E29\",hostname=\"h\",name=\"n0\",queue_name=\"celery\"} 1"));
+	assert_true(shows(t, 1000, "celery_task_series_over_limit_total 2900"));
+	celery_tasks_free(t);
+}
+
+/* What no clock can have measured would make sums infinite, for ever. */
+static void times_that_cannot_be_are_not_counted(void **state)
+{
+	struct celery_tasks *t = celery_tasks_new(options);
+	struct celery_event ev = event(EVENT_TASK_SUCCEEDED, "u");
+
+	(void)state;
+	ev.name = STR("add");
+	for (int i = 0; i < 3; i++) {
+		ev.runtime = i < 2 ? 1e308 : 2;
+		celery_tasks_event(t, &ev, 1000);
+	}
+	send(t, EVENT_TASK_SENT, "v", "add", 1000);
+	ev = event(EVENT_TASK_STARTED, "v");
+	ev.timestamp = 1e308;
+	celery_tasks_event(t, &ev, 1000);
+	assert_true(shows(t, 1000, "celery_task_runtime_sum" ADD " 0"));
+	assert_true(shows(t, 1000, "celery_task_runtime_sum" ADD " 2") && shows(t, 1000, "celery_task_runtime_count" ADD " 1"));
+	assert_true(shows(t, 1000, "celery_task_succeeded_total" ADD " 3") && shows(t, 1000, "celery_task_queue_wait_time_sum" ADD " 0"));
+	celery_tasks_free(t);
+}
+
 static void dead_worker_takes_its_tasks_along(void **state)
 {
 	struct celery_tasks *t = celery_tasks_new(options);
@@ -352,7 +405,8 @@ int main(void)
 		cmocka_unit_test(life_of_a_task), cmocka_unit_test(exception_is_born_at_zero),
 		cmocka_unit_test(answers_settle_what_runs), cmocka_unit_test(sent_comes_last),
 		cmocka_unit_test(queue_and_wait_come_from_what_was_sent), cmocka_unit_test(ids_are_bounded),
-		cmocka_unit_test(label_sets_are_bounded), cmocka_unit_test(dead_worker_takes_its_tasks_along),
+		cmocka_unit_test(label_sets_are_bounded), cmocka_unit_test(exceptions_are_bounded),
+		cmocka_unit_test(times_that_cannot_be_are_not_counted), cmocka_unit_test(dead_worker_takes_its_tasks_along),
 		cmocka_unit_test(silence_is_suspected_and_settled), cmocka_unit_test(hosts_with_several_workers),
 		cmocka_unit_test(lost_events_are_counted), cmocka_unit_test(mailbox_alone_proves_nothing),
 	};
