@@ -68,8 +68,8 @@ static const char *const migrations[] = {
 	"ALTER TABLE page_group ADD COLUMN ack_by TEXT NOT NULL DEFAULT '';",
 	"ALTER TABLE episode ADD COLUMN phase INTEGER NOT NULL DEFAULT 0;",
 	"CREATE TABLE heartbeat(name TEXT PRIMARY KEY, since INTEGER NOT NULL, last INTEGER NOT NULL) WITHOUT ROWID;",
-	"ALTER TABLE episode ADD COLUMN heard INTEGER NOT NULL DEFAULT 1;"
-	"UPDATE episode SET identity=0;",       /* they were found by name */
+	("ALTER TABLE episode ADD COLUMN heard INTEGER NOT NULL DEFAULT 1;"
+	 "UPDATE episode SET identity=0;"),     /* they were found by name */
 	"ALTER TABLE told ADD COLUMN cut INTEGER NOT NULL DEFAULT 0;",
 };
 
