@@ -201,31 +201,45 @@ static const struct rule_group_view *late_group(struct alerter *al, const struct
 	return NULL;
 }
 
-static bool all_fail(const struct rules_snapshot *s, const struct rule_view **one)
+struct health {
+	size_t n, unknown, failing;     /* rules */
+	const struct rule_view *one;    /* that fails */
+};
+
+/* A rule that returned more than its group's limit was evaluated all the same. */
+static struct health health_of(const struct rules_snapshot *s)
 {
+	struct health h = { 0 };
+
 	for (size_t i = 0; i < s->n_groups; i++)
 		for (size_t k = 0; k < s->groups[i]->n_rules; k++) {
-			*one = &s->groups[i]->rules[k];
-			if ((*one)->health != RULE_HEALTH_ERR)
-				return false;
+			const struct rule_view *r = &s->groups[i]->rules[k];
+
+			h.n++;
+			h.unknown += r->health == RULE_HEALTH_UNKNOWN;
+			if (r->health != RULE_HEALTH_ERR || r->n_over_limit > 0)
+				continue;
+			h.failing++;
+			h.one = r;
 		}
-	return *one != NULL;
+	return h;
 }
 
-static bool rules_are_evaluated(void *ctx, struct err *why)
+static enum notify_evaluates rules_are_evaluated(void *ctx, struct err *why)
 {
 	struct alerter *al = ctx;
 	const struct rules_snapshot *s = rules_snapshot_get(al->rules);
 	const struct rule_group_view *late = late_group(al, s, clock_now_ms(&clock_system));
-	const struct rule_view *one = NULL;
+	const struct health h = health_of(s);
+	enum notify_evaluates now = h.unknown == 0 ? EVALUATION_WORKS : h.failing + h.unknown < h.n ? EVALUATION_BEGINS : EVALUATION_UNKNOWN;
 
 	if (late != NULL)
 		err_set(why, ERR_TIMEOUT, -1, "group " STR_FMT " of " STR_FMT " was not evaluated for more than %d intervals",
 		        STR_ARG(late->name), STR_ARG(late->file), LATE_INTERVALS);
-	else if (all_fail(s, &one))
-		err_set(why, ERR_EXEC, -1, "every rule fails; " STR_FMT ": " STR_FMT, STR_ARG(one->id->name), STR_ARG(one->last_error));
+	else if (h.n > 0 && h.failing == h.n)
+		err_set(why, ERR_EXEC, -1, "every rule fails; " STR_FMT ": " STR_FMT, STR_ARG(h.one->id->name), STR_ARG(h.one->last_error));
 	rules_snapshot_release(s);
-	return why->code == ERR_NONE;
+	return why->code == ERR_NONE ? now : EVALUATION_FAILS;
 }
 
 /* ---- Start. ---- */

@@ -408,7 +408,7 @@ struct core *core_open(const struct core_options *o, struct notify_config *confi
 	}
 	core_configure(c, config);
 	pager_extend(c);
-	own_durability(c, NULL);        /* the database is open */
+	own_resume_durability(c);
 	heartbeats_started(c);
 	return c;
 }

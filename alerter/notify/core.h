@@ -121,6 +121,7 @@ struct own_alert {
 };
 void own_alert(struct core *, const struct own_alert *);
 void own_durability(struct core *, const struct err *problem);          /* NULL: it is over */
+void own_resume_durability(struct core *);      /* after a start: it ends when something has been written */
 void own_dead_letter(struct core *, struct str integration, struct str why, bool dead);
 void own_stranded(struct core *, struct str integration, bool stranded);
 void own_recheck_stranded(struct core *);                               /* after c->config has changed */

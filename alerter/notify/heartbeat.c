@@ -377,13 +377,16 @@ static void check(struct core *c)
 {
 	struct heartbeats *h = c->heartbeats;
 	int64_t now_mono_ms = clock_mono_ms(c->clock);
+	enum notify_evaluates now;
 	struct err e = { 0 };
 
 	if (h->works == NULL || h->check_mono_ms > now_mono_ms)
 		return;
 	h->check_mono_ms = now_mono_ms + CHECK_MS;
-	h->good = h->works(h->ctx, &e);
-	own_evaluation(c, h->good ? STR("") : str_of(e.msg));
+	now = h->works(h->ctx, &e);
+	h->good = now == EVALUATION_WORKS || now == EVALUATION_BEGINS;
+	if (now == EVALUATION_WORKS || now == EVALUATION_FAILS)
+		own_evaluation(c, h->good ? STR("") : str_of(e.msg));
 }
 
 void heartbeats_step(struct core *c)

@@ -201,8 +201,15 @@ struct notify_snapshot *notify_snapshot(struct notify *, struct arena *);
 
 /* Somebody lives. False: no such name, or another token. */
 bool notify_heartbeat(struct notify *, struct str name, struct str token, struct err *e);
-/* Whether rules are evaluated; false and <why>. Called on the owner's thread, about once a second: it must not wait for anybody. */
-typedef bool notify_evaluation(void *ctx, struct err *why);
+/* Whether rules are evaluated. */
+enum notify_evaluates {
+	EVALUATION_UNKNOWN,             /* none was yet: no heartbeat goes out */
+	EVALUATION_BEGINS,              /* some were, with success; of others nothing is known yet: no alert about it begins or ends */
+	EVALUATION_WORKS,
+	EVALUATION_FAILS,               /* and <why> */
+};
+/* Called on the owner's thread, about once a second: it must not wait for anybody. */
+typedef enum notify_evaluates notify_evaluation(void *ctx, struct err *why);
 /* From now on heartbeats go out while <works> says so; NULL: none any more. */
 void notify_watch_evaluation(struct notify *, notify_evaluation *works, void *ctx);
 

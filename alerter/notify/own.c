@@ -6,13 +6,20 @@
 
 #define OWN_RULE "tocsin"       /* where a rule's key would stand */
 
+static struct labels texts(struct arena *a, const struct own_alert *o)
+{
+	struct labels summary = labels_with(a, (struct labels){ 0 }, STR("summary"), o->summary);
+
+	return labels_with(a, summary, STR("description"), o->description);
+}
+
 void own_alert(struct core *c, const struct own_alert *o)
 {
 	struct labels l = labels_with(&c->scratch, o->labels, STR("alertname"), str_of(o->name));   /* sorted: labels_with keeps it so */
 	const struct rule_identity rule = { .key = STR(OWN_RULE), .file = STR(OWN_RULE), .group = STR(OWN_RULE), .name = str_of(o->name),
 					    .expr = str_of(o->expr) };
 	const struct page_alert *a;
-	struct labels notes = labels_with(&c->scratch, (struct labels){ 0 }, STR("summary"), o->summary);
+	struct labels notes;
 	int64_t now_ms = core_now_ms(c);
 
 	if (!labels_has(l, STR("severity")))
@@ -20,10 +27,11 @@ void own_alert(struct core *c, const struct own_alert *o)
 	a = pager_find(c, rule.key, l);
 	if ((a != NULL && a->ends_ms == 0) == o->firing)
 		return;
+	notes = o->firing ? texts(&c->scratch, o) : labels_copy(&c->scratch, a->annotations);  /* the end says what has ended */
 	pager_event(c, &rule,
 		    &(struct alert_event){ o->firing ? EDGE_FIRING : EDGE_RESOLVED,
 					   &(struct alert_record){ .labels = l,
-								   .annotations = labels_with(&c->scratch, notes, STR("description"), o->description),
+								   .annotations = notes,
 								   .state = o->firing ? ALERT_FIRING : ALERT_INACTIVE,
 								   .active_at_ms = o->since_ms != 0 ? o->since_ms : now_ms,
 								   .fired_at_ms = o->since_ms != 0 ? o->since_ms : now_ms,
@@ -34,12 +42,14 @@ void own_alert(struct core *c, const struct own_alert *o)
 
 /* ---- The disk. ---- */
 
+#define NOT_DURABLE "TocsinStateNotDurable"
+
 void own_durability(struct core *c, const struct err *problem)
 {
 	struct str why = problem != NULL ? str_of(problem->msg) : STR("");
 
 	own_alert(c, &(struct own_alert){
-			     .name = "TocsinStateNotDurable",
+			     .name = NOT_DURABLE,
 			     .severity = "critical",
 			     .expr = "tocsin_state_not_durable > 0",
 			     .firing = problem != NULL,
@@ -50,6 +60,16 @@ void own_durability(struct core *c, const struct err *problem)
 							 STR_ARG(why)),
 			     .reason = problem != NULL ? why : STR("the state is on disk again"),
 		     });
+}
+
+void own_resume_durability(struct core *c)
+{
+	for (struct map_slot *s = NULL; (s = map_next(&c->alerts, s)) != NULL;) {
+		const struct page_alert *a = s->value;
+
+		if (a->ends_ms == 0 && str_eq(a->rule, STR(OWN_RULE)) && str_eq(labels_get(a->own, STR("alertname")), STR(NOT_DURABLE)))
+			c->not_durable_since_ms = a->starts_ms;
+	}
 }
 
 /* ---- Dead letters: until something arrives there again. ---- */

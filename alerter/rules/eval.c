@@ -12,6 +12,7 @@
 #include "tocsin/log.h"
 #include "tocsin/num.h"
 
+#define LEFT_OUT_ANNOTATION "tocsin_left_out"   /* no rule can send one of this name: it would be a directive */
 #define CHANGE_TOLD_MS 60000    /* EDGE_CHANGED at most this often an alert: texts with a value in them change all the time */
 
 struct tick {
@@ -71,6 +72,18 @@ static void update_texts(struct alert *a, const struct promql_sample *s, struct 
 	a->record.value = s->h != NULL ? NAN : s->v;
 }
 
+/* Who is told of some of them has to know that there are more. */
+static struct labels with_left_out(struct tick *t, struct labels annotations)
+{
+	size_t n = t->run->n_over_limit;
+
+	if (n == 0)
+		return annotations;
+	return labels_with(&t->once, annotations, STR(LEFT_OUT_ANNOTATION),
+	                   arena_printf(&t->once, "%zu more %s of this rule %s left out: the group's limit is %zu", n, n == 1 ? "alert" : "alerts",
+	                                n == 1 ? "is" : "are", t->group->def->limit));
+}
+
 /* They live until the next alert's. */
 static struct labels annotations_once(struct tick *t, const struct promql_sample *s)
 {
@@ -78,7 +91,7 @@ static struct labels annotations_once(struct tick *t, const struct promql_sample
 
 	arena_reset(&t->once);
 	expand.arena = &t->once;
-	return rule_alert_annotations(t->run->def, s, &expand);
+	return with_left_out(t, rule_alert_annotations(t->run->def, s, &expand));
 }
 
 static void alert_hit(struct tick *t, struct alert *a, const struct promql_sample *s)
@@ -350,20 +363,40 @@ static void begin_again(const struct tick *t, struct alert *a)
 	a->interrupted = false;
 }
 
+static bool is_active(const struct alert *a)
+{
+	return a != NULL && a->record.state != ALERT_INACTIVE;
+}
+
+/* How many new ones the limit leaves room for; tells how many there are beyond. */
+static size_t room_for_new(struct tick *t, const struct finals *f)
+{
+	size_t limit = t->group->def->limit, active, fresh = 0;
+
+	t->run->n_over_limit = 0;
+	if (limit == 0)
+		return SIZE_MAX;
+	active = count_active(t->run);
+	for (size_t i = 0; i < f->n; i++)
+		fresh += !is_active(rule_run_find(t->run, f->labels[i], t->env->scratch));
+	if (active >= limit)
+		t->run->n_over_limit = fresh;
+	else if (fresh > limit - active)
+		t->run->n_over_limit = fresh - (limit - active);
+	return fresh - t->run->n_over_limit;
+}
+
 /* Alerts that are active go on; new ones are taken up to the limit, in the order of the result. */
 static void step_returned(struct tick *t, const struct finals *f)
 {
-	size_t limit = t->group->def->limit, active = count_active(t->run);
+	size_t room = room_for_new(t, f);
 
 	for (size_t i = 0; i < f->n; i++) {
 		struct alert *a = rule_run_find(t->run, f->labels[i], t->env->scratch);
 
-		if (a == NULL || a->record.state == ALERT_INACTIVE) {
-			if (limit != 0 && active >= limit) {
-				t->run->n_over_limit++;
-				continue;
-			}
-			active++;
+		if (!is_active(a) && room-- == 0) {
+			room = 0;
+			continue;
 		}
 		if (a == NULL)
 			a = rule_run_add(t->run, f->labels[i], t->env->scratch);

@@ -8,9 +8,13 @@ static const char both[]
 	  "  send: [ { name: out, url: 'http://beat/', interval: 30s } ]\n"
 	  "  expect: [ { name: backup, token: open-sesame, every: 1h, grace: 5m, labels: { team: db, severity: warning } } ]\n";
 
-static bool works(void *ctx, struct err *why)
+static enum notify_evaluates works(void *ctx, struct err *why)
 {
-	return *(bool *)ctx || err_set(why, ERR_TIMEOUT, -1, "group g hangs");
+	enum notify_evaluates now = *(enum notify_evaluates *)ctx;
+
+	if (now == EVALUATION_FAILS)
+		err_set(why, ERR_TIMEOUT, -1, "group g hangs");
+	return now;
 }
 
 static size_t sent(const struct world *w, const char *host)
@@ -58,29 +62,61 @@ static bool beat(struct world *w, const char *name, const char *token)
 static void ours_go_out_only_while_rules_are_evaluated(void **state)
 {
 	struct world *w = world_new(both);
-	bool good = false;
+	enum notify_evaluates now = EVALUATION_FAILS;
 
 	(void)state;
 	pass(w, 60, 200);
 	assert_int_equal(sent(w, "beat"), 0);                   /* nobody has said that they are */
-	core_watch_evaluation(w->core, works, &good);
+	core_watch_evaluation(w->core, works, &now);
 	pass(w, 60, 200);
 	assert_int_equal(sent(w, "beat"), 0);
 	assert_int_equal(sent(w, "hook"), 1);
 	assert_true(has(LAST(w).body, "TocsinRulesNotEvaluated") && has(LAST(w).body, "group g hangs"));
-	good = true;
+	now = EVALUATION_WORKS;
 	pass(w, 61, 200);
 	assert_int_equal(sent(w, "beat"), 3);
 	assert_int_equal(sent(w, "hook"), 2);
 	assert_true(told(w, "rules are evaluated again"));
-	good = false;
+	now = EVALUATION_FAILS;
 	pass(w, 60, 200);
 	assert_int_equal(sent(w, "beat"), 3);
-	good = true;
+	now = EVALUATION_WORKS;
 	pass(w, 1, 500);
 	assert_int_equal(sent(w, "beat"), 4);
 	pass(w, 8, 500);                                        /* again after 1, 2, 4 s */
 	assert_int_equal(sent(w, "beat"), 7);
+	world_free(w);
+}
+
+/* After a start nothing is known at first: that is neither the end of what failed before, nor a sign of life. */
+static void a_restart_does_not_raise_it_again(void **state)
+{
+	struct world *w = world_new(both);
+	enum notify_evaluates now = EVALUATION_FAILS;
+
+	(void)state;
+	core_watch_evaluation(w->core, works, &now);
+	pass(w, 20, 200);
+	assert_int_equal(w->n, 1);
+	world_crash(w);
+	now = EVALUATION_UNKNOWN;
+	core_watch_evaluation(w->core, works, &now);
+	pass(w, 20, 200);
+	assert_int_equal(w->n, 1);
+	now = EVALUATION_FAILS;
+	pass(w, 20, 200);
+	assert_int_equal(w->n, 1);
+	now = EVALUATION_BEGINS;
+	pass(w, 20, 200);
+	assert_int_equal(sent(w, "hook"), 1);
+	assert_int_equal(sent(w, "beat"), 1);
+	now = EVALUATION_WORKS;
+	pass(w, 20, 200);
+	assert_int_equal(sent(w, "hook"), 2);
+	assert_true(told(w, "\"status\":\"resolved\""));
+	for (size_t i = 0; i < w->n; i++)
+		if (has(w->asked[i].url, "hook"))
+			assert_true(has(w->asked[i].body, "\"description\":\"group g hangs. What begins or ends meanwhile is not noticed.\""));
 	world_free(w);
 }
 
@@ -151,6 +187,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ours_go_out_only_while_rules_are_evaluated),
+		cmocka_unit_test(a_restart_does_not_raise_it_again),
 		cmocka_unit_test(a_missed_one_is_an_alert),
 		cmocka_unit_test(the_time_away_is_held_against_nobody),
 		cmocka_unit_test(a_clock_that_steps_misses_nobody),

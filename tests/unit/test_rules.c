@@ -416,6 +416,17 @@ static void test_limit(void **state)
 	s = rules_snapshot_get(w.rules);
 	assert_int_equal(s->groups[0]->rules[0].n_over_limit, 3);
 	assert_non_null(strstr(s->groups[0]->rules[0].last_error.p, "3 more alerts"));
+	for (size_t i = 0; i < 2; i++)                  /* who is told of two has to know that there are five */
+		assert_string_equal(labels_get(s->groups[0]->rules[0].alerts[i].annotations, STR("tocsin_left_out")).p,
+		                    "3 more alerts of this rule are left out: the group's limit is 2");
+	rules_snapshot_release(s);
+	for (int i = 2; i < 4; i++)
+		put(&w, i == 2 ? "health{host=\"2\"}" : "health{host=\"3\"}", 1, NULL);
+	tick(&w);
+	expect(&w, NULL, "firing firing");              /* that their text changed is no news yet */
+	s = rules_snapshot_get(w.rules);
+	assert_string_equal(labels_get(s->groups[0]->rules[0].alerts[0].annotations, STR("tocsin_left_out")).p,
+	                    "1 more alert of this rule is left out: the group's limit is 2");
 	rules_snapshot_release(s);
 	world_fini(&w);
 }
