@@ -298,12 +298,11 @@ static void emit_ranked(struct pg_plan *p, const struct pg_plan_item *item, cons
 	for (int row = 0; row < rows; row++)
 		entries[row] = ranking_entry(item, r, row, &scratch);
 	buf_fini(&scratch);
-	ranking_take(&p->ranking, entries, (size_t)rows, count_values(item), p->ranking_limit);
+	ranking_take(&p->ranking, entries, (size_t)rows, item->rows_dropped > 0, count_values(item), p->ranking_limit);
 	for (int row = 0; row < rows; row++)
 		if (entries[row].shown)
 			emit_row(item, r, row, STR_NULL, out);
-	if (p->ranking.has_others)
-		emit_others(p, item, out);
+	emit_others(p, item, out);
 }
 
 static void take_failure(struct pg_plan_item *item, const PGresult *r, const char *name, int64_t now_ms)

@@ -1,5 +1,6 @@
 /* What the others have is added up from what each row grew by since the round before: so a row that gets a series of its own, or is
- * forgotten by the server, takes nothing away from them. */
+ * forgotten by the server, takes nothing away from them. Totals of the server's are never in it: they would come again with each
+ * start of ours, and look like growth. */
 #include "postgres/ranking.h"
 
 #include <assert.h>
@@ -29,25 +30,34 @@ static void choose(const struct ranking *r, struct ranking_entry *rows, size_t n
 	}
 }
 
-/* A counter that fell began anew. */
-static void add_growth(struct ranking *r, const struct ranking_entry *row, size_t n_values)
+/* What the row grew by since the last round; a counter that fell began anew. The first round tells nothing of what was before it,
+ * and of a row that was beyond the cut nothing is known. */
+static void add_growth(struct ranking *r, const struct ranking_entry *row, const struct ranking_entry *before, size_t n_values)
 {
-	const struct ranking_entry *before = find(r, row);
-
+	if (!r->began || (before == NULL && r->was_cut))
+		return;
 	for (size_t i = 0; i < n_values; i++)
 		r->others[i] += before != NULL && before->values[i] <= row->values[i] ? row->values[i] - before->values[i] : row->values[i];
 }
 
-void ranking_take(struct ranking *r, struct ranking_entry *rows, size_t n, size_t n_values, size_t limit)
+/* The first value of a series is no growth to who reads it: a row that gets its series now grew among the others until now. */
+static bool is_growth_shown(const struct ranking_entry *row, const struct ranking_entry *before)
+{
+	return row->shown && (before == NULL || before->shown);
+}
+
+void ranking_take(struct ranking *r, struct ranking_entry *rows, size_t n, bool is_cut, size_t n_values, size_t limit)
 {
 	assert(n_values <= RANKING_VALUES_MAX);
 	choose(r, rows, n, limit);
 	for (size_t i = 0; i < n; i++) {
-		if (rows[i].shown)
-			continue;
-		r->has_others = true;
-		add_growth(r, &rows[i], n_values);
+		const struct ranking_entry *before = find(r, &rows[i]);
+
+		if (!is_growth_shown(&rows[i], before))
+			add_growth(r, &rows[i], before, n_values);
 	}
+	r->began = true;
+	r->was_cut = is_cut;
 	free(r->last);
 	r->last = mem_alloc((n ? n : 1) * sizeof *r->last);
 	r->n_last = n;

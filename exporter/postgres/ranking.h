@@ -1,5 +1,6 @@
-/* Of many rows the first few as series, and the others as one: which rows have a series changes as little as can be, and the
- * series of the others never falls, whoever comes and goes. */
+/* Of many rows the first few as series, and the others as one: which rows have a series changes as little as can be. The series of
+ * the others begins at 0 with the first round and has what no series of a row shows the growth of: so whatever a row grows by
+ * shows in the rate of one series, once, whoever comes and goes; and it never falls. */
 #ifndef TOCSIN_POSTGRES_RANKING_H
 #define TOCSIN_POSTGRES_RANKING_H
 
@@ -19,12 +20,13 @@ struct ranking {
 	struct ranking_entry *last;     /* rows of the last round, by key */
 	size_t n_last;
 	double others[RANKING_VALUES_MAX];      /* added up since the first round */
-	bool has_others;                /* there were more rows than are shown, once */
+	bool began;
+	bool was_cut;                   /* there were more rows in the last round than it was given */
 };
 
 /* One round: <rows>, <n> of them, the first one first in rank, each with <n_values>. Sets `shown` of the first <limit>, and of
- * those shown last time that are among the first 2 * <limit>. */
-void ranking_take(struct ranking *r, struct ranking_entry *rows, size_t n, size_t n_values, size_t limit);
+ * those shown last time that are among the first 2 * <limit>. <is_cut>: there are rows beyond these. */
+void ranking_take(struct ranking *r, struct ranking_entry *rows, size_t n, bool is_cut, size_t n_values, size_t limit);
 void ranking_fini(struct ranking *r);
 
 #endif

@@ -216,17 +216,28 @@ def test_names_of_any_bytes(box, postgres):
 
 
 def test_statements_beyond_the_limit_are_one(box, postgres):
-    postgres.sql("create extension pg_stat_statements; create table t (id int)")
-    exporter = start(box, ("main", postgres.url(), ", max_statements: 3, slow_interval: 1s, enable: [stat_statements_query]"))
-    postgres.sql("select pg_sleep(0.4); " + "".join(f"select {', '.join(['id'] * n)} from t; " for n in range(1, 9)))
+    """Each execution shows in the growth of one series; what was before we came is no growth, at a start or a reload of ours either."""
+    postgres.sql("create extension pg_stat_statements; create table t (id int); " + "".join(f"select {', '.join(['id'] * n)} from t; " for n in range(1, 9)) * 20)
+    more = ", max_statements: 3, slow_interval: 1s, enable: [stat_statements_query]"
+    exporter = start(box, ("main", postgres.url(), more))
     def queryid(m):
         return next((had["queryid"] for had, _ in m.find("pg_stat_statements_query_id") if had["query"] == "select pg_sleep($1)"), None)
+    def others(m):
+        return m.value("pg_stat_statements_calls_total", queryid="other")
+    def wait_others(what, accept):
+        return wait_for(what, lambda: next((m for m in [scrape(exporter)] if others(m) is not None and accept(m)), None))
 
-    m = wait_for("the others", lambda: next((m for m in [scrape(exporter)] if (m.value("pg_stat_statements_calls_total", queryid="other") or 0) >= 5 and queryid(m)), None))
+    assert others(wait_others("the first round", lambda m: True)) < 160
+    postgres.sql("select pg_sleep(0.4); " + "".join(f"select {', '.join(['id'] * n)}, 1 from t; " for n in range(1, 9)) * 30)
+    m = wait_others("the others", lambda m: others(m) >= 100 and queryid(m))
     sleep = queryid(m)
     assert 4 <= len(m.find("pg_stat_statements_calls_total")) <= 7
     assert m.value("pg_stat_statements_seconds_total", queryid=sleep, datname="postgres", user="postgres") >= 0.4
     postgres.sql("select pg_stat_statements_reset()")
-    others = m.value("pg_stat_statements_calls_total", queryid="other")
-    m = wait_for("the reset", lambda: next((m for m in [scrape(exporter)] if not m.find("pg_stat_statements_seconds_total", queryid=sleep)), None))
-    assert m.value("pg_stat_statements_calls_total", queryid="other") >= others
+    before = others(m)
+    m = wait_others("the reset", lambda m: not m.find("pg_stat_statements_seconds_total", queryid=sleep))
+    assert others(m) >= before
+    (box.folder / "exporter.yml").write_text((box.folder / "exporter.yml").read_text().replace(more, more + ", statement_timeout: 3s"))
+    before = others(scrape(exporter))
+    exporter.process.send_signal(signal.SIGHUP)
+    assert others(wait_others("the reload", lambda m: others(m) < before)) < 20
