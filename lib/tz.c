@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "tocsin/buf.h"
 #include "tocsin/mem.h"
@@ -278,23 +279,43 @@ static char *read_file(const char *path, size_t *n)
 	return text;
 }
 
+static bool load(struct tz *z, const char *path)
+{
+	size_t n = 0;
+
+	z->file = read_file(path, &n);
+	return z->file != NULL && read_zone(z, (struct str){z->file, n});
+}
+
+static bool load_named(struct tz *z, struct str zone)
+{
+	char path[160];
+
+	snprintf(path, sizeof path, "/usr/share/zoneinfo/" STR_FMT, STR_ARG(zone));
+	return is_plain_name(zone) && load(z, path);
+}
+
+/* As the environment says, then /etc/localtime, then UTC: what a system without that file has. */
+static bool load_local(struct tz *z)
+{
+	const char *tz = getenv("TZ");
+
+	if (tz == NULL)
+		return access("/etc/localtime", F_OK) != 0 || load(z, "/etc/localtime");
+	if (*tz == ':')
+		tz++;
+	return *tz == '\0' || (*tz == '/' ? load(z, tz) : str_eq(str_of(tz), STR("UTC")) || load_named(z, str_of(tz)));
+}
+
 struct tz *tz_load(struct str zone, struct err *e)
 {
 	struct tz *z = mem_alloc(sizeof *z);
-	char path[160] = "/etc/localtime";
-	size_t n = 0;
 
-	if (str_eq(zone, STR("UTC")) || zone.n == 0)
-		return z;
-	if (!str_eq(zone, STR("Local")))
-		snprintf(path, sizeof path, "/usr/share/zoneinfo/" STR_FMT, STR_ARG(zone));
-	if (is_plain_name(zone))
-		z->file = read_file(path, &n);
-	if (z->file != NULL && read_zone(z, (struct str){z->file, n}))
+	if (zone.n == 0 || str_eq(zone, STR("UTC")) || (str_eq(zone, STR("Local")) ? load_local(z) : load_named(z, zone)))
 		return z;
 	err_set(e, ERR_NOT_FOUND, -1,
-		"\"" STR_FMT "\" is no time zone this system knows: write one such as Europe/Berlin (package tzdata)",
-		STR_ARG(zone));
+		"\"" STR_FMT "\" is no time zone this system knows%s: write one such as Europe/Berlin (package tzdata)", STR_ARG(zone),
+		str_eq(zone, STR("Local")) ? " (TZ and /etc/localtime)" : "");
 	tz_free(z);
 	return NULL;
 }

@@ -1,5 +1,5 @@
 /* Alertmanager's matcher language, the newer (UTF-8) one: what is not a space and none of {}!=~,\"'` may stand bare.
- * Source: Alertmanager documentation, "Matchers"; the classic form a=b c with spaces in bare values is not taken. */
+ * Source: Alertmanager documentation, "Matchers"; matcher_classic.c has the older form. */
 #include "notify/matcher.h"
 
 #include <stdlib.h>
@@ -152,7 +152,7 @@ static bool one(struct scan *s, struct matcher_list *l)
 	return false;
 }
 
-bool matcher_parse(struct matcher_list *l, struct str text, struct err *e)
+static bool parse_newer(struct matcher_list *l, struct str text, struct err *e)
 {
 	struct scan s = { text, 0, l->arena, e };
 	bool brace = take(&s, '{');
@@ -170,6 +170,17 @@ bool matcher_parse(struct matcher_list *l, struct str text, struct err *e)
 		return fail(&s, "',' or '}'");
 	skip_space(&s);
 	return s.at == text.n || fail(&s, "',' or the end");
+}
+
+bool matcher_parse(struct matcher_list *l, struct str text, struct err *e)
+{
+	size_t n = l->n;
+	struct err unused = { 0 };
+
+	if (matcher_parse_classic(l, text, &unused))
+		return true;
+	l->n = n;
+	return parse_newer(l, text, e);
 }
 
 static int compare(const void *a, const void *b)

@@ -126,26 +126,27 @@ static void save(struct core *c, const struct silence *s)
 
 static bool check(const struct core *c, const struct notify_silence *in, struct err *e)
 {
-	bool some = false;
-
 	if (in->n_matchers == 0 || in->n_matchers > MAX_MATCHERS)
 		return err_set(e, ERR_BAD_INPUT, -1, "a silence has 1 to %d matchers (limit MAX_MATCHERS)", MAX_MATCHERS);
 	if (in->author.n > MAX_TEXT_BYTES || in->comment.n > MAX_TEXT_BYTES)
 		return err_set(e, ERR_BAD_INPUT, -1, "author or comment is longer than %d bytes (limit MAX_TEXT_BYTES)",
 			       MAX_TEXT_BYTES);
-	for (size_t i = 0; i < in->n_matchers; i++) {
+	for (size_t i = 0; i < in->n_matchers; i++)
 		if (in->matchers[i].name.n == 0)
 			return err_set(e, ERR_BAD_INPUT, -1, "a matcher has no label name");
-		some = some || (in->matchers[i].is_equal ? in->matchers[i].value.n > 0 : true);
-	}
-	if (!some)
-		return err_set(e, ERR_BAD_INPUT, -1,
-			       "at least one matcher must not match the empty string: this would silence everything");
 	if (in->ends_ms <= in->starts_ms)
 		return err_set(e, ERR_BAD_INPUT, -1, "the end of a silence must be behind its start");
 	if (in->ends_ms <= core_now_ms(c))
 		return err_set(e, ERR_BAD_INPUT, -1, "the end of a silence must not be in the past");
 	return true;
+}
+
+/* Such matchers suit an alert that has none of the labels: a slip of the hand that would silence everything. */
+static bool match_nothing(const struct matcher_list *l)
+{
+	struct err e = {0};
+
+	return matchers_test(l->v, l->n, (struct labels){0}, &e) && e.code == ERR_NONE;
 }
 
 static bool same_matchers(const struct silence *s, const struct notify_silence *in)
@@ -201,6 +202,11 @@ bool silence_set(struct core *c, const struct notify_silence *in, struct arena *
 	s = make(wanted.matchers, wanted.n_matchers, &wanted, e);
 	if (s == NULL)
 		return err_context(e, "a matcher's regular expression");
+	if (match_nothing(&s->matchers)) {
+		silence_free(s);
+		return err_set(e, ERR_BAD_INPUT, -1,
+			       "at least one matcher must not match the empty string: this would silence everything");
+	}
 	if (changes) {
 		memcpy(s->id, old->id, sizeof s->id);
 		map_del(&c->silences, str_of(old->id));

@@ -5,6 +5,8 @@
 
 #include "tocsin/base.h"
 
+enum { LONGEST_MONTH = 31 };
+
 static const char *const weekdays[] = {"sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"};
 static const char *const months[] = {"january", "february", "march",     "april",   "may",      "june",
 				     "july",    "august",   "september", "october", "november", "december"};
@@ -50,6 +52,12 @@ static bool read_end(enum time_field field, struct str text, int *out)
 	return true;
 }
 
+/* Of a day counted from the end; what is behind what in no month is told, and day_holds() cuts the rest to its month. */
+static int from_start(int day)
+{
+	return day < 0 ? LONGEST_MONTH + 1 + day : day;
+}
+
 bool time_interval_range(enum time_field field, struct str text, struct time_range *out, const char **problem)
 {
 	struct str first;
@@ -63,7 +71,7 @@ bool time_interval_range(enum time_field field, struct str text, struct time_ran
 		return false;
 	}
 	*problem = "a beginning that is not behind the end";
-	return out->beg <= out->end;
+	return from_start(out->beg) <= from_start(out->end);
 }
 
 static int days_in_month(const struct tm *t)

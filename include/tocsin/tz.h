@@ -7,7 +7,7 @@
 
 struct tz;
 
-/* "Europe/Berlin", "UTC", "Local" (as /etc/localtime says). Heap; NULL and <e> when there is no such zone. Immutable. */
+/* "Europe/Berlin", "UTC", "Local" (as TZ in the environment, or else /etc/localtime, says). Heap; NULL and <e> when there is no such zone. Immutable. */
 struct tz *tz_load(struct str name, struct err *e) MUST_CHECK;
 void tz_free(struct tz *);
 /* Seconds east of UTC at <ms>; <abbreviation> (may be NULL) lives as long as the zone. */

@@ -130,6 +130,9 @@ static void time_intervals_hold(void **state)
 		{ "days_of_month: [ '1:5', '-1' ]", "2028-02-28T12:00:00Z", false },
 		{ "days_of_month: [ '-31:-30' ]", "2026-11-01T12:00:00Z", true },
 		{ "days_of_month: [ '31' ]", "2026-11-30T12:00:00Z", false },
+		{ "days_of_month: [ '1:-1' ]", "2026-11-30T12:00:00Z", true },
+		{ "days_of_month: [ '10:-5' ]", "2026-11-26T12:00:00Z", true },
+		{ "days_of_month: [ '10:-5' ]", "2026-11-27T12:00:00Z", false },
 		{ "months: [ 'november:december' ]", "2026-11-30T12:00:00Z", true },
 		{ "months: [ '1:3', may ]", "2026-04-30T12:00:00Z", false },
 		{ "years: [ '2027:2028' ]", "2026-12-31T23:59:59Z", false },
@@ -241,6 +244,35 @@ static void a_silenced_page_gets_its_end(void **state)
 	world_free(w);
 }
 
+static void a_silence_of_everything_is_refused(void **state)
+{
+	const struct {
+		struct notify_matcher v[2];
+		size_t n;
+		bool taken;
+	} cases[] = {
+		{ { { STR("foo"), STR(".*"), true, true } }, 1, false },
+		{ { { STR("foo"), STR("a"), false, false } }, 1, false },
+		{ { { STR("foo"), STR("a|"), true, true }, { STR("bar"), STR("b"), true, false } }, 2, false },
+		{ { { STR("foo"), STR(".*"), true, true }, { STR("bar"), STR(""), false, false } }, 2, true },
+		{ { { STR("foo"), STR(".+"), true, true } }, 1, true },
+	};
+	struct world *w = world_new(ROUTE HOOK);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct notify_silence s = { .matchers = cases[i].v, .n_matchers = cases[i].n, .starts_ms = w->clock.wall,
+					    .ends_ms = w->clock.wall + 1000 };
+		struct err e = { 0 };
+		struct str id;
+
+		print_message("  %zu\n", i);
+		assert_int_equal(silence_set(w->core, &s, &w->arena, &id, &e), cases[i].taken);
+		assert_int_equal(e.code, cases[i].taken ? ERR_NONE : ERR_BAD_INPUT);
+	}
+	world_free(w);
+}
+
 static void silences_are_changed_and_ended(void **state)
 {
 	struct world *w = world_new(ROUTE HOOK);
@@ -337,6 +369,7 @@ int main(void)
 		cmocka_unit_test(a_muted_route_tells_later),
 		cmocka_unit_test(a_silence_outlives_a_crash_and_ends),
 		cmocka_unit_test(a_silenced_page_gets_its_end),
+		cmocka_unit_test(a_silence_of_everything_is_refused),
 		cmocka_unit_test(silences_are_changed_and_ended),
 		cmocka_unit_test(posted_alerts_end_when_nobody_posts_them),
 		cmocka_unit_test(our_absence_ends_no_posted_alert),

@@ -21,7 +21,13 @@ static void matchers_are_read(void **state)
 		{ "\xc3\xa4=b", "{\xc3\xa4=\"b\"}", NULL, 0 },
 		{ "", "{}", NULL, 0 },
 		{ "a", NULL, "end of the matcher: expected one of = != =~ !~", 1 },
-		{ "a=b c", NULL, "unexpected 'c' in a matcher: expected ',' or the end", 4 },
+		{ " a = b c , d = \" e\"", "{a=\"b c\",d=\" e\"}", NULL, 0 },
+		{ "a=~b{2}|\\.c\\n", "{a=~\"b{2}|\\\\.c\\n\"}", NULL, 0 },      /* a backslash is one; \n is a line */
+		{ "a=~\"\\d,x\\\\.\"", "{a=~\"\\\\d,x\\\\.\"}", NULL, 0 },
+		{ "\xc3\xa4=\"\\tc\"", "{\xc3\xa4=\"\tc\"}", NULL, 0 },         /* a name that only the newer form has, and its escapes */
+		{ "\"a b\"=c d", NULL, "unexpected 'd' in a matcher: expected ',' or the end", 8 },
+		{ "a=b\"c", NULL, "unexpected '\"' in a matcher: expected ',' or the end", 3 },
+		{ "a=~\"(\"", NULL, "missing ) for this group", 3 },
 		{ "=b", NULL, "unexpected '=' in a matcher: expected a label name", 0 },
 		{ "{a=b", NULL, "end of the matcher: expected ',' or '}'", 4 },
 		{ "a=\"b", NULL, "a quote is not closed: expected \" at the end of the value", 2 },

@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -69,9 +70,38 @@ static void no_such_zone(void **state)
 	}
 }
 
+static void local_is_what_the_environment_says(void **state)
+{
+	static const struct {
+		const char *tz;
+		int32_t offset_s;
+	} cases[] = { { "Asia/Kolkata", 19800 }, { ":Asia/Kolkata", 19800 }, { "/usr/share/zoneinfo/Asia/Kolkata", 19800 }, { "", 0 }, { "UTC", 0 } };
+
+	(void)state;
+	if (access("/usr/share/zoneinfo/Asia/Kolkata", R_OK) != 0) {
+		print_message("SKIP: there is no /usr/share/zoneinfo (package tzdata)\n");
+		skip();
+	}
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct err e = { 0 };
+		struct tz *z;
+
+		print_message("  TZ=%s\n", cases[i].tz);
+		setenv("TZ", cases[i].tz, 1);
+		z = tz_load(STR("Local"), &e);
+		assert_non_null(z);
+		assert_int_equal(tz_offset_s(z, 1800000000000, NULL), cases[i].offset_s);
+		tz_free(z);
+	}
+	setenv("TZ", "Mars/Olympus", 1);
+	assert_null(tz_load(STR("Local"), &(struct err){ 0 }));
+	unsetenv("TZ");
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(offsets_at), cmocka_unit_test(no_such_zone) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(offsets_at), cmocka_unit_test(local_is_what_the_environment_says),
+		                            cmocka_unit_test(no_such_zone) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
