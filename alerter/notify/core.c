@@ -353,6 +353,7 @@ static void trim(struct core *c)
 	DB_ADD(c->db, DB_TRIM_EVENTS, DB_I(now_ms - c->retention_ms), DB_I(MAX_EVENTS));
 	DB_ADD(c->db, DB_TRIM_MESSAGES, DB_I(OUTBOX_DELIVERED), DB_I(now_ms - c->retention_ms));
 	silence_trim(c);
+	DB_ADD(c->db, DB_TRIM_PAUSES, DB_I(now_ms));
 	DB_ADD(c->db, DB_TRIM_DEAD, DB_I(OUTBOX_DEAD), DB_I(MAX_DEAD));
 }
 
@@ -407,6 +408,11 @@ struct core *core_open(const struct core_options *o, struct notify_config *confi
 		return NULL;
 	}
 	core_configure(c, config);
+	if (!restore_pauses(c, e)) {
+		c->config = NULL;       /* the caller's still */
+		core_close(c);
+		return NULL;
+	}
 	pager_extend(c);
 	own_resume_durability(c);
 	heartbeats_started(c);

@@ -232,6 +232,8 @@ void points_free(struct core *);
 /* outbox.c: the integration's destination for one request that is no message's; false: it is busy, or to be spared. */
 bool outbox_take(struct core *, const struct integration *);
 void outbox_release(struct core *, struct str destination);
+/* It asked to be spared for so long (at most 15 m): nothing goes there meanwhile, also after a restart. */
+void outbox_pause(struct core *, const struct integration *, int64_t wish_ms);
 int64_t outbox_free_at_ms(const struct core *, const struct integration *);     /* INT64_MAX: when who has it lets go */
 
 /* forward.c: alerts to Alertmanagers. */
@@ -282,6 +284,7 @@ struct integration_stats *outbox_stats(struct core *, struct str name);
 /* restore.c: memory as the last run left it. Messages that were in flight are of unknown outcome. */
 bool restore_all(struct core *, struct err *e);
 bool restore_message(struct core *, int64_t id, struct err *e);
+bool restore_pauses(struct core *, struct err *e);      /* of destinations; once there is a configuration */
 
 /* What we last gave a component of a status page: the statuses that, when found there, are ours and not a person's; "" when we
  * are not involved (then only "operational" is ours). A list while an answer is outstanding: "operational,major_outage". */

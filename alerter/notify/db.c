@@ -71,6 +71,8 @@ static const char *const migrations[] = {
 	("ALTER TABLE episode ADD COLUMN heard INTEGER NOT NULL DEFAULT 1;"
 	 "UPDATE episode SET identity=0;"),     /* they were found by name */
 	"ALTER TABLE told ADD COLUMN cut INTEGER NOT NULL DEFAULT 0;",
+	"CREATE TABLE pause(integration TEXT NOT NULL, identity INTEGER NOT NULL, until INTEGER NOT NULL, PRIMARY KEY(integration, identity))"
+	" WITHOUT ROWID;",
 };
 
 static const char *const statement_sql[] = {

@@ -38,6 +38,9 @@ struct db;
 	X(DEL_SILENCE, "DELETE FROM silence WHERE id=?")                                                                           \
 	X(PUT_HEARTBEAT, "INSERT OR REPLACE INTO heartbeat VALUES(?,?,?)")                                                         \
 	X(DEL_HEARTBEAT, "DELETE FROM heartbeat WHERE name=?")                                                                     \
+	X(PUT_PAUSE, "INSERT OR REPLACE INTO pause VALUES(?,?,?)")                                                                 \
+	X(SHIFT_PAUSES, "UPDATE pause SET until=until+?")                                                                          \
+	X(TRIM_PAUSES, "DELETE FROM pause WHERE until<=?")                                                                         \
 	X(TRIM_EVENTS, "DELETE FROM event WHERE at<?1 OR id<=(SELECT max(id) FROM event)-?2")                                      \
 	X(TRIM_MESSAGES, "DELETE FROM outbox WHERE state=?1 AND finished<?2")                                                      \
 	X(TRIM_DEAD,                                                                                                               \

@@ -165,6 +165,7 @@ void outbox_shift(struct core *c, int64_t step_ms)
 {
 	for (struct map_slot *s = NULL; (s = map_next(&c->destinations, s)) != NULL;)
 		((struct destination *)s->value)->not_before_ms += step_ms;
+	DB_ADD(c->db, DB_SHIFT_PAUSES, DB_I(step_ms));
 	for (struct message *m = c->first; m != NULL; m = m->next) {
 		m->next_ms += step_ms;
 		m->created_ms += step_ms;
@@ -227,6 +228,17 @@ bool outbox_take(struct core *c, const struct integration *in)
 void outbox_release(struct core *c, struct str key)
 {
 	destination(c, key)->in_flight--;
+}
+
+void outbox_pause(struct core *c, const struct integration *in, int64_t wish_ms)
+{
+	struct destination *d = destination(c, in->destination);
+	int64_t until_ms = core_now_ms(c) + (wish_ms < RETRY_AFTER_MAX_MS ? wish_ms : RETRY_AFTER_MAX_MS);
+
+	if (until_ms <= d->not_before_ms)
+		return;
+	d->not_before_ms = until_ms;
+	DB_ADD(c->db, DB_PUT_PAUSE, DB_T(in->name), DB_I(in->identity), DB_I(until_ms));
 }
 
 int64_t outbox_free_at_ms(const struct core *c, const struct integration *in)
@@ -305,11 +317,8 @@ static void deliver_later(struct core *c, struct message *m, const struct delive
 	wish_ms = wish_ms < RETRY_AFTER_MAX_MS ? wish_ms : RETRY_AFTER_MAX_MS;
 	if (d->slow && wait_ms < SLOW_MS)
 		wait_ms = SLOW_MS;
-	if (wish_ms > 0) {
-		struct destination *to = destination(c, d->integration->destination);
-
-		to->not_before_ms = now_ms + wish_ms > to->not_before_ms ? now_ms + wish_ms : to->not_before_ms;
-	}
+	if (wish_ms > 0)
+		outbox_pause(c, d->integration, wish_ms);
 	m->next_ms = now_ms + (wait_ms > wish_ms ? wait_ms : wish_ms);
 	m->doubtful = m->doubtful || d->unknown;
 	set_state(c, m, d->unknown ? OUTBOX_UNKNOWN : OUTBOX_QUEUED);

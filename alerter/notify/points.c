@@ -146,6 +146,7 @@ static void answered(struct core *c, struct asker *asker, const struct http_answ
 {
 	struct pushing *p = (struct pushing *)asker;
 	struct point_queue *q = p->queue;
+	const struct integration *in = notify_config_find(c->config, q->integration);
 	bool took = answer->fate == HTTP_ANSWERED && answer->status >= 200 && answer->status < 300;
 	struct err e = { 0 };
 
@@ -155,7 +156,9 @@ static void answered(struct core *c, struct asker *asker, const struct http_answ
 	if (took)
 		complain_works(&q->complaint, "sending points", q->integration.p, core_now_ms(c));
 	else {
-		q->not_before_ms = core_now_ms(c) + (answer->retry_after_ms > TRY_AGAIN_MS ? answer->retry_after_ms : TRY_AGAIN_MS);
+		q->not_before_ms = core_now_ms(c) + TRY_AGAIN_MS;
+		if (answer->retry_after_ms > 0 && in != NULL)
+			outbox_pause(c, in, answer->retry_after_ms);
 		err_set(&e, ERR_UPSTREAM, -1, "HTTP %d: " STR_FMT, answer->status,
 			STR_ARG(text_clean(&c->scratch, answer->fate == HTTP_ANSWERED ? answer->body : answer->error, 160)));
 		complain_failed(&q->complaint, "sending points", q->integration.p, &e, core_now_ms(c));

@@ -222,6 +222,23 @@ bool restore_all(struct core *c, struct err *e)
 	return ok;
 }
 
+static void pause_row(struct restore *r, sqlite3_stmt *s)
+{
+	const struct integration *in
+		= notify_config_find_place(r->c->config, db_text(s, 0), (uint64_t)sqlite3_column_int64(s, 1), false);
+	int64_t left_ms = sqlite3_column_int64(s, 2) - core_now_ms(r->c);
+
+	if (in != NULL && left_ms > 0)
+		outbox_pause(r->c, in, left_ms);
+}
+
+bool restore_pauses(struct core *c, struct err *e)
+{
+	struct restore r = { .c = c };
+
+	return each(&r, "SELECT * FROM pause", pause_row, e);
+}
+
 bool restore_message(struct core *c, int64_t id, struct err *e)
 {
 	struct restore r = { .c = c };

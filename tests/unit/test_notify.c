@@ -177,6 +177,26 @@ static void asks_again_as_told(void **state)
 	}
 }
 
+/* Retry-After is of the place, not of the message: what comes after a restart waits too. */
+static void a_place_that_asked_to_be_spared_is_spared_over_a_crash(void **state)
+{
+	struct world *w = world_new("route: { receiver: team, group_by: [alertname], group_wait: 0s, group_interval: 1m }\n"
+				    "receivers: [ { name: team, opsgenie_configs: [ { api_key: K } ] } ]\n");
+
+	(void)state;
+	fire(w, "Down", "a");
+	answer_with(w, 0, HTTP_ANSWERED, 429, 300000, "slow down");
+	world_run(w);
+	world_pass(w, 60000);
+	world_crash(w);
+	fire(w, "Slow", "a");
+	world_pass(w, 239000);
+	assert_int_equal(w->n, 1);
+	world_pass(w, 1000);
+	assert_int_equal(w->n, 3);
+	world_free(w);
+}
+
 static const char quiet_about_ourselves[]
 	= "route: { receiver: team, group_by: [alertname], group_wait: 10s, group_interval: 1m, repeat_interval: 1h,\n"
 	  "  routes: [ { matchers: ['alertname=~\"Tocsin.*\"'], receiver: own } ] }\n"
@@ -577,6 +597,7 @@ int main(void)
 		cmocka_unit_test(fired_and_gone_before_anyone_was_told),
 		cmocka_unit_test(no_ends_without_send_resolved),
 		cmocka_unit_test(asks_again_as_told),
+		cmocka_unit_test(a_place_that_asked_to_be_spared_is_spared_over_a_crash),
 		cmocka_unit_test(a_message_given_up_is_an_alert),
 		cmocka_unit_test(a_dead_page_is_told_again_at_the_next_flush),
 		cmocka_unit_test(who_hangs_stops_no_other),
