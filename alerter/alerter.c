@@ -24,7 +24,7 @@ enum { RULE_WORKERS = 2 };
 struct alerter {
 	struct alerter_options options;
 	struct arena arena;                     /* lives as long as the program */
-	struct str external_url, own_host;
+	struct str external_url;
 	int lock_fd;                            /* on the storage folder */
 	struct config *config;
 	_Atomic int64_t evaluation_interval_ms; /* of <config>, for whom must not wait for a reload */
@@ -355,9 +355,13 @@ static struct str host_of(struct str url)
 
 static struct http_options http_options(struct alerter *al)
 {
-	al->own_host = host_of(al->external_url);
+	struct str *hosts = ARENA_ARRAY(&al->arena, al->options.hosts.n + 1, struct str);
+
+	hosts[0] = host_of(al->external_url);
+	for (size_t i = 0; i < al->options.hosts.n; i++)
+		hosts[i + 1] = al->options.hosts.v[i];
 	return (struct http_options){ .listen = al->options.listen.v, .n_listen = al->options.listen.n, .web = al->web,
-		                      .hosts = &al->own_host, .n_hosts = 1 };
+		                      .hosts = hosts, .n_hosts = al->options.hosts.n + 1 };
 }
 
 /* Before anything is sent: a second alerter that finds the port taken must have told nobody. */

@@ -10,7 +10,7 @@ struct alerter;
 
 struct alerter_options {
 	struct str config_file, alertmanager_config_file;       /* the second may be empty */
-	struct flag_list listen;
+	struct flag_list listen, hosts;
 	struct str web_config_file, external_url;               /* may be empty */
 	struct str storage_path;
 	int64_t retention_ms, resend_delay_ms;

@@ -40,6 +40,7 @@ static const struct flag flags[] = {
 	{ "web.config.file", FLAG_TEXT, &settings.alerter.web_config_file, "", "FILE", "TLS and users, as Prometheus's programs take them." },
 	{ "web.enable-admin-api", FLAG_SWITCH, &settings.alerter.admin_api, NULL, NULL, "Lets samples be deleted over HTTP." },
 	{ "web.external-url", FLAG_TEXT, &settings.alerter.external_url, "", "URL", "Where people reach this page; for links in messages." },
+	{ "web.host", FLAG_LIST, &settings.alerter.hosts, NULL, "NAME", "Further name under which what changes something may be asked of us; may be repeated." },
 	{ "query.lookback-delta", FLAG_DURATION, &settings.alerter.promql.lookback_ms, "5m", "DURATION", "How old the newest sample of a series may be." },
 	{ "query.timeout", FLAG_DURATION, &settings.alerter.promql.limits.timeout_ms, "2m", "DURATION", "How long a query or a rule's evaluation may take." },
 	{ "query.max-samples", FLAG_BYTES, &settings.max_samples, "50000000", "N", "How many samples one may hold at once." },

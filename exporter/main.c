@@ -48,7 +48,7 @@ struct exporter {
 
 struct options {
 	struct str config_file, telemetry_path, web_config_file, log_level, log_format;
-	struct flag_list listen;
+	struct flag_list listen, hosts;
 	bool check_config, dry_run, explain, version, help;
 };
 
@@ -242,7 +242,7 @@ static bool serve(struct exporter *x, const struct options *o, struct err *e)
 {
 	const struct str fallback = STR(DEFAULT_ADDRESS);
 	struct http_options h = { .listen = o->listen.n ? o->listen.v : &fallback, .n_listen = o->listen.n ? o->listen.n : 1,
-	    .web = x->web };
+	    .web = x->web, .hosts = o->hosts.v, .n_hosts = o->hosts.n };
 
 	x->server = http_server_new();
 	publisher_add_routes(x->publisher, x->server, x->telemetry_path);
@@ -396,7 +396,7 @@ static int run(struct exporter *x, const struct options *o)
 
 /* ---- Command line ---- */
 
-#define N_FLAGS 11
+#define N_FLAGS 12
 
 static void list_flags(struct options *o, struct flag f[N_FLAGS])
 {
@@ -405,6 +405,7 @@ static void list_flags(struct options *o, struct flag f[N_FLAGS])
 		    "Sources to read. Without it DATABASE_URL, REDIS_URL and CELERY_BROKER_URL "
 		  "name one each." },
 		{ "web.listen-address", FLAG_LIST, &o->listen, NULL, "ADDRESS", "Where to serve; may be repeated. Default: " DEFAULT_ADDRESS },
+		{ "web.host", FLAG_LIST, &o->hosts, NULL, "NAME", "Further name under which a reload may be asked for; may be repeated." },
 		{ "web.telemetry-path", FLAG_TEXT, &o->telemetry_path, "/metrics", "PATH", "Where the metrics are." },
 		{ "web.config.file", FLAG_TEXT, &o->web_config_file, NULL, "FILE", "TLS and users, in the format of Prometheus's exporters." },
 		{ "log.level", FLAG_TEXT, &o->log_level, "info", "LEVEL", "debug, info, warn or error." },

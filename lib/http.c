@@ -65,7 +65,7 @@ struct http_server {
 	struct listener *listeners;
 	size_t n_listeners;
 	struct http_web_config *web;    /* under <lock> */
-	const struct str *hosts;
+	struct str *hosts;
 	size_t n_hosts;
 	pthread_mutex_t lock;
 	pthread_cond_t idle;            /* a request was completed */
@@ -319,24 +319,11 @@ static const struct http_route *find_route(const struct http_server *s, struct s
 	return best;
 }
 
-static struct str content_type(const struct http_request *q)
+static enum http_origin changes_from(const struct request *r)
 {
-	struct str type = http_header(q, "Content-Type");
-
-	type.n = str_chr(type, ';');
-	return str_trim(type);
-}
-
-/* What changes something takes JSON where it says so, else a form: a page of another site can send neither unseen. */
-static bool takes_type(const struct http_request *q, unsigned flags)
-{
-	struct str type = content_type(q);
-
-	if ((flags & HTTP_CHANGES) == 0 || q->method == HTTP_GET || q->method == HTTP_DELETE)
-		return true;
-	if (flags & HTTP_JSON)
-		return str_eq_nocase(type, STR("application/json"));
-	return type.n == 0 || str_eq_nocase(type, STR("application/x-www-form-urlencoded"));
+	if ((r->route->flags & HTTP_CHANGES) == 0 || r->q.method == HTTP_GET)
+		return HTTP_FROM_HERE;
+	return http_origin_of(&r->q, r->server->hosts, r->server->n_hosts);
 }
 
 static bool user_may_enter(struct request *r)
@@ -410,6 +397,7 @@ static void note_peer(struct request *r)
 static void admit(struct request *r, const char *method)
 {
 	struct http_request *q = &r->q;
+	enum http_origin origin;
 
 	note_peer(r);
 	q->method = method_bit(method);
@@ -427,9 +415,11 @@ static void admit(struct request *r, const char *method)
 		reject(r, MHD_HTTP_NOT_FOUND, "404 page not found");
 	} else if ((r->route->methods & q->method) == 0) {
 		reject_method(r);
-	} else if ((r->route->flags & HTTP_CHANGES) != 0 && q->method != HTTP_GET && !http_comes_from_here(q, r->server->hosts, r->server->n_hosts)) {
-		reject(r, MHD_HTTP_FORBIDDEN, "this request comes from a page of another site, or from a name not known as ours");
-	} else if (!takes_type(q, r->route->flags)) {
+	} else if ((origin = changes_from(r)) != HTTP_FROM_HERE) {
+		reject(r, MHD_HTTP_FORBIDDEN, origin == HTTP_FROM_ELSEWHERE
+		                              ? "this request comes from a page of another site"
+		                              : "its Host is a name not known as ours: an address, a name without a dot, or one of --web.host");
+	} else if (!http_takes_type(q, r->route->flags)) {
 		reject(r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, (r->route->flags & HTTP_JSON) != 0 ? "send Content-Type: application/json"
 		                                           : "send Content-Type: application/x-www-form-urlencoded");
 	} else if (!body_fits(r)) {
@@ -441,7 +431,7 @@ static void admit(struct request *r, const char *method)
 
 static bool has_form(const struct request *r)
 {
-	return (r->route->flags & HTTP_FORM) != 0 && str_eq_nocase(content_type(&r->q), STR("application/x-www-form-urlencoded"));
+	return (r->route->flags & HTTP_FORM) != 0 && str_eq_nocase(http_content_type(&r->q), STR("application/x-www-form-urlencoded"));
 }
 
 static void dispatch(struct request *r)
@@ -655,12 +645,21 @@ bool http_server_bind(struct http_server *s, const struct http_options *o, struc
 	return true;
 }
 
+/* Ours are those the caller names, and those it listens on. */
+static void know_hosts(struct http_server *s, const struct http_options *o)
+{
+	s->hosts = mem_alloc((o->n_hosts + o->n_listen + 1) * sizeof *s->hosts);
+	for (size_t i = 0; i < o->n_hosts; i++)
+		s->hosts[s->n_hosts++] = o->hosts[i];
+	for (size_t i = 0; i < o->n_listen; i++)
+		s->hosts[s->n_hosts++] = http_host_name(o->listen[i]);
+}
+
 bool http_server_start(struct http_server *s, const struct http_options *o, struct err *e)
 {
 	s->serving = true;
 	s->web = o->web != NULL ? http_web_config_ref(o->web) : NULL;
-	s->hosts = o->hosts;
-	s->n_hosts = o->n_hosts;
+	know_hosts(s, o);
 	if (s->n_listeners == 0 && !http_server_bind(s, o, e))
 		return false;
 	for (size_t i = 0; i < s->n_listeners; i++)
@@ -758,6 +757,7 @@ void http_server_free(struct http_server *s)
 	http_web_config_unref(s->web);
 	http_streams_free(s->streams);
 	free(s->listeners);
+	free(s->hosts);
 	free(s);
 }
 

@@ -64,7 +64,11 @@ struct MHD_Response *http_stream_response(struct http_streams *ss, struct MHD_Co
 void http_streams_expire(struct http_streams *ss);
 
 /* Whether no page of another site asks; <hosts>: names with a dot that are ours. Only before the handler returns. */
-bool http_comes_from_here(const struct http_request *q, const struct str *hosts, size_t n_hosts);
+enum http_origin { HTTP_FROM_HERE, HTTP_FROM_ELSEWHERE, HTTP_BY_ANOTHER_NAME };
+enum http_origin http_origin_of(const struct http_request *q, const struct str *hosts, size_t n_hosts);
+struct str http_host_name(struct str host);     /* without the port */
+struct str http_content_type(const struct http_request *q);    /* without parameters */
+bool http_takes_type(const struct http_request *q, unsigned flags);     /* of the route; by the headers */
 
 /* A listening socket, -1 and <e> on failure; <bound> gets its address as text. */
 int http_listen(struct str address, char bound[80], struct err *e);

@@ -99,6 +99,7 @@ def test_acknowledged_by_the_link(box, target):
     action = program.url("/ack")
     assert re.search(r'<form method="post" action="ack">', text)
     assert http(action, data=form, headers={"Origin": "http://evil.example"})[0] == 403
+    assert http(action, data=form, headers={"Host": "evil.example"})[0] == 403
     assert http(action, data=form, headers={"Content-Type": "text/plain"})[0] == 415
     assert http(action, data=urllib.parse.urlencode({**fields, "sig": "0" * 32}).encode())[0] == 403
     assert "<button>Acknowledge" in http(url)[2]

@@ -172,14 +172,15 @@ static const struct {
 	{ "escaped path", "GET /%65cho" END "\r\n", "200", "1 /echo" },
 	{ "head", "HEAD /echo" END "\r\n", "200", NULL },
 	{ "form", "POST /echo?q=0" END FORM "Content-Length: 9\r\n\r\na=1&b=%26", "200", "2 /echo rest= ctx=c q=0 a=1 b=& body=9" },
-	{ "body that is no form", "POST /echo" END "Content-Length: 3\r\n\r\na=1", "200", "ctx=c body=3" },
+	{ "body that does not say what it is", "POST /echo" END "Content-Length: 3\r\n\r\na=1", "415", "urlencoded" },
+	{ "pieces that do not say what they are", "POST /echo" END "Transfer-Encoding: chunked\r\n\r\n3\r\na=1\r\n0\r\n\r\n", "415", "urlencoded" },
 	{ "prefix", "GET /tree/a/b" END "\r\n", "200", "rest=a/b" },
 	{ "exact before prefix", "GET /tree/exact" END "\r\n", "200", "rest= " },
 	{ "method of the other row", "DELETE /tree/exact" END "\r\n", "200", "8 /tree/exact" },
 	{ "not found", "GET /nothing" END "\r\n", "404", "not found" },
 	{ "method", "DELETE /echo" END "\r\n", "405", "not allowed" },
-	{ "body too large", "POST /echo" END "Content-Length: 101\r\n\r\n", "413", "larger" },
-	{ "chunked body too large", "POST /echo" END "Transfer-Encoding: chunked\r\n\r\n65\r\n"
+	{ "body too large", "POST /echo" END FORM "Content-Length: 101\r\n\r\n", "413", "larger" },
+	{ "chunked body too large", "POST /echo" END FORM "Transfer-Encoding: chunked\r\n\r\n65\r\n"
 	  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n0\r\n\r\n", "413", "larger" },
 	{ "malformed query", "GET /echo?a=%zz" END "\r\n", "400", "%25" },
 	{ "malformed path", "GET /echo%0" END "\r\n", "400", "path" },
@@ -194,8 +195,13 @@ static const struct {
 	  "Origin: http://tocsin.example:1\r\nContent-Length: 0\r\n\r\n", "200", "2 /echo" },
 	{ "an address", "POST /echo HTTP/1.1\r\nHost: 10.0.0.1:1\r\nConnection: close\r\nOrigin: http://10.0.0.1:1\r\n"
 	  "Content-Length: 0\r\n\r\n", "200", "2 /echo" },
-	{ "a program by any name", "POST /echo HTTP/1.1\r\nHost: any.example:1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+	{ "a program by another's name", "POST /echo HTTP/1.1\r\nHost: any.example:1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+	  "403", "not known as ours" },
+	{ "a program by our name", "POST /echo HTTP/1.1\r\nHost: tocsin.example:1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
 	  "200", "2 /echo" },
+	{ "a name that the world cannot have", "POST /echo HTTP/1.1\r\nHost: tocsin.monitoring.svc.Cluster.Local:1\r\nConnection: close\r\n"
+	  "Content-Length: 0\r\n\r\n", "200", "2 /echo" },
+	{ "an address of version 6", "POST /echo HTTP/1.1\r\nHost: [::1]:1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", "200", "2 /echo" },
 	{ "text a page may send unseen", "POST /echo" END "Content-Type: text/plain\r\nContent-Length: 3\r\n\r\na=1", "415", "urlencoded" },
 	{ "JSON", "POST /json" END "Content-Type: application/json; charset=utf-8\r\nContent-Length: 2\r\n\r\n[]", "200", "body=2" },
 	{ "a form where JSON is wanted", "POST /json" END FORM "Content-Length: 2\r\n\r\n[]", "415", "application/json" },
