@@ -57,9 +57,9 @@ static void get_state(void *ctx, struct api_state *out)
 	pthread_mutex_unlock(&al->lock);
 }
 
-static bool reload_for_api(void *ctx, struct err *e)
+static bool reload_for_api(void *ctx, struct buf *said)
 {
-	return alerter_reload(ctx, e);
+	return alerter_reload(ctx, said);
 }
 
 static void get_config_text(void *ctx, struct buf *out)
@@ -141,15 +141,6 @@ static void log_report(const struct conf_report *report)
 
 /* ---- Rules that are no more: their alerts end. ---- */
 
-static struct str *file_names(struct arena *a, const struct rules_snapshot *s)
-{
-	struct str *files = ARENA_ARRAY(a, s->n_files + 1, struct str);
-
-	for (size_t i = 0; i < s->n_files; i++)
-		files[i] = s->files[i].path;
-	return files;
-}
-
 static struct str *rule_keys(struct arena *a, const struct rules_snapshot *s, size_t *n)
 {
 	struct str *keys;
@@ -165,6 +156,26 @@ static struct str *rule_keys(struct arena *a, const struct rules_snapshot *s, si
 	return keys;
 }
 
+static void sort_files(struct arena *a, const struct rules_snapshot *s, bool starting, struct notify_known *known)
+{
+	struct str *files = ARENA_ARRAY(a, s->n_files + 1, struct str), *unread = ARENA_ARRAY(a, s->n_files + 1, struct str);
+	struct notify_rule_problem *problems = ARENA_ARRAY(a, s->n_files + 1, struct notify_rule_problem);
+
+	for (size_t i = 0; i < s->n_files; i++) {
+		const struct rule_file_view *f = &s->files[i];
+
+		if (f->loaded)
+			files[known->n_files++] = f->path;
+		else if (!f->gone)
+			unread[known->n_unread++] = f->path;
+		if (f->problem.n > 0)
+			problems[known->n_problems++] = (struct notify_rule_problem){ f->path, f->problem, f->loaded };
+	}
+	known->files = starting ? files : NULL;
+	known->unread = unread;
+	known->problems = problems;
+}
+
 /* At the start a file that is missing may be back in a moment: only rules missing from files that were read are gone then. */
 static void tell_known_rules(struct alerter *al, bool starting)
 {
@@ -173,10 +184,7 @@ static void tell_known_rules(struct alerter *al, bool starting)
 	struct arena a = { 0 };
 
 	known.keys = rule_keys(&a, s, &known.n_keys);
-	if (starting) {
-		known.files = file_names(&a, s);
-		known.n_files = s->n_files;
-	}
+	sort_files(&a, s, starting, &known);
 	notify_rules_known(al->notify, &known);
 	rules_snapshot_release(s);
 	arena_fini(&a);
@@ -242,6 +250,77 @@ static enum notify_evaluates rules_are_evaluated(void *ctx, struct err *why)
 	return why->code == ERR_NONE ? now : EVALUATION_FAILS;
 }
 
+/* ---- What a reload has to say: true, and the same everywhere. ---- */
+
+enum { SAID_MAX = 20 };
+
+static void put_mistakes(struct buf *out, const struct conf_report *report)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < report->n; i++) {
+		const struct conf_diag *d = &report->v[i];
+
+		if (d->warning || n++ >= SAID_MAX)
+			continue;
+		buf_puts(out, d->file);
+		if (d->line > 0)
+			buf_printf(out, ":%d:%d", d->line, d->col);
+		buf_printf(out, ": " STR_FMT "\n", STR_ARG(d->message));
+	}
+	if (n > SAID_MAX)
+		buf_printf(out, "and %zu more\n", n - SAID_MAX);
+}
+
+/* Which files are not in use as they are, then which are. False when there is one of the former. */
+static bool say_rules(struct alerter *al, const struct conf_report *report, struct buf *out)
+{
+	const struct rules_snapshot *s = rules_snapshot_get(al->rules);
+	size_t n_taken = 0;
+
+	buf_printf(out, "%zu mistake(s) in rule files\n", report->n_errors);
+	put_mistakes(out, report);
+	for (size_t i = 0; i < s->n_files; i++) {
+		if (s->files[i].problem.n > 0)
+			buf_printf(out, STR_FMT ": %s\n", STR_ARG(s->files[i].path), s->files[i].loaded ? "its last good version is in use" : "none of its rules is in use");
+		n_taken += s->files[i].problem.n == 0;
+	}
+	buf_printf(out, "In use as they are: " STR_FMT, STR_ARG(al->options.config_file));
+	for (size_t i = 0, n = 0; i < s->n_files && n < SAID_MAX; i++)
+		if (s->files[i].problem.n == 0 && n++ < SAID_MAX)
+			buf_printf(out, ", " STR_FMT, STR_ARG(s->files[i].path));
+	if (n_taken > SAID_MAX)
+		buf_printf(out, " and %zu rule files more", n_taken - SAID_MAX);
+	buf_putz(out, "\n");
+	rules_snapshot_release(s);
+	return report->n_errors == 0;
+}
+
+/* The first line: the others have been logged with their places. */
+static void log_said(const char *what, const struct buf *said)
+{
+	char *line = mem_strndup(said->p, str_chr(buf_str(said), '\n'));
+
+	log_event(LOG_ERROR, what, "err", line, NULL);
+	free(line);
+}
+
+/* <said> after <how>, then each mistake with its line. */
+static void note_reload(struct alerter *al, bool good, const char *how, const struct buf *said, const struct conf_report *report)
+{
+	struct buf b = { 0 };
+
+	if (!good) {
+		buf_printf(&b, "%s" STR_FMT, how, STR_ARG(buf_str(said)));
+		conf_report_print(report, &b);
+	}
+	al->reload_good = good;
+	if (good)
+		al->reload_ms = clock_now_ms(&clock_system);
+	al->reload_problem = arena_str(&al->arena, buf_str(&b));
+	buf_fini(&b);
+}
+
 /* ---- Start. ---- */
 
 static struct str default_url(struct arena *a, struct str address)
@@ -303,6 +382,7 @@ static void make_rules(struct alerter *al)
 		.n_appenders = RULE_WORKERS,
 		.sink = &al->sink.sink,
 		.clock = &clock_system,
+		.kept_path = arena_printf(&al->arena, STR_FMT "/rules.json", STR_ARG(al->options.storage_path)).p,
 	};
 
 	ordered_sink_init(&al->sink, notify_sink(al->notify), al->store);
@@ -399,8 +479,8 @@ static bool start_http(struct alerter *al, struct err *e)
 	return http_server_start(al->http, &options, e);
 }
 
-/* Everything that can be wrong in a file, found before anything is opened. */
-static bool read_files(struct alerter *al, struct rules_plan **plan)
+/* What is wrong in the configuration is found before anything is opened. Rule files come later: one that is bad keeps nobody from starting. */
+static bool read_files(struct alerter *al)
 {
 	struct conf_report report = { 0 };
 	bool good;
@@ -408,23 +488,36 @@ static bool read_files(struct alerter *al, struct rules_plan **plan)
 	if (al->options.web_config_file.n > 0)
 		al->web = http_web_config_load(al->options.web_config_file.p, &report);
 	al->config = load_config(&al->options, &report);
-	if (al->config != NULL) {
-		*plan = load_rules(al, al->config, &report);
+	if (al->config != NULL)
 		atomic_store(&al->evaluation_interval_ms, al->config->global.evaluation_interval_ms);
-	}
 	good = report.n_errors == 0;
 	print_report(&report);
 	conf_report_fini(&report);
 	return good;
 }
 
-/* Rules need the sink, the sink needs the configuration: files are checked first without rules, then loaded for good. */
+static void start_rules(struct alerter *al)
+{
+	struct conf_report report = { 0 };
+	struct buf said = { 0 };
+
+	make_rules(al);
+	rules_apply(al->rules, load_rules(al, al->config, &report));
+	tell_known_rules(al, true);
+	log_report(&report);
+	if (!say_rules(al, &report, &said)) {
+		note_reload(al, false, "Started without all rules: ", &said, &report);
+		log_said("started without all rules", &said);
+	}
+	buf_fini(&said);
+	conf_report_fini(&report);
+}
+
 static bool start_parts(struct alerter *al, struct err *e)
 {
 	const struct store_options store_options = { .retention_ms = al->options.retention_ms,
 		                                     .retention_bytes = (size_t)al->options.retention_bytes,
 		                                     .clock = &clock_system };
-	struct conf_report report = { 0 };
 
 	if (!bind_http(al, e))
 		return false;
@@ -433,10 +526,7 @@ static bool start_parts(struct alerter *al, struct err *e)
 	if (!open_state(al, e) || !store_open_history(al->store, al->options.storage_path.p, e) ||
 	    !store_open_journal(al->store, al->options.storage_path.p, e))
 		return false;
-	make_rules(al);
-	rules_apply(al->rules, load_rules(al, al->config, &report));
-	conf_report_fini(&report);
-	tell_known_rules(al, true);
+	start_rules(al);
 	if (!start_scraping(al, e) || !start_http(al, e))
 		return false;
 	atomic_store(&al->rules_ms, clock_now_ms(&clock_system));
@@ -449,7 +539,6 @@ static bool start_parts(struct alerter *al, struct err *e)
 struct alerter *alerter_start(const struct alerter_options *o)
 {
 	struct alerter *al = mem_alloc(sizeof *al);
-	struct rules_plan *plan = NULL;
 	struct err e = { 0 };
 	bool good;
 
@@ -459,9 +548,7 @@ struct alerter *alerter_start(const struct alerter_options *o)
 	al->start_ms = al->reload_ms = clock_now_ms(&clock_system);
 	al->reload_good = true;
 	pthread_mutex_init(&al->lock, NULL);
-	good = read_files(al, &plan);
-	if (plan != NULL)
-		rules_plan_free(plan);
+	good = read_files(al);
 	if (good && !start_parts(al, &e)) {
 		fprintf(stderr, "tocsin-alerter: %s\n", e.msg);
 		good = false;
@@ -479,19 +566,6 @@ struct alerter *alerter_start(const struct alerter_options *o)
 }
 
 /* ---- Reload. ---- */
-
-static void note_reload(struct alerter *al, bool good, const struct conf_report *report)
-{
-	struct buf b = { 0 };
-
-	if (!good)
-		conf_report_print(report, &b);
-	al->reload_good = good;
-	if (good)
-		al->reload_ms = clock_now_ms(&clock_system);
-	al->reload_problem = arena_str(&al->arena, buf_str(&b));
-	buf_fini(&b);
-}
 
 static void swap(struct alerter *al, struct config *c, struct rules_plan *plan)
 {
@@ -513,53 +587,58 @@ static void swap(struct alerter *al, struct config *c, struct rules_plan *plan)
 }
 
 /* Certificates and users: their own file, which fails or not by itself. */
-static bool reload_web(struct alerter *al, struct conf_report *report, struct err *e)
+static bool reload_web(struct alerter *al, struct conf_report *report, struct buf *said)
 {
 	struct http_web_config *web;
+	struct err e = { 0 };
 	bool ok;
 
 	if (al->options.web_config_file.n == 0)
 		return true;
 	web = http_web_config_load(al->options.web_config_file.p, report);
-	if (web == NULL)
-		return err_set(e, ERR_BAD_INPUT, -1, "%zu mistake(s) in the web configuration: nothing was changed; the log has them",
-		               report->n_errors);
-	ok = http_server_set_web(al->http, web, e);
+	if (web == NULL) {
+		buf_printf(said, "%zu mistake(s) in the web configuration; everything is unchanged\n", report->n_errors);
+		put_mistakes(said, report);
+		return false;
+	}
+	ok = http_server_set_web(al->http, web, &e);
 	http_web_config_unref(web);
+	if (!ok)
+		buf_printf(said, "%s; everything is unchanged\n", e.msg);
 	return ok;
 }
 
-static bool reload_locked(struct alerter *al, struct conf_report *report, struct err *e)
+static bool reload_locked(struct alerter *al, struct conf_report *report, struct buf *said)
 {
 	struct config *c = load_config(&al->options, report);
 
-	if (c == NULL)
-		return err_set(e, ERR_BAD_INPUT, -1, "%zu mistake(s) in the configuration: nothing was changed; the log has them", report->n_errors);
-	if (!reload_web(al, report, e)) {
+	if (c == NULL) {
+		buf_printf(said, "%zu mistake(s) in the configuration; everything is unchanged\n", report->n_errors);
+		put_mistakes(said, report);
+		return false;
+	}
+	if (!reload_web(al, report, said)) {
 		config_free(c);
 		return false;
 	}
 	swap(al, c, load_rules(al, c, report));
-	if (report->n_errors > 0)
-		return err_set(e, ERR_BAD_INPUT, -1, "%zu mistake(s) in rule files: those files keep their last good version; the log has them",
-		               report->n_errors);
-	return true;
+	return say_rules(al, report, said);
 }
 
-bool alerter_reload(struct alerter *al, struct err *e)
+bool alerter_reload(struct alerter *al, struct buf *said)
 {
 	struct conf_report report = { 0 };
 	bool good;
 
 	pthread_mutex_lock(&al->lock);
-	good = reload_locked(al, &report, e);
-	note_reload(al, good, &report);
+	good = reload_locked(al, &report, said);
+	note_reload(al, good, "The last reload failed: ", said, &report);
 	pthread_mutex_unlock(&al->lock);
 	log_report(&report);
 	if (good)
 		log_event(LOG_INFO, "configuration reloaded", "file", al->options.config_file.p, NULL);
 	else
-		log_event(LOG_ERROR, "reload failed", "err", e->msg, NULL);
+		log_said("reload failed", said);
 	conf_report_fini(&report);
 	return good;
 }

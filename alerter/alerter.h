@@ -22,8 +22,8 @@ struct alerter_options {
 
 /* Reads the configuration, opens the state, starts everything. NULL when something is wrong: it has been said on stderr. */
 struct alerter *alerter_start(const struct alerter_options *) MUST_CHECK;
-/* Reads everything again; what is bad changes nothing and is logged. From any thread. */
-bool alerter_reload(struct alerter *, struct err *e);
+/* Reads everything again; what is bad changes nothing, is logged, and told in <said>: false then. From any thread. */
+bool alerter_reload(struct alerter *, struct buf *said);
 /* Once in a while, from the main thread: what was replaced without a reload is taken over. */
 void alerter_maintain(struct alerter *);
 /* Nothing is resolved by it: the next start goes on where this one stopped. */

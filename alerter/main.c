@@ -132,15 +132,16 @@ static int run(void)
 	if (al == NULL)
 		return 1;
 	for (;;) {
-		struct err e = { 0 };
+		struct buf said = { 0 };
 
 		sig = sigtimedwait(&set, NULL, &wait);
 		if (sig == SIGHUP)
-			(void)!alerter_reload(al, &e);
+			(void)!alerter_reload(al, &said);
 		else if (sig > 0)
 			break;
 		else if (errno == EAGAIN)
 			alerter_maintain(al);
+		buf_fini(&said);
 	}
 	log_event(LOG_INFO, "stopping; nothing is resolved by it", NULL);
 	alerter_stop(al);

@@ -35,7 +35,7 @@ struct api_deps {                               /* all must outlive the api */
 	bool admin;                             /* samples may be deleted */
 	void (*state)(void *ctx, struct api_state *out);
 	/* Reads everything again; false and <e> when the new configuration is bad and the old one stays. */
-	bool (*reload)(void *ctx, struct err *e);
+	bool (*reload)(void *ctx, struct buf *said);            /* false: what was taken over and what was not, in lines */
 	void (*config_text)(void *ctx, struct buf *out);        /* YAML, secrets hidden */
 	void (*alertmanager_config_text)(void *ctx, struct buf *out);   /* the part of it an Alertmanager would understand */
 	void *ctx;

@@ -259,6 +259,8 @@ static void put_rules(struct buf *b, const struct rules_snapshot *s, int64_t now
 		if (s->files[i].problem.n == 0)
 			continue;
 		buf_putz(b, "<div class=\"problem\">");
+		html_text(b, s->files[i].path);
+		buf_putz(b, ": ");
 		html_text(b, s->files[i].problem);
 		buf_putz(b, "</div>");
 	}
@@ -282,7 +284,7 @@ static void put_head(struct buf *b, const struct api_state *s)
 	            "<a href=\"#rules\">Rules</a><a href=\"/functions\">Functions</a><a href=\"/metrics\">Metrics</a></nav></header><main>\n");
 	if (s->reload_good)
 		return;
-	buf_putz(b, "<div class=\"problem\">The last reload failed; the configuration before it is in use.\n");
+	buf_putz(b, "<div class=\"problem\">");
 	html_text(b, s->reload_problem);
 	buf_putz(b, "</div>");
 }

@@ -22,13 +22,17 @@ void api_ready(struct http_request *q)
 
 static void run_reload(struct api *api, struct http_request *q, void *job)
 {
-	struct err e = { 0 };
+	struct buf said = { 0 }, answer = { 0 };
 
 	(void)job;
-	if (api->deps.reload(api->deps.ctx, &e))
+	if (api->deps.reload(api->deps.ctx, &said)) {
 		http_reply(q, 200, NULL, STR(""));
-	else
-		http_reply_text(q, 500, "failed to reload: %s\nThe configuration in use is unchanged.\n", e.msg);
+	} else {
+		buf_printf(&answer, "failed to reload config: " STR_FMT, STR_ARG(buf_str(&said)));
+		http_reply_buf(q, 500, "text/plain; charset=utf-8", &answer);
+	}
+	buf_fini(&said);
+	buf_fini(&answer);
 }
 
 void api_reload(struct http_request *q)

@@ -143,6 +143,9 @@ static bool is_deleted(struct str rule, const struct notify_known *known)
 	for (size_t i = 0; i < known->n_keys; i++)
 		if (str_eq(rule, known->keys[i]))
 			return false;
+	for (size_t i = 0; i < known->n_unread; i++)
+		if (is_of_file(rule, known->unread[i]))
+			return false;
 	for (size_t i = 0; i < known->n_files && known->files != NULL; i++)
 		if (is_of_file(rule, known->files[i]))
 			return true;
@@ -185,6 +188,7 @@ void core_rules_known(struct core *c, const struct notify_known *known)
 	for (size_t i = 0; i < n_orphans; i++)
 		end_orphan(c, orphans[i]);
 	forget_states(c, known);
+	own_rule_files(c, known);
 }
 
 bool core_resend(struct core *c, int64_t message_id, struct err *e)

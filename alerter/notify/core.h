@@ -126,6 +126,7 @@ void own_dead_letter(struct core *, struct str integration, struct str why, bool
 void own_stranded(struct core *, struct str integration, bool stranded);
 void own_recheck_stranded(struct core *);                               /* after c->config has changed */
 void own_evaluation(struct core *, struct str problem);                 /* empty: all are evaluated */
+void own_rule_files(struct core *, const struct notify_known *);
 
 /* group.c: groups and episodes. */
 void group_add_alert(struct core *, struct page_alert *);

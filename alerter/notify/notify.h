@@ -70,10 +70,18 @@ void notify_configure(struct notify *, struct notify_config *config);
 struct notify_known {
 	const struct str *keys;         /* rule_identity.key of each */
 	size_t n_keys;
-	const struct str *files;        /* rule files that were read; NULL: every file there should be */
+	const struct str *files;        /* rule files that were read; NULL: every file there should be, but <unread> */
 	size_t n_files;
+	const struct str *unread;
+	size_t n_unread;
+	const struct notify_rule_problem {
+		struct str file, problem;
+		bool loaded;            /* some version of it is in use */
+	} *problems;                    /* files that are not in use as they are */
+	size_t n_problems;
 };
-/* Alerts of rules that are no more end, "rule deleted". Those of a file that was not read go on: it may only be missing for a moment. */
+/* Alerts of rules that are no more end, "rule deleted". Those of a file that was not read go on: it may only be missing for a moment. An alert
+ * of our own tells of each problem. */
 void notify_rules_known(struct notify *, const struct notify_known *);
 
 struct notify_point {

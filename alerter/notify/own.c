@@ -127,21 +127,67 @@ static bool has_stranded(const struct core *c, struct str integration)
 	return false;
 }
 
-void own_recheck_stranded(struct core *c)
+/* The label <of> of each of our alerts of this name that fires. */
+static struct str *own_firing(struct core *c, const char *name, struct str of, size_t *n)
 {
 	struct str *found = ARENA_ARRAY(&c->scratch, c->alerts.n + 1, struct str);
-	size_t n = 0;
 
+	*n = 0;
 	for (struct map_slot *s = NULL; (s = map_next(&c->alerts, s)) != NULL;) {
 		const struct page_alert *a = s->value;
-		struct str integration = labels_get(a->own, STR("integration"));
 
-		if (a->ends_ms == 0 && str_eq(a->rule, STR(OWN_RULE)) && str_eq(labels_get(a->own, STR("alertname")), STR(NOT_TOLD))
-		    && !has_stranded(c, integration))
-			found[n++] = arena_str(&c->scratch, integration);
+		if (a->ends_ms == 0 && str_eq(a->rule, STR(OWN_RULE)) && str_eq(labels_get(a->own, STR("alertname")), str_of(name)))
+			found[(*n)++] = arena_str(&c->scratch, labels_get(a->own, of));
 	}
+	return found;
+}
+
+void own_recheck_stranded(struct core *c)
+{
+	size_t n;
+	const struct str *found = own_firing(c, NOT_TOLD, STR("integration"), &n);
+
 	for (size_t i = 0; i < n; i++)
-		own_stranded(c, found[i], false);
+		if (!has_stranded(c, found[i]))
+			own_stranded(c, found[i], false);
+}
+
+/* ---- Rule files that are not in use as they are. ---- */
+
+#define NOT_LOADED "TocsinRuleFileNotLoaded"
+
+static void own_rule_file(struct core *c, struct str file, const struct notify_rule_problem *p)
+{
+	const struct label at[] = { { STR("file"), file } };
+	const char *rest = p == NULL ? "" : p->loaded ? "Its last good version is in use." : "None of its rules is evaluated; what fired goes on.";
+
+	own_alert(c, &(struct own_alert){
+			     .name = NOT_LOADED,
+			     .severity = "critical",
+			     .expr = "prometheus_config_last_reload_successful == 0",
+			     .firing = p != NULL,
+			     .labels = { at, 1 },
+			     .summary = arena_printf(&c->scratch, "The rule file " STR_FMT " is not in use as it is", STR_ARG(file)),
+			     .description = p == NULL ? STR("") : arena_printf(&c->scratch, STR_FMT ". %s", STR_ARG(p->problem), rest),
+			     .reason = p != NULL ? p->problem : STR("the file is in use as it is, or not named any more"),
+		     });
+}
+
+void own_rule_files(struct core *c, const struct notify_known *known)
+{
+	size_t n;
+	const struct str *found = own_firing(c, NOT_LOADED, STR("file"), &n);
+
+	for (size_t i = 0; i < n; i++) {
+		bool still = false;
+
+		for (size_t k = 0; k < known->n_problems; k++)
+			still |= str_eq(known->problems[k].file, found[i]);
+		if (!still)
+			own_rule_file(c, found[i], NULL);
+	}
+	for (size_t k = 0; k < known->n_problems; k++)
+		own_rule_file(c, known->problems[k].file, &known->problems[k]);
 }
 
 /* ---- Rules that are not evaluated. ---- */

@@ -427,6 +427,7 @@ static struct rule_file *finish(struct rule_file *f, const struct conf_node *roo
 
 	l.reader.arena = &f->arena;
 	l.reader.report = report;
+	f->text = root != NULL && root->file != NULL ? root->file->text : STR("");
 	if (root != NULL && root->kind == CONF_SEQ)
 		read_flat(&l, root);
 	else if (root != NULL)

@@ -67,29 +67,32 @@ static void read_file(struct rules_plan *p, const char *path, bool found, const 
 	p->good = false;
 	keep_old(f, old);
 	for (size_t i = first; i < report->n && f->problem.n == 0; i++)
-		if (!report->v[i].warning)
+		if (!report->v[i].warning && report->v[i].line > 0)
 			f->problem = arena_printf(&p->arena, "%d:%d: " STR_FMT, report->v[i].line, report->v[i].col, STR_ARG(report->v[i].message));
+		else if (!report->v[i].warning)
+			f->problem = arena_str(&p->arena, report->v[i].message);
 	if (f->problem.n == 0)
 		f->problem = STR("it could not be read");
 }
 
-/* A file that is named and missing is an error when nothing runs yet; later it is one that vanished. */
-static void read_pattern(struct rules_plan *p, struct str pattern, const struct planned_file *before, size_t n, bool running,
-                         struct conf_report *report)
+/* A file that is named and missing is an error, unless it was there before: then it vanished. */
+static void read_pattern(struct rules_plan *p, struct str pattern, const struct planned_file *before, size_t n, struct conf_report *report)
 {
+	const struct planned_file *old = find_file(before, n, pattern);
 	char *z = mem_strndup(pattern.p, pattern.n);
 	glob_t found = { 0 };
 
 	if (glob(z, 0, NULL, &found) == 0)
 		for (size_t i = 0; i < found.gl_pathc; i++)
 			read_file(p, found.gl_pathv[i], has_wildcard(pattern), before, n, report);
-	else if (!has_wildcard(pattern) && !running)
+	else if (!has_wildcard(pattern) && (old == NULL || (old->file == NULL && !old->gone)))
 		read_file(p, z, false, before, n, report);
 	globfree(&found);
 	free(z);
 }
 
-static bool still_named(struct str path, const struct str *patterns, size_t n)
+/* <by_name>: not only by a glob. */
+static bool still_named(struct str path, const struct str *patterns, size_t n, bool by_name)
 {
 	bool hit = false;
 	char *file = mem_strndup(path.p, path.n);
@@ -97,11 +100,30 @@ static bool still_named(struct str path, const struct str *patterns, size_t n)
 	for (size_t i = 0; i < n && !hit; i++) {
 		char *z = mem_strndup(patterns[i].p, patterns[i].n);
 
-		hit = fnmatch(z, file, FNM_PATHNAME) == 0;
+		hit = by_name ? str_eq(path, patterns[i]) : fnmatch(z, file, FNM_PATHNAME) == 0;
 		free(z);
 	}
 	free(file);
 	return hit;
+}
+
+static void keep_vanished_file(struct rules_plan *p, const struct planned_file *old, bool by_name)
+{
+	bool confirmed = old->vanished || old->gone;
+	struct planned_file *f;
+
+	if (!old->gone)
+		log_event(LOG_WARN, confirmed ? "rule file is gone, its rules are dropped" :
+		          "rule file vanished, its rules are kept until another reload confirms it", "file", old->file->path.p, NULL);
+	if (confirmed && !by_name)
+		return;
+	f = add_file(p, old->path);
+	f->vanished = !confirmed;
+	f->gone = confirmed;
+	f->problem = confirmed ? STR("the file is gone, and its rules with it") :
+	                         STR("the file vanished; its rules are kept until another reload confirms it");
+	if (!confirmed)
+		keep_old(f, old);
 }
 
 /* Files a pattern still names but the disk has no more: a mount that is away looks just like that, so it takes two reloads. */
@@ -110,30 +132,22 @@ static void keep_vanished(struct rules_plan *p, const struct planned_file *befor
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct planned_file *old = &before[i];
-		struct planned_file *f;
 
-		if (find_file(p->files, p->n_files, old->path) != NULL || old->file == NULL || !still_named(old->path, patterns, n_patterns))
-			continue;
-		log_event(LOG_WARN, old->vanished ? "rule file is gone, its rules are dropped" :
-		          "rule file vanished, its rules are kept until another reload confirms it", "file", old->file->path.p, NULL);
-		if (old->vanished)
-			continue;
-		f = add_file(p, old->path);
-		f->vanished = true;
-		f->problem = STR("the file vanished; its rules are kept until another reload confirms it");
-		keep_old(f, old);
+		if (find_file(p->files, p->n_files, old->path) == NULL && (old->file != NULL || old->gone) &&
+		    still_named(old->path, patterns, n_patterns, false))
+			keep_vanished_file(p, old, still_named(old->path, patterns, n_patterns, true));
 	}
 }
 
-struct rules_plan *plan_make(const struct planned_file *before, size_t n, bool running, const struct rules_options *options,
-                             const struct str *patterns, size_t n_patterns, struct conf_report *report)
+struct rules_plan *plan_make(const struct planned_file *before, size_t n, const struct rules_options *options, const struct str *patterns,
+                             size_t n_patterns, struct conf_report *report)
 {
 	struct rules_plan *p = mem_alloc(sizeof *p);
 
 	p->good = true;
 	p->options = copy_options(&p->arena, options);
 	for (size_t i = 0; i < n_patterns; i++)
-		read_pattern(p, patterns[i], before, n, running, report);
+		read_pattern(p, patterns[i], before, n, report);
 	keep_vanished(p, before, n, patterns, n_patterns);
 	return p;
 }

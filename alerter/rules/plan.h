@@ -8,6 +8,7 @@ struct planned_file {
 	struct rule_file *file;         /* counted; NULL: never read well */
 	struct str path, problem;
 	bool vanished;                  /* not on disk; kept until the next reload finds the same */
+	bool gone;                      /* that one did; it is still named, so it is said */
 };
 
 struct rules_plan {
@@ -18,8 +19,13 @@ struct rules_plan {
 	bool good;
 };
 
-/* <before> (n of them) are the files in use. */
-struct rules_plan *plan_make(const struct planned_file *before, size_t n, bool running, const struct rules_options *,
-                             const struct str *patterns, size_t n_patterns, struct conf_report *report);
+/* <before> (n of them) are the files in use, or at the start those that were kept. */
+struct rules_plan *plan_make(const struct planned_file *before, size_t n, const struct rules_options *, const struct str *patterns,
+                             size_t n_patterns, struct conf_report *report);
+
+/* kept.c: the last good versions, in the file <kept_path>. Each has a reference for the caller; paths live in <a>. */
+struct planned_file *kept_read(const char *kept_path, const struct rules_options *, struct arena *a, size_t *n);
+/* What cannot be written is logged: it is missed at the next start only. */
+void kept_write(const char *kept_path, const struct rules_plan *);
 
 #endif

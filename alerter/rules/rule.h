@@ -42,7 +42,7 @@ struct rule_group {
 struct rule_file {
 	atomic_size_t refs;
 	struct arena arena;
-	struct str path;
+	struct str path, text;
 	struct rule_group *groups;
 	size_t n_groups;
 };

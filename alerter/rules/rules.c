@@ -344,10 +344,20 @@ struct rules_plan *rules_plan_new(struct rules *r, const struct rules_options *o
                                   size_t n_patterns, struct conf_report *report)
 {
 	const struct rules_plan *now = r != NULL ? r->plan : NULL;
+	struct arena a = { 0 };
+	struct planned_file *kept = NULL;
+	struct rules_plan *p;
+	size_t n = 0;
 
-	if (now == NULL)
-		return plan_make(NULL, 0, false, options, patterns, n_patterns, report);
-	return plan_make(now->files, now->n_files, true, options, patterns, n_patterns, report);
+	if (now != NULL)
+		return plan_make(now->files, now->n_files, options, patterns, n_patterns, report);
+	if (r != NULL && r->deps.kept_path != NULL)
+		kept = kept_read(r->deps.kept_path, options, &a, &n);
+	p = plan_make(kept, n, options, patterns, n_patterns, report);
+	for (size_t i = 0; i < n; i++)
+		rule_file_unref(kept[i].file);
+	arena_fini(&a);
+	return p;
 }
 
 static void free_group(struct group_run *g)
@@ -482,6 +492,8 @@ void rules_apply(struct rules *r, struct rules_plan *p)
 	env = env_of(&r->workers[0]);
 	tell_ghosts(r, &env, now_ms);
 	rules_plan_free(old);
+	if (r->deps.kept_path != NULL)
+		kept_write(r->deps.kept_path, p);
 	pthread_mutex_lock(&r->lock);
 	r->applying = false;
 	pthread_cond_broadcast(&r->wake);
@@ -542,6 +554,8 @@ const struct rules_snapshot *rules_snapshot_get(struct rules *r)
 	for (size_t i = 0; i < n_files; i++) {
 		files[i].path = arena_str(&s->arena, r->plan->files[i].path);
 		files[i].problem = arena_str(&s->arena, r->plan->files[i].problem);
+		files[i].loaded = r->plan->files[i].file != NULL;
+		files[i].gone = r->plan->files[i].gone;
 	}
 	s->seen = (struct rules_snapshot){ groups, r->n_groups, files, n_files };
 	pthread_mutex_unlock(&r->view_lock);

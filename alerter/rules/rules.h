@@ -46,6 +46,7 @@ struct rules_deps {                     /* all must outlive the rules */
 	size_t n_appenders;                     /* how many workers rules_start() makes; at least 1 */
 	struct alert_sink *sink;                /* called by one worker at a time */
 	const struct clock *clock;
+	const char *kept_path;                  /* where the last good version of each file is kept for the next start; NULL: nowhere */
 };
 
 struct rules *rules_new(const struct rules_deps *);
@@ -54,7 +55,7 @@ void rules_free(struct rules *);
 
 /* Reads every file that <patterns> (paths or globs) name; each mistake and lint warning goes to <report> as file:line:col.
  * Changes nothing. <r> may be NULL (check rules). A file with a mistake keeps the version <r> has of it; a file that vanished,
- * and a glob that became empty, keep theirs until a second reload in a row confirms it. Never NULL. */
+ * and a glob that became empty, keep theirs until a second reload in a row confirms it. At the start <r> has what was kept. Never NULL. */
 struct rules_plan *rules_plan_new(struct rules *r, const struct rules_options *, const struct str *patterns, size_t n_patterns,
                                   struct conf_report *report);
 void rules_plan_free(struct rules_plan *);
@@ -111,7 +112,9 @@ struct rule_group_view {
 
 struct rule_file_view {
 	struct str path;
-	struct str problem;                     /* why an older version is in use; empty: the file is as it is on disk */
+	struct str problem;                     /* why an older version is in use, or none; empty: the file is as it is on disk */
+	bool loaded;                            /* some version is in use */
+	bool gone;                              /* not there any more, as two reloads found */
 };
 
 struct rules_snapshot {

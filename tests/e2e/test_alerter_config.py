@@ -163,7 +163,7 @@ def test_a_rule_file_keeps_its_last_good_version(box):
     names = {r["name"] for g in watch.data("/api/v1/rules")["groups"] for r in g["rules"]}
     assert names == {"Broken", "Other"}
     watch.ticks()
-    assert watch.state("Broken") == "firing" and len(watch.hook.requests) == 1
+    assert watch.state("Broken") == "firing" and len(watch.hook.told("Broken", "firing")) == 1
     target.set(broken=1, other=1)
     watch.told("Other")
 
@@ -288,3 +288,57 @@ def test_rule_files_of_other_people(box):
     assert len(fine) > len(files) / 2
     done = run("check", "rules", *fine)
     assert done.returncode == 0, [line for line in done.stderr.splitlines() if ".yml:" in line and " warning: " not in line]
+
+
+def test_a_bad_rule_file_keeps_nobody_from_starting(box):
+    """F14: of three rule files one is broken and one is missing at a start: the third is evaluated, alerts of the others go on, and log, page, metric
+    and an alert say so; what was good at the last stop is in use. Mended, the alert ends."""
+    target = box.start(Target, text="broken 1\nother 1\n")
+    watch = Watch(box, [job("app", target)], [alert_rule("Broken", "broken == 1")])
+    watch.path.write_text(json.dumps({**watch.config, "rule_files": ["rules.yml", "other.yml", "never.yml"]}))
+    box.write("other.yml", rule_file(alert_rule("Other", "other == 1")))
+    status, _, text = watch.program.get("/-/reload", data=b"", method="POST")
+    assert status == 500 and f"{box.folder}/never.yml: none of its rules is in use" in text and "never.yml:0:0" not in text, text
+    watch.told("Broken")
+    watch.told("Other")
+    watch.hook.wait_for(lambda h: h.told("TocsinRuleFileNotLoaded", "firing"))
+
+    watch.program.stop()
+    box.write("rules.yml", BAD_RULES)
+    (box.folder / "other.yml").unlink()
+    watch.program.start()
+    assert not good(watch) and "its last good version is in use" in watch.program.get("/")[2]
+    assert all(f"at={line}:{col}" in watch.program.process.text() for line, col, *_ in BAD_RULES_PLACES)
+    assert {r["name"] for g in watch.data("/api/v1/rules")["groups"] for r in g["rules"]} == {"Broken", "Other"}
+    files = {f"{box.folder}/{n}.yml" for n in ("rules", "other", "never")}
+    watch.until("an alert for each file", lambda: {a["labels"]["file"] for r in watch.hook.told("TocsinRuleFileNotLoaded", "firing") for a in r["body"]["alerts"]
+                                                   if a["status"] == "firing"} == files)
+    target.set(broken=0, other=0)
+    watch.told("Broken", "resolved")
+    watch.told("Other", "resolved")
+
+    box.write("rules.yml", rule_file(alert_rule("Broken", "broken == 1")))
+    for name in ("other", "never"):
+        box.write(f"{name}.yml", rule_file(alert_rule(name, "other == 1")))
+    assert watch.program.get("/-/reload", data=b"", method="POST")[0] == 200 and good(watch)
+    watch.until("the alert ends", lambda: {a["labels"]["file"] for r in watch.hook.requests for a in r["body"]["alerts"] if a["status"] == "resolved" and
+                                           a["labels"]["alertname"] == "TocsinRuleFileNotLoaded"} == files)
+
+
+def test_alerts_of_a_rule_file_that_never_loaded_go_on(box):
+    """The version that was good is lost: its alerts are neither evaluated nor ended, over a reload too; deleted from the list they end."""
+    target = box.start(Target, text="broken 1\n")
+    watch = Watch(box, [job("app", target)], [alert_rule("Broken", "broken == 1")])
+    watch.told("Broken")
+    watch.program.stop()
+    (box.folder / "data" / "rules.json").unlink()
+    box.write("rules.yml", BAD_RULES)
+    watch.program.start()
+    watch.hook.wait_for(lambda h: h.told("TocsinRuleFileNotLoaded", "firing"))
+    assert watch.program.get("/-/reload", data=b"", method="POST")[0] == 500
+    watch.scraped()
+    assert not watch.hook.told("Broken", "resolved")
+    watch.path.write_text(json.dumps({**watch.config, "rule_files": []}))
+    assert watch.program.get("/-/reload", data=b"", method="POST")[0] == 200
+    _, alert = watch.told("Broken", "resolved")
+    assert alert["annotations"]["tocsin_reason"] == "rule deleted"

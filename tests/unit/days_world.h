@@ -291,7 +291,7 @@ static inline void begin(struct world *w)
 	w->core = core_open(&core, days_config(w->routes), &e);
 	if (w->core == NULL)
 		fail_msg("%s", e.msg);
-	w->rules = rules_new(&(struct rules_deps){ store_querier(w->store), &w->out, 1, &w->sink, &w->clock });
+	w->rules = rules_new(&(struct rules_deps){ store_querier(w->store), &w->out, 1, &w->sink, &w->clock, NULL });
 	tell_unseen(w);
 	load_rules(w);
 	w->scrape_due = w->clock.mono + 5 * SEC;

@@ -126,6 +126,7 @@ static const struct alert_sink_ops sink_ops = { sink_commit, sink_load };
 
 struct world {
 	char dir[64];
+	const char *kept;               /* of rules_deps */
 	struct clock clock;
 	struct store *store;
 	struct appender *in, *out;
@@ -136,7 +137,7 @@ struct world {
 
 static void start_rules(struct world *w)
 {
-	struct rules_deps deps = { store_querier(w->store), &w->out, 1, &w->sink->sink, &w->clock };
+	struct rules_deps deps = { store_querier(w->store), &w->out, 1, &w->sink->sink, &w->clock, w->kept };
 
 	w->rules = rules_new(&deps);
 }

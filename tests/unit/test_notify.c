@@ -390,7 +390,7 @@ static void rule_deleted_while_away_but_not_when_its_file_is_missing(void **stat
 	world_pass(w, 10000);
 	answer(w, 200, "");
 	world_crash(w);
-	core_rules_known(w->core, &(struct notify_known){ keys, 1, &elsewhere, 1 });
+	core_rules_known(w->core, &(struct notify_known){ .keys = keys, .n_keys = 1, .files = &elsewhere, .n_files = 1 });
 	world_pass(w, 60000);
 	assert_int_equal(w->n, 1);
 	core_rules_known(w->core, &(struct notify_known){ .keys = keys, .n_keys = 1 });

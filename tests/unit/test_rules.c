@@ -557,6 +557,80 @@ static void test_vanished_file_needs_two_reloads(void **state)
 	world_fini(&w);
 }
 
+/* ---- what is kept over a restart ---- */
+
+static void start_again(struct world *w)
+{
+	struct conf_report report = { 0 };
+
+	rules_free(w->rules);
+	start_rules(w);
+	(void)!reload(w, &report);
+	conf_report_fini(&report);
+}
+
+/* What stands on disk at a start, and how many rules there are then, after a tick. Each goes on where the one before ended. */
+static void test_starts_with_bad_files(void **state)
+{
+	static const struct {
+		const char *text;       /* NULL: no file */
+		size_t rules;
+		const char *problem, *heard;
+	} starts[] = {
+		{ "- alert: Down\n  expr: health ==\n", 0, "yes", "" },
+		{ DOWN, 1, "no", "firing" },
+		{ "- alert: Down\n  expr: health ==\n", 1, "yes", "firing" },
+		{ "- alert: Down\n  expr: health ==\n", 1, "yes", "firing" },
+		{ NULL, 1, "yes", "firing" },
+		{ DOWN, 1, "no", "firing" },
+		{ NULL, 1, "yes", "firing" },
+		{ NULL, 0, "no", "firing" },
+	};
+	char kept[128];
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	path_of(&w, "kept.json", kept);
+	w.kept = kept;
+	for (size_t i = 0; i < ARRAY_LEN(starts); i++) {
+		const char *problem;
+
+		if (starts[i].text != NULL)
+			write_file(&w, "r.yml", str_of(starts[i].text));
+		else
+			remove_file(&w, "r.yml");
+		print_message("start %zu\n", i + 1);
+		start_again(&w);
+		assert_int_equal(count_rules(&w, &problem), starts[i].rules);
+		assert_string_equal(problem, starts[i].problem);
+		put(&w, "health", 0, NULL);
+		tick(&w);
+		expect(&w, NULL, starts[i].heard);
+	}
+	world_fini(&w);
+}
+
+static void test_damaged_kept_versions(void **state)
+{
+	const char *problem;
+	char kept[128];
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	path_of(&w, "kept.json", kept);
+	w.kept = kept;
+	write_file(&w, "r.yml", str_of("- alert: Down\n  expr: health ==\n"));
+	write_file(&w, "kept.json", STR("[{\"path\": 5, \"text\": []}, 7, {\"path\": \"x\", \"text\": \"- alert:\"}"));
+	start_again(&w);
+	assert_int_equal(count_rules(&w, &problem), 0);
+	write_file(&w, "kept.json", STR("[{\"path\": 5, \"text\": []}, 7, {\"path\": \"x\", \"text\": \"- alert:\"}]"));
+	start_again(&w);
+	assert_int_equal(count_rules(&w, &problem), 0);
+	world_fini(&w);
+}
+
 /* A target was scraped between two ticks: its alert is raised at once, and not ended before a tick. */
 static void test_on_arrival(void **state)
 {
@@ -672,6 +746,8 @@ int main(void)
 		cmocka_unit_test(test_mistakes),
 		cmocka_unit_test(test_bad_file_keeps_last_good),
 		cmocka_unit_test(test_vanished_file_needs_two_reloads),
+		cmocka_unit_test(test_starts_with_bad_files),
+		cmocka_unit_test(test_damaged_kept_versions),
 		cmocka_unit_test(test_on_arrival),
 		cmocka_unit_test(test_for_counts_no_good_time_between_ticks),
 		cmocka_unit_test(test_on_arrival_of_the_only_target),

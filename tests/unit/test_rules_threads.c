@@ -93,7 +93,7 @@ static void test_together(void **state)
 	struct alert_sink sink = { &ops };
 	struct store *store = store_new(&store_options);
 	struct appender *in = store_appender_new(store), *out[WORKERS];
-	struct rules_deps deps = { store_querier(store), out, WORKERS, &sink, &clock };
+	struct rules_deps deps = { store_querier(store), out, WORKERS, &sink, &clock, NULL };
 	char path[] = "/tmp/test_rules_threads.XXXXXX";
 	struct rules *r;
 	struct err e = { 0 };
