@@ -13,14 +13,6 @@ static void set_up(void)
 		mem_abort(1);
 }
 
-/* Memory that is out ends the process, so this is what curl calls its limit of 100 KB a header by. */
-const char *curl_say(CURLcode code, const char *detail)
-{
-	if (code == CURLE_OUT_OF_MEMORY)
-		return "a header is larger than 100 KB";
-	return detail[0] != '\0' ? detail : curl_easy_strerror(code);
-}
-
 CURLM *curl_multi_need(void)
 {
 	CURLM *multi;

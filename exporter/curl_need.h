@@ -7,7 +7,5 @@
 
 /* curl_multi_init(), behind curl_global_init() once a process. From any thread. Never NULL. */
 CURLM *curl_multi_need(void);
-/* What became of a transfer, for people; <detail> is its CURLOPT_ERRORBUFFER, which names host and port. */
-const char *curl_say(CURLcode code, const char *detail);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "curl_need.h"
 #include "tocsin/clock.h"
+#include "tocsin/connection.h"
 #include "tocsin/mem.h"
 #include "tocsin/version.h"
 
@@ -175,7 +176,7 @@ bool fetcher_body(const struct fetcher *f, size_t i, struct str *body, long *sta
 	if (one->body.overflow)
 		return err_set(e, ERR_LIMIT, -1, "the body is over %zu bytes (body_max)", one->body.limit);
 	if (one->code != CURLE_OK)
-		return err_set(e, ERR_UPSTREAM, -1, "%s", curl_say(one->code, one->detail));
+		return err_set(e, ERR_UPSTREAM, -1, "%s", connection_failure(one->code, one->detail));
 	if (*status != 200)
 		return err_set(e, ERR_UPSTREAM, -1, "HTTP status %ld", *status);
 	*body = buf_str(&one->body);

@@ -131,6 +131,14 @@ size_t connection_take_header(char *line, size_t size, size_t n, void *ended)
 	return text.n;
 }
 
+/* Memory that is out ends the process, so this is what curl calls its limit of 100 KB a header by. */
+const char *connection_failure(CURLcode code, const char *detail)
+{
+	if (code == CURLE_OUT_OF_MEMORY)
+		return "a header is larger than 100 KB";
+	return detail[0] != '\0' ? detail : curl_easy_strerror(code);
+}
+
 void connection_apply(CURL *easy, struct str url, const struct connection_settings *h, struct connection_lists *l)
 {
 	if (h->tls.server_name.n == 0 || !set_other_name(easy, url, h, l))

@@ -336,7 +336,7 @@ static void judge(const struct probe_settings *s, struct transfer *t, bool done,
 		    t->body.overflow ? (long long)s->max_body : (long long)HEADERS_MAX, t->body.overflow ? "max_body" : "HEADERS_MAX");
 	} else if (code != CURLE_OK) {
 		t->reason = reason_of(code);
-		err_set(&t->e, ERR_UPSTREAM, -1, "%s", curl_say(code, t->detail));
+		err_set(&t->e, ERR_UPSTREAM, -1, "%s", connection_failure(code, t->detail));
 	} else if (probe_speaks_http(s) && !t->headed) {
 		t->reason = "protocol";
 		err_set(&t->e, ERR_UPSTREAM, -1, "the answer ends within its headers");

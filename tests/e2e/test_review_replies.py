@@ -21,6 +21,7 @@ CUT = {
     "nothing packed": (HEAD + b"Content-Encoding: gzip\r\nContent-Length: 0\r\n\r\n", "ends too early"),
     "another coding": (HEAD + b"Content-Encoding: br\r\n\r\n" + PACKED, "not asked for"),
     "line": (HEAD + b"\r\nfine 1\nbroke", ""),
+    "one huge header": (HEAD + b"X: " + b"x" * 2000000 + b"\r\n\r\nfine 1\n", "a header is larger than 100 KB"),
     "page": (HEAD.replace(b"plain", b"html") + b"\r\nfine 1\n", "Content-Type"),
 }
 
