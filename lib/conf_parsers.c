@@ -199,6 +199,21 @@ bool conf_path_list(struct conf_reader *rd, const struct conf_key *key, const st
 	return read_strs(rd, key, n, conf_path, to);
 }
 
+static bool want_seq(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *n)
+{
+	return n->kind != CONF_SCALAR || conf_error(rd->report, n, "%s is a single value: write a list", key->name);
+}
+
+bool conf_str_seq(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *n, void *to)
+{
+	return want_seq(rd, key, n) && read_strs(rd, key, n, conf_str, to);
+}
+
+bool conf_path_seq(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *n, void *to)
+{
+	return want_seq(rd, key, n) && read_strs(rd, key, n, conf_path, to);
+}
+
 static bool read_regex(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *n, enum regex_mode mode, void *to)
 {
 	struct err e = { 0 };
@@ -291,7 +306,11 @@ bool conf_sub_list(struct conf_reader *rd, const struct conf_key *key, const str
 		return conf_error(rd->report, n, "%s is %s: write a list, each item behind \"- \"", key->name, conf_kind_name(n->kind));
 	assert(t->bytes > 0);
 	*out = (struct conf_list){ arena_array(rd->arena, n->n, t->bytes), n->n, (const struct conf_node *const *)n->items };
-	for (size_t i = 0; i < n->n; i++)
-		ok = conf_read(rd, t, n->items[i], (char *)out->v + i * t->bytes) && ok;
+	for (size_t i = 0; i < n->n; i++) {
+		if (n->items[i]->kind == CONF_NULL)
+			ok = conf_error(rd->report, n->items[i], "%s has an empty item: fill it, or remove it", key->name);
+		else
+			ok = conf_read(rd, t, n->items[i], (char *)out->v + i * t->bytes) && ok;
+	}
 	return ok;
 }

@@ -168,6 +168,24 @@ static bool needs_target(int action)
 	       action == RELABEL_UPPERCASE || action == RELABEL_KEEPEQUAL || action == RELABEL_DROPEQUAL;
 }
 
+/* Their defaults may be written, as in Prometheus. */
+static bool check_equal(struct conf_reader *rd, const struct conf_node *node, const struct relabel_rule *r)
+{
+	static const struct {
+		const char *key;
+		struct str usual;
+	} others[] = { { "separator", { ";", 1 } }, { "regex", { "(.*)", 4 } }, { "replacement", { "$1", 2 } }, { "modulus", { "0", 1 } } };
+
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		const struct conf_node *found = conf_get(node, others[i].key);
+
+		if (found != NULL && found->kind == CONF_SCALAR && !str_eq(found->text, others[i].usual))
+			return conf_error(rd->report, found, "relabel action %s takes only source_labels and target_label: remove %s",
+			                  action_names[r->action], others[i].key);
+	}
+	return true;
+}
+
 static bool check_relabel(struct conf_reader *rd, const struct conf_node *node, void *to)
 {
 	static const char *const only_regex[] = { "source_labels", "separator", "target_label", "replacement", "modulus" };
@@ -178,6 +196,8 @@ static bool check_relabel(struct conf_reader *rd, const struct conf_node *node, 
 		                  action_names[r->action]);
 	if (r->action == RELABEL_HASHMOD && r->modulus == 0)
 		return conf_error(rd->report, node, "relabel action hashmod has no modulus: write a number above 0");
+	if (r->action == RELABEL_KEEPEQUAL || r->action == RELABEL_DROPEQUAL)
+		return check_equal(rd, node, r);
 	if (r->action != RELABEL_LABELDROP && r->action != RELABEL_LABELKEEP)
 		return true;
 	for (size_t i = 0; i < ARRAY_LEN(only_regex); i++)
@@ -188,7 +208,7 @@ static bool check_relabel(struct conf_reader *rd, const struct conf_node *node, 
 }
 
 static const struct conf_key relabel_keys[] = {
-	CONF_KEY(struct relabel_rule, "source_labels", source_labels, conf_str_list, NULL, CONF_RELOAD,
+	CONF_KEY(struct relabel_rule, "source_labels", source_labels, conf_str_seq, NULL, CONF_RELOAD,
 	         "Labels whose values are joined."),
 	CONF_KEY(struct relabel_rule, "separator", separator, conf_str, ";", CONF_RELOAD, "What stands between them."),
 	CONF_KEY(struct relabel_rule, "regex", regex, conf_regex, "(.*)", CONF_RELOAD,

@@ -48,7 +48,7 @@ static bool refuse(struct conf_reader *rd, const struct conf_key *key, const str
 
 #define TARGET(name, field, parse, help) CONF_KEY(struct target_file, name, field, parse, NULL, CONF_RELOAD, help)
 static const struct conf_key target_keys[] = {
-	TARGET("targets", targets, conf_str_list, "host:port of each."),
+	TARGET("targets", targets, conf_str_seq, "host:port of each."),
 	TARGET("labels", labels, conf_labels, "Labels relabelling sees."),
 };
 static const struct conf_table target_table = { target_keys, ARRAY_LEN(target_keys), sizeof(struct target_file), NULL, NULL };

@@ -65,7 +65,7 @@ const struct conf_table scrape_global_table = { global_keys, ARRAY_LEN(global_ke
 /* ---- Parts of a job ---- */
 
 static const struct conf_key static_keys[] = {
-	CONF_KEY(struct scrape_static, "targets", targets, conf_str_list, NULL, CONF_RELOAD, "host:port of each."),
+	CONF_KEY(struct scrape_static, "targets", targets, conf_str_seq, NULL, CONF_RELOAD, "host:port of each."),
 	CONF_KEY(struct scrape_static, "labels", labels, conf_labels, NULL, CONF_RELOAD, "Labels they get."),
 };
 const struct conf_table scrape_static_table = { static_keys, ARRAY_LEN(static_keys), sizeof(struct scrape_static), NULL, NULL };
@@ -83,7 +83,7 @@ static bool parse_params(struct conf_reader *rd, const struct conf_key *key, con
 	for (size_t i = 0; i < node->n; i++) {
 		struct conf_strs values = { NULL, 0 };
 
-		ok &= conf_str_list(rd, key, node->pairs[i].value, &values);
+		ok &= conf_str_seq(rd, key, node->pairs[i].value, &values);
 		for (size_t k = 0; k < values.n; k++) {
 			out->v = arena_grow(rd->arena, out->v, out->n, &cap, out->n + 1, sizeof *out->v);
 			out->v[out->n++] = (struct label){ node->pairs[i].key->text, values.v[k] };
@@ -130,6 +130,23 @@ static void default_histograms(const struct conf_node *node, struct scrape_job *
 		j->histograms.convert = d->histograms.convert;
 }
 
+/* Relabelling may yet find an address for one that has none. */
+static void check_addresses(struct conf_reader *rd, const struct scrape_job *j)
+{
+	const struct scrape_static *groups = j->statics.v;
+
+	for (size_t i = 0; i < j->statics.n; i++)
+		for (size_t k = 0; k < groups[i].targets.n; k++) {
+			struct str t = groups[i].targets.v[k];
+
+			if (t.n == 0 && j->relabel.n == 0)
+				conf_error(rd->report, j->statics.nodes[i], "a target is empty: write host:port");
+			else if (str_chr(t, '/') < t.n)
+				conf_error(rd->report, j->statics.nodes[i], "target \"" STR_FMT "\" is no host:port: scheme and path have keys of their own",
+				           STR_ARG(t));
+		}
+}
+
 static bool check_job(struct conf_reader *rd, const struct conf_node *node, void *to)
 {
 	struct scrape_job *j = to;
@@ -148,6 +165,9 @@ static bool check_job(struct conf_reader *rd, const struct conf_node *node, void
 	DEFAULT(label_value_length_limit);
 #undef DEFAULT
 	default_histograms(node, j, d);
+	if (j->name.n == 0 && conf_get(node, "job_name") != NULL)
+		conf_error(rd->report, conf_get(node, "job_name"), "job_name is empty: give the job a name");
+	check_addresses(rd, j);
 	if (j->timeout_ms > j->interval_ms)
 		conf_error(rd->report, conf_get(node, "scrape_timeout"),
 		           "scrape_timeout is longer than scrape_interval: shorten it");

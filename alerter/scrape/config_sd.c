@@ -18,7 +18,17 @@ static void init_file(void *to)
 	((struct scrape_sd *)to)->kind = SCRAPE_SD_FILE;
 }
 
-/* As in Prometheus: the last part of the path may hold one '*'. */
+/* A list that is not there at all is complained of elsewhere. */
+static bool check_names(struct conf_reader *rd, const struct conf_node *node, const struct scrape_sd *sd, const char *key)
+{
+	const struct conf_node *names = conf_get(node, key);
+
+	if (sd->names.n > 0 || names == NULL || names->kind != CONF_SEQ)
+		return true;
+	return conf_error(rd->report, names, "%s is empty: name one at least", key);
+}
+
+/* As in Prometheus: the last part of the path may hold '*'. */
 static bool check_file(struct conf_reader *rd, const struct conf_node *node, void *to)
 {
 	const struct scrape_sd *sd = to;
@@ -31,16 +41,14 @@ static bool check_file(struct conf_reader *rd, const struct conf_node *node, voi
 		if (!str_ends(path, STR(".json")) && !str_ends(path, STR(".yml")) && !str_ends(path, STR(".yaml")))
 			ok = conf_error(rd->report, node, "file_sd_configs: " STR_FMT ": the name must end in .json, .yml or .yaml",
 			                STR_ARG(path));
-		else if (star < path.n && (memchr(path.p + star, '/', path.n - star) != NULL ||
-		                           memchr(path.p + star + 1, '*', path.n - star - 1) != NULL))
-			ok = conf_error(rd->report, node, "file_sd_configs: " STR_FMT ": only the last part of a path may hold a '*', and one",
-			                STR_ARG(path));
+		else if (star < path.n && memchr(path.p + star, '/', path.n - star) != NULL)
+			ok = conf_error(rd->report, node, "file_sd_configs: " STR_FMT ": only the last part of a path may hold a '*'", STR_ARG(path));
 	}
-	return ok;
+	return check_names(rd, node, sd, "files") && ok;
 }
 
 static const struct conf_key file_keys[] = {
-	CONF_KEY(struct scrape_sd, "files", names, conf_path_list, NULL, CONF_RELOAD | CONF_REQUIRED,
+	CONF_KEY(struct scrape_sd, "files", names, conf_path_seq, NULL, CONF_RELOAD | CONF_REQUIRED,
 	         "Files with target groups, *.json, *.yml or *.yaml; they are watched."),
 	REFRESH("5m"),
 };
@@ -82,12 +90,23 @@ static bool check_dns(struct conf_reader *rd, const struct conf_node *node, void
 	if (sd->dns_type != SCRAPE_DNS_SRV && sd->port == 0)
 		return conf_error(rd->report, node, "a dns_sd_config of type %s has no port: write the one its targets listen on",
 		                  scrape_dns_types[sd->dns_type]);
-	return true;
+	return check_names(rd, node, sd, "names");
+}
+
+/* In capitals or not. */
+static bool parse_dns_type(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *node, void *to)
+{
+	for (int i = 0; node->kind == CONF_SCALAR && scrape_dns_types[i] != NULL; i++)
+		if (str_eq_nocase(node->text, str_of(scrape_dns_types[i]))) {
+			*(int *)to = i;
+			return true;
+		}
+	return conf_enum(rd, key, node, to);
 }
 
 static const struct conf_key dns_keys[] = {
-	CONF_KEY(struct scrape_sd, "names", names, conf_str_list, NULL, CONF_RELOAD | CONF_REQUIRED, "Names that are asked for."),
-	CONF_KEY_ARG(struct scrape_sd, "type", dns_type, conf_enum, "SRV", CONF_RELOAD, "Type of the records.", scrape_dns_types),
+	CONF_KEY(struct scrape_sd, "names", names, conf_str_seq, NULL, CONF_RELOAD | CONF_REQUIRED, "Names that are asked for."),
+	CONF_KEY_ARG(struct scrape_sd, "type", dns_type, parse_dns_type, "SRV", CONF_RELOAD, "Type of the records: SRV, A, AAAA, MX or NS.", scrape_dns_types),
 	CONF_KEY_ARG(struct scrape_sd, "port", port, conf_int, NULL, CONF_RELOAD, "Of the targets; SRV records tell it themselves.", &ports),
 	REFRESH("30s"),
 };

@@ -37,7 +37,7 @@ bool scrape_parse_protocols(struct conf_reader *rd, const struct conf_key *key, 
 	struct scrape_protocols *out = to, own = { 0 };
 	struct conf_strs names;
 
-	if (!conf_str_list(rd, key, node, &names))
+	if (!conf_str_seq(rd, key, node, &names))
 		return false;
 	if (names.n == 0)
 		return conf_error(rd->report, node, "%s is empty: name one protocol at least, or remove it", key->name);
