@@ -119,14 +119,24 @@ void json_out_num(struct json_out *j, double v)
 		buf_putz(j->to, "null");
 }
 
-void json_out_num_text(struct json_out *j, double v)
+static void put_num_text(struct json_out *j, double v, size_t (*format)(char *, double))
 {
 	char text[344];
 
 	before_value(j);
 	buf_putc(j->to, '"');
-	buf_put(j->to, text, num_format_fixed(text, v));
+	buf_put(j->to, text, format(text, v));
 	buf_putc(j->to, '"');
+}
+
+void json_out_num_text(struct json_out *j, double v)
+{
+	put_num_text(j, v, num_format_js);
+}
+
+void json_out_num_fixed(struct json_out *j, double v)
+{
+	put_num_text(j, v, num_format_fixed);
 }
 
 void json_out_seconds(struct json_out *j, int64_t ms)

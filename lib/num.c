@@ -218,6 +218,11 @@ size_t num_format_fixed(char *out, double v)
 	return format(out, v, false);
 }
 
+size_t num_format_js(char out[NUM_MAX], double v)
+{
+	return format(out, v, v != 0 && isfinite(v) && (fabs(v) < 1e-6 || fabs(v) >= 1e21));
+}
+
 size_t num_format_seconds(char out[NUM_MAX], int64_t ms)
 {
 	int64_t frac = ms % 1000;

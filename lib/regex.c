@@ -1,5 +1,6 @@
-/* Compiles the tree of regex_parse.c for PCRE2 and matches. Every construct is emitted with its flags spelt out, so PCRE2's own
- * defaults never decide. Shapes that need no engine (literals, "x.*", ".*") are recognised and matched directly.
+/* Compiles the tree of regex_parse.c for PCRE2 and matches. Shapes that need no engine (literals, "x.*", ".*") are recognised and
+ * matched directly. PCRE2 compiles no more than 64 KB into one program: a longer list of alternatives, such as dashboards make of all
+ * hosts, is several.
  * Subjects: PCRE2 wants valid UTF-8; where one is not, each bad byte is handed over as U+FFFD, as Go reads it. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "tocsin/regex.h"
@@ -12,9 +13,10 @@
 #include "tocsin/mem.h"
 
 enum {
-	MATCH_LIMIT = 5 * 1000 * 1000,
+	MATCH_LIMIT = REGEX_MATCH_LIMIT,
 	DEPTH_LIMIT = 250 * 1000,
 	HEAP_LIMIT_KB = 20 * 1024,
+	TOO_LARGE = 120,                /* PCRE2's code for it */
 	NEST_LIMIT = 5000,              /* of the emitted pattern; the tree is at most REGEX_MAX_HEIGHT high */
 	LITERALS_PRODUCT = 1000,        /* of alternations in a row: (a|b)(c|d) is four */
 	LITERALS_BYTES = 1024 * 1024,
@@ -24,6 +26,14 @@ enum {
 enum wild { WILD_NONE, WILD_ANY, WILD_SOME };
 
 enum fast { FAST_NONE, FAST_LITERALS, FAST_AROUND };
+
+/* A pattern, or some of the alternatives it is made of. */
+struct program {
+	pcre2_code *code;
+	bool jit;
+	size_t n_skipped;               /* groups of the alternatives before them */
+	size_t n_groups;                /* of its own, of all */
+};
 
 struct regex {
 	struct str pattern;             /* this and all texts here: heap, NUL behind them */
@@ -36,9 +46,10 @@ struct regex {
 	size_t n_literals;
 	struct str *names;              /* of the groups, [0] unused; they point into <pattern> */
 	size_t n_groups;
-	pcre2_code *code;               /* NULL where the fast way does everything */
+	struct program *programs;       /* none where the fast way does everything; several: the first that matches */
+	size_t n_programs, cap_programs;
+	size_t n_outer;                 /* groups around the alternatives: they are in every program */
 	pcre2_match_context *limits;
-	bool jit;
 };
 
 static struct str heap_str(struct str s)
@@ -54,100 +65,7 @@ static void free_str(struct str s)
 	free(p);
 }
 
-/* ---- Emitting. ---- */
-
-static void emit(struct buf *out, const struct re_node *n);
-
-static void emit_literal(struct buf *out, const struct re_node *n)
-{
-	if (n->fold)
-		buf_putz(out, "(?i:");
-	for (size_t i = 0; i < n->text.n; i++) {
-		unsigned char c = (unsigned char)n->text.p[i];
-		bool plain = c >= 0x80 || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-
-		if (plain)
-			buf_putc(out, (char)c);
-		else
-			buf_printf(out, "\\x%02x", c);
-	}
-	if (n->fold)
-		buf_putc(out, ')');
-}
-
-static void emit_list(struct buf *out, const struct re_node *n, const char *open, const char *between)
-{
-	buf_putz(out, open);
-	for (const struct re_node *c = n->first; c != NULL; c = c->next) {
-		emit(out, c);
-		if (c->next != NULL)
-			buf_putz(out, between);
-	}
-	buf_putz(out, *open ? ")" : "");
-}
-
-static void emit_repeat(struct buf *out, const struct re_node *n)
-{
-	buf_putz(out, "(?:");
-	emit(out, n->first);
-	buf_putz(out, ")");
-	if (n->max < 0)
-		buf_printf(out, "{%d,}", n->min);
-	else
-		buf_printf(out, "{%d,%d}", n->min, n->max);
-	buf_putz(out, n->lazy ? "?" : "");
-}
-
-static void emit(struct buf *out, const struct re_node *n)
-{
-	switch (n->kind) {
-	case RE_EMPTY:
-		return;
-	case RE_LITERAL:
-		emit_literal(out, n);
-		return;
-	case RE_ANY:
-		buf_putz(out, "(?s:.)");
-		return;
-	case RE_ANY_IN_LINE:
-		buf_putz(out, "\\N");
-		return;
-	case RE_CLASS:
-		buf_printf(out, n->fold ? "(?i:" STR_FMT ")" : STR_FMT, STR_ARG(n->text));
-		return;
-	case RE_LINE_BEGIN:
-		buf_putz(out, "(?m:^)");
-		return;
-	case RE_LINE_END:
-		buf_putz(out, "(?m:$)");
-		return;
-	case RE_TEXT_BEGIN:
-		buf_putz(out, "\\A");
-		return;
-	case RE_TEXT_END:
-		buf_putz(out, "\\z");
-		return;
-	case RE_WORD_EDGE:
-		buf_putz(out, "\\b");
-		return;
-	case RE_NO_WORD_EDGE:
-		buf_putz(out, "\\B");
-		return;
-	case RE_CAPTURE:
-		emit_list(out, n, "(", "");
-		return;
-	case RE_CONCAT:
-		emit_list(out, n, "", "");
-		return;
-	case RE_ALTERNATE:
-		emit_list(out, n, "(?:", "|");
-		return;
-	case RE_REPEAT:
-		emit_repeat(out, n);
-		return;
-	}
-	abort();
-}
+/* ---- Compiling. ---- */
 
 static pcre2_compile_context *compile_context(void)
 {
@@ -184,30 +102,116 @@ bool regex_script_exists(struct str name)
 	return re != NULL;
 }
 
-static bool compile_tree(struct regex *re, const struct re_node *tree, struct err *e)
+static size_t count_groups(const struct re_node *n)
 {
+	size_t count = n->kind == RE_CAPTURE;
+
+	for (n = n->first; n != NULL; n = n->next)
+		count += count_groups(n);
+	return count;
+}
+
+static void add_program(struct regex *re, pcre2_code *code, size_t n_skipped, size_t n_groups)
+{
+	struct program *p;
+
+	re->programs = mem_grow(re->programs, &re->cap_programs, re->n_programs + 1, sizeof *re->programs);
+	p = &re->programs[re->n_programs++];
+	*p = (struct program){ code, pcre2_jit_compile(code, PCRE2_JIT_COMPLETE) == 0, n_skipped, n_groups };
+}
+
+static bool not_compiled(int code, struct err *e)
+{
+	char why[160];
+
+	if (code == TOO_LARGE)
+		return err_set(e, ERR_LIMIT, 0, "the expression needs more than the limit regex_program=65535 bytes compiled");
+	pcre2_get_error_message(code, (PCRE2_UCHAR *)why, sizeof why);
+	return err_set(e, ERR_LIMIT, 0, "the expression cannot be compiled: %s", why);
+}
+
+/* <n> alternatives from <first> on, in <re>->n_outer groups; halves of them where they are too many for one program. */
+static bool compile_some(struct regex *re, const struct re_node *first, size_t n, size_t n_skipped, struct err *e)
+{
+	const struct re_node *middle = first;
 	struct buf out = { 0 };
+	size_t n_groups = re->n_outer, half = 0;
+	pcre2_code *program;
 	int code;
 
-	buf_putz(&out, re->mode == REGEX_ANCHORED ? "\\A(?:" : "");
-	emit(&out, tree);
-	buf_putz(&out, re->mode == REGEX_ANCHORED ? ")\\z" : "");
-	re->code = compile(buf_str(&out), &code);
-	buf_fini(&out);
-	if (re->code == NULL) {
-		char why[160];
-
-		pcre2_get_error_message(code, (PCRE2_UCHAR *)why, sizeof why);
-		return err_set(e, ERR_LIMIT, 0, "the expression cannot be compiled: %s", why);
+	buf_putz(&out, "\\A(?:");
+	for (size_t i = 0; i < re->n_outer; i++)
+		buf_putc(&out, '(');
+	for (size_t i = 0; i < n; i++, middle = middle->next) {
+		buf_putz(&out, i > 0 ? "|" : "");
+		regex_emit(&out, middle);
+		n_groups += count_groups(middle);
 	}
-	re->jit = pcre2_jit_compile(re->code, PCRE2_JIT_COMPLETE) == 0;
+	for (size_t i = 0; i < re->n_outer; i++)
+		buf_putc(&out, ')');
+	buf_putz(&out, ")\\z");
+	program = compile(buf_str(&out), &code);
+	buf_fini(&out);
+	if (program != NULL) {
+		add_program(re, program, n_skipped, n_groups);
+		return true;
+	}
+	if (code != TOO_LARGE || n < 2)
+		return not_compiled(code, e);
+	n_groups = n_skipped;
+	for (middle = first; half < n / 2; half++, middle = middle->next)
+		n_groups += count_groups(middle);
+	return compile_some(re, first, half, n_skipped, e) && compile_some(re, middle, n - half, n_groups, e);
+}
+
+/* The alternatives an anchored pattern is made of, maybe in groups; NULL: it is made otherwise. */
+static const struct re_node *alternatives(struct regex *re, const struct re_node *tree, size_t *n)
+{
+	size_t outer = 0;
+
+	for (; tree->kind == RE_CAPTURE && tree->first != NULL && tree->first->next == NULL; tree = tree->first)
+		outer++;
+	if (tree->kind != RE_ALTERNATE)
+		return NULL;
+	*n = 0;
+	for (const struct re_node *c = tree->first; c != NULL; c = c->next)
+		++*n;
+	re->n_outer = outer;
+	return tree->first;
+}
+
+static bool compile_whole(struct regex *re, const struct re_node *tree, int *code)
+{
+	struct buf out = { 0 };
+	pcre2_code *program;
+
+	buf_putz(&out, re->mode != REGEX_SEARCH ? "\\A(?:" : "");
+	regex_emit(&out, tree);
+	buf_putz(&out, re->mode != REGEX_SEARCH ? ")\\z" : "");
+	program = compile(buf_str(&out), code);
+	buf_fini(&out);
+	if (program != NULL)
+		add_program(re, program, 0, re->n_groups);
+	return program != NULL;
+}
+
+static bool compile_tree(struct regex *re, const struct re_node *tree, struct err *e)
+{
+	const struct re_node *first = NULL;
+	size_t n;
+	int code;
+
 	re->limits = pcre2_match_context_create(NULL);
 	if (re->limits == NULL)
 		mem_abort(0);
 	pcre2_set_match_limit(re->limits, MATCH_LIMIT);
 	pcre2_set_depth_limit(re->limits, DEPTH_LIMIT);
 	pcre2_set_heap_limit(re->limits, HEAP_LIMIT_KB);
-	return true;
+	if (compile_whole(re, tree, &code))
+		return true;
+	if (code == TOO_LARGE && re->mode != REGEX_SEARCH)
+		first = alternatives(re, tree, &n);
+	return first != NULL ? compile_some(re, first, n, 0, e) : not_compiled(code, e);
 }
 
 /* ---- Shapes that need no engine. ---- */
@@ -434,15 +438,6 @@ static struct re_node *strip_anchors(struct re_node *tree)
 
 /* ---- Making one. ---- */
 
-static size_t count_groups(const struct re_node *n)
-{
-	size_t count = n->kind == RE_CAPTURE;
-
-	for (n = n->first; n != NULL; n = n->next)
-		count += count_groups(n);
-	return count;
-}
-
 /* In the order of their opening parentheses. */
 static void name_groups(struct regex *re, const struct re_node *n)
 {
@@ -460,13 +455,13 @@ static bool build(struct regex *re, struct arena *tmp, struct err *e)
 		return false;
 	re->names = mem_alloc((count_groups(tree) + 1) * sizeof *re->names);
 	name_groups(re, tree);
-	if (re->mode == REGEX_ANCHORED) {
+	if (re->mode != REGEX_SEARCH) {
 		tree = strip_anchors(tree);
 		if (!find_literals(re, tree, tmp))
 			find_around(re, tree);
 	}
 	find_prefix(re, tree);
-	return (re->fast != FAST_NONE && re->n_groups == 0) || compile_tree(re, tree, e);
+	return (re->fast != FAST_NONE && (re->n_groups == 0 || re->mode == REGEX_MATCHER)) || compile_tree(re, tree, e);
 }
 
 struct regex *regex_new(struct str pattern, enum regex_mode mode, struct err *e)
@@ -487,20 +482,25 @@ struct regex *regex_new(struct str pattern, enum regex_mode mode, struct err *e)
 
 size_t regex_bytes(const struct regex *re)
 {
-	size_t code = 0, jit = 0;
+	size_t bytes = sizeof *re + re->pattern.n + re->prefix.n + re->literal.n + re->n_literals * sizeof *re->literals;
 
-	if (re->code != NULL) {
-		pcre2_pattern_info(re->code, PCRE2_INFO_SIZE, &code);
-		pcre2_pattern_info(re->code, PCRE2_INFO_JITSIZE, &jit);
+	for (size_t i = 0; i < re->n_programs; i++) {
+		size_t code = 0, jit = 0;
+
+		pcre2_pattern_info(re->programs[i].code, PCRE2_INFO_SIZE, &code);
+		pcre2_pattern_info(re->programs[i].code, PCRE2_INFO_JITSIZE, &jit);
+		bytes += sizeof *re->programs + code + jit;
 	}
-	return sizeof *re + re->pattern.n + re->prefix.n + re->literal.n + re->n_literals * sizeof *re->literals + code + jit;
+	return bytes;
 }
 
 void regex_free(struct regex *re)
 {
 	if (re == NULL)
 		return;
-	pcre2_code_free(re->code);
+	for (size_t i = 0; i < re->n_programs; i++)
+		pcre2_code_free(re->programs[i].code);
+	free(re->programs);
 	pcre2_match_context_free(re->limits);
 	free_str(re->pattern);
 	free_str(re->prefix);
@@ -565,15 +565,15 @@ static bool match_fast(const struct regex *re, struct str s)
 	return bsearch(&s, re->literals, re->n_literals, sizeof s, by_bytes) != NULL;
 }
 
-static enum regex_verdict run(const struct regex *re, struct str s, size_t from, pcre2_match_data *data)
+static enum regex_verdict run(const struct regex *re, const struct program *program, struct str s, size_t from, pcre2_match_data *data)
 {
 	PCRE2_SPTR p = (PCRE2_SPTR)(s.n > 0 ? s.p : "");
 	int rc = PCRE2_ERROR_JIT_STACKLIMIT;
 
-	if (re->jit)
-		rc = pcre2_jit_match(re->code, p, s.n, from, 0, data, re->limits);
+	if (program->jit)
+		rc = pcre2_jit_match(program->code, p, s.n, from, 0, data, re->limits);
 	if (rc == PCRE2_ERROR_JIT_STACKLIMIT)
-		rc = pcre2_match(re->code, p, s.n, from, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, data, re->limits);
+		rc = pcre2_match(program->code, p, s.n, from, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, data, re->limits);
 	if (rc == PCRE2_ERROR_NOMATCH)
 		return REGEX_NO;
 	if (rc >= 0)
@@ -598,41 +598,63 @@ static size_t translate(struct str s, size_t at, bool to_raw)
 	return to_raw ? raw : clean;
 }
 
-static void read_groups(pcre2_match_data *data, struct regex_group *groups, size_t n, const struct str *raw)
+/* The number of group <i> of the pattern in <program>; SIZE_MAX: it is in another one. */
+static size_t group_in(const struct regex *re, const struct program *program, size_t i)
+{
+	if (i <= re->n_outer)
+		return i;
+	return i > re->n_outer + program->n_skipped && i - program->n_skipped <= program->n_groups ? i - program->n_skipped : SIZE_MAX;
+}
+
+static void read_groups(const struct regex *re, const struct program *program, pcre2_match_data *data, struct regex_group *groups, size_t n,
+                        const struct str *raw)
 {
 	const PCRE2_SIZE *at = pcre2_get_ovector_pointer(data);
 	uint32_t have = pcre2_get_ovector_count(data);
 
 	for (size_t i = 0; i < n; i++) {
-		if (i >= have || at[2 * i] == PCRE2_UNSET)
+		size_t k = group_in(re, program, i);
+
+		if (k >= have || at[2 * k] == PCRE2_UNSET)
 			groups[i] = (struct regex_group){ SIZE_MAX, SIZE_MAX };
 		else if (raw == NULL)
-			groups[i] = (struct regex_group){ at[2 * i], at[2 * i + 1] };
+			groups[i] = (struct regex_group){ at[2 * k], at[2 * k + 1] };
 		else
-			groups[i] = (struct regex_group){ translate(*raw, at[2 * i], true), translate(*raw, at[2 * i + 1], true) };
+			groups[i] = (struct regex_group){ translate(*raw, at[2 * k], true), translate(*raw, at[2 * k + 1], true) };
 	}
 }
 
-static enum regex_verdict run_engine(const struct regex *re, struct str s, size_t from, struct regex_group *groups, size_t n)
+static enum regex_verdict run_program(const struct regex *re, const struct program *p, struct str s, size_t from, struct regex_group *groups,
+                                      size_t n)
 {
-	pcre2_match_data *data = n == 0 ? pcre2_match_data_create(1, NULL) : pcre2_match_data_create_from_pattern(re->code, NULL);
+	pcre2_match_data *data = n == 0 ? pcre2_match_data_create(1, NULL) : pcre2_match_data_create_from_pattern(p->code, NULL);
 	struct buf clean = { 0 };
 	enum regex_verdict verdict;
 
 	if (data == NULL)
 		mem_abort(0);
 	if (str_is_utf8(s)) {
-		verdict = run(re, s, from, data);
+		verdict = run(re, p, s, from, data);
 		if (verdict == REGEX_YES)
-			read_groups(data, groups, n, NULL);
+			read_groups(re, p, data, groups, n, NULL);
 	} else {
 		buf_put_utf8(&clean, s);
-		verdict = run(re, buf_str(&clean), translate(s, from, false), data);
+		verdict = run(re, p, buf_str(&clean), translate(s, from, false), data);
 		if (verdict == REGEX_YES)
-			read_groups(data, groups, n, &s);
+			read_groups(re, p, data, groups, n, &s);
 		buf_fini(&clean);
 	}
 	pcre2_match_data_free(data);
+	return verdict;
+}
+
+static enum regex_verdict run_engine(const struct regex *re, struct str s, size_t from, struct regex_group *groups, size_t n)
+{
+	enum regex_verdict verdict = REGEX_NO;
+
+	assert(re->n_programs > 0);
+	for (size_t i = 0; i < re->n_programs && verdict == REGEX_NO; i++)
+		verdict = run_program(re, &re->programs[i], s, from, groups, n);
 	return verdict;
 }
 
@@ -647,7 +669,7 @@ enum regex_verdict regex_find(const struct regex *re, struct str s, size_t from,
 {
 	if (from > s.n)
 		return REGEX_NO;
-	if (re->code != NULL)
+	if (re->n_programs > 0)
 		return run_engine(re, s, from, groups, n);
 	if (from > 0 || !match_fast(re, s))
 		return REGEX_NO;

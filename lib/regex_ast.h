@@ -3,6 +3,7 @@
 #define TOCSIN_REGEX_AST_H
 
 #include "tocsin/arena.h"
+#include "tocsin/buf.h"
 #include "tocsin/err.h"
 
 enum re_kind {
@@ -37,5 +38,8 @@ enum { REGEX_MAX_BYTES = 256 * 1024, REGEX_MAX_REPEAT = 1000, REGEX_MAX_HEIGHT =
 struct re_node *regex_parse(struct arena *a, struct str pattern, bool dot_all, struct err *e);
 /* Whether \p{sc:<name>} is known. */
 bool regex_script_exists(struct str name);
+
+/* As PCRE2 reads it. */
+void regex_emit(struct buf *out, const struct re_node *n);
 
 #endif

@@ -271,7 +271,7 @@ static struct regex *arg_regex(struct template_call *c, struct str *pattern)
 
 static bool too_much_work(struct template_call *c, struct str pattern)
 {
-	return err_set(c->e, ERR_LIMIT, -1, "regular expression \"" STR_FMT "\" needs too much work", STR_ARG(pattern));
+	return err_set(c->e, ERR_LIMIT, -1, "regular expression \"" STR_FMT "\" needs more than " REGEX_LIMIT_NAME " of backtracking", STR_ARG(pattern));
 }
 
 bool template_fn_match(struct template_call *c)

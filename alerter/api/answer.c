@@ -123,13 +123,12 @@ static bool put_series(struct json_out *j, const struct promql_series *s, struct
 
 static void put_single(struct json_out *j, const struct promql_result *r)
 {
-	if (r->type == PROMQL_SCALAR) {
-		put_point(j, r->scalar.t_ms, r->scalar.v);
-		return;
-	}
 	json_out_open(j, '[');
 	json_out_seconds(j, r->scalar.t_ms);
-	json_out_str(j, r->string);
+	if (r->type == PROMQL_SCALAR)
+		json_out_num_fixed(j, r->scalar.v);
+	else
+		json_out_str(j, r->string);
 	json_out_close(j, ']');
 }
 

@@ -9,6 +9,7 @@
 /* Every match[] parameter as one selection; all series when there is none. */
 struct found {
 	struct querier *querier;
+	struct select_hints hints;      /* start and end */
 	struct selection **v;
 	size_t n, cap;
 	struct str at;          /* the parameter at hand */
@@ -23,7 +24,6 @@ static void found_release(struct found *f)
 
 static bool add_selection(struct found *f, struct arena *a, struct str text, struct err *e)
 {
-	struct select_hints hints = { INT64_MIN, INT64_MAX };
 	struct matcher *m;
 	struct selection *s;
 	size_t n;
@@ -31,7 +31,7 @@ static bool add_selection(struct found *f, struct arena *a, struct str text, str
 	f->at = text;
 	if (!promql_parse_matchers(a, text, &m, &n, e))
 		return false;
-	s = f->querier->ops->select(f->querier, m, n, hints, e);
+	s = f->querier->ops->select(f->querier, m, n, f->hints, e);
 	promql_free_matchers(m, n);
 	if (s == NULL)
 		return false;
@@ -48,6 +48,8 @@ static bool find(struct http_request *q, bool match_required, struct found *f)
 	bool any = false, good = true;
 
 	*f = (struct found){ .querier = store_querier(api->deps.store) };
+	if (!param_time(q, "start", INT64_MIN + 1, &f->hints.min_ms) || !param_time(q, "end", INT64_MAX, &f->hints.max_ms))
+		return false;
 	for (size_t i = 0; i < q->n_params && good; i++) {
 		if (!str_eq(q->params[i].name, STR("match[]")))
 			continue;
@@ -171,6 +173,54 @@ void api_labels(struct http_request *q)
 	reply_found(q, STR(""));
 }
 
+/* A code point of "U__…": hexadecimal between underscores. False: it is none. */
+static bool read_escape(struct str *s, struct buf *out)
+{
+	size_t end = str_chr((struct str){ s->p + 1, s->n - 1 }, '_');
+	uint32_t rune = 0;
+	char bytes[4];
+
+	if (end == 0 || end > 6 || end + 2 > s->n)
+		return false;
+	for (size_t i = 1; i <= end; i++) {
+		const char *digit = memchr("0123456789abcdef", s->p[i] | 0x20, 16);
+
+		if (digit == NULL)
+			return false;
+		rune = rune * 16 + (uint32_t)(digit - "0123456789abcdef");
+	}
+	*s = (struct str){ s->p + end + 2, s->n - end - 2 };
+	end = str_utf8_put(bytes, rune);
+	buf_put(out, bytes, end);
+	return end > 0;
+}
+
+/* Names that are no identifiers come escaped, as Prometheus has it: "U__a_2e_b" is "a.b", "__" an underscore. What is no escape stays
+ * as it is. */
+static struct str unescaped(struct arena *a, struct str name)
+{
+	struct str rest = name, out = name;
+	struct buf b = { 0 };
+	bool good = name.n > 3 && str_starts(name, STR("U__"));
+
+	if (good)
+		rest = (struct str){ name.p + 3, name.n - 3 };
+	while (good && rest.n > 0) {
+		bool doubled = str_starts(rest, STR("__"));
+
+		if (rest.p[0] == '_' && !doubled) {
+			good = read_escape(&rest, &b);
+			continue;
+		}
+		buf_putc(&b, rest.p[0]);
+		rest = (struct str){ rest.p + 1 + doubled, rest.n - 1 - doubled };
+	}
+	if (good)
+		out = arena_str(a, buf_str(&b));
+	buf_fini(&b);
+	return out;
+}
+
 /* /api/v1/label/<name>/values */
 void api_label_values(struct http_request *q)
 {
@@ -183,5 +233,11 @@ void api_label_values(struct http_request *q)
 		return;
 	}
 	name.n -= STR("/values").n;
+	name = unescaped(q->arena, name);
+	if (!str_is_utf8(name)) {
+		err_set(&e, ERR_BAD_INPUT, -1, "invalid label name: it is not UTF-8");
+		envelope_error(q, &e);
+		return;
+	}
 	reply_found(q, name);
 }

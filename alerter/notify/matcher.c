@@ -119,7 +119,7 @@ bool matcher_add(struct matcher_list *l, enum match_op op, struct str name, stru
 	struct matcher m = { .op = op, .name = name, .value = value };
 
 	if (op == MATCH_RE || op == MATCH_NRE) {
-		struct regex *re = regex_new(value, REGEX_ANCHORED, e);
+		struct regex *re = regex_new(value, REGEX_MATCHER, e);
 
 		if (re == NULL)
 			return false;

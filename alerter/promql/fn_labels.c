@@ -77,7 +77,7 @@ void fn_label_replace(struct eval_call *c)
 	c->result = value_relabel(c->ev, c->node->id, c->args[0], replace, &r);
 	regex_free(r.re);
 	if (r.limit)
-		eval_fail(c->ev, ERR_LIMIT, call_arg_pos(c, 4), "the regular expression of label_replace() needs too many steps");
+		eval_fail(c->ev, ERR_LIMIT, call_arg_pos(c, 4), "the regular expression of label_replace() needs more than " REGEX_LIMIT_NAME " of backtracking");
 	if (r.too_long)
 		value_too_long(c, "label_replace");
 }

@@ -3,19 +3,12 @@
 #include "promql.h"
 #include "tocsin/num.h"
 
-enum { FIXED_MAX = 344 };
-
-/* As the HTTP API writes numbers inside histograms: an exponent only where JavaScript would use one. */
 static void put_json_number(struct buf *b, double v)
 {
-	char text[FIXED_MAX];
-	double size = v < 0 ? -v : v;
+	char text[NUM_MAX];
 
 	buf_putc(b, '"');
-	if (size != 0 && (size < 1e-6 || size >= 1e21))
-		buf_num(b, v);
-	else
-		buf_put(b, text, num_format_fixed(text, v));
+	buf_put(b, text, num_format_js(text, v));
 	buf_putc(b, '"');
 }
 

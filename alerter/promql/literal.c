@@ -121,33 +121,6 @@ bool literal_duration_ms(struct str text, int64_t *out)
 	return text.n > 1 && is_digit(text.p[0]) && num_parse_duration_ms(text, out) && *out <= INT64_MAX / 1000000;
 }
 
-/* Bytes of code point <c> into <out>; returns how many, 0 when it is no character. */
-static size_t put_utf8(char *out, uint32_t c)
-{
-	if (c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
-		return 0;
-	if (c < 0x80) {
-		out[0] = (char)c;
-		return 1;
-	}
-	if (c < 0x800) {
-		out[0] = (char)(0xc0 | c >> 6);
-		out[1] = (char)(0x80 | (c & 0x3f));
-		return 2;
-	}
-	if (c < 0x10000) {
-		out[0] = (char)(0xe0 | c >> 12);
-		out[1] = (char)(0x80 | (c >> 6 & 0x3f));
-		out[2] = (char)(0x80 | (c & 0x3f));
-		return 3;
-	}
-	out[0] = (char)(0xf0 | c >> 18);
-	out[1] = (char)(0x80 | (c >> 12 & 0x3f));
-	out[2] = (char)(0x80 | (c >> 6 & 0x3f));
-	out[3] = (char)(0x80 | (c & 0x3f));
-	return 4;
-}
-
 /* Hexadecimal, octal or a code point: <digits> of <base> at <s>. Returns bytes put to <out>, 0 when it is malformed. */
 static size_t numeric_escape(struct str s, size_t digits, int base, bool character, char *out)
 {
@@ -163,7 +136,7 @@ static size_t numeric_escape(struct str s, size_t digits, int base, bool charact
 		value = value * (uint32_t)base + (uint32_t)digit;
 	}
 	if (character)
-		return put_utf8(out, value);
+		return str_utf8_put(out, value);
 	if (value > 255)
 		return 0;
 	out[0] = (char)value;

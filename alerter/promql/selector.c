@@ -10,7 +10,7 @@ static bool add_regex(struct parser *p, struct matcher *m, struct token tok)
 
 	if (!parser_bound(p, p->n_regexes++, PARSE_REGEXES, "regexes"))
 		return false;
-	row->regex = regex_new(m->value, REGEX_ANCHORED, &e);
+	row->regex = regex_new(m->value, REGEX_MATCHER, &e);
 	if (row->regex == NULL) {
 		bool verbatim = m->value.n == tok.text.n - 2; /* no escapes: positions in the pattern are positions in the query */
 

@@ -312,7 +312,7 @@ static struct remembered *remembered_new(const struct matcher *m, size_t n)
 			r->metric = own->value;
 		if (own->re == NULL)
 			continue;
-		own->re = r->regexes[r->n] = regex_new(own->value, REGEX_ANCHORED, &e);
+		own->re = r->regexes[r->n] = regex_new(own->value, REGEX_MATCHER, &e);
 		if (own->re == NULL)
 			break;
 	}

@@ -19,7 +19,8 @@ void json_out_str(struct json_out *j, struct str s);
 void json_out_strz(struct json_out *j, const char *z);          /* NULL: null */
 void json_out_int(struct json_out *j, int64_t v);
 void json_out_num(struct json_out *j, double v);                /* a JSON number; NaN and infinities become null */
-void json_out_num_text(struct json_out *j, double v);           /* "0.5", "NaN", "+Inf": as the Prometheus API sends values */
+void json_out_num_text(struct json_out *j, double v);           /* "0.5", "NaN", "+Inf": as the Prometheus API sends samples */
+void json_out_num_fixed(struct json_out *j, double v);          /* the same without exponents: as it sends scalars */
 void json_out_seconds(struct json_out *j, int64_t ms);          /* 1700000000.123 */
 void json_out_time(struct json_out *j, int64_t ms);             /* RFC 3339 */
 void json_out_bool(struct json_out *j, bool v);

@@ -9,8 +9,10 @@
 /* Like Go's strconv.FormatFloat(v, 'g', -1, 64): exponent form below 1e-4 and from 1e6 on. "NaN", "+Inf", "-Inf".
  * What PromQL, the text exposition format and label values ("le") use. Returns the length. */
 size_t num_format(char out[NUM_MAX], double v);
-/* FormatFloat(v, 'f', -1, 64): never an exponent. What the Prometheus HTTP API sends. <out> holds 344 bytes. */
+/* FormatFloat(v, 'f', -1, 64): never an exponent. What the Prometheus HTTP API sends for scalars. <out> holds 344 bytes. */
 size_t num_format_fixed(char *out, double v);
+/* The same with an exponent below 1e-6 and from 1e21 on, as JavaScript writes numbers. What the API sends for samples. */
+size_t num_format_js(char out[NUM_MAX], double v);
 /* Milliseconds as seconds: 1700000000123 -> "1700000000.123", trailing zeros dropped. */
 size_t num_format_seconds(char out[NUM_MAX], int64_t ms);
 void buf_num(struct buf *b, double v);

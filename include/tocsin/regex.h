@@ -12,6 +12,7 @@ struct regex;
 
 enum regex_mode {
 	REGEX_ANCHORED,         /* ^(?s:…)$: PromQL and Alertmanager matchers, relabelling; '.' matches newline */
+	REGEX_MATCHER,          /* the same, for regex_match() alone: what its groups hold is not asked */
 	REGEX_SEARCH,           /* anywhere: reReplaceAll, log patterns */
 };
 
@@ -21,7 +22,10 @@ void regex_free(struct regex *);
 struct str regex_pattern(const struct regex *);
 size_t regex_bytes(const struct regex *);               /* about what it holds */
 
+/* REGEX_LIMIT: backtracking went on for more than REGEX_MATCH_LIMIT steps, or too deep. REGEX_LIMIT_NAME is for the error. */
 enum regex_verdict { REGEX_NO, REGEX_YES, REGEX_LIMIT };
+#define REGEX_MATCH_LIMIT 5000000
+#define REGEX_LIMIT_NAME "regex_steps=5000000"
 enum regex_verdict regex_match(const struct regex *, struct str subject);
 
 /* The literal strings an anchored pattern is equivalent to ("a|b|c" -> 3), at most <max>; 0 when it is not just literals. Borrowed

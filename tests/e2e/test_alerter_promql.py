@@ -186,6 +186,47 @@ def test_label_text_is_bounded(box):
     assert ask(program, "x")[0] == 200
 
 
+RANGE = {"query": "x", "start": 1, "end": 100, "step": 10}
+# path, parameters, status: as Prometheus answers, in its newest version where versions differ
+REQUESTS = [
+    ("query", {}, 400), ("query", {"query": "x{"}, 400), ("query", {"query": "x", "time": "abc"}, 400), ("query", {"query": "x", "timeout": "-1s"}, 400),
+    ("query", {"query": "x", "limit": "-1"}, 400), ("query", {"query": "x", "time": ""}, 200), ("query", {"query": "topk(NaN, x)"}, 422),
+    ("query", {"query": "{}"}, 400), ("query", {"query": 'count_values("", x)'}, 422), ("query_range", {**RANGE, "step": "0"}, 400),
+    ("query_range", {**RANGE, "step": "1ms"}, 400), ("query_range", {**RANGE, "end": 0}, 400), ("query_range", {**RANGE, "query": "x[5m]"}, 400),
+    ("query_range", {**RANGE, "query": '"a"'}, 400), ("query_range", {**RANGE, "start": ""}, 400), ("query_range", RANGE, 200),
+    ("series", {}, 400), ("series", {"match[]": "{}"}, 400), ("series", {"match[]": "x[5m]"}, 400), ("series", {"match[]": "x", "start": "a"}, 400),
+    ("series", {"match[]": "x", "end": "a"}, 400), ("labels", {"start": "a"}, 400), ("labels", {"match[]": "{"}, 400), ("labels", {}, 200),
+    ("label/i/values", {"end": "a"}, 400), ("label/%FF/values", {}, 400), ("label/a-b/values", {}, 200), ("metadata", {"limit": "a"}, 400),
+    ("format_query", {}, 400), ("format_query", {"query": "x{"}, 400),
+]
+
+
+def test_bad_requests(box):
+    """What is refused, and with which status; numbers as Prometheus writes them: samples as JavaScript would, scalars in full."""
+    program = start(box)
+    for path, params, wanted in REQUESTS:
+        status, _, text = http(program.url(f"/api/v1/{path}?{urllib.parse.urlencode(params)}"))
+        kind = json.loads(text).get("errorType")
+        assert (status, kind) == (wanted, {200: None, 400: "bad_data", 422: "execution"}[wanted]), (path, params, text)
+    for value, sample, scalar in (("1e21", "1e+21", "1" + 21 * "0"), ("1e20", "1" + 20 * "0", "1" + 20 * "0"), ("0.0000005", "5e-07", "0.0000005")):
+        assert ask(program, value, time=1)[1]["data"]["result"] == [1, scalar]
+        assert ask(program, f"vector({value})", time=1)[1]["data"]["result"][0]["value"] == [1, sample]
+        assert ask(program, value, "/api/v1/query_range", start=1, end=1, step=1)[1]["data"]["result"][0]["values"] == [[1, sample]]
+    assert "i" in program.json(f"/api/v1/labels?start={time.time() - 60:.0f}&end={time.time():.0f}")["data"]
+    assert program.json("/api/v1/label/U__i/values")["data"] == ["0", "1", "2", "3"] == program.json("/api/v1/label/U___69_/values")["data"]
+
+
+def test_long_lists_of_hosts(box):
+    """Dashboards write all hosts into one expression, larger than what is compiled at once. What needs too many steps names the limit."""
+    program = start(box)
+    hosts = "|".join(f"host-{i:04d}.example.com:9100" for i in range(4000))
+    for regex in (f"({hosts}|2)", f"{hosts}|2", hosts.replace(".", "\\\\.") + "|2", hosts.replace("com", ".*") + "|2"):
+        assert [s["metric"]["i"] for s in ask(program, f'x{{i=~"{regex}"}}')[1]["data"]["result"]] == ["2"]
+        assert len(ask(program, f'x{{i!~"{regex}"}}')[1]["data"]["result"]) == 3
+    status, answer = ask(program, 'label_replace(label_replace(x, "a", "' + 40 * "a" + '", "", ""), "b", "$1", "a", "(?:a+a+)+[bc]")')
+    assert status == 422 and "regex_steps=5000000" in answer["error"], answer
+
+
 def test_the_functions_are_listed(box):
     """On the page and in --help, from one table: all 90, each with a line of help."""
     program = start(box)

@@ -355,7 +355,11 @@ static void json(void **state)
 	json_out_key(&j, "v");
 	json_out_open(&j, '[');
 	json_out_seconds(&j, 1500);
-	json_out_num_text(&j, 1e21);
+	json_out_num_fixed(&j, 1e21);
+	json_out_num_text(&j, -1e21);
+	json_out_num_text(&j, 1e20);
+	json_out_num_text(&j, 1e-6);
+	json_out_num_text(&j, 1.5e-7);
 	json_out_num(&j, NAN);
 	json_out_num_text(&j, INFINITY);
 	json_out_bool(&j, true);
@@ -365,7 +369,7 @@ static void json(void **state)
 	json_out_int(&j, -7);
 	json_out_close(&j, ']');
 	json_out_close(&j, '}');
-	assert_string_equal(buf_z(&b), "{\"l\":{\"a\":\"x\\\"\\u0001\xef\xbf\xbd\\n\\u2028\\u0085\xc3\xa4\"},\"v\":[1.5,\"1000000000000000000000\",null,\"+Inf\",true,null,"
+	assert_string_equal(buf_z(&b), "{\"l\":{\"a\":\"x\\\"\\u0001\xef\xbf\xbd\\n\\u2028\\u0085\xc3\xa4\"},\"v\":[1.5,\"1000000000000000000000\",\"-1e+21\",\"100000000000000000000\",\"0.000001\",\"1.5e-07\",null,\"+Inf\",true,null,"
 	                               "\"1970-01-01T00:00:00.000Z\",{},-7]}");
 	buf_fini(&b);
 }

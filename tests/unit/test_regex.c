@@ -1,6 +1,8 @@
 /* RE2's meaning, case by case: what matches, what is refused and where, the shapes that need no engine. */
 #include "tests.h"
 
+#include <stdlib.h>
+
 #include "tocsin/querier.h"
 #include "tocsin/regex.h"
 
@@ -154,6 +156,65 @@ static void nesting_is_bounded(void **state)
 	assert_non_null(re);
 	assert_int_equal(regex_group_count(re), 900);
 	regex_free(re);
+}
+
+/* As dashboards make them of all hosts: more than PCRE2 compiles into one program. */
+static void long_lists_of_alternatives(void **state)
+{
+	static const struct {
+		const char *before, *head, *tail, *behind, *yes, *no, *expanded;
+	} cases[] = {
+		{ "", "host-", "\\.example\\.com:9100", "", "host-3999.example.com:9100", "host-3999xexample.com:9100", "--" },
+		{ "(", "host-", "\\.example\\.com:9100", ")", "host-3999.example.com:9100", "host-3999xexample.com:9100", "host-3999.example.com:9100--" },
+		{ "", "host-", ".example.com:9100", "", "host-0001xexample.com:9100", "host-0001.example.com:910", "--" },
+		{ "((", "host-", ".*", "))", "host-2000/a", "host-4000/a", "host-2000/a-host-2000/a-" },
+		{ "(?i)(", "host-", "", ")", "HOST-3999", "HOST-4000", "HOST-3999--" },
+		{ "^(?:", "host(-)", "(?P<n>[a-f])", ")$", "host-3000b", "host-3000g", "--b" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct regex_group *groups = calloc(10000, sizeof *groups);
+		struct buf text = { 0 }, out = { 0 };
+		struct err e = { 0 };
+		struct regex *re;
+
+		buf_putz(&text, cases[i].before);
+		for (int k = 0; k < 4000; k++) {
+			buf_putz(&text, k > 0 ? "|" : "");
+			buf_printf(&text, "%s%04d%s", cases[i].head, k, cases[i].tail);
+		}
+		buf_putz(&text, cases[i].behind);
+		for (int mode = REGEX_ANCHORED; mode <= REGEX_MATCHER; mode++) {
+			re = regex_new(buf_str(&text), (enum regex_mode)mode, &e);
+			if (re == NULL)
+				fail_msg("%zu: %s", i, e.msg);
+			assert_int_equal(regex_match(re, str_of(cases[i].yes)), REGEX_YES);
+			assert_int_equal(regex_match(re, str_of(cases[i].no)), REGEX_NO);
+			if (mode == REGEX_ANCHORED) {
+				assert_int_equal(regex_find(re, str_of(cases[i].yes), 0, groups, regex_group_count(re) + 1), REGEX_YES);
+				regex_expand(re, &out, str_of(cases[i].yes), groups, regex_group_count(re) + 1, STR("$1-$2-${n}"));
+				assert_string_equal(buf_z(&out), cases[i].expanded);
+			}
+			regex_free(re);
+		}
+		free(groups);
+		buf_fini(&text);
+		buf_fini(&out);
+	}
+}
+
+static void a_long_list_elsewhere_names_its_limit(void **state)
+{
+	struct buf text = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	for (int k = 0; k < 4000; k++)
+		buf_printf(&text, "host-%04d.example.com:9100|", k);
+	assert_null(regex_new(buf_str(&text), REGEX_SEARCH, &e));
+	assert_non_null(strstr(e.msg, "limit regex_program=65535"));
+	buf_fini(&text);
 }
 
 static const struct {
@@ -311,6 +372,8 @@ int main(void)
 		cmocka_unit_test(many_literals_need_no_engine),
 		cmocka_unit_test(a_limit_is_an_error),
 		cmocka_unit_test(matchers),
+		cmocka_unit_test(long_lists_of_alternatives),
+		cmocka_unit_test(a_long_list_elsewhere_names_its_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
