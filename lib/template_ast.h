@@ -64,7 +64,8 @@ struct template {
 template_body template_go_and, template_go_or;
 extern const struct template_func template_go_funcs[];
 extern const size_t template_n_go_funcs;
-extern const struct template_type template_time_type;
+extern const struct template_type template_time_type, template_duration_type;
+extern const char *const template_months[13], *const template_days[7]; /* months from 1 */
 
 /* Line and column, from 1, of a piece of <t>'s text. */
 void template_position(const struct template *t, struct str source, int *line, int *col);

@@ -77,6 +77,8 @@ static const struct template_type *type_of(struct template_value v)
 		return v.map->type;
 	case TEMPLATE_TIME:
 		return &template_time_type;
+	case TEMPLATE_DURATION:
+		return &template_duration_type;
 	default:
 		return NULL;
 	}

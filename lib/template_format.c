@@ -69,7 +69,10 @@ void template_print_arg(struct buf *b, struct template_value v)
 		buf_putz(b, v.b ? "true" : "false");
 		return;
 	case TEMPLATE_INT:
-		buf_printf(b, "%lld", (long long)v.i);
+		if (v.names != NULL)
+			buf_putz(b, v.names[v.i]);
+		else
+			buf_printf(b, "%lld", (long long)v.i);
 		return;
 	case TEMPLATE_FLOAT:
 		buf_num(b, v.f);
@@ -319,7 +322,7 @@ static bool put_known(struct buf *b, const struct spec *f, struct template_value
 		known = put_string(b, f, v.s);
 		break;
 	case TEMPLATE_INT:
-		known = put_integer(b, f, v.i);
+		known = v.names != NULL && (f->verb == 'v' || f->verb == 's') ? put_other(b, f, v) : put_integer(b, f, v.i);
 		break;
 	case TEMPLATE_FLOAT:
 		known = put_float(b, f, v.f);

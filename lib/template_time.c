@@ -1,4 +1,4 @@
-/* Times and durations in templates: Go's layouts, its Duration.String, and the methods people call on a time. */
+/* Times and durations as templates print them: Go's layouts and its Duration.String. */
 #include "tocsin/template.h"
 
 #include <stdio.h>
@@ -6,9 +6,9 @@
 
 #include "template_ast.h"
 
-static const char *const months[] = { "January", "February", "March", "April", "May", "June", "July", "August", "September",
+const char *const template_months[] = { NULL, "January", "February", "March", "April", "May", "June", "July", "August", "September",
                                       "October", "November", "December" };
-static const char *const days[] = { "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday" };
+const char *const template_days[] = { "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday" };
 
 enum piece {
 	PIECE_MONTH_LONG, PIECE_MONTH_SHORT, PIECE_MONTH, PIECE_MONTH_2, PIECE_DAY_LONG, PIECE_DAY_SHORT, PIECE_DAY, PIECE_DAY_SPACE,
@@ -81,10 +81,10 @@ static void put_date(struct buf *b, enum piece piece, const struct tm *tm)
 {
 	switch (piece) {
 	case PIECE_MONTH_LONG:
-		buf_putz(b, months[tm->tm_mon]);
+		buf_putz(b, template_months[tm->tm_mon + 1]);
 		break;
 	case PIECE_MONTH_SHORT:
-		buf_printf(b, "%.3s", months[tm->tm_mon]);
+		buf_printf(b, "%.3s", template_months[tm->tm_mon + 1]);
 		break;
 	case PIECE_MONTH:
 		buf_printf(b, "%d", tm->tm_mon + 1);
@@ -93,10 +93,10 @@ static void put_date(struct buf *b, enum piece piece, const struct tm *tm)
 		buf_printf(b, "%02d", tm->tm_mon + 1);
 		break;
 	case PIECE_DAY_LONG:
-		buf_putz(b, days[tm->tm_wday]);
+		buf_putz(b, template_days[tm->tm_wday]);
 		break;
 	case PIECE_DAY_SHORT:
-		buf_printf(b, "%.3s", days[tm->tm_wday]);
+		buf_printf(b, "%.3s", template_days[tm->tm_wday]);
 		break;
 	case PIECE_DAY:
 		buf_printf(b, "%d", tm->tm_mday);
@@ -233,98 +233,3 @@ void template_duration_format(struct buf *b, int64_t ns)
 		put_trimmed(b, seconds % 60, u % 1000000000, 9, "s");
 	}
 }
-
-/* ---- methods ---- */
-
-static bool time_format(struct template_call *c)
-{
-	struct buf b = { .limit = TEMPLATE_MAX_OUTPUT_BYTES };
-	struct str layout;
-
-	if (!template_arg_str(c, 0, &layout))
-		return false;
-	template_time_format(&b, c->self.t, layout);
-	c->out = template_str(arena_str(c->arena, buf_str(&b)));
-	buf_fini(&b);
-	return true;
-}
-
-static bool time_string(struct template_call *c)
-{
-	struct buf b = { 0 };
-
-	template_print_arg(&b, c->self);
-	c->out = template_str(arena_str(c->arena, buf_str(&b)));
-	buf_fini(&b);
-	return true;
-}
-
-static bool time_utc(struct template_call *c)
-{
-	c->out = template_time_utc(c->self.t.ms);
-	return true;
-}
-
-static bool time_unix(struct template_call *c)
-{
-	c->out = template_int(c->self.t.ms / 1000 - (c->self.t.ms % 1000 < 0));
-	return true;
-}
-
-static bool time_unix_milli(struct template_call *c)
-{
-	c->out = template_int(c->self.t.ms);
-	return true;
-}
-
-static bool time_is_zero(struct template_call *c)
-{
-	c->out = template_bool(c->self.t.ms == 0);
-	return true;
-}
-
-static bool time_sub(struct template_call *c)
-{
-	if (c->args[0].kind != TEMPLATE_TIME)
-		return err_set(c->e, ERR_EXEC, -1, "wrong type for value; expected time.Time; got %s", template_type_name(c->args[0]));
-	c->out = (struct template_value){ .kind = TEMPLATE_DURATION, .i = (c->self.t.ms - c->args[0].t.ms) * 1000000 };
-	return true;
-}
-
-static bool time_add(struct template_call *c)
-{
-	if (c->args[0].kind != TEMPLATE_DURATION && c->args[0].kind != TEMPLATE_INT)
-		return err_set(c->e, ERR_EXEC, -1, "wrong type for value; expected time.Duration; got %s", template_type_name(c->args[0]));
-	c->out = c->self;
-	c->out.t.ms += c->args[0].i / 1000000;
-	return true;
-}
-
-static bool compare_times(struct template_call *c, int sign)
-{
-	if (c->args[0].kind != TEMPLATE_TIME)
-		return err_set(c->e, ERR_EXEC, -1, "wrong type for value; expected time.Time; got %s", template_type_name(c->args[0]));
-	c->out = template_bool((sign < 0 && c->self.t.ms < c->args[0].t.ms) || (sign > 0 && c->self.t.ms > c->args[0].t.ms));
-	return true;
-}
-
-static bool time_before(struct template_call *c)
-{
-	return compare_times(c, -1);
-}
-
-static bool time_after(struct template_call *c)
-{
-	return compare_times(c, 1);
-}
-
-static const struct template_func time_methods[] = {
-	{ "Add", 1, 1, time_add },       { "After", 1, 1, time_after },   { "Before", 1, 1, time_before },
-	{ "Format", 1, 1, time_format }, { "IsZero", 0, 0, time_is_zero }, { "String", 0, 0, time_string },
-	{ "Sub", 1, 1, time_sub },       { "UTC", 0, 0, time_utc },       { "Unix", 0, 0, time_unix },
-	{ "UnixMilli", 0, 0, time_unix_milli },
-};
-
-const struct template_type template_time_type = {
-	.name = "time.Time", .methods = time_methods, .n_methods = ARRAY_LEN(time_methods)
-};

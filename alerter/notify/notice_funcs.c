@@ -8,7 +8,6 @@
 #include <time.h>
 
 #include "tocsin/clock.h"
-#include "tocsin/tz.h"
 
 static bool answer(struct template_call *c, struct buf *b)
 {
@@ -377,14 +376,10 @@ static bool date(struct template_call *c)
 static bool in_zone(struct template_call *c)
 {
 	struct template_time t;
-	struct str name, abbreviation;
-	struct tz *zone;
+	struct str name;
 
-	if (!template_arg_str(c, 0, &name) || !arg_time(c, 1, &t) || (zone = tz_load(name, c->e)) == NULL)
+	if (!template_arg_str(c, 0, &name) || !arg_time(c, 1, &t) || !template_time_in(c, &t, name))
 		return false;
-	t.offset_s = tz_offset_s(zone, t.ms, &abbreviation);
-	t.zone = arena_str(c->arena, abbreviation);
-	tz_free(zone);
 	c->out = (struct template_value){.kind = TEMPLATE_TIME, .t = t};
 	return true;
 }

@@ -30,7 +30,10 @@ struct template_value {
 	bool safe;              /* TEMPLATE_STRING: it is HTML already */
 	union {
 		bool b;
-		int64_t i;                              /* TEMPLATE_INT; TEMPLATE_DURATION: nanoseconds */
+		struct {
+			int64_t i;                      /* TEMPLATE_INT; TEMPLATE_DURATION: nanoseconds */
+			const char *const *names;       /* of a TEMPLATE_INT that prints as names[i], as a weekday does; else NULL */
+		};
 		double f;
 		struct str s;
 		struct template_time t;
@@ -163,6 +166,8 @@ void template_print(struct buf *b, struct template_value v);
 void template_printf(struct buf *b, struct str format, const struct template_value *args, size_t n);
 /* Go's Time.Format: the layout is how 2006-01-02 15:04:05.999 -0700 MST would be written. */
 void template_time_format(struct buf *b, struct template_time t, struct str layout);
+/* The same moment in another zone (tocsin/tz.h); its abbreviation is in the call's arena. False with <c->e> set. */
+bool template_time_in(struct template_call *c, struct template_time *t, struct str zone) MUST_CHECK;
 /* Go's Duration.String: "1h2m3.5s". */
 void template_duration_format(struct buf *b, int64_t ns);
 

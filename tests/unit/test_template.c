@@ -85,6 +85,18 @@ static const struct template_case cases[] = {
 	  "{{ humanizeDuration 0.0015 }} {{ humanizeDuration -75 }}", "0s 59.5s 1h 1m 40s 1d 1h 1m 1s 1.5ms -1m 15s" },
 	{ "{{ humanizePercentage 0.1234567 }} {{ \"0.5\" | humanizePercentage }}", "12.35% 50%" },
 	{ "{{ humanizeTimestamp 1435065584.128 }}", "2015-06-23 13:19:44.128 +0000 UTC" },
+	{ "{{ with toTime 1435065584.128 }}{{ .Year }} {{ .Month }} {{ .Day }} {{ .Weekday }} {{ .YearDay }} {{ .Hour }}:{{ .Minute }}:{{ .Second }} "
+	  "{{ .Nanosecond }} {{ .UnixNano }} {{ .UnixMicro }}{{ end }}",
+	  "2015 June 23 Tuesday 174 13:19:44 128000000 1435065584128000000 1435065584128000" },
+	{ "{{ with toTime 0.0 }}{{ printf \"%s|%5v|%d|%v\" .Month .Weekday .Month (eq .Month 1) }}{{ end }}", "January|Thursday|1|true" },
+	{ "{{ with toTime 1435065584.5 }}{{ .Truncate 3600000000000 }}|{{ .Round 3600000000000 }}|{{ .Round 1000000000 }}{{ end }}",
+	  "2015-06-23 13:00:00 +0000 UTC|2015-06-23 13:00:00 +0000 UTC|2015-06-23 13:19:45 +0000 UTC" },
+	{ "{{ with toTime 1.0 }}{{ .Equal . }} {{ .Equal (toTime 2.0) }} {{ .Compare (toTime 2.0) }} {{ .Equal 1 }}{{ end }}", "!expected time.Time; got int" },
+	{ "{{ with toTime 1.0 }}{{ .Equal . }} {{ .Equal (toTime 2.0) }} {{ .Compare (toTime 2.0) }}{{ end }}", "true false -1" },
+	{ "{{ (toTime 1435065584.0).Local.Format \"15:04\" }}", "13:19" },
+	{ "{{ with toDuration 5430.5 }}{{ .Hours }} {{ .Minutes }} {{ .Seconds }} {{ .Milliseconds }} {{ .Truncate 60000000000 }} {{ .Round 60000000000 }} "
+	  "{{ .String }}{{ end }}", "1.5084722222222222 90.50833333333334 5430.5 5430500 1h30m0s 1h31m0s 1h30m30.5s" },
+	{ "{{ with toDuration -90 }}{{ .Round 60000000000 }} {{ .Abs }}{{ end }}", "-2m0s 1m30s" },
 	{ "{{ (toTime 1435065584.0).Format \"2006-01-02T15:04:05Z07:00 Mon Jan _2 3PM\" }}", "2015-06-23T13:19:44Z Tue Jun 23 1PM" },
 	{ "{{ humanize \"x\" }}", "!error calling humanize: parsing \"x\": invalid syntax" },
 	{ "{{ toUpper \"ab\" }}{{ toLower \"AB\" }} {{ title \"aa bB cc\" }}", "ABab Aa BB Cc" },
@@ -264,5 +276,6 @@ int main(void)
 		cmocka_unit_test(test_html),
 	};
 
+	setenv("TZ", "UTC", 1);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
