@@ -191,13 +191,43 @@ static bool is_harmless(struct str target)
 	return target.n > 0 && target.n <= SOURCES_TARGET_MAX;
 }
 
-/* Behind user and password, or with more of the address to come, a target is a host and a port, and ends nothing. */
+static bool is_all_of(struct str s, const char *chars)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (strchr(chars, s.p[i]) == NULL)
+			return false;
+	return s.n > 0;
+}
+
+/* One name, IPv4 or [IPv6], and perhaps a port. No list of hosts, no percent sign that stands for something else, and not nothing:
+ * the one libpq tries in turn, the others it takes for a socket. */
 static bool is_host(struct str target)
 {
-	for (size_t i = 0; i < target.n; i++)
-		if (strchr("/?#", target.p[i]) != NULL)
-			return false;
-	return true;
+	static const char letters[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-._";
+	static const char digits[] = "0123456789", v6[] = "0123456789abcdefABCDEF:.";
+	bool bracket = str_starts(target, STR("["));
+	size_t end = str_chr(target, bracket ? ']' : ':');
+	struct str host = { target.p + bracket, end - bracket }, port;
+
+	if (bracket && end++ == target.n)
+		return false;
+	port = str_between(target.p + end, target.p + target.n);
+	return is_all_of(host, bracket ? v6 : letters) &&
+	       (port.n == 0 || (port.p[0] == ':' && port.n <= 6 && is_all_of(str_between(port.p + 1, port.p + port.n), digits)));
+}
+
+/* A target that is the whole address: scheme, one host and what is behind it, but no parameters, which could name another host or
+ * turn TLS's checks off. Those of HTTP are the page's. */
+static bool is_address(const struct sources_module *m, struct str target)
+{
+	bool pages = strcmp(m->kind->name, "gauges") == 0 || strcmp(m->kind->name, "probe") == 0;
+	size_t at = str_find(target, STR("://")), end;
+
+	if (at < target.n)
+		target = str_between(target.p + at + 3, target.p + target.n);
+	for (end = 0; end < target.n && strchr("/?#", target.p[end]) == NULL; end++)
+		;
+	return is_host((struct str){ target.p, end }) && (pages || str_chr(target, '?') == target.n);
 }
 
 bool sources_module_allows(const struct sources_module *m, struct str target, struct err *e)
@@ -207,7 +237,7 @@ bool sources_module_allows(const struct sources_module *m, struct str target, st
 
 	for (size_t i = 0; i < m->allow.n && !allowed; i++)
 		allowed = regex_match(m->allow.v[i], target) == REGEX_YES;
-	if (allowed && is_harmless(target) && (str_eq(url->text, TARGET) || is_host(target)))
+	if (allowed && is_harmless(target) && (str_eq(url->text, TARGET) ? is_address(m, target) : is_host(target)))
 		return true;
 	return err_set(e, ERR_BAD_INPUT, -1, "module " STR_FMT " does not allow this target", STR_ARG(m->name));
 }

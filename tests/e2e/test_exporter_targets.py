@@ -1,6 +1,7 @@
 """P5, M6: targets that the scraper names, and service discovery: /probe?module=, /sd, as Prometheus uses them."""
 import json
 import subprocess
+from urllib.parse import quote
 
 from exporter_text import Json, Metrics, scrape
 from servers import Exporter, Postgres, Redis, RedisCluster, binary, free_port, wait_for
@@ -14,7 +15,7 @@ def clients(redis):
 
 
 def probe(exporter, module, target):
-    status, _, text = exporter.get("/probe?" + f"module={module}&target=" + target.replace("&", "%26").replace(" ", "%20"))
+    status, _, text = exporter.get("/probe?" + f"module={module}&target=" + quote(target, safe=""))
     return status, Metrics(text) if status == 200 else text
 
 
@@ -31,6 +32,10 @@ modules:
   - {{ name: http_2xx, allow: ['http://{allowed}/.*'], probe: {{ url: '{{target}}' }} }}
   - {{ name: any_host, allow: ['.*'], probe: {{ url: 'http://user:{PASSWORD}@{{target}}/health?a=1' }} }}
   - {{ name: databases, allow: ['127[.]0[.]0[.]1:{postgres.port}'], postgres: {{ url: 'postgres://postgres@{{target}}/postgres' }} }}
+  - {{ name: servers, allow: ['.*'], postgres: {{ url: 'postgres://postgres:{PASSWORD}@{{target}}/postgres' }} }}
+  - {{ name: server_urls, allow: ['.*'], postgres: {{ url: '{{target}}' }} }}
+  - {{ name: any_url, allow: ['.*'], redis: {{ url: '{{target}}' }} }}
+  - {{ name: any_page, allow: ['.*'], probe: {{ url: '{{target}}' }} }}
   - {{ name: figures, allow: ['{allowed}'], gauges: {{ url: 'http://{{target}}', queries: [{{ path: '/health?a=1', metrics: [{{ name: up_x, help: x, value: /up }}] }}] }} }}
 """))
         for redis in (one, two):
@@ -42,9 +47,15 @@ modules:
         assert probe(exporter, "databases", f"127.0.0.1:{postgres.port}")[1].value("pg_up") == 1
         assert probe(exporter, "figures", f"127.0.0.1:{site.port}")[1].value("up_x") == 1
         asked = len(site.headers)
+        # A list of hosts, a socket, no host at all, parameters that name a host: what would go elsewhere than the pattern's end says.
+        evil = [("servers", t) for t in (f"127.0.0.1:1,127.0.0.1:{postgres.port}", "%2Ftmp:1", "/tmp", f":{postgres.port}", "[::1", "a[::1]:1", "x:1:2", "x%41:1")]
+        evil += [("server_urls", t) for t in ("postgres://127.0.0.1:1,127.0.0.1/x", f"postgres://x/x?host=127.0.0.1&port={postgres.port}", "postgres:///x", "host=127.0.0.1",
+                                              "postgres://%2Ftmp/x")]
+        evil += [("any_url", t) for t in ("unix:///tmp/x", "redis://x?ssl_cert_reqs=none")] + [("any_page", "http:///x"), ("any_page", "http://a,b/"), ("any_page", "http://%61/")]
+        assert probe(exporter, "servers", f"[::1]:{postgres.port}")[0] == probe(exporter, "servers", "localhost")[0] == 200
         for module, target in [("redis", f"127.0.0.1:{free_port() + 1}"), ("redis_url", f"redis://user@127.0.0.1:{one.port}"), ("any_host", "evil@127.0.0.1:1"),
-                               ("any_host", f"127.0.0.1:{site.port}/other"), ("any_host", f"127.0.0.1:{site.port}?x=%24{{HOME}}"), ("any_host", "${HOME}"),
-                               ("any_host", "a b"), ("any_host", "x" * 2000), ("http_2xx", f"http://127.0.0.1:{site.port}@evil/"), ("any_host", "%00")]:
+                               ("any_host", f"127.0.0.1:{site.port}/other"), ("any_host", f"127.0.0.1:{site.port}?x=${{HOME}}"), ("any_host", "${HOME}"),
+                               ("any_host", "a b"), ("any_host", "x" * 2000), ("http_2xx", f"http://127.0.0.1:{site.port}@evil/"), ("any_host", "\0")] + evil:
             status, text = probe(exporter, module, target)
             assert status == 403 and "does not allow" in text, (module, target, status, text)
         assert len(site.headers) == asked, "nobody was asked"
@@ -57,7 +68,7 @@ modules:
         assert status == 503 and "max_targets" in text
         m = scrape(exporter)
         assert m.value("tocsin_exporter_module_targets", module="redis") == 2 and m.value("tocsin_exporter_module_targets", module="figures") == 1
-        assert m.value("tocsin_exporter_targets_refused_total", reason="not_allowed") == 10
+        assert m.value("tocsin_exporter_targets_refused_total", reason="not_allowed") == 10 + len(evil)
         assert m.value("tocsin_exporter_targets_refused_total", reason="too_many") == 1
         wait_for("idle ones are let go", lambda: clients(two) == 0)
         assert probe(exporter, "redis", f"127.0.0.1:{third}")[1].value("redis_up") == 0
