@@ -31,6 +31,11 @@ struct source_settings {
 
 extern const struct conf_range source_timeout_range;
 
+/* What a reader's `user` points to while a kind's settings are read. */
+struct source_reading {
+	bool any_scheme;                /* the address is a module's target: what one scheme needs does nothing with another, and may stand there */
+};
+
 /* One request to collect. */
 struct source_ask {
 	int64_t deadline_mono_ms;       /* return before it, come what may: poll with what is left */

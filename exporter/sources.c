@@ -151,7 +151,7 @@ struct sources *sources_new(void)
 
 struct sources *sources_build(struct sources *c, const struct conf_node *tree, struct conf_report *r)
 {
-	struct conf_reader rd = { .arena = &c->arena, .report = r };
+	struct conf_reader rd = { .arena = &c->arena, .report = r, .user = &c->reading };
 	struct conf_key keys[KINDS_MAX + 1];
 	const struct conf_table t = root_table(keys);
 	struct root root = { 0 };

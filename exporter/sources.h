@@ -39,6 +39,7 @@ struct sources {
 	struct sources_module *modules;
 	size_t n_modules;
 	struct sources *parent;         /* of a target's: what its settings borrow from, counted */
+	struct source_reading reading;
 	int refs;                               /* atomic */
 };
 

@@ -62,6 +62,19 @@ static bool check_collectors(struct conf_reader *rd, const struct conf_node *map
 	return ok;
 }
 
+static bool check_both(struct conf_reader *rd, const struct conf_node *map, const struct pg_settings *s)
+{
+	const struct conf_node *node = conf_get(map, "disable");
+	bool ok = true;
+
+	for (size_t i = 0; i < s->disable.n; i++)
+		for (size_t k = 0; k < s->enable.n; k++)
+			if (str_eq(s->disable.v[i], s->enable.v[k]))
+				ok = conf_error(rd->report, node->kind == CONF_SEQ ? node->items[i] : node,
+				    "collector \"" STR_FMT "\" is under enable and under disable: leave it in one", STR_ARG(s->disable.v[i]));
+	return ok;
+}
+
 static bool check_settings(struct conf_reader *rd, const struct conf_node *map, void *to)
 {
 	const struct pg_settings *s = to;
@@ -69,6 +82,7 @@ static bool check_settings(struct conf_reader *rd, const struct conf_node *map, 
 	bool ok = check_collectors(rd, map, "enable", s->enable);
 
 	ok &= check_collectors(rd, map, "disable", s->disable);
+	ok &= check_both(rd, map, s);
 	if (s->url.n > 0 && !pg_url_check(s->url, &e)) {
 		rd->report->hide_source++;      /* the line may hold a password */
 		ok = conf_error(rd->report, conf_get(map, "url") ? conf_get(map, "url") : map, "%s", e.msg);

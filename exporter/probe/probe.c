@@ -206,7 +206,7 @@ static double version_of(long curl_version)
 	}
 }
 
-static void emit_http(const struct probe_settings *s, const struct transfer *t, struct expo_set *out)
+static void emit_http(const struct transfer *t, struct expo_set *out)
 {
 	for (size_t i = 0; i < PHASES; i++)
 		EXPO_EMIT(out, &f_phase, t->seconds[i], { STR("phase"), str_of(phases[i]) });
@@ -216,7 +216,7 @@ static void emit_http(const struct probe_settings *s, const struct transfer *t, 
 	if (t->modified_s > 0)
 		EXPO_EMIT0(out, &f_modified, (double)t->modified_s);
 	EXPO_EMIT0(out, &f_redirects, (double)t->redirects);
-	EXPO_EMIT0(out, &f_ssl, s->scheme == PROBE_HTTPS && t->tls_version[0] != '\0');
+	EXPO_EMIT0(out, &f_ssl, t->tls_version[0] != '\0');
 	EXPO_EMIT0(out, &f_version, version_of(t->http_version));
 }
 
@@ -228,7 +228,7 @@ static void emit(const struct probe_settings *s, const struct transfer *t, struc
 	if (t->connected)
 		EXPO_EMIT0(out, &f_ip, t->ipv6 ? 6 : 4);
 	if (probe_speaks_http(s))
-		emit_http(s, t, out);
+		emit_http(t, out);
 	if (t->cert_expiry_s > 0)
 		EXPO_EMIT0(out, &f_expiry, (double)t->cert_expiry_s);
 	if (t->tls_version[0] != '\0')

@@ -157,9 +157,32 @@ static bool check_headers(struct conf_reader *rd, const struct conf_node *map, c
 	for (size_t i = 0; i < s->headers.n; i++)
 		if (str_chr(s->headers.v[i], ':') == s->headers.v[i].n || str_chr(s->headers.v[i], '\n') < s->headers.v[i].n)
 			return conf_error(rd->report, map, "headers: header %zu is none: Name: value", i + 1);
-	if (s->follow_redirects && s->headers.n > 0)
-		return conf_error(rd->report, map, "follow_redirects would send the headers to other hosts: probe where they lead to");
+	if (s->follow_redirects && s->headers.n + s->body.n > 0)
+		return conf_error(rd->report, map, "follow_redirects would send the %s to other hosts: probe where they lead to",
+		    s->headers.n > 0 ? "headers" : "body");
 	return true;
+}
+
+/* What TLS alone heeds. Behind a redirect there may be TLS. */
+static bool check_tls(struct conf_reader *rd, const struct conf_node *map, const struct probe_settings *s)
+{
+	const struct source_reading *reading = rd->user;
+	const char *given = s->ca_file.n > 0 ? "ca_file" : s->cert_file.n > 0 ? "cert_file" : s->insecure_skip_verify ? "insecure_skip_verify" :
+	    NULL;
+
+	if (s->starttls != STARTTLS_NONE && s->scheme != PROBE_TLS)
+		return conf_error(rd->report, conf_get(map, "starttls"), "starttls goes with tls://host:port");
+	if ((s->cert_file.n > 0) != (s->key_file.n > 0))
+		return conf_error(rd->report, map, "cert_file and key_file belong together: give both");
+	if (given != NULL && (s->scheme == PROBE_HTTP || s->scheme == PROBE_TCP) && !s->follow_redirects && !reading->any_scheme)
+		return conf_error(rd->report, conf_get(map, given), "%s is TLS's, and the url begins with %s: write https:// or tls://, or "
+		    "follow_redirects: true", given, s->scheme == PROBE_HTTP ? "http://" : "tcp://");
+	return true;
+}
+
+static bool has_body_checks(const struct probe_settings *s)
+{
+	return s->must_match.n + s->must_not_match.n + s->require_json.n + s->metrics.n > 0;
 }
 
 static bool check(struct conf_reader *rd, const struct conf_node *map, void *to)
@@ -175,12 +198,11 @@ static bool check(struct conf_reader *rd, const struct conf_node *map, void *to)
 	s->gauges = (struct gauges_settings){ .common = s->common, .max_series = 1000, .null = GAUGE_NULL_DROP,
 	    .queries = { &s->query, 1, NULL } };
 	ok &= gauge_pointers_check(rd, map, &s->query);
-	if (!probe_speaks_http(s) && (s->must_match.n + s->must_not_match.n + s->require_headers.n + s->require_json.n + s->metrics.n > 0))
+	if (!probe_speaks_http(s) && (has_body_checks(s) || s->require_headers.n > 0))
 		ok = conf_error(rd->report, map, "only http and https have headers and a body");
-	if (s->starttls != STARTTLS_NONE && s->scheme != PROBE_TLS)
-		ok = conf_error(rd->report, conf_get(map, "starttls"), "starttls goes with tls://host:port");
-	if ((s->cert_file.n > 0) != (s->key_file.n > 0))
-		ok = conf_error(rd->report, map, "cert_file and key_file belong together: give both");
+	if (strcmp(probe_methods[s->method], "HEAD") == 0 && has_body_checks(s))
+		ok = conf_error(rd->report, conf_get(map, "method"), "HEAD gets no body, and what is checked or read is in one: write GET");
+	ok &= check_tls(rd, map, s);
 	rd->report->hide_source--;
 	return ok;
 }

@@ -31,6 +31,17 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
 	return t->body.overflow ? CURL_WRITEFUNC_ERROR : size * n;
 }
 
+/* These three lead to a page that is to be fetched, whatever the method was (as browsers do it, and blackbox_exporter); curl does so
+ * with POST alone. */
+static void fetch_what_follows(const struct transfer *t)
+{
+	long status = 0;
+
+	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (status >= 301 && status <= 303)
+		curl_easy_setopt(t->easy, CURLOPT_CUSTOMREQUEST, NULL);
+}
+
 static size_t on_header(char *p, size_t size, size_t n, void *arg)
 {
 	struct transfer *t = arg;
@@ -38,6 +49,7 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
 
 	if (str_starts(line, STR("HTTP/")))     /* of a redirect's target, or behind 100 Continue */
 		buf_reset(&t->headers);
+	fetch_what_follows(t);
 	buf_puts(&t->headers, line);
 	connection_take_header(p, size, n, &t->headed);
 	return t->headers.overflow ? CURL_WRITEFUNC_ERROR : size * n;
@@ -105,7 +117,11 @@ static void on_handshake(const SSL *ssl, int where, int ret)
 
 static CURLcode on_tls(CURL *easy, void *ctx, void *arg)
 {
+	struct transfer *t = arg;
+
 	(void)easy;
+	t->cert_expiry_s = 0;                   /* those before it redirected */
+	t->tls_version[0] = '\0';
 	SSL_CTX_set_ex_data(ctx, transfer_slot(), arg);
 	SSL_CTX_set_verify(ctx, SSL_CTX_get_verify_mode(ctx), on_verify);
 	SSL_CTX_set_info_callback(ctx, on_handshake);
@@ -197,7 +213,7 @@ static void set_method(CURL *easy, const struct probe_settings *s)
 		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)s->body.n);
 		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, s->body.n > 0 ? s->body.p : "");
 	}
-	if (strcmp(method, "HEAD") != 0)
+	if (strcmp(method, "HEAD") != 0 && strcmp(method, "POST") != 0)
 		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
 }
 
@@ -307,6 +323,18 @@ static void read_times(CURL *easy, struct transfer *t)
 	t->seconds[PHASE_TRANSFER] = first > 0 ? between(first, t->total) : 0;
 }
 
+/* The last hop may speak no TLS though one before it did. */
+static void forget_tls(CURL *easy, const struct probe_settings *s, struct transfer *t)
+{
+	const char *scheme = NULL;
+
+	curl_easy_getinfo(easy, CURLINFO_SCHEME, &scheme);
+	if (!probe_speaks_http(s) || scheme == NULL || str_eq_nocase(str_of(scheme), STR("https")))
+		return;
+	t->cert_expiry_s = 0;
+	t->tls_version[0] = '\0';
+}
+
 static void read_answer(CURL *easy, struct transfer *t)
 {
 	const char *address = NULL;
@@ -377,11 +405,13 @@ bool transfer_run(const struct probe_settings *s, const struct source_ask *ask, 
 	bool done, stopped = false;
 
 	*t = (struct transfer){ .ask = ask, .body = { .limit = (size_t)s->max_body }, .headers = { .limit = HEADERS_MAX } };
-	easy = easy_new(s, headers, t);
+	easy = t->easy = easy_new(s, headers, t);
 	curl_multi_add_handle(multi, easy);
 	done = perform(multi, ask, &code, &stopped);
 	read_answer(easy, t);
+	forget_tls(easy, s, t);
 	curl_multi_remove_handle(multi, easy);
+	t->easy = NULL;
 	curl_easy_cleanup(easy);
 	curl_multi_cleanup(multi);
 	curl_slist_free_all(headers);

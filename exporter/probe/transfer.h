@@ -8,6 +8,7 @@ enum probe_phase { PHASE_RESOLVE, PHASE_CONNECT, PHASE_TLS, PHASE_PROCESSING, PH
 
 struct transfer {
 	const struct source_ask *ask;   /* while it is under way */
+	void *easy;                     /* curl's handle, likewise */
 	struct buf body, headers;       /* headers of the last answer, a line each */
 	bool headed;                    /* they came to their end */
 	long status;                    /* 0: no answer */
@@ -16,8 +17,8 @@ struct transfer {
 	int64_t modified_s;             /* Last-Modified; -1: not said */
 	double seconds[PHASES], total;
 	bool ipv6, connected;
-	int64_t cert_expiry_s;          /* the earliest of those shown by the server; 0: none seen */
-	char tls_version[16];
+	int64_t cert_expiry_s;          /* the earliest of those shown by the last server; 0: none seen, or it speaks no TLS */
+	char tls_version[16];           /* of the last server */
 	const char *reason;             /* NULL: it came to its end; else "dns", "connect", "tls", "timeout", "body", "protocol" */
 	struct err e;                   /* why, without secrets */
 	char detail[256];               /* of libcurl, CURL_ERROR_SIZE */

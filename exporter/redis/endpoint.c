@@ -22,6 +22,16 @@ static void take(struct arena *a, struct str from, const char **to)
 		*to = arena_strz(a, from);
 }
 
+/* Certificates that nobody would look at: whoever wrote them believes the connection to be safe. */
+static bool check_tls(struct conf_reader *rd, const struct conf_node *at, const struct redis_endpoint *ep)
+{
+	const struct redis_endpoint_tls *t = &ep->tls;
+
+	if (ep->url.tls.on || (t->ca_file.n + t->cert_file.n + t->key_file.n + t->server_name.n == 0 && !t->insecure_skip_verify))
+		return true;
+	return conf_error(rd->report, conf_get(at, "tls"), "tls has settings, and the url has no TLS: write rediss://");
+}
+
 bool redis_endpoint_check(struct conf_reader *rd, const struct conf_node *at, struct redis_endpoint *ep)
 {
 	const struct conf_node *node = conf_get(at, "url"), *file = conf_get(at, "password_file");
@@ -41,5 +51,5 @@ bool redis_endpoint_check(struct conf_reader *rd, const struct conf_node *at, st
 	take(rd->arena, ep->tls.server_name, &ep->url.tls.server_name);
 	if (ep->tls.insecure_skip_verify)
 		ep->url.tls.no_verify = true;
-	return true;
+	return check_tls(rd, at, ep);
 }

@@ -134,6 +134,8 @@ static bool check(struct conf_reader *rd, const struct conf_node *at, void *to)
 		ok = parse_specs(rd, at, lists[i].name, lists[i].texts, s->endpoint.url.db, lists[i].specs) && ok;
 	if (s->cluster && (s->endpoint.url.socket_path != NULL || s->endpoint.url.db != 0))
 		ok = conf_error(rd->report, at, "a cluster has addresses of hosts and ports, and database 0 only");
+	if (s->cluster_hostnames && !s->cluster)
+		ok = conf_error(rd->report, conf_get(at, "cluster_discover_hostnames"), "only nodes of a cluster are looked for: write cluster: true");
 	return check_client_groups(rd, at, &s->client_groups) && ok;
 }
 

@@ -25,6 +25,7 @@ DIFFERENT = {           # (family, case): why
 OURS = """
 modules:
   - { name: http, allow: ['.*'], probe: { url: '{target}', insecure_skip_verify: false, ca_file: CA, follow_redirects: false, timeout: 1s } }
+  - { name: follow, allow: ['.*'], probe: { url: '{target}', ca_file: CA, follow_redirects: true, timeout: 1s } }
   - { name: tcp, allow: ['.*'], probe: { url: 'tcp://{target}', timeout: 1s } }
   - { name: tls, allow: ['.*'], probe: { url: 'tls://{target}', ca_file: CA, timeout: 1s } }
   - { name: pattern, allow: ['.*'], probe: { url: '{target}', fail_if_body_not_matches_regexp: [pong] } }
@@ -32,10 +33,15 @@ modules:
 THEIRS = """
 modules:
   http: { prober: http, timeout: 1s, http: { preferred_ip_protocol: ip4, follow_redirects: false, tls_config: { ca_file: CA } } }
+  follow: { prober: http, timeout: 1s, http: { preferred_ip_protocol: ip4, follow_redirects: true, tls_config: { ca_file: CA } } }
   tcp: { prober: tcp, timeout: 1s, tcp: { preferred_ip_protocol: ip4 } }
   tls: { prober: tcp, timeout: 1s, tcp: { preferred_ip_protocol: ip4, tls: true, tls_config: { ca_file: CA } } }
   pattern: { prober: http, timeout: 1s, http: { preferred_ip_protocol: ip4, fail_if_body_not_matches_regexp: [pong] } }
 """
+
+METHODS = ("POST", "PUT", "DELETE", "HEAD")
+OURS += "".join(f"  - {{ name: {m}, allow: ['.*'], probe: {{ url: '{{target}}', method: {m}, follow_redirects: true, timeout: 1s }} }}\n" for m in METHODS)
+THEIRS += "".join(f"  {m}: {{ prober: http, timeout: 1s, http: {{ preferred_ip_protocol: ip4, method: {m}, follow_redirects: true }} }}\n" for m in METHODS)
 
 
 @pytest.fixture
@@ -71,6 +77,8 @@ def test_beside_blackbox_exporter(both):
             "ok": ("http", f"{plain}/ping"), "health": ("http", f"{plain}/health"), "away": ("http", f"{plain}/away"), "big": ("http", f"{plain}/big"),
             "secure": ("http", f"https://127.0.0.1:{secure.port}/ping"), "expired": ("http", f"https://127.0.0.1:{expired.port}/ping"),
             "dead": ("http", f"http://127.0.0.1:{dead.port}/"), "silent": ("http", f"http://127.0.0.1:{silent.port}/"),
+            "up": ("follow", f"{plain}/jump/302/https://127.0.0.1:{secure.port}/ping"),
+            "down": ("follow", f"https://127.0.0.1:{secure.port}/jump/302/{plain}/ping"),
             "pattern": ("pattern", f"{plain}/ping"), "no pattern": ("pattern", f"{plain}/big"), "tcp": ("tcp", f"127.0.0.1:{site.port}"),
             "tcp dead": ("tcp", f"127.0.0.1:{dead.port}"), "tls": ("tls", f"127.0.0.1:{secure.port}"),
         }
@@ -90,3 +98,15 @@ def test_beside_blackbox_exporter(both):
         for case, (module, target) in cases.items():        # each of the two may run into its second of time
             wait_for(case, lambda: differences(case, module, target))
     dead.socket.close()
+
+
+def test_methods_behind_a_redirect(both):
+    """What is asked for where a redirect leads to, and with which method."""
+    ask, _ = both
+    with Site() as site, Site() as other:
+        for method in METHODS:
+            for code in (301, 302, 303, 307, 308):
+                ask(method, f"http://127.0.0.1:{site.port}/jump/{code}/http://127.0.0.1:{other.port}/ping")
+                assert [r[0] for r in site.requests[-2:]] == [method] * 2
+                theirs, ours = other.requests[-2:]
+                assert "tocsin" in ours[2]["User-Agent"] and (theirs[0], theirs[3]) == (ours[0], ours[3]), (method, code)

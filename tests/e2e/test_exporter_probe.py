@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from exporter_text import Silent, scrape
 from raw import HEAD, Raw, Talker
-from servers import Exporter, Postgres, free_port, hang_up
+from servers import Exporter, Postgres, binary, free_port, hang_up
 
 HEALTH = {"status": "degraded", "version": "1.4.2", "services": {"database": {"status": "healthy"}, "redis": {"status": "down"}}}
 
@@ -35,17 +35,18 @@ class Site:
                 body = {"/health": json.dumps(HEALTH), "/ping": "pong", "/big": "x" * 100000}.get(self.path, "here")
                 if self.path == "/slow":
                     time.sleep(0.3)
-                self.send_response({"/health": 503, "/away": 302, "/missing": 404}.get(self.path.split("?")[0], 200))
+                jump = self.path.split("/", 3) if self.path.startswith("/jump/") else None          # /jump/303/https://…
+                self.send_response(int(jump[2]) if jump else {"/health": 503, "/away": 302, "/missing": 404}.get(self.path.split("?")[0], 200))
                 self.send_header("X-Frame-Options", "DENY")
                 self.send_header("Last-Modified", "Sat, 21 Nov 2026 10:00:00 GMT")
-                if self.path == "/away":
-                    self.send_header("Location", "/ping")
+                if self.path == "/away" or jump:
+                    self.send_header("Location", jump[3] if jump else "/ping")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 if self.command != "HEAD":
                     self.wfile.write(body.encode())
 
-            do_GET = do_HEAD = do_POST = answer
+            do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = answer
 
             def log_message(self, *args):
                 pass
@@ -286,3 +287,25 @@ def test_json_and_client_certificates(box):
         assert m.value("tocsin_probe_json_ok", source="bad", field="/status") == 0 and m.value("tocsin_probe_json_ok", source="bad", field="/version") == 1
         assert {had["reason"] for had, v in m.find("tocsin_probe_failed") if v and had["source"] in ("bad", "absent", "no-json")} == {"json"}
         assert m.value("probe_http_content_length", source="ok") == len(json.dumps(HEALTH))
+
+
+def test_settings_that_would_do_nothing(box):
+    """Each is an error that says what would be right: what only TLS heeds without TLS, checks of a body that HEAD does not get, a body that a redirect
+    would send to other hosts."""
+    path = box.write("bad.yml", """probe:
+  - { name: a, url: 'http://x/', ca_file: /x }
+  - { name: b, url: 'tcp://x:1', insecure_skip_verify: true }
+  - { name: c, url: 'http://x/', cert_file: /x, key_file: /x, follow_redirects: true }
+  - { name: d, url: 'https://x/', method: HEAD, require_json: { /a: b } }
+  - { name: e, url: 'https://x/', method: POST, body: s3cret, follow_redirects: true }
+modules:
+  - { name: f, allow: [x], probe: { url: 'http://{target}', ca_file: /x } }
+  - { name: g, allow: [x], probe: { url: '{target}', ca_file: /x } }
+""")
+    done = subprocess.run([binary("tocsin-exporter"), "--config.file", path, "--check-config"], capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.count("bad.yml:") == 5, done.stderr
+    for said in ("bad.yml:2:43: ca_file is TLS's, and the url begins with http://: write https:// or tls://, or follow_redirects: true",
+                 "bad.yml:3:56: insecure_skip_verify is TLS's, and the url begins with tcp://", "bad.yml:5:43: HEAD gets no body",
+                 "bad.yml:6:5: follow_redirects would send the body to other hosts", "bad.yml:8:"):
+        assert said in done.stderr, (said, done.stderr)
+    assert "s3cret" not in done.stderr

@@ -93,6 +93,37 @@ static void names_are_unique_and_links_are_checked(void **state)
 	buf_fini(&messages);
 }
 
+/* Who wrote them believes that they do something. */
+static void settings_that_would_do_nothing(void **state)
+{
+	static const struct { const char *yaml, *want; } cases[] = {
+		{ "redis: [{ name: a, url: 'redis://h', tls: { ca_file: /x } }]", "x.yml:1:43: tls has settings, and the url has no TLS: write rediss://\n" },
+		{ "redis: [{ name: a, url: 'rediss://h', tls: { ca_file: /x } }]", "" },
+		{ "modules: [{ name: a, allow: [x], redis: { url: 'redis://{target}', tls: { insecure_skip_verify: true } } }]",
+		    "x.yml:1:73: tls has settings, and the url has no TLS: write rediss://\n" },
+		{ "modules: [{ name: a, allow: [x], redis: { url: '{target}', tls: { ca_file: /x } } }]", "" },
+		{ "redis: [{ name: a, url: 'redis://h', cluster_discover_hostnames: true }]",
+		    "x.yml:1:66: only nodes of a cluster are looked for: write cluster: true\n" },
+		{ "postgres: [{ name: a, url: host=h, enable: [wal, locks], disable: [roles, locks] }]",
+		    "x.yml:1:75: collector \"locks\" is under enable and under disable: leave it in one\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct buf messages = { 0 };
+		struct sources *c = load(cases[i].yaml, &messages);
+
+		if (*cases[i].want == '\0')
+			assert_string_equal(buf_z(&messages), "");
+		else
+			assert_non_null(strstr(buf_z(&messages), cases[i].want));
+		assert_int_equal(c != NULL, *cases[i].want == '\0');
+		if (c != NULL)
+			sources_unref(c);
+		buf_fini(&messages);
+	}
+}
+
 static char *fake_getenv(const char *name)
 {
 	static char url[] = "postgres://u:p@h/db";
@@ -154,6 +185,7 @@ int main(void)
 		cmocka_unit_test(many_sources_of_each_kind),
 		cmocka_unit_test(every_mistake_its_messages),
 		cmocka_unit_test(names_are_unique_and_links_are_checked),
+		cmocka_unit_test(settings_that_would_do_nothing),
 		cmocka_unit_test(environment_makes_sources),
 		cmocka_unit_test(fingerprints),
 		cmocka_unit_test(kinds_are_unique),
