@@ -42,9 +42,21 @@ char *mem_strndup(const char *p, size_t n)
 	return z;
 }
 
+static void *grow_to(void *p, size_t *cap, size_t cap2, size_t item_bytes)
+{
+	size_t bytes;
+
+	if (__builtin_mul_overflow(cap2, item_bytes, &bytes))
+		mem_abort(SIZE_MAX);
+	p = mem_realloc(p, bytes);
+	memset((char *)p + *cap * item_bytes, 0, (cap2 - *cap) * item_bytes);
+	*cap = cap2;
+	return p;
+}
+
 void *mem_grow(void *p, size_t *cap, size_t need, size_t item_bytes)
 {
-	size_t cap2 = *cap ? *cap : 8, bytes;
+	size_t cap2 = *cap ? *cap : 8;
 
 	if (need <= *cap)
 		return p;
@@ -52,12 +64,18 @@ void *mem_grow(void *p, size_t *cap, size_t need, size_t item_bytes)
 		if (__builtin_mul_overflow(cap2, (size_t)2, &cap2))
 			mem_abort(SIZE_MAX);
 	}
-	if (__builtin_mul_overflow(cap2, item_bytes, &bytes))
+	return grow_to(p, cap, cap2, item_bytes);
+}
+
+void *mem_grow_tight(void *p, size_t *cap, size_t need, size_t item_bytes)
+{
+	size_t cap2;
+
+	if (need <= *cap)
+		return p;
+	if (__builtin_add_overflow(need, need / 8 + 4, &cap2))
 		mem_abort(SIZE_MAX);
-	p = mem_realloc(p, bytes);
-	memset((char *)p + *cap * item_bytes, 0, (cap2 - *cap) * item_bytes);
-	*cap = cap2;
-	return p;
+	return grow_to(p, cap, cap2, item_bytes);
 }
 
 /* The loader writes even where nobody else may. */

@@ -112,7 +112,7 @@ static struct line *line_make(struct target *t)
 		t->unused = l->at;
 	} else {
 		assert(t->n_places < UINT32_MAX);
-		t->lines = mem_grow(t->lines, &t->lines_cap, t->n_places + 1, sizeof *t->lines);
+		t->lines = mem_grow_tight(t->lines, &t->lines_cap, t->n_places + 1, sizeof *t->lines);
 		l = &t->lines[t->n_places++];
 	}
 	*l = (struct line){ .used = true };
@@ -236,7 +236,7 @@ void take_set_next(struct take *k, struct line *l)
 		k->n_next++;
 		return;
 	}
-	t->next_order = mem_grow(t->next_order, &t->next_cap, k->n_next + 1, sizeof *t->next_order);
+	t->next_order = mem_grow_tight(t->next_order, &t->next_cap, k->n_next + 1, sizeof *t->next_order);
 	if (!k->reordered && k->n_next > 0)
 		memcpy(t->next_order, t->order, k->n_next * sizeof *t->order);
 	k->reordered = true;
@@ -248,14 +248,12 @@ void take_finish_order(struct take *k)
 {
 	struct target *t = k->t;
 
-	if (k->reordered) {
-		uint32_t *v = t->order;
-		size_t cap = t->order_cap;
-
+	if (k->reordered) { /* seldom: nothing is kept for the next time */
+		free(t->order);
 		t->order = t->next_order;
 		t->order_cap = t->next_cap;
-		t->next_order = v;
-		t->next_cap = cap;
+		t->next_order = NULL;
+		t->next_cap = 0;
 	}
 	t->n_order = k->n_next;
 }

@@ -54,13 +54,9 @@ static struct str key_of(const void *p, size_t n)
 	return (struct str){ p, n };
 }
 
-/* Postings are a good part of what a series costs: they have an eighth to spare, not half. */
 static void slots_push(struct slots *s, uint32_t slot)
 {
-	if (s->n == s->cap) {
-		s->cap += s->cap / 8 + 4;
-		s->v = mem_realloc(s->v, s->cap * sizeof *s->v);
-	}
+	s->v = mem_grow_tight(s->v, &s->cap, s->n + 1, sizeof *s->v);
 	s->v[s->n++] = slot;
 }
 
@@ -260,7 +256,7 @@ void index_add(struct index *x, struct store_series *s)
 		s->slot = x->free_slots.v[--x->free_slots.n];
 	} else {
 		assert(x->n_slots < UINT32_MAX - 1);
-		x->series = mem_grow(x->series, &x->cap, x->n_slots + 1, sizeof(struct store_series *));
+		x->series = mem_grow_tight(x->series, &x->cap, x->n_slots + 1, sizeof(struct store_series *));
 		s->slot = (uint32_t)x->n_slots++;
 	}
 	x->series[s->slot] = s;
