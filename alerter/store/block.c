@@ -22,11 +22,11 @@
 #include <xxhash.h>
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "block files are little endian");
-_Static_assert(sizeof(struct block_packed_entry) == 24 && sizeof(struct block_series) == 32, "part of the file format");
+_Static_assert(sizeof(struct block_column) == 16 && sizeof(struct block_packed_entry) == 10 && sizeof(struct block_series) == 16, "part of the file format");
 
-static const size_t item_bytes[BLOCK_SECTIONS] = { 1, sizeof(struct block_packed_entry), 1, sizeof(struct block_series),
+static const size_t item_bytes[BLOCK_SECTIONS] = { 1, 1, sizeof(struct block_column), sizeof(struct block_packed_entry), 1, sizeof(struct block_series),
 	                                           sizeof(uint64_t), 1 };
-static const char *const section_names[BLOCK_SECTIONS] = { "chunks", "entries", "pairs", "series", "ends", "symbols" };
+static const char *const section_names[BLOCK_SECTIONS] = { "chunks", "times", "columns", "entries", "pairs", "series", "ends", "symbols" };
 
 /* Each text's hash is chained with its length, so ("ab","c") and ("a","bc") differ. */
 uint64_t series_hash(struct labels l)
@@ -89,12 +89,30 @@ static bool check_symbols(const struct block *b, size_t text_bytes)
 	return true;
 }
 
-static bool check_entry(const struct block *b, const struct block_entry *c)
+/* A checksum, at least one byte of length, and the slack of what comes. */
+enum { CHUNK_HEAD = sizeof(uint32_t), CHUNK_LEAST = CHUNK_HEAD + 1 + BITS_SLACK };
+
+static bool check_entry(const struct block *b, uint32_t i)
 {
+	const struct block_packed_entry *p = &b->entries[i];
 	uint64_t room = b->header->section[BLOCK_CHUNKS].bytes;
 
-	return c->n > 0 && c->n <= CHUNK_SAMPLES && c->kind <= CHUNK_HIST && c->min_ms <= c->max_ms && c->min_ms >= b->header->min_ms &&
-	       c->max_ms <= b->header->max_ms && c->at <= room && ((uint64_t)c->bits + 7) / 8 + BITS_SLACK <= room - c->at;
+	return ((uint32_t)p->column_high << 16 | p->column_low) < b->n_columns && p->at_high >> 14 <= CHUNK_HIST && room >= CHUNK_LEAST &&
+	       block_at(b, i) <= room - CHUNK_LEAST;
+}
+
+static bool check_columns(const struct block *b, size_t time_bytes)
+{
+	uint64_t whole = (uint64_t)b->header->max_ms - (uint64_t)b->header->min_ms;
+
+	for (size_t i = 0; i < b->n_columns; i++) {
+		const struct block_column *c = &b->columns[i];
+		uint64_t after = (uint64_t)c->after_high << 32 | c->after_low;
+
+		if (c->n == 0 || c->n > CHUNK_SAMPLES || after > whole || c->span_ms > whole - after || c[1].at < c->at)
+			return false;
+	}
+	return time_bytes >= BITS_SLACK && b->columns[b->n_columns].at <= time_bytes - BITS_SLACK;
 }
 
 static struct str symbol(const struct block *b, uint32_t i)
@@ -106,32 +124,53 @@ static struct str symbol(const struct block *b, uint32_t i)
 }
 
 /* A number of the pairs at <*at>. It ends before the section does. */
-static uint32_t get_number(const struct block *b, size_t *at)
+static uint64_t get_number(const struct block *b, size_t *at)
 {
-	uint32_t v = 0;
+	uint64_t v = 0;
 
-	for (unsigned shift = 0; *at < b->pair_bytes && shift < 35; shift += 7) {
+	for (unsigned shift = 0; *at < b->pair_bytes && shift < 64; shift += 7) {
 		unsigned char c = b->pairs[(*at)++];
 
-		v |= (uint32_t)(c & 0x7f) << shift;
+		v |= (uint64_t)(c & 0x7f) << shift;
 		if (c < 0x80)
 			break;
 	}
 	return v;
 }
 
-/* Every number is a symbol, and the names rise. */
-static bool check_pairs(const struct block *b, const struct block_series *s)
+static uint32_t get_symbol(const struct block *b, size_t *at)
 {
-	size_t at = s->first_pair;
+	uint64_t v = get_number(b, at);
+
+	return v < b->n_symbols ? (uint32_t)v : BLOCK_NONE;
+}
+
+/* What stands before the pairs: how many there are; <*at> is moved to them. <gap>: 0 the last sample is good, 1 none is, else by how much more
+ * the last good one is earlier. */
+static uint32_t get_n_pairs(const struct block *b, uint32_t series, size_t *at, uint64_t *gap)
+{
+	uint64_t n;
+
+	*at = b->series[series].first_pair;
+	n = get_number(b, at);
+	*gap = get_number(b, at);
+	return n <= STORE_MAX_LABELS ? (uint32_t)n : 0;
+}
+
+/* Every number is a symbol, and the names rise. */
+static bool check_pairs(const struct block *b, uint32_t series)
+{
+	size_t at = b->series[series].first_pair;
+	uint64_t n = get_number(b, &at), gap;
 	uint32_t before = 0;
 
-	if (s->n_pairs > STORE_MAX_LABELS || at > b->pair_bytes || s->n_pairs > (b->pair_bytes - at) / 2)
+	(void)get_n_pairs(b, series, &at, &gap);
+	if (n > STORE_MAX_LABELS || at > b->pair_bytes || n > (b->pair_bytes - at) / 2)
 		return false;
-	for (uint32_t k = 0; k < s->n_pairs; k++) {
-		uint32_t name = get_number(b, &at), value = get_number(b, &at);
+	for (uint64_t k = 0; k < n; k++) {
+		uint32_t name = get_symbol(b, &at), value = get_symbol(b, &at);
 
-		if (name >= b->n_symbols || value >= b->n_symbols || symbol(b, value).n == 0 ||
+		if (name == BLOCK_NONE || value == BLOCK_NONE || symbol(b, value).n == 0 ||
 		    (k > 0 && str_cmp(symbol(b, before), symbol(b, name)) >= 0))
 			return false;
 		before = name;
@@ -145,33 +184,43 @@ static bool check_one_series(const struct block *b, uint32_t i)
 	struct label v[STORE_MAX_LABELS];
 	int64_t last_ms = INT64_MIN;
 
-	if (!check_pairs(b, s) || s->n_entries == 0 ||
-	    s->first_entry > b->n_entries || s->n_entries > b->n_entries - s->first_entry || (i > 0 && s->hash < s[-1].hash))
+	if (!check_pairs(b, i) || s[1].first_entry <= s->first_entry || s[1].first_entry > b->n_entries || (i > 0 && s->hash < s[-1].hash))
 		return false;
-	for (uint32_t k = 0; k < s->n_entries; k++) {
-		struct block_entry c = block_entry(b, s->first_entry + k);
+	for (uint32_t k = s->first_entry; k < s[1].first_entry; k++) {
+		struct block_entry c;
 
-		if (!check_entry(b, &c) || (k > 0 && c.min_ms <= last_ms))
+		if (!check_entry(b, k))
+			return false;
+		c = block_entry(b, k);
+		if (k > s->first_entry && c.min_ms <= last_ms)
 			return false;
 		last_ms = c.max_ms;
 	}
 	return series_hash(block_labels(b, i, v)) == s->hash;
 }
 
-/* A file with good checksums may still be made up, and two series may claim the same entries: then both are served. */
+/* A file with good checksums may still be made up, and two entries may claim the same chunk: then both are served. */
 static bool check_contents(struct block *b, struct err *e)
 {
-	size_t text_bytes;
+	size_t text_bytes, time_bytes;
 
+	b->times = section(b, BLOCK_TIMES, &time_bytes);
+	b->columns = section(b, BLOCK_COLUMNS, &b->n_columns);
 	b->entries = section(b, BLOCK_ENTRIES, &b->n_entries);
 	b->pairs = section(b, BLOCK_PAIRS, &b->pair_bytes);
 	b->series = section(b, BLOCK_SERIES, &b->n_series);
 	b->ends = section(b, BLOCK_ENDS, &b->n_symbols);
 	b->symbols = section(b, BLOCK_SYMBOLS, &text_bytes);
+	if (b->n_columns == 0 || b->n_series == 0)
+		return bad(e, "nothing ends its columns or series");
+	b->n_columns--;
+	b->n_series--;
 	if (!check_symbols(b, text_bytes))
 		return bad(e, "symbols that overlap");
-	if (b->n_series >= BLOCK_NONE || b->pair_bytes > UINT32_MAX || b->n_entries > UINT32_MAX)
+	if (b->n_series >= BLOCK_NONE || b->pair_bytes > UINT32_MAX || b->n_entries > UINT32_MAX || b->n_symbols >= BLOCK_NONE)
 		return bad(e, "more series than a block holds");
+	if (!check_columns(b, time_bytes))
+		return bad(e, "columns that make no sense");
 	for (uint32_t i = 0; i < b->n_series; i++)
 		if (!check_one_series(b, i))
 			return bad(e, "a series that makes no sense");
@@ -286,28 +335,41 @@ bool block_is_whole(struct block *b)
 
 struct labels block_labels(const struct block *b, uint32_t series, struct label *v)
 {
-	const struct block_series *s = &b->series[series];
+	uint64_t gap;
+	size_t at;
+	uint32_t n = get_n_pairs(b, series, &at, &gap);
 
-	size_t at = s->first_pair;
+	for (uint32_t k = 0; k < n; k++) {
+		uint32_t name = get_symbol(b, &at), value = get_symbol(b, &at);
 
-	for (uint32_t k = 0; k < s->n_pairs; k++) {
-		uint32_t name = get_number(b, &at), value = get_number(b, &at);
-
-		v[k] = (struct label){ symbol(b, name), symbol(b, value) };
+		v[k] = name != BLOCK_NONE && value != BLOCK_NONE ? (struct label){ symbol(b, name), symbol(b, value) } : (struct label){ 0 };
 	}
-	return (struct labels){ v, s->n_pairs };
+	return (struct labels){ v, n };
 }
 
-static bool has_labels(const struct block *b, const struct block_series *s, struct labels l)
+int64_t block_good_ms(const struct block *b, uint32_t series)
 {
-	size_t at = s->first_pair;
+	uint32_t n = block_n_entries(b, series);
+	uint64_t gap;
+	size_t at;
 
-	if (s->n_pairs != l.n)
+	(void)get_n_pairs(b, series, &at, &gap);
+	if (gap == 1 || n == 0)
+		return INT64_MIN;
+	return (int64_t)((uint64_t)block_entry(b, b->series[series].first_entry + n - 1).max_ms - (gap > 0 ? gap - 1 : 0));
+}
+
+static bool has_labels(const struct block *b, uint32_t series, struct labels l)
+{
+	uint64_t gap;
+	size_t at;
+
+	if (get_n_pairs(b, series, &at, &gap) != l.n)
 		return false;
-	for (uint32_t k = 0; k < s->n_pairs; k++) {
-		uint32_t name = get_number(b, &at), value = get_number(b, &at);
+	for (size_t k = 0; k < l.n; k++) {
+		uint32_t name = get_symbol(b, &at), value = get_symbol(b, &at);
 
-		if (!str_eq(symbol(b, name), l.v[k].name) || !str_eq(symbol(b, value), l.v[k].value))
+		if (name == BLOCK_NONE || value == BLOCK_NONE || !str_eq(symbol(b, name), l.v[k].name) || !str_eq(symbol(b, value), l.v[k].value))
 			return false;
 	}
 	return true;
@@ -326,14 +388,41 @@ uint32_t block_find(const struct block *b, struct labels labels, uint64_t hash)
 			hi = mid;
 	}
 	for (; lo < b->n_series && b->series[lo].hash == hash; lo++)
-		if (has_labels(b, &b->series[lo], labels))
+		if (has_labels(b, (uint32_t)lo, labels))
 			return (uint32_t)lo;
 	return BLOCK_NONE;
 }
 
-static struct chunk_view view_of(const struct block *b, const struct block_entry *c)
+/* Where the chunk lies and what its bytes should give; no bytes when they cannot be all there. */
+static struct chunk_view view_of(const struct block *b, const struct block_entry *c, uint32_t *check)
 {
-	return (struct chunk_view){ c->min_ms, b->bytes + b->header->section[BLOCK_CHUNKS].at + c->at, c->bits, c->n, c->kind };
+	const unsigned char *chunks = b->bytes + b->header->section[BLOCK_CHUNKS].at, *p = chunks + c->at + CHUNK_HEAD;
+	const struct block_column *column = &b->columns[c->column];
+	uint64_t room = b->header->section[BLOCK_CHUNKS].bytes - c->at - CHUNK_HEAD - BITS_SLACK, n = 0;
+	uint32_t beg = column->at, end = column[1].at;
+	unsigned used = 0;
+
+	memcpy(check, p - CHUNK_HEAD, sizeof *check);
+	while (used < room && used < 5) {
+		n |= (uint64_t)(p[used] & 0x7f) << 7 * used;
+		if (p[used++] < 0x80)
+			break;
+	}
+	if (n > room - used || n > UINT32_MAX / 8)
+		n = 0;
+	return (struct chunk_view){ .min_ms = c->min_ms,
+		                    .data = p + used,
+		                    .bits = (uint32_t)n * 8,
+		                    .n = c->n,
+		                    .kind = c->kind,
+		                    .times = { (const char *)b->times + beg, end > beg ? end - beg : 0 } };
+}
+
+size_t block_entry_bytes(const struct block *b, const struct block_entry *c)
+{
+	uint32_t check;
+
+	return sizeof(struct block_packed_entry) + CHUNK_HEAD + view_of(b, c, &check).bits / 8;
 }
 
 enum { BAD_TOLD = 10 }; /* of a block; there may be thousands */
@@ -348,7 +437,7 @@ static void tell_bad(const struct block *b, uint32_t entry, const struct block_e
 	if (b->path == NULL || number > BAD_TOLD)
 		return;
 	for (uint32_t i = 0; i < b->n_series && labels.n == 0; i++)
-		if (entry >= b->series[i].first_entry && entry - b->series[i].first_entry < b->series[i].n_entries)
+		if (entry >= b->series[i].first_entry && entry - b->series[i].first_entry < block_n_entries(b, i))
 			labels_print(&labels, block_labels(b, i, v));
 	snprintf(at, sizeof at, "%llu", (unsigned long long)(b->header->section[BLOCK_CHUNKS].at + c->at));
 	clock_format_rfc3339(from, c->min_ms);
@@ -373,8 +462,9 @@ static void note_bad(struct block *b, uint32_t entry, const struct block_entry *
 bool block_read(struct block *b, uint32_t entry, int64_t *t_ms, double *v, const struct histogram **h, struct arena *a)
 {
 	const struct block_entry c = block_entry(b, entry);
-	const struct chunk_view view = view_of(b, &c);
-	bool good = c.n > 0 && (uint32_t)XXH64(view.data, (c.bits + 7u) / 8, 0) == c.check && chunk_view_decode(&view, t_ms, v, h, a) &&
+	uint32_t check;
+	const struct chunk_view view = view_of(b, &c, &check);
+	bool good = c.n > 0 && (uint32_t)XXH64(view.data, view.bits / 8, 0) == check && chunk_view_decode(&view, t_ms, v, h, a) &&
 	            t_ms[0] == c.min_ms && t_ms[c.n - 1] == c.max_ms;
 
 	for (unsigned i = 1; i < c.n && good; i++)
@@ -387,10 +477,11 @@ bool block_read(struct block *b, uint32_t entry, int64_t *t_ms, double *v, const
 bool block_bytes(struct block *b, uint32_t entry, struct chunk_view *out)
 {
 	const struct block_entry c = block_entry(b, entry);
+	uint32_t check;
 	bool good;
 
-	*out = view_of(b, &c);
-	good = (uint32_t)XXH64(out->data, (c.bits + 7u) / 8, 0) == c.check;
+	*out = view_of(b, &c, &check);
+	good = (uint32_t)XXH64(out->data, out->bits / 8, 0) == check;
 	if (!good)
 		note_bad(b, entry, &c);
 	return good;
@@ -402,8 +493,9 @@ bool block_chunk(struct block *b, uint32_t entry, struct chunk_view *out)
 	const struct block_entry c = block_entry(b, entry);
 	int64_t t_ms[CHUNK_SAMPLES];
 	double v[CHUNK_SAMPLES];
+	uint32_t check;
 
-	*out = view_of(b, &c);
+	*out = view_of(b, &c, &check);
 	if ((atomic_load_explicit(good, memory_order_relaxed) >> entry % 8 & 1) != 0)
 		return true;
 	if (c.kind == CHUNK_HIST || !block_read(b, entry, t_ms, v, NULL, NULL))

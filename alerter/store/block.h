@@ -1,11 +1,13 @@
 /* A block: sealed chunks of many series in one file, <first_ms>-<last_ms>-<n>.blk, which never changes. Private to the store.
  *
- *	header | chunks | entries | pairs | series | ends | symbols
+ *	header | chunks | times | columns | entries | pairs | series | ends | symbols
  *
- * Sections begin at multiples of eight. Chunks lie one behind the other as chunk_write() gives them, with a checksum each in their
- * entry, so that opening a block does not read them; every other section has its checksum in the header, and the header its own.
- * entries: where each chunk is, those of one series together, in time order. pairs: a series' labels as symbols, sorted by name, each number
- * in as few bytes as it needs, seven bits each. series: sorted by series_hash(). ends: where each symbol's text ends. Numbers are little endian.
+ * Sections begin at multiples of eight. Chunks lie one behind the other: a checksum, the length (seven bits a byte), the bytes that chunk_write()
+ * gives, of packed samples only the values. Opening a block does not read them; every other section has its checksum in the header, and the
+ * header its own. columns: when chunks begin and end, and where in times the times of their samples are; series that are scraped together share
+ * them. entries: where each chunk is, those of one series together, in time order. pairs: of each series how many labels, how long before its
+ * last sample its last good one was, and its labels as symbols, sorted by name, each number in as few bytes as it needs, seven bits each.
+ * series: sorted by series_hash(). ends: where each symbol's text ends. Numbers are little endian.
  *
  * A block is opened by mapping it: chunks are read in place. It is shared by reference count. What was checked when it was opened may turn to zeros,
  * and <cut> be set, when the file is cut short: so zeros must do no harm, and who reads looks at <cut> afterwards. */
@@ -23,8 +25,8 @@
 #define BLOCK_MAGIC "TOCSINB1"
 #define BLOCK_NONE UINT32_MAX
 
-enum { BLOCK_VERSION = 2 };
-enum block_section { BLOCK_CHUNKS, BLOCK_ENTRIES, BLOCK_PAIRS, BLOCK_SERIES, BLOCK_ENDS, BLOCK_SYMBOLS, BLOCK_SECTIONS };
+enum { BLOCK_VERSION = 3 };
+enum block_section { BLOCK_CHUNKS, BLOCK_TIMES, BLOCK_COLUMNS, BLOCK_ENTRIES, BLOCK_PAIRS, BLOCK_SERIES, BLOCK_ENDS, BLOCK_SYMBOLS, BLOCK_SECTIONS };
 
 struct block_header {
 	char magic[8];
@@ -38,24 +40,29 @@ struct block_header {
 	uint64_t check; /* of all before it */
 };
 
-/* As a file has it: <after> is since the block's min_ms, in 48 bits, <at> has 38, and above them stands the kind. */
-struct block_packed_entry {
-	uint32_t check, bits, span_ms, after_low, at_low;
+/* As a file has it: <after> is since the block's min_ms. One more stands behind the last and says where its times end. */
+struct block_column {
+	uint32_t after_low, span_ms, at; /* at: in the times */
 	uint16_t after_high;
-	uint8_t at_high, n;
+	uint8_t n, spare; /* samples */
+};
+
+/* Likewise: the column has 32 bits, <at> 46, and above them stands the kind. */
+struct block_packed_entry {
+	uint16_t column_low, column_high, at_low, at_mid, at_high;
 };
 
 struct block_entry {
 	int64_t min_ms, max_ms;
 	uint64_t at; /* in the chunks */
-	uint32_t bits, check;
+	uint32_t column;
 	uint8_t n, kind;
 };
 
+/* One more stands behind the last and says where its entries end. */
 struct block_series {
 	uint64_t hash;
-	int64_t good_ms; /* of the last sample that is no stale marker; INT64_MIN: none */
-	uint32_t first_pair, n_pairs, first_entry, n_entries; /* first_pair: a byte */
+	uint32_t first_pair, first_entry; /* first_pair: a byte */
 };
 
 struct block {
@@ -68,12 +75,14 @@ struct block {
 	size_t n_bytes;
 	struct block_header head; /* a copy: what is mapped may turn to zeros (guard.h) */
 	const struct block_header *header;
+	const unsigned char *times;
+	const struct block_column *columns;
 	const struct block_packed_entry *entries;
 	const unsigned char *pairs;
 	const struct block_series *series;
 	const uint64_t *ends;
 	const char *symbols;
-	size_t n_entries, pair_bytes, n_series, n_symbols;
+	size_t n_columns, n_entries, pair_bytes, n_series, n_symbols;
 	unsigned char *joined; /* a bit a series: the store's index knows it; used by history.c */
 	uint32_t serial;       /* in the store that joined it; likewise */
 	_Atomic unsigned char *good, *bad; /* a bit a chunk: it was read and found so */
@@ -97,19 +106,38 @@ bool block_is_whole(struct block *b);
 uint32_t block_find(const struct block *b, struct labels labels, uint64_t hash);
 /* <v> has room for n_pairs. Texts are borrowed from the block. */
 struct labels block_labels(const struct block *b, uint32_t series, struct label *v);
+/* Of the last sample of a series that is no stale marker; INT64_MIN: none. */
+int64_t block_good_ms(const struct block *b, uint32_t series);
+static inline uint32_t block_n_entries(const struct block *b, uint32_t series)
+{
+	uint32_t beg = b->series[series].first_entry, end = b->series[series + 1].first_entry;
+
+	return end > beg ? end - beg : 0;
+}
+
+static inline uint64_t block_at(const struct block *b, uint32_t entry)
+{
+	const struct block_packed_entry *p = &b->entries[entry];
+
+	return (uint64_t)(p->at_high & 0x3fff) << 32 | (uint64_t)p->at_mid << 16 | p->at_low;
+}
+
 static inline struct block_entry block_entry(const struct block *b, uint32_t i)
 {
 	const struct block_packed_entry *p = &b->entries[i];
-	uint64_t after = (uint64_t)p->after_high << 32 | p->after_low, at = (uint64_t)(p->at_high & 0x3f) << 32 | p->at_low;
+	uint32_t column = (uint32_t)p->column_high << 16 | p->column_low;
+	const struct block_column *c = &b->columns[column];
+	uint64_t min_ms = (uint64_t)b->header->min_ms + ((uint64_t)c->after_high << 32 | c->after_low);
 
-	return (struct block_entry){ .min_ms = (int64_t)((uint64_t)b->header->min_ms + after),
-		                     .max_ms = (int64_t)((uint64_t)b->header->min_ms + after + p->span_ms),
-		                     .at = at,
-		                     .bits = p->bits,
-		                     .check = p->check,
-		                     .n = p->n,
-		                     .kind = p->at_high >> 6 };
+	return (struct block_entry){ .min_ms = (int64_t)min_ms,
+		                     .max_ms = (int64_t)(min_ms + c->span_ms),
+		                     .at = block_at(b, i),
+		                     .column = column,
+		                     .n = c->n,
+		                     .kind = (uint8_t)(p->at_high >> 14) };
 }
+/* What the chunk takes, but for the times it shares. */
+size_t block_entry_bytes(const struct block *b, const struct block_entry *c);
 /* Decodes a chunk; <h> is filled for CHUNK_HIST only. False when it is damaged: times that do not rise are that too. A damaged chunk is named
  * in the log once; what it held is missing, and all else serves. */
 bool block_read(struct block *b, uint32_t entry, int64_t *t_ms, double *v, const struct histogram **h, struct arena *a);
@@ -129,7 +157,7 @@ struct block_writer *block_writer_new(const char *dir, struct err *e);
 void block_writer_free(struct block_writer *w);
 /* A series; each once. Labels are copied. */
 uint32_t block_writer_series(struct block_writer *w, struct labels labels);
-/* A sealed chunk of it, later than those before. <good_ms> as in struct block_series, of all so far. */
+/* A sealed chunk of it, later than those before. <good_ms> as block_good_ms() will say, of all so far. */
 bool block_writer_chunk(struct block_writer *w, uint32_t series, const struct chunk *c, int64_t good_ms, struct err *e);
 /* The same of a chunk that lies in another block. */
 bool block_writer_view(struct block_writer *w, uint32_t series, const struct chunk_view *c, int64_t max_ms, int64_t good_ms, struct err *e);

@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "store/bits.h"
+#include "store/block_columns.h"
+#include "store/packed.h"
 #include "store/symbols.h"
 #include "tocsin/mem.h"
 
@@ -24,8 +26,15 @@ enum { SPILL_BYTES = 256 << 10 };
 #define TEMPORARY ".tmp"
 
 struct pending_entry {
-	struct block_entry entry;
+	int64_t min_ms;
 	uint32_t series;
+	struct block_packed_entry packed;
+};
+
+struct pending_series {
+	uint64_t hash;
+	int64_t good_ms, last_ms;
+	uint32_t first_pair, pair_bytes, n_pairs, first_entry, n_entries;
 };
 
 struct block_writer {
@@ -35,7 +44,8 @@ struct block_writer {
 	struct buf out;   /* bytes behind them */
 	struct symbols symbols;
 	struct buf pairs;
-	struct block_series *series;
+	struct block_columns columns;
+	struct pending_series *series;
 	struct pending_entry *entries;
 	size_t n_series, cap_series, n_entries, cap_entries;
 	int entries_fd;         /* block_writer_sorted(): of a file without a name, for the entries; -1: they are in memory */
@@ -107,6 +117,7 @@ void block_writer_free(struct block_writer *w)
 	buf_fini(&w->out);
 	buf_fini(&w->entries_out);
 	buf_fini(&w->pairs);
+	block_columns_fini(&w->columns);
 	free(w->series);
 	free(w->entries);
 	free(w->temporary);
@@ -142,7 +153,7 @@ static bool spill(struct block_writer *w, struct err *e)
 	return ok;
 }
 
-static void put_number(struct buf *out, uint32_t v)
+static void put_number(struct buf *out, uint64_t v)
 {
 	for (; v >= 0x80; v >>= 7)
 		buf_putc(out, (char)(v | 0x80));
@@ -151,7 +162,7 @@ static void put_number(struct buf *out, uint32_t v)
 
 uint32_t block_writer_series(struct block_writer *w, struct labels labels)
 {
-	struct block_series s = { .hash = series_hash(labels), .good_ms = INT64_MIN, .n_pairs = (uint32_t)labels.n };
+	struct pending_series s = { .hash = series_hash(labels), .good_ms = INT64_MIN, .last_ms = INT64_MIN, .n_pairs = (uint32_t)labels.n };
 
 	assert(labels.n <= STORE_MAX_LABELS && w->n_series < BLOCK_NONE && w->pairs.n <= UINT32_MAX);
 	s.first_pair = (uint32_t)w->pairs.n;
@@ -159,6 +170,7 @@ uint32_t block_writer_series(struct block_writer *w, struct labels labels)
 		put_number(&w->pairs, symbols_ref(&w->symbols, labels.v[i].name));
 		put_number(&w->pairs, symbols_ref(&w->symbols, labels.v[i].value));
 	}
+	s.pair_bytes = (uint32_t)(w->pairs.n - s.first_pair);
 	w->series = mem_grow(w->series, &w->cap_series, w->n_series + 1, sizeof *w->series);
 	w->series[w->n_series] = s;
 	return (uint32_t)w->n_series++;
@@ -181,7 +193,7 @@ bool block_writer_sorted(struct block_writer *w, struct err *e)
 
 static bool spill_entries(struct block_writer *w, struct err *e)
 {
-	bool ok = write_to(w->entries_fd, w, w->entries_out.p, w->entries_out.n, w->n_entries * sizeof(struct block_entry) - w->entries_out.n, e);
+	bool ok = write_to(w->entries_fd, w, w->entries_out.p, w->entries_out.n, w->n_entries * sizeof(struct block_packed_entry) - w->entries_out.n, e);
 
 	buf_reset(&w->entries_out);
 	return ok;
@@ -195,42 +207,81 @@ static bool keep_entry(struct block_writer *w, const struct pending_entry *p, st
 		return true;
 	}
 	assert(p->series + 1 == w->n_series);
-	buf_put(&w->entries_out, &p->entry, sizeof p->entry);
+	buf_put(&w->entries_out, &p->packed, sizeof p->packed);
 	w->n_entries++;
 	return w->entries_out.n < SPILL_BYTES || spill_entries(w, e);
 }
 
-/* The chunk's bytes were put behind the others, from <before> on. */
-static bool add_entry(struct block_writer *w, struct pending_entry p, size_t before, int64_t good_ms, struct err *e)
+static struct block_packed_entry pack(uint32_t column, uint64_t at, uint8_t kind)
 {
-	assert(p.series < w->n_series && w->n_entries < UINT32_MAX);
-	p.entry.at = w->written + before - sizeof w->header;
-	p.entry.check = (uint32_t)XXH64(w->out.p + before, w->out.n - before, 0);
-	w->series[p.series].good_ms = good_ms;
-	w->series[p.series].n_entries++;
-	w->header.n_samples += p.entry.n;
-	w->header.min_ms = p.entry.min_ms < w->header.min_ms ? p.entry.min_ms : w->header.min_ms;
-	w->header.max_ms = p.entry.max_ms > w->header.max_ms ? p.entry.max_ms : w->header.max_ms;
+	return (struct block_packed_entry){ .column_low = (uint16_t)column,
+		                            .column_high = (uint16_t)(column >> 16),
+		                            .at_low = (uint16_t)at,
+		                            .at_mid = (uint16_t)(at >> 16),
+		                            .at_high = (uint16_t)(at >> 32 | (uint64_t)kind << 14) };
+}
+
+/* Behind the others. */
+static uint64_t put_bytes(struct block_writer *w, struct str bytes)
+{
+	uint64_t at = block_writer_bytes(w);
+	uint32_t check = (uint32_t)XXH64(bytes.p, bytes.n, 0);
+
+	buf_put(&w->out, &check, sizeof check);
+	put_number(&w->out, bytes.n);
+	buf_puts(&w->out, bytes);
+	return at;
+}
+
+/* <data> has the values of a packed chunk, and <times> its times; all of another, without <times>. */
+static bool add_chunk(struct block_writer *w, uint32_t series, const struct chunk_view *c, int64_t max_ms, int64_t good_ms, struct err *e)
+{
+	struct pending_series *s = &w->series[series];
+	struct block_new_column column = { .min_ms = c->min_ms, .span_ms = (uint32_t)((uint64_t)max_ms - (uint64_t)c->min_ms), .n = (uint8_t)c->n };
+	struct pending_entry p = { .min_ms = c->min_ms, .series = series };
+	uint32_t number;
+	uint64_t at;
+
+	assert(series < w->n_series && w->n_entries < UINT32_MAX && (uint64_t)max_ms - (uint64_t)c->min_ms <= UINT32_MAX);
+	if (!block_columns_add(&w->columns, column, c->times, &number, e))
+		return false;
+	at = put_bytes(w, (struct str){ (const char *)c->data, (c->bits + 7u) / 8 });
+	if (at >> 46 != 0)
+		return err_set(e, ERR_LIMIT, -1, "a block holds less than 64 TiB of samples");
+	p.packed = pack(number, at, c->kind);
+	s->good_ms = good_ms;
+	s->last_ms = max_ms > s->last_ms ? max_ms : s->last_ms;
+	s->n_entries++;
+	w->header.n_samples += c->n;
+	w->header.min_ms = c->min_ms < w->header.min_ms ? c->min_ms : w->header.min_ms;
+	w->header.max_ms = max_ms > w->header.max_ms ? max_ms : w->header.max_ms;
 	return keep_entry(w, &p, e) && (w->out.n < SPILL_BYTES || spill(w, e));
 }
 
 bool block_writer_chunk(struct block_writer *w, uint32_t series, const struct chunk *c, int64_t good_ms, struct err *e)
 {
-	struct pending_entry p = { .entry = { .min_ms = c->min_ms, .max_ms = chunk_max_ms(c), .n = c->n, .kind = c->kind }, .series = series };
-	size_t before = w->out.n;
+	struct chunk_view view = { .min_ms = c->min_ms, .n = c->n, .kind = c->kind };
+	struct packed_parts parts;
+	struct buf bytes = { 0 };
+	bool ok;
 
-	p.entry.bits = chunk_write(c, &w->out);
-	return add_entry(w, p, before, good_ms, e);
+	if (c->kind == CHUNK_PACKED) {
+		packed_split(c->data, c->n, &parts);
+		view.data = parts.values;
+		view.bits = (uint32_t)parts.n_values * 8;
+		view.times = (struct str){ (const char *)parts.times, parts.n_times };
+	} else {
+		view.bits = chunk_write(c, &bytes);
+		view.data = (const unsigned char *)bytes.p;
+	}
+	ok = add_chunk(w, series, &view, chunk_max_ms(c), good_ms, e);
+	buf_fini(&bytes);
+	return ok;
 }
 
 bool block_writer_view(struct block_writer *w, uint32_t series, const struct chunk_view *c, int64_t max_ms, int64_t good_ms, struct err *e)
 {
-	struct pending_entry p = { .entry = { .min_ms = c->min_ms, .max_ms = max_ms, .n = (uint8_t)c->n, .kind = c->kind }, .series = series };
-	size_t before = w->out.n;
-
-	p.entry.bits = c->bits;
-	buf_put(&w->out, c->data, (c->bits + 7u) / 8);
-	return add_entry(w, p, before, good_ms, e);
+	return add_chunk(w, series, c, max_ms, good_ms, e);
 }
 
 size_t block_writer_bytes(const struct block_writer *w)
@@ -251,14 +302,30 @@ static int by_series_and_time(const void *a, const void *b)
 
 	if (l->series != r->series)
 		return l->series < r->series ? -1 : 1;
-	return (l->entry.min_ms > r->entry.min_ms) - (l->entry.min_ms < r->entry.min_ms);
+	return (l->min_ms > r->min_ms) - (l->min_ms < r->min_ms);
 }
 
 static int by_hash(const void *a, const void *b)
 {
-	const struct block_series *l = a, *r = b;
+	const struct pending_series *l = a, *r = b;
 
 	return (l->hash > r->hash) - (l->hash < r->hash);
+}
+
+/* Series came in any order, and so did their chunks. */
+static void sort_all(struct block_writer *w)
+{
+	uint32_t *rank = mem_alloc(w->n_series * sizeof *rank);
+
+	for (size_t i = 0; i < w->n_series; i++)
+		w->series[i].first_entry = (uint32_t)i;
+	qsort(w->series, w->n_series, sizeof *w->series, by_hash);
+	for (size_t i = 0; i < w->n_series; i++)
+		rank[w->series[i].first_entry] = (uint32_t)i;
+	for (size_t i = 0; i < w->n_entries; i++)
+		w->entries[i].series = rank[w->entries[i].series];
+	qsort(w->entries, w->n_entries, sizeof *w->entries, by_series_and_time);
+	free(rank);
 }
 
 /* Series without a chunk are left out. */
@@ -267,8 +334,8 @@ static void sort(struct block_writer *w)
 	size_t kept = 0;
 	uint32_t at = 0;
 
-	if (w->n_entries > 1 && w->entries_fd < 0)
-		qsort(w->entries, w->n_entries, sizeof *w->entries, by_series_and_time);
+	if (w->entries_fd < 0)
+		sort_all(w);
 	for (size_t i = 0; i < w->n_series; i++) {
 		w->series[i].first_entry = at;
 		at += w->series[i].n_entries;
@@ -276,8 +343,6 @@ static void sort(struct block_writer *w)
 			w->series[kept++] = w->series[i];
 	}
 	w->n_series = kept;
-	if (w->n_series > 1 && w->entries_fd < 0)
-		qsort(w->series, w->n_series, sizeof *w->series, by_hash);
 }
 
 static void put_ends(struct block_writer *w)
@@ -290,44 +355,62 @@ static void put_ends(struct block_writer *w)
 	}
 }
 
-/* Once the block's first time is known. */
-static struct block_packed_entry pack(const struct block_writer *w, const struct block_entry *c)
-{
-	uint64_t after = (uint64_t)c->min_ms - (uint64_t)w->header.min_ms, span = (uint64_t)c->max_ms - (uint64_t)c->min_ms;
-
-	assert(span <= UINT32_MAX);
-	return (struct block_packed_entry){ .check = c->check,
-		                            .bits = c->bits,
-		                            .span_ms = (uint32_t)span,
-		                            .after_low = (uint32_t)after,
-		                            .at_low = (uint32_t)c->at,
-		                            .after_high = (uint16_t)(after >> 32),
-		                            .at_high = (uint8_t)(c->at >> 32 | (uint64_t)c->kind << 6),
-		                            .n = c->n };
-}
-
 static bool fits(const struct block_writer *w, struct err *e)
 {
-	if ((uint64_t)w->header.max_ms - (uint64_t)w->header.min_ms >= UINT64_C(1) << 48)
-		return err_set(e, ERR_LIMIT, -1, "samples lie further apart than a block can say (2^48 ms)");
-	return block_writer_bytes(w) < UINT64_C(1) << 38 || err_set(e, ERR_LIMIT, -1, "a block holds less than 256 GiB of samples");
+	return (uint64_t)w->header.max_ms - (uint64_t)w->header.min_ms < UINT64_C(1) << 48 ||
+	       err_set(e, ERR_LIMIT, -1, "samples lie further apart than a block can say (2^48 ms)");
+}
+
+/* How long before its last sample a series' last good one was, as the pairs have it. */
+static uint64_t gap_of(const struct pending_series *s)
+{
+	if (s->good_ms == INT64_MIN)
+		return 1;
+	return s->good_ms >= s->last_ms ? 0 : (uint64_t)s->last_ms - (uint64_t)s->good_ms + 1;
+}
+
+/* In their final order; each series learns where its own begin. */
+static void put_pairs(struct block_writer *w)
+{
+	for (size_t i = 0; i < w->n_series; i++) {
+		struct pending_series *s = &w->series[i];
+		uint32_t first = (uint32_t)w->out.n;
+
+		put_number(&w->out, s->n_pairs);
+		put_number(&w->out, gap_of(s));
+		if (s->pair_bytes > 0)
+			buf_put(&w->out, w->pairs.p + s->first_pair, s->pair_bytes);
+		s->first_pair = first;
+	}
+}
+
+static void put_series(struct block_writer *w)
+{
+	const struct block_series end = { .first_entry = (uint32_t)w->n_entries };
+
+	for (size_t i = 0; i < w->n_series; i++)
+		buf_put(&w->out, &(struct block_series){ w->series[i].hash, w->series[i].first_pair, w->series[i].first_entry }, sizeof end);
+	buf_put(&w->out, &end, sizeof end);
 }
 
 static void put_section(struct block_writer *w, enum block_section s)
 {
 	switch (s) {
+	case BLOCK_TIMES:
+		block_columns_put_times(&w->columns, &w->out);
+		return;
+	case BLOCK_COLUMNS:
+		block_columns_put(&w->columns, w->header.min_ms, &w->out);
+		return;
 	case BLOCK_ENTRIES:
-		for (size_t i = 0; i < w->n_entries; i++) {
-			struct block_packed_entry p = pack(w, &w->entries[i].entry);
-
-			buf_put(&w->out, &p, sizeof p);
-		}
+		for (size_t i = 0; i < w->n_entries; i++)
+			buf_put(&w->out, &w->entries[i].packed, sizeof w->entries[i].packed);
 		return;
 	case BLOCK_PAIRS:
-		buf_puts(&w->out, buf_str(&w->pairs));
+		put_pairs(w);
 		return;
 	case BLOCK_SERIES:
-		buf_put(&w->out, w->series, w->n_series * sizeof *w->series);
+		put_series(w);
 		return;
 	case BLOCK_ENDS:
 		put_ends(w);
@@ -386,30 +469,26 @@ static bool read_back(const struct block_writer *w, void *to, size_t n, uint64_t
 /* From the file they are in. */
 static bool write_entries(struct block_writer *w, struct err *e)
 {
-	enum { AT_ONCE = 4096 };
-	struct block_entry *some = mem_alloc(AT_ONCE * sizeof *some);
 	XXH64_state_t *check = XXH64_createState();
 	bool ok = check != NULL && spill_entries(w, e);
+	uint64_t bytes = w->n_entries * sizeof(struct block_packed_entry);
 
 	w->header.section[BLOCK_ENTRIES].at = w->written;
-	w->header.section[BLOCK_ENTRIES].bytes = w->n_entries * sizeof(struct block_packed_entry);
+	w->header.section[BLOCK_ENTRIES].bytes = bytes;
 	if (check != NULL)
 		XXH64_reset(check, 0);
-	for (size_t i = 0, n; ok && i < w->n_entries; i += n) {
-		n = w->n_entries - i < AT_ONCE ? w->n_entries - i : AT_ONCE;
-		ok = read_back(w, some, n * sizeof *some, i * sizeof *some, e);
-		for (size_t k = 0; ok && k < n; k++) {
-			struct block_packed_entry p = pack(w, &some[k]);
-
-			buf_put(&w->out, &p, sizeof p);
-		}
+	for (uint64_t at = 0, n; ok && at < bytes; at += n) {
+		n = bytes - at < SPILL_BYTES ? bytes - at : SPILL_BYTES;
+		ok = read_back(w, buf_reserve(&w->out, n), n, at, e);
+		w->out.n += ok ? n : 0;
 		XXH64_update(check, w->out.p, w->out.n);
+		if (at + n == bytes)
+			pad(&w->out);
 		ok = ok && spill(w, e);
 	}
 	if (ok)
 		w->header.section[BLOCK_ENTRIES].check = XXH64_digest(check);
 	XXH64_freeState(check);
-	free(some);
 	return ok;
 }
 

@@ -58,7 +58,7 @@ static void put_part(struct checkpoint *c, struct record_series *r, struct chunk
 	buf_reset(&c->bytes);
 	for (uint32_t i = 0; i < n; i++) {
 		at[i] = c->bytes.n;
-		views[i] = (struct chunk_view){ chunks[i]->min_ms, NULL, chunk_write(chunks[i], &c->bytes), chunks[i]->n, chunks[i]->kind };
+		views[i] = (struct chunk_view){ .min_ms = chunks[i]->min_ms, .bits = chunk_write(chunks[i], &c->bytes), .n = chunks[i]->n, .kind = chunks[i]->kind };
 	}
 	for (uint32_t i = 0; i < n; i++)
 		views[i].data = (const unsigned char *)c->bytes.p + at[i];

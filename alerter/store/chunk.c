@@ -332,11 +332,18 @@ static uint64_t get_xor(struct bits_reader *r, uint64_t before, unsigned *lead, 
 	return before ^ bits_get(r, *width) << (64 - *lead - *width);
 }
 
+bool chunk_open(const struct chunk_view *c, struct packed *p)
+{
+	if (c->times.p == NULL)
+		return packed_open(p, c->data, c->bits, c->n, c->min_ms);
+	return packed_open_parts(p, c->times, (struct str){ (const char *)c->data, c->bits / 8 }, c->n, c->min_ms);
+}
+
 static bool decode_packed(const struct chunk_view *c, int64_t *t_ms, double *v)
 {
 	struct packed p;
 
-	if (!packed_open(&p, c->data, c->bits, c->n, c->min_ms))
+	if (!chunk_open(c, &p))
 		return false;
 	packed_decode(&p, 0, c->n, t_ms, v);
 	return true;
@@ -399,7 +406,7 @@ bool chunk_decode(const struct chunk *c, int64_t *t_ms, double *v, const struct 
 	const struct chunk_hist *entry = (const struct chunk_hist *)(const void *)c->data;
 
 	if (c->kind != CHUNK_HIST)
-		return decode_floats(&(struct chunk_view){ c->min_ms, c->data, c->bits, c->n, c->kind }, t_ms, v);
+		return decode_floats(&(struct chunk_view){ .min_ms = c->min_ms, .data = c->data, .bits = c->bits, .n = c->n, .kind = c->kind }, t_ms, v);
 	for (unsigned i = 0; i < c->n; i++) {
 		t_ms[i] = entry[i].t_ms;
 		v[i] = entry[i].h != NULL ? (double)NAN : value_stale();

@@ -50,6 +50,7 @@ struct chunk_view {
 	uint32_t bits;
 	uint16_t n;
 	uint8_t kind;
+	struct str times; /* of a CHUNK_PACKED that lies in a block: then <data> has the values alone (packed.h); NULL: all is in <data> */
 };
 
 /* Appends; <t_ms> is later than everything before. When the open chunk is full or of the wrong kind it is returned sealed (the
@@ -63,6 +64,10 @@ size_t chunk_bytes(const struct chunk *c);
 struct chunk *chunk_copy(const struct chunk *c, struct arena *a);
 /* Decodes all c->n samples. <h> is filled for CHUNK_HIST only. False when the chunk is damaged. */
 bool chunk_decode(const struct chunk *c, int64_t *t_ms, double *v, const struct histogram **h, struct arena *a);
+
+/* A CHUNK_PACKED, to be read where it is. False when it is damaged. */
+struct packed;
+bool chunk_open(const struct chunk_view *c, struct packed *p);
 
 /* Appends the bytes a view of the chunk has as <data>, without slack, and returns how many bits they are. */
 uint32_t chunk_write(const struct chunk *c, struct buf *out);

@@ -113,9 +113,9 @@ static bool block_has_any(struct block *b, const struct block_except *x)
 	if (!overlaps(b->header->min_ms, b->header->max_ms, x))
 		return false;
 	for (uint32_t i = 0; i < b->n_series; i++) {
-		const struct block_series *s = &b->series[i];
+		uint32_t first = b->series[i].first_entry, n = block_n_entries(b, i);
 
-		if (s->n_entries > 0 && overlaps(block_entry(b, s->first_entry).min_ms, block_entry(b, s->first_entry + s->n_entries - 1).max_ms, x) &&
+		if (n > 0 && overlaps(block_entry(b, first).min_ms, block_entry(b, first + n - 1).max_ms, x) &&
 		    block_excepts(x, block_labels(b, i, v)))
 			return true;
 	}

@@ -22,7 +22,7 @@ static bool add_chunk(struct window_ends *e, const struct chunk_view *c, int64_t
 	unsigned beg, end;
 	double first;
 
-	if (c->kind != CHUNK_PACKED || !packed_open(&p, c->data, c->bits, c->n, c->min_ms) || !at_most_ended(&p))
+	if (c->kind != CHUNK_PACKED || !chunk_open(c, &p) || !at_most_ended(&p))
 		return false;
 	beg = c->min_ms > min_ms ? 0 : packed_until(&p, min_ms);
 	end = packed_until(&p, max_ms);
@@ -48,8 +48,9 @@ static bool add_chunk(struct window_ends *e, const struct chunk_view *c, int64_t
 static bool add_block(struct window_ends *e, struct block *b, uint32_t series, int64_t min_ms, int64_t max_ms)
 {
 	const struct block_series *s = &b->series[series];
+	uint32_t n = block_n_entries(b, series);
 
-	for (uint32_t i = s->first_entry; i < s->first_entry + s->n_entries && block_entry(b, i).min_ms <= max_ms; i++) {
+	for (uint32_t i = s->first_entry; i < s->first_entry + n && block_entry(b, i).min_ms <= max_ms; i++) {
 		struct chunk_view c;
 
 		if (block_entry(b, i).max_ms > min_ms && !(block_chunk(b, i, &c) && add_chunk(e, &c, min_ms, max_ms)))
@@ -84,12 +85,14 @@ static bool add_head(struct window_ends *e, const struct store_series *s, uint64
 	for (uint32_t i = store_first_chunk(s, min_ms, false); i < s->n_sealed && s->sealed[i]->min_ms <= max_ms; i++) {
 		const struct chunk *c = s->sealed[i];
 
-		if (!add_chunk(e, &(struct chunk_view){ c->min_ms, c->data, c->bits, c->n, c->kind }, min_ms, max_ms))
+		const struct chunk_view seen = { .min_ms = c->min_ms, .data = c->data, .bits = c->bits, .n = c->n, .kind = c->kind };
+
+		if (!add_chunk(e, &seen, min_ms, max_ms))
 			return false;
 	}
 	if (open == NULL || open->min_ms > max_ms || chunk_max_ms(open) <= min_ms)
 		return true;
-	const struct chunk_view seen = { open->min_ms, open->data, open->bits, (uint16_t)(open->n - (s->last_batch > batch)), open->kind };
+	const struct chunk_view seen = { .min_ms = open->min_ms, .data = open->data, .bits = open->bits, .n = (uint16_t)(open->n - (s->last_batch > batch)), .kind = open->kind };
 
 	return add_chunk(e, &seen, min_ms, max_ms);
 }
@@ -121,7 +124,7 @@ static void warm_blocks(const struct block_list *list, struct store_series *cons
 	for (size_t i = 0; i < found; i++)
 		__builtin_prefetch(&newest->entries[newest->series[at[i]].first_entry]);
 	for (size_t i = 0; i < found; i++) {
-		const unsigned char *data = chunks + block_entry(newest, newest->series[at[i]].first_entry).at;
+		const unsigned char *data = chunks + block_at(newest, newest->series[at[i]].first_entry);
 
 		__builtin_prefetch(data);
 		__builtin_prefetch(data + 64);

@@ -132,21 +132,22 @@ static void take_out(struct history *h, const struct block *b)
 /* ---- Blocks and the index ---- */
 
 /* Where to find the newest of a series; and what the block knows of its end counts while the head has nothing of it. */
-static void note_end(struct store *st, struct store_series *s, const struct block *b, const struct block_series *of)
+static void note_end(struct store *st, struct store_series *s, const struct block *b, uint32_t i)
 {
-	int64_t last_ms = block_entry(b, of->first_entry + (of->n_entries > 0 ? of->n_entries - 1 : 0)).max_ms;
+	uint32_t n = block_n_entries(b, i);
+	int64_t last_ms = block_entry(b, b->series[i].first_entry + (n > 0 ? n - 1 : 0)).max_ms, good_ms = block_good_ms(b, i);
 	struct shard *shard = series_shard(st, s);
 
 	pthread_mutex_lock(&shard->lock);
 	if (s->left_out)
 		memory_revive(st, s);
 	if (s->block_place == 0 || last_ms >= s->block_last_ms) {
-		s->block_place = (uint64_t)b->serial << 32 | (uint32_t)(of - b->series);
+		s->block_place = (uint64_t)b->serial << 32 | i;
 		s->block_last_ms = last_ms;
 	}
-	if (s->from_history == FROM_BLOCKS && of->good_ms >= s->good_ms) {
-		s->good_ms = of->good_ms;
-		s->state = of->good_ms < last_ms ? SERIES_GONE : SERIES_FRESH;
+	if (s->from_history == FROM_BLOCKS && good_ms >= s->good_ms) {
+		s->good_ms = good_ms;
+		s->state = good_ms < last_ms ? SERIES_GONE : SERIES_FRESH;
 	}
 	pthread_mutex_unlock(&shard->lock);
 }
@@ -158,7 +159,7 @@ static struct store_series *join_known(struct store *st, struct labels labels, c
 
 	if (s != NULL) {
 		s->in_blocks++;
-		note_end(st, s, b, &b->series[i]);
+		note_end(st, s, b, i);
 	}
 	return s;
 }
@@ -480,14 +481,14 @@ static bool may_hold(const struct block *b, int64_t min_ms, int64_t max_ms, bool
 }
 
 /* Entries first to last that may hold samples of (min_ms, max_ms], one earlier for the sample before. */
-static struct history_part pick(struct block *b, const struct block_series *s, int64_t min_ms, int64_t max_ms, bool before,
+static struct history_part pick(struct block *b, uint32_t series, int64_t min_ms, int64_t max_ms, bool before,
                                 int64_t floor_ms)
 {
-	uint32_t end = s->first_entry + s->n_entries, first = s->first_entry, last;
+	uint32_t beg = b->series[series].first_entry, end = beg + block_n_entries(b, series), first = beg, last;
 
 	while (first < end && block_entry(b, first).max_ms <= min_ms)
 		first++;
-	if (before && first > s->first_entry && block_entry(b, first - 1).max_ms > floor_ms &&
+	if (before && first > beg && block_entry(b, first - 1).max_ms > floor_ms &&
 	    (first == end || block_entry(b, first).min_ms > min_ms))
 		first--;
 	for (last = first; last < end && block_entry(b, last).min_ms <= max_ms;)
@@ -506,7 +507,7 @@ static void collect_parts(struct labels labels, uint64_t hash, int64_t min_ms, i
 
 		if (series == BLOCK_NONE)
 			continue;
-		part = pick(b, &b->series[series], min_ms, max_ms, before, floor_ms);
+		part = pick(b, series, min_ms, max_ms, before, floor_ms);
 		if (part.n == 0)
 			continue;
 		begin_ms = block_entry(b, part.first).min_ms;

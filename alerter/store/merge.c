@@ -53,7 +53,7 @@ struct tally {
 static struct tally look(const struct merge *m)
 {
 	struct tally t = { .good_ms = INT64_MIN };
-	int64_t last_ms = INT64_MIN;
+	int64_t last_ms = INT64_MIN, good_ms;
 
 	for (size_t i = 0; i < m->n; i++) {
 		const struct block *b = m->parts[i].block;
@@ -62,8 +62,9 @@ static struct tally look(const struct merge *m)
 		if (m->parts[i].series == BLOCK_NONE)
 			continue;
 		s = &b->series[m->parts[i].series];
-		t.good_ms = s->good_ms > t.good_ms ? s->good_ms : t.good_ms;
-		for (uint32_t k = s->first_entry; k < s->first_entry + s->n_entries; k++) {
+		good_ms = block_good_ms(b, m->parts[i].series);
+		t.good_ms = good_ms > t.good_ms ? good_ms : t.good_ms;
+		for (uint32_t k = s->first_entry; k < s->first_entry + block_n_entries(b, m->parts[i].series); k++) {
 			struct block_entry c = block_entry(b, k);
 
 			t.overlap |= t.chunks > 0 && c.min_ms <= last_ms;
@@ -86,7 +87,7 @@ static bool copy_chunks(struct merge *m, uint32_t number, int64_t good_ms, struc
 		if (m->parts[i].series == BLOCK_NONE)
 			continue;
 		s = &b->series[m->parts[i].series];
-		for (uint32_t k = s->first_entry; k < s->first_entry + s->n_entries; k++) {
+		for (uint32_t k = s->first_entry; k < s->first_entry + block_n_entries(b, m->parts[i].series); k++) {
 			struct chunk_view view;
 
 			if (block_bytes(b, k, &view) &&
@@ -107,7 +108,7 @@ static void read_all(struct merge *m, struct run *r)
 		if (m->parts[i].series == BLOCK_NONE)
 			continue;
 		s = &b->series[m->parts[i].series];
-		for (uint32_t k = s->first_entry; k < s->first_entry + s->n_entries; k++)
+		for (uint32_t k = s->first_entry; k < s->first_entry + block_n_entries(b, m->parts[i].series); k++)
 			if (block_read(b, k, r->t + r->n, r->v + r->n, r->h != NULL ? r->h + r->n : NULL, &m->arena))
 				r->n += block_entry(b, k).n;
 		run_mend(r, seam, &m->arena);

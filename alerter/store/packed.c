@@ -342,18 +342,113 @@ uint32_t packed_bits(const unsigned char *data, unsigned n)
 	return 8u * own_head(data, 1).bytes + n * packed_row_bits(data);
 }
 
+/* ---- Two parts ---- */
+
+enum { FLAG = 0x80, PART_BITS = 0x7f };
+enum { TIMES_HEAD = 2, VALUES_HEAD = 3, VALUES_COUNTS = 2 };
+
+/* Two numbers at <to> and then the rows of <x>; returns all bytes. <stale>: which of them have all bits set; NULL: none. */
+static size_t put_part(unsigned char *to, uint8_t at, const struct packed_line *l, unsigned char *sizes, const int64_t *x, const bool *stale,
+                       unsigned n, unsigned bits)
+{
+	*sizes = put_line(to, l, &at);
+	memset(to + at, 0, ((size_t)n * bits + 7) / 8 + PACKED_SLACK);
+	for (unsigned i = 0; i < n; i++)
+		put_bits(to + at, (size_t)i * bits, stale != NULL && stale[i] ? most(bits) : above(l, i, x[i]), bits);
+	return at + ((size_t)n * bits + 7) / 8;
+}
+
+void packed_split(const unsigned char *data, unsigned n, struct packed_parts *out)
+{
+	struct packed_head h;
+	struct whole w;
+	bool counts;
+
+	unpack(data, n, &h, &w);
+	h.t = fit(w.t, NULL, n, false, false, &h.t_bits);
+	h.v = fit(w.v, w.stale, n, h.n_stale > 0, false, &h.v_bits);
+	h.n_falls = count_falls(&w, n);
+	out->times[0] = (unsigned char)(h.t_bits | (slope_shift(h.t.slope) == PACKED_FRACTION ? FLAG : 0));
+	out->n_times = put_part(out->times, TIMES_HEAD, &h.t, &out->times[1], w.t, NULL, n, h.t_bits);
+	counts = h.n_stale > 0 || h.n_falls > 0;
+	out->values[0] = (unsigned char)(h.v_bits | (counts ? FLAG : 0));
+	out->values[1] = (unsigned char)(h.decimals | (slope_shift(h.v.slope) == PACKED_FRACTION ? V_IS_WHOLE : 0));
+	out->values[VALUES_HEAD] = h.n_stale;
+	out->values[VALUES_HEAD + 1] = h.n_falls;
+	out->n_values = put_part(out->values, counts ? VALUES_HEAD + VALUES_COUNTS : VALUES_HEAD, &h.v, &out->values[2], w.v, w.stale, n, h.v_bits);
+}
+
+/* A line at <*at> of a part, which it passes; false when it is longer than that. */
+static bool open_part(struct str part, unsigned sizes, bool whole, uint8_t *at, struct packed_line *l)
+{
+	struct packed_head h = { .bytes = *at };
+
+	if (*at + (sizes & 0x0f) + (sizes >> 4) > part.n || !get_line((const unsigned char *)part.p, sizes, whole, &h, l))
+		return false;
+	*at = h.bytes;
+	return true;
+}
+
+static bool open_times(struct packed *p, struct str part)
+{
+	const unsigned char *data = (const unsigned char *)part.p;
+	uint8_t at = TIMES_HEAD;
+
+	if (part.n < TIMES_HEAD || (data[0] & PART_BITS) > 64 || !open_part(part, data[1], (data[0] & FLAG) != 0, &at, &p->head.t))
+		return false;
+	p->head.t_bits = data[0] & PART_BITS;
+	p->t_step = p->head.t_bits;
+	p->t_rows = data + at;
+	return ((size_t)p->n * p->t_step + 7) / 8 <= part.n - at;
+}
+
+static bool open_values(struct packed *p, struct str part)
+{
+	const unsigned char *data = (const unsigned char *)part.p;
+	bool counts = part.n > 0 && (data[0] & FLAG) != 0;
+	uint8_t at = (uint8_t)(counts ? VALUES_HEAD + VALUES_COUNTS : VALUES_HEAD);
+
+	if (part.n < at || (data[0] & PART_BITS) > 64 || (data[1] & DECIMALS) > PACKED_DECIMALS ||
+	    !open_part(part, data[2], (data[1] & V_IS_WHOLE) != 0, &at, &p->head.v))
+		return false;
+	p->head.v_bits = data[0] & PART_BITS;
+	p->head.decimals = data[1] & DECIMALS;
+	p->head.n_stale = counts ? data[VALUES_HEAD] : 0;
+	p->head.n_falls = counts ? data[VALUES_HEAD + 1] : 0;
+	p->v_step = p->head.v_bits;
+	p->v_first = 0;
+	p->v_rows = data + at;
+	p->unit = tens[p->head.decimals];
+	return ((size_t)p->n * p->v_step + 7) / 8 <= part.n - at;
+}
+
 /* ---- Reading ---- */
+
+static void begin_at(struct packed *p, int64_t first_ms)
+{
+	p->head.t.base = (int64_t)((uint64_t)p->head.t.base + (uint64_t)first_ms);
+}
+
+bool packed_open_parts(struct packed *p, struct str times, struct str values, unsigned n, int64_t first_ms)
+{
+	p->n = n;
+	if (n > PACKED_MAX || !open_times(p, times) || !open_values(p, values))
+		return false;
+	begin_at(p, first_ms);
+	return true;
+}
 
 bool packed_open(struct packed *p, const unsigned char *data, uint32_t bits, unsigned n, int64_t first_ms)
 {
 	if (bits < 8 * PACKED_HEAD_MIN || n > PACKED_MAX || !get_head(data, bits / 8, &p->head))
 		return false;
-	p->head.t.base = (int64_t)((uint64_t)p->head.t.base + (uint64_t)first_ms);
-	p->rows = data + p->head.bytes;
+	begin_at(p, first_ms);
+	p->t_rows = p->v_rows = data + p->head.bytes;
 	p->n = n;
-	p->row_bits = (unsigned)p->head.t_bits + p->head.v_bits;
+	p->t_step = p->v_step = (unsigned)p->head.t_bits + p->head.v_bits;
+	p->v_first = p->head.t_bits;
 	p->unit = tens[p->head.decimals];
-	return n * p->row_bits <= bits - 8u * p->head.bytes;
+	return n * p->t_step <= bits - 8u * p->head.bytes;
 }
 
 /* The line gives a first guess; samples that came late or early are passed one by one. */

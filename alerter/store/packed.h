@@ -6,13 +6,18 @@
  * by side. A stale marker has all bits of its value set. The head comes first, in as many bytes as its numbers need:
  *	t_bits, v_bits, decimals and what the slopes are shifted by, n_stale, n_falls: a byte each
  *	how many bytes base and slope of the times take (low and high half of a byte), the same of the values; these numbers, signed
- * Times are since the first sample of the chunk. */
+ * Times are since the first sample of the chunk.
+ *
+ * A block keeps times and values apart, since the series of a target share their times (struct packed_parts):
+ *	times: t_bits, its highest bit set when the slope is whole; sizes of the two numbers; these; rows of times
+ *	values: v_bits, its highest bit set when there are stale markers or falls; decimals and shift; sizes; n_stale and n_falls, if there are any;
+ *	the two numbers; rows of values */
 #ifndef TOCSIN_STORE_PACKED_H
 #define TOCSIN_STORE_PACKED_H
 
 #include <string.h>
 
-#include "tocsin/base.h"
+#include "tocsin/str.h"
 
 struct packed_line {
 	int64_t base, slope;    /* at sample i: base + (i * slope >> PACKED_FRACTION), modulo 2^64; slope a multiple of 2^8 */
@@ -45,15 +50,25 @@ uint32_t packed_bits(const unsigned char *data, unsigned n);
 /* Of one sample. */
 uint32_t packed_row_bits(const unsigned char *data);
 
+/* Both parts of <n> samples, without room for more; PACKED_SLACK bytes behind each are zero. */
+struct packed_parts {
+	unsigned char times[PACKED_MAX_BYTES], values[PACKED_MAX_BYTES];
+	size_t n_times, n_values; /* bytes */
+};
+void packed_split(const unsigned char *data, unsigned n, struct packed_parts *out);
+
 /* What is needed to read, made once a chunk. */
 struct packed {
 	struct packed_head head;
-	const unsigned char *rows;
-	double unit;            /* 10^decimals */
-	unsigned n, row_bits;
+	const unsigned char *t_rows, *v_rows;
+	unsigned t_step, v_step, v_first; /* bits: from sample to sample, and to the first value */
+	unsigned n;
+	double unit; /* 10^decimals */
 };
 /* False when <bits> do not hold <n> samples; their times begin at <first_ms>. */
 bool packed_open(struct packed *p, const unsigned char *data, uint32_t bits, unsigned n, int64_t first_ms);
+/* The same of two parts of so many bytes. */
+bool packed_open_parts(struct packed *p, struct str times, struct str values, unsigned n, int64_t first_ms);
 /* How many of the samples are at or before <t_ms>. */
 unsigned packed_until(const struct packed *p, int64_t t_ms);
 /* Samples [beg, end). */
@@ -81,12 +96,12 @@ static inline int64_t packed_on_line(const struct packed_line *l, unsigned i)
 
 static inline int64_t packed_time(const struct packed *p, unsigned i)
 {
-	return (int64_t)((uint64_t)packed_on_line(&p->head.t, i) + packed_get(p->rows, (size_t)i * p->row_bits, p->head.t_bits));
+	return (int64_t)((uint64_t)packed_on_line(&p->head.t, i) + packed_get(p->t_rows, (size_t)i * p->t_step, p->head.t_bits));
 }
 
 static inline bool packed_is_stale(const struct packed *p, unsigned i)
 {
-	uint64_t v = packed_get(p->rows, (size_t)i * p->row_bits + p->head.t_bits, p->head.v_bits);
+	uint64_t v = packed_get(p->v_rows, (size_t)i * p->v_step + p->v_first, p->head.v_bits);
 
 	return p->head.n_stale > 0 && (p->head.v_bits == 0 || v == ~UINT64_C(0) >> (64 - p->head.v_bits));
 }
@@ -94,7 +109,7 @@ static inline bool packed_is_stale(const struct packed *p, unsigned i)
 /* Not of a stale marker. */
 static inline double packed_value(const struct packed *p, unsigned i)
 {
-	uint64_t off = packed_get(p->rows, (size_t)i * p->row_bits + p->head.t_bits, p->head.v_bits);
+	uint64_t off = packed_get(p->v_rows, (size_t)i * p->v_step + p->v_first, p->head.v_bits);
 	double v = (double)(int64_t)((uint64_t)packed_on_line(&p->head.v, i) + off);
 
 	return p->head.decimals == 0 ? v : v / p->unit;

@@ -95,7 +95,7 @@ def test_imported_samples_are_served_and_a_damaged_block_is_not(box, config):
 def chunk_damaged(block):
     """One bit of its first chunk, which lies right behind the header."""
     data = bytearray(block.read_bytes())
-    data[8 * 24 + 16] ^= 1
+    data[256 + 8] ^= 1
     block.write_bytes(data)
 
 

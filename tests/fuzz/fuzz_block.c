@@ -17,37 +17,48 @@ static void put_right(unsigned char *p, size_t n, unsigned which)
 	if (n < sizeof h)
 		return;
 	memcpy(&h, p, sizeof h);
-	for (unsigned s = 0; s < BLOCK_SECTIONS; s++)
+	for (unsigned s = BLOCK_CHUNKS + 1; s < BLOCK_SECTIONS; s++)
 		if ((which >> s & 1) != 0 && h.section[s].at <= n && h.section[s].bytes <= n - h.section[s].at)
 			h.section[s].check = XXH64(p + h.section[s].at, h.section[s].bytes, 0);
 	h.check = XXH64(&h, offsetof(struct block_header, check), 0);
 	memcpy(p, &h, sizeof h);
 }
 
-/* Entries too, in as far as they lie where they should; their checksum is not what is to be tested. */
-static void put_entries_right(unsigned char *p, size_t n)
+/* The checksum of a chunk whose length takes one byte or two. */
+static void put_chunk_right(unsigned char *p, size_t n)
+{
+	uint32_t check;
+	size_t head = n > 4 && p[4] < 0x80 ? 5 : 6, bytes;
+
+	if (n < head)
+		return;
+	bytes = head == 5 ? p[4] : (size_t)(p[4] & 0x7f) | (size_t)p[5] << 7;
+	if (bytes > n - head)
+		return;
+	check = (uint32_t)XXH64(p + head, bytes, 0);
+	memcpy(p, &check, sizeof check);
+}
+
+/* Chunks too, in as far as they lie where they should; their checksum is not what is to be tested. */
+static void put_chunks_right(unsigned char *p, size_t n)
 {
 	struct block_header h;
 
 	if (n < sizeof h)
 		return;
 	memcpy(&h, p, sizeof h);
-	if (h.section[BLOCK_ENTRIES].at > n || h.section[BLOCK_ENTRIES].bytes > n - h.section[BLOCK_ENTRIES].at)
+	if (h.section[BLOCK_ENTRIES].at > n || h.section[BLOCK_ENTRIES].bytes > n - h.section[BLOCK_ENTRIES].at ||
+	    h.section[BLOCK_CHUNKS].at > n)
 		return;
 	for (uint64_t at = 0; at + sizeof(struct block_packed_entry) <= h.section[BLOCK_ENTRIES].bytes;
 	     at += sizeof(struct block_packed_entry)) {
-		unsigned char *where = p + h.section[BLOCK_ENTRIES].at + at;
 		struct block_packed_entry c;
-		uint64_t bytes, beg, first;
+		uint64_t first;
 
-		memcpy(&c, where, sizeof c);
-		bytes = ((uint64_t)c.bits + 7) / 8;
-		first = (uint64_t)(c.at_high & 0x3f) << 32 | c.at_low;
-		beg = h.section[BLOCK_CHUNKS].at + first;
-		if (h.section[BLOCK_CHUNKS].at > n || first > n || beg > n || bytes > n - beg)
-			continue;
-		c.check = (uint32_t)XXH64(p + beg, bytes, 0);
-		memcpy(where, &c, sizeof c);
+		memcpy(&c, p + h.section[BLOCK_ENTRIES].at + at, sizeof c);
+		first = (uint64_t)(c.at_high & 0x3fff) << 32 | (uint64_t)c.at_mid << 16 | c.at_low;
+		if (first <= n - h.section[BLOCK_CHUNKS].at)
+			put_chunk_right(p + h.section[BLOCK_CHUNKS].at + first, n - h.section[BLOCK_CHUNKS].at - first);
 	}
 }
 
@@ -62,7 +73,7 @@ static void read_all(struct block *b)
 	for (uint32_t i = 0; i < b->n_series; i++) {
 		if (block_find(b, block_labels(b, i, labels), b->series[i].hash) == BLOCK_NONE)
 			abort();
-		for (uint32_t k = 0; k < b->series[i].n_entries; k++) {
+		for (uint32_t k = 0; k < block_n_entries(b, i); k++) {
 			(void)!block_read(b, b->series[i].first_entry + k, t, v, h, &a);
 			arena_reset(&a);
 		}
@@ -80,8 +91,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	copy = mem_alloc(size);
 	memcpy(copy, data + 1, size - 1);
-	if ((data[0] & 0x80) != 0)
-		put_entries_right(copy, size - 1);
+	if ((data[0] & 1) != 0) /* chunks have no checksum of their section */
+		put_chunks_right(copy, size - 1);
 	put_right(copy, size - 1, data[0]);
 	b = block_over(copy, size - 1, &e);
 	if (b != NULL)

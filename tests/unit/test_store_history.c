@@ -549,6 +549,48 @@ static void test_chunks_out_of_step(void **state)
 	end(&w);
 }
 
+/* Scrapes that come early and late cost each series nothing: a block has their times once. Seven series more take less than times would. */
+static void test_series_share_their_times(void **state)
+{
+	enum { SCRAPES = 110 };
+	size_t bytes[2];
+
+	(void)state;
+	for (int many = 0; many < 2; many++) {
+		struct world w;
+		struct err e = { 0 };
+		struct selection *s;
+		int64_t t_ms[SCRAPES];
+
+		begin(&w, MS(0));
+		srand(3);
+		for (int k = 0; k < SCRAPES; k++) {
+			t_ms[k] = MS(5 * k) + rand() % 1000;
+			for (int i = 0; i < (many ? 8 : 1); i++) {
+				char text[32];
+
+				assert_true(put(&w.f, name_of(text, i), t_ms[k], i * k));
+			}
+			commit(&w.f);
+		}
+		assert_true(store_flush(w.f.store, &e));
+		restart(&w, MS(5 * SCRAPES));
+		bytes[many] = store_stats(w.f.store).block_bytes;
+		s = pick(&w.f, "__name__ = m");
+		for (size_t i = 0; i < s->n; i++) {
+			struct samples got = read_all(&w.f, s, i);
+
+			assert_int_equal(got.n, SCRAPES);
+			for (int k = 0; k < SCRAPES; k++)
+				assert_int_equal(got.t_ms[k], t_ms[k]);
+		}
+		drop(&w.f, s);
+		end(&w);
+	}
+	assert_in_range(bytes[0], 120, 700);
+	assert_in_range(bytes[1] - bytes[0], 1, 7 * 100);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -556,7 +598,7 @@ int main(void)
 		cmocka_unit_test(test_import_refuses), cmocka_unit_test(test_held_from),  cmocka_unit_test(test_states),
 		cmocka_unit_test(test_flush_and_retention), cmocka_unit_test(test_merging), cmocka_unit_test(test_limit_on_disk),
 		cmocka_unit_test(test_disk_fails),    cmocka_unit_test(test_leftovers),  cmocka_unit_test(test_much_is_sealed),
-		cmocka_unit_test(test_chunks_out_of_step), cmocka_unit_test(test_import_beside_it),
+		cmocka_unit_test(test_chunks_out_of_step), cmocka_unit_test(test_import_beside_it), cmocka_unit_test(test_series_share_their_times),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
