@@ -196,7 +196,7 @@ struct threading {
 	int by_date;
 };
 
-static void check_threading(struct conf_reader *rd, const struct conf_node *entry)
+void config_check_mail(struct conf_reader *rd, const struct notifier_settings *s, const struct conf_node *entry)
 {
 	static const char *const dates[] = {"daily", "none", NULL};
 	static const struct conf_key keys[] = {
@@ -206,8 +206,35 @@ static void check_threading(struct conf_reader *rd, const struct conf_node *entr
 	static const struct conf_table table = {keys, ARRAY_LEN(keys), sizeof(struct threading), NULL, NULL};
 	struct threading t = {0};
 
+	(void)s;
 	if (conf_get(entry, "threading") != NULL)
 		conf_read(rd, &table, conf_get(entry, "threading"), &t);
+}
+
+static struct str plain_of(const struct notifier_settings *s, const char *name)
+{
+	for (size_t i = 0; i < s->notifier->n_settings; i++)
+		if (strcmp(s->notifier->settings[i].name, name) == 0)
+			return s->v[i].plain;
+	return STR("");
+}
+
+/* Only who posts with a token is told what it posted. */
+void config_check_slack(struct conf_reader *rd, const struct notifier_settings *s, const struct conf_node *entry)
+{
+	static const char *const strategies[] = {"new", "update", NULL};
+	const struct conf_key key = {.name = "message_strategy", .arg = strategies};
+	const struct conf_node *node = conf_get(entry, "message_strategy");
+	bool update = str_eq(plain_of(s, "update_message"), STR("true"));
+	struct str url = plain_of(s, "api_url");
+	int strategy = update;
+
+	if (node != NULL && str_eq(node->text, STR("thread")))
+		conf_error(rd->report, node, "message_strategy thread is not honoured yet: write new or update");
+	else if (node != NULL && conf_enum(rd, &key, node, &strategy) && update && strategy == 0)
+		conf_error(rd->report, node, "update_message is true and message_strategy is new: write one of them");
+	if (strategy == 1 && url.n > 0 && !str_ends(url, STR("/chat.postMessage")))
+		conf_error(rd->report, entry, "messages can only be updated with a bot's token: write app_token, or an api_url of chat.postMessage");
 }
 
 /* How many alerts the webhook's form of the message holds. */
@@ -316,11 +343,16 @@ void config_make_notifier(struct conf_reader *rd, const struct notifier *n, cons
 	check_needs(rd, n, s, entry);
 	if (n->wants_webhook)
 		make_max_alerts(rd, s, entry, in);
-	if (n->is_mail)
-		check_threading(rd, entry);
+	if (n->check != NULL)
+		n->check(rd, s, entry);
 	s->url = internal(rd, "url", n->url);
 	s->body = internal(rd, "body", n->body);
 	s->html = internal(rd, "html", n->html);
+	s->edits = internal(rd, "edits", n->edits);
+	for (size_t i = 0; i < NOTIFIER_MAX_MORE; i++) {
+		s->more_urls[i] = internal(rd, "url", n->more[i].url);
+		s->more_bodies[i] = internal(rd, "body", n->more[i].body);
+	}
 	for (size_t i = 0; i < NOTIFIER_MAX_HEADERS; i++)
 		s->headers[i] = internal(rd, "header", n->headers[i].value);
 	identify(rd, n, s, f, in);

@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+#include "notify/text.h"
 #include "tocsin/log.h"
 #include "tocsin/version.h"
 
@@ -195,14 +196,35 @@ static struct template_value text_of(json_t *o, const char *key)
 	return template_str(json_is_string(s) ? (struct str){json_string_value(s), json_string_length(s)} : STR(""));
 }
 
+static bool expand(struct delivery *d, const struct template *t, struct template_value data, struct str *out, struct err *e)
+{
+	struct buf b = {0};
+	bool ok = template_expand(t, data, NULL, &d->arena, &b, e);
+
+	*out = arena_str(&d->arena, buf_str(&b));
+	buf_fini(&b);
+	return ok;
+}
+
+/* Whether the messages of its episode are one. */
+static bool is_edited(struct delivery *d, json_t *kept)
+{
+	const struct template *t = d->integration->notifier->edits;
+	struct str text = STR("");
+	struct err e = {0};
+
+	return t != NULL && expand(d, t, from_json(&d->arena, json_object_get(kept, "settings")), &text, &e) && str_eq(text, STR("true"));
+}
+
 /* What was kept, and what is not: secrets, whether it may be a repeat, the episode. */
 static struct template_value request_data(struct delivery *d, json_t *kept)
 {
 	const struct notifier_settings *s = d->integration->notifier;
 	struct template_value settings = from_json(&d->arena, json_object_get(kept, "settings"));
 	size_t n = settings.map->n;
-	struct template_field *v = ARENA_ARRAY(&d->arena, n + NOTIFIER_MAX_SETTINGS + 7, struct template_field);
+	struct template_field *v = ARENA_ARRAY(&d->arena, n + NOTIFIER_MAX_SETTINGS + 10, struct template_field);
 	struct template_map *m = ARENA_NEW(&d->arena, struct template_map);
+	bool edited = is_edited(d, kept);
 
 	memcpy(v, settings.map->v, n * sizeof *v);
 	for (size_t i = 0; i < s->notifier->n_settings; i++)
@@ -214,19 +236,12 @@ static struct template_value request_data(struct delivery *d, json_t *kept)
 	v[n++] = (struct template_field){STR("region"), template_str(d->integration->aws.region)};
 	v[n++] = (struct template_field){STR("key"), template_str(d->message->key)};
 	v[n++] = (struct template_field){STR("episode"), template_str(str_of(d->message->episode->id))};
+	v[n++] = (struct template_field){STR("again"), template_bool(d->message->seq > 1)};
+	v[n++] = (struct template_field){STR("remote"), template_str(edited ? d->message->episode->remote : STR(""))};
+	v[n++] = (struct template_field){STR("remote_channel"), template_str(edited ? d->message->episode->remote_status : STR(""))};
 	v[n++] = (struct template_field){STR("repeat"), template_str(d->message->doubtful ? STR(" (possible repeat)") : STR(""))};
 	*m = (struct template_map){v, n, &template_string_map};
 	return (struct template_value){.kind = TEMPLATE_MAP, .map = m};
-}
-
-static bool expand(struct delivery *d, const struct template *t, struct template_value data, struct str *out, struct err *e)
-{
-	struct buf b = {0};
-	bool ok = template_expand(t, data, NULL, &d->arena, &b, e);
-
-	*out = arena_str(&d->arena, buf_str(&b));
-	buf_fini(&b);
-	return ok;
 }
 
 static bool make_headers(struct delivery *d, struct template_value data, struct err *e)
@@ -251,26 +266,35 @@ static bool make_headers(struct delivery *d, struct template_value data, struct 
 	return true;
 }
 
-static enum deliver_next ask(struct delivery *d)
+static bool make_call(struct delivery *d, struct template_value data, struct err *e)
+{
+	const struct notifier_settings *s = d->integration->notifier;
+	const char *method = d->step > 0 ? s->notifier->more[d->step - 1].method : "POST";
+
+	d->call = (struct http_call){.method = method, .http = &d->integration->http, .timeout_ms = d->integration->timeout_ms};
+	d->call.aws = s->notifier->signs_aws ? &d->integration->aws : NULL;
+	d->call_changes = true;
+	return expand(d, d->step > 0 ? s->more_urls[d->step - 1] : s->url, data, &d->call.url, e) &&
+	       expand(d, d->step > 0 ? s->more_bodies[d->step - 1] : s->body, data, &d->call.body, e) && make_headers(d, data, e);
+}
+
+/* The request number <step>; those behind the first may not be wanted. */
+static enum deliver_next ask(struct delivery *d, int step)
 {
 	const struct notifier_settings *s = d->integration->notifier;
 	json_t *kept = json_loadb(d->message->payload.p, d->message->payload.n, JSON_ALLOW_NUL, NULL);
 	struct err e = {0};
 	bool ok = json_is_object(json_object_get(kept, "settings")) && json_is_object(json_object_get(kept, "labels"));
 
-	if (ok) {
-		struct template_value data = request_data(d, kept);
-
-		d->call =
-		    (struct http_call){.method = "POST", .http = &d->integration->http, .timeout_ms = d->integration->timeout_ms};
-		d->call.aws = s->notifier->signs_aws ? &d->integration->aws : NULL;
-		d->call_changes = true;
-		ok = expand(d, s->url, data, &d->call.url, &e) && expand(d, s->body, data, &d->call.body, &e) &&
-		     make_headers(d, data, &e);
-	}
+	d->call.url = STR("");
+	for (d->step = step; ok && d->call.url.n == 0 && d->step <= NOTIFIER_MAX_MORE; d->step++)
+		if (d->step == 0 || s->more_urls[d->step - 1] != NULL)
+			ok = make_call(d, request_data(d, kept), &e);
 	json_decref(kept);
-	if (ok)
+	if (ok && d->call.url.n > 0)
 		return DELIVER_ASK;
+	if (ok && step > 0)
+		return DELIVER_DONE;
 	d->note = "the message cannot be made into a request";
 	log_event(LOG_ERROR, d->note, "integration", d->integration->name.p, "err", e.msg, NULL);
 	return DELIVER_DEAD;
@@ -286,6 +310,38 @@ static double retry_after(json_t *o)
 	return json_number_value(direct != NULL ? direct : inner);
 }
 
+static void set_remote(struct delivery *d, struct str ts, struct str channel)
+{
+	struct episode *e = d->message->episode;
+
+	text_set(&e->remote, ts);
+	text_set(&e->remote_status, channel);
+	episode_save(d->core, e);
+}
+
+static void keep_remote(struct delivery *d, json_t *answer)
+{
+	const char *ts = json_string_value(json_object_get(answer, "ts")), *channel = json_string_value(json_object_get(answer, "channel"));
+	json_t *kept = json_loadb(d->message->payload.p, d->message->payload.n, JSON_ALLOW_NUL, NULL);
+
+	if (ts != NULL && channel != NULL && is_edited(d, kept))
+		set_remote(d, str_of(ts), str_of(channel));
+	json_decref(kept);
+}
+
+/* What we would edit is gone or too old: then it is told anew. */
+static bool forget_remote(struct delivery *d, struct str answer)
+{
+	static const char *const gone[] = {"message_not_found", "cant_update_message", "edit_window_closed"};
+
+	for (size_t i = 0; i < ARRAY_LEN(gone) && d->message->episode->remote.n > 0; i++)
+		if (str_find(answer, str_of(gone[i])) < answer.n) {
+			set_remote(d, STR(""), STR(""));
+			return true;
+		}
+	return false;
+}
+
 /* Some say with 200 that they refuse. */
 static enum deliver_next judge_body(struct delivery *d, const struct http_answer *a, enum deliver_next next)
 {
@@ -297,7 +353,10 @@ static enum deliver_next judge_body(struct delivery *d, const struct http_answer
 	if (next == DELIVER_DONE && (json_is_false(json_object_get(o, "ok")) || json_is_false(json_object_get(o, "success")))) {
 		d->note = "refused";
 		next = str_find(a->body, STR("ratelimited")) < a->body.n ? DELIVER_RETRY : DELIVER_DEAD;
-	}
+		if (next == DELIVER_DEAD && forget_remote(d, a->body))
+			next = DELIVER_RETRY;
+	} else if (next == DELIVER_DONE)
+		keep_remote(d, o);
 	if (next == DELIVER_DONE && str_find(a->body, STR("HTTP error 429")) < a->body.n) {
 		d->note = "accepted, but not passed on";
 		next = DELIVER_RETRY;
@@ -311,9 +370,10 @@ enum deliver_next notifier_advance(struct delivery *d, const struct http_answer 
 	enum deliver_next next;
 
 	if (answer == NULL)
-		return ask(d);
+		return ask(d, 0);
 	next = receiver_judge(d, answer);
-	return answer->fate == HTTP_ANSWERED ? judge_body(d, answer, next) : next;
+	next = answer->fate == HTTP_ANSWERED ? judge_body(d, answer, next) : next;
+	return next == DELIVER_DONE ? ask(d, d->step) : next;
 }
 
 void notifier_secrets(const struct integration *in, struct str *out, size_t *n)

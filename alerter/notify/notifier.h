@@ -28,11 +28,16 @@ struct setting_row {
 	const char *global;             /* the key of global: it is taken from when it is not set; NULL: none */
 };
 
-#define NOTIFIER_MAX_SETTINGS 32
+#define NOTIFIER_MAX_SETTINGS 40
 #define NOTIFIER_MAX_HEADERS 3
+#define NOTIFIER_MAX_MORE 2
 
 struct notifier_header {
 	const char *name, *value;       /* <value> a template; sent when it is not empty */
+};
+
+struct notifier_request {               /* templates; not made when <url> is empty */
+	const char *method, *url, *body;
 };
 
 struct notifier {
@@ -43,6 +48,11 @@ struct notifier {
 	const char *needs;              /* settings that must be there, separated by spaces; a|b: one of them */
 	const char *url, *body;         /* templates; see notifier_funcs.c for what they may call */
 	struct notifier_header headers[NOTIFIER_MAX_HEADERS];
+	struct notifier_request more[NOTIFIER_MAX_MORE];        /* behind the first, each when the one before was taken */
+	/* A template that is true when the messages of an episode are one, which is edited: its answer's "ts" and "channel" are kept, and
+	 * are .remote and .remote_channel of the next; NULL: never. */
+	const char *edits;
+	void (*check)(struct conf_reader *, const struct notifier_settings *, const struct conf_node *entry);   /* NULL: nothing to */
 	const char *content_type;       /* NULL: application/json */
 	const char *html;               /* a template that is true when texts are HTML; NULL: never */
 	bool is_mail;                   /* no <url> and <body>; tls_config instead of http_config */
@@ -73,7 +83,8 @@ struct setting {
 struct notifier_settings {              /* of an integration */
 	const struct notifier *notifier;
 	struct setting v[NOTIFIER_MAX_SETTINGS];
-	struct template *url, *body, *headers[NOTIFIER_MAX_HEADERS], *html;
+	struct template *url, *body, *headers[NOTIFIER_MAX_HEADERS], *html, *edits;
+	struct template *more_urls[NOTIFIER_MAX_MORE], *more_bodies[NOTIFIER_MAX_MORE];
 };
 
 void notifier_render(const struct notice *, struct buf *out);
@@ -100,6 +111,8 @@ const struct conf_table *config_notifier_table(struct conf_reader *, const struc
 					       const struct conf_table *tls);
 void config_make_notifier(struct conf_reader *, const struct notifier *, const struct notifier_file *, const struct conf_node *entry,
 			  const struct conf_node *global, struct integration *in);
+void config_check_slack(struct conf_reader *, const struct notifier_settings *, const struct conf_node *entry);
+void config_check_mail(struct conf_reader *, const struct notifier_settings *, const struct conf_node *entry);
 /* A text of `global:`, or what the file named by <key>_file holds; empty when there is neither. */
 struct str config_global_text(struct conf_reader *, const struct conf_node *global, const char *key);
 

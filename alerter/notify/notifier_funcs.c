@@ -247,11 +247,76 @@ static bool if_ends(struct template_call *c)
 	return true;
 }
 
+/* swapEnd "end" "other" text: the text with another end, when it ends so. */
+static bool swap_end(struct template_call *c)
+{
+	struct str end, other, text;
+
+	if (!template_arg_str(c, 0, &end) || !template_arg_str(c, 1, &other) || !template_arg_str(c, 2, &text))
+		return false;
+	c->out = str_ends(text, end) ? template_str(arena_printf(c->arena, STR_FMT STR_FMT, (int)(text.n - end.n), text.p, STR_ARG(other)))
+				     : c->args[2];
+	return true;
+}
+
+static struct str member(const struct template_map *m, const char *name)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (str_eq(m->v[i].name, str_of(name)) && m->v[i].value.kind == TEMPLATE_STRING)
+			return m->v[i].value.s;
+	return STR("");
+}
+
+static bool says_nothing(const struct template_map *m)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (!is_empty(m->v[i].value))
+			return false;
+	return true;
+}
+
+static struct template_value team(struct arena *a, struct str name)
+{
+	struct template_field *v = ARENA_ARRAY(a, 2, struct template_field);
+
+	v[0] = (struct template_field){STR("name"), template_str(name)};
+	v[1] = (struct template_field){STR("type"), template_str(STR("team"))};
+	return map_of(a, v, 2);
+}
+
+/* Opsgenie's responders: those of type "teams" have several names, and what templates left empty is nobody. */
+static bool teams(struct template_call *c)
+{
+	const struct template_list *l = c->args[0].kind == TEMPLATE_LIST ? c->args[0].list : NULL;
+	struct template_value *v = NULL;
+	size_t n = 0, cap = 0;
+
+	for (size_t i = 0; l != NULL && i < l->n; i++) {
+		const struct template_map *m = l->v[i].kind == TEMPLATE_MAP ? l->v[i].map : NULL;
+		bool several = m != NULL && str_eq(member(m, "type"), STR("teams"));
+		struct str rest = several ? member(m, "name") : STR(""), one;
+
+		if (m == NULL || says_nothing(m))
+			continue;
+		while (several && rest.n > 0 && str_cut(&rest, ',', &one)) {
+			v = arena_grow(c->arena, v, n, &cap, n + 1, sizeof *v);
+			v[n] = team(c->arena, str_trim(one));
+			n += str_trim(one).n > 0;
+		}
+		if (several)
+			continue;
+		v = arena_grow(c->arena, v, n, &cap, n + 1, sizeof *v);
+		v[n++] = l->v[i];
+	}
+	c->out = template_list_of(c->arena, v, n, NULL);
+	return true;
+}
+
 static const struct template_func funcs[] = {
     {"choose", 3, 3, choose},  {"cut", 2, 2, cut},   {"cutBytes", 2, 2, cut_bytes}, {"dict", 0, -1, dict},
     {"each", 3, 3, each},      {"entries", 2, 2, entries}, {"form", 1, 1, form}, {"ifEnds", 3, 3, if_ends}, {"list", 0, -1, list},         {"merge", 0, -1, merge},
     {"object", 0, -1, object}, {"path", 1, 1, path}, {"slash", 1, 1, slash},        {"split", 1, 1, split},
-    {"toJson", 1, 1, to_json},
+    {"swapEnd", 3, 3, swap_end}, {"teams", 1, 1, teams}, {"toJson", 1, 1, to_json},
 };
 
 const struct template_env notifier_template_env = {funcs, ARRAY_LEN(funcs), NULL, 0};

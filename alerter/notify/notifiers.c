@@ -76,7 +76,9 @@ static const struct setting_row slack[] = {
     {"link_names", "false", SETTING_PLAIN, NULL},
     {"mrkdwn_in", NULL, SETTING_TREE, NULL},
     {"message_text", NULL, 0, NULL},
-    {"update_message", NULL, SETTING_REFUSED, NULL},
+    {"message_strategy", "new", SETTING_PLAIN, NULL},
+    {"update_message", "false", SETTING_PLAIN, NULL},
+    {"threaded_options", NULL, SETTING_REFUSED, NULL},
 };
 
 static const struct setting_row mattermost[] = {
@@ -119,7 +121,8 @@ static const struct setting_row opsgenie[] = {
     {"priority", NULL, 0, NULL},
     {"entity", NULL, 0, NULL},
     {"actions", NULL, 0, NULL},
-    {"update_alerts", NULL, SETTING_REFUSED, NULL},
+    {"visible_to", NULL, SETTING_TREE, NULL},
+    {"update_alerts", "false", SETTING_PLAIN, NULL},
 };
 
 static const struct setting_row victorops[] = {
@@ -251,6 +254,11 @@ static const struct setting_row email[] = {
     {"threading", NULL, SETTING_TREE, NULL},
 };
 
+/* Creating an alert that is there counts it and changes nothing of it. */
+#define OPSGENIE_UPDATE(what)                                                                                                      \
+	"{{ if and .update_alerts .again " IS_FIRING " ." what " }}{{ slash .api_url }}v2/alerts/{{ .episode }}/" what             \
+	"?identifierType=alias{{ end }}"
+
 const struct notifier notifiers[] = {
     {
 	.kind = {.name = "email",
@@ -263,6 +271,7 @@ const struct notifier notifiers[] = {
 	.list = "email_configs",
 	ROWS(email),
 	.needs = "to from smarthost",
+	.check = config_check_mail,
 	.is_mail = true,
     },
     {
@@ -277,9 +286,12 @@ const struct notifier notifiers[] = {
 	SENDS("slack", false, 1, 1000),
 	ROWS(slack),
 	.needs = "api_url|app_token",
-	.url = "{{ or .api_url .app_url }}",
+	.check = config_check_slack,
+	.edits = "{{ or .update_message (eq .message_strategy \"update\") }}",
+	.url = "{{ $post := or .api_url .app_url }}{{ if .remote }}{{ swapEnd \"chat.postMessage\" \"chat.update\" $post }}{{ else }}{{ $post "
+	       "}}{{ end }}",
 	.headers = {{"Authorization", "{{ if and .app_token (not .api_url) }}Bearer {{ .app_token }}{{ end }}"}},
-	.body = "{{ toJson (object \"channel\" .channel \"username\" .username \"icon_emoji\" .icon_emoji \"icon_url\" .icon_url "
+	.body = "{{ toJson (object \"channel\" (or .remote_channel .channel) \"ts\" .remote \"username\" .username \"icon_emoji\" .icon_emoji \"icon_url\" .icon_url "
 		"\"link_names\" .link_names \"text\" .message_text \"attachments\" (list (object \"title\" (cut 1024 (print "
 		".title .repeat)) \"title_link\" .title_link \"pretext\" .pretext \"text\" (cut 35000 .text) \"fallback\" "
 		".fallback \"callback_id\" .callback_id \"image_url\" .image_url \"thumb_url\" .thumb_url \"footer\" .footer "
@@ -316,9 +328,11 @@ const struct notifier notifiers[] = {
 	.headers = {{"Authorization", "GenieKey {{ .api_key }}"}},
 	.body = "{{ if eq .status \"firing\" }}"
 		"{{ toJson (object \"message\" (or (cut 130 .message) \"alert\") \"alias\" .episode \"description\" (cut 15000 "
-		".description) \"details\" (merge .labels .details) \"source\" .source \"responders\" .responders \"tags\" (split "
-		".tags) \"note\" .note \"priority\" .priority \"entity\" .entity \"actions\" (split .actions)) }}"
+		".description) \"details\" (merge .labels .details) \"source\" .source \"responders\" (teams .responders) \"visibleTo\" (teams .visible_to) \"tags\" "
+		"(split .tags) \"note\" .note \"priority\" .priority \"entity\" .entity \"actions\" (split .actions)) }}"
 		"{{ else }}{{ toJson (object \"source\" .source \"note\" .note) }}{{ end }}",
+	.more = {{"PUT", OPSGENIE_UPDATE("message"), "{{ toJson (object \"message\" (or (cut 130 .message) \"alert\")) }}"},
+		 {"PUT", OPSGENIE_UPDATE("description"), "{{ toJson (object \"description\" (cut 15000 .description)) }}"}},
     },
     {
 	SENDS("victorops", true, 4, 0),

@@ -188,6 +188,78 @@ static void a_message_holds_as_many_alerts_as_it_may(void **state)
 	world_free(w);
 }
 
+static const char posted[] = "{\"ok\":true,\"ts\":\"1700000000.000100\",\"channel\":\"C7\"}";
+
+/* The message of an episode is edited, over a restart too; what cannot be edited any more is told anew. */
+static void messages_of_an_episode_are_one(void **state)
+{
+	static const char *const ways[] = { "update_message: true", "message_strategy: update" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+		struct arena a = { 0 };
+		struct world *w = world_new(arena_printf(&a, HEAD "receivers: [ { name: r, slack_configs: [ { app_token: T, channel: '#x', title: t, "
+							 "send_resolved: true, %s } ] } ]\n", ways[i]).p);
+
+		fire(w, "Down", "a");
+		assert_string_equal(LAST(w).url.p, "https://slack.com/api/chat.postMessage");
+		assert_true(has(LAST(w).body, "\"channel\":\"#x\"") && !has(LAST(w).body, "\"ts\""));
+		answer(w, 200, posted);
+		world_crash(w);
+		fire(w, "Down", "b");
+		world_pass(w, 60000);
+		assert_string_equal(LAST(w).url.p, "https://slack.com/api/chat.update");
+		assert_true(has(LAST(w).body, "\"channel\":\"C7\",\"ts\":\"1700000000.000100\""));
+		answer(w, 200, "{\"ok\":false,\"error\":\"message_not_found\"}");
+		world_pass(w, 2000);
+		assert_int_equal(w->n, 3);
+		assert_string_equal(LAST(w).url.p, "https://slack.com/api/chat.postMessage");
+		answer(w, 200, posted);
+		resolve(w, "Down", "a");
+		resolve(w, "Down", "b");
+		world_pass(w, 60000);
+		assert_string_equal(LAST(w).url.p, "https://slack.com/api/chat.update");
+		answer(w, 200, posted);
+		fire(w, "Down", "a");                   /* another episode */
+		world_pass(w, 60000);
+		assert_string_equal(LAST(w).url.p, "https://slack.com/api/chat.postMessage");
+		world_free(w);
+		arena_fini(&a);
+	}
+}
+
+/* What is there already is counted by a second alert of its alias, and changed by two further requests. */
+static void an_alert_is_updated(void **state)
+{
+	struct world *w = world_new(HEAD "receivers: [ { name: r, opsgenie_configs: [ { api_key: K, message: '{{ len .Alerts }} of them', description: d, "
+					 "update_alerts: true, responders: [ { type: teams, name: 'x, y' }, { type: '', name: '' } ] } ] } ]\n");
+
+	(void)state;
+	fire(w, "Down", "a");
+	assert_true(has(LAST(w).body, "\"responders\":[{\"name\":\"x\",\"type\":\"team\"},{\"name\":\"y\",\"type\":\"team\"}]"));
+	answer(w, 202, "{}");
+	assert_int_equal(w->n, 1);
+	fire(w, "Down", "b");
+	world_pass(w, 60000);
+	answer(w, 202, "{}");
+	assert_int_equal(w->n, 3);
+	assert_string_equal(LAST(w).method.p, "PUT");
+	assert_true(has(LAST(w).url, "/message?identifierType=alias"));
+	assert_string_equal(LAST(w).body.p, "{\"message\":\"2 of them\"}");
+	answer(w, 202, "{}");
+	assert_true(has(LAST(w).url, "/description?identifierType=alias"));
+	assert_string_equal(LAST(w).body.p, "{\"description\":\"d\"}");
+	answer(w, 500, "");                             /* all of it again */
+	world_pass(w, 2000);
+	assert_int_equal(w->n, 5);
+	assert_true(has(LAST(w).url, "/v2/alerts") && !has(LAST(w).url, "alias"));
+	for (int i = 0; i < 3; i++)
+		answer(w, 202, "{}");
+	assert_int_equal(w->n, 7);
+	assert_int_equal(core_snapshot(w->core, &w->arena)->n_unfinished, 0);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -197,6 +269,8 @@ int main(void)
 		cmocka_unit_test(a_possible_repeat_says_so),
 		cmocka_unit_test(mails_of_a_group_are_a_thread),
 		cmocka_unit_test(a_message_holds_as_many_alerts_as_it_may),
+		cmocka_unit_test(messages_of_an_episode_are_one),
+		cmocka_unit_test(an_alert_is_updated),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
