@@ -29,6 +29,7 @@ static const struct http_route routes[] = {
 	{ HTTP_GET, "/api/v1/targets", api_targets, 0, 0, "Targets and how their last scrape went" },
 	{ HTTP_GET, "/api/v1/status/buildinfo", api_buildinfo, 0, 0, NULL },
 	{ HTTP_GET, "/api/v1/status/runtimeinfo", api_runtimeinfo, 0, 0, NULL },
+	{ HTTP_GET, "/api/v1/status/tsdb", api_tsdb, 0, 0, "What makes the store large: series by metric, values by label" },
 	{ HTTP_GET, "/api/v1/status/config", api_config, 0, 0, "The configuration in use, secrets hidden" },
 	{ HTTP_POST | HTTP_PUT, "/api/v1/admin/tsdb/delete_series", api_delete_series, HTTP_CHANGES | HTTP_FORM, FORM_BYTES, "Deletes samples: match[]=, start=, end=; with --web.enable-admin-api" },
 	{ HTTP_POST | HTTP_PUT, "/api/v1/admin/tsdb/clean_tombstones", api_clean_tombstones, HTTP_CHANGES | HTTP_FORM, FORM_BYTES, NULL },

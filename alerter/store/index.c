@@ -555,3 +555,13 @@ struct str *index_label_values(const struct index *x, struct str name, struct ar
 		qsort(v, *n, sizeof *v, by_text);
 	return v;
 }
+
+void index_each_pair(const struct index *x, void (*fn)(void *ctx, struct str name, struct str value, size_t n), void *ctx)
+{
+	for (struct map_slot *s = NULL; (s = map_next(&x->names, s)) != NULL;) {
+		const struct posting_name *name = s->value;
+
+		for (size_t i = 0; i < name->n; i++)
+			fn(ctx, symbols_text(&x->symbols, name->name), symbols_text(&x->symbols, name->v[i]->key.value), name->v[i]->slots.n);
+	}
+}

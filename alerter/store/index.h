@@ -43,6 +43,8 @@ bool index_match(const struct index *x, const struct matcher *m, size_t n, struc
 /* The labels of a series; <v> has room for n_pairs. Texts are borrowed from the symbols. */
 struct labels index_labels(const struct index *x, const struct store_series *s, struct label *v);
 
+/* Every pair, those of one name together, and how many series have it. */
+void index_each_pair(const struct index *x, void (*fn)(void *ctx, struct str name, struct str value, size_t n), void *ctx);
 struct str *index_label_names(const struct index *x, struct arena *a, size_t *n);
 struct str *index_label_values(const struct index *x, struct str name, struct arena *a, size_t *n);
 

@@ -497,3 +497,18 @@ struct str *store_label_values(struct store *st, struct str name, struct arena *
 	pthread_rwlock_unlock(&st->index_lock);
 	return v;
 }
+
+int64_t store_each_pair(struct store *st, void (*fn)(void *ctx, struct str name, struct str value, size_t n), void *ctx)
+{
+	int64_t newest_ms = INT64_MIN;
+
+	pthread_rwlock_rdlock(&st->index_lock);
+	index_each_pair(&st->index, fn, ctx);
+	for (size_t i = 0; i < st->index.n_slots; i++) {
+		int64_t end_ms = st->index.series[i] != NULL ? series_end_ms(st->index.series[i]) : INT64_MIN;
+
+		newest_ms = end_ms > newest_ms ? end_ms : newest_ms;
+	}
+	pthread_rwlock_unlock(&st->index_lock);
+	return newest_ms;
+}

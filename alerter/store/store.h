@@ -157,6 +157,10 @@ struct store_import_stats store_import_stats(const struct store_import *);
 struct str *store_label_names(struct store *, struct arena *a, size_t *n);
 struct str *store_label_values(struct store *, struct str name, struct arena *a, size_t *n);
 
+/* Calls <fn> with every pair, those of one name together, and how many series have it; new series wait. Texts are borrowed for the call.
+ * Returns the time of the newest sample, INT64_MIN: none. */
+int64_t store_each_pair(struct store *, void (*fn)(void *ctx, struct str name, struct str value, size_t n), void *ctx);
+
 /* What a series costs. */
 struct store_cost {
 	struct labels labels; /* borrowed for the call */

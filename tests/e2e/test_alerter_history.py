@@ -168,6 +168,25 @@ def test_export_and_analyze_beside_a_running_alerter(box):
     watch.scraped()
 
 
+def test_status_tsdb(box, config):
+    """What Prometheus says of the same samples, list by list."""
+    begin = int(time.time()) // 7200 * 7200 - 6000
+    text = "".join(f'm{n}{{a="{k}",long_label="{"x" * n}"}} 1 {begin}\n' for n in (1, 2) for k in range(n * 3)) + "# EOF\n"
+    assert run_import(box, "good.om", text).returncode == 0
+    alerter = start(box, config)
+    data = alerter.json("/api/v1/status/tsdb?limit=3")["data"]
+    head = data.pop("headStats")
+    assert (head["numSeries"], head["numLabelPairs"], head["maxTime"]) == (9, 10, begin * 1000)
+    assert {key: [(row["name"], row["value"]) for row in rows] for key, rows in data.items()} == {
+        "seriesCountByMetricName": [("m2", 6), ("m1", 3)],
+        "labelValueCountByLabelName": [("a", 6), ("__name__", 2), ("long_label", 2)],
+        "memoryInBytesByLabelName": [("a", 6), ("__name__", 4), ("long_label", 3)],
+        "seriesCountByLabelValuePair": [("__name__=m2", 6), ("long_label=xx", 6), ("__name__=m1", 3)],
+    }
+    assert len(alerter.json("/api/v1/status/tsdb")["data"]["seriesCountByLabelValuePair"]) == 10
+    assert alerter.get("/api/v1/status/tsdb?limit=0")[0] == 400
+
+
 def test_delete_series(box):
     """What is deleted is gone, also behind a kill; without the flag nobody deletes anything."""
     target = box.start(Target, text='steps{a="1"} 4\nsteps{a="2"} 5\n')
