@@ -449,7 +449,7 @@ static void name_groups(struct regex *re, const struct re_node *n)
 
 static bool build(struct regex *re, struct arena *tmp, struct err *e)
 {
-	struct re_node *tree = regex_parse(tmp, re->pattern, re->mode == REGEX_ANCHORED, e);
+	struct re_node *tree = regex_parse(tmp, re->pattern, re->mode != REGEX_SEARCH, e);
 
 	if (tree == NULL)
 		return false;

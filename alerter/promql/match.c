@@ -263,14 +263,14 @@ static bool compute_pair(struct join *j, size_t step, size_t many_row, size_t on
 {
 	struct point many = many_row == SIZE_MAX ? (struct point){ *j->fill_many, NULL } : point_at(j->many, many_row, step);
 	struct point one = one_row == SIZE_MAX ? (struct point){ *j->fill_one, NULL } : point_at(j->one, one_row, step);
-	bool drop = j->b->returns_bool || (many_row != SIZE_MAX && value_drops(j->many, many_row * j->many->n_steps + step));
 	size_t to;
 
 	if (!j->plan->routed)
 		to = route_pair(j, many_row, one_row, group);
 	else
 		to = many_row == SIZE_MAX ? j->plan->by_group[group] : j->plan->by_many[many_row];
-	if (drop && eval_has_feature(j->ev, PROMQL_DELAYED_NAME_REMOVAL)) {
+	/* as Prometheus has it: what only filters forgets that the name was to go, and arithmetic has taken it away already */
+	if (j->b->returns_bool && eval_has_feature(j->ev, PROMQL_DELAYED_NAME_REMOVAL)) {
 		value_need_drops(j->ev, j->out);
 		j->out->drop[to * j->out->n_steps + step] = true;
 	}

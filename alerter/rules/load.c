@@ -201,8 +201,8 @@ static void read_expr(struct loader *l, const struct conf_node *expr, struct rul
 		return;
 	}
 	if (promql_query_type(rule->query) == PROMQL_MATRIX || promql_query_type(rule->query) == PROMQL_STRING)
-		conf_error(l->report, expr, "the expression yields a %s: a rule needs an instant vector or a scalar",
-		           promql_type_name(promql_query_type(rule->query)));
+		conf_error(l->report, expr, "the expression yields a %s, which fails at every evaluation: a rule needs an instant vector or a scalar",
+		           promql_query_type(rule->query) == PROMQL_MATRIX ? "range vector" : "string");
 }
 
 static struct str read_name(struct loader *l, const struct rule_conf *c, const struct conf_node *at)

@@ -60,6 +60,10 @@ def test_mistakes_are_shown_where_they_are(box):
     done = subprocess.run([binary("tocsin-alerter"), "check", "rules", box.folder / "r.yml"], capture_output=True, text=True)
     assert done.returncode == 1 and "did you mean rate(x[5m])?" in done.stderr and done.stderr.count("^") >= len(MISTAKES) - 1, done.stderr
 
+    (box.folder / "r.yml").write_text("groups: [{name: g, rules: [{alert: A, expr: 'x[5m]'}]}]\n")
+    done = subprocess.run([binary("tocsin-alerter"), "check", "rules", box.folder / "r.yml"], capture_output=True, text=True)
+    assert done.returncode == 1 and "the expression yields a range vector" in done.stderr, done.stderr
+
 
 def test_experimental_syntax(box):
     """--enable-feature, as Prometheus names its features; an unknown one is refused."""

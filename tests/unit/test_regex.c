@@ -51,10 +51,14 @@ static void anchored(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(anchored_cases); i++) {
 		struct err e = { 0 };
 		struct regex *re = regex_new(str_of(anchored_cases[i].pattern), REGEX_ANCHORED, &e);
+		struct regex *matcher = regex_new(str_of(anchored_cases[i].pattern), REGEX_MATCHER, &e);
 		struct regex_group whole;
 		struct str subject = str_of(anchored_cases[i].subject);
 		enum regex_verdict want = anchored_cases[i].matches ? REGEX_YES : REGEX_NO;
 
+		if ((re == NULL) != (matcher == NULL) || (matcher != NULL && regex_match(matcher, subject) != want))
+			fail_msg("/%s/ on \"%s\": a matcher differs", anchored_cases[i].pattern, subject.p);
+		regex_free(matcher);
 		if (re == NULL && !anchored_cases[i].matches)
 			continue;       /* refused altogether: see refused_cases */
 		if (re == NULL)
