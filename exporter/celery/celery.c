@@ -25,7 +25,7 @@ static void *open_source(const void *settings, const struct clock *clock)
 		.generic_hostname = set->generic_hostname, .default_queue = set->default_queue, .runtime = &set->runtime_buckets,
 		.wait = &set->wait_buckets });
 	s->workers = celery_workers_new((struct celery_workers_options){ .retention_ms = set->worker_retention_ms,
-		.offline_retention_ms = set->offline_retention_ms });
+		.offline_retention_ms = set->offline_retention_ms, .spared_ms = set->control_interval_ms });
 	return s;
 }
 

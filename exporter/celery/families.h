@@ -25,6 +25,8 @@
 	/* Ours alone. */ \
 	X(NODE_UP, "celery_worker_node_up", GAUGE, "1: the worker is alive; for hosts with several workers.") \
 	X(WORKER_LOST, "celery_worker_lost", GAUGE, "1: the worker is gone without a goodbye; 0: it is alive, or was stopped.") \
+	X(WORKER_SILENT, "celery_worker_silent", GAUGE, \
+	  "1: the worker is connected and does not answer, as a solo pool while it runs a task; it counts as alive.") \
 	X(WORKER_PROCESSED, "celery_worker_processed_total", COUNTER, \
 	  "Tasks the worker has accepted since it started, by its own count.") \
 	X(WORKER_CONCURRENCY, "celery_worker_concurrency", GAUGE, "Tasks the worker can run at once.") \

@@ -67,10 +67,11 @@ struct told {
 	size_t n_steps;
 };
 
-/* A count that is none is 0. */
+/* -1: not told. So it is without statistics (management_agent.disable_metrics_collector), and of each queue in the first seconds after it
+ * was declared or the server started. */
 static int64_t whole(double v)
 {
-	return v >= 0 && v < 1e15 ? (int64_t)v : 0;
+	return v >= 0 && v < 1e15 ? (int64_t)v : -1;
 }
 
 static void read_lengths(struct jscan *j, struct told *t)
@@ -81,7 +82,7 @@ static void read_lengths(struct jscan *j, struct told *t)
 		return;
 	for (bool first = true; jscan_member(j, first, &key); first = false) {
 		int64_t priority;
-		double n = 0;
+		double n = NAN;
 
 		jscan_number(j, &n);
 		if (t->n_steps < QUEUE_PRIORITIES_MAX && str_to_int64(key, &priority) && priority >= 0 && priority <= 255)
@@ -116,7 +117,7 @@ static void read_queue(struct jscan *j, struct arena *a, struct told *t)
 	};
 	struct str key;
 
-	*t = (struct told){ .name = STR(""), .unacked = NAN, .consumers = NAN, .head_s = NAN };
+	*t = (struct told){ .name = STR(""), .ready = NAN, .unacked = NAN, .consumers = NAN, .head_s = NAN };
 	jscan_open(j, '{');
 	for (bool first = true; jscan_member(j, first, &key); first = false) {
 		size_t i = 0;
@@ -157,6 +158,19 @@ static int by_priority(const void *a, const void *b)
 	return (x->priority > y->priority) - (x->priority < y->priority);
 }
 
+/* Of a queue whose priorities were known and are not told now they are not known. */
+static void take_steps(struct broker_queue *q, struct told *t)
+{
+	if (t->n_steps == 0) {
+		for (size_t k = 0; k < q->n_steps; k++)
+			q->steps[k].length = -1;
+		return;
+	}
+	qsort(t->steps, t->n_steps, sizeof t->steps[0], by_priority);
+	broker_queue_set_steps(q, t->n_steps);
+	memcpy(q->steps, t->steps, t->n_steps * sizeof t->steps[0]);
+}
+
 static void take_queue(struct broker *b, struct told *t)
 {
 	struct broker_queue *q = broker_queue_add(b, t->name);
@@ -168,10 +182,7 @@ static void take_queue(struct broker *b, struct told *t)
 	q->unacked = t->unacked;
 	q->consumers = t->consumers;
 	q->head_s = t->head_s;
-	qsort(t->steps, t->n_steps, sizeof t->steps[0], by_priority);
-	broker_queue_set_steps(q, t->n_steps);
-	if (t->n_steps != 0)
-		memcpy(q->steps, t->steps, t->n_steps * sizeof t->steps[0]);
+	take_steps(q, t);
 }
 
 static void take_told(struct broker *b, struct told *t, celery_node_fn *node, void *user)
@@ -184,7 +195,7 @@ static void take_told(struct broker *b, struct told *t, celery_node_fn *node, vo
 	}
 	if (holds_no_tasks(t))
 		return;
-	b->unacked += isnan(t->unacked) ? 0 : t->unacked;
+	b->unacked += t->unacked;               /* NaN: nor is the sum told */
 	if (str_starts(t->name, STR("celery_delayed_")))
 		b->delayed += t->ready;
 	else
@@ -203,7 +214,8 @@ static void forget_numbers(struct broker *b)
 		q->length = 0;
 		q->unacked = q->consumers = 0;
 		q->head_s = NAN;
-		broker_queue_set_steps(q, q->n_steps);
+		for (size_t k = 0; k < q->n_steps; k++)
+			q->steps[k].length = 0;
 	}
 }
 

@@ -15,7 +15,6 @@
 #define LOOK_MS 5000
 #define PATIENCE_MS 1000                /* for workers' answers */
 #define ENABLE_EVENTS_MS 30000
-#define BUSY_SOLO_MS 3600000            /* a worker without a thread to answer may be silent for so long while it runs a task */
 
 struct results {
 	struct celery_master master;
@@ -34,6 +33,9 @@ struct poller {
 	void *link;
 	struct broker broker;
 	struct pidbox_tally tally;      /* of the last round of stats */
+	struct celery_census census;    /* of the last question to all that says who lives */
+	int64_t received;               /* workers that received it; -1: not told */
+	int64_t others, others_before;  /* listeners that are no workers we know */
 	bool asked;
 	struct results results;
 	int64_t asked_active_ms;        /* wall time */
@@ -265,6 +267,26 @@ static bool ask_all(struct poller *p, const char *method, const char *arguments,
 	return p->transport->ask(p->link, &q, within(p, PATIENCE_MS), fn, user, tally, e);
 }
 
+/* Where every worker we know of has answered, who is left of those that received the question is no worker, or hangs and is known to:
+ * of two such counts the lower, for a worker may just be starting. */
+static void count_workers(struct poller *p, const struct pidbox_tally *tally, int64_t asked_mono_ms)
+{
+	struct celery_census *c = &p->census;
+	const int64_t silent = tally->connected - tally->answered - tally->unreadable;
+
+	c->asked_mono_ms = asked_mono_ms;
+	if (tally->connected < p->received)
+		c->fell_mono_ms = mono_ms(p);
+	pthread_mutex_lock(&p->state->lock);
+	if (celery_workers_unanswered(p->state->workers, asked_mono_ms) == 0) {
+		p->others = p->others_before < silent ? p->others_before : silent;
+		p->others_before = silent;
+	}
+	pthread_mutex_unlock(&p->state->lock);
+	c->silent = tally->connected >= 0 ? silent - p->others : -1;
+	p->received = tally->connected;
+}
+
 /* Answers hold every argument of every task, so it is only asked while there cannot be many. */
 static bool ask_what_is_held(struct poller *p, struct err *e)
 {
@@ -285,8 +307,11 @@ static bool ask_workers(struct poller *p, struct err *e)
 	json_t *concurrency = json_object();
 	struct consumers c = { p, concurrency };
 	struct pidbox_tally ignored;
+	const int64_t asked_mono_ms = mono_ms(p);
 	bool ok = ask_all(p, "stats", "{}", note_concurrency, &c, &p->tally, e);
 
+	if (ok && p->transport->has_mailbox == NULL)
+		count_workers(p, &p->tally, asked_mono_ms);
 	p->asked_active_ms = clock_now_ms(p->state->clock);
 	ok = ok && ask_all(p, "active", "{\"safe\":true}", take_active, p, &ignored, e);
 
@@ -351,39 +376,95 @@ static size_t list_suspects(struct poller *p, struct arena *a, struct str **node
 	return n;
 }
 
-static void condemn(struct poller *p, const struct str *nodes, size_t n)
+/* Whether one that may be busy is gone. */
+static bool is_gone(struct poller *p, struct str node, bool *gone, struct err *e)
+{
+	bool there;
+
+	if (p->transport->has_mailbox != NULL) {
+		if (!p->transport->has_mailbox(p->link, node, &there, e))
+			return false;
+		*gone = !there;
+		return true;
+	}
+	pthread_mutex_lock(&p->state->lock);
+	*gone = celery_workers_is_gone(p->state->workers, node, &p->census, mono_ms(p));
+	pthread_mutex_unlock(&p->state->lock);
+	return true;
+}
+
+static void condemn(struct poller *p, struct str node)
 {
 	struct celery_state *s = p->state;
 
 	pthread_mutex_lock(&s->lock);
-	for (size_t i = 0; i < n; i++) {
-		if (celery_workers_is_solo(s->workers, nodes[i])
-		    && celery_tasks_runs_since(s->tasks, nodes[i], clock_now_ms(s->clock) - BUSY_SOLO_MS))
-			continue;
-		celery_workers_condemn(s->workers, nodes[i], mono_ms(p));
-		celery_tasks_forget_worker(s->tasks, nodes[i]);
-	}
-	celery_workers_expire(s->workers, mono_ms(p));
+	celery_workers_condemn(s->workers, node, mono_ms(p));
+	celery_tasks_forget_worker(s->tasks, node);
 	pthread_mutex_unlock(&s->lock);
 }
 
-/* Suspects are asked by name; who still is one after that is down. Where the question fails nothing is decided. */
+static bool may_be_busy(const struct poller *p, struct str node)
+{
+	struct celery_state *s = p->state;
+	bool may;
+
+	pthread_mutex_lock(&s->lock);
+	may = p->settings->control && celery_workers_may_be_busy(s->workers, node);
+	pthread_mutex_unlock(&s->lock);
+	return may;
+}
+
+static void spare(struct poller *p, struct str node)
+{
+	pthread_mutex_lock(&p->state->lock);
+	celery_workers_spare(p->state->workers, node, mono_ms(p));
+	pthread_mutex_unlock(&p->state->lock);
+}
+
+static void settle(struct poller *p, const struct str *nodes, size_t n)
+{
+	struct err e = { 0 };
+
+	for (size_t i = 0; i < n; i++) {
+		bool gone = true;
+		if (may_be_busy(p, nodes[i]) && !is_gone(p, nodes[i], &gone, &e))
+			return;
+		if (gone)
+			condemn(p, nodes[i]);
+		else
+			spare(p, nodes[i]);
+	}
+}
+
+static bool ask_suspects(struct poller *p, const struct str *nodes, size_t n)
+{
+	const bool all = p->transport->has_mailbox == NULL;     /* then those that receive it are counted */
+	const struct pidbox_question q = { .method = "ping", .arguments = "{}", .nodes = all ? NULL : nodes, .n_nodes = n };
+	const int64_t asked_mono_ms = mono_ms(p);
+	struct pidbox_tally tally;
+	struct err e = { 0 };
+
+	if (!p->transport->ask(p->link, &q, within(p, PATIENCE_MS), take_pong, p, &tally, &e))
+		return false;
+	if (all)
+		count_workers(p, &tally, asked_mono_ms);
+	return true;
+}
+
+/* Suspects are asked; who still is one after that is down, unless it may be busy and is connected. Where the question fails nothing is
+ * decided. */
 static void judge_workers(struct poller *p)
 {
 	struct arena a = { 0 };
 	struct str *nodes = NULL;
 	size_t n = list_suspects(p, &a, &nodes);
-	struct err e = { 0 };
-	bool settled = true;
 
-	if (n != 0 && p->settings->control) {
-		const struct pidbox_question q = { .method = "ping", .arguments = "{}", .nodes = nodes, .n_nodes = n };
-		struct pidbox_tally ignored;
-		settled = p->transport->ask(p->link, &q, within(p, PATIENCE_MS), take_pong, p, &ignored, &e);
-		n = settled ? list_suspects(p, &a, &nodes) : 0;
-	}
-	if (settled)
-		condemn(p, nodes, n);
+	if (n != 0 && p->settings->control)
+		n = ask_suspects(p, nodes, n) ? list_suspects(p, &a, &nodes) : 0;
+	settle(p, nodes, n);
+	pthread_mutex_lock(&p->state->lock);
+	celery_workers_expire(p->state->workers, mono_ms(p));
+	pthread_mutex_unlock(&p->state->lock);
 	arena_fini(&a);
 }
 

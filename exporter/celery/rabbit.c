@@ -79,13 +79,14 @@ static bool reopen_channel(struct rabbit *r, struct err *e)
 	return check_status(r, amqp_send_method(r->state, CHANNEL, AMQP_CHANNEL_CLOSE_OK_METHOD, &ok), "channel", e) && open_channel(r, e);
 }
 
-static bool fail_exception(struct rabbit *r, const amqp_method_t *m, const char *what, bool *missing, struct err *e)
+/* <refused>: that what was asked for is not there (404), or another connection's alone (405), is no failure. */
+static bool fail_exception(struct rabbit *r, const amqp_method_t *m, const char *what, int *refused, struct err *e)
 {
 	if (m->id == AMQP_CHANNEL_CLOSE_METHOD) {
 		const amqp_channel_close_t *close = m->decoded;
-		if (close->reply_code != AMQP_NOT_FOUND || missing == NULL)
+		if (refused == NULL || (close->reply_code != AMQP_NOT_FOUND && close->reply_code != AMQP_RESOURCE_LOCKED))
 			return fail_text(r, close->reply_text, what, e);
-		*missing = true;
+		*refused = close->reply_code;
 		return reopen_channel(r, e);
 	}
 	if (m->id == AMQP_CONNECTION_CLOSE_METHOD)
@@ -93,8 +94,8 @@ static bool fail_exception(struct rabbit *r, const amqp_method_t *m, const char 
 	return fail(r, AMQP_STATUS_UNEXPECTED_STATE, what, e);
 }
 
-/* Of the last call. <missing> NULL: what is not there is a failure too. */
-static bool check_reply(struct rabbit *r, amqp_rpc_reply_t reply, const char *what, bool *missing, struct err *e)
+/* Of the last call. <refused> NULL: that is a failure too. */
+static bool check_reply(struct rabbit *r, amqp_rpc_reply_t reply, const char *what, int *refused, struct err *e)
 {
 	bool ok = true;
 
@@ -108,7 +109,7 @@ static bool check_reply(struct rabbit *r, amqp_rpc_reply_t reply, const char *wh
 		ok = fail(r, reply.library_error, what, e);
 		break;
 	case AMQP_RESPONSE_SERVER_EXCEPTION:
-		ok = fail_exception(r, &reply.reply, what, missing, e);
+		ok = fail_exception(r, &reply.reply, what, refused, e);
 		break;
 	}
 	if (ok)
@@ -116,9 +117,9 @@ static bool check_reply(struct rabbit *r, amqp_rpc_reply_t reply, const char *wh
 	return ok;
 }
 
-static bool check_call(struct rabbit *r, const char *what, bool *missing, struct err *e)
+static bool check_call(struct rabbit *r, const char *what, int *refused, struct err *e)
 {
-	return check_reply(r, amqp_get_rpc_reply(r->state), what, missing, e);
+	return check_reply(r, amqp_get_rpc_reply(r->state), what, refused, e);
 }
 
 /* ---- Opening ---- */
@@ -236,25 +237,27 @@ bool rabbit_open(struct rabbit *r, struct redis_wait wait, struct err *e)
 
 bool rabbit_has_exchange(struct rabbit *r, const char *name, bool *there, struct err *e)
 {
-	bool missing = false;
+	int refused = 0;
 
 	amqp_exchange_declare(r->state, CHANNEL, amqp_cstring_bytes(name), amqp_cstring_bytes("direct"), 1, 0, 0, 0, amqp_empty_table);
-	if (!check_call(r, name, &missing, e))
+	if (!check_call(r, name, &refused, e))
 		return false;
-	*there = !missing;
+	*there = refused != AMQP_NOT_FOUND;
 	return true;
 }
 
 bool rabbit_has_queue(struct rabbit *r, const char *name, bool *there, uint32_t *ready, uint32_t *consumers, struct err *e)
 {
-	bool missing = false;
+	int refused = 0;
 	const amqp_queue_declare_ok_t *ok = amqp_queue_declare(r->state, CHANNEL, amqp_cstring_bytes(name), 1, 0, 0, 0, amqp_empty_table);
 
 	*ready = ok != NULL ? ok->message_count : 0;
 	*consumers = ok != NULL ? ok->consumer_count : 0;
-	if (!check_call(r, name, &missing, e))
+	if (!check_call(r, name, &refused, e))
 		return false;
-	*there = !missing;
+	*there = refused != AMQP_NOT_FOUND;
+	if (refused == AMQP_RESOURCE_LOCKED)
+		*consumers = 1;         /* who has it to itself does so to consume it */
 	return true;
 }
 

@@ -1,6 +1,6 @@
 /* The row of the RabbitMQ broker. Whether it is up is what its AMQP port says. Queues are read from its management API where that
- * is configured; else they are declared passively one by one, which tells how many messages are ready, and how many consumers there
- * are, of queues whose names are known. */
+ * is configured; else, and where it does not tell, they are declared passively one by one, which tells how many messages are ready, and
+ * how many consumers there are, of queues whose names are known. */
 #include "celery/rabbit_link.h"
 
 #include <math.h>
@@ -16,6 +16,7 @@
 #define ANSWER_TTL_MS 60000
 #define ANSWERS_MAX 10000
 #define ANSWERS_MAX_BYTES (64 << 20)
+#define LOOKS_UNTOLD 4                  /* in a row */
 
 struct rabbit_link {
 	const struct celery_settings *settings;
@@ -23,6 +24,7 @@ struct rabbit_link {
 	struct management *management;
 	char oid[PIDBOX_OID_BYTES + PIDBOX_TICKET_BYTES], queue[160];
 	uint64_t listening_on;          /* the channel (rabbit.channels) we listen to answers on; 0: none yet */
+	int looks_untold;               /* in a row that told no length of any queue listed */
 	int64_t mailboxes;              /* of workers, at the last look; -1: not told */
 };
 
@@ -71,6 +73,28 @@ static bool look_at_queues(struct rabbit_link *l, struct broker *b, bool discove
 	return true;
 }
 
+/* What the management API listed and did not tell the length of. When that is so of all, and not only because they are new or the
+ * server is, it has no statistics. */
+static bool look_at_untold(struct rabbit_link *l, struct broker *b, struct err *e)
+{
+	size_t listed = 0, untold = 0;
+
+	for (size_t i = 0; i < b->n_queues; i++) {
+		struct broker_queue *q = &b->queues[i];
+		listed += q->exists;
+		if (q->length >= 0)
+			continue;
+		untold++;
+		if (!look_at_queue(l, q, true, e))
+			return false;
+	}
+	l->looks_untold = untold != 0 && untold == listed ? l->looks_untold + 1 : 0;
+	if (l->looks_untold >= LOOKS_UNTOLD)
+		err_set(&b->queues_err, ERR_UPSTREAM, -1, "management API: it has no statistics of queues, so what is unacknowledged is "
+		        "not known; management_agent.disable_metrics_collector?");
+	return true;
+}
+
 struct counter {
 	celery_node_fn *node;
 	void *user;
@@ -104,6 +128,8 @@ static bool look(void *link, struct broker *b, bool discover, struct redis_wait 
 		l->mailboxes = c.n;
 	else
 		b->unacked = b->delayed = NAN;
+	if (b->queues_told && !look_at_untold(l, b, e))
+		return false;
 	return b->queues_err.code != ERR_CANCELED || err_set(e, ERR_CANCELED, -1, "stopped");
 }
 
@@ -195,8 +221,22 @@ static bool ask(void *link, const struct pidbox_question *q, struct redis_wait w
 	return await_answers(l, ticket, wanted, wait, fn, user, tally, e) || err_context(e, "%s", q->method);
 }
 
+/* A worker's mailbox goes with its connection; that somebody consumes it tells of one whose mailbox was made to stay. */
+static bool has_mailbox(void *link, struct str node, bool *there, struct err *e)
+{
+	struct rabbit_link *l = link;
+	char name[256];
+	uint32_t ready, consumers;
+
+	snprintf(name, sizeof name, STR_FMT "." REQUESTS, STR_ARG(node));
+	if (!rabbit_has_queue(&l->rabbit, name, there, &ready, &consumers, e))
+		return err_context(e, "%s", name);
+	*there &= consumers > 0;
+	return true;
+}
+
 const struct celery_transport celery_rabbitmq = {
-	.link_new = link_new, .link_free = link_free, .look = look, .tell = tell, .ask = ask,
+	.link_new = link_new, .link_free = link_free, .look = look, .tell = tell, .ask = ask, .has_mailbox = has_mailbox,
 	.stream_new = rabbit_stream_new, .stream_free = rabbit_stream_free, .stream_open = rabbit_stream_open,
 	.stream_close = rabbit_stream_close, .stream_next = rabbit_stream_next,
 };

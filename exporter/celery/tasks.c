@@ -570,14 +570,6 @@ void celery_tasks_forget_worker(struct celery_tasks *t, struct str worker)
 	}
 }
 
-bool celery_tasks_runs_since(const struct celery_tasks *t, struct str worker, int64_t since_ms)
-{
-	for (uint32_t i = t->lists[RUNNING].first; i != NONE; i = t->entries[i].next)
-		if (t->entries[i].started_ms > since_ms && str_eq(text_at(t, t->entries[i].worker, STR("")), worker))
-			return true;
-	return false;
-}
-
 double celery_tasks_sent_s(struct celery_tasks *t, struct str uuid)
 {
 	const uint32_t i = find_entry(t, uuid, false);

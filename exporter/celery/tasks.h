@@ -34,8 +34,6 @@ void celery_tasks_are_running(struct celery_tasks *t, struct str worker, const s
                               int64_t asked_ms);
 /* The worker is gone, and what it ran with it. */
 void celery_tasks_forget_worker(struct celery_tasks *t, struct str worker);
-/* Whether the worker runs a task that was started after <since_ms>. */
-bool celery_tasks_runs_since(const struct celery_tasks *t, struct str worker, int64_t since_ms);
 
 /* When the task was sent, by the sender's clock, in unix time; NaN when no event said so. */
 double celery_tasks_sent_s(struct celery_tasks *t, struct str uuid);

@@ -8,10 +8,14 @@
 #include "tocsin/mem.h"
 
 #define SILENCE_MIN_MS 8000
+#define UNCLEAR_MAX_MS 3600000  /* some of the silent are gone, and nothing tells which: then all that are silent for so long */
 #define NAME_MAX_BYTES 200
 #define ACCEPTED_MAX 200        /* task names of one worker */
 
 enum worker_state { UNPROVEN, UP, DOWN, OFFLINE };
+
+/* Of a solo pool nothing is heard while it runs a task. */
+enum worker_pool { POOL_UNKNOWN, POOL_SOLO, POOL_OTHER };
 
 struct accepted {
 	char *task;
@@ -26,7 +30,9 @@ struct worker {
 	int64_t last_seen_wall_ms;      /* 0: never */
 	double freq, active, processed, pid, skew, concurrency;         /* NaN: never told */
 	double reserved, scheduled;     /* NaN: not told lately */
-	bool solo;
+	enum worker_pool pool;
+	bool has_mailbox;
+	int64_t answered, spared;       /* when it last answered, when it was last found to be connected and silent; 0: never */
 	/* Events lost: tasks accepted by the worker's count less starts seen, since the first heartbeat of this pid; by the heartbeat
 	 * before the last, because starts may come a little behind. */
 	double processed_first, processed_before, started, lost;
@@ -175,15 +181,21 @@ bool celery_workers_event(struct celery_workers *w, const struct celery_event *e
 
 void celery_workers_bound(struct celery_workers *w, struct str node, int64_t mono_ms)
 {
-	(void)find_or_add(w, node, mono_ms);
+	struct worker *it = find_or_add(w, node, mono_ms);
+
+	if (it != NULL)
+		it->has_mailbox = true;
 }
 
 void celery_workers_answered(struct celery_workers *w, struct str node, int64_t mono_ms, int64_t now_ms)
 {
 	struct worker *it = find_or_add(w, node, mono_ms);
 
-	if (it != NULL)
-		sign_of_life(it, mono_ms, now_ms);
+	if (it == NULL)
+		return;
+	sign_of_life(it, mono_ms, now_ms);
+	it->has_mailbox = true;
+	it->answered = mono_ms;
 }
 
 void celery_workers_stats(struct celery_workers *w, struct str node, double concurrency, bool solo)
@@ -193,7 +205,7 @@ void celery_workers_stats(struct celery_workers *w, struct str node, double conc
 	if (it == NULL)
 		return;
 	keep(&it->concurrency, concurrency);
-	it->solo = solo;
+	it->pool = solo ? POOL_SOLO : POOL_OTHER;
 }
 
 void celery_workers_reserved(struct celery_workers *w, struct str node, double n)
@@ -246,6 +258,17 @@ static bool is_silent(const struct worker *it, int64_t mono_ms, int64_t listenin
 	return mono_ms - since > patience_ms;
 }
 
+static bool may_live(const struct worker *it)
+{
+	return it->state == UP || it->state == UNPROVEN;
+}
+
+/* Who may be busy is asked no more often: what it is asked waits in the broker for it. */
+static bool is_spared(const struct celery_workers *w, const struct worker *it, int64_t mono_ms)
+{
+	return it->spared > it->last_seen && mono_ms - it->spared < w->options.spared_ms;
+}
+
 size_t celery_workers_suspects(const struct celery_workers *w, int64_t mono_ms, int64_t listening_since, struct arena *a,
                                struct str **out)
 {
@@ -253,7 +276,7 @@ size_t celery_workers_suspects(const struct celery_workers *w, int64_t mono_ms, 
 
 	*out = ARENA_ARRAY(a, w->n, struct str);
 	for (size_t i = 0; i < w->n; i++)
-		if ((w->v[i].state == UP || w->v[i].state == UNPROVEN) && is_silent(&w->v[i], mono_ms, listening_since))
+		if (may_live(&w->v[i]) && is_silent(&w->v[i], mono_ms, listening_since) && !is_spared(w, &w->v[i], mono_ms))
 			(*out)[n++] = arena_str(a, str_of(w->v[i].node));
 	return n;
 }
@@ -283,11 +306,60 @@ void celery_workers_expire(struct celery_workers *w, int64_t mono_ms)
 	}
 }
 
-bool celery_workers_is_solo(const struct celery_workers *w, struct str node)
+bool celery_workers_may_be_busy(const struct celery_workers *w, struct str node)
 {
 	const struct worker *it = find(w, node);
 
-	return it != NULL && it->solo;
+	return it != NULL && it->pool != POOL_OTHER;
+}
+
+void celery_workers_spare(struct celery_workers *w, struct str node, int64_t mono_ms)
+{
+	struct worker *it = find(w, node);
+
+	if (it != NULL)
+		it->spared = mono_ms;
+}
+
+/* ---- Who of the silent is gone ---- */
+
+static bool is_unanswered(const struct worker *it, int64_t asked_mono_ms)
+{
+	return may_live(it) && it->has_mailbox && it->answered < asked_mono_ms;
+}
+
+/* Those that were silent already when connections were lost, and those that died before we came, if they did. */
+static bool may_be_gone(const struct worker *it, const struct celery_census *c)
+{
+	return is_unanswered(it, c->asked_mono_ms) && (it->last_seen_wall_ms == 0 || it->last_seen < c->fell_mono_ms);
+}
+
+size_t celery_workers_unanswered(const struct celery_workers *w, int64_t asked_mono_ms)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->n; i++)
+		n += is_unanswered(&w->v[i], asked_mono_ms);
+	return n;
+}
+
+/* Of a pool that always answers silence is proof enough; so those that are missing are first of all its workers. Where more are missing
+ * than connections were seen to be lost (one may have come as another went), each of the silent may be gone. */
+bool celery_workers_is_gone(const struct celery_workers *w, struct str node, const struct celery_census *c, int64_t mono_ms)
+{
+	const struct worker *it = find(w, node);
+	int64_t missing = (int64_t)celery_workers_unanswered(w, c->asked_mono_ms) - c->silent, candidates = 0;
+
+	if (it == NULL || it->pool == POOL_OTHER || c->silent <= 0)
+		return true;
+	for (size_t i = 0; i < w->n; i++) {
+		const bool busy = w->v[i].pool != POOL_OTHER;
+		missing -= !busy && is_unanswered(&w->v[i], c->asked_mono_ms);
+		candidates += busy && may_be_gone(&w->v[i], c);
+	}
+	if (missing <= 0 || (candidates >= missing && !may_be_gone(it, c)))
+		return false;
+	return candidates == missing || mono_ms - it->last_seen > UNCLEAR_MAX_MS;
 }
 
 /* ---- Showing ---- */
@@ -341,6 +413,7 @@ static void show_worker(const struct worker *it, struct expo_set *set)
 
 	expo_emit(set, &celery_families[CF_NODE_UP], it->state == UP, labels, 2);
 	expo_emit(set, &celery_families[CF_WORKER_LOST], it->state == DOWN, labels, 2);
+	expo_emit(set, &celery_families[CF_WORKER_SILENT], it->state == UP && it->spared > it->last_seen, labels, 2);
 	if (it->last_seen_wall_ms != 0)
 		expo_emit(set, &celery_families[CF_WORKER_LAST_SEEN], (double)it->last_seen_wall_ms * 1e-3, labels, 2);
 	if (it->state != UP)

@@ -15,6 +15,7 @@ struct celery_workers;
 
 struct celery_workers_options {
 	int64_t retention_ms, offline_retention_ms;
+	int64_t spared_ms;              /* until one found to be connected and silent is a suspect again */
 };
 
 struct celery_workers *celery_workers_new(struct celery_workers_options options);
@@ -43,7 +44,23 @@ size_t celery_workers_suspects(const struct celery_workers *w, int64_t mono_ms, 
 void celery_workers_condemn(struct celery_workers *w, struct str node, int64_t mono_ms);
 /* Forgets those that were down for long enough. */
 void celery_workers_expire(struct celery_workers *w, int64_t mono_ms);
-bool celery_workers_is_solo(const struct celery_workers *w, struct str node);
+
+/* A solo pool, or one nobody knows: it answers nothing while it runs a task. */
+bool celery_workers_may_be_busy(const struct celery_workers *w, struct str node);
+/* The suspect is connected to the broker: it is asked again later. */
+void celery_workers_spare(struct celery_workers *w, struct str node, int64_t mono_ms);
+
+/* What a question to all workers told where the broker tells only how many there are that received it (Redis). */
+struct celery_census {
+	int64_t asked_mono_ms;
+	int64_t silent;                 /* workers that received it and did not answer; -1: not told */
+	int64_t fell_mono_ms;           /* when there were last fewer than the time before; 0: never */
+};
+/* How many of those that live, as far as is known, did not answer. */
+size_t celery_workers_unanswered(const struct celery_workers *w, int64_t asked_mono_ms);
+/* Whether the suspect is gone: it must be one of those that are missing among the silent. Where it cannot be told which of several are,
+ * none is for an hour. */
+bool celery_workers_is_gone(const struct celery_workers *w, struct str node, const struct celery_census *c, int64_t mono_ms);
 
 void celery_workers_show(const struct celery_workers *w, struct expo_set *set);
 

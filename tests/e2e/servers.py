@@ -356,6 +356,7 @@ class RabbitMQ:
                "RUNNING_UNDER_SYSTEMD": "1",    # no shell in between, behind which the node would outlive us
                "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1} +S 1:1"}
         env = {k: str(v) for k, v in env.items()}
+        self.env = env
         self.epmd = Process("epmd", ["epmd", "-port", self.epmd_port, "-address", "127.0.0.1"], at, env, user="rabbitmq")
         self.epmd.ready(lambda: socket.create_connection(("127.0.0.1", self.epmd_port)).close() is None)    # else the node starts another
         self.process = Process("rabbitmq", ["/usr/lib/rabbitmq/bin/rabbitmq-server"], at, env, user="rabbitmq")
@@ -381,6 +382,13 @@ class RabbitMQ:
         status, _, text = http(f"{self.management_url}/api{path}", data, headers, method=method)
         assert status < 300, f"{path}: {status} {text}"
         return json.loads(text) if text else {}
+
+    def evaluate(self, erlang):
+        """In the node itself: settings that cannot be changed from outside while it runs."""
+        done = subprocess.run(["runuser", "-u", "rabbitmq", "--", "env", f"HOME={self.folder}", "/usr/lib/rabbitmq/bin/rabbitmqctl",
+                               "eval", erlang], cwd=self.folder,
+                              env={**os.environ, **self.env}, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stdout + done.stderr
 
     def vhost(self, name):
         """Makes a virtual host; the name as it stands in a URL."""

@@ -50,18 +50,39 @@ def test_queues_by_the_management_api(box, rabbit, vhost):
     jobs.send("for i in range(7): add.delay(1, i)\nfor i in range(5): add.apply_async((1, i), queue='low', priority=2)\n"
               "add.apply_async((1, 1), queue='other', timestamp=1700000000)")
     m = jobs.until("queues are seen", lambda m: m("celery_queue_length", queue_name="celery") == 7
-                   and m("celery_queue_length", queue_name="low") == 5 and m("celery_queue_length", queue_name="other") == 1 and m)
-    assert m("celery_queue_priority_length", queue_name="low", priority="2") == 5
+                   and m("celery_queue_length", queue_name="low") == 5 and m("celery_queue_length", queue_name="other") == 1
+                   and m("celery_queue_priority_length", queue_name="low", priority="2") == 5 and m("celery_unacked_messages") == 0
+                   and m("celery_queue_head_age_seconds", queue_name="other") is not None and m)
     assert m("celery_queue_priority_length", queue_name="low", priority="0") == 0
     assert m("celery_queue_priority_length", queue_name="celery") is None, "it has no priorities"
     assert m("celery_active_consumer_count", queue_name="low") == 0
     assert m("celery_queue_head_age_seconds", queue_name="other") == pytest.approx(time.time() - 1700000000, abs=300)
     assert m("celery_queue_head_age_seconds", queue_name="celery") is None, "Celery by itself sets no time"
-    assert m("celery_unacked_messages") == 0 and m("celery_oldest_unacked_age_seconds") is None
+    assert m("celery_oldest_unacked_age_seconds") is None
     jobs.until("what was sent is counted", lambda m: m("celery_task_sent_total", name="add", queue_name="low") == 5)
     rabbit.api(f"/queues/{vhost}/low", method="DELETE")
-    m = jobs.until("a queue that is gone is empty", lambda m: m("celery_queue_length", queue_name="low") == 0 and m)
-    assert m("celery_queue_priority_length", queue_name="low", priority="2") == 0
+    jobs.until("a queue that is gone is empty", lambda m: m("celery_queue_length", queue_name="low") == 0
+               and m("celery_queue_priority_length", queue_name="low", priority="2") == 0)
+
+
+def test_management_api_without_statistics(box, rabbit, vhost):
+    """Lengths are asked of the queues themselves; what only statistics tell is left out, and said to be."""
+    jobs = on_rabbitmq(box, rabbit, vhost, conf=PRIORITIES)
+    jobs.send("for i in range(7): add.delay(1, i)\nfor i in range(3): add.apply_async((1, i), queue='low', priority=2)")
+    jobs.until("there are statistics", lambda m: m("celery_queue_priority_length", queue_name="low", priority="2") == 3
+               and m("celery_unacked_messages") == 0)
+    disable = "application:set_env(rabbitmq_management_agent, disable_metrics_collector, %s)."
+    rabbit.evaluate(disable % "true")
+    try:
+        m = jobs.until("there are none", lambda m: m("celery_unacked_messages") is None and m)
+        assert m("celery_queue_length", queue_name="celery") == 7 and m("celery_queue_length", queue_name="low") == 3
+        assert m("celery_active_consumer_count", queue_name="celery") == 0 and m("celery_queue_unacked_messages") is None
+        assert m("celery_queue_priority_length") is None
+        m = jobs.until("it is known", lambda m: m("tocsin_exporter_collector_success", source="jobs", collector="management") == 0 and m)
+        assert m("celery_up") == 1 and m("celery_queue_length", queue_name="celery") == 7
+        wait_for("it is said", lambda: "no statistics" in jobs.exporter.process.text())
+    finally:
+        rabbit.evaluate(disable % "false")
 
 
 def test_tasks_and_workers(box, rabbit, vhost):
@@ -105,6 +126,17 @@ def test_without_management_api(box, rabbit, vhost):
     m = jobs.until("one that a worker named", lambda m: m("celery_active_consumer_count", queue_name="learned") == 1 and m)
     assert m("celery_worker_up", hostname=HOST) == 1 and m("celery_workers_connected") is None
     assert m("celery_unacked_messages") is None, "it is not told over AMQP"
+
+
+def test_busy_solo_worker_is_not_lost(box, rabbit, vhost):
+    jobs = on_rabbitmq(box, rabbit, vhost, management=False)
+    worker = jobs.worker(extra=["--pool", "solo"])
+    jobs.until("it has answered", lambda m: m("celery_worker_concurrency") == 1)
+    jobs.send("nap.delay(300)")
+    m = jobs.until("it is silent", lambda m: m("celery_worker_silent") == 1 and m)
+    assert m("celery_worker_up", hostname=HOST) == 1 and m("celery_worker_lost") == 0
+    worker.process.send_signal(signal.SIGKILL)
+    jobs.until("it is gone", lambda m: m("celery_worker_lost") == 1 and m("celery_worker_up", hostname=HOST) == 0)
 
 
 def test_management_api_gone(box, rabbit, vhost):

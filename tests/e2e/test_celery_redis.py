@@ -113,6 +113,20 @@ def test_killed_worker_is_noticed_and_stays_down(jobs):
     jobs.until("it is back", lambda m: m("celery_worker_up", hostname=host) == 1)
 
 
+def test_busy_solo_worker_is_not_lost(jobs):
+    """It sends and answers nothing while it runs a task; that it is connected tells it from a dead one."""
+    jobs.worker(name="other", queues="other")
+    worker = jobs.worker(extra=["--pool", "solo"])
+    name = "worker1@" + os.uname().nodename
+    jobs.until("both have answered", lambda m: m("celery_worker_concurrency") == 2)
+    jobs.send("nap.delay(300)")
+    m = jobs.until("it is silent", lambda m: m("celery_worker_silent", worker=name) == 1 and m)
+    assert m("celery_worker_node_up", worker=name) == 1 and m("celery_worker_lost") == 0
+    worker.process.send_signal(signal.SIGKILL)
+    m = jobs.until("it is gone", lambda m: m("celery_worker_lost", worker=name) == 1 and m)
+    assert m("celery_worker_silent") == 0 and m("celery_worker_lost") == 1
+
+
 def test_worker_that_died_before_we_came_is_down(box):
     jobs = on_redis(box)
     host = os.uname().nodename

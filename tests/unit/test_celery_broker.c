@@ -126,7 +126,8 @@ static void queues_of_the_management_api(void **state)
 		"{\"name\":\"w@h.celery.pidbox\",\"messages_ready\":1},{\"name\":\"tocsin.reply.celery.pidbox\"},"
 		"{\"name\":\"celery_delayed_3\",\"messages_ready\":4,\"messages_unacknowledged\":null},"
 		"{\"name\":\"4de1bb09-9b68-4ae8-8b26-22aca1e779e9\",\"messages_ready\":9,\"durable\":false},"
-		"{\"name\":\"mine\",\"exclusive\":true,\"messages_ready\":9},{\"name\":\"fresh\",\"head_message_timestamp\":null}]";
+		"{\"name\":\"mine\",\"exclusive\":true,\"messages_ready\":9}]";
+	static const char fresh[] = "[{\"name\":\"celery\"},{\"name\":\"fresh\",\"head_message_timestamp\":null}]";
 	struct celery_settings settings = { .default_queue = STR("celery") };
 	struct broker b;
 	int nodes;
@@ -135,15 +136,18 @@ static void queues_of_the_management_api(void **state)
 	broker_init(&b, &settings);
 	assert_true(read(&b, json, &nodes));
 	assert_int_equal(nodes, 1);
-	assert_int_equal(b.n_queues, 2);
+	assert_int_equal(b.n_queues, 1);
 	assert_int_equal(queue(&b, "celery")->length, 2);
 	assert_int_equal(queue(&b, "celery")->n_steps, 2);
 	assert_int_equal(queue(&b, "celery")->steps[1].length, 2);
-	assert_true(queue(&b, "celery")->head_s == 17 && isnan(queue(&b, "fresh")->head_s));
-	assert_true(b.unacked == 3 && b.delayed == 4);
+	assert_true(queue(&b, "celery")->head_s == 17 && queue(&b, "celery")->unacked == 3);
+	assert_true(isnan(b.unacked) && b.delayed == 4);        /* one does not say */
+	assert_true(read(&b, fresh, &nodes));
+	assert_true(queue(&b, "fresh")->length == -1 && isnan(queue(&b, "fresh")->head_s) && isnan(queue(&b, "fresh")->consumers));
+	assert_true(queue(&b, "celery")->length == -1 && queue(&b, "celery")->steps[1].length == -1);
 	assert_true(read(&b, "[]", &nodes));
 	assert_int_equal(queue(&b, "celery")->length, 0);
-	assert_int_equal(queue(&b, "celery")->steps[1].length, 0);
+	assert_true(queue(&b, "celery")->steps[1].length == 0 && queue(&b, "celery")->steps[1].priority == 1);
 	assert_false(read(&b, "{\"error\":\"not_authorised\"}", &nodes));
 	assert_false(read(&b, "[{\"name\":\"celery\",\"messages_ready\":2", &nodes));
 	assert_false(read(&b, "", &nodes));

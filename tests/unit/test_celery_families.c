@@ -30,7 +30,7 @@ static void put_tasks(struct expo_set *set)
 
 static void put_workers(struct expo_set *set)
 {
-	struct celery_workers *w = celery_workers_new((struct celery_workers_options){ 1000, 1000 });
+	struct celery_workers *w = celery_workers_new((struct celery_workers_options){ .retention_ms = 1000 });
 	const struct celery_event beat = { .type = EVENT_WORKER_HEARTBEAT, .hostname = STR("w@h"), .timestamp = 1, .freq = 2, .active = 1,
 		.processed = 3, .pid = 4 };
 

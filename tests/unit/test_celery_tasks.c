@@ -274,10 +274,7 @@ static void dead_worker_takes_its_tasks_along(void **state)
 
 	(void)state;
 	send(t, EVENT_TASK_STARTED, "u1", "add", 1000);
-	assert_true(celery_tasks_runs_since(t, STR("celery@h"), 0));
-	assert_false(celery_tasks_runs_since(t, STR("celery@h"), 1000));
 	celery_tasks_forget_worker(t, STR("celery@h"));
-	assert_false(celery_tasks_runs_since(t, STR("celery@h"), 0));
 	assert_true(shows(t, 1000, "celery_tasks_held 0"));
 	celery_tasks_free(t);
 }
@@ -349,6 +346,70 @@ static void silence_is_suspected_and_settled(void **state)
 	celery_workers_free(w);
 }
 
+static void answered(struct celery_workers *w, const char *node, bool solo, int64_t mono_ms)
+{
+	celery_workers_answered(w, str_of(node), mono_ms, mono_ms);
+	celery_workers_stats(w, str_of(node), 1, solo);
+}
+
+static bool is_gone(struct celery_workers *w, const char *node, int64_t silent, int64_t fell_mono_ms, int64_t mono_ms)
+{
+	const struct celery_census c = { .asked_mono_ms = 20000, .silent = silent, .fell_mono_ms = fell_mono_ms };
+
+	return celery_workers_is_gone(w, str_of(node), &c, mono_ms);
+}
+
+static void silent_is_not_gone(void **state)
+{
+	struct celery_workers *w = celery_workers_new(keep);
+	const int64_t hour = 3600000;
+
+	(void)state;
+	answered(w, "a@h", true, 1000);
+	assert_false(is_gone(w, "a@h", 1, 0, 20100));           /* as many are connected and silent as there are silent ones */
+	assert_false(is_gone(w, "a@h", 1, 0, 2 * hour));
+	assert_true(is_gone(w, "a@h", 0, 5000, 20100));
+	assert_true(is_gone(w, "a@h", -1, 0, 20100));
+	answered(w, "b@h", true, 5000);
+	assert_true(is_gone(w, "a@h", 1, 3000, 20100));         /* one is missing since 3000, and b lived after that */
+	assert_false(is_gone(w, "b@h", 1, 3000, 20100));
+	assert_false(is_gone(w, "a@h", 1, 6000, 20100) || is_gone(w, "b@h", 1, 6000, 20100));          /* either */
+	assert_false(is_gone(w, "a@h", 1, 0, 20100) || is_gone(w, "b@h", 1, 0, 20100));
+	assert_true(is_gone(w, "a@h", 1, 6000, 1001 + hour) && !is_gone(w, "b@h", 1, 6000, 1001 + hour));
+	assert_true(is_gone(w, "a@h", 0, 6000, 20100) && is_gone(w, "b@h", 0, 6000, 20100));
+	celery_workers_condemn(w, STR("a@h"), 20100);
+	answered(w, "c@h", false, 5000);
+	assert_true(is_gone(w, "c@h", 1, 6000, 20100));         /* such a pool answers, if it can */
+	assert_false(is_gone(w, "b@h", 1, 6000, 20100));
+	celery_workers_condemn(w, STR("c@h"), 20100);
+	celery_workers_bound(w, STR("d@h"), 6000);
+	assert_false(is_gone(w, "d@h", 2, 0, 20100));           /* busy since before we came? */
+	assert_true(is_gone(w, "d@h", 1, 0, 20100));
+	assert_false(is_gone(w, "b@h", 1, 0, 20100));
+	celery_workers_free(w);
+}
+
+static void spared_for_a_while(void **state)
+{
+	struct celery_workers_options spare = keep;
+	struct celery_workers *w;
+
+	(void)state;
+	spare.spared_ms = 15000;
+	w = celery_workers_new(spare);
+	answered(w, "a@h", true, 1000);
+	assert_true(worker_shows(w, "celery_worker_silent{hostname=\"h\",worker=\"a@h\"} 0"));
+	assert_int_equal(suspects(w, 20000, 0), 1);
+	celery_workers_spare(w, STR("a@h"), 20000);
+	assert_int_equal(suspects(w, 34999, 0), 0);
+	assert_int_equal(suspects(w, 35000, 0), 1);
+	assert_true(worker_shows(w, "celery_worker_silent{hostname=\"h\",worker=\"a@h\"} 1"));
+	assert_true(worker_shows(w, "celery_worker_up{hostname=\"h\"} 1"));
+	heartbeat(w, "a@h", 1, 0, 36000);
+	assert_true(worker_shows(w, "celery_worker_silent{hostname=\"h\",worker=\"a@h\"} 0"));
+	celery_workers_free(w);
+}
+
 static void hosts_with_several_workers(void **state)
 {
 	struct celery_workers *w = celery_workers_new(keep);
@@ -407,7 +468,8 @@ int main(void)
 		cmocka_unit_test(queue_and_wait_come_from_what_was_sent), cmocka_unit_test(ids_are_bounded),
 		cmocka_unit_test(label_sets_are_bounded), cmocka_unit_test(exceptions_are_bounded),
 		cmocka_unit_test(times_that_cannot_be_are_not_counted), cmocka_unit_test(dead_worker_takes_its_tasks_along),
-		cmocka_unit_test(silence_is_suspected_and_settled), cmocka_unit_test(hosts_with_several_workers),
+		cmocka_unit_test(silence_is_suspected_and_settled), cmocka_unit_test(silent_is_not_gone),
+		cmocka_unit_test(spared_for_a_while), cmocka_unit_test(hosts_with_several_workers),
 		cmocka_unit_test(lost_events_are_counted), cmocka_unit_test(mailbox_alone_proves_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
