@@ -12,6 +12,15 @@
 #include "tocsin/mem.h"
 
 #define ASKING_MAX 8
+#define KNOWN_MAX 1000                  /* nodes of one source that are remembered */
+
+/* The nodes of a source as they were told last. */
+struct known {
+	struct known *next;
+	struct arena arena;
+	struct str name, fingerprint;   /* of the source */
+	struct source_nodes nodes;
+};
 
 struct sd {
 	const struct clock *clock;
@@ -20,6 +29,7 @@ struct sd {
 	pthread_mutex_t lock;
 	pthread_cond_t idle;
 	struct sources *config;         /* NULL: none yet */
+	struct known *known;            /* one a source; under the lock */
 	size_t asking;                  /* threads */
 };
 
@@ -57,6 +67,68 @@ static void put_source(struct json_out *j, struct arena *a, const struct sources
 	close_group(j);
 }
 
+/* ---- What is known ---- */
+
+static void known_free(struct known *k)
+{
+	arena_fini(&k->arena);
+	free(k);
+}
+
+static bool is_of(const struct known *k, const struct sources_entry *s)
+{
+	return str_eq(k->name, s->settings->name) && str_eq(k->fingerprint, s->fingerprint);
+}
+
+static void copy_nodes(struct arena *a, struct source_nodes from, struct source_nodes *to)
+{
+	to->v = ARENA_ARRAY(a, from.n, struct str);
+	for (to->n = 0; to->n < from.n; to->n++)
+		to->v[to->n] = arena_str(a, from.v[to->n]);
+}
+
+/* Under the lock. In place of what was known of the source; none of <nodes>: only forgets. */
+static void know(struct sd *sd, const struct sources_entry *s, struct source_nodes nodes)
+{
+	struct known *k, **at = &sd->known;
+
+	while ((k = *at) != NULL) {
+		if (is_of(k, s)) {
+			*at = k->next;
+			known_free(k);
+		} else {
+			at = &k->next;
+		}
+	}
+	if (nodes.n == 0)
+		return;
+	k = mem_alloc(sizeof *k);
+	k->name = arena_str(&k->arena, s->settings->name);
+	k->fingerprint = arena_str(&k->arena, s->fingerprint);
+	copy_nodes(&k->arena, nodes, &k->nodes);
+	k->next = sd->known;
+	sd->known = k;
+}
+
+/* Under the lock. */
+static void forget_others(struct sd *sd, const struct sources *c)
+{
+	struct known *k, **at = &sd->known;
+
+	while ((k = *at) != NULL) {
+		bool stays = false;
+
+		for (size_t i = 0; c != NULL && i < c->n; i++)
+			stays |= is_of(k, &c->v[i]);
+		if (stays) {
+			at = &k->next;
+			continue;
+		}
+		*at = k->next;
+		known_free(k);
+	}
+}
+
 /* ---- Asking a cluster ---- */
 
 struct asking {
@@ -64,6 +136,8 @@ struct asking {
 	struct http_request *request;
 	struct sources *config;         /* counted */
 	const struct sources_entry *source;
+	struct arena arena;
+	struct source_nodes known, told;
 	struct json_out json;
 };
 
@@ -71,6 +145,8 @@ static void put_node(void *user, struct str address, const struct label *labels,
 {
 	struct asking *k = user;
 
+	if (k->told.n < KNOWN_MAX)
+		k->told.v[k->told.n++] = arena_str(&k->arena, address);
 	open_group(&k->json, address);
 	put_label(&k->json, "__meta_tocsin_source", k->source->settings->name);
 	for (size_t i = 0; i < n; i++) {
@@ -78,6 +154,13 @@ static void put_node(void *user, struct str address, const struct label *labels,
 		json_out_str(&k->json, labels[i].value);
 	}
 	close_group(&k->json);
+}
+
+static void asking_free(struct asking *k)
+{
+	sources_unref(k->config);
+	arena_fini(&k->arena);
+	free(k);
 }
 
 /* A failure is an error of the request: Prometheus then keeps the targets it has. */
@@ -91,15 +174,18 @@ static void *asking_thread(void *arg)
 
 	k->json = (struct json_out){ &page, false };
 	json_out_open(&k->json, '[');
-	if (k->source->kind->nodes(k->source->settings, &ask, put_node, k, &e)) {
+	k->told.v = ARENA_ARRAY(&k->arena, KNOWN_MAX, struct str);
+	if (k->source->kind->nodes(k->source->settings, k->known, &ask, put_node, k, &e)) {
+		pthread_mutex_lock(&sd->lock);
+		know(sd, k->source, k->told);
+		pthread_mutex_unlock(&sd->lock);
 		json_out_close(&k->json, ']');
 		http_reply_buf(k->request, 200, "application/json", &page);
 	} else {
 		http_reply_text(k->request, 502, STR_FMT ": %s\n", STR_ARG(k->source->settings->name), e.msg);
 	}
 	buf_fini(&page);
-	sources_unref(k->config);
-	free(k);
+	asking_free(k);
 	pthread_mutex_lock(&sd->lock);
 	sd->asking--;
 	pthread_cond_signal(&sd->idle);
@@ -115,6 +201,9 @@ static void start_asking(struct sd *sd, struct http_request *q, const struct sou
 	int failed;
 
 	*k = (struct asking){ .sd = sd, .request = q, .config = sources_ref(sd->config), .source = source };
+	for (const struct known *known = sd->known; known != NULL; known = known->next)
+		if (is_of(known, source))
+			copy_nodes(&k->arena, known->nodes, &k->known);
 	http_suspend(q);
 	sd->asking++;
 	pthread_attr_init(&attr);
@@ -125,8 +214,7 @@ static void start_asking(struct sd *sd, struct http_request *q, const struct sou
 		return;
 	sd->asking--;
 	http_reply_text(q, 503, "no thread to ask with\n");
-	sources_unref(k->config);
-	free(k);
+	asking_free(k);
 }
 
 /* Under the lock. */
@@ -198,6 +286,7 @@ void sd_apply(struct sd *sd, struct sources *c)
 	pthread_mutex_lock(&sd->lock);
 	old = sd->config;
 	sd->config = sources_ref(c);
+	forget_others(sd, c);
 	pthread_mutex_unlock(&sd->lock);
 	if (old != NULL)
 		sources_unref(old);
@@ -223,6 +312,7 @@ void sd_free(struct sd *sd)
 	pthread_mutex_unlock(&sd->lock);
 	if (sd->config != NULL)
 		sources_unref(sd->config);
+	forget_others(sd, NULL);
 	pthread_cond_destroy(&sd->idle);
 	pthread_mutex_destroy(&sd->lock);
 	close(sd->stop_fd);

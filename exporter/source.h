@@ -43,6 +43,11 @@ struct source_ask {
 	const struct clock *clock;
 };
 
+struct source_nodes {
+	struct str *v;
+	size_t n;
+};
+
 /* A node of a cluster: address as others reach it, "10.0.0.7:6379", and what discovery says of it beside. Borrowed for the call. */
 typedef void source_node(void *user, struct str address, const struct label *labels, size_t n);
 
@@ -65,8 +70,9 @@ struct source_kind {
 	void (*explain)(struct buf *out, const void *settings);
 
 	/* Optional: the nodes of the cluster the source is part of, for service discovery; over a connection of its own, on a thread of
-	 * its own. Calls <node> for each. */
-	bool (*nodes)(const void *settings, const struct source_ask *ask, source_node *node, void *user, struct err *e);
+	 * its own. Calls <node> for each. <known>: the addresses told last time, to be asked when the source's own does not answer. */
+	bool (*nodes)(const void *settings, struct source_nodes known, const struct source_ask *ask, source_node *node, void *user,
+	              struct err *e);
 
 	/* Never fails and connects nothing. <settings> outlive the state. */
 	void *(*open)(const void *settings, const struct clock *clock);

@@ -7,7 +7,8 @@
 extern const struct source_kind redis_source_kind;
 
 /* source_kind.nodes, by CLUSTER NODES. */
-bool redis_nodes(const void *settings, const struct source_ask *ask, source_node *node, void *user, struct err *e);
+bool redis_nodes(const void *settings, struct source_nodes known, const struct source_ask *ask, source_node *node, void *user,
+                 struct err *e);
 
 /* ---- For explain.c ---- */
 

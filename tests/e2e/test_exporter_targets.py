@@ -102,7 +102,8 @@ def test_mistakes_in_modules(box):
 
 
 def test_prometheus_discovers_sources_and_nodes(box):
-    """/sd names the sources, /sd?nodes_of= the nodes of a cluster; Prometheus asks each through /probe, and keeps what it has while the cluster is gone."""
+    """/sd names the sources, /sd?nodes_of= the nodes of a cluster, also while the one that is configured is down; Prometheus asks each through /probe, and keeps
+    what it has while the cluster is gone."""
     cluster, alone = box.start(RedisCluster), box.start(Redis)
     ports = sorted(n.port for n in cluster.nodes)
     exporter = box.start(Exporter, box.write("e.yml", f"""
@@ -141,5 +142,10 @@ scrape_configs:
     assert {m["instance"] for m, _ in prometheus.query('{__name__=~"redis_up|tocsin_files_up", job="sources"}')} == {"sessions", "alone", "backups"}
     next(n for n in cluster.nodes if n.port == ports[0]).stop()
     wait_for("the node is seen down", lambda: prometheus.query(f'redis_up{{job="nodes", instance="127.0.0.1:{ports[0]}"}} == 0'))
+    groups = exporter.json("/sd?nodes_of=sessions")     # the others are asked, who were told before
+    assert sorted(g["targets"][0] for g in groups) == [f"127.0.0.1:{p}" for p in ports]
+    wait_for("its failure is told", lambda: {g["targets"][0]: g["labels"]["__meta_tocsin_failed"] for g in exporter.json("/sd?nodes_of=sessions")}[f"127.0.0.1:{ports[0]}"] == "1")
+    for node in cluster.nodes:
+        node.stop()
     assert exporter.get("/sd?nodes_of=sessions")[0] == 502
     wait_for("all are asked still", lambda: len(prometheus.query('redis_up{job="nodes"}')) == 3)
