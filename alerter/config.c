@@ -68,7 +68,7 @@ static const struct conf_key global_keys[] = {
 
 static const struct conf_key root_keys[] = {
 	CONF_KEY(struct root, "global", global, conf_raw, NULL, CONF_RELOAD, "Defaults; see below."),
-	CONF_KEY(struct root, "rule_files", rule_files, conf_path_list, NULL, CONF_RELOAD, "Rule files; globs are allowed."),
+	CONF_KEY(struct root, "rule_files", rule_files, conf_path_seq, NULL, CONF_RELOAD, "Rule files; globs are allowed."),
 	CONF_KEY(struct root, "scrape_configs", scrape_configs, conf_raw, NULL, CONF_RELOAD, "What is scraped, as in prometheus.yml."),
 	CONF_KEY(struct root, "health_gauges", health_gauges, conf_str_list, NULL, CONF_RELOAD, "Gauges that say whether a target knows: *_up, probe_success, *_collector_success."),
 	CONF_KEY_ARG(struct root, "rule_defaults", rule_defaults, conf_sub, NULL, CONF_RELOAD, "What rules do that do not say.", &defaults_table),

@@ -175,7 +175,7 @@ static const struct conf_key oauth2_keys[] = {
 	OAUTH2("client_id", client_id, conf_str, CONF_REQUIRED, "Who asks for a token."),
 	OAUTH2("client_secret", client_secret, conf_str, CONF_SECRET, "Its secret."),
 	OAUTH2("token_url", token_url, conf_url, CONF_REQUIRED, "Who gives tokens."),
-	OAUTH2("scopes", scopes, conf_str_list, 0, "What the token is to allow."),
+	OAUTH2("scopes", scopes, conf_str_seq, 0, "What the token is to allow."),
 	OAUTH2("endpoint_params", params, conf_labels, 0, "Further fields of the request for it."),
 	{ "tls_config", conf_sub, 0, NULL, CONF_RELOAD, "TLS to the token's giver.", &connection_tls_table },
 	PROXY_KEYS,

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -61,6 +62,10 @@ int http_listen(struct str address, char bound[80], struct err *e)
 
 	if (!split(address, host, port)) {
 		err_set(e, ERR_BAD_INPUT, -1, "\"" STR_FMT "\" is no address: write host:port, [IPv6]:port or :port", STR_ARG(address));
+		return -1;
+	}
+	if (strtol(port, NULL, 10) > 65535) {
+		err_set(e, ERR_BAD_INPUT, -1, "cannot listen on " STR_FMT ": a port is at most 65535", STR_ARG(address));
 		return -1;
 	}
 	rc = getaddrinfo(*host ? host : NULL, port, &hints, &all);

@@ -289,7 +289,7 @@ bool num_parse_duration_ms(struct str s, int64_t *out_ms)
 		s = (struct str){ s.p + letters, s.n - letters };
 	}
 	*out_ms = total;
-	return true;
+	return total <= INT64_MAX / 1000000;
 }
 
 /* Prometheus prints years, weeks and days only where they divide the rest exactly. */

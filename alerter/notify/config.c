@@ -182,7 +182,7 @@ static bool add_list(struct conf_reader *rd, struct matcher_list *l, const struc
 	if (node->kind == CONF_MAP)
 		return conf_error(rd->report, node, "matchers is a map: write a list such as [ severity=\"critical\" ]");
 	if (node->kind == CONF_SCALAR)
-		return add_text(rd, l, node);
+		return conf_error(rd->report, node, "matchers is a single value: write a list such as [ severity=\"critical\" ]");
 	for (size_t i = 0; i < node->n; i++)
 		ok = add_text(rd, l, node->items[i]) && ok;
 	return ok;
@@ -266,6 +266,7 @@ static const struct conf_key step_keys[] = {
 static const struct conf_table step_table = {step_keys, ARRAY_LEN(step_keys), sizeof(struct step_file), NULL, NULL};
 
 #define F(name, field, parse, arg, help) CONF_KEY_ARG(struct route_file, name, field, parse, NULL, CONF_RELOAD, help, arg)
+#define LIST(name, field, help) CONF_KEY(struct route_file, name, field, conf_str_seq, NULL, CONF_RELOAD, help)
 static const struct conf_table route_table;
 static const struct conf_key route_keys[] = {
     F("receiver", receiver, conf_str, NULL, "Who is told; by default as the route above."),
@@ -279,12 +280,13 @@ static const struct conf_key route_keys[] = {
       "How long before a group that has told tells what is new."),
     F("repeat_interval", repeat_interval_ms, conf_duration_ms, &some_wait, "How long before the same is told again."),
     F("routes", routes, conf_sub_list, &route_table, "Routes below this one."),
-    F("mute_time_intervals", mute, conf_str_list, NULL, "Nobody is told while one of these holds."),
-    F("active_time_intervals", active, conf_str_list, NULL, "Nobody is told while none of these holds."),
+    LIST("mute_time_intervals", mute, "Nobody is told while one of these holds."),
+    LIST("active_time_intervals", active, "Nobody is told while none of these holds."),
     F("escalation", steps, conf_sub_list, &step_table, "Who else is told while nobody acknowledges; not Alertmanager's."),
     F("labels", receiver, config_not_honoured, NULL, "Not honoured yet."),
 };
 #undef F
+#undef LIST
 static const struct conf_table route_table = {route_keys, ARRAY_LEN(route_keys), sizeof(struct route_file), route_init, NULL};
 
 static bool read_group_by(struct conf_reader *rd, const struct conf_node *node, struct route *r)
@@ -292,7 +294,7 @@ static bool read_group_by(struct conf_reader *rd, const struct conf_node *node, 
 	struct conf_strs names = {0};
 	const struct conf_key key = {.name = "group_by"};
 
-	if (!conf_str_list(rd, &key, node, &names))
+	if (!conf_str_seq(rd, &key, node, &names))
 		return false;
 	r->group_by = names.v;
 	r->n_group_by = names.n;
@@ -300,6 +302,8 @@ static bool read_group_by(struct conf_reader *rd, const struct conf_node *node, 
 	for (size_t i = 0; i < names.n; i++) {
 		if (str_eq(names.v[i], STR("...")))
 			r->group_by_all = true;
+		if (names.v[i].n == 0)
+			return conf_error(rd->report, node, "group_by has an empty name: write the name of a label");
 		for (size_t k = 0; k < i; k++)
 			if (str_eq(names.v[i], names.v[k]))
 				return conf_error(rd->report, node, "group_by names \"" STR_FMT "\" twice: once is enough",

@@ -29,7 +29,7 @@ static const struct conf_key times_keys[] = {
 #undef TIMES
 static const struct conf_table times_table = {times_keys, ARRAY_LEN(times_keys), sizeof(struct times_file), NULL, NULL};
 
-#define LIST(name, field, help) CONF_KEY(struct interval_file, name, lists[field], conf_str_list, NULL, CONF_RELOAD, help)
+#define LIST(name, field, help) CONF_KEY(struct interval_file, name, lists[field], conf_str_seq, NULL, CONF_RELOAD, help)
 static const struct conf_key interval_keys[] = {
     CONF_KEY_ARG(struct interval_file, "times", times, conf_sub_list, NULL, CONF_RELOAD, "Times of the day.", &times_table),
     LIST("weekdays", TIME_WEEKDAYS, "monday, or monday:friday."),
@@ -160,7 +160,7 @@ static const struct conf_key inhibit_keys[] = {
     RAW("target_match", target[0], "Labels of the alert that is inhibited (old form)."),
     RAW("target_match_re", target[1], "The same with regular expressions."),
     RAW("target_matchers", target[2], "Which alerts are inhibited."),
-    CONF_KEY(struct inhibit_file, "equal", equal, conf_str_list, NULL, CONF_RELOAD, "Labels both must share; absent is as empty."),
+    CONF_KEY(struct inhibit_file, "equal", equal, conf_str_seq, NULL, CONF_RELOAD, "Labels both must share; absent is as empty."),
 };
 #undef RAW
 static const struct conf_table inhibit_table = {inhibit_keys, ARRAY_LEN(inhibit_keys), sizeof(struct inhibit_file), NULL, NULL};

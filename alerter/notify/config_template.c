@@ -104,7 +104,7 @@ void config_read_templates(struct conf_reader *rd, const struct conf_node *list)
 		buf_putz(&defaults, notice_default_templates[i]);
 	c->library = config_template(rd, NULL, STR("default templates"), buf_str(&defaults));
 	buf_fini(&defaults);
-	if (list == NULL || list->kind == CONF_NULL || !conf_path_list(rd, &key, list, &patterns))
+	if (list == NULL || list->kind == CONF_NULL || !conf_path_seq(rd, &key, list, &patterns))
 		return;
 	first = c->n_templates;
 	for (size_t i = 0; i < patterns.n; i++)

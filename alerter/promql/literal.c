@@ -118,7 +118,7 @@ bool literal_number(struct str text, double *out)
 
 bool literal_duration_ms(struct str text, int64_t *out)
 {
-	return text.n > 1 && is_digit(text.p[0]) && num_parse_duration_ms(text, out) && *out <= INT64_MAX / 1000000;
+	return text.n > 1 && is_digit(text.p[0]) && num_parse_duration_ms(text, out);
 }
 
 /* Hexadecimal, octal or a code point: <digits> of <base> at <s>. Returns bytes put to <out>, 0 when it is malformed. */

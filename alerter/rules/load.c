@@ -39,12 +39,11 @@ static void group_init(void *to)
 	((struct group_conf *)to)->query_offset_ms = -1;
 }
 
-static const struct conf_range limit_range = { 0, INT64_MAX };
 static const struct conf_key group_keys[] = {
 	CONF_KEY(struct group_conf, "name", name, conf_str, NULL, CONF_REQUIRED, "Name of the group."),
 	CONF_KEY(struct group_conf, "interval", interval_ms, conf_duration_ms, NULL, 0, "How often it is evaluated."),
 	CONF_KEY(struct group_conf, "query_offset", query_offset_ms, conf_duration_ms, NULL, 0, "How far in the past it looks."),
-	CONF_KEY_ARG(struct group_conf, "limit", limit, conf_int, NULL, 0, "Most alerts or series of a rule; 0: no limit.", &limit_range),
+	CONF_KEY(struct group_conf, "limit", limit, conf_int, NULL, 0, "Most alerts or series of a rule; 0 or less: no limit."),
 	CONF_KEY(struct group_conf, "labels", labels, conf_raw, NULL, 0, "Labels of every rule."),
 	CONF_KEY(struct group_conf, "rules", rules, conf_raw, NULL, 0, "The rules."),
 };
@@ -145,7 +144,7 @@ static bool directive_duration(struct str value, void *to)
 	return num_parse_duration_ms(value, to);
 }
 
-/* Annotations for us. Others that begin with tocsin_ are kept for the page (tocsin_runbook_graph …) and are never sent. */
+/* Annotations for us. Others that begin with tocsin_ are kept for the page and are never sent; a misspelt directive would be one of them. */
 static const struct directive {
 	const char *name;
 	bool (*parse)(struct str, void *);
@@ -157,16 +156,41 @@ static const struct directive {
 	{ "tocsin_no_data_after", directive_duration, offsetof(struct rule_defaults, no_data_after_ms), "a duration such as 15m" },
 };
 
+static const struct directive *find_directive(struct str name)
+{
+	for (size_t d = 0; d < ARRAY_LEN(directives); d++)
+		if (str_eq(name, str_of(directives[d].name)))
+			return &directives[d];
+	return NULL;
+}
+
+/* No error: the file may be meant for a later version too, and a file that is refused takes all of its rules along. */
+static void warn_unknown(struct loader *l, const struct conf_node *key)
+{
+	const char *names[ARRAY_LEN(directives)], *nearest;
+
+	if (!str_starts(key->text, STR(DIRECTIVE)) || str_eq(key->text, STR(DIRECTIVE "runbook_graph")))
+		return;
+	for (size_t d = 0; d < ARRAY_LEN(directives); d++)
+		names[d] = directives[d].name;
+	nearest = conf_nearest(key->text, names, ARRAY_LEN(names));
+	if (nearest != NULL)
+		conf_warn(l->report, key, STR_FMT " is no directive and has no effect: did you mean %s?", STR_ARG(key->text), nearest);
+	else
+		conf_warn(l->report, key, STR_FMT " is no directive and has no effect: there are %s, %s and %s", STR_ARG(key->text), names[0], names[1],
+		          names[2]);
+}
+
 static void read_directives(struct loader *l, const struct conf_node *annotations, struct rule_defaults *policy)
 {
 	for (size_t i = 0; annotations != NULL && annotations->kind == CONF_MAP && i < annotations->n; i++) {
 		const struct conf_pair *p = &annotations->pairs[i];
+		const struct directive *d = find_directive(p->key->text);
 
-		for (size_t d = 0; d < ARRAY_LEN(directives); d++)
-			if (str_eq(p->key->text, str_of(directives[d].name)) &&
-			    !directives[d].parse(p->value->text, (char *)policy + directives[d].offset))
-				conf_error(l->report, p->value, "\"" STR_FMT "\" is not what %s takes: %s", STR_ARG(p->value->text),
-				           directives[d].name, directives[d].what);
+		if (d == NULL)
+			warn_unknown(l, p->key);
+		else if (!d->parse(p->value->text, (char *)policy + d->offset))
+			conf_error(l->report, p->value, "\"" STR_FMT "\" is not what %s takes: %s", STR_ARG(p->value->text), d->name, d->what);
 	}
 }
 
@@ -354,11 +378,12 @@ static void read_group(struct loader *l, const struct conf_node *node, struct ru
 		conf_error(l->report, node, "a group must be a map, not %s", conf_kind_name(node->kind));
 		return;
 	}
-	conf_read(&l->reader, &group_table, node, &c);
+	if (conf_read(&l->reader, &group_table, node, &c) && c.name.n == 0)
+		conf_error(l->report, conf_get(node, "name"), "the group's name is empty: each group of a file needs its own");
 	g->name = c.name;
 	g->interval_ms = c.interval_ms > 0 ? c.interval_ms : l->options->interval_ms > 0 ? l->options->interval_ms : RULE_INTERVAL_MS;
 	g->query_offset_ms = c.query_offset_ms >= 0 ? c.query_offset_ms : l->options->query_offset_ms;
-	g->limit = (size_t)c.limit;
+	g->limit = c.limit > 0 ? (size_t)c.limit : 0;
 	for (const struct rule_group *o = l->file->groups; o < g; o++)
 		if (str_eq(o->name, g->name))
 			conf_error(l->report, node, "the group name \"" STR_FMT "\" is repeated in this file: each needs its own", STR_ARG(g->name));

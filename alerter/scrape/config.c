@@ -130,16 +130,16 @@ static void default_histograms(const struct conf_node *node, struct scrape_job *
 		j->histograms.convert = d->histograms.convert;
 }
 
-/* Relabelling may yet find an address for one that has none. */
+/* Relabelling may yet make an address of what is none: a URL to probe, say. */
 static void check_addresses(struct conf_reader *rd, const struct scrape_job *j)
 {
 	const struct scrape_static *groups = j->statics.v;
 
-	for (size_t i = 0; i < j->statics.n; i++)
+	for (size_t i = 0; i < j->statics.n && j->relabel.n == 0; i++)
 		for (size_t k = 0; k < groups[i].targets.n; k++) {
 			struct str t = groups[i].targets.v[k];
 
-			if (t.n == 0 && j->relabel.n == 0)
+			if (t.n == 0)
 				conf_error(rd->report, j->statics.nodes[i], "a target is empty: write host:port");
 			else if (str_chr(t, '/') < t.n)
 				conf_error(rd->report, j->statics.nodes[i], "target \"" STR_FMT "\" is no host:port: scheme and path have keys of their own",

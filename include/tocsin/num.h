@@ -17,7 +17,8 @@ size_t num_format_js(char out[NUM_MAX], double v);
 size_t num_format_seconds(char out[NUM_MAX], int64_t ms);
 void buf_num(struct buf *b, double v);
 
-/* Prometheus duration, "1h30m", "5m", "250ms", "0": units y w d h m s ms, longest first, each once. */
+/* Prometheus duration, "1h30m", "5m", "250ms", "0": units y w d h m s ms, longest first, each once; 292 years at most,
+ * which is what nanoseconds have room for there. */
 bool num_parse_duration_ms(struct str s, int64_t *out_ms) MUST_CHECK;
 /* The same back: 5400000 -> "1h30m". */
 size_t num_format_duration(char out[NUM_MAX], int64_t ms);

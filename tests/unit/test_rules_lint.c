@@ -22,6 +22,10 @@ static const struct {
 	  "write sum(rate(x_total{code=\"500\"}[5m] offset 60s)) / sum(rate(x_total[5m] offset 60s)) > 0.01" },
 	{ "a rate by its name", "- alert: Errors\n  expr: rate(x_total{code=\"500\"}[5m]) > 0.01\n", NULL },
 	{ "no comparison", "- alert: A\n  expr: x_total\n", "the expression compares nothing" },
+	{ "a misspelt directive", "- alert: A\n  expr: up == 0\n  annotations: {tocsin_on_nodata: fire}\n",
+	  "tocsin_on_nodata is no directive and has no effect: did you mean tocsin_on_no_data?" },
+	{ "an unknown one", "- alert: A\n  expr: up == 0\n  annotations: {tocsin_colour: red}\n", "tocsin_colour is no directive and has no effect: there are" },
+	{ "those there are", "- alert: A\n  expr: up == 0\n  annotations: {tocsin_on_error: fire, tocsin_runbook_graph: x, tocsins: y}\n", NULL },
 	{ "absent is a condition", "- alert: A\n  expr: absent(x_total)\n", NULL },
 };
 
