@@ -1,8 +1,10 @@
 /* export openmetrics: samples of a storage path as OpenMetrics text with timestamps, which import reads, and so does promtool. Whether the
- * alerter runs or not: nothing is changed. Stale markers and native histograms have no place in the text. */
+ * alerter runs or not: nothing is changed. Native histograms have no place in the text: classic ones stand for them. Nor have stale
+ * markers, which are left out, nor what a metric is, which nobody keeps. */
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "classic.h"
 #include "commands.h"
 #include "promql/promql.h"
 #include "store/store.h"
@@ -25,7 +27,7 @@ struct export {
 	struct row *rows;
 	size_t n, cap;
 	int64_t start_ms, end_ms;
-	size_t histograms, unread;
+	size_t histograms, left_histograms, markers, unread;
 	struct err why_unread; /* the first time */
 	struct buf out;
 	struct arena arena;
@@ -105,11 +107,64 @@ static void put_name(struct buf *b, struct labels l)
 	buf_putc(b, '}');
 }
 
-static void put_family(struct export *x, struct str metric)
+static void put_family(struct export *x, struct str metric, const char *type)
 {
 	buf_putz(&x->out, "# TYPE ");
 	put_text(&x->out, metric, labels_metric_is_plain(metric));
-	buf_putz(&x->out, " unknown\n");
+	buf_printf(&x->out, " %s\n", type);
+}
+
+static void put_sample(struct export *x, struct str name, int64_t t_ms, double v)
+{
+	char seconds[NUM_MAX];
+
+	buf_puts(&x->out, name);
+	buf_putc(&x->out, ' ');
+	buf_num(&x->out, v);
+	num_format_seconds(seconds, t_ms);
+	buf_printf(&x->out, " %s\n", seconds);
+}
+
+static void put_classic(void *ctx, struct labels l, int64_t t_ms, double v)
+{
+	struct export *x = ctx;
+	struct buf name = { 0 };
+
+	put_name(&name, l);
+	put_sample(x, buf_str(&name), t_ms, v);
+	buf_fini(&name);
+}
+
+/* Whether there are classic ones already, from the same scrapes. */
+static bool has_classic(const struct export *x, struct str metric)
+{
+	size_t lo = 0, hi = x->n;
+	struct buf count = { 0 };
+	bool found;
+
+	buf_puts(&count, metric);
+	buf_putz(&count, "_count");
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+
+		if (str_cmp(labels_get(x->rows[mid].series->labels, STR(LABEL_NAME)), buf_str(&count)) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	found = lo < x->n && str_eq(labels_get(x->rows[lo].series->labels, STR(LABEL_NAME)), buf_str(&count));
+	buf_fini(&count);
+	return found;
+}
+
+static void put_histograms(struct export *x, const struct row *row, const struct samples *s)
+{
+	if (!has_classic(x, labels_get(row->series->labels, STR(LABEL_NAME)))) {
+		x->histograms += classic_put(row->series->labels, s, &x->arena, put_classic, x);
+		return;
+	}
+	for (size_t i = 0; i < s->n; i++)
+		x->left_histograms += s->h[i] != NULL;
 }
 
 static bool spill(struct export *x, struct err *e)
@@ -130,20 +185,16 @@ static bool put_row(struct export *x, const struct row *row, bool first, struct 
 		return true;
 	x->unread--;
 	if (first && s.n > 0)
-		put_family(x, labels_get(row->series->labels, STR(LABEL_NAME)));
+		put_family(x, labels_get(row->series->labels, STR(LABEL_NAME)), s.h != NULL ? "histogram" : "unknown");
 	put_name(&name, row->series->labels);
-	for (size_t i = 0; i < s.n; i++) {
-		char seconds[NUM_MAX];
-
-		x->histograms += s.h != NULL && s.h[i] != NULL;
-		if ((s.h != NULL && s.h[i] != NULL) || value_is_stale(s.v[i]))
-			continue;
-		buf_puts(&x->out, buf_str(&name));
-		buf_putc(&x->out, ' ');
-		buf_num(&x->out, s.v[i]);
-		num_format_seconds(seconds, s.t_ms[i]);
-		buf_printf(&x->out, " %s\n", seconds);
-	}
+	for (size_t i = 0; i < s.n; i++)
+		if (s.h == NULL || s.h[i] == NULL) {
+			x->markers += value_is_stale(s.v[i]);
+			if (!value_is_stale(s.v[i]))
+				put_sample(x, buf_str(&name), s.t_ms[i], s.v[i]);
+		}
+	if (s.h != NULL)
+		put_histograms(x, row, &s);
 	buf_fini(&name);
 	return spill(x, e);
 }
@@ -214,8 +265,12 @@ int export_openmetrics(int argc, char **argv)
 	ok = store_open_read(x.store, storage.p, &e) && export_all(&x, &selectors, &e);
 	if (!ok)
 		fprintf(stderr, "tocsin-alerter export openmetrics: %s\n", e.msg);
-	else if (x.histograms > 0)
-		fprintf(stderr, "%zu samples of native histograms are left out: the text has none\n", x.histograms);
+	if (x.histograms > 0)
+		fprintf(stderr, "%zu samples of native histograms are written as classic ones: _bucket, _sum, _count\n", x.histograms);
+	if (x.left_histograms > 0)
+		fprintf(stderr, "%zu samples of native histograms are left out: there are classic ones of that name\n", x.left_histograms);
+	if (x.markers > 0)
+		fprintf(stderr, "%zu stale markers are left out: the text has none, so series seem to last five minutes longer\n", x.markers);
 	export_fini(&x);
 	return ok ? 0 : 1;
 }

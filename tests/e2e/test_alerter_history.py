@@ -4,7 +4,9 @@ import time
 import urllib.parse
 
 import pytest
+import protobuf as pb
 from servers import Alerter, binary, wait_for
+from test_scrape_protobuf import Application
 from watched import Target, Watch, job
 
 GOOD = """# HELP jobs Jobs done.
@@ -166,6 +168,30 @@ def test_export_and_analyze_beside_a_running_alerter(box):
     assert tool("tsdb", "analyze", "--storage.path", box.folder / "none").returncode == 1
     assert tool("tsdb", "analyze", "a", "b").returncode == 2
     watch.scraped()
+
+
+def test_export_of_native_histograms(box):
+    """As classic ones, which say the same; what is left out is counted."""
+    histogram = pb.histogram(pb.observations([0.5, 3, 3, 100], 0), pb.observations([2], 0), total=104.5, schema=0)
+    target = box.start(Application, pb.family("took", pb.HISTOGRAM, pb.metric(histogram, path="/")))
+    path = box.write("native.yml", f"""global: {{scrape_interval: 1s}}
+scrape_configs: [{{job_name: app, scrape_native_histograms: true, static_configs: [{{targets: ['{target.address}']}}]}}]
+""")
+    alerter = start(box, path)
+    wait_for("a histogram", lambda: query(alerter, "histogram_count(took)"))
+    target.stop()
+    wait_for("its end", lambda: query(alerter, "up == 0"))
+    alerter.stop()
+    done = tool("export", "openmetrics", "took", "--storage.path", box.folder / "data")
+    found = dict(line.rsplit(" ", 2)[:2] for line in done.stdout.splitlines() if line.startswith("took"))
+    found = {name.replace(f'instance="{target.address}",job="app",', ""): v for name, v in found.items()}
+    assert done.stdout.startswith("# TYPE took histogram\n") and {k: v for k, v in found.items() if "_bucket" in k} == {
+        'took_bucket{le="-1.0",path="/"}': "1", 'took_bucket{le="0.5",path="/"}': "2", 'took_bucket{le="4.0",path="/"}': "4",
+        'took_bucket{le="128.0",path="/"}': "5", 'took_bucket{le="+Inf",path="/"}': "5"}, done.stdout
+    assert (found['took_count{path="/"}'], found['took_sum{path="/"}']) == ("5", "104.5")
+    assert "written as classic ones" in done.stderr and "1 stale markers" in done.stderr
+    again = run_import(box, "again.om", done.stdout)
+    assert again.returncode == 0 and "samples of 7 series" in again.stdout, again
 
 
 def test_status_tsdb(box, config):
