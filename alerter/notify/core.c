@@ -359,6 +359,7 @@ static void trim(struct core *c)
 	silence_trim(c);
 	DB_ADD(c->db, DB_TRIM_PAUSES, DB_I(now_ms));
 	DB_ADD(c->db, DB_TRIM_DEAD, DB_I(OUTBOX_DEAD), DB_I(MAX_DEAD));
+	own_damage(c, db_damaged(c->database_path.p, &c->scratch));
 }
 
 static int64_t least(int64_t a, int64_t b)
@@ -391,7 +392,7 @@ int64_t core_step(struct core *c)
 
 /* ---- Opening and closing. ---- */
 
-struct core *core_open(const struct core_options *o, struct notify_config *config, struct err *e)
+static struct core *try_open(const struct core_options *o, struct notify_config *config, struct err *e)
 {
 	struct core *c = mem_alloc(sizeof *c);
 
@@ -406,6 +407,7 @@ struct core *core_open(const struct core_options *o, struct notify_config *confi
 	c->next_alert = c->next_group = c->next_message = 1;
 	c->heartbeats = heartbeats_new();
 	c->forwarding = forward_new(o->resend_delay_ms);
+	c->database_path = text_dup(str_of(o->database_path));
 	c->db = db_open(o->database_path, e);
 	if (c->db == NULL || !restore_all(c, e)) {
 		core_close(c);
@@ -420,6 +422,19 @@ struct core *core_open(const struct core_options *o, struct notify_config *confi
 	pager_extend(c);
 	own_resume_durability(c);
 	heartbeats_started(c);
+	return c;
+}
+
+struct core *core_open(const struct core_options *o, struct notify_config *config, struct err *e)
+{
+	struct core *c = try_open(o, config, e);
+	struct err again = { 0 };
+
+	if (c != NULL || e->code != ERR_DAMAGED)
+		return c;
+	if (db_salvage(o->database_path, clock_now_ms(o->clock), &again))
+		c = try_open(o, config, &again);
+	*e = again;
 	return c;
 }
 
@@ -508,6 +523,7 @@ void core_close(struct core *c)
 	if (c->db != NULL)
 		db_close(c->db);
 	text_free(c->external_url);
+	text_free(c->database_path);
 	free(c->old);
 	free(c->retired);
 	arena_fini(&c->scratch);

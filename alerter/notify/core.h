@@ -33,7 +33,7 @@ struct core {
 	struct notify_config *config;
 	struct notify_config **old;     /* newest first: kept while something they sent is to be ended */
 	size_t n_old, cap_old;
-	struct str external_url;
+	struct str external_url, database_path;
 	bool paused;                    /* on the way out: nothing new is sent */
 	uint64_t random;
 	int64_t next_commit_ms;         /* after a failure */
@@ -121,6 +121,7 @@ struct own_alert {
 };
 void own_alert(struct core *, const struct own_alert *);
 void own_durability(struct core *, const struct err *problem);          /* NULL: it is over */
+void own_damage(struct core *, struct str file);                        /* a database that was moved aside; empty: none is there */
 void own_resume_durability(struct core *);      /* after a start: it ends when something has been written */
 void own_dead_letter(struct core *, struct str integration, struct str why, bool dead);
 void own_stranded(struct core *, struct str integration, bool stranded);

@@ -83,7 +83,10 @@ static const char *const statement_sql[] = {
 
 static bool fail(struct db *db, const char *what, struct err *e)
 {
-	return err_set(e, ERR_IO, -1, "database: %s: %s", what, sqlite3_errmsg(db->sql));
+	int code = sqlite3_errcode(db->sql);
+
+	return err_set(e, code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? ERR_DAMAGED : ERR_IO, -1, "database: %s: %s", what,
+		       sqlite3_errmsg(db->sql));
 }
 
 static bool run(struct db *db, const char *sql, struct err *e)
@@ -116,6 +119,17 @@ static bool migrate(struct db *db, struct err *e)
 			return false;
 	}
 	return true;
+}
+
+/* All of it is read: damage is to show now, not when something there is needed. A million events take half a second. */
+static bool check(struct db *db, struct err *e)
+{
+	sqlite3_stmt *s = db_select(db, "PRAGMA quick_check(1)", e);
+
+	if (s != NULL && db_next(db, s, e) && !str_eq(db_text(s, 0), STR("ok")))
+		err_set(e, ERR_DAMAGED, -1, "database: " STR_FMT, STR_ARG(db_text(s, 0)));
+	sqlite3_finalize(s);
+	return e->code == ERR_NONE;
 }
 
 static bool prepare(struct db *db, struct err *e)
@@ -151,7 +165,7 @@ struct db *db_open(const char *path, struct err *e)
 
 	if (db == NULL)
 		return NULL;
-	if (!run(db, "PRAGMA journal_mode=WAL", e) || !run(db, "PRAGMA synchronous=FULL", e) || !migrate(db, e)
+	if (!run(db, "PRAGMA journal_mode=WAL", e) || !run(db, "PRAGMA synchronous=FULL", e) || !check(db, e) || !migrate(db, e)
 	    || !prepare(db, e)) {
 		err_context(e, "%s", path);
 		db_close(db);

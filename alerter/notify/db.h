@@ -61,11 +61,17 @@ struct db_arg {
 #define DB_I(v) ((struct db_arg){ .i = (int64_t)(v) })
 #define DB_T(s) ((struct db_arg){ .is_text = true, .t = (s) })
 
-/* Creates or migrates the file. NULL and <e>: damaged, of a newer version, not writable. */
+/* Creates or migrates the file. NULL and <e>: damaged (ERR_DAMAGED), of a newer version, not writable. */
 struct db *db_open(const char *path, struct err *e);
 /* A file that is there, to read beside who owns it. */
 struct db *db_open_to_read(const char *path, struct err *e);
 void db_close(struct db *);     /* what is in the log is lost, as in a crash */
+
+/* db_salvage.c: moves a damaged file aside, under <path>.damaged-<now_ms>, and puts what can be read of it into a new one. False and <e>: it stays
+ * as it is. */
+bool db_salvage(const char *path, int64_t now_ms, struct err *e) MUST_CHECK;
+/* The name of a file that db_salvage() moved and nobody has taken away; empty: none. */
+struct str db_damaged(const char *path, struct arena *);
 
 /* Appends to the log; texts are copied. */
 void db_add(struct db *, enum db_statement, const struct db_arg *args, size_t n);

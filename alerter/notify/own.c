@@ -72,6 +72,23 @@ void own_resume_durability(struct core *c)
 	}
 }
 
+void own_damage(struct core *c, struct str file)
+{
+	own_alert(c, &(struct own_alert){
+			     .name = "TocsinStateDamaged",
+			     .severity = "critical",
+			     .expr = "",
+			     .firing = file.n > 0,
+			     .summary = STR("The database of alerts was damaged"),
+			     .description = arena_printf(&c->scratch,
+							 "It was moved to " STR_FMT ", and what could be read of it is in use. What fires may be told "
+							 "again, and ends, silences and messages may be missing: compare with what receivers show. "
+							 "This ends within an hour of the file being moved elsewhere.",
+							 STR_ARG(file)),
+			     .reason = file.n > 0 ? file : STR("the damaged file was taken away"),
+		     });
+}
+
 /* ---- Dead letters: until something arrives there again. ---- */
 
 void own_dead_letter(struct core *c, struct str integration, struct str why, bool dead)

@@ -15,7 +15,8 @@
 	X(TIMEOUT,       503, "timeout",   true)  \
 	X(CANCELED,      503, "canceled",  true)  \
 	X(UPSTREAM,      502, "internal",  true)  \
-	X(IO,            500, "internal",  true)
+	X(IO,            500, "internal",  true)  \
+	X(DAMAGED,       500, "internal",  false)
 
 enum err_code {
 #define X(code, http, type, retry) ERR_##code,
