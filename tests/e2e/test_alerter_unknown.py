@@ -109,3 +109,44 @@ def test_a_rule_that_fails_resolves_nothing(box):
     assert "side" in watch.data("/api/v1/rules")["groups"][0]["rules"][0]["lastError"], "the error says where it is"
     target.text = 'broken 0\nside{a="1"} 1\n'
     watch.told("Broken", "resolved")
+
+
+class Hundred(Target):
+    """A hundred targets of one address, /0 to /99, each with its own number; None: it is dead."""
+
+    def __init__(self, _folder=None):
+        self.broken = [1] * 100
+        super().__init__()
+
+    def reply(self, path):
+        value = self.broken[int(path[1:])]
+        return (503, "") if value is None else (200, f"broken {value}\n")
+
+    def job(self):
+        groups = [{"targets": [self.address], "labels": {"__metrics_path__": f"/{i}", "instance": f"t{i}"}} for i in range(100)]
+        return {"job_name": "app", "static_configs": groups, **EVERY_SECOND}
+
+
+def test_one_target_of_a_hundred_dies(box):
+    """P1: 99 end, one is unknown and stays, over a restart too; back again, it ends."""
+    targets = box.start(Hundred)
+    watch = Watch(box, [targets.job()], [alert_rule("Broken", "broken == 1"), alert_rule("Down", "up == 0")])
+    watch.until("all fire", lambda: len(watch.alerts("Broken")) == 100)
+    targets.broken[42] = None
+    watch.until_state("Down", "firing", instance="t42")
+
+    def told(status):
+        return {a["labels"]["instance"] for r in watch.hook.requests for a in r["body"]["alerts"] if a["labels"]["alertname"] == "Broken" and a["status"] == status}
+    targets.broken[:] = [None if v is None else 0 for v in targets.broken]
+    others = {f"t{i}" for i in range(100)} - {"t42"}
+    watch.until("99 have ended", lambda: told("resolved") == others)
+    for _ in range(2):
+        watch.until("one is unknown", lambda: "unknownSince" in watch.alert("Broken"))
+        watch.ticks(5)
+        assert watch.alert("Broken")["labels"]["instance"] == "t42" and watch.state("Broken") == "firing"
+        assert told("resolved") == others and told("firing") == others | {"t42"}
+        watch.program.stop()
+        watch.program.start()
+    targets.broken[42] = 0
+    watch.until("it ends too", lambda: told("resolved") == told("firing"))
+    watch.until_state("Down", "inactive", instance="t42")

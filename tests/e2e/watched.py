@@ -32,10 +32,11 @@ class Target:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
                 owner.headers.append(dict(self.headers))
-                self.send_response(owner.answer or 200)
+                status, text = owner.reply(self.path)
+                self.send_response(status)
                 self.send_header("Content-Type", "text/plain; version=0.0.4")
                 self.end_headers()
-                self.wfile.write(owner.text.encode())
+                self.wfile.write(text.encode())
 
             def log_message(self, *_):
                 pass
@@ -44,6 +45,9 @@ class Target:
         self.server.daemon_threads = True
         self.server.handle_error = lambda *_: None          # who was killed while asking
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+    def reply(self, _path):
+        return self.answer or 200, self.text
 
     def down(self):
         if self.server:
