@@ -118,6 +118,11 @@ bool str_to_double(struct str s, double *out)
 	return end == z + s.n;
 }
 
+bool str_to_decimal(struct str s, double *out)
+{
+	return str_chr(s, 'x') == s.n && str_chr(s, 'X') == s.n && str_chr(s, '(') == s.n && str_to_double(s, out);
+}
+
 bool str_to_int64(struct str s, int64_t *out)
 {
 	char z[32], *end;

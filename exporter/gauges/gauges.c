@@ -63,7 +63,7 @@ static bool check_map(struct conf_reader *rd, const struct conf_node *map, const
 	double v;
 
 	for (size_t i = 0; i < m->map.n; i++)
-		if (!str_to_double(m->map.v[i].value, &v))
+		if (!str_to_decimal(m->map.v[i].value, &v))
 			ok = conf_error(rd->report, conf_get(map, "map"), "map gives \"" STR_FMT "\" for \"" STR_FMT "\": write a number",
 			                STR_ARG(m->map.v[i].value), STR_ARG(m->map.v[i].name));
 	return ok;
@@ -113,8 +113,9 @@ static const struct conf_key query_keys[] = {
 	CONF_KEY(struct gauge_query, "command", command, conf_str_list, NULL, CONF_RELOAD,
 	    "On Redis: a command, word by word: [LLEN, celery]."),
 	CONF_KEY(struct gauge_query, "path", path, conf_str, "", CONF_RELOAD, "Over HTTP: what is put behind the URL."),
-	CONF_KEY(struct gauge_query, "rows", rows, conf_str, "", CONF_RELOAD,
-	         "JSON pointer to an array or object that gives a row each. On Redis: pairs, for replies such as HGETALL's."),
+	CONF_KEY(struct gauge_query, "rows", rows, conf_str, NULL, CONF_RELOAD,
+	         "JSON pointer to an array or object that gives a row each; '': the document is that. On Redis: pairs, for replies such as "
+	         "HGETALL's."),
 	CONF_KEY_ARG(struct gauge_query, "metrics", metrics, conf_sub_list, NULL, CONF_REQUIRED | CONF_RELOAD,
 	    "What becomes of the rows.", &gauge_metric_table),
 };

@@ -24,7 +24,7 @@ struct gauge_query {
 	struct str sql;
 	struct conf_strs command;       /* a Redis command, word by word */
 	struct str path;                /* put behind the URL */
-	struct str rows;                /* JSON pointer to an array or object: a row each; empty: the document is the row */
+	struct str rows;                /* JSON pointer to an array or object: a row each; p NULL: the document is the row */
 	struct conf_list metrics;       /* struct gauge_metric */
 };
 

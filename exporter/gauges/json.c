@@ -2,6 +2,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+#include "document.h"
 #include "fetch.h"
 #include "gauges/rows.h"
 #include "pointer.h"
@@ -46,12 +47,14 @@ static void documents_close(void *state)
 
 /* ---- Reading ---- */
 
-static struct cell json_cell(const json_t *v)
+static struct cell json_cell(const json_t *v, struct arena *a)
 {
 	if (v == NULL)
 		return (struct cell){ .kind = CELL_ABSENT };
-	if (json_is_number(v))
-		return (struct cell){ .kind = CELL_NUMBER, .number = json_number_value(v) };
+	if (json_is_integer(v))
+		return cell_of_integer(json_integer_value(v), a);
+	if (json_is_real(v))
+		return (struct cell){ .kind = CELL_NUMBER, .number = json_real_value(v) };
 	if (json_is_boolean(v))
 		return (struct cell){ .kind = CELL_TEXT, .text = json_is_true(v) ? STR("true") : STR("false") };
 	if (json_is_string(v))
@@ -68,22 +71,21 @@ static struct cell get(const struct gauge_rows *rows, size_t i, struct str key, 
 {
 	const struct json_row *row = (const struct json_row *)rows->data + i;
 
-	(void)a;
 	if (!str_eq(key, STR("@key")))
-		return json_cell(pointer_get(row->value, key));
+		return json_cell(pointer_get(row->value, key), a);
 	if (row->key != NULL)
 		return (struct cell){ .kind = CELL_TEXT, .text = str_of(row->key) };
-	return (struct cell){ .kind = CELL_NUMBER, .number = (double)i };
+	return cell_of_integer((int64_t)i, a);
 }
 
-/* The rows of a document; SIZE_MAX when there is neither array nor object where they should be. */
+/* The rows of a document, which is the one row without a pointer; SIZE_MAX when there is neither array nor object where they should be. */
 static size_t split(const json_t *document, struct str rows_pointer, struct json_row **out)
 {
 	const json_t *at = pointer_get(document, rows_pointer);
 	size_t n = 0;
 	void *i;
 
-	if (rows_pointer.p == NULL || rows_pointer.n == 0) {
+	if (rows_pointer.p == NULL) {
 		*out = mem_alloc(sizeof **out);
 		(*out)[0].value = document;
 		return 1;
@@ -98,6 +100,19 @@ static size_t split(const json_t *document, struct str rows_pointer, struct json
 	return n;
 }
 
+/* Names of members, where the document is an array: each would be absent, and nobody would know why. */
+static bool is_list_of_rows(const json_t *document, const struct gauge_query *q)
+{
+	const struct gauge_metric *m = q->metrics.v;
+
+	if (q->rows.p != NULL || !json_is_array(document))
+		return false;
+	for (size_t i = 0; i < q->metrics.n; i++)
+		if (!m[i].is_info && m[i].value.n > 0 && m[i].value.p[0] != '/')
+			return true;
+	return false;
+}
+
 void gauge_json_take(struct gauge_round *round, size_t i, const json_t *document)
 {
 	const struct gauge_query *q = (const struct gauge_query *)round->settings->queries.v + i;
@@ -105,13 +120,15 @@ void gauge_json_take(struct gauge_round *round, size_t i, const json_t *document
 	struct gauge_rows rows = { .n = split(document, q->rows, &v), .get = get, .data = v };
 	struct err e = { 0 };
 
-	if (rows.n == SIZE_MAX) {
-		err_set(&e, ERR_BAD_INPUT, -1, "no array or object at \"" STR_FMT "\"", STR_ARG(q->rows));
-		gauge_round_fail(round, i, &e);
-		return;
-	}
 	rows.data = v;
-	gauge_round_take(round, i, &rows);
+	if (rows.n == SIZE_MAX)
+		err_set(&e, ERR_BAD_INPUT, -1, "no array or object at \"" STR_FMT "\"", STR_ARG(q->rows));
+	else if (is_list_of_rows(document, q))
+		err_set(&e, ERR_BAD_INPUT, -1, "the document is an array: rows: '' makes a row of each element");
+	if (e.code != ERR_NONE)
+		gauge_round_fail(round, i, &e);
+	else
+		gauge_round_take(round, i, &rows);
 	free(v);
 }
 
@@ -127,7 +144,7 @@ static bool take_document(struct gauge_round *round, size_t i, const struct fetc
 		gauge_round_fail(round, i, e);
 		return status != 0;
 	}
-	document = json_loadb(body.p, body.n, JSON_DECODE_ANY, &where);
+	document = document_read(body, &where);
 	if (document == NULL) {
 		err_set(e, ERR_BAD_INPUT, where.position, "no JSON: %s at byte %d", where.text, where.position);
 		gauge_round_fail(round, i, e);

@@ -34,11 +34,11 @@ struct reply_rows {
 	bool pairs;
 };
 
-static struct cell reply_cell(const struct resp_reply *reply)
+static struct cell reply_cell(const struct resp_reply *reply, struct arena *a)
 {
 	switch (reply->type) {
 	case RESP_INTEGER:
-		return (struct cell){ .kind = CELL_NUMBER, .number = (double)reply->integer };
+		return cell_of_integer(reply->integer, a);
 	case RESP_STRING:
 	case RESP_STATUS:
 		return (struct cell){ .kind = CELL_TEXT, .text = reply->text };
@@ -56,14 +56,13 @@ static struct cell get(const struct gauge_rows *rows, size_t i, struct str key, 
 	const struct reply_rows *x = rows->data;
 	bool is_key = str_eq(key, STR("@key"));
 
-	(void)a;
 	if (!is_key && !str_eq(key, STR("value")))
 		return (struct cell){ .kind = CELL_ABSENT };
 	if (x->pairs)
-		return reply_cell(x->reply->items[2 * i + !is_key]);
+		return reply_cell(x->reply->items[2 * i + !is_key], a);
 	if (is_key)
-		return (struct cell){ .kind = CELL_NUMBER, .number = (double)i };
-	return reply_cell(x->reply->type == RESP_ARRAY ? x->reply->items[i] : x->reply);
+		return cell_of_integer((int64_t)i, a);
+	return reply_cell(x->reply->type == RESP_ARRAY ? x->reply->items[i] : x->reply, a);
 }
 
 static void take(struct gauge_round *round, size_t i, const struct resp_reply *reply)

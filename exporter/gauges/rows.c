@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <math.h>
 
+#define EXACT_MAX 1000000000000000      /* integers up to here are written as such */
+
 const struct expo_family gauge_success_family = {
 	"tocsin_gauges_collector_success", EXPO_GAUGE, "Whether the query gave its figures last time.", NULL };
 
@@ -22,7 +24,7 @@ static bool map_text(const struct gauge_metric *m, struct str text, double *v)
 static bool text_number(const struct gauge_metric *m, struct str text, double *v, struct err *e)
 {
 	text = str_trim(text);
-	if (map_text(m, text, v) || str_to_double(text, v))
+	if (map_text(m, text, v) || str_to_decimal(text, v))
 		return true;
 	if (str_eq(text, STR("true")) || str_eq(text, STR("t")) || str_eq(text, STR("false")) || str_eq(text, STR("f"))) {
 		*v = text.p[0] == 't';
@@ -72,6 +74,15 @@ static enum worth cell_worth(const struct gauge_round *r, const struct gauge_met
 	return WORTH_VALUE;
 }
 
+struct cell cell_of_integer(int64_t v, struct arena *a)
+{
+	struct cell c = { .kind = CELL_NUMBER, .number = (double)v };
+
+	if (v > EXACT_MAX || v < -EXACT_MAX)
+		c.text = arena_printf(a, "%lld", (long long)v);
+	return c;
+}
+
 /* A number as a label reads as it would in SQL. */
 static struct str label_text(const struct cell *c, struct arena *a)
 {
@@ -80,7 +91,9 @@ static struct str label_text(const struct cell *c, struct arena *a)
 
 	if (c->kind != CELL_NUMBER)
 		return c->kind == CELL_TEXT ? c->text : STR_NULL;
-	if (c->number == floor(c->number) && fabs(c->number) < 1e15)
+	if (c->text.n > 0)
+		return c->text;
+	if (c->number == floor(c->number) && fabs(c->number) <= EXACT_MAX)
 		return arena_printf(a, "%.0f", c->number);
 	buf_printf(&b, "%.17g", c->number);
 	s = arena_str(a, buf_str(&b));

@@ -11,8 +11,11 @@ enum cell_kind { CELL_ABSENT, CELL_NULL, CELL_NUMBER, CELL_TEXT };
 struct cell {
 	enum cell_kind kind;
 	double number;
-	struct str text;                /* CELL_TEXT */
+	struct str text;                /* CELL_TEXT; of a number: as a label has it, where <number> is not exact */
 };
+
+/* An integer; as a label it has all its digits. Text in <a>. */
+struct cell cell_of_integer(int64_t v, struct arena *a);
 
 /* The rows of one answer. */
 struct gauge_rows {

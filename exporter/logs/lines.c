@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "document.h"
 #include "pointer.h"
 #include "tocsin/num.h"
 
@@ -24,7 +25,7 @@ static const json_t *document(struct reading *r)
 {
 	if (!r->parsed) {
 		r->parsed = true;
-		r->json = json_loadb(r->line.p, r->line.n, JSON_ALLOW_NUL, NULL);
+		r->json = document_read(r->line, NULL);
 		if (r->json != NULL && !json_is_object(r->json)) {
 			json_decref(r->json);
 			r->json = NULL;
@@ -102,7 +103,7 @@ static bool read_value(struct reading *r, const struct logs_rule *rule, double *
 	} else {
 		ok = field_text(r, rule->value, scratch, &text);
 	}
-	ok = ok && str_to_double(str_trim(text), out) && isfinite(*out);
+	ok = ok && str_to_decimal(str_trim(text), out) && isfinite(*out);
 	*out *= rule->scale;
 	ok = ok && fabs(*out) < VALUE_MOST && (logs_rule_is_histogram(rule) || *out >= 0);
 	buf_fini(&group);

@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+#include "document.h"
 #include "explain.h"
 #include "gauges/rows.h"
 #include "pointer.h"
@@ -162,7 +163,7 @@ static void take_json(struct probe *p, const struct source_ask *ask, struct tran
 	const struct probe_settings *s = p->settings;
 	struct gauge_round round = { &s->gauges, &p->query, p->name, clock_now_ms(ask->clock), 0, out };
 	json_error_t where;
-	json_t *document = json_loadb(t->body.p, t->body.n, JSON_DECODE_ANY | JSON_ALLOW_NUL, &where);
+	json_t *document = document_read(buf_str(&t->body), &where);
 
 	if (document == NULL)
 		fail(t, "json", "the body is no JSON: %s at byte %d", where.text, where.position);

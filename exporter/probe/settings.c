@@ -98,7 +98,8 @@ static const struct conf_key keys[] = {
 	    "JSON pointers, and what the text there must match wholly: { /status: ok|healthy }."),
 	CONF_KEY_ARG(struct probe_settings, "max_body", max_body, conf_bytes, "1MiB", CONF_RELOAD, "A longer body fails the probe.",
 	             &body_range),
-	KEY("rows", rows, conf_str, "", "JSON pointer to an array or object of the body that gives a row of metrics each."),
+	KEY("rows", rows, conf_str, NULL,
+	    "JSON pointer to an array or object of the body that gives a row of metrics each; '': the body is that."),
 	CONF_KEY_ARG(struct probe_settings, "metrics", metrics, conf_sub_list, NULL, CONF_RELOAD,
 	             "Gauges from the JSON body, as under gauges.", &gauge_metric_table),
 };

@@ -102,7 +102,7 @@ gauges:
 
 def test_json(box):
     documents = {"/metrics": {"users": {"total": 12, "active": None}, "contests": [{"id": "a", "n": 1}, {"id": "b", "n": 2}]},
-                 "/breaker": {"state": "OPEN", "by": {"db": "CLOSED", "api": "HALF_OPEN"}}, "/broken": "{"}
+                 "/breaker": {"state": "OPEN", "by": {"db": "CLOSED", "api": "HALF_OPEN"}}, "/broken": "{", "/list": [{"id": "x", "n": 7}]}
     with Json(documents) as server:
         exporter = box.start(Exporter, box.write("e.yml", f"""
 gauges:
@@ -115,6 +115,7 @@ gauges:
           - {{ name: users_total, help: x, type: counter, value: /users/total }}
           - {{ name: users_active, help: x, value: /users/active, null: zero }}
       - {{ path: /metrics, rows: /contests, metrics: [{{ name: contest_entries, help: x, value: n, labels: {{ contest: id }} }}] }}
+      - {{ path: /list, rows: '', metrics: [{{ name: listed, help: x, value: n, labels: [id] }}] }}
       - path: /breaker
         metrics: [{{ name: breaker_state, help: x, value: state, map: {{ CLOSED: 0, HALF_OPEN: 1, OPEN: 2 }} }}]
       - path: /breaker
@@ -126,7 +127,7 @@ gauges:
         m = scrape(exporter)
         assert m.value("users_total", source="api") == 12 and m.types["users_total"] == "counter"
         assert m.value("users_active") == 0
-        assert m.value("contest_entries", contest="b") == 2
+        assert m.value("contest_entries", contest="b") == 2 and m.value("listed", id="x") == 7
         assert m.value("breaker_state") == 2 and m.value("breaker_by", what="api") == 1
         assert m.value("tocsin_gauges_collector_success", query="broken") == 0
         assert m.value("tocsin_gauges_collector_success", query="missing") == 0

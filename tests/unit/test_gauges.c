@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "document.h"
 #include "pointer.h"
 #include "gauges/rows.h"
 #include "sources.h"
@@ -131,11 +132,54 @@ static void pointers(void **state)
 	json_decref(root);
 }
 
+/* Rows of documents as they come. */
+static void documents(void **state)
+{
+	static const struct { const char *text, *rows, *want; } cases[] = {
+		{ "\xef\xbb\xbf[{\"k\":\"a\",\"value\":1},{\"k\":\"b\",\"value\":2}]", "", "m{k=\"a\"} 1\nm{k=\"b\"} 2\n" },
+		{ "[{\"k\":\"a\",\"value\":1}]", NULL, NULL },
+		{ "{\"k\":\"a\",\"value\":1}", NULL, "m{k=\"a\"} 1\n" },
+		{ "{\"x\":{\"k\":\"a\",\"value\":1}}", "", "m{k=\"a\"} 1\n" },
+		{ "{\"k\":1234567890123456789,\"value\":36893488147419103232}", NULL, "m{k=\"1.2345678901234568e+18\"} 3.6893488147419103e+19\n" },
+		{ "{\"k\":1234567890123456789,\"value\":2}", NULL, "m{k=\"1234567890123456789\"} 2\n" },
+		{ "{\"z\":\"\\u0000\",\"k\":\"a\",\"value\":\"10\"}", NULL, "m{k=\"a\"} 10\n" },
+		{ "{\"k\":\"a\",\"value\":\"0x10\"}", NULL, NULL },
+		{ "3", "", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct label label = { STR("k"), STR("k") };
+		struct gauge_metric m = { .name = STR("m"), .value = STR("value"), .scale = 1, .family = { "m", EXPO_GAUGE, "h", NULL },
+		    .labels = { &label, 1 } };
+		struct gauge_query q = { .name = STR("q"), .rows = str_of(cases[i].rows), .metrics = { &m, 1, NULL } };
+		struct gauges_settings s = { .max_series = 9, .queries = { &q, 1, NULL } };
+		struct gauge_query_state st = { 0 };
+		struct gauge_round round = { &s, &st, "test", 1000, 0, expo_set_new() };
+		struct expo_part part = { round.out, NULL, 0 };
+		json_t *document = document_read(str_of(cases[i].text), NULL);
+		struct buf page = { 0 };
+
+		print_message("  %s\n", cases[i].text);
+		assert_non_null(document);
+		gauge_json_take(&round, 0, document);
+		expo_write(&page, &part, 1, EXPO_TEXT);
+		assert_int_equal(st.failed, cases[i].want == NULL);
+		if (cases[i].want != NULL)
+			assert_non_null(strstr(buf_z(&page), cases[i].want));
+		json_decref(document);
+		expo_set_free(round.out);
+		buf_fini(&page);
+	}
+	assert_null(document_read(STR(""), NULL));
+	assert_null(document_read(STR("\xef\xbb\xbf"), NULL));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cells_become_samples),
-		cmocka_unit_test(mistakes), cmocka_unit_test(pointers),
+		cmocka_unit_test(documents), cmocka_unit_test(mistakes), cmocka_unit_test(pointers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
