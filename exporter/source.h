@@ -51,6 +51,11 @@ struct source_nodes {
 /* A node of a cluster: address as others reach it, "10.0.0.7:6379", and what discovery says of it beside. Borrowed for the call. */
 typedef void source_node(void *user, struct str address, const struct label *labels, size_t n);
 
+/* A name that the configuration gives a metric, and where. <lent>: the file was written for another exporter. */
+typedef void source_metric(void *user, struct str name, enum expo_type type, const struct conf_node *at, bool lent);
+/* A family that the kind always has. */
+typedef void source_family(void *user, const struct expo_family *family);
+
 /* The functions of one state run on the source's own thread, but run(), which has a second one: what both touch is the kind's to
  * lock. */
 struct source_kind {
@@ -66,6 +71,10 @@ struct source_kind {
 	bool (*link)(void *settings, const struct sources *all, const struct conf_node *at, struct conf_report *r);
 	/* The address for people, without secrets, for the page and the log. In <a>. */
 	struct str (*describe)(struct arena *a, const void *settings);
+	/* Optional: calls <metric> for each metric the settings name; <family> for each family of the kind's own, but those whose name is
+	 * made of what the server sends. */
+	void (*metrics)(const void *settings, source_metric *metric, void *user);
+	void (*families)(source_family *family, void *user);
 	/* What will be asked, when, under which limits, what it needs: with the functions of explain.h. */
 	void (*explain)(struct buf *out, const void *settings);
 

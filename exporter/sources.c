@@ -151,15 +151,17 @@ struct sources *sources_new(void)
 
 struct sources *sources_build(struct sources *c, const struct conf_node *tree, struct conf_report *r)
 {
-	struct conf_reader rd = { .arena = &c->arena, .report = r, .user = &c->reading };
+	struct conf_reader rd = { .arena = &c->arena, .report = r, .user = &c->reading, .check_always = true };
 	struct conf_key keys[KINDS_MAX + 1];
 	const struct conf_table t = root_table(keys);
 	struct root root = { 0 };
 
 	if (tree != NULL && conf_read(&rd, &t, tree, &root)) {
 		take_sources(c, &root, r);
-		if (r->n_errors == 0)
+		if (r->n_errors == 0) {
 			link_sources(c, r);
+			sources_check_names(c, r);
+		}
 	}
 	modules_take(c, &root.modules, r);
 	c->held = rd.held;

@@ -15,4 +15,7 @@ extern const struct conf_table modules_table;
 /* Takes over the list the table has made, and checks it, also when the table found errors elsewhere. */
 void modules_take(struct sources *c, const struct conf_list *list, struct conf_report *r);
 
+/* Reports metrics that the configuration names as it must not. */
+void sources_check_names(const struct sources *c, struct conf_report *r);
+
 #endif

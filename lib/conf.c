@@ -289,6 +289,20 @@ static bool read_value(struct conf_reader *rd, const struct conf_key *key, const
 	return ok;
 }
 
+static bool is_empty(const struct conf_node *n)
+{
+	for (size_t i = 0; n->kind == CONF_SEQ && i < n->n; i++)
+		if (n->items[i]->kind != CONF_SCALAR || n->items[i]->text.n > 0)
+			return false;
+	return n->kind == CONF_SEQ || (n->kind == CONF_SCALAR && n->text.n == 0);
+}
+
+/* In place of a value that is wrong, for checks that look at others: false, as that was reported. */
+static bool use_default(struct conf_reader *rd, const struct conf_key *key, void *field)
+{
+	return key->fallback != NULL && !read_default(rd, key, field);
+}
+
 static bool read_row(struct conf_reader *rd, const struct conf_table *t, const struct conf_key *key, const struct conf_node *map, void *to)
 {
 	void *field = (char *)to + key->offset;
@@ -297,8 +311,10 @@ static bool read_row(struct conf_reader *rd, const struct conf_table *t, const s
 
 	if (!ok)
 		return false;
+	if (n != NULL && (key->flags & CONF_FILLED) != 0 && is_empty(n))
+		return conf_error(rd->report, n, "%s is empty: %s", key->name, key->help);
 	if (n != NULL)
-		return read_value(rd, key, n, field);
+		return read_value(rd, key, n, field) || use_default(rd, key, field);
 	if ((key->flags & CONF_REQUIRED) != 0 && map != NULL)
 		return !is_misspelt(rd, t, key, map) && conf_error(rd->report, map, "the key \"%s\" is missing: add it (%s)", key->name, key->help);
 	return read_default(rd, key, field);
@@ -316,7 +332,7 @@ bool conf_read(struct conf_reader *rd, const struct conf_table *t, const struct 
 		check_keys_known(rd, t, map);
 	for (size_t i = 0; i < t->n; i++)
 		read_row(rd, t, &t->keys[i], map, to);
-	if (t->check != NULL && map != NULL && rd->report->n_errors == errors)
+	if (t->check != NULL && map != NULL && (rd->check_always || rd->report->n_errors == errors))
 		t->check(rd, map, to);
 	return rd->report->n_errors == errors;
 }

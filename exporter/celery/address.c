@@ -172,6 +172,8 @@ bool celery_address_check(struct conf_reader *rd, const struct conf_node *at, st
 	struct redis_url *u = &s->broker.url;
 	struct err e = { 0 };
 
+	if (s->broker.text.p == NULL)
+		return true;                    /* reported as missing, or wrong */
 	if (!parse_all(rd, s, &e))
 		return conf_error(rd->report, node != NULL ? node : at, "%s", e.msg);
 	take_redis(rd->arena, s, u);

@@ -114,12 +114,19 @@ static bool collect(void *state, const struct source_ask *ask, struct expo_set *
 	return ok;
 }
 
+static void families(source_family *family, void *user)
+{
+	for (size_t i = 0; i < CF_N; i++)
+		family(user, &celery_families[i]);
+}
+
 const struct source_kind celery_source_kind = {
 	.name = "celery",
 	.up_family = "celery_up",
 	.up_help = "1: the broker answered when last looked at.",
 	.env = "CELERY_BROKER_URL",
 	.table = &celery_settings_table,
+	.families = families,
 	.describe = describe,
 	.explain = celery_explain,
 	.open = open_source,

@@ -31,7 +31,7 @@ static const struct conf_range entries_range = { 1, 10000000 };
 
 static const struct conf_key set_keys[] = {
 	CONF_KEY(struct files_set, "name", name, conf_str, "", CONF_RELOAD, "Value of the label `set`; the pattern unless given."),
-	CONF_KEY(struct files_set, "glob", glob, conf_path, NULL, CONF_REQUIRED | CONF_RELOAD,
+	CONF_KEY(struct files_set, "glob", glob, conf_path, NULL, CONF_REQUIRED | CONF_FILLED | CONF_RELOAD,
 	         "Which files: /backups/daily/*.sql.gz; ** stands for any number of folders."),
 };
 
@@ -51,7 +51,8 @@ static const struct conf_key keys[] = {
 	SOURCE_KEYS(struct files_settings),
 	CONF_KEY_ARG(struct files_settings, "max_entries", max_entries, conf_int, "100000", CONF_RELOAD,
 	             "Directory entries looked at for one set; beyond it the set fails.", &entries_range),
-	CONF_KEY_ARG(struct files_settings, "sets", sets, conf_sub_list, NULL, CONF_REQUIRED | CONF_RELOAD, "Which files.", &set_table),
+	CONF_KEY_ARG(struct files_settings, "sets", sets, conf_sub_list, NULL, CONF_REQUIRED | CONF_FILLED | CONF_RELOAD, "Which files.",
+	    &set_table),
 };
 
 static bool check_names(struct conf_reader *rd, const struct conf_node *map, void *to)
@@ -63,7 +64,7 @@ static bool check_names(struct conf_reader *rd, const struct conf_node *map, voi
 	(void)map;
 	for (size_t i = 0; i < s->sets.n; i++)
 		for (size_t j = 0; j < i; j++)
-			if (str_eq(v[i].name, v[j].name))
+			if (v[i].name.n > 0 && str_eq(v[i].name, v[j].name))
 				ok = conf_error(rd->report, s->sets.nodes[i], "a second set named \"" STR_FMT "\": give it a name of its own",
 				    STR_ARG(v[i].name));
 	return ok;

@@ -41,7 +41,8 @@ static bool conf_label_columns(struct conf_reader *rd, const struct conf_key *ke
 }
 
 static const struct conf_key metric_keys[] = {
-	CONF_KEY(struct gauge_metric, "name", name, conf_str, NULL, CONF_REQUIRED | CONF_RELOAD, "Name of the metric."),
+	CONF_KEY(struct gauge_metric, "name", name, conf_str, NULL, CONF_REQUIRED | CONF_FILLED | CONF_RELOAD,
+	    "Name of the metric."),
 	CONF_KEY(struct gauge_metric, "help", help, conf_str, NULL, CONF_REQUIRED | CONF_RELOAD, "What it says."),
 	CONF_KEY_ARG(struct gauge_metric, "type", type, conf_enum, "gauge", CONF_RELOAD, "gauge, counter, untyped or info (always 1).",
 	    type_names),
@@ -116,7 +117,7 @@ static const struct conf_key query_keys[] = {
 	CONF_KEY(struct gauge_query, "rows", rows, conf_str, NULL, CONF_RELOAD,
 	         "JSON pointer to an array or object that gives a row each; '': the document is that. On Redis: pairs, for replies such as "
 	         "HGETALL's."),
-	CONF_KEY_ARG(struct gauge_query, "metrics", metrics, conf_sub_list, NULL, CONF_REQUIRED | CONF_RELOAD,
+	CONF_KEY_ARG(struct gauge_query, "metrics", metrics, conf_sub_list, NULL, CONF_REQUIRED | CONF_FILLED | CONF_RELOAD,
 	    "What becomes of the rows.", &gauge_metric_table),
 };
 
@@ -155,7 +156,8 @@ static const struct conf_key keys[] = {
 	    "A query that would go beyond fails.", &series_range),
 	CONF_KEY_ARG(struct gauges_settings, "null", null, conf_enum, "drop", CONF_RELOAD,
 	    "What NULL or absent means: drop, zero, nan, error.", null_names),
-	CONF_KEY_ARG(struct gauges_settings, "queries", queries, conf_sub_list, NULL, CONF_RELOAD, "What is asked.", &query_table),
+	CONF_KEY_ARG(struct gauges_settings, "queries", queries, conf_sub_list, NULL, CONF_FILLED | CONF_RELOAD, "What is asked.",
+	    &query_table),
 	CONF_KEY(struct gauges_settings, "queries_file", queries_file, conf_path, "", CONF_RELOAD,
 	    "On Postgres: queries in the file of postgres_exporter's --extend.query-path, besides those here."),
 };
@@ -225,34 +227,47 @@ static bool check_families(struct conf_reader *rd, const struct gauges_settings 
 	return ok;
 }
 
-static bool check_settings(struct conf_reader *rd, const struct conf_node *map, void *to)
+static bool check_server(struct conf_reader *rd, const struct conf_node *map, struct gauges_settings *s)
 {
-	bool families;
-	struct gauges_settings *s = to;
 	struct err e = { 0 };
 
-	if ((s->url.n > 0) + (s->postgres.n > 0) + (s->redis.n > 0) != 1)
-		return conf_error(rd->report, map, "which server is to be asked: write one of url, postgres, redis");
 	if (s->redis.n > 0)
 		s->backend = &gauge_redis;
 	else if (str_starts(s->url, STR("http://")) || str_starts(s->url, STR("https://")))
 		s->backend = &gauge_json;
 	else
 		s->backend = &gauge_sql;
-	if (s->backend == &gauge_sql && s->url.n > 0 && !pg_url_check(s->url, &e))
-		return conf_error(rd->report, map, "url: none of postgres://…, http://…, https://…");
+	if ((conf_get(map, "url") != NULL || conf_get(map, "url_file") != NULL) + (s->postgres.n > 0) + (s->redis.n > 0) != 1)
+		return conf_error(rd->report, map, "which server is to be asked: write one of url, postgres, redis");
+	return s->backend != &gauge_sql || s->url.n == 0 || pg_url_check(s->url, &e)
+	    || conf_error(rd->report, map, "url: none of postgres://…, http://…, https://…");
+}
+
+static bool check_tls(struct conf_reader *rd, const struct conf_node *map, const struct gauges_settings *s)
+{
+	bool ok = true;
+
 	if (s->ca_file.n + s->cert_file.n + s->key_file.n > 0 && !str_starts(s->url, STR("https://")))
-		return conf_error(rd->report, map, "ca_file, cert_file and key_file are for https://");
+		ok = conf_error(rd->report, map, "ca_file, cert_file and key_file are for https://");
 	if ((s->cert_file.n > 0) != (s->key_file.n > 0))
-		return conf_error(rd->report, map, "cert_file and key_file belong together: give both");
+		ok = conf_error(rd->report, map, "cert_file and key_file belong together: give both");
+	return ok;
+}
+
+static bool check_settings(struct conf_reader *rd, const struct conf_node *map, void *to)
+{
+	struct gauges_settings *s = to;
+	const bool known = check_server(rd, map, s);
+	bool ok = check_tls(rd, map, s) && known;
+
 	if (s->queries_file.n > 0 && s->backend != &gauge_sql)
-		return conf_error(rd->report, conf_get(map, "queries_file"), "queries_file is for Postgres: write queries");
-	if (s->queries_file.n > 0 && !gauge_queries_file(rd, s->queries_file, &s->queries))
-		return false;
+		ok = conf_error(rd->report, conf_get(map, "queries_file"), "queries_file is for Postgres: write queries");
+	else if (s->queries_file.n > 0)
+		ok &= gauge_queries_file(rd, s->queries_file, &s->queries);
 	if (conf_get(map, "queries") == NULL && s->queries_file.n == 0)
-		return conf_error(rd->report, map, "what is to be asked: write queries or queries_file");
-	families = check_families(rd, s);
-	return check_queries(rd, s) && families;
+		ok = conf_error(rd->report, map, "what is to be asked: write queries or queries_file");
+	ok &= check_families(rd, s);
+	return (!known || check_queries(rd, s)) && ok;
 }
 
 static const struct conf_table table = { keys, ARRAY_LEN(keys), sizeof(struct gauges_settings), NULL, check_settings };
@@ -275,6 +290,32 @@ static bool link_settings(void *settings, const struct sources *all, const struc
 	s->pg = pg;
 	s->redis_source = redis;
 	return ok;
+}
+
+/* A name's place in the configuration; the query's where it was written in another form. */
+static void name_metrics(const struct conf_list *metrics, const struct conf_node *query, source_metric *metric, void *user)
+{
+	const struct gauge_metric *m = metrics->v;
+
+	for (size_t i = 0; i < metrics->n; i++) {
+		bool lent = metrics->nodes == NULL;
+
+		metric(user, m[i].name, m[i].family.type, lent ? query : conf_get(metrics->nodes[i], "name"), lent);
+	}
+}
+
+void gauge_metrics_name(const struct conf_list *metrics, source_metric *metric, void *user)
+{
+	name_metrics(metrics, NULL, metric, user);
+}
+
+static void name_queries(const void *settings, source_metric *metric, void *user)
+{
+	const struct gauges_settings *s = settings;
+	const struct gauge_query *q = s->queries.v;
+
+	for (size_t i = 0; i < s->queries.n; i++)
+		name_metrics(&q[i].metrics, s->queries.nodes[i], metric, user);
 }
 
 /* Of a URL, scheme and host: what stands before and behind may be secret. */
@@ -413,5 +454,6 @@ static void run(void *state, struct source_loop *loop)
 
 const struct source_kind gauges_source_kind = {
 	.name = "gauges", .up_family = "tocsin_gauges_up", .up_help = "Whether the server with the figures answered.", .table = &table,
-	.parts = &gauge_success_family, .link = link_settings, .describe = describe, .explain = gauges_explain, .open = open_gauges, .collect = collect, .run = run, .close = close_gauges,
+	.parts = &gauge_success_family, .link = link_settings, .metrics = name_queries, .describe = describe, .explain = gauges_explain,
+	.open = open_gauges, .collect = collect, .run = run, .close = close_gauges,
 };

@@ -35,6 +35,9 @@ extern const struct conf_table gauge_metric_table;
 /* Whether what names a place in JSON does so rightly; reports at <at>. */
 bool gauge_pointers_check(struct conf_reader *rd, const struct conf_node *at, const struct gauge_query *q);
 
+/* Calls <metric> for each of a list of gauge_metric_table's. */
+void gauge_metrics_name(const struct conf_list *metrics, source_metric *metric, void *user);
+
 struct pg_settings;
 struct redis_settings;
 

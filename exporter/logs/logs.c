@@ -218,6 +218,34 @@ static void explain(struct buf *out, const void *settings)
 }
 
 /* Both would wait for the file's lock. */
+/* One name of <path>, whatever links and dots are in it; what is not there yet is named by its folder. In <a>. */
+static struct str one_name(struct arena *a, struct str path)
+{
+	char *z = arena_strz(a, path), *whole = realpath(z, NULL), *slash = strrchr(z, '/'), *folder = NULL;
+	struct str name = path;
+
+	if (whole == NULL && slash != NULL) {
+		*slash = '\0';
+		folder = realpath(slash == z ? "/" : z, NULL);
+	}
+	if (whole != NULL)
+		name = arena_str(a, str_of(whole));
+	else if (folder != NULL)
+		name = arena_printf(a, "%s/%s", folder, slash + 1);
+	free(whole);
+	free(folder);
+	return name;
+}
+
+static bool is_same_file(struct str x, struct str y)
+{
+	struct arena a = { 0 };
+	bool same = str_eq(one_name(&a, x), one_name(&a, y));
+
+	arena_fini(&a);
+	return same;
+}
+
 static bool link_settings(void *settings, const struct sources *all, const struct conf_node *at, struct conf_report *r)
 {
 	const struct logs_settings *s = settings;
@@ -225,16 +253,25 @@ static bool link_settings(void *settings, const struct sources *all, const struc
 	for (const struct sources_entry *x = all->v; (const void *)x->settings != settings; x++) {
 		const struct logs_settings *before = (const void *)x->settings;
 
-		if (x->kind == &logs_source_kind && str_eq(before->state, s->state))
+		if (x->kind == &logs_source_kind && is_same_file(before->state, s->state))
 			return conf_error(r, conf_get(at, "state"), "state is that of \"" STR_FMT "\" too: a file for each source",
 			                  STR_ARG(before->common.name));
 	}
 	return true;
 }
 
+static void name_rules(const void *settings, source_metric *metric, void *user)
+{
+	const struct logs_settings *s = settings;
+
+	for (size_t i = 0; i < s->metrics.n; i++)
+		metric(user, logs_rules(s)[i].name, logs_rules(s)[i].family.type, conf_get(s->metrics.nodes[i], "name"), false);
+}
+
 const struct source_kind logs_source_kind = {
 	.name = "logs", .up_family = "tocsin_logs_up",
 	    .up_help = "Whether all files could be read to their end, and the state file written.",
-	.table = &logs_settings_table, .link = link_settings, .describe = describe, .explain = explain, .open = open_logs, .make_dry = make_dry,
+	.table = &logs_settings_table, .link = link_settings, .metrics = name_rules, .describe = describe, .explain = explain, .open = open_logs,
+	.make_dry = make_dry,
 	.collect = collect, .run = run, .close = close_logs,
 };

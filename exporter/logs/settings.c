@@ -112,10 +112,13 @@ static bool check_match(struct conf_reader *rd, const struct conf_node *map, con
 	    "(?:…) groups without counting", n, LOGS_GROUPS_MAX);
 }
 
-static bool check_text(struct conf_reader *rd, const struct conf_node *at, const struct logs_rule *r, struct str text)
+static bool check_text(struct conf_reader *rd, const struct conf_node *map, const struct conf_node *at, const struct logs_rule *r,
+                       struct str text)
 {
 	if (is_field(text))
 		return pointer_is_valid(text) || conf_error(rd->report, at, "\"" STR_FMT "\" is no JSON pointer", STR_ARG(text));
+	if (r->match == NULL && conf_get(map, "match") != NULL)
+		return true;                    /* it is wrong, and who knows which groups it should have had */
 	return check_groups(rd, at, r, text);
 }
 
@@ -136,7 +139,7 @@ static bool check_labels(struct conf_reader *rd, const struct conf_node *map, st
 			l->origin = LOGS_GROUPS;
 		r->has_variable_labels |= l->origin != LOGS_CONSTANT;
 		r->reads_json |= l->origin == LOGS_FIELD;
-		ok &= l->origin == LOGS_CONSTANT || check_text(rd, at, r, l->text);
+		ok &= l->origin == LOGS_CONSTANT || check_text(rd, map, at, r, l->text);
 		if (!labels_name_is_plain(l->name) || str_eq(l->name, STR("source")) || str_eq(l->name, STR("le")) ||
 		    str_starts(l->name, STR("__")))
 			ok = conf_error(rd->report, at, "\"" STR_FMT "\" cannot be a label here: letters, digits and _; not source, le, __…",
@@ -160,7 +163,7 @@ static bool check_value(struct conf_reader *rd, const struct conf_node *map, str
 	}
 	r->value_is_group = r->value.n > 0 && r->value.p[0] == '$';
 	r->reads_json |= r->value.n > 0 && !r->value_is_group;
-	return r->value.n == 0 || check_text(rd, at, r, r->value);
+	return r->value.n == 0 || check_text(rd, map, at, r, r->value);
 }
 
 static bool check_name(struct conf_reader *rd, const struct conf_node *map, const struct logs_rule *r)
@@ -212,9 +215,9 @@ static const struct conf_table rule_table = { rule_keys, ARRAY_LEN(rule_keys), s
 
 static const struct conf_key keys[] = {
 	SOURCE_KEYS(struct logs_settings),
-	CONF_KEY(struct logs_settings, "files", files, conf_path_list, NULL, CONF_REQUIRED | CONF_RELOAD,
+	CONF_KEY(struct logs_settings, "files", files, conf_path_list, NULL, CONF_REQUIRED | CONF_FILLED | CONF_RELOAD,
 	         "Patterns of files to follow: /var/log/app/*.log."),
-	CONF_KEY(struct logs_settings, "state", state, conf_path, NULL, CONF_REQUIRED | CONF_RELOAD,
+	CONF_KEY(struct logs_settings, "state", state, conf_path, NULL, CONF_REQUIRED | CONF_FILLED | CONF_RELOAD,
 	         "File where positions and counts are kept; its folder must be there and writable."),
 	CONF_KEY_ARG(struct logs_settings, "first", first, conf_enum, "end", CONF_RELOAD,
 	             "Where to begin in files found when there is no state yet: end or beginning. Files found later are read whole.",
@@ -224,7 +227,8 @@ static const struct conf_key keys[] = {
 	CONF_KEY_ARG(struct logs_settings, "max_line", max_line, conf_bytes, "64KiB", CONF_RELOAD, "Longer lines are cut.", &line_range),
 	CONF_KEY_ARG(struct logs_settings, "max_files", max_files, conf_int, "500", CONF_RELOAD,
 	             "Files followed at once; beyond it the source fails.", &files_range),
-	CONF_KEY_ARG(struct logs_settings, "metrics", metrics, conf_sub_list, NULL, CONF_REQUIRED | CONF_RELOAD, "What lines become.",
+	CONF_KEY_ARG(struct logs_settings, "metrics", metrics, conf_sub_list, NULL, CONF_REQUIRED | CONF_FILLED | CONF_RELOAD,
+	             "What lines become.",
 	             &rule_table),
 };
 

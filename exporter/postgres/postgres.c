@@ -193,7 +193,18 @@ static void run(void *state, struct source_loop *loop)
 	pg_sizes_run(s->settings, s->name, loop);
 }
 
+static void families(source_family *family, void *user)
+{
+	for (const struct pg_statement *st = NULL; (st = pg_statement_next(st)) != NULL; ) {
+		for (size_t i = 0; i < st->n_values; i++)
+			family(user, &st->values[i].family);
+		if (st->histogram != NULL)
+			family(user, &st->histogram->family);
+	}
+	pg_sizes_families(family, user);
+}
+
 const struct source_kind postgres_source_kind = {
 	.name = "postgres", .up_family = "pg_up", .up_help = "Whether the server answered.", .env = "DATABASE_URL", .table = &table,
-	.describe = describe, .explain = pg_explain, .open = open_source, .collect = collect, .run = run, .close = close_source,
+	.families = families, .describe = describe, .explain = pg_explain, .open = open_source, .collect = collect, .run = run, .close = close_source,
 };

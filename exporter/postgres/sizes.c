@@ -22,6 +22,12 @@ static const struct expo_family database_family = {
 static const struct expo_family left_out_family = {
 	"tocsin_postgres_databases_left_out", EXPO_GAUGE, "Databases beyond the limit of 200 besides the url's, not read.", NULL };
 
+void pg_sizes_families(source_family *family, void *user)
+{
+	family(user, &table_size_family);
+	family(user, &index_size_family);
+}
+
 struct round {
 	const struct pg_settings *settings;
 	const char *name;               /* NULL: no complaints; a metric says what failed */

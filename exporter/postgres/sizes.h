@@ -8,4 +8,7 @@
 /* Until the loop says stop. <name> is the source's. */
 void pg_sizes_run(const struct pg_settings *s, const char *name, struct source_loop *loop);
 
+/* Families that are in no table of statements. */
+void pg_sizes_families(source_family *family, void *user);
+
 #endif

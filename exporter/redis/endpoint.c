@@ -39,6 +39,8 @@ bool redis_endpoint_check(struct conf_reader *rd, const struct conf_node *at, st
 	struct err e = { 0 };
 	struct str path;
 
+	if (ep->text.p == NULL)
+		return true;                    /* reported as missing, or wrong */
 	if (!redis_url_parse(rd->arena, ep->text, &ep->url, &e))
 		return conf_error(rd->report, node != NULL ? node : at, "%s", e.msg);
 	take(rd->arena, ep->user, &ep->url.user);

@@ -108,12 +108,25 @@ static bool collect(void *state, const struct source_ask *ask, struct expo_set *
 	return ok;
 }
 
+static void families(source_family *family, void *user)
+{
+	for (size_t i = 0; i < RF_N; i++)
+		family(user, &redis_families[i]);
+	for (size_t i = 0; i < info_rows_n; i++)
+		family(user, &info_rows[i].family);
+	for (size_t i = 0; i < redis_tile38_rows_n; i++)
+		family(user, &redis_tile38_rows[i].family);
+	for (size_t i = 0; i < redis_search_rows_n; i++)
+		family(user, &redis_search_rows[i].family);
+}
+
 const struct source_kind redis_source_kind = {
 	.name = "redis",
 	.up_family = "redis_up",
 	.up_help = "1: the server answered the last scrape.",
 	.env = "REDIS_URL",
 	.table = &redis_settings_table,
+	.families = families,
 	.describe = describe,
 	.explain = redis_explain,
 	.nodes = redis_nodes,

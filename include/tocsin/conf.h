@@ -100,6 +100,7 @@ enum {
 	CONF_REQUIRED = 2,      /* absent is an error */
 	CONF_RELOAD = 4,        /* a reload may change it; others need a restart */
 	CONF_ENV = 8,           /* ${NAME} in the text, or in a list's, is replaced from the environment; an unset NAME is an error */
+	CONF_FILLED = 16,       /* an empty text or list, or one of empty texts, is an error */
 };
 
 /* Reads <node> into <to> (the field). False after having reported. A node of kind CONF_NULL counts as absent and is not handed in. */
@@ -133,6 +134,7 @@ struct conf_reader {
 	struct arena *arena;
 	struct conf_report *report;
 	void *user;                     /* for the caller's own parsers and checks */
+	bool check_always;              /* run a table's check also when keys were wrong: those have their defaults, or nothing */
 	struct conf_held *held;         /* regexes made by conf_regex; hand to conf_release with the arena's end */
 };
 

@@ -82,14 +82,11 @@ static void names_are_unique_and_links_are_checked(void **state)
 	assert_null(load("postgres:\n  - { name: a, url: host=h }\n  - { name: a, url: host=h }\n", &messages));
 	assert_non_null(strstr(buf_z(&messages), "x.yml:3:5: a second source named \"a\""));
 	buf_reset(&messages);
-	assert_null(load("gauges:\n  - { name: g, postgres: none, queries: [] }\n", &messages));
+	assert_null(load("gauges:\n  - { name: g, postgres: none, queries: [{ sql: q, metrics: [{ name: m, help: h }] }] }\n", &messages));
 	assert_non_null(strstr(buf_z(&messages), "x.yml:2:26: no source \"none\" under postgres"));
 	buf_reset(&messages);
 	assert_null(load("redis:\n  - { name: '', url: 'redis://h' }\n", &messages));
 	assert_non_null(strstr(buf_z(&messages), "x.yml:2:5: name is empty"));
-	buf_reset(&messages);
-	assert_null(load("logs:\n  - { name: a, files: x, state: s, metrics: [] }\n  - { name: b, files: x, state: s, metrics: [] }\n", &messages));
-	assert_non_null(strstr(buf_z(&messages), "x.yml:3:33: state is that of \"a\" too"));
 	buf_fini(&messages);
 }
 
@@ -124,6 +121,33 @@ static void settings_that_would_do_nothing(void **state)
 	}
 }
 
+/* One state file has many spellings. */
+static void state_files_are_told_apart(void **state)
+{
+	static const struct { const char *first, *second; bool same; } cases[] = {
+		{ "s", "s", true }, { "s", "t", false }, { "/tmp/s", "/tmp/../tmp/./s", true }, { "/proc/self/s", "/proc/thread-self/../../s", true },
+		{ "/nowhere/s", "/nowhere/s", true }, { "/dev/stdin", "/proc/self/fd/0", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct buf yaml = { 0 }, messages = { 0 };
+		struct sources *c;
+
+		print_message("  %s, %s\n", cases[i].first, cases[i].second);
+		buf_printf(&yaml, "logs:\n  - { name: a, files: x, state: %s, metrics: [{ name: m, help: h }] }\n"
+		           "  - { name: b, files: x, state: %s, metrics: [{ name: m, help: h }] }\n", cases[i].first, cases[i].second);
+		c = load(buf_z(&yaml), &messages);
+		assert_int_equal(c == NULL, cases[i].same);
+		if (c != NULL)
+			sources_unref(c);
+		else
+			assert_non_null(strstr(buf_z(&messages), "x.yml:3:33: state is that of \"a\" too"));
+		buf_fini(&yaml);
+		buf_fini(&messages);
+	}
+}
+
 static char *fake_getenv(const char *name)
 {
 	static char url[] = "postgres://u:p@h/db";
@@ -151,7 +175,7 @@ static void environment_makes_sources(void **state)
 static void fingerprints(void **state)
 {
 	static const char shape[] = "postgres: [{ name: main, url: 'host=%s' }, { name: other, url: 'host=b' }]\n"
-	    "gauges: [{ name: g, postgres: main, queries: [] }]\n";
+	    "gauges: [{ name: g, postgres: main, queries: [{ sql: q, metrics: [{ name: m, help: h }] }] }]\n";
 	struct buf text = { 0 }, messages = { 0 };
 	struct sources *c[2];
 
@@ -184,7 +208,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(many_sources_of_each_kind),
 		cmocka_unit_test(every_mistake_its_messages),
-		cmocka_unit_test(names_are_unique_and_links_are_checked),
+		cmocka_unit_test(names_are_unique_and_links_are_checked), cmocka_unit_test(state_files_are_told_apart),
 		cmocka_unit_test(settings_that_would_do_nothing),
 		cmocka_unit_test(environment_makes_sources),
 		cmocka_unit_test(fingerprints),

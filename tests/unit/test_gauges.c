@@ -78,6 +78,22 @@ static void cells_become_samples(void **state)
 	}
 }
 
+/* Loads <yaml>; <says> is part of the messages, NULL: it is good. */
+static void assert_says(struct str yaml, const char *says)
+{
+	struct conf_report r = { 0 };
+	struct buf messages = { 0 };
+	struct sources *c = sources_load_text(STR("x.yml"), yaml, &r);
+
+	conf_report_print(&r, &messages);
+	if (c != NULL)
+		sources_unref(c);
+	if ((c != NULL) != (says == NULL) || (says != NULL && strstr(buf_z(&messages), says) == NULL))
+		fail_msg("no \"%s\" in: %s", says, buf_z(&messages));
+	conf_report_fini(&r);
+	buf_fini(&messages);
+}
+
 static void mistakes(void **state)
 {
 	static const struct { const char *first, *second, *says; } cases[] = {
@@ -89,23 +105,71 @@ static void mistakes(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct conf_report r = { 0 };
-		struct buf yaml = { 0 }, messages = { 0 };
-		struct sources *c;
+		struct buf yaml = { 0 };
 
 		print_message("  %s, %s\n", cases[i].first, cases[i].second);
 		buf_printf(&yaml, "gauges: [{ name: g, url: 'postgres://h/d', queries: [{ sql: a, metrics: [{ help: h, %s }] },\n"
 		           "               { sql: b, metrics: [{ help: h, %s }] }] }]\n", cases[i].first, cases[i].second);
-		c = sources_load_text(STR("x.yml"), buf_str(&yaml), &r);
-		conf_report_print(&r, &messages);
-		if (c != NULL)
-			sources_unref(c);
-		assert_true((c != NULL) == (cases[i].says == NULL));
-		if (cases[i].says != NULL && strstr(buf_z(&messages), cases[i].says) == NULL)
-			fail_msg("no \"%s\" in: %s", cases[i].says, buf_z(&messages));
-		conf_report_fini(&r);
+		assert_says(buf_str(&yaml), cases[i].says);
 		buf_fini(&yaml);
-		buf_fini(&messages);
+	}
+}
+
+/* Between sources, and with what the exporter has itself. */
+static void names(void **state)
+{
+	static const char head[] = "gauges:\n  - { name: g, url: 'postgres://h/d', queries: [{ sql: a, metrics: [{ help: h, name: first }] }] }\n"
+	    "  - { name: k, url: 'postgres://h/d', queries: [{ sql: a, metrics: [{ help: h, ";
+	static const struct { const char *metric, *more, *says; } cases[] = {
+		{ "name: first", "", NULL },
+		{ "name: first, type: counter", "", "x.yml:3:86: \"first\" is of type counter, and of type gauge in the source \"g\": a name has one" },
+		{ "name: tocsin_gauges_up", "", "x.yml:3:86: \"tocsin_gauges_up\": names that begin with tocsin_ are the exporter's own" },
+		{ "name: pg_up", "", "\"pg_up\" is a metric of the exporter's own, of type gauge: give it another name" },
+		{ "name: redis_connected_clients", "", "is a metric of the exporter's own" },
+		{ "name: celery_queue_length", "", "is a metric of the exporter's own" },
+		{ "name: pg_stat_user_tables_n_live_tup", "", "is a metric of the exporter's own" },
+		{ "name: node_load1", "", "names that begin with node_ are" },
+		{ "name: pg_shop_orders", "", NULL },
+		{ "name: other", "logs: [{ name: l, files: [/x], state: /y, metrics: [{ name: first, help: h, match: x }] }]\n",
+		    "x.yml:4:61: \"first\" is of type counter, and of type gauge in the source \"g\"" },
+		{ "name: other", "probe: [{ name: p, url: 'http://h', metrics: [{ name: probe_success, help: h }] }]\n",
+		    "x.yml:4:55: \"probe_success\": names that begin with probe_ are" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct buf yaml = { 0 };
+
+		print_message("  %s %s\n", cases[i].metric, cases[i].more);
+		buf_printf(&yaml, "%s%s }] }] }\n%s", head, cases[i].metric, cases[i].more);
+		assert_says(buf_str(&yaml), cases[i].says);
+		buf_fini(&yaml);
+	}
+}
+
+/* One mistake does not hide the next, and what is empty is one. */
+static void many_mistakes(void **state)
+{
+	static const struct { const char *yaml, *says[5]; } cases[] = {
+		{ "gauges: [{ name: g, url: 'http://h', ca_file: /x, cert_file: /y, interval: often, colour: red, queries: [{ sql: a, metrics: [\n"
+		  "  { name: 'a b', help: h, scale: much, map: { a: b }, labels: [source] }] }] }]\n",
+		  { "interval", "\"colour\"", "are for https", "belong together", "neither sql nor command" } },
+		{ "gauges: [{ name: g, url: 'http://h', queries: [{ metrics: [\n  { name: 'a b', help: h, scale: much, map: { a: b }, labels: [source] }] }] }]\n",
+		  { "is no metric name", "\"much\"", "write a number", "cannot be a label" } },
+		{ "gauges: [{ name: g, url: 'http://h', queries: [] }]\n", { "queries is empty: What is asked." } },
+		{ "gauges: [{ name: g, url: 'http://h', queries: [{ metrics: [] }] }]\n", { "metrics is empty: What becomes of the rows." } },
+		{ "logs: [{ name: l, files: [], state: /s, metrics: [] }]\n", { "files is empty: Patterns of files", "metrics is empty: What lines become." } },
+		{ "logs: [{ name: l, files: [''], state: /s, metrics: [{ name: 'a b', help: h, match: '[', labels: { le: $1 } }] }]\n",
+		  { "files is empty", "is no metric name", "cannot be a label", "x.yml:1:85" } },
+		{ "files: [{ name: f, max_entries: x, sets: [{ glob: '' }, { glob: 'a**b/c' }] }]\n", { "glob is empty: Which files", "max_entries", "**" } },
+		{ "celery: [{ poll_interval: x }]\nredis: [{ db: 3 }]\n", { "poll_interval", "\"url\" is missing", "x.yml:2", "\"db\"" } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		print_message("  %s", cases[i].yaml);
+		for (size_t k = 0; k < ARRAY_LEN(cases[i].says) && cases[i].says[k] != NULL; k++)
+			assert_says(str_of(cases[i].yaml), cases[i].says[k]);
 	}
 }
 
@@ -179,7 +243,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cells_become_samples),
-		cmocka_unit_test(documents), cmocka_unit_test(mistakes), cmocka_unit_test(pointers),
+		cmocka_unit_test(documents), cmocka_unit_test(mistakes), cmocka_unit_test(names), cmocka_unit_test(many_mistakes),
+		 cmocka_unit_test(pointers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
