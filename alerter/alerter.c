@@ -407,6 +407,19 @@ static void on_scraped(void *ctx, struct labels target, bool up, int64_t t_ms)
 		rules_on_scrape(al->rules, target, t_ms);
 }
 
+/* Alertmanagers that alerts are sent to. */
+static void on_found(void *ctx, const void *finders_of, size_t i, const struct scrape_static *groups, size_t n)
+{
+	struct alerter *al = ctx;
+	struct arena a = { 0 };
+	struct notify_found_group *v = ARENA_ARRAY(&a, n + 1, struct notify_found_group);
+
+	for (size_t k = 0; k < n; k++)
+		v[k] = (struct notify_found_group){ groups[k].targets.v, groups[k].targets.n, groups[k].labels.v, groups[k].labels.n };
+	notify_managers_found(al->notify, finders_of, i, v, n);
+	arena_fini(&a);
+}
+
 static bool start_scraping(struct alerter *al, struct err *e)
 {
 	const struct scrape_options options = {
@@ -414,6 +427,7 @@ static bool start_scraping(struct alerter *al, struct err *e)
 		.clock = &clock_system,
 		.offset_seed = offset_seed(al->config),
 		.scraped = on_scraped,
+		.found = on_found,
 		.ctx = al,
 	};
 

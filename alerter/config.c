@@ -276,7 +276,9 @@ static void read_tree(struct config *c, const struct conf_node *tree, struct con
 	conf_read(&rd, &global_table(&c->arena)->table, root.global, &global);
 	warn_ignored(tree, report);
 	scrape_config_read(&rd, root.scrape_configs, &global.scrape, &c->scrape);
+	scrape_config_read_finders(&rd, conf_get(conf_get(tree, "alerting"), "alertmanagers"), &c->scrape);
 	c->notify = notify_config_parse(tree, report);
+	c->scrape.finders_of = c->notify;
 	check_points(c->notify, report);
 	c->held = rd.held;
 	c->global = global.own;

@@ -108,11 +108,16 @@ struct route {
 	size_t n_routes;
 };
 
+struct manager_source {                 /* an entry of alerting.alertmanagers */
+	struct connection_settings http;
+	struct str scheme, path_prefix;
+	int64_t timeout_ms;
+	struct conf_list relabel, alert_relabel;        /* of struct relabel_rule; the second after those of all */
+};
+
 struct manager {                        /* an Alertmanager that gets our alerts */
 	struct str url;                 /* where to POST */
-	struct connection_settings http;
-	int64_t timeout_ms;
-	struct conf_list relabel;       /* of struct relabel_rule: after those of all */
+	const struct manager_source *of;
 };
 
 struct heartbeat_out {                  /* heartbeats: send: */
@@ -150,7 +155,9 @@ struct notify_config {
 	int64_t resolve_timeout_ms;
 	struct route *root;             /* NULL: nobody is told */
 	struct labels external_labels;
-	struct manager *managers;
+	struct manager_source *sources;
+	size_t n_sources;
+	struct manager *managers;       /* those that are written down; discoveries name others */
 	size_t n_managers;
 	struct conf_list alert_relabel;
 	struct heartbeat_out *beats_out;
@@ -169,6 +176,10 @@ bool config_read_matchers(struct conf_reader *, const struct conf_node *list, co
 /* The three forms: a map of labels, a map of regular expressions, a list of matchers; each may be NULL. */
 bool config_read_match(struct conf_reader *, const struct conf_node *const forms[3], struct matchers *out);
 void config_read_alerting(struct conf_reader *, const struct conf_node *);
+bool config_is_address(struct str);     /* host:port */
+/* Where to POST for <address>, found with <labels>; false: relabelling dropped it. */
+bool config_manager_url(const struct manager_source *, struct arena *, struct str address, const struct label *, size_t n,
+			struct str *url);
 void config_read_heartbeats(struct conf_reader *, const struct conf_node *, const struct connection_settings *fallback);
 void config_read_intervals(struct conf_reader *, const struct conf_node *root);
 const struct named_interval *config_find_interval(const struct notify_config *, struct str name);

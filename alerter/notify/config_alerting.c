@@ -1,5 +1,5 @@
-/* alerting: of prometheus.yml: Alertmanagers that get every alert of our own rules. Targets are static; they and alerts are
- * relabelled as Prometheus does it. Source: Prometheus documentation, "alertmanager_config". */
+/* alerting: of prometheus.yml: Alertmanagers that get every alert of our own rules. Targets are static, or found by whoever reads the
+ * *_sd_configs; they and alerts are relabelled as Prometheus does it. Source: Prometheus documentation, "alertmanager_config". */
 #include "notify/config.h"
 #include "tocsin/relabel.h"
 
@@ -16,6 +16,7 @@ struct manager_file {
 	int api_version;
 	int64_t timeout_ms;
 	struct conf_list targets, relabel, alert_relabel;
+	const struct conf_node *found[3];
 	struct str none;
 };
 
@@ -56,9 +57,13 @@ static const struct conf_table target_table = { target_keys, ARRAY_LEN(target_ke
 #define MANAGER(name, field, parse, fallback, arg, help)                                                                           \
 	CONF_KEY_ARG(struct manager_file, name, field, parse, fallback, CONF_RELOAD, help, arg)
 #define NO(name, instead) MANAGER(name, none, refuse, NULL, instead, "Not supported.")
-#define NO_SD(name) NO(name "_sd_configs", "static_configs")
+#define NO_SD(name) NO(name "_sd_configs", "file_sd_configs, http_sd_configs, dns_sd_configs or static_configs")
+#define FOUND(name, i) MANAGER(name, found[i], conf_raw, NULL, NULL, "Alertmanagers, as targets of scrape_configs are found.")
 static const struct conf_key manager_keys[] = {
 	MANAGER("static_configs", targets, conf_sub_list, NULL, &target_table, "Alertmanagers."),
+	FOUND("file_sd_configs", 0),
+	FOUND("http_sd_configs", 1),
+	FOUND("dns_sd_configs", 2),
 	MANAGER("scheme", scheme, read_scheme, "http", NULL, "http or https."),
 	MANAGER("path_prefix", path_prefix, conf_str, "", NULL, "What stands before /api/v2/alerts."),
 	MANAGER("timeout", timeout_ms, conf_duration_ms, "10s", &timeout_range, "How long a request may take."),
@@ -71,15 +76,12 @@ static const struct conf_key manager_keys[] = {
 	NO_SD("azure"),
 	NO_SD("consul"),
 	NO_SD("digitalocean"),
-	NO_SD("dns"),
 	NO_SD("docker"),
 	NO_SD("dockerswarm"),
 	NO_SD("ec2"),
 	NO_SD("eureka"),
-	NO_SD("file"),
 	NO_SD("gce"),
 	NO_SD("hetzner"),
-	NO_SD("http"),
 	NO_SD("ionos"),
 	NO_SD("kubernetes"),
 	NO_SD("kuma"),
@@ -126,20 +128,28 @@ static struct str trim_slashes(struct str s)
 	return s;
 }
 
-/* What relabelling sees; false when it drops the target. */
-static bool target_labels(struct arena *a, const struct manager_file *f, const struct target_file *t, struct str address, struct labels *out)
+bool config_is_address(struct str s)
 {
-	struct str prefix = trim_slashes(f->path_prefix);
+	return s.n > 0 && str_chr(s, '/') == s.n;
+}
+
+bool config_manager_url(const struct manager_source *m, struct arena *a, struct str address, const struct label *labels, size_t n,
+			struct str *url)
+{
+	struct str prefix = trim_slashes(m->path_prefix);
 	struct labels l = { 0 };
 
 	l = labels_with(a, l, STR("__address__"), address);
-	l = labels_with(a, l, STR("__scheme__"), f->scheme);
+	l = labels_with(a, l, STR("__scheme__"), m->scheme);
 	l = labels_with(a, l, STR("__alerts_path__"),
 			arena_printf(a, "%s" STR_FMT API_PATH, prefix.n > 0 ? "/" : "", STR_ARG(prefix)));
-	for (size_t i = 0; i < t->labels.n; i++)
-		l = labels_with(a, l, t->labels.v[i].name, t->labels.v[i].value);
-	*out = l;
-	return relabel_apply(f->relabel.v, f->relabel.n, out, a);
+	for (size_t i = 0; i < n; i++)
+		l = labels_with(a, l, labels[i].name, labels[i].value);
+	if (!relabel_apply(m->relabel.v, m->relabel.n, &l, a))
+		return false;
+	*url = arena_printf(a, STR_FMT "://" STR_FMT STR_FMT, STR_ARG(labels_get(l, STR("__scheme__"))),
+			    STR_ARG(labels_get(l, STR("__address__"))), STR_ARG(labels_get(l, STR("__alerts_path__"))));
+	return true;
 }
 
 static bool is_there(const struct notify_config *c, struct str url)
@@ -150,23 +160,30 @@ static bool is_there(const struct notify_config *c, struct str url)
 	return false;
 }
 
-static void add_target(struct conf_reader *rd, const struct manager_file *f, const struct target_file *t, struct str address,
+static void add_target(struct conf_reader *rd, const struct manager_source *m, const struct target_file *t, struct str address,
 		       const struct conf_node *node)
 {
 	struct notify_config *c = rd->user;
-	struct labels l;
 	struct str url;
 
-	if (address.n == 0 || str_chr(address, '/') < address.n) {
+	if (!config_is_address(address))
 		conf_error(rd->report, node, "\"" STR_FMT "\" is no host:port of an Alertmanager: write one", STR_ARG(address));
-		return;
+	else if (config_manager_url(m, rd->arena, address, t->labels.v, t->labels.n, &url) && !is_there(c, url))
+		c->managers[c->n_managers++] = (struct manager){ url, m };
+}
+
+static void add_entry(struct conf_reader *rd, const struct manager_file *f)
+{
+	struct notify_config *c = rd->user;
+	struct manager_source *m = &c->sources[c->n_sources++];
+
+	*m = (struct manager_source){ f->http, f->scheme, f->path_prefix, f->timeout_ms, f->relabel, f->alert_relabel };
+	for (size_t k = 0; k < f->targets.n; k++) {
+		const struct target_file *t = (const struct target_file *)f->targets.v + k;
+
+		for (size_t a = 0; a < t->targets.n; a++)
+			add_target(rd, m, t, t->targets.v[a], f->targets.nodes[k]);
 	}
-	if (!target_labels(rd->arena, f, t, address, &l))
-		return;
-	url = arena_printf(rd->arena, STR_FMT "://" STR_FMT STR_FMT, STR_ARG(labels_get(l, STR("__scheme__"))),
-			   STR_ARG(labels_get(l, STR("__address__"))), STR_ARG(labels_get(l, STR("__alerts_path__"))));
-	if (!is_there(c, url))
-		c->managers[c->n_managers++] = (struct manager){ url, f->http, f->timeout_ms, f->alert_relabel };
 }
 
 void config_read_alerting(struct conf_reader *rd, const struct conf_node *node)
@@ -185,14 +202,7 @@ void config_read_alerting(struct conf_reader *rd, const struct conf_node *node)
 		return;
 	c->alert_relabel = f.relabel;
 	c->managers = ARENA_ARRAY(rd->arena, node->weight + 1, struct manager);
-	for (size_t i = 0; i < f.managers.n; i++) {
-		const struct manager_file *m = (const struct manager_file *)f.managers.v + i;
-
-		for (size_t k = 0; k < m->targets.n; k++) {
-			const struct target_file *t = (const struct target_file *)m->targets.v + k;
-
-			for (size_t a = 0; a < t->targets.n; a++)
-				add_target(rd, m, t, t->targets.v[a], m->targets.nodes[k]);
-		}
-	}
+	c->sources = ARENA_ARRAY(rd->arena, f.managers.n + 1, struct manager_source);
+	for (size_t i = 0; i < f.managers.n; i++)
+		add_entry(rd, (const struct manager_file *)f.managers.v + i);
 }

@@ -242,6 +242,7 @@ int64_t outbox_free_at_ms(const struct core *, const struct integration *);     
 struct forwarding *forward_new(int64_t resend_delay_ms);
 void forward_free(struct forwarding *);
 void forward_configure(struct core *);                          /* after c->config has changed */
+void forward_found(struct core *, const void *of, size_t entry, const struct notify_found_group *, size_t n);
 void forward_changed(struct core *);                            /* an alert began or ended */
 bool forward_keeps(const struct core *, const struct page_alert *);      /* it ended, and Alertmanagers still hear of it */
 bool forward_uses(const struct core *, const struct notify_config *);

@@ -9,6 +9,7 @@
 #include "notify/receiver.h"
 #include "notify/text.h"
 #include "tocsin/complain.h"
+#include "tocsin/log.h"
 #include "tocsin/mem.h"
 #include "tocsin/relabel.h"
 #include "tocsin/version.h"
@@ -41,8 +42,22 @@ struct peer {
 	struct notify_manager stats;    /* texts on the heap */
 };
 
+#define MAX_FOUND 1000                  /* Alertmanagers that discoveries of one entry name */
+
+struct found {                          /* what discoveries of an entry have named */
+	struct found *next;
+	const void *of;                 /* its configuration; only compared */
+	size_t entry;
+	struct arena arena;
+	struct notify_found_group *v;
+	size_t n;
+};
+
 struct forwarding {
 	int64_t resend_ms;
+	struct found *found;
+	struct arena arena;             /* of <managers> */
+	struct manager *managers;       /* one a peer */
 	struct peer *peers;
 	size_t n;
 	uint64_t generation;            /* of the list of peers: marks of another are none */
@@ -81,8 +96,30 @@ static void free_sending(struct sending *s)
 	free(s);
 }
 
+static void free_found(struct found *f)
+{
+	arena_fini(&f->arena);
+	free(f);
+}
+
+/* What was found for another configuration than this, and for this and the entry; SIZE_MAX: no entry's. */
+static void drop_found(struct forwarding *f, const void *of, bool others, size_t entry)
+{
+	for (struct found **at = &f->found, *one; (one = *at) != NULL;) {
+		if (one->of == of ? one->entry != entry : !others) {
+			at = &one->next;
+			continue;
+		}
+		*at = one->next;
+		free_found(one);
+	}
+}
+
 void forward_free(struct forwarding *f)
 {
+	drop_found(f, NULL, true, SIZE_MAX);
+	arena_fini(&f->arena);
+
 	for (struct sending *s = f->all, *next; s != NULL; s = next) {
 		next = s->next;
 		free_sending(s);
@@ -151,7 +188,54 @@ static struct str shown(struct arena *a, struct str url)
 	return at < url.n ? arena_printf(a, STR_FMT STR_FMT, (int)scheme, url.p, (int)(url.n - at - 1), url.p + at + 1) : url;
 }
 
-void forward_configure(struct core *c)
+static void add_manager(struct forwarding *f, const struct manager_source *of, struct str url, size_t *cap)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (str_eq(f->managers[i].url, url))
+			return;
+	f->managers = arena_grow(&f->arena, f->managers, f->n, cap, f->n + 1, sizeof *f->managers);
+	f->managers[f->n++] = (struct manager){ url, of };
+}
+
+static void add_found(struct forwarding *f, const struct manager_source *of, const struct found *found, size_t *cap)
+{
+	struct str url;
+	size_t n = 0;
+
+	for (size_t g = 0; g < found->n; g++)
+		for (size_t i = 0; i < found->v[g].n; i++) {
+			struct str address = found->v[g].addresses[i];
+
+			if (++n > MAX_FOUND) {
+				log_printf(LOG_ERROR, "discovery names more than %d Alertmanagers (limit MAX_FOUND): not all are told",
+					   MAX_FOUND);
+				return;
+			}
+			if (!config_is_address(address))
+				log_event(LOG_ERROR, "this is no host:port of an Alertmanager", "address", arena_strz(&f->arena, address), NULL);
+			else if (config_manager_url(of, &f->arena, address, found->v[g].labels, found->v[g].n_labels, &url))
+				add_manager(f, of, url, cap);
+		}
+}
+
+/* Those that are written down, and those that were found. */
+static void list_managers(struct core *c)
+{
+	const struct notify_config *config = c->config;
+	struct forwarding *f = c->forwarding;
+	size_t cap = 0;
+
+	arena_reset(&f->arena);
+	f->managers = NULL;
+	f->n = 0;
+	for (size_t i = 0; i < config->n_managers; i++)
+		add_manager(f, config->managers[i].of, arena_str(&f->arena, config->managers[i].url), &cap);
+	for (const struct found *found = f->found; found != NULL; found = found->next)
+		if (found->of == config && found->entry < config->n_sources)
+			add_found(f, &config->sources[found->entry], found, &cap);
+}
+
+static void begin_again(struct core *c)
 {
 	struct forwarding *f = c->forwarding;
 
@@ -159,16 +243,76 @@ void forward_configure(struct core *c)
 		s->peer = NULL;
 	free_peers(f);
 	f->generation++;
-	f->n = c->config->n_managers;
+	list_managers(c);
 	f->peers = mem_alloc((f->n + 1) * sizeof *f->peers);
 	for (size_t i = 0; i < f->n; i++) {
-		const struct manager *m = &c->config->managers[i];
+		const struct manager *m = &f->managers[i];
 
 		f->peers[i] = (struct peer){ .manager = m, .url = text_dup(shown(&c->scratch, m->url)), .index = i,
 					     .due_mono_ms = INT64_MIN, .not_before_mono_ms = INT64_MIN };
 		f->peers[i].stats.last_error = text_dup(STR(""));
 	}
 	sweep(c);
+}
+
+static bool same_group(const struct notify_found_group *a, const struct notify_found_group *b)
+{
+	if (a->n != b->n || a->n_labels != b->n_labels)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (!str_eq(a->addresses[i], b->addresses[i]))
+			return false;
+	for (size_t i = 0; i < a->n_labels; i++)
+		if (!str_eq(a->labels[i].name, b->labels[i].name) || !str_eq(a->labels[i].value, b->labels[i].value))
+			return false;
+	return true;
+}
+
+static bool is_known(const struct forwarding *all, const void *of, size_t entry, const struct notify_found_group *v, size_t n)
+{
+	for (const struct found *f = all->found; f != NULL; f = f->next) {
+		bool same = f->of == of && f->entry == entry && f->n == n;
+
+		for (size_t i = 0; same && i < n; i++)
+			same = same_group(&f->v[i], &v[i]);
+		if (same)
+			return true;
+	}
+	return false;
+}
+
+void forward_found(struct core *c, const void *of, size_t entry, const struct notify_found_group *v, size_t n)
+{
+	struct found *f;
+
+	if (is_known(c->forwarding, of, entry, v, n))
+		return;
+	f = mem_alloc(sizeof *f);
+	drop_found(c->forwarding, of, false, entry);
+	f->of = of;
+	f->entry = entry;
+	f->v = ARENA_ARRAY(&f->arena, n + 1, struct notify_found_group);
+	for (size_t g = 0; g < n; g++) {
+		struct str *addresses = ARENA_ARRAY(&f->arena, v[g].n + 1, struct str);
+		struct label *labels = ARENA_ARRAY(&f->arena, v[g].n_labels + 1, struct label);
+
+		for (size_t i = 0; i < v[g].n; i++)
+			addresses[i] = arena_str(&f->arena, v[g].addresses[i]);
+		for (size_t i = 0; i < v[g].n_labels; i++)
+			labels[i] = (struct label){ arena_str(&f->arena, v[g].labels[i].name),
+						    arena_str(&f->arena, v[g].labels[i].value) };
+		f->v[f->n++] = (struct notify_found_group){ addresses, v[g].n, labels, v[g].n_labels };
+	}
+	f->next = c->forwarding->found;
+	c->forwarding->found = f;
+	if (of == c->config)
+		begin_again(c);
+}
+
+void forward_configure(struct core *c)
+{
+	drop_found(c->forwarding, c->config, true, SIZE_MAX);
+	begin_again(c);
 }
 
 /* ---- What an Alertmanager has to hear. ---- */
@@ -194,7 +338,7 @@ static int64_t due_of(const struct forwarding *f, const struct page_alert *a, co
 static bool relabel(const struct core *c, const struct peer *p, struct arena *a, struct labels *l)
 {
 	return relabel_apply(c->config->alert_relabel.v, c->config->alert_relabel.n, l, a)
-		&& relabel_apply(p->manager->relabel.v, p->manager->relabel.n, l, a);
+		&& relabel_apply(p->manager->of->alert_relabel.v, p->manager->of->alert_relabel.n, l, a);
 }
 
 static void put_alert(struct json_out *j, struct core *c, struct arena *arena, const struct page_alert *a, struct labels l)
@@ -342,12 +486,12 @@ static void post(struct core *c, struct peer *p)
 	s->headers[0] = (struct label){ STR("Content-Type"), STR("application/json") };
 	s->headers[1] = (struct label){ STR("User-Agent"), arena_printf(&s->arena, "tocsin-alerter/%s", version_text()) };
 	s->call = (struct http_call){ .method = "POST",
-				      .url = p->manager->url,
+				      .url = arena_str(&s->arena, p->manager->url),
 				      .headers = s->headers,
 				      .n_headers = 2,
 				      .body = arena_str(&s->arena, buf_str(&body)),
-				      .http = &p->manager->http,
-				      .timeout_ms = p->manager->timeout_ms };
+				      .http = &p->manager->of->http,
+				      .timeout_ms = p->manager->of->timeout_ms };
 	buf_fini(&body);
 	p->sending = s;
 	s->next = c->forwarding->all;

@@ -206,6 +206,27 @@ void notify_configure(struct notify *n, struct notify_config *config)
 	call(n, run_configure, config);
 }
 
+struct found_job {
+	const void *of;
+	size_t i;
+	const struct notify_found_group *v;
+	size_t n;
+};
+
+static void run_found(struct core *c, void *arg)
+{
+	const struct found_job *j = arg;
+
+	forward_found(c, j->of, j->i, j->v, j->n);
+}
+
+void notify_managers_found(struct notify *n, const void *of, size_t i, const struct notify_found_group *v, size_t n_groups)
+{
+	struct found_job j = { of, i, v, n_groups };
+
+	call(n, run_found, &j);
+}
+
 static void run_known(struct core *c, void *arg)
 {
 	core_rules_known(c, *(const struct notify_known **)arg);

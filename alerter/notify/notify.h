@@ -66,6 +66,15 @@ struct alert_sink *notify_sink(struct notify *);
 /* Takes <config>. Groups that the new routes form again go on; others tell the end of what they told, through the receiver
  * that heard it (kept as it was until then). */
 void notify_configure(struct notify *, struct notify_config *config);
+/* What discoveries of entry <i> of alerting.alertmanagers have found; replaces what they had found. It counts while <of>, only compared, is
+ * the configuration in force: it may come before that. */
+struct notify_found_group {
+	const struct str *addresses;
+	size_t n;
+	const struct label *labels;     /* in any order */
+	size_t n_labels;
+};
+void notify_managers_found(struct notify *, const void *of, size_t i, const struct notify_found_group *, size_t n);
 /* Which rules there are, once all have loaded. */
 struct notify_known {
 	const struct str *keys;         /* rule_identity.key of each */

@@ -111,3 +111,28 @@ static const struct conf_key dns_keys[] = {
 	REFRESH("30s"),
 };
 const struct conf_table scrape_dns_sd_table = { dns_keys, ARRAY_LEN(dns_keys), sizeof(struct scrape_sd), init_dns, check_dns };
+
+/* ---- for others ---- */
+
+void scrape_config_read_finders(struct conf_reader *rd, const struct conf_node *list, struct scrape_config *out)
+{
+	static const struct conf_key keys[] = {
+		CONF_KEY_ARG(struct scrape_job, "file_sd_configs", file_sds, conf_sub_list, NULL, CONF_RELOAD, NULL, &scrape_file_sd_table),
+		CONF_KEY(struct scrape_job, "http_sd_configs", http_sds, scrape_parse_http_sds, NULL, CONF_RELOAD, NULL),
+		CONF_KEY_ARG(struct scrape_job, "dns_sd_configs", dns_sds, conf_sub_list, NULL, CONF_RELOAD, NULL, &scrape_dns_sd_table),
+	};
+	size_t n = list != NULL && list->kind == CONF_SEQ ? list->n : 0;
+	struct scrape_job *v = ARENA_ARRAY(rd->arena, n + 1, struct scrape_job);
+
+	for (size_t i = 0; i < n; i++) {
+		v[i].name = arena_printf(rd->arena, "finder\n%zu", i);  /* no job can be called so */
+		for (size_t k = 0; k < ARRAY_LEN(keys); k++) {
+			const struct conf_node *node = conf_get(list->items[i], keys[k].name);
+
+			if (node != NULL && node->kind != CONF_NULL)
+				(void)!keys[k].parse(rd, &keys[k], node, (char *)&v[i] + keys[k].offset);
+		}
+	}
+	out->finders = v;
+	out->n_finders = n;
+}

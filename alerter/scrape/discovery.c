@@ -277,6 +277,13 @@ static void add_list(struct discovery *d, const struct scrape_job *job, const st
 		add(d, job, &v[i]);
 }
 
+static void add_job(struct discovery *d, const struct scrape_job *job)
+{
+	add_list(d, job, &job->file_sds);
+	add_list(d, job, &job->http_sds);
+	add_list(d, job, &job->dns_sds);
+}
+
 void discovery_configure(struct discovery *d, const struct scrape_config *config)
 {
 	if (d->inotify_fd >= 0)
@@ -286,11 +293,10 @@ void discovery_configure(struct discovery *d, const struct scrape_config *config
 		cancel(d->v[i]);
 		d->v[i]->found = false;
 	}
-	for (size_t i = 0; i < config->n; i++) {
-		add_list(d, &config->jobs[i], &config->jobs[i].file_sds);
-		add_list(d, &config->jobs[i], &config->jobs[i].http_sds);
-		add_list(d, &config->jobs[i], &config->jobs[i].dns_sds);
-	}
+	for (size_t i = 0; i < config->n; i++)
+		add_job(d, &config->jobs[i]);
+	for (size_t i = 0; i < config->n_finders; i++)
+		add_job(d, &config->finders[i]);
 	for (size_t i = d->n; i-- > 0;) {
 		if (d->v[i]->found)
 			continue;

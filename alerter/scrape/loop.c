@@ -368,12 +368,44 @@ static void hand_over(struct scrape_loop *loop, struct target_list *list)
 	pthread_mutex_unlock(&loop->lock);
 }
 
+struct found {
+	struct arena arena;
+	struct scrape_static *v;
+	size_t n, cap;
+};
+
+static void add_found(void *ctx, const struct scrape_static *group)
+{
+	struct found *f = ctx;
+
+	f->v = arena_grow(&f->arena, f->v, f->n, &f->cap, f->n + 1, sizeof *f->v);
+	f->v[f->n++] = *group;
+}
+
+/* What a discovery that never answered would name nobody knows, and there is nothing to tell of it but that. */
+static void tell_found(struct scrape_loop *loop)
+{
+	const struct scrape_config *c = loop->config;
+
+	for (size_t i = 0; i < c->n_finders && loop->options.found != NULL; i++) {
+		const struct scrape_job *one = &c->finders[i];
+		struct found f = { 0 };
+
+		if (one->file_sds.n + one->http_sds.n + one->dns_sds.n == 0)
+			continue;
+		(void)!discovery_groups(loop->discovery, one, add_found, &f);
+		loop->options.found(loop->options.ctx, c->finders_of, i, f.v, f.n);
+		arena_fini(&f.arena);
+	}
+}
+
 void scrape_reload(struct scrape_loop *loop, const struct scrape_config *config)
 {
 	discovery_lock(loop->discovery);
 	loop->config = config;
 	discovery_configure(loop->discovery, config);
 	hand_over(loop, target_list_new(config, loop->discovery));
+	tell_found(loop);
 	discovery_unlock(loop->discovery);
 }
 
@@ -382,6 +414,7 @@ static void on_discovered(void *ctx)
 	struct scrape_loop *loop = ctx;
 
 	hand_over(loop, target_list_new(loop->config, loop->discovery));
+	tell_found(loop);
 }
 
 /* ---- Scrapes ---- */

@@ -85,8 +85,13 @@ struct scrape_config {
 	const struct scrape_job *jobs;
 	size_t n;
 	struct conf_strs health_gauges; /* globs; n 0: *_up, probe_success, *_collector_success */
+	const struct scrape_job *finders; /* only their *_sds: what is found is not scraped but told (scrape_options.found) */
+	size_t n_finders;
+	const void *finders_of; /* the caller's, for <found> */
 };
 
+/* Reads the *_sd_configs of each map in <list> (NULL: none), whose other keys are somebody else's, as finders. */
+void scrape_config_read_finders(struct conf_reader *rd, const struct conf_node *list, struct scrape_config *out);
 /* Reads the list under `scrape_configs:` (NULL: none) into rd->arena; health gauges are the caller's to set. False when an error was reported. */
 bool scrape_config_read(struct conf_reader *rd, const struct conf_node *list, const struct scrape_defaults *,
                         struct scrape_config *out);
@@ -104,6 +109,9 @@ struct scrape_options {
 	/* Called on the loop thread after the samples of a scrape, or of its failure, are in the store; it must not wait. May be
 	 * NULL. */
 	void (*scraped)(void *ctx, struct labels target, bool up, int64_t t_ms);
+	/* What finder number <i> of the configuration with these finders_of has found; at a reload, and when any discovery has found something
+	 * else. From the thread that reloads or the discovery's, one at a time. May be NULL. */
+	void (*found)(void *ctx, const void *finders_of, size_t i, const struct scrape_static *groups, size_t n);
 	void *ctx;
 };
 

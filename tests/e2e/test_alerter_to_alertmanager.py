@@ -44,14 +44,18 @@ def test_it_stays_and_ends_once(box):
     dead = Webhook()
     box.started.append(dead)
     dead.misbehave({"hang": True, "times": 100})
+    found = box.write("am.json", "[]")                      # it comes to be there while we run
     watch = Watch(box, [job("app", target)], BROKEN, receiver={}, args=["--rules.alert.resend-delay", "3s"], alerting={"alertmanagers": [
         {"static_configs": [{"targets": [f"127.0.0.1:{dead.port}"]}], "timeout": "60s"},
-        {"static_configs": [{"targets": [f"127.0.0.1:{manager.port}"]}], "path_prefix": "am",
+        {"file_sd_configs": [{"files": [str(found)]}], "path_prefix": "am",
          "alert_relabel_configs": [{"target_label": "via", "replacement": "tocsin"}]}]})
     config = dict(watch.config, **{"global": {**watch.config["global"], "external_labels": {"site": "here"}}})
     watch.path.write_text(json.dumps(config))
     assert watch.program.get("/-/reload", method="POST", data=b"")[0] == 200
     watch.scraped()
+    assert len(watch.data("/api/v1/alertmanagers")["activeAlertmanagers"]) == 1
+    found.write_text(json.dumps([{"targets": [f"127.0.0.1:{manager.port}"]}]))
+    watch.until("it is found", lambda: len(watch.data("/api/v1/alertmanagers")["activeAlertmanagers"]) == 2)
     target.set(broken=1)
     hook.wait_for(lambda h: h.accepted)
     alert, = manager.alerts()

@@ -159,6 +159,51 @@ static void a_reload_changes_who_hears(void **state)
 	world_free(w);
 }
 
+static void found(struct world *w, const void *of, size_t entry, const char *address, const char *tier)
+{
+	const struct str addresses[] = { str_of(address) };
+	const struct label labels[] = { { STR("tier"), str_of(tier) } };
+
+	forward_found(w->core, of, entry, &(struct notify_found_group){ addresses, 1, labels, 1 }, 1);
+	world_run(w);
+}
+
+/* Those that discoveries name come and go beside those that are written down, each with the settings of its entry. */
+static void those_that_are_found(void **state)
+{
+	static const char some[]
+		= "alerting: { alertmanagers: [ { static_configs: [ { targets: ['a:1'] } ] },\n"
+		  "  { file_sd_configs: [ { files: [ 'x.json' ] } ], scheme: https, path_prefix: am,\n"
+		  "    relabel_configs: [ { source_labels: [tier], regex: test, action: drop } ] } ] }\n";
+	struct world *w = world_new(some);
+	struct notify_config *next = world_config(some);
+
+	(void)state;
+	fire(w, "Down", "x");
+	assert_int_equal(w->n, 1);
+	found(w, w->core->config, 1, "b:1", "test");
+	assert_null(asked_of(w, "b:1", 0));
+	found(w, w->core->config, 1, "b:1", "prod");
+	assert_non_null(asked_of(w, "https://b:1/am/api/v2/alerts", 0));
+	answer_one(w, asked_of(w, "b:1", 0), HTTP_ANSWERED, 200);
+	found(w, w->core->config, 1, "b:1", "prod");            /* nothing new */
+	world_pass(w, 1000);
+	assert_null(asked_of(w, "b:1", 1));
+	found(w, w->core->config, 1, "c:1", "prod");
+	assert_non_null(asked_of(w, "c:1", 0));
+	world_pass(w, 60000);
+	assert_null(asked_of(w, "b:1", 1));
+	found(w, next, 1, "d:1", "prod");                       /* of a configuration that is not in force yet */
+	assert_null(asked_of(w, "d:1", 0));
+	core_configure(w->core, next);
+	world_run(w);
+	assert_non_null(asked_of(w, "d:1", 0));
+	answer_one(w, asked_of(w, "c:1", 0), HTTP_ANSWERED, 200);
+	world_pass(w, 60000);
+	assert_null(asked_of(w, "c:1", 1));
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -168,6 +213,7 @@ int main(void)
 		cmocka_unit_test(not_knowing_ends_nothing),
 		cmocka_unit_test(many_go_in_batches),
 		cmocka_unit_test(a_reload_changes_who_hears),
+		cmocka_unit_test(those_that_are_found),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
