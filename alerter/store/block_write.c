@@ -17,6 +17,7 @@
 #include "store/block_columns.h"
 #include "store/packed.h"
 #include "store/symbols.h"
+#include "store/varint.h"
 #include "tocsin/mem.h"
 
 #define XXH_INLINE_ALL
@@ -153,13 +154,6 @@ static bool spill(struct block_writer *w, struct err *e)
 	return ok;
 }
 
-static void put_number(struct buf *out, uint64_t v)
-{
-	for (; v >= 0x80; v >>= 7)
-		buf_putc(out, (char)(v | 0x80));
-	buf_putc(out, (char)v);
-}
-
 uint32_t block_writer_series(struct block_writer *w, struct labels labels)
 {
 	struct pending_series s = { .hash = series_hash(labels), .good_ms = INT64_MIN, .last_ms = INT64_MIN, .n_pairs = (uint32_t)labels.n };
@@ -167,8 +161,8 @@ uint32_t block_writer_series(struct block_writer *w, struct labels labels)
 	assert(labels.n <= STORE_MAX_LABELS && w->n_series < BLOCK_NONE && w->pairs.n <= UINT32_MAX);
 	s.first_pair = (uint32_t)w->pairs.n;
 	for (size_t i = 0; i < labels.n; i++) {
-		put_number(&w->pairs, symbols_ref(&w->symbols, labels.v[i].name));
-		put_number(&w->pairs, symbols_ref(&w->symbols, labels.v[i].value));
+		varint_put(&w->pairs, symbols_ref(&w->symbols, labels.v[i].name));
+		varint_put(&w->pairs, symbols_ref(&w->symbols, labels.v[i].value));
 	}
 	s.pair_bytes = (uint32_t)(w->pairs.n - s.first_pair);
 	w->series = mem_grow(w->series, &w->cap_series, w->n_series + 1, sizeof *w->series);
@@ -228,7 +222,7 @@ static uint64_t put_bytes(struct block_writer *w, struct str bytes)
 	uint32_t check = (uint32_t)XXH64(bytes.p, bytes.n, 0);
 
 	buf_put(&w->out, &check, sizeof check);
-	put_number(&w->out, bytes.n);
+	varint_put(&w->out, bytes.n);
 	buf_puts(&w->out, bytes);
 	return at;
 }
@@ -376,8 +370,8 @@ static void put_pairs(struct block_writer *w)
 		struct pending_series *s = &w->series[i];
 		uint32_t first = (uint32_t)w->out.n;
 
-		put_number(&w->out, s->n_pairs);
-		put_number(&w->out, gap_of(s));
+		varint_put(&w->out, s->n_pairs);
+		varint_put(&w->out, gap_of(s));
 		if (s->pair_bytes > 0)
 			buf_put(&w->out, w->pairs.p + s->first_pair, s->pair_bytes);
 		s->first_pair = first;

@@ -3,7 +3,7 @@
  * CHUNK_PACKED: numbers of few decimals, which nearly all are; any of them is found at once (packed.h).
  * CHUNK_XOR: any float. Times: the difference of differences, in steps of 7, 13, 20, 34 and 54 bits behind a prefix of ones (a zero
  * costs one bit); values: the bits that differ from the value before.
- * CHUNK_HIST: entries of time and histogram, not compressed.
+ * CHUNK_HIST: entries of time and histogram; in files as bytes that tell how each differs from the one before (chunk_hist.c).
  * A sealed chunk never changes; it is shared by reference count. The open one belongs to its writer. */
 #ifndef TOCSIN_STORE_CHUNK_H
 #define TOCSIN_STORE_CHUNK_H
