@@ -63,8 +63,8 @@ static void take_mailbox(void *user, struct str node)
 	pthread_mutex_unlock(&p->state->lock);
 }
 
-/* How long the message has waited that has waited longest: known when each list with messages has a head that says when it was sent, or
- * whose event did. */
+/* How long the message has waited that has waited longest: known when each list with messages has a head that says when it was
+ * sent, or whose event did. */
 static void find_head_age(const struct poller *p, struct broker_queue *q)
 {
 	double oldest_s = INFINITY;
@@ -166,16 +166,24 @@ static bool is_solo(const json_t *stats)
 	    && json_integer_value(json_array_get(processes, 0)) == json_integer_value(json_object_get(stats, "pid"));
 }
 
+static double number_of(const json_t *object, const char *key)
+{
+	const json_t *n = json_object_get(object, key);
+
+	return json_is_number(n) ? json_number_value(n) : NAN;
+}
+
 static void take_stats(void *user, struct str node, const json_t *stats)
 {
 	struct poller *p = user;
-	const json_t *most = json_object_get(json_object_get(stats, "pool"), "max-concurrency");
+	const json_t *pool = json_object_get(stats, "pool");
 	const char *task;
 	json_t *total = json_object_get(stats, "total"), *n;
 
 	take_pong(user, node, stats);
 	pthread_mutex_lock(&p->state->lock);
-	celery_workers_stats(p->state->workers, node, json_is_number(most) ? json_number_value(most) : NAN, is_solo(stats));
+	if (celery_workers_stats(p->state->workers, node, number_of(pool, "max-concurrency"), number_of(stats, "pid"), is_solo(stats)))
+		celery_tasks_forget_worker(p->state->tasks, node);
 	json_object_foreach(total, task, n)
 		celery_workers_accepted(p->state->workers, node, str_of(task), json_number_value(n));
 	pthread_mutex_unlock(&p->state->lock);
@@ -267,8 +275,8 @@ static bool ask_all(struct poller *p, const char *method, const char *arguments,
 	return p->transport->ask(p->link, &q, within(p, PATIENCE_MS), fn, user, tally, e);
 }
 
-/* Where every worker we know of has answered, who is left of those that received the question is no worker, or hangs and is known to:
- * of two such counts the lower, for a worker may just be starting. */
+/* Where every worker we know of has answered, who is left of those that received the question is no worker, or hangs and is known
+ * to: of two such counts the lower, for a worker may just be starting. */
 static void count_workers(struct poller *p, const struct pidbox_tally *tally, int64_t asked_mono_ms)
 {
 	struct celery_census *c = &p->census;
@@ -451,8 +459,8 @@ static bool ask_suspects(struct poller *p, const struct str *nodes, size_t n)
 	return true;
 }
 
-/* Suspects are asked; who still is one after that is down, unless it may be busy and is connected. Where the question fails nothing is
- * decided. */
+/* Suspects are asked; who still is one after that is down, unless it may be busy and is connected. Where the question fails
+ * nothing is decided. */
 static void judge_workers(struct poller *p)
 {
 	struct arena a = { 0 };

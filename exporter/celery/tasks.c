@@ -16,6 +16,7 @@
 #define LABEL_MAX 200           /* bytes of a name, host or queue */
 #define EXCEPTIONS_MAX 32       /* of one series, and of all together as many as there may be series; the rest is "other" */
 #define SECONDS_MAX 1e9         /* 31 years: what is longer is no time a task takes, and sums of it would be lost in each other */
+#define TEXTS_PER_SERIES 4      /* so many new texts are interned until those nobody uses are looked for */
 #define STALE_MS 3600000        /* a series untouched for so long may make room */
 
 enum count { COUNT_SENT, COUNT_RECEIVED, COUNT_STARTED, COUNT_SUCCEEDED, COUNT_REJECTED, COUNT_REVOKED, COUNT_RETRIED, COUNT_N };
@@ -45,12 +46,16 @@ struct series {
 };
 
 struct text {
-	struct str s;
+	char *p;
+	size_t n;
 	uint32_t index;
 	uint32_t queue;         /* of a task name: the last queue told with it, or NONE */
+	bool fresh;             /* asked for since the last sweep */
+	bool held;              /* scratch of the sweep */
 };
 
-/* ENDED: its sending was not seen yet, whose event may come behind the worker's; or an answer said so, and the event may come behind it. */
+/* ENDED: its sending was not seen yet, whose event may come behind the worker's; or an answer said so, and the event may come
+ * behind it. */
 enum phase { ENDED, WAITING, RUNNING, PHASE_N };
 #define ENDED_MAX 1000
 
@@ -61,6 +66,7 @@ struct entry {
 	uint32_t queue, worker;
 	enum phase phase;
 	double sent, eta, started;      /* senders' time; NaN: not known */
+	double resent;                  /* of a retry: a pool process says so itself, its worker the rest and mostly behind it */
 	int64_t started_ms;             /* ours */
 	uint64_t seen;                  /* the last answer (celery_tasks.answers) that said it is running */
 };
@@ -73,10 +79,12 @@ struct celery_tasks {
 	struct celery_tasks_options options;
 	struct map series;              /* struct series * by key */
 	size_t n_exceptions;            /* of all series, without those that are "other" */
-	struct arena texts_arena;       /* interned names, queues, workers */
-	struct map texts;               /* struct text * by text */
-	struct text **text_v;
-	size_t n_texts, texts_cap;
+	struct map texts;               /* struct text * by text: interned names, queues, workers */
+	struct text **text_v;           /* NULL: free */
+	size_t n_text_v, texts_cap;
+	uint32_t *free_texts;
+	size_t n_free_texts, free_texts_cap;
+	size_t sweep_at;                /* so many texts */
 	struct entry *entries;
 	size_t n_entries, entries_cap, held, ended;     /* <held>: of all phases */
 	uint32_t *chains, n_chains, free;
@@ -91,6 +99,7 @@ struct celery_tasks *celery_tasks_new(struct celery_tasks_options options)
 
 	t->options = options;
 	t->free = NONE;
+	t->sweep_at = TEXTS_PER_SERIES * options.max_series;
 	for (size_t i = 0; i < PHASE_N; i++)
 		t->lists[i] = (struct list){ NONE, NONE };
 	for (t->n_chains = 256; t->n_chains < options.max_tasks; t->n_chains *= 2)
@@ -110,6 +119,13 @@ static void series_free(struct series *s)
 	free(s);
 }
 
+static void text_free(struct text *text)
+{
+	if (text != NULL)
+		free(text->p);
+	free(text);
+}
+
 void celery_tasks_free(struct celery_tasks *t)
 {
 	if (t == NULL)
@@ -118,8 +134,10 @@ void celery_tasks_free(struct celery_tasks *t)
 		series_free(s->value);
 	map_fini(&t->series);
 	map_fini(&t->texts);
-	arena_fini(&t->texts_arena);
+	for (size_t i = 0; i < t->n_text_v; i++)
+		text_free(t->text_v[i]);
 	free(t->text_v);
+	free(t->free_texts);
 	free(t->entries);
 	free(t->chains);
 	free(t);
@@ -127,26 +145,87 @@ void celery_tasks_free(struct celery_tasks *t)
 
 /* ---- Texts ---- */
 
-/* Four times as many as there may be series: beyond, a text is not remembered (NONE), and what it belongs to is "unknown". */
+static void hold(struct celery_tasks *t, uint32_t i)
+{
+	if (i != NONE)
+		t->text_v[i]->held = true;
+}
+
+static void hold_texts_of_entries(struct celery_tasks *t)
+{
+	for (enum phase phase = 0; phase < PHASE_N; phase++)
+		for (uint32_t i = t->lists[phase].first; i != NONE; i = t->entries[i].next) {
+			hold(t, t->entries[i].name);
+			hold(t, t->entries[i].queue);
+			hold(t, t->entries[i].worker);
+		}
+}
+
+static void drop_text(struct celery_tasks *t, uint32_t i)
+{
+	map_del(&t->texts, (struct str){ t->text_v[i]->p, t->text_v[i]->n });
+	text_free(t->text_v[i]);
+	t->text_v[i] = NULL;
+	t->free_texts = mem_grow(t->free_texts, &t->free_texts_cap, t->n_free_texts + 1, sizeof *t->free_texts);
+	t->free_texts[t->n_free_texts++] = i;
+}
+
+/* Forgets texts that no task under way has, and nobody asked for since the last sweep. */
+static void sweep_texts(struct celery_tasks *t)
+{
+	hold_texts_of_entries(t);
+	for (uint32_t i = 0; i < t->n_text_v; i++)
+		if (t->text_v[i] != NULL && !t->text_v[i]->held && !t->text_v[i]->fresh)
+			drop_text(t, i);
+	for (uint32_t i = 0; i < t->n_text_v; i++) {
+		struct text *text = t->text_v[i];
+		if (text == NULL)
+			continue;
+		text->held = text->fresh = false;
+		if (text->queue != NONE && t->text_v[text->queue] == NULL)
+			text->queue = NONE;
+	}
+	t->sweep_at = t->texts.n + TEXTS_PER_SERIES * t->options.max_series;
+}
+
+static uint32_t find_text(const struct celery_tasks *t, struct str s)
+{
+	const struct text *text = map_get(&t->texts, s);
+
+	return text != NULL ? text->index : NONE;
+}
+
+static uint32_t new_text_index(struct celery_tasks *t)
+{
+	if (t->n_free_texts != 0)
+		return t->free_texts[--t->n_free_texts];
+	t->text_v = mem_grow(t->text_v, &t->texts_cap, t->n_text_v + 1, sizeof(struct text *));
+	return (uint32_t)t->n_text_v++;
+}
+
+/* Valid until the next one but for texts that a task under way has. What is too long is NONE, and what it belongs to is "unknown".
+ * */
 static uint32_t intern(struct celery_tasks *t, struct str s)
 {
 	struct text *text = map_get(&t->texts, s);
 
-	if (text != NULL)
-		return text->index;
-	if (s.n == 0 || s.n > LABEL_MAX || t->n_texts >= 4 * t->options.max_series)
-		return NONE;
-	text = ARENA_NEW(&t->texts_arena, struct text);
-	*text = (struct text){ arena_str(&t->texts_arena, s), (uint32_t)t->n_texts, NONE };
-	map_put(&t->texts, text->s, text);
-	t->text_v = mem_grow(t->text_v, &t->texts_cap, t->n_texts + 1, sizeof(struct text *));
-	t->text_v[t->n_texts++] = text;
+	if (text == NULL) {
+		if (s.n == 0 || s.n > LABEL_MAX)
+			return NONE;
+		if (t->texts.n >= t->sweep_at)
+			sweep_texts(t);
+		text = mem_alloc(sizeof *text);
+		*text = (struct text){ .p = mem_strndup(s.p, s.n), .n = s.n, .index = new_text_index(t), .queue = NONE };
+		map_put(&t->texts, (struct str){ text->p, s.n }, text);
+		t->text_v[text->index] = text;
+	}
+	text->fresh = true;
 	return text->index;
 }
 
 static struct str text_at(const struct celery_tasks *t, uint32_t i, struct str otherwise)
 {
-	return i == NONE ? otherwise : t->text_v[i]->s;
+	return i == NONE ? otherwise : (struct str){ t->text_v[i]->p, t->text_v[i]->n };
 }
 
 /* ---- Entries ---- */
@@ -253,7 +332,7 @@ static uint32_t find_entry(struct celery_tasks *t, struct str uuid, bool make)
 		return NONE;
 	i = take_free_entry(t);
 	t->entries[i] = (struct entry){ .id = { id[0], id[1] }, .name = NONE, .queue = NONE, .worker = NONE, .sent = NAN, .eta = NAN,
-		.started = NAN };
+		.started = NAN, .resent = NAN };
 	t->entries[i].next_hash = *chain_of(t, id);
 	*chain_of(t, id) = i;
 	append_entry(t, i, WAITING);
@@ -422,14 +501,36 @@ static void observe_wait(const struct celery_tasks *t, struct series *s, const s
 static void send_task(struct celery_tasks *t, uint32_t i, struct series *s, const struct celery_event *ev, int64_t now_ms)
 {
 	struct entry *en = &t->entries[i];
-	const bool is_news = isnan(en->sent);
 
 	s->counts[COUNT_SENT]++;
+	if (!isnan(en->sent)) {
+		en->resent = ev->timestamp;
+		return;
+	}
 	en->sent = ev->timestamp;
-	if (is_news && en->phase != WAITING)
+	if (en->phase != WAITING)
 		observe_wait(t, series_of(t, en, text_at(t, en->worker, STR("unknown")), now_ms), en);
 	if (en->phase == ENDED)
 		drop_entry(t, i);
+}
+
+/* It is sent once more, or was already. */
+static void begin_again(struct entry *en)
+{
+	en->sent = en->resent;
+	en->resent = en->started = NAN;
+}
+
+/* The word may come after the retry was started, by another worker. */
+static void retry_task(struct celery_tasks *t, uint32_t i, struct series *s, const struct celery_event *ev)
+{
+	struct entry *en = &t->entries[i];
+
+	s->counts[COUNT_RETRIED]++;
+	if (en->phase == RUNNING && ev->timestamp < en->started)
+		return;
+	begin_again(en);
+	move_entry(t, i, WAITING);
 }
 
 static void keep_ended(struct celery_tasks *t, uint32_t i)
@@ -454,6 +555,8 @@ static void start_task(struct celery_tasks *t, uint32_t i, struct series *s, con
 	struct entry *en = &t->entries[i];
 
 	s->counts[COUNT_STARTED]++;
+	if (!isnan(en->resent) && en->phase != WAITING)         /* else it is the run before the retry */
+		begin_again(en);
 	en->started = ev->timestamp;
 	observe_wait(t, s, en);
 	en->started_ms = now_ms;
@@ -513,9 +616,7 @@ void celery_tasks_event(struct celery_tasks *t, const struct celery_event *ev, i
 		drop_entry(t, i);
 		return;
 	case EVENT_TASK_RETRIED:
-		s->counts[COUNT_RETRIED]++;
-		t->entries[i].sent = t->entries[i].started = NAN;       /* it is sent once more */
-		move_entry(t, i, WAITING);
+		retry_task(t, i, s, ev);
 		return;
 	case EVENT_OTHER:
 	case EVENT_WORKER_ONLINE:
@@ -526,7 +627,7 @@ void celery_tasks_event(struct celery_tasks *t, const struct celery_event *ev, i
 	abort();
 }
 
-static void see_running(struct celery_tasks *t, const struct celery_running *r, uint32_t worker)
+static void see_running(struct celery_tasks *t, const struct celery_running *r, struct str worker)
 {
 	const struct celery_event told = { .name = r->name, .queue = r->queue };
 	const uint32_t i = find_entry(t, r->uuid, true);
@@ -537,19 +638,19 @@ static void see_running(struct celery_tasks *t, const struct celery_running *r, 
 		return;
 	learn(t, en, &told);
 	en->started_ms = r->since_ms;
-	en->worker = worker;
+	en->worker = intern(t, worker);
 	move_entry(t, i, RUNNING);
 }
 
 void celery_tasks_are_running(struct celery_tasks *t, struct str worker, const struct celery_running *v, size_t n, int64_t asked_ms)
 {
-	const uint32_t index = intern(t, worker);
-	uint32_t next;
+	uint32_t index, next;
 
 	t->answers++;
 	for (size_t i = 0; i < n; i++)
 		if (v[i].uuid.n != 0)
-			see_running(t, &v[i], index);
+			see_running(t, &v[i], worker);
+	index = find_text(t, worker);
 	for (uint32_t i = t->lists[RUNNING].first; i != NONE && index != NONE; i = next) {
 		const struct entry *en = &t->entries[i];
 		next = en->next;
@@ -560,7 +661,7 @@ void celery_tasks_are_running(struct celery_tasks *t, struct str worker, const s
 
 void celery_tasks_forget_worker(struct celery_tasks *t, struct str worker)
 {
-	const uint32_t gone = intern(t, worker);
+	const uint32_t gone = find_text(t, worker);
 	uint32_t next;
 
 	for (uint32_t i = t->lists[RUNNING].first; i != NONE && gone != NONE; i = next) {
@@ -574,7 +675,9 @@ double celery_tasks_sent_s(struct celery_tasks *t, struct str uuid)
 {
 	const uint32_t i = find_entry(t, uuid, false);
 
-	return i != NONE ? t->entries[i].sent : NAN;
+	if (i == NONE)
+		return NAN;
+	return isnan(t->entries[i].resent) ? t->entries[i].sent : t->entries[i].resent;
 }
 
 /* ---- Showing ---- */

@@ -32,7 +32,8 @@ struct celery_transport {
 	 * has come: no answer is no failure. */
 	bool (*ask)(void *link, const struct pidbox_question *q, struct redis_wait wait, pidbox_answer_fn *fn, void *user,
 	            struct pidbox_tally *tally, struct err *e) MUST_CHECK;
-	/* After a look that went well. Whether the worker is connected; NULL: the broker tells only how many are, with a question to all. */
+	/* After a look that went well. Whether the worker is connected; NULL: the broker tells only how many are, with a question to
+	 * all. */
 	bool (*has_mailbox)(void *link, struct str node, bool *there, struct err *e) MUST_CHECK;
 
 	/* ---- The stream; one thread, another. ---- */

@@ -38,6 +38,7 @@ struct worker {
 	double processed_first, processed_before, started, lost;
 	struct accepted *accepted;
 	size_t n_accepted, accepted_cap;
+	double accepted_other;          /* of names beyond ACCEPTED_MAX; of the last answer */
 };
 
 struct celery_workers {
@@ -55,10 +56,17 @@ struct celery_workers *celery_workers_new(struct celery_workers_options options)
 	return w;
 }
 
-static void worker_fini(struct worker *it)
+static void forget_accepted(struct worker *it)
 {
 	for (size_t i = 0; i < it->n_accepted; i++)
 		free(it->accepted[i].task);
+	it->n_accepted = 0;
+	it->accepted_other = 0;
+}
+
+static void worker_fini(struct worker *it)
+{
+	forget_accepted(it);
 	free(it->accepted);
 	free(it->node);
 }
@@ -73,6 +81,11 @@ void celery_workers_free(struct celery_workers *w)
 	free(w);
 }
 
+static bool may_live(const struct worker *it)
+{
+	return it->state == UP || it->state == UNPROVEN;
+}
+
 static struct worker *find(const struct celery_workers *w, struct str node)
 {
 	for (size_t i = 0; i < w->n; i++)
@@ -81,8 +94,22 @@ static struct worker *find(const struct celery_workers *w, struct str node)
 	return NULL;
 }
 
-/* NULL when there are too many, or the name is none. */
-static struct worker *find_or_add(struct celery_workers *w, struct str node, int64_t mono_ms)
+/* The one that has been gone for longest makes room. */
+static void evict_gone(struct celery_workers *w)
+{
+	struct worker *longest = NULL;
+
+	for (size_t i = 0; i < w->n; i++)
+		if (!may_live(&w->v[i]) && (longest == NULL || w->v[i].since < longest->since))
+			longest = &w->v[i];
+	if (longest == NULL)
+		return;
+	worker_fini(longest);
+	*longest = w->v[--w->n];
+}
+
+/* NULL when there are too many, or the name is none. <lives>: it gave a sign of life, so that one that is gone makes room. */
+static struct worker *find_or_add(struct celery_workers *w, struct str node, bool lives, int64_t mono_ms)
 {
 	struct worker *it = find(w, node);
 	size_t at;
@@ -91,6 +118,8 @@ static struct worker *find_or_add(struct celery_workers *w, struct str node, int
 		return it;
 	if (node.n == 0 || node.n > NAME_MAX_BYTES || memchr(node.p, '\0', node.n) != NULL)
 		return NULL;
+	if (w->n == WORKERS_MAX && lives)
+		evict_gone(w);
 	if (w->n == WORKERS_MAX) {
 		w->refused++;
 		return NULL;
@@ -138,15 +167,17 @@ static void count_lost(struct worker *it, double processed)
 	it->processed_before = processed;
 }
 
-/* Another process under the same name: its counts begin anew, and what it holds is not known yet. */
-static bool take_pid(struct worker *it, double pid)
+/* Another process under the same name: its counts begin anew, and what it holds is not known yet. In containers all may have one
+ * pid. */
+static bool take_pid(struct worker *it, double pid, double processed)
 {
-	const bool other = !isnan(pid) && !isnan(it->pid) && pid != it->pid;
+	const bool other = (!isnan(pid) && !isnan(it->pid) && pid != it->pid) || processed < it->processed;
 
 	if (other) {
-		it->processed_first = it->processed_before = NAN;
+		it->processed = it->processed_first = it->processed_before = NAN;
 		it->lost = 0;
 		it->reserved = it->scheduled = NAN;
+		forget_accepted(it);
 	}
 	keep(&it->pid, pid);
 	return other;
@@ -157,10 +188,10 @@ bool celery_workers_event(struct celery_workers *w, const struct celery_event *e
 	struct worker *it;
 	bool other = false;
 
-	if (ev->type == EVENT_OTHER || ev->type == EVENT_TASK_SENT || (it = find_or_add(w, ev->hostname, mono_ms)) == NULL)
+	if (ev->type == EVENT_OTHER || ev->type == EVENT_TASK_SENT || (it = find_or_add(w, ev->hostname, true, mono_ms)) == NULL)
 		return false;
 	if (ev->type >= EVENT_WORKER_ONLINE)
-		other = take_pid(it, ev->pid);
+		other = take_pid(it, ev->pid, ev->processed);
 	if (it->state != OFFLINE || ev->type >= EVENT_WORKER_ONLINE)            /* its last task events may come behind its goodbye */
 		sign_of_life(it, mono_ms, now_ms);
 	if (ev->type == EVENT_TASK_STARTED)
@@ -181,7 +212,7 @@ bool celery_workers_event(struct celery_workers *w, const struct celery_event *e
 
 void celery_workers_bound(struct celery_workers *w, struct str node, int64_t mono_ms)
 {
-	struct worker *it = find_or_add(w, node, mono_ms);
+	struct worker *it = find_or_add(w, node, false, mono_ms);
 
 	if (it != NULL)
 		it->has_mailbox = true;
@@ -189,7 +220,7 @@ void celery_workers_bound(struct celery_workers *w, struct str node, int64_t mon
 
 void celery_workers_answered(struct celery_workers *w, struct str node, int64_t mono_ms, int64_t now_ms)
 {
-	struct worker *it = find_or_add(w, node, mono_ms);
+	struct worker *it = find_or_add(w, node, true, mono_ms);
 
 	if (it == NULL)
 		return;
@@ -198,14 +229,18 @@ void celery_workers_answered(struct celery_workers *w, struct str node, int64_t 
 	it->answered = mono_ms;
 }
 
-void celery_workers_stats(struct celery_workers *w, struct str node, double concurrency, bool solo)
+bool celery_workers_stats(struct celery_workers *w, struct str node, double concurrency, double pid, bool solo)
 {
 	struct worker *it = find(w, node);
+	bool other;
 
 	if (it == NULL)
-		return;
+		return false;
+	other = take_pid(it, pid, NAN);
+	it->accepted_other = 0;
 	keep(&it->concurrency, concurrency);
 	it->pool = solo ? POOL_SOLO : POOL_OTHER;
+	return other;
 }
 
 void celery_workers_reserved(struct celery_workers *w, struct str node, double n)
@@ -235,12 +270,14 @@ void celery_workers_accepted(struct celery_workers *w, struct str node, struct s
 	struct worker *it = find(w, node);
 	size_t i = 0;
 
-	if (it == NULL || task.n > NAME_MAX_BYTES)
+	if (it == NULL)
 		return;
 	while (i < it->n_accepted && !str_eq(str_of(it->accepted[i].task), task))
 		i++;
-	if (i == ACCEPTED_MAX)
+	if (i == ACCEPTED_MAX || task.n > NAME_MAX_BYTES) {
+		it->accepted_other += n;
 		return;
+	}
 	if (i == it->n_accepted) {
 		it->accepted = mem_grow(it->accepted, &it->accepted_cap, i + 1, sizeof *it->accepted);
 		it->accepted[it->n_accepted++] = (struct accepted){ .task = mem_strndup(task.p, task.n) };
@@ -256,11 +293,6 @@ static bool is_silent(const struct worker *it, int64_t mono_ms, int64_t listenin
 	const int64_t since = it->last_seen > listening_since ? it->last_seen : listening_since;
 
 	return mono_ms - since > patience_ms;
-}
-
-static bool may_live(const struct worker *it)
-{
-	return it->state == UP || it->state == UNPROVEN;
 }
 
 /* Who may be busy is asked no more often: what it is asked waits in the broker for it. */
@@ -343,8 +375,8 @@ size_t celery_workers_unanswered(const struct celery_workers *w, int64_t asked_m
 	return n;
 }
 
-/* Of a pool that always answers silence is proof enough; so those that are missing are first of all its workers. Where more are missing
- * than connections were seen to be lost (one may have come as another went), each of the silent may be gone. */
+/* Of a pool that always answers silence is proof enough; so those that are missing are first of all its workers. Where more are
+ * missing than connections were seen to be lost (one may have come as another went), each of the silent may be gone. */
 bool celery_workers_is_gone(const struct celery_workers *w, struct str node, const struct celery_census *c, int64_t mono_ms)
 {
 	const struct worker *it = find(w, node);
@@ -407,6 +439,17 @@ static void emit_known(struct expo_set *set, enum celery_family f, double v, con
 		expo_emit(set, &celery_families[f], v, labels, 2);
 }
 
+static void show_accepted(const struct worker *it, struct expo_set *set, const struct label *labels)
+{
+	for (size_t i = 0; i < it->n_accepted; i++) {
+		const struct label with_name[] = { labels[0], labels[1], { STR("name"), str_of(it->accepted[i].task) } };
+		expo_emit(set, &celery_families[CF_WORKER_ACCEPTED], it->accepted[i].n, with_name, 3);
+	}
+	if (it->accepted_other > 0)
+		expo_emit(set, &celery_families[CF_WORKER_ACCEPTED], it->accepted_other,
+		          (const struct label[]){ labels[0], labels[1], { STR("name"), STR("other") } }, 3);
+}
+
 static void show_worker(const struct worker *it, struct expo_set *set)
 {
 	const struct label labels[] = { { STR("worker"), str_of(it->node) }, { STR("hostname"), it->host } };
@@ -424,10 +467,7 @@ static void show_worker(const struct worker *it, struct expo_set *set)
 	emit_known(set, CF_WORKER_RESERVED, it->reserved, labels);
 	emit_known(set, CF_WORKER_SCHEDULED, it->scheduled, labels);
 	expo_emit(set, &celery_families[CF_WORKER_EVENTS_LOST], it->lost, labels, 2);
-	for (size_t i = 0; i < it->n_accepted; i++) {
-		const struct label with_name[] = { labels[0], labels[1], { STR("name"), str_of(it->accepted[i].task) } };
-		expo_emit(set, &celery_families[CF_WORKER_ACCEPTED], it->accepted[i].n, with_name, 3);
-	}
+	show_accepted(it, set, labels);
 }
 
 void celery_workers_show(const struct celery_workers *w, struct expo_set *set)

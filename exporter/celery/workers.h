@@ -1,6 +1,6 @@
 /* Which workers there are, and whether they live. A worker is known from its events or from its mailbox in the broker; it lives
  * while it gives signs of it. Silence alone makes it a suspect; asked and not answering, it is down. Down workers stay for
- * worker_retention, those that said goodbye for offline_retention.
+ * worker_retention, those that said goodbye for offline_retention; both make room where there are more than WORKERS_MAX.
  *
  * Times are monotonic but where a name says otherwise. Not thread-safe: who shares it locks. */
 #ifndef TOCSIN_CELERY_WORKERS_H
@@ -27,13 +27,14 @@ bool celery_workers_event(struct celery_workers *w, const struct celery_event *e
 void celery_workers_bound(struct celery_workers *w, struct str node, int64_t mono_ms);
 /* It answered. */
 void celery_workers_answered(struct celery_workers *w, struct str node, int64_t mono_ms, int64_t now_ms);
-/* What stats say. */
-void celery_workers_stats(struct celery_workers *w, struct str node, double concurrency, bool solo);
+/* What stats say. True when the worker is another than before, as above. */
+bool celery_workers_stats(struct celery_workers *w, struct str node, double concurrency, double pid, bool solo);
 /* Tasks it holds: to be begun at once, and at their eta. */
 void celery_workers_reserved(struct celery_workers *w, struct str node, double n);
 void celery_workers_scheduled(struct celery_workers *w, struct str node, double n);
 /* Nobody was asked for the two. */
 void celery_workers_held_unknown(struct celery_workers *w);
+/* For each name of an answer, behind celery_workers_stats(). */
 void celery_workers_accepted(struct celery_workers *w, struct str node, struct str task, double n);
 
 /* Nodes that have been silent too long, of which it is not settled yet whether they live; texts in <a>. <listening_since>: when
@@ -58,8 +59,8 @@ struct celery_census {
 };
 /* How many of those that live, as far as is known, did not answer. */
 size_t celery_workers_unanswered(const struct celery_workers *w, int64_t asked_mono_ms);
-/* Whether the suspect is gone: it must be one of those that are missing among the silent. Where it cannot be told which of several are,
- * none is for an hour. */
+/* Whether the suspect is gone: it must be one of those that are missing among the silent. Where it cannot be told which of several
+ * are, none is for an hour. */
 bool celery_workers_is_gone(const struct celery_workers *w, struct str node, const struct celery_census *c, int64_t mono_ms);
 
 void celery_workers_show(const struct celery_workers *w, struct expo_set *set);

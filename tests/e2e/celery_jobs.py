@@ -16,6 +16,8 @@ app.conf.task_send_sent_event = True
 def add(a, b): return a + b
 @app.task(name="fail")
 def fail(): raise ValueError("no (really)")
+@app.task(name="again", bind=True, max_retries=5)
+def again(self): raise self.retry(countdown=0)
 @app.task(name="nap")
 def nap(seconds): time.sleep(seconds)
 """

@@ -80,6 +80,9 @@ def test_task_fails(jobs):
     assert m("celery_task_succeeded_total", name="fail") == 0
     jobs.send("fail.delay()\nfail.delay()")
     jobs.until("so are the next", lambda m: m("celery_task_failed_total", name="fail", exception="ValueError") == 3)
+    jobs.send("for i in range(4): again.delay()")
+    jobs.until("each retry has waited", lambda m: m("celery_task_started_total", name="again") == 24
+               and m("celery_task_queue_wait_time_count", name="again") == 24)
     assert m("celery_events_unreadable_total") == 0
     assert jobs.metrics()("celery_worker_events_lost_total", worker="worker1@" + os.uname().nodename) == 0
 

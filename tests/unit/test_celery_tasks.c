@@ -200,6 +200,89 @@ static void ids_are_bounded(void **state)
 	celery_tasks_free(t);
 }
 
+/* Names of workers and tasks come and go: texts nobody uses any more make room. */
+static void names_may_go_on_changing(void **state)
+{
+	struct celery_tasks *t = celery_tasks_new(options);
+	struct celery_event ev = event(EVENT_TASK_STARTED, "");
+	char uuid[64], worker[64];
+
+	(void)state;
+	ev.name = STR("add");
+	for (int i = 0; i < 5000; i++) {
+		snprintf(uuid, sizeof uuid, "%d", i);
+		snprintf(worker, sizeof worker, "pod%d@h", i);
+		ev.uuid = str_of(uuid);
+		ev.hostname = str_of(worker);
+		celery_tasks_event(t, &ev, 1000);
+		if (i % 2 == 0)
+			celery_tasks_forget_worker(t, str_of(worker));
+	}
+	send(t, EVENT_TASK_STARTED, "u", "late", 1000);
+	assert_true(shows(t, 3000, "celery_events_unknown_task_total 0"));
+	shows(t, 3000, "celery_tasks_running{hostname=\"h\",name=\"late\",queue_name=\"celery\"} 1");
+	celery_tasks_forget_worker(t, STR("celery@h"));
+	celery_tasks_forget_worker(t, STR("pod4999@h"));
+	assert_true(shows(t, 3000, "celery_tasks_running{hostname=\"h\",name=\"late\",queue_name=\"celery\"} 0"));
+	assert_true(shows(t, 3000, "celery_tasks_running{hostname=\"h\",name=\"add\",queue_name=\"celery\"} 98"));
+	for (int i = 0; i < 5000; i++) {
+		snprintf(worker, sizeof worker, "pod%d@h", i);
+		celery_tasks_forget_worker(t, str_of(worker));
+	}
+	assert_true(shows(t, 3000, "celery_tasks_held 0"));
+	celery_tasks_free(t);
+}
+
+static void sent(struct celery_tasks *t, const char *uuid, int64_t now_ms)
+{
+	struct celery_event ev = event(EVENT_TASK_SENT, uuid);
+
+	ev.name = STR("add");
+	ev.timestamp = (double)now_ms * 1e-3;
+	ev.hostname = STR("gen1@h");
+	celery_tasks_event(t, &ev, now_ms);
+}
+
+/* Whichever comes first: that it is a retry, that it was sent, that it was started. */
+static void waits_of_retries(void **state)
+{
+	struct celery_tasks *t = celery_tasks_new(options);
+	struct celery_event late = event(EVENT_TASK_RETRIED, "c");
+
+	(void)state;
+	sent(t, "a", 1000);
+	send(t, EVENT_TASK_STARTED, "a", "add", 2000);
+	send(t, EVENT_TASK_RETRIED, "a", "", 3000);
+	sent(t, "a", 3000);
+	send(t, EVENT_TASK_STARTED, "a", "", 4000);
+	shows(t, 4000, "celery_tasks_running" ADD " 1");
+	assert_true(shows(t, 4000, "celery_task_queue_wait_time_sum" ADD " 2"));
+	sent(t, "b", 1000);
+	send(t, EVENT_TASK_STARTED, "b", "add", 2000);
+	sent(t, "b", 3000);
+	send(t, EVENT_TASK_RETRIED, "b", "", 3000);
+	send(t, EVENT_TASK_STARTED, "b", "", 5000);
+	assert_true(shows(t, 5000, "celery_task_queue_wait_time_sum" ADD " 5"));
+	sent(t, "c", 1000);
+	send(t, EVENT_TASK_STARTED, "c", "add", 2000);
+	sent(t, "c", 3000);
+	send(t, EVENT_TASK_STARTED, "c", "", 8000);
+	late.timestamp = 3.1;
+	celery_tasks_event(t, &late, 8100);
+	sent(t, "d", 1000);
+	send(t, EVENT_TASK_RECEIVED, "d", "add", 1000);
+	sent(t, "d", 2100);
+	send(t, EVENT_TASK_STARTED, "d", "", 2000);
+	send(t, EVENT_TASK_RETRIED, "d", "", 2200);
+	send(t, EVENT_TASK_RECEIVED, "d", "add", 2300);
+	send(t, EVENT_TASK_STARTED, "d", "", 3100);
+	assert_true(shows(t, 8100, "celery_task_queue_wait_time_sum" ADD " 13"));
+	assert_true(shows(t, 8100, "celery_task_queue_wait_time_count" ADD " 8"));
+	assert_true(shows(t, 8100, "celery_tasks_running" ADD " 4"));
+	assert_true(shows(t, 8100, "celery_task_retried_total" ADD " 4"));
+	celery_tasks_free(t);
+}
+
 static void label_sets_are_bounded(void **state)
 {
 	struct celery_tasks *t = celery_tasks_new(options);
@@ -349,7 +432,7 @@ static void silence_is_suspected_and_settled(void **state)
 static void answered(struct celery_workers *w, const char *node, bool solo, int64_t mono_ms)
 {
 	celery_workers_answered(w, str_of(node), mono_ms, mono_ms);
-	celery_workers_stats(w, str_of(node), 1, solo);
+	celery_workers_stats(w, str_of(node), 1, NAN, solo);
 }
 
 static bool is_gone(struct celery_workers *w, const char *node, int64_t silent, int64_t fell_mono_ms, int64_t mono_ms)
@@ -447,6 +530,63 @@ static void lost_events_are_counted(void **state)
 	celery_workers_free(w);
 }
 
+/* Names that were lost and never come back keep nobody out; those that are alive do. */
+static void the_living_come_first(void **state)
+{
+	struct celery_workers *w = celery_workers_new(keep);
+	char node[32];
+
+	(void)state;
+	for (int i = 0; i < WORKERS_MAX; i++) {
+		snprintf(node, sizeof node, "w@dead%d", i);
+		heartbeat(w, node, 1, 0, 1000);
+	}
+	heartbeat(w, "w@late", 1, 0, 2000);
+	assert_true(worker_lacks(w, "celery_worker_up{hostname=\"late\"} 1"));
+	assert_true(worker_shows(w, "celery_workers_over_limit_total 1"));
+	celery_workers_condemn(w, STR("w@dead7"), 30000);
+	celery_workers_condemn(w, STR("w@dead8"), 20000);
+	celery_workers_bound(w, STR("w@mailbox"), 40000);       /* that it lives nobody said */
+	assert_true(worker_shows(w, "celery_worker_up{hostname=\"dead8\"} 0"));
+	heartbeat(w, "w@late", 1, 0, 40000);
+	assert_true(worker_shows(w, "celery_worker_up{hostname=\"late\"} 1"));
+	assert_true(worker_lacks(w, "celery_worker_up{hostname=\"dead8\"} 0"));
+	assert_true(worker_shows(w, "celery_worker_up{hostname=\"dead7\"} 0"));
+	assert_true(worker_shows(w, "celery_workers_over_limit_total 2"));
+	celery_workers_free(w);
+}
+
+#define ACCEPTED(name) "celery_worker_task_accepted_total{hostname=\"h\",name=\"" name "\",worker=\"a@h\"}"
+
+static void accepted_is_of_one_process(void **state)
+{
+	struct celery_workers *w = celery_workers_new(keep);
+	char name[32];
+
+	(void)state;
+	heartbeat(w, "a@h", 1, 7, 1000);
+	celery_workers_accepted(w, STR("a@h"), STR("add"), 7);
+	assert_true(worker_shows(w, ACCEPTED("add") " 7"));
+	assert_true(heartbeat(w, "a@h", 2, 0, 2000));
+	assert_true(worker_lacks(w, ACCEPTED("add") " 7"));
+	heartbeat(w, "a@h", 2, 5, 2000);
+	celery_workers_accepted(w, STR("a@h"), STR("add"), 5);
+	assert_true(heartbeat(w, "a@h", 2, 1, 2000));           /* in a container all have one pid */
+	assert_true(worker_lacks(w, ACCEPTED("add") " 5"));
+	for (int round = 0; round < 2; round++) {
+		celery_workers_stats(w, STR("a@h"), 1, 2, false);
+		for (int i = 0; i < 203; i++) {
+			snprintf(name, sizeof name, "n%d", i);
+			celery_workers_accepted(w, STR("a@h"), str_of(name), 2);
+		}
+	}
+	assert_true(worker_shows(w, ACCEPTED("n199") " 2"));
+	assert_true(worker_shows(w, ACCEPTED("other") " 6"));
+	assert_true(celery_workers_stats(w, STR("a@h"), 1, 3, false));
+	assert_true(worker_lacks(w, ACCEPTED("n199") " 2"));
+	celery_workers_free(w);
+}
+
 static void mailbox_alone_proves_nothing(void **state)
 {
 	struct celery_workers *w = celery_workers_new(keep);
@@ -466,11 +606,13 @@ int main(void)
 		cmocka_unit_test(life_of_a_task), cmocka_unit_test(exception_is_born_at_zero),
 		cmocka_unit_test(answers_settle_what_runs), cmocka_unit_test(sent_comes_last),
 		cmocka_unit_test(queue_and_wait_come_from_what_was_sent), cmocka_unit_test(ids_are_bounded),
-		cmocka_unit_test(label_sets_are_bounded), cmocka_unit_test(exceptions_are_bounded),
+		cmocka_unit_test(label_sets_are_bounded), cmocka_unit_test(names_may_go_on_changing),
+		cmocka_unit_test(waits_of_retries), cmocka_unit_test(exceptions_are_bounded),
 		cmocka_unit_test(times_that_cannot_be_are_not_counted), cmocka_unit_test(dead_worker_takes_its_tasks_along),
 		cmocka_unit_test(silence_is_suspected_and_settled), cmocka_unit_test(silent_is_not_gone),
 		cmocka_unit_test(spared_for_a_while), cmocka_unit_test(hosts_with_several_workers),
-		cmocka_unit_test(lost_events_are_counted), cmocka_unit_test(mailbox_alone_proves_nothing),
+		cmocka_unit_test(lost_events_are_counted), cmocka_unit_test(the_living_come_first),
+		cmocka_unit_test(accepted_is_of_one_process), cmocka_unit_test(mailbox_alone_proves_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
