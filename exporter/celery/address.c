@@ -109,6 +109,18 @@ static bool parse_sentinel(struct arena *a, struct str rest, struct celery_setti
 	return true;
 }
 
+/* What has none of the other schemes; without one it is host:port. */
+static bool parse_redis(struct arena *a, struct str text, struct celery_settings *s, struct err *e)
+{
+	static const struct str ours[] = { { "redis://", 8 }, { "rediss://", 9 }, { "unix://", 7 }, { "redis+socket://", 15 } };
+
+	for (size_t i = 0; i < ARRAY_LEN(ours); i++)
+		if (str_starts(text, ours[i]) || str_find(text, STR("://")) == text.n)
+			return redis_url_parse(a, text, &s->redises.urls[s->redises.n++], e);
+	return err_set(e, ERR_BAD_INPUT, -1, "address must begin with redis://, rediss://, unix://, redis+socket://, sentinel://, amqp:// or "
+	               "amqps://");
+}
+
 static bool parse_one(struct conf_reader *rd, struct str text, struct celery_settings *s, struct err *e)
 {
 	struct str rest;
@@ -118,7 +130,7 @@ static bool parse_one(struct conf_reader *rd, struct str text, struct celery_set
 		return err_set(e, ERR_LIMIT, -1, "more than %d addresses", CELERY_HOSTS_MAX);
 	switch (form) {
 	case FORM_REDIS:
-		return redis_url_parse(rd->arena, text, &s->redises.urls[s->redises.n++], e);
+		return parse_redis(rd->arena, text, s, e);
 	case FORM_SENTINEL:
 		return parse_sentinel(rd->arena, rest, s, e);
 	case FORM_AMQP:
@@ -166,6 +178,59 @@ static void take_redis(struct arena *a, const struct celery_settings *s, struct 
 	take_tls(a, &s->broker.tls, &u->tls);
 }
 
+/* ---- Settings that would do nothing ---- */
+
+enum { USE_REDIS = 1, USE_SENTINEL = 2, USE_AMQP = 4, USE_RESULTS = 8, USE_TLS = 16 };
+
+static const struct {
+	const char *key;
+	unsigned uses;                  /* one of them must be there */
+	const char *needs;
+} uses[] = {
+	{ "master_name", USE_SENTINEL, "sentinel://" },
+	{ "sentinel_user", USE_SENTINEL, "sentinel://" },
+	{ "sentinel_password", USE_SENTINEL, "sentinel://" },
+	{ "sentinel_password_file", USE_SENTINEL, "sentinel://" },
+	{ "sentinel_use_ssl", USE_SENTINEL, "sentinel://" },
+	{ "management_url", USE_AMQP, "amqp:// or amqps://" },
+	{ "management_url_file", USE_AMQP, "amqp:// or amqps://" },
+	{ "visibility_timeout", USE_REDIS | USE_SENTINEL, "a Redis broker" },
+	{ "failed_list", USE_REDIS | USE_SENTINEL, "a Redis broker" },
+	{ "priority_steps", USE_REDIS | USE_SENTINEL, "a Redis broker" },
+	{ "sent_headers", USE_REDIS | USE_SENTINEL, "a Redis broker" },
+	{ "separator", USE_REDIS | USE_SENTINEL, "a Redis broker" },
+	{ "key_prefix", USE_REDIS | USE_SENTINEL, "a Redis broker" },
+	{ "result_prefix", USE_REDIS | USE_SENTINEL | USE_RESULTS, "result_backend" },
+	{ "results_interval", USE_REDIS | USE_SENTINEL | USE_RESULTS, "result_backend" },
+	{ "scan_keys_per_second", USE_REDIS | USE_SENTINEL | USE_RESULTS, "result_backend" },
+	{ "tls", USE_TLS, "TLS: rediss://, amqps://, use_ssl: true, sentinel_use_ssl: true, or an https:// management_url" },
+};
+
+static bool any_tls(const struct celery_settings *s)
+{
+	bool on = s->amqp.tls.on || s->broker.url.tls.on || s->sentinels.use_ssl || str_starts(s->amqp.management_url, STR("https://"));
+
+	for (size_t i = 0; i < s->redises.n; i++)
+		on |= s->redises.urls[i].tls.on;
+	return on;
+}
+
+static bool check_uses(struct conf_reader *rd, const struct conf_node *at, const struct celery_settings *s)
+{
+	const unsigned have = (s->redises.n != 0 ? USE_REDIS : 0) | (s->sentinels.n != 0 ? USE_SENTINEL : 0)
+	    | (s->amqp.n != 0 ? USE_AMQP : 0) | (s->result_backend_text.n != 0 ? USE_RESULTS : 0) | (any_tls(s) ? USE_TLS : 0);
+	bool ok = true;
+
+	for (size_t i = 0; i < ARRAY_LEN(uses); i++) {
+		const struct conf_node *node = conf_get(at, uses[i].key);
+		if (node != NULL && node->kind != CONF_NULL && (uses[i].uses & have) == 0)
+			ok = conf_error(rd->report, node, "%s does nothing here: it needs %s", uses[i].key, uses[i].needs);
+	}
+	return ok;
+}
+
+/* ---- All of it ---- */
+
 bool celery_address_check(struct conf_reader *rd, const struct conf_node *at, struct celery_settings *s)
 {
 	const struct conf_node *node = conf_get(at, "url");
@@ -190,7 +255,7 @@ bool celery_address_check(struct conf_reader *rd, const struct conf_node *at, st
 	}
 	if (s->sentinels.n != 0 && s->sentinels.master_name.n == 0)
 		return conf_error(rd->report, node != NULL ? node : at, "sentinel:// needs master_name, the name Sentinel has for the master");
-	return true;
+	return check_uses(rd, at, s);
 }
 
 struct str celery_address_describe(struct arena *a, const struct celery_settings *s)

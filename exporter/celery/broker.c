@@ -11,21 +11,47 @@
 
 #define NAME_MAX_BYTES 200
 
+static void add_configured(struct broker *b, struct str name)
+{
+	struct broker_queue *q = broker_queue_add(b, name);
+
+	if (q != NULL)
+		q->configured = true;
+}
+
 void broker_init(struct broker *b, const struct celery_settings *s)
 {
 	*b = (struct broker){ .settings = s, .unacked = NAN, .oldest_unacked_s = NAN, .delayed = NAN, .failed = NAN };
-	broker_queue_add(b, s->default_queue);
+	add_configured(b, s->default_queue);
 	for (size_t i = 0; i < s->queues.n; i++)
-		broker_queue_add(b, s->queues.v[i]);
+		add_configured(b, s->queues.v[i]);
+}
+
+static void queue_fini(struct broker_queue *q)
+{
+	free(q->name);
+	free(q->steps);
 }
 
 void broker_fini(struct broker *b)
 {
-	for (size_t i = 0; i < b->n_queues; i++) {
-		free(b->queues[i].name);
-		free(b->queues[i].steps);
-	}
+	for (size_t i = 0; i < b->n_queues; i++)
+		queue_fini(&b->queues[i]);
 	free(b->queues);
+}
+
+void broker_forget_gone(struct broker *b)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < b->n_queues; i++) {
+		struct broker_queue *q = &b->queues[i];
+		if (q->configured || q->exists || q->length != 0 || q->workers > 0)
+			b->queues[kept++] = *q;
+		else
+			queue_fini(q);
+	}
+	b->n_queues = kept;
 }
 
 /* Mailboxes and event queues of workers, and broadcast queues, hold no tasks that wait for anybody. */
@@ -72,15 +98,28 @@ static void emit_known(struct expo_set *set, enum celery_family f, double v, con
 		expo_emit(set, &celery_families[f], v, labels, n);
 }
 
+static void show_step(int64_t length, const char *priority, const struct label *name, struct expo_set *set)
+{
+	if (length >= 0)
+		EXPO_EMIT(set, &celery_families[CF_PRIORITY_LENGTH], (double)length, *name, { STR("priority"), str_of(priority) });
+}
+
 static void show_lengths(const struct broker_queue *q, const struct label *name, struct expo_set *set)
 {
+	const bool few = q->n_steps <= QUEUE_PRIORITIES_SHOWN;
+	int64_t others = 0;
+
 	for (size_t k = 0; k < q->n_steps; k++) {
 		char priority[16];
-		if (q->steps[k].length < 0)
+		if (!few && !q->steps[k].shown) {
+			others = others < 0 || q->steps[k].length < 0 ? -1 : others + q->steps[k].length;
 			continue;
+		}
 		snprintf(priority, sizeof priority, "%d", q->steps[k].priority);
-		EXPO_EMIT(set, &celery_families[CF_PRIORITY_LENGTH], (double)q->steps[k].length, *name, { STR("priority"), str_of(priority) });
+		show_step(q->steps[k].length, priority, name, set);
 	}
+	if (!few)
+		show_step(others, "other", name, set);
 	if (q->length >= 0)
 		expo_emit(set, &celery_families[CF_QUEUE_LENGTH], (double)q->length, name, 1);
 }

@@ -1,5 +1,5 @@
 /* What stands in the broker: queues and how long they are, deliveries that are not acknowledged, the list of failed tasks. A queue
- * once known stays known, with length 0 when it is empty or gone. */
+ * is known until it is gone; those that are configured stay, with length 0. */
 #ifndef TOCSIN_CELERY_BROKER_H
 #define TOCSIN_CELERY_BROKER_H
 
@@ -9,19 +9,22 @@
 
 #define QUEUES_MAX 1000
 #define QUEUE_PRIORITIES_MAX 256
+#define QUEUE_PRIORITIES_SHOWN 32       /* where there are more, those that have had messages; the rest is "other" */
 
 #define TASK_ID_MAX 40
 
 struct broker_step {
 	int priority;
-	int64_t length;                 /* -1: not told, what is there is no list */
+	int64_t length;                 /* -1: not told */
+	bool shown;                     /* by itself, where there are too many; for ever */
 	double sent_s;                  /* Redis: unix time the message at the head was sent, by itself; NaN: it does not say */
 	char task_id[TASK_ID_MAX + 1];  /* of that message; empty: not told */
 };
 
 struct broker_queue {
 	char *name;
-	bool exists;                    /* RabbitMQ: it was declared */
+	bool configured;                /* shown even where it does not exist */
+	bool exists;                    /* RabbitMQ: it was declared; Redis: it was bound at the last discovery */
 	int64_t length;                 /* ready, all priorities; -1: not told */
 	bool head_too_big;              /* Redis: to be read; until the next discovery */
 	struct broker_step *steps;      /* by priority; none: the queue has no priorities */
@@ -46,6 +49,8 @@ struct broker {
 
 void broker_init(struct broker *b, const struct celery_settings *settings);
 void broker_fini(struct broker *b);
+/* Queues that are not there, that are empty and that no worker consumes are known no more, unless they are configured. */
+void broker_forget_gone(struct broker *b);
 /* NULL when there are too many, or the name is none of a task queue. */
 struct broker_queue *broker_queue_add(struct broker *b, struct str name);
 /* Room for <n> (at most QUEUE_PRIORITIES_MAX) priorities: lengths 0, nothing known of the heads. */

@@ -67,8 +67,8 @@ struct told {
 	size_t n_steps;
 };
 
-/* -1: not told. So it is without statistics (management_agent.disable_metrics_collector), and of each queue in the first seconds after it
- * was declared or the server started. */
+/* -1: not told. So it is without statistics (management_agent.disable_metrics_collector), and of each queue in the first seconds
+ * after it was declared or the server started. */
 static int64_t whole(double v)
 {
 	return v >= 0 && v < 1e15 ? (int64_t)v : -1;
@@ -158,6 +158,22 @@ static int by_priority(const void *a, const void *b)
 	return (x->priority > y->priority) - (x->priority < y->priority);
 }
 
+/* Of many priorities those are shown that have had messages, the first ones. */
+static void keep_shown(const struct broker_queue *q, struct told *t)
+{
+	const bool same = q->n_steps == t->n_steps;
+	size_t n = 0;
+
+	for (size_t k = 0; k < t->n_steps; k++) {
+		t->steps[k].shown = same && q->steps[k].shown;
+		n += t->steps[k].shown;
+	}
+	for (size_t k = 0; k < t->n_steps && n < QUEUE_PRIORITIES_SHOWN; k++) {
+		n += !t->steps[k].shown && t->steps[k].length > 0;
+		t->steps[k].shown |= t->steps[k].length > 0;
+	}
+}
+
 /* Of a queue whose priorities were known and are not told now they are not known. */
 static void take_steps(struct broker_queue *q, struct told *t)
 {
@@ -167,6 +183,7 @@ static void take_steps(struct broker_queue *q, struct told *t)
 		return;
 	}
 	qsort(t->steps, t->n_steps, sizeof t->steps[0], by_priority);
+	keep_shown(q, t);
 	broker_queue_set_steps(q, t->n_steps);
 	memcpy(q->steps, t->steps, t->n_steps * sizeof t->steps[0]);
 }
@@ -202,7 +219,7 @@ static void take_told(struct broker *b, struct told *t, celery_node_fn *node, vo
 		take_queue(b, t);
 }
 
-/* What is not told of a queue that was there before is as if it were empty: it was deleted. */
+/* A queue that is not told of was deleted: it is as if it were empty. */
 static void forget_numbers(struct broker *b)
 {
 	b->unacked = b->delayed = 0;

@@ -1,6 +1,6 @@
 /* The row of the RabbitMQ broker. Whether it is up is what its AMQP port says. Queues are read from its management API where that
- * is configured; else, and where it does not tell, they are declared passively one by one, which tells how many messages are ready, and
- * how many consumers there are, of queues whose names are known. */
+ * is configured; else, and where it does not tell, they are declared passively one by one, which tells how many messages are
+ * ready, and how many consumers there are, of queues whose names are known. */
 #include "celery/rabbit_link.h"
 
 #include <math.h>
@@ -121,8 +121,12 @@ static bool look(void *link, struct broker *b, bool discover, struct redis_wait 
 	l->mailboxes = -1;
 	if (!rabbit_open(&l->rabbit, wait, e))
 		return false;
-	if (l->management == NULL)
-		return look_at_queues(l, b, discover, e);
+	if (l->management == NULL) {
+		if (!look_at_queues(l, b, discover, e))
+			return false;
+		broker_forget_gone(b);
+		return true;
+	}
 	b->queues_told = management_look(l->management, b, wait, count_node, &c, &b->queues_err);
 	if (b->queues_told)
 		l->mailboxes = c.n;
@@ -130,6 +134,8 @@ static bool look(void *link, struct broker *b, bool discover, struct redis_wait 
 		b->unacked = b->delayed = NAN;
 	if (b->queues_told && !look_at_untold(l, b, e))
 		return false;
+	if (b->queues_told)
+		broker_forget_gone(b);
 	return b->queues_err.code != ERR_CANCELED || err_set(e, ERR_CANCELED, -1, "stopped");
 }
 

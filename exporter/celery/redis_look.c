@@ -27,8 +27,11 @@ static bool add_bound_queues(struct redis_link *l, struct broker *b, struct aren
 	redis_conn_send(l->master.conn, (struct str[]){ STR("SMEMBERS"), key }, 2);
 	if (!redis_conn_reply(l->master.conn, a, wait, &entries, e))
 		return false;
-	for (size_t i = 0; i < entries->n_items; i++)
-		broker_queue_add(b, last_part(entries->items[i]->text, b->settings->separator));
+	for (size_t i = 0; i < entries->n_items; i++) {
+		struct broker_queue *q = broker_queue_add(b, last_part(entries->items[i]->text, b->settings->separator));
+		if (q != NULL)
+			q->exists = true;
+	}
 	return true;
 }
 
@@ -161,12 +164,12 @@ static bool read_rest(struct redis_link *l, struct broker *b, struct arena *a, s
 	return true;
 }
 
-/* Queues may be new, and what was refused or too big may be so no longer. */
+/* Queues may be new, or gone, and what was refused or too big may be so no longer. */
 static bool discover_anew(struct redis_link *l, struct broker *b, struct redis_wait wait, struct err *e)
 {
 	l->heads_refused = false;
 	for (size_t i = 0; i < b->n_queues; i++)
-		b->queues[i].head_too_big = false;
+		b->queues[i].head_too_big = b->queues[i].exists = false;
 	return discover_queues(l, b, wait, e);
 }
 
@@ -177,8 +180,10 @@ bool redis_look(void *link, struct broker *b, bool discover, struct redis_wait w
 	struct arena a = { 0 };
 	struct redis_head *heads = NULL;
 	size_t n_heads = 0;
-	bool ok = celery_master_open(&l->master, wait, e)
-	       && ((!discover && l->searched == l->master.at) || discover_anew(l, b, wait, e));
+	bool ok = celery_master_open(&l->master, wait, e);
+	const bool anew = ok && (discover || l->searched != l->master.at);
+
+	ok = ok && (!anew || discover_anew(l, b, wait, e));
 
 	b->queues_err = (struct err){ 0 };
 	if (ok) {
@@ -189,6 +194,8 @@ bool redis_look(void *link, struct broker *b, bool discover, struct redis_wait w
 	for (size_t i = 0; ok && i < b->n_queues; i++)
 		ok = read_queue(l, b, &b->queues[i], &a, wait, e);
 	ok = ok && read_rest(l, b, &a, wait, node, user, e) && redis_heads_read(l, b, heads, n_heads, wait, e);
+	if (ok && anew)
+		broker_forget_gone(b);
 	b->queues_told = ok;
 	arena_fini(&a);
 	return ok;

@@ -28,7 +28,6 @@ celery:
     queues: [low]
     poll_interval: 1s
     control_interval: 2s
-    results_interval: 1s
 """
 
 
@@ -56,6 +55,8 @@ class Jobs:
         if backend:
             self.env["CELERY_RESULT_BACKEND"] = backend
         box.write("jobs.py", APP.replace("{conf}", conf))
+        if not url.startswith("amqp") or any("result_backend" in line for line in settings):
+            settings = ["results_interval: 1s", *settings]
         self.config = box.write("tocsin.yml", CONFIG.format(url=url) + "".join(f"    {line}\n" for line in settings))
         if exporter:
             self.exporter = box.start(Exporter, self.config)

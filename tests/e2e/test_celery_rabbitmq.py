@@ -60,8 +60,10 @@ def test_queues_by_the_management_api(box, rabbit, vhost):
     assert m("celery_queue_head_age_seconds", queue_name="celery") is None, "Celery by itself sets no time"
     assert m("celery_oldest_unacked_age_seconds") is None
     jobs.until("what was sent is counted", lambda m: m("celery_task_sent_total", name="add", queue_name="low") == 5)
-    rabbit.api(f"/queues/{vhost}/low", method="DELETE")
-    jobs.until("a queue that is gone is empty", lambda m: m("celery_queue_length", queue_name="low") == 0
+    for queue in ("low", "other"):
+        rabbit.api(f"/queues/{vhost}/{queue}", method="DELETE")
+    jobs.until("a queue that is gone is forgotten, or empty", lambda m: m("celery_queue_length", queue_name="other") is None
+               and m("celery_queue_length", queue_name="low") == 0
                and m("celery_queue_priority_length", queue_name="low", priority="2") == 0)
 
 

@@ -43,9 +43,11 @@ def test_queue_grows_without_a_worker(jobs):
 
 def test_how_long_the_first_one_waits(box):
     """By a header of the application's, or the event of its sending; else it is not known, and not shown."""
-    jobs = on_redis(box, conf="app.conf.task_send_sent_event = False")
-    jobs.send("add.apply_async((1, 1), queue='low')")
-    jobs.until("it waits", lambda m: m("celery_queue_length", queue_name="low") == 1)
+    jobs = on_redis(box, conf="app.conf.task_send_sent_event = False", settings=["discovery_interval: 1s"])
+    jobs.send("add.apply_async((1, 1), queue='low')\nadd.apply_async((1, 1), queue='brief')")
+    jobs.until("they wait", lambda m: m("celery_queue_length", queue_name="low") == 1 and m("celery_queue_length", queue_name="brief") == 1)
+    assert jobs.redis.cli("-n", 1, "del", "brief", "_kombu.binding.brief") == "2"
+    jobs.until("a queue that is gone is forgotten", lambda m: m("celery_queue_length", queue_name="brief") is None)
     old = "import time; old = time.time() - 600\n"
     jobs.send(old + "add.apply_async((1, 1), headers={'enqueued_at': old}); add.apply_async((2, 2), headers={'enqueued_at': old + 60})\n"
               "add.apply_async((3, 3), priority=3, headers={'enqueued_at': '2020-01-01T00:00:00Z'})")

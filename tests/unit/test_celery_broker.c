@@ -38,6 +38,9 @@ static void addresses(void **state)
 		{ "url: 'amqp://u@h/a%2Fb', password: s", "amqp://h:5672/a/b", "u", "s" },
 		{ "url: 'amqps://u:p@[::1]/v'", "amqps://::1:5671/v", "u", "p" },
 		{ "url: 'amqp://u:p@a/v;amqp://w:q@b/v'", "amqp://a:5672/v", "u", "p" },
+		{ "url: 'amqp://h/v', management_url: 'https://h', tls: { ca_file: x }", "amqp://h:5672/v", "guest", "guest" },
+		{ "url: 'redis://h', use_ssl: true, tls: { ca_file: x }", "rediss://h:6379/0", NULL, NULL },
+		{ "url: 'amqp://h', result_backend: 'redis://h', result_prefix: x", "amqp://h:5672//", "guest", "guest" },
 		{ "url: 'amqp://h/v', use_ssl: true", "amqps://h:5671/v", "guest", "guest" },
 		{ "url: 'sentinel://:p@a:1;sentinel://b/3', master_name: m", "sentinel://a:1/0", NULL, NULL },
 		{ "url: 'sentinel://a/2;sentinel://b', master_name: m", "sentinel://a:26379/2", NULL, NULL },
@@ -69,7 +72,17 @@ static void wrong_settings(void **state)
 	static const struct {
 		const char *settings, *says;
 	} cases[] = {
-		{ "url: 'sqs://h'", "address must begin with" },
+		{ "url: 'sqs://h'", "sentinel://, amqp:// or amqps://" },
+		{ "url: redis://h, tls: { ca_file: x }", "tls does nothing here: it needs TLS: rediss://" },
+		{ "url: amqp://h, tls: { insecure_skip_verify: true }", "tls does nothing here" },
+		{ "url: 'sentinel://h', master_name: m, tls: { ca_file: x }", "tls does nothing here" },
+		{ "url: amqp://h, visibility_timeout: 1h", "visibility_timeout does nothing here: it needs a Redis broker" },
+		{ "url: amqp://h, failed_list: x", "failed_list does nothing here" },
+		{ "url: amqp://h, priority_steps: [0]", "priority_steps does nothing here" },
+		{ "url: amqp://h, results_interval: 1m", "results_interval does nothing here: it needs result_backend" },
+		{ "url: redis://h, master_name: m", "master_name does nothing here: it needs sentinel://" },
+		{ "url: redis://h, sentinel_password: hush", "sentinel_password does nothing here" },
+		{ "url: redis://h, management_url: 'http://hush:hush@h'", "management_url does nothing here: it needs amqp://" },
 		{ "url: 'amqp://a;redis://b'", "several addresses: all of one kind" },
 		{ "url: 'amqp://hush:hush@h:x'", "port in the address is not a number" },
 		{ "url: 'amqp://hush:hush@h/%zz'", "virtual host in the address" },
@@ -154,10 +167,77 @@ static void queues_of_the_management_api(void **state)
 	broker_fini(&b);
 }
 
+static bool shows(const struct broker *b, const char *line)
+{
+	struct expo_set *set = expo_set_new();
+	struct buf page = { 0 };
+	bool found;
+
+	broker_show(b, set, 1000);
+	expo_write(&page, &(struct expo_part){ .set = set }, 1, EXPO_TEXT);
+	found = strstr(buf_z(&page), line) != NULL;
+	buf_fini(&page);
+	expo_set_free(set);
+	return found;
+}
+
+static void gone_queues_are_forgotten(void **state)
+{
+	struct celery_settings settings = { .default_queue = STR("celery") };
+	struct broker b;
+	int nodes;
+
+	(void)state;
+	broker_init(&b, &settings);
+	assert_true(read(&b, "[{\"name\":\"celery\",\"messages_ready\":2},"
+		"{\"name\":\"a\",\"messages_ready\":3},{\"name\":\"w\"}]", &nodes));
+	broker_forget_gone(&b);
+	assert_int_equal(b.n_queues, 3);
+	for (size_t i = 0; i < b.n_queues; i++)
+		b.queues[i].workers = strcmp(b.queues[i].name, "w") == 0;
+	assert_true(read(&b, "[]", &nodes));
+	broker_forget_gone(&b);
+	assert_int_equal(b.n_queues, 2);
+	assert_true(queue(&b, "celery")->length == 0 && queue(&b, "a") == NULL && queue(&b, "w") != NULL);
+	broker_fini(&b);
+}
+
+#define LENGTH(priority) "celery_queue_priority_length{priority=\"" priority "\",queue_name=\"many\"}"
+
+static void read_many(struct broker *b, int filled, int n)
+{
+	struct buf json = { 0 };
+	int nodes;
+
+	buf_putz(&json, "[{\"name\":\"many\",\"messages_ready\":2,\"backing_queue_status\":{\"priority_lengths\":{");
+	for (int i = 0; i < 256; i++)
+		buf_printf(&json, "%s\"%d\":%d", i != 0 ? "," : "", i, i >= filled && i < filled + n ? 2 : 0);
+	buf_putz(&json, "}}}]");
+	assert_true(read(b, buf_z(&json), &nodes));
+	b->queues_told = true;
+	buf_fini(&json);
+}
+
+static void many_priorities(void **state)
+{
+	struct celery_settings settings = { .default_queue = STR("celery") };
+	struct broker b;
+
+	(void)state;
+	broker_init(&b, &settings);
+	read_many(&b, 255, 1);
+	assert_true(shows(&b, LENGTH("255") " 2\n") && shows(&b, LENGTH("other") " 0\n") && !shows(&b, LENGTH("254")));
+	read_many(&b, 100, 40);
+	assert_true(shows(&b, LENGTH("255") " 0\n") && shows(&b, LENGTH("130") " 2\n") && !shows(&b, LENGTH("131")));
+	assert_true(shows(&b, LENGTH("other") " 18\n"));
+	broker_fini(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses), cmocka_unit_test(wrong_settings), cmocka_unit_test(queues_of_the_management_api),
+		cmocka_unit_test(gone_queues_are_forgotten), cmocka_unit_test(many_priorities),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
