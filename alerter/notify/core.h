@@ -213,6 +213,8 @@ void core_watch_evaluation(struct core *, notify_evaluation *, void *ctx);
 /* escalate.c: the alarm of a group. */
 void alarm_begin(struct core *, struct group *);                /* it is told for the first time; else nothing */
 void alarm_end(struct group *);
+/* After a change of routes: the groups that <a> is in now go on with the alarm under which <from> told of it. */
+void alarm_follow(struct core *, const struct group *from, const struct page_alert *a);
 /* Who is told: the route's receiver and those of the steps taken, each once. */
 size_t alarm_receivers(const struct group *, const struct receiver *out[1 + ROUTE_MAX_STEPS]);
 int64_t alarm_next_step_ms(const struct group *);               /* INT64_MAX: none */

@@ -12,7 +12,7 @@
 #include "notify/text.h"
 #include "tocsin/mem.h"
 
-#define MUTED_RETRY_MS 30000
+#define MUTED_RETRY_MS 1000
 #define LINK_VALID_MS (7 * 86400000LL)
 #define MAX_BY_BYTES 100
 
@@ -34,6 +34,34 @@ void alarm_begin(struct core *c, struct group *g)
 	core_new_uuid(uuid);
 	snprintf(g->alarm.id, sizeof g->alarm.id, "%.8s%.4s%.4s", uuid, uuid + 9, uuid + 19);
 	g->alarm.since_ms = core_now_ms(c);
+}
+
+/* Of two, the one that nobody has acknowledged. */
+static void take_over(struct core *c, struct group *to, const struct group *from)
+{
+	if (to->alarm.since_ms != 0 && (to->alarm.ack_ms == 0 || from->alarm.ack_ms != 0))
+		return;
+	text_free(to->alarm.ack_by);
+	to->alarm = from->alarm;
+	to->alarm.ack_by = text_dup(from->alarm.ack_by);
+	group_save(c, to);
+}
+
+static bool has_told(const struct group *g, const struct page_alert *a)
+{
+	for (size_t i = 0; i < g->n_episodes; i++)
+		if (episode_told(g->episodes[i], a))
+			return true;
+	return false;
+}
+
+void alarm_follow(struct core *c, const struct group *from, const struct page_alert *a)
+{
+	if (from->alarm.since_ms == 0 || a->ends_ms != 0 || !has_told(from, a))
+		return;
+	for (size_t i = 0; i < a->n_groups; i++)
+		if (a->groups[i] != from && a->groups[i]->route != NULL)
+			take_over(c, a->groups[i], from);
 }
 
 void alarm_end(struct group *g)
@@ -114,19 +142,28 @@ static struct group *find(struct core *c, struct str id)
 	return NULL;
 }
 
-bool core_acknowledge(struct core *c, struct str id, struct str by, struct err *e)
+static void acknowledge(struct core *c, struct group *g, struct str by)
 {
-	struct group *g = find(c, id);
-
-	by = str_trim(by);
-	if (g == NULL)
-		return err_set(e, ERR_NOT_FOUND, -1, "no such alarm fires: it has ended, or it never was");
 	if (g->alarm.ack_ms != 0)
-		return true;
-	text_set(&g->alarm.ack_by, by.n > 0 ? text_clean(&c->scratch, by, MAX_BY_BYTES) : STR("somebody"));
+		return;
+	text_set(&g->alarm.ack_by, by);
 	g->alarm.ack_ms = core_now_ms(c);
 	record(c, g, "acknowledged", arena_printf(&c->scratch, "by " STR_FMT, STR_ARG(g->alarm.ack_by)), g->receiver);
 	group_save(c, g);
+}
+
+bool core_acknowledge(struct core *c, struct str id, struct str by, struct err *e)
+{
+	struct group **groups;
+	size_t n = group_list(c, &groups);
+
+	by = str_trim(by);
+	by = by.n > 0 ? text_clean(&c->scratch, by, MAX_BY_BYTES) : STR("somebody");
+	if (find(c, id) == NULL)
+		return err_set(e, ERR_NOT_FOUND, -1, "no such alarm fires: it has ended, or it never was");
+	for (size_t i = 0; i < n; i++)          /* several, where a reload has parted what one alarm told */
+		if (str_eq(str_of(groups[i]->alarm.id), id))
+			acknowledge(c, groups[i], by);
 	return true;
 }
 

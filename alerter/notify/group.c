@@ -354,6 +354,8 @@ static void settle(struct core *c, struct group *g)
 	if (g->route != NULL)
 		return;
 	map_del(&c->groups, g->map_key);
+	for (size_t i = 0; i < g->n; i++)
+		alarm_follow(c, g, g->members[i]);
 	empty_group(c, g);
 	if (g->n_episodes == 0) {
 		group_delete(c, g);
@@ -377,6 +379,7 @@ static void leave_wrong_groups(struct core *c, struct page_alert *a)
 			stays = routes[k] == g->route;
 		for (size_t m = 0; !stays && g->route != NULL && m < g->n; m++)
 			if (g->members[m] == a) {
+				alarm_follow(c, g, a);
 				g->members[m] = g->members[--g->n];
 				group_drop_member(c, g, a);
 				i--;
