@@ -384,12 +384,13 @@ static void close_gauges(void *state)
 
 static bool ask_queries(struct gauges *g, const struct source_ask *ask, struct expo_set *out, struct err *e)
 {
-	struct gauge_round round = { g->settings, g->states, g->name, clock_now_ms(g->clock), 0, out };
+	struct gauge_round round = { g->settings, g->states, g->name, clock_now_ms(g->clock), 0, out, { 0 } };
+	bool ok = g->settings->backend->ask(g->backend, ask, &round, e);
 
-	if (!g->settings->backend->ask(g->backend, ask, &round, e))
-		return false;
-	gauge_round_end(&round);
-	return true;
+	if (ok)
+		gauge_round_end(&round);
+	gauge_round_fini(&round);
+	return ok;
 }
 
 /* With an interval: whether the last round worked; the first one is waited for. */

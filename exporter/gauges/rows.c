@@ -101,9 +101,8 @@ static struct str label_text(const struct cell *c, struct arena *a)
 	return s;
 }
 
-static void emit(const struct gauge_metric *m, const struct gauge_rows *rows, size_t row, double v, struct expo_set *out)
+static struct label *labels_of(const struct gauge_metric *m, const struct gauge_rows *rows, size_t row, struct arena *a)
 {
-	struct arena *a = expo_set_arena(out);
 	struct label *labels = ARENA_ARRAY(a, m->labels.n, struct label);
 
 	for (size_t i = 0; i < m->labels.n; i++) {
@@ -111,34 +110,40 @@ static void emit(const struct gauge_metric *m, const struct gauge_rows *rows, si
 
 		labels[i] = (struct label){ m->labels.v[i].name, label_text(&c, a) };
 	}
-	expo_emit(out, &m->family, v, labels, m->labels.n);
+	return labels;
 }
 
-/* All rows through all metrics. <out> NULL: only counts and checks. */
-static bool walk(const struct gauge_round *r, const struct gauge_query *q, const struct gauge_rows *rows, struct expo_set *out,
-                 size_t *series,
-                 struct err *e)
+/* name{label="value",…}; a label without a value is none. */
+static struct str series_text(const struct gauge_metric *m, const struct label *labels, struct arena *a)
 {
-	const struct gauge_metric *metrics = q->metrics.v;
-	struct arena *a = expo_set_arena(r->out);
+	struct buf b = { 0 };
+	const char *between = "{";
+	struct str s;
 
-	for (size_t row = 0; row < rows->n; row++) {
-		for (size_t i = 0; i < q->metrics.n; i++) {
-			struct cell c = rows->get(rows, row, metrics[i].value, a);
-			double v;
-			enum worth w = cell_worth(r, &metrics[i], &c, &v, e);
-
-			if (w == WORTH_ERROR)
-				return false;
-			if (w == WORTH_NOTHING)
-				continue;
-			if (++*series > (size_t)r->settings->max_series)
-				return err_set(e, ERR_LIMIT, -1, "more than %lld series (max_series)", (long long)r->settings->max_series);
-			if (out != NULL)
-				emit(&metrics[i], rows, row, v, out);
-		}
+	buf_puts(&b, m->name);
+	for (size_t i = 0; i < m->labels.n; i++) {
+		if (labels[i].value.n == 0)
+			continue;
+		buf_printf(&b, "%s" STR_FMT "=\"" STR_FMT "\"", between, STR_ARG(labels[i].name), STR_ARG(labels[i].value));
+		between = ",";
 	}
-	return true;
+	buf_putz(&b, *between == ',' ? "}" : "");
+	s = arena_str(a, buf_str(&b));
+	buf_fini(&b);
+	return s;
+}
+
+/* Of two values for one series nobody knows which is meant. A query that failed has shown none of its own. */
+static bool check_once(struct gauge_round *r, struct gauge_query_state *state, const struct gauge_metric *m,
+                       const struct label *labels, struct err *e)
+{
+	const struct str text = series_text(m, labels, expo_set_arena(r->out));
+	const struct gauge_query_state *before = map_put(&r->seen, text, state);
+
+	if (before == NULL || (before != state && before->failed))
+		return true;
+	return err_set(e, ERR_BAD_INPUT, -1, STR_FMT " comes twice%s: rows must differ in their labels", STR_ARG(text),
+	    before == state ? "" : ", from another query too");
 }
 
 static const struct gauge_query *query(const struct gauge_round *r, size_t i)
@@ -146,42 +151,73 @@ static const struct gauge_query *query(const struct gauge_round *r, size_t i)
 	return (const struct gauge_query *)r->settings->queries.v + i;
 }
 
-/* A query without rows says nothing: absent, as the NULL rule has it. */
-static bool take_nothing(const struct gauge_round *r, const struct gauge_query *q, struct expo_set *out, size_t *series,
-                         struct err *e)
+/* All rows through all metrics. <show>: emits them; else only counts and checks. */
+static bool walk(struct gauge_round *r, size_t i, const struct gauge_rows *rows, bool show, size_t *series, struct err *e)
 {
+	const struct gauge_query *q = query(r, i);
+	const struct gauge_metric *metrics = q->metrics.v;
+	struct arena *a = expo_set_arena(r->out);
+
+	for (size_t row = 0; row < rows->n; row++) {
+		for (const struct gauge_metric *m = metrics; m < metrics + q->metrics.n; m++) {
+			struct cell c = rows->get(rows, row, m->value, a);
+			const struct label *labels;
+			double v;
+			enum worth w = cell_worth(r, m, &c, &v, e);
+
+			if (w == WORTH_ERROR)
+				return false;
+			if (w == WORTH_NOTHING)
+				continue;
+			if (++*series > (size_t)r->settings->max_series)
+				return err_set(e, ERR_LIMIT, -1, "more than %lld series (max_series)", (long long)r->settings->max_series);
+			labels = labels_of(m, rows, row, a);
+			if (show)
+				expo_emit(r->out, &m->family, v, labels, m->labels.n);
+			else if (!check_once(r, &r->states[i], m, labels, e))
+				return false;
+		}
+	}
+	return true;
+}
+
+/* A query without rows says nothing: absent, as the NULL rule has it. */
+static bool take_nothing(struct gauge_round *r, size_t i, bool show, size_t *series, struct err *e)
+{
+	const struct gauge_query *q = query(r, i);
 	const struct gauge_metric *metrics = q->metrics.v;
 
-	for (size_t i = 0; i < q->metrics.n; i++) {
+	for (const struct gauge_metric *m = metrics; m < metrics + q->metrics.n; m++) {
 		double v;
-		enum worth w = null_worth(r, &metrics[i], CELL_ABSENT, &v, e);
+		enum worth w = null_worth(r, m, CELL_ABSENT, &v, e);
 
 		if (w == WORTH_ERROR)
 			return false;
-		if (w == WORTH_NOTHING || metrics[i].labels.n > 0 || metrics[i].is_info)
+		if (w == WORTH_NOTHING || m->labels.n > 0 || m->is_info)
 			continue;
 		++*series;
-		if (out != NULL)
-			EXPO_EMIT0(out, &metrics[i].family, v);
+		if (show)
+			EXPO_EMIT0(r->out, &m->family, v);
+		else if (!check_once(r, &r->states[i], m, NULL, e))
+			return false;
 	}
 	return true;
 }
 
 void gauge_round_take(struct gauge_round *r, size_t i, const struct gauge_rows *rows)
 {
-	const struct gauge_query *q = query(r, i);
 	size_t series = r->series, again = r->series;
 	struct err e = { 0 };
-	bool ok = rows->n > 0 ? walk(r, q, rows, NULL, &series, &e) : take_nothing(r, q, NULL, &series, &e);
+	bool ok = rows->n > 0 ? walk(r, i, rows, false, &series, &e) : take_nothing(r, i, false, &series, &e);
 
 	if (!ok) {
 		gauge_round_fail(r, i, &e);
 		return;
 	}
 	if (rows->n > 0)
-		ok = walk(r, q, rows, r->out, &again, &e);
+		ok = walk(r, i, rows, true, &again, &e);
 	else
-		ok = take_nothing(r, q, r->out, &again, &e);
+		ok = take_nothing(r, i, true, &again, &e);
 	(void)ok;                               /* checked above */
 	r->series = series;
 	r->states[i].failed = false;
@@ -230,4 +266,9 @@ void gauge_round_end(struct gauge_round *r)
 {
 	for (size_t i = 0; i < r->settings->queries.n; i++)
 		EXPO_EMIT(r->out, &gauge_success_family, r->states[i].failed ? 0 : 1, { STR("query"), query(r, i)->name });
+}
+
+void gauge_round_fini(struct gauge_round *r)
+{
+	map_fini(&r->seen);
 }

@@ -5,6 +5,7 @@
 
 #include "gauges/gauges.h"
 #include "tocsin/complain.h"
+#include "tocsin/map.h"
 
 enum cell_kind { CELL_ABSENT, CELL_NULL, CELL_NUMBER, CELL_TEXT };
 
@@ -38,6 +39,7 @@ struct gauge_round {
 	int64_t now_ms;
 	size_t series;                  /* emitted so far, of max_series */
 	struct expo_set *out;
+	struct map seen;                /* series to the state of the query whose they are; gauge_round_fini() */
 };
 
 /* By query: whether it gave its figures. */
@@ -61,5 +63,6 @@ void gauge_round_suspect(struct gauge_round *r, size_t i);
 bool gauge_round_break(struct gauge_round *r, const size_t *order, size_t answered, const struct err *e) MUST_CHECK;
 /* After all: success of each query. */
 void gauge_round_end(struct gauge_round *r);
+void gauge_round_fini(struct gauge_round *r);
 
 #endif

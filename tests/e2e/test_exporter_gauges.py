@@ -186,8 +186,13 @@ gauges:
     url: '{postgres.url()}'
     max_series: 10
     queries: [{{ sql: 'select i, i as value from generate_series(1, 11) i', metrics: [{{ name: rows, help: x, labels: [i] }}] }}]
+  - name: twins
+    url: '{postgres.url()}'
+    queries: [{{ sql: "values ('a', 1), ('a', 2)", metrics: [{{ name: twice, help: x, labels: {{ l: column1 }}, value: column2 }}] }}]
 """))
     m = scrape(exporter)
+    assert not m.find("twice") and m.value("tocsin_gauges_collector_success", query="twice") == 0
+    assert 'twice{l=\\"a\\"} comes twice: rows must differ in their labels' in exporter.process.text()
     assert not m.find("rows") and m.value("tocsin_gauges_collector_success", query="rows") == 0
     assert "more than 10 series (max_series)" in exporter.process.text()
 

@@ -47,6 +47,9 @@ static void cells_become_samples(void **state)
 		{ "no row, zero, no labels", { { NULL, NULL } }, 0, GAUGE_NULL_ZERO, false, "m 0\n", 1 },
 		{ "no row, zero, but whose labels?", { { NULL, NULL } }, 0, GAUGE_NULL_ZERO, true, "", 1 },
 		{ "no row, error", { { NULL, NULL } }, 0, GAUGE_NULL_ERROR, false, "", 0 },
+		{ "a series twice", { { "a", "1" }, { "a", "2" } }, 2, GAUGE_NULL_DROP, true, "", 0 },
+		{ "two rows, no labels", { { "a", "1" }, { "b", "2" } }, 2, GAUGE_NULL_DROP, false, "", 0 },
+		{ "twice, but one is no series", { { "a", "-" }, { "a", "2" } }, 2, GAUGE_NULL_DROP, true, "m{k=\"a\"} 4\n", 1 },
 		{ "over max_series", { { "a", "1" }, { "b", "1" }, { "c", "1" } }, 3, GAUGE_NULL_DROP, true, "", 0 },
 	};
 
@@ -58,7 +61,7 @@ static void cells_become_samples(void **state)
 		struct gauge_query q = { .name = STR("q"), .metrics = { &m, 1, NULL } };
 		struct gauges_settings s = { .max_series = 2, .null = cases[i].null, .queries = { &q, 1, NULL } };
 		struct gauge_query_state st = { .failed = true };
-		struct gauge_round round = { &s, &st, "test", 1000, 0, expo_set_new() };
+		struct gauge_round round = { &s, &st, "test", 1000, 0, expo_set_new(), { 0 } };
 		struct gauge_rows rows = { cases[i].n, get, cases[i].rows };
 		struct expo_part part = { round.out, NULL, 0 };
 		struct buf page = { 0 }, want = { 0 };
@@ -73,6 +76,7 @@ static void cells_become_samples(void **state)
 		           "# TYPE tocsin_gauges_collector_success gauge\ntocsin_gauges_collector_success{query=\"q\"} %d\n", cases[i].success);
 		assert_string_equal(buf_z(&page), buf_z(&want));
 		expo_set_free(round.out);
+		gauge_round_fini(&round);
 		buf_fini(&page);
 		buf_fini(&want);
 	}
@@ -92,6 +96,29 @@ static void assert_says(struct str yaml, const char *says)
 		fail_msg("no \"%s\" in: %s", says, buf_z(&messages));
 	conf_report_fini(&r);
 	buf_fini(&messages);
+}
+
+/* Of two queries the first is shown; but one that failed has shown nothing. */
+static void one_series_of_two_queries(void **state)
+{
+	static const struct text_row good[] = { { "a", "1" } }, bad[] = { { "a", "1" }, { "b", "HALF" } };
+	struct label label = { STR("k"), STR("k") };
+	struct gauge_metric m = { .name = STR("m"), .value = STR("value"), .scale = 1, .family = { "m", EXPO_GAUGE, "h", NULL },
+	    .labels = { &label, 1 } };
+	struct gauge_query q[] = { { .name = STR("q"), .metrics = { &m, 1, NULL } }, { .name = STR("p"), .metrics = { &m, 1, NULL } } };
+	struct gauges_settings s = { .max_series = 10, .queries = { q, 2, NULL } };
+
+	(void)state;
+	for (int first_fails = 0; first_fails < 2; first_fails++) {
+		struct gauge_query_state st[2] = { { .failed = true }, { .failed = true } };
+		struct gauge_round round = { &s, st, "test", 1000, 0, expo_set_new(), { 0 } };
+
+		gauge_round_take(&round, 0, &(struct gauge_rows){ first_fails ? 2 : 1, get, first_fails ? bad : good });
+		gauge_round_take(&round, 1, &(struct gauge_rows){ 1, get, good });
+		assert_true(st[0].failed == first_fails && st[1].failed == !first_fails);
+		expo_set_free(round.out);
+		gauge_round_fini(&round);
+	}
 }
 
 static void mistakes(void **state)
@@ -219,7 +246,7 @@ static void documents(void **state)
 		struct gauge_query q = { .name = STR("q"), .rows = str_of(cases[i].rows), .metrics = { &m, 1, NULL } };
 		struct gauges_settings s = { .max_series = 9, .queries = { &q, 1, NULL } };
 		struct gauge_query_state st = { 0 };
-		struct gauge_round round = { &s, &st, "test", 1000, 0, expo_set_new() };
+		struct gauge_round round = { &s, &st, "test", 1000, 0, expo_set_new(), { 0 } };
 		struct expo_part part = { round.out, NULL, 0 };
 		json_t *document = document_read(str_of(cases[i].text), NULL);
 		struct buf page = { 0 };
@@ -233,6 +260,7 @@ static void documents(void **state)
 			assert_non_null(strstr(buf_z(&page), cases[i].want));
 		json_decref(document);
 		expo_set_free(round.out);
+		gauge_round_fini(&round);
 		buf_fini(&page);
 	}
 	assert_null(document_read(STR(""), NULL));
@@ -242,9 +270,9 @@ static void documents(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(cells_become_samples),
+		cmocka_unit_test(cells_become_samples), cmocka_unit_test(one_series_of_two_queries),
 		cmocka_unit_test(documents), cmocka_unit_test(mistakes), cmocka_unit_test(names), cmocka_unit_test(many_mistakes),
-		 cmocka_unit_test(pointers),
+		cmocka_unit_test(pointers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
