@@ -1,5 +1,8 @@
-/* Control groups, version 2 or 1: what the processes of one may use, and use. An absent limit is none. */
+/* Control groups, version 2 or 1: what the processes of one may use, and use. The limits of the groups a group is in hold for it
+ * too: shown is the least. An absent limit is none. */
 #include "host/part.h"
+
+#include <unistd.h>
 
 #define P "tocsin_cgroup_"
 static const struct expo_family mem_limit = { P "memory_limit_bytes", EXPO_GAUGE, "Memory it may use; absent: no limit.", "bytes" };
@@ -18,6 +21,7 @@ struct place {
 	struct host *h;
 	struct label label;
 	struct str folder;              /* below sysfs */
+	size_t root;                    /* bytes of it that are the root group's */
 };
 
 static bool read_file(const struct place *p, const char *file, struct str *out)
@@ -27,13 +31,74 @@ static bool read_file(const struct place *p, const char *file, struct str *out)
 	return host_read_line(p->h->settings->sysfs, arena_printf(a, STR_FMT "/%s", STR_ARG(p->folder), file).p, a, out);
 }
 
-static void emit_number(const struct place *p, const char *file, const struct expo_family *f, double scale)
+static bool read_number(const struct place *p, const char *file, double *v)
 {
 	struct str text;
+
+	return read_file(p, file, &text) && str_to_double(text, v);
+}
+
+static void emit_number(const struct place *p, const char *file, const struct expo_family *f, double scale)
+{
 	double v;
 
-	if (read_file(p, file, &text) && str_to_double(text, &v) && v >= 0 && v < NO_LIMIT)
+	if (read_number(p, file, &v) && v >= 0)
 		expo_emit(p->h->out, f, v * scale, &p->label, 1);
+}
+
+/* A limit of one group; false: it has none. */
+typedef bool limit_of(const struct place *p, double *v);
+
+static bool memory_v2(const struct place *p, double *v)
+{
+	return read_number(p, "memory.max", v) && *v >= 0;
+}
+
+static bool memory_v1(const struct place *p, double *v)
+{
+	return read_number(p, "memory.limit_in_bytes", v) && *v >= 0 && *v < NO_LIMIT;
+}
+
+static bool cpu_v2(const struct place *p, double *v)
+{
+	struct str text;
+	double period;
+
+	if (!read_file(p, "cpu.max", &text) || !host_number(&text, v) || !host_number(&text, &period) || *v <= 0 || period <= 0)
+		return false;
+	*v /= period;
+	return true;
+}
+
+static bool cpu_v1(const struct place *p, double *v)
+{
+	double period;
+
+	if (!read_number(p, "cpu.cfs_quota_us", v) || !read_number(p, "cpu.cfs_period_us", &period) || *v <= 0 || period <= 0)
+		return false;
+	*v /= period;
+	return true;
+}
+
+/* From the group up to the root. */
+static void emit_limit(const struct place *p, limit_of *limit, const struct expo_family *f)
+{
+	struct place at = *p;
+	double least = 0, v;
+	bool has = false;
+
+	for (;;) {
+		if (limit(&at, &v) && (!has || v < least)) {
+			least = v;
+			has = true;
+		}
+		if (at.folder.n <= at.root)
+			break;
+		while (at.folder.n > at.root && at.folder.p[--at.folder.n] != '/')
+			continue;
+	}
+	if (has)
+		expo_emit(p->h->out, f, least, &p->label, 1);
 }
 
 /* "key value" lines. */
@@ -51,31 +116,22 @@ static void emit_member(const struct place *p, const char *file, struct str key,
 
 static void emit_v2(const struct place *p)
 {
-	struct str text;
-	double quota, period;
-
-	emit_number(p, "memory.max", &mem_limit, 1);
+	emit_limit(p, memory_v2, &mem_limit);
+	emit_limit(p, cpu_v2, &cpu_limit);
 	emit_number(p, "memory.current", &mem_usage, 1);
 	emit_member(p, "memory.events", STR("oom_kill"), &oom_kills, 1);
 	emit_member(p, "cpu.stat", STR("usage_usec"), &cpu_usage, 1e-6);
 	emit_member(p, "cpu.stat", STR("throttled_usec"), &throttled, 1e-6);
-	if (read_file(p, "cpu.max", &text) && host_number(&text, &quota) && host_number(&text, &period) && period > 0)
-		expo_emit(p->h->out, &cpu_limit, quota / period, &p->label, 1);
 }
 
 static void emit_v1(const struct place *memory, const struct place *cpu, const struct place *cpuacct)
 {
-	struct str text;
-	double quota, period;
-
-	emit_number(memory, "memory.limit_in_bytes", &mem_limit, 1);
+	emit_limit(memory, memory_v1, &mem_limit);
+	emit_limit(cpu, cpu_v1, &cpu_limit);
 	emit_number(memory, "memory.usage_in_bytes", &mem_usage, 1);
 	emit_member(memory, "memory.oom_control", STR("oom_kill"), &oom_kills, 1);
 	emit_number(cpuacct, "cpuacct.usage", &cpu_usage, 1e-9);
 	emit_member(cpu, "cpu.stat", STR("throttled_time"), &throttled, 1e-9);
-	if (read_file(cpu, "cpu.cfs_quota_us", &text) && str_to_double(text, &quota) && quota > 0 &&
-	    read_file(cpu, "cpu.cfs_period_us", &text) && str_to_double(text, &period) && period > 0)
-		expo_emit(cpu->h->out, &cpu_limit, quota / period, &cpu->label, 1);
 }
 
 /* Inside a container its own group is mounted as the root, whatever its name outside. */
@@ -115,18 +171,28 @@ static struct place place_of(struct host *h, struct str lines, const char *contr
 	const struct str group = given != NULL ? *given : own_group(lines, str_of(controller));
 	const char *folder = *controller != '\0' ? arena_printf(a, "/%s", controller).p : "";
 
-	return (struct place){ h, { STR("cgroup"), group }, folder_of(h, folder, group, given == NULL) };
+	return (struct place){ h, { STR("cgroup"), group }, folder_of(h, folder, group, given == NULL),
+	    strlen("fs/cgroup") + strlen(folder) };
 }
 
-static void emit_group(struct host *h, bool v2, struct str lines, const struct str *given)
+static bool is_there(const struct place *p)
+{
+	return access(arena_printf(expo_set_arena(p->h->out), STR_FMT "/" STR_FMT, STR_ARG(p->h->settings->sysfs), STR_ARG(p->folder)).p,
+	    F_OK) == 0;
+}
+
+static bool emit_group(struct host *h, bool v2, struct str lines, const struct str *given)
 {
 	const struct place memory = place_of(h, lines, v2 ? "" : "memory", given), cpu = place_of(h, lines, v2 ? "" : "cpu", given),
 	    cpuacct = place_of(h, lines, v2 ? "" : "cpuacct", given);
 
+	if (given != NULL && !is_there(&memory) && !is_there(&cpu) && !is_there(&cpuacct))
+		return err_set(h->e, ERR_IO, -1, "no control group " STR_FMT, STR_ARG(*given));
 	if (v2)
 		emit_v2(&memory);
 	else
 		emit_v1(&memory, &cpu, &cpuacct);
+	return true;
 }
 
 bool host_cgroup(struct host *h)
@@ -135,12 +201,12 @@ bool host_cgroup(struct host *h)
 	struct buf text = { 0 };
 	struct str ignored;
 	bool ok = host_read(h->settings->procfs, "self/cgroup", &text, h->e);
-	bool v2 = host_read_line(h->settings->sysfs, "fs/cgroup/cgroup.controllers", a, &ignored);
+	bool v2 = host_read_line(h->settings->sysfs, "fs/cgroup/cgroup.controllers", a, &ignored), all = ok;
 
 	for (size_t i = 0; ok && i < h->settings->cgroups.n; i++)
-		emit_group(h, v2, buf_str(&text), &h->settings->cgroups.v[i]);
+		all &= emit_group(h, v2, buf_str(&text), &h->settings->cgroups.v[i]);
 	if (ok && h->settings->cgroups.n == 0)
 		emit_group(h, v2, buf_str(&text), NULL);
 	buf_fini(&text);
-	return ok;
+	return all;
 }

@@ -62,6 +62,10 @@ static bool check(struct conf_reader *rd, const struct conf_node *map, void *to)
 			ok = conf_error(rd->report, conf_get(map, "disable"), "no part \"" STR_FMT "\": they are listed under --help",
 			    STR_ARG(s->disable.v[i]));
 	}
+	for (size_t i = 0; i < s->cgroups.n; i++)
+		if (!str_starts(s->cgroups.v[i], STR("/")))
+			ok = conf_error(rd->report, conf_get(map, "cgroups"), "\"" STR_FMT "\" is no control group: write it from the root on, such as "
+			    "/system.slice/app.service", STR_ARG(s->cgroups.v[i]));
 	return ok;
 }
 

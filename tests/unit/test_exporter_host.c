@@ -127,6 +127,10 @@ static void control_groups(void **state)
 		"tocsin_cgroup_oom_kills_total{cgroup=\"/app\"} 3\n" };
 	static const char *const v2[] = { "tocsin_cgroup_memory_limit_bytes{cgroup=\"/app\"} 1000\n",
 		"tocsin_cgroup_cpu_limit_cores{cgroup=\"/app\"} 0.5\n", "tocsin_cgroup_cpu_throttled_seconds_total{cgroup=\"/app\"} 4\n" };
+	static const char *const of_parents[] = { "tocsin_cgroup_memory_limit_bytes{cgroup=\"/app\"} 300\n",
+		"tocsin_cgroup_memory_limit_bytes{cgroup=\"/app/a/b\"} 300\n", "tocsin_cgroup_cpu_limit_cores{cgroup=\"/app/a/b\"} 0.7\n" };
+	static const char *const failed = "node_scrape_collector_success{collector=\"cgroup\"} 0\n";
+	static const char *const worked = "node_scrape_collector_success{collector=\"cgroup\"} 1\n";
 	struct buf page = { 0 };
 
 	(void)state;
@@ -148,10 +152,20 @@ static void control_groups(void **state)
 	collect(", cgroups: [/app, /nowhere]", &page);
 	expect(&page, v2, ARRAY_LEN(v2));
 	assert_null(strstr(buf_z(&page), "nowhere"));
+	expect(&page, &failed, 1);
 	put("sys/fs/cgroup/app/memory.max", "max\n");
 	put("sys/fs/cgroup/app/cpu.max", "max 100000\n");
 	collect(", cgroups: [/app]", &page);
 	assert_null(strstr(buf_z(&page), "_limit_"));
+	expect(&page, &worked, 1);
+	put("sys/fs/cgroup/app/cpu.max", "-1 100000\n");
+	put("sys/fs/cgroup/app/a/b/memory.max", "500\n");
+	put("sys/fs/cgroup/app/a/memory.max", "max\n");
+	put("sys/fs/cgroup/app/a/cpu.max", "70000 100000\n");
+	put("sys/fs/cgroup/memory.max", "300\n");
+	collect(", cgroups: [/app, /app/a/b]", &page);
+	expect(&page, of_parents, ARRAY_LEN(of_parents));
+	assert_null(strstr(buf_z(&page), "cpu_limit_cores{cgroup=\"/app\"}"));
 	buf_fini(&page);
 }
 
