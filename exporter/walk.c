@@ -48,11 +48,50 @@ static bool split(struct walk *w, struct str pattern, struct err *e)
 	return w->n_parts > 0 || err_set(e, ERR_BAD_INPUT, -1, "a path that names no file");
 }
 
+/* Behind the ']' of the bracket <p> is in; NULL: there is none. */
+static const char *bracket_end(const char *p)
+{
+	p += *p == '!' || *p == '^';
+	p += *p == ']';
+	for (; *p != '\0' && *p != ']'; p++) {
+		if (p[0] == '[' && (p[1] == ':' || p[1] == '.' || p[1] == '=')) {       /* [:digit:] */
+			const char end[] = { p[1], ']', '\0' }, *found = strstr(p + 2, end);
+
+			p = found != NULL ? found + 1 : p;
+		} else if (*p == '\\' && p[1] != '\0') {
+			p++;
+		}
+	}
+	return *p == ']' ? p + 1 : NULL;
+}
+
+/* What fnmatch() takes, and never matches. */
+static bool check_part(const char *part, struct err *e)
+{
+	const char *p = part;
+
+	while (p != NULL && *p != '\0') {
+		if (*p == '\\' && p[1] == '\0')
+			return err_set(e, ERR_BAD_INPUT, -1, "\"%s\" ends in a backslash: two stand for one", part);
+		p = *p == '[' ? bracket_end(p + 1) : p + (*p == '\\' ? 2 : 1);
+	}
+	if (p == NULL)
+		return err_set(e, ERR_BAD_INPUT, -1, "\"%s\" has a [ without ]: \\[ stands for the character", part);
+	return true;
+}
+
 bool walk_pattern_check(struct str pattern, struct err *e)
 {
 	struct walk w = { 0 };
 
-	return split(&w, pattern, e);
+	if (!split(&w, pattern, e))
+		return false;
+	if (str_ends(pattern, STR("/")))
+		return err_set(e, ERR_BAD_INPUT, -1, "a path that ends in / names a folder: write /* behind it for the files in it");
+	for (size_t i = 0; i < w.n_parts; i++)
+		if (!check_part(w.parts[i], e))
+			return false;
+	return true;
 }
 
 static bool push(struct walk *w, const char *name)

@@ -31,7 +31,8 @@ typedef bool walk_found(void *ctx, const char *path, const struct stat *st, stru
  * error. */
 enum walk_verdict walk_glob(struct str pattern, const struct walk_bounds *bounds, walk_found *found, void *ctx,
     struct err *e) MUST_CHECK;
-/* Whether <pattern> is one: no part longer than a file name may be, at most WALK_MAX_DEPTH parts. */
+/* Whether <pattern> is one: no part longer than a file name may be, at most WALK_MAX_DEPTH parts, each
+ * bracket closed, and a file's name at the end. */
 bool walk_pattern_check(struct str pattern, struct err *e);
 
 #endif

@@ -123,6 +123,18 @@ static void patterns_that_are_none(void **state)
 	e = (struct err){ 0 };
 	assert_false(walk_pattern_check(STR("/a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q/r/s/t/u/v/w/x/y/z/1/2/3/4/5/6/7"), &e));
 	assert_non_null(strstr(e.msg, "(WALK_MAX_DEPTH)"));
+	static const struct { const char *pattern, *says; } cases[] = {         /* "": it is one */
+		{ "/a/[ab", "\"[ab\" has a [ without ]" }, { "/a/[a/b]", "\"[a\" has a [ without ]" }, { "/a/[!]", "has a [ without ]" },
+		{ "/a/[[:digit:]", "has a [ without ]" }, { "/a/x\\", "ends in a backslash" }, { "/a/", "names a folder: write /* behind it" },
+		{ "/a/*/", "names a folder" }, { "/a/\\[ab", "" }, { "/a/[]b]*", "" }, { "/a/[!]-]x[ab]", "" }, { "/a/[[:digit:]x]", "" }, { "/a/]", "" },
+		{ "/a/[a\\]b]", "" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		print_message("  %s\n", cases[i].pattern);
+		e = (struct err){ 0 };
+		assert_int_equal(walk_pattern_check(str_of(cases[i].pattern), &e), *cases[i].says == '\0');
+		assert_non_null(strstr(e.msg, cases[i].says));
+	}
 }
 
 static bool collect(struct files_set *sets, size_t n, struct buf *page)
