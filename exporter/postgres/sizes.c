@@ -170,17 +170,22 @@ static bool is_there(const PGresult *r, struct str database)
 	return false;
 }
 
-/* A name in the list that is none, or that may not be connected to. */
+static void emit_not_read(struct round *x, struct str database)
+{
+	EXPO_EMIT(x->out, &database_family, 0, { STR("datname"), database });
+}
+
+/* A name in the list that is none. */
 static void emit_missing(struct round *x, const PGresult *r)
 {
 	const struct conf_strs list = x->settings->databases;
 
 	for (size_t i = 0; i < list.n; i++)
 		if (!str_eq(list.v[i], STR("all")) && !is_there(r, list.v[i]))
-			EXPO_EMIT(x->out, &database_family, 0, { STR("datname"), list.v[i] });
+			emit_not_read(x, list.v[i]);
 }
 
-/* Rows: name, whether it is the url's. */
+/* Rows: name, whether it is the url's, whether it lets us in. */
 static void on_databases(void *ctx, size_t i, const struct pg_reply *reply)
 {
 	struct round *x = ctx;
@@ -193,7 +198,9 @@ static void on_databases(void *ctx, size_t i, const struct pg_reply *reply)
 	for (int row = 0; row < n; row++) {
 		if (*PQgetvalue(reply->result, row, 1) == 't' || !is_wanted(x->settings, str_of(PQgetvalue(reply->result, row, 0))))
 			continue;
-		if (x->n_databases < DATABASES_MAX)
+		if (*PQgetvalue(reply->result, row, 2) != 't')
+			emit_not_read(x, copy_field(expo_set_arena(x->out), reply->result, row, 0));
+		else if (x->n_databases < DATABASES_MAX)
 			x->databases[x->n_databases++] = copy_field(expo_set_arena(x->out), reply->result, row, 0).p;
 		else
 			left_out++;
@@ -242,8 +249,8 @@ static bool ask_databases(struct round *x, struct err *e)
 {
 	if (x->settings->databases.n == 0)
 		return true;
-	if (!ask_one(x, "SELECT datname, datname = current_database() FROM pg_database WHERE datallowconn AND NOT datistemplate "
-	             "AND datconnlimit <> -2 AND has_database_privilege(oid, 'CONNECT') ORDER BY datname", on_databases, e))
+	if (!ask_one(x, "SELECT datname, datname = current_database(), datallowconn AND has_database_privilege(oid, 'CONNECT') "
+	             "FROM pg_database WHERE NOT datistemplate AND datconnlimit <> -2 ORDER BY datname", on_databases, e))
 		return false;
 	for (size_t i = 0; i < x->n_databases; i++) {
 		struct err failed = { 0 };

@@ -57,6 +57,9 @@ static const struct pg_value wraparound_values[] = {
 	G("mxid_age(datminmxid)", "pg_database_wraparound_age_datminmxid_seconds", "Age of the oldest multixact id, in multixacts."),
 };
 
+/* Of databases nobody may connect to as well: template0 holds back the oldest id as any other does. */
+#define WRAPAROUND_FROM "FROM pg_database WHERE datconnlimit <> -2"
+
 static const struct pg_value database_size_values[] = {
 	G("CASE WHEN has_database_privilege(oid, 'CONNECT') OR pg_has_role(current_user, 'pg_read_all_stats', 'usage') "
 	  "THEN pg_database_size(oid) END", "pg_database_size_bytes", "Disk space of the database."),
@@ -120,15 +123,18 @@ static const struct pg_value locks_values[] = {
 	"ON l.database = d.oid AND l.mode = m.mode"
 
 /* Who waits for a lock of another session, how long already, and how many stand in the way. pg_blocking_pids() stops the lock
- * manager for a moment, so it is asked for those who wait only. */
+ * manager for a moment, so it is asked for those who wait only. Sessions of an exporter that wait for a table's size are no one's
+ * trouble. */
 static const struct pg_value lock_waits_values[] = {
-	G("count(DISTINCT w.pid)", "pg_locks_waiters", "Sessions waiting for a lock."),
+	G("count(DISTINCT w.pid)", "pg_locks_waiters", "Sessions waiting for a lock, the exporter's aside."),
 	G("count(DISTINCT b.pid)", "pg_locks_blockers", "Sessions others wait for."),
 	G_IN(V(14), 0, "coalesce(max(" AGE("w.since") "), 0)", "pg_locks_max_wait_seconds", "Longest time one has been waiting."),
 };
 #define LOCK_WAITS_FROM(since) \
 	"FROM pg_database d LEFT JOIN (SELECT a.datid, l.pid, " since " AS since FROM pg_locks l " \
-	"JOIN pg_stat_activity a ON a.pid = l.pid WHERE NOT l.granted) w ON w.datid = d.oid LEFT JOIN LATERAL unnest(pg_blocking_pids(w.pid)) b (pid) ON true " \
+	"JOIN pg_stat_activity a ON a.pid = l.pid WHERE NOT l.granted AND coalesce(a.application_name, '') NOT IN ('tocsin-exporter', " \
+	"coalesce(nullif(current_setting('application_name'), ''), 'tocsin-exporter'))) w ON w.datid = d.oid " \
+	"LEFT JOIN LATERAL unnest(pg_blocking_pids(w.pid)) b (pid) ON true " \
 	"WHERE d.datallowconn GROUP BY 1"
 
 #define STATEMENTS(expr, name, help) C("sum(" expr ")", "pg_stat_statements_" name "_total", help)
@@ -160,7 +166,7 @@ const struct pg_statement pg_database_table[] = {
 	{ "stat_activity_autovacuum", ROWS(autovacuum_values), "FROM pg_stat_activity WHERE query LIKE 'autovacuum:%' GROUP BY 1",
 	    .labels = { { "relname", "split_part(query, '.', 2)" } } },
 	{ "database", ROWS(database_values), "FROM pg_database", .labels = { SAME("datname") } },
-	{ "database_wraparound", ROWS(wraparound_values), "FROM pg_database WHERE datallowconn", .labels = { SAME("datname") } },
+	{ "database_wraparound", ROWS(wraparound_values), WRAPAROUND_FROM, .labels = { SAME("datname") } },
 	{ "stat_database", ROWS(stat_database_values), "FROM pg_stat_database WHERE datname IS NOT NULL",
 	    .labels = { SAME("datid"), SAME("datname") } },
 	{ "stat_database_conflicts", ROWS(conflicts_values), "FROM pg_stat_database_conflicts",

@@ -187,6 +187,7 @@ def test_tables_of_other_databases(box, postgres):
         postgres.sql(f"create database {name}")
         postgres.sql(f"create table in_{name} (id int primary key); insert into in_{name} select generate_series(1, 7)", name)
     postgres.sql("create role monitor login; grant pg_monitor to monitor; revoke connect on database refused from public")
+    postgres.sql("create database shut allow_connections false")
     every = ", databases: all, enable: [stat_user_indexes], slow_interval: 1s"
     exporter = start(box, ("every", postgres.url(user="monitor"), every), ("some", postgres.url(), ", databases: [third, postgres, nowhere], slow_interval: 1s"))
     m = wait_for("tables", lambda: next((m for m in [scrape(exporter)] if m.value("tocsin_postgres_database_read", source="every", datname="third")
@@ -194,7 +195,8 @@ def test_tables_of_other_databases(box, postgres):
     assert m.value("pg_stat_user_tables_n_tup_ins", source="every", datname="other", relname="in_other") == 7
     assert m.value("pg_stat_user_tables_table_size_bytes", source="every", datname="other", relname="in_other") == float(postgres.sql("select pg_table_size('in_other')", "other"))
     assert m.value("pg_stat_user_indexes_idx_scan_total", source="every", datname="third", indexrelname="in_third_pkey") is not None
-    assert {had["datname"] for had, _ in m.find("tocsin_postgres_database_read", source="every")} == {"other", "third"}
+    assert {had["datname"]: v for had, v in m.find("tocsin_postgres_database_read", source="every")} == {"other": 1, "third": 1, "refused": 0, "shut": 0}
+    assert {had["datname"] for had, v in m.find("pg_database_wraparound_age_datfrozenxid_seconds", source="every") if v > 0} >= {"template0", "shut", "refused", "postgres"}
     assert {had["datname"] for had, _ in m.find("pg_stat_user_tables_n_tup_ins", source="some")} == {"third"}
     assert {had["datname"]: v for had, v in m.find("tocsin_postgres_database_read", source="some")} == {"third": 1, "nowhere": 0}
     wait_for("no more than it needs", lambda: int(postgres.sql("select count(*) from pg_stat_activity where application_name = 'tocsin-exporter'")) <= 6)

@@ -105,17 +105,26 @@ def test_a_collector_that_waits_for_a_lock_fails_alone(box, postgres):
 
 def test_waiters_and_blockers(box, postgres):
     postgres.sql("create table t (id int)")
-    exporter = start(box, ("main", postgres.url(), ""))
+    slow = ", slow_interval: 1s, lock_timeout: 15s"     # their sessions for sizes wait for the table too
+    exporter = start(box, ("main", postgres.url(), slow), ("beside", postgres.url(), slow), ("named", postgres.url() + "?application_name=shop", slow))
+
+    def own():
+        return int(postgres.sql("select count(*) from pg_stat_activity where application_name in ('tocsin-exporter', 'shop') and wait_event_type = 'Lock'"))
+
+    def settled():          # a name that was given is known to the source that has it
+        before, m, after = own(), scrape(exporter), own()
+        return m if before == after == 3 and [m.value("pg_locks_waiters", datname="postgres", source=s) for s in ("main", "beside", "named")] == [3, 3, 2] else None
+
     m = scrape(exporter)
-    assert m.value("pg_locks_waiters", datname="postgres") == 0 and m.value("pg_locks_blockers", datname="postgres") == 0
+    assert m.value("pg_locks_waiters", datname="postgres", source="main") == 0 and m.value("pg_locks_blockers", datname="postgres", source="main") == 0
     with Session(postgres, "begin; lock table t in access exclusive mode;"):
         wait_for("the lock", lambda: postgres.sql("select 1 from pg_locks where mode = 'AccessExclusiveLock' and granted and relation = 't'::regclass"))
         with Session(postgres, "select * from t;"), Session(postgres, "alter table t add x int;"):
-            m = wait_for("two waiters", lambda: next((m for m in [scrape(exporter)] if m.value("pg_locks_waiters", datname="postgres") == 2), None))
-            assert m.value("pg_locks_blockers", datname="postgres") >= 1 and m.value("pg_locks_max_wait_seconds", datname="postgres") > 0
-            assert m.value("pg_up") == 1 and m.value("pg_stat_user_tables_n_live_tup", relname="t") is not None
+            m = wait_for("two waiters", settled)
+            assert m.value("pg_locks_blockers", datname="postgres", source="main") >= 1 and m.value("pg_locks_max_wait_seconds", datname="postgres", source="main") > 0
+            assert m.value("pg_up", source="main") == 1 and m.value("pg_stat_user_tables_n_live_tup", relname="t", source="main") is not None
             assert not [s for s in m.find("pg_scrape_collector_success") if s[1] != 1]
-            assert m.value("pg_stat_activity_max_idle_in_transaction_seconds", datname="postgres") > 0
+            assert m.value("pg_stat_activity_max_idle_in_transaction_seconds", datname="postgres", source="main") > 0
 
 
 def test_out_of_connections(box, postgres):
