@@ -21,7 +21,7 @@ struct member {
 	struct redis_url url;
 	struct str address, id, master_id, role;
 	bool failed;                    /* say the others */
-	bool is_master;
+	bool is_master, has_slots;
 	struct redis_key_specs keys, streams;   /* configured ones in its slots */
 	struct redis_node node;
 	bool ready, connecting;
@@ -115,6 +115,7 @@ static void take_line(struct cluster *c, const struct cluster_line *line, struct
 	m->kept = true;
 	m->failed = line->has_failed;
 	m->is_master = line->is_master;
+	m->has_slots = line->n_slots > 0;
 	if (!str_eq(m->master_id, line->master_id))
 		m->master_id = arena_str(&m->arena, line->master_id);
 	take_specs(&m->keys, &c->settings->check_single_keys, line, &m->arena);
@@ -437,8 +438,10 @@ struct redis_urls cluster_masters(struct cluster *c, struct arena *a)
 	for (size_t i = 0; i < c->n; i++) {
 		struct redis_url *url;
 
-		if (!c->members[i]->is_master || c->members[i]->failed)
+		if (!c->members[i]->is_master || c->members[i]->failed) {
+			urls.missing += c->members[i]->is_master && c->members[i]->has_slots;
 			continue;
+		}
 		url = ARENA_NEW(a, struct redis_url);
 		*url = c->members[i]->url;
 		url->host = arena_strz(a, str_of(url->host));

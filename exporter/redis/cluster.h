@@ -24,6 +24,7 @@ bool cluster_collect(struct cluster *c, const struct source_ask *ask, struct exp
 struct redis_urls {
 	const struct redis_url **v;
 	size_t n;
+	size_t missing;                 /* shards whose master has failed, and no other took its place yet */
 };
 struct redis_urls cluster_masters(struct cluster *c, struct arena *a);
 /* ---- slots.c ---- */

@@ -138,6 +138,8 @@
 	X(SLAVE_LAG_BYTES, "redis_connected_slave_lag_bytes", GAUGE, "How far each replica's offset is behind the master's.") \
 	X(COMMAND_ALLOWED, "redis_exporter_command_allowed", GAUGE, "0: the server refuses this command, so what it tells is missing.") \
 	X(KEYS_CUT, "redis_check_keys_over_limit", GAUGE, "1: more keys match check_keys than max_keys allows to show.") \
+	X(SHARDS_MISSING, "redis_key_scan_shards_missing", GAUGE, \
+	  "Shards of the cluster without a master that answers: their keys are missing from what was counted and looked for.") \
 	X(SCAN_DURATION, "redis_key_scan_duration_seconds", GAUGE, "Time the last background scan took.")
 
 enum redis_family {

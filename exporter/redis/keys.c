@@ -88,12 +88,18 @@ static void ask_sizes(const struct key_round *r, struct redis_conn *c)
 	db_walk_send(&w, r->settings->endpoint.url.db);
 }
 
+/* 0x10 is somebody's text. */
+static bool is_number(struct str value, double *v)
+{
+	return str_chr(value, 'x') == value.n && str_chr(value, 'X') == value.n && str_to_double(value, v) && isfinite(*v);
+}
+
 static void emit_value(const struct key_round *r, struct expo_set *set, struct str value, const struct label *labels)
 {
 	const struct label with_value[] = { labels[0], labels[1], { STR("val"), value } };
 	double v;
 
-	if (str_to_double(value, &v) && isfinite(v)) {
+	if (is_number(value, &v)) {
 		if (r->settings->key_values)
 			expo_emit(set, &redis_families[RF_KEY_VALUE], v, labels, 2);
 	} else if (r->settings->key_values_as_string) {

@@ -212,18 +212,34 @@ bool redis_scanner_turn(struct redis_scanner *s, size_t i)
 	return true;
 }
 
+/* Of a cluster, a shard without a master costs the others nothing: it is left out, and said to be. */
 static bool open_all(struct redis_scanner *s, struct err *e)
 {
 	const struct redis_url *own = &s->settings->endpoint.url;
-	const struct redis_urls urls = s->cluster != NULL ? cluster_masters(s->cluster, &s->arena) : (struct redis_urls){ &own, 1 };
+	const struct redis_urls urls = s->cluster != NULL ? cluster_masters(s->cluster, &s->arena) : (struct redis_urls){ &own, 1, 0 };
 
 	s->conns = ARENA_ARRAY(&s->arena, urls.n, struct redis_conn *);
+	s->missing = urls.missing;
 	for (size_t i = 0; i < urls.n; i++) {
-		s->conns[s->n_conns++] = redis_conn_new(urls.v[i], REDIS_CONN_OPTIONS_DEFAULT);
-		if (!redis_conn_open(s->conns[i], redis_scanner_wait(s), e))
+		struct redis_conn *c = redis_conn_new(urls.v[i], REDIS_CONN_OPTIONS_DEFAULT);
+		struct err failed = { 0 };
+
+		if (redis_conn_open(c, redis_scanner_wait(s), &failed)) {
+			s->conns[s->n_conns++] = c;
+			continue;
+		}
+		redis_conn_free(c);
+		*e = failed;
+		s->missing++;
+		if (failed.code == ERR_CANCELED)
 			return false;
 	}
-	return urls.n > 0 || err_set(e, ERR_UPSTREAM, -1, "no master of the cluster is known");
+	if (s->n_conns == 0)
+		return e->code == ERR_NONE && err_set(e, ERR_UPSTREAM, -1, "no master of the cluster is known");
+	*e = (struct err){ 0 };
+	if (s->cluster != NULL)
+		EXPO_EMIT0(s->set, &redis_families[RF_SHARDS_MISSING], (double)s->missing);
+	return true;
 }
 
 static bool do_all(struct redis_scanner *s, struct err *e)

@@ -11,6 +11,7 @@ struct redis_scanner {
 	struct cluster *cluster;        /* NULL: one server */
 	struct redis_conn **conns;      /* to each server of the round */
 	size_t n_conns;
+	size_t missing;                 /* shards of the cluster without one */
 	struct redis_conn *conn;        /* whose turn it is */
 	struct arena arena;             /* of one round */
 	struct expo_set *set;

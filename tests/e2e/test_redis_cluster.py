@@ -88,3 +88,27 @@ def test_nobody_there(box):
     assert m("redis_up", source="cache") == 0 and m("redis_up", source="gone") == 0
     text = exporter.process.text()
     assert "cluster support disabled" in text, text
+
+
+def test_a_shard_without_a_master(box):
+    """Its keys are missing from what is counted, and that is said; those of the others are not, before and after the cluster has noticed."""
+    cluster = box.start(RedisCluster, 0, 1000)
+    for i in range(30):
+        cluster.cli("set", f"key:{i}", i)
+    lost = int(cluster.nodes[2].cli("dbsize"))
+    exporter = start(box, f"{{name: cache, url: '{cluster.nodes[0].url()}', cluster: true, count_keys: ['key:*'], check_keys: ['key:2?'], scan_interval: 1s, "
+                          "discover_interval: 1s}")
+
+    def counted():
+        m = page(exporter)
+        return m.value("redis_keys_count", key="key:*"), m.value("redis_key_scan_shards_missing")
+
+    wait_for("all are counted", lambda: counted() == (30, 0))
+    assert 0 < lost < 30
+    cluster.nodes[2].stop()
+    wait_for("those of the others", lambda: counted() == (30 - lost, 1))
+    wait_for("its failure is known", lambda: page(exporter).value("redis_cluster_node_failed", node=cluster.names()[2]) == 1)
+    cluster.nodes[0].cli("del", next(k for k in cluster.nodes[0].cli("keys", "*").split()))
+    wait_for("those of the others then, too", lambda: counted() == (29 - lost, 1))
+    cluster.nodes[2].start()
+    wait_for("all again", lambda: counted()[1] == 0)
