@@ -220,16 +220,16 @@ static bool is_host(struct str target)
 
 /* A target that is the whole address: scheme, one host and what is behind it, but no parameters, which could name another host or
  * turn TLS's checks off. Those of HTTP are the page's. */
-static bool is_address(const struct sources_module *m, struct str target)
+static bool is_address(struct str target)
 {
-	bool pages = strcmp(m->kind->name, "gauges") == 0 || strcmp(m->kind->name, "probe") == 0;
+	bool is_page = str_starts(target, STR("http://")) || str_starts(target, STR("https://"));
 	size_t at = str_find(target, STR("://")), end;
 
 	if (at < target.n)
 		target = str_between(target.p + at + 3, target.p + target.n);
 	for (end = 0; end < target.n && strchr("/?#", target.p[end]) == NULL; end++)
 		;
-	return is_host((struct str){ target.p, end }) && (pages || str_chr(target, '?') == target.n);
+	return is_host((struct str){ target.p, end }) && (is_page || str_chr(target, '?') == target.n);
 }
 
 bool sources_module_allows(const struct sources_module *m, struct str target, struct err *e)
@@ -239,7 +239,7 @@ bool sources_module_allows(const struct sources_module *m, struct str target, st
 
 	for (size_t i = 0; i < m->allow.n && !allowed; i++)
 		allowed = regex_match(m->allow.v[i], target) == REGEX_YES;
-	if (allowed && is_harmless(target) && (str_eq(url->text, TARGET) ? is_address(m, target) : is_host(target)))
+	if (allowed && is_harmless(target) && (str_eq(url->text, TARGET) ? is_address(target) : is_host(target)))
 		return true;
 	return err_set(e, ERR_BAD_INPUT, -1, "module " STR_FMT " does not allow this target", STR_ARG(m->name));
 }

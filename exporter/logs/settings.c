@@ -246,12 +246,14 @@ static bool check(struct conf_reader *rd, const struct conf_node *map, void *to)
 {
 	const struct logs_settings *s = to;
 	const struct logs_rule *r = s->metrics.v;
-	struct err e = { 0 };
 	bool ok = true;
 
-	for (size_t i = 0; i < s->files.n; i++)
+	for (size_t i = 0; i < s->files.n; i++) {
+		struct err e = { 0 };
+
 		if (!walk_pattern_check(s->files.v[i], &e))
 			ok = conf_error(rd->report, conf_get(map, "files"), "%s", e.msg);
+	}
 	for (size_t i = 0; i < s->metrics.n; i++)
 		for (size_t j = 0; j < i; j++)
 			ok &= check_pair(rd, s->metrics.nodes[i], &r[i], &r[j]);

@@ -35,6 +35,7 @@ modules:
   - {{ name: servers, allow: ['.*'], postgres: {{ url: 'postgres://postgres:{PASSWORD}@{{target}}/postgres' }} }}
   - {{ name: server_urls, allow: ['.*'], postgres: {{ url: '{{target}}' }} }}
   - {{ name: any_url, allow: ['.*'], redis: {{ url: '{{target}}' }} }}
+  - {{ name: any_figure, allow: ['.*'], gauges: {{ url: '{{target}}', queries: [{{ sql: select 1 as one, metrics: [{{ name: one, help: x, value: one }}] }}] }} }}
   - {{ name: any_page, allow: ['.*'], probe: {{ url: '{{target}}' }} }}
   - {{ name: figures, allow: ['{allowed}'], gauges: {{ url: 'http://{{target}}', queries: [{{ path: '/health?a=1', metrics: [{{ name: up_x, help: x, value: /up }}] }}] }} }}
 """))
@@ -51,7 +52,7 @@ modules:
         evil = [("servers", t) for t in (f"127.0.0.1:1,127.0.0.1:{postgres.port}", "%2Ftmp:1", "/tmp", f":{postgres.port}", "[::1", "a[::1]:1", "x:1:2", "x%41:1")]
         evil += [("server_urls", t) for t in ("postgres://127.0.0.1:1,127.0.0.1/x", f"postgres://x/x?host=127.0.0.1&port={postgres.port}", "postgres:///x", "host=127.0.0.1",
                                               "postgres://%2Ftmp/x")]
-        evil += [("any_url", t) for t in ("unix:///tmp/x", "redis://x?ssl_cert_reqs=none")] + [("any_page", "http:///x"), ("any_page", "http://a,b/"), ("any_page", "http://%61/")]
+        evil += [("any_url", t) for t in ("unix:///tmp/x", "redis://x?ssl_cert_reqs=none")] + [("any_figure", f"postgres://x/x?host=127.0.0.1&port={postgres.port}"), ("any_page", "http:///x"), ("any_page", "http://a,b/"), ("any_page", "http://%61/")]
         assert probe(exporter, "servers", f"[::1]:{postgres.port}")[0] == probe(exporter, "servers", "localhost")[0] == 200
         for module, target in [("redis", f"127.0.0.1:{free_port() + 1}"), ("redis_url", f"redis://user@127.0.0.1:{one.port}"), ("any_host", "evil@127.0.0.1:1"),
                                ("any_host", f"127.0.0.1:{site.port}/other"), ("any_host", f"127.0.0.1:{site.port}?x=${{HOME}}"), ("any_host", "${HOME}"),
