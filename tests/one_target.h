@@ -20,7 +20,7 @@ static inline void one_target_init(struct one_target *o, int64_t every_ms)
 	*o = (struct one_target){ .address = STR("h:1"), .at = { { &o->address, 1 }, { NULL, 0 } }, .clock = clock_manual(1700000000000) };
 	o->job = (struct scrape_job){ .name = STR("j"), .metrics_path = STR("/m"), .scheme = STR("http"), .interval_ms = every_ms, .timeout_ms = every_ms,
 		                      .statics = { &o->at, 1, NULL } };
-	o->config = (struct scrape_config){ &o->job, 1 };
+	o->config = (struct scrape_config){ .jobs = &o->job, .n = 1 };
 }
 
 static inline void one_target_begin(struct one_target *o)

@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	struct tables t = {
 		celery_tasks_new((struct celery_tasks_options){ .max_tasks = 4, .max_series = 3, .default_queue = STR("celery"),
 			.runtime = &celery_usual_runtime, .wait = &celery_usual_wait }),
-		celery_workers_new((struct celery_workers_options){ 1000, 1000 }),
+		celery_workers_new((struct celery_workers_options){ .retention_ms = 1000, .offline_retention_ms = 1000, .spared_ms = 1000 }),
 	};
 	struct arena a = { 0 };
 	struct buf message = { 0 };
