@@ -537,6 +537,7 @@ static bool start_parts(struct alerter *al, struct err *e)
 		return false;
 	al->store = store_new(&store_options);
 	store_set_late_window(al->store, al->config->storage.late_window_ms);
+	store_set_max_exemplars(al->store, (size_t)al->config->storage.max_exemplars);
 	if (!open_state(al, e) || !store_open_history(al->store, al->options.storage_path.p, e) ||
 	    !store_open_journal(al->store, al->options.storage_path.p, e))
 		return false;
@@ -589,6 +590,7 @@ static void swap(struct alerter *al, struct config *c, struct rules_plan *plan)
 	size_t n_points = notify_config_points(c->notify, &points);
 
 	store_set_late_window(al->store, c->storage.late_window_ms);
+	store_set_max_exemplars(al->store, (size_t)c->storage.max_exemplars);
 	scrape_reload(al->scrape, &c->scrape);
 	page_metrics_configure(al->page_metrics, points, n_points);
 	notify_configure(al->notify, config_take_notify(c));

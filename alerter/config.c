@@ -54,9 +54,17 @@ static const struct conf_key tsdb_keys[] = {
 };
 static const struct conf_table tsdb_table = { tsdb_keys, ARRAY_LEN(tsdb_keys), sizeof(struct config_storage), NULL, NULL };
 
+static const struct conf_range exemplars = { 0, 10000000 };
+
+static const struct conf_key exemplar_keys[] = {
+	CONF_KEY_ARG(struct config_storage, "max_exemplars", max_exemplars, conf_int, "10000", CONF_RELOAD,
+	             "How many are kept, in memory, of all series; 0: none.", &exemplars),
+};
+static const struct conf_table exemplar_table = { exemplar_keys, ARRAY_LEN(exemplar_keys), sizeof(struct config_storage), NULL, NULL };
+
 static const struct conf_key storage_keys[] = {
 	{ "tsdb", conf_sub, 0, NULL, CONF_RELOAD, NULL, &tsdb_table },
-	{ "exemplars", warn_unused, 0, NULL, CONF_RELOAD, NULL, "exemplars are not kept" },
+	{ "exemplars", conf_sub, 0, NULL, CONF_RELOAD, "Exemplars of OpenMetrics.", &exemplar_table },
 };
 static const struct conf_table storage_table = { storage_keys, ARRAY_LEN(storage_keys), sizeof(struct config_storage), NULL, NULL };
 

@@ -15,6 +15,7 @@ struct config_global {                          /* `global:`, the part that is n
 
 struct config_storage { /* `storage:` */
 	int64_t late_window_ms;
+	int64_t max_exemplars;
 };
 
 struct config {

@@ -18,6 +18,7 @@ static const struct http_route routes[] = {
 	{ HTTP_POST | HTTP_PUT, "/-/reload", api_reload, HTTP_CHANGES, FORM_BYTES, "Reads the configuration again" },
 	{ HTTP_GET | HTTP_POST, "/api/v1/query", api_query, HTTP_FORM, FORM_BYTES, "Instant query" },
 	{ HTTP_GET | HTTP_POST, "/api/v1/query_range", api_query_range, HTTP_FORM, FORM_BYTES, "Range query" },
+	{ HTTP_GET | HTTP_POST, "/api/v1/query_exemplars", api_query_exemplars, HTTP_FORM, FORM_BYTES, "Exemplars of the series a query reads" },
 	{ HTTP_GET | HTTP_POST, "/api/v1/format_query", api_format_query, HTTP_FORM, FORM_BYTES, "A query in canonical form" },
 	{ HTTP_GET | HTTP_POST, "/api/v1/series", api_series, HTTP_FORM, FORM_BYTES, "Series by match[]" },
 	{ HTTP_GET | HTTP_POST, "/api/v1/labels", api_labels, HTTP_FORM, FORM_BYTES, "Label names" },

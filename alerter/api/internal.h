@@ -111,6 +111,7 @@ http_handler api_groups, api_acknowledge, api_ack_page;                         
 http_handler api_heartbeats, api_heartbeat;                                             /* heartbeats.c */
 http_handler api_metrics;                                                               /* metrics.c */
 http_handler api_healthy, api_ready, api_reload, api_buildinfo, api_runtimeinfo, api_config;    /* status.c */
+http_handler api_query_exemplars;                                                       /* exemplars.c */
 http_handler api_tsdb;                                                                  /* tsdb.c */
 http_handler api_functions;                                                             /* functions.c */
 http_handler api_page, api_style;                                                       /* page.c */

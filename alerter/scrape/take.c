@@ -86,6 +86,8 @@ static void put_sample(struct take *k, struct line *l, const struct textparse_sa
 {
 	int64_t t_ms = l->own_time ? s->t_ms : k->t_ms;
 
+	if (s->has_exemplar)
+		take_stage_exemplar(k, l->series, t_ms);
 	if (t_ms > k->t_ms + FUTURE_MS) {
 		k->out_of_bounds++;
 		return;

@@ -32,8 +32,18 @@ struct take {
 	uint64_t scraped, kept, added;
 	uint64_t duplicates, out_of_order, out_of_bounds, refused;
 	bool over_samples, over_body, over_labels; /* limits */
+	struct exemplar_staged *exemplars; /* for when all of it is good */
+	size_t n_exemplars, cap_exemplars;
+	struct arena exemplar_arena;
 	struct err err;
 };
+
+/* ---- exemplars.c ---- */
+
+/* The one behind the sample just read: kept if the whole reply is good. One that cannot be read fails nothing. */
+void take_stage_exemplar(struct take *k, struct store_series *series, int64_t t_ms);
+/* <good>: they go into the store. */
+void take_finish_exemplars(struct take *k, bool good);
 
 /* ---- lines.c ---- */
 

@@ -235,6 +235,7 @@ bool target_take(struct target *t, struct target_env *env, const struct scrape_r
 	}
 	t->scrape_no++;
 	up = read_reply(&k, reply);
+	take_finish_exemplars(&k, up); /* while lines hold their series */
 	if (up)
 		take_finish_order(&k);
 	else

@@ -211,23 +211,26 @@ static bool openmetrics_timestamp(struct textparse *p, struct textparse_sample *
 	return true;
 }
 
-/* '#' '{' labels '}' value [timestamp]: checked, not kept. */
-static bool skip_exemplar(struct textparse *p)
+/* '#' '{' labels '}' value [timestamp] */
+static bool read_exemplar(struct textparse *p)
 {
-	struct textparse_sample unused = { 0 };
-	struct str labels;
+	struct textparse_sample time = { 0 };
 
+	p->exemplar = (struct textparse_exemplar){ 0 };
 	p->p++;
 	if (p->p == p->end || *p->p++ != ' ' || p->p == p->end || *p->p != '{')
 		return fail(p, p->p, "expected '{' of an exemplar behind '# '");
-	if (!textparse_series(p, &labels))
+	if (!textparse_series(p, &p->exemplar.text))
 		return false;
 	p->p++;
-	if (!read_number(p, &unused.v))
+	if (!read_number(p, &p->exemplar.v))
 		return false;
 	if (p->p < p->end && *p->p == ' ') {
 		p->p++;
-		return openmetrics_timestamp(p, &unused);
+		if (!openmetrics_timestamp(p, &time))
+			return false;
+		p->exemplar.has_t = true;
+		p->exemplar.t_ms = time.t_ms;
 	}
 	return true;
 }
@@ -259,8 +262,9 @@ static bool openmetrics_value(struct textparse *p, struct textparse_sample *out)
 	}
 	if (p->end - p->p > 1 && *p->p == ' ' && p->p[1] == '#') {
 		p->p++;
-		if (!skip_exemplar(p))
+		if (!read_exemplar(p))
 			return false;
+		out->has_exemplar = true;
 	}
 	return end_of_line(p);
 }
@@ -370,7 +374,7 @@ static struct labels empty_ones(const struct label *v, size_t n, struct arena *a
 	return (struct labels){ out, n_out };
 }
 
-bool textparse_labels(struct str series, struct arena *a, struct labels *out, struct labels *empty, struct err *e)
+static bool read_labels(struct str series, struct arena *a, struct labels *out, struct labels *empty, struct err *e)
 {
 	struct label_parser l = { series.p, series.p + series.n, a, e, series };
 	const char *name_end = skip_name(l.p, l.end, true);
@@ -398,7 +402,19 @@ bool textparse_labels(struct str series, struct arena *a, struct labels *out, st
 		*empty = empty_ones(v, n, a);
 	if (!labels_from(v, n, out, &dup))
 		return bad(&l, "a label name that occurs twice");
-	return labels_has(*out, STR(LABEL_NAME)) || bad(&l, "no metric name");
+	return true;
+}
+
+bool textparse_labels(struct str series, struct arena *a, struct labels *out, struct labels *empty, struct err *e)
+{
+	struct label_parser l = { series.p + series.n, series.p + series.n, a, e, series };
+
+	return read_labels(series, a, out, empty, e) && (labels_has(*out, STR(LABEL_NAME)) || bad(&l, "no metric name"));
+}
+
+bool textparse_exemplar_labels(struct str text, struct arena *a, struct labels *out, struct err *e)
+{
+	return read_labels(text, a, out, NULL, e);
 }
 
 /* ---- Comments ---- */

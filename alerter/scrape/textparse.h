@@ -22,6 +22,12 @@ struct textparse {
 	bool openmetrics, saw_eof;
 	struct err err;
 	const char *problem; /* err without the line */
+	struct textparse_exemplar {
+		struct str text; /* its braces; for textparse_exemplar_labels() */
+		double v;
+		bool has_t;
+		int64_t t_ms;
+	} exemplar; /* of the last sample that had one */
 };
 
 enum textparse_kind { TEXTPARSE_END, TEXTPARSE_SERIES, TEXTPARSE_COMMENT };
@@ -40,14 +46,17 @@ bool textparse_series(struct textparse *p, struct str *series);
 
 struct textparse_sample {
 	double v;
-	bool has_t;
+	bool has_t, has_exemplar; /* p.exemplar */
 	int64_t t_ms;
 	/* Of protobuf only: */
 	const struct histogram *h; /* NULL: <v> */
 	bool beside_native;        /* one of the classic buckets of a native histogram that came before */
 };
-/* What follows a series: value, timestamp, exemplar (skipped), end of line. */
+/* What follows a series: value, timestamp, exemplar, end of line. */
 bool textparse_value(struct textparse *p, struct textparse_sample *out);
+
+/* The same for an exemplar's. */
+bool textparse_exemplar_labels(struct str text, struct arena *a, struct labels *out, struct err *e);
 
 struct textparse_meta {  /* all empty: a comment of no meaning */
 	struct str line; /* whole, with its newline */

@@ -7,6 +7,7 @@
 
 #include "store/chunk.h"
 #include "store/claims.h"
+#include "store/exemplars.h"
 #include "store/history.h"
 #include "store/index.h"
 #include "store/journal.h"
@@ -121,6 +122,7 @@ struct store {
 	struct memory memory;
 	_Atomic uint64_t next_generation;
 	struct shard shards[STORE_SHARDS];
+	struct exemplars exemplars;
 	pthread_mutex_t unseen_lock;
 	struct arena unseen_arena;
 	struct store_unseen *unseen;

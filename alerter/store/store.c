@@ -49,6 +49,7 @@ struct store *store_new(const struct store_options *options)
 	pthread_mutex_init(&st->maintain_lock, NULL);
 	pthread_mutex_init(&st->commit_lock, NULL);
 	pthread_mutex_init(&st->unseen_lock, NULL);
+	exemplars_init(&st->exemplars);
 	pthread_mutex_init(&st->unused_lock, NULL);
 	for (size_t i = 0; i < STORE_SHARDS; i++)
 		pthread_mutex_init(&st->shards[i].lock, NULL);
@@ -99,6 +100,7 @@ void store_free(struct store *st)
 		pthread_mutex_destroy(&st->shards[i].lock);
 	pthread_mutex_destroy(&st->unused_lock);
 	pthread_mutex_destroy(&st->unseen_lock);
+	exemplars_fini(&st->exemplars);
 	pthread_mutex_destroy(&st->commit_lock);
 	pthread_mutex_destroy(&st->maintain_lock);
 	free(st);

@@ -127,6 +127,22 @@ void store_append_end(struct appender *, struct store_series *, int64_t t_ms, en
 /* The state alone. SERIES_GONE or SERIES_LOST. */
 void store_append_state(struct appender *, struct store_series *, enum series_state);
 
+/* ---- Exemplars: the newest, in memory ---- */
+
+struct store_exemplar {
+	struct labels labels;
+	double v;
+	int64_t t_ms;
+	bool own_time; /* it came with its time */
+};
+/* Keeps so many; 0, as it is at first: none. */
+void store_set_max_exemplars(struct store *, size_t max);
+/* Copied. What is the same as the last one of the series, older, or longer than OpenMetrics allows is passed over. */
+void store_add_exemplar(struct store *, struct store_series *, const struct store_exemplar *);
+/* Calls <fn> with every series that has some, in the order they came; borrowed for the call. */
+typedef void store_exemplars_fn(void *ctx, struct labels series, const struct store_exemplar *v, size_t n);
+void store_each_exemplars(struct store *, store_exemplars_fn *fn, void *ctx);
+
 /* ---- Importing: blocks of a storage path are written without a store; a running one takes them in. ---- */
 
 struct store_import;
@@ -179,6 +195,7 @@ void store_each_cost(struct store *, void (*fn)(void *ctx, const struct store_co
 	X(samples_late, "Samples accepted although they are older than the last one of their series.") \
 	X(samples_out_of_order, "Samples refused: older than the last one of their series.") \
 	X(samples_too_old, "Samples refused: older than the retention, or than what may come late.") \
+	X(exemplars_appended, "Exemplars kept, each in the place of an older one once there are max_exemplars.") \
 	X(series_created, "Series created.") \
 	X(series_dropped, "Series dropped after their last sample left the retention.") \
 	X(series_refused, "Series refused: max_series was reached.") \

@@ -3,6 +3,7 @@ import json
 import math
 import subprocess
 import threading
+import time
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -46,7 +47,7 @@ class Prometheus:
 
     def __init__(self, folder, config):
         self.port = free_port()
-        self.process = Process("prometheus", ["prometheus", "--config.file", config, "--storage.tsdb.path", folder / "tsdb", "--enable-feature=native-histograms",
+        self.process = Process("prometheus", ["prometheus", "--config.file", config, "--storage.tsdb.path", folder / "tsdb", "--enable-feature=native-histograms,exemplar-storage",
                                               f"--web.listen-address=127.0.0.1:{self.port}"], folder)
         self.process.ready(lambda: http(f"http://127.0.0.1:{self.port}/-/ready")[0] == 200, 60)
 
@@ -239,3 +240,36 @@ def test_configuration_is_checked(box):
     assert done.returncode == 1
     for said in ("scrape_protocols: Xml is no protocol", "scrape_protocols is empty", "PrometheusProto occurs twice"):
         assert said in done.stdout + done.stderr, done
+
+
+OPENMETRICS = """# TYPE seen counter
+seen_total{path="/a"} 3 # {trace_id="one"} 0.5
+seen_total{path="/b"} 1 # {trace_id="two",span="2"} 1.5 1700000000.25
+# TYPE took histogram
+took_bucket{le="0.5"} 1 # {trace_id="three"} 0.25 1700000001
+took_bucket{le="+Inf"} 2 # {} 9 1700000002
+took_count 2
+took_sum 9.25
+# EOF
+"""
+
+
+def test_exemplars_as_prometheus_has_them(box):
+    """The same answers, whatever is asked for; those without a time of their own bear the scrape's."""
+    app = box.start(Application, text=OPENMETRICS, content_type="application/openmetrics-text; version=1.0.0; charset=utf-8")
+    ours = box.start(Alerter, config(box, "ours.yml", job("app", app.address)))
+    theirs = box.start(Prometheus, config(box, "theirs.yml", job("app", app.address)))
+
+    def exemplars(server, **params):
+        status, _, text = http(server.url("/api/v1/query_exemplars?" + urllib.parse.urlencode(params)))
+        answer = json.loads(text)
+        for series in answer.get("data", []):
+            for e in series["exemplars"]:
+                if e["labels"].get("trace_id") == "one":
+                    assert time.time() - 60 < e.pop("timestamp") < time.time() + 60
+        return status, answer["status"], answer.get("data")
+    for server in (ours, theirs):
+        wait_for("exemplars", lambda: len(exemplars(server, query="seen_total")[2]) == 2)
+    for params in ({"query": "seen_total"}, {"query": 'sum(rate(seen_total{path="/b"}[5m])) / took_bucket'}, {"query": "nosuch"},
+                   {"query": "took_bucket", "start": 1700000001, "end": 1700000001.5}, {"query": "("}, {"query": "took_bucket", "start": 2, "end": 1}):
+        wait_for(f"the same exemplars of {params}", lambda: exemplars(ours, **params) == exemplars(theirs, **params))
