@@ -1,6 +1,8 @@
 """Not knowing is no end: what we cannot see keeps its alerts, visibly, and only those."""
+import shutil
+
 import pytest
-from servers import Exporter, Redis
+from servers import Exporter, Process, Redis, free_port, http
 from watched import EVERY_SECOND, Target, Watch, alert_rule, job
 
 
@@ -150,3 +152,18 @@ def test_one_target_of_a_hundred_dies(box):
     targets.broken[42] = 0
     watch.until("it ends too", lambda: told("resolved") == told("firing"))
     watch.until_state("Down", "inactive", instance="t42")
+
+
+@pytest.mark.skipif(not shutil.which("prometheus-node-exporter"), reason="Debian's prometheus-node-exporter is not installed")
+def test_what_ends_behind_a_real_node_exporter(box):
+    """Links and collectors that are always down freeze nothing: a series that goes is gone, and its alert ends."""
+    port, folder = free_port(), box.write("text/app.prom", "broken 1\n").parent
+    node = Process("node", ["prometheus-node-exporter", f"--web.listen-address=127.0.0.1:{port}", f"--collector.textfile.directory={folder}",
+                            "--collector.systemd"], box.folder)
+    box.started.append(node)
+    node.ready(lambda: http(f"http://127.0.0.1:{port}/metrics")[0] == 200)
+    watch = Watch(box, [job("node", f"127.0.0.1:{port}", **EVERY_SECOND)], [alert_rule("Broken", "broken == 1")])
+    watch.told("Broken")
+    assert watch.query('{__name__=~".+_up|.+_collector_success"} == 0'), "some gauge is down, or this test shows nothing"
+    (folder / "app.prom").unlink()
+    watch.told("Broken", "resolved")
