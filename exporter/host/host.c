@@ -196,8 +196,13 @@ static bool collect(void *state, const struct source_ask *ask, struct expo_set *
 {
 	struct state *s = state;
 
+	struct buf stat = { 0 };
+	const bool there = host_read(s->settings->procfs, "stat", &stat, e);
+
 	(void)ask;
-	(void)e;
+	buf_fini(&stat);
+	if (!there)                     /* nothing is mounted there: parts that may lack their files would say that all is well */
+		return false;
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
 		if (!is_disabled(s->settings, parts[i].name))
 			collect_part(s, i, out);

@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tocsin/log.h"
 #include "tocsin/mem.h"
+#include "tocsin/num.h"
 
 static const struct expo_family success_family = {
 	"pg_scrape_collector_success", EXPO_GAUGE, "Whether the collector could read what it reads.", NULL };
@@ -59,7 +61,6 @@ static void keep_outage(struct pg_plan_item *item, const struct pg_plan *old)
 		if (i->statement != item->statement || i->unsupported[0] != '\0')
 			continue;
 		item->failed = i->failed;
-		item->complaint = i->complaint;
 	}
 }
 
@@ -85,7 +86,8 @@ void pg_plan_make(struct pg_plan *p, const struct pg_settings *s, const struct p
 {
 	struct pg_plan old = *p;
 
-	*p = (struct pg_plan){ .ranking = old.ranking, .ranking_limit = (size_t)s->max_statements };
+	*p = (struct pg_plan){ .ranking = old.ranking, .ranking_limit = (size_t)s->max_statements,
+	    .told = old.told, .failing_since_ms = old.failing_since_ms };
 	old.ranking = (struct ranking){ 0 };
 	p->items = ARENA_ARRAY(&p->arena, count_statements(), struct pg_plan_item);
 	for (const struct pg_statement *st = pg_statement_next(NULL); st != NULL; st = pg_statement_next(st)) {
@@ -305,27 +307,55 @@ static void emit_ranked(struct pg_plan *p, const struct pg_plan_item *item, cons
 	emit_others(p, item, out);
 }
 
-static void take_failure(struct pg_plan_item *item, const PGresult *r, const char *name, int64_t now_ms)
+static void take_failure(struct pg_plan *p, struct pg_plan_item *item, const PGresult *r)
 {
 	const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
-	struct buf what = { 0 };
-	struct err e = { 0 };
 
 	item->failed = true;
 	if (pg_sqlstate_is_unsupported(state)) {
 		snprintf(item->unsupported, sizeof item->unsupported, "%s", state);
 		return;
 	}
-	if (name == NULL)
-		return;
-	pg_result_error(r, &e);
-	buf_printf(&what, "collector %s", item->statement->collector);
-	complain_failed(&item->complaint, buf_z(&what), name, &e, now_ms);
-	buf_fini(&what);
+	if (p->failure.code == ERR_NONE)
+		pg_result_error(r, &p->failure);
 }
 
-void pg_plan_take(struct pg_plan *p, struct pg_plan_item *item, const struct pg_reply *reply, struct str server, const char *name,
-                  int64_t now_ms, struct expo_set *out)
+/* Names of the collectors that fail; their number. */
+static size_t list_failing(const struct pg_plan *p, struct buf *names)
+{
+	const char *last = "";
+	size_t n = 0;
+
+	for (const struct pg_plan_item *i = p->items; i < p->items + p->n; i++) {
+		if (!i->failed || i->unsupported[0] != '\0' || strcmp(i->statement->collector, last) == 0)
+			continue;
+		last = i->statement->collector;
+		buf_printf(names, "%s%s", n++ > 0 ? ", " : "", last);
+	}
+	return n;
+}
+
+void pg_plan_complain(struct pg_plan *p, const char *name, int64_t now_ms)
+{
+	struct buf names = { 0 };
+	const size_t n = list_failing(p, &names);
+	const uint64_t failing = n > 0 ? str_hash(buf_str(&names)) | 1 : 0;
+	char after[NUM_MAX];
+
+	if (failing != 0 && p->told == 0)
+		p->failing_since_ms = now_ms;
+	if (failing != 0 && failing != p->told)
+		log_event(LOG_WARN, "collectors failed", "name", name, "collectors", buf_z(&names), "err", p->failure.msg, NULL);
+	if (failing == 0 && p->told != 0) {
+		num_format_duration(after, now_ms - p->failing_since_ms);
+		log_event(LOG_INFO, "collectors work again", "name", name, "after", after, NULL);
+	}
+	p->told = failing;
+	p->failure = (struct err){ 0 };
+	buf_fini(&names);
+}
+
+void pg_plan_take(struct pg_plan *p, struct pg_plan_item *item, const struct pg_reply *reply, struct str server, struct expo_set *out)
 {
 	const PGresult *r = reply->result;
 	int rows = PQntuples(r);
@@ -333,11 +363,9 @@ void pg_plan_take(struct pg_plan *p, struct pg_plan_item *item, const struct pg_
 	item->took_us = reply->took_us;
 	item->rows_dropped = rows > PG_ROWS_MAX ? (size_t)(rows - PG_ROWS_MAX) : 0;
 	if (PQresultStatus(r) != PGRES_TUPLES_OK || PQnfields(r) != columns_expected(item)) {
-		take_failure(item, r, name, now_ms);
+		take_failure(p, item, r);
 		return;
 	}
-	if (item->failed && name != NULL)
-		complain_works(&item->complaint, item->statement->collector, name, now_ms);
 	item->failed = false;
 	if (item->statement->settings) {
 		take_settings(p, item, r);

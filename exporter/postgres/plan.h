@@ -7,7 +7,6 @@
 #include "postgres/families.h"
 #include "postgres/postgres.h"
 #include "postgres/ranking.h"
-#include "tocsin/complain.h"
 
 #define PG_ROWS_MAX 20000               /* of one statement; more are counted, not shown */
 
@@ -19,7 +18,6 @@ struct pg_plan_item {
 	bool failed;                    /* last time */
 	int64_t took_us;
 	size_t rows_dropped;
-	struct complaint complaint;
 };
 
 /* The parameters as they were last read. */
@@ -36,6 +34,9 @@ struct pg_plan {
 	struct pg_known_settings settings;
 	struct ranking ranking;         /* outlives the making anew */
 	size_t ranking_limit;
+	struct err failure;             /* the first of this round */
+	uint64_t told;                  /* of which failing collectors the log has told; 0: of none */
+	int64_t failing_since_ms;
 };
 
 struct pg_extension {
@@ -57,10 +58,10 @@ void pg_plan_fini(struct pg_plan *p);
 
 /* The statements to be asked now, in <a>; <asked>: the item of each. */
 size_t pg_plan_queries(struct pg_plan *p, struct arena *a, struct pg_query **queries, struct pg_plan_item ***asked);
-/* Takes the reply to an item's statement: samples into <out>, the verdict into the item. <name> is the source's, for the log;
- * NULL: nothing is logged. */
-void pg_plan_take(struct pg_plan *p, struct pg_plan_item *item, const struct pg_reply *reply, struct str server, const char *name,
-                  int64_t now_ms, struct expo_set *out);
+/* Takes the reply to an item's statement: samples into <out>, the verdict into the item. */
+void pg_plan_take(struct pg_plan *p, struct pg_plan_item *item, const struct pg_reply *reply, struct str server, struct expo_set *out);
+/* Behind the last: one line in the log when other collectors fail than before, or none does any more. <name> is the source's. */
+void pg_plan_complain(struct pg_plan *p, const char *name, int64_t now_ms);
 /* Success and duration of each collector, and what is unsupported. */
 void pg_plan_emit_state(const struct pg_plan *p, struct expo_set *out);
 

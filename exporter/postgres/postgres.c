@@ -137,23 +137,25 @@ struct taking {
 	struct pg_source *source;
 	struct pg_plan_item **asked;    /* by position in the pipeline */
 	struct expo_set *out;
-	int64_t now_ms;
 };
 
 static void on_reply(void *ctx, size_t i, const struct pg_reply *reply)
 {
 	const struct taking *t = ctx;
 
-	pg_plan_take(&t->source->plan, t->asked[i], reply, pg_conn_server(t->source->conn), t->source->name, t->now_ms, t->out);
+	pg_plan_take(&t->source->plan, t->asked[i], reply, pg_conn_server(t->source->conn), t->out);
 }
 
 static bool ask_all(struct pg_source *s, const struct source_ask *ask, struct expo_set *out, struct err *e)
 {
-	struct taking t = { .source = s, .out = out, .now_ms = clock_now_ms(s->clock) };
+	struct taking t = { .source = s, .out = out };
 	struct pg_query *queries;
 	size_t n = pg_plan_queries(&s->plan, expo_set_arena(out), &queries, &t.asked);
 
-	return pg_conn_run(s->conn, ask, queries, n, on_reply, &t, e);
+	if (!pg_conn_run(s->conn, ask, queries, n, on_reply, &t, e))
+		return false;
+	pg_plan_complain(&s->plan, s->name, clock_now_ms(s->clock));
+	return true;
 }
 
 static void emit_self(struct pg_source *s, int64_t took_us, struct expo_set *out)

@@ -75,7 +75,7 @@ static void on_slow(void *ctx, size_t i, const struct pg_reply *reply)
 {
 	struct round *x = ctx;
 
-	pg_plan_take(&x->plan, x->asked[i], reply, pg_conn_server(x->conn), x->name, x->now_ms, x->out);
+	pg_plan_take(&x->plan, x->asked[i], reply, pg_conn_server(x->conn), x->out);
 }
 
 static void on_tables(void *ctx, size_t i, const struct pg_reply *reply)
@@ -133,6 +133,8 @@ static bool ask_slow(struct round *x, struct err *e)
 	n = pg_plan_queries(&x->plan, expo_set_arena(x->out), &queries, &x->asked);
 	if (!pg_conn_run(x->conn, x->ask, queries, n, on_slow, x, e))
 		return false;
+	if (x->name != NULL)
+		pg_plan_complain(&x->plan, x->name, x->now_ms);
 	pg_plan_emit_state(&x->plan, x->out);
 	return true;
 }

@@ -15,6 +15,7 @@
 
 #define MAX_WORDS 64            /* of one command */
 #define READ_BYTES 65536
+#define REFUSED_MAX 16
 
 struct redis_conn {
 	const struct redis_url *url;
@@ -26,6 +27,8 @@ struct redis_conn {
 	size_t unanswered;
 	int64_t opened_mono_ms, connect_us;
 	bool was_kept;
+	int refused[REFUSED_MAX];       /* databases whose SELECT was refused; those of replies still under way count from the next batch */
+	size_t n_refused, n_noted;
 	char in[READ_BYTES];
 };
 
@@ -44,7 +47,7 @@ void redis_conn_close(struct redis_conn *c)
 	resp_free(c->resp);
 	c->stream = NULL;
 	c->resp = NULL;
-	c->unanswered = c->pushed = 0;
+	c->unanswered = c->pushed = c->n_refused = c->n_noted = 0;
 	buf_reset(&c->out);
 }
 
@@ -77,6 +80,13 @@ int64_t redis_conn_connect_us(const struct redis_conn *c)
 	return c->connect_us;
 }
 
+/* What was sent is read as it was sent: what one learns meanwhile counts when nothing is under way any more. */
+static void begin_batch(struct redis_conn *c)
+{
+	if (c->unanswered == 0)
+		c->n_refused = c->n_noted;
+}
+
 void redis_conn_send(struct redis_conn *c, const struct str *argv, size_t n)
 {
 	const char *words[MAX_WORDS];
@@ -87,6 +97,7 @@ void redis_conn_send(struct redis_conn *c, const struct str *argv, size_t n)
 	assert(n > 0 && n <= MAX_WORDS);
 	if (c->stream == NULL)
 		return;
+	begin_batch(c);
 	for (size_t i = 0; i < n; i++) {
 		words[i] = argv[i].n != 0 ? argv[i].p : "";
 		lengths[i] = argv[i].n;
@@ -97,6 +108,24 @@ void redis_conn_send(struct redis_conn *c, const struct str *argv, size_t n)
 	buf_put(&c->out, command, (size_t)length);
 	redisFreeCommand(command);
 	c->unanswered++;
+}
+
+void redis_conn_note_refused(struct redis_conn *c, int db)
+{
+	for (size_t i = 0; i < c->n_noted; i++)
+		if (c->refused[i] == db)
+			return;
+	if (c->n_noted < REFUSED_MAX)
+		c->refused[c->n_noted++] = db;
+}
+
+bool redis_conn_refuses(struct redis_conn *c, int db)
+{
+	begin_batch(c);
+	for (size_t i = 0; i < c->n_refused; i++)
+		if (c->refused[i] == db)
+			return true;
+	return false;
 }
 
 void redis_conn_sendz(struct redis_conn *c, const char *word, ...)

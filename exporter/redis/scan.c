@@ -81,11 +81,18 @@ bool redis_scanner_select(struct redis_scanner *s, int db, struct err *e)
 	return reply->type != RESP_ERROR || err_set(e, ERR_UPSTREAM, -1, "SELECT %d: " STR_FMT, db, STR_ARG(reply->text));
 }
 
-static bool scan_spec(struct redis_scanner *s, const struct redis_key_spec *spec, redis_scan_each *each, void *user, struct err *e)
+/* A database the server lacks costs the others nothing: <*refused>, and the round goes on. */
+static bool scan_spec(struct redis_scanner *s, const struct redis_key_spec *spec, redis_scan_each *each, void *user, bool *refused,
+                      struct err *e)
 {
 	const struct redis_scan scan = { s->conn, s->loop, s->settings->scan_keys_per_second, spec->key };
+	struct err own = { 0 };
 
-	return redis_scanner_select(s, spec->db, e) && redis_scan_pass(&scan, each, user, e);
+	if (redis_scanner_select(s, spec->db, &own))
+		return redis_scan_pass(&scan, each, user, e);
+	*refused = redis_conn_is_open(s->conn);
+	*(*refused ? &s->refused : e) = own;
+	return *refused;
 }
 
 static bool count_portion(void *user, struct arena *a, const struct resp_reply *keys, struct err *e)
@@ -102,12 +109,14 @@ static bool count_keys(struct redis_scanner *s, struct err *e)
 {
 	for (size_t i = 0; i < s->settings->count_keys.n; i++) {
 		const struct redis_key_spec *spec = &s->settings->count_keys.v[i];
+		bool refused = false;
 		size_t count = 0;
 
-		for (size_t k = 0; redis_scanner_turn(s, k); k++)
-			if (!scan_spec(s, spec, count_portion, &count, e))
+		for (size_t k = 0; redis_scanner_turn(s, k) && !refused; k++)
+			if (!scan_spec(s, spec, count_portion, &count, &refused, e))
 				return false;
-		EXPO_EMIT(s->set, &redis_families[RF_KEYS_COUNT], (double)count, { STR("db"), str_of(spec->label) }, { STR("key"), spec->key });
+		if (!refused)
+			EXPO_EMIT(s->set, &redis_families[RF_KEYS_COUNT], (double)count, { STR("db"), str_of(spec->label) }, { STR("key"), spec->key });
 	}
 	return true;
 }
@@ -158,8 +167,10 @@ static bool find_keys(struct redis_scanner *s, const struct redis_key_specs *pat
 	bool ok = true;
 
 	for (size_t i = 0; ok && i < patterns->n; i++) {
+		bool refused;
+
 		f->spec = &patterns->v[i];
-		ok = scan_spec(s, f->spec, keep_portion, f, e);
+		ok = scan_spec(s, f->spec, keep_portion, f, &refused, e);
 		map_fini(&f->seen);
 		f->seen = (struct map){ 0 };
 	}
@@ -255,6 +266,7 @@ static void scan_once(struct redis_scanner *s)
 	struct err e = { 0 };
 
 	s->set = expo_set_new();
+	s->refused = e;
 	if (do_all(s, &e)) {
 		EXPO_EMIT0(s->set, &redis_families[RF_SCAN_DURATION], (double)(clock_mono_us() - start_us) * 1e-6);
 	} else {
@@ -263,6 +275,9 @@ static void scan_once(struct redis_scanner *s)
 	}
 	if (e.code != ERR_CANCELED)
 		source_loop_publish(s->loop, "keys", s->settings->scan_interval_ms, s->set, &e);
+	if (e.code == ERR_NONE)
+		source_loop_publish(s->loop, "databases", s->settings->scan_interval_ms,
+		    s->refused.code == ERR_NONE ? expo_set_new() : NULL, &s->refused);
 	for (size_t i = 0; i < s->n_conns; i++)
 		redis_conn_free(s->conns[i]);
 	s->n_conns = 0;

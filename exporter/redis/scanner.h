@@ -15,6 +15,7 @@ struct redis_scanner {
 	struct redis_conn *conn;        /* whose turn it is */
 	struct arena arena;             /* of one round */
 	struct expo_set *set;
+	struct err refused;             /* a database of this round was, the last one */
 };
 
 /* For one reply. */

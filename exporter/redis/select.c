@@ -14,9 +14,11 @@ void db_walk_send(struct db_walk *w, int db)
 
 	if (db == w->db)
 		return;
+	w->db = db;
+	if (redis_conn_refuses(w->conn, db))
+		return;
 	snprintf(text, sizeof text, "%d", db);
 	redis_conn_sendz(w->conn, "SELECT", text, NULL);
-	w->db = db;
 }
 
 bool db_walk_read(struct db_walk *w, int db, struct arena *a, struct redis_wait wait, struct err *e)
@@ -25,9 +27,14 @@ bool db_walk_read(struct db_walk *w, int db, struct arena *a, struct redis_wait 
 
 	if (db == w->db)
 		return true;
+	w->lost = redis_conn_refuses(w->conn, db);
+	w->db = db;
+	if (w->lost)
+		return true;
 	if (!redis_conn_reply(w->conn, a, wait, &reply, e))
 		return false;
 	w->lost = reply->type == RESP_ERROR;
-	w->db = db;
+	if (w->lost)
+		redis_conn_note_refused(w->conn, db);
 	return true;
 }

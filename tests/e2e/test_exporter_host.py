@@ -59,6 +59,13 @@ def test_values(pages):
                 assert mine is not None and abs(mine - v) <= slack, (name, had, mine, v)
 
 
+def test_no_proc_is_no_host(box):
+    exporter = box.start(Exporter, box.write("e.yml", "host: [{ name: here, procfs: /nonexist }]\n"))
+    m = scrape(exporter)
+    assert m.value("tocsin_host_up", source="here") == 0 and not m.find("node_scrape_collector_success")
+    assert "/nonexist/stat: No such file" in exporter.process.text()
+
+
 def test_cgroup_and_success(pages):
     theirs, ours, exporter = pages
     assert ours.value("tocsin_host_up") == 1

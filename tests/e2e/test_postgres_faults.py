@@ -103,6 +103,21 @@ def test_a_collector_that_waits_for_a_lock_fails_alone(box, postgres):
     wait_for("success", lambda: scrape(exporter).value("pg_scrape_collector_success", collector="stat_subscription") == 1)
 
 
+def test_an_outage_of_many_collectors_is_one_line(box, postgres):
+    exporter = start(box, ("main", postgres.url(), ", lock_timeout: 20ms, slow_interval: 1h"))
+    wait_for("sizes", lambda: scrape(exporter).find("pg_database_size_bytes"))
+    with Session(postgres, "begin; lock table pg_class, pg_stat_activity, pg_subscription, pg_database in access exclusive mode;"):
+        m = wait_for("the outage", lambda: next((m for m in [scrape(exporter)] if m.value("pg_exporter_last_scrape_error") == 1), None))
+        failing = [had["collector"] for had, v in m.find("pg_scrape_collector_success") if v == 0]
+        for _ in range(3):
+            scrape(exporter)
+    wait_for("its end", lambda: scrape(exporter).value("pg_exporter_last_scrape_error") == 0)
+    said = [line for line in exporter.process.text().splitlines() if "collector" in line]
+    assert len(failing) > 3 and len([s for s in said if "collectors failed" in s]) <= 2 < len(failing), said
+    assert "stat_user_tables" in said[0] and "lock timeout" in said[0]
+    assert len([s for s in said if "collectors work again" in s]) == 1
+
+
 def test_waiters_and_blockers(box, postgres):
     postgres.sql("create table t (id int)")
     slow = ", slow_interval: 1s, lock_timeout: 15s"     # their sessions for sizes wait for the table too
