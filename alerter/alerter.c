@@ -426,6 +426,7 @@ static bool start_scraping(struct alerter *al, struct err *e)
 		.store = al->store,
 		.clock = &clock_system,
 		.offset_seed = offset_seed(al->config),
+		.type_and_unit = (al->options.promql.features & PROMQL_TYPE_AND_UNIT_LABELS) != 0,
 		.scraped = on_scraped,
 		.found = on_found,
 		.ctx = al,

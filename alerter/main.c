@@ -46,7 +46,8 @@ static const struct flag flags[] = {
 	{ "query.max-samples", FLAG_BYTES, &settings.max_samples, "50000000", "N", "How many samples one may hold at once." },
 	{ "query.max-concurrency", FLAG_BYTES, &settings.max_concurrency, "4", "N", "How many queries that take longer than 20 ms of a core go on at once; short ones do not wait for them." },
 	{ "enable-feature", FLAG_LIST, &settings.features, NULL, "NAME", "Experimental PromQL: promql-experimental-functions, "
-	  "promql-extended-range-selectors, promql-binop-fill-modifiers, promql-delayed-name-removal; several apart by commas." },
+	  "promql-extended-range-selectors, promql-binop-fill-modifiers, promql-delayed-name-removal; and type-and-unit-labels, "
+	  "which gives scraped series __type__ and __unit__; several apart by commas." },
 	{ "log.level", FLAG_TEXT, &settings.log_level, "info", "LEVEL", "debug, info, warn or error." },
 	{ "log.format", FLAG_TEXT, &settings.log_format, "logfmt", "FORMAT", "logfmt or json." },
 	{ "version", FLAG_SWITCH, &settings.version, NULL, NULL, "Prints the version." },

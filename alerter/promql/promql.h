@@ -24,8 +24,8 @@ enum promql_feature {                                   /* experimental syntax a
 	PROMQL_ALL_FEATURES = (1 << 7) - 1,
 };
 
-/* Adds features, apart by commas, called as by Prometheus's --enable-feature: those that change nothing but the language. False: <e>
- * names the one that is none. */
+/* Adds features, apart by commas, called as by Prometheus's --enable-feature: those that are about the language and what it reads. False:
+ * <e> names the one that is none. */
 bool promql_features_add(struct str names, unsigned *features, struct err *e) MUST_CHECK;
 
 struct promql_limits {                                  /* 0: the default; a query over one stops with its name in the error */

@@ -40,6 +40,7 @@ static const struct {
 	{ "promql-binop-fill-modifiers", PROMQL_BINOP_FILL },
 	{ "promql-delayed-name-removal", PROMQL_DELAYED_NAME_REMOVAL },
 	{ "promql-duration-expr", PROMQL_DURATION_EXPRESSIONS },
+	{ "type-and-unit-labels", PROMQL_TYPE_AND_UNIT_LABELS },
 };
 
 bool promql_features_add(struct str names, unsigned *features, struct err *e)
@@ -51,6 +52,8 @@ bool promql_features_add(struct str names, unsigned *features, struct err *e)
 
 		while (i < ARRAY_LEN(known_features) && !str_eq(name, str_of(known_features[i].name)))
 			i++;
+		if (str_eq(name, STR("use-start-timestamps")))
+			return err_set(e, ERR_BAD_INPUT, -1, "use-start-timestamps: start timestamps of samples are not kept, so nothing could use them");
 		if (i == ARRAY_LEN(known_features))
 			return err_set(e, ERR_BAD_INPUT, -1, "no such feature: %.*s (--help lists them)", (int)(name.n > 60 ? 60 : name.n), name.p);
 		*features |= (unsigned)known_features[i].feature | PROMQL_DURATION_EXPRESSIONS;

@@ -89,6 +89,7 @@ struct scrape_loop *scrape_new(const struct scrape_options *options)
 	loop->env = (struct target_env){
 		.store = options->store,
 		.retention_ms = loop->options.retention_ms,
+		.type_and_unit = loop->options.type_and_unit,
 		.shared_lock = &loop->lock,
 		.app = store_appender_new(options->store),
 		.stats = &loop->stats,

@@ -105,6 +105,7 @@ struct scrape_options {
 	const struct clock *clock;       /* NULL: the system's */
 	uint64_t offset_seed;            /* spreads targets differently on different hosts: hash of host name and external labels */
 	int64_t retention_ms;            /* a lost series is forgotten after so long; 0: 15 days */
+	bool type_and_unit;      /* every series gets the labels __type__ and __unit__ of its family */
 	const char *dns_servers; /* of dns_sd: "127.0.0.1:5353,…"; NULL: the system's */
 	/* Called on the loop thread after the samples of a scrape, or of its failure, are in the store; it must not wait. May be
 	 * NULL. */

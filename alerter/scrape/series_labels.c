@@ -35,6 +35,29 @@ static struct str meta_type(const struct target *t, struct str metric, struct st
 	return m != NULL && m->type != NULL ? str_of(m->type) : STR("");
 }
 
+/* What was told of the family a series is of. NULL: nothing. */
+static const struct target_meta *family_of(const struct target *t, struct str metric)
+{
+	static const char *const suffixes[] = { "_total", "_bucket", "_count", "_sum", "_gcount", "_gsum", "_created", "_info" };
+	const struct target_meta *m = map_get(&t->meta, metric);
+
+	for (size_t i = 0; m == NULL && i < ARRAY_LEN(suffixes); i++)
+		if (str_ends(metric, str_of(suffixes[i])))
+			m = map_get(&t->meta, (struct str){ metric.p, metric.n - strlen(suffixes[i]) });
+	return m;
+}
+
+/* __type__ and __unit__ as Prometheus's feature type-and-unit-labels gives them: none where nothing is known. */
+static struct labels with_type_and_unit(const struct target *t, struct labels l, struct arena *a)
+{
+	const struct target_meta *m = family_of(t, labels_get(l, STR(LABEL_NAME)));
+	struct str type = m != NULL && m->type != NULL ? str_of(m->type) : STR(""), unit = m != NULL && m->unit != NULL ? str_of(m->unit) : STR("");
+
+	if (str_eq(type, STR("unknown")) || str_eq(type, STR("untyped")))
+		type = STR("");
+	return labels_with(a, labels_with(a, l, STR("__type__"), type), STR("__unit__"), unit);
+}
+
 static struct labels normalise(const struct target *t, struct labels l, struct arena *a)
 {
 	struct str metric = labels_get(l, STR(LABEL_NAME)), type = meta_type(t, metric, STR("_bucket")), value;
@@ -67,7 +90,9 @@ static struct labels add_target_labels(const struct target *t, struct labels l, 
 	return out;
 }
 
-struct labels series_labels(const struct target *t, struct labels scraped, struct labels empty, struct arena *a)
+struct labels series_labels(const struct target *t, struct labels scraped, struct labels empty, bool type_and_unit, struct arena *a)
 {
+	if (type_and_unit)
+		scraped = with_type_and_unit(t, scraped, a);
 	return add_target_labels(t, normalise(t, scraped, a), empty, a);
 }

@@ -47,7 +47,7 @@ static bool resolve(struct take *k, struct line *l, struct str text)
 		l->dropped = true;
 		return true;
 	}
-	labels = series_labels(k->t, labels, empty, a);
+	labels = series_labels(k->t, labels, empty, k->env->type_and_unit, a);
 	if (!relabel_apply(k->t->job->metric_relabel.v, k->t->job->metric_relabel.n, &labels, a)) {
 		l->dropped = true;
 		return true;

@@ -14,6 +14,7 @@ struct target_env {
 	struct store *store;
 	struct conf_strs health_gauges;
 	int64_t retention_ms; /* a lost series is forgotten after so long */
+	bool type_and_unit;   /* are labels of every series */
 	pthread_mutex_t *shared_lock;
 	struct appender *app;
 	struct arena scratch;       /* reset for every line that is new */

@@ -8,7 +8,7 @@ import time
 import urllib.parse
 import urllib.request
 
-from servers import Alerter, binary, http, wait_for
+from servers import Alerter, binary, free_port, http, wait_for
 
 # query, and what its error says: the first line, then the query's line with a caret under the fault
 MISTAKES = [
@@ -75,8 +75,22 @@ def test_experimental_syntax(box):
     (box.folder / "r.yml").write_text("groups: [{name: g, rules: [{alert: A, expr: 'limitk(2, x) > 1'}]}]\n")
     for flags, code in (([FEATURES], 0), ([], 1), (["--enable-feature=nosuch"], 2)):
         assert subprocess.run([binary("tocsin-alerter"), "check", "rules", *flags, box.folder / "r.yml"], capture_output=True).returncode == code
-    done = subprocess.run([binary("tocsin-alerter"), "--enable-feature=nosuch"], capture_output=True, text=True)
-    assert done.returncode == 2 and "no such feature: nosuch" in done.stderr
+    for name, said in (("nosuch", "no such feature: nosuch"), ("use-start-timestamps", "start timestamps of samples are not kept")):
+        done = subprocess.run([binary("tocsin-alerter"), f"--enable-feature={name}"], capture_output=True, text=True)
+        assert done.returncode == 2 and said in done.stderr
+
+
+def test_types_as_labels(box):
+    """--enable-feature=type-and-unit-labels: what is scraped says its type, and rate() goes by it."""
+    port = free_port()
+    (box.folder / "c.yml").write_text(f"""global: {{ scrape_interval: 1s }}
+scrape_configs: [{{ job_name: j, static_configs: [{{ targets: ["127.0.0.1:{port}"] }}] }}]""")
+    program = box.start(Alerter, box.folder / "c.yml", ["--enable-feature=type-and-unit-labels"], port=port)
+    wait_for("types", lambda: ask(program, 'process_cpu_seconds_total{__type__="counter"}')[1]["data"]["result"])
+    assert [s["metric"]["__type__"] for s in ask(program, "process_open_fds")[1]["data"]["result"]] == ["gauge"]
+    wait_for("a rate", lambda: ask(program, "rate(process_open_fds[1m])")[1]["data"]["result"])
+    assert '__type__ label is not set to "counter"' in ask(program, "rate(process_open_fds[1m])")[1]["infos"][0]
+    assert "infos" not in ask(program, "rate(process_cpu_seconds_total[1m])")[1]
 
 
 def test_limits_and_options(box):

@@ -166,6 +166,27 @@ static void test_labels(void **state)
 	}
 }
 
+/* As labels of every series that was told of, under the name of its family or with a suffix to it. */
+static void test_type_and_unit(void **state)
+{
+	static const char body[] = "# TYPE h histogram\nh_bucket{le=\"+Inf\"} 1\nh_sum 1\n# TYPE c_total counter\nc_total 1\n"
+	                           "# TYPE g untyped\ng{__type__=\"x\"} 1\nnever_told 1\n";
+	struct fixture f;
+
+	(void)state;
+	setup(&f, SIMPLE);
+	scrape_free(f.loop);
+	store_free(f.store);
+	f.type_and_unit = true;
+	begin(&f);
+	assert_true(feed(&f, 0, body));
+	assert_string_equal(dump(&f, NULL), "h_bucket{__type__=\"histogram\", instance=\"h:1\", job=\"j\", le=\"+Inf\"} 0:1 fresh\n"
+	                                    "h_sum{__type__=\"histogram\", instance=\"h:1\", job=\"j\"} 0:1 fresh\n"
+	                                    "c_total{__type__=\"counter\", instance=\"h:1\", job=\"j\"} 0:1 fresh\n"
+	                                    "g" AT " 0:1 fresh\nnever_told" AT " 0:1 fresh\n");
+	teardown(&f);
+}
+
 static void test_failures(void **state)
 {
 	static const struct {
@@ -576,7 +597,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_reports),  cmocka_unit_test(test_order_of_lines), cmocka_unit_test(test_staleness),
-		cmocka_unit_test(test_lost),     cmocka_unit_test(test_unseen),         cmocka_unit_test(test_labels),
+		cmocka_unit_test(test_lost),     cmocka_unit_test(test_unseen),         cmocka_unit_test(test_labels), cmocka_unit_test(test_type_and_unit),
 		cmocka_unit_test(test_failures), cmocka_unit_test(test_targets),        cmocka_unit_test(test_reload),
 		cmocka_unit_test(test_several_times),
 		cmocka_unit_test(test_refused_targets),
