@@ -1,4 +1,5 @@
-/* What Grafana's query builder asks: series, label names, label values, metadata. Each reads a selection and no sample. */
+/* What Grafana's query builder asks: series, label names, label values. Each reads a selection and no sample, on a thread for queries: of
+ * many series that takes a while. */
 #include "internal.h"
 
 #include <stdlib.h>
@@ -75,7 +76,7 @@ static int by_labels(const void *a, const void *b)
 	return labels_cmp(*(const struct labels *)a, *(const struct labels *)b);
 }
 
-void api_series(struct http_request *q)
+static void run_series(struct api *api, struct http_request *q, void *job, struct turn *turn)
 {
 	struct buf b = { 0 };
 	struct json_out j;
@@ -83,6 +84,7 @@ void api_series(struct http_request *q)
 	struct labels *all;
 	size_t n = 0, total = 0, limit;
 
+	(void)api, (void)job, (void)turn;
 	if (!param_size(q, "limit", 0, &limit) || !find(q, true, &f))
 		return;
 	for (size_t i = 0; i < f.n; i++)
@@ -104,6 +106,18 @@ void api_series(struct http_request *q)
 	found_release(&f);
 	envelope_reply(q, &j, NULL, 0);
 	buf_fini(&b);
+}
+
+static void on_a_thread(struct http_request *q, pool_query *run, struct str *name)
+{
+	struct api *api = q->ctx;
+
+	pool_evaluate(api->pool, q, run, name, str_hash(q->path) | 1);
+}
+
+void api_series(struct http_request *q)
+{
+	on_a_thread(q, run_series, NULL);
 }
 
 /* Texts without repeats, sorted at the end. */
@@ -146,13 +160,15 @@ static void reply_texts(struct http_request *q, struct texts *t, size_t limit)
 	free(t->v);
 }
 
-/* Label names (<name> empty), or the values of one. */
-static void reply_found(struct http_request *q, struct str name)
+/* Label names (<job> empty), or the values of one. */
+static void run_labels(struct api *api, struct http_request *q, void *job, struct turn *turn)
 {
+	struct str name = *(const struct str *)job;
 	struct texts t = { 0 };
 	struct found f;
 	size_t limit;
 
+	(void)api, (void)turn;
 	if (!param_size(q, "limit", 0, &limit) || !find(q, false, &f))
 		return;
 	for (size_t i = 0; i < f.n; i++)
@@ -170,7 +186,7 @@ static void reply_found(struct http_request *q, struct str name)
 
 void api_labels(struct http_request *q)
 {
-	reply_found(q, STR(""));
+	on_a_thread(q, run_labels, ARENA_NEW(q->arena, struct str));
 }
 
 /* A code point of "U__…": hexadecimal between underscores. False: it is none. */
@@ -225,7 +241,7 @@ static struct str unescaped(struct arena *a, struct str name)
 void api_label_values(struct http_request *q)
 {
 	struct err e = { 0 };
-	struct str name = q->rest;
+	struct str name = q->rest, *job = ARENA_NEW(q->arena, struct str);
 
 	if (!str_ends(name, STR("/values")) || name.n == STR("/values").n) {
 		err_set(&e, ERR_NOT_FOUND, -1, "no such page: /api/v1/label/<name>/values");
@@ -239,5 +255,6 @@ void api_label_values(struct http_request *q)
 		envelope_error(q, &e);
 		return;
 	}
-	reply_found(q, name);
+	*job = name;
+	on_a_thread(q, run_labels, job);
 }
