@@ -17,6 +17,7 @@ struct pidbox_question {
 	const char *arguments;          /* JSON object */
 	const struct str *nodes;        /* only these; NULL: all */
 	size_t n_nodes;
+	int64_t enough;                 /* answers: more are not waited for; 0: as many as there may come */
 };
 
 struct pidbox_tally {

@@ -267,12 +267,20 @@ static void note_concurrency(void *user, struct str node, const json_t *stats)
 	free(name);
 }
 
-static bool ask_all(struct poller *p, const char *method, const char *arguments, pidbox_answer_fn *fn, void *user,
-                    struct pidbox_tally *tally, struct err *e)
+static bool ask_stats(struct poller *p, struct consumers *c, struct err *e)
 {
-	const struct pidbox_question q = { .method = method, .arguments = arguments };
+	const struct pidbox_question q = { .method = "stats", .arguments = "{}" };
 
-	return p->transport->ask(p->link, &q, within(p, PATIENCE_MS), fn, user, tally, e);
+	return p->transport->ask(p->link, &q, within(p, PATIENCE_MS), note_concurrency, c, &p->tally, e);
+}
+
+/* Behind the stats: for who was silent then nobody waits. */
+static bool ask_all(struct poller *p, const char *method, const char *arguments, pidbox_answer_fn *fn, void *user, struct err *e)
+{
+	const struct pidbox_question q = { .method = method, .arguments = arguments, .enough = p->tally.answered + p->tally.unreadable };
+	struct pidbox_tally ignored;
+
+	return q.enough == 0 || p->transport->ask(p->link, &q, within(p, PATIENCE_MS), fn, user, &ignored, e);
 }
 
 /* Where every worker we know of has answered, who is left of those that received the question is no worker, or hangs and is known
@@ -299,11 +307,10 @@ static void count_workers(struct poller *p, const struct pidbox_tally *tally, in
 static bool ask_what_is_held(struct poller *p, struct err *e)
 {
 	struct celery_state *s = p->state;
-	struct pidbox_tally ignored;
 
 	if (p->settings->inspect_max > 0 && p->broker.unacked <= (double)p->settings->inspect_max)
-		return ask_all(p, "reserved", "{}", take_reserved, p, &ignored, e)
-		    && ask_all(p, "scheduled", "{}", take_scheduled, p, &ignored, e);
+		return ask_all(p, "reserved", "{}", take_reserved, p, e)
+		    && ask_all(p, "scheduled", "{}", take_scheduled, p, e);
 	pthread_mutex_lock(&s->lock);
 	celery_workers_held_unknown(s->workers);
 	pthread_mutex_unlock(&s->lock);
@@ -314,19 +321,18 @@ static bool ask_workers(struct poller *p, struct err *e)
 {
 	json_t *concurrency = json_object();
 	struct consumers c = { p, concurrency };
-	struct pidbox_tally ignored;
 	const int64_t asked_mono_ms = mono_ms(p);
-	bool ok = ask_all(p, "stats", "{}", note_concurrency, &c, &p->tally, e);
+	bool ok = ask_stats(p, &c, e);
 
 	if (ok && p->transport->has_mailbox == NULL)
 		count_workers(p, &p->tally, asked_mono_ms);
 	p->asked_active_ms = clock_now_ms(p->state->clock);
-	ok = ok && ask_all(p, "active", "{\"safe\":true}", take_active, p, &ignored, e);
+	ok = ok && ask_all(p, "active", "{\"safe\":true}", take_active, p, e);
 
 	for (size_t i = 0; ok && i < p->broker.n_queues; i++)
 		if (!isnan(p->broker.queues[i].workers))
 			p->broker.queues[i].workers = p->broker.queues[i].processes = 0;
-	ok = ok && ask_all(p, "active_queues", "{}", take_queues, &c, &ignored, e) && ask_what_is_held(p, e);
+	ok = ok && ask_all(p, "active_queues", "{}", take_queues, &c, e) && ask_what_is_held(p, e);
 	json_decref(concurrency);
 	return ok;
 }
@@ -447,7 +453,8 @@ static void settle(struct poller *p, const struct str *nodes, size_t n)
 static bool ask_suspects(struct poller *p, const struct str *nodes, size_t n)
 {
 	const bool all = p->transport->has_mailbox == NULL;     /* then those that receive it are counted */
-	const struct pidbox_question q = { .method = "ping", .arguments = "{}", .nodes = all ? NULL : nodes, .n_nodes = n };
+	const struct pidbox_question q = { .method = "ping", .arguments = "{}", .nodes = all ? NULL : nodes, .n_nodes = n,
+		.enough = all ? 0 : (int64_t)n };
 	const int64_t asked_mono_ms = mono_ms(p);
 	struct pidbox_tally tally;
 	struct err e = { 0 };

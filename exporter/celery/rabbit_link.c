@@ -212,7 +212,7 @@ static bool ask(void *link, const struct pidbox_question *q, struct redis_wait w
 {
 	struct rabbit_link *l = link;
 	const int64_t patience_ms = wait.deadline_mono_ms - clock_mono_ms(&clock_system);
-	const int64_t wanted = q->nodes != NULL ? (int64_t)q->n_nodes : l->mailboxes;
+	const int64_t wanted = q->enough != 0 ? q->enough : l->mailboxes;
 	char ticket[PIDBOX_TICKET_BYTES];
 	bool there;
 

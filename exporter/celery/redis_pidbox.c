@@ -118,13 +118,20 @@ static bool put_question(struct redis_link *l, struct arena *a, const struct pid
 	    && read_receivers(l, a, n, wait, connected, e);
 }
 
-static bool take_message(struct arena *a, struct str message, const char *ticket, pidbox_answer_fn *fn, void *user)
+/* Answers to earlier questions that come late are not of this one. */
+static void take_message(struct arena *a, struct str message, const char *ticket, pidbox_answer_fn *fn, void *user,
+                         struct pidbox_tally *tally)
 {
 	struct str body, theirs = STR("");
 	struct err ignored = { 0 };
+	const bool opened = message.n <= PIDBOX_ANSWER_MAX && celery_envelope_open(a, message, &body, &theirs, &ignored);
 
-	return message.n <= PIDBOX_ANSWER_MAX && celery_envelope_open(a, message, &body, &theirs, &ignored)
-	    && str_eq(theirs, str_of(ticket)) && pidbox_take_answer(body, fn, user);
+	if (opened && !str_eq(theirs, str_of(ticket)))
+		return;
+	if (opened && pidbox_take_answer(body, fn, user))
+		tally->answered++;
+	else
+		tally->unreadable++;
 }
 
 static bool await_answers(struct redis_link *l, struct arena *a, const char *ticket, int64_t wanted, struct redis_wait patience,
@@ -144,10 +151,7 @@ static bool await_answers(struct redis_link *l, struct arena *a, const char *tic
 			return false;
 		if (reply->type != RESP_ARRAY || reply->n_items != 2)
 			return true;
-		if (take_message(a, reply->items[1]->text, ticket, fn, user))
-			tally->answered++;
-		else
-			tally->unreadable++;
+		take_message(a, reply->items[1]->text, ticket, fn, user, tally);
 	}
 	return true;
 }
@@ -173,7 +177,7 @@ bool redis_ask(void *link, const struct pidbox_question *q, struct redis_wait pa
 	*tally = (struct pidbox_tally){ 0 };
 	pidbox_random_uuid(ticket);
 	ok = put_question(l, &a, q, ticket, patience_ms, wait, &tally->connected, e);
-	const int64_t wanted = q->nodes != NULL && (int64_t)q->n_nodes < tally->connected ? (int64_t)q->n_nodes : tally->connected;
+	const int64_t wanted = q->enough != 0 && q->enough < tally->connected ? q->enough : tally->connected;
 	ok = ok && await_answers(l, &a, ticket, wanted, patience, fn, user, tally, e) && expire_list(l, &a, wait, e);
 	if (!ok)
 		err_context(e, "%s", q->method);

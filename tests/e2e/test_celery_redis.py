@@ -120,13 +120,16 @@ def test_killed_worker_is_noticed_and_stays_down(jobs):
 
 def test_busy_solo_worker_is_not_lost(jobs):
     """It sends and answers nothing while it runs a task; that it is connected tells it from a dead one."""
-    jobs.worker(name="other", queues="other")
+    jobs.worker(name="brief", queues="brief", extra=["--pool", "solo"])
     worker = jobs.worker(extra=["--pool", "solo"])
     name = "worker1@" + os.uname().nodename
     jobs.until("both have answered", lambda m: m("celery_worker_concurrency") == 2)
-    jobs.send("nap.delay(300)")
-    m = jobs.until("it is silent", lambda m: m("celery_worker_silent", worker=name) == 1 and m)
+    jobs.send("nap.delay(300)\nnap.apply_async((15,), queue='brief')")
+    m = jobs.until("they are silent", lambda m: m("celery_worker_silent") == 2 and m)
     assert m("celery_worker_node_up", worker=name) == 1 and m("celery_worker_lost") == 0
+    m = jobs.until("one answers what it was asked meanwhile", lambda m: m("celery_task_succeeded_total", name="nap") == 1
+                   and m("celery_workers_silent") == 1 and m)
+    assert m("celery_worker_silent", worker=name) == 1 and m("celery_worker_lost") == 0
     worker.process.send_signal(signal.SIGKILL)
     m = jobs.until("it is gone", lambda m: m("celery_worker_lost", worker=name) == 1 and m)
     assert m("celery_worker_silent") == 0 and m("celery_worker_lost") == 1
