@@ -47,13 +47,23 @@ static void fail_at(struct exec *x, struct str source, const char *what, struct 
 	        STR_ARG(x->running), STR_ARG(shown), shown.n < source.n ? "..." : "", what, STR_ARG(detail));
 }
 
+/* The one failure that less data mends. */
+static void too_long(struct exec *x, struct str source)
+{
+	bool first = !x->failed;
+
+	fail_at(x, source, "output is too long (limit TEMPLATE_MAX_OUTPUT_BYTES)", STR_NULL);
+	if (first)
+		x->e->code = ERR_LIMIT;
+}
+
 static void write_text(struct exec *x, struct str s, struct str source)
 {
 	if (x->failed)
 		return;
 	buf_puts(x->out, s);
 	if (x->out->overflow || x->out->n - x->start > TEMPLATE_MAX_OUTPUT_BYTES)
-		fail_at(x, source, "output is too long (limit TEMPLATE_MAX_OUTPUT_BYTES)", STR_NULL);
+		too_long(x, source);
 }
 
 static bool step(struct exec *x, struct str source)
@@ -502,7 +512,7 @@ static void walk_action(struct exec *x, struct template_value dot, const struct 
 		text = buf_str(&escaped);
 	}
 	if (b.overflow || escaped.overflow)
-		fail_at(x, n->source, "output is too long (limit TEMPLATE_MAX_OUTPUT_BYTES)", STR_NULL);
+		too_long(x, n->source);
 	write_text(x, text, n->source);
 	buf_fini(&b);
 	buf_fini(&escaped);

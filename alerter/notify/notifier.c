@@ -17,17 +17,40 @@ struct rendering {
 	bool html;
 };
 
+static bool try_expand(const struct rendering *r, const struct template *t, struct buf *out, struct err *e)
+{
+	int64_t now_ms = r->now_ms;
+
+	return r->html ? template_expand_html(t, r->data, &now_ms, r->notice->arena, out, e)
+		       : template_expand(t, r->data, &now_ms, r->notice->arena, out, e);
+}
+
+/* With the first half of the alerts, or of these the half, until the text is not too long. */
+static bool expand_shorter(const struct rendering *r, const struct template *t, struct buf *out)
+{
+	struct notice less = *r->notice;
+
+	for (less.n /= 2; less.n > 0; less.n /= 2) {
+		const struct rendering own = {&less, notice_template_data(&less), r->now_ms, r->html};
+		struct err e = {0};
+
+		if (try_expand(&own, t, out, &e)) {
+			buf_printf(out, "\n(of %zu alerts the first %zu: the text would be too long)", r->notice->n, less.n);
+			return true;
+		}
+	}
+	return false;
+}
+
 static bool expand_one(const struct rendering *r, const struct template *t, struct buf *out)
 {
 	struct err e = {0};
-	int64_t now_ms = r->now_ms;
-	bool ok = r->html ? template_expand_html(t, r->data, &now_ms, r->notice->arena, out, &e)
-			  : template_expand(t, r->data, &now_ms, r->notice->arena, out, &e);
 
-	if (!ok)
-		log_event(LOG_WARN, "a template failed; its default is sent", "integration", r->notice->integration->name.p, "err",
-			  e.msg, NULL);
-	return ok;
+	if (try_expand(r, t, out, &e) || (e.code == ERR_LIMIT && expand_shorter(r, t, out)))
+		return true;
+	log_event(LOG_WARN, "a template failed; its default is sent", "integration", r->notice->integration->name.p, "err", e.msg,
+		  NULL);
+	return false;
 }
 
 static void put_text(struct json_out *j, const struct rendering *r, const struct template *t, const struct template *fallback)

@@ -58,6 +58,7 @@ struct notifier {
 	bool is_mail;                   /* no <url> and <body>; tls_config instead of http_config */
 	bool signs_aws;                 /* sigv4: beside the settings */
 	bool wants_webhook;             /* .webhook holds what a webhook would get */
+	size_t max_bytes;               /* of alerts in one message; 0: any number */
 };
 
 extern const struct notifier notifiers[];

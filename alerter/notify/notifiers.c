@@ -38,7 +38,7 @@ static const struct setting_row pagerduty[] = {
     {"_num_resolved", "{{ .Alerts.Resolved | len }}", SETTING_HIDDEN, NULL},
 };
 static const char pagerduty_body[] =
-    "{{ $details := merge (dict \"firing\" ._firing \"resolved\" ._resolved \"num_firing\" ._num_firing \"num_resolved\" "
+    "{{ $details := merge (dict \"firing\" (cutBytes 200000 ._firing) \"resolved\" (cutBytes 100000 ._resolved) \"num_firing\" ._num_firing \"num_resolved\" "
     "._num_resolved) .details }}"
     "{{ if .service_key }}"
     "{{ toJson (object \"service_key\" .service_key \"event_type\" (choose " IS_FIRING " \"trigger\" \"resolve\") \"incident_key\" "
@@ -451,6 +451,7 @@ const struct notifier notifiers[] = {
 	.headers = {{"Authorization", "{{ if .alert_source_token }}Bearer {{ .alert_source_token }}{{ end }}"}},
 	.body = "{{ .webhook }}",
 	.wants_webhook = true,
+	.max_bytes = 400000,    /* it refuses 512 kB */
     },
 };
 const size_t notifier_count = ARRAY_LEN(notifiers);

@@ -149,13 +149,13 @@ static inline void world_pass(struct world *w, int64_t ms)
 }
 
 /* One edge of rule <name> (key "f;g;<name>"), label instance=<instance>, severity=<severity>. */
-static inline void world_edge(struct world *w, const char *name, const char *instance, const char *severity, enum alert_edge edge,
-			      double value)
+static inline void world_noted_edge(struct world *w, const char *name, const char *instance, const char *severity, enum alert_edge edge,
+				    double value, struct str summary)
 {
 	struct label labels[] = { { STR("alertname"), str_of(name) },
 				  { STR("instance"), str_of(instance) },
 				  { STR("severity"), str_of(severity) } };
-	struct label notes[] = { { STR("summary"), arena_printf(&w->arena, "%s is bad", instance) } };
+	struct label notes[] = { { STR("summary"), summary } };
 	bool firing = edge != EDGE_RESOLVED;
 	struct alert_record r = { .labels = { labels, 3 },
 				  .annotations = { notes, 1 },
@@ -175,6 +175,12 @@ static inline void world_edge(struct world *w, const char *name, const char *ins
 	struct err e = { 0 };
 
 	assert_true(core_batch(w->core, &batch, 1, &e));
+}
+
+static inline void world_edge(struct world *w, const char *name, const char *instance, const char *severity, enum alert_edge edge,
+			      double value)
+{
+	world_noted_edge(w, name, instance, severity, edge, value, arena_printf(&w->arena, "%s is bad", instance));
 }
 
 static inline void fire(struct world *w, const char *name, const char *instance)

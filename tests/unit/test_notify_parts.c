@@ -2,6 +2,7 @@
 #include "notify_world.h"
 
 #include <ctype.h>
+#include <string.h>
 
 #define CONFIG(max)                                                                                                                \
 	"route: { receiver: t, group_wait: 0s, group_interval: 1m, repeat_interval: 1h }\n"                                        \
@@ -91,10 +92,73 @@ static void what_was_shown_ends(void **state)
 	}
 }
 
+/* ---- What a receiver takes at once ---- */
+
+static void fire_many(struct world *w, size_t n, size_t note_bytes, enum alert_edge edge)
+{
+	struct buf long_text = { 0 };
+
+	while (long_text.n < note_bytes)
+		buf_putc(&long_text, 'x');
+	for (size_t i = 0; i < n; i++)
+		world_noted_edge(w, "Disk", arena_printf(&w->arena, "h%04zu", i).p, "critical", edge, 1, buf_str(&long_text));
+	buf_fini(&long_text);
+	world_run(w);
+}
+
+static void incidentio_gets_all_in_several(void **state)
+{
+	struct world *w = world_new("route: { receiver: t, group_by: [alertname], group_wait: 0s, group_interval: 1m }\n"
+	                            "receivers: [ { name: t, incidentio_configs: [ { url: 'http://hook/', alert_source_token: t } ] } ]\n");
+	size_t begun = 0, ended = 0;
+
+	(void)state;
+	fire_many(w, 300, 3000, EDGE_FIRING);
+	world_pass(w, 60000);
+	while (w->n > 0 && !LAST(w).answered)
+		answer(w, 200, "");
+	fire_many(w, 300, 3000, EDGE_RESOLVED);
+	world_pass(w, 60000);
+	while (!LAST(w).answered)
+		answer(w, 200, "");
+	for (size_t i = 0; i < w->n; i++) {
+		struct str body = w->asked[i].body;
+		size_t from = str_find(body, STR("\"alerts\":["));
+		struct buf told = { 0 };
+
+		assert_true(body.n < 512000);
+		put_alerts(&told, (struct str){ body.p + from, body.n - from });
+		for (size_t k = 0; k < told.n; k++) {
+			begun += told.p[k] == 'h';
+			ended += told.p[k] == 'H';
+		}
+		buf_fini(&told);
+	}
+	assert_int_equal(begun, 300);
+	assert_int_equal(ended, 300);
+	world_free(w);
+}
+
+static void a_text_that_is_too_long_names_fewer(void **state)
+{
+	struct world *w = world_new("route: { receiver: t, group_by: [alertname], group_wait: 0s, group_interval: 1m }\n"
+	                            "receivers: [ { name: t, pagerduty_configs: [ { routing_key: k } ] } ]\n");
+
+	(void)state;
+	fire_many(w, 600, 3000, EDGE_FIRING);
+	assert_int_equal(w->n, 1);
+	assert_true(w->asked[0].body.n < 512000);
+	assert_true(has(w->asked[0].body, "\"num_firing\":\"600\""));
+	assert_true(has(w->asked[0].body, "h0000") && has(w->asked[0].body, "h0020"));
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_was_shown_ends),
+		cmocka_unit_test(incidentio_gets_all_in_several),
+		cmocka_unit_test(a_text_that_is_too_long_names_fewer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
