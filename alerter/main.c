@@ -44,7 +44,7 @@ static const struct flag flags[] = {
 	{ "query.lookback-delta", FLAG_DURATION, &settings.alerter.promql.lookback_ms, "5m", "DURATION", "How old the newest sample of a series may be." },
 	{ "query.timeout", FLAG_DURATION, &settings.alerter.promql.limits.timeout_ms, "2m", "DURATION", "How long a query or a rule's evaluation may take." },
 	{ "query.max-samples", FLAG_BYTES, &settings.max_samples, "50000000", "N", "How many samples one may hold at once." },
-	{ "query.max-concurrency", FLAG_BYTES, &settings.max_concurrency, "4", "N", "How many queries that take longer than 20 ms of a core go on at once; short ones do not wait for them." },
+	{ "query.max-concurrency", FLAG_BYTES, &settings.max_concurrency, "4", "N", "How many queries that take longer than 50 ms of a core go on at once; short ones do not wait for them." },
 	{ "enable-feature", FLAG_LIST, &settings.features, NULL, "NAME", "Experimental PromQL: promql-experimental-functions, "
 	  "promql-extended-range-selectors, promql-binop-fill-modifiers, promql-delayed-name-removal; and type-and-unit-labels, "
 	  "which gives scraped series __type__ and __unit__; several apart by commas." },

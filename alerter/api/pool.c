@@ -16,7 +16,7 @@
 
 #include "tocsin/mem.h"
 
-enum { QUEUE_MAX = 256, CHORE_THREADS = 2, QUERY_THREADS = 64, IDLE_THREADS = 4, TRIAL_MS = 20, LONG_NICE = 5, LONG_KINDS = 256 };
+enum { QUEUE_MAX = 256, CHORE_THREADS = 2, QUERY_THREADS = 64, IDLE_THREADS = 4, TRIAL_MS = 50, LONG_NICE = 5, LONG_KINDS = 256 };
 
 struct task {
 	struct http_request *q;
