@@ -104,7 +104,8 @@ void explain_sources(struct buf *out, const struct sources *c)
 		struct str address = s->kind->describe != NULL ? s->kind->describe(&a, s->settings) : STR("");
 
 		buf_printf(out, "%s%s \"" STR_FMT "\"%s" STR_FMT "%s: %s; at most %s each time (timeout)\n", i > 0 ? "\n" : "",
-		    s->kind->name, STR_ARG(s->settings->name), address.n ? " (" : "", STR_ARG(address), address.n ? ")" : "", s->kind->up_family,
+		    s->kind->name, STR_ARG(s->settings->name), address.n ? " (" : "", STR_ARG(address), address.n ? ")"
+		        : "", s->kind->up_family,
 		    EXPLAIN_MS(s->settings->timeout_ms));
 		s->kind->explain(out, s->settings);
 	}

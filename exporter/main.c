@@ -1,6 +1,6 @@
 /* tocsin-exporter: reads its flags and configuration, serves HTTP, and waits for signals. The main thread alone loads
- * configurations; POST /-/reload hands its request over to it. Signals have a thread of their own, which also sees to it that the end
- * comes: a source may hang in a call that nothing interrupts, a file on a server that is gone. */
+ * configurations; POST /-/reload hands its request over to it. Signals have a thread of their own, which also sees to it that the
+ * end comes: a source may hang in a call that nothing interrupts, a file on a server that is gone. */
 #include <assert.h>
 #include <errno.h>
 #include <malloc.h>
@@ -288,7 +288,8 @@ static void wait_for_signals(struct exporter *x)
 		}
 		publisher_sweep(x->publisher);
 		follow_web(x);
-		if (p.revents != 0 && read(x->wake_fd, &count, sizeof count) == sizeof count && !__atomic_load_n(&x->stop, __ATOMIC_ACQUIRE))
+		if (p.revents != 0 && read(x->wake_fd, &count, sizeof count) == sizeof count && !__atomic_load_n(&x->stop,
+		    __ATOMIC_ACQUIRE))
 			answer_reloads(x);
 	}
 }
@@ -404,10 +405,12 @@ static void list_flags(struct options *o, struct flag f[N_FLAGS])
 		{ "config.file", FLAG_TEXT, &o->config_file, NULL, "FILE",
 		    "Sources to read. Without it DATABASE_URL, REDIS_URL and CELERY_BROKER_URL "
 		  "name one each." },
-		{ "web.listen-address", FLAG_LIST, &o->listen, NULL, "ADDRESS", "Where to serve; may be repeated. Default: " DEFAULT_ADDRESS },
+		{ "web.listen-address", FLAG_LIST, &o->listen, NULL, "ADDRESS",
+		    "Where to serve; may be repeated. Default: " DEFAULT_ADDRESS },
 		{ "web.host", FLAG_LIST, &o->hosts, NULL, "NAME", "Further name under which a reload may be asked for; may be repeated." },
 		{ "web.telemetry-path", FLAG_TEXT, &o->telemetry_path, "/metrics", "PATH", "Where the metrics are." },
-		{ "web.config.file", FLAG_TEXT, &o->web_config_file, NULL, "FILE", "TLS and users, in the format of Prometheus's exporters." },
+		{ "web.config.file", FLAG_TEXT, &o->web_config_file, NULL, "FILE",
+		    "TLS and users, in the format of Prometheus's exporters." },
 		{ "log.level", FLAG_TEXT, &o->log_level, "info", "LEVEL", "debug, info, warn or error." },
 		{ "log.format", FLAG_TEXT, &o->log_format, "logfmt", "FORMAT", "logfmt or json." },
 		{ "check-config", FLAG_SWITCH, &o->check_config, NULL, NULL, "Check the configuration and exit: 0 good, 1 bad." },

@@ -6,7 +6,8 @@
 
 #define ONCE_MAX_MS 60000               /* what slow tasks are waited for at most; a collection has its source's timeout */
 
-/* Appends the page. Returns how many sources, or slow tasks or parts of theirs, could not be read; each was complained of in the log. */
+/* Appends the page. Returns how many sources, or slow tasks or parts of theirs, could not be read; each was complained of in the
+ * log. */
 size_t once_collect(struct sources *c, const struct clock *clock, struct buf *page);
 
 #endif

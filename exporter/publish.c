@@ -299,7 +299,8 @@ static void handle_probe(struct http_request *q)
 
 void publisher_add_routes(struct publisher *p, struct http_server *server, const char *telemetry_path)
 {
-	p->routes[0] = (struct http_route){ .methods = HTTP_GET, .path = telemetry_path, .handle = handle_metrics, .help = "all sources" };
+	p->routes[0] = (struct http_route){ .methods = HTTP_GET, .path = telemetry_path, .handle = handle_metrics,
+	    .help = "all sources" };
 	p->routes[1] = (struct http_route){ .methods = HTTP_GET, .path = "/probe", .handle = handle_probe,
 	    .help = "one source: ?target=NAME; one of a module's targets: ?module=MODULE&target=TARGET" };
 	http_server_add(server, p->routes, ARRAY_LEN(p->routes), p);

@@ -1,6 +1,6 @@
 /* Answers scrapes. A scrape suspends its request and asks its sources at once (or joins what they are collecting already); it is
- * answered by the thread of the last source to answer, or by the publisher's own when its deadline has come. No request thread waits, no source
- * waits for another. */
+ * answered by the thread of the last source to answer, or by the publisher's own when its deadline has come. No request thread
+ * waits, no source waits for another. */
 #ifndef TOCSIN_EXPORTER_PUBLISH_H
 #define TOCSIN_EXPORTER_PUBLISH_H
 

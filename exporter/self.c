@@ -9,7 +9,8 @@
 
 static const struct expo_family build_info = { "tocsin_exporter_build_info", EXPO_INFO, "Which Tocsin this is.", NULL };
 static const struct expo_family load_ok = {
-	"tocsin_exporter_config_last_reload_successful", EXPO_GAUGE, "Whether the configuration on disk could be read last time.", NULL };
+	"tocsin_exporter_config_last_reload_successful", EXPO_GAUGE, "Whether the configuration on disk could be read last time.",
+	    NULL };
 static const struct expo_family load_time = { "tocsin_exporter_config_last_reload_success_timestamp_seconds", EXPO_GAUGE,
 	"When the configuration was last read successfully.", "seconds" };
 static const struct expo_family scrape_seconds = {

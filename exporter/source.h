@@ -61,7 +61,8 @@ typedef void source_family(void *user, const struct expo_family *family);
 struct source_kind {
 	const char *name;               /* list in the configuration file, value of the label `collector`: "postgres" */
 	const char *up_family, *up_help;        /* "pg_up"; 1 when collect() returned true, else 0 */
-	/* Optional: a gauge of its own that is 0 for a part that a person asked for and that could not be read: a dry run fails then. */
+	/* Optional: a gauge of its own that is 0 for a part that a person asked for and that could not be read: a dry run fails then.
+	 */
 	const struct expo_family *parts;
 	const char *env;                /* address that makes one source without a file, as its key `url`: "DATABASE_URL"; NULL: none */
 	const struct conf_table *table; /* of one source. Keys with secrets are CONF_SECRET | CONF_ENV */
@@ -71,8 +72,8 @@ struct source_kind {
 	bool (*link)(void *settings, const struct sources *all, const struct conf_node *at, struct conf_report *r);
 	/* The address for people, without secrets, for the page and the log. In <a>. */
 	struct str (*describe)(struct arena *a, const void *settings);
-	/* Optional: calls <metric> for each metric the settings name; <family> for each family of the kind's own, but those whose name is
-	 * made of what the server sends. */
+	/* Optional: calls <metric> for each metric the settings name; <family> for each family of the kind's own, but those whose name
+	 * is made of what the server sends. */
 	void (*metrics)(const void *settings, source_metric *metric, void *user);
 	void (*families)(source_family *family, void *user);
 	/* What will be asked, when, under which limits, what it needs: with the functions of explain.h. */
@@ -87,8 +88,8 @@ struct source_kind {
 	void *(*open)(const void *settings, const struct clock *clock);
 	/* Optional, for kinds that keep state on disk. Right behind open(): nothing may be written or locked, it is a dry run. */
 	void (*make_dry)(void *state);
-	/* Optional; before each collect(), on another thread, with the state to itself: sends what is to be asked, if that can be done without
-	 * waiting at all, so that the server is at work while the collector's thread wakes up. collect() goes on from there. */
+	/* Optional; before each collect(), on another thread, with the state to itself: sends what is to be asked, if that can be done
+	 * without waiting at all, so that the server is at work while the collector's thread wakes up. collect() goes on from there. */
 	void (*begin)(void *state, const struct source_ask *ask);
 	/* Fills <out>. False and <e> when the source is down or too slow: what was put into <out> is then dropped. What part of the
 	 * source cannot tell (a missing privilege) is left out and true returned. */

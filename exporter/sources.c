@@ -21,7 +21,8 @@ static struct conf_table root_table(struct conf_key keys[KINDS_MAX + 1])
 
 	for (; source_kinds[n] != NULL; n++) {
 		assert(n < KINDS_MAX);
-		keys[n] = (struct conf_key){ source_kinds[n]->name, conf_sub_list, offsetof(struct root, lists) + n * sizeof(struct conf_list),
+		keys[n] = (struct conf_key){ source_kinds[n]->name, conf_sub_list, offsetof(struct root,
+		    lists) + n * sizeof(struct conf_list),
 		    NULL, CONF_RELOAD, "List of sources of this kind.", source_kinds[n]->table };
 	}
 	keys[n] = (struct conf_key)CONF_KEY_ARG(struct root, "modules", modules, conf_sub_list, NULL, CONF_RELOAD,

@@ -142,7 +142,8 @@ static struct sources *build_for(struct sources *parent, const struct sources_mo
 /* Settings that no target could make good are an error of the file: some target must do. */
 static void try_module(struct sources *c, const struct sources_module *m, struct conf_report *r)
 {
-	static const char *const examples[] = { "target.invalid:1", "http://target.invalid:1", "https://target.invalid:1", "tls://target.invalid:1",
+	static const char *const examples[] = { "target.invalid:1", "http://target.invalid:1", "https://target.invalid:1",
+	    "tls://target.invalid:1",
 		"redis://target.invalid:1", "rediss://target.invalid:1",
 		"postgres://target.invalid:1/x" };
 	struct sources *made = NULL;

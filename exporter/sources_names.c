@@ -54,7 +54,8 @@ static bool check_own(struct names *n, struct str name, enum expo_type type, con
 
 	for (size_t i = 0; i < ARRAY_LEN(reserved); i++)
 		if (str_starts(name, reserved[i]))
-			return conf_error(n->report, at, "\"" STR_FMT "\": names that begin with " STR_FMT " are the exporter's own", STR_ARG(name),
+			return conf_error(n->report, at, "\"" STR_FMT "\": names that begin with " STR_FMT " are the exporter's own",
+			    STR_ARG(name),
 			    STR_ARG(reserved[i]));
 	if (own == NULL)
 		return true;

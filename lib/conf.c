@@ -303,7 +303,8 @@ static bool use_default(struct conf_reader *rd, const struct conf_key *key, void
 	return key->fallback != NULL && !read_default(rd, key, field);
 }
 
-static bool read_row(struct conf_reader *rd, const struct conf_table *t, const struct conf_key *key, const struct conf_node *map, void *to)
+static bool read_row(struct conf_reader *rd, const struct conf_table *t, const struct conf_key *key,
+    const struct conf_node *map, void *to)
 {
 	void *field = (char *)to + key->offset;
 	bool ok = true;
@@ -316,7 +317,8 @@ static bool read_row(struct conf_reader *rd, const struct conf_table *t, const s
 	if (n != NULL)
 		return read_value(rd, key, n, field) || use_default(rd, key, field);
 	if ((key->flags & CONF_REQUIRED) != 0 && map != NULL)
-		return !is_misspelt(rd, t, key, map) && conf_error(rd->report, map, "the key \"%s\" is missing: add it (%s)", key->name, key->help);
+		return !is_misspelt(rd, t, key, map) && conf_error(rd->report, map, "the key \"%s\" is missing: add it (%s)", key->name,
+		    key->help);
 	return read_default(rd, key, field);
 }
 

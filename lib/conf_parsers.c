@@ -22,7 +22,8 @@ static bool want_scalar(struct conf_reader *rd, const struct conf_key *key, cons
 	return conf_error(rd->report, n, "%s is %s: write %s", key->name, conf_kind_name(n->kind), example);
 }
 
-static bool wrong(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *n, const char *what, const char *example)
+static bool wrong(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *n, const char *what,
+    const char *example)
 {
 	if ((key->flags & CONF_SECRET) != 0)
 		return conf_error(rd->report, n, "%s is no %s: write %s", key->name, what, example);
@@ -170,7 +171,8 @@ bool conf_path(struct conf_reader *rd, const struct conf_key *key, const struct 
 }
 
 /* A list of what <parse> reads into a struct str; one scalar counts as a list of one. */
-static bool read_strs(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *n, conf_parse *parse, struct conf_strs *to)
+static bool read_strs(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *n, conf_parse *parse,
+    struct conf_strs *to)
 {
 	struct str *v;
 	bool ok = true;
@@ -214,7 +216,8 @@ bool conf_path_seq(struct conf_reader *rd, const struct conf_key *key, const str
 	return want_seq(rd, key, n) && read_strs(rd, key, n, conf_path, to);
 }
 
-static bool read_regex(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *n, enum regex_mode mode, void *to)
+static bool read_regex(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *n, enum regex_mode mode,
+    void *to)
 {
 	struct err e = { 0 };
 	struct conf_held *held;

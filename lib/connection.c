@@ -59,7 +59,8 @@ static void set_blob(CURL *easy, CURLoption option, struct str pem)
 
 static void set_tls(CURL *easy, const struct connection_settings *h)
 {
-	static const long least[] = { CURL_SSLVERSION_DEFAULT, CURL_SSLVERSION_TLSv1_0, CURL_SSLVERSION_TLSv1_1, CURL_SSLVERSION_TLSv1_2,
+	static const long least[] = { CURL_SSLVERSION_DEFAULT, CURL_SSLVERSION_TLSv1_0, CURL_SSLVERSION_TLSv1_1,
+	    CURL_SSLVERSION_TLSv1_2,
 				      CURL_SSLVERSION_TLSv1_3 },
 			  most[] = { CURL_SSLVERSION_MAX_NONE, CURL_SSLVERSION_MAX_TLSv1_0, CURL_SSLVERSION_MAX_TLSv1_1,
 				     CURL_SSLVERSION_MAX_TLSv1_2, CURL_SSLVERSION_MAX_TLSv1_3 };
@@ -92,7 +93,8 @@ static void set_proxy(CURL *easy, const struct connection_settings *h, struct co
 /* tls_config's server_name: the address is asked under that name, and Host stays what it was. */
 static bool set_other_name(CURL *easy, struct str url, const struct connection_settings *h, struct connection_lists *l)
 {
-	char *z = mem_strndup(url.p, url.n), *host = NULL, *port = NULL, *renamed = NULL, *name = mem_strndup(h->tls.server_name.p, h->tls.server_name.n);
+	char *z = mem_strndup(url.p, url.n), *host = NULL, *port = NULL, *renamed = NULL, *name = mem_strndup(h->tls.server_name.p,
+	    h->tls.server_name.n);
 	CURLU *u = curl_url();
 	struct buf b = { 0 };
 	bool ok = u != NULL && curl_url_set(u, CURLUPART_URL, z, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK
@@ -179,7 +181,8 @@ static struct str secret_now(struct str held, struct str file, struct buf *b, st
 	return held;
 }
 
-bool connection_login(CURL *easy, const struct connection_settings *h, struct tokens *tokens, struct connection_lists *l, struct err *e)
+bool connection_login(CURL *easy, const struct connection_settings *h, struct tokens *tokens, struct connection_lists *l,
+    struct err *e)
 {
 	struct buf secret = { 0 };
 	struct str credentials;

@@ -1,4 +1,5 @@
-/* http_config, wherever it stands. Rows' offsets are of the whole struct connection_settings, so a sub-map is read into its beginning. */
+/* http_config, wherever it stands. Rows' offsets are of the whole struct connection_settings, so a sub-map is read into its
+ * beginning. */
 #include "tocsin/connection.h"
 
 #define HTTP(name, field, parse, fallback, flags, help)                                                                            \
@@ -66,8 +67,10 @@ static bool check_auth(struct conf_reader *rd, const struct conf_node *node, voi
 }
 
 static const struct conf_table basic_table = WHOLE(basic_keys);
-static const struct conf_table auth_table = { auth_keys, ARRAY_LEN(auth_keys), sizeof(struct connection_settings), NULL, check_auth };
-const struct conf_table connection_tls_table = { tls_keys, ARRAY_LEN(tls_keys), sizeof(struct connection_settings), NULL, check_tls };
+static const struct conf_table auth_table = { auth_keys, ARRAY_LEN(auth_keys), sizeof(struct connection_settings), NULL,
+    check_auth };
+const struct conf_table connection_tls_table = { tls_keys, ARRAY_LEN(tls_keys), sizeof(struct connection_settings), NULL,
+    check_tls };
 
 /* ---- Headers. ---- */
 

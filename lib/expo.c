@@ -402,7 +402,8 @@ static void parts_end(struct parts *p)
 	buf_fini(&p->after);
 }
 
-static bool add_part(struct expo_set *s, const struct expo_family *f, enum suffix suffix, const struct parts *p, double bound, double v)
+static bool add_part(struct expo_set *s, const struct expo_family *f, enum suffix suffix, const struct parts *p, double bound,
+    double v)
 {
 	char text[NUM_MAX];
 
@@ -420,7 +421,8 @@ static bool add_totals(struct expo_set *s, const struct expo_family *f, double s
 	return add(s, f, COUNT, count, labels) && ok;
 }
 
-bool expo_emit_histogram(struct expo_set *s, const struct expo_family *f, const double *bounds, size_t n_bounds, const uint64_t *counts,
+bool expo_emit_histogram(struct expo_set *s, const struct expo_family *f, const double *bounds, size_t n_bounds,
+    const uint64_t *counts,
                          double sum, const struct label *labels, size_t n)
 {
 	struct parts p = parts_begin(s, "le", labels, n);
@@ -435,7 +437,8 @@ bool expo_emit_histogram(struct expo_set *s, const struct expo_family *f, const 
 	return add_totals(s, f, sum, (double)total, expo_labels(s, labels, n)) && ok;
 }
 
-bool expo_emit_summary(struct expo_set *s, const struct expo_family *f, const double *quantiles, const double *values, size_t n_quantiles,
+bool expo_emit_summary(struct expo_set *s, const struct expo_family *f, const double *quantiles, const double *values,
+    size_t n_quantiles,
                        double sum, double count, const struct label *labels, size_t n)
 {
 	struct parts p = parts_begin(s, "quantile", labels, n);

@@ -26,7 +26,8 @@ static bool take(const struct flag *f, struct str value, struct err *e)
 		return true;
 	case FLAG_DURATION:
 		return num_parse_duration_ms(value, f->to) ||
-		       err_set(e, ERR_BAD_INPUT, -1, "--%s=" STR_FMT " is no duration: write it like 30s, 15d or 1h30m", f->name, STR_ARG(value));
+		       err_set(e, ERR_BAD_INPUT, -1, "--%s=" STR_FMT " is no duration: write it like 30s, 15d or 1h30m", f->name,
+		           STR_ARG(value));
 	case FLAG_BYTES:
 		return num_parse_bytes(value, f->to) ||
 		       err_set(e, ERR_BAD_INPUT, -1, "--%s=" STR_FMT " is no size: write it like 512MB", f->name, STR_ARG(value));

@@ -19,7 +19,8 @@
 #include "http_private.h"
 #include "tocsin/mem.h"
 
-enum { TABLES_MAX = 8, DEFAULT_CONNECTIONS = 512, DEFAULT_IDLE_S = 60, MEMORY_PER_CONNECTION = 64 * 1024, GZIP_LEAST = 1024, STOP_WAIT_S = 2 };
+enum { TABLES_MAX = 8, DEFAULT_CONNECTIONS = 512, DEFAULT_IDLE_S = 60, MEMORY_PER_CONNECTION = 64 * 1024, GZIP_LEAST = 1024,
+    STOP_WAIT_S = 2 };
 
 struct table {
 	const struct http_route *routes;
@@ -612,8 +613,10 @@ static bool start_listener(struct http_server *s, struct listener *l, const stru
 	size_t n = 0;
 
 	options[n++] = (struct MHD_OptionItem){ MHD_OPTION_LISTEN_SOCKET, l->fd, NULL };
-	options[n++] = (struct MHD_OptionItem){ MHD_OPTION_CONNECTION_LIMIT, o->max_connections ? o->max_connections : DEFAULT_CONNECTIONS, NULL };
-	options[n++] = (struct MHD_OptionItem){ MHD_OPTION_CONNECTION_TIMEOUT, o->idle_timeout_s ? o->idle_timeout_s : DEFAULT_IDLE_S, NULL };
+	options[n++] = (struct MHD_OptionItem){ MHD_OPTION_CONNECTION_LIMIT, o->max_connections ? o->max_connections
+	    : DEFAULT_CONNECTIONS, NULL };
+	options[n++] = (struct MHD_OptionItem){ MHD_OPTION_CONNECTION_TIMEOUT, o->idle_timeout_s ? o->idle_timeout_s
+	    : DEFAULT_IDLE_S, NULL };
 	options[n++] = (struct MHD_OptionItem){ MHD_OPTION_CONNECTION_MEMORY_LIMIT, MEMORY_PER_CONNECTION, NULL };
 	if (o->threads > 1)
 		options[n++] = (struct MHD_OptionItem){ MHD_OPTION_THREAD_POOL_SIZE, o->threads, NULL };
@@ -624,8 +627,10 @@ static bool start_listener(struct http_server *s, struct listener *l, const stru
 	}
 	options[n] = (struct MHD_OptionItem){ MHD_OPTION_END, 0, NULL };
 	l->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (tls ? MHD_USE_TLS : 0u), 0,
-	                             NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, ignore_log, NULL, MHD_OPTION_URI_LOG_CALLBACK,
-	                             on_uri, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
+	                             NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, ignore_log, NULL,
+	                                 MHD_OPTION_URI_LOG_CALLBACK,
+	                             on_uri, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION,
+	                                 on_connection, s,
 	                             MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
 	return l->daemon != NULL || err_set(e, ERR_IO, -1, "cannot serve on %s: %s", l->bound, tls ? "certificate and key are not accepted" : "no thread or epoll");
 }

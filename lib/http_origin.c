@@ -32,7 +32,8 @@ static bool is_private(struct str host)
 	static const char *const ends[] = { ".localhost", ".local", ".internal", ".home.arpa", ".svc" };
 
 	for (size_t i = 0; i < ARRAY_LEN(ends); i++)
-		if (host.n > strlen(ends[i]) && str_eq_nocase((struct str){ host.p + host.n - strlen(ends[i]), strlen(ends[i]) }, str_of(ends[i])))
+		if (host.n > strlen(ends[i]) && str_eq_nocase((struct str){ host.p + host.n - strlen(ends[i]), strlen(ends[i]) },
+		    str_of(ends[i])))
 			return true;
 	return false;
 }

@@ -1,5 +1,6 @@
-/* A body in pieces: each is made when the one before has gone to the socket. Streams under way are on a list, each with the time by which
- * it must be sent. <lock> guards the list; a stream leaves it before its connection is closed, so the sockets on it are open. */
+/* A body in pieces: each is made when the one before has gone to the socket. Streams under way are on a list, each with the time
+ * by which it must be sent. <lock> guards the list; a stream leaves it before its connection is closed, so the sockets on it are
+ * open. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -108,7 +109,8 @@ static void leave(void *cls)
 	free(u);
 }
 
-struct MHD_Response *http_stream_response(struct http_streams *ss, struct MHD_Connection *conn, const struct http_stream *stream, bool packed)
+struct MHD_Response *http_stream_response(struct http_streams *ss, struct MHD_Connection *conn,
+    const struct http_stream *stream, bool packed)
 {
 	struct under_way *u = mem_alloc(sizeof *u);
 	struct MHD_Response *response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, read_piece, u, leave);

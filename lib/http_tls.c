@@ -1,5 +1,5 @@
-/* Certificates of connections, ours by what the configuration holds when one begins; clients' asked for before the handshake and judged
- * when a request is there. libmicrohttpd does neither. */
+/* Certificates of connections, ours by what the configuration holds when one begins; clients' asked for before the handshake and
+ * judged when a request is there. libmicrohttpd does neither. */
 #include <gnutls/x509.h>
 #include <string.h>
 

@@ -14,7 +14,8 @@ static bool test_regex(const struct matcher *m, struct str value, struct err *e)
 	case REGEX_YES:
 		return m->op == MATCH_RE;
 	case REGEX_LIMIT:
-		return err_set(e, ERR_LIMIT, -1, "the regular expression of label " STR_FMT " needs more than " REGEX_LIMIT_NAME " of backtracking: " STR_FMT,
+		return err_set(e, ERR_LIMIT, -1,
+		    "the regular expression of label " STR_FMT " needs more than " REGEX_LIMIT_NAME " of backtracking: " STR_FMT,
 		               STR_ARG(m->name), STR_ARG(regex_pattern(m->re)));
 	}
 	abort();

@@ -32,8 +32,8 @@ static size_t put_integer(char *out, int64_t v)
 	return n;
 }
 
-/* A number that people wrote or that counts microseconds has a few decimals: <v> * 10^k is then whole for a small k, and dividing it
- * again (both exact below 2^53, one rounding) is what strtod does. At most 15 digits, so none shorter reads back as the same.
+/* A number that people wrote or that counts microseconds has a few decimals: <v> * 10^k is then whole for a small k, and dividing
+ * it again (both exact below 2^53, one rounding) is what strtod does. At most 15 digits, so none shorter reads back as the same.
  * 0: there is no such k. */
 static int shortest_decimal(double v, char digits[20], int *exp10)
 {
@@ -55,9 +55,9 @@ static int shortest_decimal(double v, char digits[20], int *exp10)
 
 __extension__ typedef unsigned __int128 wide;
 
-/* 17 digits tell all numbers apart: <v> = m * 2^e is scaled to 17 digits before the point, exactly, and so are the middles between it
- * and its neighbours. Of the whole numbers between these (1 to 22) all read back as <v>; the one with the most zeros at its end is
- * the shortest, of several the nearest. Only where the product fits 128 bits: from 1e-5 to 1e15. 0: elsewhere. */
+/* 17 digits tell all numbers apart: <v> = m * 2^e is scaled to 17 digits before the point, exactly, and so are the middles between
+ * it and its neighbours. Of the whole numbers between these (1 to 22) all read back as <v>; the one with the most zeros at its end
+ * is the shortest, of several the nearest. Only where the product fits 128 bits: from 1e-5 to 1e15. 0: elsewhere. */
 static int shortest_scaled(double v, char digits[20], int *exp10)
 {
 	static const uint64_t tens[] = { 1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000, 10000000000,

@@ -9,16 +9,20 @@
 
 #include "tocsin/expo.h"
 
-static const struct expo_family cpu_seconds = { "process_cpu_seconds_total", EXPO_COUNTER, "User and system CPU time spent.", "seconds" };
+static const struct expo_family cpu_seconds = { "process_cpu_seconds_total", EXPO_COUNTER, "User and system CPU time spent.",
+    "seconds" };
 static const struct expo_family resident_bytes = { "process_resident_memory_bytes", EXPO_GAUGE, "Resident memory.", "bytes" };
 static const struct expo_family virtual_bytes = { "process_virtual_memory_bytes", EXPO_GAUGE, "Virtual memory.", "bytes" };
-static const struct expo_family virtual_max = { "process_virtual_memory_max_bytes", EXPO_GAUGE, "Virtual memory it may have.", "bytes" };
-static const struct expo_family start_time = { "process_start_time_seconds", EXPO_GAUGE, "Start of the process since 1970.", "seconds" };
+static const struct expo_family virtual_max = { "process_virtual_memory_max_bytes", EXPO_GAUGE, "Virtual memory it may have.",
+    "bytes" };
+static const struct expo_family start_time = { "process_start_time_seconds", EXPO_GAUGE, "Start of the process since 1970.",
+    "seconds" };
 static const struct expo_family open_fds = { "process_open_fds", EXPO_GAUGE, "Open file descriptors.", NULL };
 static const struct expo_family max_fds = { "process_max_fds", EXPO_GAUGE, "Most file descriptors it may open.", NULL };
 
 /* Fields of /proc/self/stat behind the command name, which may hold anything: 14 utime, 15 stime, 22 starttime (ticks), 23, 24. */
-static bool read_stat(unsigned long long *utime, unsigned long long *stime, unsigned long long *start, unsigned long long *vsize, long long *rss)
+static bool read_stat(unsigned long long *utime, unsigned long long *stime, unsigned long long *start,
+    unsigned long long *vsize, long long *rss)
 {
 	char text[1024];
 	FILE *f = fopen("/proc/self/stat", "re");
@@ -31,7 +35,8 @@ static bool read_stat(unsigned long long *utime, unsigned long long *stime, unsi
 	fclose(f);
 	text[n] = '\0';
 	p = strrchr(text, ')');
-	return p != NULL && sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %*d %*d %llu %llu %lld", utime, stime,
+	return p != NULL && sscanf(p + 1,
+	    " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %*d %*d %llu %llu %lld", utime, stime,
 	                           start, vsize, rss) == 5;
 }
 

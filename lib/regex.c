@@ -1,6 +1,6 @@
 /* Compiles the tree of regex_parse.c for PCRE2 and matches. Shapes that need no engine (literals, "x.*", ".*") are recognised and
- * matched directly. PCRE2 compiles no more than 64 KB into one program: a longer list of alternatives, such as dashboards make of all
- * hosts, is several.
+ * matched directly. PCRE2 compiles no more than 64 KB into one program: a longer list of alternatives, such as dashboards make of
+ * all hosts, is several.
  * Subjects: PCRE2 wants valid UTF-8; where one is not, each bad byte is handed over as U+FFFD, as Go reads it. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "tocsin/regex.h"
@@ -565,7 +565,8 @@ static bool match_fast(const struct regex *re, struct str s)
 	return bsearch(&s, re->literals, re->n_literals, sizeof s, by_bytes) != NULL;
 }
 
-static enum regex_verdict run(const struct regex *re, const struct program *program, struct str s, size_t from, pcre2_match_data *data)
+static enum regex_verdict run(const struct regex *re, const struct program *program, struct str s, size_t from,
+    pcre2_match_data *data)
 {
 	PCRE2_SPTR p = (PCRE2_SPTR)(s.n > 0 ? s.p : "");
 	int rc = PCRE2_ERROR_JIT_STACKLIMIT;
@@ -606,7 +607,8 @@ static size_t group_in(const struct regex *re, const struct program *program, si
 	return i > re->n_outer + program->n_skipped && i - program->n_skipped <= program->n_groups ? i - program->n_skipped : SIZE_MAX;
 }
 
-static void read_groups(const struct regex *re, const struct program *program, pcre2_match_data *data, struct regex_group *groups, size_t n,
+static void read_groups(const struct regex *re, const struct program *program, pcre2_match_data *data,
+    struct regex_group *groups, size_t n,
                         const struct str *raw)
 {
 	const PCRE2_SIZE *at = pcre2_get_ovector_pointer(data);
@@ -624,7 +626,8 @@ static void read_groups(const struct regex *re, const struct program *program, p
 	}
 }
 
-static enum regex_verdict run_program(const struct regex *re, const struct program *p, struct str s, size_t from, struct regex_group *groups,
+static enum regex_verdict run_program(const struct regex *re, const struct program *p, struct str s, size_t from,
+    struct regex_group *groups,
                                       size_t n)
 {
 	pcre2_match_data *data = n == 0 ? pcre2_match_data_create(1, NULL) : pcre2_match_data_create_from_pattern(p->code, NULL);

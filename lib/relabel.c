@@ -174,7 +174,8 @@ static bool check_equal(struct conf_reader *rd, const struct conf_node *node, co
 	static const struct {
 		const char *key;
 		struct str usual;
-	} others[] = { { "separator", { ";", 1 } }, { "regex", { "(.*)", 4 } }, { "replacement", { "$1", 2 } }, { "modulus", { "0", 1 } } };
+	} others[] = { { "separator", { ";", 1 } }, { "regex", { "(.*)", 4 } }, { "replacement", { "$1", 2 } }, { "modulus", { "0",
+	    1 } } };
 
 	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
 		const struct conf_node *found = conf_get(node, others[i].key);

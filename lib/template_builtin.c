@@ -142,7 +142,8 @@ static bool comparable(const struct template_value *a, const struct template_val
 	if (a->kind == TEMPLATE_NIL || b->kind == TEMPLATE_NIL)
 		return true;
 	if (!basic && !(a->kind == TEMPLATE_TIME && b->kind == TEMPLATE_TIME))
-		return err_set(e, ERR_EXEC, -1, "non-comparable type %s", template_type_name(basic ? *b : a->kind > TEMPLATE_DURATION ? *a : *b));
+		return err_set(e, ERR_EXEC, -1, "non-comparable type %s", template_type_name(basic ? *b
+		    : a->kind > TEMPLATE_DURATION ? *a : *b));
 	if (kind_of_comparison(a->kind) != kind_of_comparison(b->kind))
 		return err_set(e, ERR_EXEC, -1, "incompatible types for comparison");
 	return true;

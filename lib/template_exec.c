@@ -237,7 +237,8 @@ static struct template_value eval_short_circuit(struct exec *x, struct template_
 	size_t n = c->n - 1 + (last != NULL);
 
 	if (n == 0)
-		fail_at(x, c->source, "wrong number of args for ", arena_printf(x->arena, "%s: want at least 1 got 0", c->args[0].func->name));
+		fail_at(x, c->source, "wrong number of args for ", arena_printf(x->arena, "%s: want at least 1 got 0",
+		    c->args[0].func->name));
 	for (size_t i = 0; i < n && !x->failed; i++) {
 		v = i + 1 < c->n ? eval_operand(x, dot, &c->args[i + 1]) : *last;
 		if (template_truth(v) == stop_at)
@@ -554,7 +555,8 @@ static enum flow walk(struct exec *x, struct template_value dot, const struct no
 static bool expand(const struct template *t, const struct template *owner, struct str name, const struct node *body, bool html,
                    struct template_value data, void *user, struct arena *a, struct buf *out, struct err *e)
 {
-	struct exec x = { .t = owner, .root = t, .html = html, .running = name, .arena = a, .out = out, .start = out->n, .user = user, .e = e };
+	struct exec x = { .t = owner, .root = t, .html = html, .running = name, .arena = a, .out = out, .start = out->n,
+	    .user = user, .e = e };
 
 	push_variable(&x, STR("$"), data);
 	for (size_t i = 0; i < t->env->n_variables; i++) {

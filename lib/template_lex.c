@@ -90,7 +90,8 @@ void template_next(struct parser *p)
 	else if (template_is_blank(c)) {
 		size_t n = 1;
 
-		while (n < rest.n && template_is_blank(rest.p[n]) && !str_starts((struct str){ rest.p + n + 1, rest.n - n - 1 }, STR("-}}")))
+		while (n < rest.n && template_is_blank(rest.p[n]) && !str_starts((struct str){ rest.p + n + 1, rest.n - n - 1 },
+		    STR("-}}")))
 			n++;
 		take(p, TOKEN_SPACE, n);
 	} else if (starts_number(p))

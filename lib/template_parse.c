@@ -375,7 +375,8 @@ static struct node *loop_word(struct parser *p, enum node_kind kind)
 	struct node *n = new_node(p, kind, p->lexeme);
 
 	if (p->loops == 0)
-		template_fail(p, p->lexeme.p, kind == NODE_BREAK ? "{{break}} outside {{range}}" : "{{continue}} outside {{range}}", STR_NULL);
+		template_fail(p, p->lexeme.p, kind == NODE_BREAK ? "{{break}} outside {{range}}"
+		    : "{{continue}} outside {{range}}", STR_NULL);
 	else {
 		template_next(p);
 		close_action(p, kind == NODE_BREAK ? "break" : "continue");

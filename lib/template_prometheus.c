@@ -271,7 +271,8 @@ static struct regex *arg_regex(struct template_call *c, struct str *pattern)
 
 static bool too_much_work(struct template_call *c, struct str pattern)
 {
-	return err_set(c->e, ERR_LIMIT, -1, "regular expression \"" STR_FMT "\" needs more than " REGEX_LIMIT_NAME " of backtracking", STR_ARG(pattern));
+	return err_set(c->e, ERR_LIMIT, -1,
+	    "regular expression \"" STR_FMT "\" needs more than " REGEX_LIMIT_NAME " of backtracking", STR_ARG(pattern));
 }
 
 bool template_fn_match(struct template_call *c)
@@ -460,7 +461,8 @@ static bool arg_sample(struct template_call *c, size_t i, const struct template_
 {
 	*out = NULL;
 	if (c->args[i].kind != TEMPLATE_RECORD || c->args[i].map->type != &sample_type)
-		return err_set(c->e, ERR_EXEC, -1, "wrong type for value; expected *template.sample; got %s", template_type_name(c->args[i]));
+		return err_set(c->e, ERR_EXEC, -1, "wrong type for value; expected *template.sample; got %s",
+		    template_type_name(c->args[i]));
 	*out = c->args[i].map;
 	return true;
 }

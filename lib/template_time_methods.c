@@ -1,5 +1,5 @@
-/* The methods that templates call on a time and on a duration. Source: Go's package time; what answers with two values, or wants a Location, is
- * not there. */
+/* The methods that templates call on a time and on a duration. Source: Go's package time; what answers with two values, or wants a
+ * Location, is not there. */
 #include <stdlib.h>
 #include <time.h>
 

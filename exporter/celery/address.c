@@ -117,7 +117,8 @@ static bool parse_redis(struct arena *a, struct str text, struct celery_settings
 	for (size_t i = 0; i < ARRAY_LEN(ours); i++)
 		if (str_starts(text, ours[i]) || str_find(text, STR("://")) == text.n)
 			return redis_url_parse(a, text, &s->redises.urls[s->redises.n++], e);
-	return err_set(e, ERR_BAD_INPUT, -1, "address must begin with redis://, rediss://, unix://, redis+socket://, sentinel://, amqp:// or "
+	return err_set(e, ERR_BAD_INPUT, -1,
+	    "address must begin with redis://, rediss://, unix://, redis+socket://, sentinel://, amqp:// or "
 	               "amqps://");
 }
 
@@ -254,7 +255,8 @@ bool celery_address_check(struct conf_reader *rd, const struct conf_node *at, st
 		s->sentinels.urls[i].tls.on = s->sentinels.use_ssl;
 	}
 	if (s->sentinels.n != 0 && s->sentinels.master_name.n == 0)
-		return conf_error(rd->report, node != NULL ? node : at, "sentinel:// needs master_name, the name Sentinel has for the master");
+		return conf_error(rd->report, node != NULL ? node
+		    : at, "sentinel:// needs master_name, the name Sentinel has for the master");
 	return check_uses(rd, at, s);
 }
 

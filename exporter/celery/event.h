@@ -35,8 +35,8 @@ bool celery_message_decode(struct arena *a, struct str message, celery_event_fn 
 /* The body of any kombu message, out of its envelope; <ticket>: headers.ticket, NULL: not wanted. */
 bool celery_envelope_open(struct arena *a, struct str message, struct str *body, struct str *ticket, struct err *e) MUST_CHECK;
 
-/* Of the message of a task: its id, and when it was sent where one of <headers> says so (unix time or RFC 3339). What is not told, or
- * cannot be read, is left alone. */
+/* Of the message of a task: its id, and when it was sent where one of <headers> says so (unix time or RFC 3339). What is not told,
+ * or cannot be read, is left alone. */
 void celery_message_sent(struct arena *a, struct str message, struct conf_strs headers, struct str *id, double *sent_s);
 
 /* "ValueError" of "ValueError('x')", "mod.Error" of "mod.Error(1)" without the module; "UnknownException" when there is no name. */

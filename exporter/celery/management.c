@@ -113,7 +113,8 @@ static void read_queue(struct jscan *j, struct arena *a, struct told *t)
 	} members[] = {
 		{ STR("messages_ready"), &t->ready, NULL }, { STR("messages_unacknowledged"), &t->unacked, NULL },
 		{ STR("consumers"), &t->consumers, NULL }, { STR("head_message_timestamp"), &t->head_s, NULL },
-		{ STR("exclusive"), NULL, &t->exclusive }, { STR("auto_delete"), NULL, &t->auto_delete }, { STR("durable"), NULL, &t->durable },
+		{ STR("exclusive"), NULL, &t->exclusive }, { STR("auto_delete"), NULL, &t->auto_delete }, { STR("durable"), NULL,
+		    &t->durable },
 	};
 	struct str key;
 

@@ -14,7 +14,8 @@ void celery_master_init(struct celery_master *m, const struct redis_url *url, st
 	m->conn = redis_conn_new(&m->url, options);
 }
 
-void celery_master_init_broker(struct celery_master *m, const struct celery_settings *s, size_t *used, struct redis_conn_options options)
+void celery_master_init_broker(struct celery_master *m, const struct celery_settings *s, size_t *used,
+    struct redis_conn_options options)
 {
 	celery_master_init(m, &s->broker.url, options);
 	m->used = used;
@@ -38,7 +39,8 @@ static bool read_address(struct celery_master *m, const struct resp_reply *reply
 	if (reply->type == RESP_ERROR)
 		return err_set(e, ERR_UPSTREAM, -1, STR_FMT, STR_ARG(reply->text));
 	if (reply->n_items != 2)
-		return err_set(e, ERR_UPSTREAM, -1, "no master \"" STR_FMT "\" (master_name) is known there", STR_ARG(m->sentinels->master_name));
+		return err_set(e, ERR_UPSTREAM, -1, "no master \"" STR_FMT "\" (master_name) is known there",
+		    STR_ARG(m->sentinels->master_name));
 	const struct str host = reply->items[0]->text, port = reply->items[1]->text;
 	if (host.n == 0 || host.n >= sizeof m->host || port.n == 0 || port.n >= sizeof m->port)
 		return err_set(e, ERR_UPSTREAM, -1, "the master's address is none");

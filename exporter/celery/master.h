@@ -21,7 +21,8 @@ struct celery_master {
 /* To the server <url>. All is borrowed. */
 void celery_master_init(struct celery_master *m, const struct redis_url *url, struct redis_conn_options options);
 /* To the broker. Connections with the same <used> (0 at first) go to the same of several servers. */
-void celery_master_init_broker(struct celery_master *m, const struct celery_settings *s, size_t *used, struct redis_conn_options options);
+void celery_master_init_broker(struct celery_master *m, const struct celery_settings *s, size_t *used,
+    struct redis_conn_options options);
 void celery_master_fini(struct celery_master *m);
 bool celery_master_open(struct celery_master *m, struct redis_wait wait, struct err *e) MUST_CHECK;
 /* Whether Sentinel says that another is master by now; <conn> is closed then. One that was replaced goes on for a while as if

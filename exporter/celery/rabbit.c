@@ -76,7 +76,8 @@ static bool reopen_channel(struct rabbit *r, struct err *e)
 {
 	amqp_channel_close_ok_t ok = { 0 };
 
-	return check_status(r, amqp_send_method(r->state, CHANNEL, AMQP_CHANNEL_CLOSE_OK_METHOD, &ok), "channel", e) && open_channel(r, e);
+	return check_status(r, amqp_send_method(r->state, CHANNEL, AMQP_CHANNEL_CLOSE_OK_METHOD, &ok), "channel", e)
+	    && open_channel(r, e);
 }
 
 /* <refused>: that what was asked for is not there (404), or another connection's alone (405), is no failure. */
@@ -249,7 +250,8 @@ bool rabbit_has_exchange(struct rabbit *r, const char *name, bool *there, struct
 bool rabbit_has_queue(struct rabbit *r, const char *name, bool *there, uint32_t *ready, uint32_t *consumers, struct err *e)
 {
 	int refused = 0;
-	const amqp_queue_declare_ok_t *ok = amqp_queue_declare(r->state, CHANNEL, amqp_cstring_bytes(name), 1, 0, 0, 0, amqp_empty_table);
+	const amqp_queue_declare_ok_t *ok = amqp_queue_declare(r->state, CHANNEL, amqp_cstring_bytes(name), 1, 0, 0, 0,
+	    amqp_empty_table);
 
 	*ready = ok != NULL ? ok->message_count : 0;
 	*consumers = ok != NULL ? ok->consumer_count : 0;
@@ -269,7 +271,8 @@ bool rabbit_make_exchange(struct rabbit *r, const char *name, const char *type, 
 		return false;
 	if (there)
 		return true;
-	amqp_exchange_declare(r->state, CHANNEL, amqp_cstring_bytes(name), amqp_cstring_bytes(type), 0, durable, 0, 0, amqp_empty_table);
+	amqp_exchange_declare(r->state, CHANNEL, amqp_cstring_bytes(name), amqp_cstring_bytes(type), 0, durable, 0, 0,
+	    amqp_empty_table);
 	return check_call(r, name, NULL, e);
 }
 
@@ -285,7 +288,8 @@ bool rabbit_consume(struct rabbit *r, const struct rabbit_mailbox *m, struct err
 	amqp_queue_declare(r->state, CHANNEL, queue, 0, 0, 1, 1, (amqp_table_t){ ARRAY_LEN(limits), limits });
 	if (!check_call(r, "declaring our queue", NULL, e))
 		return false;
-	amqp_queue_bind(r->state, CHANNEL, queue, amqp_cstring_bytes(m->exchange), amqp_cstring_bytes(m->routing_key), amqp_empty_table);
+	amqp_queue_bind(r->state, CHANNEL, queue, amqp_cstring_bytes(m->exchange), amqp_cstring_bytes(m->routing_key),
+	    amqp_empty_table);
 	if (!check_call(r, "binding our queue", NULL, e))
 		return false;
 	amqp_basic_consume(r->state, CHANNEL, queue, amqp_empty_bytes, 0, 1, 1, amqp_empty_table);

@@ -1,6 +1,6 @@
-/* Of the message that waits longest in each list (workers take from the tail) what it says of itself: who it is, and when it was sent
- * where the application put that into a header. A message may be large and is read whole, so a list is asked only while it is known
- * not to be empty, and no more once its head was over the limit of a reply. */
+/* Of the message that waits longest in each list (workers take from the tail) what it says of itself: who it is, and when it was
+ * sent where the application put that into a header. A message may be large and is read whole, so a list is asked only while it is
+ * known not to be empty, and no more once its head was over the limit of a reply. */
 #include "celery/event.h"
 #include "celery/redis_link.h"
 

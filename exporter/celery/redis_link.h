@@ -22,8 +22,8 @@ bool redis_look(void *link, struct broker *b, bool discover, struct redis_wait w
                 struct err *e);
 
 /* The messages at the heads of lists that were not empty at the last look. redis_heads_send() decides which, before the lengths are
- * forgotten; redis_heads_read() reads the answers, one after the other, for one may be large. False when the source is to stop: nothing
- * else about a head makes a look fail. */
+ * forgotten; redis_heads_read() reads the answers, one after the other, for one may be large. False when the source is to stop:
+ * nothing else about a head makes a look fail. */
 struct redis_head {
 	size_t queue, step;
 };

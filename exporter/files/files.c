@@ -51,7 +51,8 @@ static const struct conf_key keys[] = {
 	SOURCE_KEYS(struct files_settings),
 	CONF_KEY_ARG(struct files_settings, "max_entries", max_entries, conf_int, "100000", CONF_RELOAD,
 	             "Directory entries looked at for one set; beyond it the set fails.", &entries_range),
-	CONF_KEY_ARG(struct files_settings, "sets", sets, conf_sub_list, NULL, CONF_REQUIRED | CONF_FILLED | CONF_RELOAD, "Which files.",
+	CONF_KEY_ARG(struct files_settings, "sets", sets, conf_sub_list, NULL, CONF_REQUIRED | CONF_FILLED | CONF_RELOAD,
+	    "Which files.",
 	    &set_table),
 };
 
@@ -195,6 +196,8 @@ static bool collect(void *state, const struct source_ask *ask, struct expo_set *
 }
 
 const struct source_kind files_source_kind = {
-	.name = "files", .up_family = "tocsin_files_up", .up_help = "Whether files were looked for; for each set see collector_success.",
-	.parts = &f_success, .table = &table, .describe = describe, .explain = explain, .open = open_files, .collect = collect, .close = close_files,
+	.name = "files", .up_family = "tocsin_files_up",
+	    .up_help = "Whether files were looked for; for each set see collector_success.",
+	.parts = &f_success, .table = &table, .describe = describe, .explain = explain, .open = open_files, .collect = collect,
+	    .close = close_files,
 };

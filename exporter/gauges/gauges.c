@@ -78,12 +78,14 @@ static bool check_names(struct conf_reader *rd, const struct conf_node *map, con
 	if (!labels_metric_is_plain(m->name))
 		ok = conf_error(rd->report, name, "\"" STR_FMT "\" is no metric name: letters, digits, _ and :", STR_ARG(m->name));
 	else if (m->unit.n > 0 && !(str_ends(m->name, m->unit) || str_ends(m->name, STR("_total"))))
-		ok = conf_error(rd->report, name, "\"" STR_FMT "\" does not end in its unit: name_" STR_FMT, STR_ARG(m->name), STR_ARG(m->unit));
+		ok = conf_error(rd->report, name, "\"" STR_FMT "\" does not end in its unit: name_" STR_FMT, STR_ARG(m->name),
+		    STR_ARG(m->unit));
 	for (size_t i = 0; i < m->labels.n; i++) {
 		struct str l = m->labels.v[i].name;
 
 		if (!labels_name_is_plain(l) || str_eq(l, STR("source")) || str_starts(l, STR("__")))
-			ok = conf_error(rd->report, labels, "\"" STR_FMT "\" cannot be a label here: letters, digits and _; not source, not __…",
+			ok = conf_error(rd->report, labels,
+			    "\"" STR_FMT "\" cannot be a label here: letters, digits and _; not source, not __…",
 			    STR_ARG(l));
 	}
 	return ok;
@@ -182,7 +184,8 @@ static bool check_queries(struct conf_reader *rd, const struct gauges_settings *
 
 	for (size_t i = 0; i < s->queries.n; i++) {
 		if ((s->backend == &gauge_sql) != (q[i].sql.n > 0) || (s->backend == &gauge_redis) != (q[i].command.n > 0))
-			ok = conf_error(rd->report, s->queries.nodes[i], "a query of this source must have %s: sql is for Postgres, command for Redis",
+			ok = conf_error(rd->report, s->queries.nodes[i],
+			    "a query of this source must have %s: sql is for Postgres, command for Redis",
 			                s->backend == &gauge_json ? "neither sql nor command" : s->backend->wants);
 		if (s->backend == &gauge_json)
 			ok &= gauge_pointers_check(rd, s->queries.nodes[i], &q[i]);
@@ -200,10 +203,12 @@ static const char *type_name(const struct gauge_metric *m)
 }
 
 /* Families are known by name: one type each, and no series twice. */
-static bool check_same_name(struct conf_reader *rd, const struct conf_node *at, const struct gauge_metric *a, const struct gauge_metric *b)
+static bool check_same_name(struct conf_reader *rd, const struct conf_node *at, const struct gauge_metric *a,
+    const struct gauge_metric *b)
 {
 	if (a->family.type != b->family.type)
-		return conf_error(rd->report, at, "\"" STR_FMT "\" is of type %s and of type %s: a name has one", STR_ARG(a->name), type_name(a),
+		return conf_error(rd->report, at, "\"" STR_FMT "\" is of type %s and of type %s: a name has one", STR_ARG(a->name),
+		    type_name(a),
 		                  type_name(b));
 	return a->labels.n + b->labels.n > 0 ||
 	    conf_error(rd->report, at, "\"" STR_FMT "\" twice: tell them apart by a label", STR_ARG(a->name));

@@ -78,7 +78,8 @@ static struct cell get(const struct gauge_rows *rows, size_t i, struct str key, 
 	return cell_of_integer((int64_t)i, a);
 }
 
-/* The rows of a document, which is the one row without a pointer; SIZE_MAX when there is neither array nor object where they should be. */
+/* The rows of a document, which is the one row without a pointer; SIZE_MAX when there is neither array nor object where they
+ * should be. */
 static size_t split(const json_t *document, struct str rows_pointer, struct json_row **out)
 {
 	const json_t *at = pointer_get(document, rows_pointer);

@@ -30,7 +30,8 @@ static bool text_number(const struct gauge_metric *m, struct str text, double *v
 		*v = text.p[0] == 't';
 		return true;
 	}
-	return err_set(e, ERR_BAD_INPUT, -1, STR_FMT ": \"%.*s\" is no number%s", STR_ARG(m->name), text.n > 40 ? 40 : (int)text.n, text.p,
+	return err_set(e, ERR_BAD_INPUT, -1, STR_FMT ": \"%.*s\" is no number%s", STR_ARG(m->name), text.n > 40 ? 40
+	    : (int)text.n, text.p,
 	               m->map.n > 0 ? " and not in its map" : ": a map says what texts mean");
 }
 

@@ -109,8 +109,8 @@ static void on_reply(void *ctx, size_t k, const struct pg_reply *reply)
 	gauge_round_fail(round, i, &e);
 }
 
-/* What one query may take: half of the time, so that after a slow one the others have their turn; of a single one nearly all, so that
- * the server answers before we leave. Rounded, for the session is told when it changes. */
+/* What one query may take: half of the time, so that after a slow one the others have their turn; of a single one nearly all, so
+ * that the server answers before we leave. Rounded, for the session is told when it changes. */
 static int64_t share_ms(const struct source_ask *ask, size_t n)
 {
 	int64_t left = ask->deadline_mono_ms - clock_mono_ms(ask->clock), share = n > 1 ? left / 2 : left - left / 20;

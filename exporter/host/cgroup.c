@@ -177,7 +177,8 @@ static struct place place_of(struct host *h, struct str lines, const char *contr
 
 static bool is_there(const struct place *p)
 {
-	return access(arena_printf(expo_set_arena(p->h->out), STR_FMT "/" STR_FMT, STR_ARG(p->h->settings->sysfs), STR_ARG(p->folder)).p,
+	return access(arena_printf(expo_set_arena(p->h->out), STR_FMT "/" STR_FMT, STR_ARG(p->h->settings->sysfs),
+	    STR_ARG(p->folder)).p,
 	    F_OK) == 0;
 }
 

@@ -36,7 +36,8 @@ static const struct conf_key keys[] = {
 	KEY("procfs", procfs, conf_path, "/proc", "Where proc is mounted: /host/proc in a container."),
 	KEY("sysfs", sysfs, conf_path, "/sys", "Where sys is mounted."),
 	KEY("rootfs", rootfs, conf_path, "/", "What mount points are below: /host in a container."),
-	KEY("disable", disable, conf_str_list, NULL, "Parts not to read: stat, meminfo, loadavg, vmstat, filefd, uname, time, pressure, "
+	KEY("disable", disable, conf_str_list, NULL,
+	    "Parts not to read: stat, meminfo, loadavg, vmstat, filefd, uname, time, pressure, "
 	    "diskstats, filesystem, netdev, netclass, cgroup."),
 	KEY("cgroups", cgroups, conf_str_list, NULL,
 	    "Control groups to watch, such as /system.slice/app.service; the exporter's own unless given."),
@@ -64,7 +65,8 @@ static bool check(struct conf_reader *rd, const struct conf_node *map, void *to)
 	}
 	for (size_t i = 0; i < s->cgroups.n; i++)
 		if (!str_starts(s->cgroups.v[i], STR("/")))
-			ok = conf_error(rd->report, conf_get(map, "cgroups"), "\"" STR_FMT "\" is no control group: write it from the root on, such as "
+			ok = conf_error(rd->report, conf_get(map, "cgroups"),
+			    "\"" STR_FMT "\" is no control group: write it from the root on, such as "
 			    "/system.slice/app.service", STR_ARG(s->cgroups.v[i]));
 	return ok;
 }

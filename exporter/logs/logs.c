@@ -211,7 +211,8 @@ static void explain(struct buf *out, const void *settings)
 		explain_ask(out, STR_FMT, STR_ARG(s->files.v[i]));
 	explain_when(out, "each line is looked at for");
 	for (size_t i = 0; i < s->metrics.n; i++)
-		explain_ask(out, STR_FMT ": %s of %s%s", STR_ARG(rules[i].name), logs_rule_is_histogram(&rules[i]) ? "histogram" : "counter",
+		explain_ask(out, STR_FMT ": %s of %s%s", STR_ARG(rules[i].name), logs_rule_is_histogram(&rules[i]) ? "histogram"
+		    : "counter",
 		    rules[i].reads_json ? "JSON lines" : "lines", rules[i].match != NULL || rules[i].where.n > 0 ? " that match" : "");
 	explain_note(out, "to read these files and their folders, and to write " STR_FMT " (state), where positions and counts are kept",
 	    STR_ARG(s->state));
@@ -271,7 +272,8 @@ static void name_rules(const void *settings, source_metric *metric, void *user)
 const struct source_kind logs_source_kind = {
 	.name = "logs", .up_family = "tocsin_logs_up",
 	    .up_help = "Whether all files could be read to their end, and the state file written.",
-	.table = &logs_settings_table, .link = link_settings, .metrics = name_rules, .describe = describe, .explain = explain, .open = open_logs,
+	.table = &logs_settings_table, .link = link_settings, .metrics = name_rules, .describe = describe, .explain = explain,
+	    .open = open_logs,
 	.make_dry = make_dry,
 	.collect = collect, .run = run, .close = close_logs,
 };

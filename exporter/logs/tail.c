@@ -112,8 +112,8 @@ static void take_line(struct tail *t, struct tail_file *f, struct str line)
 		lines_take(t->settings, t->counts, t->stats, line, clock_now_ms(t->clock));
 }
 
-/* A writer that did not notice that its file was truncated goes on where it was, and leaves a hole, which reads as zeros: no line begins
- * with one. */
+/* A writer that did not notice that its file was truncated goes on where it was, and leaves a hole, which reads as zeros: no line
+ * begins with one. */
 static struct str without_hole(struct str rest)
 {
 	size_t n = 0;
@@ -280,8 +280,8 @@ static bool read_file(struct tail *t, struct tail_file *f, const struct source_a
 	return read_lines(t, f, ask, st.st_size, e);
 }
 
-/* An inode that was free while nobody held it may be another file's by now: one that was moved, and does not begin as it did, is gone.
- * What took its inode is looked at as if it had none. */
+/* An inode that was free while nobody held it may be another file's by now: one that was moved, and does not begin as it did, is
+ * gone. What took its inode is looked at as if it had none. */
 static bool verify_files(struct tail *t, struct err *e)
 {
 	for (size_t i = t->n; i-- > 0;) {

@@ -376,8 +376,9 @@ static bool is_alive(struct pg_conn *c)
 	return false;
 }
 
-/* Settings of the session; where a pooler stands between, which shares it with others, of one transaction: the process that is asked
- * then is not the one that the connection was told of. What a transaction has begun to be it stays: hence two for read-only. */
+/* Settings of the session; where a pooler stands between, which shares it with others, of one transaction: the process that is
+ * asked then is not the one that the connection was told of. What a transaction has begun to be it stays: hence two for read-only.
+ */
 static void put_settings(struct pg_conn *c)
 {
 	const char *encoding = PQparameterStatus(c->pg, "server_encoding");
@@ -440,7 +441,8 @@ static bool set_up(struct pg_conn *c, const struct source_ask *ask, struct err *
 		*e = s.e;
 	if (strstr(e->msg, "admin console") != NULL) {
 		*e = (struct err){ 0 };
-		return err_set(e, ERR_UPSTREAM, -1, "this is the console of a PgBouncer, which answers no queries: name a database behind it");
+		return err_set(e, ERR_UPSTREAM, -1,
+		    "this is the console of a PgBouncer, which answers no queries: name a database behind it");
 	}
 	return s.e.code != ERR_NONE ? err_context(e, "session settings") : false;
 }
@@ -729,7 +731,8 @@ bool pg_sqlstate_is_unsupported(const char *sqlstate)
 
 bool pg_result_error(const PGresult *result, struct err *e)
 {
-	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY), *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY), *state = PQresultErrorField(result,
+	    PG_DIAG_SQLSTATE);
 
 	return err_set(e, ERR_UPSTREAM, -1, "%s%s%s%s", message != NULL ? message : "the server sent no error text",
 	               state != NULL ? " (SQLSTATE " : "", state != NULL ? state : "", state != NULL ? ")" : "");

@@ -43,7 +43,8 @@ void pg_explain(struct buf *out, const void *settings)
 	             "take %s (statement_timeout) and wait %s for a lock (lock_timeout); in transactions that are read-only",
 	             EXPLAIN_MS(s->max_age_ms), EXPLAIN_MS(s->statement_timeout_ms), EXPLAIN_MS(s->lock_timeout_ms));
 	put_statements(out, s, PG_SCRAPE);
-	explain_when(out, "every %s (slow_interval), over a second connection, with the same lock_timeout", EXPLAIN_MS(s->slow_interval_ms));
+	explain_when(out, "every %s (slow_interval), over a second connection, with the same lock_timeout",
+	    EXPLAIN_MS(s->slow_interval_ms));
 	put_statements(out, s, PG_SLOW);
 	if (s->max_tables > 0)
 		explain_ask(out, "pg_table_size() and pg_indexes_size() of each of the %lld largest tables (max_tables), one by one",

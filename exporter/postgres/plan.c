@@ -17,7 +17,8 @@ static const struct expo_family unsupported_family = {
 	"tocsin_postgres_collector_unsupported", EXPO_GAUGE,
 	    "1 for a collector the server refuses: a privilege, object or feature is missing.", NULL };
 static const struct expo_family dropped_family = {
-	"tocsin_postgres_collector_rows_dropped", EXPO_GAUGE, "Rows beyond the limit of 20000 a statement, which are not shown.", NULL };
+	"tocsin_postgres_collector_rows_dropped", EXPO_GAUGE, "Rows beyond the limit of 20000 a statement, which are not shown.",
+	    NULL };
 
 /* ---- Making ---- */
 
@@ -185,7 +186,8 @@ static void emit_settings(const struct pg_known_settings *known, struct expo_set
 	struct expo_family *f = ARENA_ARRAY(a, known->n, struct expo_family);
 
 	for (const struct pg_known_setting *k = known->v; k < known->v + known->n; k++, f++) {
-		*f = (struct expo_family){ .name = arena_strz(a, str_of(k->name)), .type = EXPO_GAUGE, .help = arena_strz(a, str_of(k->help)) };
+		*f = (struct expo_family){ .name = arena_strz(a, str_of(k->name)), .type = EXPO_GAUGE, .help = arena_strz(a,
+		    str_of(k->help)) };
 		EXPO_EMIT0(out, f, k->v);
 	}
 }
@@ -355,7 +357,8 @@ void pg_plan_complain(struct pg_plan *p, const char *name, int64_t now_ms)
 	buf_fini(&names);
 }
 
-void pg_plan_take(struct pg_plan *p, struct pg_plan_item *item, const struct pg_reply *reply, struct str server, struct expo_set *out)
+void pg_plan_take(struct pg_plan *p, struct pg_plan_item *item, const struct pg_reply *reply, struct str server,
+    struct expo_set *out)
 {
 	const PGresult *r = reply->result;
 	int rows = PQntuples(r);

@@ -59,7 +59,8 @@ void pg_plan_fini(struct pg_plan *p);
 /* The statements to be asked now, in <a>; <asked>: the item of each. */
 size_t pg_plan_queries(struct pg_plan *p, struct arena *a, struct pg_query **queries, struct pg_plan_item ***asked);
 /* Takes the reply to an item's statement: samples into <out>, the verdict into the item. */
-void pg_plan_take(struct pg_plan *p, struct pg_plan_item *item, const struct pg_reply *reply, struct str server, struct expo_set *out);
+void pg_plan_take(struct pg_plan *p, struct pg_plan_item *item, const struct pg_reply *reply, struct str server,
+    struct expo_set *out);
 /* Behind the last: one line in the log when other collectors fail than before, or none does any more. <name> is the source's. */
 void pg_plan_complain(struct pg_plan *p, const char *name, int64_t now_ms);
 /* Success and duration of each collector, and what is unsupported. */

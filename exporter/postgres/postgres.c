@@ -208,5 +208,6 @@ static void families(source_family *family, void *user)
 
 const struct source_kind postgres_source_kind = {
 	.name = "postgres", .up_family = "pg_up", .up_help = "Whether the server answered.", .env = "DATABASE_URL", .table = &table,
-	.families = families, .describe = describe, .explain = pg_explain, .open = open_source, .collect = collect, .run = run, .close = close_source,
+	.families = families, .describe = describe, .explain = pg_explain, .open = open_source, .collect = collect, .run = run,
+	    .close = close_source,
 };

@@ -126,7 +126,8 @@ static bool ask_slow(struct round *x, struct err *e)
 	struct pg_query *queries;
 	size_t n;
 
-	if (!ask_one(x, "SELECT e.extname, n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace", on_extensions, e))
+	if (!ask_one(x, "SELECT e.extname, n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace",
+	    on_extensions, e))
 		return false;
 	pg_plan_make(&x->plan, x->settings, &(struct pg_scope){ .when = PG_SLOW, .version = pg_conn_version(x->conn),
 	    .extensions = x->extensions, .n_extensions = x->n_extensions });

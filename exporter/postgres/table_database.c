@@ -48,7 +48,8 @@ static const struct pg_histogram idle_histogram = {
 	"GROUP BY 1, 2"
 
 static const struct pg_value autovacuum_values[] = {
-	G(EPOCH("min(xact_start)"), "pg_stat_activity_autovacuum_timestamp_seconds", "When the autovacuum worker began with the table."),
+	G(EPOCH("min(xact_start)"), "pg_stat_activity_autovacuum_timestamp_seconds",
+	    "When the autovacuum worker began with the table."),
 };
 
 static const struct pg_value database_values[] = {
@@ -148,7 +149,8 @@ static const struct pg_value statements_values[] = {
 	STATEMENTS("s.rows", "rows", "Rows it returned or changed."),
 	C_IN(0, V(17), "sum(s.blk_read_time) / 1000", "pg_stat_statements_block_read_seconds_total", "Time spent reading blocks."),
 	C_IN(0, V(17), "sum(s.blk_write_time) / 1000", "pg_stat_statements_block_write_seconds_total", "Time spent writing blocks."),
-	C_IN(V(17), 0, "sum(s.shared_blk_read_time) / 1000", "pg_stat_statements_block_read_seconds_total", "Time spent reading blocks."),
+	C_IN(V(17), 0, "sum(s.shared_blk_read_time) / 1000", "pg_stat_statements_block_read_seconds_total",
+	    "Time spent reading blocks."),
 	C_IN(V(17), 0, "sum(s.shared_blk_write_time) / 1000", "pg_stat_statements_block_write_seconds_total",
 	    "Time spent writing blocks."),
 };
@@ -177,7 +179,8 @@ const struct pg_statement pg_database_table[] = {
 	{ "locks", ROWS(locks_values), LOCKS_FROM, .labels = { { "datname", "d.datname" }, { "mode", "m.mode" } } },
 	{ "lock_waits", ROWS(lock_waits_values), LOCK_WAITS_FROM("NULL::timestamptz"), .labels = { { "datname", "d.datname" } },
 	    .max = V(14) },
-	{ "lock_waits", ROWS(lock_waits_values), LOCK_WAITS_FROM("l.waitstart"), .labels = { { "datname", "d.datname" } }, .min = V(14) },
+	{ "lock_waits", ROWS(lock_waits_values), LOCK_WAITS_FROM("l.waitstart"), .labels = { { "datname", "d.datname" } },
+	    .min = V(14) },
 	{ "database_size", ROWS(database_size_values), "FROM pg_database WHERE datconnlimit <> -2", .labels = { SAME("datname") },
 	    .when = PG_SLOW },
 	{ "stat_statements", ROWS(statements_values), "FROM @.pg_stat_statements(false) s JOIN pg_database d ON d.oid = s.dbid "

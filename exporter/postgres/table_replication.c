@@ -38,7 +38,8 @@ static const struct pg_value slots_lsn_values[] = {
 static const struct pg_value slots_state_values[] = {
 	G("age(xmin)", "pg_replication_slots_xmin_age", "Transactions since the oldest snapshot the slot holds."),
 	G("age(catalog_xmin)", "pg_replication_slots_catalog_xmin_age", "The same for system tables, held by a logical slot."),
-	G_IN(V(13), V(17), "(wal_status = 'lost')::int", "pg_replication_slots_invalidated", "1 for a slot that cannot be used any more."),
+	G_IN(V(13), V(17), "(wal_status = 'lost')::int", "pg_replication_slots_invalidated",
+	    "1 for a slot that cannot be used any more."),
 	G_IN(V(17), 0, "(invalidation_reason IS NOT NULL)::int", "pg_replication_slots_invalidated",
 	    "1 for a slot that cannot be used any more."),
 	G_IN(V(17), 0, EPOCH("inactive_since"), "pg_replication_slots_inactive_since_timestamp_seconds",
@@ -76,7 +77,8 @@ static const struct pg_value replication_values[] = {
 	    "WAL the standby has not replayed yet, in bytes."),
 	G("extract(epoch from write_lag)", "pg_stat_replication_write_lag_seconds", "Delay until the standby has written recent WAL."),
 	G("extract(epoch from flush_lag)", "pg_stat_replication_flush_lag_seconds", "Delay until the standby has flushed recent WAL."),
-	G("extract(epoch from replay_lag)", "pg_stat_replication_replay_lag_seconds", "Delay until the standby has replayed recent WAL."),
+	G("extract(epoch from replay_lag)", "pg_stat_replication_replay_lag_seconds",
+	    "Delay until the standby has replayed recent WAL."),
 };
 
 #define RECEIVER(type, expr, name, help) type(expr, "pg_stat_wal_receiver_" name, help)

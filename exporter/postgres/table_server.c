@@ -163,7 +163,8 @@ const struct pg_statement pg_server_table[] = {
 	{ "stat_slru", ROWS(stat_slru_values), "FROM pg_stat_slru", .labels = { SAME("name") }, .min = V(13) },
 	{ "xmin_horizon", ROWS(horizon_values), HORIZON_FROM, .labels = { { "holder", "h.holder" } } },
 	{ "prepared_xacts", ROWS(prepared_values), .from = "FROM pg_prepared_xacts" },
-	{ "buffercache_summary", ROWS(buffercache_values), "FROM @.pg_buffercache_summary()", .min = V(16), .extension = "pg_buffercache",
+	{ "buffercache_summary", ROWS(buffercache_values), "FROM @.pg_buffercache_summary()", .min = V(16),
+	    .extension = "pg_buffercache",
 	    .when = PG_SLOW, .off = true },
 	{ .collector = NULL, .next = pg_database_table },
 };

@@ -302,5 +302,6 @@ static void name_metrics(const void *settings, source_metric *metric, void *user
 const struct source_kind probe_source_kind = {
 	.name = "probe", .up_family = "tocsin_probe_up",
 	    .up_help = "Whether the probe could be made at all; what it found is probe_success.",
-	.table = &probe_settings_table, .metrics = name_metrics, .describe = describe, .explain = explain, .open = open_probe, .collect = collect, .close = close_probe,
+	.table = &probe_settings_table, .metrics = name_metrics, .describe = describe, .explain = explain, .open = open_probe,
+	    .collect = collect, .close = close_probe,
 };

@@ -56,7 +56,8 @@ static bool conf_required_fields(struct conf_reader *rd, const struct conf_key *
 	bool ok = true;
 
 	if (n->kind != CONF_MAP)
-		return conf_error(rd->report, n, "%s is %s: write a map such as { /status: ok|healthy }", key->name, conf_kind_name(n->kind));
+		return conf_error(rd->report, n, "%s is %s: write a map such as { /status: ok|healthy }", key->name,
+		    conf_kind_name(n->kind));
 	out->v = ARENA_ARRAY(rd->arena, n->n, struct probe_field);
 	for (; out->n < n->n; out->n++) {
 		const struct conf_pair *p = &n->pairs[out->n];
@@ -85,11 +86,13 @@ static const struct conf_key keys[] = {
 	KEY("valid_status_codes", status_texts, conf_str_list, NULL, "Such as [200, 404]; 2xx unless given."),
 	KEY("follow_redirects", follow_redirects, conf_bool, "false", "Whether the answer counts that redirects lead to."),
 	CONF_KEY_ARG(struct probe_settings, "starttls", starttls, conf_enum, "none", CONF_RELOAD,
-	             "With tls://: the server speaks this first, and TLS when asked to: smtp, imap, pop3, ftp, postgres.", starttls_names),
+	             "With tls://: the server speaks this first, and TLS when asked to: smtp, imap, pop3, ftp, postgres.",
+	                 starttls_names),
 	KEY("cert_file", cert_file, conf_path, "", "Certificate shown to the server, PEM."),
 	KEY("key_file", key_file, conf_path, "", "Its key, PEM."),
 	KEY("ca_file", ca_file, conf_path, "", "Certificates to trust in place of the system's."),
-	KEY("insecure_skip_verify", insecure_skip_verify, conf_bool, "false", "Take any certificate; its expiry is shown all the same."),
+	KEY("insecure_skip_verify", insecure_skip_verify, conf_bool, "false",
+	    "Take any certificate; its expiry is shown all the same."),
 	KEY("require_headers", require_headers, conf_required_headers, NULL,
 	    "Headers the answer must have: a list, or a map to what each must match wholly."),
 	KEY("fail_if_body_not_matches_regexp", must_match, conf_regexes, NULL, "Each must be found in the body."),
@@ -104,13 +107,15 @@ static const struct conf_key keys[] = {
 	             "Gauges from the JSON body, as under gauges.", &gauge_metric_table),
 };
 
-static const struct str schemes[] = { [PROBE_HTTP] = { "http://", 7 }, [PROBE_HTTPS] = { "https://", 8 }, [PROBE_TCP] = { "tcp://", 6 },
+static const struct str schemes[] = { [PROBE_HTTP] = { "http://", 7 }, [PROBE_HTTPS] = { "https://", 8 },
+    [PROBE_TCP] = { "tcp://", 6 },
 	[PROBE_TLS] = { "tls://", 6 } };
 
 /* What curl is told, so that it connects and shakes hands as it should. */
 static const char *curl_prefix(const struct probe_settings *s)
 {
-	static const char *const before_tls[] = { [STARTTLS_NONE] = "https://", [STARTTLS_SMTP] = "smtp://", [STARTTLS_IMAP] = "imap://",
+	static const char *const before_tls[] = { [STARTTLS_NONE] = "https://", [STARTTLS_SMTP] = "smtp://",
+	    [STARTTLS_IMAP] = "imap://",
 		[STARTTLS_POP3] = "pop3://", [STARTTLS_FTP] = "ftp://", [STARTTLS_POSTGRES] = "https://" };
 
 	if (s->scheme == PROBE_TLS)
@@ -147,7 +152,8 @@ static bool take_status(struct conf_reader *rd, const struct conf_node *map, str
 		if (str_to_int64(s->status_texts.v[i], &code) && code >= 100 && code < (int64_t)ARRAY_LEN(s->status_ok))
 			s->status_ok[code] = true;
 		else
-			ok = conf_error(rd->report, conf_get(map, "valid_status_codes"), "\"" STR_FMT "\" is no status: a number from 100 to 599",
+			ok = conf_error(rd->report, conf_get(map, "valid_status_codes"),
+			    "\"" STR_FMT "\" is no status: a number from 100 to 599",
 			    STR_ARG(s->status_texts.v[i]));
 	}
 	return ok;
@@ -168,7 +174,8 @@ static bool check_headers(struct conf_reader *rd, const struct conf_node *map, c
 static bool check_tls(struct conf_reader *rd, const struct conf_node *map, const struct probe_settings *s)
 {
 	const struct source_reading *reading = rd->user;
-	const char *given = s->ca_file.n > 0 ? "ca_file" : s->cert_file.n > 0 ? "cert_file" : s->insecure_skip_verify ? "insecure_skip_verify" :
+	const char *given = s->ca_file.n > 0 ? "ca_file" : s->cert_file.n > 0 ? "cert_file"
+	    : s->insecure_skip_verify ? "insecure_skip_verify" :
 	    NULL;
 
 	if (s->starttls != STARTTLS_NONE && s->scheme != PROBE_TLS)

@@ -31,8 +31,8 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
 	return t->body.overflow ? CURL_WRITEFUNC_ERROR : size * n;
 }
 
-/* These three lead to a page that is to be fetched, whatever the method was (as browsers do it, and blackbox_exporter); curl does so
- * with POST alone. */
+/* These three lead to a page that is to be fetched, whatever the method was (as browsers do it, and blackbox_exporter); curl does
+ * so with POST alone. */
 static void fetch_what_follows(const struct transfer *t)
 {
 	long status = 0;

@@ -1,5 +1,5 @@
-/* A line a connection: "id=3 addr=127.0.0.1:42 laddr=… fd=8 name= age=1 idle=0 flags=N db=0 sub=0 … user=default lib-name=redis-py".
- * Values hold no spaces. */
+/* A line a connection: "id=3 addr=127.0.0.1:42 laddr=… fd=8 name= age=1 idle=0 flags=N db=0 sub=0 … user=default
+ * lib-name=redis-py". Values hold no spaces. */
 #include "redis/clients.h"
 
 #include "redis/families.h"

@@ -1,5 +1,5 @@
-/* CLIENT LIST: a series set for each connection, as redis_exporter has it, and sums by what the connections have in common, of which
- * there are few. Both are bounded by settings. */
+/* CLIENT LIST: a series set for each connection, as redis_exporter has it, and sums by what the connections have in common, of
+ * which there are few. Both are bounded by settings. */
 #ifndef TOCSIN_REDIS_CLIENTS_H
 #define TOCSIN_REDIS_CLIENTS_H
 

@@ -1,5 +1,5 @@
-/* <lock> guards the list of members and each member but for one thing: while <connecting> the thread has its node to itself, without the
- * lock. A member that is <ready> has a connection on which questions can be sent. */
+/* <lock> guards the list of members and each member but for one thing: while <connecting> the thread has its node to itself,
+ * without the lock. A member that is <ready> has a connection on which questions can be sent. */
 #include "redis/cluster.h"
 
 #include <assert.h>
@@ -84,7 +84,8 @@ static bool owns(const struct cluster_line *line, struct str key)
 }
 
 /* Those of <all> in the member's slots, in memory that is used again next time. */
-static void take_specs(struct redis_key_specs *out, const struct redis_key_specs *all, const struct cluster_line *line, struct arena *a)
+static void take_specs(struct redis_key_specs *out, const struct redis_key_specs *all, const struct cluster_line *line,
+    struct arena *a)
 {
 	if (out->v == NULL)
 		out->v = ARENA_ARRAY(a, all->n, struct redis_key_spec);
@@ -170,7 +171,8 @@ static bool ask_nodes(const struct cluster *c, const struct redis_url *url, stru
 	return ok;
 }
 
-/* Any node knows all: the configured one first, then those known. Only this thread changes the list, so it may be read without the lock. */
+/* Any node knows all: the configured one first, then those known. Only this thread changes the list, so it may be read without the
+ * lock. */
 static bool ask_any(const struct cluster *c, struct arena *a, struct str *text, struct err *e)
 {
 	struct err first = { 0 };

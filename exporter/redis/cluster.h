@@ -1,6 +1,7 @@
-/* All nodes of a Redis Cluster as one source. A thread of its own asks a node for CLUSTER NODES, connects to each, and connects again to
- * those that were lost; a scrape only uses connections that stand, so a node that is gone costs it nothing, and one that is silent
- * delays nobody else. Each node's samples carry the label `node`; keys belong to the cluster and do not: each is asked of its slot's owner. */
+/* All nodes of a Redis Cluster as one source. A thread of its own asks a node for CLUSTER NODES, connects to each, and connects
+ * again to those that were lost; a scrape only uses connections that stand, so a node that is gone costs it nothing, and one that
+ * is silent delays nobody else. Each node's samples carry the label `node`; keys belong to the cluster and do not: each is asked
+ * of its slot's owner. */
 #ifndef TOCSIN_REDIS_CLUSTER_H
 #define TOCSIN_REDIS_CLUSTER_H
 

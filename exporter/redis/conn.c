@@ -241,7 +241,8 @@ static bool expect_ok(struct redis_conn *c, struct arena *a, struct redis_wait w
 	return err_set(e, ERR_UPSTREAM, -1, "%s: " STR_FMT, what, STR_ARG(reply->text));
 }
 
-/* A name that may not be set (old servers, ACL rules) is no reason to stay away; a server that is full says so to whatever comes first. */
+/* A name that may not be set (old servers, ACL rules) is no reason to stay away; a server that is full says so to whatever comes
+ * first. */
 static bool greet(struct redis_conn *c, struct redis_wait wait, struct err *e)
 {
 	const bool with_auth = c->url->password != NULL;
@@ -253,7 +254,8 @@ static bool greet(struct redis_conn *c, struct redis_wait wait, struct err *e)
 	if (ok) {
 		send_greeting(c, db);
 		ok = (!with_auth || expect_ok(c, &a, wait, "AUTH", e)) && redis_conn_reply(c, &a, wait, &name, e)
-		  && (!str_starts(name->text, STR("ERR max number of clients")) || err_set(e, ERR_UPSTREAM, -1, STR_FMT, STR_ARG(name->text)))
+		  && (!str_starts(name->text, STR("ERR max number of clients")) || err_set(e, ERR_UPSTREAM, -1, STR_FMT,
+		      STR_ARG(name->text)))
 		  && (c->url->db == 0 || expect_ok(c, &a, wait, "SELECT", e));
 	}
 	arena_fini(&a);

@@ -41,8 +41,8 @@ int64_t redis_conn_connect_us(const struct redis_conn *c);
 void redis_conn_send(struct redis_conn *c, const struct str *argv, size_t n);
 /* The same for words that are C strings, NULL behind the last: redis_conn_sendz(c, "INFO", "all", NULL). */
 void redis_conn_sendz(struct redis_conn *c, const char *word, ...) __attribute__((sentinel));
-/* SELECT <db> was refused: a server that lacks it need not be asked, and count an error, at every scrape. Kept for the connection's life;
- * redis_conn_refuses() says so of all that is sent, and read, from the next batch on. */
+/* SELECT <db> was refused: a server that lacks it need not be asked, and count an error, at every scrape. Kept for the
+ * connection's life; redis_conn_refuses() says so of all that is sent, and read, from the next batch on. */
 void redis_conn_note_refused(struct redis_conn *c, int db);
 bool redis_conn_refuses(struct redis_conn *c, int db);
 /* Sends what is queued as far as that goes without waiting; the rest leaves when a reply is asked for. */

@@ -107,13 +107,15 @@ void redis_explain(struct buf *out, const void *settings)
 	put_keys(out, "counts keys (count_keys)", &s->count_keys);
 	put_keys(out, "type, size and value of what matches (check_keys)", &s->check_keys);
 	if (s->check_key_groups != NULL)
-		explain_ask(out, "MEMORY USAGE of every key, for groups by " STR_FMT " (check_key_groups)", STR_ARG(regex_pattern(s->check_key_groups)));
+		explain_ask(out, "MEMORY USAGE of every key, for groups by " STR_FMT " (check_key_groups)",
+		    STR_ARG(regex_pattern(s->check_key_groups)));
 	if (s->include_search_indexes_metrics)
 		explain_ask(out, "FT._LIST, and FT.INFO of each index");
 	for (size_t i = 0; i < s->scripts.n; i++)
 		explain_ask(out, "%s " STR_FMT, s->lua_script_read_only ? "EVAL_RO" : "EVAL", STR_ARG(s->scripts.v[i]));
 	put_keys(out, "streams that match (check_streams)", &s->check_streams);
-	explain_note(out, "a user with -@all%s%s; what it may not is left out and shown in redis_exporter_command_allowed", buf_z(&rules),
+	explain_note(out, "a user with -@all%s%s; what it may not is left out and shown in redis_exporter_command_allowed",
+	    buf_z(&rules),
 	             s->scripts.n > 0 ? ", and what the scripts do" : "");
 	buf_fini(&commands);
 	buf_fini(&rules);

@@ -1,5 +1,5 @@
-/* All keys of all databases, put into groups by what a regular expression captures of their names: how many there are and what memory they
- * take. SCAN and MEMORY USAGE in portions, at most scan_keys_per_second; no script runs on the server. */
+/* All keys of all databases, put into groups by what a regular expression captures of their names: how many there are and what
+ * memory they take. SCAN and MEMORY USAGE in portions, at most scan_keys_per_second; no script runs on the server. */
 #include <stdlib.h>
 
 #include "redis/families.h"

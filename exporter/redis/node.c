@@ -81,7 +81,8 @@ static void send_info(struct redis_node *n)
 static void send_config(struct redis_node *n)
 {
 	const struct redis_settings *s = n->settings;
-	struct str words[16] = { s->config_command, STR("GET"), STR("databases"), STR("maxclients"), STR("maxmemory"), STR("io-threads"),
+	struct str words[16] = { s->config_command, STR("GET"), STR("databases"), STR("maxclients"), STR("maxmemory"),
+	    STR("io-threads"),
 		STR("repl-backlog-size"), STR("client-output-buffer-limit") };
 	size_t n_words = 8;
 
@@ -112,9 +113,11 @@ static const struct ask_row {
 	[ASK_SLOWLOG_LEN] = { "slowlog|len", of_data, { "SLOWLOG", "LEN" }, NULL, redis_show_slowlog_length },
 	[ASK_SLOWLOG_GET] = { "slowlog|get", of_data, { "SLOWLOG", "GET", "1" }, NULL, redis_show_slowlog_entry },
 	[ASK_LATENCY_LATEST] = { "latency|latest", wants_latency, { "LATENCY", "LATEST" }, NULL, redis_show_latency_latest },
-	[ASK_LATENCY_HISTOGRAM] = { "latency|histogram", wants_histogram, { "LATENCY", "HISTOGRAM" }, NULL, redis_show_latency_histogram },
+	[ASK_LATENCY_HISTOGRAM] = { "latency|histogram", wants_histogram, { "LATENCY", "HISTOGRAM" }, NULL,
+	    redis_show_latency_histogram },
 	[ASK_CLUSTER_INFO] = { "cluster|info", wants_cluster, { "CLUSTER", "INFO" }, NULL, redis_show_cluster_info },
-	[ASK_COMMANDLOG_SLOW] = { "commandlog|len", wants_commandlog, { "COMMANDLOG", "LEN", "slow" }, NULL, redis_show_commandlog_slow },
+	[ASK_COMMANDLOG_SLOW] = { "commandlog|len", wants_commandlog, { "COMMANDLOG", "LEN", "slow" }, NULL,
+	    redis_show_commandlog_slow },
 	[ASK_COMMANDLOG_REQUEST] = { "commandlog|len", wants_commandlog, { "COMMANDLOG", "LEN", "large-request" }, NULL,
 	                             redis_show_commandlog_request },
 	[ASK_COMMANDLOG_REPLY] = { "commandlog|len", wants_commandlog, { "COMMANDLOG", "LEN", "large-reply" }, NULL,

@@ -1,8 +1,8 @@
-/* One server and what a scrape asks it: all questions leave in one pipeline over a connection that stays, all answers are read before
- * the first is shown, so a server that fails half-way shows nothing.
+/* One server and what a scrape asks it: all questions leave in one pipeline over a connection that stays, all answers are read
+ * before the first is shown, so a server that fails half-way shows nothing.
  *
- * What a connection was refused is not asked again on it: an ACL without CONFIG costs an entry of its log every ten minutes, not one a
- * scrape. What a server is (Sentinel, member of a cluster, its version) is asked when a connection is made. */
+ * What a connection was refused is not asked again on it: an ACL without CONFIG costs an entry of its log every ten minutes, not
+ * one a scrape. What a server is (Sentinel, member of a cluster, its version) is asked when a connection is made. */
 #ifndef TOCSIN_REDIS_NODE_H
 #define TOCSIN_REDIS_NODE_H
 

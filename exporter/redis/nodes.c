@@ -1,5 +1,5 @@
-/* The nodes of a Redis Cluster, for service discovery: CLUSTER NODES over a connection that ends with it. Failed nodes are told too: who
- * watches them wants to know that they are down. */
+/* The nodes of a Redis Cluster, for service discovery: CLUSTER NODES over a connection that ends with it. Failed nodes are told
+ * too: who watches them wants to know that they are down. */
 #include "redis/cluster.h"
 #include "redis/redis.h"
 
@@ -13,7 +13,8 @@ static void take_line(struct arena *a, struct str text, const struct redis_url *
 		line.host = str_of(url->host != NULL ? url->host : "localhost");
 	node(user, cluster_address(a, line.host, line.port), (const struct label[]){ { STR("__meta_tocsin_node"), line.id },
 	    { STR("__meta_tocsin_role"), line.is_master ? STR("master") : STR("slave") },
-	    { STR("__meta_tocsin_failed"), line.has_failed ? STR("1") : STR("0") }, { STR("__meta_tocsin_hostname"), line.hostname } }, 4);
+	    { STR("__meta_tocsin_failed"), line.has_failed ? STR("1")
+	        : STR("0") }, { STR("__meta_tocsin_hostname"), line.hostname } }, 4);
 }
 
 static bool ask_url(const struct redis_url *url, const struct source_ask *ask, source_node *node, void *user, struct err *e)

@@ -22,7 +22,8 @@ static void *open_source(const void *settings, const struct clock *clock)
 
 	(void)clock;
 	s->settings = settings;
-	redis_node_init(&s->node, s->settings, &s->settings->endpoint.url, &s->settings->check_single_keys, &s->settings->check_single_streams);
+	redis_node_init(&s->node, s->settings, &s->settings->endpoint.url, &s->settings->check_single_keys,
+	    &s->settings->check_single_streams);
 	if (s->settings->cluster)
 		s->cluster = cluster_new(s->settings);
 	return s;

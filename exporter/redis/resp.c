@@ -129,8 +129,8 @@ static bool fail_bytes(const struct resp *r, struct err *e, const char *what)
 	return err_set(e, ERR_LIMIT, -1, "reply %s more than reply_bytes (%zu)", what, r->limits.reply_bytes);
 }
 
-/* What has come of a reply that is not whole. A bulk string's length comes first: refuse it before its bytes are collected. A line is
- * looked through from its beginning with each piece. */
+/* What has come of a reply that is not whole. A bulk string's length comes first: refuse it before its bytes are collected. A line
+ * is looked through from its beginning with each piece. */
 static bool check_unfinished(const struct resp *r, struct err *e)
 {
 	const redisReader *reader = r->reader;

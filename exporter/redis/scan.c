@@ -116,7 +116,8 @@ static bool count_keys(struct redis_scanner *s, struct err *e)
 			if (!scan_spec(s, spec, count_portion, &count, &refused, e))
 				return false;
 		if (!refused)
-			EXPO_EMIT(s->set, &redis_families[RF_KEYS_COUNT], (double)count, { STR("db"), str_of(spec->label) }, { STR("key"), spec->key });
+			EXPO_EMIT(s->set, &redis_families[RF_KEYS_COUNT], (double)count, { STR("db"), str_of(spec->label) }, { STR("key"),
+			    spec->key });
 	}
 	return true;
 }
@@ -196,7 +197,8 @@ static bool show_streams(struct redis_scanner *s, const struct found_keys *f, si
 	    && stream_round_finish(&round, s->conn, &s->arena, redis_scanner_wait(s), s->set, e);
 }
 
-static bool check(struct redis_scanner *s, const struct redis_key_specs *patterns, const struct redis_key_specs *single, enum redis_family cut,
+static bool check(struct redis_scanner *s, const struct redis_key_specs *patterns, const struct redis_key_specs *single,
+    enum redis_family cut,
                   bool (*show)(struct redis_scanner *, const struct found_keys *, size_t, struct err *), struct err *e)
 {
 	struct found_keys found = { .scanner = s, .single = single };
@@ -255,8 +257,10 @@ static bool open_all(struct redis_scanner *s, struct err *e)
 
 static bool do_all(struct redis_scanner *s, struct err *e)
 {
-	return open_all(s, e) && count_keys(s, e) && check(s, &s->settings->check_keys, &s->settings->check_single_keys, RF_KEYS_CUT, show_keys, e)
-	    && check(s, &s->settings->check_streams, &s->settings->check_single_streams, RF_STREAMS_CUT, show_streams, e) && redis_scan_groups(s, e)
+	return open_all(s, e) && count_keys(s, e) && check(s, &s->settings->check_keys, &s->settings->check_single_keys,
+	    RF_KEYS_CUT, show_keys, e)
+	    && check(s, &s->settings->check_streams, &s->settings->check_single_streams, RF_STREAMS_CUT, show_streams, e)
+	        && redis_scan_groups(s, e)
 	    && redis_scanner_turn(s, 0) && redis_scan_search(s, e) && redis_scan_scripts(s, e);
 }
 

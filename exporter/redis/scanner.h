@@ -1,5 +1,5 @@
-/* What is done in the background, one round each scan_interval, over a connection of its own (scan.c). Each function fills <set>; false
- * and <e> when the server failed or the source is to stop (ERR_CANCELED): then the whole round counts for nothing. */
+/* What is done in the background, one round each scan_interval, over a connection of its own (scan.c). Each function fills <set>;
+ * false and <e> when the server failed or the source is to stop (ERR_CANCELED): then the whole round counts for nothing. */
 #ifndef TOCSIN_REDIS_SCANNER_H
 #define TOCSIN_REDIS_SCANNER_H
 

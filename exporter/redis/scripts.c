@@ -32,7 +32,8 @@ static double show_values(struct redis_scanner *s, const struct resp_reply *repl
 		const struct resp_reply *value = reply->items[i + 1];
 		v = (double)value->integer;
 		if (value->type == RESP_INTEGER || info_number(value->text, &v))
-			EXPO_EMIT(s->set, &redis_families[RF_SCRIPT_VALUES], v, { STR("key"), reply->items[i]->text }, { STR("filename"), file });
+			EXPO_EMIT(s->set, &redis_families[RF_SCRIPT_VALUES], v, { STR("key"), reply->items[i]->text }, { STR("filename"),
+			    file });
 	}
 	return reply->n_items > 0 ? 1 : 2;
 }
@@ -47,7 +48,8 @@ bool redis_scan_scripts(struct redis_scanner *s, struct err *e)
 
 		if (!read_script(&s->arena, path, &text, e))
 			return false;
-		redis_conn_send(s->conn, (struct str[]){ s->settings->lua_script_read_only ? STR("EVAL_RO") : STR("EVAL"), text, STR("0") }, 3);
+		redis_conn_send(s->conn, (struct str[]){ s->settings->lua_script_read_only ? STR("EVAL_RO")
+		    : STR("EVAL"), text, STR("0") }, 3);
 		if (!redis_conn_reply(s->conn, &s->arena, redis_scanner_wait(s), &reply, e))
 			return err_context(e, "EVAL");
 		EXPO_EMIT(s->set, &redis_families[RF_SCRIPT_RESULT], show_values(s, reply, file), { STR("filename"), file });

@@ -1,5 +1,6 @@
-/* Questions about keys in several databases, in one pipeline: SELECT goes in between where the database changes, and back at the end, so
- * that the connection is always left where its address says. Sending and reading each walk over the same keys in the same order. */
+/* Questions about keys in several databases, in one pipeline: SELECT goes in between where the database changes, and back at the
+ * end, so that the connection is always left where its address says. Sending and reading each walk over the same keys in the same
+ * order. */
 #ifndef TOCSIN_REDIS_SELECT_H
 #define TOCSIN_REDIS_SELECT_H
 

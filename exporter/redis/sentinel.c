@@ -81,7 +81,8 @@ static bool is_down(struct str flags)
 
 static void show_peer(const struct redis_shown *sh, const struct master *m, const struct resp_reply *pairs)
 {
-	const struct label labels[] = { m->labels[0], m->labels[1], { STR("name"), field(pairs, "name") }, { STR("ip"), field(pairs, "ip") },
+	const struct label labels[] = { m->labels[0], m->labels[1], { STR("name"), field(pairs, "name") }, { STR("ip"), field(pairs,
+	    "ip") },
 		{ STR("port"), field(pairs, "port") }, { STR("runid"), field(pairs, "runid") }, { STR("flags"), field(pairs, "flags") } };
 
 	expo_emit(sh->set, &redis_families[RF_SENTINEL_PEER], 1, labels, ARRAY_LEN(labels));
@@ -100,7 +101,8 @@ static void show_good(const struct redis_shown *sh, const struct master *m, cons
 	expo_emit(sh->set, &redis_families[family], good, m->labels, 2);
 }
 
-static bool show_master(struct redis_conn *c, struct redis_wait wait, struct redis_shown *sh, const struct resp_reply *pairs, struct err *e)
+static bool show_master(struct redis_conn *c, struct redis_wait wait, struct redis_shown *sh, const struct resp_reply *pairs,
+    struct err *e)
 {
 	const struct master m = master_of(sh->arena, pairs);
 	const struct resp_reply *sentinels, *replicas, *quorum;
@@ -115,7 +117,8 @@ static bool show_master(struct redis_conn *c, struct redis_wait wait, struct red
 		show_peer(sh, &m, sentinels->items[i]);
 	if (redis_reply_is_error(quorum, "NOPERM"))
 		return true;
-	EXPO_EMIT(sh->set, &redis_families[RF_SENTINEL_CKQUORUM], quorum->type != RESP_ERROR, m.labels[0], { STR("message"), quorum->text });
+	EXPO_EMIT(sh->set, &redis_families[RF_SENTINEL_CKQUORUM], quorum->type != RESP_ERROR, m.labels[0], { STR("message"),
+	    quorum->text });
 	expo_emit(sh->set, &redis_families[RF_SENTINEL_QUORUM_OK], quorum->type != RESP_ERROR, m.labels, 1);
 	return true;
 }
@@ -183,7 +186,8 @@ bool sentinel_show(struct sentinel *s, struct redis_conn *c, struct redis_wait w
 
 void sentinel_show_master_line(const struct redis_shown *sh, struct str line)
 {
-	struct label labels[] = { { STR("master_name"), STR("") }, { STR("master_address"), STR("") }, { STR("master_status"), STR("") } };
+	struct label labels[] = { { STR("master_name"), STR("") }, { STR("master_address"), STR("") }, { STR("master_status"),
+	    STR("") } };
 	double v;
 
 	if (!info_part(line, "name", &labels[0].value) || !info_part(line, "address", &labels[1].value)

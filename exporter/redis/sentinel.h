@@ -1,5 +1,5 @@
-/* What a Sentinel knows of the masters it watches. Their names are remembered, so that a scrape asks for everything at once; one that is
- * new takes a second trip, once. */
+/* What a Sentinel knows of the masters it watches. Their names are remembered, so that a scrape asks for everything at once; one
+ * that is new takes a second trip, once. */
 #ifndef TOCSIN_REDIS_SENTINEL_H
 #define TOCSIN_REDIS_SENTINEL_H
 
@@ -20,7 +20,8 @@ void sentinel_fini(struct sentinel *s);
 /* Queues the questions. */
 void sentinel_ask(const struct sentinel *s, struct redis_conn *c);
 /* Reads their answers in the place of the pipeline where they were queued. */
-bool sentinel_show(struct sentinel *s, struct redis_conn *c, struct redis_wait wait, struct redis_shown *shown, struct err *e) MUST_CHECK;
+bool sentinel_show(struct sentinel *s, struct redis_conn *c, struct redis_wait wait, struct redis_shown *shown,
+    struct err *e) MUST_CHECK;
 
 /* SENTINEL CONFIG GET *. */
 struct redis_node;

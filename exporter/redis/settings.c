@@ -14,15 +14,19 @@ static const struct conf_key keys[] = {
 	REDIS_ENDPOINT_KEYS(struct redis_settings, endpoint),
 	KEY("cluster", cluster, conf_bool, "false",
 	    "A Redis Cluster: all its nodes are found and read, each with a label `node`; the address is that of any."),
-	KEY("cluster_discover_hostnames", cluster_hostnames, conf_bool, "false", "Nodes by the names they announce, not by their addresses."),
-	KEY_ARG("discover_interval", discover_interval_ms, conf_duration_ms, "30s", "How often the nodes are looked for; at once when one is lost.",
+	KEY("cluster_discover_hostnames", cluster_hostnames, conf_bool, "false",
+	    "Nodes by the names they announce, not by their addresses."),
+	KEY_ARG("discover_interval", discover_interval_ms, conf_duration_ms, "30s",
+	    "How often the nodes are looked for; at once when one is lost.",
 	        &interval_range),
 	KEY("config_command", config_command, conf_str, "CONFIG", "Name of CONFIG, if it was renamed; \"-\": do not ask."),
 	KEY("include_config_metrics", include_config_metrics, conf_bool, "false", "Every parameter as redis_config_value."),
 	KEY("include_modules_metrics", include_modules_metrics, conf_bool, "false", "What modules add to INFO."),
 	KEY("include_system_metrics", include_system_metrics, conf_bool, "false", "redis_total_system_memory_bytes."),
-	KEY("include_sentinel_peer_info", include_sentinel_peer_info, conf_bool, "false", "Of a Sentinel: the others, one series each."),
-	KEY("include_rdb_file_size", include_rdb_file_size, conf_bool, "false", "Size of the dump file, read from this machine's disk."),
+	KEY("include_sentinel_peer_info", include_sentinel_peer_info, conf_bool, "false",
+	    "Of a Sentinel: the others, one series each."),
+	KEY("include_rdb_file_size", include_rdb_file_size, conf_bool, "false",
+	    "Size of the dump file, read from this machine's disk."),
 	KEY("ping_on_connect", ping_on_connect, conf_bool, "false", "Time of a PING of its own in each scrape: one more round trip."),
 	KEY("is_tile38", is_tile38, conf_bool, "false", "The server is a Tile38: SERVER EXT too."),
 	KEY("latency_metrics", latency_histograms, conf_bool, "true", "Latency histograms of commands, and latency spikes."),
@@ -35,7 +39,8 @@ static const struct conf_key keys[] = {
 	    "Connections summed up by what they have in common: some of name, user, host, db, library."),
 	KEY_ARG("max_client_groups", max_client_groups, conf_int, "100", "Groups of clients at most; the rest is one, \"other\".",
 	        &keys_range),
-	KEY("include_metrics_for_empty_databases", empty_databases, conf_bool, "true", "Key counts of 0 for databases that hold nothing."),
+	KEY("include_metrics_for_empty_databases", empty_databases, conf_bool, "true",
+	    "Key counts of 0 for databases that hold nothing."),
 	KEY("check_single_keys", check_single_keys_texts, conf_str_list, NULL,
 	    "Keys, \"db0=name\", read in each scrape; one that does not exist has size 0."),
 	KEY("check_keys", check_keys_texts, conf_str_list, NULL,
@@ -50,17 +55,21 @@ static const struct conf_key keys[] = {
 	KEY_ARG("max_stream_consumers", max_stream_consumers, conf_int, "1000", "Consumers of streams shown at most.", &keys_range),
 	KEY("check_key_groups", check_key_groups, conf_regex_search, NULL,
 	    "Counts all keys, and their memory, by what this captures of their names, in the background."),
-	KEY_ARG("max_distinct_key_groups", max_distinct_key_groups, conf_int, "100", "Groups of keys shown at most; the rest is one, \"overflow\".",
+	KEY_ARG("max_distinct_key_groups", max_distinct_key_groups, conf_int, "100",
+	    "Groups of keys shown at most; the rest is one, \"overflow\".",
 	        &keys_range),
-	KEY("include_search_indexes_metrics", include_search_indexes_metrics, conf_bool, "false", "Indexes of the search module, in the background."),
+	KEY("include_search_indexes_metrics", include_search_indexes_metrics, conf_bool, "false",
+	    "Indexes of the search module, in the background."),
 	KEY("check_search_indexes", check_search_indexes, conf_regex, ".*", "Of those, which names."),
-	KEY("scripts", scripts, conf_path_list, NULL, "Lua files run on the server in the background; they return names and numbers in turn."),
+	KEY("scripts", scripts, conf_path_list, NULL,
+	    "Lua files run on the server in the background; they return names and numbers in turn."),
 	KEY("lua_script_read_only", lua_script_read_only, conf_bool, "false", "Run them by EVAL_RO, from Redis 7.0 on."),
 	KEY("key_values", key_values, conf_bool, "true", "Also the values of checked keys that hold a number."),
 	KEY("key_values_as_string", key_values_as_string, conf_bool, "false",
 	    "Also values that are text, as a label: shows data, and makes a series a value."),
 	KEY_ARG("scan_interval", scan_interval_ms, conf_duration_ms, "1m", "How often keys are looked for.", &interval_range),
-	KEY_ARG("scan_keys_per_second", scan_keys_per_second, conf_int, "50000", "Keys passed over a second while looking.", &speed_range),
+	KEY_ARG("scan_keys_per_second", scan_keys_per_second, conf_int, "50000", "Keys passed over a second while looking.",
+	    &speed_range),
 	KEY_ARG("max_keys", max_keys, conf_int, "1000", "Keys shown at most of all check_keys together.", &keys_range),
 };
 
@@ -97,7 +106,8 @@ static bool parse_specs(struct conf_reader *rd, const struct conf_node *at, cons
 
 static bool check_client_groups(struct conf_reader *rd, const struct conf_node *at, const struct conf_strs *fields)
 {
-	static const struct str known[REDIS_CLIENT_FIELDS] = { { "name", 4 }, { "user", 4 }, { "host", 4 }, { "db", 2 }, { "library", 7 } };
+	static const struct str known[REDIS_CLIENT_FIELDS] = { { "name", 4 }, { "user", 4 }, { "host", 4 }, { "db", 2 },
+	    { "library", 7 } };
 	const struct conf_node *node = conf_get(at, "client_groups");
 	bool ok = true;
 
@@ -135,7 +145,8 @@ static bool check(struct conf_reader *rd, const struct conf_node *at, void *to)
 	if (s->cluster && (s->endpoint.url.socket_path != NULL || s->endpoint.url.db != 0))
 		ok = conf_error(rd->report, at, "a cluster has addresses of hosts and ports, and database 0 only");
 	if (s->cluster_hostnames && !s->cluster)
-		ok = conf_error(rd->report, conf_get(at, "cluster_discover_hostnames"), "only nodes of a cluster are looked for: write cluster: true");
+		ok = conf_error(rd->report, conf_get(at, "cluster_discover_hostnames"),
+		    "only nodes of a cluster are looked for: write cluster: true");
 	return check_client_groups(rd, at, &s->client_groups) && ok;
 }
 

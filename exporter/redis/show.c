@@ -345,7 +345,8 @@ void redis_show_keyspace(struct redis_shown *sh, const struct resp_reply *config
 
 bool redis_is_secret_parameter(struct str key)
 {
-	static const char *const secrets[] = { "masterauth", "requirepass", "tls-key-file-pass", "tls-client-key-file-pass", "primaryauth",
+	static const char *const secrets[] = { "masterauth", "requirepass", "tls-key-file-pass", "tls-client-key-file-pass",
+	    "primaryauth",
 		"sentinel-pass" };
 
 	for (size_t i = 0; i < ARRAY_LEN(secrets); i++)
@@ -479,7 +480,8 @@ void redis_show_latency_latest(struct redis_shown *sh, const struct resp_reply *
 
 /* The server's buckets end at these microseconds (and others between); it sends only those where the count grew, which makes
  * sums over commands wrong. Here each command has the same, in seconds. */
-static void show_seconds(const struct redis_shown *sh, const struct label *cmd, const double *bounds, const uint64_t *counts, size_t n,
+static void show_seconds(const struct redis_shown *sh, const struct label *cmd, const double *bounds, const uint64_t *counts,
+    size_t n,
                          double usec)
 {
 	static const double ends_us[] = { 16, 66, 264, 1056, 4227, 16908, 67633, 270532, 1082130, 4328521 };

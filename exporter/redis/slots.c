@@ -79,7 +79,8 @@ static bool read_address(struct str word, struct cluster_line *out)
 
 struct str cluster_address(struct arena *a, struct str host, struct str port)
 {
-	return arena_printf(a, str_chr(host, ':') < host.n ? "[" STR_FMT "]:" STR_FMT : STR_FMT ":" STR_FMT, STR_ARG(host), STR_ARG(port));
+	return arena_printf(a, str_chr(host, ':') < host.n ? "[" STR_FMT "]:" STR_FMT
+	    : STR_FMT ":" STR_FMT, STR_ARG(host), STR_ARG(port));
 }
 
 bool cluster_read_line(struct str line, struct cluster_line *out)

@@ -1,5 +1,5 @@
-/* XINFO replies are flat lists of names and values. What a server does not know (the lag of a group that was moved by hand) is left out:
- * a zero would look healthy. */
+/* XINFO replies are flat lists of names and values. What a server does not know (the lag of a group that was moved by hand) is
+ * left out: a zero would look healthy. */
 #include "redis/streams.h"
 
 #include "redis/families.h"
@@ -76,7 +76,8 @@ struct row {
 	bool or_zero;           /* an empty stream has no first entry */
 };
 
-static void show_rows(struct expo_set *set, const struct row *rows, size_t n_rows, const struct resp_reply *pairs, const struct label *labels,
+static void show_rows(struct expo_set *set, const struct row *rows, size_t n_rows, const struct resp_reply *pairs,
+    const struct label *labels,
                       size_t n)
 {
 	for (size_t i = 0; i < n_rows; i++) {
@@ -136,7 +137,8 @@ struct group {
 	struct str name;
 };
 
-static bool read_streams(struct stream_round *r, struct redis_conn *c, struct arena *a, struct redis_wait wait, struct expo_set *set,
+static bool read_streams(struct stream_round *r, struct redis_conn *c, struct arena *a, struct redis_wait wait,
+    struct expo_set *set,
                          struct group **groups, size_t *n_groups, struct err *e)
 {
 	struct db_walk w = walk_begin(r, c);
@@ -166,7 +168,8 @@ static bool read_streams(struct stream_round *r, struct redis_conn *c, struct ar
 	return db_walk_read(&w, r->settings->endpoint.url.db, a, wait, e);
 }
 
-static bool trip_consumers(struct stream_round *r, struct redis_conn *c, struct arena *a, struct redis_wait wait, struct expo_set *set,
+static bool trip_consumers(struct stream_round *r, struct redis_conn *c, struct arena *a, struct redis_wait wait,
+    struct expo_set *set,
                            const struct group *groups, size_t n, struct err *e)
 {
 	struct db_walk w = walk_begin(r, c);
@@ -181,7 +184,8 @@ static bool trip_consumers(struct stream_round *r, struct redis_conn *c, struct 
 	w = walk_begin(r, c);
 	for (size_t i = 0; i < n; i++) {
 		const struct redis_key_spec *spec = &r->specs[groups[i].stream];
-		struct label labels[4] = { { STR("db"), str_of(spec->label) }, { STR("stream"), spec->key }, { STR("group"), groups[i].name } };
+		struct label labels[4] = { { STR("db"), str_of(spec->label) }, { STR("stream"), spec->key }, { STR("group"),
+		    groups[i].name } };
 
 		if (!db_walk_read(&w, spec->db, a, wait, e) || !redis_conn_reply(c, a, wait, &list, e))
 			return false;
@@ -191,7 +195,8 @@ static bool trip_consumers(struct stream_round *r, struct redis_conn *c, struct 
 	return db_walk_read(&w, r->settings->endpoint.url.db, a, wait, e);
 }
 
-bool stream_round_finish(struct stream_round *r, struct redis_conn *c, struct arena *a, struct redis_wait wait, struct expo_set *set,
+bool stream_round_finish(struct stream_round *r, struct redis_conn *c, struct arena *a, struct redis_wait wait,
+    struct expo_set *set,
                          struct err *e)
 {
 	struct db_walk w = walk_begin(r, c);

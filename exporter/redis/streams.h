@@ -1,5 +1,6 @@
-/* Streams, their groups and the groups' consumers, in three pipelined round trips: what type each key is (asking anything else of what is
- * no stream would leave an error in the server's statistics), XINFO STREAM and GROUPS, XINFO CONSUMERS. The first can share a pipeline. */
+/* Streams, their groups and the groups' consumers, in three pipelined round trips: what type each key is (asking anything else of
+ * what is no stream would leave an error in the server's statistics), XINFO STREAM and GROUPS, XINFO CONSUMERS. The first can
+ * share a pipeline. */
 #ifndef TOCSIN_REDIS_STREAMS_H
 #define TOCSIN_REDIS_STREAMS_H
 
@@ -20,7 +21,8 @@ void stream_round_ask(struct stream_round *r, struct redis_conn *c, struct arena
 bool stream_round_read(struct stream_round *r, struct redis_conn *c, struct arena *a, struct redis_wait wait, struct expo_set *set,
                        struct err *e) MUST_CHECK;
 /* The other trips, and the samples. */
-bool stream_round_finish(struct stream_round *r, struct redis_conn *c, struct arena *a, struct redis_wait wait, struct expo_set *set,
+bool stream_round_finish(struct stream_round *r, struct redis_conn *c, struct arena *a, struct redis_wait wait,
+    struct expo_set *set,
                          struct err *e) MUST_CHECK;
 
 #endif

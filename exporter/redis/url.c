@@ -229,7 +229,8 @@ struct str redis_url_describe(struct arena *a, const struct redis_url *u)
 	const char *scheme = u->tls.on ? "rediss" : "redis";
 
 	if (u->socket_path != NULL)
-		return u->db == 0 ? arena_printf(a, "unix://%s", u->socket_path) : arena_printf(a, "unix://%s?db=%d", u->socket_path, u->db);
+		return u->db == 0 ? arena_printf(a, "unix://%s", u->socket_path)
+		    : arena_printf(a, "unix://%s?db=%d", u->socket_path, u->db);
 	if (strchr(u->host, ':') != NULL)
 		return arena_printf(a, "%s://[%s]:%s/%d", scheme, u->host, u->port, u->db);
 	return arena_printf(a, "%s://%s:%s/%d", scheme, u->host, u->port, u->db);
