@@ -103,23 +103,6 @@ def test_figures_of_a_real_server(box):
     assert "errorstat" not in errors, "we left an error in the server's statistics: " + errors
 
 
-def test_a_database_that_is_not_there(box):
-    """F9: it costs the other keys nothing, and the server's statistics no error at each scrape."""
-    redis = box.start(Redis)
-    redis.cli("set", "k1", 1)
-    exporter = start(box, f"{{name: cache, url: '{redis.url()}', check_single_keys: ['db99=x', k1, 'db99=y', 'db3=z'], count_keys: ['db99=k*', 'db0=k*'], "
-                          "check_keys: ['db99=k*', 'k*'], scan_interval: 1h}")
-    m = wait_for("keys are counted", lambda: (lambda m: m("redis_keys_count", db="db0", key="k*") == 1 and m)(scrape(exporter)))
-    assert m("redis_keys_count", db="db99") is None and m("redis_key_size", key="k1") == 1 and m("redis_key_size", db="db3", key="z") == 0
-    assert m("tocsin_exporter_collector_success", collector="keys") == 1 and m("tocsin_exporter_collector_success", collector="databases") == 0
-    assert "SELECT 99: ERR DB index is out of range" in exporter.process.text()
-    errors = redis.cli("info", "errorstats")
-    for _ in range(5):
-        m = scrape(exporter)
-    assert m("redis_key_size", key="k1") == 1 and m("redis_key_size", db="db3", key="z") == 0 and m("redis_key_size", db="db99") is None
-    assert redis.cli("info", "errorstats") == errors
-
-
 def test_one_round_trip_a_scrape(box):
     redis = box.start(Redis)
     proxy = box.start(lambda folder: Counter(redis.port))
