@@ -85,6 +85,7 @@ void core_configure(struct core *c, struct notify_config *config)
 	group_hurry_left_behind(c);
 	group_hurry_found(c);
 	outbox_hurry_found(c);
+	statuspage_follow(c);
 }
 
 void core_answer(struct core *c, void *tag, const struct http_answer *answer)

@@ -273,6 +273,9 @@ int64_t group_next_due_ms(const struct core *);
 /* statuspage_maintenance.c: a silence was made, changed or ended. */
 void statuspage_announce(struct core *, const struct silence *);
 
+/* statuspage.c: after c->config has changed, components are set back, or set. */
+void statuspage_follow(struct core *);
+
 /* outbox.c: messages. */
 void outbox_add(struct core *, struct episode *, struct str group_key, struct labels of_group, bool resolved, struct str payload);
 struct message *outbox_new(struct core *, int64_t id, struct episode *, int64_t seq);

@@ -37,9 +37,10 @@ struct change {                         /* a component to be set */
 
 struct work {                           /* one attempt */
 	struct str name, body, impact, phase;
-	bool resolved;
+	bool resolved, only_components;
 	struct change *changes;
 	size_t n_changes, current;
+	bool *on_page;                  /* of each configured component: the page has it */
 	int page, looks;
 	struct str move;                /* status to give; empty: leave it */
 	bool set_impact;
@@ -91,21 +92,21 @@ static int worst_in_episode(const struct integration *in, const struct component
 }
 
 /* Over every open episode that concerns the page, whoever opened it. */
-static int desired(const struct delivery *d, const struct component_rule *rule)
+static int desired(const struct core *c, uint64_t identity, struct str id)
 {
 	int worst = 0;
 
-	for (struct map_slot *s = NULL; (s = map_next(&d->core->episodes, s)) != NULL;) {
+	for (struct map_slot *s = NULL; (s = map_next(&c->episodes, s)) != NULL;) {
 		const struct episode *e = s->value;
-		const struct integration *in = e->closed ? NULL : core_integration(d->core, e);
+		const struct integration *in = e->closed ? NULL : core_integration(c, e);
 		int status;
 
-		if (in == NULL || in->kind != &receiver_statuspage || in->identity != d->integration->identity)
+		if (in == NULL || in->kind != &receiver_statuspage || in->identity != identity)
 			continue;
 		for (size_t i = 0; i < in->statuspage.n_components; i++) {
-			if (!str_eq(in->statuspage.components[i].id, rule->id))
+			if (!str_eq(in->statuspage.components[i].id, id))
 				continue;
-			status = worst_in_episode(in, &in->statuspage.components[i], e, core_now_ms(d->core));
+			status = worst_in_episode(in, &in->statuspage.components[i], e, core_now_ms(c));
 			worst = status > worst ? status : worst;
 		}
 	}
@@ -187,7 +188,9 @@ static struct work *start_work(struct delivery *d, json_t *o)
 	w->impact = arena_str(&d->arena, statuspage_text(o, "impact"));
 	w->phase = arena_str(&d->arena, statuspage_text(o, "phase"));
 	w->resolved = str_eq(w->phase, STR("resolved"));
-	w->changes = ARENA_ARRAY(&d->arena, d->integration->statuspage.n_components + 1, struct change);
+	w->only_components = json_is_true(json_object_get(o, "components"));
+	w->changes = ARENA_ARRAY(&d->arena, d->integration->statuspage.n_components + d->core->components.n + 1, struct change);
+	w->on_page = ARENA_ARRAY(&d->arena, d->integration->statuspage.n_components + 1, bool);
 	return d->state = w;
 }
 
@@ -242,7 +245,7 @@ static void put_components(struct json_out *j, struct delivery *d, bool all)
 	json_out_key(j, "component_ids");
 	json_out_open(j, '[');
 	for (size_t i = 0; i < s->n_components; i++)
-		if (all && worst_in_episode(d->integration, &s->components[i], d->message->episode, core_now_ms(d->core)) > 0)
+		if (all && w->on_page[i] && worst_in_episode(d->integration, &s->components[i], d->message->episode, core_now_ms(d->core)) > 0)
 			json_out_str(j, s->components[i].id);
 	json_out_close(j, ']');
 	json_out_key(j, "components");
@@ -278,9 +281,10 @@ static void intend_changes(struct delivery *d)
 	struct work *w = d->state;
 
 	for (size_t i = 0; i < w->n_changes; i++)
-		core_component_set(
-			d->core, d->integration->statuspage.page_id, w->changes[i].id,
-			arena_printf(&d->arena, STR_FMT ",%s", STR_ARG(w->changes[i].from), statuspage_statuses[w->changes[i].to]));
+		if (!w->changes[i].done)
+			core_component_set(
+				d->core, d->integration->statuspage.page_id, w->changes[i].id,
+				arena_printf(&d->arena, STR_FMT ",%s", STR_ARG(w->changes[i].from), statuspage_statuses[w->changes[i].to]));
 }
 
 static enum deliver_next ask_write(struct delivery *d, enum step step)
@@ -358,21 +362,21 @@ static void keep(struct delivery *d, struct str id, int status)
 			   status == 0 ? STR("") : str_of(statuspage_statuses[status]));
 }
 
-static void compare(struct delivery *d, const struct component_rule *rule, struct str shown)
+static void compare(struct delivery *d, struct str id, struct str shown)
 {
 	struct work *w = d->state;
-	struct str page = d->integration->statuspage.page_id, ours = arena_str(&d->arena, core_component(d->core, page, rule->id));
-	int want = desired(d, rule);
+	struct str page = d->integration->statuspage.page_id, ours = arena_str(&d->arena, core_component(d->core, page, id));
+	int want = desired(d->core, d->integration->identity, id);
 	bool is_ours = lists(ours, shown);
 
 	if (!is_ours && want == 0)
-		keep(d, rule->id, 0);   /* a person's; and we are not involved any more */
+		keep(d, id, 0);         /* a person's; and we are not involved any more */
 	if (!is_ours)
 		return;
 	if (str_eq(shown, str_of(statuspage_statuses[want])))
-		keep(d, rule->id, want);
+		keep(d, id, want);
 	else
-		w->changes[w->n_changes++] = (struct change){ rule->id, arena_str(&d->arena, shown), ours, want, false };
+		w->changes[w->n_changes++] = (struct change){ arena_str(&d->arena, id), arena_str(&d->arena, shown), ours, want, false };
 }
 
 /* The call was refused: nothing of it is ours. */
@@ -385,21 +389,105 @@ static void withdraw_changes(struct delivery *d)
 			core_component_set(d->core, d->integration->statuspage.page_id, w->changes[i].id, w->changes[i].before);
 }
 
+static bool is_configured(const struct core *c, uint64_t identity, struct str id)
+{
+	for (size_t i = 0; i < c->config->n_receivers; i++)
+		for (size_t k = 0; k < c->config->receivers[i].n; k++) {
+			const struct integration *in = &c->config->receivers[i].integrations[k];
+
+			for (size_t n = 0; in->identity == identity && n < in->statuspage.n_components; n++)
+				if (str_eq(in->statuspage.components[n].id, id))
+					return true;
+		}
+	return false;
+}
+
+static bool is_seen(const struct work *w, struct str id)
+{
+	for (size_t i = 0; i < w->n_changes; i++)
+		if (str_eq(w->changes[i].id, id))
+			return true;
+	return false;
+}
+
+/* Those of the configuration, and those that were of it when we set them. */
 static void read_components(struct delivery *d, json_t *list)
 {
 	const struct statuspage_settings *s = &d->integration->statuspage;
+	struct work *w = d->state;
 	size_t i;
 	json_t *one;
 
-	json_array_foreach (list, i, one)
-		for (size_t k = 0; k < s->n_components; k++) {
-			const struct work *w = d->state;
-			bool seen = false;
+	json_array_foreach (list, i, one) {
+		struct str id = statuspage_text(one, "id");
+		bool mine = false;
 
-			for (size_t c = 0; c < w->n_changes; c++)
-				seen = seen || str_eq(w->changes[c].id, s->components[k].id);
-			if (!seen && str_eq(statuspage_text(one, "id"), s->components[k].id))
-				compare(d, &s->components[k], statuspage_text(one, "status"));
+		for (size_t k = 0; k < s->n_components; k++)
+			if (str_eq(id, s->components[k].id))
+				mine = w->on_page[k] = true;
+		if (!mine && core_component(d->core, s->page_id, id).n > 0)
+			mine = !is_configured(d->core, d->integration->identity, id);
+		if (mine && !is_seen(w, id))
+			compare(d, id, statuspage_text(one, "status"));
+	}
+}
+
+/* The page would refuse the whole incident for one of them. */
+static void leave_out_missing(struct delivery *d)
+{
+	const struct statuspage_settings *s = &d->integration->statuspage;
+	const struct work *w = d->state;
+
+	for (size_t i = 0; i < s->n_components; i++) {
+		if (w->on_page[i])
+			continue;
+		d->note = arena_printf(&d->arena, "the page has no component " STR_FMT ": left out", STR_ARG(s->components[i].id)).p;
+		log_event(LOG_WARN, "the status page has no such component; it is left out", "integration", d->integration->name.p,
+			  "component", s->components[i].id.p, NULL);
+	}
+}
+
+/* A new configuration names other components than those that are set for what is told. */
+static bool has_to_look(struct core *c, const struct integration *in)
+{
+	const struct statuspage_settings *s = &in->statuspage;
+	struct str page = arena_printf(&c->scratch, STR_FMT "/", STR_ARG(s->page_id));
+
+	for (struct map_slot *slot = NULL; (slot = map_next(&c->components, slot)) != NULL;) {
+		struct str id = { slot->key.p + page.n, slot->key.n - page.n };
+
+		if (str_starts(slot->key, page) && core_component(c, s->page_id, id).n > 0 && !is_configured(c, in->identity, id))
+			return true;
+	}
+	for (size_t i = 0; i < s->n_components; i++)
+		if (core_component(c, s->page_id, s->components[i].id).n == 0 && desired(c, in->identity, s->components[i].id) > 0)
+			return true;
+	return false;
+}
+
+/* The message says only "look": it is made true when it is delivered. */
+static void look_at(struct core *c, const struct integration *in)
+{
+	struct episode *e = episode_new(c, NULL);
+
+	text_set(&e->integration, in->name);
+	e->identity = in->identity;
+	e->seq = 1;
+	e->closed = true;
+	e->started_ms = core_now_ms(c);
+	episode_save(c, e);
+	outbox_add(c, e, arena_printf(&c->scratch, "components of " STR_FMT, STR_ARG(in->statuspage.page_id)), (struct labels){ 0 }, false,
+		   STR("{\"components\":true}"));
+}
+
+void statuspage_follow(struct core *c)
+{
+	for (size_t i = 0; i < c->config->n_receivers; i++)
+		for (size_t k = 0; k < c->config->receivers[i].n; k++) {
+			const struct integration *in = &c->config->receivers[i].integrations[k];
+
+			if (in->kind == &receiver_statuspage && has_to_look(c, in))
+				look_at(c, in);
 		}
 }
 
@@ -505,8 +593,10 @@ static enum deliver_next components_listed(struct delivery *d, json_t *list)
 	struct work *w = d->state;
 
 	read_components(d, list);
-	if (json_array_size(list) < STATUSPAGE_PER_PAGE || w->page >= STATUSPAGE_MAX_PAGES)
-		return incident_turn(d);
+	if (json_array_size(list) < STATUSPAGE_PER_PAGE || w->page >= STATUSPAGE_MAX_PAGES) {
+		leave_out_missing(d);
+		return w->only_components ? finish(d) : incident_turn(d);
+	}
 	w->page++;
 	return ask_list(d, STEP_COMPONENTS, "components");
 }
@@ -560,6 +650,11 @@ static enum deliver_next bad(struct delivery *d, const struct http_answer *answe
 	return next;
 }
 
+static bool reads_components(struct delivery *d)
+{
+	return d->integration->statuspage.n_components > 0 || has_to_look(d->core, d->integration);
+}
+
 static enum deliver_next begin(struct delivery *d)
 {
 	json_t *o = json_loadb(d->message->payload.p, d->message->payload.n, 0, NULL);
@@ -567,7 +662,7 @@ static enum deliver_next begin(struct delivery *d)
 
 	if (!statuspage_maintenance_begin(d, o, &next)) {
 		start_work(d, o)->page = 1;
-		next = d->integration->statuspage.n_components > 0 ? ask_list(d, STEP_COMPONENTS, "components") : incident_turn(d);
+		next = ((struct work *)d->state)->only_components || reads_components(d) ? ask_list(d, STEP_COMPONENTS, "components") : incident_turn(d);
 	}
 	json_decref(o);
 	return next;

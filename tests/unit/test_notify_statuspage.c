@@ -323,6 +323,72 @@ static void a_refused_incident_leaves_no_claim(void **state)
 	world_free(w);
 }
 
+static const char other_page[]
+	= "route: { receiver: page, group_by: [alertname], group_wait: 0s, group_interval: 1m, repeat_interval: 1h }\n"
+	  "receivers:\n"
+	  "- name: page\n"
+	  "  statuspage_configs:\n"
+	  "  - { api_url: http://page/v1/, page_id: pg1, api_key: sesame-key, components: [ { id: web } ] }\n";
+
+/* One that left the configuration while it was broken is set back, and the new one is set, by the reload or by the restart itself. */
+static void components_follow_the_configuration(void **state)
+{
+	(void)state;
+	for (int restart = 0; restart < 2; restart++) {
+		struct world *w = world_new(page);
+
+		print_message("  %s\n", restart ? "restart" : "reload");
+		opened(w);
+		w->yaml = other_page;
+		if (restart)
+			world_crash(w);
+		else
+			core_configure(w->core, world_config(other_page));
+		world_run(w);
+		world_pass(w, 1050);
+		reply(w, "GET", "/components", 200, LIST("major_outage", "operational"));
+		assert_true(has(LAST(w).url, "/components/db"));
+		assert_string_equal(LAST(w).body.p, "{\"component\":{\"status\":\"operational\"}}");
+		reply(w, "PATCH", "/components/db", 200, "{}");
+		assert_string_equal(LAST(w).body.p, "{\"component\":{\"status\":\"major_outage\"}}");
+		reply(w, "PATCH", "/components/web", 200, "{}");
+		assert_int_equal(core_component(w->core, STR("pg1"), STR("db")).n, 0);
+		assert_string_equal(core_component(w->core, STR("pg1"), STR("web")).p, "major_outage");
+		assert_int_equal(w->core->episodes.n, 1);
+		world_free(w);
+	}
+}
+
+/* What a person made of it is left to him. */
+static void a_persons_component_is_left_when_it_goes(void **state)
+{
+	struct world *w = world_new(page);
+
+	(void)state;
+	opened(w);
+	core_configure(w->core, world_config(other_page));
+	world_run(w);
+	reply(w, "GET", "/components", 200, LIST("under_maintenance", "major_outage"));
+	assert_string_equal(LAST(w).method.p, "GET");
+	assert_int_equal(core_component(w->core, STR("pg1"), STR("db")).n, 0);
+	world_free(w);
+}
+
+/* One that somebody deleted there costs only itself. */
+static void a_component_that_the_page_lost_is_left_out(void **state)
+{
+	struct world *w = world_new(page);
+
+	(void)state;
+	fire(w, "Down", "web");
+	reply(w, "GET", "/components", 200, "[{\"id\":\"web\",\"status\":\"operational\"}]");
+	assert_true(has(LAST(w).body, "\"component_ids\":[\"web\"]"));
+	assert_true(has(LAST(w).body, "\"components\":{\"web\":\"partial_outage\"}"));
+	reply(w, "POST", "/incidents", 201, incident(w, "investigating", key_now(w), "critical"));
+	assert_int_equal(w->core->finished[OUTBOX_DELIVERED], 1);
+	world_free(w);
+}
+
 static const char planned[]
 	= "route: { receiver: page }\n"
 	  "receivers:\n"
@@ -430,6 +496,9 @@ int main(void)
 		cmocka_unit_test(news_become_an_update_once),
 		cmocka_unit_test(refused_for_the_rate),
 		cmocka_unit_test(a_refused_incident_leaves_no_claim),
+		cmocka_unit_test(components_follow_the_configuration),
+		cmocka_unit_test(a_persons_component_is_left_when_it_goes),
+		cmocka_unit_test(a_component_that_the_page_lost_is_left_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
