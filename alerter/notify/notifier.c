@@ -245,7 +245,7 @@ static struct template_value request_data(struct delivery *d, json_t *kept)
 	const struct notifier_settings *s = d->integration->notifier;
 	struct template_value settings = from_json(&d->arena, json_object_get(kept, "settings"));
 	size_t n = settings.map->n;
-	struct template_field *v = ARENA_ARRAY(&d->arena, n + NOTIFIER_MAX_SETTINGS + 10, struct template_field);
+	struct template_field *v = ARENA_ARRAY(&d->arena, n + NOTIFIER_MAX_SETTINGS + 11, struct template_field);
 	struct template_map *m = ARENA_NEW(&d->arena, struct template_map);
 	bool edited = is_edited(d, kept);
 
@@ -259,6 +259,7 @@ static struct template_value request_data(struct delivery *d, json_t *kept)
 	v[n++] = (struct template_field){STR("region"), template_str(d->integration->aws.region)};
 	v[n++] = (struct template_field){STR("key"), template_str(d->message->key)};
 	v[n++] = (struct template_field){STR("episode"), template_str(str_of(d->message->episode->id))};
+	v[n++] = (struct template_field){STR("plain"), template_bool(d->state != NULL)};
 	v[n++] = (struct template_field){STR("again"), template_bool(d->message->seq > 1)};
 	v[n++] = (struct template_field){STR("remote"), template_str(edited ? d->message->episode->remote : STR(""))};
 	v[n++] = (struct template_field){STR("remote_channel"), template_str(edited ? d->message->episode->remote_status : STR(""))};
@@ -388,6 +389,15 @@ static enum deliver_next judge_body(struct delivery *d, const struct http_answer
 	return next;
 }
 
+/* What was cut, or was written by hand, may be no valid markup: better read as it is than not at all. Once an attempt. */
+static bool becomes_plain(struct delivery *d, const struct http_answer *a)
+{
+	if (d->state != NULL || a->status != 400 || str_find(a->body, STR("can't parse entities")) >= a->body.n)
+		return false;
+	d->state = ARENA_NEW(&d->arena, bool);
+	return true;
+}
+
 enum deliver_next notifier_advance(struct delivery *d, const struct http_answer *answer)
 {
 	enum deliver_next next;
@@ -396,6 +406,8 @@ enum deliver_next notifier_advance(struct delivery *d, const struct http_answer 
 		return ask(d, 0);
 	next = receiver_judge(d, answer);
 	next = answer->fate == HTTP_ANSWERED ? judge_body(d, answer, next) : next;
+	if (next == DELIVER_DEAD && becomes_plain(d, answer))
+		return ask(d, 0);
 	return next == DELIVER_DONE ? ask(d, d->step) : next;
 }
 

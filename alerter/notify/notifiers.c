@@ -364,7 +364,7 @@ const struct notifier notifiers[] = {
 	.url = "{{ slash .api_url }}bot{{ .bot_token }}/sendMessage",
 	.html = "{{ if eq .parse_mode \"HTML\" }}true{{ end }}",
 	.body = "{{ toJson (object \"chat_id\" .chat_id \"message_thread_id\" .message_thread_id \"text\" (or (cut 4096 (print "
-		".message .repeat)) \"no details\") \"parse_mode\" .parse_mode \"disable_notification\" .disable_notifications) }}",
+		".message .repeat)) \"no details\") \"parse_mode\" (choose .plain \"\" .parse_mode) \"disable_notification\" .disable_notifications) }}",
     },
     {
 	SENDS("discord", true, 1, 500),

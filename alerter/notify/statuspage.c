@@ -662,7 +662,8 @@ static enum deliver_next begin(struct delivery *d)
 
 	if (!statuspage_maintenance_begin(d, o, &next)) {
 		start_work(d, o)->page = 1;
-		next = ((struct work *)d->state)->only_components || reads_components(d) ? ask_list(d, STEP_COMPONENTS, "components") : incident_turn(d);
+		next = ((struct work *)d->state)->only_components || reads_components(d) ? ask_list(d, STEP_COMPONENTS, "components")
+											 : incident_turn(d);
 	}
 	json_decref(o);
 	return next;

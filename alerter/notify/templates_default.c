@@ -40,6 +40,8 @@ const char *const notice_default_templates[] = {
 	       "**{{ if eq .Status \"resolved\" }}Resolved: {{ end }}{{ template \"__headline\" . }}**\n\n"
 	       "{{ if .Annotations.description }}{{ .Annotations.description }}\n\n{{ end }}"
 	       "{{ if .Reason }}{{ .Reason }}\n\n{{ end }}"
+	       "Since {{ date \"2006-01-02 15:04:05 MST\" .StartsAt }}"
+	       "{{ if eq .Status \"resolved\" }}, ended {{ date \"2006-01-02 15:04:05 MST\" .EndsAt }}{{ end }}\n\n"
 	       "{{ range .Labels.SortedPairs }}- {{ .Name }}: {{ .Value }}\n{{ end }}\n"
 	       "{{ if .Annotations.runbook_url }}[Runbook]({{ .Annotations.runbook_url }})\n{{ end }}"
 	       "{{ if .GeneratorURL }}[Source]({{ .GeneratorURL }})\n{{ end }}"),

@@ -136,6 +136,54 @@ static void answers_are_judged(void **state)
 	}
 }
 
+/* Telegram refuses markup that it cannot read: once more without parse_mode, and then never. */
+static void markup_that_is_refused_goes_out_plain(void **state)
+{
+	static const char refusal[] = "{\"ok\":false,\"error_code\":400,\"description\":\"Bad Request: can't parse entities: ...\"}";
+
+	(void)state;
+	for (int accepted = 0; accepted < 2; accepted++) {
+		struct world *w = world_new(HEAD "receivers: [ { name: r, telegram_configs: [ { bot_token: '1:a', chat_id: -100, "
+						 "parse_mode: MarkdownV2, message: 'a_b' } ] } ]\n");
+
+		fire(w, "Down", "a");
+		assert_true(has(LAST(w).body, "\"parse_mode\":\"MarkdownV2\""));
+		answer(w, 400, refusal);
+		world_pass(w, 1000);
+		assert_int_equal(w->n, 2);
+		assert_string_equal(LAST(w).body.p, "{\"chat_id\":-100,\"text\":\"a_b\",\"disable_notification\":false}");
+		answer(w, accepted ? 200 : 400, accepted ? "{\"ok\":true}" : refusal);
+		assert_int_equal(w->core->finished[accepted ? OUTBOX_DELIVERED : OUTBOX_DEAD], 1);
+		world_free(w);
+	}
+}
+
+static void default_texts_say_since_when(void **state)
+{
+	static const char *const entries[] = {
+		"webex_configs: [ { room_id: R, http_config: { authorization: { credentials: T } } } ]",
+		"msteams_configs: [ { webhook_url: 'http://teams/1' } ]",
+		"mattermost_configs: [ { webhook_url: 'http://mm/hooks/1' } ]",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(entries); i++) {
+		struct arena a = { 0 };
+		struct world *w = world_new(arena_printf(&a, HEAD "receivers:\n- name: r\n  %s\n", entries[i]).p);
+
+		print_message("  %s\n", entries[i]);
+		fire(w, "Down", "a");
+		assert_true(has(LAST(w).body, "Since 2023-11-14 22:13:20 UTC\\n"));
+		answer(w, 200, "{\"ok\":true}");
+		resolve(w, "Down", "a");
+		world_pass(w, 60000);
+		assert_int_equal(w->n, 2);
+		assert_true(has(LAST(w).body, "Since 2023-11-14 22:13:20 UTC, ended 2023-11-14 22:13:20 UTC\\n"));
+		world_free(w);
+		arena_fini(&a);
+	}
+}
+
 /* Who has no key to tell by gets it said. */
 static void a_possible_repeat_says_so(void **state)
 {
@@ -266,6 +314,8 @@ int main(void)
 		cmocka_unit_test(requests_to_the_byte),
 		cmocka_unit_test(a_template_that_fails_stops_no_message),
 		cmocka_unit_test(answers_are_judged),
+		cmocka_unit_test(markup_that_is_refused_goes_out_plain),
+		cmocka_unit_test(default_texts_say_since_when),
 		cmocka_unit_test(a_possible_repeat_says_so),
 		cmocka_unit_test(mails_of_a_group_are_a_thread),
 		cmocka_unit_test(a_message_holds_as_many_alerts_as_it_may),
