@@ -16,6 +16,7 @@
 #define TRIM_EVERY_MS 3600000
 #define MAX_EVENTS 1000000
 #define MAX_DEAD 1000
+#define MAX_DEAD_OF_ONE 100             /* integration: one that refuses again and again does not push out others' */
 #define NO_DEAD_LETTER "no dead letter %lld: list them with their ids first"
 #define DEFAULT_RETENTION_MS (30 * 86400000LL)
 
@@ -359,7 +360,7 @@ static void trim(struct core *c)
 	DB_ADD(c->db, DB_TRIM_MESSAGES, DB_I(OUTBOX_DELIVERED), DB_I(now_ms - c->retention_ms));
 	silence_trim(c);
 	DB_ADD(c->db, DB_TRIM_PAUSES, DB_I(now_ms));
-	DB_ADD(c->db, DB_TRIM_DEAD, DB_I(OUTBOX_DEAD), DB_I(MAX_DEAD));
+	DB_ADD(c->db, DB_TRIM_DEAD, DB_I(OUTBOX_DEAD), DB_I(MAX_DEAD), DB_I(MAX_DEAD_OF_ONE));
 	own_damage(c, db_damaged(c->database_path.p, &c->scratch));
 }
 

@@ -44,7 +44,9 @@ struct db;
 	X(TRIM_EVENTS, "DELETE FROM event WHERE at<?1 OR id<=(SELECT max(id) FROM event)-?2")                                      \
 	X(TRIM_MESSAGES, "DELETE FROM outbox WHERE state=?1 AND finished<?2")                                                      \
 	X(TRIM_DEAD,                                                                                                               \
-	  "DELETE FROM outbox WHERE state=?1 AND id NOT IN (SELECT id FROM outbox WHERE state=?1 ORDER BY id DESC LIMIT ?2)")
+	  "DELETE FROM outbox WHERE state=?1 AND id NOT IN (SELECT id FROM (SELECT id, row_number() OVER"                  \
+	  " (PARTITION BY integration ORDER BY id DESC) AS nth FROM outbox WHERE state=?1) WHERE nth<=?3"                  \
+	  " ORDER BY id DESC LIMIT ?2)")
 
 enum db_statement {
 #define X(name, sql) DB_##name,

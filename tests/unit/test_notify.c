@@ -290,6 +290,26 @@ static void discarded(void **state)
 	world_free(w);
 }
 
+/* One that refuses every minute for hours pushes out nobody else's. */
+static void dead_letters_are_bounded_each(void **state)
+{
+	struct world *w = world_new(quiet_about_ourselves);
+
+	(void)state;
+	fire(w, "Down", "a");
+	for (int i = 0; i < 130; i++) {
+		world_pass(w, 60000);
+		if (!LAST(w).answered)
+			answer(w, 400, "");
+	}
+	assert_true(w->core->finished[OUTBOX_DEAD] > 110);
+	world_pass(w, 60000);
+	answer(w, 200, "");
+	world_pass(w, 3600000);
+	assert_int_equal(core_snapshot(w->core, &w->arena)->dead_kept, 100);
+	world_free(w);
+}
+
 /* ---- Crashes. ---- */
 
 /* Whoever reads them in order knows how things stand. */
@@ -602,6 +622,7 @@ int main(void)
 		cmocka_unit_test(a_dead_page_is_told_again_at_the_next_flush),
 		cmocka_unit_test(who_hangs_stops_no_other),
 		cmocka_unit_test(discarded),
+		cmocka_unit_test(dead_letters_are_bounded_each),
 		cmocka_unit_test(a_page_waits_for_the_end_before_it),
 		cmocka_unit_test(a_crash_loses_nothing_and_repeats_only_with_the_key),
 		cmocka_unit_test(repeats_are_counted_over_a_restart),
