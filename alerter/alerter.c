@@ -43,7 +43,7 @@ struct alerter {
 	pthread_mutex_t lock;                   /* the rest */
 	bool ready, reload_good;
 	int64_t start_ms, reload_ms;
-	struct str reload_problem;              /* heap */
+	struct str reload_problem;              /* in the arena */
 };
 
 /* ---- What the API asks of us. ---- */
@@ -317,7 +317,8 @@ static void note_reload(struct alerter *al, bool good, const char *how, const st
 	al->reload_good = good;
 	if (good)
 		al->reload_ms = clock_now_ms(&clock_system);
-	al->reload_problem = arena_str(&al->arena, buf_str(&b));
+	if (!str_eq(al->reload_problem, buf_str(&b)))   /* the page may be reading the one before: it is not freed */
+		al->reload_problem = arena_str(&al->arena, buf_str(&b));
 	buf_fini(&b);
 }
 
