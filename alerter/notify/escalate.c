@@ -47,17 +47,9 @@ static void take_over(struct core *c, struct group *to, const struct group *from
 	group_save(c, to);
 }
 
-static bool has_told(const struct group *g, const struct page_alert *a)
-{
-	for (size_t i = 0; i < g->n_episodes; i++)
-		if (episode_told(g->episodes[i], a))
-			return true;
-	return false;
-}
-
 void alarm_follow(struct core *c, const struct group *from, const struct page_alert *a)
 {
-	if (from->alarm.since_ms == 0 || a->ends_ms != 0 || !has_told(from, a))
+	if (from->alarm.since_ms == 0 || a->ends_ms != 0 || a->told_by == 0)
 		return;
 	for (size_t i = 0; i < a->n_groups; i++)
 		if (a->groups[i] != from && a->groups[i]->route != NULL)

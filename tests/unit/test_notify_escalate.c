@@ -131,7 +131,7 @@ static void reload(struct world *w, const char *from, const char *to)
 static void a_reload_that_regroups_keeps_the_alarm(void **state)
 {
 	static const char *const changes[][2] = {
-		{ "group_by: [alertname]", "group_by: [instance]" },
+		{ "group_by: [alertname], group_wait: 10s", "group_wait: 10s" },
 		{ "escalation:", "routes: [ { receiver: call, matchers: [ instance=a ], escalation: [ { after: 15m, receiver: lead } ] } ], escalation:" },
 	};
 
@@ -144,6 +144,8 @@ static void a_reload_that_regroups_keeps_the_alarm(void **state)
 		pass(w, 6);
 		assert_true(acknowledge(w, "Ann"));
 		reload(w, changes[i][0], changes[i][1]);
+		if (i == 0)
+			reload(w, "group_wait: 10s", "group_by: [instance], group_wait: 10s");
 		pass(w, 120);
 		assert_int_equal(told(w, "lead"), 0);
 		world_free(w);
