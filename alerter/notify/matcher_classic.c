@@ -83,7 +83,7 @@ static struct str cut_one(struct str *text)
 	struct str first;
 
 	while (n < text->n && (quoted || text->p[n] != ',')) {
-		if (text->p[n] == '\\' && n + 1 < text->n)
+		if (text->p[n] == '\\' && n + 1 < text->n && (quoted || text->p[n + 1] != ','))
 			n++;
 		else if (text->p[n] == '"')
 			quoted = !quoted;
@@ -98,8 +98,11 @@ static struct str cut_one(struct str *text)
 bool matcher_parse_classic(struct matcher_list *l, struct str text, struct err *e)
 {
 	text = str_trim(text);
-	if (str_starts(text, STR("{")) && str_ends(text, STR("}")))
-		text = str_trim((struct str){ text.p + 1, text.n - 2 });
+	if (str_starts(text, STR("{")))
+		text = (struct str){ text.p + 1, text.n - 1 };
+	if (str_ends(text, STR("}")))   /* peers do not ask that both be there */
+		text.n--;
+	text = str_trim(text);
 	while (text.n > 0)
 		if (!one(l, cut_one(&text), e))
 			return false;

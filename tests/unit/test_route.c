@@ -29,7 +29,9 @@ static void matchers_are_read(void **state)
 		{ "a=b\"c", NULL, "unexpected '\"' in a matcher: expected ',' or the end", 3 },
 		{ "a=~\"(\"", NULL, "missing ) for this group", 3 },
 		{ "=b", NULL, "unexpected '=' in a matcher: expected a label name", 0 },
-		{ "{a=b", NULL, "end of the matcher: expected ',' or '}'", 4 },
+		{ "{a=b", "{a=\"b\"}", NULL, 0 },
+		{ "a=critical}", "{a=\"critical\"}", NULL, 0 },
+		{ "a=\\,b=c", "{a=\"\\\\\",b=\"c\"}", NULL, 0 },
 		{ "a=\"b", NULL, "a quote is not closed: expected \" at the end of the value", 2 },
 		{ "a==b", NULL, "unexpected '=' in a matcher: expected a value", 2 },
 	};
