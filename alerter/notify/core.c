@@ -361,7 +361,7 @@ static void trim(struct core *c)
 	silence_trim(c);
 	DB_ADD(c->db, DB_TRIM_PAUSES, DB_I(now_ms));
 	DB_ADD(c->db, DB_TRIM_DEAD, DB_I(OUTBOX_DEAD), DB_I(MAX_DEAD), DB_I(MAX_DEAD_OF_ONE));
-	own_damage(c, db_damaged(c->database_path.p, &c->scratch));
+	own_damage(c, db_damaged(c->database_path.p, &c->scratch), c->damage);
 }
 
 static int64_t least(int64_t a, int64_t b)
@@ -427,17 +427,36 @@ static struct core *try_open(const struct core_options *o, struct notify_config 
 	return c;
 }
 
+/* Rather watch, with what nobody remembers, than not. */
+static struct core *open_without_disk(const struct core_options *o, struct notify_config *config, const struct err *why, struct err *e)
+{
+	struct core_options in_memory = *o;
+	struct core *c;
+
+	in_memory.database_path = ":memory:";
+	c = try_open(&in_memory, config, e);
+	log_event(LOG_ERROR, "the database of alerts is damaged and cannot be replaced: state is in memory only", "err", why->msg, NULL);
+	if (c != NULL)
+		c->damage = text_dup(str_of(why->msg));
+	return c;
+}
+
 struct core *core_open(const struct core_options *o, struct notify_config *config, struct err *e)
 {
-	struct core *c = try_open(o, config, e);
-	struct err again = { 0 };
+	struct err first = { 0 }, why = { 0 };
+	struct core *c;
 
-	if (c != NULL || e->code != ERR_DAMAGED)
+	db_finish_salvage(o->database_path);
+	c = try_open(o, config, &first);
+	if (c != NULL)
 		return c;
-	if (db_salvage(o->database_path, clock_now_ms(o->clock), &again))
-		c = try_open(o, config, &again);
-	*e = again;
-	return c;
+	if (first.code != ERR_DAMAGED) {
+		*e = first;
+		return NULL;
+	}
+	if (!db_salvage(o->database_path, clock_now_ms(o->clock), &why))
+		return open_without_disk(o, config, &why, e);
+	return try_open(o, config, e);
 }
 
 static void free_deliveries(struct core *c)
@@ -526,6 +545,7 @@ void core_close(struct core *c)
 		db_close(c->db);
 	text_free(c->external_url);
 	text_free(c->database_path);
+	text_free(c->damage);
 	free(c->old);
 	free(c->retired);
 	arena_fini(&c->scratch);

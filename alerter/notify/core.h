@@ -34,6 +34,7 @@ struct core {
 	struct notify_config **old;     /* newest first: kept while something they sent is to be ended */
 	size_t n_old, cap_old;
 	struct str external_url, database_path;
+	struct str damage;              /* why a damaged database could not be replaced: this one is in memory */
 	bool paused;                    /* on the way out: nothing new is sent */
 	uint64_t random;
 	int64_t next_commit_ms;         /* after a failure */
@@ -121,7 +122,8 @@ struct own_alert {
 };
 void own_alert(struct core *, const struct own_alert *);
 void own_durability(struct core *, const struct err *problem);          /* NULL: it is over */
-void own_damage(struct core *, struct str file);                        /* a database that was moved aside; empty: none is there */
+/* <file>: a database that was moved aside; <problem>: why one that is damaged could not be. Both empty: all is well. */
+void own_damage(struct core *, struct str file, struct str problem);
 void own_resume_durability(struct core *);      /* after a start: it ends when something has been written */
 void own_dead_letter(struct core *, struct str integration, struct str why, bool dead);
 void own_stranded(struct core *, struct str integration, bool stranded);
@@ -213,7 +215,7 @@ void core_watch_evaluation(struct core *, notify_evaluation *, void *ctx);
 /* escalate.c: the alarm of a group. */
 void alarm_begin(struct core *, struct group *);                /* it is told for the first time; else nothing */
 void alarm_end(struct group *);
-/* After a change of routes: the groups that <a> is in now go on with the alarm under which <from> told of it. */
+/* After a change of routes: the groups that <a>, of which somebody was told, is in now go on with the alarm of <from>. */
 void alarm_follow(struct core *, const struct group *from, const struct page_alert *a);
 /* Who is told: the route's receiver and those of the steps taken, each once. */
 size_t alarm_receivers(const struct group *, const struct receiver *out[1 + ROUTE_MAX_STEPS]);

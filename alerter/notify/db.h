@@ -69,9 +69,11 @@ struct db *db_open(const char *path, struct err *e);
 struct db *db_open_to_read(const char *path, struct err *e);
 void db_close(struct db *);     /* what is in the log is lost, as in a crash */
 
-/* db_salvage.c: moves a damaged file aside, under <path>.damaged-<now_ms>, and puts what can be read of it into a new one. False and <e>: it stays
+/* db_salvage.c: puts what can be read of a damaged file into a new one, and moves it aside, under <path>.damaged-<now_ms>. False and <e>: it stays
  * as it is. */
 bool db_salvage(const char *path, int64_t now_ms, struct err *e) MUST_CHECK;
+/* Before db_open(): a salvage that was killed when all was copied ends now. */
+void db_finish_salvage(const char *path);
 /* The name of a file that db_salvage() moved and nobody has taken away; empty: none. */
 struct str db_damaged(const char *path, struct arena *);
 

@@ -6,11 +6,13 @@
 #include <glob.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tocsin/buf.h"
 #include "tocsin/log.h"
 
 #define DAMAGED ".damaged-"
+#define COPY    ".new"
 
 struct salvage {
 	sqlite3 *from, *to;
@@ -92,15 +94,16 @@ static bool copy_tables(struct salvage *v, struct err *e)
 
 /* ---- Files ---- */
 
+static const char *const ends[] = { "", "-wal", "-shm" };       /* without the first a salvage is done but for its names */
+
 static bool move_aside(const char *path, const char *aside, struct err *e)
 {
-	static const char *const ends[] = { "-wal", "-shm", "" };
 	char from[512], to[512];
 
 	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
 		snprintf(from, sizeof from, "%s%s", path, ends[i]);
 		snprintf(to, sizeof to, "%s%s", aside, ends[i]);
-		if (rename(from, to) != 0 && (errno != ENOENT || ends[i][0] == '\0'))
+		if (rename(from, to) != 0 && (errno != ENOENT || i == 0))
 			return err_set(e, ERR_IO, -1, "database %s is damaged and cannot be moved aside: %s", path, strerror(errno));
 	}
 	return true;
@@ -109,30 +112,58 @@ static bool move_aside(const char *path, const char *aside, struct err *e)
 /* The tables of this version, in an empty file. */
 static bool make_new(const char *path, struct err *e)
 {
-	struct db *db = db_open(path, e);
+	struct db *db;
 
+	unlink(path);   /* of a salvage that was killed */
+	db = db_open(path, e);
 	if (db != NULL)
 		db_close(db);
 	return db != NULL;
 }
 
+/* Into the file <copy>, which is whole, in one file and synced when the last connection has closed. */
+static bool copy_into(struct salvage *v, const char *path, const char *copy, struct err *e)
+{
+	bool ok = make_new(copy, e) && sqlite3_open(path, &v->from) == SQLITE_OK && sqlite3_open(copy, &v->to) == SQLITE_OK &&
+		  /* else a file that was cut short is not read at all */
+		  sqlite3_exec(v->from, "PRAGMA writable_schema=ON", NULL, NULL, NULL) == SQLITE_OK && copy_tables(v, e) &&
+		  sqlite3_exec(v->to, "PRAGMA journal_mode=DELETE", NULL, NULL, NULL) == SQLITE_OK;
+
+	sqlite3_close(v->from);
+	sqlite3_close(v->to);
+	return ok || err_set(e, ERR_IO, -1, "database %s: what can be read of it cannot be opened", path);
+}
+
+void db_finish_salvage(const char *path)
+{
+	char name[512];
+
+	if (access(path, F_OK) == 0)
+		return;
+	for (size_t i = 1; i < ARRAY_LEN(ends); i++) {
+		snprintf(name, sizeof name, "%s%s", path, ends[i]);
+		unlink(name);   /* of the damaged one: it does not belong to the new one */
+	}
+	snprintf(name, sizeof name, "%s" COPY, path);
+	(void)rename(name, path);
+}
+
+/* The damaged file stays where it is until the copy is whole: who is killed in between begins anew. */
 bool db_salvage(const char *path, int64_t now_ms, struct err *e)
 {
 	struct salvage v = { 0 };
-	char aside[480], rows[32];
-	bool ok;
+	char aside[480], copy[480], rows[32];
 
 	if ((size_t)snprintf(aside, sizeof aside, "%s" DAMAGED "%lld", path, (long long)now_ms) >= sizeof aside)
 		return err_set(e, ERR_IO, -1, "database %s is damaged, and its path too long to move it aside", path);
-	if (!move_aside(path, aside, e) || !make_new(path, e))
+	snprintf(copy, sizeof copy, "%s" COPY, path);
+	if (!copy_into(&v, path, copy, e) || !move_aside(path, aside, e))
 		return false;
-	ok = sqlite3_open(aside, &v.from) == SQLITE_OK && sqlite3_open(path, &v.to) == SQLITE_OK && copy_tables(&v, e);
-	sqlite3_close(v.from);
-	sqlite3_close(v.to);
+	db_finish_salvage(path);
 	snprintf(rows, sizeof rows, "%lld", (long long)v.rows);
 	log_event(LOG_ERROR, "the database of alerts is damaged: it was moved aside, and what could be read of it is in use", "file", aside, "rows", rows,
 		  NULL);
-	return ok || err_set(e, ERR_IO, -1, "database %s: what can be read of it cannot be opened", aside);
+	return true;
 }
 
 struct str db_damaged(const char *path, struct arena *a)

@@ -72,20 +72,28 @@ void own_resume_durability(struct core *c)
 	}
 }
 
-void own_damage(struct core *c, struct str file)
+static struct str damage_text(struct arena *a, struct str file, struct str problem)
 {
+	if (problem.n > 0)
+		return arena_printf(a, "It cannot be replaced, so state is kept in memory only: " STR_FMT ". Mend that and start again: a restart repeats "
+				    "pages and forgets ends.", STR_ARG(problem));
+	return arena_printf(a, "It was moved to " STR_FMT ", and what could be read of it is in use. What fires may be told again, and ends, silences "
+			    "and messages may be missing: compare with what receivers show. This ends within an hour of the file being moved elsewhere.",
+			    STR_ARG(file));
+}
+
+void own_damage(struct core *c, struct str file, struct str problem)
+{
+	bool firing = file.n + problem.n > 0;
+
 	own_alert(c, &(struct own_alert){
 			     .name = "TocsinStateDamaged",
 			     .severity = "critical",
 			     .expr = "",
-			     .firing = file.n > 0,
+			     .firing = firing,
 			     .summary = STR("The database of alerts was damaged"),
-			     .description = arena_printf(&c->scratch,
-							 "It was moved to " STR_FMT ", and what could be read of it is in use. What fires may be told "
-							 "again, and ends, silences and messages may be missing: compare with what receivers show. "
-							 "This ends within an hour of the file being moved elsewhere.",
-							 STR_ARG(file)),
-			     .reason = file.n > 0 ? file : STR("the damaged file was taken away"),
+			     .description = damage_text(&c->scratch, file, problem),
+			     .reason = firing ? (problem.n > 0 ? problem : file) : STR("the damaged file was taken away"),
 		     });
 }
 

@@ -91,7 +91,7 @@ static void garbage_is_moved_aside(void **state)
 	world_free(w);
 }
 
-/* 300 rows of history, and one of its pages overwritten: who was told of what is read, so nobody is told twice. */
+/* Rows of history, and one of its pages overwritten: who was told of what is read, so nobody is told twice. */
 static void what_can_be_read_goes_on(void **state)
 {
 	struct world *w = world_new(YAML);
@@ -142,12 +142,64 @@ static void half_a_file_is_damaged_too(void **state)
 	world_free(w);
 }
 
+/* As a kill leaves it: all is copied, the damaged file has been moved, the copy has not its name yet. Or: the copy is not whole. */
+static void a_kill_in_between_loses_nothing(void **state)
+{
+	struct world *w = world_new(YAML);
+	char copy[128], wal[128], aside[128];
+
+	(void)state;
+	fire(w, "Down", "a");
+	answer_all(w);
+	stop(w);
+	snprintf(copy, sizeof copy, "%s.new", w->path);
+	snprintf(wal, sizeof wal, "%s-wal", w->path);
+	snprintf(aside, sizeof aside, "%s.damaged-1", w->path);
+	assert_int_equal(rename(w->path, copy), 0);
+	assert_non_null(fclose(fopen(wal, "w")) == 0 ? w : NULL);
+	assert_non_null(fclose(fopen(aside, "w")) == 0 ? w : NULL);
+	w->n = 0;
+	world_begin(w);
+	world_run(w);
+	answer_all(w);
+	assert_int_equal(times_told(w, "TocsinStateDamaged"), 1);
+	resolve(w, "Down", "a");
+	world_pass(w, 60000);
+	answer_all(w);
+	assert_int_equal(times_told(w, "\"instance\":\"a\""), 1);
+	remove_damaged(w);
+	world_free(w);
+}
+
+static void what_cannot_be_replaced_is_not_in_the_way(void **state)
+{
+	struct world *w = world_new(YAML);
+	char copy[128];
+
+	(void)state;
+	stop(w);
+	overwrite(w->path, 0, size_of(w->path));
+	snprintf(copy, sizeof copy, "%s.new", w->path);
+	assert_int_equal(mkdir(copy, 0700), 0);         /* as good as a full disk */
+	world_begin(w);
+	world_run(w);
+	answer_all(w);
+	assert_int_equal(times_told(w, "in memory only"), 1);
+	fire(w, "Down", "a");
+	answer_all(w);
+	assert_int_equal(times_told(w, "\"instance\":\"a\""), 1);
+	assert_int_equal(rmdir(copy), 0);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(garbage_is_moved_aside),
 		cmocka_unit_test(what_can_be_read_goes_on),
 		cmocka_unit_test(half_a_file_is_damaged_too),
+		cmocka_unit_test(a_kill_in_between_loses_nothing),
+		cmocka_unit_test(what_cannot_be_replaced_is_not_in_the_way),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
