@@ -489,11 +489,11 @@ struct notify_config *notify_config_parse(const struct conf_node *root, struct c
 
 struct str notify_config_route(const struct notify_config *c, struct arena *a, struct labels labels)
 {
-	const struct route *routes[ROUTE_MAX_MATCHES];
-	size_t n = route_match(c->root, labels, routes);
+	struct route_list routes = route_match(c->root, labels);
 	struct str text = STR("");
 
-	for (size_t i = 0; i < n; i++)
-		text = arena_printf(a, STR_FMT "%s" STR_FMT, STR_ARG(text), i > 0 ? "," : "", STR_ARG(routes[i]->receiver->name));
+	for (size_t i = 0; i < routes.n; i++)
+		text = arena_printf(a, STR_FMT "%s" STR_FMT, STR_ARG(text), i > 0 ? "," : "", STR_ARG(routes.v[i]->receiver->name));
+	free(routes.v);
 	return text;
 }

@@ -292,20 +292,20 @@ static struct group *group_of(struct core *c, const struct route *r, const struc
 
 void group_add_alert(struct core *c, struct page_alert *a)
 {
-	const struct route *routes[ROUTE_MAX_MATCHES];
-	size_t n = route_match(c->config->root, a->labels, routes);
+	struct route_list routes = route_match(c->config->root, a->labels);
 
-	for (size_t i = 0; i < n; i++) {
-		struct group *g = group_of(c, routes[i], a);
+	for (size_t i = 0; i < routes.n; i++) {
+		struct group *g = group_of(c, routes.v[i], a);
 		bool member = g != NULL && is_member(g, a);
 
 		if (member || (g != NULL && a->ends_ms == 0))
-			g->route = routes[i];
+			g->route = routes.v[i];
 		if (g == NULL || member || a->ends_ms != 0)
 			continue;
 		group_add_member(g, a);
 		DB_ADD(c->db, DB_ADD_MEMBER, DB_I(g->id), DB_I(a->id));
 	}
+	free(routes.v);
 }
 
 void group_retire(struct core *c, struct group *g)
@@ -368,15 +368,14 @@ static void settle(struct core *c, struct group *g)
 
 static void leave_wrong_groups(struct core *c, struct page_alert *a)
 {
-	const struct route *routes[ROUTE_MAX_MATCHES];
-	size_t n = route_match(c->config->root, a->labels, routes);
+	struct route_list routes = route_match(c->config->root, a->labels);
 
 	for (size_t i = 0; i < a->n_groups; i++) {
 		struct group *g = a->groups[i];
 		bool stays = false;
 
-		for (size_t k = 0; k < n && !stays; k++)
-			stays = routes[k] == g->route;
+		for (size_t k = 0; k < routes.n && !stays; k++)
+			stays = routes.v[k] == g->route;
 		for (size_t m = 0; !stays && g->route != NULL && m < g->n; m++)
 			if (g->members[m] == a) {
 				alarm_follow(c, g, a);
@@ -386,6 +385,7 @@ static void leave_wrong_groups(struct core *c, struct page_alert *a)
 				break;
 			}
 	}
+	free(routes.v);
 }
 
 size_t group_list(struct core *c, struct group ***out)

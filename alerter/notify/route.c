@@ -3,6 +3,7 @@
 
 #include "notify/matcher.h"
 #include "tocsin/log.h"
+#include "tocsin/mem.h"
 
 static bool matches(const struct route *r, struct labels labels)
 {
@@ -14,27 +15,32 @@ static bool matches(const struct route *r, struct labels labels)
 	return hit || e.code != ERR_NONE;
 }
 
-static size_t walk(const struct route *r, struct labels labels, const struct route **out, size_t n)
+static void walk(const struct route *r, struct labels labels, struct route_list *out)
 {
-	size_t before = n;
+	size_t before = out->n;
 
 	if (!matches(r, labels))
-		return n;
+		return;
 	for (size_t i = 0; i < r->n_routes; i++) {
-		size_t had = n;
+		size_t had = out->n;
 
-		n = walk(&r->routes[i], labels, out, n);
-		if (n > had && !r->routes[i].go_on)
+		walk(&r->routes[i], labels, out);
+		if (out->n > had && !r->routes[i].go_on)
 			break;
 	}
-	if (n == before && n < ROUTE_MAX_MATCHES)
-		out[n++] = r;
-	return n;
+	if (out->n > before)
+		return;
+	out->v = mem_grow(out->v, &out->cap, out->n + 1, sizeof *out->v);
+	out->v[out->n++] = r;
 }
 
-size_t route_match(const struct route *root, struct labels labels, const struct route *out[ROUTE_MAX_MATCHES])
+struct route_list route_match(const struct route *root, struct labels labels)
 {
-	return root != NULL ? walk(root, labels, out, 0) : 0;
+	struct route_list found = { 0 };
+
+	if (root != NULL)
+		walk(root, labels, &found);
+	return found;
 }
 
 static bool groups_by(const struct route *r, struct str name)

@@ -4,10 +4,13 @@
 
 #include "notify/config.h"
 
-#define ROUTE_MAX_MATCHES 64
+struct route_list {
+	const struct route **v;         /* free() it */
+	size_t n, cap;
+};
 
-/* The routes that handle <labels>: the deepest match of each branch, in order; at most ROUTE_MAX_MATCHES. */
-size_t route_match(const struct route *root, struct labels labels, const struct route *out[ROUTE_MAX_MATCHES]);
+/* The routes that handle <labels>: the deepest match of each branch, in order. All of them: none is told less for being many. */
+struct route_list route_match(const struct route *root, struct labels labels);
 /* The labels of <labels> the route groups by (shares texts). */
 struct labels route_group_labels(const struct route *, struct labels labels, struct arena *);
 /* Alertmanager's group key: {}/{team="a"}:{alertname="X"} */

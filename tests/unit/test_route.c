@@ -91,21 +91,46 @@ static void routes_are_taken(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct arena a = { 0 };
-		const struct route *found[ROUTE_MAX_MATCHES];
 		struct labels labels = { cases[i].labels, 1 + (cases[i].labels[1].name.n > 0) };
-		size_t n = route_match(c->root, labels, found);
+		struct route_list found = route_match(c->root, labels);
+		const struct route *last = found.v[found.n - 1];
 		struct str receivers = notify_config_route(c, &a, labels);
 
 		print_message("  %s\n", cases[i].receivers);
 		assert_string_equal(arena_strz(&a, receivers), cases[i].receivers);
-		assert_string_equal(route_group_key(found[n - 1], route_group_labels(found[n - 1], labels, &a), &a).p,
+		assert_string_equal(route_group_key(last, route_group_labels(last, labels, &a), &a).p,
 				    cases[i].key);
+		free(found.v);
 		arena_fini(&a);
 	}
 	assert_int_equal(c->root->group_interval_ms, 300000);
 	assert_int_equal(c->root->routes[2].group_wait_ms, 5000);
 	assert_int_equal(c->root->routes[2].repeat_interval_ms, 4 * 3600000);
 	notify_config_free(c);
+}
+
+/* Each of them is told, however many there are. */
+static void many_routes_are_taken(void **state)
+{
+	static const struct labels none = { NULL, 0 };
+	struct buf yaml = { 0 };
+	struct arena a = { 0 };
+	struct notify_config *c;
+	struct route_list found;
+
+	(void)state;
+	buf_putz(&yaml, "receivers: [ { name: r } ]\nroute:\n  receiver: r\n  routes:\n");
+	for (int i = 0; i < 200; i++)
+		buf_putz(&yaml, "  - { receiver: r, continue: true }\n");
+	c = world_config(buf_z(&yaml));
+	found = route_match(c->root, none);
+	assert_int_equal(found.n, 200);
+	assert_ptr_equal(found.v[199], &c->root->routes[199]);
+	assert_int_equal(notify_config_route(c, &a, none).n, 2 * 200 - 1);
+	free(found.v);
+	notify_config_free(c);
+	buf_fini(&yaml);
+	arena_fini(&a);
 }
 
 static void mistakes_are_named(void **state)
@@ -264,6 +289,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(matchers_are_read),
 		cmocka_unit_test(routes_are_taken),
+		cmocka_unit_test(many_routes_are_taken),
 		cmocka_unit_test(mistakes_are_named),
 		cmocka_unit_test(connections_are_read),
 		cmocka_unit_test(mails_take_the_tls_of_global),
