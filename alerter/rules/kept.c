@@ -1,6 +1,6 @@
 /* The last good version of each rule file, on disk, for a start that finds the file bad or away. One JSON file, written whole or not at all:
  *
- *	[{"path": "/etc/rules.yml", "vanished": false, "text": "groups: …"}]
+ *	[{"path": "/etc/rules.yml", "text": "groups: …"}]
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,8 +31,7 @@ static void take_kept(struct arena *a, const json_t *o, const struct rules_optio
 	struct rule_file *file = path.n > 0 && text.p != NULL ? rule_file_load_text(path, text, options, &ignored) : NULL;
 
 	if (file != NULL)
-		to[(*n)++] = (struct planned_file){ .file = file, .path = arena_str(a, path),
-			                            .vanished = json_is_true(json_object_get(o, "vanished")) };
+		to[(*n)++] = (struct planned_file){ .file = file, .path = arena_str(a, path) };
 	conf_report_fini(&ignored);
 }
 
@@ -65,8 +64,6 @@ static void put_kept(const struct rules_plan *p, struct buf *out)
 		json_out_open(&j, '{');
 		json_out_key(&j, "path");
 		json_out_str(&j, f->path);
-		json_out_key(&j, "vanished");
-		json_out_bool(&j, f->vanished);
 		json_out_key(&j, "text");
 		json_out_str(&j, f->file->text);
 		json_out_close(&j, '}');
