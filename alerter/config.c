@@ -4,6 +4,7 @@
 
 #include "config_merge.h"
 
+#include <ctype.h>
 #include <glob.h>
 #include <stdlib.h>
 
@@ -192,9 +193,58 @@ static void warn_ignored(const struct conf_node *root, struct conf_report *repor
 	}
 }
 
+/* The name behind a '$', as a shell has it: word, {word}, or one sign such as $. */
+static struct str cut_variable(struct str *rest)
+{
+	struct str name = { rest->p, 0 };
+	size_t used;
+
+	if (rest->n > 0 && rest->p[0] == '{') {
+		size_t end = str_chr(*rest, '}');
+
+		used = end < rest->n ? end + 1 : 1;
+		name = (struct str){ rest->p + 1, used > 1 ? end - 1 : 0 };
+	} else {
+		while (name.n < rest->n && (isalnum((unsigned char)name.p[name.n]) || name.p[name.n] == '_'))
+			name.n++;
+		name.n += name.n == 0 && rest->n > 0 && rest->p[0] == '$';
+		used = name.n;
+	}
+	*rest = (struct str){ rest->p + used, rest->n - used };
+	return name;
+}
+
+/* $NAME and ${NAME} of the environment, $$ a dollar, as in Prometheus 3; one that is not set is empty, with a warning. */
+static struct str expand_environment(struct arena *a, struct str text, const struct conf_node *node, struct conf_report *report)
+{
+	struct buf b = { 0 };
+	struct str out;
+
+	for (size_t at; (at = str_chr(text, '$')) < text.n;) {
+		struct str rest = { text.p + at + 1, text.n - at - 1 }, name;
+		const char *value;
+
+		buf_puts(&b, (struct str){ text.p, at });
+		name = cut_variable(&rest);
+		value = str_eq(name, STR("$")) || (name.n == 0 && rest.p == text.p + at + 1) ? "$" : getenv(arena_strz(a, name));
+		if (value == NULL)
+			conf_warn(report, node, "environment variable \"" STR_FMT "\" is not set: it stands for nothing ($$ is a dollar)", STR_ARG(name));
+		buf_putz(&b, value != NULL ? value : "");
+		text = rest;
+	}
+	buf_puts(&b, text);
+	out = arena_str(a, buf_str(&b));
+	buf_fini(&b);
+	return out;
+}
+
 static void take_external_labels(struct config *c, const struct conf_node *global, struct conf_report *report)
 {
 	struct str dup;
+
+	for (size_t i = 0; i < c->global.external_labels.n; i++)
+		c->global.external_labels.v[i].value =
+			expand_environment(&c->arena, c->global.external_labels.v[i].value, conf_get(global, "external_labels"), report);
 
 	if (!labels_from(c->global.external_labels.v, c->global.external_labels.n, &c->external_labels, &dup))
 		conf_error(report, conf_get(global, "external_labels"), "label " STR_FMT " is given twice: keep one", STR_ARG(dup));

@@ -6,6 +6,7 @@
 #include "duration.h"
 #include "memory.h"
 #include "parse.h"
+#include "tocsin/log.h"
 #include "tocsin/mem.h"
 
 static struct promql_options with_defaults(const struct promql_options *given)
@@ -31,16 +32,32 @@ static struct promql_options with_defaults(const struct promql_options *given)
 	return o;
 }
 
+#define ALWAYS_ON    "it is always on"
+#define GOES_WITHOUT "this program works otherwise, and needs no such switch"
+
 static const struct {
 	const char *name;
-	enum promql_feature feature;
+	unsigned feature;       /* an enum promql_feature; 0: nothing to switch, <why> says so in the log */
+	const char *why;
 } known_features[] = {
-	{ "promql-experimental-functions", PROMQL_EXPERIMENTAL_FUNCTIONS },
-	{ "promql-extended-range-selectors", PROMQL_EXTENDED_RANGE_SELECTORS },
-	{ "promql-binop-fill-modifiers", PROMQL_BINOP_FILL },
-	{ "promql-delayed-name-removal", PROMQL_DELAYED_NAME_REMOVAL },
-	{ "promql-duration-expr", PROMQL_DURATION_EXPRESSIONS },
-	{ "type-and-unit-labels", PROMQL_TYPE_AND_UNIT_LABELS },
+	{ "promql-experimental-functions", PROMQL_EXPERIMENTAL_FUNCTIONS, NULL },
+	{ "promql-extended-range-selectors", PROMQL_EXTENDED_RANGE_SELECTORS, NULL },
+	{ "promql-binop-fill-modifiers", PROMQL_BINOP_FILL, NULL },
+	{ "promql-delayed-name-removal", PROMQL_DELAYED_NAME_REMOVAL, NULL },
+	{ "promql-duration-expr", PROMQL_DURATION_EXPRESSIONS, NULL },
+	{ "type-and-unit-labels", PROMQL_TYPE_AND_UNIT_LABELS, NULL },
+	{ "promql-at-modifier", 0, ALWAYS_ON },
+	{ "promql-negative-offset", 0, ALWAYS_ON },
+	{ "expand-external-labels", 0, ALWAYS_ON },
+	{ "exemplar-storage", 0, ALWAYS_ON },
+	{ "native-histograms", 0, "scrape_native_histograms of a job, or of global, switches them on" },
+	{ "concurrent-rule-eval", 0, GOES_WITHOUT },
+	{ "promql-per-step-stats", 0, "statistics of queries are not kept" },
+	{ "memory-snapshot-on-shutdown", 0, GOES_WITHOUT },
+	{ "use-uncached-io", 0, GOES_WITHOUT },
+	{ "auto-gomaxprocs", 0, GOES_WITHOUT },
+	{ "auto-gomemlimit", 0, GOES_WITHOUT },
+	{ "new-service-discovery-manager", 0, GOES_WITHOUT },
 };
 
 bool promql_features_add(struct str names, unsigned *features, struct err *e)
@@ -56,7 +73,9 @@ bool promql_features_add(struct str names, unsigned *features, struct err *e)
 			return err_set(e, ERR_BAD_INPUT, -1, "use-start-timestamps: start timestamps of samples are not kept, so nothing could use them");
 		if (i == ARRAY_LEN(known_features))
 			return err_set(e, ERR_BAD_INPUT, -1, "no such feature: %.*s (--help lists them)", (int)(name.n > 60 ? 60 : name.n), name.p);
-		*features |= (unsigned)known_features[i].feature | PROMQL_DURATION_EXPRESSIONS;
+		if (known_features[i].feature == 0)
+			log_event(LOG_WARN, "a feature that changes nothing here", "feature", known_features[i].name, "why", known_features[i].why, NULL);
+		*features |= known_features[i].feature | PROMQL_DURATION_EXPRESSIONS;
 	}
 	return true;
 }

@@ -212,7 +212,7 @@ global:
   scrape_interval: 200ms
   scrape_timeout: 200ms
   evaluation_interval: 200ms
-  external_labels: {{ site: north }}
+  external_labels: {{ site: '${{SITE}}$WIND' }}     # north
 rule_files: ['rules/*.yml']
 alerting:
   alertmanagers: [{{ static_configs: [{{ targets: ['127.0.0.1:1'] }}] }}]
@@ -264,14 +264,14 @@ receivers:
         assert done.returncode == 0, done.stdout + done.stderr
     done = run("check", "config", prometheus)
     assert done.returncode == 0 and "not honoured" not in done.stderr and "alerting" not in done.stderr, done.stderr
-    alerter = box.start(Alerter, prometheus, ["--alertmanager.config.file", alertmanager, "--storage.path", box.folder / "data"])
+    alerter = box.start(Alerter, prometheus, ["--alertmanager.config.file", alertmanager, "--storage.path", box.folder / "data"], env={"SITE": "nor", "WIND": "th"})
     entry = hook.wait_for(lambda h: h.told("Broken", "firing"))[0]
     alert = entry["body"]["alerts"][0]
     assert entry["path"] == "/shop" and alert["annotations"]["summary"] == "shop at north: 1"
     assert alert["labels"] == {"alertname": "Broken", "level": "team", "severity": "page", "site": "north", "team": "shop"}
     query = json.loads(http(alerter.url("/api/v1/query?query=noise_level"))[2])
     assert query["data"]["result"] == []
-    prometheus.write_text(prometheus.read_text().replace("site: north", "site: south, zone: b"))
+    prometheus.write_text(prometheus.read_text().replace("'${SITE}$WIND'", "south, zone: b"))
     assert alerter.get("/-/reload", data=b"", method="POST")[0] == 200
     alerter.kill()
     alerter.start()

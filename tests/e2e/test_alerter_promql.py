@@ -67,7 +67,8 @@ def test_mistakes_are_shown_where_they_are(box):
 
 def test_experimental_syntax(box):
     """--enable-feature, as Prometheus names its features; an unknown one is refused."""
-    program = start(box, FEATURES)
+    program = start(box, FEATURES, "--enable-feature=promql-at-modifier,auto-gomaxprocs")       # what people's command lines still have
+    assert "feature=promql-at-modifier" in program.process.text() and "it is always on" in program.process.text()
     assert len(ask(program, "limitk(2, x)")[1]["data"]["result"]) == 2
     assert ask(program, "sum(x) + on () fill_right(5) nosuch")[1]["data"]["result"][0]["value"][1] == str(4 * 58 + 5)
     assert len(ask(program, "increase(x[1m] anchored)", time=time.time() - 60)[1]["data"]["result"]) == 4
