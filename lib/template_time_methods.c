@@ -7,7 +7,6 @@
 #include "tocsin/tz.h"
 
 #define NS_PER_MS    1000000
-#define MS_TO_YEAR_1 62135596800000 /* Go truncates from there */
 
 /* ---- Of a time ---- */
 
@@ -60,13 +59,13 @@ static bool time_unix_micro(struct template_call *c)
 
 static bool time_unix_nano(struct template_call *c)
 {
-	c->out = template_int(c->self.t.ms * NS_PER_MS);
+	c->out = template_int((int64_t)((uint64_t)c->self.t.ms * NS_PER_MS));   /* before 1678 it wraps, as in Go */
 	return true;
 }
 
 static bool time_is_zero(struct template_call *c)
 {
-	c->out = template_bool(c->self.t.ms == 0);
+	c->out = template_bool(c->self.t.ms == TEMPLATE_ZERO_TIME_MS);
 	return true;
 }
 
@@ -178,13 +177,23 @@ static struct template_value duration(int64_t ns)
 	return (struct template_value){ .kind = TEMPLATE_DURATION, .i = ns };
 }
 
+/* The most a duration can be where the moments lie further apart. */
+int64_t template_time_between(int64_t from_ms, int64_t to_ms)
+{
+	int64_t ns;
+
+	if (__builtin_mul_overflow(to_ms - from_ms, (int64_t)NS_PER_MS, &ns))
+		return to_ms < from_ms ? INT64_MIN : INT64_MAX;
+	return ns;
+}
+
 static bool time_sub(struct template_call *c)
 {
 	int64_t ms;
 
 	if (!arg_time(c, &ms))
 		return false;
-	c->out = duration((c->self.t.ms - ms) * NS_PER_MS);
+	c->out = duration(template_time_between(ms, c->self.t.ms));
 	return true;
 }
 
@@ -202,7 +211,7 @@ static bool time_add(struct template_call *c)
 /* A multiple of <unit>: the one below, or, <half> of it later, the nearest. */
 static bool cut_time(struct template_call *c, bool nearest)
 {
-	int64_t unit, ms = c->self.t.ms + MS_TO_YEAR_1;
+	int64_t unit, ms = c->self.t.ms - TEMPLATE_ZERO_TIME_MS;   /* Go truncates from there */
 
 	if (!arg_duration(c, &unit))
 		return false;

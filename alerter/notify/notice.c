@@ -48,7 +48,7 @@ static struct template_value view_alert(struct arena *a, const struct page_alert
 		{ STR("Labels"), template_labels(a, p->labels, &notice_kv_type) },
 		{ STR("Annotations"), template_labels(a, p->annotations, &notice_kv_type) },
 		{ STR("StartsAt"), template_time_utc(p->starts_ms) },
-		{ STR("EndsAt"), template_time_utc(p->ends_ms) },
+		{ STR("EndsAt"), template_time_utc(p->ends_ms != 0 ? p->ends_ms : TEMPLATE_ZERO_TIME_MS) },
 		{ STR("GeneratorURL"), template_str(p->generator_url) },
 		{ STR("Fingerprint"), template_str(arena_printf(a, "%016llx", (unsigned long long)p->fingerprint)) },
 		{ STR("Value"), template_float(p->value) },

@@ -154,7 +154,7 @@ void notice_put_json(struct json_out *j, struct template_value v)
 		json_out_str(j, v.s);
 		return;
 	case TEMPLATE_TIME:
-		if (v.t.ms == 0)
+		if (v.t.ms == TEMPLATE_ZERO_TIME_MS)
 			json_out_strz(j, "0001-01-01T00:00:00Z");
 		else
 			json_out_time(j, v.t.ms);
@@ -402,7 +402,7 @@ static bool since(struct template_call *c)
 
 	if (!arg_time(c, 0, &t))
 		return false;
-	c->out = (struct template_value){.kind = TEMPLATE_DURATION, .i = (now_ms(c) - t.ms) * 1000000};
+	c->out = (struct template_value){.kind = TEMPLATE_DURATION, .i = template_time_between(t.ms, now_ms(c))};
 	return true;
 }
 

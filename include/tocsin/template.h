@@ -19,6 +19,8 @@ enum template_kind {
 	TEMPLATE_LIST, TEMPLATE_MAP, TEMPLATE_RECORD,
 };
 
+#define TEMPLATE_ZERO_TIME_MS (-62135596800000) /* Go's zero time: the year 1 begins */
+
 struct template_time {
 	int64_t ms;             /* since 1970, UTC */
 	int32_t offset_s;       /* of the zone it is shown in */
@@ -164,6 +166,8 @@ void template_escape_html(struct buf *b, struct str s);
 void template_print(struct buf *b, struct template_value v);
 /* Go's fmt.Sprintf, verbs, flags and its complaints (%!d(string=x)). */
 void template_printf(struct buf *b, struct str format, const struct template_value *args, size_t n);
+/* In nanoseconds, as Go's Time.Sub: what lies too far apart is as far as a duration goes. */
+int64_t template_time_between(int64_t from_ms, int64_t to_ms);
 /* Go's Time.Format: the layout is how 2006-01-02 15:04:05.999 -0700 MST would be written. */
 void template_time_format(struct buf *b, struct template_time t, struct str layout);
 /* The same moment in another zone (tocsin/tz.h); its abbreviation is in the call's arena. False with <c->e> set. */

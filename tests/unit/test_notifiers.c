@@ -276,6 +276,23 @@ static void messages_of_an_episode_are_one(void **state)
 	}
 }
 
+/* Go's zero time, as templates of Alertmanager see it. */
+static void what_fires_ends_in_the_year_1(void **state)
+{
+	struct world *w = world_new(HEAD "receivers: [ { name: r, opsgenie_configs: [ { api_key: K, message: m, "
+					 "description: '{{ range .Alerts }}{{ .EndsAt }} {{ with .EndsAt }}{{ .IsZero }} {{ .Year }} "
+					 "{{ .Weekday }} {{ .Unix }} {{ .UnixNano }} "
+					 "{{ .Truncate 3600000000000 }} {{ since . }} {{ toJson . }}{{ end }} "
+					 "{{ .StartsAt.IsZero }} {{ .EndsAt.Sub .StartsAt }}{{ end }}' } ] } ]\n");
+
+	(void)state;
+	fire(w, "Down", "a");
+	assert_true(has(LAST(w).body, "0001-01-01 00:00:00 +0000 UTC true 1 Monday -62135596800 -6795364578871345152 "
+				      "0001-01-01 00:00:00 +0000 UTC 2562047h47m16.854775807s \\\"0001-01-01T00:00:00Z\\\" "
+				      "false -2562047h47m16.854775808s"));
+	world_free(w);
+}
+
 /* What is there already is counted by a second alert of its alias, and changed by two further requests. */
 static void an_alert_is_updated(void **state)
 {
@@ -320,6 +337,7 @@ int main(void)
 		cmocka_unit_test(mails_of_a_group_are_a_thread),
 		cmocka_unit_test(a_message_holds_as_many_alerts_as_it_may),
 		cmocka_unit_test(messages_of_an_episode_are_one),
+		cmocka_unit_test(what_fires_ends_in_the_year_1),
 		cmocka_unit_test(an_alert_is_updated),
 	};
 
