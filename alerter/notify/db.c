@@ -73,6 +73,8 @@ static const char *const migrations[] = {
 	"ALTER TABLE told ADD COLUMN cut INTEGER NOT NULL DEFAULT 0;",
 	"CREATE TABLE pause(integration TEXT NOT NULL, identity INTEGER NOT NULL, until INTEGER NOT NULL, PRIMARY KEY(integration, identity))"
 	" WITHOUT ROWID;",
+	("ALTER TABLE page_alert ADD COLUMN heard_end INTEGER NOT NULL DEFAULT 0;"
+	 "UPDATE page_alert SET heard_end=ends;"),
 };
 
 static const char *const statement_sql[] = {

@@ -18,7 +18,7 @@ struct db;
 	X(DEL_RULE, "DELETE FROM alert_state WHERE rule=?")                                                                        \
 	X(ADD_EVENT,                                                                                                               \
 	  "INSERT INTO event(at,edge,file,grp,alertname,expr,labels,value,reason,integration,key) VALUES(?,?,?,?,?,?,?,?,?,?,?)")  \
-	X(PUT_ALERT, "INSERT OR REPLACE INTO page_alert VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)")                                        \
+	X(PUT_ALERT, "INSERT OR REPLACE INTO page_alert VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)")                                      \
 	X(DEL_ALERT, "DELETE FROM page_alert WHERE id=?")                                                                          \
 	X(PUT_GROUP, "INSERT OR REPLACE INTO page_group VALUES(?,?,?,?,?,?,?,?,?,?,?)")                                                \
 	X(DEL_GROUP, "DELETE FROM page_group WHERE id=?")                                                                          \

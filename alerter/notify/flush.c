@@ -331,7 +331,7 @@ static void strand(struct core *c, struct episode *e)
 	for (struct map_slot *s = NULL; (s = map_next(&e->told, s)) != NULL;) {
 		const struct page_alert *a = s->value;
 
-		last_ms = a->ends_ms == 0 ? INT64_MAX : a->ends_ms > last_ms ? a->ends_ms : last_ms;
+		last_ms = a->ends_ms == 0 ? INT64_MAX : a->heard_end_ms > last_ms ? a->heard_end_ms : last_ms;
 		if (last_ms == INT64_MAX)
 			return;
 	}

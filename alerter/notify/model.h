@@ -26,6 +26,7 @@ struct page_alert {                     /* pager.c. Freed when it has ended, is 
 	uint64_t fingerprint;
 	double value;
 	int64_t starts_ms, ends_ms;     /* 0: firing */
+	int64_t heard_end_ms;           /* when we learned of the end; who posts one may date it years back */
 	int64_t no_data_since_ms;       /* 0: there is data */
 	int64_t expires_ms;             /* of one that was posted: it ends then unless posted again; 0: a rule says when */
 	struct group **groups;

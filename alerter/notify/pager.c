@@ -30,7 +30,7 @@ void pager_save(struct core *c, const struct page_alert *a)
 	DB_ADD(c->db, DB_PUT_ALERT, DB_I(a->id), DB_T(a->rule), DB_T(db_labels_text(&c->scratch, a->own)),
 	       DB_T(db_labels_text(&c->scratch, a->annotations)), DB_T(a->generator_url), DB_I(db_bits(a->value)),
 	       DB_T(a->value_text), DB_T(a->reason), DB_I(a->starts_ms), DB_I(a->ends_ms), DB_I(a->no_data_since_ms),
-	       DB_T(db_labels_text(&c->scratch, a->external)), DB_I(a->expires_ms));
+	       DB_T(db_labels_text(&c->scratch, a->external)), DB_I(a->expires_ms), DB_I(a->heard_end_ms));
 }
 
 /* An external label gives way to the alert's own of that name. */
@@ -182,7 +182,7 @@ static void fire(struct core *c, const struct rule_identity *rule, const struct 
 			      str_eq(rule->key, STR(POSTED)) ? (struct labels){ 0 } : c->config->external_labels);
 	if (starts) {
 		a->starts_ms = r->fired_at_ms != 0 ? r->fired_at_ms : core_now_ms(c);
-		a->ends_ms = a->no_data_since_ms = 0;
+		a->ends_ms = a->heard_end_ms = a->no_data_since_ms = 0;
 	}
 	if (!starts && same_values(a, r) && str_eq(a->generator_url, rule->generator_url) && (reason.n == 0 || str_eq(a->reason, reason)))
 		return;
@@ -217,7 +217,8 @@ void pager_end(struct core *c, struct page_alert *a, int64_t at_ms, struct str r
 {
 	if (a->ends_ms != 0)
 		return;
-	a->ends_ms = at_ms != 0 ? at_ms : core_now_ms(c);
+	a->heard_end_ms = core_now_ms(c);
+	a->ends_ms = at_ms != 0 ? at_ms : a->heard_end_ms;
 	a->no_data_since_ms = 0;
 	text_set(&a->reason, reason);
 	pager_save(c, a);

@@ -49,6 +49,7 @@ static void alert_row(struct restore *r, sqlite3_stmt *s)
 	a->ends_ms = sqlite3_column_int64(s, 9);
 	a->no_data_since_ms = sqlite3_column_int64(s, 10);
 	a->expires_ms = sqlite3_column_int64(s, 12);
+	a->heard_end_ms = sqlite3_column_int64(s, 13);
 	c->next_alert = beyond(c->next_alert, a->id);
 	map_put(&r->alerts, id_key(&a->id), a);
 }

@@ -341,6 +341,42 @@ static void a_url_edited_while_we_were_away(void **state)
 	world_free(w);
 }
 
+static void post(struct world *w, int64_t ends_ms)
+{
+	static const struct label labels[] = { { { "alertname", 9 }, { "Posted", 6 } } };
+	const struct notify_posted p = { .labels = { labels, 1 }, .ends_ms = ends_ms };
+	struct err e = { 0 };
+
+	assert_true(core_post(w->core, &p, 1, &e));
+}
+
+/* An end that lies long back is kept as long as any other: who was told has not heard of it, and we only have now. */
+static void an_old_end_of_a_url_edited_while_we_were_away(void **state)
+{
+	struct world *w = world_new(HOOKS(ONE));
+
+	(void)state;
+	post(w, 0);
+	world_pass(w, 10000);
+	answer_all(w);
+	w->yaml = HOOKS(TWO);
+	world_crash(w);
+	post(w, T0 - 365 * 86400000LL);
+	world_pass(w, 60000);
+	answer_all(w);
+	assert_int_equal(core_snapshot(w->core, &w->arena)->n_stranded, 1);
+	world_crash(w);
+	world_pass(w, 60000);
+	answer_all(w);
+	assert_int_equal(core_snapshot(w->core, &w->arena)->n_stranded, 1);
+	assert_true(sent(w, "TocsinEndNotTold") > 0);
+	reload(w, HOOKS(TWO ", " ONE));
+	answer_all(w);
+	assert_int_equal(told_ends(w, "http://one/"), 1);
+	assert_int_equal(core_snapshot(w->core, &w->arena)->n_stranded, 0);
+	world_free(w);
+}
+
 /* Nothing can have arrived at the old place, so the new one gets it, at once and whatever became of the alert. */
 static void what_nobody_heard_goes_to_the_new_place(void **state)
 {
@@ -508,6 +544,7 @@ int main(void)
 		cmocka_unit_test(what_waits_goes_to_the_same_place),
 		cmocka_unit_test(an_edited_url_is_another_place),
 		cmocka_unit_test(a_url_edited_while_we_were_away),
+		cmocka_unit_test(an_old_end_of_a_url_edited_while_we_were_away),
 		cmocka_unit_test(what_nobody_heard_goes_to_the_new_place),
 		cmocka_unit_test(what_somebody_may_have_heard_ends_there),
 		cmocka_unit_test(only_another_place_is_told_again),
