@@ -126,6 +126,7 @@ void own_durability(struct core *, const struct err *problem);          /* NULL:
 void own_damage(struct core *, struct str file, struct str problem);
 void own_resume_durability(struct core *);      /* after a start: it ends when something has been written */
 void own_dead_letter(struct core *, struct str integration, struct str why, bool dead);
+bool own_is_dead_letter(const struct page_alert *, struct str integration);  /* that one's alert */
 void own_stranded(struct core *, struct str integration, bool stranded);
 void own_recheck_stranded(struct core *);                               /* after c->config has changed */
 void own_evaluation(struct core *, struct str problem);                 /* empty: all are evaluated */

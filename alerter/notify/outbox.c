@@ -324,10 +324,20 @@ static void deliver_later(struct core *c, struct message *m, const struct delive
 	set_state(c, m, d->unknown ? OUTBOX_UNKNOWN : OUTBOX_QUEUED);
 }
 
+/* Nothing but "a message to you was given up", which it has just refused to hear. */
+static bool tells_of_itself_alone(const struct message *m)
+{
+	bool alone = m->episode->told.n > 0;
+
+	for (struct map_slot *s = NULL; alone && (s = map_next(&m->episode->told, s)) != NULL;)
+		alone = own_is_dead_letter(s->value, m->integration);
+	return alone;
+}
+
 static void bury(struct core *c, struct message *m)
 {
 	set_state(c, m, OUTBOX_DEAD);
-	if (!m->resolved && !m->episode->closed) {
+	if (!m->resolved && !m->episode->closed && !tells_of_itself_alone(m)) {
 		m->episode->again = true;
 		episode_save(c, m->episode);
 	}

@@ -99,12 +99,20 @@ void own_damage(struct core *c, struct str file, struct str problem)
 
 /* ---- Dead letters: until something arrives there again. ---- */
 
+#define GIVEN_UP "TocsinMessageGivenUp"
+
+bool own_is_dead_letter(const struct page_alert *a, struct str integration)
+{
+	return str_eq(a->rule, STR(OWN_RULE)) && str_eq(labels_get(a->own, STR("alertname")), STR(GIVEN_UP)) &&
+	       str_eq(labels_get(a->own, STR("integration")), integration);
+}
+
 void own_dead_letter(struct core *c, struct str integration, struct str why, bool dead)
 {
 	const struct label at[] = { { STR("integration"), integration } };
 
 	own_alert(c, &(struct own_alert){
-			     .name = "TocsinMessageGivenUp",
+			     .name = GIVEN_UP,
 			     .severity = "critical",
 			     .expr = "tocsin_outbox_dead_letters > 0",
 			     .firing = dead,

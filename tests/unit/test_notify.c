@@ -249,6 +249,31 @@ static void a_dead_page_is_told_again_at_the_next_flush(void **state)
 	world_free(w);
 }
 
+/* The page is told again at each flush; that it was refused is told the one who refuses once. */
+static void a_refusal_goes_not_round_in_circles(void **state)
+{
+	struct world *w = world_new("route: { receiver: team, group_by: [alertname], group_wait: 0s, group_interval: 1m }\n"
+				    "receivers: [ { name: team, webhook_configs: [ { url: 'http://hook/' } ] } ]\n");
+	size_t pages = 0, refusals = 0;
+
+	(void)state;
+	fire(w, "Down", "a");
+	for (int minute = 0; minute < 30; minute++) {
+		for (size_t i = 0; i < w->n; i++)
+			if (!w->asked[i].answered)
+				answer_with(w, i, HTTP_ANSWERED, 400, -1, "no");
+		world_run(w);
+		world_pass(w, 60000);
+	}
+	for (size_t i = 0; i < w->n; i++) {
+		pages += has(w->asked[i].body, "\"alertname\":\"Down\"");
+		refusals += has(w->asked[i].body, "\"alertname\":\"TocsinMessageGivenUp\"");
+	}
+	assert_true(pages >= 29);
+	assert_int_equal(refusals, 1);
+	world_free(w);
+}
+
 static void who_hangs_stops_no_other(void **state)
 {
 	struct world *w = world_new(
@@ -620,6 +645,7 @@ int main(void)
 		cmocka_unit_test(a_place_that_asked_to_be_spared_is_spared_over_a_crash),
 		cmocka_unit_test(a_message_given_up_is_an_alert),
 		cmocka_unit_test(a_dead_page_is_told_again_at_the_next_flush),
+		cmocka_unit_test(a_refusal_goes_not_round_in_circles),
 		cmocka_unit_test(who_hangs_stops_no_other),
 		cmocka_unit_test(discarded),
 		cmocka_unit_test(dead_letters_are_bounded_each),
