@@ -59,7 +59,7 @@ bool eval_memory_is_within(struct eval *ev, size_t more_bytes)
 	enum { BYTES_A_SAMPLE = 32, BYTES_ANYWAY = 64 << 20 };
 	size_t most = ev->query->options.limits.max_samples, bytes;
 
-	bytes = ev->arena->total_bytes - ev->bytes_before + memory_bytes(ev->query) + more_bytes;
+	bytes = ev->arena->total_bytes - ev->bytes_before + ev->bytes_kept + memory_bytes(ev->query) + more_bytes;
 	if (bytes <= BYTES_ANYWAY || (bytes - BYTES_ANYWAY) / BYTES_A_SAMPLE <= most)
 		return true;
 	return eval_fail(ev, ERR_LIMIT, -1, "query needs more memory than max_samples=%zu samples may take: %zu MB", most,

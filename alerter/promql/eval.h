@@ -65,6 +65,7 @@ struct eval {
 	size_t n_unseen, unseen_cap;
 	size_t cells, peak_cells, samples_read;
 	size_t bytes_before;            /* in <arena>, of others */
+	size_t bytes_kept;              /* of the query, elsewhere */
 	const struct clock *clock;
 	int64_t deadline_mono_ms;
 	size_t since_asked;             /* work done since, by eval_works() */

@@ -5,6 +5,7 @@
 
 #include "eval_histogram.h"
 #include "eval_range.h"
+#include "eval_run.h"
 #include "memory.h"
 #include "notes.h"
 
@@ -83,7 +84,7 @@ static int by_labels(const void *a, const void *b)
 	return labels_cmp(((const struct promql_series *)a)->labels, ((const struct promql_series *)b)->labels);
 }
 
-static void sort_matrix(struct promql_result *r)
+void result_sort(struct promql_result *r)
 {
 	if (r->n_matrix > 1)
 		qsort(r->matrix, r->n_matrix, sizeof *r->matrix, by_labels);
@@ -101,7 +102,7 @@ static void result_matrix(struct eval *ev, const struct value *x, struct promql_
 			r->matrix[r->n_matrix++] = full_row(ev, x, row, all_t);
 		else if (row_holds(x, row, true))
 			r->matrix[r->n_matrix++] = row_series(ev, x, row);
-	sort_matrix(r);
+	result_sort(r);
 }
 
 /* Floats and histograms of a window together again, in time order. */
@@ -187,7 +188,7 @@ static void result_range(struct eval *ev, const struct node *n, struct promql_re
 		arena_rewind(ev->scratch, mark);
 	}
 	range_close(range);
-	sort_matrix(r);
+	result_sort(r);
 	join_equal(ev, r);
 }
 
@@ -219,30 +220,35 @@ static void fill_result(struct eval *ev, bool instant, struct promql_result *r)
 	}
 }
 
-struct request {
-	int64_t start_ms, end_ms, step_ms;
-	bool instant, held;
-};
+static const struct clock *clock_of(const struct promql_query *q)
+{
+	return q->options.clock == NULL ? &clock_system : q->options.clock;
+}
 
-static struct promql_result *run(struct promql_query *q, struct arena *a, struct querier *querier, struct request rq, struct err *e)
+int64_t request_deadline(const struct promql_query *q)
+{
+	return clock_mono_ms(clock_of(q)) + q->options.limits.timeout_ms;
+}
+
+struct promql_result *request_run(struct promql_query *q, struct arena *a, struct querier *querier, const struct request *rq,
+                                  struct err *e)
 {
 	struct promql_result *r = ARENA_NEW(a, struct promql_result);
-	const struct clock *clock = q->options.clock == NULL ? &clock_system : q->options.clock;
-	struct eval ev = { .query = q, .querier = querier, .arena = a, .held = rq.held, .err = e, .clock = clock,
-	                   .bytes_before = a->total_bytes, .query_start_ms = rq.start_ms, .query_end_ms = rq.end_ms,
-	                   .query_step_ms = rq.instant ? 0 : rq.step_ms };
+	struct eval ev = { .query = q, .querier = querier, .arena = a, .held = rq->held, .err = e, .clock = clock_of(q),
+	                   .deadline_mono_ms = rq->deadline_mono_ms, .cells = rq->kept_cells, .bytes_before = a->total_bytes,
+	                   .bytes_kept = rq->kept_bytes, .query_start_ms = rq->query_start_ms, .query_end_ms = rq->query_end_ms,
+	                   .query_step_ms = rq->instant ? 0 : rq->step_ms };
 
-	if (!check_times(&ev, rq.start_ms, rq.end_ms, rq.step_ms, e))
+	if (!check_times(&ev, rq->start_ms, rq->end_ms, rq->step_ms, e))
 		return NULL;
-	if (!rq.instant && q->root->type != PROMQL_VECTOR && q->root->type != PROMQL_SCALAR) {
+	if (!rq->instant && q->root->type != PROMQL_VECTOR && q->root->type != PROMQL_SCALAR) {
 		err_set(e, ERR_BAD_INPUT, -1, "invalid expression type \"%s\" for range query, must be scalar or instant vector",
 		        q->root->type == PROMQL_MATRIX ? "range vector" : "string");
 		return NULL;
 	}
-	ev.deadline_mono_ms = clock_mono_ms(clock) + q->options.limits.timeout_ms;
 	ev.scratch = memory_scratch(q);
 	arena_reset(ev.scratch);
-	fill_result(&ev, rq.instant, r);
+	fill_result(&ev, rq->instant, r);
 	r->notes = notes_finish(&ev, a);
 	r->n_notes = ev.n_notes;
 	r->read_lost = ev.read_lost;
@@ -255,19 +261,21 @@ static struct promql_result *run(struct promql_query *q, struct arena *a, struct
 	return ev.failed ? NULL : r;
 }
 
+static struct promql_result *run_instant(struct promql_query *q, struct arena *a, struct querier *querier, int64_t t_ms, bool held,
+                                         struct err *e)
+{
+	struct request rq = { t_ms, t_ms, 1, t_ms, t_ms, .deadline_mono_ms = request_deadline(q), .instant = true, .held = held };
+
+	return request_run(q, a, querier, &rq, e);
+}
+
 struct promql_result *promql_instant(struct promql_query *q, struct arena *a, struct querier *querier, int64_t t_ms, struct err *e)
 {
-	return run(q, a, querier, (struct request){ t_ms, t_ms, 1, .instant = true }, e);
+	return run_instant(q, a, querier, t_ms, false, e);
 }
 
 struct promql_result *promql_instant_held(struct promql_query *q, struct arena *a, struct querier *querier, int64_t t_ms,
                                           struct err *e)
 {
-	return run(q, a, querier, (struct request){ t_ms, t_ms, 1, .instant = true, .held = true }, e);
-}
-
-struct promql_result *promql_range(struct promql_query *q, struct arena *a, struct querier *querier, int64_t start_ms,
-                                   int64_t end_ms, int64_t step_ms, struct err *e)
-{
-	return run(q, a, querier, (struct request){ start_ms, end_ms, step_ms, .held = false }, e);
+	return run_instant(q, a, querier, t_ms, true, e);
 }

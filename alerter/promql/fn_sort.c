@@ -90,7 +90,7 @@ static void sort_rows(struct eval_call *c, bool histograms, int (*order)(const v
 	size_t n = 0;
 
 	c->result = x;
-	if (x->n_steps > 1) {
+	if (x->n_steps > 1 || c->ev->query_end_ms > c->ev->query_start_ms) {     /* a slice of a range query may have one step */
 		note_add(c->ev, NOTE_SORT_IN_RANGE, (struct labels){ 0 }, c->node->beg);
 		return;
 	}

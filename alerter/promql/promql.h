@@ -30,7 +30,8 @@ bool promql_features_add(struct str names, unsigned *features, struct err *e) MU
 
 struct promql_limits {                                  /* 0: the default; a query over one stops with its name in the error */
 	size_t max_depth;               /* of the syntax tree; 200. A chain such as a + b + c is no deeper than its operands */
-	size_t max_samples;             /* held at once; 50,000,000. All values and labels: 32 bytes for each, and 64 MB */
+	size_t max_samples;             /* held at once; 50,000,000. All values and labels: 32 bytes for each, and 64 MB. A range
+	                                 * query that would hold more goes on in slices of its steps, and holds the points of those */
 	size_t max_series;              /* selected by one selector; 1,000,000 */
 	size_t max_points;              /* steps of a range query, but the first; 11,000, as Prometheus counts */
 	int64_t timeout_ms;             /* 120,000 */
