@@ -273,8 +273,8 @@ int parts_compare_alerts(const void *, const void *);   /* how alerts stand in a
 void group_flush_due(struct core *);
 int64_t group_next_due_ms(const struct core *);
 
-/* statuspage_maintenance.c: a silence was made, changed or ended. */
-void statuspage_announce(struct core *, const struct silence *);
+/* statuspage_maintenance.c: a silence was made, changed (<was>, else NULL) or ended. */
+void statuspage_announce(struct core *, const struct silence *, const struct silence *was);
 
 /* statuspage.c: after c->config has changed, components are set back, or set. */
 void statuspage_follow(struct core *);

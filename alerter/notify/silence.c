@@ -117,11 +117,12 @@ void silence_load(struct core *c, const char *id, struct str matchers, const str
 
 /* ---- Changes. ---- */
 
-static void save(struct core *c, const struct silence *s)
+/* <was>: what it was before; NULL: it is new, or only its end has changed. */
+static void save(struct core *c, const struct silence *s, const struct silence *was)
 {
 	DB_ADD(c->db, DB_PUT_SILENCE, DB_T(str_of(s->id)), DB_T(matchers_text(&c->scratch, s->shown, s->matchers.n)),
 	       DB_I(s->starts_ms), DB_I(s->ends_ms), DB_I(s->updated_ms), DB_T(s->author), DB_T(s->comment));
-	statuspage_announce(c, s);
+	statuspage_announce(c, s, was);
 }
 
 static bool check(const struct core *c, const struct notify_silence *in, struct err *e)
@@ -180,7 +181,7 @@ static void end(struct core *c, struct silence *s)
 	if (s->starts_ms > now_ms)
 		s->starts_ms = now_ms;
 	s->ends_ms = s->updated_ms = now_ms;
-	save(c, s);
+	save(c, s, NULL);
 }
 
 bool silence_set(struct core *c, const struct notify_silence *in, struct arena *a, struct str *id, struct err *e)
@@ -210,14 +211,15 @@ bool silence_set(struct core *c, const struct notify_silence *in, struct arena *
 	if (changes) {
 		memcpy(s->id, old->id, sizeof s->id);
 		map_del(&c->silences, str_of(old->id));
-		silence_free(old);
 	} else {
 		core_new_uuid(s->id);
 		if (old != NULL && state_at(old, now_ms) != SILENCE_EXPIRED)
 			end(c, old);
 	}
 	map_put(&c->silences, str_of(s->id), s);
-	save(c, s);
+	save(c, s, changes ? old : NULL);
+	if (changes)
+		silence_free(old);
 	*id = arena_str(a, str_of(s->id));
 	return true;
 }

@@ -47,7 +47,7 @@ static const struct template_type maintenance_type = { "maintenance", { 0 }, NUL
 
 static struct template_value data_of(const struct integration *in, const struct silence *s, struct arena *a)
 {
-	size_t skip = in->statuspage.maintenance_prefix.n;
+	size_t skip = str_starts(s->comment, in->statuspage.maintenance_prefix) ? in->statuspage.maintenance_prefix.n : 0;
 
 	return notice_record(a, (const struct template_field[]){
 		{ STR("Comment"), template_str(str_trim((struct str){ s->comment.p + skip, s->comment.n - skip })) },
@@ -83,13 +83,13 @@ static void announce(struct core *c, const struct integration *in, const struct 
 	buf_fini(&b);
 }
 
-void statuspage_announce(struct core *c, const struct silence *s)
+void statuspage_announce(struct core *c, const struct silence *s, const struct silence *was)
 {
 	for (size_t i = 0; i < c->config->n_receivers; i++)
 		for (size_t k = 0; k < c->config->receivers[i].n; k++) {
 			const struct integration *in = &c->config->receivers[i].integrations[k];
 
-			if (is_announced(in, s, &c->scratch))
+			if (is_announced(in, s, &c->scratch) || (was != NULL && is_announced(in, was, &c->scratch)))
 				announce(c, in, s);
 		}
 }
@@ -124,6 +124,12 @@ bool statuspage_maintenance_begin(struct delivery *d, json_t *message, enum deli
 static const struct silence *silence_now(const struct delivery *d)
 {
 	return map_get(&d->core->silences, ((const struct maintenance_work *)d->state)->silence);
+}
+
+/* It has ended, or its comment announces it no more. */
+static bool is_over(struct delivery *d, const struct silence *s)
+{
+	return s->ends_ms <= core_now_ms(d->core) || !is_announced(d->integration, s, &d->arena);
 }
 
 static void put_metadata(struct json_out *j, const struct silence *s)
@@ -219,7 +225,8 @@ static enum deliver_next create(struct delivery *d, const struct silence *s)
 
 static enum deliver_next change(struct delivery *d, const struct silence *s, struct str id, struct str status)
 {
-	bool over = s->ends_ms <= core_now_ms(d->core);
+	const struct maintenance_work *w = d->state;
+	bool over = is_over(d, s);
 	struct buf b = { 0 };
 	struct json_out j = { &b, false };
 
@@ -231,8 +238,11 @@ static enum deliver_next change(struct delivery *d, const struct silence *s, str
 		json_out_strz(&j, "completed");
 		if (!str_eq(status, STR("scheduled")))
 			put_components(&j, d, s, "operational");
-	} else
+	} else {
+		json_out_key(&j, "name");
+		json_out_str(&j, w->name);
 		put_times(&j, s);
+	}
 	put_metadata(&j, s);
 	json_out_close(&j, '}');
 	json_out_close(&j, '}');
@@ -254,13 +264,15 @@ static bool same_time(json_t *ours, const char *key, int64_t ms)
 
 static enum deliver_next meet(struct delivery *d, json_t *incident)
 {
+	const struct maintenance_work *w = d->state;
 	const struct silence *s = silence_now(d);
 	struct str status = statuspage_text(incident, "status");
 	json_t *ours = json_object_get(json_object_get(incident, "metadata"), "tocsin");
 
 	if (str_eq(status, STR("completed")))
 		return done(d, "it is completed");
-	if (s->ends_ms > core_now_ms(d->core) && same_time(ours, "from", s->starts_ms) && same_time(ours, "until", s->ends_ms))
+	if (!is_over(d, s) && same_time(ours, "from", s->starts_ms) && same_time(ours, "until", s->ends_ms) &&
+	    str_eq(statuspage_text(incident, "name"), w->name))
 		return done(d, "it is there");
 	return change(d, s, statuspage_text(incident, "id"), status);
 }
@@ -275,7 +287,7 @@ static enum deliver_next not_found(struct delivery *d)
 		w->list = 0;
 		return ask_list(d);
 	}
-	if (s->ends_ms <= core_now_ms(d->core))
+	if (is_over(d, s))
 		return done(d, "there is no maintenance to complete");
 	return create(d, s);
 }

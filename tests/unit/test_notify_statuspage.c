@@ -412,7 +412,7 @@ static const char *silence_it(struct world *w, const char *id, const char *comme
 
 static const char *maintenance(struct world *w, const char *id, const char *status, const char *from, const char *until)
 {
-	return arena_printf(&w->arena, "[{\"id\":\"m1\",\"status\":\"%s\",\"metadata\":{\"tocsin\":{\"silence\":\"%s\","
+	return arena_printf(&w->arena, "[{\"id\":\"m1\",\"name\":\"a larger disk\",\"status\":\"%s\",\"metadata\":{\"tocsin\":{\"silence\":\"%s\","
 			    "\"from\":\"%s\",\"until\":\"%s\"}}}]", status, id, from, until).p;
 }
 
@@ -462,6 +462,26 @@ static void a_silence_is_a_maintenance(void **state)
 	world_free(w);
 }
 
+static void a_comment_that_is_edited_is_the_maintenances(void **state)
+{
+	struct world *w = world_new(planned);
+	const char *id = silence_it(w, "", "planned: a larger disk", T0 + 3600000, T0 + 7200000);
+
+	(void)state;
+	reply(w, "GET", "/incidents/upcoming", 200, maintenance(w, id, "scheduled", FROM, UNTIL));
+	assert_int_equal(w->core->episodes.n, 0);
+	silence_it(w, id, "planned: two disks", T0 + 3600000, T0 + 7200000);
+	reply(w, "GET", "/incidents/upcoming", 200, maintenance(w, id, "scheduled", FROM, UNTIL));
+	assert_true(has(LAST(w).body, "\"name\":\"two disks\",\"scheduled_for\":\"" FROM "\""));
+	reply(w, "PATCH", "/incidents/m1", 200, "{\"id\":\"m1\"}");
+	silence_it(w, id, "x", T0 + 3600000, T0 + 7200000);     /* nobody's business any more */
+	reply(w, "GET", "/incidents/upcoming", 200, maintenance(w, id, "scheduled", FROM, UNTIL));
+	assert_true(has(LAST(w).body, "\"status\":\"completed\""));
+	reply(w, "PATCH", "/incidents/m1", 200, "{\"id\":\"m1\"}");
+	assert_int_equal(w->core->episodes.n, 0);
+	world_free(w);
+}
+
 /* Its first message could not be delivered before the silence was over: nothing is announced any more. */
 static void a_maintenance_that_is_over_is_not_announced(void **state)
 {
@@ -487,6 +507,7 @@ int main(void)
 		cmocka_unit_test(opens_and_resolves),
 		cmocka_unit_test(moves_slowly_through_its_statuses),
 		cmocka_unit_test(a_silence_is_a_maintenance),
+		cmocka_unit_test(a_comment_that_is_edited_is_the_maintenances),
 		cmocka_unit_test(a_maintenance_that_is_over_is_not_announced),
 		cmocka_unit_test(looks_twice_before_it_opens_again),
 		cmocka_unit_test(found_again_when_it_is_over),
