@@ -438,14 +438,13 @@ static bool start_scraping(struct alerter *al, struct err *e)
 	return scrape_start(al->scrape, e);
 }
 
-/* The name in <url>; browsers may find us under it. */
+/* host[:port] of <url>; browsers may find us there. */
 static struct str host_of(struct str url)
 {
 	size_t scheme = str_find(url, STR("://"));
 	struct str host = scheme < url.n ? (struct str){ url.p + scheme + 3, url.n - scheme - 3 } : STR("");
 
 	host.n = str_chr(host, '/');
-	host.n = str_chr(host, ':');
 	return host;
 }
 

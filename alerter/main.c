@@ -8,6 +8,7 @@
 
 #include "alerter.h"
 #include "config.h"
+#include "tocsin/http.h"
 #include "tocsin/log.h"
 #include "tocsin/process.h"
 #include "tocsin/version.h"
@@ -155,7 +156,8 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && tool_is_command(argv[1]))
 		return tool_main(argc - 1, argv + 1);
-	if (!flags_parse(flags, ARRAY_LEN(flags), argc, argv, NULL, &e) || !set_up_log(&e) || !set_up_promql(&e)) {
+	if (!flags_parse(flags, ARRAY_LEN(flags), argc, argv, NULL, &e) || !set_up_log(&e) || !set_up_promql(&e) ||
+	    !http_check_hosts(settings.alerter.hosts.v, settings.alerter.hosts.n, &e)) {
 		fprintf(stderr, "tocsin-alerter: %s\n", e.msg);
 		return 2;
 	}

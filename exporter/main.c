@@ -461,7 +461,7 @@ int main(int argc, char **argv)
 	struct err e = { 0 };
 
 	list_flags(&o, flags);
-	if (!flags_parse(flags, N_FLAGS, argc, argv, NULL, &e) || !set_up_log(&o, &e)) {
+	if (!flags_parse(flags, N_FLAGS, argc, argv, NULL, &e) || !set_up_log(&o, &e) || !http_check_hosts(o.hosts.v, o.hosts.n, &e)) {
 		fprintf(stderr, "tocsin-exporter: %s\n", e.msg);
 		return 2;
 	}

@@ -66,8 +66,7 @@ struct http_server {
 	struct listener *listeners;
 	size_t n_listeners;
 	struct http_web_config *web;    /* under <lock> */
-	struct str *hosts;
-	size_t n_hosts;
+	struct http_hosts hosts;
 	pthread_mutex_t lock;
 	pthread_cond_t idle;            /* a request was completed */
 	struct http_streams *streams;
@@ -115,6 +114,29 @@ struct str http_header(const struct http_request *q, const char *name)
 {
 	assert(request_of(q)->in_handler);
 	return str_of(MHD_lookup_connection_value(request_of(q)->conn, MHD_HEADER_KIND, name));
+}
+
+struct header_count {
+	struct str name;
+	size_t n;
+};
+
+static enum MHD_Result count_header(void *ctx, enum MHD_ValueKind kind, const char *key, const char *value)
+{
+	struct header_count *count = ctx;
+
+	(void)kind;
+	(void)value;
+	count->n += str_eq_nocase(str_of(key), count->name);
+	return MHD_YES;
+}
+
+size_t http_header_count(const struct http_request *q, const char *name)
+{
+	struct header_count count = { str_of(name), 0 };
+
+	MHD_get_connection_values(request_of(q)->conn, MHD_HEADER_KIND, count_header, &count);
+	return count.n;
 }
 
 bool http_is_gone(const struct http_request *q)
@@ -324,7 +346,7 @@ static enum http_origin changes_from(const struct request *r)
 {
 	if ((r->route->flags & HTTP_CHANGES) == 0 || r->q.method == HTTP_GET)
 		return HTTP_FROM_HERE;
-	return http_origin_of(&r->q, r->server->hosts, r->server->n_hosts);
+	return http_origin_of(&r->q, &r->server->hosts);
 }
 
 static bool user_may_enter(struct request *r)
@@ -394,6 +416,17 @@ static void note_peer(struct request *r)
 		r->q.peer = arena_str(&r->arena, str_of(host));
 }
 
+static void reject_origin(struct request *r, enum http_origin why)
+{
+	static const char *const said[] = {
+		[HTTP_WITHOUT_HOST] = "what changes something says one Host, which is a host's name or address",
+		[HTTP_FROM_ELSEWHERE] = "this request comes from a page of another site: none of its Host, --web.external-url, --web.host",
+		[HTTP_BY_ANOTHER_NAME] = "its Host is a name not known as ours: an address, a name without a dot, or one of --web.host",
+	};
+
+	reject(r, why == HTTP_WITHOUT_HOST ? MHD_HTTP_BAD_REQUEST : MHD_HTTP_FORBIDDEN, said[why]);
+}
+
 /* The headers are here. Replies when the request goes no further. */
 static void admit(struct request *r, const char *method)
 {
@@ -417,9 +450,7 @@ static void admit(struct request *r, const char *method)
 	} else if ((r->route->methods & q->method) == 0) {
 		reject_method(r);
 	} else if ((origin = changes_from(r)) != HTTP_FROM_HERE) {
-		reject(r, MHD_HTTP_FORBIDDEN, origin == HTTP_FROM_ELSEWHERE
-		                              ? "this request comes from a page of another site"
-		                              : "its Host is a name not known as ours: an address, a name without a dot, or one of --web.host");
+		reject_origin(r, origin);
 	} else if (!http_takes_type(q, r->route->flags)) {
 		reject(r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, (r->route->flags & HTTP_JSON) != 0 ? "send Content-Type: application/json"
 		                                           : "send Content-Type: application/x-www-form-urlencoded");
@@ -650,14 +681,14 @@ bool http_server_bind(struct http_server *s, const struct http_options *o, struc
 	return true;
 }
 
-/* Ours are those the caller names, and those it listens on. */
 static void know_hosts(struct http_server *s, const struct http_options *o)
 {
-	s->hosts = mem_alloc((o->n_hosts + o->n_listen + 1) * sizeof *s->hosts);
+	s->hosts.v = mem_alloc((o->n_hosts + o->n_listen + 1) * sizeof *s->hosts.v);
 	for (size_t i = 0; i < o->n_hosts; i++)
-		s->hosts[s->n_hosts++] = o->hosts[i];
+		s->hosts.v[s->hosts.n++] = o->hosts[i];
+	s->hosts.n_sites = s->hosts.n;
 	for (size_t i = 0; i < o->n_listen; i++)
-		s->hosts[s->n_hosts++] = http_host_name(o->listen[i]);
+		s->hosts.v[s->hosts.n++] = o->listen[i];
 }
 
 bool http_server_start(struct http_server *s, const struct http_options *o, struct err *e)
@@ -762,7 +793,7 @@ void http_server_free(struct http_server *s)
 	http_web_config_unref(s->web);
 	http_streams_free(s->streams);
 	free(s->listeners);
-	free(s->hosts);
+	free(s->hosts.v);
 	free(s);
 }
 

@@ -63,10 +63,15 @@ struct MHD_Response *http_stream_response(struct http_streams *ss, struct MHD_Co
 /* Cuts off the connections of streams whose time is over. */
 void http_streams_expire(struct http_streams *ss);
 
-/* Whether no page of another site asks; <hosts>: names with a dot that are ours. Only before the handler returns. */
-enum http_origin { HTTP_FROM_HERE, HTTP_FROM_ELSEWHERE, HTTP_BY_ANOTHER_NAME };
-enum http_origin http_origin_of(const struct http_request *q, const struct str *hosts, size_t n_hosts);
-struct str http_host_name(struct str host);     /* without the port */
+struct http_hosts {                     /* host[:port] each: ours are those the caller names, and those it listens on */
+	struct str *v;
+	size_t n, n_sites;              /* pages of the first <n_sites> are ours under whatever name we are asked */
+};
+
+/* Whether no page of another site asks. Only before the handler returns. */
+enum http_origin { HTTP_FROM_HERE, HTTP_FROM_ELSEWHERE, HTTP_BY_ANOTHER_NAME, HTTP_WITHOUT_HOST };
+enum http_origin http_origin_of(const struct http_request *q, const struct http_hosts *ours);
+size_t http_header_count(const struct http_request *q, const char *name);
 struct str http_content_type(const struct http_request *q);    /* without parameters */
 bool http_takes_type(const struct http_request *q, unsigned flags);     /* of the route; by the headers */
 

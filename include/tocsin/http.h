@@ -23,7 +23,7 @@ enum {                                  /* http_route.methods, a set; GET answer
 enum {                                  /* http_route.flags */
 	HTTP_PREFIX = 1,                /* every path that begins with <path>; the longest one wins, exact ones first */
 	HTTP_CHANGES = 2,               /* changes something: an Origin or Referer of another host is refused, and so is a Host that is
-	                                 * not ours (403), and a Content-Type that is neither a form's nor, with HTTP_JSON, JSON's (415) */
+	                                 * not ours (403), none or no host (400), and a Content-Type that is neither a form's nor, with HTTP_JSON, JSON's (415) */
 	HTTP_FORM = 4,                  /* a form body's fields join the parameters */
 	HTTP_JSON = 8,                  /* its body is JSON */
 	HTTP_OPEN = 16,                 /* nobody needs to log in: the handler checks a token itself */
@@ -108,9 +108,12 @@ struct http_options {
 	unsigned max_connections;               /* per address; 0: 512 */
 	unsigned idle_timeout_s;                /* 0: 60 */
 	struct http_web_config *web;            /* may be NULL; the server takes a reference of its own */
-	const struct str *hosts;                /* names with a dot under which we are found; their texts must outlive the server */
+	const struct str *hosts;                /* host[:port] we are found at, as pages' too; their texts must outlive the server */
 	size_t n_hosts;
 };
+
+/* Whether each is a name alone, as --web.host takes it. */
+bool http_check_hosts(const struct str *hosts, size_t n, struct err *e) MUST_CHECK;
 
 struct http_server *http_server_new(void);
 /* Before the start; <routes> and <ctx> must outlive the server. May be called several times; the first match wins. */

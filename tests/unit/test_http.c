@@ -149,9 +149,9 @@ static void ask(const struct http_server *s, const char *request, struct buf *ou
 static struct http_server *start(struct http_web_config *web)
 {
 	const struct str listen[] = { STR("127.0.0.1:0"), STR("[::1]:0") };
-	static const struct str hosts[] = { { "tocsin.example", 14 } };
+	static const struct str hosts[] = { { "tocsin.example", 14 }, { "proxy.example:8443", 18 } };
 	const struct http_options o = { .listen = listen, .n_listen = access("/proc/net/if_inet6", R_OK) == 0 ? 2 : 1, .web = web,
-		                        .hosts = hosts, .n_hosts = 1 };
+		                        .hosts = hosts, .n_hosts = 2 };
 	static char ctx[] = "c";
 	struct http_server *s = http_server_new();
 	struct err e = { 0 };
@@ -163,6 +163,8 @@ static struct http_server *start(struct http_web_config *web)
 }
 
 #define END " HTTP/1.1\r\nHost: h:1\r\nConnection: close\r\n"
+#define PROGRAM(host) "POST /echo HTTP/1.1\r\nHost: " host "\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+#define CHANGE(host, origin) PROGRAM(host "\r\nOrigin: " origin)
 #define FORM "Content-Type: application/x-www-form-urlencoded; charset=utf-8\r\n"
 
 static const struct {
@@ -202,6 +204,28 @@ static const struct {
 	{ "a name that the world cannot have", "POST /echo HTTP/1.1\r\nHost: tocsin.monitoring.svc.Cluster.Local:1\r\nConnection: close\r\n"
 	  "Content-Length: 0\r\n\r\n", "200", "2 /echo" },
 	{ "an address of version 6", "POST /echo HTTP/1.1\r\nHost: [::1]:1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", "200", "2 /echo" },
+	{ "a proxy asks by an address", CHANGE("127.0.0.1:9090", "https://tocsin.example"), "200", "2 /echo" },
+	{ "a proxy asks by a name of its own", CHANGE("upstream.example", "https://tocsin.example"), "200", "2 /echo" },
+	{ "a proxy says its port", CHANGE("tocsin.example:443", "https://tocsin.example"), "200", "2 /echo" },
+	{ "a page says its port", CHANGE("10.0.0.1", "http://10.0.0.1:80"), "200", "2 /echo" },
+	{ "dots at the end", CHANGE("Tocsin.example.", "https://tocsin.example.:443/x?y"), "200", "2 /echo" },
+	{ "a port of ours", CHANGE("10.0.0.1", "https://proxy.example:8443"), "200", "2 /echo" },
+	{ "the name of ours, and a port of another", CHANGE("10.0.0.1", "https://proxy.example"), "403", "another site" },
+	{ "a page of another port", CHANGE("10.0.0.1:1", "http://10.0.0.1:2"), "403", "another site" },
+	{ "a page of another scheme's port", CHANGE("10.0.0.1:443", "http://10.0.0.1"), "403", "another site" },
+	{ "a page where we listen, elsewhere", CHANGE("10.0.0.1", "http://127.0.0.1"), "403", "another site" },
+	{ "another site behind our name", CHANGE("tocsin.example", "https://tocsin.example@evil.example"), "403", "another site" },
+	{ "another site at our address", CHANGE("127.0.0.1:9090", "https://evil.example"), "403", "another site" },
+	{ "no Host", "POST /echo HTTP/1.1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", "400", "" },
+	{ "no Host of old", "POST /echo HTTP/1.0\r\nContent-Length: 0\r\n\r\n", "400", "one Host" },
+	{ "an empty Host", PROGRAM(""), "400", "one Host" },
+	{ "two Hosts", PROGRAM("h:1\r\nHost: h:1"), "400", "one Host" },
+	{ "a Host with a path", PROGRAM("evil.com/x.local"), "400", "one Host" },
+	{ "a Host with a fragment", PROGRAM("evil.com#.local"), "400", "one Host" },
+	{ "a Host with a user", PROGRAM("evil.com@h"), "400", "one Host" },
+	{ "a Host with no end", PROGRAM("[::1"), "400", "one Host" },
+	{ "a Host with a strange port", PROGRAM("h:1x"), "400", "one Host" },
+	{ "a Host that is a dot", PROGRAM("."), "400", "one Host" },
 	{ "text a page may send unseen", "POST /echo" END "Content-Type: text/plain\r\nContent-Length: 3\r\n\r\na=1", "415", "urlencoded" },
 	{ "JSON", "POST /json" END "Content-Type: application/json; charset=utf-8\r\nContent-Length: 2\r\n\r\n[]", "200", "body=2" },
 	{ "a form where JSON is wanted", "POST /json" END FORM "Content-Length: 2\r\n\r\n[]", "415", "application/json" },
@@ -230,6 +254,34 @@ static void answers(void **state)
 	assert_int_equal(http_server_stats(s).requests, ARRAY_LEN(cases));
 	http_server_stop(s);
 	http_server_free(s);
+}
+
+static void hosts_are_names_alone(void **state)
+{
+	static const struct {
+		const char *host, *says;        /* NULL: it is one */
+	} hosts[] = {
+		{ "tocsin.example.com", NULL }, { "Tocsin_1.example.com.", NULL }, { "tocsin", NULL }, { "10.0.0.1", NULL }, { "[::1]", NULL },
+		{ "", "--web.host=: no host can be called so" },
+		{ "*.example.com", "such as tocsin.example.com" },
+		{ "a b", "no host can be called so" },
+		{ "::1", "no host can be called so" },
+		{ "http://x.example.com", "with no scheme, port or path: write x.example.com" },
+		{ "https://x.example.com:443/y", "write x.example.com" },
+		{ "tocsin.example.com:443", "write tocsin.example.com" },
+		{ "tocsin.example.com:", "write tocsin.example.com" },
+		{ "tocsin.example.com/x", "write tocsin.example.com" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(hosts); i++) {
+		const struct str two[] = { STR("ours.example"), str_of(hosts[i].host) };
+		struct err e = { 0 };
+
+		print_message("  %s\n", hosts[i].host);
+		assert_int_equal(http_check_hosts(two, 2, &e), hosts[i].says == NULL);
+		assert_true(hosts[i].says == NULL || strstr(e.msg, hosts[i].says) != NULL);
+	}
 }
 
 static void compresses(void **state)
@@ -407,6 +459,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(answers),
+		cmocka_unit_test(hosts_are_names_alone),
 		cmocka_unit_test(compresses),
 		cmocka_unit_test(streams_come_whole),
 		cmocka_unit_test(streams_end),
