@@ -130,8 +130,7 @@ def test_a_bad_reload_changes_nothing(box, way):
     watch.path.write_text(FIVE_MISTAKES)
     way(watch)
     watch.until("it was refused", lambda: not good(watch))
-    for line, col, _ in PLACES:
-        assert f"at={line}:{col}" in watch.program.process.text()
+    watch.until("each mistake is logged", lambda: all(f"at={line}:{col}" in watch.program.process.text() for line, col, _ in PLACES))
     page = watch.program.get("/")[2]
     assert "The last reload failed" in page and "did you mean" in page and "hush" not in page + watch.program.process.text()
     assert watch.data("/api/v1/status/runtimeinfo")["reloadConfigSuccess"] is False
