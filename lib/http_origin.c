@@ -100,10 +100,10 @@ bool http_check_hosts(const struct str *hosts, size_t n, struct err *e)
 			continue;
 		url.n = str_chr(url, '/');
 		if (read_place(url, &p))
-			return err_set(e, ERR_BAD_INPUT, -1, "--web.host=" STR_FMT ": a name alone, with no scheme, port or path: write "
-			               STR_FMT, STR_ARG(hosts[i]), STR_ARG(p.name));
-		return err_set(e, ERR_BAD_INPUT, -1, "--web.host=" STR_FMT ": no host can be called so: write one whole name of letters, "
-		               "digits, '-', '_' and '.', such as tocsin.example.com, and give --web.host again for another",
+			return err_set(e, ERR_BAD_INPUT, -1, "--web.host=" STR_FMT ": a name alone, with no scheme, port or path: "
+			               "write " STR_FMT, STR_ARG(hosts[i]), STR_ARG(p.name));
+		return err_set(e, ERR_BAD_INPUT, -1, "--web.host=" STR_FMT ": no host can be called so: write one whole name of "
+		               "letters, digits, '-', '_' and '.', such as tocsin.example.com, and give --web.host again for another",
 		               STR_ARG(hosts[i]));
 	}
 	return true;
@@ -162,16 +162,17 @@ enum http_origin http_origin_of(const struct http_request *q, const struct http_
 	struct str from = http_header(q, "Origin"), host = str_trim(http_header(q, "Host"));
 	struct place named, page;
 	unsigned scheme_port;
-	bool known;
+	bool known, ours_page;
 
 	if (from.p == NULL)
 		from = http_header(q, "Referer");
 	if (http_header_count(q, "Host") != 1 || !read_place(host, &named))
 		return HTTP_WITHOUT_HOST;
 	known = from.p != NULL && read_page(from, &page, &scheme_port);
-	if (from.p != NULL && !(known && (is_our_page(&page, scheme_port, ours) || is_page_of(&page, scheme_port, host))))
+	ours_page = known && is_our_page(&page, scheme_port, ours);
+	if (from.p != NULL && !ours_page && !(known && is_page_of(&page, scheme_port, host)))
 		return HTTP_FROM_ELSEWHERE;
-	return (known && is_our_page(&page, scheme_port, ours)) || is_our_name(named.name, ours) ? HTTP_FROM_HERE : HTTP_BY_ANOTHER_NAME;
+	return ours_page || is_our_name(named.name, ours) ? HTTP_FROM_HERE : HTTP_BY_ANOTHER_NAME;
 }
 
 struct str http_content_type(const struct http_request *q)
