@@ -634,98 +634,105 @@ static void test_damaged_kept_versions(void **state)
 	world_fini(&w);
 }
 
+/* ---- Evaluation on arrival ---- */
+
+static void health(struct world *w, const char *instance, double v)
+{
+	struct arena a = { 0 };
+
+	put(w, arena_printf(&a, "health{job=\"j\",instance=\"%s\"}", instance).p, v, NULL);
+	arena_fini(&a);
+}
+
+/* A scrape of that target has been stored. */
+static void arrives(struct world *w, const char *instance)
+{
+	struct arena a = { 0 };
+
+	rules_on_scrape(w->rules, parse_series(&a, arena_printf(&a, "{job=\"j\",instance=\"%s\"}", instance).p), w->now_ms);
+	rules_tick(w->rules, w->now_ms);
+	arena_fini(&a);
+}
+
+
 /* A target was scraped between two ticks: its alert is raised at once, and not ended before a tick. */
 static void test_on_arrival(void **state)
 {
-	struct arena a = { 0 };
 	struct world w;
 
 	(void)state;
 	world_init(&w);
 	load(&w, "- alert: Down\n  expr: health{job=\"j\",instance=\"i\"} == 0\n");
-	put(&w, "health{job=\"j\",instance=\"i\"}", 1, NULL);
+	health(&w, "i", 1);
 	tick(&w);
 	w.now_ms -= 12 * SEC;
-	put(&w, "health{job=\"j\",instance=\"i\"}", 0, NULL);
-	rules_on_scrape(w.rules, parse_series(&a, "{job=\"j\",instance=\"i\"}"), w.now_ms);
-	rules_tick(w.rules, w.now_ms);
+	health(&w, "i", 0);
+	arrives(&w, "i");
 	expect(&w, NULL, "firing");
 	w.now_ms += 2 * SEC;
-	put(&w, "health{job=\"j\",instance=\"i\"}", 1, NULL);
-	rules_on_scrape(w.rules, parse_series(&a, "{job=\"j\",instance=\"i\"}"), w.now_ms);
-	rules_tick(w.rules, w.now_ms);
+	health(&w, "i", 1);
+	arrives(&w, "i");
 	expect(&w, NULL, "firing");
 	w.now_ms += 10 * SEC;
 	tick(&w);
 	tick(&w);
 	expect(&w, NULL, "firing resolved");
-	arena_fini(&a);
 	world_fini(&w);
 }
 
 /* Between two ticks it was bad, good and bad again: `for` counts no good time, and only the next tick says whether it fires. */
 static void test_for_counts_no_good_time_between_ticks(void **state)
 {
-	struct arena a = { 0 };
-	struct labels target = parse_series(&a, "{job=\"j\",instance=\"i\"}");
 	struct world w;
 
 	(void)state;
 	world_init(&w);
 	load(&w, "- alert: Down\n  expr: health{job=\"j\",instance=\"i\"} == 0\n  for: 3s\n");
-	put(&w, "health{job=\"j\",instance=\"i\"}", 1, NULL);
+	health(&w, "i", 1);
 	tick(&w);
 	w.now_ms -= 14 * SEC;
 	for (int i = 0; i < 3; i++) {           /* bad, good, bad: two seconds apart */
-		put(&w, "health{job=\"j\",instance=\"i\"}", i == 1, NULL);
-		rules_on_scrape(w.rules, target, w.now_ms);
-		rules_tick(w.rules, w.now_ms);
+		health(&w, "i", i == 1);
+		arrives(&w, "i");
 		w.now_ms += 2 * SEC;
 	}
 	expect(&w, NULL, "pending");
 	w.now_ms += 8 * SEC;
 	tick(&w);
 	expect(&w, NULL, "pending");
-	put(&w, "health{job=\"j\",instance=\"i\"}", 0, NULL);
+	health(&w, "i", 0);
 	tick(&w);
 	expect(&w, NULL, "pending firing");
-	arena_fini(&a);
 	world_fini(&w);
 }
 
 /* The same without matchers, as long as only one target has such series. */
 static void test_on_arrival_of_the_only_target(void **state)
 {
-	struct arena a = { 0 };
-	struct labels target = parse_series(&a, "{job=\"j\",instance=\"i\"}");
 	struct world w;
 
 	(void)state;
 	world_init(&w);
 	load(&w, "- alert: Down\n  expr: health == 0\n");
-	put(&w, "health{job=\"j\",instance=\"i\"}", 1, NULL);
+	health(&w, "i", 1);
 	tick(&w);
 	w.now_ms -= 12 * SEC;
-	put(&w, "health{job=\"j\",instance=\"i\"}", 0, NULL);
-	rules_on_scrape(w.rules, parse_series(&a, "{job=\"j\",instance=\"other\"}"), w.now_ms);
-	rules_tick(w.rules, w.now_ms);
+	health(&w, "i", 0);
+	arrives(&w, "other");
 	expect(&w, NULL, "");
-	rules_on_scrape(w.rules, target, w.now_ms);
-	rules_tick(w.rules, w.now_ms);
+	arrives(&w, "i");
 	expect(&w, NULL, "firing");
 	w.now_ms += 2 * SEC;
-	put(&w, "health{job=\"j\",instance=\"i\"}", 1, NULL);
-	put(&w, "health{job=\"j\",instance=\"k\"}", 1, NULL);     /* now two do */
+	health(&w, "i", 1);
+	health(&w, "k", 1);     /* now two do */
 	w.now_ms += 10 * SEC;
 	tick(&w);
 	tick(&w);
 	expect(&w, NULL, "firing resolved");
 	w.now_ms -= 12 * SEC;
-	put(&w, "health{job=\"j\",instance=\"i\"}", 0, NULL);
-	rules_on_scrape(w.rules, target, w.now_ms);
-	rules_tick(w.rules, w.now_ms);
+	health(&w, "i", 0);
+	arrives(&w, "i");
 	expect(&w, NULL, "firing resolved");
-	arena_fini(&a);
 	world_fini(&w);
 }
 
