@@ -492,12 +492,12 @@ void rules_apply(struct rules *r, struct rules_plan *p)
 	env = env_of(&r->workers[0]);
 	tell_ghosts(r, &env, now_ms);
 	rules_plan_free(old);
-	if (r->deps.kept_path != NULL)
-		kept_write(r->deps.kept_path, p);
 	pthread_mutex_lock(&r->lock);
 	r->applying = false;
 	pthread_cond_broadcast(&r->wake);
 	pthread_mutex_unlock(&r->lock);
+	if (r->deps.kept_path != NULL)          /* a slow disk keeps nobody from evaluating */
+		kept_write(r->deps.kept_path, p);
 }
 
 void rules_free(struct rules *r)
