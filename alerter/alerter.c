@@ -438,21 +438,11 @@ static bool start_scraping(struct alerter *al, struct err *e)
 	return scrape_start(al->scrape, e);
 }
 
-/* host[:port] of <url>; browsers may find us there. */
-static struct str host_of(struct str url)
-{
-	size_t scheme = str_find(url, STR("://"));
-	struct str host = scheme < url.n ? (struct str){ url.p + scheme + 3, url.n - scheme - 3 } : STR("");
-
-	host.n = str_chr(host, '/');
-	return host;
-}
-
 static struct http_options http_options(struct alerter *al)
 {
 	struct str *hosts = ARENA_ARRAY(&al->arena, al->options.hosts.n + 1, struct str);
 
-	hosts[0] = host_of(al->external_url);
+	hosts[0] = http_url_host(al->external_url);     /* browsers may find us there */
 	for (size_t i = 0; i < al->options.hosts.n; i++)
 		hosts[i + 1] = al->options.hosts.v[i];
 	return (struct http_options){ .listen = al->options.listen.v, .n_listen = al->options.listen.n, .web = al->web,

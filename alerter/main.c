@@ -20,6 +20,8 @@ enum {
 	MALLOC_MMAP_BYTES = 256 * 1024,         /* larger pieces go back to the system when they are freed */
 };
 
+enum { MAX_CONCURRENCY = 64 };
+
 struct settings {
 	struct alerter_options alerter;
 	struct str log_level, log_format;
@@ -88,7 +90,10 @@ static bool set_up_promql(struct err *e)
 
 	o->features = PROMQL_DURATION_EXPRESSIONS;
 	o->limits.max_samples = (size_t)settings.max_samples;
-	settings.alerter.max_concurrency = settings.max_concurrency < 1 ? 1 : settings.max_concurrency > 64 ? 64 : (unsigned)settings.max_concurrency;
+	if (settings.max_concurrency < 1 || settings.max_concurrency > MAX_CONCURRENCY)
+		return err_set(e, ERR_BAD_INPUT, -1, "--query.max-concurrency=%lld is out of range: write 1 to %d", (long long)settings.max_concurrency,
+		               MAX_CONCURRENCY);
+	settings.alerter.max_concurrency = (unsigned)settings.max_concurrency;
 	for (size_t i = 0; i < settings.features.n; i++)
 		if (!promql_features_add(settings.features.v[i], &o->features, e))
 			return err_context(e, "--enable-feature");

@@ -58,8 +58,7 @@ static bool read_place(struct str s, struct place *out)
 	return is_of(out->name, HEX "ghijklmnopqrstuvwxyzGHIJKLMNOPQRSTUVWXYZ-._") && !(out->name.n == 1 && s.p[0] == '.');
 }
 
-/* host[:port] of "https://host:port/…". */
-static struct str host_of(struct str url)
+struct str http_url_host(struct str url)
 {
 	size_t scheme = str_find(url, STR("://"));
 	struct str host = scheme < url.n ? from_byte(url, scheme + 3) : STR_NULL;
@@ -74,7 +73,7 @@ static struct str host_of(struct str url)
 static bool read_page(struct str url, struct place *out, unsigned *scheme_port)
 {
 	*scheme_port = str_starts(url, STR("https://")) ? 443 : str_starts(url, STR("http://")) ? 80 : 0;
-	if (*scheme_port == 0 || !read_place(host_of(url), out))
+	if (*scheme_port == 0 || !read_place(http_url_host(url), out))
 		return false;
 	if (out->port == 0)
 		out->port = *scheme_port;
@@ -94,7 +93,7 @@ bool http_check_hosts(const struct str *hosts, size_t n, struct err *e)
 	struct place p;
 
 	for (size_t i = 0; i < n; i++) {
-		struct str url = str_find(hosts[i], STR("://")) < hosts[i].n ? host_of(hosts[i]) : hosts[i];
+		struct str url = str_find(hosts[i], STR("://")) < hosts[i].n ? http_url_host(hosts[i]) : hosts[i];
 
 		if (read_place(hosts[i], &p) && str_chr(from_byte(hosts[i], p.name.n), ':') == hosts[i].n - p.name.n)
 			continue;

@@ -112,6 +112,8 @@ struct http_options {
 	size_t n_hosts;
 };
 
+/* host[:port] of "https://host:port/…"; empty when it is no URL. */
+struct str http_url_host(struct str url);
 /* Whether each is a name alone, as --web.host takes it. */
 bool http_check_hosts(const struct str *hosts, size_t n, struct err *e) MUST_CHECK;
 

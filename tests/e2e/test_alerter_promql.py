@@ -79,6 +79,9 @@ def test_experimental_syntax(box):
     for name, said in (("nosuch", "no such feature: nosuch"), ("use-start-timestamps", "start timestamps of samples are not kept")):
         done = subprocess.run([binary("tocsin-alerter"), f"--enable-feature={name}"], capture_output=True, text=True)
         assert done.returncode == 2 and said in done.stderr
+    for n in ("0", "65"):
+        done = subprocess.run([binary("tocsin-alerter"), f"--query.max-concurrency={n}"], capture_output=True, text=True)
+        assert done.returncode == 2 and f"--query.max-concurrency={n} is out of range: write 1 to 64" in done.stderr
 
 
 def test_types_as_labels(box):
