@@ -1,4 +1,4 @@
-/* The server over libmicrohttpd: one daemon an address, routing, limits, replies, and requests that wait for another thread.
+/* The server over libmicrohttpd: one daemon an address, limits, replies, and requests that wait for another thread.
  *
  * A request has up to two holders: the connection, and from http_suspend to http_reply the thread that will answer. The last one
  * frees it. <lock> guards suspended requests: the list, <response>, <gone>. Only a suspended connection is resumed, once. */
@@ -19,14 +19,8 @@
 #include "http_private.h"
 #include "tocsin/mem.h"
 
-enum { TABLES_MAX = 8, DEFAULT_CONNECTIONS = 512, DEFAULT_IDLE_S = 60, MEMORY_PER_CONNECTION = 64 * 1024, GZIP_LEAST = 1024,
+enum { DEFAULT_CONNECTIONS = 512, DEFAULT_IDLE_S = 60, MEMORY_PER_CONNECTION = 64 * 1024, GZIP_LEAST = 1024,
     STOP_WAIT_S = 2 };
-
-struct table {
-	const struct http_route *routes;
-	size_t n;
-	void *ctx;
-};
 
 struct listener {
 	struct MHD_Daemon *daemon;
@@ -61,8 +55,7 @@ struct request {
 };
 
 struct http_server {
-	struct table tables[TABLES_MAX];
-	size_t n_tables;
+	struct http_routes routes;
 	struct listener *listeners;
 	size_t n_listeners;
 	struct http_web_config *web;    /* under <lock> */
@@ -75,12 +68,6 @@ struct http_server {
 	bool serving, stopping;
 	atomic_uint_fast64_t n_requests, n_rejected;
 };
-
-static const struct {
-	const char *name;
-	unsigned bit;
-} methods[] = { { "GET", HTTP_GET }, { "HEAD", HTTP_GET }, { "POST", HTTP_POST }, { "PUT", HTTP_PUT }, { "DELETE", HTTP_DELETE },
-	        { "OPTIONS", HTTP_OPTIONS } };
 
 static struct request *request_of(const struct http_request *q)
 {
@@ -311,36 +298,7 @@ static void reject(struct request *r, int status, const char *why)
 	http_reply_text(&r->q, status, "%s\n", why);
 }
 
-/* ---- Before the handler: route, user, origin, limits. ---- */
-
-static bool route_matches(const struct http_route *route, struct str path)
-{
-	struct str own = str_of(route->path);
-
-	return (route->flags & HTTP_PREFIX) != 0 ? str_starts(path, own) : str_eq(path, own);
-}
-
-/* Exact before prefix, longer before shorter, earlier before later; one that takes the method before one that does not. */
-static const struct http_route *find_route(const struct http_server *s, struct str path, unsigned method, void **ctx)
-{
-	const struct http_route *best = NULL;
-	size_t best_rank = 0;
-
-	for (size_t t = 0; t < s->n_tables; t++) {
-		for (size_t i = 0; i < s->tables[t].n; i++) {
-			const struct http_route *route = &s->tables[t].routes[i];
-			bool exact = (route->flags & HTTP_PREFIX) == 0, takes = (route->methods & method) != 0;
-			size_t rank = 4 * strlen(route->path) + (exact ? 2u : 0u) + (takes ? 1u : 0u);
-
-			if (!route_matches(route, path) || (best != NULL && rank <= best_rank))
-				continue;
-			best = route;
-			best_rank = rank;
-			*ctx = s->tables[t].ctx;
-		}
-	}
-	return best;
-}
+/* ---- Before the handler: user, origin, limits. ---- */
 
 static enum http_origin changes_from(const struct request *r)
 {
@@ -368,21 +326,11 @@ static bool user_may_enter(struct request *r)
 	return ok;
 }
 
-static unsigned method_bit(const char *name)
-{
-	for (size_t i = 0; i < ARRAY_LEN(methods); i++)
-		if (strcmp(methods[i].name, name) == 0)
-			return methods[i].bit;
-	return 0;
-}
-
 static void reject_method(struct request *r)
 {
 	struct buf allow = { 0 };
 
-	for (size_t i = 0; i < ARRAY_LEN(methods); i++)
-		if ((r->route->methods & methods[i].bit) != 0)
-			buf_printf(&allow, allow.n ? ", %s" : "%s", methods[i].name);
+	http_put_methods(&allow, r->route->methods);
 	http_reply_header(&r->q, "Allow", buf_str(&allow));
 	buf_fini(&allow);
 	reject(r, MHD_HTTP_METHOD_NOT_ALLOWED, "this method is not allowed here");
@@ -434,15 +382,15 @@ static void admit(struct request *r, const char *method)
 	enum http_origin origin;
 
 	note_peer(r);
-	q->method = method_bit(method);
+	q->method = http_method_of(method);
 	r->only_head = strcmp(method, "HEAD") == 0;
 	r->gzip_ok = http_accept_q(http_header(q, "Accept-Encoding"), STR("gzip")) > 0;
 	if (!parse_target(r)) {
 		reject(r, MHD_HTTP_BAD_REQUEST, "malformed path");
 	} else if (!http_tls_client_is_good(r->web, r->conn)) {
 		reject(r, MHD_HTTP_FORBIDDEN, "a client certificate is wanted");
-	} else if (((r->route = find_route(r->server, q->path, q->method, &q->ctx)) == NULL || !(r->route->flags & HTTP_OPEN)) &&
-	           !user_may_enter(r)) {
+	} else if (((r->route = http_routes_find(&r->server->routes, q->path, q->method, &q->ctx)) == NULL ||
+	            !(r->route->flags & HTTP_OPEN)) && !user_may_enter(r)) {
 		http_reply_header(q, "WWW-Authenticate", STR("Basic"));
 		reject(r, MHD_HTTP_UNAUTHORIZED, "Unauthorized");
 	} else if (r->route == NULL) {
@@ -624,8 +572,8 @@ struct http_server *http_server_new(void)
 
 void http_server_add(struct http_server *s, const struct http_route *routes, size_t n, void *ctx)
 {
-	assert(s->n_tables < TABLES_MAX && !s->serving);
-	s->tables[s->n_tables++] = (struct table){ routes, n, ctx };
+	assert(!s->serving);
+	http_routes_add(&s->routes, routes, n, ctx);
 }
 
 static void *text_value(struct str s)
@@ -799,10 +747,7 @@ void http_server_free(struct http_server *s)
 
 void http_server_print_routes(const struct http_server *s, struct buf *out)
 {
-	for (size_t t = 0; t < s->n_tables; t++)
-		for (size_t i = 0; i < s->tables[t].n; i++)
-			if (s->tables[t].routes[i].help != NULL)
-				buf_printf(out, "%-32s %s\n", s->tables[t].routes[i].path, s->tables[t].routes[i].help);
+	http_routes_print(&s->routes, out);
 }
 
 struct http_stats http_server_stats(const struct http_server *s)

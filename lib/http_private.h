@@ -1,4 +1,4 @@
-/* What the parts of the HTTP server share: listening sockets, TLS, the web configuration, bodies. */
+/* What the parts of the HTTP server share: listening sockets, routes, TLS, the web configuration, bodies. */
 #ifndef TOCSIN_HTTP_PRIVATE_H
 #define TOCSIN_HTTP_PRIVATE_H
 
@@ -62,6 +62,22 @@ void http_streams_free(struct http_streams *ss);
 struct MHD_Response *http_stream_response(struct http_streams *ss, struct MHD_Connection *conn, const struct http_stream *stream, bool packed);
 /* Cuts off the connections of streams whose time is over. */
 void http_streams_expire(struct http_streams *ss);
+
+struct http_routes {                    /* tables of routes, as they were added */
+	struct http_table {
+		const struct http_route *v;
+		size_t n;
+		void *ctx;
+	} tables[8];
+	size_t n;
+};
+void http_routes_add(struct http_routes *all, const struct http_route *v, size_t n, void *ctx);
+/* Exact before prefix, longer before shorter, earlier before later; one that takes the method before one that does not. NULL: none. */
+const struct http_route *http_routes_find(const struct http_routes *all, struct str path, unsigned method, void **ctx);
+/* Those with a help text, a line each. */
+void http_routes_print(const struct http_routes *all, struct buf *out);
+unsigned http_method_of(const char *name);      /* its bit, 0 for one that no route takes */
+void http_put_methods(struct buf *out, unsigned set);   /* "GET, HEAD" */
 
 struct http_hosts {                     /* host[:port] each: ours are those the caller names, and those it listens on */
 	struct str *v;
