@@ -218,7 +218,6 @@ static void explain(struct buf *out, const void *settings)
 	    STR_ARG(s->state));
 }
 
-/* Both would wait for the file's lock. */
 /* One name of <path>, whatever links and dots are in it; what is not there yet is named by its folder. In <a>. */
 static struct str one_name(struct arena *a, struct str path)
 {
@@ -247,6 +246,7 @@ static bool is_same_file(struct str x, struct str y)
 	return same;
 }
 
+/* Two sources with one state file would both wait for its lock. */
 static bool link_settings(void *settings, const struct sources *all, const struct conf_node *at, struct conf_report *r)
 {
 	const struct logs_settings *s = settings;

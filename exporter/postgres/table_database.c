@@ -11,9 +11,9 @@ static const struct pg_value activity_values[] = {
 	"wait_event_type, wait_event, count(*) AS n, max(" AGE("xact_start") ") AS age FROM pg_stat_activity " \
 	"WHERE pid <> pg_backend_pid() GROUP BY 1, 2, 3, 4, 5, 6, 7) a ON a.datid = d.oid AND a.state = s.state"
 
-/* Our own sessions, of which a source has two. */
-#define NOT_OURS(column) \
-	"coalesce(" column ", '') NOT IN ('tocsin-exporter', coalesce(nullif(current_setting('application_name'), ''), 'tocsin-exporter'))"
+/* Our own sessions, of which a source has two, and those of other sources. An address that names an application is likely to be
+ * that application's, whose sessions are not to be overlooked: under such a name only the session that asks is ours. */
+#define NOT_OURS(a) a "pid <> pg_backend_pid() AND coalesce(" a "application_name, '') <> 'tocsin-exporter'"
 
 static const struct pg_value transactions_values[] = {
 	G("count(*)", "pg_long_running_transactions", "Open transactions."),
@@ -137,7 +137,7 @@ static const struct pg_value lock_waits_values[] = {
 };
 #define LOCK_WAITS_FROM(since) \
 	"FROM pg_database d LEFT JOIN (SELECT a.datid, l.pid, " since " AS since FROM pg_locks l " \
-	"JOIN pg_stat_activity a ON a.pid = l.pid WHERE NOT l.granted AND " NOT_OURS("a.application_name") ") w ON w.datid = d.oid " \
+	"JOIN pg_stat_activity a ON a.pid = l.pid WHERE NOT l.granted AND " NOT_OURS("a.") ") w ON w.datid = d.oid " \
 	"LEFT JOIN LATERAL unnest(pg_blocking_pids(w.pid)) b (pid) ON true " \
 	"WHERE d.datallowconn GROUP BY 1"
 
@@ -165,7 +165,8 @@ const struct pg_statement pg_database_table[] = {
 	    SAME("usename"), SAME("application_name"), SAME("backend_type"), SAME("wait_event_type"), SAME("wait_event") } },
 	{ "sessions", ROWS(sessions_values), SESSIONS_FROM, .labels = { { "datname", "d.datname" } } },
 	{ "long_running_transactions", ROWS(transactions_values), .from = "FROM pg_stat_activity WHERE state IS DISTINCT FROM 'idle' "
-	    "AND xact_start IS NOT NULL AND query NOT LIKE 'autovacuum:%' AND backend_type IS DISTINCT FROM 'autovacuum worker' AND " NOT_OURS("application_name") },
+	    "AND xact_start IS NOT NULL AND query NOT LIKE 'autovacuum:%' AND backend_type IS DISTINCT FROM 'autovacuum worker' AND "
+	    NOT_OURS("") },
 	{ "process_idle", NULL, 0, IDLE_FROM, .histogram = &idle_histogram, .off = true,
 	    .labels = { { "state", "i.state" }, { "application_name", "i.application_name" } } },
 	{ "stat_activity_autovacuum", ROWS(autovacuum_values), "FROM pg_stat_activity WHERE query LIKE 'autovacuum:%' GROUP BY 1",
