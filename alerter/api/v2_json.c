@@ -27,12 +27,26 @@ static bool wrong_type(const char *key, const char *wanted, const json_t *v, str
 }
 
 /* True: <*out> is the value, NULL when absent. */
-static bool field(json_t *o, const char *key, bool required, json_t **out, struct err *e)
+/* What may stand in a field, in words and as the bits of jansson's types. */
+struct kind {
+	const char *words;
+	unsigned types;
+};
+
+static const struct kind a_string = { "a string", 1U << JSON_STRING };
+static const struct kind a_time = { "an RFC 3339 time", 1U << JSON_STRING };
+static const struct kind a_flag = { "true or false", 1U << JSON_TRUE | 1U << JSON_FALSE };
+static const struct kind an_object = { "an object", 1U << JSON_OBJECT };
+
+/* NULL in <out> where the field is absent and may be; null is absent. */
+static bool field(json_t *o, const char *key, bool required, const struct kind *kind, json_t **out, struct err *e)
 {
 	*out = json_object_get(o, key);
 	if (json_is_null(*out))
 		*out = NULL;
-	return *out != NULL || !required || err_set(e, ERR_EXEC, -1, "%s in body is required", key);
+	if (*out == NULL)
+		return !required || err_set(e, ERR_EXEC, -1, "%s in body is required", key);
+	return (kind->types >> json_typeof(*out) & 1) != 0 || wrong_type(key, kind->words, *out, e);
 }
 
 bool v2_text(json_t *o, const char *key, bool required, struct arena *a, struct str *out, struct err *e)
@@ -40,12 +54,10 @@ bool v2_text(json_t *o, const char *key, bool required, struct arena *a, struct 
 	json_t *v;
 
 	*out = STR("");
-	if (!field(o, key, required, &v, e))
+	if (!field(o, key, required, &a_string, &v, e))
 		return false;
 	if (v == NULL)
 		return true;
-	if (!json_is_string(v))
-		return wrong_type(key, "a string", v, e);
 	*out = arena_str(a, (struct str){json_string_value(v), json_string_length(v)});
 	return true;
 }
@@ -66,12 +78,10 @@ bool v2_time(json_t *o, const char *key, bool required, int64_t *out_ms, struct 
 	json_t *v;
 
 	*out_ms = 0;
-	if (!field(o, key, required, &v, e))
+	if (!field(o, key, required, &a_time, &v, e))
 		return false;
 	if (v == NULL)
 		return true;
-	if (!json_is_string(v))
-		return wrong_type(key, "an RFC 3339 time", v, e);
 	text = (struct str){json_string_value(v), json_string_length(v)};
 	return text.n == 0 || str_starts(text, STR("0001-01-01")) || parse_time(text, out_ms) ||
 	       err_set(e, ERR_BAD_INPUT, -1, "%s is no RFC 3339 time", key);
@@ -81,12 +91,10 @@ bool v2_flag(json_t *o, const char *key, bool required, bool *out, struct err *e
 {
 	json_t *v;
 
-	if (!field(o, key, required, &v, e))
+	if (!field(o, key, required, &a_flag, &v, e))
 		return false;
 	if (v == NULL)
 		return true;
-	if (!json_is_boolean(v))
-		return wrong_type(key, "true or false", v, e);
 	*out = json_is_true(v);
 	return true;
 }
@@ -99,12 +107,10 @@ bool v2_labels(json_t *o, const char *key, bool required, struct arena *a, struc
 	size_t n = 0;
 
 	*out = (struct labels){0};
-	if (!field(o, key, required, &map, e))
+	if (!field(o, key, required, &an_object, &map, e))
 		return false;
 	if (map == NULL)
 		return true;
-	if (!json_is_object(map))
-		return wrong_type(key, "an object", map, e);
 	v = ARENA_ARRAY(a, json_object_size(map) + 1, struct label);
 	json_object_foreach(map, name, value)
 	{

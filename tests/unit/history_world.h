@@ -2,12 +2,12 @@
 #ifndef TOCSIN_TESTS_HISTORY_WORLD_H
 #define TOCSIN_TESTS_HISTORY_WORLD_H
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "files.h"
 #include "store/block.h"
 #include "store_world.h"
 #include "tocsin/mem.h"
@@ -56,29 +56,7 @@ static inline void restart(struct world *w, int64_t now_ms)
 /* Calls <fn> with every file of blocks/; returns how many end in <suffix>. */
 static inline size_t each_file(const struct world *w, const char *suffix, void (*fn)(const char *path, void *ctx), void *ctx)
 {
-	char dir[96], path[512];
-	size_t n = 0;
-	DIR *d;
-
-	snprintf(dir, sizeof dir, "%s/blocks", w->dir);
-	d = opendir(dir);
-	assert_non_null(d);
-	for (struct dirent *f; (f = readdir(d)) != NULL;) {
-		if (f->d_name[0] == '.' || !str_ends(str_of(f->d_name), str_of(suffix)))
-			continue;
-		snprintf(path, sizeof path, "%s/%s", dir, f->d_name);
-		n++;
-		if (fn != NULL)
-			fn(path, ctx);
-	}
-	closedir(d);
-	return n;
-}
-
-static inline void remove_file(const char *path, void *ctx)
-{
-	(void)ctx;
-	unlink(path);
+	return files_each(w->dir, "blocks", suffix, fn, ctx);
 }
 
 static inline void end(struct world *w)

@@ -2,7 +2,6 @@
 #ifndef JOURNAL_WORLD_H
 #define JOURNAL_WORLD_H
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "files.h"
 #include "store/record_ops.h"
 #include "store_world.h"
 
@@ -53,29 +53,7 @@ static inline void restart(struct world *w, int64_t now_ms)
 /* Calls <fn> with every file of <sub>/ that ends so; returns how many there are. */
 static inline size_t each_file(const struct world *w, const char *sub, const char *suffix, void (*fn)(const char *path, void *ctx), void *ctx)
 {
-	char dir[96], path[512];
-	size_t n = 0;
-	DIR *d;
-
-	snprintf(dir, sizeof dir, "%s/%s", w->dir, sub);
-	d = opendir(dir);
-	assert_non_null(d);
-	for (struct dirent *f; (f = readdir(d)) != NULL;) {
-		if (f->d_name[0] == '.' || !str_ends(str_of(f->d_name), str_of(suffix)))
-			continue;
-		snprintf(path, sizeof path, "%s/%s", dir, f->d_name);
-		n++;
-		if (fn != NULL)
-			fn(path, ctx);
-	}
-	closedir(d);
-	return n;
-}
-
-static inline void remove_file(const char *path, void *ctx)
-{
-	(void)ctx;
-	unlink(path);
+	return files_each(w->dir, sub, suffix, fn, ctx);
 }
 
 static inline void cut_name(const char *path, void *ctx)
