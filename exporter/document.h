@@ -1,5 +1,5 @@
 /* JSON that others have written, more leniently than jansson takes it by itself: behind a byte order mark, any value at the top,
- * NUL in texts, integers of any length (beyond 64 bits they are numbers, as in JavaScript). */
+ * NUL in texts, integers of any length (those beyond 64 bits as reals, the others stay integers). */
 #ifndef TOCSIN_EXPORTER_DOCUMENT_H
 #define TOCSIN_EXPORTER_DOCUMENT_H
 

@@ -231,12 +231,16 @@ static void documents(void **state)
 		{ "[{\"k\":\"a\",\"value\":1}]", NULL, NULL },
 		{ "{\"k\":\"a\",\"value\":1}", NULL, "m{k=\"a\"} 1\n" },
 		{ "{\"x\":{\"k\":\"a\",\"value\":1}}", "", "m{k=\"a\"} 1\n" },
-		{ "{\"k\":1234567890123456789,\"value\":36893488147419103232}", NULL, "m{k=\"1.2345678901234568e+18\"} 3.6893488147419103e+19\n" },
+		{ "{\"k\":1234567890123456789,\"value\":36893488147419103232}", NULL, "m{k=\"1234567890123456789\"} 3.6893488147419103e+19\n" },
+		{ "{\"k\":\"99999999999999999999\\\" 1\",\"value\":-99999999999999999999,\"z\":[18446744073709551616,1e3,-1.5]}", NULL,
+		    "m{k=\"99999999999999999999\\\" 1\"} -1e+20\n" },
+		{ "99999999999999999999", "", NULL },
 		{ "{\"k\":1234567890123456789,\"value\":2}", NULL, "m{k=\"1234567890123456789\"} 2\n" },
 		{ "{\"z\":\"\\u0000\",\"k\":\"a\",\"value\":\"10\"}", NULL, "m{k=\"a\"} 10\n" },
 		{ "{\"k\":\"a\",\"value\":\"0x10\"}", NULL, NULL },
 		{ "3", "", NULL },
 	};
+	json_error_t where;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -265,6 +269,8 @@ static void documents(void **state)
 	}
 	assert_null(document_read(STR(""), NULL));
 	assert_null(document_read(STR("\xef\xbb\xbf"), NULL));
+	assert_null(document_read(STR("[99999999999999999999, 99999999999999999999, x]"), &where));
+	assert_int_equal(where.column, 46);
 }
 
 int main(void)
