@@ -5,6 +5,7 @@
 
 #include "redis/node.h"
 #include "redis/redis.h"
+#include "redis/scan.h"
 #include "redis/settings.h"
 
 static void put_command(void *user, const char *name)
@@ -114,6 +115,9 @@ void redis_explain(struct buf *out, const void *settings)
 	for (size_t i = 0; i < s->scripts.n; i++)
 		explain_ask(out, "%s " STR_FMT, s->lua_script_read_only ? "EVAL_RO" : "EVAL", STR_ARG(s->scripts.v[i]));
 	put_keys(out, "streams that match (check_streams)", &s->check_streams);
+	if (redis_scan_tries_databases(s))
+		explain_when(out, "every %s (scan_interval), over a second connection: SELECT of each database that keys and streams name",
+		             EXPLAIN_MS(s->scan_interval_ms));
 	explain_note(out, "a user with -@all%s%s; what it may not is left out and shown in redis_exporter_command_allowed",
 	    buf_z(&rules),
 	             s->scripts.n > 0 ? ", and what the scripts do" : "");

@@ -82,17 +82,24 @@ bool redis_scanner_select(struct redis_scanner *s, int db, struct err *e)
 }
 
 /* A database the server lacks costs the others nothing: <*refused>, and the round goes on. */
+static bool enter(struct redis_scanner *s, int db, bool *refused, struct err *e)
+{
+	struct err own = { 0 };
+
+	*refused = false;
+	if (redis_scanner_select(s, db, &own))
+		return true;
+	*refused = redis_conn_is_open(s->conn);
+	*(*refused ? &s->refused : e) = own;
+	return *refused;
+}
+
 static bool scan_spec(struct redis_scanner *s, const struct redis_key_spec *spec, redis_scan_each *each, void *user, bool *refused,
                       struct err *e)
 {
 	const struct redis_scan scan = { s->conn, s->loop, s->settings->scan_keys_per_second, spec->key };
-	struct err own = { 0 };
 
-	if (redis_scanner_select(s, spec->db, &own))
-		return redis_scan_pass(&scan, each, user, e);
-	*refused = redis_conn_is_open(s->conn);
-	*(*refused ? &s->refused : e) = own;
-	return *refused;
+	return enter(s, spec->db, refused, e) && (*refused || redis_scan_pass(&scan, each, user, e));
 }
 
 static bool count_portion(void *user, struct arena *a, const struct resp_reply *keys, struct err *e)
@@ -198,8 +205,8 @@ static bool show_streams(struct redis_scanner *s, const struct found_keys *f, si
 }
 
 static bool check(struct redis_scanner *s, const struct redis_key_specs *patterns, const struct redis_key_specs *single,
-    enum redis_family cut,
-                  bool (*show)(struct redis_scanner *, const struct found_keys *, size_t, struct err *), struct err *e)
+                  enum redis_family cut, bool (*show)(struct redis_scanner *, const struct found_keys *, size_t, struct err *),
+                  struct err *e)
 {
 	struct found_keys found = { .scanner = s, .single = single };
 
@@ -212,6 +219,33 @@ static bool check(struct redis_scanner *s, const struct redis_key_specs *pattern
 			return false;
 	}
 	EXPO_EMIT0(s->set, &redis_families[cut], found.cut);
+	return true;
+}
+
+/* ---- Databases of keys that each scrape reads ---- */
+
+static bool has_other(const struct redis_settings *settings, const struct redis_key_specs *single)
+{
+	for (size_t i = 0; i < single->n; i++)
+		if (single->v[i].db != settings->endpoint.url.db)
+			return true;
+	return false;
+}
+
+bool redis_scan_tries_databases(const struct redis_settings *settings)
+{
+	return has_other(settings, &settings->check_single_keys) || has_other(settings, &settings->check_single_streams);
+}
+
+static bool try_databases(struct redis_scanner *s, struct err *e)
+{
+	const struct redis_key_specs *const single[] = { &s->settings->check_single_keys, &s->settings->check_single_streams };
+	bool refused;
+
+	for (size_t k = 0; k < ARRAY_LEN(single); k++)
+		for (size_t i = 0; i < single[k]->n; i++)
+			if (!enter(s, single[k]->v[i].db, &refused, e))
+				return false;
 	return true;
 }
 
@@ -257,11 +291,14 @@ static bool open_all(struct redis_scanner *s, struct err *e)
 
 static bool do_all(struct redis_scanner *s, struct err *e)
 {
-	return open_all(s, e) && count_keys(s, e) && check(s, &s->settings->check_keys, &s->settings->check_single_keys,
-	    RF_KEYS_CUT, show_keys, e)
-	    && check(s, &s->settings->check_streams, &s->settings->check_single_streams, RF_STREAMS_CUT, show_streams, e)
-	        && redis_scan_groups(s, e)
-	    && redis_scanner_turn(s, 0) && redis_scan_search(s, e) && redis_scan_scripts(s, e);
+	const struct redis_settings *settings = s->settings;
+
+	return open_all(s, e) && count_keys(s, e)
+	    && check(s, &settings->check_keys, &settings->check_single_keys, RF_KEYS_CUT, show_keys, e)
+	    && check(s, &settings->check_streams, &settings->check_single_streams, RF_STREAMS_CUT, show_streams, e)
+	    && redis_scan_groups(s, e)
+	    && redis_scanner_turn(s, 0) && redis_scan_search(s, e) && redis_scan_scripts(s, e)
+	    && (!redis_scan_tries_databases(settings) || try_databases(s, e));
 }
 
 static void scan_once(struct redis_scanner *s)
@@ -294,7 +331,8 @@ void redis_scan_run(const struct redis_settings *settings, struct cluster *clust
 	bool go_on = true;
 
 	if (settings->count_keys.n + settings->check_keys.n + settings->check_streams.n + settings->scripts.n == 0
-	    && settings->check_key_groups == NULL && !settings->include_search_indexes_metrics)
+	    && settings->check_key_groups == NULL && !settings->include_search_indexes_metrics
+	    && !redis_scan_tries_databases(settings))
 		return;
 	while (go_on) {
 		const int64_t next_ms = clock_mono_ms(&clock_system) + settings->scan_interval_ms;

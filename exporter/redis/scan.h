@@ -10,6 +10,10 @@ struct cluster;
 /* Of the endpoint, or of all masters of <cluster>, unless NULL. Returns when the source is to stop. */
 void redis_scan_run(const struct redis_settings *settings, struct cluster *cluster, struct source_loop *loop);
 
+/* Whether keys or streams that scrapes read are in databases other than the address's: a scrape leaves out what is in one that is
+ * refused, and the task "databases" says so. */
+bool redis_scan_tries_databases(const struct redis_settings *settings);
+
 /* One pass over a database. <each> is called with every portion of matching keys, in <a>; one may come twice, as SCAN has it. It
  * may ask further on the same connection. False and <e> when the server failed or the source is to stop (ERR_CANCELED). */
 typedef bool redis_scan_each(void *user, struct arena *a, const struct resp_reply *keys, struct err *e);

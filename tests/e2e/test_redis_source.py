@@ -114,6 +114,24 @@ def test_one_round_trip_a_scrape(box):
     assert proxy.spoken - before == 5
 
 
+def test_a_database_that_is_not_there(box):
+    """Costs the others nothing, and shows: also where nothing but scrapes would look into it."""
+    redis = box.start(Redis)
+    redis.cli("rpush", "jobs", "a")
+    exporter = start(box, f"{{ name: cache, url: '{redis.url()}', check_single_keys: [jobs, db3=lock] }}",
+                     f"{{ name: astray, url: '{redis.url()}', check_single_keys: [jobs, db99=lock] }}")
+
+    def databases(source):
+        return scrape(exporter)("tocsin_exporter_collector_success", collector="databases", source=source)
+
+    wait_for("it shows", lambda: databases("astray") == 0 and databases("cache") == 1)
+    page = scrape(exporter)
+    assert page("redis_key_size", db="db0", key="jobs", source="astray") == 1
+    assert page("redis_key_size", db="db3", key="lock", source="cache") == 0
+    assert page("redis_key_size", db="db99", key="lock", source="astray") is None
+    assert "databases: SELECT 99: " in exporter.get("/")[2]
+
+
 def test_replica_and_its_lag(box):
     master = box.start(Redis)
     replica = box.start(Redis, [f"--replicaof 127.0.0.1 {master.port}", "--repl-diskless-sync-delay 0"])
