@@ -105,7 +105,7 @@ def test_mistakes_in_modules(box):
 def test_prometheus_discovers_sources_and_nodes(box):
     """/sd names the sources, /sd?nodes_of= the nodes of a cluster, also while the one that is configured is down; Prometheus asks each through /probe, and keeps
     what it has while the cluster is gone."""
-    cluster, alone = box.start(RedisCluster), box.start(Redis)
+    cluster, alone = box.start(RedisCluster, 0, 2000), box.start(Redis)
     ports = sorted(n.port for n in cluster.nodes)
     exporter = box.start(Exporter, box.write("e.yml", f"""
 redis: [{{ name: sessions, url: 'redis://127.0.0.1:{ports[0]}' }}, {{ name: alone, url: '{alone.url()}' }}]
