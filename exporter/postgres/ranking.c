@@ -46,6 +46,14 @@ static bool is_growth_shown(const struct ranking_entry *row, const struct rankin
 	return row->shown && (before == NULL || before->shown);
 }
 
+void ranking_meet(struct ranking *r, double server_began_s, double now_s)
+{
+	if (server_began_s != r->server_began_s && server_began_s < r->met_s)
+		r->began = false;
+	r->server_began_s = server_began_s;
+	r->met_s = now_s;
+}
+
 void ranking_take(struct ranking *r, struct ranking_entry *rows, size_t n, bool is_cut, size_t n_values, size_t limit)
 {
 	assert(n_values <= RANKING_VALUES_MAX);

@@ -22,8 +22,12 @@ struct ranking {
 	double others[RANKING_VALUES_MAX];      /* added up since the first round */
 	bool began;
 	bool was_cut;                   /* there were more rows in the last round than it was given */
+	double server_began_s, met_s;   /* of ranking_meet() in the last round */
 };
 
+/* Before each round: when the server that is asked began, and its time. One that is not the one of the last round, but ran then
+ * already (a failover), counts as new: its counters are not what those of the other have grown to. */
+void ranking_meet(struct ranking *r, double server_began_s, double now_s);
 /* One round: <rows>, <n> of them, the first one first in rank, each with <n_values>. Sets `shown` of the first <limit>, and of
  * those shown last time that are among the first 2 * <limit>. <is_cut>: there are rows beyond these. */
 void ranking_take(struct ranking *r, struct ranking_entry *rows, size_t n, bool is_cut, size_t n_values, size_t limit);

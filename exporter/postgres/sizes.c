@@ -71,6 +71,17 @@ static void on_extensions(void *ctx, size_t i, const struct pg_reply *reply)
 		x->extensions[row] = (struct pg_extension){ copy_field(a, reply->result, row, 0), copy_field(a, reply->result, row, 1) };
 }
 
+static void on_server(void *ctx, size_t i, const struct pg_reply *reply)
+{
+	struct round *x = ctx;
+	double began_s, now_s;
+
+	(void)i;
+	if (is_rows(x, reply) && str_to_double(str_of(PQgetvalue(reply->result, 0, 0)), &began_s)
+	    && str_to_double(str_of(PQgetvalue(reply->result, 0, 1)), &now_s))
+		ranking_meet(&x->plan.ranking, began_s, now_s);
+}
+
 static void on_slow(void *ctx, size_t i, const struct pg_reply *reply)
 {
 	struct round *x = ctx;
@@ -126,7 +137,8 @@ static bool ask_slow(struct round *x, struct err *e)
 	struct pg_query *queries;
 	size_t n;
 
-	if (!ask_one(x, "SELECT e.extname, n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace",
+	if (!ask_one(x, "SELECT extract(epoch FROM pg_postmaster_start_time()), extract(epoch FROM statement_timestamp())", on_server, e)
+	    || !ask_one(x, "SELECT e.extname, n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace",
 	    on_extensions, e))
 		return false;
 	pg_plan_make(&x->plan, x->settings, &(struct pg_scope){ .when = PG_SLOW, .version = pg_conn_version(x->conn),

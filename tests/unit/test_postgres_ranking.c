@@ -27,7 +27,13 @@ struct round {
 	bool is_cut;
 };
 
-static void take_rounds(const struct round *rounds, size_t n_rounds)
+/* That is asked in a round. */
+struct server {
+	double began_s, now_s;
+};
+
+/* <servers>: of each round; NULL: always the same. */
+static void take_rounds(const struct round *rounds, const struct server *servers, size_t n_rounds)
 {
 	struct ranking r = { 0 };
 
@@ -37,6 +43,8 @@ static void take_rounds(const struct round *rounds, size_t n_rounds)
 		char shown[17] = "";
 
 		print_message("  %s\n", rounds[i].name);
+		if (servers != NULL)
+			ranking_meet(&r, servers[i].began_s, servers[i].now_s);
 		ranking_take(&r, rows, n, rounds[i].is_cut, 1, 2);
 		for (size_t k = 0, at = 0; k < n; k++)
 			if (rows[k].shown)
@@ -61,7 +69,7 @@ static void rounds(void **state)
 	};
 
 	(void)state;
-	take_rounds(cases, ARRAY_LEN(cases));
+	take_rounds(cases, NULL, ARRAY_LEN(cases));
 }
 
 static void rows_beyond_the_cut(void **state)
@@ -74,12 +82,29 @@ static void rows_beyond_the_cut(void **state)
 	};
 
 	(void)state;
-	take_rounds(cases, ARRAY_LEN(cases));
+	take_rounds(cases, NULL, ARRAY_LEN(cases));
+}
+
+static void another_server(void **state)
+{
+	static const struct round cases[] = {
+		{ "the first", "a10 b8 c3", "ab", 0, false },
+		{ "grows", "a10 b8 c5", "ab", 2, false },
+		{ "its standby, whose totals are no growth", "a900 b800 c700 d9", "ab", 2, false },
+		{ "grows from there", "a900 b800 c701 d9", "ab", 3, false },
+		{ "back to the first", "a10 b8 c6", "ab", 3, false },
+		{ "which starts anew and has kept what it knew", "a10 b8 c8", "ab", 5, false },
+		{ "which starts anew and has forgotten", "a1 b1 c1", "ab", 6, false },
+	};
+	static const struct server servers[] = { { 100, 200 }, { 100, 260 }, { 50, 320 }, { 50, 380 }, { 100, 440 }, { 450, 500 }, { 510, 560 } };
+
+	(void)state;
+	take_rounds(cases, servers, ARRAY_LEN(cases));
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(rounds), cmocka_unit_test(rows_beyond_the_cut) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(rounds), cmocka_unit_test(rows_beyond_the_cut), cmocka_unit_test(another_server) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
