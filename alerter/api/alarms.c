@@ -209,9 +209,10 @@ void page_put_alarms(struct buf *b, const struct notify_snapshot *n, int64_t now
 	for (size_t i = 0; i < n->n_groups; i++) {
 		if (n->groups[i].retired || n->groups[i].since_ms == 0)
 			continue;
-		if (shown++ == 0)
-			buf_putz(b, "<h2 id=\"told\">People were told</h2><table><tr><th>Group</th><th>Receiver</th><th>Firing</th><th>For</th>"
-			            "<th>Next</th><th>Acknowledged</th></tr>\n");
+		if (shown++ == 0) {
+			buf_putz(b, "<h2 id=\"told\">People were told</h2>");
+			HTML_TABLE(b, "Group", "Receiver", "#Firing", "For", "Next", "Acknowledged");
+		}
 		put_row(b, &n->groups[i], now_ms);
 	}
 	if (shown > 0)

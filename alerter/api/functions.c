@@ -9,8 +9,8 @@ void api_functions(struct http_request *q)
 
 	buf_putz(&b, "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">"
 	             "<title>PromQL functions - Tocsin</title><link rel=\"stylesheet\" href=\"/style.css\"></head><body>"
-	             "<header><h1>PromQL functions</h1><nav><a href=\"/\">Tocsin</a></nav></header><main>\n"
-	             "<table><tr><th>Function</th><th>What it gives</th></tr>\n");
+	             "<header><h1>PromQL functions</h1><nav><a href=\"/\">Tocsin</a></nav></header><main>\n");
+	HTML_TABLE(&b, "Function", "What it gives");
 	for (size_t i = 0; i < n; i++) {
 		buf_printf(&b, "<tr id=\"%s\"><td><code>", f[i].name);
 		html_text(&b, str_of(f[i].signature));

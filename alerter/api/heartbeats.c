@@ -63,7 +63,8 @@ void page_put_heartbeats(struct buf *b, const struct notify_snapshot *n, int64_t
 {
 	if (n->n_heartbeats == 0)
 		return;
-	buf_putz(b, "<h2 id=\"heartbeats\">Heartbeats</h2><table><tr><th>State</th><th>Name</th><th>Last</th></tr>\n");
+	buf_putz(b, "<h2 id=\"heartbeats\">Heartbeats</h2>");
+	HTML_TABLE(b, "State", "Name", "Last");
 	for (size_t i = 0; i < n->n_heartbeats; i++) {
 		const struct notify_heartbeat *h = &n->heartbeats[i];
 		const char *state = h->missed ? "missed" : h->last_ms == 0 ? "waiting" : h->expected ? "alive" : "sent";

@@ -51,3 +51,14 @@ void html_since(struct buf *b, int64_t now_ms, int64_t ms)
 	else
 		buf_printf(b, "%lld d %lld h", s / 86400, s / 3600 % 24);
 }
+
+void html_table(struct buf *b, const char *const *heads, size_t n)
+{
+	buf_putz(b, "<table><tr>");
+	for (size_t i = 0; i < n; i++) {
+		bool number = heads[i][0] == '#';
+
+		buf_printf(b, "<th%s>%s</th>", number ? " class=\"number\"" : "", heads[i] + number);
+	}
+	buf_putz(b, "</tr>\n");
+}

@@ -9,9 +9,13 @@
 
 #define PAGE_HISTORY 30
 
-static void put_state(struct buf *b, const char *name)
+static void put_state(struct buf *b, struct str name)
 {
-	buf_printf(b, "<span class=\"state %s\">%s</span>", name, name);
+	buf_putz(b, "<span class=\"state ");
+	html_text(b, name);
+	buf_putz(b, "\">");
+	html_text(b, name);
+	buf_putz(b, "</span>");
 }
 
 struct counts {
@@ -63,7 +67,7 @@ static void put_tiles(struct buf *b, const struct counts *c, const struct notify
 static void put_alert_row(struct buf *b, const struct rule_view *r, const struct alert_record *a, int64_t now_ms)
 {
 	buf_putz(b, "<tr><td>");
-	put_state(b, alert_state_name(a->state));
+	put_state(b, str_of(alert_state_name(a->state)));
 	if (a->unknown_since_ms != 0) {
 		buf_putz(b, "<br><small class=\"unknown\">no data for ");
 		html_since(b, now_ms, a->unknown_since_ms);
@@ -92,7 +96,7 @@ static void put_alerts(struct buf *b, const struct rules_snapshot *s, const stru
 		buf_putz(b, "<div class=\"empty\">Nothing is firing and nothing is pending.</div>");
 		return;
 	}
-	buf_putz(b, "<table><tr><th>State</th><th>Alert</th><th>Value</th><th>For</th></tr>\n");
+	HTML_TABLE(b, "State", "Alert", "#Value", "For");
 	for (size_t g = 0; g < s->n_groups; g++)
 		for (size_t r = 0; r < s->groups[g]->n_rules; r++)
 			for (size_t i = 0; i < s->groups[g]->rules[r].n_alerts; i++)
@@ -132,7 +136,7 @@ static void put_messages(struct buf *b, const struct notify_snapshot *n, int64_t
 		buf_putz(b, "<div class=\"empty\">No message is waiting.</div>");
 		return;
 	}
-	buf_putz(b, "<table><tr><th>State</th><th>To</th><th>Tells</th><th>Attempts</th><th>Last problem</th><th>Created</th></tr>\n");
+	HTML_TABLE(b, "State", "To", "Tells", "#Attempts", "Last problem", "Created");
 	for (size_t i = 0; i < n->n_unfinished; i++)
 		put_message_row(b, &n->unfinished[i], now_ms);
 	for (size_t i = 0; i < n->n_dead; i++)
@@ -144,7 +148,7 @@ static void put_managers(struct buf *b, const struct notify_snapshot *n, int64_t
 {
 	if (n->n_managers == 0)
 		return;
-	buf_putz(b, "<table><tr><th>Alertmanager</th><th>Alerts sent</th><th>Wait</th><th>Last took some</th></tr>\n");
+	HTML_TABLE(b, "Alertmanager", "#Alerts sent", "#Wait", "Last took some");
 	for (size_t i = 0; i < n->n_managers; i++) {
 		const struct notify_manager *m = &n->managers[i];
 
@@ -169,7 +173,7 @@ static void put_history_row(struct buf *b, const struct notify_history_entry *h)
 
 	clock_format_rfc3339(at, h->at_ms);
 	buf_printf(b, "<tr><td><time>%s</time></td><td>", at);
-	html_text(b, h->edge);
+	put_state(b, h->edge);
 	buf_putz(b, "</td><td><b>");
 	html_text(b, h->alertname);
 	buf_putz(b, "</b> ");
@@ -188,7 +192,7 @@ static void put_history(struct buf *b, const struct notify_history_entry *v, siz
 		buf_putz(b, "<div class=\"empty\">Nothing has happened yet.</div>");
 		return;
 	}
-	buf_putz(b, "<table><tr><th>When</th><th>What</th><th>Alert</th><th>Why</th></tr>\n");
+	HTML_TABLE(b, "When", "What", "Alert", "Why");
 	for (size_t i = 0; i < n; i++)
 		put_history_row(b, &v[i]);
 	buf_putz(b, "</table>");
@@ -201,14 +205,14 @@ static void put_targets(struct buf *b, const struct scrape_target_info *targets,
 		buf_putz(b, "<div class=\"empty\">No target is configured: add scrape_configs.</div>");
 		return;
 	}
-	buf_putz(b, "<table><tr><th>State</th><th>Target</th><th>Labels</th><th>Last scrape</th><th>Took</th><th>Samples</th></tr>\n");
+	HTML_TABLE(b, "State", "Target", "Labels", "Last scrape", "#Took", "#Samples");
 	for (size_t i = 0; i < n; i++) {
 		const struct scrape_target_info *t = &targets[i];
 
 		if (t->dropped)
 			continue;
 		buf_putz(b, "<tr><td>");
-		put_state(b, api_health_name(t->health));
+		put_state(b, str_of(api_health_name(t->health)));
 		buf_putz(b, "</td><td><code>");
 		html_text(b, t->url);
 		buf_putz(b, "</code>");
@@ -229,7 +233,7 @@ static void put_targets(struct buf *b, const struct scrape_target_info *targets,
 static void put_rule_row(struct buf *b, const struct rule_view *r, int64_t now_ms)
 {
 	buf_putz(b, "<tr><td>");
-	put_state(b, r->health == RULE_HEALTH_ERR ? "err" : r->recording ? "ok" : alert_state_name(r->state));
+	put_state(b, str_of(r->health == RULE_HEALTH_ERR ? "err" : r->recording ? "ok" : alert_state_name(r->state)));
 	buf_putz(b, "</td><td><b>");
 	html_text(b, r->id->name);
 	buf_putz(b, "</b><br><code>");
@@ -269,7 +273,8 @@ static void put_rules(struct buf *b, const struct rules_snapshot *s, int64_t now
 		html_text(b, s->groups[g]->name);
 		buf_putz(b, " &middot; ");
 		html_text(b, s->groups[g]->file);
-		buf_putz(b, "</small></h2><table><tr><th>State</th><th>Rule</th><th>For</th><th>Evaluated</th><th>Took</th></tr>\n");
+		buf_putz(b, "</small></h2>");
+		HTML_TABLE(b, "State", "Rule", "For", "Evaluated", "#Took");
 		for (size_t r = 0; r < s->groups[g]->n_rules; r++)
 			put_rule_row(b, &s->groups[g]->rules[r], now_ms);
 		buf_putz(b, "</table>");
