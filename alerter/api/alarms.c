@@ -131,7 +131,7 @@ static void refuse(struct http_request *q, const struct err *e)
 	buf_putz(&b, "<div class=\"problem\">");
 	html_text(&b, str_of(e->msg));
 	buf_putz(&b, "</div>");
-	reply_page(q, e->code == ERR_NOT_FOUND ? 404 : 403, &b);
+	reply_page(q, e->code == ERR_BAD_INPUT ? 403 : err_http_status(e->code), &b);
 	buf_fini(&b);
 }
 

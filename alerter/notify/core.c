@@ -324,29 +324,57 @@ static void follow_clock(struct core *c)
 	c->next_trim_ms += step_ms;
 }
 
-static void commit(struct core *c)
+static void note_commit(struct core *c, double seconds)
 {
-	struct err e = { 0 };
-	int64_t now_ms = core_now_ms(c), begin_us = clock_mono_us();
+	c->commits++;
+	c->commit_seconds += seconds;
+	complain_works(&c->commit_complaint, "writing alert state", "database", core_now_ms(c));
+	if (c->not_durable_since_ms != 0)
+		own_durability(c, NULL);
+	c->not_durable_since_ms = 0;
+}
 
-	if (db_log_is_empty(c->db) || c->next_commit_ms > now_ms)
-		return;
-	if (db_commit(c->db, &e)) {
-		c->commits++;
-		c->commit_seconds += (double)(clock_mono_us() - begin_us) / 1e6;
-		complain_works(&c->commit_complaint, "writing alert state", "database", now_ms);
-		if (c->not_durable_since_ms != 0)
-			own_durability(c, NULL);
-		c->not_durable_since_ms = 0;
-		return;
-	}
+static void note_commit_failure(struct core *c)
+{
+	int64_t now_ms = core_now_ms(c);
+
 	c->commit_failures++;
 	c->next_commit_ms = now_ms + COMMIT_RETRY_MS;
-	complain_failed(&c->commit_complaint, "writing alert state", "database", &e, now_ms);
+	complain_failed(&c->commit_complaint, "writing alert state", "database", &c->commit_error, now_ms);
 	if (c->not_durable_since_ms == 0) {
 		c->not_durable_since_ms = now_ms;
-		own_durability(c, &e);
+		own_durability(c, &c->commit_error);
 	}
+}
+
+/* False: all stays in the log but what is behind its first <keep> statements. */
+static bool commit_log(struct core *c, size_t keep)
+{
+	int64_t begin_us = clock_mono_us();
+	bool due = c->next_commit_ms <= core_now_ms(c);
+
+	if (due)
+		c->commit_error = (struct err){ 0 };
+	if (due && db_commit(c->db, &c->commit_error)) {
+		note_commit(c, (double)(clock_mono_us() - begin_us) / 1e6);
+		return true;
+	}
+	db_cut(c->db, keep);
+	if (due)
+		note_commit_failure(c);
+	return false;
+}
+
+bool core_commit_change(struct core *c, size_t before, struct err *e)
+{
+	return commit_log(c, before)
+		|| err_set(e, ERR_UNAVAILABLE, -1, "nothing is changed, for it would not outlive a restart: %s", c->commit_error.msg);
+}
+
+static void commit(struct core *c)
+{
+	if (!db_log_is_empty(c->db))
+		(void)commit_log(c, db_log_length(c->db));
 }
 
 static void trim(struct core *c)
@@ -433,7 +461,7 @@ static struct core *open_without_disk(const struct core_options *o, struct notif
 	struct core_options in_memory = *o;
 	struct core *c;
 
-	in_memory.database_path = ":memory:";
+	in_memory.database_path = DB_IN_MEMORY;
 	c = try_open(&in_memory, config, e);
 	log_event(LOG_ERROR, "the database of alerts is damaged and cannot be replaced: state is in memory only", "err", why->msg, NULL);
 	if (c != NULL)

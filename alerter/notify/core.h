@@ -57,6 +57,7 @@ struct core {
 	int64_t next_alert, next_group, next_message;
 	int64_t not_durable_since_ms;
 	struct complaint commit_complaint;
+	struct err commit_error;        /* of the last commit */
 	uint64_t commits, commit_failures, finished[OUTBOX_STATES], passes;
 	double commit_seconds;
 };
@@ -94,6 +95,9 @@ struct notify_snapshot *core_snapshot(struct core *, struct arena *);
 /* Between the files of the core. */
 int64_t core_now_ms(const struct core *);
 uint64_t core_random(struct core *);
+/* For what a person changes, who may rely on it once it is answered: all of the log goes to disk now. False and <e>: it does not, and what was added
+ * behind its first <before> statements is taken back. */
+bool core_commit_change(struct core *, size_t before, struct err *e);
 
 /* place.c: the integration that sends to where an episode was told, as configured now or, when it is no more, as it was then; NULL:
  * its settings are lost. */

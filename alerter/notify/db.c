@@ -2,8 +2,11 @@
 #include "notify/db.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "tocsin/json.h"
 #include "tocsin/mem.h"
@@ -161,9 +164,41 @@ struct db *db_open_to_read(const char *path, struct err *e)
 	return open_file(path, SQLITE_OPEN_READONLY, e);
 }
 
+/* The tables in a file of another name: who is killed meanwhile leaves nothing that looks like a database that lost all it held. */
+static bool create(const char *path, struct err *e)
+{
+	static const char *const ends[] = { "", "-journal" };
+	char first[512], old[528];
+	struct db *db;
+	bool ok;
+
+	if ((size_t)snprintf(first, sizeof first, "%s.first", path) >= sizeof first)
+		return err_set(e, ERR_IO, -1, "database %s: the path is too long", path);
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+		snprintf(old, sizeof old, "%s%s", first, ends[i]);
+		unlink(old);
+	}
+	db = open_file(first, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, e);
+	ok = db != NULL && migrate(db, e);
+	if (db != NULL)
+		db_close(db);
+	return ok && (rename(first, path) == 0 || err_set(e, ERR_IO, -1, "database %s: %s", path, strerror(errno)));
+}
+
+static bool is_there(const char *path, struct err *e)
+{
+	struct stat st;
+
+	if (strcmp(path, DB_IN_MEMORY) == 0)
+		return true;
+	if (stat(path, &st) != 0)
+		return create(path, e);
+	return st.st_size > 0 || err_set(e, ERR_DAMAGED, -1, "database %s: the file is empty", path);
+}
+
 struct db *db_open(const char *path, struct err *e)
 {
-	struct db *db = open_file(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, e);
+	struct db *db = is_there(path, e) ? open_file(path, SQLITE_OPEN_READWRITE, e) : NULL;
 
 	if (db == NULL)
 		return NULL;
@@ -212,6 +247,21 @@ size_t db_log_bytes(const struct db *db)
 	return db->bytes;
 }
 
+size_t db_log_length(const struct db *db)
+{
+	return db->n;
+}
+
+void db_cut(struct db *db, size_t length)
+{
+	assert(length <= db->n);
+	db->n = length;
+	if (length > 0)
+		return;         /* of the rest the texts stay until the next commit, and count */
+	arena_reset(&db->arena);
+	db->bytes = 0;
+}
+
 bool db_log_is_empty(const struct db *db)
 {
 	return db->n == 0;
@@ -251,8 +301,7 @@ bool db_commit(struct db *db, struct err *e)
 			sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
 		return false;
 	}
-	arena_reset(&db->arena);
-	db->n = db->bytes = 0;
+	db_cut(db, 0);
 	return true;
 }
 

@@ -12,6 +12,8 @@
 
 struct db;
 
+#define DB_IN_MEMORY ":memory:"         /* a path that is no file */
+
 #define DB_STATEMENTS(X)                                                                                                           \
 	X(PUT_STATE, "INSERT OR REPLACE INTO alert_state VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)")                                       \
 	X(DEL_STATE, "DELETE FROM alert_state WHERE rule=? AND labels=?")                                                          \
@@ -63,7 +65,8 @@ struct db_arg {
 #define DB_I(v) ((struct db_arg){ .i = (int64_t)(v) })
 #define DB_T(s) ((struct db_arg){ .is_text = true, .t = (s) })
 
-/* Creates or migrates the file. NULL and <e>: damaged (ERR_DAMAGED), of a newer version, not writable. */
+/* Creates or migrates the file, which has its name only once it is whole: one that is empty was emptied. NULL and <e>: damaged (ERR_DAMAGED), of a
+ * newer version, not writable. */
 struct db *db_open(const char *path, struct err *e);
 /* A file that is there, to read beside who owns it. */
 struct db *db_open_to_read(const char *path, struct err *e);
@@ -83,6 +86,8 @@ void db_add(struct db *, enum db_statement, const struct db_arg *args, size_t n)
 	db_add((db), (statement), (const struct db_arg[]){ __VA_ARGS__ },                                                          \
 	       sizeof((const struct db_arg[]){ __VA_ARGS__ }) / sizeof(struct db_arg))
 size_t db_log_bytes(const struct db *);
+size_t db_log_length(const struct db *);                /* statements */
+void db_cut(struct db *, size_t length);                /* what was added since the log was so long is taken back */
 bool db_log_is_empty(const struct db *);
 /* One transaction for the whole log. False and <e>: nothing of it is on disk, the log stays. */
 bool db_commit(struct db *, struct err *e);

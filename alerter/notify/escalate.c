@@ -136,27 +136,37 @@ static struct group *find(struct core *c, struct str id)
 
 static void acknowledge(struct core *c, struct group *g, struct str by)
 {
-	if (g->alarm.ack_ms != 0)
-		return;
 	text_set(&g->alarm.ack_by, by);
 	g->alarm.ack_ms = core_now_ms(c);
 	record(c, g, "acknowledged", arena_printf(&c->scratch, "by " STR_FMT, STR_ARG(g->alarm.ack_by)), g->receiver);
 	group_save(c, g);
 }
 
+static void take_back(struct group *g)
+{
+	text_set(&g->alarm.ack_by, STR(""));
+	g->alarm.ack_ms = 0;
+}
+
 bool core_acknowledge(struct core *c, struct str id, struct str by, struct err *e)
 {
 	struct group **groups;
-	size_t n = group_list(c, &groups);
+	size_t n = group_list(c, &groups), taken = 0, before = db_log_length(c->db);
 
 	by = str_trim(by);
 	by = by.n > 0 ? text_clean(&c->scratch, by, MAX_BY_BYTES) : STR("somebody");
 	if (find(c, id) == NULL)
 		return err_set(e, ERR_NOT_FOUND, -1, "no such alarm fires: it has ended, or it never was");
 	for (size_t i = 0; i < n; i++)          /* several, where a reload has parted what one alarm told */
-		if (str_eq(str_of(groups[i]->alarm.id), id))
+		if (str_eq(str_of(groups[i]->alarm.id), id) && groups[i]->alarm.ack_ms == 0) {
 			acknowledge(c, groups[i], by);
-	return true;
+			groups[taken++] = groups[i];
+		}
+	if (taken == 0 || core_commit_change(c, before, e))
+		return true;
+	for (size_t i = 0; i < taken; i++)
+		take_back(groups[i]);
+	return false;
 }
 
 /* ---- Links: an id, a time, and a signature over both. ---- */

@@ -117,12 +117,10 @@ void silence_load(struct core *c, const char *id, struct str matchers, const str
 
 /* ---- Changes. ---- */
 
-/* <was>: what it was before; NULL: it is new, or only its end has changed. */
-static void save(struct core *c, const struct silence *s, const struct silence *was)
+static void put_row(struct core *c, const struct silence *s)
 {
 	DB_ADD(c->db, DB_PUT_SILENCE, DB_T(str_of(s->id)), DB_T(matchers_text(&c->scratch, s->shown, s->matchers.n)),
 	       DB_I(s->starts_ms), DB_I(s->ends_ms), DB_I(s->updated_ms), DB_T(s->author), DB_T(s->comment));
-	statuspage_announce(c, s, was);
 }
 
 static bool check(const struct core *c, const struct notify_silence *in, struct err *e)
@@ -174,14 +172,42 @@ static bool can_change(const struct silence *s, const struct notify_silence *in,
 	abort();
 }
 
-static void end(struct core *c, struct silence *s)
+static void end(struct silence *s, int64_t now_ms)
 {
-	int64_t now_ms = core_now_ms(c);
-
 	if (s->starts_ms > now_ms)
 		s->starts_ms = now_ms;
 	s->ends_ms = s->updated_ms = now_ms;
-	save(c, s, NULL);
+}
+
+/* First on disk, then here. <now>: it is new, or takes the place of another of its id; <ended>: it ends; each may be NULL. */
+static bool commit(struct core *c, const struct silence *now, const struct silence *ended, struct err *e)
+{
+	size_t before = db_log_length(c->db);
+
+	if (now != NULL)
+		put_row(c, now);
+	if (ended != NULL) {
+		struct silence over = *ended;
+
+		end(&over, core_now_ms(c));
+		put_row(c, &over);
+	}
+	return core_commit_change(c, before, e);
+}
+
+/* <was>: it takes its place. */
+static void take(struct core *c, struct silence *s, struct silence *was, struct silence *ended)
+{
+	if (was != NULL)
+		map_del(&c->silences, str_of(was->id));
+	if (ended != NULL) {
+		end(ended, core_now_ms(c));
+		statuspage_announce(c, ended, NULL);
+	}
+	map_put(&c->silences, str_of(s->id), s);
+	statuspage_announce(c, s, was);
+	if (was != NULL)
+		silence_free(was);
 }
 
 bool silence_set(struct core *c, const struct notify_silence *in, struct arena *a, struct str *id, struct err *e)
@@ -190,6 +216,7 @@ bool silence_set(struct core *c, const struct notify_silence *in, struct arena *
 	struct notify_silence wanted = *in;
 	int64_t now_ms = core_now_ms(c);
 	bool changes = old != NULL && can_change(old, in, now_ms);
+	bool ends = old != NULL && !changes && state_at(old, now_ms) != SILENCE_EXPIRED;
 
 	if (in->id.n > 0 && old == NULL)
 		return err_set(e, ERR_NOT_FOUND, -1, "silence " STR_FMT " not found", STR_ARG(in->id));
@@ -208,18 +235,15 @@ bool silence_set(struct core *c, const struct notify_silence *in, struct arena *
 		return err_set(e, ERR_BAD_INPUT, -1,
 			       "at least one matcher must not match the empty string: this would silence everything");
 	}
-	if (changes) {
-		memcpy(s->id, old->id, sizeof s->id);
-		map_del(&c->silences, str_of(old->id));
-	} else {
-		core_new_uuid(s->id);
-		if (old != NULL && state_at(old, now_ms) != SILENCE_EXPIRED)
-			end(c, old);
-	}
-	map_put(&c->silences, str_of(s->id), s);
-	save(c, s, changes ? old : NULL);
 	if (changes)
-		silence_free(old);
+		memcpy(s->id, old->id, sizeof s->id);
+	else
+		core_new_uuid(s->id);
+	if (!commit(c, s, ends ? old : NULL, e)) {
+		silence_free(s);
+		return false;
+	}
+	take(c, s, changes ? old : NULL, ends ? old : NULL);
 	*id = arena_str(a, str_of(s->id));
 	return true;
 }
@@ -232,7 +256,10 @@ bool silence_expire(struct core *c, struct str id, struct err *e)
 		return err_set(e, ERR_NOT_FOUND, -1, "silence " STR_FMT " not found", STR_ARG(id));
 	if (state_at(s, core_now_ms(c)) == SILENCE_EXPIRED)
 		return err_set(e, ERR_BAD_INPUT, -1, "silence " STR_FMT " already expired", STR_ARG(id));
-	end(c, s);
+	if (!commit(c, NULL, s, e))
+		return false;
+	end(s, core_now_ms(c));
+	statuspage_announce(c, s, NULL);
 	return true;
 }
 

@@ -14,6 +14,7 @@
 	X(LIMIT,         422, "execution", false) \
 	X(TIMEOUT,       503, "timeout",   true)  \
 	X(CANCELED,      503, "canceled",  true)  \
+	X(UNAVAILABLE,   503, "unavailable", true) \
 	X(UPSTREAM,      502, "internal",  true)  \
 	X(IO,            500, "internal",  true)  \
 	X(DAMAGED,       500, "internal",  false)
