@@ -1,13 +1,10 @@
 /* Allocation that cannot fail. The only place that answers "no memory". */
 #include "tocsin/mem.h"
 
-#include <link.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 void mem_abort(size_t bytes)
 {
@@ -78,42 +75,7 @@ void *mem_grow_tight(void *p, size_t *cap, size_t need, size_t item_bytes)
 	return grow_to(p, cap, cap2, item_bytes);
 }
 
-/* The loader writes even where nobody else may. */
-static bool has_text_relocations(const struct dl_phdr_info *info)
-{
-	for (unsigned i = 0; i < info->dlpi_phnum; i++) {
-		if (info->dlpi_phdr[i].p_type != PT_DYNAMIC)
-			continue;
-		for (const ElfW(Dyn) *d = (const ElfW(Dyn) *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr); d->d_tag != DT_NULL; d++)
-			if (d->d_tag == DT_TEXTREL || (d->d_tag == DT_FLAGS && (d->d_un.d_val & DF_TEXTREL) != 0))
-				return true;
-	}
-	return false;
-}
-
-/* Whole pages of what was mapped from a file and never written: what only the start needed is not kept, the rest is read again. */
-static int forget_code(struct dl_phdr_info *info, size_t size, void *page_bytes)
-{
-	uintptr_t page = *(const size_t *)page_bytes;
-
-	(void)size;
-	if (has_text_relocations(info))
-		return 0;
-	for (unsigned i = 0; i < info->dlpi_phnum; i++) {
-		const ElfW(Phdr) *h = &info->dlpi_phdr[i];
-		uintptr_t beg = (info->dlpi_addr + h->p_vaddr + page - 1) & ~(page - 1);
-		uintptr_t end = (info->dlpi_addr + h->p_vaddr + h->p_filesz) & ~(page - 1);
-
-		if (h->p_type == PT_LOAD && (h->p_flags & PF_W) == 0 && end > beg)
-			(void)!madvise((void *)beg, end - beg, MADV_DONTNEED);
-	}
-	return 0;
-}
-
 void mem_trim(void)
 {
-	size_t page_bytes = (size_t)sysconf(_SC_PAGESIZE);
-
 	malloc_trim(0);
-	(void)!dl_iterate_phdr(forget_code, &page_bytes);
 }
