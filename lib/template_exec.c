@@ -416,15 +416,28 @@ static enum flow walk_range(struct exec *x, struct template_value dot, const str
 	return FLOW_ON;
 }
 
+static const struct definition *own_definition(const struct template *t, struct str name)
+{
+	for (const struct definition *d = t->definitions; d != NULL; d = d->next)
+		if (str_eq(d->name, name))
+			return d;
+	return NULL;
+}
+
+bool template_defines(const struct template *t, struct str name)
+{
+	return own_definition(t, name) != NULL;
+}
+
 static const struct definition *find_definition(const struct template *t, struct str name, const struct template **owner)
 {
-	for (; t != NULL; t = t->base)
-		for (const struct definition *d = t->definitions; d != NULL; d = d->next)
-			if (str_eq(d->name, name)) {
-				*owner = t;
-				return d;
-			}
-	return NULL;
+	const struct definition *d = NULL;
+
+	for (; t != NULL && d == NULL; t = t->base) {
+		*owner = t;
+		d = own_definition(t, name);
+	}
+	return d;
 }
 
 /* The first node that names a template nobody defines. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "notify/markup.h"
 #include "notify/notifier.h"
 
 #define MAX_SUMMARY 255         /* characters Jira takes */
@@ -152,18 +153,6 @@ static void put_document(struct json_out *j, struct str text)
 	json_out_close(j, '}');
 }
 
-static struct str cut(struct str s, size_t max)
-{
-	size_t n = 0;
-
-	for (size_t count = 0; n < s.n; n++) {
-		count += ((unsigned char)s.p[n] & 0xc0) != 0x80;
-		if (count > max)
-			break;
-	}
-	return (struct str){ s.p, n };
-}
-
 static void put_named(struct json_out *j, const char *key, const char *name, struct str value)
 {
 	json_out_key(j, key);
@@ -171,6 +160,17 @@ static void put_named(struct json_out *j, const char *key, const char *name, str
 	json_out_key(j, name);
 	json_out_str(j, value);
 	json_out_close(j, '}');
+}
+
+/* The text with <other> for each of <these>, which Jira refuses there. */
+static struct str with(const struct talk *t, struct str s, const char *these, char other)
+{
+	char *p = arena_strz(&t->d->arena, s);
+
+	for (size_t i = 0; i < s.n; i++)
+		if (p[i] != '\0' && strchr(these, p[i]) != NULL)
+			p[i] = other;
+	return (struct str){ p, s.n };
 }
 
 static void put_labels(struct json_out *j, const struct talk *t)
@@ -181,7 +181,7 @@ static void put_labels(struct json_out *j, const struct talk *t)
 	json_out_key(j, "labels");
 	json_out_open(j, '[');
 	json_array_foreach(json_object_get(t->texts, "labels"), i, one) if (json_string_length(one) > 0)
-		json_out_str(j, (struct str){ json_string_value(one), json_string_length(one) });
+		json_out_str(j, with(t, (struct str){ json_string_value(one), json_string_length(one) }, " \t\r\n", '_'));
 	json_out_str(j, group_label(t));
 	json_out_close(j, ']');
 }
@@ -205,7 +205,8 @@ static void put_others(struct json_out *j, const struct talk *t)
 static void put_fields(struct buf *body, const struct talk *t, bool creates)
 {
 	struct json_out j = { body, false };
-	struct str description = cut(setting(t, "description"), MAX_DESCRIPTION), priority = setting(t, "priority"), url = setting(t, "api_url");
+	const struct markup_limit line = { .max = MAX_SUMMARY }, text = { .max = MAX_DESCRIPTION };
+	struct str description = markup_cut(&t->d->arena, setting(t, "description"), &text), priority = setting(t, "priority"), url = setting(t, "api_url");
 
 	json_out_open(&j, '{');
 	json_out_key(&j, "fields");
@@ -215,7 +216,7 @@ static void put_fields(struct buf *body, const struct talk *t, bool creates)
 		put_named(&j, "issuetype", "name", setting(t, "issue_type"));
 	}
 	json_out_key(&j, "summary");
-	json_out_str(&j, cut(setting(t, "summary"), MAX_SUMMARY));
+	json_out_str(&j, markup_cut(&t->d->arena, with(t, setting(t, "summary"), "\r\n", ' '), &line));
 	json_out_key(&j, "description");
 	if (str_find(url, STR("/rest/api/3")) < url.n)
 		put_document(&j, description);

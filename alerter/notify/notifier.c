@@ -245,7 +245,7 @@ static struct template_value request_data(struct delivery *d, json_t *kept)
 	const struct notifier_settings *s = d->integration->notifier;
 	struct template_value settings = from_json(&d->arena, json_object_get(kept, "settings"));
 	size_t n = settings.map->n;
-	struct template_field *v = ARENA_ARRAY(&d->arena, n + NOTIFIER_MAX_SETTINGS + 11, struct template_field);
+	struct template_field *v = ARENA_ARRAY(&d->arena, n + NOTIFIER_MAX_SETTINGS + 12, struct template_field);
 	struct template_map *m = ARENA_NEW(&d->arena, struct template_map);
 	bool edited = is_edited(d, kept);
 
@@ -264,6 +264,7 @@ static struct template_value request_data(struct delivery *d, json_t *kept)
 	v[n++] = (struct template_field){STR("remote"), template_str(edited ? d->message->episode->remote : STR(""))};
 	v[n++] = (struct template_field){STR("remote_channel"), template_str(edited ? d->message->episode->remote_status : STR(""))};
 	v[n++] = (struct template_field){STR("repeat"), template_str(d->message->doubtful ? STR(" (possible repeat)") : STR(""))};
+	v[n++] = (struct template_field){STR("repeat_escaped"), template_str(d->message->doubtful ? STR(" \\(possible repeat\\)") : STR(""))};
 	*m = (struct template_map){v, n, &template_string_map};
 	return (struct template_value){.kind = TEMPLATE_MAP, .map = m};
 }

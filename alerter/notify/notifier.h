@@ -52,7 +52,7 @@ struct notifier {
 	/* A template that is true when the messages of an episode are one, which is edited: its answer's "ts" and "channel" are kept, and
 	 * are .remote and .remote_channel of the next; NULL: never. */
 	const char *edits;
-	void (*check)(struct conf_reader *, const struct notifier_settings *, const struct conf_node *entry);   /* NULL: nothing to */
+	void (*check)(struct conf_reader *, struct notifier_settings *, const struct conf_node *entry); /* NULL: nothing to */
 	const char *content_type;       /* NULL: application/json */
 	const char *html;               /* a template that is true when texts are HTML; NULL: never */
 	bool is_mail;                   /* no <url> and <body>; tls_config instead of http_config */
@@ -112,8 +112,10 @@ const struct conf_table *config_notifier_table(struct conf_reader *, const struc
 					       const struct conf_table *tls);
 void config_make_notifier(struct conf_reader *, const struct notifier *, const struct notifier_file *, const struct conf_node *entry,
 			  const struct conf_node *global, struct integration *in);
-void config_check_slack(struct conf_reader *, const struct notifier_settings *, const struct conf_node *entry);
-void config_check_mail(struct conf_reader *, const struct notifier_settings *, const struct conf_node *entry);
+/* config_notifier_checks.c */
+void config_check_slack(struct conf_reader *, struct notifier_settings *, const struct conf_node *entry);
+void config_check_mail(struct conf_reader *, struct notifier_settings *, const struct conf_node *entry);
+void config_check_telegram(struct conf_reader *, struct notifier_settings *, const struct conf_node *entry);
 /* A text of `global:`, or what the file named by <key>_file holds; empty when there is neither. */
 struct str config_global_text(struct conf_reader *, const struct conf_node *global, const char *key);
 

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "notify/markup.h"
 #include "tocsin/http.h"
 #include "tocsin/num.h"
 
@@ -110,56 +111,93 @@ static bool choose(struct template_call *c)
 	return true;
 }
 
-/* Nothing is left of an entity, or of a character, that does not fit. */
-static bool cut_at(struct template_call *c, bool characters)
+static enum markup markup_named(struct str name)
 {
+	static const struct {
+		const char *name;
+		enum markup markup;
+	} names[] = {{"HTML", MARKUP_HTML}, {"Markdown", MARKUP_MARKDOWN}, {"MarkdownV2", MARKUP_MARKDOWN}, {"slack", MARKUP_SLACK}};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (str_eq(name, str_of(names[i].name)))
+			return names[i].markup;
+	return MARKUP_NONE;
+}
+
+/* cut max text [tail [markup]]: the tail is there whatever is cut. */
+static bool cut_at(struct template_call *c, bool bytes)
+{
+	struct markup_limit l = {.bytes = bytes, .tail = STR("")};
+	struct str text, markup = STR("");
 	int64_t max;
-	struct str s;
-	size_t n = 0, count = 0;
 
-	if (!template_arg_int(c, 0, &max) || !template_arg_str(c, 1, &s))
+	if (!template_arg_int(c, 0, &max) || !template_arg_str(c, 1, &text) || (c->n_args > 2 && !template_arg_str(c, 2, &l.tail)) ||
+	    (c->n_args > 3 && !template_arg_str(c, 3, &markup)))
 		return false;
-	while (n < s.n) {
-		size_t len = str_utf8_len((struct str){s.p + n, s.n - n});
-
-		len = len > 0 ? len : 1;
-		count += characters ? 1 : len;
-		if ((int64_t)count > max)
-			break;
-		n += len;
-	}
-	for (size_t i = n; n < s.n && i > 0 && i + 10 > n && s.p[i - 1] != ';'; i--)
-		if (s.p[i - 1] == '&') {
-			n = i - 1;
-			break;
-		}
-	c->out = template_str((struct str){s.p, n});
+	l.max = (size_t)max;
+	l.markup = markup_named(markup);
+	c->out = template_str(markup_cut(c->arena, text, &l));
 	return true;
 }
 
 static bool cut(struct template_call *c)
 {
-	return cut_at(c, true);
+	return cut_at(c, false);
 }
 
 static bool cut_bytes(struct template_call *c)
 {
-	return cut_at(c, false);
+	return cut_at(c, true);
 }
 
-/* "a, b" as a list. */
+/* cutAscii max text: one line of it, for who refuses anything else. */
+static bool cut_ascii(struct template_call *c)
+{
+	struct markup_limit l = {.ascii = true, .tail = STR("")};
+	struct buf b = {0};
+	struct str text;
+	int64_t max;
+
+	if (!template_arg_int(c, 0, &max) || !template_arg_str(c, 1, &text))
+		return false;
+	for (size_t i = 0; i < text.n; i++) {
+		unsigned char byte = (unsigned char)text.p[i];
+
+		if ((byte & 0xc0) != 0x80)
+			buf_putc(&b, byte < 0x20 || byte == 0x7f ? ' ' : byte < 0x80 ? (char)byte : '?');
+	}
+	l.max = (size_t)max;
+	c->out = template_str(markup_cut(c->arena, arena_str(c->arena, buf_str(&b)), &l));
+	buf_fini(&b);
+	return true;
+}
+
+/* plain text markup: without its markup, as one would read it. */
+static bool plain(struct template_call *c)
+{
+	struct str text, markup;
+
+	if (!template_arg_str(c, 0, &text) || !template_arg_str(c, 1, &markup))
+		return false;
+	c->out = markup_named(markup) == MARKUP_HTML ? template_str(markup_plain(c->arena, text)) : c->args[0];
+	return true;
+}
+
+/* split "a, b" [most longest]: as a list of so many, each of so many characters. */
 static bool split(struct template_call *c)
 {
+	int64_t most = INT64_MAX, longest = INT64_MAX;
 	struct str rest, part;
 	struct template_value *v;
 	size_t n = 0;
 
-	if (!template_arg_str(c, 0, &rest))
+	if (!template_arg_str(c, 0, &rest) ||
+	    (c->n_args > 2 && (!template_arg_int(c, 1, &most) || !template_arg_int(c, 2, &longest))))
 		return false;
 	v = ARENA_ARRAY(c->arena, rest.n + 1, struct template_value);
-	while (rest.n > 0 && str_cut(&rest, ',', &part))
+	while (rest.n > 0 && (int64_t)n < most && str_cut(&rest, ',', &part))
 		if (str_trim(part).n > 0)
-			v[n++] = template_str(str_trim(part));
+			v[n++] = template_str(markup_cut(c->arena, str_trim(part), &(struct markup_limit){.max = (size_t)longest}));
 	c->out = template_list_of(c->arena, v, n, NULL);
 	return true;
 }
@@ -313,9 +351,9 @@ static bool teams(struct template_call *c)
 }
 
 static const struct template_func funcs[] = {
-    {"choose", 3, 3, choose},  {"cut", 2, 2, cut},   {"cutBytes", 2, 2, cut_bytes}, {"dict", 0, -1, dict},
+    {"choose", 3, 3, choose},  {"cut", 2, 4, cut},   {"cutAscii", 2, 2, cut_ascii}, {"cutBytes", 2, 4, cut_bytes}, {"dict", 0, -1, dict},
     {"each", 3, 3, each},      {"entries", 2, 2, entries}, {"form", 1, 1, form}, {"ifEnds", 3, 3, if_ends}, {"list", 0, -1, list},         {"merge", 0, -1, merge},
-    {"object", 0, -1, object}, {"path", 1, 1, path}, {"slash", 1, 1, slash},        {"split", 1, 1, split},
+    {"object", 0, -1, object}, {"path", 1, 1, path}, {"plain", 2, 2, plain}, {"slash", 1, 1, slash},        {"split", 1, 3, split},
     {"swapEnd", 3, 3, swap_end}, {"teams", 1, 1, teams}, {"toJson", 1, 1, to_json},
 };
 

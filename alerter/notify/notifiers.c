@@ -40,6 +40,7 @@ static const struct setting_row pagerduty[] = {
 static const char pagerduty_body[] =
     "{{ $details := merge (dict \"firing\" (cutBytes 200000 ._firing) \"resolved\" (cutBytes 100000 ._resolved) \"num_firing\" ._num_firing \"num_resolved\" "
     "._num_resolved) .details }}"
+    "{{ if gt (len (toJson $details)) 400000 }}{{ $details = dict \"note\" \"The details are left out: an event takes 512 kB at most.\" }}{{ end }}"
     "{{ if .service_key }}"
     "{{ toJson (object \"service_key\" .service_key \"event_type\" (choose " IS_FIRING " \"trigger\" \"resolve\") \"incident_key\" "
     ".episode \"description\" (cut 1024 .description) \"client\" .client \"client_url\" .client_url \"details\" $details) }}"
@@ -292,8 +293,8 @@ const struct notifier notifiers[] = {
 	       "}}{{ end }}",
 	.headers = {{"Authorization", "{{ if and .app_token (not .api_url) }}Bearer {{ .app_token }}{{ end }}"}},
 	.body = "{{ toJson (object \"channel\" (or .remote_channel .channel) \"ts\" .remote \"username\" .username \"icon_emoji\" .icon_emoji \"icon_url\" .icon_url "
-		"\"link_names\" .link_names \"text\" .message_text \"attachments\" (list (object \"title\" (cut 1024 (print "
-		".title .repeat)) \"title_link\" .title_link \"pretext\" .pretext \"text\" (cut 35000 .text) \"fallback\" "
+		"\"link_names\" .link_names \"text\" (cut 35000 .message_text \"\" \"slack\") \"attachments\" (list (object \"title\" (cut 1024 "
+		".title .repeat) \"title_link\" .title_link \"pretext\" .pretext \"text\" (cut 35000 .text \"\" \"slack\") \"fallback\" "
 		".fallback \"callback_id\" .callback_id \"image_url\" .image_url \"thumb_url\" .thumb_url \"footer\" .footer "
 		"\"color\" .color \"fields\" (each .fields \"short\" .short_fields) \"actions\" .actions \"mrkdwn_in\" (or "
 		".mrkdwn_in (list \"fallback\" \"pretext\" \"text\"))))) }}",
@@ -328,9 +329,9 @@ const struct notifier notifiers[] = {
 	.headers = {{"Authorization", "GenieKey {{ .api_key }}"}},
 	.body = "{{ if eq .status \"firing\" }}"
 		"{{ toJson (object \"message\" (or (cut 130 .message) \"alert\") \"alias\" .episode \"description\" (cut 15000 "
-		".description) \"details\" (merge .labels .details) \"source\" .source \"responders\" (teams .responders) \"visibleTo\" (teams .visible_to) \"tags\" "
-		"(split .tags) \"note\" .note \"priority\" .priority \"entity\" .entity \"actions\" (split .actions)) }}"
-		"{{ else }}{{ toJson (object \"source\" .source \"note\" .note) }}{{ end }}",
+		".description) \"details\" (merge .labels .details) \"source\" (cut 100 .source) \"responders\" (teams .responders) \"visibleTo\" (teams .visible_to) \"tags\" "
+		"(split .tags 20 50) \"note\" (cut 25000 .note) \"priority\" .priority \"entity\" (cut 512 .entity) \"actions\" (split .actions)) }}"
+		"{{ else }}{{ toJson (object \"source\" (cut 100 .source) \"note\" (cut 25000 .note)) }}{{ end }}",
 	.more = {{"PUT", OPSGENIE_UPDATE("message"), "{{ toJson (object \"message\" (or (cut 130 .message) \"alert\")) }}"},
 		 {"PUT", OPSGENIE_UPDATE("description"), "{{ toJson (object \"description\" (cut 15000 .description)) }}"}},
     },
@@ -352,8 +353,8 @@ const struct notifier notifiers[] = {
 	.content_type = "application/x-www-form-urlencoded",
 	.html = "{{ .html }}",
 	.body =
-	    "{{ form (object \"token\" .token \"user\" .user_key \"title\" (cut 250 (print .title .repeat)) \"message\" (or (cut "
-	    "1024 .message) \"no details\") \"url\" (cut 512 .url) \"url_title\" (cut 100 .url_title) \"priority\" .priority "
+	    "{{ form (object \"token\" .token \"user\" .user_key \"title\" (cut 250 .title .repeat) \"message\" (or (cut "
+	    "1024 .message \"\" (choose .html \"HTML\" \"\")) \"no details\") \"url\" (cut 512 .url) \"url_title\" (cut 100 .url_title) \"priority\" .priority "
 	    "\"retry\" .retry \"expire\" .expire \"ttl\" .ttl \"device\" .device \"sound\" .sound \"html\" (choose .html \"1\" "
 	    "\"\") \"monospace\" (choose .monospace \"1\" \"\")) }}",
     },
@@ -361,19 +362,22 @@ const struct notifier notifiers[] = {
 	SENDS("telegram", true, 1, 1000),
 	ROWS(telegram),
 	.needs = "bot_token chat_id",
+	.check = config_check_telegram,
 	.url = "{{ slash .api_url }}bot{{ .bot_token }}/sendMessage",
 	.html = "{{ if eq .parse_mode \"HTML\" }}true{{ end }}",
-	.body = "{{ toJson (object \"chat_id\" .chat_id \"message_thread_id\" .message_thread_id \"text\" (or (cut 4096 (print "
-		".message .repeat)) \"no details\") \"parse_mode\" (choose .plain \"\" .parse_mode) \"disable_notification\" .disable_notifications) }}",
+	.body = "{{ toJson (object \"chat_id\" .chat_id \"message_thread_id\" .message_thread_id \"text\" "
+		"(or (choose .plain (cut 4096 (plain .message .parse_mode) .repeat) (cut 4096 .message (choose (eq .parse_mode \"MarkdownV2\") "
+		".repeat_escaped .repeat) .parse_mode)) \"no details\") \"parse_mode\" (choose .plain \"\" .parse_mode) \"disable_notification\" "
+		".disable_notifications \"disable_web_page_preview\" true) }}",
     },
     {
 	SENDS("discord", true, 1, 500),
 	ROWS(discord),
 	.needs = "webhook_url",
 	.url = "{{ .webhook_url }}",
-	.body = "{{ toJson (object \"username\" .username \"avatar_url\" .avatar_url \"content\" (cut 2000 .content) "
+	.body = "{{ toJson (object \"username\" (cut 80 .username) \"avatar_url\" .avatar_url \"content\" (cut 2000 .content) "
 		"\"embeds\" (list (object \"title\" (cut "
-		"256 (print .title .repeat)) \"description\" (cut 4096 .message) \"color\" (choose " IS_FIRING
+		"256 .title .repeat) \"description\" (cut 4096 .message) \"color\" (choose " IS_FIRING
 		" 13184044 3048768)))) }}",
     },
     {
@@ -381,8 +385,8 @@ const struct notifier notifiers[] = {
 	ROWS(msteams),
 	.needs = "webhook_url",
 	.url = "{{ .webhook_url }}",
-	.body = "{{ toJson (object \"@context\" \"http://schema.org/extensions\" \"@type\" \"MessageCard\" \"title\" (print .title "
-		".repeat) \"summary\" .summary \"text\" (cut 20000 .text) \"themeColor\" (choose " IS_FIRING
+	.body = "{{ toJson (object \"@context\" \"http://schema.org/extensions\" \"@type\" \"MessageCard\" \"title\" (cutBytes 2000 .title "
+		".repeat) \"summary\" (cutBytes 2000 .summary) \"text\" (cutBytes 20000 .text) \"themeColor\" (choose " IS_FIRING
 		" \"c9302c\" \"2e8540\")) }}",
     },
     {
@@ -393,16 +397,16 @@ const struct notifier notifiers[] = {
 	.body = "{{ toJson (object \"type\" \"message\" \"attachments\" (list (object \"contentType\" "
 		"\"application/vnd.microsoft.card.adaptive\" \"content\" (object \"$schema\" "
 		"\"http://adaptivecards.io/schemas/adaptive-card.json\" \"type\" \"AdaptiveCard\" \"version\" \"1.4\" \"msteams\" "
-		"(dict \"width\" \"full\") \"body\" (list (object \"type\" \"TextBlock\" \"text\" (print .title .repeat) "
+		"(dict \"width\" \"full\") \"body\" (list (object \"type\" \"TextBlock\" \"text\" (cutBytes 2000 .title .repeat) "
 		"\"weight\" \"bolder\" \"size\" \"medium\" \"wrap\" true \"style\" \"heading\" \"color\" (choose " IS_FIRING
-		" \"attention\" \"good\")) (object \"type\" \"TextBlock\" \"text\" (cut 20000 .text) \"wrap\" true)))))) }}",
+		" \"attention\" \"good\")) (object \"type\" \"TextBlock\" \"text\" (cutBytes 20000 .text) \"wrap\" true)))))) }}",
     },
     {
 	SENDS("webex", true, 1, 500),
 	ROWS(webex),
 	.needs = "room_id",
 	.url = "{{ .api_url }}",
-	.body = "{{ toJson (object \"roomId\" .room_id \"markdown\" (cutBytes 7439 (print .message .repeat))) }}",
+	.body = "{{ toJson (object \"roomId\" .room_id \"markdown\" (cutBytes 7439 .message .repeat)) }}",
     },
     {
 	SENDS("sns", true, 4, 0),
@@ -412,8 +416,8 @@ const struct notifier notifiers[] = {
 	.content_type = "application/x-www-form-urlencoded; charset=utf-8",
 	.url = "{{ if .api_url }}{{ .api_url }}{{ else }}https://sns.{{ .region }}.amazonaws.com/{{ end }}",
 	.body = "{{ form (merge (object \"Action\" \"Publish\" \"Version\" \"2010-03-31\" \"TopicArn\" .topic_arn \"TargetArn\" "
-		".target_arn \"PhoneNumber\" .phone_number \"Subject\" (choose .phone_number \"\" (cut 99 .subject)) \"Message\" (or "
-		"(choose .phone_number (cutBytes 1600 (print .message .repeat)) (cutBytes 262144 (print .message .repeat))) \"no details\") "
+		".target_arn \"PhoneNumber\" .phone_number \"Subject\" (choose .phone_number \"\" (cutAscii 99 .subject)) \"Message\" (or "
+		"(choose .phone_number (cutBytes 1600 .message .repeat) (cutBytes 262144 .message .repeat)) \"no details\") "
 		"\"MessageGroupId\" (ifEnds \".fifo\" .topic_arn .episode) \"MessageDeduplicationId\" (ifEnds \".fifo\" .topic_arn .key)) "
 		"(entries \"MessageAttributes.entry\" .attributes)) }}",
     },

@@ -4,6 +4,12 @@
 
 #define DEFINE(name, text) "{{ define \"" name "\" }}" text "{{ end }}\n"
 #define SAME(name, as) DEFINE(name, "{{ template \"" as "\" . }}")
+/* Of an alert. */
+#define RESOLVED "{{ if eq .Status \"resolved\" }}Resolved: {{ end }}"
+#define SINCE                                                                                                                      \
+	"Since {{ date \"2006-01-02 15:04:05 MST\" .StartsAt }}"                                                                   \
+	"{{ if eq .Status \"resolved\" }}, ended {{ date \"2006-01-02 15:04:05 MST\" .EndsAt }}{{ end }}"
+#define EACH_ALERT(text) "{{ range .Alerts.Firing }}" text "{{ end }}{{ range .Alerts.Resolved }}" text "{{ end }}"
 
 const char *const notice_default_templates[] = {
 	DEFINE("__alertmanager", "Tocsin"),
@@ -19,11 +25,10 @@ const char *const notice_default_templates[] = {
 	       "{{ if .Annotations.summary }}{{ .Annotations.summary }}{{ else if .Annotations.title }}{{ .Annotations.title }}"
 	       "{{ else }}{{ .Labels.alertname }}{{ end }}"),
 	DEFINE("__state",
-	       "{{ if eq .Status \"resolved\" }}Resolved: {{ end }}{{ template \"__headline\" . }}\n"
+	       RESOLVED "{{ template \"__headline\" . }}\n"
 	       "{{ if .Annotations.description }}{{ .Annotations.description }}\n{{ end }}"
 	       "{{ if .Reason }}{{ .Reason }}\n{{ end }}"
-	       "Since {{ date \"2006-01-02 15:04:05 MST\" .StartsAt }}"
-	       "{{ if eq .Status \"resolved\" }}, ended {{ date \"2006-01-02 15:04:05 MST\" .EndsAt }}{{ end }}\n"),
+	       SINCE "\n"),
 	DEFINE("__text_alert",
 	       "{{ template \"__state\" . }}{{ template \"__labels\" .Labels }}\n"
 	       "{{ if .Annotations.runbook_url }}Runbook: {{ .Annotations.runbook_url }}\n{{ end }}"
@@ -37,11 +42,10 @@ const char *const notice_default_templates[] = {
 	       "{{ if .Alerts.Firing }}{{ template \"__text_alert_list\" .Alerts.Firing }}{{ end }}"
 	       "{{ if .Alerts.Resolved }}{{ template \"__text_alert_list\" .Alerts.Resolved }}{{ end }}{{ template \"__ack\" . }}"),
 	DEFINE("__text_alert_markdown",
-	       "**{{ if eq .Status \"resolved\" }}Resolved: {{ end }}{{ template \"__headline\" . }}**\n\n"
+	       "**" RESOLVED "{{ template \"__headline\" . }}**\n\n"
 	       "{{ if .Annotations.description }}{{ .Annotations.description }}\n\n{{ end }}"
 	       "{{ if .Reason }}{{ .Reason }}\n\n{{ end }}"
-	       "Since {{ date \"2006-01-02 15:04:05 MST\" .StartsAt }}"
-	       "{{ if eq .Status \"resolved\" }}, ended {{ date \"2006-01-02 15:04:05 MST\" .EndsAt }}{{ end }}\n\n"
+	       SINCE "\n\n"
 	       "{{ range .Labels.SortedPairs }}- {{ .Name }}: {{ .Value }}\n{{ end }}\n"
 	       "{{ if .Annotations.runbook_url }}[Runbook]({{ .Annotations.runbook_url }})\n{{ end }}"
 	       "{{ if .GeneratorURL }}[Source]({{ .GeneratorURL }})\n{{ end }}"),
@@ -50,6 +54,19 @@ const char *const notice_default_templates[] = {
 	       "{{ template \"__text_alert_list_markdown\" .Alerts.Firing }}{{ template \"__text_alert_list_markdown\" .Alerts.Resolved }}"
 	       "{{ template \"__ack_markdown\" . }}"),
 
+	/* Slack reads < > & as its own. */
+	DEFINE("__slack_plain", "{{ reReplaceAll \">\" \"&gt;\" (reReplaceAll \"<\" \"&lt;\" (reReplaceAll \"&\" \"&amp;\" .)) }}"),
+	DEFINE("__slack_link", "{{ if .url }}<{{ template \"__slack_plain\" .url }}|{{ .text }}>\n{{ end }}"),
+	DEFINE("__slack_alert",
+	       "*" RESOLVED "{{ template \"__slack_plain\" (or .Annotations.summary .Annotations.title .Labels.alertname) }}*\n"
+	       "{{ with .Annotations.description }}{{ template \"__slack_plain\" . }}\n{{ end }}"
+	       "{{ with .Reason }}{{ template \"__slack_plain\" . }}\n{{ end }}" SINCE "\n"
+	       "{{ range $i, $p := .Labels.SortedPairs }}{{ if $i }}, {{ end }}{{ $p.Name }}={{ template \"__slack_plain\" $p.Value }}{{ end }}\n"
+	       "{{ template \"__slack_link\" (dict \"url\" .Annotations.runbook_url \"text\" \"Runbook\") }}"
+	       "{{ template \"__slack_link\" (dict \"url\" .GeneratorURL \"text\" \"Source\") }}"),
+	DEFINE("__slack_alerts",
+	       EACH_ALERT("{{ template \"__slack_alert\" . }}\n")
+	       "{{ template \"__slack_link\" (dict \"url\" .AckURL \"text\" \"Acknowledge\") }}{{ template \"__acknowledged\" . }}"),
 	SAME("slack.default.title", "__subject"),
 	SAME("slack.default.username", "__alertmanager"),
 	DEFINE("slack.default.fallback", "{{ template \"slack.default.title\" . }} | {{ template \"slack.default.titlelink\" . }}"),
@@ -58,7 +75,7 @@ const char *const notice_default_templates[] = {
 	SAME("slack.default.titlelink", "__alertmanagerURL"),
 	DEFINE("slack.default.iconemoji", ""),
 	DEFINE("slack.default.iconurl", ""),
-	SAME("slack.default.text", "__text_alerts"),
+	SAME("slack.default.text", "__slack_alerts"),
 	DEFINE("slack.default.footer", ""),
 
 	SAME("pagerduty.default.description", "__subject"),
@@ -78,16 +95,24 @@ const char *const notice_default_templates[] = {
 	SAME("pushover.default.message", "__text_alerts"),
 	SAME("pushover.default.url", "__alertmanagerURL"),
 
-	SAME("telegram.default.message", "__text_alerts"),
+	DEFINE("__telegram_alert",
+	       "<b>" RESOLVED "{{ template \"__headline\" . }}</b>\n"
+	       "{{ with .Annotations.description }}{{ . }}\n{{ end }}{{ with .Reason }}{{ . }}\n{{ end }}" SINCE "\n"
+	       "<i>{{ template \"__labels\" .Labels }}</i>\n"
+	       "{{ with .Annotations.runbook_url }}<a href=\"{{ . }}\">Runbook</a>\n{{ end }}"
+	       "{{ with .GeneratorURL }}<a href=\"{{ . }}\">Source</a>\n{{ end }}"),
+	DEFINE("telegram.default.message",
+	       EACH_ALERT("{{ template \"__telegram_alert\" . }}\n")
+	       "{{ with .AckURL }}<a href=\"{{ . }}\">Acknowledge</a>\n{{ end }}{{ template \"__acknowledged\" . }}"),
 	SAME("discord.default.title", "__subject"),
 	DEFINE("discord.default.content", ""),
-	SAME("discord.default.message", "__text_alerts"),
+	SAME("discord.default.message", "__markdown_alerts"),
 	SAME("webex.default.message", "__markdown_alerts"),
 	SAME("msteams.default.summary", "__subject"),
 	SAME("msteams.default.title", "__subject"),
 	SAME("msteams.default.text", "__markdown_alerts"),
 	SAME("msteamsv2.default.title", "__subject"),
-	SAME("msteamsv2.default.text", "__text_alerts"),
+	SAME("msteamsv2.default.text", "__markdown_alerts"),
 	SAME("rocketchat.default.title", "__subject"),
 	SAME("rocketchat.default.alias", "__alertmanager"),
 	SAME("rocketchat.default.titlelink", "__alertmanagerURL"),
@@ -115,19 +140,17 @@ const char *const notice_default_templates[] = {
 	SAME("email.default.subject", "__subject"),
 	DEFINE("__html_alert",
 	       "<tr><td style=\"padding:12px;border-left:4px solid {{ if eq .Status \"resolved\" }}#2e8540{{ else }}#c9302c{{ end }}\">"
-	       "<strong>{{ if eq .Status \"resolved\" }}Resolved: {{ end }}{{ template \"__headline\" . }}</strong><br>\n"
+	       "<strong>" RESOLVED "{{ template \"__headline\" . }}</strong><br>\n"
 	       "{{ if .Annotations.description }}{{ .Annotations.description }}<br>\n{{ end }}"
 	       "{{ if .Reason }}{{ .Reason }}<br>\n{{ end }}"
-	       "Since {{ date \"2006-01-02 15:04:05 MST\" .StartsAt }}"
-	       "{{ if eq .Status \"resolved\" }}, ended {{ date \"2006-01-02 15:04:05 MST\" .EndsAt }}{{ end }}<br>\n"
+	       SINCE "<br>\n"
 	       "<small>{{ range .Labels.SortedPairs }}{{ .Name }} = {{ .Value }}<br>\n{{ end }}</small>"
 	       "{{ if .Annotations.runbook_url }}<a href=\"{{ .Annotations.runbook_url }}\">Runbook</a> {{ end }}"
 	       "{{ if .GeneratorURL }}<a href=\"{{ .GeneratorURL }}\">Source</a>{{ end }}</td></tr>\n"),
 	DEFINE("email.default.html",
 	       "<!DOCTYPE html>\n<html><head><meta charset=\"utf-8\"><title>{{ template \"__subject\" . }}</title></head>\n"
 	       "<body style=\"font-family:sans-serif\"><h2>{{ template \"__subject\" . }}</h2>\n<table>\n"
-	       "{{ range .Alerts.Firing }}{{ template \"__html_alert\" . }}{{ end }}"
-	       "{{ range .Alerts.Resolved }}{{ template \"__html_alert\" . }}{{ end }}"
+	       EACH_ALERT("{{ template \"__html_alert\" . }}")
 	       "</table>\n{{ if .AckURL }}<p><a href=\"{{ .AckURL }}\">Acknowledge</a></p>\n{{ end }}"
 	       "{{ if .AcknowledgedBy }}<p>{{ template \"__acknowledged\" . }}</p>\n{{ end }}"
 	       "<p><a href=\"{{ template \"__alertmanagerURL\" . }}\">{{ template \"__alertmanager\" . }}</a></p></body></html>\n"),

@@ -1,6 +1,7 @@
 /* WeChat Work: a token first, then the message with it. Source: WeChat Work developer documentation, "gettoken" and "message/send". */
 #include <jansson.h>
 
+#include "notify/markup.h"
 #include "notify/notifier.h"
 #include "tocsin/http.h"
 
@@ -41,15 +42,6 @@ static struct str make_url(struct delivery *d, json_t *texts, const char *path, 
 	return out;
 }
 
-static struct str cut(struct str s)
-{
-	size_t n = s.n < MAX_BYTES ? s.n : MAX_BYTES;
-
-	while (n < s.n && n > 0 && ((unsigned char)s.p[n] & 0xc0) == 0x80)
-		n--;
-	return (struct str){ s.p, n };
-}
-
 static struct str make_body(struct delivery *d, json_t *texts)
 {
 	bool markdown = str_eq(notifier_setting(d, texts, "message_type"), STR("markdown"));
@@ -71,7 +63,7 @@ static struct str make_body(struct delivery *d, json_t *texts)
 	json_out_key(&j, type);
 	json_out_open(&j, '{');
 	json_out_key(&j, "content");
-	json_out_str(&j, cut(text));
+	json_out_str(&j, markup_cut(&d->arena, text, &(struct markup_limit){ .max = MAX_BYTES, .bytes = true }));
 	json_out_close(&j, '}');
 	json_out_close(&j, '}');
 	out = arena_str(&d->arena, buf_str(&b));

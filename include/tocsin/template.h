@@ -140,6 +140,8 @@ void template_free(struct template *);
 /* True when <t>, or what it defines, names a template that neither <root> nor its bases define: <*name> is the first such, <*pos> the byte
  * of <t>'s text where it is named. */
 bool template_missing(const struct template *t, const struct template *root, struct str *name, size_t *pos);
+/* Whether <t>'s own text has {{define "name"}}. */
+bool template_defines(const struct template *t, struct str name);
 /* No action in it: the text stands for itself. */
 bool template_is_plain(const struct template *);
 /* Appends the expansion. On failure <out> is as it was, and <e> says what Go would: template: name:line:col: executing … */

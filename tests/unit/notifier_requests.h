@@ -89,9 +89,9 @@
 	{ "telegram_configs: [ { bot_token: '1:a', chat_id: -100, message: '<b>{{ .CommonLabels.instance }"
 	  "}</b>' } ]",
 	  { "https://api.telegram.org/bot1:a/sendMessage", "",
-	    "{\"chat_id\":-100,\"text\":\"<b>a&lt;b&gt;</b>\",\"parse_mode\":\"HTML\",\"disable_notification\":false}" },
+	    "{\"chat_id\":-100,\"text\":\"<b>a&lt;b&gt;</b>\",\"parse_mode\":\"HTML\",\"disable_notification\":false,\"disable_web_page_preview\":true}" },
 	  { "https://api.telegram.org/bot1:a/sendMessage", "",
-	    "{\"chat_id\":-100,\"text\":\"<b>a&lt;b&gt;</b>\",\"parse_mode\":\"HTML\",\"disable_notification\":false}" } },
+	    "{\"chat_id\":-100,\"text\":\"<b>a&lt;b&gt;</b>\",\"parse_mode\":\"HTML\",\"disable_notification\":false,\"disable_web_page_preview\":true}" } },
 	{ "discord_configs: [ { webhook_url: 'https://discord/api/webhooks/1/t', title: t, message: m } ]",
 	  { "https://discord/api/webhooks/1/t", "",
 	    "{\"embeds\":[{\"title\":\"t\",\"description\":\"m\",\"color\":13184044}]}" },

@@ -151,11 +151,89 @@ static void markup_that_is_refused_goes_out_plain(void **state)
 		answer(w, 400, refusal);
 		world_pass(w, 1000);
 		assert_int_equal(w->n, 2);
-		assert_string_equal(LAST(w).body.p, "{\"chat_id\":-100,\"text\":\"a_b\",\"disable_notification\":false}");
+		assert_string_equal(LAST(w).body.p, "{\"chat_id\":-100,\"text\":\"a_b\",\"disable_notification\":false,\"disable_web_page_preview\":true}");
 		answer(w, accepted ? 200 : 400, accepted ? "{\"ok\":true}" : refusal);
 		assert_int_equal(w->core->finished[accepted ? OUTBOX_DELIVERED : OUTBOX_DEAD], 1);
 		world_free(w);
 	}
+}
+
+/* A limit of the service: the beginning, valid in its markup, and a mark. */
+static void long_texts_are_cut(void **state)
+{
+#define LONG "{{ range list 1 2 3 4 5 6 7 8 9 10 }}{{ range list 1 2 3 4 5 6 7 8 9 10 }}{{ range list 1 2 3 4 5 6 7 8 9 10 }}"                     \
+	     "{{ range list 1 2 3 4 5 6 7 8 9 10 }}äöü&{{ end }}{{ end }}{{ end }}{{ end }}"
+	static const struct {
+		const char *yaml, *has, *has_not;
+	} cases[] = {
+		{ "telegram_configs: [ { bot_token: '1:a', chat_id: -100, message: '<b>" LONG "</b>' } ]", "ä</b>\\n… cut: too long\"", "<b></b>" },
+		{ "telegram_configs: [ { bot_token: '1:a', chat_id: -100, message: '*" LONG "*', parse_mode: MarkdownV2 } ]",
+		  "*\\n… cut: too long\"", NULL },
+		{ "pushover_configs: [ { user_key: u, token: t, message: '<i>{{ range list 1 2 }}" LONG "{{ end }}</i>', html: true } ]",
+		  "%3C%2Fi%3E%E2%80%A6", NULL },
+		{ "pagerduty_configs: [ { routing_key: K, description: \"" LONG "\", details: { x: '" LONG LONG LONG LONG "' } } ]",
+		  "…\",\"source\"", "left out" },
+		{ "pagerduty_configs: [ { routing_key: K, description: d, details: { x: '{{ range list 1 2 3 4 5 6 7 8 }}" LONG "{{ end }}' } } ]",
+		  "\"custom_details\":{\"note\":\"The details are left out: an event takes 512 kB at most.\"}", "ä" },
+		{ "opsgenie_configs: [ { api_key: k, message: '" LONG "', description: d, source: s, tags: 'a, " LONG "' } ]",
+		  "…\",\"alias\"", "&ä\",\"alias\"" },
+		{ "sns_configs: [ { topic_arn: a, sigv4: { region: r, access_key: a, secret_key: s }, subject: \"l\\u00f6ng\\nline " LONG "\", message: m } ]",
+		  "Subject=l%3Fng%20line", "Subject=l%3Fng%20line%20%3F%3F%3F%26%3F%3F%3F%26%C3" },
+		{ "discord_configs: [ { webhook_url: 'http://d/', title: '" LONG "', message: '" LONG "' } ]", "…\",\"description\"", NULL },
+		{ "webex_configs: [ { room_id: R, message: '" LONG "', http_config: { authorization: { credentials: T } } } ]", "\\n… cut: too long\"", NULL },
+		{ "msteamsv2_configs: [ { webhook_url: 'http://t/', text: '" LONG "' } ]", "\\n… cut: too long\"", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct arena a = { 0 };
+		struct world *w = world_new(arena_printf(&a, HEAD "receivers:\n- name: r\n  %s\n", cases[i].yaml).p);
+
+		fire(w, "Down", "a");
+		if (!has(LAST(w).body, cases[i].has) || (cases[i].has_not != NULL && has(LAST(w).body, cases[i].has_not)))
+			fail_msg("%.60s: %.300s", cases[i].yaml, LAST(w).body.p);
+		world_free(w);
+		arena_fini(&a);
+	}
+}
+
+/* Telegram's markup: our text is HTML, and plain where another markup is asked for; what a broken one looks like without it. */
+static void a_text_fits_its_markup(void **state)
+{
+	static const struct {
+		const char *yaml, *has, *has_not;
+	} cases[] = {
+		{ "chat_id: -100", "\"text\":\"<b>a_&lt;b&gt; is bad</b>\\n", "**" },
+		{ "chat_id: -100, parse_mode: MarkdownV2", "\"text\":\"a_<b> is bad\\n", "parse_mode" },
+		{ "chat_id: -100, parse_mode: ''", "\"text\":\"a_<b> is bad\\n", "parse_mode" },
+		{ "chat_id: -100, parse_mode: MarkdownV2, message: '*x*'", "\"text\":\"*x*\",\"parse_mode\":\"MarkdownV2\"", "bad" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct arena a = { 0 };
+		struct world *w
+			= world_new(arena_printf(&a, HEAD "receivers: [ { name: r, telegram_configs: [ { bot_token: '1:a', %s } ] } ]\n", cases[i].yaml).p);
+
+		fire(w, "Down", "a_<b>");
+		if (!has(LAST(w).body, cases[i].has) || has(LAST(w).body, cases[i].has_not))
+			fail_msg("%s: %s", cases[i].yaml, LAST(w).body.p);
+		world_free(w);
+		arena_fini(&a);
+	}
+}
+
+static void tags_that_are_refused_are_not_shown(void **state)
+{
+	struct world *w = world_new(HEAD "receivers: [ { name: r, telegram_configs: [ { bot_token: '1:a', chat_id: -100, message: "
+					 "'<p>{{ .CommonLabels.instance }}</p>two<br>three' } ] } ]\n");
+
+	(void)state;
+	fire(w, "Down", "a<b>");
+	answer(w, 400, "{\"ok\":false,\"error_code\":400,\"description\":\"Bad Request: can't parse entities: ...\"}");
+	world_pass(w, 1000);
+	assert_true(has(LAST(w).body, "\"text\":\"a<b>two\\nthree\",\"disable"));
+	world_free(w);
 }
 
 static void default_texts_say_since_when(void **state)
@@ -332,6 +410,9 @@ int main(void)
 		cmocka_unit_test(a_template_that_fails_stops_no_message),
 		cmocka_unit_test(answers_are_judged),
 		cmocka_unit_test(markup_that_is_refused_goes_out_plain),
+		cmocka_unit_test(long_texts_are_cut),
+		cmocka_unit_test(a_text_fits_its_markup),
+		cmocka_unit_test(tags_that_are_refused_are_not_shown),
 		cmocka_unit_test(default_texts_say_since_when),
 		cmocka_unit_test(a_possible_repeat_says_so),
 		cmocka_unit_test(mails_of_a_group_are_a_thread),
