@@ -356,7 +356,7 @@ int64_t block_good_ms(const struct block *b, uint32_t series)
 	(void)get_n_pairs(b, series, &at, &gap);
 	if (gap == 1 || n == 0)
 		return INT64_MIN;
-	return (int64_t)((uint64_t)block_entry(b, b->series[series].first_entry + n - 1).max_ms - (gap > 0 ? gap - 1 : 0));
+	return (int64_t)((uint64_t)block_entry(b, block_first(b, series) + n - 1).max_ms - (gap > 0 ? gap - 1 : 0));
 }
 
 static bool has_labels(const struct block *b, uint32_t series, struct labels l)
@@ -382,12 +382,12 @@ uint32_t block_find(const struct block *b, struct labels labels, uint64_t hash)
 	while (lo < hi) {
 		size_t mid = (lo + hi) / 2;
 
-		if (b->series[mid].hash < hash)
+		if (block_hash(b, (uint32_t)mid) < hash)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
-	for (; lo < b->n_series && b->series[lo].hash == hash; lo++)
+	for (; lo < b->n_series && block_hash(b, (uint32_t)lo) == hash; lo++)
 		if (has_labels(b, (uint32_t)lo, labels))
 			return (uint32_t)lo;
 	return BLOCK_NONE;
@@ -437,7 +437,7 @@ static void tell_bad(const struct block *b, uint32_t entry, const struct block_e
 	if (b->path == NULL || number > BAD_TOLD)
 		return;
 	for (uint32_t i = 0; i < b->n_series && labels.n == 0; i++)
-		if (entry >= b->series[i].first_entry && entry - b->series[i].first_entry < block_n_entries(b, i))
+		if (entry >= block_first(b, i) && entry - block_first(b, i) < block_n_entries(b, i))
 			labels_print(&labels, block_labels(b, i, v));
 	snprintf(at, sizeof at, "%llu", (unsigned long long)(b->header->section[BLOCK_CHUNKS].at + c->at));
 	clock_format_rfc3339(from, c->min_ms);

@@ -102,15 +102,26 @@ void block_cool(const struct block *b);
 /* False when its file is no longer as long as it was. */
 bool block_is_whole(struct block *b);
 
-/* BLOCK_NONE when the block has nothing of it. */
+/* BLOCK_NONE when the block has nothing of it. <hash>: series_hash() of the labels. */
 uint32_t block_find(const struct block *b, struct labels labels, uint64_t hash);
 /* <v> has room for n_pairs. Texts are borrowed from the block. */
 struct labels block_labels(const struct block *b, uint32_t series, struct label *v);
 /* Of the last sample of a series that is no stale marker; INT64_MIN: none. */
 int64_t block_good_ms(const struct block *b, uint32_t series);
+static inline uint64_t block_hash(const struct block *b, uint32_t series)
+{
+	return b->series[series].hash;
+}
+
+/* Its chunks are entries of the block: so many from that one on, in time order. */
+static inline uint32_t block_first(const struct block *b, uint32_t series)
+{
+	return b->series[series].first_entry;
+}
+
 static inline uint32_t block_n_entries(const struct block *b, uint32_t series)
 {
-	uint32_t beg = b->series[series].first_entry, end = b->series[series + 1].first_entry;
+	uint32_t beg = block_first(b, series), end = block_first(b, series + 1);
 
 	return end > beg ? end - beg : 0;
 }

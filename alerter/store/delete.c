@@ -113,7 +113,7 @@ static bool block_has_any(struct block *b, const struct block_except *x)
 	if (!overlaps(b->header->min_ms, b->header->max_ms, x))
 		return false;
 	for (uint32_t i = 0; i < b->n_series; i++) {
-		uint32_t first = b->series[i].first_entry, n = block_n_entries(b, i);
+		uint32_t first = block_first(b, i), n = block_n_entries(b, i);
 
 		if (n > 0 && overlaps(block_entry(b, first).min_ms, block_entry(b, first + n - 1).max_ms, x) &&
 		    block_excepts(x, block_labels(b, i, v)))

@@ -47,10 +47,9 @@ static bool add_chunk(struct window_ends *e, const struct chunk_view *c, int64_t
 
 static bool add_block(struct window_ends *e, struct block *b, uint32_t series, int64_t min_ms, int64_t max_ms)
 {
-	const struct block_series *s = &b->series[series];
-	uint32_t n = block_n_entries(b, series);
+	uint32_t first = block_first(b, series), n = block_n_entries(b, series);
 
-	for (uint32_t i = s->first_entry; i < s->first_entry + n && block_entry(b, i).min_ms <= max_ms; i++) {
+	for (uint32_t i = first; i < first + n && block_entry(b, i).min_ms <= max_ms; i++) {
 		struct chunk_view c;
 
 		if (block_entry(b, i).max_ms > min_ms && !(block_chunk(b, i, &c) && add_chunk(e, &c, min_ms, max_ms)))
@@ -122,9 +121,9 @@ static void warm_blocks(const struct block_list *list, struct store_series *cons
 		__builtin_prefetch(&newest->series[(uint32_t)place]);
 	}
 	for (size_t i = 0; i < found; i++)
-		__builtin_prefetch(&newest->entries[newest->series[at[i]].first_entry]);
+		__builtin_prefetch(&newest->entries[block_first(newest, at[i])]);
 	for (size_t i = 0; i < found; i++) {
-		const unsigned char *data = chunks + block_at(newest, newest->series[at[i]].first_entry);
+		const unsigned char *data = chunks + block_at(newest, block_first(newest, at[i]));
 
 		__builtin_prefetch(data);
 		__builtin_prefetch(data + 64);

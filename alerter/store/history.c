@@ -135,7 +135,7 @@ static void take_out(struct history *h, const struct block *b)
 static void note_end(struct store *st, struct store_series *s, const struct block *b, uint32_t i)
 {
 	uint32_t n = block_n_entries(b, i);
-	int64_t last_ms = block_entry(b, b->series[i].first_entry + (n > 0 ? n - 1 : 0)).max_ms, good_ms = block_good_ms(b, i);
+	int64_t last_ms = block_entry(b, block_first(b, i) + (n > 0 ? n - 1 : 0)).max_ms, good_ms = block_good_ms(b, i);
 	struct shard *shard = series_shard(st, s);
 
 	pthread_mutex_lock(&shard->lock);
@@ -155,7 +155,7 @@ static void note_end(struct store *st, struct store_series *s, const struct bloc
 /* The series if there is one, under the index lock. */
 static struct store_series *join_known(struct store *st, struct labels labels, const struct block *b, uint32_t i)
 {
-	struct store_series *s = index_find(&st->index, labels, b->series[i].hash);
+	struct store_series *s = index_find(&st->index, labels, block_hash(b, i));
 
 	if (s != NULL) {
 		s->in_blocks++;
@@ -179,7 +179,7 @@ static bool join_series(struct store *st, const struct block *b, uint32_t i)
 	pthread_rwlock_wrlock(&st->index_lock);
 	joined = join_known(st, labels, b, i) != NULL;
 	if (!joined && st->index.n_series < st->options.max_series) {
-		store_series_make(st, labels, b->series[i].hash)->from_history = FROM_BLOCKS;
+		store_series_make(st, labels, block_hash(b, i))->from_history = FROM_BLOCKS;
 		joined = join_known(st, labels, b, i) != NULL;
 	}
 	pthread_rwlock_unlock(&st->index_lock);
@@ -217,7 +217,7 @@ static void unjoin(struct store *st, const struct block *b)
 		if ((b->joined[i / 8] >> i % 8 & 1) == 0)
 			continue;
 		pthread_rwlock_rdlock(&st->index_lock);
-		s = index_find(&st->index, block_labels(b, i, v), b->series[i].hash);
+		s = index_find(&st->index, block_labels(b, i, v), block_hash(b, i));
 		if (s != NULL)
 			s->in_blocks--;
 		pthread_rwlock_unlock(&st->index_lock);
@@ -484,7 +484,7 @@ static bool may_hold(const struct block *b, int64_t min_ms, int64_t max_ms, bool
 static struct history_part pick(struct block *b, uint32_t series, int64_t min_ms, int64_t max_ms, bool before,
                                 int64_t floor_ms)
 {
-	uint32_t beg = b->series[series].first_entry, end = beg + block_n_entries(b, series), first = beg, last;
+	uint32_t beg = block_first(b, series), end = beg + block_n_entries(b, series), first = beg, last;
 
 	while (first < end && block_entry(b, first).max_ms <= min_ms)
 		first++;

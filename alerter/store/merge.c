@@ -27,7 +27,7 @@ static bool same_series(struct block *a, uint32_t i, struct block *b, uint32_t k
 {
 	struct label v[STORE_MAX_LABELS];
 
-	return a->series[i].hash == b->series[k].hash && block_find(b, block_labels(a, i, v), a->series[i].hash) == k;
+	return block_hash(a, i) == block_hash(b, k) && block_find(b, block_labels(a, i, v), block_hash(a, i)) == k;
 }
 
 /* Which series of <b> it is, BLOCK_NONE: none. They are sorted alike, so it is the next one if there is any, but for hashes that collide. */
@@ -35,11 +35,11 @@ static uint32_t find(const struct merge_part *p, struct block *of, uint32_t i)
 {
 	struct label v[STORE_MAX_LABELS];
 
-	if (p->at < p->block->n_series && p->block->series[p->at].hash > of->series[i].hash)
+	if (p->at < p->block->n_series && block_hash(p->block, p->at) > block_hash(of, i))
 		return BLOCK_NONE;
 	if (p->at < p->block->n_series && same_series(of, i, p->block, p->at))
 		return p->at;
-	return block_find(p->block, block_labels(of, i, v), of->series[i].hash);
+	return block_find(p->block, block_labels(of, i, v), block_hash(of, i));
 }
 
 /* ---- One series ---- */
@@ -57,14 +57,13 @@ static struct tally look(const struct merge *m)
 
 	for (size_t i = 0; i < m->n; i++) {
 		const struct block *b = m->parts[i].block;
-		const struct block_series *s;
+		uint32_t series = m->parts[i].series;
 
-		if (m->parts[i].series == BLOCK_NONE)
+		if (series == BLOCK_NONE)
 			continue;
-		s = &b->series[m->parts[i].series];
-		good_ms = block_good_ms(b, m->parts[i].series);
+		good_ms = block_good_ms(b, series);
 		t.good_ms = good_ms > t.good_ms ? good_ms : t.good_ms;
-		for (uint32_t k = s->first_entry; k < s->first_entry + block_n_entries(b, m->parts[i].series); k++) {
+		for (uint32_t k = block_first(b, series), n = block_n_entries(b, series); n > 0; k++, n--) {
 			struct block_entry c = block_entry(b, k);
 
 			t.overlap |= t.chunks > 0 && c.min_ms <= last_ms;
@@ -82,12 +81,11 @@ static bool copy_chunks(struct merge *m, uint32_t number, int64_t good_ms, struc
 {
 	for (size_t i = 0; i < m->n; i++) {
 		struct block *b = m->parts[i].block;
-		const struct block_series *s;
+		uint32_t series = m->parts[i].series;
 
-		if (m->parts[i].series == BLOCK_NONE)
+		if (series == BLOCK_NONE)
 			continue;
-		s = &b->series[m->parts[i].series];
-		for (uint32_t k = s->first_entry; k < s->first_entry + block_n_entries(b, m->parts[i].series); k++) {
+		for (uint32_t k = block_first(b, series), n = block_n_entries(b, series); n > 0; k++, n--) {
 			struct chunk_view view;
 
 			if (block_bytes(b, k, &view) &&
@@ -102,13 +100,12 @@ static void read_all(struct merge *m, struct run *r)
 {
 	for (size_t i = 0; i < m->n; i++) {
 		struct block *b = m->parts[i].block;
-		const struct block_series *s;
+		uint32_t series = m->parts[i].series;
 		size_t seam = r->n;
 
-		if (m->parts[i].series == BLOCK_NONE)
+		if (series == BLOCK_NONE)
 			continue;
-		s = &b->series[m->parts[i].series];
-		for (uint32_t k = s->first_entry; k < s->first_entry + block_n_entries(b, m->parts[i].series); k++)
+		for (uint32_t k = block_first(b, series), n = block_n_entries(b, series); n > 0; k++, n--)
 			if (block_read(b, k, r->t + r->n, r->v + r->n, r->h != NULL ? r->h + r->n : NULL, &m->arena))
 				r->n += block_entry(b, k).n;
 		run_mend(r, seam, &m->arena);
@@ -196,8 +193,8 @@ static bool lowest_hash(const struct merge *m, uint64_t *hash)
 
 		if (p->at == p->block->n_series)
 			continue;
-		if (!any || p->block->series[p->at].hash < *hash)
-			*hash = p->block->series[p->at].hash;
+		if (!any || block_hash(p->block, p->at) < *hash)
+			*hash = block_hash(p->block, p->at);
 		any = true;
 	}
 	return any;
@@ -209,14 +206,14 @@ static bool merge_hash(struct merge *m, uint64_t hash, struct err *e)
 	for (size_t i = 0; i < m->n; i++) {
 		const struct merge_part *p = &m->parts[i];
 
-		for (uint32_t k = p->at; k < p->block->n_series && p->block->series[k].hash == hash; k++)
+		for (uint32_t k = p->at; k < p->block->n_series && block_hash(p->block, k) == hash; k++)
 			if (!had_before(m, i, k) && !merge_series(m, i, k, e))
 				return false;
 	}
 	for (size_t i = 0; i < m->n; i++) {
 		struct merge_part *p = &m->parts[i];
 
-		while (p->at < p->block->n_series && p->block->series[p->at].hash == hash)
+		while (p->at < p->block->n_series && block_hash(p->block, p->at) == hash)
 			p->at++;
 	}
 	return true;
