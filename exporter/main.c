@@ -311,7 +311,7 @@ static void leave_behind(void)
 
 	for (int64_t left = STOP_MS; left > 0; left = end - clock_mono_ms(&clock_system))
 		poll(NULL, 0, (int)left);
-	log_event(LOG_ERROR, "a source hangs and does not let go: it is left behind", NULL);
+	log_event(LOG_ERROR, "no orderly end within the time for one", NULL);
 	_exit(1);
 }
 
@@ -355,11 +355,14 @@ static void take_signals(struct exporter *x)
 	abort();
 }
 
-static void stop(struct exporter *x)
+/* False when a source hangs. */
+static bool stop(struct exporter *x)
 {
+	bool all;
+
 	if (x->server != NULL)
 		http_server_stop(x->server);
-	publisher_free(x->publisher);
+	all = publisher_free(x->publisher);
 	sd_free(x->sd);
 	if (x->server != NULL)
 		http_server_free(x->server);
@@ -367,6 +370,7 @@ static void stop(struct exporter *x)
 		http_reply_text(x->reloads[i], 503, "stopping\n");
 	http_web_config_unref(x->web);
 	pthread_mutex_destroy(&x->lock);
+	return all;
 }
 
 static int run(struct exporter *x, const struct options *o)
@@ -390,8 +394,9 @@ static int run(struct exporter *x, const struct options *o)
 		wait_for_signals(x);
 		status = 0;
 	}
-	stop(x);
 	buf_fini(&messages);
+	if (!stop(x))
+		_exit(1);               /* it could come back while what is global is taken down */
 	return status;
 }
 

@@ -107,27 +107,53 @@ static void render(const struct once *o, struct buf *page)
 	expo_set_free(core);
 }
 
-size_t once_collect(struct sources *c, const struct clock *clock, struct buf *page)
+/* False when some were left behind that hang. */
+static bool stop(struct once *o)
 {
-	struct once o = { .clock = clock, .answers = mem_alloc((c->n ? c->n : 1) * sizeof *o.answers) };
-	pthread_condattr_t attr;
-	size_t failed;
+	struct worker **workers = mem_alloc((o->n ? o->n : 1) * sizeof *workers);
+	bool all;
 
-	pthread_mutex_init(&o.lock, NULL);
+	for (size_t i = 0; i < o->n; i++)
+		workers[i] = o->answers[i].worker;
+	all = workers_stop(workers, o->n);
+	for (size_t i = 0; i < o->n; i++)
+		answer_fini(&o->answers[i]);
+	free(workers);
+	return all;
+}
+
+static struct once *once_new(const struct sources *c, const struct clock *clock)
+{
+	struct once *o = mem_alloc(sizeof *o);
+	pthread_condattr_t attr;
+
+	*o = (struct once){ .clock = clock, .answers = mem_alloc((c->n ? c->n : 1) * sizeof *o->answers) };
+	pthread_mutex_init(&o->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&o.wake, &attr);
+	pthread_cond_init(&o->wake, &attr);
 	pthread_condattr_destroy(&attr);
-	start(&o, c, clock_mono_ms(clock) + ONCE_MAX_MS);
-	wait(&o);
-	failed = count_failed(&o);
-	render(&o, page);
-	for (size_t i = 0; i < o.n; i++) {
-		worker_stop(o.answers[i].worker);
-		answer_fini(&o.answers[i]);
-	}
-	pthread_cond_destroy(&o.wake);
-	pthread_mutex_destroy(&o.lock);
-	free(o.answers);
+	return o;
+}
+
+static void once_free(struct once *o)
+{
+	pthread_cond_destroy(&o->wake);
+	pthread_mutex_destroy(&o->lock);
+	free(o->answers);
+	free(o);
+}
+
+size_t once_collect(struct sources *c, const struct clock *clock, struct buf *page)
+{
+	struct once *o = once_new(c, clock);
+	size_t failed;
+
+	start(o, c, clock_mono_ms(clock) + ONCE_MAX_MS);
+	wait(o);
+	failed = count_failed(o);
+	render(o, page);
+	if (stop(o))                    /* else somebody may come back to it */
+		once_free(o);
 	return failed;
 }

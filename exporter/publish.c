@@ -42,6 +42,7 @@ struct publisher {
 	struct scrape *waiting;
 	int64_t wakes_mono_ms;          /* the publisher's own thread sleeps until then */
 	size_t page_bytes;              /* of the last page: room for the next */
+	bool left_behind;               /* workers that hang; of the thread that applies, sweeps and frees */
 	struct self self;
 };
 
@@ -416,19 +417,17 @@ void publisher_apply(struct publisher *p, struct sources *c)
 	p->n = c->n;
 	p->config = sources_ref(c);
 	pthread_mutex_unlock(&p->lock);
-	targets_sweep(p->targets, c);
+	p->left_behind |= !targets_sweep(p->targets, c);
 	if (config != NULL)
 		sources_unref(config);
-	for (size_t i = 0; i < n_old; i++)
-		if (old[i] != NULL)
-			worker_stop(old[i]);
+	p->left_behind |= !workers_stop(old, n_old);
 	free(old);
 	free(replaced);
 }
 
 void publisher_sweep(struct publisher *p)
 {
-	targets_sweep(p->targets, NULL);
+	p->left_behind |= !targets_sweep(p->targets, NULL);
 }
 
 void publisher_note_load(struct publisher *p, bool ok, struct str message)
@@ -436,17 +435,18 @@ void publisher_note_load(struct publisher *p, bool ok, struct str message)
 	self_note_load(&p->self, ok, message);
 }
 
-void publisher_free(struct publisher *p)
+bool publisher_free(struct publisher *p)
 {
-	for (size_t i = 0; i < p->n; i++)
-		worker_stop(p->workers[i]);
-	targets_free(p->targets);
+	p->left_behind |= !workers_stop(p->workers, p->n);
+	p->left_behind |= !targets_free(p->targets);
 	pthread_mutex_lock(&p->lock);
 	p->n = 0;
 	p->stopping = true;
 	pthread_cond_signal(&p->wake);
 	pthread_mutex_unlock(&p->lock);
 	pthread_join(p->thread, NULL);
+	if (p->left_behind)
+		return false;
 	pthread_cond_destroy(&p->wake);
 	pthread_mutex_destroy(&p->lock);
 	self_fini(&p->self);
@@ -454,6 +454,7 @@ void publisher_free(struct publisher *p)
 		sources_unref(p->config);
 	free(p->workers);
 	free(p);
+	return true;
 }
 
 /* ---- How things stand ---- */

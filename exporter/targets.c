@@ -83,23 +83,25 @@ static bool stays(const struct target *t, const struct sources *c, int64_t now)
 	return m != NULL && is_of(t, m) && (t->worker->busy || now - t->asked_mono_ms < m->idle_ms);
 }
 
-void targets_sweep(struct targets *t, const struct sources *c)
+bool targets_sweep(struct targets *t, const struct sources *c)
 {
-	for (;;) {
-		struct worker *gone = NULL;
+	struct worker **gone;
+	size_t n = 0, kept = 0;
+	bool all;
 
-		pthread_mutex_lock(t->owner.lock);
-		for (size_t i = 0; i < t->n && gone == NULL; i++) {
-			if (stays(&t->v[i], c, clock_mono_ms(t->clock)))
-				continue;
-			gone = t->v[i].worker;
-			t->v[i] = t->v[--t->n];
-		}
-		pthread_mutex_unlock(t->owner.lock);
-		if (gone == NULL)
-			return;
-		worker_stop(gone);
+	pthread_mutex_lock(t->owner.lock);
+	gone = mem_alloc((t->n ? t->n : 1) * sizeof *gone);
+	for (size_t i = 0; i < t->n; i++) {
+		if (stays(&t->v[i], c, clock_mono_ms(t->clock)))
+			t->v[kept++] = t->v[i];
+		else
+			gone[n++] = t->v[i].worker;
 	}
+	t->n = kept;
+	pthread_mutex_unlock(t->owner.lock);
+	all = workers_stop(gone, n);
+	free(gone);
+	return all;
 }
 
 void targets_emit(const struct targets *t, const struct sources *c, struct expo_set *out)
@@ -118,10 +120,16 @@ void targets_emit(const struct targets *t, const struct sources *c, struct expo_
 	EXPO_EMIT(out, &f_refused, (double)t->too_many, { STR("reason"), STR("too_many") });
 }
 
-void targets_free(struct targets *t)
+bool targets_free(struct targets *t)
 {
+	struct worker **v = mem_alloc((t->n ? t->n : 1) * sizeof *v);
+	bool all;
+
 	for (size_t i = 0; i < t->n; i++)
-		worker_stop(t->v[i].worker);
+		v[i] = t->v[i].worker;
+	all = workers_stop(v, t->n);
+	free(v);
 	free(t->v);
 	free(t);
+	return all;
 }

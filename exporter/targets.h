@@ -13,10 +13,10 @@ struct targets *targets_new(const struct worker_owner *owner, const struct clock
 struct worker *targets_get(struct targets *t, struct sources *c, const struct sources_module *m, struct str target,
                            struct err *e) MUST_CHECK;
 /* Without the lock, from one thread at a time; waits for workers to end. Lets go of what is idle, and of what <c> (NULL: the same
- * as before) would make otherwise. */
-void targets_sweep(struct targets *t, const struct sources *c);
-/* All workers end. Without the lock. */
-void targets_free(struct targets *t);
+ * as before) would make otherwise. False when some were left behind, as workers_stop() has it. */
+bool targets_sweep(struct targets *t, const struct sources *c);
+/* All workers end, likewise. Without the lock. */
+bool targets_free(struct targets *t);
 /* Under the lock: how many targets each module of <c> has at work, and how often one was refused. */
 void targets_emit(const struct targets *t, const struct sources *c, struct expo_set *out);
 

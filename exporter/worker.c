@@ -6,12 +6,14 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tocsin/log.h"
 #include "tocsin/mem.h"
 
 #define MARGIN_MS 20            /* between a collection's deadline and its scrape's */
+#define PATIENCE_MS 8000        /* with threads that are to end */
 
 struct source_loop {
 	struct worker *worker;
@@ -40,6 +42,13 @@ static struct result *result_new(struct expo_set *set, const struct err *e, int6
 
 	*r = (struct result){ .refs = 1, .set = set, .e = *e, .took_us = took_us, .done_mono_ms = done_mono_ms };
 	return r;
+}
+
+/* Under the lock: the calling thread has nothing more to do. */
+static void note_end(struct worker *w)
+{
+	w->threads--;
+	pthread_cond_signal(&w->ended);
 }
 
 /* ---- The collector thread ---- */
@@ -104,6 +113,7 @@ static void *collector_thread(void *arg)
 	}
 	if (w->busy)
 		finish(w, result_new(NULL, &(struct err){ ERR_CANCELED, -1, "stopped" }, 0, clock_mono_ms(w->clock)));
+	note_end(w);
 	pthread_mutex_unlock(w->lock);
 	return NULL;
 }
@@ -154,6 +164,9 @@ static void *runner_thread(void *arg)
 
 	w->source->kind->run(w->state, &loop);
 	tell_rest(w);
+	pthread_mutex_lock(w->lock);
+	note_end(w);
+	pthread_mutex_unlock(w->lock);
 	return NULL;
 }
 
@@ -244,28 +257,39 @@ static void start_thread(pthread_t *thread, void *(*main)(void *), struct worker
 	abort();
 }
 
+static void make_conditions(struct worker *w)
+{
+	pthread_condattr_t monotonic;
+
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&w->wake, NULL);
+	pthread_cond_init(&w->ended, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+}
+
 struct worker *worker_start(struct sources *config, const struct sources_entry *source, const struct clock *clock,
                             const struct worker_owner *owner)
 {
 	struct worker *w = mem_alloc(sizeof *w);
+	const bool has_runner = source->kind->run != NULL;
 
 	*w = (struct worker){ .config = sources_ref(config), .source = source, .clock = clock, .refs = 1, .lock = owner->lock,
-	    .owner = *owner };
+	    .owner = *owner, .threads = has_runner ? 2 : 1 };
 	w->name = source->settings->title;
 	w->stop_fd = eventfd(0, EFD_CLOEXEC);
 	assert(w->stop_fd >= 0);
-	pthread_cond_init(&w->wake, NULL);
+	make_conditions(w);
 	w->state = source->kind->open(source->settings, clock);
 	if (owner->on_rest != NULL && source->kind->make_dry != NULL)
 		source->kind->make_dry(w->state);
 	start_thread(&w->collector, collector_thread, w);
-	w->has_runner = source->kind->run != NULL;
-	if (w->has_runner)
+	if (has_runner)
 		start_thread(&w->runner, runner_thread, w);
 	return w;
 }
 
-void worker_stop(struct worker *w)
+static void tell_to_stop(struct worker *w)
 {
 	const uint64_t one = 1;
 	ssize_t n;
@@ -277,11 +301,50 @@ void worker_stop(struct worker *w)
 	n = write(w->stop_fd, &one, sizeof one);
 	assert(n == sizeof one);
 	(void)n;
+}
+
+static bool wait_for_end(struct worker *w, const struct timespec *until)
+{
+	bool ended;
+
+	pthread_mutex_lock(w->lock);
+	while (w->threads > 0 && pthread_cond_timedwait(&w->ended, w->lock, until) == 0)
+		continue;
+	ended = w->threads == 0;
+	pthread_mutex_unlock(w->lock);
+	if (!ended)
+		log_event(LOG_ERROR, "a source hangs and does not let go: it is left behind", "source", w->name, NULL);
+	return ended;
+}
+
+static void clear_away(struct worker *w)
+{
 	pthread_join(w->collector, NULL);
-	if (w->has_runner)
+	if (w->source->kind->run != NULL)
 		pthread_join(w->runner, NULL);
 	w->source->kind->close(w->state);
 	worker_unref(w);
+}
+
+bool workers_stop(struct worker *const *v, size_t n)
+{
+	struct timespec until;
+	bool all = true;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += PATIENCE_MS / 1000;
+	for (size_t i = 0; i < n; i++)
+		if (v[i] != NULL)
+			tell_to_stop(v[i]);
+	for (size_t i = 0; i < n; i++) {
+		if (v[i] == NULL)
+			continue;
+		if (wait_for_end(v[i], &until))
+			clear_away(v[i]);
+		else
+			all = false;
+	}
+	return all;
 }
 
 struct worker *worker_ref(struct worker *w)
@@ -298,6 +361,7 @@ void worker_unref(struct worker *w)
 	for (size_t i = 0; i < w->n_tasks; i++)
 		result_unref(w->tasks[i].good);
 	pthread_cond_destroy(&w->wake);
+	pthread_cond_destroy(&w->ended);
 	close(w->stop_fd);
 	sources_unref(w->config);
 	free(w);

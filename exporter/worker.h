@@ -53,11 +53,11 @@ struct worker {
 	int refs;                       /* atomic */
 	int stop_fd;
 	pthread_t collector, runner;
-	bool has_runner;
 	struct worker_owner owner;
 
 	pthread_mutex_t *lock;          /* the owner's */
-	pthread_cond_t wake;
+	pthread_cond_t wake, ended;
+	int threads;                    /* that have not ended */
 	bool stopping;
 	bool asked, busy;               /* a collection is wanted; under way */
 	bool beginning;                 /* worker_begin() is due or at work: the state is its own */
@@ -74,9 +74,11 @@ struct worker {
  * be had. */
 struct worker *worker_start(struct sources *config, const struct sources_entry *source, const struct clock *clock,
                             const struct worker_owner *owner);
-/* Ends its threads; without the lock. Whoever waits for a collection gets one that failed. Then drops the reference of
- * worker_start(). */
-void worker_stop(struct worker *w);
+/* Ends the threads of <n> workers, NULLs among them; without the lock. All are told before the first is waited for; whoever waits
+ * for a collection gets one that failed. Then drops the references of worker_start(). One that is not done after some seconds
+ * (nothing interrupts who reads a file of a server that is gone) is left behind, with a line in the log: then false, and it, and the
+ * lock, go on for ever. */
+bool workers_stop(struct worker *const *v, size_t n);
 struct worker *worker_ref(struct worker *w);
 void worker_unref(struct worker *w);
 

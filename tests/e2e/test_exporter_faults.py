@@ -168,11 +168,9 @@ def test_a_source_that_hangs_holds_up_nobody(box):
     """A file on a server that is gone hangs whoever opens it, and nothing interrupts that; here it is a FIFO nobody writes to."""
     redis, other = box.start(Redis, ["--requirepass", "hush"]), box.start(Redis)
     secret = box.write("secret", "hush\n")
-    exporter = box.start(Exporter, box.write("e.yml", f"""
-redis:
-  - {{ name: hangs, url: 'redis://127.0.0.1:{redis.port}', password_file: {secret} }}
-  - {{ name: well, url: '{other.url()}' }}
-"""))
+    well = f"redis:\n  - {{ name: well, url: '{other.url()}' }}\n"
+    config = box.write("e.yml", well + f"  - {{ name: hangs, url: 'redis://127.0.0.1:{redis.port}', password_file: {secret} }}\n")
+    exporter = box.start(Exporter, config)
     assert [v for _, v in scrape(exporter).find("redis_up")] == [1, 1]
     secret.unlink()
     os.mkfifo(secret)
@@ -180,4 +178,8 @@ redis:
     m = wait_for("it hangs", lambda: next((m for m in [scrape(exporter, 2)] if m.value("redis_up", source="hangs") == 0), None))
     assert m.value("redis_up", source="well") == 1 and m.find("redis_memory_used_bytes", source="well")
     process = exporter.process
-    assert exporter.stop() == 1 and "hangs and does not let go" in process.text()
+    config.write_text(well)
+    assert exporter.get("/-/reload", data=b"", method="POST", timeout=60)[0] == 200     # waits for it some seconds, and goes on without
+    assert 'it is left behind" source=hangs' in process.text()
+    assert [labels["source"] for labels, _ in scrape(exporter).find("redis_up")] == ["well"]
+    assert exporter.stop() == 1         # nothing that hangs is waited for again
