@@ -203,3 +203,8 @@ bool connection_login(CURL *easy, const struct connection_settings *h, struct to
 	conf_secret_wipe(&secret);
 	return e->code == ERR_NONE;
 }
+
+bool connection_login_changes(const struct connection_settings *h)
+{
+	return h->oauth2 != NULL || h->basic.password_file.n > 0 || h->auth.credentials_file.n > 0;
+}

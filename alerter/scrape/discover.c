@@ -275,6 +275,16 @@ static uint64_t job_bits(struct str job)
 	return str_hash(job) << OWNER_KEY_BITS;
 }
 
+int64_t target_offset_ms(uint64_t hash, int64_t interval_ms, size_t n_targets)
+{
+	enum { AT_ONCE = 8, MOMENTS = 16 }; /* at most, in the mean; at least */
+	uint64_t interval = (uint64_t)interval_ms, step = 1;
+
+	while (step * 2 * MOMENTS <= interval && step * 2 * n_targets <= AT_ONCE * interval)
+		step *= 2;
+	return (int64_t)(hash % interval / step * step);
+}
+
 uint64_t target_owner(struct str job, struct str key)
 {
 	return job_bits(job) | (str_hash(key) & ((UINT64_C(1) << OWNER_KEY_BITS) - 1)) | 1;

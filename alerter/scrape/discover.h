@@ -24,6 +24,9 @@ struct target_list {
 	size_t n_waiting, waiting_cap;
 };
 
+/* When within its interval a target is scraped. A few of <n_targets> share a moment: whoever woke up for one finds in the caches what the next
+ * one needs. Moments are powers of two apart, so half of them stay where a fleet outgrows its step. */
+int64_t target_offset_ms(uint64_t hash, int64_t interval_ms, size_t n_targets);
 /* What the store remembers of a target: its key, and in the upper bits which job. */
 uint64_t target_owner(struct str job, struct str key);
 /* True when the upper bits are this job's. */

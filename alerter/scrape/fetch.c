@@ -21,7 +21,7 @@ struct fetch {
 
 void fetch_room_fini(struct fetch_room *room)
 {
-	buf_fini(&room->body);
+	request_spare_fini(&room->bodies);
 	buf_fini(&room->plain);
 }
 
@@ -30,7 +30,7 @@ struct fetch *fetch_new(void *owner, struct fetch_room *room)
 	struct fetch *f = mem_alloc(sizeof *f);
 
 	request_init(&f->request);
-	f->request.spare = &room->body;
+	f->request.spare = &room->bodies;
 	f->room = room;
 	f->owner = owner;
 	return f;
@@ -48,7 +48,18 @@ bool fetch_is_busy(const struct fetch *f)
 	return f->request.busy;
 }
 
-bool fetch_start(struct fetch *f, CURLM *multi, struct tokens *tokens, const struct target *t, struct err *e)
+bool fetch_change(struct fetch *f, const struct scrape_job *job)
+{
+	struct request *q = &f->request;
+
+	q->repeatable = false;
+	if (q->busy && q->call.http->oauth2 != NULL)
+		return false;
+	q->call.http = &job->http;
+	return true;
+}
+
+static bool ask(struct fetch *f, CURLM *multi, struct tokens *tokens, const struct target *t, struct err *e)
 {
 	const struct request_call call = {
 		.http = &t->job->http,
@@ -61,8 +72,13 @@ bool fetch_start(struct fetch *f, CURLM *multi, struct tokens *tokens, const str
 		             { STR("Accept-Encoding"), t->job->enable_compression ? STR("gzip") : STR("identity") } },
 	};
 
-	f->error[0] = '\0';
 	return request_start(&f->request, multi, tokens, &call, f->owner, e);
+}
+
+bool fetch_start(struct fetch *f, CURLM *multi, struct tokens *tokens, const struct target *t, struct err *e)
+{
+	f->error[0] = '\0';
+	return f->request.repeatable ? request_repeat(&f->request, multi, e) : ask(f, multi, tokens, t, e);
 }
 
 /* By ourselves: to curl a compressed body that ends too early is a whole one, and what it lacks would be gone. */

@@ -9,7 +9,8 @@ struct fetch;
 
 /* Memory that all targets of a loop share: few replies are on their way at a time. */
 struct fetch_room {
-	struct buf body, plain; /* plain: decompressed */
+	struct request_spare bodies;
+	struct buf plain; /* decompressed */
 };
 void fetch_room_fini(struct fetch_room *);
 
@@ -18,6 +19,9 @@ struct fetch *fetch_new(void *owner, struct fetch_room *); /* <owner>: what CURL
 void fetch_free(struct fetch *f, CURLM *multi);
 /* False and <e> when it cannot even begin. */
 bool fetch_start(struct fetch *f, CURLM *multi, struct tokens *, const struct target *t, struct err *e);
+/* The target's job is another one, and the one before goes. False when what is on its way cannot do without it: then only fetch_free is
+ * left. */
+bool fetch_change(struct fetch *f, const struct scrape_job *job);
 bool fetch_is_busy(const struct fetch *f);
 /* After CURLMSG_DONE. False when there is more to come. The reply's texts stay until fetch_release. */
 bool fetch_finish(struct fetch *f, CURLM *multi, struct tokens *, CURLcode code, struct scrape_reply *);

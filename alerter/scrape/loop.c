@@ -53,6 +53,7 @@ struct scrape_loop {
 	struct target_list *pending; /* handed over by scrape_reload */
 	bool stop;
 	struct scheduled_list active, ended;
+	int64_t next_due_mono_ms; /* no scrape can begin before; the loop's own */
 	struct target_list *plan; /* what is in force */
 	struct scrape_stats stats;
 	struct orphans orphans;
@@ -150,6 +151,12 @@ static void schedule_after(struct scrape_loop *loop, struct scheduled *s, int64_
 	s->due_mono_ms = clock_mono_ms(loop->options.clock) + s->due_ms - clock_now_ms(loop->options.clock);
 }
 
+static void due_at(struct scrape_loop *loop, const struct scheduled *s)
+{
+	if (s->due_mono_ms < loop->next_due_mono_ms)
+		loop->next_due_mono_ms = s->due_mono_ms;
+}
+
 static void schedule(struct scrape_loop *loop, struct scheduled *s)
 {
 	schedule_after(loop, s, clock_now_ms(loop->options.clock));
@@ -177,13 +184,18 @@ static void list_add(struct scheduled_list *list, struct scheduled *s)
 	list->v[list->n++] = s;
 }
 
-static struct scheduled *scheduled_new(struct scrape_loop *loop, const struct target_plan *p)
+static void set_offset(const struct scrape_loop *loop, struct scheduled *s, size_t n_targets)
+{
+	s->offset_ms = target_offset_ms(str_hash(s->target->key) ^ loop->options.offset_seed, s->target->interval_ms, n_targets);
+}
+
+static struct scheduled *scheduled_new(struct scrape_loop *loop, const struct target_plan *p, size_t n_targets)
 {
 	struct scheduled *s = mem_alloc(sizeof *s);
 
 	s->target = target_new(p);
 	s->fetch = fetch_new(s, &loop->room);
-	s->offset_ms = (int64_t)((str_hash(s->target->key) ^ loop->options.offset_seed) % (uint64_t)p->interval_ms);
+	set_offset(loop, s, n_targets);
 	schedule(loop, s);
 	return s;
 }
@@ -272,7 +284,21 @@ static bool reads_alike(const struct scrape_job *a, const struct scrape_job *b)
 	       a->label_value_length_limit == b->label_value_length_limit && same_rules(&a->metric_relabel, &b->metric_relabel);
 }
 
-static void update(struct scrape_loop *loop, struct scheduled *s, const struct target_plan *p)
+static void renew_fetch(struct scrape_loop *loop, struct scheduled *s)
+{
+	fetch_free(s->fetch, loop->multi);
+	s->fetch = fetch_new(s, &loop->room);
+}
+
+/* Instead of the scrape that is on its way. */
+static void scrape_anew(struct scrape_loop *loop, struct scheduled *s)
+{
+	renew_fetch(loop, s);
+	s->due_ms = clock_now_ms(loop->options.clock);
+	s->due_mono_ms = clock_mono_ms(loop->options.clock);
+}
+
+static void update(struct scrape_loop *loop, struct scheduled *s, const struct target_plan *p, size_t n_targets)
 {
 	bool rescheduled = s->target->interval_ms != p->interval_ms;
 
@@ -285,16 +311,17 @@ static void update(struct scrape_loop *loop, struct scheduled *s, const struct t
 	s->target->timeout_ms = p->timeout_ms;
 	s->target->histograms = p->histograms;
 	target_refuse(s->target, p->error);
+	if (!fetch_change(s->fetch, p->job))
+		scrape_anew(loop, s);
 	if (!rescheduled)
 		return;
-	s->offset_ms = (int64_t)((str_hash(s->target->key) ^ loop->options.offset_seed) % (uint64_t)p->interval_ms);
+	set_offset(loop, s, n_targets);
 	schedule(loop, s);
 }
 
 static void retire(struct scrape_loop *loop, struct scheduled *s)
 {
-	fetch_free(s->fetch, loop->multi);
-	s->fetch = fetch_new(s, &loop->room);
+	renew_fetch(loop, s);
 	schedule(loop, s);
 	s->ended_at_ms = s->due_ms;
 	s->end_ms = s->due_ms + s->target->interval_ms + s->target->interval_ms / 10;
@@ -334,14 +361,15 @@ static void apply(struct scrape_loop *loop, struct target_list *list)
 		if (p->dropped)
 			continue;
 		if (s != NULL)
-			update(loop, s, p);
-		list_add(&now, s != NULL ? s : scheduled_new(loop, p));
+			update(loop, s, p, list->n);
+		list_add(&now, s != NULL ? s : scheduled_new(loop, p, list->n));
 	}
 	for (struct map_slot *m = NULL; (m = map_next(&before, m)) != NULL;)
 		retire(loop, m->value);
 	map_fini(&before);
 	free(loop->active.v);
 	loop->active = now;
+	loop->next_due_mono_ms = 0;
 	target_list_free(loop->plan);
 	loop->plan = list;
 	loop->stats.reloads++;
@@ -451,19 +479,25 @@ static void start_scrape(struct scrape_loop *loop, struct scheduled *s)
 	}
 }
 
+/* One whose scrape goes on is looked at again when that ends. */
 static void start_due(struct scrape_loop *loop)
 {
 	int64_t mono_ms = clock_mono_ms(loop->options.clock), now_ms;
 
+	if (loop->next_due_mono_ms > mono_ms)
+		return;
+	loop->next_due_mono_ms = INT64_MAX;
 	for (size_t i = 0; i < loop->active.n; i++) {
 		struct scheduled *s = loop->active.v[i];
 
-		if (s->due_mono_ms > mono_ms || fetch_is_busy(s->fetch))
-			continue;
-		start_scrape(loop, s);
-		now_ms = clock_now_ms(loop->options.clock);
-		/* One that began a moment early bears the time it was due: the next one is a whole interval later. */
-		schedule_after(loop, s, s->t_ms > now_ms ? s->t_ms : now_ms);
+		if (s->due_mono_ms <= mono_ms && !fetch_is_busy(s->fetch)) {
+			start_scrape(loop, s);
+			now_ms = clock_now_ms(loop->options.clock);
+			/* One that began a moment early bears the time it was due: the next one is a whole interval later. */
+			schedule_after(loop, s, s->t_ms > now_ms ? s->t_ms : now_ms);
+		}
+		if (s->due_mono_ms > mono_ms)
+			due_at(loop, s);
 	}
 }
 
@@ -481,6 +515,7 @@ static void finish_done(struct scrape_loop *loop)
 		if (fetch_finish(s->fetch, loop->multi, loop->tokens, code, &reply))
 			take(loop, s->target, &reply, s->t_ms);
 		fetch_release(s->fetch);
+		due_at(loop, s);
 	}
 }
 
@@ -499,15 +534,9 @@ void scrape_finish_ended(struct scrape_loop *loop, int64_t now_ms)
 
 static int wait_ms(const struct scrape_loop *loop)
 {
-	int64_t mono_ms = clock_mono_ms(loop->options.clock), wait = IDLE_MS;
+	int64_t wait = loop->next_due_mono_ms - clock_mono_ms(loop->options.clock);
 
-	for (size_t i = 0; i < loop->active.n; i++) {
-		const struct scheduled *s = loop->active.v[i];
-
-		if (!fetch_is_busy(s->fetch) && s->due_mono_ms - mono_ms < wait)
-			wait = s->due_mono_ms - mono_ms;
-	}
-	return wait > 0 ? (int)wait : 0;
+	return wait <= 0 ? 0 : wait < IDLE_MS ? (int)wait : IDLE_MS;
 }
 
 /* True when the loop shall stop. */

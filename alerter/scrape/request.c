@@ -1,6 +1,7 @@
-/* The easy handle is set up anew each time, so that a reloaded configuration takes effect; its connection stays with the multi handle. */
+/* The easy handle is set up anew for each call, or once for a call that is repeated; its connection stays with the multi handle. */
 #include "scrape/request.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "tocsin/mem.h"
@@ -24,6 +25,20 @@ void request_fini(struct request *r, CURLM *multi)
 	buf_fini(&r->body);
 }
 
+void request_spare_fini(struct request_spare *spare)
+{
+	while (spare->n > 0)
+		buf_fini(&spare->v[--spare->n]);
+}
+
+static void take_spare(struct request *r)
+{
+	if (r->body.p != NULL || r->spare == NULL || r->spare->n == 0)
+		return;
+	r->body = r->spare->v[--r->spare->n];
+	r->spare->bytes -= r->body.cap;
+}
+
 /* One byte past the limit is enough to know. */
 static size_t receive(char *data, size_t size, size_t n, void *arg)
 {
@@ -31,10 +46,7 @@ static size_t receive(char *data, size_t size, size_t n, void *arg)
 	size_t room = (r->for_token ? TOKEN_LIMIT : r->call.limit) - r->body.n;
 
 	n *= size;
-	if (r->body.p == NULL && r->spare != NULL) {
-		r->body = *r->spare;
-		*r->spare = (struct buf){ 0 };
-	}
+	take_spare(r);
 	if (n >= room) {
 		buf_put(&r->body, data, room);
 		r->over_limit = true;
@@ -51,10 +63,7 @@ static void set_up(struct request *r, void *owner)
 
 	curl_easy_reset(r->easy);
 	connection_lists_free(&r->lists);
-	buf_reset(&r->body);
-	r->over_limit = false;
-	r->headed = false;
-	r->error[0] = '\0';
+	r->repeatable = false;
 	snprintf(agent, sizeof agent, "tocsin-alerter/%s", version_text());
 	curl_easy_setopt(r->easy, CURLOPT_PRIVATE, owner);
 	curl_easy_setopt(r->easy, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -66,6 +75,16 @@ static void set_up(struct request *r, void *owner)
 	curl_easy_setopt(r->easy, CURLOPT_WRITEDATA, r);
 	curl_easy_setopt(r->easy, CURLOPT_HEADERFUNCTION, connection_take_header);
 	curl_easy_setopt(r->easy, CURLOPT_HEADERDATA, &r->headed);
+}
+
+static bool add(struct request *r, CURLM *multi, struct err *e)
+{
+	buf_reset(&r->body);
+	r->over_limit = false;
+	r->headed = false;
+	r->error[0] = '\0';
+	r->busy = curl_multi_add_handle(multi, r->easy) == CURLM_OK;
+	return r->busy || err_set(e, ERR_UPSTREAM, -1, "curl refuses the request");
 }
 
 static bool begin(struct request *r, CURLM *multi, struct tokens *tokens, void *owner, struct err *e)
@@ -84,9 +103,9 @@ static bool begin(struct request *r, CURLM *multi, struct tokens *tokens, void *
 		if (!connection_login(r->easy, h, tokens, &r->lists, e))
 			return false;
 		curl_easy_setopt(r->easy, CURLOPT_HTTPHEADER, r->lists.headers);
+		r->repeatable = !connection_login_changes(h);
 	}
-	r->busy = curl_multi_add_handle(multi, r->easy) == CURLM_OK;
-	return r->busy || err_set(e, ERR_UPSTREAM, -1, "curl refuses the request");
+	return add(r, multi, e);
 }
 
 bool request_start(struct request *r, CURLM *multi, struct tokens *tokens, const struct request_call *call, void *owner, struct err *e)
@@ -94,6 +113,13 @@ bool request_start(struct request *r, CURLM *multi, struct tokens *tokens, const
 	r->call = *call;
 	r->started_us = clock_mono_us();
 	return begin(r, multi, tokens, owner, e);
+}
+
+bool request_repeat(struct request *r, CURLM *multi, struct err *e)
+{
+	assert(r->repeatable);
+	r->started_us = clock_mono_us();
+	return add(r, multi, e);
 }
 
 bool request_goes_on(struct request *r, CURLM *multi, struct tokens *tokens, CURLcode code, struct err *e)
@@ -120,9 +146,12 @@ bool request_goes_on(struct request *r, CURLM *multi, struct tokens *tokens, CUR
 
 void request_release_body(struct request *r)
 {
-	if (r->spare != NULL && r->spare->p == NULL && r->body.cap <= SPARE_MAX) {
+	struct request_spare *spare = r->spare;
+
+	if (spare != NULL && spare->n < ARRAY_LEN(spare->v) && spare->bytes + r->body.cap <= SPARE_MAX) {
 		buf_reset(&r->body);
-		*r->spare = r->body;
+		spare->bytes += r->body.cap;
+		spare->v[spare->n++] = r->body;
 		r->body = (struct buf){ 0 };
 	}
 	buf_fini(&r->body);

@@ -13,13 +13,21 @@ struct request_call {                              /* lives until the answer is 
 	struct label headers[4];                   /* those with a name */
 };
 
+/* Memory of bodies that were read. {0} is empty. */
+struct request_spare {
+	struct buf v[8];
+	size_t n, bytes;
+};
+void request_spare_fini(struct request_spare *);
+
 struct request {
 	CURL *easy;
 	struct connection_lists lists;
 	struct request_call call;
 	struct buf body;
-	struct buf *spare; /* where the body's memory comes from and goes to, shared by the requests of a thread; NULL: nowhere */
+	struct request_spare *spare; /* where the body's memory comes from and goes to, shared by the requests of a thread; NULL: nowhere */
 	bool busy, over_limit, for_token, headed;  /* headed: the headers came to their end */
+	bool repeatable;                           /* the handle is set up, and nothing of it is another next time */
 	int64_t started_us;
 	char error[CURL_ERROR_SIZE];
 };
@@ -28,6 +36,8 @@ void request_init(struct request *);
 void request_fini(struct request *, CURLM *multi); /* aborts what is on its way */
 /* <owner>: what CURLINFO_PRIVATE answers. */
 bool request_start(struct request *, CURLM *multi, struct tokens *, const struct request_call *, void *owner, struct err *e);
+/* The same call once more, if it is repeatable. */
+bool request_repeat(struct request *, CURLM *multi, struct err *e);
 /* After CURLMSG_DONE. True when there is more to come: only the token was fetched. Otherwise <e> says whether the request failed; over_limit
  * is no failure. */
 bool request_goes_on(struct request *, CURLM *multi, struct tokens *, CURLcode code, struct err *e);

@@ -73,6 +73,9 @@ struct tokens;
  * configuration was read counts. False and <e> when it held nothing then. */
 bool connection_login(CURL *, const struct connection_settings *, struct tokens *, struct connection_lists *, struct err *e);
 
+/* Whether connection_login may set something else the next time. */
+bool connection_login_changes(const struct connection_settings *);
+
 /* ---- Tokens of OAuth 2, kept by who asks for them. For one thread. ---- */
 
 struct tokens *tokens_new(void);

@@ -111,3 +111,39 @@ def test_a_unix_socket_and_headers(box):
                   [alert_rule("Never", "fine == 2")])
     watch.until("it is up", lambda: up(watch) == 1)
     assert seen[0]["Host"] == "shop" and seen[0]["X-Tenant"] == "shop"
+
+
+def test_a_reload_while_scrapes_are_on_their_way(box):
+    """They are answered after the configuration they began with is gone; the next ones go out as the new one says."""
+    hold, held, go_on, tenants = threading.Event(), {}, threading.Event(), {"plain": [], "secret": []}
+
+    def token(request):
+        request.rfile.read(int(request.headers["Content-Length"]))
+        return 200, "application/json", json.dumps({"access_token": "one", "expires_in": 3600})
+
+    def metrics(request):
+        name = request.path.strip("/")
+        tenants[name].append(request.headers["X-Tenant"])
+        if hold.is_set():
+            held[name] = True
+            go_on.wait(60)
+        return 200, "text/plain; version=0.0.4", "fine 1\n"
+
+    giver, target = box.start(Server, token), box.start(Server, metrics)
+    oauth2 = {"client_id": "tocsin", "client_secret": "pssst", "token_url": f"http://{giver.address}/token"}
+
+    def jobs(tenant):
+        more = {"http_headers": {"X-Tenant": {"values": [tenant]}}, "scrape_timeout": "2s", "scrape_interval": "2s"}
+        return [job("plain", target.address, metrics_path="/plain", **more), job("secret", target.address, metrics_path="/secret", oauth2=oauth2, **more)]
+
+    watch = Watch(box, jobs("old"), [alert_rule("Never", "fine == 2")])
+    watch.until("both are up", lambda: watch.value("sum(up)") == 2)
+    hold.set()
+    watch.until("both are on their way", lambda: len(held) == 2)
+    box.write("tocsin.yml", json.dumps({**watch.config, "scrape_configs": jobs("new")}))
+    assert watch.program.get("/-/reload", data=b"", method="POST")[0] == 200
+    hold.clear()
+    go_on.set()
+    for name, seen in tenants.items():
+        watch.until(f"{name} is asked as the new configuration says", lambda: seen[-1] == "new")
+    watch.until("both are up again", lambda: watch.value("sum(up)") == 2)

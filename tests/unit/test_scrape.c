@@ -1,4 +1,5 @@
 /* What becomes of replies, without network: samples, reports, staleness, what is lost, limits, relabelling, reloads. */
+#include "scrape/discover.h"
 #include "scrape_world.h"
 
 static void test_reports(void **state)
@@ -388,6 +389,34 @@ static void test_refused_targets(void **state)
 }
 
 /* One that was never good has up all the same. */
+/* Spread over the interval, a few at a moment, never more than eight in the mean; of a fleet twice as large half stay where they were. */
+static void test_offsets(void **state)
+{
+	static const struct {
+		int64_t interval_ms, step_ms;
+		size_t n_targets;
+	} fleets[] = { { 5000, 256, 100 },    { 15000, 512, 10 }, { 15000, 64, 1000 }, { 15000, 1, 80000 }, { 15000, 1, SIZE_MAX >> 20 },
+		       { 60000, 2048, 100 }, { 200, 8, 4 },      { 1, 1, 5 } };
+
+	(void)state;
+	for (size_t k = 0; k < ARRAY_LEN(fleets); k++) {
+		int64_t interval_ms = fleets[k].interval_ms, sum = 0;
+		size_t stay = 0, n = 4096;
+
+		for (size_t i = 0; i < n; i++) {
+			uint64_t hash = i * UINT64_C(0x9e3779b97f4a7c15);
+			int64_t offset = target_offset_ms(hash, interval_ms, fleets[k].n_targets);
+
+			assert_int_equal(offset % fleets[k].step_ms, 0);
+			assert_in_range(offset, 0, interval_ms - 1);
+			stay += offset == target_offset_ms(hash, interval_ms, fleets[k].n_targets * 2);
+			sum += offset;
+		}
+		assert_true(stay >= n * 45 / 100); /* about half, or all */
+		assert_true(interval_ms < 100 || llabs(sum / (int64_t)n - interval_ms / 2) <= interval_ms / 16);
+	}
+}
+
 static void test_bad_address(void **state)
 {
 	struct fixture f;
@@ -601,7 +630,7 @@ int main(void)
 		cmocka_unit_test(test_failures), cmocka_unit_test(test_targets),        cmocka_unit_test(test_reload),
 		cmocka_unit_test(test_several_times),
 		cmocka_unit_test(test_refused_targets),
-		cmocka_unit_test(test_bad_address),
+		cmocka_unit_test(test_bad_address), cmocka_unit_test(test_offsets),
 		cmocka_unit_test(test_metadata), cmocka_unit_test(test_global_timeout), cmocka_unit_test(test_config_errors),
 		cmocka_unit_test(test_random_replies),
 	};
