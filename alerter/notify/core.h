@@ -167,6 +167,7 @@ size_t episode_ended(const struct episode *);                   /* alerts it tol
 struct episode *episode_find(const struct group *, const struct integration *);  /* the open one; NULL */
 void group_save(struct core *, const struct group *);
 void group_drop_member(struct core *, struct group *, struct page_alert *);     /* the caller takes it out of <members> */
+void group_leave_all(struct core *, struct page_alert *);       /* a twin stands for it there */
 void group_delete(struct core *, struct group *);
 size_t group_list(struct core *, struct group ***out);                          /* those routes form; in scratch */
 

@@ -239,8 +239,7 @@ static bool is_member(const struct group *g, const struct page_alert *a)
 	return false;
 }
 
-/* The caller takes <a> out of g->members. */
-void group_drop_member(struct core *c, struct group *g, struct page_alert *a)
+static void forget_member(struct core *c, struct group *g, struct page_alert *a)
 {
 	for (size_t i = 0; i < a->n_groups; i++)
 		if (a->groups[i] == g) {
@@ -248,7 +247,26 @@ void group_drop_member(struct core *c, struct group *g, struct page_alert *a)
 			break;
 		}
 	DB_ADD(c->db, DB_DEL_MEMBER, DB_I(g->id), DB_I(a->id));
+}
+
+/* The caller takes <a> out of g->members. */
+void group_drop_member(struct core *c, struct group *g, struct page_alert *a)
+{
+	forget_member(c, g, a);
 	pager_free_if_done(c, a);
+}
+
+void group_leave_all(struct core *c, struct page_alert *a)
+{
+	while (a->n_groups > 0) {
+		struct group *g = a->groups[0];
+		size_t m = 0;
+
+		while (g->members[m] != a)
+			m++;
+		g->members[m] = g->members[--g->n];
+		forget_member(c, g, a);
+	}
 }
 
 static struct group *find_retired(struct core *c, struct str map_key)

@@ -163,6 +163,7 @@ static void take_over(struct core *c, struct page_alert *a)
 		if (t->ends_ms == 0)
 			continue;
 		episode_hand_over(c, t, a);
+		group_leave_all(c, t);
 		pager_free_if_done(c, t);
 	}
 }
@@ -206,6 +207,7 @@ static bool hand_over(struct core *c, struct page_alert *a)
 	if (t == NULL)
 		return false;
 	episode_hand_over(c, a, t);
+	group_leave_all(c, a);
 	if (a->starts_ms < t->starts_ms) {
 		t->starts_ms = a->starts_ms;
 		pager_save(c, t);
@@ -270,8 +272,10 @@ void pager_event(struct core *c, const struct rule_identity *rule, const struct 
 	case EDGE_DATA_BACK:
 		set_no_data(c, rule, ev, 0);
 		return;
+	case EDGE_PENDING:              /* it may have fired, before its `for` was raised */
+		end(c, rule, r, ev->at_ms, ev->reason);
+		return;
 	case EDGE_NONE:
-	case EDGE_PENDING:
 	case EDGE_DROPPED:
 		return;
 	}

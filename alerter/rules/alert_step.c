@@ -44,6 +44,20 @@ static enum alert_edge data_back(struct alert *a)
 	return told ? EDGE_DATA_BACK : EDGE_NONE;
 }
 
+/* `for` was raised by a reload, and it took less to fire. A clock that was set back is no reason: it does not change what it took. */
+static bool fires_too_early(const struct alert_record *r, int64_t for_ms, int64_t now_ms)
+{
+	return r->fired_at_ms - r->active_at_ms < for_ms && now_ms - r->active_at_ms < for_ms;
+}
+
+static enum alert_edge fall_back(struct alert *a)
+{
+	a->record.state = ALERT_PENDING;
+	a->record.fired_at_ms = 0;
+	a->no_data_told = false;
+	return EDGE_PENDING;
+}
+
 static enum alert_edge hit(struct alert *a, const struct rule *rule, int64_t now_ms)
 {
 	struct alert_record *r = &a->record;
@@ -54,7 +68,7 @@ static enum alert_edge hit(struct alert *a, const struct rule *rule, int64_t now
 	r->seen_ms = now_ms;
 	r->keep_firing_since_ms = 0;
 	if (r->state == ALERT_FIRING)
-		return data_back(a);
+		return fires_too_early(r, for_ms, now_ms) ? fall_back(a) : data_back(a);
 	if (r->state == ALERT_INACTIVE) {
 		r->state = ALERT_PENDING;
 		r->active_at_ms = now_ms;

@@ -35,7 +35,8 @@ static struct str clock_text(struct arena *a, int64_t ms)
 	return arena_printf(a, "%.8s UTC", z + 11);
 }
 
-static struct str hit_reason(const struct tick *t, enum alert_edge edge, const struct promql_sample *s)
+/* <fired>: before the step. */
+static struct str hit_reason(const struct tick *t, enum alert_edge edge, bool fired, const struct promql_sample *s)
 {
 	char value[NUM_MAX] = "a histogram", held[NUM_MAX];
 
@@ -44,6 +45,8 @@ static struct str hit_reason(const struct tick *t, enum alert_edge edge, const s
 	if (t->run->def->for_ms == 0)
 		return arena_printf(t->env->scratch, "returned %s: " STR_FMT, value, STR_ARG(t->run->def->id.expr));
 	num_format_duration(held, t->run->def->for_ms);
+	if (edge == EDGE_PENDING && fired)
+		return arena_printf(t->env->scratch, "for was raised to %s, and it has not lasted so long: pending again", held);
 	return arena_printf(t->env->scratch, "returned %s%s %s: " STR_FMT, value, edge == EDGE_PENDING ? ", fires after" : " for", held,
 	                    STR_ARG(t->run->def->id.expr));
 }
@@ -97,9 +100,9 @@ static struct labels annotations_once(struct tick *t, const struct promql_sample
 static void alert_hit(struct tick *t, struct alert *a, const struct promql_sample *s)
 {
 	struct labels annotations = annotations_once(t, s);
-	bool changed = !labels_eq(annotations, a->record.annotations);
+	bool changed = !labels_eq(annotations, a->record.annotations), fired = a->record.state == ALERT_FIRING;
 	enum alert_edge edge = alert_step(a, t->run->def, VERDICT_HIT, t->now_ms);
-	struct str reason = edge == EDGE_DATA_BACK ? STR("data is back") : hit_reason(t, edge, s);
+	struct str reason = edge == EDGE_DATA_BACK ? STR("data is back") : hit_reason(t, edge, fired, s);
 
 	a->touched = true;
 	update_texts(a, s, annotations, &t->once);
@@ -539,14 +542,17 @@ static void fail_recording(struct tick *t)
 		mark_lost(t, now, &before->v[i], false);
 }
 
-void rule_run_end_outputs(struct rule_run *run, struct appender *appender, int64_t now_ms)
+void rule_run_end_outputs(struct rule_run *run, const struct rule_run *heir, struct appender *appender, struct arena *scratch, int64_t now_ms)
 {
 	const struct outputs *o = &run->outputs[run->current];
 	struct err e = { 0 };
 
-	for (size_t i = 0; i < o->n; i++)
+	for (size_t i = 0; i < o->n; i++) {
+		if (heir != NULL && outputs_has(&heir->outputs[heir->current], o->v[i].labels, scratch))
+			continue;
 		if (!appender->ops->append(appender, o->v[i].labels, now_ms, value_stale(), NULL, &e))
 			e = (struct err){ 0 };          /* refused: a newer sample is there, and it is stale by lookback soon */
+	}
 	if (o->n > 0 && !appender->ops->commit(appender, &e))
 		log_event(LOG_WARN, "a deleted rule's series could not be ended", "rule", run->def->id.key.p, "err", e.msg, NULL);
 }

@@ -13,6 +13,7 @@
 #include "rules/plan.h"
 #include "tocsin/json.h"
 #include "tocsin/log.h"
+#include "tocsin/mem.h"
 
 enum { KEPT_MAX = 256 << 20 };
 
@@ -24,31 +25,31 @@ static struct str text_of(const json_t *o, const char *key)
 }
 
 /* One that no longer loads (another version of this program wrote it) is passed over. */
-static void take_kept(struct arena *a, const json_t *o, const struct rules_options *options, struct planned_file *to, size_t *n)
+static void take_kept(struct rules_plan *p, const json_t *o, const struct rules_options *options)
 {
 	struct conf_report ignored = { 0 };
 	struct str path = text_of(o, "path"), text = text_of(o, "text");
 	struct rule_file *file = path.n > 0 && text.p != NULL ? rule_file_load_text(path, text, options, &ignored) : NULL;
 
 	if (file != NULL)
-		to[(*n)++] = (struct planned_file){ .file = file, .path = arena_str(a, path) };
+		p->files[p->n_files++] = (struct planned_file){ .file = file, .path = arena_str(&p->arena, path) };
 	conf_report_fini(&ignored);
 }
 
-struct planned_file *kept_read(const char *kept_path, const struct rules_options *options, struct arena *a, size_t *n)
+struct rules_plan *kept_read(const char *kept_path, const struct rules_options *options)
 {
 	json_error_t wrong;
 	json_t *list = json_load_file(kept_path, JSON_ALLOW_NUL, &wrong), *one;
-	struct planned_file *v = ARENA_ARRAY(a, json_array_size(list) + 1, struct planned_file);
+	struct rules_plan *p = mem_alloc(sizeof *p);
 	size_t i;
 
-	*n = 0;
+	p->files = ARENA_ARRAY(&p->arena, json_array_size(list) + 1, struct planned_file);
 	if (list == NULL && access(kept_path, F_OK) == 0)
 		log_event(LOG_WARN, "the last good versions of rule files cannot be read", "file", kept_path, "err", wrong.text, NULL);
 	json_array_foreach (list, i, one)
-		take_kept(a, one, options, v, n);
+		take_kept(p, one, options);
 	json_decref(list);
-	return v;
+	return p;
 }
 
 static void put_kept(const struct rules_plan *p, struct buf *out)

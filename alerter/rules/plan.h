@@ -23,8 +23,8 @@ struct rules_plan {
 struct rules_plan *plan_make(const struct planned_file *before, size_t n, const struct rules_options *, const struct str *patterns,
                              size_t n_patterns, struct conf_report *report);
 
-/* kept.c: the last good versions, in the file <kept_path>. Each has a reference for the caller; paths live in <a>. */
-struct planned_file *kept_read(const char *kept_path, const struct rules_options *, struct arena *a, size_t *n);
+/* kept.c: the last good versions, in the file <kept_path>. */
+struct rules_plan *kept_read(const char *kept_path, const struct rules_options *);
 /* What cannot be written is logged: it is missed at the next start only. */
 void kept_write(const char *kept_path, const struct rules_plan *);
 

@@ -38,6 +38,7 @@ struct rules {
 	pthread_mutex_t lock, sink_lock, view_lock, inputs_lock;
 	pthread_cond_t wake;
 	struct rules_plan *plan;        /* in use; NULL before the first rules_apply */
+	struct rules_plan *kept;        /* what was in use when the last run ended, until the first rules_apply; NULL: not known */
 	struct group_run **groups;
 	size_t n_groups, running;
 	struct ghost *ghosts;
@@ -343,21 +344,13 @@ void rules_on_scrape(struct rules *r, struct labels target, int64_t now_ms)
 struct rules_plan *rules_plan_new(struct rules *r, const struct rules_options *options, const struct str *patterns,
                                   size_t n_patterns, struct conf_report *report)
 {
-	const struct rules_plan *now = r != NULL ? r->plan : NULL;
-	struct arena a = { 0 };
-	struct planned_file *kept = NULL;
-	struct rules_plan *p;
-	size_t n = 0;
+	const struct rules_plan *before = r != NULL ? r->plan : NULL;
 
-	if (now != NULL)
-		return plan_make(now->files, now->n_files, options, patterns, n_patterns, report);
-	if (r != NULL && r->deps.kept_path != NULL)
-		kept = kept_read(r->deps.kept_path, options, &a, &n);
-	p = plan_make(kept, n, options, patterns, n_patterns, report);
-	for (size_t i = 0; i < n; i++)
-		rule_file_unref(kept[i].file);
-	arena_fini(&a);
-	return p;
+	if (r != NULL && before == NULL && r->kept == NULL && r->deps.kept_path != NULL)
+		r->kept = kept_read(r->deps.kept_path, options);
+	if (r != NULL && before == NULL)
+		before = r->kept;
+	return plan_make(before != NULL ? before->files : NULL, before != NULL ? before->n_files : 0, options, patterns, n_patterns, report);
 }
 
 static void free_group(struct group_run *g)
@@ -418,6 +411,7 @@ static struct group_run *new_group(struct rules *r, struct rule_file *file, cons
 			*was = (struct rule_run){ 0 };          /* def NULL: moved */
 		}
 		g->rules[i].def = &def->rules[i];
+		g->rules[i].fresh = was == NULL;
 		if (!g->rules[i].loaded)
 			rule_run_load(&g->rules[i], r->deps.sink, &r->sink_lock, def->interval_ms, now_ms);
 	}
@@ -429,13 +423,14 @@ static struct group_run *new_group(struct rules *r, struct rule_file *file, cons
 static void bury(struct rules *r, struct group_run *g, int64_t now_ms)
 {
 	for (size_t i = 0; i < g->def->n_rules; i++) {
-		struct rule_run *run = &g->rules[i];
+		struct rule_run *run = &g->rules[i], *heir;
 		struct ghost *ghost;
 
 		if (run->def == NULL)
 			continue;
-		rule_run_end(run, now_ms);
-		rule_run_end_outputs(run, r->workers[0].appender, now_ms - g->def->query_offset_ms);
+		heir = run->left ? NULL : rule_run_like(r->groups, r->n_groups, run->def);
+		rule_run_end(run, heir, &r->workers[0].scratch, now_ms);
+		rule_run_end_outputs(run, heir, r->workers[0].appender, &r->workers[0].scratch, now_ms - g->def->query_offset_ms);
 		ghost = mem_alloc(sizeof *ghost);
 		ghost->run = *run;
 		ghost->file = rule_file_ref(g->file);
@@ -455,6 +450,31 @@ static size_t count_groups(const struct rules_plan *p)
 	return n;
 }
 
+static struct rule_run *like_in_file(struct rules *r, const struct rule_file *file, const struct rule *def)
+{
+	struct rule_run *found = NULL;
+
+	for (size_t i = 0; i < r->n_groups && found == NULL; i++)
+		if (r->groups[i]->file == file)
+			found = rule_run_like(&r->groups[i], 1, def);
+	return found;
+}
+
+/* A rule in a new place that is like one whose place is gone, or will be. */
+static void adopt(struct rules *r, const struct rules_plan *p, struct rule_run *run, struct group_run **old, size_t n_old)
+{
+	struct arena *scratch = &r->workers[0].scratch;
+	struct rule_run *from = rule_run_like(old, n_old, run->def);
+
+	if (from != NULL)
+		rule_run_move(run, from, scratch);
+	for (size_t i = 0; i < p->n_files && from == NULL; i++) {
+		from = p->files[i].vanished ? like_in_file(r, p->files[i].file, run->def) : NULL;
+		if (from != NULL)
+			rule_run_copy(run, from, scratch);
+	}
+}
+
 /* Nobody runs. */
 static void swap_groups(struct rules *r, struct rules_plan *p, int64_t now_ms)
 {
@@ -468,9 +488,25 @@ static void swap_groups(struct rules *r, struct rules_plan *p, int64_t now_ms)
 	r->groups = groups;
 	r->n_groups = n;
 	pthread_mutex_unlock(&r->view_lock);
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < groups[i]->def->n_rules; k++)
+			if (groups[i]->rules[k].fresh && groups[i]->rules[k].alerts.n == 0)
+				adopt(r, p, &groups[i]->rules[k], old, n_old);
 	for (size_t i = 0; i < n_old; i++)
 		bury(r, old[i], now_ms);
 	free(old);
+}
+
+/* Before what they were is told to have ended. */
+static bool tell_moved(struct rules *r, const struct eval_env *env, int64_t now_ms)
+{
+	bool ok = true;
+
+	for (size_t i = 0; i < r->n_groups; i++)
+		for (size_t k = 0; k < r->groups[i]->def->n_rules; k++)
+			if (r->groups[i]->rules[k].fresh && r->groups[i]->rules[k].alerts.n > 0)
+				ok = rule_runs_commit(&r->groups[i]->rules[k], 1, env, now_ms) && ok;
+	return ok;
 }
 
 void rules_apply(struct rules *r, struct rules_plan *p)
@@ -483,6 +519,8 @@ void rules_apply(struct rules *r, struct rules_plan *p)
 	r->applying = true;
 	while (r->running > 0)
 		pthread_cond_wait(&r->wake, &r->lock);
+	if (r->plan == NULL && r->kept != NULL)         /* a start goes on from there as a reload does */
+		swap_groups(r, r->kept, now_ms);
 	swap_groups(r, p, now_ms);
 	pthread_mutex_lock(&r->view_lock);
 	old = r->plan;
@@ -490,8 +528,11 @@ void rules_apply(struct rules *r, struct rules_plan *p)
 	pthread_mutex_unlock(&r->view_lock);
 	pthread_mutex_unlock(&r->lock);
 	env = env_of(&r->workers[0]);
-	tell_ghosts(r, &env, now_ms);
+	if (tell_moved(r, &env, now_ms))
+		tell_ghosts(r, &env, now_ms);
 	rules_plan_free(old);
+	rules_plan_free(r->kept);
+	r->kept = NULL;
 	pthread_mutex_lock(&r->lock);
 	r->applying = false;
 	pthread_cond_broadcast(&r->wake);
@@ -518,6 +559,7 @@ void rules_free(struct rules *r)
 		arena_fini(&r->workers[i].scratch);
 	free(r->workers);
 	rules_plan_free(r->plan);
+	rules_plan_free(r->kept);
 	pthread_cond_destroy(&r->wake);
 	pthread_mutex_destroy(&r->lock);
 	pthread_mutex_destroy(&r->sink_lock);

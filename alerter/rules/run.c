@@ -189,14 +189,23 @@ bool rule_run_load(struct rule_run *run, struct alert_sink *sink, pthread_mutex_
 	return run->loaded;
 }
 
-void rule_run_end(struct rule_run *run, int64_t now_ms)
+static bool fires_on(struct rule_run *heir, const struct alert *a, struct arena *scratch)
+{
+	const struct alert *there = heir != NULL ? rule_run_find(heir, a->record.labels, scratch) : NULL;
+
+	return there != NULL && there->record.state == ALERT_FIRING;
+}
+
+void rule_run_end(struct rule_run *run, struct rule_run *heir, struct arena *scratch, int64_t now_ms)
 {
 	for (struct map_slot *s = NULL; (s = map_next(&run->alerts, s)) != NULL; ) {
 		struct alert *a = s->value;
 		const struct rule gone = { .policy = { .no_data_after_ms = RULE_NO_DATA_AFTER_MS } };
 		enum alert_edge edge = alert_step(a, &gone, VERDICT_MISS, now_ms);
 
-		rule_run_tell(run, a, edge, now_ms, STR("rule deleted"));
+		a->changed = true;
+		if (!fires_on(heir, a, scratch))
+			rule_run_tell(run, a, edge, now_ms, STR("rule deleted"));
 	}
 }
 

@@ -35,6 +35,8 @@ struct rule_run {
 		struct str job, instance;       /* on the heap */
 	} sole;
 	bool loaded;                    /* the sink's records are here; before that nothing is evaluated */
+	bool fresh;                     /* the last reload brought it: its place is a new one */
+	bool left;                      /* it stands elsewhere now */
 	int64_t unknown_since_ms;       /* the whole rule: nothing returned and we cannot know; 0: known */
 	bool unknown_by_error;
 
@@ -98,15 +100,23 @@ void rules_group_eval(struct group_run *, const struct eval_env *, int64_t now_m
 void rules_group_raise(struct group_run *, const struct eval_env *, struct labels target, int64_t now_ms);
 /* A rule of it would be raised by rules_group_raise. Only while no worker has the group. */
 bool rules_group_reads(const struct group_run *, struct labels target);
-/* Stale markers for all it wrote: the rule is deleted. */
-void rule_run_end_outputs(struct rule_run *, struct appender *, int64_t now_ms);
+/* Stale markers for all it wrote and <heir>, which may be NULL, does not: the rule is deleted. */
+void rule_run_end_outputs(struct rule_run *, const struct rule_run *heir, struct appender *, struct arena *scratch, int64_t now_ms);
+
+/* moved.c: a rule of these groups of the same kind, name, expression and labels as <def>, which is another one; NULL: none but such as have
+ * left. */
+struct rule_run *rule_run_like(struct group_run *const *groups, size_t n, const struct rule *def);
+/* <to>, which has nothing yet, goes on with all <from> had. <from> is left with what is to be told under its name: that its records go. */
+void rule_run_move(struct rule_run *to, struct rule_run *from, struct arena *scratch);
+void rule_run_copy(struct rule_run *to, const struct rule_run *from, struct arena *scratch);        /* the alerts */
 
 /* Records and events of these rules in one commit. What the sink took is forgotten, resolved alerts too. False: offered again. */
 bool rule_runs_commit(struct rule_run *, size_t n, const struct eval_env *, int64_t now_ms);
 /* The sink's records become alerts. False: to be tried again. */
 bool rule_run_load(struct rule_run *, struct alert_sink *, pthread_mutex_t *sink_lock, int64_t interval_ms, int64_t now_ms);
-/* The rule is deleted: firing ones resolve, pending ones are dropped; to be committed. */
-void rule_run_end(struct rule_run *, int64_t now_ms);
+/* The rule is deleted: firing ones resolve, pending ones are dropped; to be committed. <heir>: a rule that is like it, or NULL; of what fires there
+ * on nothing is told. */
+void rule_run_end(struct rule_run *, struct rule_run *heir, struct arena *scratch, int64_t now_ms);
 /* The texts are copied; empty: none. */
 void rule_run_set_sole(struct rule_run *, struct str job, struct str instance);
 void rule_run_fini(struct rule_run *);

@@ -29,7 +29,7 @@ struct alert_record {
 
 enum alert_edge {
 	EDGE_NONE,
-	EDGE_PENDING,           /* inactive -> pending */
+	EDGE_PENDING,           /* inactive -> pending; or firing -> pending, when `for` was raised */
 	EDGE_FIRING,            /* -> firing */
 	EDGE_RESOLVED,          /* firing -> inactive */
 	EDGE_DROPPED,           /* pending -> inactive: nobody was told */

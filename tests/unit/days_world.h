@@ -93,7 +93,7 @@ struct world {
 	int pace;                               /* how often there is trouble */
 	int64_t outage_until, trouble;          /* since <trouble> nothing out of the ordinary happened */
 	size_t routes;                          /* which of the configurations is in use */
-	bool rule_removed;
+	bool rule_removed, group_renamed;
 	bool stepped;                           /* the clock, and no scrape since: what was read a moment ago still counts */
 	size_t messages, doubtful, restarts, steps, reloads, outages;
 };
@@ -203,7 +203,7 @@ static const struct alert_sink_ops days_sink_ops = { sink_commit, sink_load };
 
 /* ---- the parts, as a start makes them and a kill leaves them ---- */
 
-static const char rules_text[] = "groups:\n- name: g\n  interval: 30s\n  rules:\n"
+static const char rules_text[] = "  interval: 30s\n  rules:\n"
 				 "  - {record: 'copy:health', expr: health}\n"
 				 "  - {alert: Bad, expr: health == 0, annotations: {summary: '{{ $labels.instance }} is ill'}}\n"
 				 "  - {alert: Slow, expr: health == 0, for: 5m}\n"
@@ -240,6 +240,7 @@ static inline void load_rules(struct world *w)
 	FILE *f = fopen("r.yml", "we");
 
 	assert_non_null(f);
+	fputs(w->group_renamed ? "groups:\n- name: h\n" : "groups:\n- name: g\n", f);
 	fputs(rules_text, f);
 	if (!w->rule_removed)
 		fputs(rule_that_goes, f);
@@ -291,7 +292,7 @@ static inline void begin(struct world *w)
 	w->core = core_open(&core, days_config(w->routes), &e);
 	if (w->core == NULL)
 		fail_msg("%s", e.msg);
-	w->rules = rules_new(&(struct rules_deps){ store_querier(w->store), &w->out, 1, &w->sink, &w->clock, NULL });
+	w->rules = rules_new(&(struct rules_deps){ store_querier(w->store), &w->out, 1, &w->sink, &w->clock, "kept.json" });
 	tell_unseen(w);
 	load_rules(w);
 	w->scrape_due = w->clock.mono + 5 * SEC;

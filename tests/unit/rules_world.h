@@ -127,6 +127,7 @@ static const struct alert_sink_ops sink_ops = { sink_commit, sink_load };
 struct world {
 	char dir[64];
 	const char *kept;               /* of rules_deps */
+	const char *pattern;            /* of the rule files */
 	struct clock clock;
 	struct store *store;
 	struct appender *in, *out;
@@ -146,7 +147,7 @@ static void world_init(struct world *w)
 {
 	struct store_options options = { .clock = &w->clock };
 
-	*w = (struct world){ .dir = "/tmp/test_rules.XXXXXX", .now_ms = T0 };
+	*w = (struct world){ .dir = "/tmp/test_rules.XXXXXX", .pattern = "*.yml", .now_ms = T0 };
 	assert_non_null(mkdtemp(w->dir));
 	w->clock = clock_manual(T0);
 	w->store = store_new(&options);
@@ -199,7 +200,7 @@ static void world_fini(struct world *w)
 
 static const struct rules_options options = { .interval_ms = 15 * SEC, .external_url = { "http://t", 8 } };
 
-/* Reloads every *.yml; true when the plan was good. */
+/* Reloads the rule files; true when the plan was good. */
 static bool reload(struct world *w, struct conf_report *report)
 {
 	char path[128];
@@ -207,7 +208,7 @@ static bool reload(struct world *w, struct conf_report *report)
 	struct rules_plan *p;
 	bool good;
 
-	path_of(w, "*.yml", path);
+	path_of(w, w->pattern, path);
 	pattern = str_of(path);
 	w->clock.wall = w->now_ms;
 	p = rules_plan_new(w->rules, &options, &pattern, 1, report);
@@ -258,7 +259,7 @@ static void put(struct world *w, const char *series, double v, const struct hist
 	arena_fini(&a);
 }
 
-static void lose(struct world *w, const char *series)
+static inline void lose(struct world *w, const char *series)
 {
 	struct arena a = { 0 };
 	struct err e = { 0 };

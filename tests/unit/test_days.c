@@ -164,6 +164,7 @@ static void kill_and_stay_away(struct world *w)
 		know(w, &m->up, NOTHING, true);
 		know(w, &m->health, NOTHING, true);
 	}
+	w->group_renamed ^= chance(w, 4) == 0;
 	begin(w);
 	w->restarts++;
 }
@@ -197,7 +198,10 @@ static void change_routes(struct world *w)
 
 static void change_rules(struct world *w)
 {
-	w->rule_removed = !w->rule_removed;
+	if (chance(w, 2) == 0)
+		w->rule_removed = !w->rule_removed;
+	else
+		w->group_renamed = !w->group_renamed;
 	load_rules(w);
 	w->reloads++;
 }

@@ -162,6 +162,36 @@ static void one_line_for_both(void **state)
 	world_free(w);
 }
 
+/* A reload regrouped them; where they are now others are told, and whose place was taken has nothing to say there. */
+static void regrouped_they_end_once(void **state)
+{
+	struct world *w = world_new(config);
+	size_t ends = 0;
+
+	(void)state;
+	act(w, FIRST);
+	world_pass(w, 10000);
+	answer(w, 200, "");
+	core_configure(w->core, world_config("route: { receiver: team, group_wait: 10s, group_interval: 1m }\n"
+					     "receivers: [ { name: team, webhook_configs: [ { url: 'http://hook/' } ] } ]\n"));
+	world_edge(w, "Other", "a", "page", EDGE_FIRING, 1);
+	world_run(w);
+	world_pass(w, 60000);
+	answer(w, 200, "");
+	act(w, SECOND);
+	act(w, FIRST_ENDS);
+	act(w, SECOND_ENDS);
+	for (int i = 0; i < 5; i++) {
+		world_pass(w, 60000);
+		if (!LAST(w).answered)
+			answer(w, 200, "");
+	}
+	for (size_t i = 0; i < w->n; i++)
+		ends += count(w->asked[i].body, "\"status\":\"resolved\",\"labels\":{\"alertname\":\"Down\"");
+	assert_int_equal(ends, 1);
+	world_free(w);
+}
+
 static void an_alertmanager_hears_of_no_end(void **state)
 {
 	struct world *w = world_new("alerting: { alertmanagers: [ { static_configs: [ { targets: ['a:1'] } ] } ] }\n");
@@ -190,6 +220,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(they_are_told_as_one),
 		cmocka_unit_test(one_line_for_both),
+		cmocka_unit_test(regrouped_they_end_once),
 		cmocka_unit_test(an_alertmanager_hears_of_no_end),
 	};
 
