@@ -7,6 +7,7 @@
 
 #include "template_ast.h"
 
+const struct template_type template_string_list = { "[]string", { 0 }, NULL, 0 };
 const struct template_type template_string_map = {
 	.name = "map[string]string", .missing = { .kind = TEMPLATE_STRING, .s = { "", 0 } }
 };

@@ -25,7 +25,7 @@ static bool pair_column(struct template_call *c, size_t field)
 
 	for (size_t i = 0; i < pairs->n; i++)
 		v[i] = pairs->v[i].map->v[field].value;
-	c->out = template_list_of(c->arena, v, pairs->n, NULL);
+	c->out = template_list_of(c->arena, v, pairs->n, &template_string_list);
 	return true;
 }
 
@@ -287,13 +287,18 @@ static bool base64_decode(struct template_call *c)
 
 /* ---- Lists and maps. ---- */
 
-static bool list(struct template_call *c)
+static bool list_as(struct template_call *c, const struct template_type *type)
 {
 	struct template_value *v = ARENA_ARRAY(c->arena, c->n_args + 1, struct template_value);
 
 	memcpy(v, c->args, c->n_args * sizeof *v);
-	c->out = template_list_of(c->arena, v, c->n_args, NULL);
+	c->out = template_list_of(c->arena, v, c->n_args, type);
 	return true;
+}
+
+static bool list(struct template_call *c)
+{
+	return list_as(c, NULL);
 }
 
 static bool string_slice(struct template_call *c)
@@ -303,7 +308,7 @@ static bool string_slice(struct template_call *c)
 	for (size_t i = 0; i < c->n_args; i++)
 		if (!template_arg_str(c, i, &s))
 			return false;
-	return list(c);
+	return list_as(c, &template_string_list);
 }
 
 static bool append(struct template_call *c)

@@ -113,6 +113,7 @@ static inline struct template_value template_time_utc(int64_t ms)
 }
 
 extern const struct template_type template_string_map;  /* map[string]string: an absent key is "" */
+extern const struct template_type template_string_list; /* []string */
 /* A label set as a map; the array is new in <a>, texts are borrowed. <type> NULL: template_string_map. */
 struct template_value template_labels(struct arena *a, struct labels l, const struct template_type *type);
 struct template_value template_list_of(struct arena *a, const struct template_value *v, size_t n, const struct template_type *type);
