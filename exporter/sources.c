@@ -157,12 +157,11 @@ struct sources *sources_build(struct sources *c, const struct conf_node *tree, s
 	const struct conf_table t = root_table(keys);
 	struct root root = { 0 };
 
-	if (tree != NULL && conf_read(&rd, &t, tree, &root)) {
+	if (tree != NULL) {
+		(void)conf_read(&rd, &t, tree, &root);         /* what could be read is judged in any case */
 		take_sources(c, &root, r);
-		if (r->n_errors == 0) {
-			link_sources(c, r);
-			sources_check_names(c, r);
-		}
+		link_sources(c, r);
+		sources_check_names(c, r);
 	}
 	modules_take(c, &root.modules, r);
 	c->held = rd.held;

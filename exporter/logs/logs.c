@@ -251,7 +251,7 @@ static bool link_settings(void *settings, const struct sources *all, const struc
 {
 	const struct logs_settings *s = settings;
 
-	for (const struct sources_entry *x = all->v; (const void *)x->settings != settings; x++) {
+	for (const struct sources_entry *x = all->v; s->state.n > 0 && (const void *)x->settings != settings; x++) {
 		const struct logs_settings *before = (const void *)x->settings;
 
 		if (x->kind == &logs_source_kind && is_same_file(before->state, s->state))

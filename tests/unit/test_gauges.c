@@ -189,6 +189,11 @@ static void many_mistakes(void **state)
 		{ "logs: [{ name: l, files: [''], state: /s, metrics: [{ name: 'a b', help: h, match: '[', labels: { le: $1 } }] }]\n",
 		  { "files is empty", "is no metric name", "cannot be a label", "x.yml:1:85" } },
 		{ "files: [{ name: f, max_entries: x, sets: [{ glob: '' }, { glob: 'a**b/c' }] }]\n", { "glob is empty: Which files", "max_entries", "**" } },
+		{ "gauges:\n- { name: a, url: 'http://h', colour: red, queries: [{ metrics: [{ name: n, help: h, value: v }] }] }\n"
+		  "- { name: a, postgres: nobody, queries: [{ sql: s, metrics: [{ name: n, help: h, value: v, type: counter }] }] }\n",
+		  { "\"colour\"", "a second source named \"a\"", "no source \"nobody\" under postgres", "of type counter, and of type gauge" } },
+		{ "logs: [{ name: l }, { name: m }]\n", { "\"state\" is missing", "\"files\" is missing", "x.yml:1:21" } },
+		{ "gauges: [null, { name: a }]\nprobe: 3\nredis: [~, x]\n", { "an empty item", "what is to be asked", "probe is a single value", "this is a single value" } },
 		{ "celery: [{ poll_interval: x }]\nredis: [{ db: 3 }]\n", { "poll_interval", "\"url\" is missing", "x.yml:2", "\"db\"" } },
 	};
 
