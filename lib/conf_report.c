@@ -200,18 +200,22 @@ static bool is_below_secret(struct str text, struct str line)
 	return false;
 }
 
+/* Where the character begins that <at> is in the middle of; bytes that are none have no beginning to be looked for. */
+static size_t char_start(struct str line, size_t at)
+{
+	for (int i = 0; i < 3 && at > 0 && at < line.n && (line.p[at] & 0xc0) == 0x80; i++)
+		at--;
+	return at;
+}
+
 /* The part of a long line around its byte <at>; <*col>: the column it begins at. */
 static struct str part_around(struct str line, size_t at, int *col)
 {
-	size_t beg = at > SOURCE_MAX * 3 / 4 ? at - SOURCE_MAX / 2 : 0, end;
+	size_t beg = at > SOURCE_MAX * 3 / 4 ? char_start(line, at - SOURCE_MAX / 2) : 0, end;
 
-	while (beg > 0 && (line.p[beg] & 0xc0) == 0x80)
-		beg--;
 	for (size_t i = 0; i < beg; i++)
 		*col += (line.p[i] & 0xc0) != 0x80;
-	end = line.n - beg > SOURCE_MAX ? beg + SOURCE_MAX : line.n;
-	while (end < line.n && (line.p[end] & 0xc0) == 0x80)
-		end--;
+	end = line.n - beg > SOURCE_MAX ? char_start(line, beg + SOURCE_MAX) : line.n;
 	return (struct str){ line.p + beg, end - beg };
 }
 
