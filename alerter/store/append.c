@@ -142,8 +142,8 @@ static void put_sample(struct store *st, struct shard *shard, struct store_serie
 		store_keep_sealed(s, sealed);
 		after += chunk_bytes(sealed);
 	}
-	if ((sealed != NULL || opened == NULL) && t_ms < atomic_load_explicit(&st->oldest_ms, memory_order_relaxed))
-		atomic_store_explicit(&st->oldest_ms, t_ms, memory_order_relaxed);
+	if (sealed != NULL || opened == NULL)
+		store_note_oldest(st, t_ms);
 	shard->n_chunks += sealed != NULL || opened == NULL;
 	shard->chunk_bytes += after - before;
 	atomic_store_explicit(&s->last_ms, t_ms, memory_order_relaxed);

@@ -9,12 +9,6 @@
 
 enum { STORE_ENDS_ROWS = 64 };
 
-/* No stale markers, or one at the very end: how a series ends. */
-static bool at_most_ended(const struct packed *p)
-{
-	return p->head.n_stale == 0 || (p->head.n_stale == 1 && p->n > 0 && packed_is_stale(p, p->n - 1));
-}
-
 /* Adds what the chunk has of the window. False: this is for samples(). */
 static bool add_chunk(struct window_ends *e, const struct chunk_view *c, int64_t min_ms, int64_t max_ms)
 {
@@ -22,7 +16,7 @@ static bool add_chunk(struct window_ends *e, const struct chunk_view *c, int64_t
 	unsigned beg, end;
 	double first;
 
-	if (c->kind != CHUNK_PACKED || !chunk_open(c, &p) || !at_most_ended(&p))
+	if (c->kind != CHUNK_PACKED || !chunk_open(c, &p) || !packed_at_most_ended(&p))
 		return false;
 	beg = c->min_ms > min_ms ? 0 : packed_until(&p, min_ms);
 	end = packed_until(&p, max_ms);
@@ -167,19 +161,57 @@ static void add_all(struct store *st, const struct store_selection *sel, size_t 
 	}
 }
 
+/* How many of the first rows are <known>. */
+static size_t run_of(const struct window_ends *out, size_t n, bool known)
+{
+	size_t i = 0;
+
+	while (i < n && out[i].known == known)
+		i++;
+	return i;
+}
+
+static void blocks_and_heads(struct store *st, struct store_selection *sel, size_t row, size_t n, int64_t min_ms, int64_t max_ms,
+                             struct window_ends *out)
+{
+	struct block_list *blocks = atomic_load(&st->history.max_ms) > min_ms ? history_take(&st->history) : NULL;
+
+	for (size_t i = 0, some; i < n; i += some) {
+		some = n - i < STORE_ENDS_ROWS ? n - i : STORE_ENDS_ROWS;
+		add_all(st, sel, row + i, some, min_ms, max_ms, blocks, out + i);
+	}
+	block_list_unref(blocks);
+}
+
+/* Of windows before the head blocks have it all, and a shelf may have it ready. */
+static void before_head(struct store *st, struct store_selection *sel, size_t row, size_t n, int64_t min_ms, int64_t max_ms,
+                        struct window_ends *out)
+{
+	size_t i = 0;
+
+	if (row == 0)
+		shelf_attach(st, sel, min_ms, max_ms);
+	shelf_ends(sel, row, n, min_ms, max_ms, out);
+	while ((i += run_of(out + i, n - i, true)) < n) {
+		size_t some = run_of(out + i, n - i, false);
+
+		blocks_and_heads(st, sel, row + i, some, min_ms, max_ms, out + i);
+		i += some;
+	}
+}
+
 void store_ends(struct querier *q, const struct selection *pub, size_t row, size_t n, int64_t min_ms, int64_t max_ms,
                 struct window_ends *out)
 {
 	struct store *st = (struct store *)q;
+	struct store_selection *sel = (struct store_selection *)(uintptr_t)pub;
 	uint64_t changes = atomic_load(&st->history.changes);
-	struct block_list *blocks = atomic_load(&st->history.max_ms) > min_ms ? history_take(&st->history) : NULL;
 
 	assert(row + n <= pub->n);
-	for (size_t i = 0, some; i < n; i += some) {
-		some = n - i < STORE_ENDS_ROWS ? n - i : STORE_ENDS_ROWS;
-		add_all(st, (const struct store_selection *)pub, row + i, some, min_ms, max_ms, blocks, out + i);
-	}
-	block_list_unref(blocks);
+	if (atomic_load(&st->oldest_ms) > max_ms && atomic_load(&st->history.max_ms) > min_ms)
+		before_head(st, sel, row, n, min_ms, max_ms, out);
+	else
+		blocks_and_heads(st, sel, row, n, min_ms, max_ms, out);
 	if (atomic_load(&st->history.changes) == changes)
 		return;
 	for (size_t i = 0; i < n; i++)

@@ -11,6 +11,7 @@
 #include "store/history.h"
 #include "store/index.h"
 #include "store/journal.h"
+#include "store/shelf.h"
 #include "store/store.h"
 
 enum { STORE_SHARDS = 16, SHARD_RUN = 64 };
@@ -19,15 +20,20 @@ enum { STORE_SHARDS = 16, SHARD_RUN = 64 };
  * it yet. */
 enum { FROM_NOWHERE, FROM_BLOCKS, FROM_JOURNAL, FROM_OWNER };
 
-/* There are many: what is here is paid for by each. */
+/* There are many: what is here is paid for by each. What every selection reads of a series comes first, in as few cache lines as can be. */
 struct store_series {
-	uint64_t id, hash;
-	_Atomic int64_t last_ms; /* of all samples; INT64_MIN: none. Written under the shard lock */
-	_Atomic int64_t good_ms; /* of the last sample that is no stale marker; INT64_MIN: none. Likewise */
+	uint64_t id;
+	_Atomic int64_t good_ms; /* of the last sample that is no stale marker; INT64_MIN: none. Written under the shard lock */
+	_Atomic unsigned char state; /* enum series_state. Likewise */
+	_Atomic unsigned char never_lost;
+	_Atomic unsigned char from_history; /* FROM_…: nothing was appended since the start. Likewise */
+	unsigned char left_out;             /* of some snapshot, since it ended: what comes next is told by memory_revive. Likewise */
 	/* Under the shard lock: */
+	uint32_t n_sealed;
 	struct chunk_writer writer;
 	struct chunk **sealed; /* in time order; room for the power of two that holds n_sealed. NULL: none */
-	uint64_t last_batch;   /* number of the batch its last sample came with */
+	_Atomic int64_t last_ms; /* of all samples; INT64_MIN: none. Written under the shard lock */
+	uint64_t last_batch;     /* number of the batch its last sample came with */
 	/* Not under it: */
 	_Atomic uint64_t owner; /* 0: nobody */
 	union {
@@ -35,20 +41,17 @@ struct store_series {
 		struct store_series *next_unused; /* graveyard */
 	};
 	_Atomic int64_t block_last_ms; /* of its samples there; INT64_MIN: none. Written under the shard lock */
+	uint64_t hash;
 	_Atomic uint32_t refs;         /* memory: the index holds one, every snapshot one */
 	_Atomic uint32_t pins;         /* holders outside, staged samples: not dropped */
 	_Atomic uint32_t in_blocks;    /* how many hold it: not dropped */
 	_Atomic uint32_t journal_file; /* of which it has this number. Under the commit lock, but for 0 */
 	uint32_t journal_number;
-	uint32_t slot, n_sealed;
+	uint32_t slot;
 	uint16_t n_pairs;
-	_Atomic unsigned char state; /* enum series_state. Written under the shard lock */
-	_Atomic unsigned char never_lost;
-	_Atomic unsigned char from_history; /* FROM_…: nothing was appended since the start. Likewise */
-	unsigned char left_out;             /* of some snapshot, since it ended: what comes next is told by memory_revive. Likewise */
-	unsigned char apart;                /* its first chunk was cut short, see append.c. Likewise */
-	unsigned char journal_told;         /* its last value is in the journal's file. Under the commit lock */
-	unsigned char pairs[];              /* its labels, sorted, as index_encode() wrote them; immutable */
+	unsigned char apart;        /* its first chunk was cut short, see append.c. Under the shard lock */
+	unsigned char journal_told; /* its last value is in the journal's file. Under the commit lock */
+	unsigned char pairs[];      /* its labels, sorted, as index_encode() wrote them; immutable */
 };
 
 struct shard {
@@ -66,6 +69,8 @@ struct snapshot {
 	struct labels *labels;
 	int64_t floor_ms;   /* series are left out that ended by then; INT64_MIN: none */
 	bool left_history;  /* some of them are known from blocks only: they may count again while a target is unseen */
+	_Atomic size_t missed; /* rows that another shelf might have told of */
+	struct shelf *shelf;   /* under the lock of the shelves; NULL: none */
 	struct arena arena; /* of the arrays */
 };
 
@@ -81,7 +86,9 @@ struct store_selection {
 	struct selection pub; /* first */
 	struct view view;
 	uint64_t batch;
-	struct arena arena; /* labels of unseen targets */
+	struct shelf *shelf; /* a reference to it; NULL: none */
+	struct shelf_cuts *cuts;
+	struct arena arena; /* labels of unseen targets, cuts */
 	struct series v[];
 };
 
@@ -105,7 +112,9 @@ struct store {
 	struct store_options options;
 	pthread_mutex_t commit_lock;
 	_Atomic uint64_t published; /* number of the last batch that is in */
-	_Atomic int64_t held_from_ms, oldest_ms; /* oldest_ms: begin of the oldest chunk */
+	_Atomic int64_t held_from_ms;
+	_Atomic int64_t oldest_ms; /* nothing in the head is older. Written under the commit lock */
+	int64_t lately_oldest_ms;  /* of what came since the last census began. Under the commit lock */
 	_Atomic int64_t late_window_ms;
 	int64_t born_ms;
 	pthread_mutex_t maintain_lock; /* taken before all others */
@@ -120,6 +129,7 @@ struct store {
 	struct index index;
 	uint64_t next_id; /* index lock, writing */
 	struct memory memory;
+	struct shelves shelves;
 	_Atomic uint64_t next_generation;
 	struct shard shards[STORE_SHARDS];
 	struct exemplars exemplars;
@@ -194,6 +204,10 @@ void memory_add(struct store *st, struct store_series *s);
 void memory_drop(struct store *st, struct store_series *s);
 /* Something is appended to a series that was left out. Under the lock of its shard. */
 void memory_revive(struct store *st, struct store_series *s);
+/* Drops the shelves of remembered selections that nobody used after <since_ms>, or that serve no more. */
+void memory_clear_shelves(struct store *st, int64_t since_ms);
+/* A sample went into the head, older than those in its chunks, or the first of one. Under the commit lock, or before anybody knows the store. */
+void store_note_oldest(struct store *st, int64_t t_ms);
 /* An empty snapshot with room for <n>. */
 struct snapshot *snapshot_new(struct store *st, size_t n);
 /* Behind the others. <labels> may borrow: the array is copied, the texts are the symbols'. */

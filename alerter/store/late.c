@@ -148,8 +148,8 @@ enum store_verdict store_put_late(struct store *st, struct shard *shard, struct 
 		verdict = into_sealed(shard, s, i - 1, false, &late);
 	else
 		verdict = into_sealed(shard, s, i, true, &late);
-	if (verdict == STORE_OK && t_ms < atomic_load_explicit(&st->oldest_ms, memory_order_relaxed))
-		atomic_store_explicit(&st->oldest_ms, t_ms, memory_order_relaxed);
+	if (verdict == STORE_OK)
+		store_note_oldest(st, t_ms);
 	return verdict;
 }
 

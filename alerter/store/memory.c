@@ -395,6 +395,16 @@ void memory_drop(struct store *st, struct store_series *s)
 	free(own);
 }
 
+void memory_clear_shelves(struct store *st, int64_t since_ms)
+{
+	pthread_mutex_lock(&st->memory.lock);
+	for (size_t i = 0; i < st->memory.n; i++)
+		for (int reach = 0; reach < N_REACHES; reach++)
+			if (st->memory.v[i]->snapshot[reach] != NULL)
+				shelf_drop(st, st->memory.v[i]->snapshot[reach], since_ms);
+	pthread_mutex_unlock(&st->memory.lock);
+}
+
 /* ---- Leaving out ---- */
 
 /* True when the series ended before <min_ms>, and not because it is lost: nothing that is asked of later times depends on it. It is

@@ -424,6 +424,11 @@ static bool open_values(struct packed *p, struct str part)
 
 /* ---- Reading ---- */
 
+double packed_unit(unsigned decimals)
+{
+	return tens[decimals];
+}
+
 static void begin_at(struct packed *p, int64_t first_ms)
 {
 	p->head.t.base = (int64_t)((uint64_t)p->head.t.base + (uint64_t)first_ms);

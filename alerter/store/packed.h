@@ -69,6 +69,7 @@ struct packed {
 bool packed_open(struct packed *p, const unsigned char *data, uint32_t bits, unsigned n, int64_t first_ms);
 /* The same of two parts of so many bytes. */
 bool packed_open_parts(struct packed *p, struct str times, struct str values, unsigned n, int64_t first_ms);
+double packed_unit(unsigned decimals);
 /* How many of the samples are at or before <t_ms>. */
 unsigned packed_until(const struct packed *p, int64_t t_ms);
 /* Samples [beg, end). */
@@ -104,6 +105,12 @@ static inline bool packed_is_stale(const struct packed *p, unsigned i)
 	uint64_t v = packed_get(p->v_rows, (size_t)i * p->v_step + p->v_first, p->head.v_bits);
 
 	return p->head.n_stale > 0 && (p->head.v_bits == 0 || v == ~UINT64_C(0) >> (64 - p->head.v_bits));
+}
+
+/* No stale markers, or one at the very end: how a series ends. */
+static inline bool packed_at_most_ended(const struct packed *p)
+{
+	return p->head.n_stale == 0 || (p->head.n_stale == 1 && p->n > 0 && packed_is_stale(p, p->n - 1));
 }
 
 /* Not of a stale marker. */

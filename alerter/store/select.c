@@ -190,6 +190,7 @@ static bool many_are_over(size_t n, size_t n_over)
 static struct selection *store_select(struct querier *q, const struct matcher *m, size_t n, struct select_hints hints,
                                       struct err *e)
 {
+	enum { AHEAD = 16 };
 	struct store *st = (struct store *)q;
 	uint64_t batch = atomic_load(&st->published);
 	int64_t now_ms = clock_now_ms(st->options.clock);
@@ -210,7 +211,7 @@ static struct selection *store_select(struct querier *q, const struct matcher *m
 		                       .held_from_ms = atomic_load(&st->held_from_ms), .began_ms = st->born_ms };
 	note_unseen(st, m, n, sel);
 	for (size_t i = 0; i < view.n; i++) {
-		__builtin_prefetch(view.series[i + 8 < view.n ? i + 8 : i]);
+		__builtin_prefetch(view.series[i + AHEAD < view.n ? i + AHEAD : i]);
 		sel->v[i] = describe(st, view.series[i], view.labels[i], now_ms, &sel->pub);
 		n_over += is_over(view.series[i], sel->v[i].state, hints.min_ms, &sel->pub);
 	}
@@ -225,6 +226,7 @@ static void store_release(struct querier *q, struct selection *pub)
 
 	if (sel == NULL)
 		return;
+	shelf_detach((struct store *)q, sel);
 	snapshot_unref((struct store *)q, sel->view.snapshot);
 	arena_fini(&sel->arena);
 	free(sel);

@@ -52,6 +52,7 @@ void snapshot_unref(struct store *st, struct snapshot *s)
 {
 	if (atomic_fetch_sub(&s->refs, 1) != 1)
 		return;
+	shelf_drop(st, s, INT64_MAX);
 	for (size_t i = 0; i < s->n; i++)
 		store_series_release(st, s->series[i]);
 	arena_fini(&s->arena);

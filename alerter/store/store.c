@@ -8,7 +8,8 @@
 #include "store/internal.h"
 #include "tocsin/mem.h"
 
-enum { RETENTION_MS = 15 * 86400000, LOOKBACK_MS = 300000, MAX_SERIES = 2000000, MAX_BYTES = 256 << 20, SEALED_BYTES = 8 << 20 };
+enum { RETENTION_MS = 15 * 86400000, LOOKBACK_MS = 300000, MAX_SERIES = 2000000, MAX_BYTES = 256 << 20, SEALED_BYTES = 8 << 20,
+	SHELF_IDLE_MS = 60000 };
 
 static void set_defaults(struct store_options *o)
 {
@@ -56,12 +57,13 @@ struct store *store_new(const struct store_options *options)
 	init_index_lock(st);
 	index_init(&st->index);
 	memory_init(&st->memory);
+	shelves_init(&st->shelves);
 	history_init(&st->history);
 	journal_init(&st->journal);
 	pthread_mutex_init(&st->claims_lock, NULL);
 	st->born_ms = clock_now_ms(st->options.clock);
 	st->held_from_ms = st->born_ms;
-	st->oldest_ms = INT64_MAX;
+	st->oldest_ms = st->lately_oldest_ms = INT64_MAX;
 	return st;
 }
 
@@ -83,6 +85,7 @@ void store_free(struct store *st)
 	claims_fini(st);
 	pthread_mutex_destroy(&st->claims_lock);
 	memory_fini(st);
+	shelves_fini(&st->shelves);
 	history_fini(&st->history);
 	while (st->unused != NULL) {
 		struct store_series *s = st->unused;
@@ -399,13 +402,26 @@ static void add_to_census(struct store *st, struct shard *shard, struct store_se
 		all->sealed_bytes += chunk_bytes(s->sealed[i]);
 }
 
-/* A chunk opened meanwhile with older samples than all others is overlooked until the next time. */
+void store_note_oldest(struct store *st, int64_t t_ms)
+{
+	if (t_ms < st->lately_oldest_ms)
+		st->lately_oldest_ms = t_ms;
+	if (t_ms < atomic_load_explicit(&st->oldest_ms, memory_order_relaxed))
+		atomic_store(&st->oldest_ms, t_ms);
+}
+
+/* What comes meanwhile may belong to a series that was counted already. */
 static size_t take_census(struct store *st)
 {
 	struct census all = { .oldest_ms = INT64_MAX };
 
+	pthread_mutex_lock(&st->commit_lock);
+	st->lately_oldest_ms = INT64_MAX;
+	pthread_mutex_unlock(&st->commit_lock);
 	store_each_series(st, add_to_census, &all);
-	atomic_store(&st->oldest_ms, all.oldest_ms);
+	pthread_mutex_lock(&st->commit_lock);
+	atomic_store(&st->oldest_ms, all.oldest_ms < st->lately_oldest_ms ? all.oldest_ms : st->lately_oldest_ms);
+	pthread_mutex_unlock(&st->commit_lock);
 	return all.sealed_bytes;
 }
 
@@ -433,6 +449,7 @@ void store_maintain(struct store *st)
 	drop_dead(st);
 	bury_unused(st);
 	st->sealed_bytes = take_census(st);
+	memory_clear_shelves(st, now_ms - SHELF_IDLE_MS);
 	if (flushed)
 		mem_trim();
 	pthread_mutex_unlock(&st->maintain_lock);

@@ -213,6 +213,7 @@ void store_each_cost(struct store *, void (*fn)(void *ctx, const struct store_co
 	X(journal_damaged, "Files of the journal set aside because they are damaged.") \
 	X(selections, "Selections answered.") \
 	X(selections_remembered, "Selections answered without reading the index.") \
+	X(shelves_made, "Times what blocks hold of a selection was put side by side, since it was asked for again and again.") \
 	X(selectors_tested, "Tests of series that came or went against remembered selections.")
 
 struct store_stats {

@@ -1,6 +1,8 @@
-/* The ends of windows against the samples themselves: whatever ends() claims to know, samples() must say too. */
+/* The ends of windows against the samples themselves: whatever ends() claims to know, samples() must say too, be they in the head, in blocks
+ * or on a shelf. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "store/store.h"
 #include "tests.h"
@@ -32,16 +34,36 @@ struct world {
 	struct selection *sel;
 };
 
-static void fill(struct world *w)
+static void choose(struct world *w)
 {
 	struct matcher m = { .op = MATCH_EQ, .name = STR("job"), .value = STR("a") };
-	struct appender *app;
+	struct err e = { 0 };
+
+	if (w->sel != NULL)
+		w->q->ops->release(w->q, w->sel);
+	w->sel = w->q->ops->select(w->q, &m, 1, (struct select_hints){ 0 }, &e);
+	assert_non_null(w->sel);
+	assert_int_equal(w->sel->n, SERIES);
+}
+
+/* <dir> NULL: no blocks. */
+static void begin(struct world *w, const char *dir)
+{
 	struct err e = { 0 };
 
 	srand(11);
 	*w = (struct world){ .clock = clock_manual(T0) };
 	w->store = store_new(&(struct store_options){ .clock = &w->clock });
 	w->q = store_querier(w->store);
+	assert_true(dir == NULL || store_open_history(w->store, dir, &e));
+}
+
+static void fill(struct world *w, const char *dir)
+{
+	struct appender *app;
+	struct err e = { 0 };
+
+	begin(w, dir);
 	app = store_appender_new(w->store);
 	for (int s = 0; s < SERIES; s++) {
 		char name[16];
@@ -60,9 +82,14 @@ static void fill(struct world *w)
 	}
 	assert_true(app->ops->commit(app, &e));
 	store_appender_free(app);
-	w->sel = w->q->ops->select(w->q, &m, 1, (struct select_hints){ 0 }, &e);
-	assert_non_null(w->sel);
-	assert_int_equal(w->sel->n, SERIES);
+	choose(w);
+}
+
+static void end(struct world *w)
+{
+	w->q->ops->release(w->q, w->sel);
+	store_free(w->store);
+	arena_fini(&w->arena);
 }
 
 static size_t n_ended;
@@ -101,7 +128,7 @@ static void test_ends_are_those_of_the_samples(void **state)
 	struct world w;
 
 	(void)state;
-	fill(&w);
+	fill(&w, NULL);
 	for (int i = 0; i < WINDOWS; i++) {
 		int64_t max_ms = T0 + rand() % (SAMPLES * 6000), min_ms = max_ms - rand() % 900000;
 
@@ -114,9 +141,7 @@ static void test_ends_are_those_of_the_samples(void **state)
 	}
 	assert_true(known > SERIES * WINDOWS / 2);
 	assert_true(n_ended > WINDOWS / 10);
-	w.q->ops->release(w.q, w.sel);
-	store_free(w.store);
-	arena_fini(&w.arena);
+	end(&w);
 }
 
 static void test_counters_are_known_to_rise(void **state)
@@ -125,7 +150,7 @@ static void test_counters_are_known_to_rise(void **state)
 	struct world w;
 
 	(void)state;
-	fill(&w);
+	fill(&w, NULL);
 	w.q->ops->ends(w.q, w.sel, 0, SERIES, T0, T0 + 600000, e);
 	for (size_t row = 0; row < SERIES; row++) {
 		struct str name = labels_get(w.sel->v[row].labels, STR(LABEL_NAME));
@@ -136,9 +161,79 @@ static void test_counters_are_known_to_rise(void **state)
 		if (kind == 4)
 			assert_false(e[row].known);
 	}
-	w.q->ops->release(w.q, w.sel);
-	store_free(w.store);
-	arena_fini(&w.arena);
+	end(&w);
+}
+
+/* All windows of this length that end within a minute of <at_ms>; returns how many are known. */
+static size_t compare_near(struct world *w, int64_t at_ms, int64_t range_ms)
+{
+	struct window_ends e[SERIES];
+	size_t known = 0;
+
+	for (int64_t max_ms = at_ms - 60000; max_ms < at_ms + 60000; max_ms += 7777) {
+		choose(w);
+		w->q->ops->ends(w->q, w->sel, 0, SERIES, max_ms - range_ms, max_ms, e);
+		for (size_t row = 0; row < SERIES; row++) {
+			compare(w, row, max_ms - range_ms, max_ms, &e[row]);
+			known += e[row].known;
+		}
+		arena_reset(&w->arena);
+	}
+	return known;
+}
+
+static void put_late(struct world *w, int64_t t_ms)
+{
+	struct label label[] = { { STR(LABEL_NAME), STR("m0") }, { STR("job"), STR("a") } };
+	struct appender *app = store_appender_new(w->store);
+	struct err e = { 0 };
+
+	store_set_late_window(w->store, INT64_C(3600000) * 24);
+	assert_true(app->ops->append(app, (struct labels){ label, 2 }, t_ms, 4711, NULL, &e) && app->ops->commit(app, &e));
+	store_appender_free(app);
+}
+
+static void flush(struct world *w)
+{
+	struct err e = { 0 };
+
+	assert_true(store_flush(w->store, &e));
+	store_maintain(w->store);
+}
+
+static uint64_t n_shelves(struct world *w)
+{
+	return store_stats(w->store).shelves_made;
+}
+
+/* Each is made anew where time has moved on, where a block came, and not used where the head has something. */
+static void test_a_shelf_tells_what_blocks_do(void **state)
+{
+	const int64_t at_ms = T0 + 900000;
+	char dir[] = "/tmp/test-shelf-XXXXXX", command[64];
+	struct world w;
+	size_t known;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	fill(&w, dir);
+	w.clock = clock_manual(T0 + 6000000);
+	flush(&w);
+	known = compare_near(&w, at_ms, 60000);
+	assert_int_equal(n_shelves(&w), 1);
+	assert_true(known > 0);
+	assert_int_equal(compare_near(&w, at_ms, 60000), known);
+	assert_int_equal(n_shelves(&w), 1);
+	compare_near(&w, at_ms + 900000, 300000);
+	assert_int_equal(n_shelves(&w), 2);
+	put_late(&w, at_ms + 900001);
+	compare_near(&w, at_ms + 900000, 300000);
+	flush(&w);
+	compare_near(&w, at_ms + 900000, 300000);
+	assert_true(n_shelves(&w) > 2);
+	end(&w);
+	snprintf(command, sizeof command, "rm -r %s", dir);
+	assert_int_equal(system(command), 0);
 }
 
 int main(void)
@@ -146,6 +241,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ends_are_those_of_the_samples),
 		cmocka_unit_test(test_counters_are_known_to_rise),
+		cmocka_unit_test(test_a_shelf_tells_what_blocks_do),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
