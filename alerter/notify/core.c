@@ -157,12 +157,12 @@ static bool is_deleted(struct str rule, const struct notify_known *known)
 static void forget_states(struct core *c, const struct notify_known *known)
 {
 	struct err e = { 0 };
-	sqlite3_stmt *s = db_select(c->db, "SELECT DISTINCT rule FROM alert_state", &e);
+	struct db_rows *s = db_select(c->db, "SELECT DISTINCT rule FROM alert_state", NULL, 0, &e);
 
-	while (s != NULL && db_next(c->db, s, &e))
+	while (db_next(s, &e))
 		if (is_deleted(db_text(s, 0), known))
 			DB_ADD(c->db, DB_DEL_RULE, DB_T(db_text(s, 0)));
-	sqlite3_finalize(s);
+	db_rows_free(s);
 	if (e.code != ERR_NONE)
 		log_event(LOG_ERROR, "the states of deleted rules stay on disk", "err", e.msg, NULL);
 }
@@ -195,44 +195,32 @@ void core_rules_known(struct core *c, const struct notify_known *known)
 
 bool core_resend(struct core *c, int64_t message_id, struct err *e)
 {
-	sqlite3_stmt *s
-		= db_select(c->db, "UPDATE outbox SET state=?1, next=?2, created=?2 WHERE id=?3 AND state=?4 RETURNING id", e);
-	bool found;
+	struct db_rows *s = DB_SELECT(c->db, "UPDATE outbox SET state=?1, next=?2, created=?2 WHERE id=?3 AND state=?4 RETURNING id", e,
+				      DB_I(OUTBOX_QUEUED), DB_I(core_now_ms(c)), DB_I(message_id), DB_I(OUTBOX_DEAD));
+	bool found = db_next(s, e);
 
-	if (s == NULL)
-		return false;
-	sqlite3_bind_int(s, 1, OUTBOX_QUEUED);
-	sqlite3_bind_int64(s, 2, core_now_ms(c));
-	sqlite3_bind_int64(s, 3, message_id);
-	sqlite3_bind_int(s, 4, OUTBOX_DEAD);
-	found = db_next(c->db, s, e);
-	sqlite3_finalize(s);
+	db_rows_free(s);
 	if (!found)
-		return err_set(e, ERR_NOT_FOUND, -1, NO_DEAD_LETTER, (long long)message_id);
+		return e->code == ERR_NONE && err_set(e, ERR_NOT_FOUND, -1, NO_DEAD_LETTER, (long long)message_id);
 	return restore_message(c, message_id, e);
 }
 
 bool core_discard(struct core *c, int64_t message_id, struct err *e)
 {
-	sqlite3_stmt *s = db_select(c->db,
-				    "DELETE FROM outbox WHERE id=?1 AND state=?2 RETURNING integration, "
-				    "(SELECT count(*) FROM outbox o WHERE o.integration=outbox.integration AND o.state=?2 AND o.id<>?1)",
-				    e);
+	struct db_rows *s = DB_SELECT(c->db,
+				      "DELETE FROM outbox WHERE id=?1 AND state=?2 RETURNING integration, "
+				      "(SELECT count(*) FROM outbox o WHERE o.integration=outbox.integration AND o.state=?2 AND o.id<>?1)",
+				      e, DB_I(message_id), DB_I(OUTBOX_DEAD));
 	struct str integration = STR("");
-	bool found, last = false;
+	bool found = db_next(s, e), last = false;
 
-	if (s == NULL)
-		return false;
-	sqlite3_bind_int64(s, 1, message_id);
-	sqlite3_bind_int(s, 2, OUTBOX_DEAD);
-	found = db_next(c->db, s, e);
 	if (found) {
 		integration = db_text_copy(s, 0, &c->scratch);
-		last = sqlite3_column_int64(s, 1) == 0;
+		last = db_int(s, 1) == 0;
 	}
-	sqlite3_finalize(s);
+	db_rows_free(s);
 	if (!found)
-		return e->code == ERR_NONE ? err_set(e, ERR_NOT_FOUND, -1, NO_DEAD_LETTER, (long long)message_id) : false;
+		return e->code == ERR_NONE && err_set(e, ERR_NOT_FOUND, -1, NO_DEAD_LETTER, (long long)message_id);
 	if (last)
 		own_dead_letter(c, integration, STR(""), false);
 	return true;

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <jansson.h>
+#include <sqlite3.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,6 +13,11 @@
 #include "tocsin/mem.h"
 
 #define BUSY_MS 1000    /* how long another program may hold the file before we send from memory */
+
+struct db_rows {
+	struct db *db;
+	sqlite3_stmt *statement;
+};
 
 struct db_op {
 	enum db_statement statement;
@@ -101,10 +107,10 @@ static bool run(struct db *db, const char *sql, struct err *e)
 
 static int user_version(struct db *db, struct err *e)
 {
-	sqlite3_stmt *s = db_select(db, "PRAGMA user_version", e);
-	int version = s != NULL && db_next(db, s, e) ? sqlite3_column_int(s, 0) : -1;
+	struct db_rows *s = db_select(db, "PRAGMA user_version", NULL, 0, e);
+	int version = db_next(s, e) ? (int)db_int(s, 0) : -1;
 
-	sqlite3_finalize(s);
+	db_rows_free(s);
 	return version;
 }
 
@@ -129,11 +135,11 @@ static bool migrate(struct db *db, struct err *e)
 /* All of it is read: damage is to show now, not when something there is needed. A million events take half a second. */
 static bool check(struct db *db, struct err *e)
 {
-	sqlite3_stmt *s = db_select(db, "PRAGMA quick_check(1)", e);
+	struct db_rows *s = db_select(db, "PRAGMA quick_check(1)", NULL, 0, e);
 
-	if (s != NULL && db_next(db, s, e) && !str_eq(db_text(s, 0), STR("ok")))
+	if (db_next(s, e) && !str_eq(db_text(s, 0), STR("ok")))
 		err_set(e, ERR_DAMAGED, -1, "database: " STR_FMT, STR_ARG(db_text(s, 0)));
-	sqlite3_finalize(s);
+	db_rows_free(s);
 	return e->code == ERR_NONE;
 }
 
@@ -267,20 +273,22 @@ bool db_log_is_empty(const struct db *db)
 	return db->n == 0;
 }
 
+static void bind(sqlite3_stmt *s, const struct db_arg *args, size_t n)
+{
+	assert(sqlite3_bind_parameter_count(s) == (int)n);
+	for (size_t i = 0; i < n; i++)
+		if (args[i].is_text)
+			sqlite3_bind_text64(s, (int)i + 1, args[i].t.n != 0 ? args[i].t.p : "", args[i].t.n, SQLITE_STATIC, SQLITE_UTF8);
+		else
+			sqlite3_bind_int64(s, (int)i + 1, args[i].i);
+}
+
 static bool run_op(struct db *db, const struct db_op *op, struct err *e)
 {
 	sqlite3_stmt *s = db->prepared[op->statement];
 	int rc;
 
-	assert(sqlite3_bind_parameter_count(s) == (int)op->n);
-	for (size_t i = 0; i < op->n; i++) {
-		const struct db_arg *a = &op->args[i];
-
-		if (a->is_text)
-			sqlite3_bind_text64(s, (int)i + 1, a->t.n != 0 ? a->t.p : "", a->t.n, SQLITE_STATIC, SQLITE_UTF8);
-		else
-			sqlite3_bind_int64(s, (int)i + 1, a->i);
-	}
+	bind(s, op->args, op->n);
 	rc = sqlite3_step(s);
 	sqlite3_reset(s);
 	sqlite3_clear_bindings(s);
@@ -305,34 +313,51 @@ bool db_commit(struct db *db, struct err *e)
 	return true;
 }
 
-sqlite3_stmt *db_select(struct db *db, const char *sql, struct err *e)
+struct db_rows *db_select(struct db *db, const char *sql, const struct db_arg *args, size_t n, struct err *e)
 {
-	sqlite3_stmt *s = NULL;
+	struct db_rows *rows = mem_alloc(sizeof *rows);
 
-	if (sqlite3_prepare_v2(db->sql, sql, -1, &s, NULL) != SQLITE_OK)
+	rows->db = db;
+	if (sqlite3_prepare_v2(db->sql, sql, -1, &rows->statement, NULL) != SQLITE_OK) {
 		fail(db, "read", e);
-	return s;
+		db_rows_free(rows);
+		return NULL;
+	}
+	bind(rows->statement, args, n);
+	return rows;
 }
 
-bool db_next(struct db *db, sqlite3_stmt *s, struct err *e)
+void db_rows_free(struct db_rows *rows)
 {
-	int rc = sqlite3_step(s);
+	if (rows != NULL)
+		sqlite3_finalize(rows->statement);
+	free(rows);
+}
+
+bool db_next(struct db_rows *rows, struct err *e)
+{
+	int rc = rows != NULL ? sqlite3_step(rows->statement) : SQLITE_DONE;
 
 	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-		fail(db, "read", e);
+		fail(rows->db, "read", e);
 	return rc == SQLITE_ROW;
 }
 
-struct str db_text(sqlite3_stmt *s, int column)
+int64_t db_int(const struct db_rows *rows, int column)
 {
-	const void *p = sqlite3_column_blob(s, column);
-
-	return (struct str){ p, (size_t)sqlite3_column_bytes(s, column) };
+	return sqlite3_column_int64(rows->statement, column);
 }
 
-struct str db_text_copy(sqlite3_stmt *s, int column, struct arena *a)
+struct str db_text(const struct db_rows *rows, int column)
 {
-	return arena_str(a, db_text(s, column));
+	const void *p = sqlite3_column_blob(rows->statement, column);
+
+	return (struct str){ p, (size_t)sqlite3_column_bytes(rows->statement, column) };
+}
+
+struct str db_text_copy(const struct db_rows *rows, int column, struct arena *a)
+{
+	return arena_str(a, db_text(rows, column));
 }
 
 struct str db_labels_text(struct arena *a, struct labels l)
@@ -347,9 +372,9 @@ struct str db_labels_text(struct arena *a, struct labels l)
 	return text;
 }
 
-struct labels db_labels(sqlite3_stmt *s, int column, struct arena *a)
+struct labels db_labels(const struct db_rows *rows, int column, struct arena *a)
 {
-	struct str text = db_text(s, column);
+	struct str text = db_text(rows, column);
 	json_t *o = json_loadb(text.p, text.n, JSON_ALLOW_NUL, NULL);
 	struct label *v = arena_array(a, json_object_size(o) + 1, sizeof *v);
 	struct labels l = { 0 };

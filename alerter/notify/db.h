@@ -4,13 +4,12 @@
 #ifndef NOTIFY_DB_H
 #define NOTIFY_DB_H
 
-#include <sqlite3.h>
-
 #include "tocsin/arena.h"
 #include "tocsin/err.h"
 #include "tocsin/labels.h"
 
 struct db;
+struct db_rows;
 
 #define DB_IN_MEMORY ":memory:"         /* a path that is no file */
 
@@ -64,6 +63,7 @@ struct db_arg {
 };
 #define DB_I(v) ((struct db_arg){ .i = (int64_t)(v) })
 #define DB_T(s) ((struct db_arg){ .is_text = true, .t = (s) })
+#define DB_ARGS(...) (const struct db_arg[]){ __VA_ARGS__ }, ARRAY_LEN(((const struct db_arg[]){ __VA_ARGS__ }))
 
 /* Creates or migrates the file, which has its name only once it is whole: one that is empty was emptied. NULL and <e>: damaged (ERR_DAMAGED), of a
  * newer version, not writable. */
@@ -82,9 +82,7 @@ struct str db_damaged(const char *path, struct arena *);
 
 /* Appends to the log; texts are copied. */
 void db_add(struct db *, enum db_statement, const struct db_arg *args, size_t n);
-#define DB_ADD(db, statement, ...)                                                                                                 \
-	db_add((db), (statement), (const struct db_arg[]){ __VA_ARGS__ },                                                          \
-	       sizeof((const struct db_arg[]){ __VA_ARGS__ }) / sizeof(struct db_arg))
+#define DB_ADD(db, statement, ...) db_add((db), (statement), DB_ARGS(__VA_ARGS__))
 size_t db_log_bytes(const struct db *);
 size_t db_log_length(const struct db *);                /* statements */
 void db_cut(struct db *, size_t length);                /* what was added since the log was so long is taken back */
@@ -92,16 +90,19 @@ bool db_log_is_empty(const struct db *);
 /* One transaction for the whole log. False and <e>: nothing of it is on disk, the log stays. */
 bool db_commit(struct db *, struct err *e);
 
-/* Reading: what is on disk. */
-sqlite3_stmt *db_select(struct db *, const char *sql, struct err *e);    /* sqlite3_finalize() it; NULL and <e> */
-/* The next row; false at the end, or with <e> set. */
-bool db_next(struct db *, sqlite3_stmt *, struct err *e);
-struct str db_text(sqlite3_stmt *, int column);                         /* until the next row */
-struct str db_text_copy(sqlite3_stmt *, int column, struct arena *);
+/* Reading: what is on disk. Texts among the arguments are borrowed until db_rows_free(). NULL and <e>: it cannot be read. */
+struct db_rows *db_select(struct db *, const char *sql, const struct db_arg *args, size_t n, struct err *e);
+#define DB_SELECT(db, sql, e, ...) db_select((db), (sql), DB_ARGS(__VA_ARGS__), (e))
+void db_rows_free(struct db_rows *);                                    /* NULL is allowed */
+/* The next row; false at the end, of NULL, or with <e> set. */
+bool db_next(struct db_rows *, struct err *e);
+int64_t db_int(const struct db_rows *, int column);
+struct str db_text(const struct db_rows *, int column);                 /* until the next row */
+struct str db_text_copy(const struct db_rows *, int column, struct arena *);
 
 /* Label sets are kept as JSON objects, sorted by name. */
 struct str db_labels_text(struct arena *, struct labels);
-struct labels db_labels(sqlite3_stmt *, int column, struct arena *);    /* damaged text reads as no labels */
+struct labels db_labels(const struct db_rows *, int column, struct arena *);    /* damaged text reads as no labels */
 /* Doubles are kept by their bits: SQLite has no NaN. */
 int64_t db_bits(double);
 double db_double(int64_t bits);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <glob.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>

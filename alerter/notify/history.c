@@ -9,53 +9,41 @@
 #define DEFAULT_LIMIT 100
 #define MAX_LIMIT 1000
 
-static struct notify_history_entry entry_of(sqlite3_stmt *s, struct arena *a)
+static struct notify_history_entry entry_of(struct db_rows *s, struct arena *a)
 {
 	return (struct notify_history_entry){
-		.id = sqlite3_column_int64(s, 0),
-		.at_ms = sqlite3_column_int64(s, 1),
+		.id = db_int(s, 0),
+		.at_ms = db_int(s, 1),
 		.edge = db_text_copy(s, 2, a),
 		.rule_file = db_text_copy(s, 3, a),
 		.rule_group = db_text_copy(s, 4, a),
 		.alertname = db_text_copy(s, 5, a),
 		.expr = db_text_copy(s, 6, a),
 		.labels = db_labels(s, 7, a),
-		.value = db_double(sqlite3_column_int64(s, 8)),
+		.value = db_double(db_int(s, 8)),
 		.reason = db_text_copy(s, 9, a),
 		.integration = db_text_copy(s, 10, a),
 		.key = db_text_copy(s, 11, a),
 	};
 }
 
-static void bind_text(sqlite3_stmt *s, int at, struct str text)
-{
-	sqlite3_bind_text64(s, at, text.n > 0 ? text.p : "", text.n, SQLITE_STATIC, SQLITE_UTF8);
-}
-
 /* What is not asked for is compared with ''. An integration's name begins with its receiver's. */
-static sqlite3_stmt *select_events(struct db *db, const struct notify_history_query *q, struct err *e)
+static struct db_rows *select_events(struct db *db, const struct notify_history_query *q, struct err *e)
 {
 	static const char base[] = "SELECT * FROM event WHERE id<?1 AND at>=?2 AND at<=?3 AND (?4='' OR edge=?4)"
 				   " AND (?5='' OR integration=?5 OR substr(integration,1,length(?5)+1)=?5||'/')";
 	char sql[sizeof base + 64];
-	sqlite3_stmt *s;
 
 	snprintf(sql, sizeof sql, "%s%s ORDER BY id DESC", base, q->alertname.n > 0 ? " AND alertname=?6" : "");
-	s = db_select(db, sql, e);
-	if (s == NULL)
-		return NULL;
-	sqlite3_bind_int64(s, 1, q->before_id != 0 ? q->before_id : INT64_MAX);
-	sqlite3_bind_int64(s, 2, q->from_ms);
-	sqlite3_bind_int64(s, 3, q->to_ms != 0 ? q->to_ms : INT64_MAX);
-	bind_text(s, 4, q->event);
-	bind_text(s, 5, q->receiver);
-	if (q->alertname.n > 0)
-		bind_text(s, 6, q->alertname);
-	return s;
+	return db_select(db, sql,
+			 (const struct db_arg[]){ DB_I(q->before_id != 0 ? q->before_id : INT64_MAX), DB_I(q->from_ms),
+						  DB_I(q->to_ms != 0 ? q->to_ms : INT64_MAX), DB_T(q->event), DB_T(q->receiver),
+						  DB_T(q->alertname) },
+			 q->alertname.n > 0 ? 6 : 5, e);
 }
 
 /* An attempt has the labels of its group only: there, what is not said does not contradict. */
-static bool fits(const struct matcher_list *m, sqlite3_stmt *s, struct arena *scratch, struct err *e)
+static bool fits(const struct matcher_list *m, struct db_rows *s, struct arena *scratch, struct err *e)
 {
 	bool is_attempt = db_text(s, 10).n > 0;
 	struct labels labels;
@@ -72,15 +60,15 @@ static bool read_events(struct db *db, const struct notify_history_query *q, con
 			struct notify_history_entry **out, size_t *n, struct err *e)
 {
 	size_t limit = q->limit == 0 ? DEFAULT_LIMIT : q->limit > MAX_LIMIT ? MAX_LIMIT : q->limit;
-	sqlite3_stmt *s = select_events(db, q, e);
+	struct db_rows *s = select_events(db, q, e);
 	struct arena scratch = { 0 };
 
 	*n = 0;
 	*out = ARENA_ARRAY(a, limit, struct notify_history_entry);
-	while (s != NULL && *n < limit && db_next(db, s, e))
+	while (*n < limit && db_next(s, e))
 		if (fits(m, s, &scratch, e))
 			(*out)[(*n)++] = entry_of(s, a);
-	sqlite3_finalize(s);
+	db_rows_free(s);
 	arena_fini(&scratch);
 	return e->code == ERR_NONE;
 }

@@ -23,7 +23,7 @@ static void *by_id(const struct map *m, int64_t id)
 	return map_get(m, id_key(&id));
 }
 
-static struct labels heap_labels(struct core *c, sqlite3_stmt *s, int column)
+static struct labels heap_labels(struct core *c, struct db_rows *s, int column)
 {
 	return text_dup_labels(db_labels(s, column, &c->scratch));
 }
@@ -33,39 +33,39 @@ static int64_t beyond(int64_t next, int64_t id)
 	return id >= next ? id + 1 : next;
 }
 
-static void alert_row(struct restore *r, sqlite3_stmt *s)
+static void alert_row(struct restore *r, struct db_rows *s)
 {
 	struct core *c = r->c;
-	struct page_alert *a = pager_new(c, sqlite3_column_int64(s, 0), db_text(s, 1), db_labels(s, 2, &c->scratch),
+	struct page_alert *a = pager_new(c, db_int(s, 0), db_text(s, 1), db_labels(s, 2, &c->scratch),
 					 db_labels(s, 11, &c->scratch));
 
 	text_free_labels(a->annotations);
 	a->annotations = heap_labels(c, s, 3);
 	text_set(&a->generator_url, db_text(s, 4));
-	a->value = db_double(sqlite3_column_int64(s, 5));
+	a->value = db_double(db_int(s, 5));
 	text_set(&a->value_text, db_text(s, 6));
 	text_set(&a->reason, db_text(s, 7));
-	a->starts_ms = sqlite3_column_int64(s, 8);
-	a->ends_ms = sqlite3_column_int64(s, 9);
-	a->no_data_since_ms = sqlite3_column_int64(s, 10);
-	a->expires_ms = sqlite3_column_int64(s, 12);
-	a->heard_end_ms = sqlite3_column_int64(s, 13);
+	a->starts_ms = db_int(s, 8);
+	a->ends_ms = db_int(s, 9);
+	a->no_data_since_ms = db_int(s, 10);
+	a->expires_ms = db_int(s, 12);
+	a->heard_end_ms = db_int(s, 13);
 	c->next_alert = beyond(c->next_alert, a->id);
 	map_put(&r->alerts, id_key(&a->id), a);
 }
 
-static void group_row(struct restore *r, sqlite3_stmt *s)
+static void group_row(struct restore *r, struct db_rows *s)
 {
 	struct core *c = r->c;
-	struct group *g = group_new(c, sqlite3_column_int64(s, 0), db_text(s, 1), db_text(s, 2), db_labels(s, 3, &c->scratch));
+	struct group *g = group_new(c, db_int(s, 0), db_text(s, 1), db_text(s, 2), db_labels(s, 3, &c->scratch));
 
-	g->next_flush_ms = g->next_phase_ms = sqlite3_column_int64(s, 4);
+	g->next_flush_ms = g->next_phase_ms = db_int(s, 4);
 	snprintf(g->alarm.id, sizeof g->alarm.id, STR_FMT, STR_ARG(db_text(s, 6)));
-	g->alarm.since_ms = sqlite3_column_int64(s, 7);
-	g->alarm.steps = (unsigned)sqlite3_column_int64(s, 8);
-	g->alarm.ack_ms = sqlite3_column_int64(s, 9);
+	g->alarm.since_ms = db_int(s, 7);
+	g->alarm.steps = (unsigned)db_int(s, 8);
+	g->alarm.ack_ms = db_int(s, 9);
 	text_set(&g->alarm.ack_by, db_text(s, 10));
-	if (sqlite3_column_int(s, 5))
+	if (db_int(s, 5))
 		group_retire(c, g);
 	else
 		map_put(&c->groups, g->map_key, g);
@@ -73,10 +73,10 @@ static void group_row(struct restore *r, sqlite3_stmt *s)
 	map_put(&r->groups, id_key(&g->id), g);
 }
 
-static void member_row(struct restore *r, sqlite3_stmt *s)
+static void member_row(struct restore *r, struct db_rows *s)
 {
-	struct group *g = by_id(&r->groups, sqlite3_column_int64(s, 0));
-	struct page_alert *a = by_id(&r->alerts, sqlite3_column_int64(s, 1));
+	struct group *g = by_id(&r->groups, db_int(s, 0));
+	struct page_alert *a = by_id(&r->alerts, db_int(s, 1));
 
 	if (g != NULL && a != NULL)
 		group_add_member(g, a);
@@ -84,36 +84,36 @@ static void member_row(struct restore *r, sqlite3_stmt *s)
 		r->orphans++;
 }
 
-static void episode_row(struct restore *r, sqlite3_stmt *s)
+static void episode_row(struct restore *r, struct db_rows *s)
 {
 	char id[37];
 	struct episode *e;
-	struct group *g = by_id(&r->groups, sqlite3_column_int64(s, 1));
+	struct group *g = by_id(&r->groups, db_int(s, 1));
 
 	snprintf(id, sizeof id, STR_FMT, STR_ARG(db_text(s, 0)));
 	e = episode_new(r->c, id);
 	text_set(&e->integration, db_text(s, 2));
-	e->identity = (uint64_t)sqlite3_column_int64(s, 3);
-	e->seq = sqlite3_column_int64(s, 4);
-	e->started_ms = sqlite3_column_int64(s, 5);
-	e->last_sent_ms = sqlite3_column_int64(s, 6);
-	e->again = sqlite3_column_int(s, 7) != 0;
-	e->closed = sqlite3_column_int(s, 8) != 0 || g == NULL;
+	e->identity = (uint64_t)db_int(s, 3);
+	e->seq = db_int(s, 4);
+	e->started_ms = db_int(s, 5);
+	e->last_sent_ms = db_int(s, 6);
+	e->again = db_int(s, 7) != 0;
+	e->closed = db_int(s, 8) != 0 || g == NULL;
 	text_set(&e->remote, db_text(s, 9));
 	text_set(&e->remote_status, db_text(s, 10));
-	e->phase = (enum phase)sqlite3_column_int(s, 11);
-	e->heard = sqlite3_column_int(s, 12) != 0;
+	e->phase = (enum phase)db_int(s, 11);
+	e->heard = db_int(s, 12) != 0;
 	if (!e->closed)
 		episode_attach(g, e);
 }
 
-static void told_row(struct restore *r, sqlite3_stmt *s)
+static void told_row(struct restore *r, struct db_rows *s)
 {
 	struct episode *e = map_get(&r->c->episodes, db_text(s, 0));
-	struct page_alert *a = by_id(&r->alerts, sqlite3_column_int64(s, 1));
+	struct page_alert *a = by_id(&r->alerts, db_int(s, 1));
 
 	if (e != NULL && a != NULL && !e->closed)
-		episode_add_told(e, a, sqlite3_column_int(s, 2) != 0);
+		episode_add_told(e, a, db_int(s, 2) != 0);
 	else
 		r->orphans++;
 }
@@ -121,7 +121,7 @@ static void told_row(struct restore *r, sqlite3_stmt *s)
 #define MESSAGE_COLUMNS                                                                                                            \
 	"id,episode,seq,group_key,labels,resolved,payload,state,created,next,attempts,doubtful,last_status,last_error"
 
-static void message_row(struct restore *r, sqlite3_stmt *s)
+static void message_row(struct restore *r, struct db_rows *s)
 {
 	struct core *c = r->c;
 	struct episode *e = map_get(&c->episodes, db_text(s, 1));
@@ -131,35 +131,35 @@ static void message_row(struct restore *r, sqlite3_stmt *s)
 		r->orphans++;
 		return;
 	}
-	m = outbox_new(c, sqlite3_column_int64(s, 0), e, sqlite3_column_int64(s, 2));
+	m = outbox_new(c, db_int(s, 0), e, db_int(s, 2));
 	m->integration = text_dup(e->integration);
 	m->identity = e->identity;
 	m->group_key = text_dup(db_text(s, 3));
 	m->labels = heap_labels(c, s, 4);
-	m->resolved = sqlite3_column_int(s, 5) != 0;
+	m->resolved = db_int(s, 5) != 0;
 	m->payload = text_dup(db_text(s, 6));
-	m->state = sqlite3_column_int(s, 7) == OUTBOX_QUEUED ? OUTBOX_QUEUED : OUTBOX_UNKNOWN;
-	m->created_ms = sqlite3_column_int64(s, 8);
-	m->next_ms = sqlite3_column_int64(s, 9);
-	m->attempts = (unsigned)sqlite3_column_int64(s, 10);
-	m->doubtful = sqlite3_column_int(s, 11) != 0 || m->state == OUTBOX_UNKNOWN;
-	m->last_status = sqlite3_column_int(s, 12);
+	m->state = db_int(s, 7) == OUTBOX_QUEUED ? OUTBOX_QUEUED : OUTBOX_UNKNOWN;
+	m->created_ms = db_int(s, 8);
+	m->next_ms = db_int(s, 9);
+	m->attempts = (unsigned)db_int(s, 10);
+	m->doubtful = db_int(s, 11) != 0 || m->state == OUTBOX_UNKNOWN;
+	m->last_status = (int)db_int(s, 12);
 	text_set(&m->last_error, db_text(s, 13));
 	e->heard = e->heard || m->doubtful;
 }
 
-static void component_row(struct restore *r, sqlite3_stmt *s)
+static void component_row(struct restore *r, struct db_rows *s)
 {
 	core_component_load(r->c, db_text(s, 0), db_text(s, 1), db_text(s, 2));
 }
 
-static void silence_row(struct restore *r, sqlite3_stmt *s)
+static void silence_row(struct restore *r, struct db_rows *s)
 {
 	struct core *c = r->c;
 	const struct notify_silence silence = {
-		.starts_ms = sqlite3_column_int64(s, 2),
-		.ends_ms = sqlite3_column_int64(s, 3),
-		.updated_ms = sqlite3_column_int64(s, 4),
+		.starts_ms = db_int(s, 2),
+		.ends_ms = db_int(s, 3),
+		.updated_ms = db_int(s, 4),
 		.author = db_text_copy(s, 5, &c->scratch),
 		.comment = db_text_copy(s, 6, &c->scratch),
 	};
@@ -167,28 +167,28 @@ static void silence_row(struct restore *r, sqlite3_stmt *s)
 	silence_load(c, arena_strz(&c->scratch, db_text(s, 0)), db_text(s, 1), &silence);
 }
 
-static void heartbeat_row(struct restore *r, sqlite3_stmt *s)
+static void heartbeat_row(struct restore *r, struct db_rows *s)
 {
-	heartbeats_load(r->c, db_text(s, 0), sqlite3_column_int64(s, 1), sqlite3_column_int64(s, 2));
+	heartbeats_load(r->c, db_text(s, 0), db_int(s, 1), db_int(s, 2));
 }
 
-static bool each(struct restore *r, const char *sql, void (*row)(struct restore *, sqlite3_stmt *), struct err *e)
+static bool each(struct restore *r, const char *sql, void (*row)(struct restore *, struct db_rows *), struct err *e)
 {
-	sqlite3_stmt *s = db_select(r->c->db, sql, e);
+	struct db_rows *s = db_select(r->c->db, sql, NULL, 0, e);
 
-	while (s != NULL && db_next(r->c->db, s, e))
+	while (db_next(s, e))
 		row(r, s);
-	sqlite3_finalize(s);
+	db_rows_free(s);
 	return e->code == ERR_NONE;
 }
 
 static bool last_message_id(struct core *c, struct err *e)
 {
-	sqlite3_stmt *s = db_select(c->db, "SELECT coalesce(max(id),0) FROM outbox", e);
+	struct db_rows *s = db_select(c->db, "SELECT coalesce(max(id),0) FROM outbox", NULL, 0, e);
 
-	if (s != NULL && db_next(c->db, s, e))
-		c->next_message = beyond(c->next_message, sqlite3_column_int64(s, 0));
-	sqlite3_finalize(s);
+	if (db_next(s, e))
+		c->next_message = beyond(c->next_message, db_int(s, 0));
+	db_rows_free(s);
 	return e->code == ERR_NONE;
 }
 
@@ -223,11 +223,11 @@ bool restore_all(struct core *c, struct err *e)
 	return ok;
 }
 
-static void pause_row(struct restore *r, sqlite3_stmt *s)
+static void pause_row(struct restore *r, struct db_rows *s)
 {
 	const struct integration *in
-		= notify_config_find_place(r->c->config, db_text(s, 0), (uint64_t)sqlite3_column_int64(s, 1), false);
-	int64_t left_ms = sqlite3_column_int64(s, 2) - core_now_ms(r->c);
+		= notify_config_find_place(r->c->config, db_text(s, 0), (uint64_t)db_int(s, 1), false);
+	int64_t left_ms = db_int(s, 2) - core_now_ms(r->c);
 
 	if (in != NULL && left_ms > 0)
 		outbox_pause(r->c, in, left_ms);
@@ -243,14 +243,11 @@ bool restore_pauses(struct core *c, struct err *e)
 bool restore_message(struct core *c, int64_t id, struct err *e)
 {
 	struct restore r = { .c = c };
-	sqlite3_stmt *s = db_select(c->db, "SELECT " MESSAGE_COLUMNS " FROM outbox WHERE id=?", e);
+	struct db_rows *s = DB_SELECT(c->db, "SELECT " MESSAGE_COLUMNS " FROM outbox WHERE id=?", e, DB_I(id));
 
-	if (s != NULL) {
-		sqlite3_bind_int64(s, 1, id);
-		if (db_next(c->db, s, e))
-			message_row(&r, s);
-	}
-	sqlite3_finalize(s);
+	if (db_next(s, e))
+		message_row(&r, s);
+	db_rows_free(s);
 	if (r.orphans > 0)
 		return err_set(e, ERR_NOT_FOUND, -1, "message %lld belongs to an episode that is over: what it told has ended",
 			       (long long)id);

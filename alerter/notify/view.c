@@ -5,33 +5,30 @@
 
 bool core_load(struct core *c, struct str rule, struct arena *a, struct alert_record **out, size_t *n, struct err *e)
 {
-	sqlite3_stmt *s = db_select(c->db, "SELECT * FROM alert_state WHERE rule=? ORDER BY labels", e);
+	struct db_rows *s = DB_SELECT(c->db, "SELECT * FROM alert_state WHERE rule=? ORDER BY labels", e, DB_T(rule));
 	size_t cap = 0;
 
 	*out = NULL;
 	*n = 0;
-	if (s == NULL)
-		return false;
-	sqlite3_bind_text64(s, 1, rule.n > 0 ? rule.p : "", rule.n, SQLITE_STATIC, SQLITE_UTF8);
-	while (db_next(c->db, s, e)) {
+	while (db_next(s, e)) {
 		if (*n == cap)
 			*out = arena_grow(a, *out, *n, &cap, *n + 1, sizeof **out);
 		(*out)[(*n)++] = (struct alert_record){
 			.labels = db_labels(s, 1, a),
 			.annotations = db_labels(s, 2, a),
-			.state = sqlite3_column_int(s, 3) == ALERT_FIRING ? ALERT_FIRING : ALERT_PENDING,
-			.active_at_ms = sqlite3_column_int64(s, 4),
-			.fired_at_ms = sqlite3_column_int64(s, 5),
-			.resolved_at_ms = sqlite3_column_int64(s, 6),
-			.keep_firing_since_ms = sqlite3_column_int64(s, 7),
-			.unknown_since_ms = sqlite3_column_int64(s, 8),
-			.seen_ms = sqlite3_column_int64(s, 9),
-			.value = db_double(sqlite3_column_int64(s, 10)),
-			.value_is_histogram = sqlite3_column_int(s, 11) != 0,
+			.state = db_int(s, 3) == ALERT_FIRING ? ALERT_FIRING : ALERT_PENDING,
+			.active_at_ms = db_int(s, 4),
+			.fired_at_ms = db_int(s, 5),
+			.resolved_at_ms = db_int(s, 6),
+			.keep_firing_since_ms = db_int(s, 7),
+			.unknown_since_ms = db_int(s, 8),
+			.seen_ms = db_int(s, 9),
+			.value = db_double(db_int(s, 10)),
+			.value_is_histogram = db_int(s, 11) != 0,
 			.value_text = db_text_copy(s, 12, a),
 		};
 	}
-	sqlite3_finalize(s);
+	db_rows_free(s);
 	return e->code == ERR_NONE;
 }
 
@@ -84,29 +81,29 @@ static void view_dead(struct core *c, struct arena *a, struct notify_snapshot *v
 {
 	struct err e = { 0 };
 	struct notify_message *list = ARENA_ARRAY(a, MAX_DEAD_SHOWN, struct notify_message);
-	sqlite3_stmt *s = db_select(c->db,
-				    "SELECT id,integration,episode,seq,group_key,resolved,created,attempts,last_status,last_error,"
-				    "count(*) OVER () FROM outbox WHERE state=4 ORDER BY id DESC LIMIT 100",
-				    &e);
+	struct db_rows *s = DB_SELECT(c->db,
+				      "SELECT id,integration,episode,seq,group_key,resolved,created,attempts,last_status,last_error,"
+				      "count(*) OVER () FROM outbox WHERE state=? ORDER BY id DESC LIMIT ?",
+				      &e, DB_I(OUTBOX_DEAD), DB_I(MAX_DEAD_SHOWN));
 
 	v->dead = list;
-	while (s != NULL && v->n_dead < MAX_DEAD_SHOWN && db_next(c->db, s, &e)) {
-		v->dead_kept = (size_t)sqlite3_column_int64(s, 10);
+	while (db_next(s, &e)) {
+		v->dead_kept = (size_t)db_int(s, 10);
 		list[v->n_dead++] = (struct notify_message){
-			.id = sqlite3_column_int64(s, 0),
+			.id = db_int(s, 0),
 			.state = OUTBOX_DEAD,
 			.receiver = arena_str(a, receiver_of(db_text(s, 1))),
 			.integration = db_text_copy(s, 1, a),
-			.key = arena_printf(a, STR_FMT "-%lld", STR_ARG(db_text(s, 2)), (long long)sqlite3_column_int64(s, 3)),
+			.key = arena_printf(a, STR_FMT "-%lld", STR_ARG(db_text(s, 2)), (long long)db_int(s, 3)),
 			.group_key = db_text_copy(s, 4, a),
-			.resolved = sqlite3_column_int(s, 5) != 0,
-			.created_ms = sqlite3_column_int64(s, 6),
-			.attempts = (unsigned)sqlite3_column_int64(s, 7),
-			.last_status = sqlite3_column_int(s, 8),
+			.resolved = db_int(s, 5) != 0,
+			.created_ms = db_int(s, 6),
+			.attempts = (unsigned)db_int(s, 7),
+			.last_status = (int)db_int(s, 8),
 			.last_error = db_text_copy(s, 9, a),
 		};
 	}
-	sqlite3_finalize(s);
+	db_rows_free(s);
 }
 
 struct notify_group view_group(const struct core *c, const struct group *g, struct arena *a)

@@ -3,6 +3,7 @@
 #include "notify_world.h"
 
 #include <glob.h>
+#include <sqlite3.h>
 
 #define YAML                                                                                                                       \
 	"route: { receiver: hook, group_by: [alertname], group_wait: 0s, group_interval: 1m }\n"                                    \
