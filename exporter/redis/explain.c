@@ -99,9 +99,15 @@ void redis_explain(struct buf *out, const void *settings)
 	put_rules(&rules, s);
 	explain_when(out, s->cluster ? "in each scrape, of every node of the cluster, in one pipeline over a connection that stays"
 	                             : "in each scrape, in one pipeline over a connection that stays");
-	explain_ask(out, "%s", buf_z(&commands));
+	explain_ask(out, "%s%s", buf_z(&commands), s->cluster ? " cluster|info" : "");
 	put_keys(out, "type, size and value of keys (check_single_keys)", &s->check_single_keys);
 	put_keys(out, "streams, their groups and consumers (check_single_streams)", &s->check_single_streams);
+	if (!s->cluster && !scans && s->check_single_keys.n + s->check_single_streams.n == 0)
+		explain_ask(out, "if it is a Sentinel: info sentinel|masters, and of each master sentinel|sentinels sentinel|slaves "
+		                 "sentinel|ckquorum");
+	if (s->cluster)
+		explain_when(out, "every %s (discover_interval), and at once when a node is lost: cluster|nodes",
+		             EXPLAIN_MS(s->discover_interval_ms));
 	if (scans)
 		explain_when(out, "every %s (scan_interval), over a second connection, at most %lld keys a second (scan_keys_per_second): SCAN",
 		             EXPLAIN_MS(s->scan_interval_ms), (long long)s->scan_keys_per_second);

@@ -56,7 +56,7 @@ static void command_totals(const struct redis_shown *sh, struct str cmd, double 
 	const size_t n = strlen(key);
 
 	*usec = *calls = 0;
-	if (cmd.n >= sizeof key - n)
+	if (cmd.n == 0 || cmd.n >= sizeof key - n)
 		return;
 	memcpy(key + n, cmd.p, cmd.n);
 	key[n + cmd.n] = '\0';
