@@ -434,7 +434,8 @@ static int print_help(const struct flag *flags)
 {
 	struct buf out = { 0 };
 
-	buf_putz(&out, "tocsin-exporter: metrics of Postgres, Redis, Celery, logs, files, the host, probes and business figures for Prometheus\n\nFlags:\n");
+	buf_putz(&out, "tocsin-exporter: metrics of Postgres, Redis, Celery, logs, files, the host, probes and business figures for "
+	    "Prometheus\n\nFlags:\n");
 	flags_print_help(&out, flags, N_FLAGS);
 	buf_putz(&out, "\nConfiguration file (YAML; secrets may be ${VARIABLE}, or stand in a file named by KEY_file):\n");
 	sources_print_help(&out);

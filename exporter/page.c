@@ -59,7 +59,8 @@ void page_put(struct buf *out, const struct publisher_state *s, const char *tele
 	}
 	buf_putz(out, "<p><a href=\"");
 	put_escaped(out, str_of(telemetry_path));
-	buf_putz(out, "\">Metrics</a> of all sources; a source's name leads to its metrics alone. <a href=\"/-/healthy\">Health</a>.</p>\n"
+	buf_putz(out, "\">Metrics</a> of all sources; a source's name leads to its metrics alone. <a "
+	    "href=\"/-/healthy\">Health</a>.</p>\n"
 	         "<table><tr><th>Source<th>Kind<th>Address<th>State<th>Last read<th>Took<th>Samples<th>Error\n");
 	for (size_t i = 0; i < s->n; i++)
 		put_source(out, &s->sources[i]);

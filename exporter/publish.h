@@ -19,8 +19,8 @@ void publisher_note_load(struct publisher *p, bool ok, struct str message);
 void publisher_sweep(struct publisher *p);
 /* Routes for /metrics (at <telemetry_path>) and /probe. Before the server starts; both pointers must outlive it. */
 void publisher_add_routes(struct publisher *p, struct http_server *server, const char *telemetry_path);
-/* Answers what waits and ends the sources. Before http_server_free(). False when sources were left behind that hang, now or earlier:
- * then nothing is freed that they could come back to. */
+/* Answers what waits and ends the sources. Before http_server_free(). False when sources were left behind that hang, now or
+ * earlier: then nothing is freed that they could come back to. */
 bool publisher_free(struct publisher *p);
 
 /* ---- For the page ---- */

@@ -33,7 +33,8 @@ extern const struct conf_range source_timeout_range;
 
 /* What a reader's `user` points to while a kind's settings are read. */
 struct source_reading {
-	bool any_scheme;                /* the address is a module's target: what one scheme needs does nothing with another, and may stand there */
+	/* The address is a module's target: what one scheme needs does nothing with another, and may stand there. */
+	bool any_scheme;
 };
 
 /* One request to collect. */

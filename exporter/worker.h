@@ -76,8 +76,8 @@ struct worker *worker_start(struct sources *config, const struct sources_entry *
                             const struct worker_owner *owner);
 /* Ends the threads of <n> workers, NULLs among them; without the lock. All are told before the first is waited for; whoever waits
  * for a collection gets one that failed. Then drops the references of worker_start(). One that is not done after some seconds
- * (nothing interrupts who reads a file of a server that is gone) is left behind, with a line in the log: then false, and it, and the
- * lock, go on for ever. */
+ * (nothing interrupts who reads a file of a server that is gone) is left behind, with a line in the log: then false, and it, and
+ * the lock, go on for ever. */
 bool workers_stop(struct worker *const *v, size_t n);
 struct worker *worker_ref(struct worker *w);
 void worker_unref(struct worker *w);

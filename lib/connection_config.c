@@ -173,7 +173,8 @@ static bool read_bearer(struct conf_reader *rd, const struct conf_key *key, cons
 		"proxy_connect_header", read_proxy_headers, 0, NULL, CONF_RELOAD | CONF_SECRET, "Headers for the proxy.", NULL     \
 	}
 
-#define OAUTH2(name, field, parse, flags, help) CONF_KEY(struct oauth2_settings, name, field, parse, NULL, (flags) | CONF_RELOAD, help)
+#define OAUTH2(name, field, parse, flags, help) \
+	CONF_KEY(struct oauth2_settings, name, field, parse, NULL, (flags) | CONF_RELOAD, help)
 static const struct conf_key oauth2_keys[] = {
 	OAUTH2("client_id", client_id, conf_str, CONF_REQUIRED, "Who asks for a token."),
 	OAUTH2("client_secret", client_secret, conf_str, CONF_SECRET, "Its secret."),

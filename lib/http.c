@@ -605,13 +605,15 @@ static bool start_listener(struct http_server *s, struct listener *l, const stru
 		options[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_PRIORITIES, 0, text_value(w->priority) };
 	}
 	options[n] = (struct MHD_OptionItem){ MHD_OPTION_END, 0, NULL };
-	l->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (tls ? MHD_USE_TLS : 0u), 0,
+	l->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG
+	    | (tls ? MHD_USE_TLS : 0u), 0,
 	                             NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, ignore_log, NULL,
 	                                 MHD_OPTION_URI_LOG_CALLBACK,
 	                             on_uri, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION,
 	                                 on_connection, s,
 	                             MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
-	return l->daemon != NULL || err_set(e, ERR_IO, -1, "cannot serve on %s: %s", l->bound, tls ? "certificate and key are not accepted" : "no thread or epoll");
+	return l->daemon != NULL || err_set(e, ERR_IO, -1, "cannot serve on %s: %s", l->bound,
+	    tls ? "certificate and key are not accepted" : "no thread or epoll");
 }
 
 bool http_server_bind(struct http_server *s, const struct http_options *o, struct err *e)

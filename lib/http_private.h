@@ -59,7 +59,8 @@ struct http_streams;
 struct http_streams *http_streams_new(void);
 void http_streams_free(struct http_streams *ss);
 /* Takes over <stream>. The response is for <conn> alone. */
-struct MHD_Response *http_stream_response(struct http_streams *ss, struct MHD_Connection *conn, const struct http_stream *stream, bool packed);
+struct MHD_Response *http_stream_response(struct http_streams *ss, struct MHD_Connection *conn, const struct http_stream *stream,
+    bool packed);
 /* Cuts off the connections of streams whose time is over. */
 void http_streams_expire(struct http_streams *ss);
 
@@ -72,7 +73,8 @@ struct http_routes {                    /* tables of routes, as they were added 
 	size_t n;
 };
 void http_routes_add(struct http_routes *all, const struct http_route *v, size_t n, void *ctx);
-/* Exact before prefix, longer before shorter, earlier before later; one that takes the method before one that does not. NULL: none. */
+/* Exact before prefix, longer before shorter, earlier before later; one that takes the method before one that does not. NULL:
+ * none. */
 const struct http_route *http_routes_find(const struct http_routes *all, struct str path, unsigned method, void **ctx);
 /* Those with a help text, a line each. */
 void http_routes_print(const struct http_routes *all, struct buf *out);

@@ -60,7 +60,8 @@ static bool parse_perl_class(struct re_parser *p, struct buf *out)
 
 static bool is_category(struct str name)
 {
-	static const char list[] = " C Cc Cf Co Cs L Ll Lm Lo Lt Lu M Mc Me Mn N Nd Nl No P Pc Pd Pe Pf Pi Po Ps S Sc Sk Sm So Z Zl Zp Zs ";
+	static const char list[] = " C Cc Cf Co Cs L Ll Lm Lo Lt Lu M Mc Me Mn N Nd Nl No P Pc Pd Pe Pf Pi Po Ps S Sc "
+	    "Sk Sm So Z Zl Zp Zs ";
 	char padded[4] = { ' ', 0, ' ', ' ' };
 
 	if (name.n == 0 || name.n > 2)

@@ -25,8 +25,8 @@ static void explain_rabbitmq(struct buf *out, const struct celery_settings *s)
 	if (s->amqp.management_url.n != 0)
 		explain_ask(out, "GET /api/queues of the virtual host (management_url)");
 	else
-		explain_ask(out, "each queue known by name, declared passively; with management_url priorities, what is not acknowledged and "
-		            "queues nobody named are told, too");
+		explain_ask(out, "each queue known by name, declared passively; with management_url priorities, what is "
+		            "not acknowledged and queues nobody named are told, too");
 }
 
 static void explain_needs(struct buf *out, const struct celery_settings *s)

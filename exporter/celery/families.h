@@ -36,7 +36,8 @@
 	X(WORKER_EVENTS_LOST, "celery_worker_events_lost_total", COUNTER, "Tasks the worker has accepted of which no event came.") \
 	X(WORKER_LAST_SEEN, "celery_worker_last_seen_timestamp_seconds", GAUGE, "When the worker last gave a sign of life.") \
 	X(WORKER_SKEW, "celery_worker_clock_skew_seconds", GAUGE, "The worker's clock less ours, at its last heartbeat.") \
-	X(WORKER_ACCEPTED, "celery_worker_task_accepted_total", COUNTER, "Tasks of each name the worker has accepted since it started.") \
+	X(WORKER_ACCEPTED, "celery_worker_task_accepted_total", COUNTER, \
+	  "Tasks of each name the worker has accepted since it started.") \
 	X(WORKERS_REFUSED, "celery_workers_over_limit_total", COUNTER, \
 	  "Signs of life of workers that are not shown, because there are more than 1000.") \
 	X(RUNNING, "celery_tasks_running", GAUGE, "Tasks running now.") \
@@ -48,8 +49,10 @@
 	  "Messages delivered to workers and not acknowledged: prefetched, with an eta, or running late-acknowledged.") \
 	X(UNACKED_AGE, "celery_oldest_unacked_age_seconds", GAUGE, \
 	  "Age of the oldest delivery that is not acknowledged; 0: there is none.") \
-	X(QUEUE_UNACKED, "celery_queue_unacked_messages", GAUGE, "Messages of the queue delivered and not acknowledged; RabbitMQ only.") \
-	X(QUEUE_AGE, "celery_queue_head_age_seconds", GAUGE, "Age of the message at the head of the queue, where it, or the event of its sending, tells the time.") \
+	X(QUEUE_UNACKED, "celery_queue_unacked_messages", GAUGE, \
+	  "Messages of the queue delivered and not acknowledged; RabbitMQ only.") \
+	X(QUEUE_AGE, "celery_queue_head_age_seconds", GAUGE, \
+	  "Age of the message at the head of the queue, where it, or the event of its sending, tells the time.") \
 	X(DELAYED, "celery_delayed_messages", GAUGE, "Messages in RabbitMQ's queues for tasks with an eta.") \
 	X(VISIBILITY, "celery_visibility_timeout_seconds", GAUGE, \
 	  "Age at which a delivery that is not acknowledged is handed out again; as configured, for rules.") \
@@ -61,7 +64,8 @@
 	X(EVENTS_BAD, "celery_events_unreadable_total", COUNTER, "Messages that are no events we can read.") \
 	X(EVENTS_UNKNOWN, "celery_events_unknown_task_total", COUNTER, "Events of tasks whose name was never seen.") \
 	X(EVENTS_CONNECTED, "celery_events_connected", GAUGE, "1: the event stream is being read.") \
-	X(EVENTS_RECONNECTS, "celery_events_reconnects_total", COUNTER, "Times the event stream was lost; events in between are, too.") \
+	X(EVENTS_RECONNECTS, "celery_events_reconnects_total", COUNTER, \
+	  "Times the event stream was lost; events in between are, too.") \
 	X(TASKS_HELD, "celery_tasks_held", GAUGE, "Tasks remembered by id.") \
 	X(TASKS_EVICTED, "celery_tasks_evicted_total", COUNTER, "Tasks forgotten before they ended, because of max_tasks.") \
 	X(SERIES_REFUSED, "celery_task_series_over_limit_total", COUNTER, \

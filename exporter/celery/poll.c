@@ -277,7 +277,8 @@ static bool ask_stats(struct poller *p, struct consumers *c, struct err *e)
 /* Behind the stats: for who was silent then nobody waits. */
 static bool ask_all(struct poller *p, const char *method, const char *arguments, pidbox_answer_fn *fn, void *user, struct err *e)
 {
-	const struct pidbox_question q = { .method = method, .arguments = arguments, .enough = p->tally.answered + p->tally.unreadable };
+	const struct pidbox_question q = { .method = method, .arguments = arguments,
+		.enough = p->tally.answered + p->tally.unreadable };
 	struct pidbox_tally ignored;
 
 	return q.enough == 0 || p->transport->ask(p->link, &q, within(p, PATIENCE_MS), fn, user, &ignored, e);

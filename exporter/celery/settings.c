@@ -37,8 +37,8 @@ static const struct conf_key keys[] = {
 	KEY("priority_steps", priority_steps_texts, conf_str_list, NULL,
 	    "broker_transport_options: priority_steps; 0, 3, 6, 9 when absent."),
 	KEY("sent_headers", sent_headers, conf_str_list, NULL,
-	    "Headers in which applications say when a task was sent (unix time or RFC 3339), for celery_queue_head_age_seconds on a Redis "
-	    "broker; enqueued_at and sentry-task-enqueued-time when absent."),
+	    "Headers in which applications say when a task was sent (unix time or RFC 3339), for "
+	    "celery_queue_head_age_seconds on a Redis broker; enqueued_at and sentry-task-enqueued-time when absent."),
 	KEY("separator", separator, conf_str, NULL, "broker_transport_options: sep."),
 	KEY("key_prefix", key_prefix, conf_str, NULL, "broker_transport_options: global_keyprefix."),
 	KEY("result_prefix", result_prefix, conf_str, NULL, "result_backend_transport_options: global_keyprefix."),

@@ -35,8 +35,8 @@ void gauges_explain(struct buf *out, const void *settings)
 	for (size_t i = 0; i < s->queries.n; i++)
 		put_query(out, s, &queries[i]);
 	if (s->backend == &gauge_sql)
-		explain_note(out, "a role that may SELECT what the queries read; each runs in a read-only transaction of its own, and one that takes "
-		    "over half of the time is cancelled");
+		explain_note(out, "a role that may SELECT what the queries read; each runs in a read-only transaction of its own, "
+		    "and one that takes over half of the time is cancelled");
 	else if (s->backend == &gauge_redis)
 		explain_note(out, "a user that may call these commands, +client|setname and +select");
 	else

@@ -117,8 +117,8 @@ static const struct conf_key query_keys[] = {
 	    "On Redis: a command, word by word: [LLEN, celery]."),
 	CONF_KEY(struct gauge_query, "path", path, conf_str, "", CONF_RELOAD, "Over HTTP: what is put behind the URL."),
 	CONF_KEY(struct gauge_query, "rows", rows, conf_str, NULL, CONF_RELOAD,
-	         "JSON pointer to an array or object that gives a row each; '': the document is that. On Redis: pairs, for replies such as "
-	         "HGETALL's."),
+	         "JSON pointer to an array or object that gives a row each; '': the document is that. On Redis: pairs, "
+	         "for replies such as HGETALL's."),
 	CONF_KEY_ARG(struct gauge_query, "metrics", metrics, conf_sub_list, NULL, CONF_REQUIRED | CONF_FILLED | CONF_RELOAD,
 	    "What becomes of the rows.", &gauge_metric_table),
 };

@@ -45,7 +45,8 @@ static const struct conf_key keys[] = {
 	KEY("mount_points_exclude", mount_exclude, conf_regex,
 	    "/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)(/.*)?", "Mount points left out."),
 	KEY("fs_types_exclude", fs_exclude, conf_regex,
-	    "autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|hugetlbfs|iso9660|mqueue|nsfs|overlay|proc|procfs|"
+	    "autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|hugetlbfs|iso9660|mqueue|nsfs|overlay|proc|"
+	    "procfs|"
 	    "pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|sysfs|tracefs", "Types of filesystems left out."),
 };
 

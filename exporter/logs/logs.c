@@ -214,7 +214,8 @@ static void explain(struct buf *out, const void *settings)
 		explain_ask(out, STR_FMT ": %s of %s%s", STR_ARG(rules[i].name), logs_rule_is_histogram(&rules[i]) ? "histogram"
 		    : "counter",
 		    rules[i].reads_json ? "JSON lines" : "lines", rules[i].match != NULL || rules[i].where.n > 0 ? " that match" : "");
-	explain_note(out, "to read these files and their folders, and to write " STR_FMT " (state), where positions and counts are kept",
+	explain_note(out, "to read these files and their folders, and to write " STR_FMT " (state), where positions "
+	    "and counts are kept",
 	    STR_ARG(s->state));
 }
 

@@ -39,7 +39,8 @@ void pg_explain(struct buf *out, const void *settings)
 {
 	const struct pg_settings *s = settings;
 
-	explain_when(out, "in each scrape, in one pipeline over one connection, which is replaced every %s (connection_max_age); a statement may "
+	explain_when(out, "in each scrape, in one pipeline over one connection, which is replaced every %s "
+	    "(connection_max_age); a statement may "
 	             "take %s (statement_timeout) and wait %s for a lock (lock_timeout); in transactions that are read-only",
 	             EXPLAIN_MS(s->max_age_ms), EXPLAIN_MS(s->statement_timeout_ms), EXPLAIN_MS(s->lock_timeout_ms));
 	put_statements(out, s, PG_SCRAPE);
@@ -50,8 +51,8 @@ void pg_explain(struct buf *out, const void *settings)
 		explain_ask(out, "pg_table_size() and pg_indexes_size() of each of the %lld largest tables (max_tables), one by one",
 		            (long long)s->max_tables);
 	if (s->databases.n > 0)
-		explain_ask(out, "the statements of stat_user_tables and stat_user_indexes, and sizes, in each of the databases listed, over a "
-		            "connection of its own that lasts as long");
+		explain_ask(out, "the statements of stat_user_tables and stat_user_indexes, and sizes, in each of the "
+		            "databases listed, over a connection of its own that lasts as long");
 	explain_note(out, "a role that may log in and is granted pg_monitor; what it may not see is left out and shown in "
 	             "tocsin_postgres_collector_unsupported");
 }

@@ -28,7 +28,8 @@ static const struct conf_key keys[] = {
 	CONF_KEY(struct pg_settings, "enable", enable, conf_str_list, NULL, CONF_RELOAD, "Collectors to add to the default ones."),
 	CONF_KEY(struct pg_settings, "disable", disable, conf_str_list, NULL, CONF_RELOAD, "Collectors to leave out."),
 	CONF_KEY(struct pg_settings, "databases", databases, conf_str_list, NULL, CONF_RELOAD,
-	         "Databases whose tables and indexes are read every slow_interval, one after the other, beside the url's: names, or all."),
+	         "Databases whose tables and indexes are read every slow_interval, one after the other, beside the "
+	         "url's: names, or all."),
 	CONF_KEY_ARG(struct pg_settings, "statement_timeout", statement_timeout_ms, conf_duration_ms, "2s", CONF_RELOAD,
 	             "What one statement may take.", &timeout_range),
 	CONF_KEY_ARG(struct pg_settings, "lock_timeout", lock_timeout_ms, conf_duration_ms, "100ms", CONF_RELOAD,
@@ -40,7 +41,8 @@ static const struct conf_key keys[] = {
 	CONF_KEY_ARG(struct pg_settings, "max_tables", max_tables, conf_int, "500", CONF_RELOAD,
 	             "Tables whose size is read, the largest ones; 0: none.", &tables_range),
 	CONF_KEY_ARG(struct pg_settings, "max_statements", max_statements, conf_int, "100", CONF_RELOAD,
-	             "Statements of pg_stat_statements with series of their own, by time, kept while among twice as many; the others are one.",
+	             "Statements of pg_stat_statements with series of their own, by time, kept while among twice as many; "
+	             "the others are one.",
 	             &tables_range),
 	CONF_KEY(struct pg_settings, "prepare", prepare, conf_bool, "true", CONF_RELOAD,
 	         "Spare the server parsing and planning; not done behind a pooler, which shares sessions."),

@@ -137,9 +137,10 @@ static bool ask_slow(struct round *x, struct err *e)
 	struct pg_query *queries;
 	size_t n;
 
-	if (!ask_one(x, "SELECT extract(epoch FROM pg_postmaster_start_time()), extract(epoch FROM statement_timestamp())", on_server, e)
+	if (!ask_one(x, "SELECT extract(epoch FROM pg_postmaster_start_time()), extract(epoch FROM statement_timestamp())",
+	             on_server, e)
 	    || !ask_one(x, "SELECT e.extname, n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace",
-	    on_extensions, e))
+	                on_extensions, e))
 		return false;
 	pg_plan_make(&x->plan, x->settings, &(struct pg_scope){ .when = PG_SLOW, .version = pg_conn_version(x->conn),
 	    .extensions = x->extensions, .n_extensions = x->n_extensions });
@@ -160,8 +161,8 @@ static bool ask_tables(struct round *x, struct err *e)
 	if (x->settings->max_tables == 0)
 		return true;
 	sql = arena_printf(expo_set_arena(x->out),
-	    "SELECT format('SELECT current_database(), n.nspname, c.relname, pg_table_size(c.oid), pg_indexes_size(c.oid) FROM pg_class c "
-	    "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = %%s', relid) "
+	    "SELECT format('SELECT current_database(), n.nspname, c.relname, pg_table_size(c.oid), pg_indexes_size(c.oid) "
+	    "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = %%s', relid) "
 	    "FROM pg_stat_user_tables s JOIN pg_class c ON c.oid = s.relid "
 	    "ORDER BY c.relpages DESC, s.relid LIMIT %lld", (long long)x->settings->max_tables);
 	return ask_one(x, sql.p, on_tables, e) && pg_conn_run(x->conn, x->ask, x->tables, x->n_tables, on_table, x, e);

@@ -7,7 +7,8 @@ static const struct pg_value activity_values[] = {
 };
 #define ACTIVITY_FROM \
 	"FROM pg_database d CROSS JOIN (VALUES ('active'), ('idle'), ('idle in transaction'), ('idle in transaction (aborted)'), " \
-	"('fastpath function call'), ('disabled')) s (state) LEFT JOIN (SELECT datid, state, usename, application_name, backend_type, " \
+	"('fastpath function call'), ('disabled')) s (state) LEFT JOIN (SELECT datid, state, usename, " \
+	    "application_name, backend_type, " \
 	"wait_event_type, wait_event, count(*) AS n, max(" AGE("xact_start") ") AS age FROM pg_stat_activity " \
 	"WHERE pid <> pg_backend_pid() GROUP BY 1, 2, 3, 4, 5, 6, 7) a ON a.datid = d.oid AND a.state = s.state"
 

@@ -53,7 +53,8 @@ static const struct pg_value tables_values[] = {
 };
 #define TABLES_WITH \
 	"WITH i AS MATERIALIZED (SELECT indrelid, sum(pg_stat_get_numscans(indexrelid))::bigint AS scans, " \
-	"sum(pg_stat_get_tuples_fetched(indexrelid))::bigint AS fetched, sum(pg_stat_get_blocks_fetched(indexrelid))::bigint AS blocks, " \
+	"sum(pg_stat_get_tuples_fetched(indexrelid))::bigint AS fetched, " \
+	    "sum(pg_stat_get_blocks_fetched(indexrelid))::bigint AS blocks, " \
 	"sum(pg_stat_get_blocks_hit(indexrelid))::bigint AS hit FROM pg_index WHERE indexrelid::bigint >= 16384 GROUP BY 1) "
 #define USERS_SCHEMAS "n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_toast'"
 #define TABLES_FROM \
@@ -71,7 +72,8 @@ static const struct pg_value indexes_values[] = {
 };
 #define INDEXES_FROM \
 	"FROM pg_index k JOIN pg_class x ON x.oid = k.indexrelid JOIN pg_class c ON c.oid = k.indrelid " \
-	"JOIN pg_namespace n ON n.oid = c.relnamespace WHERE k.indexrelid::bigint >= 16384 AND c.relkind IN ('r', 'm') AND " USERS_SCHEMAS
+	"JOIN pg_namespace n ON n.oid = c.relnamespace WHERE k.indexrelid::bigint >= 16384 AND c.relkind IN ('r', 'm') " \
+	"AND " USERS_SCHEMAS
 
 #define TABLE_LABELS { "datname", "current_database()" }, { "schemaname", "n.nspname" }, { "relname", "c.relname" }
 

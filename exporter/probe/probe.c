@@ -285,8 +285,8 @@ static void explain(struct buf *out, const void *settings)
 	}
 	explain_ask(out, "%s, with %zu headers and %zu bytes of body; %s", probe_methods[s->method], s->headers.n, s->body.n,
 	    s->follow_redirects ? "redirects are followed" : "a redirect is not followed");
-	explain_when(out, "looks at the status, at %zu headers (require_headers), %zu JSON fields (require_json), for %zu patterns in the body and "
-	    "%zu not in it", s->require_headers.n, s->require_json.n, s->must_match.n, s->must_not_match.n);
+	explain_when(out, "looks at the status, at %zu headers (require_headers), %zu JSON fields (require_json), for %zu "
+	    "patterns in the body and %zu not in it", s->require_headers.n, s->require_json.n, s->must_match.n, s->must_not_match.n);
 	for (size_t i = 0; i < s->metrics.n; i++)
 		explain_ask(out, STR_FMT ", from the JSON body", STR_ARG(metrics[i].name));
 	explain_note(out, "an answer of at most %lld bytes (max_body)", (long long)s->max_body);

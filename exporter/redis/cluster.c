@@ -393,7 +393,8 @@ static void show_list(const struct cluster *c, struct expo_set *out)
 		const struct member *m = c->members[i];
 		const struct label node = { STR("node"), m->address };
 
-		EXPO_EMIT(out, &redis_families[RF_CLUSTER_NODE], 1, node, { STR("node_id"), m->id }, { STR("role"), m->is_master ? STR("master") : STR("slave") },
+		EXPO_EMIT(out, &redis_families[RF_CLUSTER_NODE], 1, node, { STR("node_id"), m->id },
+		          { STR("role"), m->is_master ? STR("master") : STR("slave") },
 		          { STR("master_id"), str_eq(m->master_id, STR("-")) ? STR("") : m->master_id });
 		expo_emit(out, &redis_families[RF_CLUSTER_NODE_FAILED], m->failed, &node, 1);
 		expo_emit(out, &redis_families[RF_NODE_UP], m->answered, &node, 1);

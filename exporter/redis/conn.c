@@ -27,7 +27,8 @@ struct redis_conn {
 	size_t unanswered;
 	int64_t opened_mono_ms, connect_us;
 	bool was_kept;
-	int refused[REFUSED_MAX];       /* databases whose SELECT was refused; those of replies still under way count from the next batch */
+	/* Databases whose SELECT was refused; those of replies still under way count from the next batch. */
+	int refused[REFUSED_MAX];
 	size_t n_refused, n_noted;
 	char in[READ_BYTES];
 };

@@ -109,7 +109,8 @@ void redis_explain(struct buf *out, const void *settings)
 		explain_when(out, "every %s (discover_interval), and at once when a node is lost: cluster|nodes",
 		             EXPLAIN_MS(s->discover_interval_ms));
 	if (scans)
-		explain_when(out, "every %s (scan_interval), over a second connection, at most %lld keys a second (scan_keys_per_second): SCAN",
+		explain_when(out, "every %s (scan_interval), over a second connection, at most %lld keys a second "
+		    "(scan_keys_per_second): SCAN",
 		             EXPLAIN_MS(s->scan_interval_ms), (long long)s->scan_keys_per_second);
 	put_keys(out, "counts keys (count_keys)", &s->count_keys);
 	put_keys(out, "type, size and value of what matches (check_keys)", &s->check_keys);

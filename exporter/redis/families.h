@@ -27,7 +27,8 @@
 	X(SLAVE_LAG, "redis_connected_slave_lag_seconds", GAUGE, \
 	  "Since each replica last acknowledged; means something while online only.") \
 	X(MASTER_LINK_UP, "redis_master_link_up", GAUGE, "1: this replica is linked to its master.") \
-	X(MASTER_LAST_IO, "redis_master_last_io_seconds_ago", GAUGE, "Since anything came from the master; -1 while the link is down.") \
+	X(MASTER_LAST_IO, "redis_master_last_io_seconds_ago", GAUGE, \
+	  "Since anything came from the master; -1 while the link is down.") \
 	X(MASTER_SYNC, "redis_master_sync_in_progress", GAUGE, "1: a full sync from the master is running.") \
 	X(SLAVE_OFFSET_OWN, "redis_slave_repl_offset", GAUGE, "Offset this replica has processed.") \
 	X(SLAVE_INFO, "redis_slave_info", GAUGE, "Whose replica this is; always 1.") \
@@ -61,7 +62,8 @@
 	X(RDB_SIZE, "redis_rdb_current_size_bytes", GAUGE, "Size of the dump file, where it is on this machine; 0: there is none.") \
 	X(PING_TIME, "redis_exporter_last_scrape_ping_time_seconds", GAUGE, "Time PING took.") \
 	X(EXPORTER_BUILD, "redis_exporter_build_info", GAUGE, "Version of what answers in the place of redis_exporter; always 1.") \
-	X(TARGET_ERRORS, "redis_target_scrape_request_errors_total", COUNTER, "Always 0: a target is checked when the configuration is read.") \
+	X(TARGET_ERRORS, "redis_target_scrape_request_errors_total", COUNTER, \
+	  "Always 0: a target is checked when the configuration is read.") \
 	X(COMMANDLOG_SLOW, "redis_commandlog_slow_length", GAUGE, "Entries of the log of slow commands.") \
 	X(COMMANDLOG_REQUEST, "redis_commandlog_large_request_length", GAUGE, "Entries of the log of large requests.") \
 	X(COMMANDLOG_REPLY, "redis_commandlog_large_reply_length", GAUGE, "Entries of the log of large replies.") \
@@ -76,16 +78,20 @@
 	X(STREAM_RADIX_NODES, "redis_stream_radix_tree_nodes", GAUGE, "Nodes of the stream's radix tree.") \
 	X(STREAM_GROUPS, "redis_stream_groups", GAUGE, "Consumer groups of each stream.") \
 	X(STREAM_LAST_GENERATED, "redis_stream_last_generated_id", GAUGE, "Time part of the id given last, in milliseconds.") \
-	X(STREAM_MAX_DELETED, "redis_stream_max_deleted_entry_id", GAUGE, "Time part of the highest id that was deleted, in milliseconds.") \
+	X(STREAM_MAX_DELETED, "redis_stream_max_deleted_entry_id", GAUGE, \
+	  "Time part of the highest id that was deleted, in milliseconds.") \
 	X(STREAM_FIRST_ENTRY, "redis_stream_first_entry_id", GAUGE, "Time part of the first entry's id, in milliseconds; 0: empty.") \
 	X(STREAM_LAST_ENTRY, "redis_stream_last_entry_id", GAUGE, "Time part of the last entry's id, in milliseconds; 0: empty.") \
 	X(STREAM_ENTRIES_ADDED, "redis_stream_entries_added_total", COUNTER, "Entries ever added.") \
 	X(GROUP_CONSUMERS, "redis_stream_group_consumers", GAUGE, "Consumers of each group.") \
 	X(GROUP_PENDING, "redis_stream_group_messages_pending", GAUGE, "Entries delivered to the group and not acknowledged.") \
 	X(GROUP_LAST_DELIVERED, "redis_stream_group_last_delivered_id", GAUGE, "Time part of the id delivered last, in milliseconds.") \
-	X(GROUP_ENTRIES_READ, "redis_stream_group_entries_read", GAUGE, "Entries the group has read; missing when the server does not know.") \
-	X(GROUP_LAG, "redis_stream_group_lag", GAUGE, "Entries not delivered to the group yet; missing when the server does not know.") \
-	X(CONSUMER_PENDING, "redis_stream_group_consumer_messages_pending", GAUGE, "Entries delivered to the consumer and not acknowledged.") \
+	X(GROUP_ENTRIES_READ, "redis_stream_group_entries_read", GAUGE, \
+	  "Entries the group has read; missing when the server does not know.") \
+	X(GROUP_LAG, "redis_stream_group_lag", GAUGE, \
+	  "Entries not delivered to the group yet; missing when the server does not know.") \
+	X(CONSUMER_PENDING, "redis_stream_group_consumer_messages_pending", GAUGE, \
+	  "Entries delivered to the consumer and not acknowledged.") \
 	X(CONSUMER_IDLE, "redis_stream_group_consumer_idle_seconds", GAUGE, "Since the consumer last asked.") \
 	X(CLIENT_INFO, "redis_connected_client_info", GAUGE, "Each connection; always 1.") \
 	X(CLIENT_OMEM, "redis_connected_client_output_buffer_memory_usage_bytes", GAUGE, "Memory of the output buffer.") \
@@ -108,9 +114,11 @@
 	X(SENTINEL_STATUS, "redis_sentinel_master_status", GAUGE, "1: the master is ok.") \
 	X(SENTINEL_SLAVES, "redis_sentinel_master_slaves", GAUGE, "Replicas of the master.") \
 	X(SENTINEL_SENTINELS, "redis_sentinel_master_sentinels", GAUGE, "Sentinels that watch the master, the one asked included.") \
-	X(SENTINEL_CKQUORUM, "redis_sentinel_master_ckquorum_status", GAUGE, "1: there is a quorum; the label is what the Sentinel said.") \
+	X(SENTINEL_CKQUORUM, "redis_sentinel_master_ckquorum_status", GAUGE, \
+	  "1: there is a quorum; the label is what the Sentinel said.") \
 	X(SENTINEL_QUORUM, "redis_sentinel_master_setting_ckquorum", GAUGE, "Sentinels that must agree that the master is down.") \
-	X(SENTINEL_FAILOVER_TIMEOUT, "redis_sentinel_master_setting_failover_timeout", GAUGE, "Parameter failover-timeout, milliseconds.") \
+	X(SENTINEL_FAILOVER_TIMEOUT, "redis_sentinel_master_setting_failover_timeout", GAUGE, \
+	  "Parameter failover-timeout, milliseconds.") \
 	X(SENTINEL_PARALLEL_SYNCS, "redis_sentinel_master_setting_parallel_syncs", GAUGE, "Parameter parallel-syncs.") \
 	X(SENTINEL_DOWN_AFTER, "redis_sentinel_master_setting_down_after_milliseconds", GAUGE, "Parameter down-after-milliseconds.") \
 	X(SENTINEL_CONFIG_EPOCH, "redis_sentinel_master_config_epoch", GAUGE, "Counts failovers.") \
@@ -118,10 +126,12 @@
 	X(SENTINEL_OK_SENTINELS, "redis_sentinel_master_ok_sentinels", GAUGE, "Sentinels that are not down, the one asked included.") \
 	X(SENTINEL_OK_SLAVES, "redis_sentinel_master_ok_slaves", GAUGE, "Replicas that are not down.") \
 	X(SENTINEL_PEER, "redis_sentinel_peer_info", GAUGE, "The other Sentinels; always 1.") \
-	X(SENTINEL_CONFIG_KEY_VALUE, "redis_sentinel_config_key_value", GAUGE, "Parameters of the Sentinel, but no secrets; always 1.") \
+	X(SENTINEL_CONFIG_KEY_VALUE, "redis_sentinel_config_key_value", GAUGE, \
+	  "Parameters of the Sentinel, but no secrets; always 1.") \
 	X(SENTINEL_CONFIG_VALUE, "redis_sentinel_config_value", GAUGE, "Parameters of the Sentinel that are numbers.") \
 	/* Ours alone. */ \
-	X(SENTINEL_MASTER_OK, "redis_sentinel_master_ok", GAUGE, "1: the Sentinel finds the master well; the series does not change with what is wrong.") \
+	X(SENTINEL_MASTER_OK, "redis_sentinel_master_ok", GAUGE, \
+	  "1: the Sentinel finds the master well; the series does not change with what is wrong.") \
 	X(SENTINEL_QUORUM_OK, "redis_sentinel_master_quorum_ok", GAUGE, "1: enough Sentinels are there to agree and to fail over.") \
 	X(GROUP_CLIENTS, "redis_client_group_connections", GAUGE, "Connections of each group of clients.") \
 	X(GROUP_MEMORY, "redis_client_group_memory_bytes", GAUGE, "Memory of the connections of each group.") \
@@ -136,7 +146,8 @@
 	X(COMMAND_QUANTILES, "redis_command_latency_quantiles_seconds", SUMMARY, "Latency of each command since the server started.") \
 	X(DB_KEYS_WITHOUT_TTL, "redis_db_keys_without_ttl", GAUGE, "Keys that never expire in each database.") \
 	X(SLAVE_LAG_BYTES, "redis_connected_slave_lag_bytes", GAUGE, "How far each replica's offset is behind the master's.") \
-	X(COMMAND_ALLOWED, "redis_exporter_command_allowed", GAUGE, "0: the server refuses this command, so what it tells is missing.") \
+	X(COMMAND_ALLOWED, "redis_exporter_command_allowed", GAUGE, \
+	  "0: the server refuses this command, so what it tells is missing.") \
 	X(KEYS_CUT, "redis_check_keys_over_limit", GAUGE, "1: more keys match check_keys than max_keys allows to show.") \
 	X(SHARDS_MISSING, "redis_key_scan_shards_missing", GAUGE, \
 	  "Shards of the cluster without a master that answers: their keys are missing from what was counted and looked for.") \
