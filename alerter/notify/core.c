@@ -79,6 +79,7 @@ void core_configure(struct core *c, struct notify_config *config)
 	}
 	c->config = config;
 	place_follow(c);
+	pager_relabel(c);
 	forward_configure(c);
 	heartbeats_configure(c);
 	group_reroute(c);

@@ -159,6 +159,7 @@ void episode_show(struct core *, struct episode *, struct page_alert *);        
 bool episode_cut(const struct episode *, const struct page_alert *);            /* itself */
 void episode_drop_told(struct core *, struct episode *, struct page_alert *);
 bool episode_told(const struct episode *, const struct page_alert *);   /* of it, or of a twin */
+void episode_share(struct core *, const struct page_alert *from, struct page_alert *to);        /* who was told of <from> was told of <to> too */
 /* What was told of <from> counts as told of its twin <to>. */
 void episode_hand_over(struct core *, struct page_alert *from, struct page_alert *to);
 struct episode *episode_begin(struct core *, struct group *, const struct integration *);
@@ -176,6 +177,10 @@ void pager_post(struct core *, const struct notify_posted *);
 int64_t pager_expire(struct core *);
 /* After a start: who posts has had no chance while we were away. */
 void pager_extend(struct core *);
+/* What fires gets the external labels of c->config. Its old ones have ended: at once for Alertmanagers, for people with the next message, which they
+ * get for something else. */
+void pager_relabel(struct core *);
+bool pager_is_left_behind(const struct page_alert *);
 
 /* silence.c */
 bool silence_set(struct core *, const struct notify_silence *, struct arena *, struct str *id, struct err *);

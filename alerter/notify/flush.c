@@ -65,7 +65,7 @@ static struct tally count(const struct core *c, const struct audience *who, cons
 	for (struct map_slot *s = NULL; e != NULL && (s = map_next(&e->told, s)) != NULL;) {
 		const struct page_alert *a = s->value;
 
-		t.ended += phase_over(in, a, now_ms);
+		t.ended += phase_over(in, a, now_ms) && !pager_is_left_behind(a);
 		t.told_firing += !phase_over(in, a, now_ms);
 	}
 	return t;
@@ -315,7 +315,7 @@ size_t episode_ended(const struct episode *e)
 	size_t n = 0;
 
 	for (struct map_slot *s = NULL; (s = map_next(&e->told, s)) != NULL;)
-		n += ((const struct page_alert *)s->value)->ends_ms != 0;
+		n += ((const struct page_alert *)s->value)->ends_ms != 0 && !pager_is_left_behind(s->value);
 	return n;
 }
 

@@ -135,7 +135,7 @@ static bool is_forwarded(const struct page_alert *a)
 
 bool forward_keeps(const struct core *c, const struct page_alert *a)
 {
-	return c->forwarding->n > 0 && is_forwarded(a) && core_now_ms(c) - a->ends_ms < KEEP_ENDED_MS;
+	return c->config->n_sources > 0 && is_forwarded(a) && core_now_ms(c) - a->ends_ms < KEEP_ENDED_MS;
 }
 
 /* Another rule gives the same labels: to an Alertmanager nothing has ended. */
@@ -177,7 +177,7 @@ static void sweep(struct core *c)
 			ended[n++] = s->value;
 	for (size_t i = 0; i < n; i++)
 		pager_free_if_done(c, ended[i]);
-	c->forwarding->sweep_mono_ms = c->forwarding->n > 0 ? clock_mono_ms(c->clock) + KEEP_ENDED_MS / 15 : INT64_MAX;
+	c->forwarding->sweep_mono_ms = c->config->n_sources > 0 ? clock_mono_ms(c->clock) + KEEP_ENDED_MS / 15 : INT64_MAX;
 }
 
 /* "http://user:word@host/": the middle is nobody's business. */

@@ -77,6 +77,13 @@ void episode_drop_told(struct core *c, struct episode *e, struct page_alert *a)
 	pager_free_if_done(c, a);
 }
 
+void episode_share(struct core *c, const struct page_alert *from, struct page_alert *to)
+{
+	for (struct map_slot *s = NULL; from->told_by > 0 && (s = map_next(&c->episodes, s)) != NULL;)
+		if (told_itself(s->value, from))
+			episode_tell(c, s->value, to, episode_cut(s->value, from));
+}
+
 void episode_hand_over(struct core *c, struct page_alert *from, struct page_alert *to)
 {
 	for (struct map_slot *s = NULL; from->told_by > 0 && (s = map_next(&c->episodes, s)) != NULL;) {
@@ -393,7 +400,7 @@ static void leave_wrong_groups(struct core *c, struct page_alert *a)
 		bool stays = false;
 
 		for (size_t k = 0; k < routes.n && !stays; k++)
-			stays = routes.v[k] == g->route;
+			stays = routes.v[k] == g->route && labels_eq(route_group_labels(g->route, a->labels, &c->scratch), g->labels);
 		for (size_t m = 0; !stays && g->route != NULL && m < g->n; m++)
 			if (g->members[m] == a) {
 				alarm_follow(c, g, a);

@@ -9,6 +9,7 @@
 #include "tocsin/mem.h"
 
 #define POSTED "api"    /* where a rule's key would stand; who posts has put external labels on already */
+#define RELABELLED "relabelled"  /* and of what has ended because its external labels changed */
 
 static struct str alert_key(struct core *c, struct str rule, struct labels labels)
 {
@@ -297,6 +298,80 @@ void pager_record(struct core *c, const struct rule_identity *rule, const struct
 		fire(c, rule, r, STR(""));
 	else
 		end(c, rule, r, r->resolved_at_ms, STR("no longer firing"));
+}
+
+/* ---- After a change of external labels. ---- */
+
+/* An alert that has ended, with the labels <a> had until now. */
+static struct page_alert *leave_behind(struct core *c, const struct page_alert *a)
+{
+	struct page_alert *old = pager_find(c, STR(RELABELLED), a->labels);
+
+	if (old == NULL)
+		old = pager_new(c, c->next_alert++, STR(RELABELLED), a->labels, (struct labels){ 0 });
+	text_free_labels(old->annotations);
+	old->annotations = text_dup_labels(a->annotations);
+	text_set(&old->value_text, a->value_text);
+	text_set(&old->generator_url, a->generator_url);
+	text_set(&old->reason, STR("its external labels have changed"));
+	old->value = a->value;
+	old->starts_ms = a->starts_ms;
+	old->ends_ms = old->heard_end_ms = core_now_ms(c);
+	pager_save(c, old);
+	return old;
+}
+
+static void set_external(struct core *c, struct page_alert *a, struct labels external)
+{
+	struct labels labels = external.n > 0 ? text_dup_labels(with_external(c, a->own, external)) : a->own;
+
+	if (a->labels.v != a->own.v)
+		text_free_labels(a->labels);
+	text_free_labels(a->external);
+	a->external = text_dup_labels(external);
+	a->labels = labels;
+	a->fingerprint = alert_fingerprint(labels);
+	pager_save(c, a);
+}
+
+/* To who was told <a> goes on. What has ended is <old>, unless a twin of it fires on. */
+static void relabel(struct core *c, struct page_alert *a, struct labels external)
+{
+	struct page_alert *old, *twin;
+
+	if (labels_eq(with_external(c, a->own, external), a->labels)) {
+		set_external(c, a, external);
+		return;
+	}
+	leave_twins(c, a);
+	old = leave_behind(c, a);
+	twin = pager_firing_twin(old);
+	episode_share(c, a, twin != NULL ? twin : old);
+	set_external(c, a, external);
+	join_twins(c, a);
+	take_over(c, a);
+	pager_free_if_done(c, old);
+}
+
+bool pager_is_left_behind(const struct page_alert *a)
+{
+	return str_eq(a->rule, STR(RELABELLED));
+}
+
+void pager_relabel(struct core *c)
+{
+	struct labels external = c->config->external_labels;
+	struct page_alert **v = ARENA_ARRAY(&c->scratch, c->alerts.n + 1, struct page_alert *);
+	size_t n = 0;
+
+	for (struct map_slot *s = NULL; (s = map_next(&c->alerts, s)) != NULL;) {
+		struct page_alert *a = s->value;
+
+		if (a->ends_ms == 0 && !str_eq(a->rule, STR(POSTED)) && !labels_eq(a->external, external))
+			v[n++] = a;
+	}
+	for (size_t i = 0; i < n; i++)
+		relabel(c, v[i], external);
 }
 
 /* ---- Alerts that others post, as to an Alertmanager. ---- */

@@ -90,6 +90,21 @@ def test_it_stays_and_ends_once(box):
     assert "prometheus_notifications_alertmanagers_discovered 2" in metrics
 
 
+def test_changed_external_labels_end_the_old_ones(box):
+    """F15: what an Alertmanager knows under the old labels ends, and what fires it hears of under the new ones."""
+    target, hook = box.start(Target, "broken 1\n"), Webhook()
+    box.started.append(hook)
+    manager = box.start(Alertmanager, hook)
+    watch = Watch(box, [job("app", target)], BROKEN, receiver={},
+                  alerting={"alertmanagers": [{"static_configs": [{"targets": [f"127.0.0.1:{manager.port}"]}], "path_prefix": "am"}]})
+    watch.until("it fires there", lambda: ["site" in a["labels"] for a in manager.alerts()] == [False])
+    begun = manager.alerts()[0]["startsAt"]
+    for site in ("here", "there"):
+        watch.path.write_text(json.dumps({**watch.config, "global": {**watch.config["global"], "external_labels": {"site": site}}}))
+        assert watch.program.get("/-/reload", method="POST", data=b"")[0] == 200
+        watch.until(f"it fires {site} alone", lambda: [(a["labels"].get("site"), a["startsAt"]) for a in manager.alerts()] == [(site, begun)])
+
+
 def test_it_says_who_it_is(box):
     """Credentials, a header of its own, and a relabelled address."""
     target, hook = box.start(Target, "broken 1\n"), Webhook()
