@@ -229,7 +229,7 @@ struct step_file {
 
 struct route_file { /* a route as written */
 	struct str receiver;
-	const struct conf_node *group_by, *match[3];
+	const struct conf_node *group_by, *match[3], *labels;
 	struct conf_strs mute, active;
 	bool go_on;
 	int64_t group_wait_ms, group_interval_ms, repeat_interval_ms;
@@ -283,7 +283,7 @@ static const struct conf_key route_keys[] = {
     LIST("mute_time_intervals", mute, "Nobody is told while one of these holds."),
     LIST("active_time_intervals", active, "Nobody is told while none of these holds."),
     F("escalation", steps, conf_sub_list, &step_table, "Who else is told while nobody acknowledges; not Alertmanager's."),
-    F("labels", receiver, config_not_honoured, NULL, "Not honoured yet."),
+    F("labels", labels, conf_raw, NULL, "Labels of all it tells, templates: messages have them as .RouteLabels."),
 };
 #undef F
 #undef LIST
@@ -401,6 +401,38 @@ static bool read_steps(struct conf_reader *rd, const struct route_file *f, const
 	return ok;
 }
 
+static bool add_label(struct conf_reader *rd, const struct conf_pair *pair, struct route_label *v, size_t *n)
+{
+	struct str name = pair->key->text;
+	size_t at = 0;
+
+	if (name.n == 0 || pair->value->kind != CONF_SCALAR)
+		return conf_error(rd->report, pair->value, "labels of a route are names and texts: write name: text");
+	while (at < *n && !str_eq(v[at].name, name))
+		at++;
+	v[at] = (struct route_label){arena_str(rd->arena, name), config_template(rd, pair->value, name, pair->value->text)};
+	*n += at == *n;
+	return v[at].text != NULL;
+}
+
+static bool read_labels(struct conf_reader *rd, const struct conf_node *node, struct route *r)
+{
+	struct route_label *v;
+	bool ok = true;
+
+	if (node == NULL || node->kind == CONF_NULL)
+		return true;
+	if (node->kind != CONF_MAP)
+		return conf_error(rd->report, node, "labels is %s: write name: text", conf_kind_name(node->kind));
+	v = ARENA_ARRAY(rd->arena, r->n_labels + node->n + 1, struct route_label);
+	if (r->n_labels > 0)
+		memcpy(v, r->labels, r->n_labels * sizeof *v);
+	for (size_t i = 0; i < node->n; i++)
+		ok = add_label(rd, &node->pairs[i], v, &r->n_labels) && ok;
+	r->labels = v;
+	return ok;
+}
+
 /* Fills <r>, which holds what is inherited. Below, the same again. */
 static bool read_route(struct conf_reader *rd, const struct route_file *f, const struct conf_node *node, const struct route *parent,
 		       struct route *r)
@@ -411,6 +443,7 @@ static bool read_route(struct conf_reader *rd, const struct route_file *f, const
 
 	ok = ok && read_steps(rd, f, node, r);
 	ok = (f->group_by == NULL || read_group_by(rd, f->group_by, r)) && ok;
+	ok = read_labels(rd, f->labels, r) && ok;
 	ok = config_read_match(rd, f->match, &m) && ok;
 	ok = read_refs(rd, &f->mute, conf_get(node, "mute_time_intervals"), &r->mute) && ok;
 	ok = read_refs(rd, &f->active, conf_get(node, "active_time_intervals"), &r->active) && ok;

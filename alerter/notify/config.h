@@ -10,6 +10,7 @@
 
 struct notifier_settings;
 struct receiver_kind;
+struct setting_tree;
 struct template;
 
 struct severity_rank {                  /* a severity label's value, and what it means on a status page; the first is the worst */
@@ -31,6 +32,7 @@ struct webhook_settings {
 	int64_t max_alerts;             /* 0: all */
 	struct str keys[WEBHOOK_MAX_KEYS];      /* signing_secret, decoded */
 	size_t n_keys;
+	const struct setting_tree *payload;     /* what is sent instead; NULL: Alertmanager's own form */
 };
 
 struct statuspage_settings {
@@ -91,6 +93,11 @@ struct escalation_step {
 };
 #define ROUTE_MAX_STEPS 16
 
+struct route_label {                    /* what a route says of all it tells */
+	struct str name;
+	struct template *text;
+};
+
 struct route {
 	struct str key;                 /* matchers of the routes from the root, joined by '/': Alertmanager's */
 	const struct matcher *matchers;
@@ -104,6 +111,8 @@ struct route {
 	struct interval_refs mute, active;      /* told in none of <mute>, and in one of <active> when there are any */
 	const struct escalation_step *steps;    /* escalation: who else is told while nobody has acknowledged */
 	size_t n_steps;
+	const struct route_label *labels;       /* those of the routes above too; one's own counts */
+	size_t n_labels;
 	struct route *routes;
 	size_t n_routes;
 };

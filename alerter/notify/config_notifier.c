@@ -1,6 +1,7 @@
 /* Entries under a receiver that are rows of notifiers.c: their tables are made of the rows. */
 #include "notify/notifier.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -95,11 +96,29 @@ struct str config_global_text(struct conf_reader *rd, const struct conf_node *gl
 
 /* ---- Settings. ---- */
 
-static void make_tree(struct conf_reader *rd, const char *name, const struct conf_node *node, struct setting_tree *t)
+/* What stands without quotes in JSON. */
+static bool is_bare(const struct conf_node *node, unsigned flags)
 {
-	bool bare =
-	    node->kind == CONF_SCALAR && !node->quoted && (str_eq(node->text, STR("true")) || str_eq(node->text, STR("false")));
+	json_t *number;
+	bool is_number;
 
+	if (node->kind != CONF_SCALAR || node->quoted)
+		return false;
+	if (str_eq(node->text, STR("true")) || str_eq(node->text, STR("false")))
+		return true;
+	if ((flags & SETTING_JSON) == 0)
+		return false;
+	number = json_loadb(node->text.p, node->text.n, JSON_DECODE_ANY, NULL);
+	is_number = json_is_number(number);
+	json_decref(number);
+	return is_number;
+}
+
+static void make_tree(struct conf_reader *rd, const char *name, const struct conf_node *node, unsigned flags, struct setting_tree *t)
+{
+	bool bare = is_bare(node, flags);
+
+	t->json = (flags & SETTING_JSON) != 0;
 	t->kind = node->kind;
 	t->n = node->n;
 	t->plain = bare ? arena_str(rd->arena, node->text) : STR("null");
@@ -110,8 +129,16 @@ static void make_tree(struct conf_reader *rd, const char *name, const struct con
 	for (size_t i = 0; i < node->n; i++) {
 		if (node->kind == CONF_MAP)
 			t->names[i] = arena_str(rd->arena, node->pairs[i].key->text);
-		make_tree(rd, name, node->kind == CONF_MAP ? node->pairs[i].value : node->items[i], &t->items[i]);
+		make_tree(rd, name, node->kind == CONF_MAP ? node->pairs[i].value : node->items[i], flags, &t->items[i]);
 	}
+}
+
+struct setting_tree *config_setting_tree(struct conf_reader *rd, const char *name, const struct conf_node *node, unsigned flags)
+{
+	struct setting_tree *t = ARENA_NEW(rd->arena, struct setting_tree);
+
+	make_tree(rd, name, node, flags, t);
+	return t;
 }
 
 static struct str seconds(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *node, const char *fallback)
@@ -133,12 +160,7 @@ static void make_setting(struct conf_reader *rd, const struct setting_row *row, 
 
 	s->given = node != NULL || given.n > 0;
 	if (row->flags & SETTING_TREE) {
-		if (node != NULL) {
-			struct setting_tree *t = ARENA_NEW(rd->arena, struct setting_tree);
-
-			make_tree(rd, row->name, node, t);
-			s->tree = t;
-		}
+		s->tree = node != NULL ? config_setting_tree(rd, row->name, node, row->flags) : NULL;
 		return;
 	}
 	if (node != NULL && !written) {

@@ -43,6 +43,7 @@ struct entry_file {                     /* an entry under a receiver, of any kin
 	int64_t timeout_ms;
 	struct str url, signing_secret;
 	int64_t max_alerts;
+	const struct conf_node *payload;
 	struct str api_url, page_id, api_key, severity_label;
 	const struct conf_node *name, *body, *identified_body, *monitoring_body;
 	int64_t bad_ms, good_ms, identified_ms;
@@ -60,6 +61,7 @@ static const struct conf_key webhook_keys[] = {
 	ENTRY("send_resolved", send_resolved, conf_bool, "true", 0, NULL, "Tell ends too."),
 	ENTRY("signing_secret", signing_secret, conf_str, NULL, CONF_SECRET, NULL, "whsec_…: signs as Standard Webhooks says; not Alertmanager's."),
 	ENTRY("max_alerts", max_alerts, conf_int, "0", 0, &count_range, "Alerts in one message; 0 for all."),
+	ENTRY("payload", payload, conf_raw, NULL, 0, NULL, "What is sent instead: a tree of templates, as JSON."),
 	ENTRY("timeout", timeout_ms, conf_duration_ms, "0s", 0, &timeout_range, "How long a request may take; 0 for 30s."),
 	ENTRY("http_config", http, conf_sub_ptr, NULL, 0, &connection_table, "How to connect; by default as global."),
 };
@@ -199,6 +201,8 @@ static void make_webhook(struct conf_reader *rd, const struct entry_file *f, con
 {
 	in->webhook = (struct webhook_settings){ .url = f->url, .max_alerts = f->max_alerts };
 	read_signing_secret(rd, f->signing_secret, node, &in->webhook);
+	if (f->payload != NULL && f->payload->kind != CONF_NULL)
+		in->webhook.payload = config_setting_tree(rd, "payload", f->payload, SETTING_JSON);
 	in->identity = notify_config_identity(STR("webhook"), without_user(rd->arena, f->url));
 	in->destination = arena_printf(rd->arena, STR_FMT " %016llx", STR_ARG(in->name), (unsigned long long)in->identity);
 }

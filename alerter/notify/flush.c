@@ -148,6 +148,7 @@ static struct notice make_notice(struct core *c, const struct group *g, const st
 	n.n = drop_twins(n.alerts, n.n);
 	for (size_t i = 0; i < n.n; i++)
 		n.n_firing += !phase_over(in, n.alerts[i], n.now_ms);
+	n.route_labels = notice_route_labels(&n);
 	n.phase = n.n_firing == 0 ? PHASE_RESOLVED : in->kind->has_phases ? phase_of(g, e, in, n.now_ms) : PHASE_INVESTIGATING;
 	return n;
 }

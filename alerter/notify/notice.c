@@ -2,6 +2,8 @@
  * Source: Alertmanager documentation, "Notification template reference". */
 #include "notify/receiver.h"
 
+#include "tocsin/log.h"
+
 struct template_value notice_record(struct arena *a, const struct template_field *v, size_t n, const struct template_type *type)
 {
 	struct template_map *m = ARENA_NEW(a, struct template_map);
@@ -73,11 +75,30 @@ struct template_value notice_template_data(const struct notice *n)
 		{ STR("GroupLabels"), template_labels(a, n->group->labels, &notice_kv_type) },
 		{ STR("CommonLabels"), template_labels(a, notice_common(a, n->alerts, n->n, false), &notice_kv_type) },
 		{ STR("CommonAnnotations"), template_labels(a, notice_common(a, n->alerts, n->n, true), &notice_kv_type) },
-		{ STR("RouteLabels"), template_labels(a, (struct labels){ 0 }, &notice_kv_type) },
+		{ STR("RouteLabels"), template_labels(a, n->route_labels, &notice_kv_type) },
 		{ STR("ExternalURL"), template_str(n->external_url) },
 		{ STR("AckURL"), template_str(n->n_firing > 0 ? n->ack_url : STR("")) },
 		{ STR("AcknowledgedBy"), template_str(n->group->alarm.ack_by) },
 		{ STR("AcknowledgedAt"), template_time_utc(n->group->alarm.ack_ms) },
 		{ STR("EscalationStep"), template_int(n->group->alarm.steps) },
 	}, 13, &data_type);
+}
+
+struct labels notice_route_labels(const struct notice *n)
+{
+	const struct route *r = n->group->route;
+	struct labels all = { 0 };
+	struct notice plain = *n;
+
+	for (size_t i = 0; r != NULL && i < r->n_labels; i++) {
+		struct buf text = { 0 };
+		struct err e = { 0 };
+
+		if (template_expand(r->labels[i].text, notice_template_data(n), &plain, n->arena, &text, &e))
+			all = labels_with(n->arena, all, r->labels[i].name, arena_str(n->arena, buf_str(&text)));
+		else
+			log_event(LOG_WARN, "a label of a route failed; it is left out", "route", r->key.p, "err", e.msg, NULL);
+		buf_fini(&text);
+	}
+	return all;
 }

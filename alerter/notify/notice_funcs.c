@@ -348,10 +348,11 @@ static bool dict(struct template_call *c)
 	return true;
 }
 
-/* The labels a route adds; routes that add some are refused, so there are none. */
 static bool route_labels(struct template_call *c)
 {
-	c->out = template_labels(c->arena, (struct labels){0}, &notice_kv_type);
+	const struct notice *n = c->user;
+
+	c->out = template_labels(c->arena, n != NULL ? n->route_labels : (struct labels){0}, &notice_kv_type);
 	return true;
 }
 
@@ -389,10 +390,11 @@ static bool in_zone(struct template_call *c)
 	return true;
 }
 
-/* <user> of the expansion is the moment it happens at. */
 static int64_t now_ms(const struct template_call *c)
 {
-	return c->user != NULL ? *(const int64_t *)c->user : clock_now_ms(&clock_system);
+	const struct notice *n = c->user;
+
+	return n != NULL ? n->now_ms : clock_now_ms(&clock_system);
 }
 
 static bool now(struct template_call *c)

@@ -13,16 +13,14 @@
 struct rendering {
 	const struct notice *notice;
 	struct template_value data;
-	int64_t now_ms;
 	bool html;
 };
 
 static bool try_expand(const struct rendering *r, const struct template *t, struct buf *out, struct err *e)
 {
-	int64_t now_ms = r->now_ms;
+	struct notice n = *r->notice;
 
-	return r->html ? template_expand_html(t, r->data, &now_ms, r->notice->arena, out, e)
-		       : template_expand(t, r->data, &now_ms, r->notice->arena, out, e);
+	return r->html ? template_expand_html(t, r->data, &n, n.arena, out, e) : template_expand(t, r->data, &n, n.arena, out, e);
 }
 
 /* With the first half of the alerts, or of these the half, until the text is not too long. */
@@ -31,7 +29,7 @@ static bool expand_shorter(const struct rendering *r, const struct template *t, 
 	struct notice less = *r->notice;
 
 	for (less.n /= 2; less.n > 0; less.n /= 2) {
-		const struct rendering own = {&less, notice_template_data(&less), r->now_ms, r->html};
+		const struct rendering own = {&less, notice_template_data(&less), r->html};
 		struct err e = {0};
 
 		if (try_expand(&own, t, out, &e)) {
@@ -53,13 +51,34 @@ static bool expand_one(const struct rendering *r, const struct template *t, stru
 	return false;
 }
 
+static void make_text(struct buf *text, const struct rendering *r, const struct template *t, const struct template *fallback)
+{
+	if (!expand_one(r, t, text) && (fallback == NULL || !expand_one(r, fallback, text)))
+		buf_puts(text, labels_get(r->notice->group->labels, STR("alertname")));
+}
+
 static void put_text(struct json_out *j, const struct rendering *r, const struct template *t, const struct template *fallback)
 {
 	struct buf text = {0};
 
-	if (!expand_one(r, t, &text) && (fallback == NULL || !expand_one(r, fallback, &text)))
-		buf_puts(&text, labels_get(r->notice->group->labels, STR("alertname")));
+	make_text(&text, r, t, fallback);
 	json_out_str(j, str_trim(buf_str(&text)));
+	buf_fini(&text);
+}
+
+/* A list or an object that a template writes is one; anything else is a text. */
+static void put_text_or_json(struct json_out *j, const struct rendering *r, const struct template *t)
+{
+	struct buf text = {0};
+	json_t *o;
+
+	make_text(&text, r, t, NULL);
+	o = json_loadb(text.n > 0 ? text.p : "", text.n, 0, NULL);
+	if (o != NULL)
+		json_out_raw(j, str_trim(buf_str(&text)));
+	else
+		json_out_str(j, buf_str(&text));
+	json_decref(o);
 	buf_fini(&text);
 }
 
@@ -67,6 +86,10 @@ static void put_tree(struct json_out *j, const struct rendering *r, const struct
 {
 	bool map = t->kind == CONF_MAP;
 
+	if (t->text != NULL && t->json) {
+		put_text_or_json(j, r, t->text);
+		return;
+	}
 	if (t->text != NULL) {
 		put_text(j, r, t->text, NULL);
 		return;
@@ -82,6 +105,11 @@ static void put_tree(struct json_out *j, const struct rendering *r, const struct
 		put_tree(j, r, &t->items[i]);
 	}
 	json_out_close(j, map ? '}' : ']');
+}
+
+void notifier_put_tree(struct json_out *j, const struct notice *n, const struct setting_tree *t)
+{
+	put_tree(j, &(struct rendering){n, notice_template_data(n), false}, t);
 }
 
 /* true, false and whole numbers stand without quotes. */
@@ -142,7 +170,7 @@ static void put_settings(struct json_out *j, const struct rendering *r, const st
 void notifier_render(const struct notice *n, struct buf *out)
 {
 	const struct notifier_settings *s = n->integration->notifier;
-	const struct rendering r = {n, notice_template_data(n), n->now_ms, texts_are_html(n, s)};
+	const struct rendering r = {n, notice_template_data(n), texts_are_html(n, s)};
 	struct json_out j = {out, false};
 
 	json_out_open(&j, '{');

@@ -19,6 +19,7 @@ enum {                                  /* setting_row.flags; without one it is 
 	SETTING_HTML = 128,             /* a template of HTML */
 	SETTING_LATE = 256,             /* as a secret, but anybody may know it */
 	SETTING_ACCESS = 512,           /* of the two before: lets one in, and is no part of where it goes */
+	SETTING_JSON = 1024,            /* a tree whose numbers are numbers, and whose texts are what JSON they hold */
 };
 
 struct setting_row {
@@ -67,6 +68,7 @@ extern const size_t notifier_count;
 struct setting_tree {                   /* a value of YAML, templates at its leaves */
 	enum conf_kind kind;
 	struct template *text;          /* of a scalar; NULL: <plain> as it is */
+	bool json;                      /* <text> may make a list or an object */
 	struct str plain;
 	struct setting_tree *items;     /* of a list, or the values of a map */
 	struct str *names;              /* of a map */
@@ -89,6 +91,7 @@ struct notifier_settings {              /* of an integration */
 };
 
 void notifier_render(const struct notice *, struct buf *out);
+void notifier_put_tree(struct json_out *, const struct notice *, const struct setting_tree *);
 enum deliver_next notifier_advance(struct delivery *, const struct http_answer *);
 enum deliver_next email_advance(struct delivery *, const struct http_answer *);         /* email.c */
 enum deliver_next wechat_advance(struct delivery *, const struct http_answer *);        /* wechat.c */
@@ -112,6 +115,8 @@ const struct conf_table *config_notifier_table(struct conf_reader *, const struc
 					       const struct conf_table *tls);
 void config_make_notifier(struct conf_reader *, const struct notifier *, const struct notifier_file *, const struct conf_node *entry,
 			  const struct conf_node *global, struct integration *in);
+/* A value of YAML; <flags>: of its row. */
+struct setting_tree *config_setting_tree(struct conf_reader *, const char *name, const struct conf_node *, unsigned flags);
 /* config_notifier_checks.c */
 void config_check_slack(struct conf_reader *, struct notifier_settings *, const struct conf_node *entry);
 void config_check_mail(struct conf_reader *, struct notifier_settings *, const struct conf_node *entry);

@@ -234,7 +234,7 @@ static const struct setting_row jira[] = {
     {"resolve_transition", NULL, SETTING_PLAIN, NULL},
     {"wont_fix_resolution", NULL, SETTING_PLAIN, NULL},
     {"reopen_duration", "0s", SETTING_SECONDS, NULL},
-    {"fields", NULL, SETTING_TREE, NULL},
+    {"fields", NULL, SETTING_TREE | SETTING_JSON, NULL},
 };
 
 static const struct setting_row email[] = {

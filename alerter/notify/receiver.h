@@ -22,6 +22,7 @@ struct notice {                         /* what is to be told, when it is decide
 	enum phase phase;
 	struct str external_url;
 	struct str ack_url;             /* a signed link; empty: there is nothing to acknowledge */
+	struct labels route_labels;
 	struct arena *arena;
 };
 
@@ -76,6 +77,9 @@ struct str notice_quoted_receiver(const struct notice *);
 /* The notice as Alertmanager's templates see it: .Status .Receiver .Alerts .GroupLabels .CommonLabels .CommonAnnotations .ExternalURL */
 struct template_value notice_template_data(const struct notice *);
 struct template_value notice_record(struct arena *, const struct template_field *, size_t n, const struct template_type *);
+/* The labels of the group's route, as templates make them of the notice; one whose template fails is left out. */
+struct labels notice_route_labels(const struct notice *);
+/* Its functions take the notice as <user> of the expansion; NULL: there is none. */
 extern const struct template_env notice_template_env;
 extern const struct template_type notice_kv_type;       /* label sets, with SortedPairs, Remove, Names, Values */
 /* The templates everybody's settings may use, and which their defaults do; ended by NULL. */

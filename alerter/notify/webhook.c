@@ -4,7 +4,7 @@
 #include <openssl/hmac.h>
 #include <stdio.h>
 
-#include "notify/receiver.h"
+#include "notify/notifier.h"
 #include "tocsin/json.h"
 #include "tocsin/mem.h"
 #include "tocsin/version.h"
@@ -80,6 +80,10 @@ static void render(const struct notice *n, struct buf *out)
 {
 	struct json_out j = { out, false };
 
+	if (n->integration->webhook.payload != NULL) {
+		notifier_put_tree(&j, n, n->integration->webhook.payload);
+		return;
+	}
 	json_out_open(&j, '{');
 	json_out_key(&j, "receiver");
 	json_out_str(&j, notice_quoted_receiver(n));
@@ -91,6 +95,8 @@ static void render(const struct notice *n, struct buf *out)
 		put_alert(&j, n->arena, n->alerts[i]);
 	json_out_close(&j, ']');
 	put_labels(&j, "groupLabels", n->group->labels);
+	if (n->route_labels.n > 0)
+		put_labels(&j, "routeLabels", n->route_labels);
 	put_labels(&j, "commonLabels", notice_common(n->arena, n->alerts, n->n, false));
 	put_labels(&j, "commonAnnotations", notice_common(n->arena, n->alerts, n->n, true));
 	json_out_key(&j, "externalURL");
@@ -99,6 +105,8 @@ static void render(const struct notice *n, struct buf *out)
 	json_out_strz(&j, "4");
 	json_out_key(&j, "groupKey");
 	json_out_str(&j, n->group->key);
+	json_out_key(&j, "notification_reason");
+	json_out_strz(&j, n->reason);
 	json_out_key(&j, "truncatedAlerts");
 	json_out_int(&j, (int64_t)n->n_cut);
 	put_alarm(&j, n);

@@ -130,7 +130,7 @@
 	    "11-14T22:13:20.000Z\",\"endsAt\":\"0001-01-01T00:00:00Z\",\"generatorURL\":\"http://tocsin/graph\",\"fing"
 	    "erprint\":\"e0bf16ad350a9ef4\"}],\"groupLabels\":{\"alertname\":\"Down\"},\"commonLabels\":{\"alertname\":\"D"
 	    "own\",\"instance\":\"a<b>\",\"severity\":\"critical\"},\"commonAnnotations\":{\"summary\":\"a<b> is bad\"},\"ex"
-	    "ternalURL\":\"http://tocsin\",\"version\":\"4\",\"groupKey\":\"{}:{alertname=\\\"Down\\\"}\",\"truncatedAlerts\""
+	    "ternalURL\":\"http://tocsin\",\"version\":\"4\",\"groupKey\":\"{}:{alertname=\\\"Down\\\"}\",\"notification_reason\":\"first notification\",\"truncatedAlerts\""
 	    ":0,\"ackURL\":\"ACK\"}\n" },
 	  { "http://incident/1", "Bearer TOK",
 	    "{\"receiver\":\"r\",\"status\":\"resolved\",\"alerts\":[{\"status\":\"resolved\",\"labels\":{\"alertname\":\"Down\""
@@ -139,4 +139,5 @@
 	    "Z\",\"generatorURL\":\"http://tocsin/graph\",\"fingerprint\":\"e0bf16ad350a9ef4\"}],\"groupLabels\":{\"aler"
 	    "tname\":\"Down\"},\"commonLabels\":{\"alertname\":\"Down\",\"instance\":\"a<b>\",\"severity\":\"critical\"},\"com"
 	    "monAnnotations\":{\"summary\":\"a<b> is bad\"},\"externalURL\":\"http://tocsin\",\"version\":\"4\",\"groupKey"
-	    "\":\"{}:{alertname=\\\"Down\\\"}\",\"truncatedAlerts\":0}\n" } },
+	    "\":\"{}:{alertname=\\\"Down\\\"}\","
+	    "\"notification_reason\":\"all alerts resolved\",\"truncatedAlerts\":0}\n" } },

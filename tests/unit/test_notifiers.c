@@ -314,6 +314,53 @@ static void a_message_holds_as_many_alerts_as_it_may(void **state)
 	world_free(w);
 }
 
+/* A route's labels: templates, those above too, one's own counts; in templates, and in the webhook's message. */
+static void what_a_route_says_is_told(void **state)
+{
+	struct world *w = world_new("route: { receiver: r, group_by: [alertname], group_wait: 0s, labels: { team: ops, tier: '{{ .Status }}' }, routes: [\n"
+				    "  { matchers: ['alertname=Down'], receiver: r, labels: { team: '{{ .GroupLabels.alertname }} {{ len .Alerts }}', "
+				    "bad: '{{ .Nope }}' } } ] }\n"
+				    "receivers: [ { name: r, webhook_configs: [ { url: 'http://hook/' } ], opsgenie_configs: [ { api_key: K, message: "
+				    "'{{ .RouteLabels.team }}, {{ routeLabels.tier }}', description: '{{ .RouteLabels }}' } ] } ]\n");
+
+	(void)state;
+	fire(w, "Down", "a");
+	assert_int_equal(w->n, 2);
+	for (size_t i = 0; i < 2; i++)
+		assert_true(has(w->asked[i].body, has(w->asked[i].url, "hook") ? "\"routeLabels\":{\"team\":\"Down 1\",\"tier\":\"firing\"}"
+										 : "\"message\":\"Down 1, firing\""));
+	fire(w, "Other", "a");
+	assert_true(has(LAST(w).body, "ops") && w->n == 4);
+	world_free(w);
+}
+
+/* A message of one's own: numbers and what a template makes as JSON are that, texts are texts whatever they look like. */
+static void a_webhook_has_a_payload(void **state)
+{
+	static const struct {
+		const char *yaml, *want;
+	} cases[] = {
+		{ "{ title: '{{ .Status }}', n: 5, half: 0.5, on: true, none: null, text: '7', list: [ '{{ len .Alerts }}', x: [] ] }",
+		  "{\"title\":\"firing\",\"n\":5,\"half\":0.5,\"on\":true,\"none\":null,\"text\":\"7\",\"list\":[\"1\",{\"x\":[]}]}" },
+		{ "{ labels: '{{ toJson .CommonLabels }}', names: '{{ .GroupLabels.Names | toJson }}', yaml: 'a: b', broken: '{ \"a\": ' }",
+		  "{\"labels\":{\"alertname\":\"Down\",\"instance\":\"a\",\"severity\":\"critical\"},\"names\":[\"alertname\"],\"yaml\":\"a: b\","
+		  "\"broken\":\"{ \\\"a\\\": \"}" },
+		{ "'{ \"whole\": {{ toJson .Status }} }'", "{ \"whole\": \"firing\" }" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct arena a = { 0 };
+		struct world *w
+			= world_new(arena_printf(&a, HEAD "receivers: [ { name: r, webhook_configs: [ { url: 'http://h/', payload: %s } ] } ]\n", cases[i].yaml).p);
+
+		fire(w, "Down", "a");
+		assert_string_equal(LAST(w).body.p, cases[i].want);
+		world_free(w);
+		arena_fini(&a);
+	}
+}
+
 static const char posted[] = "{\"ok\":true,\"ts\":\"1700000000.000100\",\"channel\":\"C7\"}";
 
 /* The message of an episode is edited, over a restart too; what cannot be edited any more is told anew. */
@@ -417,6 +464,8 @@ int main(void)
 		cmocka_unit_test(a_possible_repeat_says_so),
 		cmocka_unit_test(mails_of_a_group_are_a_thread),
 		cmocka_unit_test(a_message_holds_as_many_alerts_as_it_may),
+		cmocka_unit_test(what_a_route_says_is_told),
+		cmocka_unit_test(a_webhook_has_a_payload),
 		cmocka_unit_test(messages_of_an_episode_are_one),
 		cmocka_unit_test(what_fires_ends_in_the_year_1),
 		cmocka_unit_test(an_alert_is_updated),
