@@ -114,7 +114,8 @@ static bool is_bare(const struct conf_node *node, unsigned flags)
 	return is_number;
 }
 
-static void make_tree(struct conf_reader *rd, const char *name, const struct conf_node *node, unsigned flags, struct setting_tree *t)
+static void make_tree(struct conf_reader *rd, const char *name, const struct conf_node *node, unsigned flags,
+		      struct setting_tree *t)
 {
 	bool bare = is_bare(node, flags);
 

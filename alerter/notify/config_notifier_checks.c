@@ -30,22 +30,56 @@ static struct str plain_of(const struct notifier_settings *s, const char *name)
 	return STR("");
 }
 
+struct thread_header {                  /* threaded_options: of Slack, and what is in it; kept as they stand */
+	struct str resolve_color;
+};
+
+struct thread_options {
+	struct str resolve_emoji;
+	bool use_header;
+	struct thread_header *header;
+};
+
+static void check_thread(struct conf_reader *rd, const struct conf_node *node, bool threaded)
+{
+	static const struct conf_key header_keys[] = {
+	    CONF_KEY(struct thread_header, "resolve_color", resolve_color, conf_str, NULL, CONF_RELOAD, "Its color at the end."),
+	};
+	static const struct conf_table header = {header_keys, ARRAY_LEN(header_keys), sizeof(struct thread_header), NULL, NULL};
+	static const struct conf_key keys[] = {
+	    CONF_KEY(struct thread_options, "resolve_emoji", resolve_emoji, conf_str, NULL, CONF_RELOAD, "What its head gets at the end."),
+	    CONF_KEY(struct thread_options, "use_summary_header", use_header, conf_bool, "true", CONF_RELOAD,
+		     "Whether its head is a summary."),
+	    CONF_KEY_ARG(struct thread_options, "summary_header", header, conf_sub_ptr, NULL, CONF_RELOAD, "That summary.", &header),
+	};
+	static const struct conf_table table = {keys, ARRAY_LEN(keys), sizeof(struct thread_options), NULL, NULL};
+	struct thread_options o = {0};
+
+	if (node == NULL || node->kind == CONF_NULL)
+		return;
+	if (!threaded)
+		conf_error(rd->report, node, "threaded_options is there and message_strategy is not thread: write message_strategy: thread");
+	else if (conf_read(rd, &table, node, &o) && o.header != NULL && !o.use_header)
+		conf_error(rd->report, node, "summary_header is there and use_summary_header is false: write one of them");
+}
+
 /* Only who posts with a token is told what it posted. */
 void config_check_slack(struct conf_reader *rd, struct notifier_settings *s, const struct conf_node *entry)
 {
-	static const char *const strategies[] = {"new", "update", NULL};
+	enum { NEW, UPDATE, THREAD };
+	static const char *const strategies[] = {"new", "update", "thread", NULL};
 	const struct conf_key key = {.name = "message_strategy", .arg = strategies};
 	const struct conf_node *node = conf_get(entry, "message_strategy");
 	bool update = str_eq(plain_of(s, "update_message"), STR("true"));
 	struct str url = plain_of(s, "api_url");
-	int strategy = update;
+	int strategy = update ? UPDATE : NEW;
 
-	if (node != NULL && str_eq(node->text, STR("thread")))
-		conf_error(rd->report, node, "message_strategy thread is not honoured yet: write new or update");
-	else if (node != NULL && conf_enum(rd, &key, node, &strategy) && update && strategy == 0)
-		conf_error(rd->report, node, "update_message is true and message_strategy is new: write one of them");
-	if (strategy == 1 && url.n > 0 && !str_ends(url, STR("/chat.postMessage")))
-		conf_error(rd->report, entry, "messages can only be updated with a bot's token: write app_token, or an api_url of chat.postMessage");
+	if (node != NULL && conf_enum(rd, &key, node, &strategy) && update && strategy != UPDATE)
+		conf_error(rd->report, node, "update_message is true and message_strategy is %s: write one of them", strategies[strategy]);
+	if (strategy != NEW && url.n > 0 && !str_ends(url, STR("/chat.postMessage")))
+		conf_error(rd->report, entry, "messages can only be updated or answered with a bot's token: write app_token, or an api_url of "
+					      "chat.postMessage");
+	check_thread(rd, conf_get(entry, "threaded_options"), strategy == THREAD);
 }
 
 /* Whether a file of <templates> has another text of this name than ours. */

@@ -200,6 +200,8 @@ static struct str without_user(struct arena *a, struct str url)
 static void make_webhook(struct conf_reader *rd, const struct entry_file *f, const struct conf_node *node, struct integration *in)
 {
 	in->webhook = (struct webhook_settings){ .url = f->url, .max_alerts = f->max_alerts };
+	if (str_find(f->url, STR("{{")) < f->url.n)
+		conf_error(rd->report, node, "url holds a template, which is not honoured: write an address, and a receiver for each");
 	read_signing_secret(rd, f->signing_secret, node, &in->webhook);
 	if (f->payload != NULL && f->payload->kind != CONF_NULL)
 		in->webhook.payload = config_setting_tree(rd, "payload", f->payload, SETTING_JSON);

@@ -300,6 +300,8 @@ void outbox_hurry_found(struct core *);                  /* those whose receiver
 void outbox_shift(struct core *, int64_t step_ms);      /* the clock stepped */
 void outbox_free(struct core *, struct message *);
 void outbox_free_all(struct core *);
+/* "HTTP 503: try later", without anything that must not be shown. */
+struct str outbox_describe(struct delivery *, const struct http_answer *);
 struct integration_stats *outbox_stats(struct core *, struct str name);
 
 /* restore.c: memory as the last run left it. Messages that were in flight are of unknown outcome. */

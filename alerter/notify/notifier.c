@@ -377,7 +377,7 @@ static void keep_remote(struct delivery *d, json_t *answer)
 	const char *ts = json_string_value(json_object_get(answer, "ts")), *channel = json_string_value(json_object_get(answer, "channel"));
 	json_t *kept = json_loadb(d->message->payload.p, d->message->payload.n, JSON_ALLOW_NUL, NULL);
 
-	if (ts != NULL && channel != NULL && is_edited(d, kept))
+	if (ts != NULL && channel != NULL && d->message->episode->remote.n == 0 && is_edited(d, kept))
 		set_remote(d, str_of(ts), str_of(channel));
 	json_decref(kept);
 }
@@ -385,7 +385,8 @@ static void keep_remote(struct delivery *d, json_t *answer)
 /* What we would edit is gone or too old: then it is told anew. */
 static bool forget_remote(struct delivery *d, struct str answer)
 {
-	static const char *const gone[] = {"message_not_found", "cant_update_message", "edit_window_closed"};
+	static const char *const gone[] = {"message_not_found", "cant_update_message", "edit_window_closed", "thread_not_found",
+					   "cannot_reply_to_message"};
 
 	for (size_t i = 0; i < ARRAY_LEN(gone) && d->message->episode->remote.n > 0; i++)
 		if (str_find(answer, str_of(gone[i])) < answer.n) {
@@ -427,6 +428,12 @@ static bool becomes_plain(struct delivery *d, const struct http_answer *a)
 	return true;
 }
 
+/* Of the request that was answered: what stands behind the first is behind by one. */
+static bool is_optional(const struct delivery *d)
+{
+	return d->step > 1 && d->integration->notifier->notifier->more[d->step - 2].optional;
+}
+
 enum deliver_next notifier_advance(struct delivery *d, const struct http_answer *answer)
 {
 	enum deliver_next next;
@@ -437,6 +444,11 @@ enum deliver_next notifier_advance(struct delivery *d, const struct http_answer 
 	next = answer->fate == HTTP_ANSWERED ? judge_body(d, answer, next) : next;
 	if (next == DELIVER_DEAD && becomes_plain(d, answer))
 		return ask(d, 0);
+	if (next != DELIVER_DONE && is_optional(d)) {
+		log_event(LOG_WARN, "the message was taken, what goes with it was not", "integration", d->integration->name.p, "err",
+			  arena_strz(&d->arena, outbox_describe(d, answer)), NULL);
+		next = DELIVER_DONE;
+	}
 	return next == DELIVER_DONE ? ask(d, d->step) : next;
 }
 

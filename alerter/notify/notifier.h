@@ -37,8 +37,9 @@ struct notifier_header {
 	const char *name, *value;       /* <value> a template; sent when it is not empty */
 };
 
-struct notifier_request {               /* templates; not made when <url> is empty */
-	const char *method, *url, *body;
+struct notifier_request {
+	const char *method, *url, *body;        /* templates; not made when <url> is empty */
+	bool optional;                  /* a failure of it is only logged */
 };
 
 struct notifier {
@@ -50,8 +51,8 @@ struct notifier {
 	const char *url, *body;         /* templates; see notifier_funcs.c for what they may call */
 	struct notifier_header headers[NOTIFIER_MAX_HEADERS];
 	struct notifier_request more[NOTIFIER_MAX_MORE];        /* behind the first, each when the one before was taken */
-	/* A template that is true when the messages of an episode are one, which is edited: its answer's "ts" and "channel" are kept, and
-	 * are .remote and .remote_channel of the next; NULL: never. */
+	/* A template that is true when the messages of an episode belong to one, which is edited or answered: its answer's "ts"
+	 * and "channel" are kept, and are .remote and .remote_channel of the next; NULL: never. */
 	const char *edits;
 	void (*check)(struct conf_reader *, struct notifier_settings *, const struct conf_node *entry); /* NULL: nothing to */
 	const char *content_type;       /* NULL: application/json */

@@ -297,6 +297,25 @@ static bool swap_end(struct template_call *c)
 	return true;
 }
 
+/* at map "a" "b": map.a.b; "" where anything is missing. */
+static bool at(struct template_call *c)
+{
+	struct template_value v = c->args[0];
+	struct str name;
+
+	for (size_t i = 1; i < c->n_args; i++) {
+		size_t k = 0, n = v.kind == TEMPLATE_MAP ? v.map->n : 0;
+
+		if (!template_arg_str(c, i, &name))
+			return false;
+		while (k < n && !str_eq(v.map->v[k].name, name))
+			k++;
+		v = k < n ? v.map->v[k].value : template_str(STR(""));
+	}
+	c->out = v;
+	return true;
+}
+
 static struct str member(const struct template_map *m, const char *name)
 {
 	for (size_t i = 0; i < m->n; i++)
@@ -351,10 +370,11 @@ static bool teams(struct template_call *c)
 }
 
 static const struct template_func funcs[] = {
-    {"choose", 3, 3, choose},  {"cut", 2, 4, cut},   {"cutAscii", 2, 2, cut_ascii}, {"cutBytes", 2, 4, cut_bytes}, {"dict", 0, -1, dict},
-    {"each", 3, 3, each},      {"entries", 2, 2, entries}, {"form", 1, 1, form}, {"ifEnds", 3, 3, if_ends}, {"list", 0, -1, list},         {"merge", 0, -1, merge},
-    {"object", 0, -1, object}, {"path", 1, 1, path}, {"plain", 2, 2, plain}, {"slash", 1, 1, slash},        {"split", 1, 3, split},
-    {"swapEnd", 3, 3, swap_end}, {"teams", 1, 1, teams}, {"toJson", 1, 1, to_json},
+    {"at", 2, -1, at}, {"choose", 3, 3, choose}, {"cut", 2, 4, cut}, {"cutAscii", 2, 2, cut_ascii},
+    {"cutBytes", 2, 4, cut_bytes}, {"dict", 0, -1, dict}, {"each", 3, 3, each}, {"entries", 2, 2, entries},
+    {"form", 1, 1, form}, {"ifEnds", 3, 3, if_ends}, {"list", 0, -1, list}, {"merge", 0, -1, merge},
+    {"object", 0, -1, object}, {"path", 1, 1, path}, {"plain", 2, 2, plain}, {"slash", 1, 1, slash},
+    {"split", 1, 3, split}, {"swapEnd", 3, 3, swap_end}, {"teams", 1, 1, teams}, {"toJson", 1, 1, to_json},
 };
 
 const struct template_env notifier_template_env = {funcs, ARRAY_LEN(funcs), NULL, 0};

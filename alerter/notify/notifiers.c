@@ -79,7 +79,7 @@ static const struct setting_row slack[] = {
     {"message_text", NULL, 0, NULL},
     {"message_strategy", "new", SETTING_PLAIN, NULL},
     {"update_message", "false", SETTING_PLAIN, NULL},
-    {"threaded_options", NULL, SETTING_REFUSED, NULL},
+    {"threaded_options", NULL, SETTING_TREE, NULL},
 };
 
 static const struct setting_row mattermost[] = {
@@ -260,6 +260,19 @@ static const struct setting_row email[] = {
 	"{{ if and .update_alerts .again " IS_FIRING " ." what " }}{{ slash .api_url }}v2/alerts/{{ .episode }}/" what             \
 	"?identifierType=alias{{ end }}"
 
+/* With message_strategy thread: a message that is kept up to date at the head of the thread, unless use_summary_header is false. */
+#define SLACK_POST   "(or .api_url .app_url)"
+#define SLACK_THREAD "(eq .message_strategy \"thread\")"
+#define SLACK_HEADER "(and " SLACK_THREAD " (ne (print (at .threaded_options \"use_summary_header\")) \"false\"))"
+#define SLACK_MESSAGE(ts, thread_ts)                                                                                               \
+	"{{ toJson (object \"channel\" (or .remote_channel .channel) \"ts\" " ts " \"thread_ts\" " thread_ts                       \
+	" \"username\" .username \"icon_emoji\" .icon_emoji \"icon_url\" .icon_url \"link_names\" .link_names \"text\" (cut 35000 " \
+	".message_text \"\" \"slack\") \"attachments\" (list (object \"title\" (cut 1024 .title .repeat) \"title_link\" "          \
+	".title_link \"pretext\" .pretext \"text\" (cut 35000 .text \"\" \"slack\") \"fallback\" .fallback \"callback_id\" "       \
+	".callback_id \"image_url\" .image_url \"thumb_url\" .thumb_url \"footer\" .footer \"color\" .color \"fields\" (each "     \
+	".fields \"short\" .short_fields) \"actions\" .actions \"mrkdwn_in\" (or .mrkdwn_in (list \"fallback\" \"pretext\" "       \
+	"\"text\"))))) }}"
+
 const struct notifier notifiers[] = {
     {
 	.kind = {.name = "email",
@@ -288,16 +301,22 @@ const struct notifier notifiers[] = {
 	ROWS(slack),
 	.needs = "api_url|app_token",
 	.check = config_check_slack,
-	.edits = "{{ or .update_message (eq .message_strategy \"update\") }}",
-	.url = "{{ $post := or .api_url .app_url }}{{ if .remote }}{{ swapEnd \"chat.postMessage\" \"chat.update\" $post }}{{ else }}{{ $post "
-	       "}}{{ end }}",
+	.edits = "{{ or .update_message (ne .message_strategy \"new\") }}",
+	.url = "{{ if and .remote (or " SLACK_HEADER " (not " SLACK_THREAD ")) }}"
+	       "{{ swapEnd \"chat.postMessage\" \"chat.update\" " SLACK_POST " }}{{ else }}{{ " SLACK_POST " }}{{ end }}",
 	.headers = {{"Authorization", "{{ if and .app_token (not .api_url) }}Bearer {{ .app_token }}{{ end }}"}},
-	.body = "{{ toJson (object \"channel\" (or .remote_channel .channel) \"ts\" .remote \"username\" .username \"icon_emoji\" .icon_emoji \"icon_url\" .icon_url "
-		"\"link_names\" .link_names \"text\" (cut 35000 .message_text \"\" \"slack\") \"attachments\" (list (object \"title\" (cut 1024 "
-		".title .repeat) \"title_link\" .title_link \"pretext\" .pretext \"text\" (cut 35000 .text \"\" \"slack\") \"fallback\" "
-		".fallback \"callback_id\" .callback_id \"image_url\" .image_url \"thumb_url\" .thumb_url \"footer\" .footer "
-		"\"color\" .color \"fields\" (each .fields \"short\" .short_fields) \"actions\" .actions \"mrkdwn_in\" (or "
-		".mrkdwn_in (list \"fallback\" \"pretext\" \"text\"))))) }}",
+	.body = "{{ if " SLACK_HEADER " }}"
+		"{{ toJson (object \"channel\" (or .remote_channel .channel) \"ts\" .remote \"username\" .username \"icon_emoji\" .icon_emoji "
+		"\"icon_url\" .icon_url \"attachments\" (list (object \"title\" (cut 1024 .title) \"title_link\" .title_link \"fallback\" "
+		".fallback \"color\" (or (choose " IS_FIRING " \"\" (at .threaded_options \"summary_header\" \"resolve_color\")) .color)))) }}"
+		"{{ else }}" SLACK_MESSAGE("(choose " SLACK_THREAD " \"\" .remote)", "(choose " SLACK_THREAD " .remote \"\")") "{{ end }}",
+	.more = {{"POST", "{{ if " SLACK_HEADER " }}{{ " SLACK_POST " }}{{ end }}", SLACK_MESSAGE("\"\"", ".remote"), false},
+		 {"POST",
+		  "{{ if and " SLACK_THREAD " .remote (not " IS_FIRING ") (at .threaded_options \"resolve_emoji\") }}"
+		  "{{ swapEnd \"chat.postMessage\" \"reactions.add\" " SLACK_POST " }}{{ end }}",
+		  "{{ toJson (object \"channel\" .remote_channel \"timestamp\" .remote \"name\" "
+		  "(at .threaded_options \"resolve_emoji\")) }}",
+		  true}},
     },
     {
 	SENDS("mattermost", true, 1, 200),
@@ -332,8 +351,8 @@ const struct notifier notifiers[] = {
 		".description) \"details\" (merge .labels .details) \"source\" (cut 100 .source) \"responders\" (teams .responders) \"visibleTo\" (teams .visible_to) \"tags\" "
 		"(split .tags 20 50) \"note\" (cut 25000 .note) \"priority\" .priority \"entity\" (cut 512 .entity) \"actions\" (split .actions)) }}"
 		"{{ else }}{{ toJson (object \"source\" (cut 100 .source) \"note\" (cut 25000 .note)) }}{{ end }}",
-	.more = {{"PUT", OPSGENIE_UPDATE("message"), "{{ toJson (object \"message\" (or (cut 130 .message) \"alert\")) }}"},
-		 {"PUT", OPSGENIE_UPDATE("description"), "{{ toJson (object \"description\" (cut 15000 .description)) }}"}},
+	.more = {{"PUT", OPSGENIE_UPDATE("message"), "{{ toJson (object \"message\" (or (cut 130 .message) \"alert\")) }}", false},
+		 {"PUT", OPSGENIE_UPDATE("description"), "{{ toJson (object \"description\" (cut 15000 .description)) }}", false}},
     },
     {
 	SENDS("victorops", true, 4, 0),

@@ -270,8 +270,7 @@ static struct str hide(struct arena *a, struct str text, struct str secret)
 	return text;
 }
 
-/* "HTTP 503: try later", without anything that must not be shown. */
-static struct str describe(struct delivery *d, const struct http_answer *answer)
+struct str outbox_describe(struct delivery *d, const struct http_answer *answer)
 {
 	const struct connection_settings *h = &d->integration->http;
 	struct str secrets[RECEIVER_MAX_SECRETS + 3]
@@ -445,7 +444,7 @@ static void answered(struct core *c, struct asker *asker, const struct http_answ
 	note_heard(c, d->message->episode, answer);
 	next = d->integration->kind->advance(d, answer);
 	if (next != DELIVER_ASK)
-		conclude(c, d, next, describe(d, answer));
+		conclude(c, d, next, outbox_describe(d, answer));
 }
 
 /* ---- What goes out now. ---- */

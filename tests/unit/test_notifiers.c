@@ -401,6 +401,78 @@ static void messages_of_an_episode_are_one(void **state)
 	}
 }
 
+#define THREADED(options)                                                                                                          \
+	HEAD "receivers: [ { name: r, slack_configs: [ { app_token: T, channel: '#x', title: '{{ len .Alerts.Firing }} fire', text: t, "          \
+	     "color: '{{ .Status }}', send_resolved: true, message_strategy: thread" options " } ] } ]\n"
+
+static const struct asked *before(const struct world *w)
+{
+	return &w->asked[w->n - 2];
+}
+
+/* Requests to one destination are a second apart. */
+static void answer_in_turn(struct world *w)
+{
+	answer(w, 200, posted);
+	world_pass(w, 1000);
+}
+
+/* A summary that is kept up to date, and what happens as answers to it; a mark at the end. */
+static void messages_of_an_episode_are_a_thread(void **state)
+{
+	struct world *w = world_new(THREADED(", threaded_options: { resolve_emoji: done, summary_header: { resolve_color: '#0f0' } }"));
+
+	(void)state;
+	fire(w, "Down", "a");
+	assert_string_equal(LAST(w).body.p, "{\"channel\":\"#x\",\"username\":\"Tocsin\",\"attachments\":[{\"title\":\"1 fire\",\"title_link\":\"http://tocsin/\","
+					    "\"fallback\":\"[FIRING:1] Down (a critical) | http://tocsin/\",\"color\":\"firing\"}]}");
+	answer_in_turn(w);
+	assert_true(has(LAST(w).url, "chat.postMessage") && has(LAST(w).body, "\"thread_ts\":\"1700000000.000100\""));
+	assert_true(has(LAST(w).body, "\"channel\":\"C7\"") && has(LAST(w).body, "\"text\":\"t\""));
+	answer(w, 200, "{\"ok\":true,\"ts\":\"1700000000.000200\",\"channel\":\"C7\"}");
+	world_crash(w);
+	fire(w, "Down", "b");
+	world_pass(w, 60000);
+	assert_true(has(LAST(w).url, "chat.update") && has(LAST(w).body, "\"ts\":\"1700000000.000100\"") && has(LAST(w).body, "2 fire"));
+	answer_in_turn(w);
+	assert_true(has(LAST(w).body, "\"thread_ts\":\"1700000000.000100\""));
+	answer(w, 200, posted);
+	resolve(w, "Down", "a");
+	resolve(w, "Down", "b");
+	world_pass(w, 60000);
+	assert_true(has(LAST(w).url, "chat.update") && has(LAST(w).body, "\"color\":\"#0f0\""));
+	answer_in_turn(w);
+	answer_in_turn(w);
+	assert_string_equal(LAST(w).url.p, "https://slack.com/api/reactions.add");
+	assert_string_equal(LAST(w).body.p, "{\"channel\":\"C7\",\"timestamp\":\"1700000000.000100\",\"name\":\"done\"}");
+	assert_int_equal(w->n, 7);
+	answer(w, 200, "{\"ok\":false,\"error\":\"missing_scope\"}");     /* no reason to tell anything again */
+	world_pass(w, 60000);
+	assert_int_equal(w->n, 7);
+	assert_int_equal(core_snapshot(w->core, &w->arena)->n_unfinished, 0);
+	assert_int_equal(w->core->finished[OUTBOX_DELIVERED], 2);       /* since the crash */
+	world_free(w);
+}
+
+/* Without a summary the first message is the head; one that is gone is followed by another. */
+static void the_first_message_heads_the_thread(void **state)
+{
+	struct world *w = world_new(THREADED(", threaded_options: { use_summary_header: false }"));
+
+	(void)state;
+	fire(w, "Down", "a");
+	assert_true(has(LAST(w).body, "\"text\":\"t\"") && !has(LAST(w).body, "thread_ts"));
+	answer(w, 200, posted);
+	assert_int_equal(w->n, 1);
+	fire(w, "Down", "b");
+	world_pass(w, 60000);
+	assert_true(has(LAST(w).url, "chat.postMessage") && has(LAST(w).body, "\"thread_ts\":\"1700000000.000100\""));
+	answer(w, 200, "{\"ok\":false,\"error\":\"thread_not_found\"}");
+	world_pass(w, 2000);
+	assert_true(w->n == 3 && !has(LAST(w).body, "thread_ts") && has(before(w)->body, "thread_ts"));
+	world_free(w);
+}
+
 /* Go's zero time, as templates of Alertmanager see it. */
 static void what_fires_ends_in_the_year_1(void **state)
 {
@@ -467,6 +539,8 @@ int main(void)
 		cmocka_unit_test(what_a_route_says_is_told),
 		cmocka_unit_test(a_webhook_has_a_payload),
 		cmocka_unit_test(messages_of_an_episode_are_one),
+		cmocka_unit_test(messages_of_an_episode_are_a_thread),
+		cmocka_unit_test(the_first_message_heads_the_thread),
 		cmocka_unit_test(what_fires_ends_in_the_year_1),
 		cmocka_unit_test(an_alert_is_updated),
 	};
