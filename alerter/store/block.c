@@ -53,8 +53,8 @@ static bool check_header(const struct block *b, struct err *e)
 
 	if (b->n_bytes < sizeof *h || memcmp(h->magic, BLOCK_MAGIC, sizeof h->magic) != 0)
 		return err_set(e, ERR_IO, -1, "this is no block");
-	if (h->version != BLOCK_VERSION)
-		return err_set(e, ERR_BAD_INPUT, -1, "the block has version %u, this program reads %d", h->version, BLOCK_VERSION);
+	if (h->version < BLOCK_OLDEST || h->version > BLOCK_VERSION)
+		return err_set(e, ERR_BAD_INPUT, -1, "the block has version %u, this program reads %d and %d", h->version, BLOCK_OLDEST, BLOCK_VERSION);
 	if (XXH64(h, offsetof(struct block_header, check), 0) != h->check)
 		return bad(e, "its header");
 	if (h->n_sections != BLOCK_SECTIONS || h->min_ms > h->max_ms)
@@ -97,7 +97,7 @@ static bool check_entry(const struct block *b, uint32_t i)
 	const struct block_packed_entry *p = &b->entries[i];
 	uint64_t room = b->header->section[BLOCK_CHUNKS].bytes;
 
-	return ((uint32_t)p->column_high << 16 | p->column_low) < b->n_columns && p->at_high >> 14 <= CHUNK_HIST && room >= CHUNK_LEAST &&
+	return ((uint32_t)p->column_high << 16 | p->column_low) < b->n_columns && p->at_high >> 14 <= (b->header->version == BLOCK_OLDEST ? CHUNK_HIST : CHUNK_DENSE) && room >= CHUNK_LEAST &&
 	       block_at(b, i) <= room - CHUNK_LEAST;
 }
 

@@ -3,7 +3,7 @@
  *	header | chunks | times | columns | entries | pairs | series | ends | symbols
  *
  * Sections begin at multiples of eight. Chunks lie one behind the other: a checksum, the length (seven bits a byte), the bytes that chunk_write()
- * gives, of packed samples only the values. Opening a block does not read them; every other section has its checksum in the header, and the
+ * gives, of packed samples only the values (dense.h; blocks of version 4: packed.h). Opening a block does not read them; every other section has its checksum in the header, and the
  * header its own. columns: when chunks begin and end, and where in times the times of their samples are; series that are scraped together share
  * them. entries: where each chunk is, those of one series together, in time order. pairs: of each series how many labels, how long before its
  * last sample its last good one was, and its labels as symbols, sorted by name, each number in as few bytes as it needs, seven bits each.
@@ -25,7 +25,7 @@
 #define BLOCK_MAGIC "TOCSINB1"
 #define BLOCK_NONE UINT32_MAX
 
-enum { BLOCK_VERSION = 4 };
+enum { BLOCK_OLDEST = 4, BLOCK_VERSION = 5 };
 enum block_section { BLOCK_CHUNKS, BLOCK_TIMES, BLOCK_COLUMNS, BLOCK_ENTRIES, BLOCK_PAIRS, BLOCK_SERIES, BLOCK_ENDS, BLOCK_SYMBOLS, BLOCK_SECTIONS };
 
 struct block_header {

@@ -261,6 +261,7 @@ bool block_writer_chunk(struct block_writer *w, uint32_t series, const struct ch
 
 	if (c->kind == CHUNK_PACKED) {
 		packed_split(c->data, c->n, &parts);
+		view.kind = CHUNK_DENSE;
 		view.data = parts.values;
 		view.bits = (uint32_t)parts.n_values * 8;
 		view.times = (struct str){ (const char *)parts.times, parts.n_times };

@@ -334,9 +334,9 @@ static uint64_t get_xor(struct bits_reader *r, uint64_t before, unsigned *lead, 
 
 bool chunk_open(const struct chunk_view *c, struct packed *p)
 {
-	if (c->times.p == NULL)
+	if (c->times.p == NULL && c->kind == CHUNK_PACKED)
 		return packed_open(p, c->data, c->bits, c->n, c->min_ms);
-	return packed_open_parts(p, c->times, (struct str){ (const char *)c->data, c->bits / 8 }, c->n, c->min_ms);
+	return packed_open_parts(p, c->times, (struct str){ (const char *)c->data, c->bits / 8 }, c->kind == CHUNK_DENSE, c->n, c->min_ms);
 }
 
 static bool decode_packed(const struct chunk_view *c, int64_t *t_ms, double *v)
@@ -345,7 +345,7 @@ static bool decode_packed(const struct chunk_view *c, int64_t *t_ms, double *v)
 
 	if (!chunk_open(c, &p))
 		return false;
-	packed_decode(&p, 0, c->n, t_ms, v);
+	packed_decode(&p, t_ms, v);
 	return true;
 }
 
@@ -368,7 +368,7 @@ static bool decode_xor(const struct chunk_view *c, int64_t *t_ms, double *v)
 
 static bool decode_floats(const struct chunk_view *c, int64_t *t_ms, double *v)
 {
-	return c->kind == CHUNK_PACKED ? decode_packed(c, t_ms, v) : decode_xor(c, t_ms, v);
+	return c->kind == CHUNK_XOR ? decode_xor(c, t_ms, v) : decode_packed(c, t_ms, v);
 }
 
 static const void *carve(char **p, const void *from, size_t bytes)

@@ -4,6 +4,7 @@
  * CHUNK_XOR: any float. Times: the difference of differences, in steps of 7, 13, 20, 34 and 54 bits behind a prefix of ones (a zero
  * costs one bit); values: the bits that differ from the value before.
  * CHUNK_HIST: entries of time and histogram; in files as bytes that tell how each differs from the one before (chunk_hist.c).
+ * CHUNK_DENSE: in blocks only, what CHUNK_PACKED is in memory, its values in fewer bytes (dense.h), its times apart.
  * A sealed chunk never changes; it is shared by reference count. The open one belongs to its writer. */
 #ifndef TOCSIN_STORE_CHUNK_H
 #define TOCSIN_STORE_CHUNK_H
@@ -15,7 +16,7 @@
 #include "tocsin/histogram.h"
 
 enum { CHUNK_SAMPLES = 120 };
-enum chunk_kind { CHUNK_PACKED, CHUNK_XOR, CHUNK_HIST };
+enum chunk_kind { CHUNK_PACKED, CHUNK_XOR, CHUNK_HIST, CHUNK_DENSE };
 
 struct chunk_hist {
 	int64_t t_ms;
@@ -65,7 +66,7 @@ struct chunk *chunk_copy(const struct chunk *c, struct arena *a);
 /* Decodes all c->n samples. <h> is filled for CHUNK_HIST only. False when the chunk is damaged. */
 bool chunk_decode(const struct chunk *c, int64_t *t_ms, double *v, const struct histogram **h, struct arena *a);
 
-/* A CHUNK_PACKED, to be read where it is. False when it is damaged. */
+/* A CHUNK_PACKED or CHUNK_DENSE, to be read where it is. False when it is damaged. */
 struct packed;
 bool chunk_open(const struct chunk_view *c, struct packed *p);
 

@@ -14,9 +14,9 @@ static bool add_chunk(struct window_ends *e, const struct chunk_view *c, int64_t
 {
 	struct packed p;
 	unsigned beg, end;
-	double first;
+	double v[2];
 
-	if (c->kind != CHUNK_PACKED || !chunk_open(c, &p) || !packed_at_most_ended(&p))
+	if ((c->kind != CHUNK_PACKED && c->kind != CHUNK_DENSE) || !chunk_open(c, &p) || !packed_at_most_ended(&p))
 		return false;
 	beg = c->min_ms > min_ms ? 0 : packed_until(&p, min_ms);
 	end = packed_until(&p, max_ms);
@@ -25,16 +25,16 @@ static bool add_chunk(struct window_ends *e, const struct chunk_view *c, int64_t
 	e->ended = p.head.n_stale > 0 && end == p.n;
 	if (e->ended && beg == --end)
 		return true;
-	first = packed_value(&p, beg);
+	packed_ends(&p, beg, end - 1, v);
 	if (e->n == 0) {
 		e->first_ms = packed_time(&p, beg);
-		e->first = first;
+		e->first = v[0];
 	} else if (packed_time(&p, beg) <= e->last_ms) {
 		return false;
 	}
-	e->falls |= p.head.n_falls > 0 || (e->n > 0 && first < e->last);
+	e->falls |= p.head.n_falls > 0 || (e->n > 0 && v[0] < e->last);
 	e->last_ms = packed_time(&p, end - 1);
-	e->last = packed_value(&p, end - 1);
+	e->last = v[1];
 	e->n += end - beg;
 	return true;
 }

@@ -33,7 +33,7 @@ static unsigned decimals_for(double v, unsigned at_least, int64_t *units)
 	return at_least;
 }
 
-static void put_bits(unsigned char *rows, size_t at, uint64_t value, unsigned bits)
+void packed_put(unsigned char *rows, size_t at, uint64_t value, unsigned bits)
 {
 	unsigned shift = (unsigned)(at & 7);
 	unsigned char *p = rows + (at >> 3);
@@ -45,6 +45,11 @@ static void put_bits(unsigned char *rows, size_t at, uint64_t value, unsigned bi
 	word = (word & ((UINT64_C(1) << shift) - 1)) | value << shift;
 	memcpy(p, &word, sizeof word);
 	p[8] = (unsigned char)(shift + bits > 64 ? value >> (64 - shift) : 0);
+}
+
+double packed_unit(unsigned decimals)
+{
+	return tens[decimals];
 }
 
 static uint64_t most(unsigned bits)
@@ -201,20 +206,17 @@ static uint64_t above(const struct packed_line *l, unsigned i, int64_t x)
 	return (uint64_t)x - (uint64_t)packed_on_line(l, i);
 }
 
-/* The line through the first and the last of <x>, low enough for all, and how many bits they need above it. <skip>: which do not
- * count. */
-static struct packed_line fit(const int64_t *x, const bool *skip, unsigned n, bool reserve, bool spare, uint8_t *bits)
+struct packed_line packed_fit(const int64_t *x, const bool *skip, unsigned n, bool level, uint64_t *range)
 {
 	unsigned first = 0, last = n;
 	struct packed_line line = { 0 };
 	int64_t low = INT64_MAX, high = INT64_MIN;
-	uint64_t range, room;
 
 	while (first < n && skip != NULL && skip[first])
 		first++;
 	while (last > first + 1 && skip != NULL && skip[last - 1])
 		last--;
-	if (last > first + 1 && x[last - 1] - x[first] < INT64_C(1) << 46 && x[last - 1] - x[first] > -(INT64_C(1) << 46))
+	if (!level && last > first + 1 && x[last - 1] - x[first] < INT64_C(1) << 46 && x[last - 1] - x[first] > -(INT64_C(1) << 46))
 		line.slope = (x[last - 1] - x[first]) * (1 << PACKED_FRACTION) / (int64_t)(last - 1 - first) / (1 << SLOPE_SHIFT) *
 		             (1 << SLOPE_SHIFT);
 	for (unsigned i = first; i < last; i++) {
@@ -227,12 +229,23 @@ static struct packed_line fit(const int64_t *x, const bool *skip, unsigned n, bo
 	}
 	if (low > high)
 		low = high = 0;
-	range = (uint64_t)high - (uint64_t)low + reserve;
+	*range = (uint64_t)high - (uint64_t)low;
+	line.base = low;
+	return line;
+}
+
+/* The same in rows of bits. <reserve>: of one more; <spare>: with room for what may come. */
+static struct packed_line fit(const int64_t *x, const bool *skip, unsigned n, bool reserve, bool spare, uint8_t *bits)
+{
+	uint64_t range;
+	struct packed_line line = packed_fit(x, skip, n, false, &range);
+
+	range += reserve;
 	*bits = range == 0 ? 0 : (uint8_t)(64 - __builtin_clzll(range));
 	if (spare && range > 0 && *bits < 64)
 		++*bits;
-	room = spare ? (most(*bits) - range) / 2 : 0;
-	line.base = (int64_t)((uint64_t)low - room);
+	if (spare)
+		line.base = (int64_t)((uint64_t)line.base - (most(*bits) - range) / 2);
 	return line;
 }
 
@@ -255,8 +268,8 @@ static void put_row(unsigned char *data, const struct packed_head *h, unsigned i
 	unsigned char *rows = data + h->bytes;
 	size_t at = (size_t)i * (h->t_bits + h->v_bits);
 
-	put_bits(rows, at, above(&h->t, i, t), h->t_bits);
-	put_bits(rows, at + h->t_bits, stale ? most(h->v_bits) : above(&h->v, i, v), h->v_bits);
+	packed_put(rows, at, above(&h->t, i, t), h->t_bits);
+	packed_put(rows, at + h->t_bits, stale ? most(h->v_bits) : above(&h->v, i, v), h->v_bits);
 }
 
 static void write_all(unsigned char *data, struct packed_head *h, const struct whole *w, unsigned n, bool spare)
@@ -347,14 +360,16 @@ uint32_t packed_bits(const unsigned char *data, unsigned n)
 enum { FLAG = 0x80, PART_BITS = 0x7f };
 enum { TIMES_HEAD = 2, VALUES_HEAD = 3, VALUES_COUNTS = 2 };
 
-/* Two numbers at <to> and then the rows of <x>; returns all bytes. <stale>: which of them have all bits set; NULL: none. */
-static size_t put_part(unsigned char *to, uint8_t at, const struct packed_line *l, unsigned char *sizes, const int64_t *x, const bool *stale,
-                       unsigned n, unsigned bits)
+static size_t put_times(unsigned char *to, const int64_t *t, unsigned n)
 {
-	*sizes = put_line(to, l, &at);
+	uint8_t at = TIMES_HEAD, bits;
+	struct packed_line l = fit(t, NULL, n, false, false, &bits);
+
+	to[0] = (unsigned char)(bits | (slope_shift(l.slope) == PACKED_FRACTION ? FLAG : 0));
+	to[1] = put_line(to, &l, &at);
 	memset(to + at, 0, ((size_t)n * bits + 7) / 8 + PACKED_SLACK);
 	for (unsigned i = 0; i < n; i++)
-		put_bits(to + at, (size_t)i * bits, stale != NULL && stale[i] ? most(bits) : above(l, i, x[i]), bits);
+		packed_put(to + at, (size_t)i * bits, above(&l, i, t[i]), bits);
 	return at + ((size_t)n * bits + 7) / 8;
 }
 
@@ -362,20 +377,16 @@ void packed_split(const unsigned char *data, unsigned n, struct packed_parts *ou
 {
 	struct packed_head h;
 	struct whole w;
-	bool counts;
 
 	unpack(data, n, &h, &w);
-	h.t = fit(w.t, NULL, n, false, false, &h.t_bits);
-	h.v = fit(w.v, w.stale, n, h.n_stale > 0, false, &h.v_bits);
-	h.n_falls = count_falls(&w, n);
-	out->times[0] = (unsigned char)(h.t_bits | (slope_shift(h.t.slope) == PACKED_FRACTION ? FLAG : 0));
-	out->n_times = put_part(out->times, TIMES_HEAD, &h.t, &out->times[1], w.t, NULL, n, h.t_bits);
-	counts = h.n_stale > 0 || h.n_falls > 0;
-	out->values[0] = (unsigned char)(h.v_bits | (counts ? FLAG : 0));
-	out->values[1] = (unsigned char)(h.decimals | (slope_shift(h.v.slope) == PACKED_FRACTION ? V_IS_WHOLE : 0));
-	out->values[VALUES_HEAD] = h.n_stale;
-	out->values[VALUES_HEAD + 1] = h.n_falls;
-	out->n_values = put_part(out->values, counts ? VALUES_HEAD + VALUES_COUNTS : VALUES_HEAD, &h.v, &out->values[2], w.v, w.stale, n, h.v_bits);
+	out->n_times = put_times(out->times, w.t, n);
+	out->n_values = dense_write(&(struct dense_values){ .v = w.v,
+	                                                    .stale = w.stale,
+	                                                    .n = n,
+	                                                    .n_stale = h.n_stale,
+	                                                    .decimals = h.decimals,
+	                                                    .falls = count_falls(&w, n) > 0 },
+	                            out->values);
 }
 
 /* A line at <*at> of a part, which it passes; false when it is longer than that. */
@@ -424,20 +435,26 @@ static bool open_values(struct packed *p, struct str part)
 
 /* ---- Reading ---- */
 
-double packed_unit(unsigned decimals)
-{
-	return tens[decimals];
-}
-
 static void begin_at(struct packed *p, int64_t first_ms)
 {
 	p->head.t.base = (int64_t)((uint64_t)p->head.t.base + (uint64_t)first_ms);
 }
 
-bool packed_open_parts(struct packed *p, struct str times, struct str values, unsigned n, int64_t first_ms)
+static bool open_dense(struct packed *p, struct str part)
+{
+	if (!dense_open(&p->dense, part, p->n))
+		return false;
+	p->head.n_stale = p->dense.some_stale ? 2 : p->dense.ended;
+	p->head.n_falls = p->dense.falls;
+	p->head.decimals = p->dense.decimals;
+	return true;
+}
+
+bool packed_open_parts(struct packed *p, struct str times, struct str values, bool is_dense, unsigned n, int64_t first_ms)
 {
 	p->n = n;
-	if (n > PACKED_MAX || !open_times(p, times) || !open_values(p, values))
+	p->is_dense = is_dense;
+	if (n > PACKED_MAX || !open_times(p, times) || !(is_dense ? open_dense(p, values) : open_values(p, values)))
 		return false;
 	begin_at(p, first_ms);
 	return true;
@@ -448,12 +465,33 @@ bool packed_open(struct packed *p, const unsigned char *data, uint32_t bits, uns
 	if (bits < 8 * PACKED_HEAD_MIN || n > PACKED_MAX || !get_head(data, bits / 8, &p->head))
 		return false;
 	begin_at(p, first_ms);
+	p->is_dense = false;
 	p->t_rows = p->v_rows = data + p->head.bytes;
 	p->n = n;
 	p->t_step = p->v_step = (unsigned)p->head.t_bits + p->head.v_bits;
 	p->v_first = p->head.t_bits;
 	p->unit = tens[p->head.decimals];
 	return n * p->t_step <= bits - 8u * p->head.bytes;
+}
+
+void packed_widen(struct packed *p, unsigned char rows[PACKED_MAX_BYTES])
+{
+	int64_t x[PACKED_MAX];
+	bool stale[PACKED_MAX] = { false };
+
+	if (!p->is_dense)
+		return;
+	dense_units(&p->dense, x);
+	if (p->dense.ended)
+		stale[p->n - 1] = true;
+	p->head.v = fit(x, stale, p->n, p->dense.ended, false, &p->head.v_bits);
+	for (unsigned i = 0; i < p->n; i++)
+		packed_put(rows, (size_t)i * p->head.v_bits, stale[i] ? most(p->head.v_bits) : above(&p->head.v, i, x[i]), p->head.v_bits);
+	p->is_dense = false;
+	p->v_rows = rows;
+	p->v_step = p->head.v_bits;
+	p->v_first = 0;
+	p->unit = p->dense.unit;
 }
 
 /* The line gives a first guess; samples that came late or early are passed one by one. */
@@ -476,13 +514,17 @@ unsigned packed_until(const struct packed *p, int64_t t_ms)
 	return i;
 }
 
-void packed_decode(const struct packed *p, unsigned beg, unsigned end, int64_t *t_ms, double *v)
+void packed_decode(const struct packed *p, int64_t *t_ms, double *v)
 {
-	for (unsigned i = beg; i < end; i++)
-		t_ms[i - beg] = packed_time(p, i);
-	for (unsigned i = beg; i < end; i++)
-		v[i - beg] = packed_value(p, i);
-	for (unsigned i = beg; p->head.n_stale > 0 && i < end; i++)
+	for (unsigned i = 0; i < p->n; i++)
+		t_ms[i] = packed_time(p, i);
+	if (p->is_dense) {
+		dense_decode(&p->dense, v);
+		return;
+	}
+	for (unsigned i = 0; i < p->n; i++)
+		v[i] = packed_value(p, i);
+	for (unsigned i = 0; p->head.n_stale > 0 && i < p->n; i++)
 		if (packed_is_stale(p, i))
-			v[i - beg] = value_stale();
+			v[i] = value_stale();
 }

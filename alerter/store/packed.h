@@ -10,13 +10,14 @@
  *
  * A block keeps times and values apart, since the series of a target share their times (struct packed_parts):
  *	times: t_bits, its highest bit set when the slope is whole; sizes of the two numbers; these; rows of times
- *	values: v_bits, its highest bit set when there are stale markers or falls; decimals and shift; sizes; n_stale and n_falls, if there are any;
- *	the two numbers; rows of values */
+ *	values: as dense.h has them. Blocks of version 4 (CHUNK_PACKED): v_bits, its highest bit set when there are stale markers or falls;
+ *	decimals and shift; sizes; n_stale and n_falls, if there are any; the two numbers; rows of values */
 #ifndef TOCSIN_STORE_PACKED_H
 #define TOCSIN_STORE_PACKED_H
 
 #include <string.h>
 
+#include "store/dense.h"
 #include "tocsin/str.h"
 
 struct packed_line {
@@ -46,6 +47,12 @@ bool packed_append(unsigned char *data, unsigned n, int64_t after_ms, double v);
 void packed_rewrite(const unsigned char *data, unsigned n, int64_t after_ms, double v, unsigned char out[PACKED_MAX_BYTES]);
 /* All samples into <out>, without the room kept for what might have come. */
 void packed_tighten(const unsigned char *data, unsigned n, unsigned char out[PACKED_MAX_BYTES]);
+/* The line through the first and the last of <x>, low enough for all, and how far above it the farthest lies. <skip>: which do not count;
+ * NULL: all do. <level>: one that does not rise. */
+struct packed_line packed_fit(const int64_t *x, const bool *skip, unsigned n, bool level, uint64_t *range);
+double packed_unit(unsigned decimals); /* how many make 1 */
+/* At bit <at>; what lies behind the value is made zero. */
+void packed_put(unsigned char *rows, size_t at, uint64_t value, unsigned bits);
 uint32_t packed_bits(const unsigned char *data, unsigned n);
 /* Of one sample. */
 uint32_t packed_row_bits(const unsigned char *data);
@@ -64,16 +71,18 @@ struct packed {
 	unsigned t_step, v_step, v_first; /* bits: from sample to sample, and to the first value */
 	unsigned n;
 	double unit; /* 10^decimals */
+	bool is_dense; /* then <dense> has its values, and the head of them only what they are like (n_stale: 2 if one is not at the end) */
+	struct dense dense;
 };
 /* False when <bits> do not hold <n> samples; their times begin at <first_ms>. */
 bool packed_open(struct packed *p, const unsigned char *data, uint32_t bits, unsigned n, int64_t first_ms);
-/* The same of two parts of so many bytes. */
-bool packed_open_parts(struct packed *p, struct str times, struct str values, unsigned n, int64_t first_ms);
-double packed_unit(unsigned decimals);
+/* The same of two parts of so many bytes. <is_dense>: the values are dense. */
+bool packed_open_parts(struct packed *p, struct str times, struct str values, bool is_dense, unsigned n, int64_t first_ms);
+/* Dense values made anew in fixed width, in <rows>; there are no stale markers among them but one at the end. */
+void packed_widen(struct packed *p, unsigned char rows[PACKED_MAX_BYTES]);
 /* How many of the samples are at or before <t_ms>. */
 unsigned packed_until(const struct packed *p, int64_t t_ms);
-/* Samples [beg, end). */
-void packed_decode(const struct packed *p, unsigned beg, unsigned end, int64_t *t_ms, double *v);
+void packed_decode(const struct packed *p, int64_t *t_ms, double *v);
 
 static inline uint64_t packed_get(const unsigned char *rows, size_t at, unsigned bits)
 {
@@ -100,6 +109,7 @@ static inline int64_t packed_time(const struct packed *p, unsigned i)
 	return (int64_t)((uint64_t)packed_on_line(&p->head.t, i) + packed_get(p->t_rows, (size_t)i * p->t_step, p->head.t_bits));
 }
 
+/* Not of dense values. */
 static inline bool packed_is_stale(const struct packed *p, unsigned i)
 {
 	uint64_t v = packed_get(p->v_rows, (size_t)i * p->v_step + p->v_first, p->head.v_bits);
@@ -107,19 +117,30 @@ static inline bool packed_is_stale(const struct packed *p, unsigned i)
 	return p->head.n_stale > 0 && (p->head.v_bits == 0 || v == ~UINT64_C(0) >> (64 - p->head.v_bits));
 }
 
-/* No stale markers, or one at the very end: how a series ends. */
+/* Of any values: no stale markers, or one at the very end: how a series ends. */
 static inline bool packed_at_most_ended(const struct packed *p)
 {
-	return p->head.n_stale == 0 || (p->head.n_stale == 1 && p->n > 0 && packed_is_stale(p, p->n - 1));
+	return p->head.n_stale == 0 || (p->head.n_stale == 1 && p->n > 0 && (p->is_dense || packed_is_stale(p, p->n - 1)));
 }
 
-/* Not of a stale marker. */
+/* Not of a stale marker, nor of dense values. */
 static inline double packed_value(const struct packed *p, unsigned i)
 {
 	uint64_t off = packed_get(p->v_rows, (size_t)i * p->v_step + p->v_first, p->head.v_bits);
 	double v = (double)(int64_t)((uint64_t)packed_on_line(&p->head.v, i) + off);
 
 	return p->head.decimals == 0 ? v : v / p->unit;
+}
+
+/* Of any values: those of samples <first> and <last>, first <= last, which are no stale markers. */
+static inline void packed_ends(const struct packed *p, unsigned first, unsigned last, double v[2])
+{
+	if (p->is_dense) {
+		dense_ends(&p->dense, first, last, v);
+		return;
+	}
+	v[0] = packed_value(p, first);
+	v[1] = packed_value(p, last);
 }
 
 #endif

@@ -72,7 +72,7 @@ struct found {
 
 static void look_in_block(struct found *f, struct block *b, uint32_t series, int64_t min_ms, int64_t max_ms)
 {
-	uint32_t first = b->series[series].first_entry, n = block_n_entries(b, series);
+	uint32_t first = block_first(b, series), n = block_n_entries(b, series);
 
 	for (uint32_t i = first; i < first + n; i++) {
 		struct block_entry c = block_entry(b, i);
@@ -136,20 +136,23 @@ static uint32_t add_column(struct maker *m, const struct found *f, const struct 
 /* Values that lie apart from their times, which those of a block do. */
 static bool can_be_kept(const struct packed *p)
 {
-	return p->v_first == 0 && packed_at_most_ended(p);
+	return (p->is_dense || p->v_first == 0) && packed_at_most_ended(p);
 }
 
 static struct shelf_row make_row(struct maker *m, const struct found *f)
 {
 	struct shelf_row row = { .column = NO_COLUMN };
 	struct buf *values = &m->shelf->values;
+	unsigned char wide[PACKED_MAX_BYTES];
 	struct chunk_view c;
 	struct packed p;
 
 	if (f->n == 0)
 		row.column = add_column(m, f, NULL);
-	if (f->n != 1 || !block_chunk(f->block, f->entry, &c) || c.kind != CHUNK_PACKED || !chunk_open(&c, &p) || !can_be_kept(&p))
+	if (f->n != 1 || !block_chunk(f->block, f->entry, &c) || (c.kind != CHUNK_PACKED && c.kind != CHUNK_DENSE) || !chunk_open(&c, &p) ||
+	    !can_be_kept(&p))
 		return row;
+	packed_widen(&p, wide);
 	row = (struct shelf_row){ p.head.v, (uint32_t)values->n, add_column(m, f, &p), p.head.v_bits, p.head.decimals, p.head.n_falls > 0,
 		                  p.head.n_stale > 0 };
 	buf_put(values, p.v_rows, ((size_t)p.n * p.v_step + 7) / 8);
