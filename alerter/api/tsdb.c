@@ -112,7 +112,7 @@ static void put_head(struct json_out *j, const struct store_stats *st, size_t n_
 	json_out_close(j, '}');
 }
 
-/* Series that only blocks know are counted too: they cost memory here. */
+/* Series that only blocks know are counted too while they cost memory here: until they are at rest. */
 void api_tsdb(struct http_request *q)
 {
 	struct api *api = q->ctx;

@@ -83,7 +83,8 @@ struct block {
 	const uint64_t *ends;
 	const char *symbols;
 	size_t n_columns, n_entries, pair_bytes, n_series, n_symbols;
-	unsigned char *joined; /* a bit a series: the store's index knows it; used by history.c */
+	unsigned char *joined; /* a bit a series: the store's index knows it; used by history.c and rest.c */
+	size_t n_joined;       /* of them; likewise */
 	uint32_t serial;       /* in the store that joined it; likewise */
 	_Atomic unsigned char *good, *bad; /* a bit a chunk: it was read and found so */
 };

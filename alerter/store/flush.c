@@ -18,7 +18,7 @@ struct flush_item {
 };
 
 struct flush {
-	int64_t settled_ms, open_ms; /* every sealed chunk; open ones that end by settled_ms and begin by open_ms */
+	int64_t settled_ms, open_ms; /* every sealed chunk; open ones that end by settled_ms and begin by open_ms, or whose series ended */
 	int64_t remaining_ms;        /* begin of the oldest chunk that stays */
 	int64_t begin_ms;            /* of the oldest chunk that goes: a late sample's may begin before what is covered */
 	struct flush_item *items;
@@ -33,6 +33,14 @@ static void close_open(struct shard *shard, struct store_series *s)
 	shard->chunk_bytes += chunk_bytes(s->sealed[s->n_sealed - 1]);
 }
 
+static bool has_ended(const struct store_series *s)
+{
+	double last;
+
+	memcpy(&last, &s->writer.v_bits, sizeof last);
+	return s->state == SERIES_GONE && value_is_stale(last);
+}
+
 static void gather(struct store *st, struct shard *shard, struct store_series *s, void *ctx)
 {
 	struct flush *f = ctx;
@@ -40,7 +48,7 @@ static void gather(struct store *st, struct shard *shard, struct store_series *s
 	uint32_t n = 0;
 
 	(void)st;
-	if (open != NULL && chunk_max_ms(open) <= f->settled_ms && open->min_ms <= f->open_ms)
+	if (open != NULL && chunk_max_ms(open) <= f->settled_ms && (open->min_ms <= f->open_ms || has_ended(s)))
 		close_open(shard, s);
 	for (; n < s->n_sealed; n++) {
 		f->chunks = mem_grow(f->chunks, &f->cap_chunks, f->n_chunks + 1, sizeof *f->chunks);

@@ -152,20 +152,26 @@ static void note_end(struct store *st, struct store_series *s, const struct bloc
 	pthread_mutex_unlock(&shard->lock);
 }
 
+void history_join_block(struct store *st, struct store_series *s, struct block *b, uint32_t i)
+{
+	b->joined[i / 8] |= (unsigned char)(1u << i % 8);
+	b->n_joined++;
+	s->in_blocks++;
+	note_end(st, s, b, i);
+}
+
 /* The series if there is one, under the index lock. */
-static struct store_series *join_known(struct store *st, struct labels labels, const struct block *b, uint32_t i)
+static struct store_series *join_known(struct store *st, struct labels labels, struct block *b, uint32_t i)
 {
 	struct store_series *s = index_find(&st->index, labels, block_hash(b, i));
 
-	if (s != NULL) {
-		s->in_blocks++;
-		note_end(st, s, b, i);
-	}
+	if (s != NULL)
+		history_join_block(st, s, b, i);
 	return s;
 }
 
 /* Most are known when a flush is joined: then nobody waits for the index. Nobody but maintenance drops series, so it may let go between. */
-static bool join_series(struct store *st, const struct block *b, uint32_t i)
+static bool join_series(struct store *st, struct block *b, uint32_t i)
 {
 	struct label v[STORE_MAX_LABELS];
 	struct labels labels = block_labels(b, i, v);
@@ -186,19 +192,34 @@ static bool join_series(struct store *st, const struct block *b, uint32_t i)
 	return joined;
 }
 
+static void begin_join(struct store *st, struct block *b)
+{
+	b->serial = ++st->history.last_serial;
+	b->count_bad = &st->count.chunks_damaged;
+	b->joined = mem_alloc(b->n_series / 8 + 1);
+}
+
+/* What was merged: series that rest go on resting. */
+static void join_merged(struct store *st, struct block *b)
+{
+	struct label v[STORE_MAX_LABELS];
+
+	begin_join(st, b);
+	for (uint32_t i = 0; i < b->n_series; i++) {
+		pthread_rwlock_rdlock(&st->index_lock);
+		(void)join_known(st, block_labels(b, i, v), b, i);
+		pthread_rwlock_unlock(&st->index_lock);
+	}
+}
+
 static void join(struct store *st, struct block *b)
 {
 	size_t refused = 0;
 	char count[24];
 
-	b->serial = ++st->history.last_serial;
-	b->count_bad = &st->count.chunks_damaged;
-	b->joined = mem_alloc(b->n_series / 8 + 1);
+	begin_join(st, b);
 	for (uint32_t i = 0; i < b->n_series; i++)
-		if (join_series(st, b, i))
-			b->joined[i / 8] |= (unsigned char)(1u << i % 8);
-		else
-			refused++;
+		refused += !join_series(st, b, i);
 	if (refused == 0)
 		return;
 	COUNT(st, series_refused, refused);
@@ -207,14 +228,18 @@ static void join(struct store *st, struct block *b)
 	          NULL);
 }
 
+/* A block that left the list. Whoever wakes series and saw it there is waited for. */
 static void unjoin(struct store *st, const struct block *b)
 {
 	struct label v[STORE_MAX_LABELS];
 
+	pthread_rwlock_wrlock(&st->index_lock);
+	rest_count(st);
+	pthread_rwlock_unlock(&st->index_lock);
 	for (uint32_t i = 0; i < b->n_series; i++) {
 		struct store_series *s;
 
-		if ((b->joined[i / 8] >> i % 8 & 1) == 0)
+		if (!block_is_joined(b, i))
 			continue;
 		pthread_rwlock_rdlock(&st->index_lock);
 		s = index_find(&st->index, block_labels(b, i, v), block_hash(b, i));
@@ -353,20 +378,22 @@ bool history_swap(struct store *st, struct block *const *parts, size_t n, const 
 			atomic_fetch_add(&h->list->v[i]->refs, 1);
 		}
 	if (b != NULL) {
-		join(st, b);
+		join_merged(st, b);
 		block_cool(b);
 		insert(l, b);
 	}
+	replace(h, l);
 	for (size_t i = 0; i < n; i++) {
 		unjoin(st, parts[i]);
 		unlink(parts[i]->path);
 	}
-	replace(h, l);
 	return true;
 }
 
 static void drop_block(struct store *st, struct block *b)
 {
+	atomic_fetch_add(&b->refs, 1);
+	take_out(&st->history, b);
 	unjoin(st, b);
 	if (!block_is_whole(b)) {
 		set_aside(st, b->path, "it was cut short");
@@ -374,7 +401,7 @@ static void drop_block(struct store *st, struct block *b)
 		COUNT(st, blocks_dropped, 1);
 		unlink(b->path);
 	}
-	take_out(&st->history, b);
+	block_unref(b);
 }
 
 static size_t disk_bytes(const struct store *st)
@@ -425,6 +452,8 @@ bool store_open_history(struct store *st, const char *path, struct err *e)
 	st->history.covered_ms = st->history.flushed_ms = st->born_ms;
 	block_sweep(st->history.dir);
 	history_scan(st, st->born_ms);
+	rest_put(st, st->born_ms);
+	store_bury_unused(st);
 	pthread_mutex_unlock(&st->maintain_lock);
 	return true;
 }

@@ -1,8 +1,8 @@
 /* The blocks a store serves beside its head. Private to the store.
  *
  * The list of blocks is immutable and counted: readers take it, maintenance replaces it. Every series of a block is in the store's index
- * (so selections find it) and counts its blocks; whatever the head and several blocks hold of one series is merged when it is read,
- * and where two have a sample of one time the head wins, then the later block. */
+ * (so selections find it) and counts its blocks, or it is at rest (rest.h); whatever the head and several blocks hold of one series is merged
+ * when it is read, and where two have a sample of one time the head wins, then the later block. */
 #ifndef TOCSIN_STORE_HISTORY_H
 #define TOCSIN_STORE_HISTORY_H
 

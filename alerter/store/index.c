@@ -525,35 +525,24 @@ bool index_match(const struct index *x, const struct matcher *m, size_t n, struc
 
 /* ---- Looking around ---- */
 
-static int by_text(const void *a, const void *b)
+void index_add_text(struct map *texts, struct str text, struct arena *a)
 {
-	return str_cmp(*(const struct str *)a, *(const struct str *)b);
+	if (text.n == 0 || map_get(texts, text) != NULL)
+		return;
+	text = arena_str(a, text);
+	map_put(texts, text, (void *)(uintptr_t)text.p);
 }
 
-struct str *index_label_names(const struct index *x, struct arena *a, size_t *n)
+void index_add_texts(const struct index *x, const struct str *name, struct map *texts, struct arena *a)
 {
-	struct str *v = ARENA_ARRAY(a, x->names.n, struct str);
-
-	*n = 0;
-	for (struct map_slot *s = NULL; (s = map_next(&x->names, s)) != NULL;)
-		v[(*n)++] = arena_str(a, symbols_text(&x->symbols, ((struct posting_name *)s->value)->name));
-	if (*n > 1)
-		qsort(v, *n, sizeof *v, by_text);
-	return v;
-}
-
-struct str *index_label_values(const struct index *x, struct str name, struct arena *a, size_t *n)
-{
-	uint32_t id = symbols_find(&x->symbols, name);
+	uint32_t id = name != NULL ? symbols_find(&x->symbols, *name) : SYMBOL_NONE;
 	const struct posting_name *p = id == SYMBOL_NONE ? NULL : map_get(&x->names, key_of(&id, sizeof id));
-	struct str *v = ARENA_ARRAY(a, p != NULL ? p->n : 0, struct str);
 
-	*n = p != NULL ? p->n : 0;
-	for (size_t i = 0; i < *n; i++)
-		v[i] = arena_str(a, symbols_text(&x->symbols, p->v[i]->key.value));
-	if (*n > 1)
-		qsort(v, *n, sizeof *v, by_text);
-	return v;
+	if (name == NULL)
+		for (struct map_slot *s = NULL; (s = map_next(&x->names, s)) != NULL;)
+			index_add_text(texts, symbols_text(&x->symbols, ((struct posting_name *)s->value)->name), a);
+	for (size_t i = 0; p != NULL && i < p->n; i++)
+		index_add_text(texts, symbols_text(&x->symbols, p->v[i]->key.value), a);
 }
 
 void index_each_pair(const struct index *x, void (*fn)(void *ctx, struct str name, struct str value, size_t n), void *ctx)

@@ -45,7 +45,8 @@ struct labels index_labels(const struct index *x, const struct store_series *s, 
 
 /* Every pair, those of one name together, and how many series have it. */
 void index_each_pair(const struct index *x, void (*fn)(void *ctx, struct str name, struct str value, size_t n), void *ctx);
-struct str *index_label_names(const struct index *x, struct arena *a, size_t *n);
-struct str *index_label_values(const struct index *x, struct str name, struct arena *a, size_t *n);
+/* The label names, or with <name> its values, among <texts>: each once, in <a>. */
+void index_add_texts(const struct index *x, const struct str *name, struct map *texts, struct arena *a);
+void index_add_text(struct map *texts, struct str text, struct arena *a);
 
 #endif

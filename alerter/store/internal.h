@@ -11,6 +11,7 @@
 #include "store/history.h"
 #include "store/index.h"
 #include "store/journal.h"
+#include "store/rest.h"
 #include "store/shelf.h"
 #include "store/store.h"
 
@@ -127,6 +128,8 @@ struct store {
 	size_t sealed_bytes; /* of sealed chunks in memory, as of the last maintenance; its own */
 	pthread_rwlock_t index_lock;
 	struct index index;
+	_Atomic int64_t rest_until_ms; /* no series at rest has a sample later than this; INT64_MIN: none rests */
+	_Atomic uint64_t rest_no;
 	uint64_t next_id; /* index lock, writing */
 	struct memory memory;
 	struct shelves shelves;
@@ -177,6 +180,15 @@ static inline int64_t series_end_ms(const struct store_series *s)
 	return head > block ? head : block;
 }
 
+/* Whether the index knows it as one of the block's; under the index lock. */
+static inline bool block_is_joined(const struct block *b, uint32_t series)
+{
+	return (b->joined[series / 8] >> series % 8 & 1) != 0;
+}
+
+/* The block has it as its <i>th series. Under the index lock, for writing unless nobody else knows the block. */
+void history_join_block(struct store *st, struct store_series *s, struct block *b, uint32_t i);
+
 /* Calls <fn> with every series, under the index lock for reading and the lock of its shard. */
 void store_each_series(struct store *, void (*fn)(struct store *, struct shard *, struct store_series *, void *), void *ctx);
 /* Takes a block's file in; false when it was damaged and set aside. Under maintain_lock. */
@@ -184,6 +196,10 @@ bool history_add_file(struct store *, const char *path);
 /* First sealed chunk that can hold anything of (min_ms, …], one earlier when the sample before is wanted. Under the shard lock. */
 uint32_t store_first_chunk(const struct store_series *s, int64_t min_ms, bool before);
 void store_ends(struct querier *, const struct selection *, size_t row, size_t n, int64_t min_ms, int64_t max_ms, struct window_ends *out);
+/* Takes series (slots, sorted) out of the index and forgets selections that have them; under the index lock, for writing. */
+void store_drop_series(struct store *, const struct slots *);
+/* Frees the memory of dropped series that no snapshot has any more. */
+void store_bury_unused(struct store *);
 /* Drops a reference to the memory of a series; the last one puts it on the graveyard. */
 void store_series_release(struct store *, struct store_series *);
 /* Pinned; NULL when there is none. */
@@ -198,6 +214,9 @@ void memory_remember(struct store *st, const struct matcher *m, size_t n, struct
 /* From now on without the series of <sel> that ended, properly, before <min_ms>: a snapshot of its own, for those who ask for no
  * earlier time. */
 void memory_leave_out(struct store *st, const struct matcher *m, size_t n, const struct store_selection *sel, int64_t min_ms);
+/* Whether the series at rest that these matchers select were woken, as of rest_no() <no>, from reach.min_ms to reach.max_ms. */
+bool memory_is_awake(struct store *st, const struct matcher *m, size_t n, struct select_hints reach, uint64_t no);
+void memory_note_awake(struct store *st, const struct matcher *m, size_t n, struct select_hints reach, uint64_t no);
 /* A series came: behind the others of each selection it belongs to. It is tested against those of its metric name, and of none. */
 void memory_add(struct store *st, struct store_series *s);
 /* A series goes: forgets every selection that has it. */

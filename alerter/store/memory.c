@@ -32,6 +32,8 @@ struct remembered {
 	struct family *family;
 	size_t at_family;
 	uint64_t used;
+	struct select_hints awake;             /* series at rest that it selects were woken from there to there … */
+	uint64_t awake_no;                     /* … as of this rest_no() */
 	bool far_used;                         /* since something was last left out of the near one */
 	struct snapshot *snapshot[N_REACHES];  /* NULL: none, or stale */
 };
@@ -363,6 +365,40 @@ void memory_remember(struct store *st, const struct matcher *m, size_t n, struct
 	}
 	trim(st);
 	pthread_mutex_unlock(&mem->lock);
+}
+
+bool memory_is_awake(struct store *st, const struct matcher *m, size_t n, struct select_hints reach, uint64_t no)
+{
+	const struct remembered *r;
+	bool awake;
+
+	pthread_mutex_lock(&st->memory.lock);
+	r = lookup(st, m, n);
+	awake = r != NULL && r->awake_no == no && r->awake.min_ms <= reach.min_ms && r->awake.max_ms >= reach.max_ms;
+	pthread_mutex_unlock(&st->memory.lock);
+	return awake;
+}
+
+static bool touch(struct select_hints a, struct select_hints b)
+{
+	return a.min_ms <= b.max_ms && b.min_ms <= a.max_ms;
+}
+
+void memory_note_awake(struct store *st, const struct matcher *m, size_t n, struct select_hints reach, uint64_t no)
+{
+	struct remembered *r;
+
+	pthread_mutex_lock(&st->memory.lock);
+	r = lookup(st, m, n);
+	if (r != NULL && r->awake_no == no && touch(r->awake, reach)) {
+		reach.min_ms = r->awake.min_ms < reach.min_ms ? r->awake.min_ms : reach.min_ms;
+		reach.max_ms = r->awake.max_ms > reach.max_ms ? r->awake.max_ms : reach.max_ms;
+	}
+	if (r != NULL) {
+		r->awake = reach;
+		r->awake_no = no;
+	}
+	pthread_mutex_unlock(&st->memory.lock);
 }
 
 static void add_to_entry(struct store *st, struct remembered *r, struct store_series *s, struct labels labels)

@@ -44,7 +44,6 @@ static bool find(struct store *st, const struct matcher *m, size_t n, int64_t mi
 	struct snapshot *s;
 	bool ok;
 
-	COUNT(st, selections, 1);
 	if (memory_find(st, m, n, min_ms, out)) {
 		COUNT(st, selections_remembered, 1);
 		return true;
@@ -57,6 +56,24 @@ static bool find(struct store *st, const struct matcher *m, size_t n, int64_t mi
 		snapshot_unref(st, s);
 	}
 	free(slots.v);
+	return ok;
+}
+
+/* What rests and matches is woken first; should anything have been put to rest meanwhile, again. */
+static bool find_awake(struct store *st, const struct matcher *m, size_t n, struct select_hints reach, struct view *out, struct err *e)
+{
+	uint64_t no;
+	bool same, ok;
+
+	COUNT(st, selections, 1);
+	do {
+		if (!rest_wake(st, m, n, reach, &no, e))
+			return false;
+		pthread_rwlock_rdlock(&st->index_lock);
+		same = rest_no(st) == no;
+		ok = same && find(st, m, n, reach.min_ms, out, e);
+		pthread_rwlock_unlock(&st->index_lock);
+	} while (!same);
 	return ok;
 }
 
@@ -197,12 +214,8 @@ static struct selection *store_select(struct querier *q, const struct matcher *m
 	struct store_selection *sel;
 	struct view view;
 	size_t n_over = 0;
-	bool ok;
 
-	pthread_rwlock_rdlock(&st->index_lock);
-	ok = find(st, m, n, hints.min_ms, &view, e);
-	pthread_rwlock_unlock(&st->index_lock);
-	if (!ok)
+	if (!find_awake(st, m, n, hints, &view, e))
 		return NULL;
 	sel = mem_alloc(sizeof *sel + view.n * sizeof *sel->v);
 	sel->view = view;

@@ -64,6 +64,7 @@ struct store *store_new(const struct store_options *options)
 	st->born_ms = clock_now_ms(st->options.clock);
 	st->held_from_ms = st->born_ms;
 	st->oldest_ms = st->lately_oldest_ms = INT64_MAX;
+	st->rest_until_ms = INT64_MIN;
 	return st;
 }
 
@@ -341,6 +342,19 @@ static void squeeze(struct store *st, int64_t now_ms)
 	free(g);
 }
 
+void store_drop_series(struct store *st, const struct slots *slots)
+{
+	for (size_t i = 0; i < slots->n; i++) {
+		struct store_series *s = st->index.series[slots->v[i]];
+
+		memory_drop(st, s);
+		store_series_release(st, s);
+	}
+	index_remove(&st->index, slots);
+	if (slots->n > 0)
+		rest_count(st);
+}
+
 static void drop_dead(struct store *st)
 {
 	struct slots dead = { 0 };
@@ -354,19 +368,13 @@ static void drop_dead(struct store *st)
 		dead.v = mem_grow(dead.v, &dead.cap, dead.n + 1, sizeof *dead.v);
 		dead.v[dead.n++] = slot;
 	}
-	for (size_t i = 0; i < dead.n; i++) {
-		struct store_series *s = st->index.series[dead.v[i]];
-
-		memory_drop(st, s);
-		store_series_release(st, s);
-	}
-	index_remove(&st->index, &dead);
+	store_drop_series(st, &dead);
 	COUNT(st, series_dropped, dead.n);
 	free(dead.v);
 	pthread_rwlock_unlock(&st->index_lock);
 }
 
-static void bury_unused(struct store *st)
+void store_bury_unused(struct store *st)
 {
 	struct store_series *s, *next;
 
@@ -446,8 +454,10 @@ void store_maintain(struct store *st)
 		journal_checkpoint(st);
 	if (total_bytes(st, &n_chunks) > st->options.max_bytes)
 		squeeze(st, now_ms);
+	if (flushed)
+		rest_put(st, now_ms);
 	drop_dead(st);
-	bury_unused(st);
+	store_bury_unused(st);
 	st->sealed_bytes = take_census(st);
 	memory_clear_shelves(st, now_ms - SHELF_IDLE_MS);
 	if (flushed)
@@ -497,24 +507,45 @@ struct store_stats store_stats(struct store *st)
 	return out;
 }
 
+static int by_text(const void *a, const void *b)
+{
+	return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+/* Label names, or with <name> its values, of series in the index and of those at rest. */
+static struct str *label_texts(struct store *st, const struct str *name, struct arena *a, size_t *n)
+{
+	struct map texts = { 0 };
+	struct str *v;
+	uint64_t no;
+	bool same;
+
+	do {
+		no = rest_no(st);
+		rest_add_texts(st, name, &texts, a);
+		pthread_rwlock_rdlock(&st->index_lock);
+		index_add_texts(&st->index, name, &texts, a);
+		same = rest_no(st) == no;
+		pthread_rwlock_unlock(&st->index_lock);
+	} while (!same);
+	v = ARENA_ARRAY(a, texts.n, struct str);
+	*n = 0;
+	for (struct map_slot *s = NULL; (s = map_next(&texts, s)) != NULL;)
+		v[(*n)++] = s->key;
+	if (*n > 1)
+		qsort(v, *n, sizeof *v, by_text);
+	map_fini(&texts);
+	return v;
+}
+
 struct str *store_label_names(struct store *st, struct arena *a, size_t *n)
 {
-	struct str *v;
-
-	pthread_rwlock_rdlock(&st->index_lock);
-	v = index_label_names(&st->index, a, n);
-	pthread_rwlock_unlock(&st->index_lock);
-	return v;
+	return label_texts(st, NULL, a, n);
 }
 
 struct str *store_label_values(struct store *st, struct str name, struct arena *a, size_t *n)
 {
-	struct str *v;
-
-	pthread_rwlock_rdlock(&st->index_lock);
-	v = index_label_values(&st->index, name, a, n);
-	pthread_rwlock_unlock(&st->index_lock);
-	return v;
+	return label_texts(st, &name, a, n);
 }
 
 int64_t store_each_pair(struct store *st, void (*fn)(void *ctx, struct str name, struct str value, size_t n), void *ctx)

@@ -52,7 +52,7 @@ void store_sync(struct store *);
 /* Moves everything from memory to disk, for a clean stop. True without history. */
 bool store_flush(struct store *, struct err *e);
 /* Every two hours, or when the journal or what is sealed has grown, moves what is sealed to disk; merges blocks; drops what left the retention, or exceeds
- * max_bytes, then series without samples. Call it every minute or so. It may take a while. */
+ * max_bytes, then series without samples, and those that ended and are in blocks alone, until somebody asks for their time. Call it every minute or so. It may take a while. */
 void store_maintain(struct store *);
 /* Takes in blocks that somebody else put into the folder, by an import. Cheap when there are none. */
 void store_take_in(struct store *);
@@ -173,7 +173,7 @@ struct store_import_stats store_import_stats(const struct store_import *);
 struct str *store_label_names(struct store *, struct arena *a, size_t *n);
 struct str *store_label_values(struct store *, struct str name, struct arena *a, size_t *n);
 
-/* Calls <fn> with every pair, those of one name together, and how many series have it; new series wait. Texts are borrowed for the call.
+/* Calls <fn> with every pair of the series in memory, those of one name together, and how many have it; new series wait. Texts are borrowed for the call.
  * Returns the time of the newest sample, INT64_MIN: none. */
 int64_t store_each_pair(struct store *, void (*fn)(void *ctx, struct str name, struct str value, size_t n), void *ctx);
 
@@ -198,6 +198,8 @@ void store_each_cost(struct store *, void (*fn)(void *ctx, const struct store_co
 	X(exemplars_appended, "Exemplars kept, each in the place of an older one once there are max_exemplars.") \
 	X(series_created, "Series created.") \
 	X(series_dropped, "Series dropped after their last sample left the retention.") \
+	X(series_rested, "Series taken out of memory because they ended: blocks of history have all of them.") \
+	X(series_woken, "Series that had ended taken back into memory because a selection reaches back to them.") \
 	X(series_refused, "Series refused: max_series was reached.") \
 	X(chunks_dropped, "Chunks in memory dropped because they left the retention.") \
 	X(chunks_squeezed, "Chunks in memory dropped before their time because max_bytes was reached.") \

@@ -98,7 +98,7 @@ static inline struct selection *pick(struct fixture *f, const char *text)
 	struct regex *re[4];
 	struct err e = { 0 };
 	size_t n = parse_matchers(&f->arena, text, m, re);
-	struct selection *s = f->q->ops->select(f->q, m, n, (struct select_hints){ 0, 0 }, &e);
+	struct selection *s = f->q->ops->select(f->q, m, n, (struct select_hints){ 0, INT64_MAX }, &e);
 
 	assert_non_null(s);
 	for (size_t i = 0; i < n; i++)

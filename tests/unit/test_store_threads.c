@@ -8,9 +8,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "store/internal.h"
 #include "tests.h"
 
-enum { WRITERS = 2, SERIES = 200, BATCHES = 150 };
+enum { WRITERS = 2, SERIES = 200, BATCHES = 150, RESTING = 300 };
 
 struct job {
 	struct store *store;
@@ -21,7 +22,7 @@ struct job {
 
 static struct labels labels_of(struct label v[2], int writer, char text[16], int i)
 {
-	v[0] = (struct label){ STR(LABEL_NAME), writer == 0 ? STR("m0") : STR("m1") };
+	v[0] = (struct label){ STR(LABEL_NAME), writer == 0 ? STR("m0") : writer == 1 ? STR("m1") : STR("past") };
 	v[1] = (struct label){ STR("i"), { text, (size_t)snprintf(text, 16, "%d", i) } };
 	return (struct labels){ v, 2 };
 }
@@ -49,6 +50,53 @@ static void *churn(void *arg)
 		}
 	}
 	store_appender_free(app);
+	return NULL;
+}
+
+/* Series that ended an hour ago: they are put to rest, and woken by those who look back so far. */
+static void add_past(struct store *store)
+{
+	struct appender *app = store_appender_new(store);
+	int64_t now = clock_now_ms(&clock_system);
+	struct err e = { 0 };
+
+	for (int i = 0; i < RESTING; i++) {
+		struct label v[2];
+		char text[16];
+		struct store_series *s = store_series_ref(store, labels_of(v, 2, text, i), &e);
+
+		assert_int_equal(store_append_ref(app, s, now - 3600000, i, NULL), STORE_OK);
+		store_append_end(app, s, now - 3600000 + 1, SERIES_GONE);
+		assert_true(app->ops->commit(app, &e));
+		store_series_unref(store, s);
+	}
+	store_appender_free(app);
+}
+
+static void put_to_rest(struct store *store)
+{
+	pthread_mutex_lock(&store->maintain_lock);
+	rest_put(store, clock_now_ms(&clock_system));
+	pthread_mutex_unlock(&store->maintain_lock);
+}
+
+/* All of them, however often they are put to rest meanwhile. */
+static void *read_past(void *arg)
+{
+	struct job *job = arg;
+	struct matcher m = { MATCH_EQ, STR(LABEL_NAME), STR("past"), NULL };
+	struct querier *q = store_querier(job->store);
+	struct err e = { 0 };
+
+	do {
+		struct selection *s = q->ops->select(q, &m, 1, (struct select_hints){ 0, INT64_MAX }, &e);
+
+		job->torn += s->n != RESTING;
+		for (size_t i = 0; i < s->n; i++)
+			job->torn += s->v[i].state != SERIES_GONE;
+		q->ops->release(q, s);
+		job->reads++;
+	} while (atomic_load(job->writing) > 0);
 	return NULL;
 }
 
@@ -117,6 +165,7 @@ static void *maintain(void *arg)
 
 	while (atomic_load(job->writing) > 0) {
 		store_maintain(job->store);
+		put_to_rest(job->store);
 		job->torn += !store_flush(job->store, &e);
 		job->reads += store_stats(job->store).series > 0;
 	}
@@ -165,7 +214,7 @@ static void test_everything_at_once(void **state)
 {
 	char dir[] = "/tmp/test-store-XXXXXX";
 	struct err e = { 0 };
-	static void *(*const what[])(void *) = { write_batches, write_batches, read_all, read_all, maintain, churn };
+	static void *(*const what[])(void *) = { write_batches, write_batches, read_all, read_all, maintain, churn, read_past };
 	struct store *store = store_new(NULL);
 	struct job jobs[ARRAY_LEN(what)];
 	pthread_t threads[ARRAY_LEN(what)];
@@ -175,6 +224,9 @@ static void test_everything_at_once(void **state)
 	(void)state;
 	assert_non_null(mkdtemp(dir));
 	assert_true(store_open_history(store, dir, &e) && store_open_journal(store, dir, &e));
+	add_past(store);
+	assert_true(store_flush(store, &e));
+	put_to_rest(store);
 	for (size_t i = 0; i < ARRAY_LEN(what); i++) {
 		jobs[i] = (struct job){ .store = store, .number = (int)(i & 1), .writing = &writing };
 		assert_int_equal(pthread_create(&threads[i], NULL, what[i], &jobs[i]), 0);
@@ -188,6 +240,7 @@ static void test_everything_at_once(void **state)
 	assert_true(st.samples_appended >= WRITERS * SERIES * BATCHES);
 	assert_true(st.blocks_written > 0);
 	assert_true(st.journal_works);
+	assert_true(st.series_rested >= RESTING && st.series_woken >= RESTING);
 	store_free(store);
 	check_again(dir);
 	clear(dir, "blocks");
