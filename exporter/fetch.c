@@ -55,8 +55,7 @@ static CURL *easy_new(const char *url, const struct fetch_options *o, struct cur
 		mem_abort(1);
 	curl_easy_setopt(easy, CURLOPT_URL, url);
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);         /* no waiting for a resolver that hangs */
+	connection_guard_lookup(easy);
 	curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
@@ -176,7 +175,7 @@ bool fetcher_body(const struct fetcher *f, size_t i, struct str *body, long *sta
 	if (one->body.overflow)
 		return err_set(e, ERR_LIMIT, -1, "the body is over %zu bytes (body_max)", one->body.limit);
 	if (one->code != CURLE_OK)
-		return err_set(e, ERR_UPSTREAM, -1, "%s", connection_failure(one->code, one->detail));
+		return err_set(e, ERR_UPSTREAM, -1, "%s", connection_failure(one->easy, one->code, one->detail));
 	if (*status != 200)
 		return err_set(e, ERR_UPSTREAM, -1, "HTTP status %ld", *status);
 	*body = buf_str(&one->body);

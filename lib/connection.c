@@ -134,8 +134,12 @@ size_t connection_take_header(char *line, size_t size, size_t n, void *ended)
 }
 
 /* Memory that is out ends the process, so this is what curl calls its limit of 100 KB a header by. */
-const char *connection_failure(CURLcode code, const char *detail)
+const char *connection_failure(CURL *easy, CURLcode code, const char *detail)
 {
+	const char *lookup = connection_lookup_failed(easy, code, detail);
+
+	if (lookup != NULL)
+		return lookup;
 	if (code == CURLE_OUT_OF_MEMORY)
 		return "a header is larger than 100 KB";
 	return detail[0] != '\0' ? detail : curl_easy_strerror(code);
@@ -151,7 +155,7 @@ void connection_apply(CURL *easy, struct str url, const struct connection_settin
 	curl_easy_setopt(easy, CURLOPT_MAXREDIRS, (long)MAX_REDIRECTS);
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, h->enable_http2 ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	connection_guard_lookup(easy);
 }
 
 /* ---- Who asks. ---- */

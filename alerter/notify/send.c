@@ -195,7 +195,7 @@ static void take_token(struct sender *s, struct request *r, CURLcode code)
 
 	curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (code != CURLE_OK)
-		err_set(&e, ERR_UPSTREAM, -1, "oauth2: no token: %s", connection_failure(code, r->error));
+		err_set(&e, ERR_UPSTREAM, -1, "oauth2: no token: %s", connection_failure(r->easy, code, r->error));
 	if (code == CURLE_OK && tokens_take(s->tokens, r->call->http->oauth2, (int)status, buf_str(&r->body), &e)) {
 		explicit_bzero(r->body.p, r->body.n);
 		drop_handle(s, r);
@@ -231,14 +231,14 @@ static void finish(struct sender *s, struct request *r, CURLcode code)
 	if (r->call->mail != NULL) {
 		sent = (long)r->sent;
 		status = mail_status(code, status);
-		a.body = str_of(code == CURLE_OK ? "" : connection_failure(code, r->error));
+		a.body = str_of(code == CURLE_OK ? "" : connection_failure(r->easy, code, r->error));
 	}
 	a.status = r->headed || r->call->mail != NULL ? (int)status : 0;
 	if (a.status != 0 && (code == CURLE_OK || r->body_cut || r->call->mail != NULL)) {
 		a.fate = HTTP_ANSWERED;
 	} else {
 		a.fate = sent > 0 ? HTTP_LOST : HTTP_NOT_SENT;
-		a.error = str_of(code == CURLE_OK ? "the answer ends within its headers" : connection_failure(code, r->error));
+		a.error = str_of(code == CURLE_OK ? "the answer ends within its headers" : connection_failure(r->easy, code, r->error));
 	}
 	if (r->call->http->oauth2 != NULL && status == 401)
 		tokens_drop(s->tokens, r->call->http->oauth2);

@@ -130,7 +130,7 @@ bool request_goes_on(struct request *r, CURLM *multi, struct tokens *tokens, CUR
 	curl_multi_remove_handle(multi, r->easy);
 	r->busy = false;
 	if (code != CURLE_OK && !r->over_limit)
-		err_set(e, ERR_UPSTREAM, -1, "%s%s", r->for_token ? "oauth2: no token: " : "", connection_failure(code, r->error));
+		err_set(e, ERR_UPSTREAM, -1, "%s%s", r->for_token ? "oauth2: no token: " : "", connection_failure(r->easy, code, r->error));
 	if (code == CURLE_OK && !r->headed)
 		err_set(e, ERR_UPSTREAM, -1, "the answer ends within its headers");
 	if (!r->for_token) {

@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "tocsin/arena.h"
 #include "tocsin/buf.h"
+#include "tocsin/connection.h"
 #include "tocsin/err.h"
 #include "tocsin/flags.h"
 
@@ -42,6 +43,7 @@ static bool ask(const struct wishes *w, const char *path, const char *form, stru
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT, TIMEOUT_S);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, reply);
+	connection_guard_lookup(easy);
 	curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_OPTIONAL);
 	if (form != NULL)
 		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, form);

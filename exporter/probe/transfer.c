@@ -253,8 +253,7 @@ static CURL *easy_new(const struct probe_settings *s, struct curl_slist *headers
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https,smtp,imap,pop3,ftp");
 	curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(easy, CURLOPT_PROXY, "");
-	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);         /* no waiting for a resolver that hangs */
+	connection_guard_lookup(easy);
 	curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
 	curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
 	curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
@@ -364,7 +363,7 @@ static void judge(const struct probe_settings *s, struct transfer *t, bool done,
 		    t->body.overflow ? (long long)s->max_body : (long long)HEADERS_MAX, t->body.overflow ? "max_body" : "HEADERS_MAX");
 	} else if (code != CURLE_OK) {
 		t->reason = reason_of(code);
-		err_set(&t->e, ERR_UPSTREAM, -1, "%s", connection_failure(code, t->detail));
+		err_set(&t->e, ERR_UPSTREAM, -1, "%s", connection_failure(t->easy, code, t->detail));
 	} else if (probe_speaks_http(s) && !t->headed) {
 		t->reason = "protocol";
 		err_set(&t->e, ERR_UPSTREAM, -1, "the answer ends within its headers");
@@ -410,12 +409,12 @@ bool transfer_run(const struct probe_settings *s, const struct source_ask *ask, 
 	done = perform(multi, ask, &code, &stopped);
 	read_answer(easy, t);
 	forget_tls(easy, s, t);
+	judge(s, t, done, code);
 	curl_multi_remove_handle(multi, easy);
 	t->easy = NULL;
 	curl_easy_cleanup(easy);
 	curl_multi_cleanup(multi);
 	curl_slist_free_all(headers);
-	judge(s, t, done, code);
 	return !stopped || err_set(e, ERR_CANCELED, -1, "stopped");
 }
 

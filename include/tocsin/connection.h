@@ -61,8 +61,13 @@ void connection_set_text(CURL *, CURLoption, struct str);       /* an empty one 
 /* CURLOPT_HEADERFUNCTION; <ended> is a bool: whether the headers of the last answer came to their end. libcurl takes headers that
  * break off for an answer without a body (CURLE_OK): who sees CURLE_OK and this false has no answer. */
 size_t connection_take_header(char *line, size_t size, size_t n, void *ended);
-/* Why a transfer failed, for people; <detail> is its CURLOPT_ERRORBUFFER, which names host and port. */
-const char *connection_failure(CURLcode code, const char *detail);
+/* Why a transfer failed, for people, when it has just done so; <detail> is its CURLOPT_ERRORBUFFER, which names host and port. */
+const char *connection_failure(CURL *, CURLcode, const char *detail);
+
+/* A name server that does not answer holds nobody up: set on every handle, by connection_apply too. connection_failure remembers who got no
+ * answer, and for 5 s the name is not looked up again. From any thread. */
+void connection_guard_lookup(CURL *);
+const char *connection_lookup_failed(CURL *, CURLcode, const char *detail);     /* NULL: it failed by something else */
 
 /* Where to, TLS, proxy; not what is asked, nor by whom. <url> is the address as it is written: where tls_config names another server,
  * that name is asked for at the same place. */
