@@ -145,6 +145,7 @@ static const struct setting_row pushover[] = {
     {"message", DEFAULT("pushover.default.message"), 0, NULL},
     {"url", DEFAULT("pushover.default.url"), 0, NULL},
     {"url_title", NULL, 0, NULL},
+    {"_ack", "{{ .AckURL }}", SETTING_HIDDEN, NULL},
     {"device", NULL, 0, NULL},
     {"sound", NULL, 0, NULL},
     {"priority", BY_STATUS("2", "0"), 0, NULL},
@@ -373,7 +374,8 @@ const struct notifier notifiers[] = {
 	.html = "{{ .html }}",
 	.body =
 	    "{{ form (object \"token\" .token \"user\" .user_key \"title\" (cut 250 .title .repeat) \"message\" (or (cut "
-	    "1024 .message \"\" (choose .html \"HTML\" \"\")) \"no details\") \"url\" (cut 512 .url) \"url_title\" (cut 100 .url_title) \"priority\" .priority "
+	    "1024 .message \"\" (choose .html \"HTML\" \"\")) \"no details\") \"url\" (cut 512 .url) "
+	    "\"url_title\" (cut 100 (or .url_title (choose (and ._ack (eq .url ._ack)) \"Acknowledge\" \"\"))) \"priority\" .priority "
 	    "\"retry\" .retry \"expire\" .expire \"ttl\" .ttl \"device\" .device \"sound\" .sound \"html\" (choose .html \"1\" "
 	    "\"\") \"monospace\" (choose .monospace \"1\" \"\")) }}",
     },

@@ -9,7 +9,10 @@
 #define SINCE                                                                                                                      \
 	"Since {{ date \"2006-01-02 15:04:05 MST\" .StartsAt }}"                                                                   \
 	"{{ if eq .Status \"resolved\" }}, ended {{ date \"2006-01-02 15:04:05 MST\" .EndsAt }}{{ end }}"
-#define EACH_ALERT(text) "{{ range .Alerts.Firing }}" text "{{ end }}{{ range .Alerts.Resolved }}" text "{{ end }}"
+/* <first>: behind the first alert that fires, where no limit of length cuts it off. */
+#define EACH_ALERT(name, first, end)                                                                                               \
+	"{{ range $i, $a := .Alerts.Firing }}{{ template \"" name "\" $a }}{{ if eq $i 0 }}" first "{{ end }}" end "{{ end }}"       \
+	"{{ range .Alerts.Resolved }}{{ template \"" name "\" . }}" end "{{ end }}"
 
 const char *const notice_default_templates[] = {
 	DEFINE("__alertmanager", "Tocsin"),
@@ -65,8 +68,8 @@ const char *const notice_default_templates[] = {
 	       "{{ template \"__slack_link\" (dict \"url\" .Annotations.runbook_url \"text\" \"Runbook\") }}"
 	       "{{ template \"__slack_link\" (dict \"url\" .GeneratorURL \"text\" \"Source\") }}"),
 	DEFINE("__slack_alerts",
-	       EACH_ALERT("{{ template \"__slack_alert\" . }}\n")
-	       "{{ template \"__slack_link\" (dict \"url\" .AckURL \"text\" \"Acknowledge\") }}{{ template \"__acknowledged\" . }}"),
+	       EACH_ALERT("__slack_alert", "{{ template \"__slack_link\" (dict \"url\" $.AckURL \"text\" \"Acknowledge\") }}", "\n")
+	       "{{ template \"__acknowledged\" . }}"),
 	SAME("slack.default.title", "__subject"),
 	SAME("slack.default.username", "__alertmanager"),
 	DEFINE("slack.default.fallback", "{{ template \"slack.default.title\" . }} | {{ template \"slack.default.titlelink\" . }}"),
@@ -92,8 +95,10 @@ const char *const notice_default_templates[] = {
 	SAME("victorops.default.monitoring_tool", "__alertmanager"),
 
 	SAME("pushover.default.title", "__subject"),
-	SAME("pushover.default.message", "__text_alerts"),
-	SAME("pushover.default.url", "__alertmanagerURL"),
+	DEFINE("pushover.default.message",
+	       "{{ template \"__text_alert_list\" .Alerts.Firing }}{{ template \"__text_alert_list\" .Alerts.Resolved }}"
+	       "{{ template \"__acknowledged\" . }}"),
+	DEFINE("pushover.default.url", "{{ if .AckURL }}{{ .AckURL }}{{ else }}{{ template \"__alertmanagerURL\" . }}{{ end }}"),
 
 	DEFINE("__telegram_alert",
 	       "<b>" RESOLVED "{{ template \"__headline\" . }}</b>\n"
@@ -102,8 +107,8 @@ const char *const notice_default_templates[] = {
 	       "{{ with .Annotations.runbook_url }}<a href=\"{{ . }}\">Runbook</a>\n{{ end }}"
 	       "{{ with .GeneratorURL }}<a href=\"{{ . }}\">Source</a>\n{{ end }}"),
 	DEFINE("telegram.default.message",
-	       EACH_ALERT("{{ template \"__telegram_alert\" . }}\n")
-	       "{{ with .AckURL }}<a href=\"{{ . }}\">Acknowledge</a>\n{{ end }}{{ template \"__acknowledged\" . }}"),
+	       EACH_ALERT("__telegram_alert", "{{ with $.AckURL }}<a href=\"{{ . }}\">Acknowledge</a>\n{{ end }}", "\n")
+	       "{{ template \"__acknowledged\" . }}"),
 	SAME("discord.default.title", "__subject"),
 	DEFINE("discord.default.content", ""),
 	SAME("discord.default.message", "__markdown_alerts"),
@@ -141,17 +146,19 @@ const char *const notice_default_templates[] = {
 	DEFINE("__html_alert",
 	       "<tr><td style=\"padding:12px;border-left:4px solid {{ if eq .Status \"resolved\" }}#2e8540{{ else }}#c9302c{{ end }}\">"
 	       "<strong>" RESOLVED "{{ template \"__headline\" . }}</strong><br>\n"
-	       "{{ if .Annotations.description }}{{ .Annotations.description }}<br>\n{{ end }}"
+	       "{{ with .Annotations.description }}<span style=\"white-space:pre-line\">{{ . }}</span><br>\n{{ end }}"
 	       "{{ if .Reason }}{{ .Reason }}<br>\n{{ end }}"
 	       SINCE "<br>\n"
 	       "<small>{{ range .Labels.SortedPairs }}{{ .Name }} = {{ .Value }}<br>\n{{ end }}</small>"
 	       "{{ if .Annotations.runbook_url }}<a href=\"{{ .Annotations.runbook_url }}\">Runbook</a> {{ end }}"
 	       "{{ if .GeneratorURL }}<a href=\"{{ .GeneratorURL }}\">Source</a>{{ end }}</td></tr>\n"),
 	DEFINE("email.default.html",
-	       "<!DOCTYPE html>\n<html><head><meta charset=\"utf-8\"><title>{{ template \"__subject\" . }}</title></head>\n"
-	       "<body style=\"font-family:sans-serif\"><h2>{{ template \"__subject\" . }}</h2>\n<table>\n"
-	       EACH_ALERT("{{ template \"__html_alert\" . }}")
-	       "</table>\n{{ if .AckURL }}<p><a href=\"{{ .AckURL }}\">Acknowledge</a></p>\n{{ end }}"
+	       "<!DOCTYPE html>\n<html><head><meta charset=\"utf-8\"><title>{{ template \"__subject\" . }}</title>"
+	       "<meta name=\"viewport\" content=\"width=device-width\"></head>\n"
+	       "<body style=\"font-family:sans-serif\"><h2 style=\"font-size:1.2em\">{{ template \"__subject\" . }}</h2>\n"
+	       "{{ with .AckURL }}<p><a href=\"{{ . }}\"><strong>Acknowledge</strong></a></p>\n{{ end }}<table>\n"
+	       EACH_ALERT("__html_alert", "", "")
+	       "</table>\n"
 	       "{{ if .AcknowledgedBy }}<p>{{ template \"__acknowledged\" . }}</p>\n{{ end }}"
 	       "<p><a href=\"{{ template \"__alertmanagerURL\" . }}\">{{ template \"__alertmanager\" . }}</a></p></body></html>\n"),
 	NULL,

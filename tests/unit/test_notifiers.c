@@ -197,6 +197,30 @@ static void long_texts_are_cut(void **state)
 	}
 }
 
+/* Of three hundred alerts the link to acknowledge is among what is left. */
+static void a_long_message_can_be_acknowledged(void **state)
+{
+	static const char *const entries[] = {
+		"telegram_configs: [ { bot_token: '1:a', chat_id: -100 } ]",
+		"pushover_configs: [ { token: T, user_key: U } ]",
+		"slack_configs: [ { api_url: 'http://slack/' } ]",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(entries); i++) {
+		struct arena a = { 0 };
+		struct world *w = world_new(arena_printf(&a, HEAD "receivers:\n- name: r\n  %s\n", entries[i]).p);
+
+		for (int k = 0; k < 300; k++)
+			world_edge(w, "Down", arena_printf(&a, "host%d", k).p, "critical", EDGE_FIRING, 3);
+		world_run(w);
+		assert_true(has(LAST(w).body, "tocsin/ack?") || has(LAST(w).body, "tocsin%2Fack%3F"));
+		assert_true(has(LAST(w).body, "Acknowledge") && (has(LAST(w).body, "…") || has(LAST(w).body, "%E2%80%A6")));
+		world_free(w);
+		arena_fini(&a);
+	}
+}
+
 /* Telegram's markup: our text is HTML, and plain where another markup is asked for; what a broken one looks like without it. */
 static void a_text_fits_its_markup(void **state)
 {
@@ -530,6 +554,7 @@ int main(void)
 		cmocka_unit_test(answers_are_judged),
 		cmocka_unit_test(markup_that_is_refused_goes_out_plain),
 		cmocka_unit_test(long_texts_are_cut),
+		cmocka_unit_test(a_long_message_can_be_acknowledged),
 		cmocka_unit_test(a_text_fits_its_markup),
 		cmocka_unit_test(tags_that_are_refused_are_not_shown),
 		cmocka_unit_test(default_texts_say_since_when),
