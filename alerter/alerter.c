@@ -71,6 +71,17 @@ static void get_config_text(void *ctx, struct buf *out)
 	pthread_mutex_unlock(&al->lock);
 }
 
+static struct labels get_external_labels(void *ctx, struct arena *a)
+{
+	struct alerter *al = ctx;
+	struct labels copy;
+
+	pthread_mutex_lock(&al->lock);
+	copy = labels_copy(a, al->config->external_labels);
+	pthread_mutex_unlock(&al->lock);
+	return copy;
+}
+
 static void get_alertmanager_config_text(void *ctx, struct buf *out)
 {
 	struct alerter *al = ctx;
@@ -469,11 +480,14 @@ static bool start_http(struct alerter *al, struct err *e)
 		.promql = al->options.promql,
 		.evaluation_interval_ms = &al->evaluation_interval_ms,
 		.external_url = al->external_url,
+		.flags = al->options.flags,
+		.n_flags = al->options.n_flags,
 		.max_concurrency = al->options.max_concurrency,
 		.admin = al->options.admin_api,
 		.state = get_state,
 		.reload = reload_for_api,
 		.config_text = get_config_text,
+		.external_labels = get_external_labels,
 		.alertmanager_config_text = get_alertmanager_config_text,
 		.ctx = al,
 	};

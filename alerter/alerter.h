@@ -18,6 +18,8 @@ struct alerter_options {
 	struct promql_options promql;                           /* of rules and of what is asked over HTTP */
 	bool admin_api;
 	unsigned max_concurrency;               /* of long queries */
+	const struct flag *flags;               /* the command line, to be shown */
+	size_t n_flags;
 };
 
 /* Reads the configuration, opens the state, starts everything. NULL when something is wrong: it has been said on stderr. */

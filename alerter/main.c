@@ -94,6 +94,8 @@ static bool set_up_promql(struct err *e)
 		return err_set(e, ERR_BAD_INPUT, -1, "--query.max-concurrency=%lld is out of range: write 1 to %d", (long long)settings.max_concurrency,
 		               MAX_CONCURRENCY);
 	settings.alerter.max_concurrency = (unsigned)settings.max_concurrency;
+	settings.alerter.flags = flags;
+	settings.alerter.n_flags = ARRAY_LEN(flags);
 	for (size_t i = 0; i < settings.features.n; i++)
 		if (!promql_features_add(settings.features.v[i], &o->features, e))
 			return err_context(e, "--enable-feature");

@@ -126,6 +126,31 @@ bool flags_parse(const struct flag *flags, size_t n, int argc, char **argv, stru
 	return take_fallbacks(flags, n, true, e);
 }
 
+void flag_print_value(struct buf *out, const struct flag *f)
+{
+	const struct flag_list *list = f->to;
+	char text[NUM_MAX];
+
+	switch (f->kind) {
+	case FLAG_TEXT:
+		buf_puts(out, *(const struct str *)f->to);
+		return;
+	case FLAG_LIST:
+		for (size_t i = 0; i < list->n; i++)
+			buf_printf(out, "%s" STR_FMT, i > 0 ? "," : "", STR_ARG(list->v[i]));
+		return;
+	case FLAG_SWITCH:
+		buf_putz(out, *(const bool *)f->to ? "true" : "false");
+		return;
+	case FLAG_DURATION:
+		buf_put(out, text, num_format_duration(text, *(const int64_t *)f->to));
+		return;
+	case FLAG_BYTES:
+		buf_printf(out, "%lld", (long long)*(const int64_t *)f->to);
+		return;
+	}
+}
+
 void flags_print_help(struct buf *out, const struct flag *flags, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {

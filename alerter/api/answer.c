@@ -177,33 +177,7 @@ static void put_more(const struct promql_result *r, size_t limit, struct place *
 	envelope_close(&j, r->notes, r->n_notes);
 }
 
-static bool answer_more(void *arg, struct buf *out)
-{
-	struct answer *a = arg;
-
-	if (a->first.n > 0) {
-		buf_puts(out, buf_str(&a->first));
-		buf_fini(&a->first);
-	} else {
-		put_more(a->r, a->limit, &a->at, out, out->n + ANSWER_PIECE);
-	}
-	return !a->at.ended;
-}
-
-static void answer_end(void *arg)
-{
-	struct answer *a = arg;
-
-	pthread_mutex_lock(&a->all->lock);
-	a->all->bytes -= a->bytes;
-	pthread_mutex_unlock(&a->all->lock);
-	buf_fini(&a->first);
-	arena_fini(&a->arena);
-	free(a);
-}
-
-/* Room among all that are under way. False and <e>. */
-static bool take_room(struct answers *all, size_t bytes, struct err *e)
+bool answers_take(struct answers *all, size_t bytes, struct err *e)
 {
 	bool fits;
 
@@ -221,6 +195,36 @@ static bool take_room(struct answers *all, size_t bytes, struct err *e)
 	                       bytes >> 20, ANSWERS_BYTES);
 }
 
+void answers_give(struct answers *all, size_t bytes)
+{
+	pthread_mutex_lock(&all->lock);
+	all->bytes -= bytes;
+	pthread_mutex_unlock(&all->lock);
+}
+
+static bool answer_more(void *arg, struct buf *out)
+{
+	struct answer *a = arg;
+
+	if (a->first.n > 0) {
+		buf_puts(out, buf_str(&a->first));
+		buf_fini(&a->first);
+	} else {
+		put_more(a->r, a->limit, &a->at, out, out->n + ANSWER_PIECE);
+	}
+	return !a->at.ended;
+}
+
+static void answer_end(void *arg)
+{
+	struct answer *a = arg;
+
+	answers_give(a->all, a->bytes);
+	buf_fini(&a->first);
+	arena_fini(&a->arena);
+	free(a);
+}
+
 static void reply_in_pieces(struct answers *all, struct http_request *q, const struct promql_result *r, size_t limit,
                             const struct place *at, struct buf *first)
 {
@@ -228,7 +232,7 @@ static void reply_in_pieces(struct answers *all, struct http_request *q, const s
 	struct err e = { 0 };
 	size_t bytes = promql_result_bytes(r, at->item);
 
-	if (!take_room(all, bytes, &e)) {
+	if (!answers_take(all, bytes, &e)) {
 		envelope_error(q, &e);
 		return;
 	}

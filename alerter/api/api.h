@@ -9,6 +9,7 @@
 #include "rules/rules.h"
 #include "scrape/scrape.h"
 #include "store/store.h"
+#include "tocsin/flags.h"
 #include "tocsin/http.h"
 
 struct api;
@@ -31,12 +32,15 @@ struct api_deps {                               /* all must outlive the api */
 	struct promql_options promql;
 	const _Atomic int64_t *evaluation_interval_ms;          /* the step of [5m:]; a reload may change it */
 	struct str external_url;                /* "http://host:9978", no slash at its end */
+	const struct flag *flags;               /* the command line */
+	size_t n_flags;
 	unsigned max_concurrency;               /* long queries at once; at least 1 */
 	bool admin;                             /* samples may be deleted */
 	void (*state)(void *ctx, struct api_state *out);
 	/* Reads everything again; false and <e> when the new configuration is bad and the old one stays. */
 	bool (*reload)(void *ctx, struct buf *said);            /* false: what was taken over and what was not, in lines */
 	void (*config_text)(void *ctx, struct buf *out);        /* YAML, secrets hidden */
+	struct labels (*external_labels)(void *ctx, struct arena *);    /* as they are now: copied */
 	void (*alertmanager_config_text)(void *ctx, struct buf *out);   /* the part of it an Alertmanager would understand */
 	void *ctx;
 };

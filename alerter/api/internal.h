@@ -44,6 +44,9 @@ struct answers *answers_new(void);
 void answers_free(struct answers *);    /* after the server has stopped */
 /* Replies with a result; <limit> series of it, 0: all. Nothing of <r> is needed afterwards. */
 void answer_reply(struct answers *, struct http_request *q, const struct promql_result *r, size_t limit);
+/* Room for another long answer, among all that are under way. False and <e>. */
+bool answers_take(struct answers *, size_t bytes, struct err *e);
+void answers_give(struct answers *, size_t bytes);
 /* What clients are reading. */
 size_t answers_bytes(struct answers *);
 
@@ -101,7 +104,7 @@ void page_put_alarms(struct buf *, const struct notify_snapshot *, int64_t now_m
 
 /* ---- handlers, by file ---- */
 
-http_handler api_query, api_query_range, api_format_query;                              /* query.c */
+http_handler api_query, api_query_range, api_format_query, api_parse_query;             /* query.c */
 http_handler api_series, api_labels, api_label_values;    /* series.c */
 http_handler api_delete_series, api_clean_tombstones;                                   /* admin.c */
 http_handler api_rules, api_alerts;                                                     /* rules.c */
@@ -113,7 +116,8 @@ http_handler api_v2_silences, api_v2_silence;                                   
 http_handler api_groups, api_acknowledge, api_ack_page;                                 /* alarms.c */
 http_handler api_heartbeats, api_heartbeat;                                             /* heartbeats.c */
 http_handler api_metrics;                                                               /* metrics.c */
-http_handler api_healthy, api_ready, api_reload, api_buildinfo, api_runtimeinfo, api_config;    /* status.c */
+http_handler api_healthy, api_ready, api_reload, api_buildinfo, api_runtimeinfo, api_config, api_flags;    /* status.c */
+http_handler api_federate;                                                              /* federate.c */
 http_handler api_query_exemplars;                                                       /* exemplars.c */
 http_handler api_tsdb;                                                                  /* tsdb.c */
 http_handler api_functions;                                                             /* functions.c */

@@ -1,4 +1,4 @@
-/* /api/v1/query and query_range: parameters in, an evaluation on the pool, JSON out. Source: Prometheus documentation, "HTTP API",
+/* /api/v1/query and query_range: parameters in, an evaluation on the pool, JSON out; format_query and parse_query. Source: Prometheus documentation, "HTTP API",
  * expression queries. */
 #include "internal.h"
 
@@ -133,7 +133,8 @@ void api_query_range(struct http_request *q)
 	pool_evaluate(api->pool, q, run_query, job, kind_of(job));
 }
 
-void api_format_query(struct http_request *q)
+/* What a query is, without evaluating it. */
+static void reply_parsed(struct http_request *q, void (*put)(struct json_out *, const struct promql_query *))
 {
 	struct api *api = q->ctx;
 	struct str text = http_param(q, "query");
@@ -147,8 +148,28 @@ void api_format_query(struct http_request *q)
 		return;
 	}
 	envelope_open(&j, &b);
-	json_out_str(&j, promql_query_text(query));
+	put(&j, query);
 	envelope_reply(q, &j, NULL, 0);
 	promql_query_free(query);
 	buf_fini(&b);
+}
+
+static void put_text(struct json_out *j, const struct promql_query *query)
+{
+	json_out_str(j, promql_query_text(query));
+}
+
+static void put_tree(struct json_out *j, const struct promql_query *query)
+{
+	promql_query_tree(query, j);
+}
+
+void api_format_query(struct http_request *q)
+{
+	reply_parsed(q, put_text);
+}
+
+void api_parse_query(struct http_request *q)
+{
+	reply_parsed(q, put_tree);
 }

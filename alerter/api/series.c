@@ -1,111 +1,37 @@
 /* What Grafana's query builder asks: series, label names, label values. Each reads a selection and no sample, on a thread for queries: of
  * many series that takes a while. */
-#include "internal.h"
+#include "listing.h"
 
 #include <stdlib.h>
 
 #include "tocsin/map.h"
 #include "tocsin/mem.h"
 
-/* Every match[] parameter as one selection; all series when there is none. */
-struct found {
-	struct querier *querier;
-	struct select_hints hints;      /* start and end */
-	struct selection **v;
-	size_t n, cap;
-	struct str at;          /* the parameter at hand */
-};
-
-static void found_release(struct found *f)
+static void put_series(struct buf *out, const struct listed *l, const struct listed *before, const void *ctx)
 {
-	for (size_t i = 0; i < f->n; i++)
-		f->querier->ops->release(f->querier, f->v[i]);
-	free(f->v);
-}
+	struct json_out j = { .to = out, .comma = before != NULL };
 
-static bool add_selection(struct found *f, struct arena *a, struct str text, struct err *e)
-{
-	struct matcher *m;
-	struct selection *s;
-	size_t n;
-
-	f->at = text;
-	if (!promql_parse_matchers(a, text, &m, &n, e))
-		return false;
-	s = f->querier->ops->select(f->querier, m, n, f->hints, e);
-	promql_free_matchers(m, n);
-	if (s == NULL)
-		return false;
-	f->v = mem_grow(f->v, &f->cap, f->n + 1, sizeof *f->v);
-	f->v[f->n++] = s;
-	return true;
-}
-
-/* False has replied already. */
-static bool find(struct http_request *q, bool match_required, struct found *f)
-{
-	struct api *api = q->ctx;
-	struct err e = { 0 };
-	bool any = false, good = true;
-
-	*f = (struct found){ .querier = store_querier(api->deps.store) };
-	if (!param_time(q, "start", INT64_MIN + 1, &f->hints.min_ms) || !param_time(q, "end", INT64_MAX, &f->hints.max_ms))
-		return false;
-	for (size_t i = 0; i < q->n_params && good; i++) {
-		if (!str_eq(q->params[i].name, STR("match[]")))
-			continue;
-		any = true;
-		good = add_selection(f, q->arena, q->params[i].value, &e);
-	}
-	if (good && !any && match_required)
-		good = err_set(&e, ERR_BAD_INPUT, -1, "no match[] parameter provided");
-	if (good && !any)
-		good = add_selection(f, q->arena, STR("{__name__!=\"\"}"), &e);
-	if (good)
-		return true;
-	found_release(f);
-	if (e.pos >= 0)
-		envelope_query_error(q, "match[]", f->at, &e);
-	else
-		envelope_error(q, &e);
-	return false;
-}
-
-static int by_labels(const void *a, const void *b)
-{
-	return labels_cmp(*(const struct labels *)a, *(const struct labels *)b);
+	(void)ctx;
+	json_out_labels(&j, l->labels);
 }
 
 static void run_series(struct api *api, struct http_request *q, void *job, struct turn *turn)
 {
-	struct buf b = { 0 };
+	struct listing *l;
 	struct json_out j;
 	struct found f;
-	struct labels *all;
-	size_t n = 0, total = 0, limit;
+	size_t limit;
 
-	(void)api, (void)job, (void)turn;
-	if (!param_size(q, "limit", 0, &limit) || !find(q, true, &f))
+	(void)job, (void)turn;
+	if (!param_size(q, "limit", 0, &limit) || !found_by(q, true, &f))
 		return;
-	for (size_t i = 0; i < f.n; i++)
-		total += f.v[i]->n;
-	all = ARENA_ARRAY(q->arena, total + 1, struct labels);
-	for (size_t i = 0; i < f.n; i++)
-		for (size_t k = 0; k < f.v[i]->n; k++)
-			all[n++] = f.v[i]->v[k].labels;
-	qsort(all, n, sizeof *all, by_labels);
-	envelope_open(&j, &b);
+	l = listing_new(&f);
+	listing_sort(l, limit);
+	l->put = put_series;
+	l->end = "]}";
+	envelope_open(&j, &l->head);
 	json_out_open(&j, '[');
-	for (size_t i = 0, shown = 0; i < n && (limit == 0 || shown < limit); i++) {
-		if (i > 0 && labels_eq(all[i], all[i - 1]))
-			continue;
-		json_out_labels(&j, all[i]);
-		shown++;
-	}
-	json_out_close(&j, ']');
-	found_release(&f);
-	envelope_reply(q, &j, NULL, 0);
-	buf_fini(&b);
+	listing_reply(api->answers, q, l, "application/json");
 }
 
 static void on_a_thread(struct http_request *q, pool_query *run, struct str *name)
@@ -169,7 +95,7 @@ static void run_labels(struct api *api, struct http_request *q, void *job, struc
 	size_t limit;
 
 	(void)api, (void)turn;
-	if (!param_size(q, "limit", 0, &limit) || !find(q, false, &f))
+	if (!param_size(q, "limit", 0, &limit) || !found_by(q, false, &f))
 		return;
 	for (size_t i = 0; i < f.n; i++)
 		for (size_t k = 0; k < f.v[i]->n; k++) {

@@ -82,6 +82,28 @@ void api_runtimeinfo(struct http_request *q)
 	buf_fini(&b);
 }
 
+void api_flags(struct http_request *q)
+{
+	struct api *api = q->ctx;
+	struct buf b = { 0 }, value = { 0 };
+	struct json_out j;
+
+	envelope_open(&j, &b);
+	json_out_open(&j, '{');
+	for (const struct flag *f = api->deps.flags; f < api->deps.flags + api->deps.n_flags; f++) {
+		if (str_eq(str_of(f->name), STR("help")) || str_eq(str_of(f->name), STR("version")))
+			continue;
+		value.n = 0;
+		flag_print_value(&value, f);
+		json_out_key(&j, f->name);
+		json_out_str(&j, buf_str(&value));
+	}
+	json_out_close(&j, '}');
+	envelope_reply(q, &j, NULL, 0);
+	buf_fini(&value);
+	buf_fini(&b);
+}
+
 void api_config(struct http_request *q)
 {
 	struct api *api = q->ctx;

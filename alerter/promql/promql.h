@@ -61,6 +61,9 @@ void promql_query_pace(struct promql_query *, bool (*pace)(void *arg), void *arg
 size_t promql_query_bytes(const struct promql_query *);
 /* The canonical text of the query, as promtool formats it. */
 struct str promql_query_text(const struct promql_query *);
+/* Its syntax tree as JSON, as Prometheus's parse_query answers. */
+struct json_out;
+void promql_query_tree(const struct promql_query *, struct json_out *);
 /* "file-less" diagnosis for people: the line at fault, a caret under it, the message. <e> as promql_query_new set it. */
 void promql_error_show(struct buf *, struct str text, const struct err *e);
 

@@ -32,6 +32,8 @@ struct flag {
 
 /* Texts point into <argv>. Words without dashes go to <rest> (NULL: they are an error), everything behind "--" too. */
 bool flags_parse(const struct flag *flags, size_t n, int argc, char **argv, struct flag_list *rest, struct err *e) MUST_CHECK;
+/* What it is set to, as one would write it; of a list all, apart by commas. */
+void flag_print_value(struct buf *out, const struct flag *flag);
 void flags_print_help(struct buf *out, const struct flag *flags, size_t n);
 
 #endif
