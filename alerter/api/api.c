@@ -59,6 +59,7 @@ struct api *api_new(const struct api_deps *deps)
 	struct api *api = mem_alloc(sizeof *api);
 
 	api->deps = *deps;
+	api->budget.most = promql_most_bytes(&deps->promql);
 	api->answers = answers_new();
 	api->kept = kept_new(deps->clock);
 	api->pool = pool_new(api, deps->max_concurrency);

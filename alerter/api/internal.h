@@ -14,6 +14,7 @@ struct api {
 	struct kept *kept;
 	struct answers *answers;
 	struct pool *pool;
+	struct promql_budget budget;    /* of queries that are evaluated */
 };
 
 /* ---- envelope.c: {"status":"success","data":…} ---- */

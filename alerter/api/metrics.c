@@ -2,6 +2,8 @@
  * ours begin with tocsin_. */
 #include "internal.h"
 
+#include <stdatomic.h>
+
 #include "tocsin/expo.h"
 #include "tocsin/process.h"
 #include "tocsin/version.h"
@@ -111,6 +113,7 @@ static void emit_program(struct api *api, struct expo_set *s)
 	static const struct expo_family when = { "prometheus_config_last_reload_success_timestamp_seconds", EXPO_GAUGE, "When a configuration was last taken over.", "seconds" };
 	static const struct expo_family kept = { "tocsin_api_query_bytes", EXPO_GAUGE, "What queries of people keep, to answer sooner when they are asked again.", "bytes" };
 	static const struct expo_family answers = { "tocsin_api_answer_bytes", EXPO_GAUGE, "What long answers hold that clients are reading.", "bytes" };
+	static const struct expo_family running = { "tocsin_api_evaluation_bytes", EXPO_GAUGE, "What queries of people hold while they are evaluated, all together.", "bytes" };
 	struct api_state state = { 0 };
 
 	api->deps.state(api->deps.ctx, &state);
@@ -119,6 +122,7 @@ static void emit_program(struct api *api, struct expo_set *s)
 	EXPO_EMIT0(s, &when, (double)state.reload_ms / 1000);
 	EXPO_EMIT0(s, &kept, (double)kept_bytes(api->kept));
 	EXPO_EMIT0(s, &answers, (double)answers_bytes(api->answers));
+	EXPO_EMIT0(s, &running, (double)atomic_load(&api->budget.bytes));
 	process_emit(s, process_start_seconds());
 }
 

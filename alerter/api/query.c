@@ -44,6 +44,7 @@ static void run_query(struct api *api, struct http_request *q, void *arg, struct
 
 	if (query != NULL) {
 		promql_query_pace(query, turn == NULL ? NULL : turn_pace, turn);
+		promql_query_budget(query, &api->budget);
 		r = evaluate(query, api, &a, job, &e);
 		kept_give(api->kept, query, job->range ? INT64_MAX : clock_mono_ms(api->deps.clock) - begun_ms);
 	}

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "eval_histogram.h"
@@ -53,17 +54,33 @@ static void budget_add(struct eval *ev, size_t cells)
 		ev->peak_cells = ev->cells;
 }
 
+/* Others under way hold memory, too. Little is not worth telling. */
+static bool all_are_within(struct eval *ev, size_t bytes)
+{
+	enum { STEP_BYTES = 1 << 20 };
+	struct promql_budget *b = ev->query->budget;
+	size_t all, more = bytes > ev->charged ? bytes - ev->charged : 0;
+
+	if (b == NULL || more < STEP_BYTES)
+		return true;
+	all = atomic_fetch_add(&b->bytes, more) + more;
+	ev->charged += more;
+	if (all <= b->most)
+		return true;
+	return eval_fail(ev, ERR_TIMEOUT, -1,
+	                 "queries under way need more memory than max_samples=%zu samples may take: %zu MB all together; try again",
+	                 ev->query->options.limits.max_samples, all >> 20);
+}
+
 /* Values stay in memory until the evaluation ends, and labels beyond it: what a very long expression adds up to is bounded, too. */
 bool eval_memory_is_within(struct eval *ev, size_t more_bytes)
 {
-	enum { BYTES_A_SAMPLE = 32, BYTES_ANYWAY = 64 << 20 };
-	size_t most = ev->query->options.limits.max_samples, bytes;
+	size_t bytes = ev->arena->total_bytes - ev->bytes_before + ev->bytes_kept + memory_bytes(ev->query) + more_bytes;
 
-	bytes = ev->arena->total_bytes - ev->bytes_before + ev->bytes_kept + memory_bytes(ev->query) + more_bytes;
-	if (bytes <= BYTES_ANYWAY || (bytes - BYTES_ANYWAY) / BYTES_A_SAMPLE <= most)
-		return true;
-	return eval_fail(ev, ERR_LIMIT, -1, "query needs more memory than max_samples=%zu samples may take: %zu MB", most,
-	                 bytes >> 20);
+	if (bytes > ev->bytes_most)
+		return eval_fail(ev, ERR_LIMIT, -1, "query needs more memory than max_samples=%zu samples may take: %zu MB",
+		                 ev->query->options.limits.max_samples, bytes >> 20);
+	return all_are_within(ev, bytes);
 }
 
 /* False and failed when <cells> more than are held go over the limit. */

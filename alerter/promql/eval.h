@@ -66,6 +66,8 @@ struct eval {
 	size_t cells, peak_cells, samples_read;
 	size_t bytes_before;            /* in <arena>, of others */
 	size_t bytes_kept;              /* of the query, elsewhere */
+	size_t bytes_most;
+	size_t charged;                 /* to the budget of all queries */
 	const struct clock *clock;
 	int64_t deadline_mono_ms;
 	size_t since_asked;             /* work done since, by eval_works() */

@@ -1,6 +1,7 @@
 /* A query from start to end: limits, the evaluation, and the result as the caller gets it (names removed at last, rows of
  * equal labels merged, range results sorted by labels). */
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "eval_histogram.h"
@@ -236,7 +237,7 @@ struct promql_result *request_run(struct promql_query *q, struct arena *a, struc
 	struct promql_result *r = ARENA_NEW(a, struct promql_result);
 	struct eval ev = { .query = q, .querier = querier, .arena = a, .held = rq->held, .err = e, .clock = clock_of(q),
 	                   .deadline_mono_ms = rq->deadline_mono_ms, .cells = rq->kept_cells, .bytes_before = a->total_bytes,
-	                   .bytes_kept = rq->kept_bytes, .query_start_ms = rq->query_start_ms, .query_end_ms = rq->query_end_ms,
+	                   .bytes_kept = rq->kept_bytes, .bytes_most = promql_most_bytes(&q->options), .query_start_ms = rq->query_start_ms, .query_end_ms = rq->query_end_ms,
 	                   .query_step_ms = rq->instant ? 0 : rq->step_ms };
 
 	if (!check_times(&ev, rq->start_ms, rq->end_ms, rq->step_ms, e))
@@ -258,6 +259,8 @@ struct promql_result *request_run(struct promql_query *q, struct arena *a, struc
 	r->samples_read = ev.samples_read;
 	r->peak_samples = ev.peak_cells;
 	arena_reset(ev.scratch);        /* a query may lie idle for long */
+	if (ev.charged > 0)
+		atomic_fetch_sub(&q->budget->bytes, ev.charged);
 	return ev.failed ? NULL : r;
 }
 

@@ -57,6 +57,15 @@ bool promql_query_is(const struct promql_query *, struct str text, const struct 
 /* From here on <pace> (NULL: nothing) is called now and then during an evaluation, by who evaluates. It may wait; when it returns false
  * the query ends with ERR_CANCELED. What it waited counts as time of the query. */
 void promql_query_pace(struct promql_query *, bool (*pace)(void *arg), void *arg);
+/* What queries of several threads hold while they are evaluated, all together. */
+struct promql_budget {
+	_Atomic size_t bytes;
+	size_t most;
+};
+/* As much as one query alone may. */
+size_t promql_most_bytes(const struct promql_options *);
+/* From here on its evaluations count there (NULL: nowhere). One that would go over <most> ends with ERR_TIMEOUT: it may be tried again. */
+void promql_query_budget(struct promql_query *, struct promql_budget *);
 /* About what it holds between evaluations: itself and what it remembers. */
 size_t promql_query_bytes(const struct promql_query *);
 /* The canonical text of the query, as promtool formats it. */

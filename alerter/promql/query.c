@@ -223,6 +223,20 @@ void promql_query_pace(struct promql_query *q, bool (*pace)(void *arg), void *ar
 	q->pace_arg = arg;
 }
 
+void promql_query_budget(struct promql_query *q, struct promql_budget *budget)
+{
+	q->budget = budget;
+}
+
+enum { BYTES_A_SAMPLE = 32, BYTES_ANYWAY = 64 << 20 };
+
+size_t promql_most_bytes(const struct promql_options *options)
+{
+	size_t most = with_defaults(options).limits.max_samples;
+
+	return most > (SIZE_MAX - BYTES_ANYWAY) / BYTES_A_SAMPLE ? SIZE_MAX : BYTES_ANYWAY + most * BYTES_A_SAMPLE;
+}
+
 size_t promql_query_bytes(const struct promql_query *q)
 {
 	size_t bytes = sizeof *q + q->arena.total_bytes + memory_bytes(q);

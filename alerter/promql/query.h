@@ -20,6 +20,7 @@ struct promql_query {
 	struct regex_list *regexes;     /* of the matchers; parse.h */
 	bool (*pace)(void *arg);        /* may be NULL */
 	void *pace_arg;
+	struct promql_budget *budget;   /* may be NULL */
 	struct eval_memory *memory;     /* NULL before the first evaluation */
 };
 

@@ -160,9 +160,40 @@ static void slices_are_bounded(void **state)
 	ram_free(ram);
 }
 
+/* A query that runs beside others of a thread of its own finds what they leave it, and gives back all it took, however it ends. */
+static void queries_share_a_budget(void **state)
+{
+	const struct promql_options o = { .limits.max_samples = 100000 };
+	struct promql_budget budget = { .most = promql_most_bytes(&o) };
+	struct ram *ram = series_that_come_and_go();
+	struct err e = { 0 };
+	struct promql_query *q = promql_query_new(STR("c_total + on (i) c_total"), &o, &e);
+
+	(void)state;
+	assert_non_null(q);
+	assert_true(budget.most > 100000 * 16 && budget.most < 1 << 30);
+	promql_query_budget(q, &budget);
+	for (size_t others = 0; others <= budget.most; others += budget.most) {
+		struct arena a = { 0 };
+		struct promql_result *r;
+
+		budget.bytes = others;
+		r = promql_range(q, &a, ram_querier(ram), 0, 1000 * STEP_MS, STEP_MS, &e);
+		assert_int_equal(r == NULL, others > 0);
+		assert_int_equal(budget.bytes, others);
+		arena_fini(&a);
+	}
+	assert_int_equal(e.code, ERR_TIMEOUT);
+	if (strstr(e.msg, "queries under way need more memory than max_samples=100000 samples may take") == NULL)
+		fail_msg("%s", e.msg);
+	promql_query_free(q);
+	ram_free(ram);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(slices_say_the_same), cmocka_unit_test(slices_are_bounded) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(slices_say_the_same), cmocka_unit_test(slices_are_bounded),
+		                            cmocka_unit_test(queries_share_a_budget) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
