@@ -49,6 +49,8 @@ struct eval {
 	struct querier *querier;
 	struct arena *arena;            /* values, and at the end the result */
 	struct arena *scratch;          /* samples of the one series at hand */
+	struct arena *lasting;          /* what outlives a slice of a subquery: notes, unseen targets, points */
+	bool in_slices;                 /* a subquery is evaluated in slices */
 	struct steps steps;             /* of the expression at hand: a subquery's child has its own */
 	int64_t query_start_ms, query_end_ms, query_step_ms;    /* for start(), end(), step(), range() */
 	bool held;                      /* lost series at their last good value (semantics, "Not knowing") */
@@ -61,7 +63,7 @@ struct eval {
 	unsigned last_note;             /* note_id + 1, and the metric it was about */
 	struct str last_note_name;
 	bool read_lost, incomplete;
-	struct labels *unseen;          /* in <arena> */
+	struct labels *unseen;          /* in <lasting> */
 	size_t n_unseen, unseen_cap;
 	size_t cells, peak_cells, samples_read;
 	size_t bytes_before;            /* in <arena>, of others */

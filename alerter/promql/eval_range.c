@@ -116,52 +116,13 @@ static bool open_selector(struct range_vector *r)
 	return r->selection != NULL;
 }
 
-/* The multiples of <step> in (after, last]. */
-static struct steps aligned_steps(int64_t after, int64_t last, int64_t step)
-{
-	int64_t first = after / step * step;
-
-	if (first <= after)
-		first += step;
-	return (struct steps){ first, step, first > last ? 0 : (size_t)((last - first) / step) + 1 };
-}
-
-/* Evaluates the child on a grid of its own, aligned to absolute time, that covers the windows of all steps. */
-static bool open_subquery(struct range_vector *r)
-{
-	struct eval *ev = r->ev;
-	const struct node_subquery *s = &r->node->subquery;
-	int64_t step = s->step.set ? duration_ms(ev, &s->step, true) : ev->query->options.subquery_step_ms, first, last;
-	struct steps outer = ev->steps;
-	bool outer_resets = ev->tell_resets;
-
-	r->range_ms = duration_ms(ev, &s->range, true);
-	r->timing = timing_of(ev, s->at, s->at_ms, &s->offset);
-	if (ev->failed)
-		return false;
-	first = timing_at(&r->timing, &outer, 0);
-	last = timing_at(&r->timing, &outer, outer.n - 1);
-	r->table_steps = aligned_steps(first - r->range_ms, last, step);
-	if (r->table_steps.n > ev->query->options.limits.max_samples)   /* each step costs time, even where there is no series */
-		return eval_fail(ev, ERR_LIMIT, r->node->beg, "subquery needs more than max_samples=%zu steps: %zu",
-		                 ev->query->options.limits.max_samples, r->table_steps.n);
-	ev->steps = r->table_steps;
-	ev->tell_resets = false;
-	r->table = r->table_steps.n == 0 ? value_new(ev, &shape_none) : eval_node(ev, s->child);
-	ev->steps = outer;
-	ev->tell_resets = outer_resets;
-	if (r->table != NULL)
-		r->shape = r->table->shape;
-	return r->table != NULL;
-}
-
 struct range_vector *range_open(struct eval *ev, const struct node *n)
 {
 	struct range_vector *r = ARENA_NEW(ev->arena, struct range_vector);
 
 	r->ev = ev;
 	r->node = n;
-	if (n->kind == NODE_SELECTOR ? !open_selector(r) : !open_subquery(r))
+	if (n->kind == NODE_SELECTOR ? !open_selector(r) : !subquery_open(r))
 		return NULL;
 	return r;
 }
@@ -179,37 +140,12 @@ int64_t range_end(const struct range_vector *r, size_t row, size_t step)
 	return r->selection == NULL ? ref : select_anchor(r->ev, r->selection, row, ref);
 }
 
-static void table_points(struct range_vector *r, size_t row, struct points *out)
-{
-	const struct value *x = r->table;
-	struct samples s = { 0 };
-	int64_t *t = ARENA_ARRAY(r->ev->scratch, x->n_steps, int64_t);
-	double *v = ARENA_ARRAY(r->ev->scratch, x->n_steps, double);
-	const struct histogram **h = x->h == NULL ? NULL : ARENA_ARRAY(r->ev->scratch, x->n_steps, const struct histogram *);
-
-	for (size_t step = 0; step < x->n_steps; step++) {
-		size_t cell = row * x->n_steps + step;
-
-		if (!x->has[cell])
-			continue;
-		t[s.n] = step_at(&r->table_steps, step);
-		v[s.n] = x->v[cell];
-		if (h != NULL && x->h[cell] != NULL)
-			h[s.n] = histogram_unhinted(r->ev->scratch, x->h[cell]);  /* the steps may skip samples */
-		s.n++;
-	}
-	s.t_ms = t;
-	s.v = v;
-	s.h = h;
-	points_split(r->ev, &s, out);
-}
-
 bool range_points(struct range_vector *r, size_t row, struct points *out)
 {
 	struct samples s;
 
-	if (r->table != NULL) {
-		table_points(r, row, out);
+	if (r->selection == NULL) {
+		subquery_points(r, row, out);
 		return true;
 	}
 	if (!select_samples(r->ev, r->selection, row, range_end(r, row, 0) - r->range_ms - r->before_ms,
@@ -235,6 +171,8 @@ bool range_drops(const struct range_vector *r, size_t row, const struct window *
 {
 	const struct value *x = r->table;
 
+	if (r->piles != NULL)
+		return r->pile_drops[row];
 	if (x == NULL || x->drop == NULL)
 		return false;
 	for (size_t step = 0; step < x->n_steps; step++)

@@ -17,7 +17,10 @@ struct range_vector {
 	int64_t range_ms;
 	int64_t before_ms, after_ms;    /* how far anchored and smoothed look beyond the range */
 	struct selection *selection;    /* of a selector */
-	struct value *table;            /* of a subquery */
+	struct value *table;            /* of a subquery; NULL when it was evaluated in slices */
+	struct piles *piles;            /* then, and whether the names of each go at the end */
+	bool *pile_drops;
+	size_t n_drops, cap_drops;
 	struct steps table_steps;
 };
 
@@ -36,6 +39,11 @@ bool range_drops(const struct range_vector *, size_t row, const struct window *)
 
 /* The part of <p> with beg_ms < t <= end_ms, into <w>->f and <w>->h. */
 void window_cut(struct window *w, const struct points *p, int64_t beg_ms, int64_t end_ms);
+
+/* ---- subqueries (subquery.c) ---- */
+
+bool subquery_open(struct range_vector *);
+void subquery_points(struct range_vector *, size_t row, struct points *out);
 
 /* ---- selectors (eval_select.c), which ranges, instant selectors and info() share ---- */
 

@@ -221,6 +221,16 @@ static void fill_result(struct eval *ev, bool instant, struct promql_result *r)
 	}
 }
 
+static void result_unseen(struct eval *ev, struct promql_result *r)
+{
+	struct labels *copy = ARENA_ARRAY(ev->arena, ev->n_unseen, struct labels);
+
+	for (size_t i = 0; i < ev->n_unseen; i++)
+		copy[i] = labels_copy(ev->arena, ev->unseen[i]);
+	r->unseen = copy;
+	r->n_unseen = ev->n_unseen;
+}
+
 static const struct clock *clock_of(const struct promql_query *q)
 {
 	return q->options.clock == NULL ? &clock_system : q->options.clock;
@@ -235,6 +245,7 @@ struct promql_result *request_run(struct promql_query *q, struct arena *a, struc
                                   struct err *e)
 {
 	struct promql_result *r = ARENA_NEW(a, struct promql_result);
+	struct arena lasting = { 0 };
 	struct eval ev = { .query = q, .querier = querier, .arena = a, .held = rq->held, .err = e, .clock = clock_of(q),
 	                   .deadline_mono_ms = rq->deadline_mono_ms, .cells = rq->kept_cells, .bytes_before = a->total_bytes,
 	                   .bytes_kept = rq->kept_bytes, .bytes_most = promql_most_bytes(&q->options), .query_start_ms = rq->query_start_ms, .query_end_ms = rq->query_end_ms,
@@ -248,17 +259,18 @@ struct promql_result *request_run(struct promql_query *q, struct arena *a, struc
 		return NULL;
 	}
 	ev.scratch = memory_scratch(q);
+	ev.lasting = &lasting;
 	arena_reset(ev.scratch);
 	fill_result(&ev, rq->instant, r);
 	r->notes = notes_finish(&ev, a);
 	r->n_notes = ev.n_notes;
 	r->read_lost = ev.read_lost;
 	r->incomplete = ev.incomplete;
-	r->unseen = ev.unseen;
-	r->n_unseen = ev.n_unseen;
+	result_unseen(&ev, r);
 	r->samples_read = ev.samples_read;
 	r->peak_samples = ev.peak_cells;
 	arena_reset(ev.scratch);        /* a query may lie idle for long */
+	arena_fini(&lasting);
 	if (ev.charged > 0)
 		atomic_fetch_sub(&q->budget->bytes, ev.charged);
 	return ev.failed ? NULL : r;

@@ -49,8 +49,8 @@ static void shape_copy(struct memory_slot *slot, const struct selection *sel)
 
 static void add_unseen(struct eval *ev, struct labels l)
 {
-	ev->unseen = arena_grow(ev->arena, ev->unseen, ev->n_unseen, &ev->unseen_cap, ev->n_unseen + 1, sizeof *ev->unseen);
-	ev->unseen[ev->n_unseen++] = labels_copy(ev->arena, l);
+	ev->unseen = arena_grow(ev->lasting, ev->unseen, ev->n_unseen, &ev->unseen_cap, ev->n_unseen + 1, sizeof *ev->unseen);
+	ev->unseen[ev->n_unseen++] = labels_copy(ev->lasting, l);
 }
 
 /* What the caller must know to tell "no" from "cannot know" (semantics, "Not knowing"). */

@@ -21,8 +21,8 @@ static void add(struct eval *ev, bool warning, int pos, struct str text)
 	for (size_t i = 0; i < ev->n_notes; i++)
 		if (ev->notes[i].warning == warning && str_eq(ev->notes[i].text, text))
 			return;
-	ev->notes = arena_grow(ev->arena, ev->notes, ev->n_notes, &ev->cap_notes, ev->n_notes + 1, sizeof *ev->notes);
-	ev->notes[ev->n_notes++] = (struct note){ warning, pos, arena_str(ev->arena, text) };
+	ev->notes = arena_grow(ev->lasting, ev->notes, ev->n_notes, &ev->cap_notes, ev->n_notes + 1, sizeof *ev->notes);
+	ev->notes[ev->n_notes++] = (struct note){ warning, pos, arena_str(ev->lasting, text) };
 }
 
 void note_add(struct eval *ev, enum note_id id, struct labels labels, int pos)

@@ -4,31 +4,14 @@
 #include <string.h>
 
 #include "eval_run.h"
-#include "histogram_ops.h"
-#include "memory.h"
-
-/* Points of one series, in order of time; the next piece when this one is full. */
-struct piece {
-	struct piece *next;
-	size_t n, cap;
-	int64_t *t_ms;
-	double *v;
-	const struct histogram **h;     /* NULL: floats only */
-};
-
-struct row {
-	struct piece *first, *last;
-	size_t n;
-	bool has_histograms;
-};
+#include "piles.h"
 
 struct slices {
 	struct arena *out;              /* labels, notes, and at the end the result */
 	size_t out_before;
 	struct arena work, kept;        /* of the slice at hand; of those that are done */
-	struct label_table labels, unseen;
-	struct row *rows;               /* one a label set of <labels> */
-	size_t cap_rows, points;
+	struct piles piles;
+	struct label_table unseen;
 	struct promql_note *notes;
 	size_t cap_notes;
 	struct promql_result *r;
@@ -37,58 +20,6 @@ struct slices {
 static size_t slices_bytes(const struct slices *s)
 {
 	return s->kept.total_bytes + s->out->total_bytes - s->out_before;
-}
-
-/* The number of <l> in <t>; its texts are copied when it is new. */
-static size_t number_of(struct slices *s, struct label_table *t, struct labels l)
-{
-	size_t i = label_table_find(t, l);
-
-	return i != SIZE_MAX ? i : label_table_add_borrowed(t, labels_copy(s->out, l), NULL);
-}
-
-/* As long as what the row holds: a series of many slices is in few pieces. */
-static struct piece *piece_add(struct slices *s, struct row *row, size_t need)
-{
-	struct piece *p = ARENA_NEW(&s->kept, struct piece);
-
-	p->cap = row->n > need ? row->n : need;
-	p->t_ms = arena_alloc_raw(&s->kept, p->cap * sizeof *p->t_ms);
-	p->v = arena_alloc_raw(&s->kept, p->cap * sizeof *p->v);
-	*(row->last == NULL ? &row->first : &row->last->next) = p;
-	row->last = p;
-	return p;
-}
-
-static void piece_put(struct slices *s, struct piece *p, const struct promql_series *x, size_t from, size_t n)
-{
-	memcpy(p->t_ms + p->n, x->t_ms + from, n * sizeof *p->t_ms);
-	memcpy(p->v + p->n, x->v + from, n * sizeof *p->v);
-	if (x->h != NULL && p->h == NULL)
-		p->h = ARENA_ARRAY(&s->kept, p->cap, const struct histogram *);
-	for (size_t i = 0; x->h != NULL && i < n; i++)
-		p->h[p->n + i] = x->h[from + i] == NULL ? NULL : histogram_keep(&s->kept, x->h[from + i]);
-	p->n += n;
-}
-
-static void keep_series(struct slices *s, const struct promql_series *x)
-{
-	size_t i = number_of(s, &s->labels, x->labels), n;
-	struct row *row;
-
-	s->rows = arena_grow(&s->kept, s->rows, i, &s->cap_rows, i + 1, sizeof *s->rows);
-	row = &s->rows[i];
-	row->has_histograms = row->has_histograms || x->h != NULL;
-	for (size_t from = 0; from < x->n; from += n) {
-		struct piece *p = row->last;
-
-		if (p == NULL || p->n == p->cap)
-			p = piece_add(s, row, x->n - from);
-		n = p->cap - p->n < x->n - from ? p->cap - p->n : x->n - from;
-		piece_put(s, p, x, from, n);
-		row->n += n;
-	}
-	s->points += x->n;
 }
 
 /* Without the place, which stands in brackets at the end. */
@@ -121,11 +52,11 @@ static void keep_note(struct slices *s, const struct promql_note *note)
 static void keep(struct slices *s, const struct promql_result *slice)
 {
 	for (size_t i = 0; i < slice->n_matrix; i++)
-		keep_series(s, &slice->matrix[i]);
+		piles_add(&s->piles, &slice->matrix[i]);
 	for (size_t i = 0; i < slice->n_notes; i++)
 		keep_note(s, &slice->notes[i]);
 	for (size_t i = 0; i < slice->n_unseen; i++)
-		number_of(s, &s->unseen, slice->unseen[i]);
+		piles_number(&s->unseen, s->out, slice->unseen[i]);
 	s->r->read_lost |= slice->read_lost;
 	s->r->incomplete |= slice->incomplete;
 	s->r->samples_read += slice->samples_read;
@@ -133,32 +64,15 @@ static void keep(struct slices *s, const struct promql_result *slice)
 		s->r->peak_samples = slice->peak_samples;
 }
 
-static struct promql_series whole_series(struct slices *s, size_t i)
-{
-	const struct row *row = &s->rows[i];
-	int64_t *t = arena_alloc_raw(s->out, row->n * sizeof *t);
-	double *v = arena_alloc_raw(s->out, row->n * sizeof *v);
-	const struct histogram **h = row->has_histograms ? ARENA_ARRAY(s->out, row->n, const struct histogram *) : NULL;
-	size_t n = 0;
-
-	for (const struct piece *p = row->first; p != NULL; n += p->n, p = p->next) {
-		memcpy(t + n, p->t_ms, p->n * sizeof *t);
-		memcpy(v + n, p->v, p->n * sizeof *v);
-		for (size_t k = 0; p->h != NULL && k < p->n; k++)
-			h[n + k] = p->h[k] == NULL ? NULL : histogram_keep(s->out, p->h[k]);
-	}
-	return (struct promql_series){ s->labels.v[i], n, t, v, h };
-}
-
 static void put_together(struct slices *s)
 {
 	struct labels *unseen = ARENA_ARRAY(s->out, s->unseen.n, struct labels);
 
 	s->r->type = PROMQL_MATRIX;
-	s->r->n_matrix = s->labels.n;
-	s->r->matrix = ARENA_ARRAY(s->out, s->labels.n, struct promql_series);
-	for (size_t i = 0; i < s->labels.n; i++)
-		s->r->matrix[i] = whole_series(s, i);
+	s->r->n_matrix = s->piles.labels.n;
+	s->r->matrix = ARENA_ARRAY(s->out, s->piles.labels.n, struct promql_series);
+	for (size_t i = 0; i < s->piles.labels.n; i++)
+		s->r->matrix[i] = pile_whole(&s->piles, i, s->out, true);
 	result_sort(s->r);
 	for (size_t i = 0; i < s->unseen.n; i++)
 		unseen[i] = s->unseen.v[i];
@@ -175,7 +89,7 @@ static struct promql_result *run_slice(struct slices *s, struct promql_query *q,
 
 	rq.start_ms = whole->start_ms + (int64_t)at * whole->step_ms;
 	rq.end_ms = rq.start_ms + (int64_t)(n - 1) * whole->step_ms;
-	rq.kept_cells = s->points;
+	rq.kept_cells = s->piles.points;
 	rq.kept_bytes = slices_bytes(s);
 	return request_run(q, &s->work, querier, &rq, e);
 }
@@ -209,7 +123,7 @@ static struct promql_result *range_in_slices(struct promql_query *q, struct aren
 	struct slices s = { .out = a, .out_before = a->total_bytes, .r = ARENA_NEW(a, struct promql_result) };
 	bool ok;
 
-	label_table_init(&s.labels, &s.kept, 0);
+	piles_init(&s.piles, a, &s.kept);
 	label_table_init(&s.unseen, &s.kept, 0);
 	ok = run_slices(&s, q, querier, whole, steps, e);
 	if (ok)

@@ -141,7 +141,7 @@ static void budgets_end_a_query(void **state)
 	} cases[] = {
 		{ "x", "query selects more than max_series=2 series: 3", { .max_series = 2 } },
 		{ "x", "query needs more than max_samples=2 samples: 3 series at 1 steps, and 0 before", { .max_samples = 2 } },
-		{ "max_over_time(x[1m:1s])", "query needs more than max_samples=100 samples: 3 series at 60 steps, and 0 before",
+		{ "max_over_time(x[1m:1s])", "query needs more than max_samples=100 samples: 3 series at 1 steps, and 99 before",
 		  { .max_samples = 100 } },
 		{ "absent_over_time((absent(nothing))[290y:1ms])", "subquery needs more than max_samples=50000000 steps: 9145440000000",
 		  { .max_samples = 0 } },

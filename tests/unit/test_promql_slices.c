@@ -2,6 +2,7 @@
 #include "tests.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "promql/promql.h"
 #include "promql/script/notation.h"
@@ -61,7 +62,7 @@ static void print_series(struct buf *b, const struct promql_series *s)
 	buf_putz(b, "\n");
 }
 
-static struct promql_result *ask(struct ram *ram, const char *text, size_t limit, struct arena *a, struct err *e)
+static struct promql_result *ask_with(struct ram *ram, const char *text, bool range, size_t limit, struct arena *a, struct err *e)
 {
 	struct promql_options o = { .features = PROMQL_ALL_FEATURES & ~(unsigned)PROMQL_TYPE_AND_UNIT_LABELS,
 	                            .limits.max_samples = limit };
@@ -70,9 +71,17 @@ static struct promql_result *ask(struct ram *ram, const char *text, size_t limit
 
 	if (q == NULL)
 		fail_msg("%s: %s", text, e->msg);
-	r = promql_range(q, a, ram_querier(ram), 0, STEPS * STEP_MS, STEP_MS, e);
+	if (range)
+		r = promql_range(q, a, ram_querier(ram), 0, STEPS * STEP_MS, STEP_MS, e);
+	else
+		r = promql_instant(q, a, ram_querier(ram), STEPS * STEP_MS, e);
 	promql_query_free(q);
 	return r;
+}
+
+static struct promql_result *ask(struct ram *ram, const char *text, size_t limit, struct arena *a, struct err *e)
+{
+	return ask_with(ram, text, true, limit, a, e);
 }
 
 static void print(struct buf *b, const struct promql_result *r)
@@ -80,6 +89,11 @@ static void print(struct buf *b, const struct promql_result *r)
 	buf_printf(b, "type %d, read_lost %d, incomplete %d, unseen %zu\n", r->type, r->read_lost, r->incomplete, r->n_unseen);
 	for (size_t i = 0; i < r->n_notes; i++)
 		buf_printf(b, STR_FMT "\n", STR_ARG(r->notes[i].text));
+	for (size_t i = 0; i < r->n_vector; i++) {
+		const struct promql_sample *s = &r->vector[i];
+
+		print_series(b, &(struct promql_series){ s->labels, 1, &s->t_ms, &s->v, &s->h });
+	}
 	for (size_t i = 0; i < r->n_matrix; i++)
 		print_series(b, &r->matrix[i]);
 }
@@ -160,6 +174,68 @@ static void slices_are_bounded(void **state)
 	ram_free(ram);
 }
 
+static int by_line(const void *a, const void *b)
+{
+	return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+/* Rows of a vector come in no particular order. */
+static void print_sorted(struct buf *out, const struct promql_result *r)
+{
+	struct str lines[4 * SERIES * LIFE], rest, line;
+	struct buf b = { 0 };
+	size_t n = 0;
+
+	print(&b, r);
+	rest = buf_str(&b);
+	while (str_cut(&rest, '\n', &line) && n < ARRAY_LEN(lines))
+		lines[n++] = line;
+	qsort(lines, n, sizeof *lines, by_line);
+	for (size_t i = 0; i < n; i++)
+		buf_printf(out, STR_FMT "\n", STR_ARG(lines[i]));
+	buf_fini(&b);
+}
+
+/* An instant query cannot be sliced: the subquery is, with a limit of so many samples. */
+static void subqueries_in_slices_say_the_same(void **state)
+{
+	static const struct {
+		const char *query;
+		size_t limit;
+	} cases[] = {
+		{ "max_over_time(count by (i) (c_total)[70m:10s])", 2400 }, { "rate(c_total[70m:10s])", 2400 },
+		{ "sum_over_time(rate(info[1m])[70m:10s])", 2400 }, { "sum_over_time(h[70m:10s])", 17000 },
+		{ "max_over_time(sum_over_time(c_total[1m:10s])[70m:10s])", 2400 }, { "c_total[70m:10s]", 2400 },
+		{ "last_over_time(count_values(\"n\", c_total % 3)[70m:10s])", 2400 },
+		{ "sum by (j) (max_over_time(c_total[70m:10s])) + on (j) sum by (j) (min_over_time(c_total[70m:10s]))", 3500 },
+		{ "count_over_time((c_total or info)[70m:10s] offset 1m)", 4000 }, { "absent_over_time(c_total[70m:10s])", 2400 },
+	};
+	struct ram *ram = series_that_come_and_go();
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct arena a = { 0 };
+		struct buf whole = { 0 }, sliced = { 0 };
+		struct err e = { 0 };
+		struct promql_result *r = ask_with(ram, cases[i].query, false, 0, &a, &e);
+
+		assert_non_null(r);
+		assert_true(r->peak_samples > cases[i].limit);
+		print_sorted(&whole, r);
+		r = ask_with(ram, cases[i].query, false, cases[i].limit, &a, &e);
+		if (r == NULL)
+			fail_msg("%s: %s", cases[i].query, e.msg);
+		assert_true(r->peak_samples <= cases[i].limit);
+		print_sorted(&sliced, r);
+		if (strcmp(buf_z(&whole), buf_z(&sliced)) != 0)
+			fail_msg("%s\nat once: %s\nin slices: %s", cases[i].query, buf_z(&whole), buf_z(&sliced));
+		buf_fini(&whole);
+		buf_fini(&sliced);
+		arena_fini(&a);
+	}
+	ram_free(ram);
+}
+
 /* A query that runs beside others of a thread of its own finds what they leave it, and gives back all it took, however it ends. */
 static void queries_share_a_budget(void **state)
 {
@@ -193,6 +269,7 @@ static void queries_share_a_budget(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(slices_say_the_same), cmocka_unit_test(slices_are_bounded),
+		                            cmocka_unit_test(subqueries_in_slices_say_the_same),
 		                            cmocka_unit_test(queries_share_a_budget) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

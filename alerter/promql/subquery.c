@@ -1,0 +1,244 @@
+/* Subqueries: the child is evaluated on a grid of steps of its own, at once where that is within the limits. A table of series by
+ * steps may be over them though few of its cells hold a sample: then the steps are evaluated in slices, half as long whenever one is
+ * over a limit, and of a finished slice its points alone are kept (piles.h). Within a slice no further subquery is sliced: the slice
+ * gets shorter instead. */
+#include <string.h>
+
+#include "eval_histogram.h"
+#include "eval_range.h"
+#include "memory.h"
+#include "piles.h"
+
+/* The multiples of <step> in (after, last]. */
+static struct steps aligned_steps(int64_t after, int64_t last, int64_t step)
+{
+	int64_t first = after / step * step;
+
+	if (first <= after)
+		first += step;
+	return (struct steps){ first, step, first > last ? 0 : (size_t)((last - first) / step) + 1 };
+}
+
+/* ---- In slices ---- */
+
+/* Whether names go at the end (delayed name removal) is kept of a pile, not of each point. False where that would not do. */
+static bool keep_drop(struct range_vector *r, const struct value *x, size_t row, size_t pile)
+{
+	struct eval *ev = r->ev;
+	bool any = false, all = true;
+
+	for (size_t i = row * x->n_steps; i < (row + 1) * x->n_steps; i++) {
+		any |= x->has[i] && value_drops(x, i);
+		all &= !x->has[i] || value_drops(x, i);
+	}
+	if (pile < r->n_drops)
+		return any ? all && r->pile_drops[pile] : !r->pile_drops[pile];
+	r->pile_drops = arena_grow(ev->lasting, r->pile_drops, r->n_drops, &r->cap_drops, r->n_drops + 1, sizeof *r->pile_drops);
+	r->pile_drops[r->n_drops++] = any;
+	return all || !any;
+}
+
+/* A row of a slice on its pile. */
+static void keep_row(struct range_vector *r, const struct value *x, size_t row)
+{
+	struct eval *ev = r->ev;
+	struct arena_mark mark = arena_mark(ev->scratch);
+	int64_t *t = ARENA_ARRAY(ev->scratch, x->n_steps, int64_t);
+	double *v = ARENA_ARRAY(ev->scratch, x->n_steps, double);
+	const struct histogram **h = x->h == NULL ? NULL : ARENA_ARRAY(ev->scratch, x->n_steps, const struct histogram *);
+	size_t n = 0;
+
+	for (size_t step = 0; step < x->n_steps; step++) {
+		size_t cell = row * x->n_steps + step;
+
+		if (!x->has[cell])
+			continue;
+		t[n] = step_at(&ev->steps, step);
+		v[n] = x->v[cell];
+		if (h != NULL)
+			h[n] = x->h[cell];
+		n++;
+	}
+	if (n > 0 && keep_drop(r, x, row, piles_number(&r->piles->labels, r->piles->texts, x->shape->labels[row])))
+		piles_add(r->piles, &(struct promql_series){ x->shape->labels[row], n, t, v, h });
+	else if (n > 0)
+		eval_fail(ev, ERR_LIMIT, r->node->beg, "subquery needs more than max_samples=%zu samples: of one series the name is to go at times",
+		          ev->query->options.limits.max_samples);
+	arena_rewind(ev->scratch, mark);
+}
+
+/* <cells> are held by others. False: no room for more points. */
+static bool keep_slice(struct range_vector *r, const struct value *x, size_t cells)
+{
+	size_t most = r->ev->query->options.limits.max_samples;
+
+	for (size_t row = 0; row < x->shape->n && eval_works(r->ev, x->n_steps); row++)
+		keep_row(r, x, row);
+	if (r->piles->points > most - cells)
+		return eval_fail(r->ev, ERR_LIMIT, r->node->beg, "subquery needs more than max_samples=%zu samples: %zu, and %zu before", most,
+		                 r->piles->points, cells);
+	return eval_memory_is_within(r->ev, 0);
+}
+
+/* Steps [at, at + n) of the grid. What they took is given back, but for the points. */
+static bool run_slice(struct range_vector *r, size_t at, size_t n)
+{
+	struct eval *ev = r->ev;
+	struct arena_mark mark = arena_mark(ev->arena);
+	size_t cells = ev->cells - r->piles->points;
+	const struct value *x;
+	bool good;
+
+	ev->steps = (struct steps){ step_at(&r->table_steps, at), r->table_steps.step_ms, n };
+	x = eval_node(ev, r->node->subquery.child);
+	good = x != NULL && keep_slice(r, x, cells);
+	arena_rewind(ev->arena, mark);
+	ev->last_note = 0;              /* its name is gone */
+	ev->cells = cells + r->piles->points;
+	return good;
+}
+
+static bool may_be_shorter(const struct eval *ev)
+{
+	return ev->failed && ev->err->code == ERR_LIMIT;
+}
+
+static void forgive(struct eval *ev)
+{
+	ev->failed = false;
+	*ev->err = (struct err){ 0 };
+}
+
+static bool run_slices(struct range_vector *r)
+{
+	size_t most = (r->table_steps.n + 1) / 2;
+
+	for (size_t at = 0; at < r->table_steps.n;) {
+		size_t n = r->table_steps.n - at < most ? r->table_steps.n - at : most;
+
+		if (run_slice(r, at, n)) {
+			at += n;
+		} else if (may_be_shorter(r->ev) && n > 1) {
+			forgive(r->ev);
+			most = (n + 1) / 2;
+		} else {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* The piles' labels are the shape: anew each time, since they come in the order of the samples. */
+static bool evaluate_in_slices(struct range_vector *r)
+{
+	struct eval *ev = r->ev;
+	struct memory_slot *slot = memory_slot_anew(ev, r->node->id, MEMORY_SHAPE);
+	struct labels *labels;
+	bool good;
+
+	r->piles = ARENA_NEW(ev->lasting, struct piles);
+	piles_init(r->piles, &slot->arena, ev->lasting);
+	ev->in_slices = true;
+	good = run_slices(r);
+	ev->in_slices = false;
+	labels = ARENA_ARRAY(&slot->arena, r->piles->labels.n, struct labels);
+	for (size_t i = 0; i < r->piles->labels.n; i++)
+		labels[i] = r->piles->labels.v[i];
+	slot->shape = (struct shape){ .n = r->piles->labels.n, .labels = labels };
+	memory_keep(ev, slot);
+	r->shape = &slot->shape;
+	return good;
+}
+
+/* ---- At once ---- */
+
+static bool evaluate(struct range_vector *r)
+{
+	struct eval *ev = r->ev;
+	struct arena_mark mark = arena_mark(ev->arena);
+	size_t cells = ev->cells;
+
+	r->table = r->table_steps.n == 0 ? value_new(ev, &shape_none) : eval_node(ev, r->node->subquery.child);
+	if (r->table != NULL) {
+		r->shape = r->table->shape;
+		return true;
+	}
+	if (!may_be_shorter(ev) || ev->in_slices || r->table_steps.n < 2)
+		return false;
+	forgive(ev);
+	arena_rewind(ev->arena, mark);
+	ev->last_note = 0;
+	ev->cells = cells;
+	return evaluate_in_slices(r);
+}
+
+/* The child on a grid of its own, aligned to absolute time, that covers the windows of all steps. */
+bool subquery_open(struct range_vector *r)
+{
+	struct eval *ev = r->ev;
+	const struct node_subquery *s = &r->node->subquery;
+	int64_t step = s->step.set ? duration_ms(ev, &s->step, true) : ev->query->options.subquery_step_ms, first, last;
+	struct steps outer = ev->steps;
+	bool outer_resets = ev->tell_resets, good;
+
+	r->range_ms = duration_ms(ev, &s->range, true);
+	r->timing = timing_of(ev, s->at, s->at_ms, &s->offset);
+	if (ev->failed)
+		return false;
+	first = timing_at(&r->timing, &outer, 0);
+	last = timing_at(&r->timing, &outer, outer.n - 1);
+	r->table_steps = aligned_steps(first - r->range_ms, last, step);
+	if (r->table_steps.n > ev->query->options.limits.max_samples)   /* each step costs time, even where there is no series */
+		return eval_fail(ev, ERR_LIMIT, r->node->beg, "subquery needs more than max_samples=%zu steps: %zu",
+		                 ev->query->options.limits.max_samples, r->table_steps.n);
+	ev->steps = r->table_steps;
+	ev->tell_resets = false;
+	good = evaluate(r);
+	ev->steps = outer;
+	ev->tell_resets = outer_resets;
+	return good;
+}
+
+/* ---- Reading ---- */
+
+static struct samples pile_samples(struct range_vector *r, size_t row)
+{
+	struct promql_series s = pile_whole(r->piles, row, r->ev->scratch, false);
+	const struct histogram **h = s.h == NULL ? NULL : ARENA_ARRAY(r->ev->scratch, s.n, const struct histogram *);
+
+	for (size_t i = 0; h != NULL && i < s.n; i++)
+		h[i] = s.h[i] == NULL ? NULL : histogram_unhinted(r->ev->scratch, s.h[i]);
+	return (struct samples){ .n = s.n, .t_ms = s.t_ms, .v = s.v, .h = h };
+}
+
+static struct samples table_samples(struct range_vector *r, size_t row)
+{
+	const struct value *x = r->table;
+	struct samples s = { 0 };
+	int64_t *t = ARENA_ARRAY(r->ev->scratch, x->n_steps, int64_t);
+	double *v = ARENA_ARRAY(r->ev->scratch, x->n_steps, double);
+	const struct histogram **h = x->h == NULL ? NULL : ARENA_ARRAY(r->ev->scratch, x->n_steps, const struct histogram *);
+
+	for (size_t step = 0; step < x->n_steps; step++) {
+		size_t cell = row * x->n_steps + step;
+
+		if (!x->has[cell])
+			continue;
+		t[s.n] = step_at(&r->table_steps, step);
+		v[s.n] = x->v[cell];
+		if (h != NULL && x->h[cell] != NULL)
+			h[s.n] = histogram_unhinted(r->ev->scratch, x->h[cell]);  /* the steps may skip samples */
+		s.n++;
+	}
+	s.t_ms = t;
+	s.v = v;
+	s.h = h;
+	return s;
+}
+
+void subquery_points(struct range_vector *r, size_t row, struct points *out)
+{
+	struct samples s = r->table != NULL ? table_samples(r, row) : pile_samples(r, row);
+
+	points_split(r->ev, &s, out);
+}
