@@ -1,6 +1,6 @@
-/* Names for which no name server answers. getaddrinfo() cannot be told to stop: curl leaves the thread that is in it to its end, and such a name
- * is not looked up again for a while, so that only a few of those threads wait for one name. The list is the process's, as the threads are;
- * when it is full the oldest entry makes room. */
+/* Names for which no name server answers. getaddrinfo() cannot be told to stop: curl leaves the thread that is in it to its
+ * end, and such a name is not looked up again for a while, so that only a few of those threads wait for one name. The list is
+ * the process's, as the threads are; when it is full the oldest entry makes room. */
 #include <pthread.h>
 
 #include "tocsin/clock.h"

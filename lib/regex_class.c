@@ -2,16 +2,6 @@
  * and of what both languages know under one name. */
 #include "regex_read.h"
 
-static uint32_t decode(struct str c)
-{
-	static const unsigned char lead_mask[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
-	uint32_t rune = (unsigned char)c.p[0] & lead_mask[c.n];
-
-	for (size_t i = 1; i < c.n; i++)
-		rune = rune << 6 | ((unsigned char)c.p[i] & 0x3f);
-	return rune;
-}
-
 /* Their ASCII meaning, and PCRE2's own name for the rest. \s has no \v in RE2. */
 static const struct {
 	struct str name;
@@ -143,7 +133,7 @@ static uint32_t parse_class_char(struct re_parser *p)
 {
 	if (re_peek(p, 0) == '\\')
 		return re_parse_escape(p);
-	return decode(re_take_char(p));
+	return str_utf8_rune(re_take_char(p));
 }
 
 static void parse_class_range(struct re_parser *p, struct buf *out)

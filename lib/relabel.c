@@ -93,18 +93,15 @@ static void keep_names(const struct relabel_rule *r, bool matching, struct label
 	*l = (struct labels){ v, n };
 }
 
-/* ASCII letters; others stay as they are. */
 static struct str with_case(struct str s, bool upper, struct arena *a)
 {
-	char *p = arena_strz(a, s);
+	struct buf b = { 0 };
+	struct str out;
 
-	for (size_t i = 0; i < s.n; i++) {
-		if (upper && p[i] >= 'a' && p[i] <= 'z')
-			p[i] = (char)(p[i] - 'a' + 'A');
-		else if (!upper && p[i] >= 'A' && p[i] <= 'Z')
-			p[i] = (char)(p[i] - 'A' + 'a');
-	}
-	return (struct str){ p, s.n };
+	buf_put_case(&b, s, upper);
+	out = arena_str(a, buf_str(&b));
+	buf_fini(&b);
+	return out;
 }
 
 static bool apply(const struct relabel_rule *r, struct labels *l, struct arena *a)

@@ -168,6 +168,17 @@ size_t str_utf8_len(struct str s)
 	return len;
 }
 
+uint32_t str_utf8_rune(struct str s)
+{
+	static const unsigned char lead_mask[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
+	size_t len = str_utf8_len(s);
+	uint32_t rune = len > 0 ? (unsigned char)s.p[0] & lead_mask[len] : 0;
+
+	for (size_t i = 1; i < len; i++)
+		rune = rune << 6 | ((unsigned char)s.p[i] & 0x3f);
+	return rune;
+}
+
 /* Most text is ASCII: eight bytes at a time as long as that holds. */
 static size_t skip_ascii(const char *p, size_t n)
 {

@@ -211,16 +211,14 @@ static bool fn_now(struct template_call *c)
 
 static bool map_case(struct template_call *c, bool upper)
 {
+	struct buf b = { 0 };
 	struct str s;
-	char *p;
 
 	if (!template_arg_str(c, 0, &s))
 		return false;
-	p = arena_strz(c->arena, s);
-	for (size_t i = 0; i < s.n; i++)
-		if ((unsigned char)p[i] < 0x80)
-			p[i] = (char)(upper ? toupper((unsigned char)p[i]) : tolower((unsigned char)p[i]));
-	c->out = template_str((struct str){ p, s.n });
+	buf_put_case(&b, s, upper);
+	c->out = template_str(arena_str(c->arena, buf_str(&b)));
+	buf_fini(&b);
 	return true;
 }
 

@@ -21,33 +21,42 @@ struct deletion {
 	int64_t start_ms, end_ms;
 };
 
-static bool delete_matching(struct api *api, struct http_request *q, const struct deletion *d, struct str selector, struct err *e)
-{
+struct selector {
 	struct matcher *m;
 	size_t n;
-	bool ok;
+};
 
-	if (!promql_parse_matchers(q->arena, selector, &m, &n, e))
-		return err_context(e, "invalid parameter \"match[]\"");
-	ok = store_delete(api->deps.store, m, n, d->start_ms, d->end_ms, e);
-	promql_free_matchers(m, n);
-	return ok;
+/* All are parsed before anything is deleted: a request that is refused has done nothing. <*n> are to be freed, after an error too. */
+static struct selector *parse_selectors(struct http_request *q, size_t *n, struct err *e)
+{
+	struct selector *v = arena_alloc(q->arena, (q->n_params + 1) * sizeof *v);
+
+	*n = 0;
+	for (size_t i = 0; i < q->n_params && e->code == ERR_NONE; i++) {
+		if (!str_eq(q->params[i].name, STR("match[]")))
+			continue;
+		if (promql_parse_matchers(q->arena, q->params[i].value, &v[*n].m, &v[*n].n, e))
+			(*n)++;
+		else
+			err_context(e, "invalid parameter \"match[]\"");
+	}
+	if (*n == 0 && e->code == ERR_NONE)
+		err_set(e, ERR_BAD_INPUT, -1, "no match[] parameter provided");
+	return v;
 }
 
 static void delete_all(struct api *api, struct http_request *q, void *job)
 {
+	const struct deletion *d = job;
 	struct err e = { 0 };
-	bool any = false, ok = true;
+	size_t n;
+	struct selector *v = parse_selectors(q, &n, &e);
 
-	for (size_t i = 0; i < q->n_params && ok; i++) {
-		if (!str_eq(q->params[i].name, STR("match[]")))
-			continue;
-		any = true;
-		ok = delete_matching(api, q, job, q->params[i].value, &e);
-	}
-	if (!any)
-		ok = err_set(&e, ERR_BAD_INPUT, -1, "no match[] parameter provided");
-	if (ok)
+	for (size_t i = 0; i < n && e.code == ERR_NONE; i++)
+		store_delete(api->deps.store, v[i].m, v[i].n, d->start_ms, d->end_ms, &e);
+	for (size_t i = 0; i < n; i++)
+		promql_free_matchers(v[i].m, v[i].n);
+	if (e.code == ERR_NONE)
 		done(q);
 	else
 		envelope_error(q, &e);

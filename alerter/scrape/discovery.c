@@ -25,6 +25,7 @@ struct discovery {
 	CURLM *multi;
 	struct tokens *tokens;
 	int inotify_fd;
+	int64_t watch_mono_ms; /* folders are watched anew then */
 	struct sd **v;
 	size_t n, cap;
 	uint64_t refreshes, failures;
@@ -265,7 +266,7 @@ static void add(struct discovery *d, const struct scrape_job *job, const struct 
 	sd->due_mono_ms = 0;
 	if (config->kind != SCRAPE_SD_FILE)
 		return;
-	sd_file_watch(config, d->inotify_fd);
+	sd->watch = sd_file_watch(config, d->inotify_fd);
 	refresh(sd);
 }
 
@@ -354,6 +355,23 @@ static void drain_inotify(struct discovery *d)
 			d->v[i]->due_mono_ms = now_ms + SETTLE_MS;
 }
 
+/* A folder that was taken away and made anew is another one to the kernel. */
+static void watch_again(struct discovery *d, int64_t now_ms)
+{
+	if (now_ms < d->watch_mono_ms)
+		return;
+	d->watch_mono_ms = now_ms + IDLE_MS;
+	for (size_t i = 0; i < d->n; i++) {
+		struct sd *sd = d->v[i];
+		int watch = sd->config->kind == SCRAPE_SD_FILE ? sd_file_watch(sd->config, d->inotify_fd) : 0;
+
+		if (watch <= sd->watch)
+			continue;
+		sd->watch = watch;
+		sd->due_mono_ms = now_ms + SETTLE_MS;
+	}
+}
+
 static void finish_http(struct discovery *d)
 {
 	CURLMsg *m;
@@ -375,6 +393,7 @@ static void step(struct discovery *d)
 	int64_t now_ms = clock_mono_ms(d->options.clock);
 
 	drain_inotify(d);
+	watch_again(d, now_ms);
 	for (size_t i = 0; i < d->n; i++) {
 		struct sd *sd = d->v[i];
 

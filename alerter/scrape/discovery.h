@@ -64,6 +64,7 @@ struct sd {
 	struct sd_source **sources;
 	size_t n, cap;
 	int64_t due_mono_ms;
+	int watch;     /* of files: the youngest, of the kernel */
 	void *running; /* the kind's request; NULL: none */
 	bool known, found; /* answered in full once since the start; named by the reload under way */
 };
@@ -91,7 +92,8 @@ bool sd_answer_yaml(struct sd_answer *, struct str text, const char *meta, struc
 
 void sd_file_refresh(struct sd *);
 /* Watches what <config> names; whatever changes there makes it due. */
-void sd_file_watch(const struct scrape_sd *config, int inotify_fd);
+/* Watches its folders, a second time too; returns the number of the youngest watch, which grows when a folder is new at its place. */
+int sd_file_watch(const struct scrape_sd *config, int inotify_fd);
 
 bool sd_http_start(struct sd *, CURLM *multi, struct tokens *);
 /* False when there is more to come. */

@@ -157,6 +157,7 @@ void line_drop(struct target *t, struct store *store, struct line *l)
 		remove_text(t, l);
 	t->n_live -= l->live;
 	t->n_lost -= l->lost;
+	t->meta_ages |= l->comment;
 	health_unmark(t, l);
 	store_series_unref(store, l->series);
 	*l = (struct line){ .at = t->unused };

@@ -17,14 +17,19 @@ static struct str folder_of(struct str path, struct arena *a)
 	return n == 0 ? STR(".") : arena_str(a, (struct str){ path.p, n });
 }
 
-void sd_file_watch(const struct scrape_sd *config, int inotify_fd)
+int sd_file_watch(const struct scrape_sd *config, int inotify_fd)
 {
 	struct arena a = { 0 };
+	int youngest = 0;
 
-	for (size_t i = 0; i < config->names.n; i++)
-		(void)!(inotify_add_watch(inotify_fd, folder_of(config->names.v[i], &a).p,
-		                          IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_TO | IN_MOVED_FROM) < 0);
+	for (size_t i = 0; i < config->names.n; i++) {
+		int watch = inotify_add_watch(inotify_fd, folder_of(config->names.v[i], &a).p,
+		                              IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_TO | IN_MOVED_FROM);
+
+		youngest = watch > youngest ? watch : youngest;
+	}
 	arena_fini(&a);
+	return youngest;
 }
 
 static bool read_file(const char *path, struct buf *out, struct err *e)
@@ -80,7 +85,7 @@ static bool folder_is_there(struct str pattern)
 static void refresh_glob(struct sd *sd, struct str pattern)
 {
 	glob_t found = { 0 };
-	int rc = glob(pattern.p, 0, NULL, &found);
+	int rc = glob(pattern.p, GLOB_PERIOD, NULL, &found);
 	struct err e = { 0 };
 
 	if (rc != 0 && !(rc == GLOB_NOMATCH && folder_is_there(pattern))) {
@@ -94,14 +99,14 @@ static void refresh_glob(struct sd *sd, struct str pattern)
 	globfree(&found);
 }
 
-/* A path without '*' that is not there is a failure; a file that a '*' no longer finds was taken away. */
+/* A path without signs of a pattern that is not there is a failure; a file that a pattern no longer finds was taken away. */
 void sd_file_refresh(struct sd *sd)
 {
 	sd_sources_begin(sd);
 	for (size_t i = 0; i < sd->config->names.n; i++) {
 		struct str path = sd->config->names.v[i];
 
-		if (str_chr(path, '*') < path.n)
+		if (strpbrk(path.p, "*?[\\") != NULL)
 			refresh_glob(sd, path);
 		else
 			refresh_path(sd, path);

@@ -2,11 +2,8 @@
  * append by reference. Other lines are looked up by text, and only new ones are parsed and relabelled. */
 #include "scrape/take.h"
 
-#include <stdlib.h>
-
 #include "scrape/protoparse.h"
 #include "scrape/series_labels.h"
-#include "tocsin/mem.h"
 
 enum { FUTURE_MS = 600000 };
 
@@ -37,7 +34,6 @@ static bool check_limits(struct take *k, struct labels l)
 static bool resolve(struct take *k, struct line *l, struct str text)
 {
 	struct arena *a = &k->env->scratch;
-	struct err full = { 0 };
 	struct labels labels, empty;
 
 	arena_reset(a);
@@ -57,7 +53,7 @@ static bool resolve(struct take *k, struct line *l, struct str text)
 		               (int)(text.n < 200 ? text.n : 200), text.p);
 	if (!check_limits(k, labels))
 		return false;
-	l->series = store_series_ref(k->env->store, labels, &full);
+	l->series = store_series_ref(k->env->store, labels, &k->refusal);
 	if (l->series == NULL)
 		return true;
 	health_mark(k->t, k->env, l, labels);
@@ -146,33 +142,6 @@ bool take_sample(struct take *k, struct line *l, struct str text, const struct t
 	return true;
 }
 
-static void replace_text(char **to, struct str s)
-{
-	if (s.p == NULL || (*to != NULL && str_eq(str_of(*to), s)))
-		return;
-	free(*to);
-	*to = mem_strndup(s.p, s.n);
-}
-
-static void keep_meta(struct take *k, const struct textparse_meta *c)
-{
-	struct target_meta *m;
-
-	if (c->metric.n == 0)
-		return;
-	pthread_mutex_lock(k->env->shared_lock);
-	m = map_get(&k->t->meta, c->metric);
-	if (m == NULL) {
-		m = mem_alloc(sizeof *m);
-		m->metric = mem_strndup(c->metric.p, c->metric.n);
-		map_put(&k->t->meta, (struct str){ m->metric, c->metric.n }, m);
-	}
-	replace_text(&m->type, c->type);
-	replace_text(&m->help, c->help);
-	replace_text(&m->unit, c->unit);
-	pthread_mutex_unlock(k->env->shared_lock);
-}
-
 /* ---- Texts ---- */
 
 static bool malformed(struct take *k)
@@ -190,7 +159,7 @@ static bool take_comment(struct take *k)
 		return malformed(k);
 	if (k->parse.saw_eof || c.line.p[c.line.n - 1] != '\n')
 		return true;
-	keep_meta(k, &c);
+	take_keep_meta(k, &c);
 	l = line_find(k, c.line);
 	l->comment = true;
 	line_see(k, l);
@@ -202,7 +171,7 @@ static bool take_line(struct take *k, enum textparse_kind kind)
 {
 	struct textparse_sample sample;
 	struct str text;
-	struct line *l = line_expected(k, kind == TEXTPARSE_COMMENT, &text);
+	struct line *l = kind == TEXTPARSE_COMMENT && k->t->meta_anew ? NULL : line_expected(k, kind == TEXTPARSE_COMMENT, &text);
 
 	if (l == NULL) {
 		if (kind == TEXTPARSE_COMMENT)
@@ -233,7 +202,10 @@ bool take_text(struct take *k, struct str body)
 
 static void take_family(void *ctx, const struct textparse_meta *meta)
 {
-	keep_meta(ctx, meta);
+	struct take *k = ctx;
+
+	take_keep_meta(k, meta);
+	k->t->meta_ages = true;
 }
 
 static bool take_written(void *ctx, struct str series, const struct textparse_sample *sample)

@@ -35,7 +35,7 @@ struct take {
 	struct exemplar_staged *exemplars; /* for when all of it is good */
 	size_t n_exemplars, cap_exemplars;
 	struct arena exemplar_arena;
-	struct err err;
+	struct err err, refusal; /* why the scrape fails; why the store takes a series not */
 };
 
 /* ---- exemplars.c ---- */
@@ -44,6 +44,13 @@ struct take {
 void take_stage_exemplar(struct take *k, struct store_series *series, int64_t t_ms);
 /* <good>: they go into the store. */
 void take_finish_exemplars(struct take *k, bool good);
+
+/* ---- meta.c ---- */
+
+void take_begin_meta(struct take *k);
+void take_keep_meta(struct take *k, const struct textparse_meta *c);
+void take_finish_meta(struct take *k, bool good);
+void target_meta_fini(struct target *t);
 
 /* ---- lines.c ---- */
 

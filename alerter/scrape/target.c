@@ -41,24 +41,13 @@ void target_refuse(struct target *t, const char *why)
 	t->refused = why != NULL ? mem_strndup(why, strlen(why)) : NULL;
 }
 
-static void meta_free(struct target_meta *m)
-{
-	free(m->metric);
-	free(m->type);
-	free(m->help);
-	free(m->unit);
-	free(m);
-}
-
 void target_free(struct target *t, struct store *store)
 {
 	for (const struct line *l = NULL; (l = line_next(t, l)) != NULL;)
 		store_series_unref(store, l->series);
 	for (int i = 0; i < REPORTS; i++)
 		store_series_unref(store, t->reports[i]);
-	for (struct map_slot *s = NULL; (s = map_next(&t->meta, s)) != NULL;)
-		meta_free(s->value);
-	map_fini(&t->meta);
+	target_meta_fini(t);
 	nhcb_free(t);
 	free(t->refused);
 	free(t->gauges);
@@ -191,6 +180,9 @@ static void say_problem(const struct take *k, bool up)
 	else if (k->out_of_order > 0)
 		snprintf(t->last_error, sizeof t->last_error, "%llu of %zu samples were refused: they are older than those held; did a clock go back?",
 		         (unsigned long long)k->out_of_order, k->kept);
+	else if (k->refused > 0)
+		snprintf(t->last_error, sizeof t->last_error, "%llu of %zu samples were refused: %.400s", (unsigned long long)k->refused,
+		         k->kept, k->refusal.msg);
 	else
 		t->last_error[0] = '\0';
 }
@@ -234,7 +226,9 @@ bool target_take(struct target *t, struct target_env *env, const struct scrape_r
 		target_claim(t, env);
 	}
 	t->scrape_no++;
+	take_begin_meta(&k);
 	up = read_reply(&k, reply);
+	take_finish_meta(&k, up);
 	take_finish_exemplars(&k, up); /* while lines hold their series */
 	if (up)
 		take_finish_order(&k);

@@ -61,6 +61,8 @@ struct target {
 	struct map parts, groups; /* of classic histograms that are converted: nhcb.c */
 	bool claimed;
 	uint32_t scrape_no;
+	bool meta_ages, meta_anew; /* something in <meta> may not be said any more; this scrape reads every comment */
+	uint32_t meta_read_no;     /* of the last scrape that did */
 	size_t n_live, n_lost;
 	struct store_series *reports[REPORTS];
 	bool attempted, ever_good; /* since the start */
@@ -79,6 +81,7 @@ struct target {
 };
 
 struct target_meta {
+	uint32_t made, seen; /* numbers of scrapes; <seen>: of the last one that read it */
 	char *metric, *type, *help, *unit; /* NULL: not told */
 };
 

@@ -82,9 +82,7 @@ struct store_import_series *store_import_series(struct store_import *im, struct 
 	s = map_get(&im->by_labels, buf_str(&key));
 	if (s == NULL && im->stats.series == IMPORT_MAX_SERIES) {
 		err_set(e, ERR_LIMIT, -1, "more than %d series (max_series of an import)", IMPORT_MAX_SERIES);
-	} else if (s == NULL && labels.n > STORE_MAX_LABELS) {
-		err_set(e, ERR_LIMIT, -1, "a series with more than %d labels", STORE_MAX_LABELS);
-	} else if (s == NULL) {
+	} else if (s == NULL && store_labels_fit(labels, e)) {
 		s = ARENA_NEW(&im->arena, struct store_import_series);
 		s->labels = labels_copy(&im->arena, labels);
 		s->last_ms = INT64_MIN;

@@ -18,7 +18,7 @@
 #include "tocsin/labels.h"
 #include "tocsin/querier.h"
 
-enum { RECORD_VERSION = 3, RECORD_MAX_FRAME = 64 << 20, RECORD_MAX_SERIES = 8 << 20, RECORD_MAX_TEXT = 1 << 20 };
+enum { RECORD_VERSION = 3, RECORD_MAX_FRAME = 64 << 20, RECORD_MAX_SERIES = 8 << 20, RECORD_MAX_TEXT = STORE_MAX_LABEL_BYTES };
 
 struct record_head {
 	int64_t now_ms;       /* the program ran then */

@@ -175,6 +175,19 @@ struct store_series *store_series_find(struct store *st, struct labels labels)
 	return s;
 }
 
+/* As they are written down, each with its length. */
+bool store_labels_fit(struct labels labels, struct err *e)
+{
+	enum { LENGTHS = 6 };
+	size_t bytes = 0;
+
+	if (labels.n > STORE_MAX_LABELS)
+		return err_set(e, ERR_LIMIT, -1, "a series with more than %d labels", STORE_MAX_LABELS);
+	for (size_t i = 0; i < labels.n; i++)
+		bytes += labels.v[i].name.n + labels.v[i].value.n + LENGTHS;
+	return bytes <= STORE_MAX_LABEL_BYTES || err_set(e, ERR_LIMIT, -1, "a series whose labels are longer than %d bytes", STORE_MAX_LABEL_BYTES);
+}
+
 struct store_series *store_series_ref(struct store *st, struct labels labels, struct err *e)
 {
 	uint64_t hash = series_hash(labels);
@@ -182,9 +195,8 @@ struct store_series *store_series_ref(struct store *st, struct labels labels, st
 
 	if (s != NULL)
 		return s;
-	if (labels.n > STORE_MAX_LABELS) {
+	if (!store_labels_fit(labels, e)) {
 		COUNT(st, series_refused, 1);
-		err_set(e, ERR_LIMIT, -1, "a series with more than %d labels", STORE_MAX_LABELS);
 		return NULL;
 	}
 	pthread_rwlock_wrlock(&st->index_lock);

@@ -17,7 +17,7 @@
 #include "tocsin/clock.h"
 #include "tocsin/querier.h"
 
-enum { STORE_MAX_LABELS = 1024 }; /* of a series; files hold no more either */
+enum { STORE_MAX_LABELS = 1024, STORE_MAX_LABEL_BYTES = 1 << 20 }; /* of a series; files hold no more either */
 
 struct store;
 struct store_series;
@@ -84,7 +84,9 @@ void store_appender_free(struct appender *);
 /* Forgets what was appended since the last commit. */
 void store_appender_rollback(struct appender *);
 
-/* The series of <labels>, made when there is none; not dropped while referenced. NULL and <e> (LIMIT) beyond max_series. */
+/* False and <e> (LIMIT) when a series has too many labels, or their names and values are too long. */
+bool store_labels_fit(struct labels, struct err *e);
+/* The series of <labels>, made when there is none; not dropped while referenced. NULL and <e> (LIMIT) when they do not fit, or beyond max_series. */
 struct store_series *store_series_ref(struct store *, struct labels, struct err *e);
 void store_series_unref(struct store *, struct store_series *);
 /* Whose it is: any number but 0 that is the same after a restart. */

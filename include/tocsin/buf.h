@@ -16,6 +16,8 @@ void buf_fini(struct buf *b);
 void buf_reset(struct buf *b);                          /* empty, memory kept */
 /* With each malformed byte replaced by U+FFFD, so that the result is UTF-8. */
 void buf_put_utf8(struct buf *b, struct str s);
+/* In capitals or small letters, of any script. */
+void buf_put_case(struct buf *b, struct str s, bool upper);
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
 /* The slow half of buf_reserve. */
 char *buf_make_room(struct buf *b, size_t n);

@@ -62,6 +62,8 @@ bool str_to_int64(struct str s, int64_t *out) MUST_CHECK;
 bool str_is_utf8(struct str s);
 /* Length (1..4) of the UTF-8 sequence <s> begins with, 0 when it is malformed or <s> is empty. */
 size_t str_utf8_len(struct str s);
+/* The code point <s> begins with, which must be well-formed. */
+uint32_t str_utf8_rune(struct str s);
 /* Bytes of code point <c> into <out>; returns how many, 0 when it is no character. */
 size_t str_utf8_put(char out[4], uint32_t c);
 /* 64-bit hash (XXH3); stable within one build, never written to disk. */

@@ -1,6 +1,7 @@
 """Targets that files and URLs name: they follow, a bad answer changes nothing, and who was never named since a restart is not known."""
 import json
 import os
+import shutil
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -75,6 +76,24 @@ def test_file_sd_follows_its_files(box, tmp_path, ending):
     file.unlink()
     watch.until("no target", lambda: not addresses(watch))
     watch.told("Broken", "resolved")
+
+
+def test_file_sd_goes_on_in_a_folder_made_anew(box, tmp_path):
+    """Moved away or removed, and there again: the change takes a second, not the refresh_interval of five minutes."""
+    target, folder = box.start(Target), tmp_path / "lists"
+    folder.mkdir()
+    say = lambda rack: (folder / "a1.yml").write_text(json.dumps([{"targets": [target.address], "labels": {"rack": rack}}]))  # noqa: E731
+    watch = Watch(box, [{"job_name": "app", "file_sd_configs": [{"files": [str(folder / "[a]?.yml")]}]}], [alert_rule("Broken", "broken == 1")])
+    seen = lambda rack: [t["labels"].get("rack") for t in addresses(watch).values()] == [rack]  # noqa: E731
+    say("1")
+    watch.until("the file is read", lambda: seen("1"))
+    for rack, away in (("2", lambda: os.rename(folder, tmp_path / "old")), ("3", lambda: shutil.rmtree(folder))):
+        away()
+        folder.mkdir()
+        say(rack)
+        watch.until(f"rack {rack}", lambda: seen(rack))
+    say("4")
+    watch.until("rack 4", lambda: seen("4"))
 
 
 def test_http_sd_fails_and_comes_back(box):

@@ -222,6 +222,9 @@ def test_delete_series(box):
     path = "/api/v1/admin/tsdb/delete_series?" + urllib.parse.urlencode({"match[]": 'steps{a="1"}'})
     count = 'count_over_time(steps[5m])'
     assert len(watch.query(count)) == 2
+    torn = urllib.parse.urlencode([("match[]", "steps"), ("match[]", "steps{")])
+    assert watch.program.get("/api/v1/admin/tsdb/delete_series?" + torn, method="POST")[0] == 400
+    assert len(watch.query(count)) == 2
     assert watch.program.get(path, method="POST")[0] == 204
     assert [labels["a"] for labels, _ in watch.query(count)] == ["2"]
     assert watch.program.get("/api/v1/admin/tsdb/clean_tombstones", method="POST")[0] == 204

@@ -143,6 +143,8 @@ static void test_labels(void **state)
 		{ "", "a 1 1699999990000\n", "a" AT " -10:1 fresh\n" },
 		{ "", "a 1 1700000601000\n", "" },
 		{ "", "a 1\na 2\n", "a" AT " 0:1 fresh\n" },
+		{ "  metric_relabel_configs: [{source_labels: [b], target_label: c, action: lowercase}, {source_labels: [b], target_label: b, action: uppercase}]\n",
+		  "a{b=\"ÄößΣж1\"} 1\n", "a{b=\"ÄÖßΣЖ1\", c=\"äößσж1\", instance=\"h:1\", job=\"j\"} 0:1 fresh\n" },
 		{ "  metric_relabel_configs: [{regex: 'b|c', action: labeldrop}]\n", "a{b=\"1\",d=\"2\"} 1\n",
 		  "a{d=\"2\", instance=\"h:1\", job=\"j\"} 0:1 fresh\n" },
 		{ "  metric_relabel_configs: [{source_labels: [__name__], regex: 'old_(.*)', target_label: __name__, replacement: "
@@ -447,6 +449,63 @@ static void test_metadata(void **state)
 	teardown(&f);
 }
 
+static size_t count_metadata(struct fixture *f)
+{
+	size_t n;
+
+	scrape_metadata(f->loop, STR(""), &f->arena, &n);
+	return n;
+}
+
+/* Names that change all the time must not stay for ever, nor what a bad reply began with. */
+static void test_metadata_goes(void **state)
+{
+	enum { SCRAPES = 40 };
+	struct fixture f;
+
+	(void)state;
+	setup(&f, SIMPLE);
+	for (int i = 0; i < SCRAPES; i++) {
+		char body[200];
+
+		snprintf(body, sizeof body, "# HELP same It stays.\n# TYPE same gauge\nsame 1\n# HELP other_%d It goes.\nother_%d 1\n%s", i, i, i % 2 != 0 ? "{\n" : "");
+		assert_int_equal(feed(&f, i * 15, body), i % 2 == 0);
+		assert_true(count_metadata(&f) <= 12);
+	}
+	assert_true(feed(&f, SCRAPES * 15, "# HELP same It stays.\n# TYPE same gauge\nsame 1\n"));
+	for (int i = 1; i <= 20; i++)
+		assert_true(feed(&f, (SCRAPES + i) * 15, "# HELP same It stays.\n# TYPE same gauge\nsame 1\n"));
+	assert_int_equal(count_metadata(&f), 1);
+	teardown(&f);
+}
+
+/* The journal would not take it: what is stored must be there after a restart too. */
+static void test_labels_too_long(void **state)
+{
+	struct buf body = { 0 };
+	struct scrape_target_info *info;
+	struct fixture f;
+	size_t n;
+
+	(void)state;
+	buf_putz(&body, "a 1\nb{x=\"");
+	for (int i = 0; i < STORE_MAX_LABEL_BYTES; i++)
+		buf_putc(&body, 'x');
+	buf_putz(&body, "\"} 1\n");
+	setup(&f, SIMPLE);
+	for (int i = 0; i < 2; i++) {
+		assert_true(feed(&f, i * 15, buf_z(&body)));
+		info = scrape_targets(f.loop, &f.arena, &n);
+		assert_string_equal(arena_strz(&f.arena, info[0].last_error),
+		                    "1 of 2 samples were refused: a series whose labels are longer than 1048576 bytes");
+		assert_null(strstr(dump(&f, NULL), "b{"));
+	}
+	assert_true(feed(&f, 30, "a 1\n"));
+	assert_int_equal(scrape_targets(f.loop, &f.arena, &n)[0].last_error.n, 0);
+	buf_fini(&body);
+	teardown(&f);
+}
+
 static void test_global_timeout(void **state)
 {
 	static const struct {
@@ -631,7 +690,7 @@ int main(void)
 		cmocka_unit_test(test_several_times),
 		cmocka_unit_test(test_refused_targets),
 		cmocka_unit_test(test_bad_address), cmocka_unit_test(test_offsets),
-		cmocka_unit_test(test_metadata), cmocka_unit_test(test_global_timeout), cmocka_unit_test(test_config_errors),
+		cmocka_unit_test(test_metadata), cmocka_unit_test(test_metadata_goes), cmocka_unit_test(test_labels_too_long), cmocka_unit_test(test_global_timeout), cmocka_unit_test(test_config_errors),
 		cmocka_unit_test(test_random_replies),
 	};
 
