@@ -26,7 +26,9 @@ struct global {
 	const struct conf_node *ignored;
 };
 
-static const struct conf_range positive = { 1, INT64_MAX };
+static const struct conf_range positive = { 1, INT64_MAX }, not_negative = { 0, INT64_MAX };
+
+enum { DEFAULT_EVALUATION_MS = 60000 };
 static const char *const policy_names[] = { "keep", "fire", "resolve", NULL };
 
 static const struct conf_key defaults_keys[] = {
@@ -70,7 +72,7 @@ static const struct conf_key storage_keys[] = {
 static const struct conf_table storage_table = { storage_keys, ARRAY_LEN(storage_keys), sizeof(struct config_storage), NULL, NULL };
 
 static const struct conf_key global_keys[] = {
-	CONF_KEY_ARG(struct global, "evaluation_interval", own.evaluation_interval_ms, conf_duration_ms, "1m", CONF_RELOAD, "How often rules are evaluated.", &positive),
+	CONF_KEY_ARG(struct global, "evaluation_interval", own.evaluation_interval_ms, conf_duration_ms, "1m", CONF_RELOAD, "How often rules are evaluated; 0s: the default.", &not_negative),
 	CONF_KEY(struct global, "rule_query_offset", own.rule_query_offset_ms, conf_duration_ms, "0s", CONF_RELOAD, "How far in the past rules look."),
 	CONF_KEY(struct global, "external_labels", own.external_labels, conf_labels, NULL, CONF_RELOAD, "Labels on everything that leaves."),
 };
@@ -79,6 +81,7 @@ static const struct conf_key root_keys[] = {
 	CONF_KEY(struct root, "global", global, conf_raw, NULL, CONF_RELOAD, "Defaults; see below."),
 	CONF_KEY(struct root, "rule_files", rule_files, conf_path_seq, NULL, CONF_RELOAD, "Rule files; globs are allowed."),
 	CONF_KEY(struct root, "scrape_configs", scrape_configs, conf_raw, NULL, CONF_RELOAD, "What is scraped, as in prometheus.yml."),
+	CONF_KEY(struct root, "scrape_config_files", ignored, conf_raw, NULL, CONF_RELOAD, "Files with further scrape_configs; globs are allowed."),
 	CONF_KEY(struct root, "health_gauges", health_gauges, conf_str_list, NULL, CONF_RELOAD, "Gauges that say whether a target knows: *_up, probe_success, *_collector_success."),
 	CONF_KEY_ARG(struct root, "rule_defaults", rule_defaults, conf_sub, NULL, CONF_RELOAD, "What rules do that do not say.", &defaults_table),
 	CONF_KEY_ARG(struct root, "storage", storage, conf_sub, NULL, CONF_RELOAD, "How samples are kept.", &storage_table),
@@ -166,6 +169,42 @@ static struct conf_node *load_named(struct config *c, const struct conf_node *ro
 	return node;
 }
 
+/* A file of scrape_config_files holds jobs and nothing else. */
+static struct conf_node *load_jobs(struct config *c, const char *path, struct conf_report *report)
+{
+	struct conf_node *root = conf_load(&c->arena, path, report);
+
+	for (size_t i = 0; root != NULL && root->kind == CONF_MAP && i < root->n; i++)
+		if (!str_eq(root->pairs[i].key->text, STR("scrape_configs")))
+			conf_error(report, root->pairs[i].key, "a file of scrape_config_files holds scrape_configs alone: move \"" STR_FMT "\" to the main file",
+			           STR_ARG(root->pairs[i].key->text));
+	if (root != NULL && root->kind != CONF_MAP && root->kind != CONF_NULL)
+		conf_error(report, root, "this is %s: write a map with scrape_configs: …", conf_kind_name(root->kind));
+	return root;
+}
+
+/* The jobs of scrape_config_files stand behind those of the main file. */
+static struct conf_node *with_scrape_files(struct config *c, struct conf_node *tree, struct conf_report *report)
+{
+	static const struct conf_key key = { .name = "scrape_config_files" };
+	const struct conf_node *list = conf_get(tree, key.name);
+	struct conf_reader rd = { .arena = &c->arena, .report = report };
+	struct conf_strs patterns = { 0 };
+
+	if (list == NULL || list->kind == CONF_NULL || !conf_path_seq(&rd, &key, list, &patterns))
+		return tree;
+	for (size_t i = 0; i < patterns.n; i++) {
+		glob_t found = { 0 };
+
+		if (glob(patterns.v[i].p, GLOB_NOMAGIC, NULL, &found) == GLOB_NOMATCH)
+			conf_warn(report, list->items[i], "no file fits: no job comes from here");
+		for (size_t k = 0; k < found.gl_pathc; k++)
+			tree = config_merge(&c->arena, tree, load_jobs(c, found.gl_pathv[k], report));
+		globfree(&found);
+	}
+	return tree;
+}
+
 /* One tree out of all files. */
 static struct conf_node *load_tree(struct config *c, const struct config_options *o, struct conf_report *report)
 {
@@ -173,6 +212,10 @@ static struct conf_node *load_tree(struct config *c, const struct config_options
 
 	if (root == NULL)
 		return NULL;
+	if (root->kind == CONF_NULL) {
+		conf_warn(report, root, "the configuration is empty: nothing is scraped");
+		root->kind = CONF_MAP;
+	}
 	if (root->kind != CONF_MAP) {
 		conf_error(report, root, "the configuration is %s: write a map, such as scrape_configs: …", conf_kind_name(root->kind));
 		return NULL;
@@ -180,7 +223,7 @@ static struct conf_node *load_tree(struct config *c, const struct config_options
 	base = config_merge(&c->arena, load_named(c, root, "prometheus_config", report), load_named(c, root, "alertmanager_config", report));
 	if (o->alertmanager_path != NULL)
 		base = config_merge(&c->arena, base, conf_load(&c->arena, o->alertmanager_path, report));
-	return config_merge(&c->arena, base, root);
+	return with_scrape_files(c, config_merge(&c->arena, base, root), report);
 }
 
 static void warn_ignored(const struct conf_node *root, struct conf_report *report)
@@ -332,6 +375,8 @@ static void read_tree(struct config *c, const struct conf_node *tree, struct con
 
 	conf_read(&rd, &root_table(&c->arena)->table, tree, &root);
 	conf_read(&rd, &global_table(&c->arena)->table, root.global, &global);
+	if (global.own.evaluation_interval_ms == 0)
+		global.own.evaluation_interval_ms = DEFAULT_EVALUATION_MS;
 	warn_ignored(tree, report);
 	scrape_config_read(&rd, root.scrape_configs, &global.scrape, &c->scrape);
 	scrape_config_read_finders(&rd, conf_get(conf_get(tree, "alerting"), "alertmanagers"), &c->scrape);

@@ -1,6 +1,7 @@
 /* The parsers tables name. Each reads one node into one field, or reports what would have been right.
  * Values are quoted in messages only where the row holds no secret. */
 #include <assert.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -105,7 +106,7 @@ bool conf_bytes(struct conf_reader *rd, const struct conf_key *key, const struct
 	return in_range(rd, key, n, *(int64_t *)to, format_integer);
 }
 
-bool conf_enum(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *n, void *to)
+static bool read_enum(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *n, bool (*same)(struct str, struct str), void *to)
 {
 	const char *const *names = key->arg, *nearest;
 	struct buf all = { 0 };
@@ -114,7 +115,7 @@ bool conf_enum(struct conf_reader *rd, const struct conf_key *key, const struct 
 	if (!want_scalar(rd, key, n, "one of its words"))
 		return false;
 	for (; names[count] != NULL; count++) {
-		if (str_eq(n->text, str_of(names[count]))) {
+		if (same(n->text, str_of(names[count]))) {
 			*(int *)to = (int)count;
 			buf_fini(&all);
 			return true;
@@ -130,10 +131,37 @@ bool conf_enum(struct conf_reader *rd, const struct conf_key *key, const struct 
 	return false;
 }
 
-/* http://host or https://host, without spaces and control characters. */
-static bool is_url(struct str s)
+static bool same_text(struct str a, struct str b)
 {
-	size_t scheme = str_starts(s, STR("http://")) ? 7 : str_starts(s, STR("https://")) ? 8 : 0, host = scheme;
+	return str_eq(a, b);
+}
+
+bool conf_enum(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *n, void *to)
+{
+	return read_enum(rd, key, n, same_text, to);
+}
+
+bool conf_enum_nocase(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *n, void *to)
+{
+	return read_enum(rd, key, n, str_eq_nocase, to);
+}
+
+/* "://" included; 0: it has none of <schemes>. */
+static size_t scheme_of(struct str s, const char *const *schemes)
+{
+	for (; *schemes != NULL; schemes++) {
+		size_t n = strlen(*schemes);
+
+		if (s.n > n + 3 && str_eq_nocase((struct str){ s.p, n }, str_of(*schemes)) && memcmp(s.p + n, "://", 3) == 0)
+			return n + 3;
+	}
+	return 0;
+}
+
+/* scheme://host, without spaces and control characters. */
+static bool is_url(struct str s, size_t scheme)
+{
+	size_t host = scheme;
 
 	for (size_t i = 0; i < s.n; i++)
 		if ((unsigned char)s.p[i] <= ' ' || s.p[i] == 0x7f)
@@ -143,13 +171,42 @@ static bool is_url(struct str s)
 	return scheme > 0 && host > scheme && s.p[host - 1] != '@' && s.p[scheme] != ':';
 }
 
+static struct str with_small_scheme(struct arena *a, struct str url, size_t scheme)
+{
+	char *p = arena_strz(a, url);
+
+	for (size_t i = 0; i < scheme; i++)
+		p[i] = (char)tolower((unsigned char)p[i]);
+	return (struct str){ p, url.n };
+}
+
 bool conf_url(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *n, void *to)
 {
+	static const char *const http[] = { "http", "https", NULL };
+	size_t scheme;
+
 	if (!want_scalar(rd, key, n, "an address such as http://host:9090/path"))
 		return false;
-	if (!is_url(n->text))
+	scheme = scheme_of(n->text, http);
+	if (!is_url(n->text, scheme))
 		return conf_error(rd->report, n, "%s is no URL: write one such as http://host:9090/path", key->name);
-	*(struct str *)to = arena_str(rd->arena, n->text);
+	*(struct str *)to = with_small_scheme(rd->arena, n->text, scheme);
+	return true;
+}
+
+/* Empty: none. The proxy looks names up, as Go has it: libcurl calls that socks5h. */
+bool conf_proxy_url(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *n, void *to)
+{
+	static const char *const socks[] = { "socks5", "socks5h", NULL };
+	size_t scheme = n->kind == CONF_SCALAR ? scheme_of(n->text, socks) : 0;
+
+	if (n->kind == CONF_SCALAR && n->text.n == 0)
+		return true;
+	if (scheme == 0)
+		return conf_url(rd, key, n, to);
+	if (!is_url(n->text, scheme))
+		return conf_error(rd->report, n, "%s is no URL: write one such as socks5://host:1080", key->name);
+	*(struct str *)to = arena_printf(rd->arena, "socks5h://" STR_FMT, (int)(n->text.n - scheme), n->text.p + scheme);
 	return true;
 }
 

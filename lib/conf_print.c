@@ -11,7 +11,7 @@ static const struct {
 	{ conf_double, "number", false },      { conf_duration_ms, "duration", false }, { conf_bytes, "size", false },
 	{ conf_enum, "word", false },          { conf_url, "url", false },           { conf_path, "path", false },
 	{ conf_path_list, "paths", false },    { conf_path_seq, "paths", false },    { conf_str_seq, "texts", false },
-	{ conf_regex, "regex", false },
+	{ conf_regex, "regex", false },        { conf_enum_nocase, "word", false },  { conf_proxy_url, "url", false },
 	{ conf_regex_search, "regex", false },       { conf_str_list, "texts", false },
 	{ conf_labels, "name: text", false },  { conf_raw, "yaml", false },          { conf_sub, "map", true },
 	{ conf_sub_ptr, "map", true },         { conf_sub_list, "list", true },
@@ -34,7 +34,7 @@ static void print_row(struct buf *out, const struct conf_key *key, const char *k
 	size_t beg = out->n;
 
 	buf_printf(out, "%*s%s: <", 2 * depth, "", key->name);
-	if (key->parse == conf_enum)
+	if (key->parse == conf_enum || key->parse == conf_enum_nocase)
 		for (const char *const *name = key->arg; *name != NULL; name++)
 			buf_printf(out, name == key->arg ? "%s" : "|%s", *name);
 	else

@@ -165,7 +165,7 @@ static bool read_bearer(struct conf_reader *rd, const struct conf_key *key, cons
 /* ---- OAuth 2. ---- */
 
 #define PROXY_KEYS                                                                                                                 \
-	HTTP("proxy_url", proxy_url, conf_url, NULL, 0, "Proxy to go through."),                                                   \
+	HTTP("proxy_url", proxy_url, conf_proxy_url, NULL, 0, "Proxy to go through: http, https or socks5."),                                                   \
 		HTTP("no_proxy", no_proxy, conf_str, NULL, 0, "Hosts to reach without it."),                                       \
 		HTTP("proxy_from_environment", proxy_from_environment, conf_bool, "false", 0,                                      \
 		     "Take the proxy from the environment."),                                                                      \
@@ -176,7 +176,7 @@ static bool read_bearer(struct conf_reader *rd, const struct conf_key *key, cons
 #define OAUTH2(name, field, parse, flags, help) \
 	CONF_KEY(struct oauth2_settings, name, field, parse, NULL, (flags) | CONF_RELOAD, help)
 static const struct conf_key oauth2_keys[] = {
-	OAUTH2("client_id", client_id, conf_str, CONF_REQUIRED, "Who asks for a token."),
+	OAUTH2("client_id", client_id, conf_str, CONF_REQUIRED | CONF_FILLED, "Who asks for a token."),
 	OAUTH2("client_secret", client_secret, conf_str, CONF_SECRET, "Its secret."),
 	OAUTH2("token_url", token_url, conf_url, CONF_REQUIRED, "Who gives tokens."),
 	OAUTH2("scopes", scopes, conf_str_seq, 0, "What the token is to allow."),
@@ -191,9 +191,10 @@ static const struct conf_table oauth2_table = { oauth2_keys, ARRAY_LEN(oauth2_ke
 bool connection_check(struct conf_reader *rd, const struct conf_node *node, void *to)
 {
 	const struct connection_settings *h = to;
+	bool bearer = conf_get(node, "bearer_token") != NULL || conf_get(node, "bearer_token_file") != NULL;
 	int ways = (h->basic.user.n > 0) + (h->auth.credentials.n > 0) + (h->oauth2 != NULL);
 
-	return ways <= 1
+	return (ways <= 1 && !(bearer && conf_get(node, "authorization") != NULL))
 		|| conf_error(rd->report, node, "more than one of basic_auth, authorization, bearer_token and oauth2: keep one");
 }
 

@@ -316,12 +316,20 @@ bool num_parse_bytes(struct str s, int64_t *out)
 {
 	static const char prefixes[] = "KMGTPE";
 	int64_t count;
-	size_t digits = take_digits(s, &count);
+	size_t digits = take_digits(s, &count), more;
 	struct str unit = { s.p + digits, s.n - digits };
+	double part = 0;
 	int shift = 0;
 
 	if (digits == 0)
 		return false;
+	if (unit.n > 0 && unit.p[0] == '.') {
+		for (more = 1; more < unit.n && unit.p[more] >= '0' && unit.p[more] <= '9';)
+			more++;
+		if (more == unit.n || !str_to_decimal((struct str){ unit.p, more }, &part))
+			return false;
+		unit = (struct str){ unit.p + more, unit.n - more };
+	}
 	if (unit.n > 0) {
 		const char *hit = memchr(prefixes, unit.p[0], sizeof prefixes - 1);
 
@@ -336,6 +344,6 @@ bool num_parse_bytes(struct str s, int64_t *out)
 	}
 	if (shift > 0 && count > (INT64_MAX >> shift))
 		return false;
-	*out = count << shift;
-	return true;
+	*out = (count << shift) + (int64_t)(part * (double)((int64_t)1 << shift));
+	return *out >= 0;
 }

@@ -194,6 +194,8 @@ static bool check_relabel(struct conf_reader *rd, const struct conf_node *node, 
 		                  action_names[r->action]);
 	if (r->action == RELABEL_HASHMOD && r->modulus == 0)
 		return conf_error(rd->report, node, "relabel action hashmod has no modulus: write a number above 0");
+	if ((r->action == RELABEL_LOWERCASE || r->action == RELABEL_UPPERCASE) && !str_eq(r->replacement, STR("$1")))
+		return conf_error(rd->report, conf_get(node, "replacement"), "relabel action %s has no replacement: remove it", action_names[r->action]);
 	if (r->action == RELABEL_KEEPEQUAL || r->action == RELABEL_DROPEQUAL)
 		return check_equal(rd, node, r);
 	if (r->action != RELABEL_LABELDROP && r->action != RELABEL_LABELKEEP)
@@ -215,7 +217,7 @@ static const struct conf_key relabel_keys[] = {
 	         "Label that is written or compared."),
 	CONF_KEY(struct relabel_rule, "replacement", replacement, conf_str, "$1", CONF_RELOAD, "What is written."),
 	CONF_KEY_ARG(struct relabel_rule, "modulus", modulus, conf_int, NULL, CONF_RELOAD, "For hashmod.", &not_negative),
-	CONF_KEY_ARG(struct relabel_rule, "action", action, conf_enum, "replace", CONF_RELOAD, "What is done.", action_names),
+	CONF_KEY_ARG(struct relabel_rule, "action", action, conf_enum_nocase, "replace", CONF_RELOAD, "What is done.", action_names),
 };
 
 const struct conf_table relabel_table = { relabel_keys, ARRAY_LEN(relabel_keys), sizeof(struct relabel_rule), NULL,

@@ -5,14 +5,14 @@
 #include "tocsin/map.h"
 #include "tocsin/regex.h"
 
-static const struct conf_range positive_ms = { 1, INT64_MAX }, not_negative = { 0, INT64_MAX };
-static const struct conf_range body_bytes = { 0, (int64_t)2 << 30 };
+static const struct conf_range not_negative = { 0, INT64_MAX };
+#define BODY_LIMIT_MAX ((int64_t)2 << 30)     /* more is taken for this */
 
-enum { UNSET = -1 };
+enum { UNSET = -1, DEFAULT_INTERVAL_MS = 60000, DEFAULT_TIMEOUT_MS = 10000 };
 
 #define LIMITS(type, fallback) \
 	CONF_KEY_ARG(type, "body_size_limit", body_size_limit, conf_bytes, fallback, CONF_RELOAD, \
-	             "Bytes of a reply; 0: 64MB.", &body_bytes), \
+	             "Bytes of a reply, 2GB at most; 0: 64MB.", &not_negative), \
 	CONF_KEY_ARG(type, "sample_limit", sample_limit, conf_int, fallback, CONF_RELOAD, \
 	             "Samples of a scrape, after relabelling.", &not_negative), \
 	CONF_KEY_ARG(type, "target_limit", target_limit, conf_int, fallback, CONF_RELOAD, "Targets of a job.", \
@@ -42,6 +42,10 @@ static bool check_global(struct conf_reader *rd, const struct conf_node *node, v
 	const struct conf_node *timeout = conf_get(node, "scrape_timeout");
 	struct scrape_defaults *d = to;
 
+	if (d->interval_ms == 0)
+		d->interval_ms = DEFAULT_INTERVAL_MS;
+	if (d->timeout_ms == 0)
+		d->timeout_ms = DEFAULT_TIMEOUT_MS;
 	if (d->timeout_ms <= d->interval_ms)
 		return true;
 	if (timeout != NULL && timeout->kind != CONF_NULL)
@@ -52,9 +56,9 @@ static bool check_global(struct conf_reader *rd, const struct conf_node *node, v
 
 static const struct conf_key global_keys[] = {
 	CONF_KEY_ARG(struct scrape_defaults, "scrape_interval", interval_ms, conf_duration_ms, "1m", CONF_RELOAD,
-	             "How often a target is read.", &positive_ms),
+	             "How often a target is read; 0s: the default.", &not_negative),
 	CONF_KEY_ARG(struct scrape_defaults, "scrape_timeout", timeout_ms, conf_duration_ms, "10s", CONF_RELOAD,
-	             "How long a reply may take.", &positive_ms),
+	             "How long a reply may take; 0s: the default.", &not_negative),
 	LIMITS(struct scrape_defaults, "0"),
 	HISTOGRAMS(struct scrape_defaults, "false"),
 };
@@ -68,7 +72,17 @@ static const struct conf_key static_keys[] = {
 	CONF_KEY(struct scrape_static, "targets", targets, conf_str_seq, NULL, CONF_RELOAD, "host:port of each."),
 	CONF_KEY(struct scrape_static, "labels", labels, conf_labels, NULL, CONF_RELOAD, "Labels they get."),
 };
-const struct conf_table scrape_static_table = { static_keys, ARRAY_LEN(static_keys), sizeof(struct scrape_static), NULL, NULL };
+static bool check_static(struct conf_reader *rd, const struct conf_node *node, void *to)
+{
+	const struct scrape_static *s = to;
+
+	for (size_t i = 0; i < s->labels.n; i++)
+		if (s->labels.v[i].name.n == 0)
+			return conf_error(rd->report, conf_get(node, "labels"), "a label has no name: write one");
+	return true;
+}
+
+const struct conf_table scrape_static_table = { static_keys, ARRAY_LEN(static_keys), sizeof(struct scrape_static), NULL, check_static };
 
 /* A map of names to lists of texts. */
 static bool parse_params(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *node, void *to)
@@ -152,12 +166,14 @@ static bool check_job(struct conf_reader *rd, const struct conf_node *node, void
 	struct scrape_job *j = to;
 	const struct scrape_defaults *d = rd->user;
 
-	if (j->interval_ms == UNSET)
+	if (j->interval_ms <= 0)
 		j->interval_ms = d->interval_ms;
-	if (j->timeout_ms == UNSET)
+	if (j->timeout_ms <= 0)
 		j->timeout_ms = d->timeout_ms < j->interval_ms ? d->timeout_ms : j->interval_ms;
 #define DEFAULT(field) j->field = j->field == UNSET ? d->field : j->field
 	DEFAULT(body_size_limit);
+	if (j->body_size_limit > BODY_LIMIT_MAX)
+		j->body_size_limit = BODY_LIMIT_MAX;
 	DEFAULT(sample_limit);
 	DEFAULT(target_limit);
 	DEFAULT(label_limit);
@@ -171,6 +187,8 @@ static bool check_job(struct conf_reader *rd, const struct conf_node *node, void
 	if (j->timeout_ms > j->interval_ms)
 		conf_error(rd->report, conf_get(node, "scrape_timeout"),
 		           "scrape_timeout is longer than scrape_interval: shorten it");
+	if (j->scheme.n == 0)
+		j->scheme = STR("http");
 	if (!str_eq(j->scheme, STR("http")) && !str_eq(j->scheme, STR("https")))
 		conf_error(rd->report, conf_get(node, "scheme"), "\"" STR_FMT "\" is no scheme: write http or https",
 		           STR_ARG(j->scheme));
@@ -182,10 +200,10 @@ static bool check_job(struct conf_reader *rd, const struct conf_node *node, void
 
 static const struct conf_key job_keys[] = {
 	CONF_KEY(struct scrape_job, "job_name", name, conf_str, NULL, CONF_RELOAD | CONF_REQUIRED, "The label job."),
-	CONF_KEY_ARG(struct scrape_job, "scrape_interval", interval_ms, conf_duration_ms, NULL, CONF_RELOAD, "How often.",
-	             &positive_ms),
+	CONF_KEY_ARG(struct scrape_job, "scrape_interval", interval_ms, conf_duration_ms, NULL, CONF_RELOAD, "How often; 0s: as globally.",
+	             &not_negative),
 	CONF_KEY_ARG(struct scrape_job, "scrape_timeout", timeout_ms, conf_duration_ms, NULL, CONF_RELOAD,
-	             "How long a reply may take.", &positive_ms),
+	             "How long a reply may take; 0s: as globally.", &not_negative),
 	CONF_KEY(struct scrape_job, "metrics_path", metrics_path, conf_str, "/metrics", CONF_RELOAD, "Path of the URL."),
 	CONF_KEY(struct scrape_job, "scheme", scheme, conf_str, "http", CONF_RELOAD, "http or https."),
 	CONF_KEY(struct scrape_job, "params", params, parse_params, NULL, CONF_RELOAD, "Parameters of the URL."),

@@ -28,6 +28,13 @@ static bool check_names(struct conf_reader *rd, const struct conf_node *node, co
 	return conf_error(rd->report, names, "%s is empty: name one at least", key);
 }
 
+static bool ends_nocase(struct str path, const char *ending)
+{
+	size_t n = strlen(ending);
+
+	return path.n >= n && str_eq_nocase((struct str){ path.p + path.n - n, n }, str_of(ending));
+}
+
 /* As in Prometheus: the last part of the path may hold '*'. */
 static bool check_file(struct conf_reader *rd, const struct conf_node *node, void *to)
 {
@@ -38,7 +45,7 @@ static bool check_file(struct conf_reader *rd, const struct conf_node *node, voi
 		struct str path = sd->names.v[i];
 		size_t star = str_chr(path, '*');
 
-		if (!str_ends(path, STR(".json")) && !str_ends(path, STR(".yml")) && !str_ends(path, STR(".yaml")))
+		if (!ends_nocase(path, ".json") && !ends_nocase(path, ".yml") && !ends_nocase(path, ".yaml"))
 			ok = conf_error(rd->report, node, "file_sd_configs: " STR_FMT ": the name must end in .json, .yml or .yaml",
 			                STR_ARG(path));
 		else if (star < path.n && memchr(path.p + star, '/', path.n - star) != NULL)
@@ -93,20 +100,9 @@ static bool check_dns(struct conf_reader *rd, const struct conf_node *node, void
 	return check_names(rd, node, sd, "names");
 }
 
-/* In capitals or not. */
-static bool parse_dns_type(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *node, void *to)
-{
-	for (int i = 0; node->kind == CONF_SCALAR && scrape_dns_types[i] != NULL; i++)
-		if (str_eq_nocase(node->text, str_of(scrape_dns_types[i]))) {
-			*(int *)to = i;
-			return true;
-		}
-	return conf_enum(rd, key, node, to);
-}
-
 static const struct conf_key dns_keys[] = {
 	CONF_KEY(struct scrape_sd, "names", names, conf_str_seq, NULL, CONF_RELOAD | CONF_REQUIRED, "Names that are asked for."),
-	CONF_KEY_ARG(struct scrape_sd, "type", dns_type, parse_dns_type, "SRV", CONF_RELOAD, "Type of the records: SRV, A, AAAA, MX or NS.", scrape_dns_types),
+	CONF_KEY_ARG(struct scrape_sd, "type", dns_type, conf_enum_nocase, "SRV", CONF_RELOAD, "Type of the records: SRV, A, AAAA, MX or NS.", scrape_dns_types),
 	CONF_KEY_ARG(struct scrape_sd, "port", port, conf_int, NULL, CONF_RELOAD, "Of the targets; SRV records tell it themselves.", &ports),
 	REFRESH("30s"),
 };

@@ -63,7 +63,7 @@ static void refresh_path(struct sd *sd, struct str path)
 	bool ok = read_file(s->name.p, &text, &e);
 
 	if (ok)
-		ok = (str_ends(path, STR(".json")) ? sd_answer_json : sd_answer_yaml)(&answer, buf_str(&text), "__meta_filepath", path, &e);
+		ok = (path.n > 5 && str_eq_nocase((struct str){ path.p + path.n - 5, 5 }, STR(".json")) ? sd_answer_json : sd_answer_yaml)(&answer, buf_str(&text), "__meta_filepath", path, &e);
 	if (ok)
 		sd_source_found(sd, s, &answer);
 	else

@@ -63,6 +63,8 @@ static bool json_labels(struct sd_answer *a, struct scrape_static *g, json_t *ma
 	json_object_foreach (map, name, value) {
 		if (!json_is_string(value))
 			return err_set(e, ERR_BAD_INPUT, -1, "group %zu: label \"%.60s\" is no string", at, name);
+		if (*name == '\0')
+			return err_set(e, ERR_BAD_INPUT, -1, "group %zu: a label has no name", at);
 		v[n++] = (struct label){ arena_str(&a->arena, str_of(name)), json_text(a, value) };
 	}
 	g->labels = (struct conf_labels){ v, n };

@@ -161,7 +161,9 @@ conf_parse conf_double;         /* double */
 conf_parse conf_duration_ms;    /* int64_t: 1h30m; arg: const struct conf_range * (ms) or NULL */
 conf_parse conf_bytes;          /* int64_t: 512MB; arg: const struct conf_range * or NULL */
 conf_parse conf_enum;           /* int, index into arg: const char *const * ended by NULL */
-conf_parse conf_url;            /* struct str: http or https with a host */
+conf_parse conf_enum_nocase;    /* the same in capitals or not */
+conf_parse conf_url;            /* struct str: http or https, which is in small letters then, with a host */
+conf_parse conf_proxy_url;      /* the same, or socks5, which is socks5h then; an empty text leaves the field */
 conf_parse conf_path;           /* struct str: a path, relative ones joined to the file's folder */
 conf_parse conf_path_list;      /* struct conf_strs */
 conf_parse conf_regex;          /* struct regex *, REGEX_ANCHORED; owned by the reader (conf_release) */

@@ -570,6 +570,11 @@ static void test_config_errors(void **state)
 		  "relabel action labeldrop takes only regex: remove target_label" },
 		{ "- job_name: j\n  basic_auth: {username: a}\n  authorization: {credentials: b}\n",
 		  "more than one of basic_auth, authorization, bearer_token and oauth2: keep one" },
+		{ "- job_name: j\n  authorization: {credentials: a}\n  bearer_token: b\n",
+		  "more than one of basic_auth, authorization, bearer_token and oauth2: keep one" },
+		{ "- job_name: j\n  relabel_configs: [{action: Lowercase, source_labels: [a], target_label: b, replacement: x}]\n",
+		  "relabel action lowercase has no replacement: remove it" },
+		{ "- job_name: j\n  static_configs: [{targets: ['h:1'], labels: {'': x}}]\n", "a label has no name: write one" },
 		{ "- job_name: j\n  authorization: {type: basic}\n", "authorization type is Basic: use basic_auth" },
 		{ "- job_name: j\n  tls_config: {cert_file: a}\n", "a certificate and its key go together: set both or none" },
 	};
