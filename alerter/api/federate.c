@@ -1,6 +1,6 @@
-/* /federate: the last sample of each series of match[], in the text format with its time, for a Prometheus to scrape. Ended series, old samples and
- * native histograms are left out; external_labels are added where a series has none of that name, and instance="" where it has no instance, so
- * that who scrapes adds none. Source: Prometheus documentation, "Federation". */
+/* /federate: the last sample of each series of match[], in the text format with its time, for a Prometheus to scrape. Ended series,
+ * old samples and native histograms are left out; external_labels are added where a series has none of that name, and instance=""
+ * where it has no instance, so that who scrapes adds none. Source: Prometheus documentation, "Federation". */
 #include "listing.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* The series of match[] parameters as a long text, one behind the other: made piece by piece as the client reads, while the selections are held.
- * What clients read is bounded with the answers of queries (answer.c). Private to api/. */
+/* The series of match[] parameters as a long text, one behind the other: made piece by piece as the client reads, while the
+ * selections are held. What clients read is bounded with the answers of queries (answer.c). Private to api/. */
 #ifndef TOCSIN_API_LISTING_H
 #define TOCSIN_API_LISTING_H
 

@@ -198,18 +198,19 @@ static void rebound(struct tally_part *p, const double *bounds, uint32_t n)
 	p->n_custom = n;
 }
 
+/* Bounds rise, but for made-up histograms, which may repeat one. */
 static void keep_common_bounds(struct arena *a, struct tally_part *p, struct tally_part *q)
 {
 	double *common = ARENA_ARRAY(a, p->n_custom < q->n_custom ? p->n_custom : q->n_custom, double);
 	uint32_t n = 0;
 
 	for (uint32_t i = 0, k = 0; i < p->n_custom && k < q->n_custom;) {
-		if (p->custom[i] == q->custom[k])
-			common[n++] = p->custom[i];
-		if (p->custom[i] <= q->custom[k])
-			i++;
-		else
-			k++;
+		double low = p->custom[i], high = q->custom[k];
+
+		if (low == high)
+			common[n++] = low;
+		i += low <= high;
+		k += !(low < high);
 	}
 	rebound(p, common, n);
 	rebound(q, common, n);

@@ -1,4 +1,5 @@
-/* Points of series that are evaluated in slices of steps: of a finished slice they alone are kept, a pile a label set. Private to promql/. */
+/* Points of series that are evaluated in slices of steps: of a finished slice they alone are kept, a pile a label set. Private to
+ * promql/. */
 #ifndef TOCSIN_PROMQL_PILES_H
 #define TOCSIN_PROMQL_PILES_H
 

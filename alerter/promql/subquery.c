@@ -62,7 +62,8 @@ static void keep_row(struct range_vector *r, const struct value *x, size_t row)
 	if (n > 0 && keep_drop(r, x, row, piles_number(&r->piles->labels, r->piles->texts, x->shape->labels[row])))
 		piles_add(r->piles, &(struct promql_series){ x->shape->labels[row], n, t, v, h });
 	else if (n > 0)
-		eval_fail(ev, ERR_LIMIT, r->node->beg, "subquery needs more than max_samples=%zu samples: of one series the name is to go at times",
+		eval_fail(ev, ERR_LIMIT, r->node->beg,
+		          "subquery needs more than max_samples=%zu samples: in slices the name of a series cannot go at some steps only",
 		          ev->query->options.limits.max_samples);
 	arena_rewind(ev->scratch, mark);
 }
@@ -70,13 +71,15 @@ static void keep_row(struct range_vector *r, const struct value *x, size_t row)
 /* <cells> are held by others. False: no room for more points. */
 static bool keep_slice(struct range_vector *r, const struct value *x, size_t cells)
 {
-	size_t most = r->ev->query->options.limits.max_samples;
+	size_t most = r->ev->query->options.limits.max_samples, points = r->piles->points;
 
+	for (size_t i = 0; i < value_cells(x); i++)
+		points += x->has[i];
+	if (points > most - cells)
+		return eval_fail(r->ev, ERR_LIMIT, r->node->beg, "subquery needs more than max_samples=%zu samples: %zu, and %zu before", most,
+		                 points, cells);
 	for (size_t row = 0; row < x->shape->n && eval_works(r->ev, x->n_steps); row++)
 		keep_row(r, x, row);
-	if (r->piles->points > most - cells)
-		return eval_fail(r->ev, ERR_LIMIT, r->node->beg, "subquery needs more than max_samples=%zu samples: %zu, and %zu before", most,
-		                 r->piles->points, cells);
 	return eval_memory_is_within(r->ev, 0);
 }
 
@@ -114,11 +117,11 @@ static bool run_slices(struct range_vector *r)
 	size_t most = (r->table_steps.n + 1) / 2;
 
 	for (size_t at = 0; at < r->table_steps.n;) {
-		size_t n = r->table_steps.n - at < most ? r->table_steps.n - at : most;
+		size_t n = r->table_steps.n - at < most ? r->table_steps.n - at : most, points = r->piles->points;
 
 		if (run_slice(r, at, n)) {
 			at += n;
-		} else if (may_be_shorter(r->ev) && n > 1) {
+		} else if (may_be_shorter(r->ev) && n > 1 && r->piles->points == points) {      /* nothing of it is kept */
 			forgive(r->ev);
 			most = (n + 1) / 2;
 		} else {

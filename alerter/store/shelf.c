@@ -89,7 +89,8 @@ static void look_in_block(struct found *f, struct block *b, uint32_t series, int
 	}
 }
 
-static struct found look(const struct block_list *list, const struct store_series *s, struct labels labels, int64_t min_ms, int64_t max_ms)
+static struct found look(const struct block_list *list, const struct store_series *s, struct labels labels, int64_t min_ms,
+                         int64_t max_ms)
 {
 	uint64_t place = atomic_load_explicit(&s->block_place, memory_order_relaxed);
 	struct found f = { .from_ms = INT64_MIN, .until_ms = INT64_MAX };

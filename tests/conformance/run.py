@@ -143,6 +143,17 @@ def wraps(pair, text, path, params):
     return bool(points) and all(finite(v) and finite(w) and abs(abs(float(v) - float(w)) - float(m[2])) < 1e-6 * float(m[2]) for _, _, v, w in points)
 
 
+def is_beyond_digits(pair, text, path, params):
+    """A remainder that differs by no more than what agrees to 1e-9 of its dividend, which differs not."""
+    m = re.fullmatch(r"(\(.*\)) % .+", text)
+    points = pair.differing(text, path, params) if m and pair.differing(m[1], path, params) == [] else None
+    largest = {}
+    for samples in compare.rows(pair.ask(m[1], path, params)[0]).values() if points else []:
+        for t, v in samples:
+            largest[t] = max(largest.get(t, 0), abs(float(v)) if finite(v) else 0)
+    return bool(points) and all(finite(v) and finite(w) and abs(float(v) - float(w)) < 1e-9 * largest.get(t, 0) for _, t, v, w in points)
+
+
 def on_bucket_edge(pair, call, inner, path, params):
     """A quantile that differs though its buckets do not, where its rank is the count of a bucket."""
     q, _, buckets = inner.partition(", ")
@@ -193,6 +204,7 @@ KNOWN = [
 KNOWN_WHOLE = [
     (KNOWN[0][0], keeps_name, KNOWN[0][3]),
     ("series that become one", joins, "2.42 refuses series that are never there at the same time when they lose their names, 3 joins them"),
+    ("remainder of a huge number", is_beyond_digits, "the last digit of the dividend is many times the divisor"),
     ("remainder of near equals", wraps, "values that agree to 1e-9 lie on either side of a multiple of the divisor"),
 ]
 

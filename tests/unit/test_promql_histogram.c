@@ -293,6 +293,8 @@ static const struct {
 	  "{{schema:-53 count:3 custom_values:[2] buckets:[2 1]}}", false },
 	{ "custom, bounds in common less", "{{schema:-53 count:3 custom_values:[1 2] buckets:[1 1 1]}}",
 	  "{{schema:-53 count:3 custom_values:[2] buckets:[1 2]}}", true },
+	{ "custom, one bound again and again", "{{schema:-53 count:3 custom_values:[2 2 2 2 2 2 2 2 2] buckets:[1 2]}}",
+	  "{{schema:-53 count:3 custom_values:[2] buckets:[3]}}", false },
 	{ "custom from exponential", "{{}}", "{{schema:-53 count:3}}", true },
 	{ "exponential from custom", "{{schema:-53}}", "{{schema:-4 count:3}}", true },
 	{ "told: reset", "{{count:1}}", "{{count:2 counter_reset_hint:reset}}", true },

@@ -72,7 +72,7 @@ static bool convert(struct arena *a, const struct classic *c, size_t n, size_t i
 		} else if (c[k].part == PART_COUNT) {
 			h->count = v;
 			counted = true;
-		} else {
+		} else if (n_custom == 0 || c[k].bound != bounds[n_custom - 1]) {  /* le="1" and le="1.0" are one: the first counts */
 			if (v < below)
 				return false;
 			counts[used++] = v - below;
