@@ -6,7 +6,6 @@
 
 #include <assert.h>
 #include <microhttpd.h>
-#include <netdb.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -352,18 +351,6 @@ static bool parse_target(struct request *r)
 	return http_decode(&r->arena, (struct str){ r->uri.p, query }, false, &r->q.path) && str_chr(r->q.path, '\0') == r->q.path.n;
 }
 
-static void note_peer(struct request *r)
-{
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(r->conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	const struct sockaddr *sa = info ? info->client_addr : NULL;
-	char host[64];
-
-	if (sa == NULL)
-		return;
-	if (getnameinfo(sa, sa->sa_family == AF_INET6 ? 28 : 16, host, sizeof host, NULL, 0, NI_NUMERICHOST) == 0)
-		r->q.peer = arena_str(&r->arena, str_of(host));
-}
-
 static void reject_origin(struct request *r, enum http_origin why)
 {
 	static const char *const said[] = {
@@ -381,7 +368,6 @@ static void admit(struct request *r, const char *method)
 	struct http_request *q = &r->q;
 	enum http_origin origin;
 
-	note_peer(r);
 	q->method = http_method_of(method);
 	r->only_head = strcmp(method, "HEAD") == 0;
 	r->gzip_ok = http_accept_q(http_header(q, "Accept-Encoding"), STR("gzip")) > 0;

@@ -196,6 +196,7 @@ static struct shelf *make(struct store *st, const struct view *view, int64_t min
 		good = s->bytes <= SHELVES_BYTES;
 	}
 	buf_put(&s->values, slack, sizeof slack);
+	s->values.p = mem_realloc(s->values.p, s->values.cap = s->values.n);    /* it grew by halves */
 	good = good && !is_cut(list) && atomic_load(&st->history.changes) == s->changes;
 	block_list_unref(list);
 	map_fini(&m.columns);

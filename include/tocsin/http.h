@@ -41,7 +41,6 @@ struct http_request {
 	const struct http_param *params;        /* of the query, then of the form, in order */
 	size_t n_params;
 	struct str body;
-	struct str peer;                /* address of the client */
 	struct str user;                /* who logged in; empty when nobody needs to */
 	void *ctx;                      /* of the routes */
 	struct arena *arena;            /* lives until the reply was handed in; one thread at a time */

@@ -22,7 +22,6 @@ static void echo(struct http_request *q)
 		buf_printf(&b, " " STR_FMT "=" STR_FMT, STR_ARG(q->params[i].name), STR_ARG(q->params[i].value));
 	if (q->body.n > 0)
 		buf_printf(&b, " body=%zu", q->body.n);
-	http_reply_header(q, "X-Peer", q->peer);
 	http_reply_buf(q, 200, "text/plain", &b);
 }
 
