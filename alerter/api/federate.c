@@ -58,7 +58,7 @@ static bool keep_current(struct listing *l, struct look *look, struct err *e)
 		for (size_t row = 0; row < sel->n; row++, at++) {
 			if (row % ROWS == 0)
 				look->querier->ops->ends(look->querier, sel, row, sel->n - row < ROWS ? sel->n - row : ROWS, look->min_ms,
-				                         look->max_ms, ends);
+				                         look->max_ms, true, ends);
 			l->v[n].labels = l->v[at].labels;
 			n += labels_has(l->v[n].labels, STR(LABEL_NAME)) && last_sample(look, sel, row, &ends[row % ROWS], &l->v[n], e);
 			if (e->code != ERR_NONE)

@@ -164,7 +164,7 @@ bool range_ends(struct range_vector *r, size_t row, size_t n, struct window_ends
 	if (r->selection == NULL || r->ev->steps.n != 1 || r->before_ms > 0 || r->after_ms > 0)
 		return false;
 	end = timing_at(&r->timing, &r->ev->steps, 0);
-	return select_ends(r->ev, r->selection, row, n, end - r->range_ms, end, out);
+	return select_ends(r->ev, r->selection, row, n, end - r->range_ms, end, false, out);
 }
 
 bool range_drops(const struct range_vector *r, size_t row, const struct window *w)

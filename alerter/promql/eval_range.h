@@ -59,8 +59,8 @@ struct select_request {
 	bool smoothed, want_times;
 };
 struct value *select_instant(struct eval *, const struct select_request *);
-/* The ends of (min_ms, max_ms] in <n> rows from <row> on. False: not to be had, read the samples. */
-bool select_ends(struct eval *, const struct selection *, size_t row, size_t n, int64_t min_ms, int64_t max_ms,
+/* The ends of (min_ms, max_ms] in <n> rows from <row> on, as the querier tells them. False: not to be had, read the samples. */
+bool select_ends(struct eval *, const struct selection *, size_t row, size_t n, int64_t min_ms, int64_t max_ms, bool last_only,
                  struct window_ends *out);
 enum { ENDS_ROWS = 64 };                /* as many at once */
 /* Where a lookup for <ref_ms> is taken: earlier for a lost series that is held. */

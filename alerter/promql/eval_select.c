@@ -130,7 +130,7 @@ bool select_samples(struct eval *ev, const struct selection *sel, size_t row, in
 	return true;
 }
 
-bool select_ends(struct eval *ev, const struct selection *sel, size_t row, size_t n, int64_t min_ms, int64_t max_ms,
+bool select_ends(struct eval *ev, const struct selection *sel, size_t row, size_t n, int64_t min_ms, int64_t max_ms, bool last_only,
                  struct window_ends *out)
 {
 	const struct querier_ops *ops = ev->querier->ops;
@@ -139,7 +139,7 @@ bool select_ends(struct eval *ev, const struct selection *sel, size_t row, size_
 		return false;
 	if (row % 1024 == 0 && !eval_in_time(ev))
 		return false;
-	ops->ends(ev->querier, sel, row, n, min_ms, max_ms, out);
+	ops->ends(ev->querier, sel, row, n, min_ms, max_ms, last_only, out);
 	for (size_t i = 0; i < n; i++)
 		ev->samples_read += out[i].known ? out[i].n : 0;
 	return true;
@@ -246,7 +246,7 @@ static size_t lookup_ends(struct lookup *l, size_t row, int64_t ref_ms)
 	size_t n = l->sel->n - row < ENDS_ROWS ? l->sel->n - row : ENDS_ROWS;
 	struct window_ends e[ENDS_ROWS];
 
-	if (!select_ends(l->ev, l->sel, row, n, ref_ms - l->lookback_ms, ref_ms, e))
+	if (!select_ends(l->ev, l->sel, row, n, ref_ms - l->lookback_ms, ref_ms, true, e))
 		memset(e, 0, sizeof e);
 	for (size_t i = 0; i < n; i++) {
 		struct arena_mark mark = arena_mark(l->ev->scratch);

@@ -185,13 +185,13 @@ static void blocks_and_heads(struct store *st, struct store_selection *sel, size
 
 /* Of windows before the head blocks have it all, and a shelf may have it ready. */
 static void before_head(struct store *st, struct store_selection *sel, size_t row, size_t n, int64_t min_ms, int64_t max_ms,
-                        struct window_ends *out)
+                        bool last_only, struct window_ends *out)
 {
 	size_t i = 0;
 
 	if (row == 0)
 		shelf_attach(st, sel, min_ms, max_ms);
-	shelf_ends(sel, row, n, min_ms, max_ms, out);
+	shelf_ends(sel, row, n, min_ms, max_ms, last_only, out);
 	while ((i += run_of(out + i, n - i, true)) < n) {
 		size_t some = run_of(out + i, n - i, false);
 
@@ -200,7 +200,7 @@ static void before_head(struct store *st, struct store_selection *sel, size_t ro
 	}
 }
 
-void store_ends(struct querier *q, const struct selection *pub, size_t row, size_t n, int64_t min_ms, int64_t max_ms,
+void store_ends(struct querier *q, const struct selection *pub, size_t row, size_t n, int64_t min_ms, int64_t max_ms, bool last_only,
                 struct window_ends *out)
 {
 	struct store *st = (struct store *)q;
@@ -209,7 +209,7 @@ void store_ends(struct querier *q, const struct selection *pub, size_t row, size
 
 	assert(row + n <= pub->n);
 	if (atomic_load(&st->oldest_ms) > max_ms && atomic_load(&st->history.max_ms) > min_ms)
-		before_head(st, sel, row, n, min_ms, max_ms, out);
+		before_head(st, sel, row, n, min_ms, max_ms, last_only, out);
 	else
 		blocks_and_heads(st, sel, row, n, min_ms, max_ms, out);
 	if (atomic_load(&st->history.changes) == changes)

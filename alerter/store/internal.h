@@ -195,7 +195,8 @@ void store_each_series(struct store *, void (*fn)(struct store *, struct shard *
 bool history_add_file(struct store *, const char *path);
 /* First sealed chunk that can hold anything of (min_ms, …], one earlier when the sample before is wanted. Under the shard lock. */
 uint32_t store_first_chunk(const struct store_series *s, int64_t min_ms, bool before);
-void store_ends(struct querier *, const struct selection *, size_t row, size_t n, int64_t min_ms, int64_t max_ms, struct window_ends *out);
+void store_ends(struct querier *, const struct selection *, size_t row, size_t n, int64_t min_ms, int64_t max_ms, bool last_only,
+                struct window_ends *out);
 /* Takes series (slots, sorted) out of the index and forgets selections that have them; under the index lock, for writing. */
 void store_drop_series(struct store *, const struct slots *);
 /* Frees the memory of dropped series that no snapshot has any more. */

@@ -336,11 +336,12 @@ static void want_window(struct store_selection *sel, int64_t min_ms, int64_t max
 	sel->cuts->max_ms = max_ms;
 }
 
-static void warm(const struct shelf *s, const struct shelf_row *r, const struct shelf_cut *cut)
+static void warm(const struct shelf *s, const struct shelf_row *r, const struct shelf_cut *cut, bool last_only)
 {
 	const char *values = s->values.p + r->at;
 
-	__builtin_prefetch(values + cut->beg * r->v_bits / 8);
+	if (!last_only)
+		__builtin_prefetch(values + cut->beg * r->v_bits / 8);
 	__builtin_prefetch(values + cut->end * r->v_bits / 8);
 }
 
@@ -354,26 +355,28 @@ static double value_at(const struct shelf *s, const struct shelf_row *r, unsigne
 	return packed_value(&p, i);
 }
 
-static struct window_ends row_ends(const struct shelf *s, const struct shelf_row *r, const struct shelf_cut *cut)
+static struct window_ends row_ends(const struct shelf *s, const struct shelf_row *r, const struct shelf_cut *cut, bool last_only)
 {
 	const struct shelf_column *c = &s->columns[r->column];
 	bool ended = r->ends && cut->end == c->n && cut->beg < cut->end;
 	unsigned beg = cut->beg, end = cut->end - (unsigned)ended;
+	double last;
 
 	if (beg >= end)
 		return (struct window_ends){ .known = true, .ended = ended };
+	last = value_at(s, r, end - 1);
 	return (struct window_ends){ .known = true,
 		                     .falls = r->falls,
 		                     .ended = ended,
 		                     .n = end - beg,
 		                     .first_ms = c->t_ms[beg],
 		                     .last_ms = c->t_ms[end - 1],
-		                     .first = value_at(s, r, beg),
-		                     .last = value_at(s, r, end - 1) };
+		                     .first = last_only ? last : value_at(s, r, beg),
+		                     .last = last };
 }
 
 /* Returns how many rows another shelf might have told of. */
-static size_t some_ends(struct store_selection *sel, size_t row, size_t n, struct window_ends *out)
+static size_t some_ends(struct store_selection *sel, size_t row, size_t n, bool last_only, struct window_ends *out)
 {
 	const struct shelf_row *rows = sel->shelf->rows + row;
 	struct shelf_cut cuts[SHELF_ROWS];
@@ -382,19 +385,19 @@ static size_t some_ends(struct store_selection *sel, size_t row, size_t n, struc
 	for (size_t i = 0; i < n; i++) {
 		cuts[i] = rows[i].column != NO_COLUMN ? *cut_of(sel, rows[i].column) : (struct shelf_cut){ .kind = CUT_OUTSIDE };
 		if (cuts[i].kind == CUT_SET)
-			warm(sel->shelf, &rows[i], &cuts[i]);
+			warm(sel->shelf, &rows[i], &cuts[i], last_only);
 	}
 	for (size_t i = 0; i < n; i++) {
 		out[i].known = cuts[i].kind == CUT_SET;
 		if (out[i].known)
-			out[i] = row_ends(sel->shelf, &rows[i], &cuts[i]);
+			out[i] = row_ends(sel->shelf, &rows[i], &cuts[i], last_only);
 		else
 			missed += rows[i].column != NO_COLUMN;
 	}
 	return missed;
 }
 
-void shelf_ends(struct store_selection *sel, size_t row, size_t n, int64_t min_ms, int64_t max_ms, struct window_ends *out)
+void shelf_ends(struct store_selection *sel, size_t row, size_t n, int64_t min_ms, int64_t max_ms, bool last_only, struct window_ends *out)
 {
 	size_t have = sel->shelf == NULL || row >= sel->shelf->n ? 0 : sel->shelf->n - row, missed;
 
@@ -403,7 +406,7 @@ void shelf_ends(struct store_selection *sel, size_t row, size_t n, int64_t min_m
 	if (have > 0)
 		want_window(sel, min_ms, max_ms);
 	for (size_t i = 0; i < have; i += SHELF_ROWS)
-		missed += some_ends(sel, row + i, have - i < SHELF_ROWS ? have - i : SHELF_ROWS, out + i);
+		missed += some_ends(sel, row + i, have - i < SHELF_ROWS ? have - i : SHELF_ROWS, last_only, out + i);
 	for (size_t i = have; i < n; i++)
 		out[i].known = false;
 	if (missed > 0)

@@ -34,7 +34,7 @@ void shelves_fini(struct shelves *);
 void shelf_attach(struct store *, struct store_selection *, int64_t min_ms, int64_t max_ms);
 void shelf_detach(struct store *, struct store_selection *);
 /* As querier_ops.ends; rows it cannot tell of, all where there is none, are not known. */
-void shelf_ends(struct store_selection *, size_t row, size_t n, int64_t min_ms, int64_t max_ms, struct window_ends *out);
+void shelf_ends(struct store_selection *, size_t row, size_t n, int64_t min_ms, int64_t max_ms, bool last_only, struct window_ends *out);
 /* Takes away that of <s>; <unless_used_since_ms>: but not if it still serves and was used after that. INT64_MAX: in any case. */
 void shelf_drop(struct store *, struct snapshot *s, int64_t unless_used_since_ms);
 

@@ -100,8 +100,9 @@ struct querier_ops {
 	bool (*samples)(struct querier *, const struct selection *, size_t i, int64_t min_ms, int64_t max_ms, bool before,
 	                struct arena *a, struct samples *out, struct err *e);
 	void (*release)(struct querier *, struct selection *);
-	/* Of the <n> series from <row> on, the ends of (min_ms, max_ms]. NULL: this querier cannot tell without samples(). */
-	void (*ends)(struct querier *, const struct selection *, size_t row, size_t n, int64_t min_ms, int64_t max_ms,
+	/* Of the <n> series from <row> on, the ends of (min_ms, max_ms]; <last_only>: what is said of the first sample may be wrong. NULL:
+	 * this querier cannot tell without samples(). */
+	void (*ends)(struct querier *, const struct selection *, size_t row, size_t n, int64_t min_ms, int64_t max_ms, bool last_only,
 	             struct window_ends *out);
 };
 

@@ -191,7 +191,7 @@ static void test_cut_while_it_is_read(void **state)
 	import(&w, "m a=b", later_s, later_v, 1);
 	s = pick(&w.f, "__name__ =~ .+");
 	for (size_t i = 0; i < s->n; i++) {
-		w.f.q->ops->ends(w.f.q, s, i, 1, MS(0), MS(300), &ends);
+		w.f.q->ops->ends(w.f.q, s, i, 1, MS(0), MS(300), false, &ends);
 		failed += !ends.known && !w.f.q->ops->samples(w.f.q, s, i, INT64_MIN, INT64_MAX, false, &w.f.arena, &got, &e);
 	}
 	assert_int_equal(failed, 2);

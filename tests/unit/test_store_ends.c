@@ -132,7 +132,7 @@ static void test_ends_are_those_of_the_samples(void **state)
 	for (int i = 0; i < WINDOWS; i++) {
 		int64_t max_ms = T0 + rand() % (SAMPLES * 6000), min_ms = max_ms - rand() % 900000;
 
-		w.q->ops->ends(w.q, w.sel, 0, SERIES, min_ms, max_ms, e);
+		w.q->ops->ends(w.q, w.sel, 0, SERIES, min_ms, max_ms, false, e);
 		for (size_t row = 0; row < SERIES; row++) {
 			compare(&w, row, min_ms, max_ms, &e[row]);
 			known += e[row].known;
@@ -151,7 +151,7 @@ static void test_counters_are_known_to_rise(void **state)
 
 	(void)state;
 	fill(&w, NULL);
-	w.q->ops->ends(w.q, w.sel, 0, SERIES, T0, T0 + 600000, e);
+	w.q->ops->ends(w.q, w.sel, 0, SERIES, T0, T0 + 600000, false, e);
 	for (size_t row = 0; row < SERIES; row++) {
 		struct str name = labels_get(w.sel->v[row].labels, STR(LABEL_NAME));
 		int kind = atoi(name.p + 1) % KINDS;
@@ -167,14 +167,17 @@ static void test_counters_are_known_to_rise(void **state)
 /* All windows of this length that end within a minute of <at_ms>; returns how many are known. */
 static size_t compare_near(struct world *w, int64_t at_ms, int64_t range_ms)
 {
-	struct window_ends e[SERIES];
+	struct window_ends e[SERIES], last[SERIES];
 	size_t known = 0;
 
 	for (int64_t max_ms = at_ms - 60000; max_ms < at_ms + 60000; max_ms += 7777) {
 		choose(w);
-		w->q->ops->ends(w->q, w->sel, 0, SERIES, max_ms - range_ms, max_ms, e);
+		w->q->ops->ends(w->q, w->sel, 0, SERIES, max_ms - range_ms, max_ms, false, e);
+		w->q->ops->ends(w->q, w->sel, 0, SERIES, max_ms - range_ms, max_ms, true, last);
 		for (size_t row = 0; row < SERIES; row++) {
 			compare(w, row, max_ms - range_ms, max_ms, &e[row]);
+			assert_true(!e[row].known || (last[row].n == e[row].n && last[row].ended == e[row].ended));
+			assert_true(!e[row].known || e[row].n == 0 || last[row].last == e[row].last);
 			known += e[row].known;
 		}
 		arena_reset(&w->arena);
@@ -212,6 +215,7 @@ static void test_a_shelf_tells_what_blocks_do(void **state)
 	const int64_t at_ms = T0 + 900000;
 	char dir[] = "/tmp/test-shelf-XXXXXX", command[64];
 	struct world w;
+	uint64_t made;
 	size_t known;
 
 	(void)state;
@@ -225,12 +229,13 @@ static void test_a_shelf_tells_what_blocks_do(void **state)
 	assert_int_equal(compare_near(&w, at_ms, 60000), known);
 	assert_int_equal(n_shelves(&w), 1);
 	compare_near(&w, at_ms + 900000, 300000);
-	assert_int_equal(n_shelves(&w), 2);
+	assert_true(n_shelves(&w) > 1);
+	made = n_shelves(&w);
 	put_late(&w, at_ms + 900001);
 	compare_near(&w, at_ms + 900000, 300000);
 	flush(&w);
 	compare_near(&w, at_ms + 900000, 300000);
-	assert_true(n_shelves(&w) > 2);
+	assert_true(n_shelves(&w) > made);
 	end(&w);
 	snprintf(command, sizeof command, "rm -r %s", dir);
 	assert_int_equal(system(command), 0);

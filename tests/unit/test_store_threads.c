@@ -138,7 +138,7 @@ static void read_once(struct job *job, struct arena *a)
 		(void)!q->ops->samples(q, s, i, INT64_MIN, INT64_MAX, false, a, &got, &e);
 		for (size_t k = 0; k < got.n; k++)
 			job->torn += got.v[k] != (double)k;
-		q->ops->ends(q, s, i, 1, INT64_MIN, INT64_MAX, &ends);
+		q->ops->ends(q, s, i, 1, INT64_MIN, INT64_MAX, false, &ends);
 		job->torn += ends.known && ends.n > 0 && (ends.first != 0 || ends.last != (double)(ends.n - 1));
 		job->reads++;
 		job->samples += (int)got.n;

@@ -120,10 +120,11 @@ static struct window_ends ends_of(const struct ram_series *s, int64_t min_ms, in
 }
 
 static void ram_ends(struct querier *q, const struct selection *sel, size_t row, size_t n, int64_t min_ms, int64_t max_ms,
-                     struct window_ends *out)
+                     bool last_only, struct window_ends *out)
 {
 	const struct ram_selection *rs = (const struct ram_selection *)sel;
 
+	(void)last_only;
 	for (size_t i = 0; i < n; i++)
 		out[i] = ends_of(&((struct ram *)q)->series[rs->index[row + i]], min_ms, max_ms);
 }
