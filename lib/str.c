@@ -7,6 +7,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "tocsin/mem.h"
+
 int str_cmp(struct str a, struct str b)
 {
 	size_t n = a.n < b.n ? a.n : b.n;
@@ -106,16 +108,22 @@ static bool short_decimal(struct str s, double *out)
 
 bool str_to_double(struct str s, double *out)
 {
-	char z[128], *end;
+	char shorts[128], *z = shorts, *end;
+	bool all;
 
 	if (short_decimal(s, out))
 		return true;
-	if (s.n == 0 || s.n >= sizeof z || is_space(s.p[0]))
+	if (s.n == 0 || is_space(s.p[0]))
 		return false;
+	if (s.n >= sizeof shorts)
+		z = mem_alloc(s.n + 1);
 	memcpy(z, s.p, s.n);
 	z[s.n] = '\0';
 	*out = strtod(z, &end);
-	return end == z + s.n;
+	all = end == z + s.n;
+	if (z != shorts)
+		free(z);
+	return all;
 }
 
 bool str_to_decimal(struct str s, double *out)

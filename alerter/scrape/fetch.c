@@ -16,6 +16,7 @@ struct fetch {
 	struct fetch_room *room;
 	struct buf accept; /* these two go out with the request, perhaps only after one for a token */
 	char seconds[NUM_MAX];
+	size_t limit; /* of the plain text */
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -59,6 +60,14 @@ bool fetch_change(struct fetch *f, const struct scrape_job *job)
 	return true;
 }
 
+/* What gzip makes of a text of the largest size allowed, if it cannot be compressed. */
+static size_t largest_gzip(size_t plain)
+{
+	enum { HEADERS = 64 << 10 };
+
+	return plain + plain / 1000 + HEADERS;
+}
+
 static bool ask(struct fetch *f, CURLM *multi, struct tokens *tokens, const struct target *t, struct err *e)
 {
 	const struct request_call call = {
@@ -66,7 +75,7 @@ static bool ask(struct fetch *f, CURLM *multi, struct tokens *tokens, const stru
 		.url = t->url,
 		.unix_socket = t->unix_socket,
 		.timeout_ms = t->timeout_ms,
-		.limit = t->job->body_size_limit > 0 ? (size_t)t->job->body_size_limit : BODY_MAX,
+		.limit = largest_gzip(f->limit),
 		.headers = { { STR("X-Prometheus-Scrape-Timeout-Seconds"), { f->seconds, num_format_seconds(f->seconds, t->timeout_ms) } },
 		             { STR("Accept"), scrape_accept(&t->job->protocols, t->histograms.native, &f->accept) },
 		             { STR("Accept-Encoding"), t->job->enable_compression ? STR("gzip") : STR("identity") } },
@@ -78,6 +87,7 @@ static bool ask(struct fetch *f, CURLM *multi, struct tokens *tokens, const stru
 bool fetch_start(struct fetch *f, CURLM *multi, struct tokens *tokens, const struct target *t, struct err *e)
 {
 	f->error[0] = '\0';
+	f->limit = t->job->body_size_limit > 0 ? (size_t)t->job->body_size_limit : BODY_MAX;
 	return f->request.repeatable ? request_repeat(&f->request, multi, e) : ask(f, multi, tokens, t, e);
 }
 
@@ -89,13 +99,13 @@ static struct str decompress(struct fetch *f, struct scrape_reply *r)
 	struct err e = { 0 };
 
 	if (curl_easy_header(f->request.easy, "Content-Encoding", 0, CURLH_HEADER, -1, &coding) != CURLHE_OK ||
-	    str_eq_nocase(str_of(coding->value), STR("identity")))
+	    str_eq_nocase(str_trim(str_of(coding->value)), STR("identity")) || str_trim(str_of(coding->value)).n == 0)
 		return buf_str(&f->request.body);
 	buf_reset(plain);
 	if (!str_eq_nocase(str_of(coding->value), STR("gzip"))) {
 		snprintf(f->error, sizeof f->error, "Content-Encoding \"%.100s\" was not asked for", coding->value);
 		r->transport_error = f->error;
-	} else if (!gzip_read(plain, buf_str(&f->request.body), f->request.call.limit, &e)) {
+	} else if (!gzip_read(plain, buf_str(&f->request.body), f->limit, &e)) {
 		f->request.over_limit = e.code == ERR_LIMIT;
 		snprintf(f->error, sizeof f->error, "%.255s", e.msg);
 		r->transport_error = f->request.over_limit ? NULL : f->error;
@@ -119,7 +129,7 @@ bool fetch_finish(struct fetch *f, CURLM *multi, struct tokens *tokens, CURLcode
 	}
 	(void)buf_z(&q->body);
 	r->body = r->transport_error == NULL && !q->over_limit ? decompress(f, r) : buf_str(&q->body);
-	if (q->over_limit && q->call.limit == BODY_MAX) {
+	if (f->limit == BODY_MAX && (q->over_limit || r->body.n > BODY_MAX)) {
 		snprintf(f->error, sizeof f->error, "the reply is larger than %d bytes: set body_size_limit, or split the target", BODY_MAX);
 		r->transport_error = f->error;
 	}

@@ -70,22 +70,38 @@ static struct labels normalise(const struct target *t, struct labels l, struct a
 	return l;
 }
 
+/* The shortest name first, as in Prometheus: which of several gets which name depends on it. */
+static void put_conflict(struct label *v, size_t n, struct label l)
+{
+	for (; n > 0 && v[n - 1].name.n > l.name.n; n--)
+		v[n] = v[n - 1];
+	v[n] = l;
+}
+
 static struct labels add_target_labels(const struct target *t, struct labels l, struct labels empty, struct arena *a)
 {
+	struct label *conflicts = NULL;
 	struct labels out = l;
+	size_t n = 0;
 
 	for (size_t i = 0; i < t->labels.n; i++) {
-		struct str name = t->labels.v[i].name, renamed = name, scraped = labels_get(l, name);
+		struct str name = t->labels.v[i].name, scraped = labels_get(l, name);
 
 		if (t->job->honor_labels && (scraped.n > 0 || labels_has(empty, name)))
 			continue;
 		if (scraped.n > 0) {
-			do
-				renamed = arena_printf(a, "exported_%.*s", STR_ARG(renamed));
-			while (labels_has(out, renamed) || labels_has(t->labels, renamed));
-			out = labels_with(a, out, renamed, scraped);
+			conflicts = conflicts != NULL ? conflicts : ARENA_ARRAY(a, t->labels.n, struct label);
+			put_conflict(conflicts, n++, (struct label){ name, scraped });
 		}
 		out = labels_with(a, out, name, t->labels.v[i].value);
+	}
+	for (size_t i = 0; i < n; i++) {
+		struct str renamed = conflicts[i].name;
+
+		do
+			renamed = arena_printf(a, "exported_%.*s", STR_ARG(renamed));
+		while (labels_has(out, renamed));
+		out = labels_with(a, out, renamed, conflicts[i].value);
 	}
 	return out;
 }

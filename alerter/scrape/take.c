@@ -167,6 +167,16 @@ static bool take_comment(struct take *k)
 	return true;
 }
 
+/* As Prometheus has it: counters and buckets have them. */
+static bool may_have_exemplar(struct take *k, struct str series)
+{
+	struct str name = { series.p, str_chr(series, '{') };
+
+	return name.n == 0 || str_ends(name, STR("_total")) || str_ends(name, STR("_bucket")) ||
+	       err_set(&k->err, ERR_SYNTAX, -1, "an exemplar of %.*s, which is no _total and no _bucket",
+	               (int)(name.n < 200 ? name.n : 200), name.p);
+}
+
 static bool take_line(struct take *k, enum textparse_kind kind)
 {
 	struct textparse_sample sample;
@@ -181,8 +191,10 @@ static bool take_line(struct take *k, enum textparse_kind kind)
 		l = line_find(k, text);
 	}
 	take_set_next(k, l);
+	if (kind == TEXTPARSE_SERIES && !textparse_value(&k->parse, &sample))
+		return malformed(k);
 	if (kind == TEXTPARSE_SERIES)
-		return textparse_value(&k->parse, &sample) ? take_sample(k, l, text, &sample) : malformed(k);
+		return (!sample.has_exemplar || may_have_exemplar(k, text)) && take_sample(k, l, text, &sample);
 	line_see(k, l);
 	return true;
 }

@@ -75,9 +75,8 @@ static inline const char *skip_quoted(const char *p, const char *end)
 	for (p++; p < end; p++) {
 		if (*p == '"')
 			return p + 1;
-		if (*p == '\n')
+		if (*p == '\n' || (*p == '\\' && (++p == end || *p == '\n' || *p == '\0')))
 			return NULL;
-		p += *p == '\\';
 	}
 	return NULL;
 }
@@ -97,6 +96,8 @@ bool textparse_series(struct textparse *p, struct str *series)
 	}
 	if (q < p->end && *q == '{')
 		while (*q != '}') {
+			if (p->openmetrics && (*q == ' ' || *q == '\t'))
+				return fail(p, q, "a blank between labels");
 			q = *q == '"' ? skip_quoted(q, p->end) : q + 1;
 			if (q == NULL || q >= p->end || *q == '\n')
 				return fail(p, p->p, "labels are not closed by '}'");
@@ -150,7 +151,7 @@ static bool is_hexadecimal(struct str s)
 	return str_chr(s, 'x') < s.n || str_chr(s, 'X') < s.n;
 }
 
-/* As Prometheus reads them: no hexadecimal ones, none that is too large. */
+/* As Prometheus reads them: no hexadecimal ones, none that is too large, NaN without a sign. */
 static bool slow_number(struct textparse *p, double *out)
 {
 	static const struct {
@@ -176,7 +177,7 @@ static bool slow_number(struct textparse *p, double *out)
 			*out = special[i].v;
 			return true;
 		}
-	if (word.n == 0 || word.n > 400 || is_hexadecimal(word) || !str_to_double(word, out) || isinf(*out))
+	if (word.n == 0 || is_hexadecimal(word) || !str_to_double(word, out) || isinf(*out) || isnan(*out))
 		return fail(p, beg, word.n == 0 ? "expected a value" : "the value is not a number");
 	return true;
 }
@@ -444,18 +445,26 @@ static struct str word(struct str *rest)
 
 	while (p < end && (*p == ' ' || *p == '\t'))
 		p++;
-	beg = p;
-	if (p < end && *p == '"') {
-		const char *q = skip_quoted(p, end);
-
-		p = q != NULL ? q : end;
-		*rest = str_between(p, end);
-		return q != NULL ? str_between(beg + 1, p - 1) : str_between(beg, p);
-	}
-	while (p < end && *p != ' ' && *p != '\t')
+	for (beg = p; p < end && *p != ' ' && *p != '\t';)
 		p++;
 	*rest = str_between(p, end);
 	return str_between(beg, p);
+}
+
+/* The same of a metric's name, plain or in quotes; empty where there is none. */
+static struct str metric_name(struct str *rest)
+{
+	const char *beg = rest->p, *end = rest->p + rest->n, *p;
+	bool quotes;
+
+	while (beg < end && (*beg == ' ' || *beg == '\t'))
+		beg++;
+	quotes = beg < end && *beg == '"';
+	p = quotes ? skip_quoted(beg, end) : skip_name(beg, end, true);
+	if (p == NULL)
+		return STR("");
+	*rest = str_between(p, end);
+	return quotes ? str_between(beg + 1, p - 1) : str_between(beg, p);
 }
 
 static bool known_type(struct str type, bool openmetrics)
@@ -475,25 +484,39 @@ static bool known_type(struct str type, bool openmetrics)
 	return false;
 }
 
+static bool one_blank(struct str rest)
+{
+	return rest.n > 1 && rest.p[0] == ' ' && rest.p[1] != ' ' && rest.p[1] != '\t';
+}
+
+static bool unit_fits(struct str metric, struct str unit)
+{
+	return unit.n == 0 || (metric.n > unit.n && str_ends(metric, unit) && metric.p[metric.n - unit.n - 1] == '_');
+}
+
 static bool read_keyword(struct textparse *p, struct str keyword, struct str rest, struct arena *a, struct textparse_meta *out)
 {
 	struct str value;
 
-	out->metric = word(&rest);
+	if (p->openmetrics && !one_blank(rest))
+		return fail(p, out->line.p, "expected one space before the metric's name");
+	out->metric = metric_name(&rest);
 	value = rest.n > 0 ? (struct str){ rest.p + 1, rest.n - 1 } : STR("");
 	if (out->metric.n == 0)
 		return fail(p, out->line.p, "expected a metric name");
-	if (!str_is_utf8(rest))
-		return fail(p, out->line.p, "text that is not UTF-8");
+	if (p->openmetrics && (rest.n == 0 || *rest.p != ' '))
+		return fail(p, out->line.p, "expected a space behind the metric's name");
+	if (!str_is_utf8(rest) || str_chr(rest, '\0') < rest.n)
+		return fail(p, out->line.p, "text that is not UTF-8, or holds a NUL");
 	if (str_eq(keyword, STR("HELP"))) {
 		out->help = unescape_help(value, p->openmetrics, a);
 		return true;
 	}
 	if (str_eq(keyword, STR("UNIT"))) {
 		out->unit = value;
-		return true;
+		return unit_fits(out->metric, value) || fail(p, out->line.p, "a unit that is no suffix of the metric's name");
 	}
-	out->type = str_trim(value);
+	out->type = p->openmetrics ? value : str_trim(value);
 	if (!known_type(out->type, p->openmetrics))
 		return fail(p, out->line.p, "unknown metric type");
 	if (str_eq(out->type, STR("untyped")))
@@ -514,7 +537,7 @@ bool textparse_comment(struct textparse *p, struct arena *a, struct textparse_me
 		p->p = out->line.p + out->line.n;
 		return true;
 	}
-	if (p->openmetrics && (newline == NULL || rest.n == 0 || rest.p[0] != ' '))
+	if (p->openmetrics && (newline == NULL || !one_blank(rest)))
 		return fail(p, p->p, "a comment that is no HELP, TYPE, UNIT or EOF");
 	keyword = word(&rest);
 	if (!p->openmetrics && rest.n == 0) /* "# HELP" alone is a remark */

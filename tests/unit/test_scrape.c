@@ -126,6 +126,8 @@ static void test_labels(void **state)
 		{ "", "a{job=\"x\"} 1\n", "a{exported_job=\"x\", instance=\"h:1\", job=\"j\"} 0:1 fresh\n" },
 		{ "", "a{job=\"x\",exported_job=\"y\"} 1\n",
 		  "a{exported_exported_job=\"x\", exported_job=\"y\", instance=\"h:1\", job=\"j\"} 0:1 fresh\n" },
+		{ "", "a{job=\"x\",exported_job=\"y\",instance=\"z\"} 1\n",
+		  "a{exported_exported_job=\"x\", exported_instance=\"z\", exported_job=\"y\", instance=\"h:1\", job=\"j\"} 0:1 fresh\n" },
 		{ "  honor_labels: true\n", "a{job=\"x\"} 1\n", "a{instance=\"h:1\", job=\"x\"} 0:1 fresh\n" },
 		{ "  honor_labels: true\n", "a{job=\"\",instance=\"\",zone=\"\"} 1\n", "a 0:1 fresh\n" },
 		{ "", "a{job=\"\",zone=\"\"} 1\n", "a{instance=\"h:1\", job=\"j\"} 0:1 fresh\n" },
