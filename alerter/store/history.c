@@ -413,6 +413,19 @@ static size_t disk_bytes(const struct store *st)
 	return bytes;
 }
 
+/* The journal holds what no block holds yet: it stays whatever the limit. Once, or it would be said every second. */
+static void say_limit_too_low(struct store *st)
+{
+	char limit[32];
+
+	if (st->history.told_of_limit)
+		return;
+	st->history.told_of_limit = true;
+	snprintf(limit, sizeof limit, "%zu", st->options.retention_bytes);
+	log_event(LOG_WARN, "storage.retention.size is less than the journal takes: no block is kept, and the disk holds more than it says",
+	          "bytes", limit, NULL);
+}
+
 /* The oldest go until the rest is within the limit. */
 static void drop_excess(struct store *st)
 {
@@ -425,6 +438,8 @@ static void drop_excess(struct store *st)
 		if (atomic_load(&st->held_from_ms) <= until_ms)
 			atomic_store(&st->held_from_ms, until_ms + 1);
 	}
+	if (st->options.retention_bytes > 0 && disk_bytes(st) > st->options.retention_bytes)
+		say_limit_too_low(st);
 }
 
 static void drop_blocks(struct store *st, int64_t now_ms)

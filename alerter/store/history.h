@@ -33,6 +33,7 @@ struct history {
 	struct map left_alone;   /* paths of files that are not ours to judge */
 	int64_t flushed_ms, retry_ms, covered_ms, compact_ms; /* compact_ms: not before, after a failure */
 	struct complaint flushing, merging;
+	bool told_of_limit;
 };
 
 void history_init(struct history *h);

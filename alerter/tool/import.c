@@ -232,6 +232,20 @@ static void print_summary(const struct source *s, const struct store_import *im,
 		printf("%zu of them %s there already, and nothing was added\n", st.same_blocks, st.same_blocks == 1 ? "was" : "were");
 }
 
+/* What the alerter keeps is its own setting: here only its default is known. */
+static void warn_of_old(const struct source *s)
+{
+	enum { USUAL_DAYS = 15 };
+	char from[32];
+
+	if (s->min_ms >= clock_now_ms(&clock_system) - USUAL_DAYS * DAY_MS)
+		return;
+	clock_format_rfc3339(from, s->min_ms);
+	fprintf(stderr,
+	        "%s: warning: samples from %s on: the alerter deletes what is older than its --storage.retention, which is %d days unless set\n",
+	        s->file, from, USUAL_DAYS);
+}
+
 static bool store_all(struct source *s, struct str storage, struct err *e)
 {
 	struct storing st = { .import = store_import_new(storage.p, window_ms(s), e) };
@@ -241,8 +255,10 @@ static bool store_all(struct source *s, struct str storage, struct err *e)
 		walk(s, "stored", store_sample, &st);
 		ok = s->mistakes == 0 && store_import_commit(st.import, e);
 	}
-	if (ok)
+	if (ok) {
 		print_summary(s, st.import, storage);
+		warn_of_old(s);
+	}
 	store_import_free(st.import);
 	arena_fini(&st.arena);
 	return ok;

@@ -72,6 +72,16 @@ def test_imported_beside_a_running_alerter(box, config):
     assert len(list(box.folder.glob("data/blocks/*"))) == 1
 
 
+def test_what_will_not_be_kept_is_said(box, config):
+    """Samples older than the retention, at their import; and a limit of the disk that the journal alone exceeds."""
+    old = run_import(box, "old.om", GOOD.replace("{0}", "1700000000").replace("{1}", "1700000060"))
+    assert old.returncode == 0 and "samples from 2023-11-14T22:13:20.000Z on: the alerter deletes what is older than its --storage.retention" in old.stderr
+    now = int(time.time())
+    assert run_import(box, "new.om", GOOD.replace("{0}", str(now - 60)).replace("{1}", str(now))).stderr == ""
+    alerter = box.start(Alerter, config, args=["--storage.path", box.folder / "data", "--storage.retention.size", "1B"])
+    wait_for("the limit is said to be too low", lambda: "storage.retention.size is less than the journal takes" in alerter.process.text())
+
+
 def test_no_file_is_a_command_line_that_is_wrong(box):
     done = subprocess.run([binary("tocsin-alerter"), "import", "openmetrics"], text=True, capture_output=True)
     assert done.returncode == 2 and "name one file" in done.stderr
