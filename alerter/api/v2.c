@@ -8,25 +8,7 @@
 
 #include "tocsin/version.h"
 
-enum { MAX_FILTERS = 64, MAX_POSTED = 10000 };
-
-/* ---- Requests. ---- */
-
-static bool flag(const struct http_request *q, const char *name)
-{
-	return !str_eq(http_param(q, name), STR("false"));
-}
-
-static const struct str *filters(struct http_request *q, size_t *n)
-{
-	struct str *v = ARENA_ARRAY(q->arena, MAX_FILTERS, struct str);
-
-	*n = 0;
-	for (size_t i = 0; i < q->n_params && *n < MAX_FILTERS; i++)
-		if (str_eq(q->params[i].name, STR("filter")))
-			v[(*n)++] = q->params[i].value;
-	return v;
-}
+enum { MAX_POSTED = 10000 };
 
 /* ---- Alerts in. ---- */
 
@@ -261,15 +243,16 @@ static void get_alerts(struct http_request *q, bool groups)
 {
 	struct api *api = q->ctx;
 	struct wanted *w = ARENA_NEW(q->arena, struct wanted);
+	struct err e = {0};
 
 	w->groups = groups;
-	w->query.filters = filters(q, &w->query.n_filters);
 	w->query.receiver = http_param(q, "receiver");
-	w->query.active = flag(q, "active");
-	w->query.silenced = flag(q, "silenced");
-	w->query.inhibited = flag(q, "inhibited");
-	w->query.muted = flag(q, "muted");
-	pool_submit(api->pool, q, run_get_alerts, w);
+	if (v2_filters(q, &w->query.filters, &w->query.n_filters, &e) && v2_query_flag(q, "active", &w->query.active, &e) &&
+	    v2_query_flag(q, "silenced", &w->query.silenced, &e) && v2_query_flag(q, "inhibited", &w->query.inhibited, &e) &&
+	    v2_query_flag(q, "muted", &w->query.muted, &e))
+		pool_submit(api->pool, q, run_get_alerts, w);
+	else
+		v2_refuse(q, &e);
 }
 
 void api_v2_alerts(struct http_request *q)

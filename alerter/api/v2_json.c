@@ -12,6 +12,41 @@ void v2_refuse(struct http_request *q, const struct err *e)
 	buf_fini(&b);
 }
 
+enum { MAX_FILTERS = 64 };
+
+bool v2_filters(const struct http_request *q, const struct str **out, size_t *n, struct err *e)
+{
+	struct str *v = ARENA_ARRAY(q->arena, MAX_FILTERS, struct str);
+
+	*out = v;
+	*n = 0;
+	for (size_t i = 0; i < q->n_params; i++) {
+		if (!str_eq(q->params[i].name, STR("filter")))
+			continue;
+		if (*n == MAX_FILTERS)
+			return err_set(e, ERR_BAD_INPUT, -1, "there are more than %d filters (limit MAX_FILTERS)", MAX_FILTERS);
+		v[(*n)++] = q->params[i].value;
+	}
+	return true;
+}
+
+bool v2_query_flag(const struct http_request *q, const char *name, bool *out, struct err *e)
+{
+	static const char *const words[2][8] = {{"false", "0", "no", "n", "off", "f", "disabled", "unchecked"},
+						{"true", "1", "yes", "y", "on", "t", "enabled", "checked"}};
+	struct str value = http_param(q, name);
+
+	*out = true;
+	if (value.n == 0)
+		return true;
+	for (size_t i = 0; i < 2 * ARRAY_LEN(words[0]); i++)
+		if (str_eq_nocase(value, str_of(words[i % 2][i / 2]))) {
+			*out = i % 2 == 1;
+			return true;
+		}
+	return err_set(e, ERR_BAD_INPUT, -1, "%s is neither true nor false: " STR_FMT, name, STR_ARG(value));
+}
+
 static const char *type_name(const json_t *v)
 {
 	static const char *const names[] = {

@@ -1,4 +1,4 @@
-/* Bodies of the Alertmanager API, read by type. Private to api/. */
+/* Parameters and bodies of the Alertmanager API, read by type. Private to api/. */
 #ifndef TOCSIN_API_V2_JSON_H
 #define TOCSIN_API_V2_JSON_H
 
@@ -8,6 +8,11 @@
 
 /* Answers with <e>: a JSON string, as Alertmanager's errors. */
 void v2_refuse(struct http_request *q, const struct err *e);
+
+/* All values of the parameter filter. */
+bool v2_filters(const struct http_request *q, const struct str **out, size_t *n, struct err *e) MUST_CHECK;
+/* Absent or empty: true. The words Alertmanager knows; what it takes for false because it knows it not is refused. */
+bool v2_query_flag(const struct http_request *q, const char *name, bool *out, struct err *e) MUST_CHECK;
 
 /* Each reads <key> of the object <o>. null is the same as absent. False and <e>: another type (BAD_INPUT, 400), or required and absent (EXEC,
  * 422, which is Alertmanager's status for it). Texts go to <a>. */

@@ -1,8 +1,6 @@
 /* Silences of the Alertmanager API, version 2. Source: Alertmanager's OpenAPI description of /api/v2. */
 #include "v2_json.h"
 
-enum { MAX_FILTERS = 64 };
-
 static void put_text(struct json_out *j, const char *key, struct str value)
 {
 	json_out_key(j, key);
@@ -89,15 +87,15 @@ static void get_list(struct http_request *q)
 	static const char *const states[] = {
 	    [SILENCE_PENDING] = "pending", [SILENCE_ACTIVE] = "active", [SILENCE_EXPIRED] = "expired"};
 	struct wanted *w = ARENA_NEW(q->arena, struct wanted);
-	struct str *v = ARENA_ARRAY(q->arena, MAX_FILTERS, struct str);
+	struct err e = {0};
+	bool ok = v2_filters(q, &w->filters, &w->n_filters, &e);
 
-	for (size_t i = 0; i < q->n_params && w->n_filters < MAX_FILTERS; i++)
-		if (str_eq(q->params[i].name, STR("filter")))
-			v[w->n_filters++] = q->params[i].value;
-	for (size_t i = 0; i < ARRAY_LEN(states); i++)
-		w->show[i] = !str_eq(http_param(q, states[i]), STR("false"));
-	w->filters = v;
-	pool_submit(((struct api *)q->ctx)->pool, q, run_get, w);
+	for (size_t i = 0; ok && i < ARRAY_LEN(states); i++)
+		ok = v2_query_flag(q, states[i], &w->show[i], &e);
+	if (ok)
+		pool_submit(((struct api *)q->ctx)->pool, q, run_get, w);
+	else
+		v2_refuse(q, &e);
 }
 
 /* ---- Changing them. ---- */

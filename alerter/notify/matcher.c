@@ -183,6 +183,15 @@ bool matcher_parse(struct matcher_list *l, struct str text, struct err *e)
 	return parse_newer(l, text, e);
 }
 
+bool matcher_parse_filter(struct matcher_list *l, struct str text, struct err *e)
+{
+	size_t n = l->n;
+
+	if (!matcher_parse(l, text, e))
+		return err_context(e, "bad matcher format: " STR_FMT, STR_ARG(text));
+	return l->n == n + 1 || err_set(e, ERR_SYNTAX, -1, "bad matcher format: " STR_FMT ": a filter is one matcher, such as team=\"db\"", STR_ARG(text));
+}
+
 static int compare(const void *a, const void *b)
 {
 	const struct matcher *x = a, *y = b;

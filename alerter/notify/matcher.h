@@ -18,6 +18,8 @@ void matcher_list_free_regexes(struct matcher_list *);
 /* Appends what <text> says: [ '{' ] matcher { ',' matcher } [ ',' ] [ '}' ], in the classic form or else the newer one. False and <e> with the
  * position in <text>. */
 bool matcher_parse(struct matcher_list *, struct str text, struct err *e) MUST_CHECK;
+/* As Alertmanager's API takes them: <text> is one matcher. */
+bool matcher_parse_filter(struct matcher_list *, struct str text, struct err *e) MUST_CHECK;
 /* The classic form alone. False: the list may hold some of them, and <e> is set only by a regex that is none. */
 bool matcher_parse_classic(struct matcher_list *, struct str text, struct err *e) MUST_CHECK;
 /* One of name, value, with or without a regex; for match and match_re. */

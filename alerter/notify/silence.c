@@ -345,7 +345,7 @@ bool silence_list(struct core *c, const struct str *filters, size_t n_filters, s
 
 	*n = 0;
 	for (size_t i = 0; i < n_filters && ok; i++)
-		ok = matcher_parse(&l, filters[i], e);
+		ok = matcher_parse_filter(&l, filters[i], e);
 	for (struct map_slot *slot = NULL; ok && (slot = map_next(&c->silences, slot)) != NULL;) {
 		bool fits = true;
 

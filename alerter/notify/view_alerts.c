@@ -101,11 +101,11 @@ static struct notify_alert_group show_group(struct core *c, const struct filter 
 static bool read_filter(struct filter *f, struct err *e)
 {
 	for (size_t i = 0; i < f->query->n_filters; i++)
-		if (!matcher_parse(&f->matchers, f->query->filters[i], e))
+		if (!matcher_parse_filter(&f->matchers, f->query->filters[i], e))
 			return false;
 	if (f->query->receiver.n > 0)
 		f->receiver = regex_new(f->query->receiver, REGEX_ANCHORED, e);
-	return f->query->receiver.n == 0 || f->receiver != NULL;
+	return f->query->receiver.n == 0 || f->receiver != NULL || err_context(e, "failed to parse receiver param");
 }
 
 bool view_alerts(struct core *c, const struct notify_alert_query *q, struct arena *a, const struct notify_alert_group **out,

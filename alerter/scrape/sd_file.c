@@ -1,5 +1,6 @@
 /* file_sd: files are read when they change, which the kernel tells, and every refresh_interval in case it does not. */
 #include <errno.h>
+#include <fnmatch.h>
 #include <glob.h>
 #include <stdio.h>
 #include <sys/inotify.h>
@@ -82,24 +83,40 @@ static bool folder_is_there(struct str pattern)
 	return there;
 }
 
+/* What the pattern found before stays; false: it found nothing yet. */
+static bool keep_found(struct sd *sd, struct str pattern)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < sd->n; i++) {
+		struct sd_source *s = sd->sources[i];
+
+		if (!s->known || fnmatch(pattern.p, s->name.p, FNM_PATHNAME) != 0)
+			continue;
+		s->stays = true;
+		any = true;
+	}
+	return any;
+}
+
 static void refresh_glob(struct sd *sd, struct str pattern)
 {
 	glob_t found = { 0 };
 	int rc = glob(pattern.p, GLOB_PERIOD, NULL, &found);
+	bool readable = rc == 0 || (rc == GLOB_NOMATCH && folder_is_there(pattern)), vanished = rc != 0 && keep_found(sd, pattern);
 	struct err e = { 0 };
 
-	if (rc != 0 && !(rc == GLOB_NOMATCH && folder_is_there(pattern))) {
-		err_set(&e, ERR_IO, -1, "the folder cannot be read");
+	if (!readable || vanished) {
+		err_set(&e, ERR_IO, -1, "%s", readable ? "no file is there any more: their targets stay" : "the folder cannot be read");
 		sd_source_failed(sd, sd_source(sd, pattern), &e);
-		for (size_t i = 0; i < sd->n; i++)
-			sd->sources[i]->stays = true;
 	}
 	for (size_t i = 0; rc == 0 && i < found.gl_pathc; i++)
 		refresh_path(sd, str_of(found.gl_pathv[i]));
 	globfree(&found);
 }
 
-/* A path without signs of a pattern that is not there is a failure; a file that a pattern no longer finds was taken away. */
+/* A path without signs of a pattern that is not there is a failure; a file that a pattern no longer finds was taken away. But
+ * all of them at once is what a mount that is away looks like. */
 void sd_file_refresh(struct sd *sd)
 {
 	sd_sources_begin(sd);

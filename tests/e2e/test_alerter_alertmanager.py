@@ -109,7 +109,12 @@ def test_alerts_by_filter_and_group(box, target):
                          "active=false": ["Quiet", "Symptom"], "filter=team%3D%22db%22": ["Slow"], "filter=alertname%3D~%22S.*%22&filter=team%3D%22%22": ["Symptom"],
                          "receiver=d.": ["Slow"], "receiver=d": [], "unprocessed=false&filter=severity%3Dcritical": ["Broken"]}.items():
         assert names(query) == found and names(query, "alerts/groups") == found, query
-    assert watch.program.get("/api/v2/alerts?filter=team")[0] == 400
+    for query, reason in {"alerts?filter=team": "bad matcher format: team", "alerts/groups?filter=": "one matcher", "silences?filter=a%3Db,c%3Dd": "one matcher",
+                          "alerts?filter=a%3D~%28": "a=~(", "alerts?receiver=%28": "failed to parse receiver param: ", "alerts?" + "filter=a%3Db&" * 65: "MAX_FILTERS",
+                          "alerts?active=maybe": "active is neither true nor false: maybe", "silences?expired=2": "expired is neither"}.items():
+        status, _, text = watch.program.get(f"/api/v2/{query}")
+        assert status == 400 and reason in json.loads(text), (query, text)
+    assert names("active=no&silenced=1&muted=") == ["Quiet", "Symptom"]
     states = {a["labels"]["alertname"]: a["status"] for a in watch.program.json("/api/v2/alerts")}
     assert states["Quiet"] == {"state": "suppressed", "silencedBy": [silence], "inhibitedBy": [], "mutedBy": []}
     assert states["Symptom"]["state"] == "suppressed" and len(states["Symptom"]["inhibitedBy"]) == 1 and states["Slow"]["state"] == "active"

@@ -73,8 +73,11 @@ def test_file_sd_follows_its_files(box, tmp_path, ending):
     spare.write_text(json.dumps([{"targets": [two.address]}]))
     os.rename(spare, file)
     watch.until("one target left", lambda: set(addresses(watch)) == {two.address} and not is_failing(watch))
-    file.unlink()
-    watch.until("no target", lambda: not addresses(watch))
+    file.unlink()                                           # as if what is mounted there were away
+    watch.until("it fails", lambda: is_failing(watch))
+    assert set(addresses(watch)) == {two.address}
+    (tmp_path / f"other.{ending}").write_text("[]")         # one of several that is gone was taken away
+    watch.until("no target", lambda: not addresses(watch) and not is_failing(watch))
     watch.told("Broken", "resolved")
 
 
