@@ -43,7 +43,7 @@ static const struct flag flags[] = {
 	{ "web.config.file", FLAG_TEXT, &settings.alerter.web_config_file, "", "FILE", "TLS and users, as Prometheus's programs take them." },
 	{ "web.enable-admin-api", FLAG_SWITCH, &settings.alerter.admin_api, NULL, NULL, "Lets samples be deleted over HTTP." },
 	{ "web.external-url", FLAG_TEXT, &settings.alerter.external_url, "", "URL", "Where people reach this page; for links in messages." },
-	{ "web.host", FLAG_LIST, &settings.alerter.hosts, NULL, "NAME", "Further name under which what changes something may be asked of us; may be repeated." },
+	{ "web.host", FLAG_LIST, &settings.alerter.hosts, NULL, "NAME", "Further name under which what changes something may be asked of us." },
 	{ "query.lookback-delta", FLAG_DURATION, &settings.alerter.promql.lookback_ms, "5m", "DURATION", "How old the newest sample of a series may be." },
 	{ "query.timeout", FLAG_DURATION, &settings.alerter.promql.limits.timeout_ms, "2m", "DURATION", "How long a query or a rule's evaluation may take." },
 	{ "query.max-samples", FLAG_BYTES, &settings.max_samples, "50000000", "N", "How many samples one may hold at once." },
@@ -72,7 +72,7 @@ static int print_help(void)
 	struct buf b = { 0 };
 
 	buf_putz(&b, "tocsin-alerter scrapes targets, evaluates Prometheus rules and delivers what fires.\n\n"
-	             "  tocsin-alerter [flags]              runs\n");
+	             "  tocsin-alerter [flags]\n      runs\n");
 	tool_print_help(&b);
 	buf_putz(&b, "\nFlags:\n");
 	flags_print_help(&b, flags, ARRAY_LEN(flags));

@@ -411,8 +411,8 @@ static void list_flags(struct options *o, struct flag f[N_FLAGS])
 		    "Sources to read. Without it DATABASE_URL, REDIS_URL and CELERY_BROKER_URL "
 		  "name one each." },
 		{ "web.listen-address", FLAG_LIST, &o->listen, NULL, "ADDRESS",
-		    "Where to serve; may be repeated. Default: " DEFAULT_ADDRESS },
-		{ "web.host", FLAG_LIST, &o->hosts, NULL, "NAME", "Further name under which a reload may be asked for; may be repeated." },
+		    "Where to serve. (default: " DEFAULT_ADDRESS ")" },
+		{ "web.host", FLAG_LIST, &o->hosts, NULL, "NAME", "Further name under which a reload may be asked for." },
 		{ "web.telemetry-path", FLAG_TEXT, &o->telemetry_path, "/metrics", "PATH", "Where the metrics are." },
 		{ "web.config.file", FLAG_TEXT, &o->web_config_file, NULL, "FILE",
 		    "TLS and users, in the format of Prometheus's exporters." },

@@ -157,10 +157,10 @@ void flags_print_help(struct buf *out, const struct flag *flags, size_t n)
 		const struct flag *f = &flags[i];
 		size_t begin = out->n;
 
-		buf_printf(out, "  --%s%s%s", f->name, f->shows ? "=" : "", f->shows ? f->shows : "");
-		while (out->n - begin < 38)
+		buf_printf(out, "  --%s%s%s ", f->name, f->shows ? "=" : "", f->shows ? f->shows : "");
+		while (out->n - begin < 39)
 			buf_putc(out, ' ');
-		buf_printf(out, " %s", f->help);
+		buf_putz(out, f->help);
 		if (f->fallback != NULL && f->fallback[0] != '\0')
 			buf_printf(out, " (default: %s)", f->fallback);
 		buf_printf(out, "%s\n", f->kind == FLAG_LIST ? " May be given again." : "");

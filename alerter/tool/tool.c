@@ -27,10 +27,17 @@ bool tool_is_command(const char *word)
 	return false;
 }
 
-void tool_print_help(struct buf *out)
+/* Those that begin with <command>; NULL: all. */
+static void print_help(struct buf *out, const char *command)
 {
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-		buf_printf(out, "  tocsin-alerter %-20s %s\n", commands[i].usage, commands[i].help);
+		if (command == NULL || str_eq(str_of(commands[i].command), str_of(command)))
+			buf_printf(out, "  tocsin-alerter %s\n      %s\n", commands[i].usage, commands[i].help);
+}
+
+void tool_print_help(struct buf *out)
+{
+	print_help(out, NULL);
 }
 
 int tool_main(int argc, char **argv)
@@ -47,8 +54,8 @@ int tool_main(int argc, char **argv)
 		if (argc > 1 && str_eq(str_of(what), str_of(argv[1])))
 			return commands[i].run(argc - 2, argv + 2);
 	}
-	tool_print_help(&b);
-	fprintf(stderr, "tocsin-alerter %s: what? One of:\n%s", argv[0], buf_z(&b));
+	print_help(&b, argv[0]);
+	fprintf(stderr, "tocsin-alerter %s: what? There is:\n%s", argv[0], buf_z(&b));
 	buf_fini(&b);
 	return 2;
 }
