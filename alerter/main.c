@@ -10,6 +10,7 @@
 #include "config.h"
 #include "tocsin/http.h"
 #include "tocsin/log.h"
+#include "tocsin/mem.h"
 #include "tocsin/process.h"
 #include "tocsin/version.h"
 #include "tool/tool.h"
@@ -140,6 +141,7 @@ static int run(void)
 	al = alerter_start(&settings.alerter);
 	if (al == NULL)
 		return 1;
+	mem_trim();
 	for (;;) {
 		struct buf said = { 0 };
 

@@ -9,6 +9,7 @@
 #include "tocsin/clock.h"
 #include "tocsin/json.h"
 #include "tocsin/map.h"
+#include "tocsin/mem.h"
 #include "tocsin/num.h"
 
 static void numbers(void **state)
@@ -374,6 +375,43 @@ static void json(void **state)
 	buf_fini(&b);
 }
 
+static long resident_file_pages(void)
+{
+	FILE *f = fopen("/proc/self/statm", "r");
+	long size, resident, shared;
+
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%ld %ld %ld", &size, &resident, &shared), 3);
+	fclose(f);
+	return shared;
+}
+
+static void number_texts(char out[2][344])
+{
+	num_format(out[0], 5e-324);
+	num_format(out[1], 9007199254740993.0);
+}
+
+/* Code, constants and what the loader put into tables of addresses are what they were; only pages of files that nobody needs now are gone. */
+static void trimmed(void **state)
+{
+	static char *(*const volatile relocated[])(const char *, size_t) = { mem_strndup };
+	char before[2][344] = { 0 }, after[2][344] = { 0 };
+	long pages;
+	char *copy;
+
+	(void)state;
+	number_texts(before);
+	pages = resident_file_pages();
+	mem_trim();
+	assert_true(resident_file_pages() < pages);
+	number_texts(after);
+	assert_memory_equal(before, after, sizeof before);
+	copy = relocated[0]("text", 4);
+	assert_string_equal(copy, "text");
+	free(copy);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -391,6 +429,7 @@ int main(void)
 		cmocka_unit_test(errors),
 		cmocka_unit_test(fingerprints),
 		cmocka_unit_test(json),
+		cmocka_unit_test(trimmed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
