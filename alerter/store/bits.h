@@ -26,6 +26,12 @@ static inline double of_bits(uint64_t u)
 	return v;
 }
 
+/* How many bits a number up to <most> takes. */
+static inline unsigned bits_needed(uint64_t most)
+{
+	return most == 0 ? 0 : 64u - (unsigned)__builtin_clzll(most);
+}
+
 /* Writes the low <n> bits of <value> (n <= 64) at bit <at>; the bytes from there on must be zero. */
 static inline void bits_put(unsigned char *data, size_t at, uint64_t value, unsigned n)
 {

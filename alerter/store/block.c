@@ -1,5 +1,5 @@
-/* Reading blocks. A file may be damaged or hostile: block_over() holds everything against everything else before anything is used, in time
- * linear in the file; after that only chunks are doubted. */
+/* Reading blocks. A file may be damaged or hostile: block_over() holds everything against everything else before anything is used
+ * (block_check.c), in time linear in the file; after that only chunks are doubted. */
 #include "store/block.h"
 
 #include <assert.h>
@@ -13,6 +13,7 @@
 
 #include "store/bits.h"
 #include "store/guard.h"
+#include "store/varint.h"
 #include "tocsin/clock.h"
 #include "tocsin/file.h"
 #include "tocsin/log.h"
@@ -22,11 +23,11 @@
 #include <xxhash.h>
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "block files are little endian");
-_Static_assert(sizeof(struct block_column) == 16 && sizeof(struct block_packed_entry) == 10 && sizeof(struct block_series) == 16, "part of the file format");
+_Static_assert(sizeof(struct block_column) == 16, "part of the file format");
 
-static const size_t item_bytes[BLOCK_SECTIONS] = { 1, 1, sizeof(struct block_column), sizeof(struct block_packed_entry), 1, sizeof(struct block_series),
-	                                           sizeof(uint64_t), 1 };
-static const char *const section_names[BLOCK_SECTIONS] = { "chunks", "times", "columns", "entries", "pairs", "series", "ends", "symbols" };
+static const char *const section_names[BLOCK_SECTIONS] = {
+	"chunks", "times", "columns", "entries", "names", "series", "ends", "symbols",
+};
 
 /* Each text's hash is chained with its length, so ("ab","c") and ("a","bc") differ. */
 uint64_t series_hash(struct labels l)
@@ -42,7 +43,7 @@ uint64_t series_hash(struct labels l)
 
 /* ---- Checking ---- */
 
-static bool bad(struct err *e, const char *what)
+bool block_bad(struct err *e, const char *what)
 {
 	return err_set(e, ERR_IO, -1, "the block is damaged: %s", what);
 }
@@ -54,29 +55,34 @@ static bool check_header(const struct block *b, struct err *e)
 	if (b->n_bytes < sizeof *h || memcmp(h->magic, BLOCK_MAGIC, sizeof h->magic) != 0)
 		return err_set(e, ERR_IO, -1, "this is no block");
 	if (h->version < BLOCK_OLDEST || h->version > BLOCK_VERSION)
-		return err_set(e, ERR_BAD_INPUT, -1, "the block has version %u, this program reads %d and %d", h->version, BLOCK_OLDEST, BLOCK_VERSION);
+		return err_set(e, ERR_BAD_INPUT, -1, "the block has version %u, this program reads %d to %d", h->version,
+			       BLOCK_OLDEST, BLOCK_VERSION);
 	if (XXH64(h, offsetof(struct block_header, check), 0) != h->check)
-		return bad(e, "its header");
+		return block_bad(e, "its header");
 	if (h->n_sections != BLOCK_SECTIONS || h->min_ms > h->max_ms)
-		return bad(e, "its header makes no sense");
+		return block_bad(e, "its header makes no sense");
 	return true;
 }
 
-static const void *section(const struct block *b, enum block_section s, size_t *n)
+static const void *section(const struct block *b, enum block_section s, size_t item_bytes, size_t *n)
 {
-	*n = b->header->section[s].bytes / item_bytes[s];
+	*n = b->header->section[s].bytes / item_bytes;
 	return b->bytes + b->header->section[s].at;
 }
 
+/* They lie one behind the other. */
 static bool check_sections(const struct block *b, struct err *e)
 {
+	uint64_t before = sizeof *b->header;
+
 	for (unsigned s = 0; s < BLOCK_SECTIONS; s++) {
 		uint64_t at = b->header->section[s].at, bytes = b->header->section[s].bytes;
 
-		if (at % 8 != 0 || at < sizeof *b->header || at > b->n_bytes || bytes > b->n_bytes - at || bytes % item_bytes[s] != 0)
+		if (at % 8 != 0 || at < before || at > b->n_bytes || bytes > b->n_bytes - at)
 			return err_set(e, ERR_IO, -1, "the block is damaged: %s lie outside of it", section_names[s]);
 		if (s != BLOCK_CHUNKS && XXH64(b->bytes + at, bytes, 0) != b->header->section[s].check)
 			return err_set(e, ERR_IO, -1, "the block is damaged: its %s", section_names[s]);
+		before = at + bytes;
 	}
 	return true;
 }
@@ -86,19 +92,7 @@ static bool check_symbols(const struct block *b, size_t text_bytes)
 	for (size_t i = 0; i < b->n_symbols; i++)
 		if (b->ends[i] > text_bytes || (i > 0 && b->ends[i] < b->ends[i - 1]))
 			return false;
-	return true;
-}
-
-/* A checksum, at least one byte of length, and the slack of what comes. */
-enum { CHUNK_HEAD = sizeof(uint32_t), CHUNK_LEAST = CHUNK_HEAD + 1 + BITS_SLACK };
-
-static bool check_entry(const struct block *b, uint32_t i)
-{
-	const struct block_packed_entry *p = &b->entries[i];
-	uint64_t room = b->header->section[BLOCK_CHUNKS].bytes;
-
-	return ((uint32_t)p->column_high << 16 | p->column_low) < b->n_columns && p->at_high >> 14 <= (b->header->version == BLOCK_OLDEST ? CHUNK_HIST : CHUNK_DENSE) && room >= CHUNK_LEAST &&
-	       block_at(b, i) <= room - CHUNK_LEAST;
+	return b->n_symbols < BLOCK_NONE;
 }
 
 static bool check_columns(const struct block *b, size_t time_bytes)
@@ -115,116 +109,23 @@ static bool check_columns(const struct block *b, size_t time_bytes)
 	return time_bytes >= BITS_SLACK && b->columns[b->n_columns].at <= time_bytes - BITS_SLACK;
 }
 
-static struct str symbol(const struct block *b, uint32_t i)
-{
-	uint64_t beg = i > 0 ? b->ends[i - 1] : 0;
-	uint64_t end = b->ends[i];
-
-	return (struct str){ b->symbols + beg, end > beg ? end - beg : 0 };
-}
-
-/* A number of the pairs at <*at>. It ends before the section does. */
-static uint64_t get_number(const struct block *b, size_t *at)
-{
-	uint64_t v = 0;
-
-	for (unsigned shift = 0; *at < b->pair_bytes && shift < 64; shift += 7) {
-		unsigned char c = b->pairs[(*at)++];
-
-		v |= (uint64_t)(c & 0x7f) << shift;
-		if (c < 0x80)
-			break;
-	}
-	return v;
-}
-
-static uint32_t get_symbol(const struct block *b, size_t *at)
-{
-	uint64_t v = get_number(b, at);
-
-	return v < b->n_symbols ? (uint32_t)v : BLOCK_NONE;
-}
-
-/* What stands before the pairs: how many there are; <*at> is moved to them. <gap>: 0 the last sample is good, 1 none is, else by how much more
- * the last good one is earlier. */
-static uint32_t get_n_pairs(const struct block *b, uint32_t series, size_t *at, uint64_t *gap)
-{
-	uint64_t n;
-
-	*at = b->series[series].first_pair;
-	n = get_number(b, at);
-	*gap = get_number(b, at);
-	return n <= STORE_MAX_LABELS ? (uint32_t)n : 0;
-}
-
-/* Every number is a symbol, and the names rise. */
-static bool check_pairs(const struct block *b, uint32_t series)
-{
-	size_t at = b->series[series].first_pair;
-	uint64_t n = get_number(b, &at), gap;
-	uint32_t before = 0;
-
-	(void)get_n_pairs(b, series, &at, &gap);
-	if (n > STORE_MAX_LABELS || at > b->pair_bytes || n > (b->pair_bytes - at) / 2)
-		return false;
-	for (uint64_t k = 0; k < n; k++) {
-		uint32_t name = get_symbol(b, &at), value = get_symbol(b, &at);
-
-		if (name == BLOCK_NONE || value == BLOCK_NONE || symbol(b, value).n == 0 ||
-		    (k > 0 && str_cmp(symbol(b, before), symbol(b, name)) >= 0))
-			return false;
-		before = name;
-	}
-	return true;
-}
-
-static bool check_one_series(const struct block *b, uint32_t i)
-{
-	const struct block_series *s = &b->series[i];
-	struct label v[STORE_MAX_LABELS];
-	int64_t last_ms = INT64_MIN;
-
-	if (!check_pairs(b, i) || s[1].first_entry <= s->first_entry || s[1].first_entry > b->n_entries || (i > 0 && s->hash < s[-1].hash))
-		return false;
-	for (uint32_t k = s->first_entry; k < s[1].first_entry; k++) {
-		struct block_entry c;
-
-		if (!check_entry(b, k))
-			return false;
-		c = block_entry(b, k);
-		if (k > s->first_entry && c.min_ms <= last_ms)
-			return false;
-		last_ms = c.max_ms;
-	}
-	return series_hash(block_labels(b, i, v)) == s->hash;
-}
-
-/* A file with good checksums may still be made up, and two entries may claim the same chunk: then both are served. */
+/* What every version has. */
 static bool check_contents(struct block *b, struct err *e)
 {
 	size_t text_bytes, time_bytes;
 
-	b->times = section(b, BLOCK_TIMES, &time_bytes);
-	b->columns = section(b, BLOCK_COLUMNS, &b->n_columns);
-	b->entries = section(b, BLOCK_ENTRIES, &b->n_entries);
-	b->pairs = section(b, BLOCK_PAIRS, &b->pair_bytes);
-	b->series = section(b, BLOCK_SERIES, &b->n_series);
-	b->ends = section(b, BLOCK_ENDS, &b->n_symbols);
-	b->symbols = section(b, BLOCK_SYMBOLS, &text_bytes);
-	if (b->n_columns == 0 || b->n_series == 0)
-		return bad(e, "nothing ends its columns or series");
+	b->times = section(b, BLOCK_TIMES, 1, &time_bytes);
+	b->columns = section(b, BLOCK_COLUMNS, sizeof *b->columns, &b->n_columns);
+	b->ends = section(b, BLOCK_ENDS, sizeof *b->ends, &b->n_symbols);
+	b->symbols = section(b, BLOCK_SYMBOLS, 1, &text_bytes);
+	if (b->n_columns == 0)
+		return block_bad(e, "nothing ends its columns");
 	b->n_columns--;
-	b->n_series--;
 	if (!check_symbols(b, text_bytes))
-		return bad(e, "symbols that overlap");
-	if (b->n_series >= BLOCK_NONE || b->pair_bytes > UINT32_MAX || b->n_entries > UINT32_MAX || b->n_symbols >= BLOCK_NONE)
-		return bad(e, "more series than a block holds");
+		return block_bad(e, "symbols that overlap");
 	if (!check_columns(b, time_bytes))
-		return bad(e, "columns that make no sense");
-	for (uint32_t i = 0; i < b->n_series; i++)
-		if (!check_one_series(b, i))
-			return bad(e, "a series that makes no sense");
-	return true;
+		return block_bad(e, "columns that make no sense");
+	return b->header->version < BLOCK_VERSION ? block4_check(b, e) : block_check(b, e);
 }
 
 static bool check(struct block *b, struct err *e)
@@ -258,6 +159,7 @@ void block_unref(struct block *b)
 	if (b->path != NULL)
 		munmap((void *)(uintptr_t)b->bytes, b->n_bytes);
 	free(b->path);
+	free((void *)(uintptr_t)b->old);
 	free(b->joined);
 	free(b->good);
 	free(b->bad);
@@ -266,7 +168,7 @@ void block_unref(struct block *b)
 
 static struct block *checked(struct block *b, struct err *e)
 {
-	if (!check(b, e) || (atomic_load(&b->cut) && !bad(e, "it was cut short"))) {
+	if (!check(b, e) || (atomic_load(&b->cut) && !block_bad(e, "it was cut short"))) {
 		block_unref(b);
 		return NULL;
 	}
@@ -333,27 +235,91 @@ bool block_is_whole(struct block *b)
 
 /* ---- Reading ---- */
 
+struct str block_symbol(const struct block *b, uint64_t i)
+{
+	uint64_t beg, end;
+
+	if (i >= b->n_symbols)
+		return (struct str){ 0 };
+	beg = i > 0 ? b->ends[i - 1] : 0;
+	end = b->ends[i];
+	return (struct str){ b->symbols + beg, end > beg ? end - beg : 0 };
+}
+
+/* A label set as it lies in the records. */
+struct record {
+	uint64_t gap;    /* as block4_labels() says it */
+	size_t at;       /* of the next value: a bit */
+	uint32_t member; /* of the next name */
+	size_t n;        /* labels */
+};
+
+static struct record open_record(const struct block *b, uint32_t series)
+{
+	uint64_t after = block_series_row(b, series, BLOCK_HASH_BITS + b->entry_bits, b->record_bits);
+	size_t at = b->groups[series / BLOCK_GROUP].record + after;
+	struct str rest = { (const char *)b->records + at, at < b->record_bytes ? b->record_bytes - at : 0 };
+	struct record r = { 0 };
+	uint64_t head, shape;
+	uint32_t end;
+
+	if (!varint_take(&rest, &head) || ((head & 1) != 0 && !varint_take(&rest, &r.gap)) || (shape = head >> 1) >= b->n_shapes)
+		return r;
+	r.at = (b->record_bytes - rest.n) * 8;
+	r.member = b->shapes[shape];
+	end = b->shapes[shape + 1];
+	r.n = end > r.member && end <= b->n_members && end - r.member <= STORE_MAX_LABELS ? end - r.member : 0;
+	return r;
+}
+
+static struct label next_label(const struct block *b, struct record *r)
+{
+	uint32_t number = b->members[r->member++];
+	const struct block_name *name = &b->names[number < b->n_names ? number : 0];
+	unsigned bits = block_value_bits(name);
+	uint64_t value = r->at + bits <= b->record_bytes * 8 ? packed_get(b->records, r->at, bits) : 0;
+
+	r->at += bits;
+	return (struct label){ block_symbol(b, name->symbol), block_symbol(b, name->first_value + value) };
+}
+
+static struct labels labels_and_gap(const struct block *b, uint32_t series, struct label *v, uint64_t *gap)
+{
+	struct record r;
+
+	if (b->old != NULL)
+		return block4_labels(b, series, v, gap);
+	r = open_record(b, series);
+	*gap = r.gap;
+	for (size_t k = 0; k < r.n; k++)
+		v[k] = next_label(b, &r);
+	return (struct labels){ v, r.n };
+}
+
 struct labels block_labels(const struct block *b, uint32_t series, struct label *v)
 {
 	uint64_t gap;
-	size_t at;
-	uint32_t n = get_n_pairs(b, series, &at, &gap);
 
-	for (uint32_t k = 0; k < n; k++) {
-		uint32_t name = get_symbol(b, &at), value = get_symbol(b, &at);
+	return labels_and_gap(b, series, v, &gap);
+}
 
-		v[k] = name != BLOCK_NONE && value != BLOCK_NONE ? (struct label){ symbol(b, name), symbol(b, value) } : (struct label){ 0 };
-	}
-	return (struct labels){ v, n };
+uint64_t block_hash(const struct block *b, uint32_t series)
+{
+	struct label v[STORE_MAX_LABELS];
+
+	return b->old != NULL ? b->old->series[series].hash : series_hash(block_labels(b, series, v));
 }
 
 int64_t block_good_ms(const struct block *b, uint32_t series)
 {
+	struct label v[STORE_MAX_LABELS];
 	uint32_t n = block_n_entries(b, series);
 	uint64_t gap;
-	size_t at;
 
-	(void)get_n_pairs(b, series, &at, &gap);
+	if (b->old != NULL)
+		block4_labels(b, series, v, &gap);
+	else
+		gap = open_record(b, series).gap;
 	if (gap == 1 || n == 0)
 		return INT64_MIN;
 	return (int64_t)((uint64_t)block_entry(b, block_first(b, series) + n - 1).max_ms - (gap > 0 ? gap - 1 : 0));
@@ -361,68 +327,131 @@ int64_t block_good_ms(const struct block *b, uint32_t series)
 
 static bool has_labels(const struct block *b, uint32_t series, struct labels l)
 {
-	uint64_t gap;
-	size_t at;
+	struct record r = open_record(b, series);
 
-	if (get_n_pairs(b, series, &at, &gap) != l.n)
+	if (r.n != l.n)
 		return false;
 	for (size_t k = 0; k < l.n; k++) {
-		uint32_t name = get_symbol(b, &at), value = get_symbol(b, &at);
+		struct label has = next_label(b, &r);
 
-		if (name == BLOCK_NONE || value == BLOCK_NONE || !str_eq(symbol(b, name), l.v[k].name) || !str_eq(symbol(b, value), l.v[k].value))
+		if (!str_eq(has.name, l.v[k].name) || !str_eq(has.value, l.v[k].value))
 			return false;
 	}
 	return true;
+}
+
+/* How the hash of a series compares with <hash>, as far as its row says: below 0, 0 or above. */
+static int compare_hash(const struct block *b, uint32_t series, uint64_t hash)
+{
+	uint64_t first = b->groups[series / BLOCK_GROUP].hash, wanted, has;
+
+	if (first > hash)
+		return 1;
+	wanted = (hash - first) >> b->hash_shift;
+	has = block_series_row(b, series, 0, BLOCK_HASH_BITS);
+	return (has > wanted) - (has < wanted);
 }
 
 uint32_t block_find(const struct block *b, struct labels labels, uint64_t hash)
 {
 	size_t lo = 0, hi = b->n_series;
 
+	if (b->old != NULL)
+		return block4_find(b, labels, hash);
 	while (lo < hi) {
 		size_t mid = (lo + hi) / 2;
 
-		if (block_hash(b, (uint32_t)mid) < hash)
+		if (compare_hash(b, (uint32_t)mid, hash) < 0)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
-	for (; lo < b->n_series && block_hash(b, (uint32_t)lo) == hash; lo++)
+	for (; lo < b->n_series && compare_hash(b, (uint32_t)lo, hash) == 0; lo++)
 		if (has_labels(b, (uint32_t)lo, labels))
 			return (uint32_t)lo;
 	return BLOCK_NONE;
 }
 
-/* Where the chunk lies and what its bytes should give; no bytes when they cannot be all there. */
-static struct chunk_view view_of(const struct block *b, const struct block_entry *c, uint32_t *check)
-{
-	const unsigned char *chunks = b->bytes + b->header->section[BLOCK_CHUNKS].at, *p = chunks + c->at + CHUNK_HEAD;
-	const struct block_column *column = &b->columns[c->column];
-	uint64_t room = b->header->section[BLOCK_CHUNKS].bytes - c->at - CHUNK_HEAD - BITS_SLACK, n = 0;
-	uint32_t beg = column->at, end = column[1].at;
-	unsigned used = 0;
+enum { CHECK_BYTES = sizeof(uint16_t) };
 
-	memcpy(check, p - CHUNK_HEAD, sizeof *check);
-	while (used < room && used < 5) {
-		n |= (uint64_t)(p[used] & 0x7f) << 7 * used;
-		if (p[used++] < 0x80)
-			break;
-	}
-	if (n > room - used || n > UINT32_MAX / 8)
-		n = 0;
-	return (struct chunk_view){ .min_ms = c->min_ms,
-		                    .data = p + used,
-		                    .bits = (uint32_t)n * 8,
-		                    .n = c->n,
-		                    .kind = c->kind,
-		                    .times = { (const char *)b->times + beg, end > beg ? end - beg : 0 } };
+/* The bytes of an entry; false when they are not all there, or with <verify> when their checksum does not match. */
+static bool entry_bytes(const struct block *b, uint32_t entry, bool verify, struct str *out)
+{
+	uint64_t beg, end, room = b->header->section[BLOCK_CHUNKS].bytes - BITS_SLACK;
+	const unsigned char *p;
+	uint16_t check;
+
+	if (b->old != NULL)
+		return block4_bytes(b, entry, verify, out);
+	beg = block_at(b, entry);
+	end = block_at(b, entry + 1);
+	if (end > room || beg > end || end - beg < CHECK_BYTES || end - beg > UINT32_MAX / 8)
+		return false;
+	p = b->bytes + b->header->section[BLOCK_CHUNKS].at + beg;
+	memcpy(&check, p, sizeof check);
+	*out = (struct str){ (const char *)p + CHECK_BYTES, end - beg - CHECK_BYTES };
+	return !verify || (uint16_t)XXH64(out->p, out->n, 0) == check;
 }
 
-size_t block_entry_bytes(const struct block *b, const struct block_entry *c)
+/* The bytes of the entry, or of the one that has the same; <*kind> is theirs. */
+static bool find_bytes(const struct block *b, uint32_t entry, bool verify, struct str *out, uint8_t *kind)
 {
-	uint32_t check;
+	uint32_t other;
 
-	return sizeof(struct block_packed_entry) + CHUNK_HEAD + view_of(b, c, &check).bits / 8;
+	if (!entry_bytes(b, entry, verify, out))
+		return false;
+	if (*kind != BLOCK_SAME)
+		return true;
+	if (out->n != sizeof other)
+		return false;
+	memcpy(&other, out->p, sizeof other);
+	*kind = CHUNK_DENSE;
+	return other < entry && block_entry_row(b, other, 0, BLOCK_KIND_BITS) == CHUNK_DENSE && entry_bytes(b, other, verify, out);
+}
+
+static bool view_of(const struct block *b, uint32_t entry, struct block_entry c, bool verify, struct chunk_view *out)
+{
+	const struct block_column *column = &b->columns[c.column];
+	uint32_t beg = column->at, end = column[1].at;
+	struct str bytes;
+
+	if (c.n == 0 || !find_bytes(b, entry, verify, &bytes, &c.kind))
+		return false;
+	*out = (struct chunk_view){ .min_ms = c.min_ms,
+		                    .data = (const unsigned char *)bytes.p,
+		                    .bits = (uint32_t)bytes.n * 8,
+		                    .n = c.n,
+		                    .kind = c.kind,
+		                    .times = { (const char *)b->times + beg, end > beg ? end - beg : 0 } };
+	return true;
+}
+
+size_t block_entry_bytes(const struct block *b, uint32_t entry)
+{
+	struct str bytes = { 0 };
+
+	(void)entry_bytes(b, entry, false, &bytes);
+	if (b->old != NULL)
+		return sizeof *b->old->entries + sizeof(uint32_t) + bytes.n;
+	return (BLOCK_KIND_BITS + b->column_bits + b->at_bits + 7) / 8 + CHECK_BYTES + bytes.n;
+}
+
+void block_warm(const struct block *b, const uint32_t *v, size_t n)
+{
+	const unsigned char *chunks = b->bytes + b->header->section[BLOCK_CHUNKS].at;
+	size_t series_bits = BLOCK_HASH_BITS + b->entry_bits + b->record_bits;
+	size_t entry_bits = BLOCK_KIND_BITS + b->column_bits + b->at_bits;
+
+	for (size_t i = 0; i < n && b->old == NULL; i++)
+		__builtin_prefetch(b->series_rows + v[i] * series_bits / 8);
+	for (size_t i = 0; i < n && b->old == NULL; i++)
+		__builtin_prefetch(b->entry_rows + block_first(b, v[i]) * entry_bits / 8);
+	for (size_t i = 0; i < n; i++) {
+		const unsigned char *chunk = chunks + block_at(b, block_first(b, v[i]));
+
+		__builtin_prefetch(chunk);
+		__builtin_prefetch(chunk + 64);
+	}
 }
 
 enum { BAD_TOLD = 10 }; /* of a block; there may be thousands */
@@ -439,7 +468,7 @@ static void tell_bad(const struct block *b, uint32_t entry, const struct block_e
 	for (uint32_t i = 0; i < b->n_series && labels.n == 0; i++)
 		if (entry >= block_first(b, i) && entry - block_first(b, i) < block_n_entries(b, i))
 			labels_print(&labels, block_labels(b, i, v));
-	snprintf(at, sizeof at, "%llu", (unsigned long long)(b->header->section[BLOCK_CHUNKS].at + c->at));
+	snprintf(at, sizeof at, "%llu", (unsigned long long)(b->header->section[BLOCK_CHUNKS].at + block_at(b, entry)));
 	clock_format_rfc3339(from, c->min_ms);
 	clock_format_rfc3339(until, c->max_ms);
 	log_event(LOG_ERROR, number < BAD_TOLD ? "a chunk is damaged: what it holds is missing"
@@ -462,10 +491,9 @@ static void note_bad(struct block *b, uint32_t entry, const struct block_entry *
 bool block_read(struct block *b, uint32_t entry, int64_t *t_ms, double *v, const struct histogram **h, struct arena *a)
 {
 	const struct block_entry c = block_entry(b, entry);
-	uint32_t check;
-	const struct chunk_view view = view_of(b, &c, &check);
-	bool good = c.n > 0 && (uint32_t)XXH64(view.data, view.bits / 8, 0) == check && chunk_view_decode(&view, t_ms, v, h, a) &&
-	            t_ms[0] == c.min_ms && t_ms[c.n - 1] == c.max_ms;
+	struct chunk_view view;
+	bool good = view_of(b, entry, c, true, &view) && chunk_view_decode(&view, t_ms, v, h, a) && t_ms[0] == c.min_ms &&
+		    t_ms[c.n - 1] == c.max_ms;
 
 	for (unsigned i = 1; i < c.n && good; i++)
 		good = t_ms[i] > t_ms[i - 1];
@@ -477,11 +505,8 @@ bool block_read(struct block *b, uint32_t entry, int64_t *t_ms, double *v, const
 bool block_bytes(struct block *b, uint32_t entry, struct chunk_view *out)
 {
 	const struct block_entry c = block_entry(b, entry);
-	uint32_t check;
-	bool good;
+	bool good = view_of(b, entry, c, true, out);
 
-	*out = view_of(b, &c, &check);
-	good = (uint32_t)XXH64(out->data, out->bits / 8, 0) == check;
 	if (!good)
 		note_bad(b, entry, &c);
 	return good;
@@ -493,13 +518,11 @@ bool block_chunk(struct block *b, uint32_t entry, struct chunk_view *out)
 	const struct block_entry c = block_entry(b, entry);
 	int64_t t_ms[CHUNK_SAMPLES];
 	double v[CHUNK_SAMPLES];
-	uint32_t check;
 
-	*out = view_of(b, &c, &check);
 	if ((atomic_load_explicit(good, memory_order_relaxed) >> entry % 8 & 1) != 0)
-		return true;
+		return view_of(b, entry, c, false, out);
 	if (c.kind == CHUNK_HIST || !block_read(b, entry, t_ms, v, NULL, NULL))
 		return false;
 	atomic_fetch_or_explicit(good, (unsigned char)(1u << entry % 8), memory_order_relaxed);
-	return true;
+	return view_of(b, entry, c, false, out);
 }

@@ -1,22 +1,34 @@
 /* A block: sealed chunks of many series in one file, <first_ms>-<last_ms>-<n>.blk, which never changes. Private to the store.
  *
- *	header | chunks | times | columns | entries | pairs | series | ends | symbols
+ *	header | chunks | times | columns | entries | names | series | ends | symbols
  *
- * Sections begin at multiples of eight. Chunks lie one behind the other: a checksum, the length (seven bits a byte), the bytes that chunk_write()
- * gives, of packed samples only the values (dense.h; blocks of version 4: packed.h). Opening a block does not read them; every other section has its checksum in the header, and the
- * header its own. columns: when chunks begin and end, and where in times the times of their samples are; series that are scraped together share
- * them. entries: where each chunk is, those of one series together, in time order. pairs: of each series how many labels, how long before its
- * last sample its last good one was, and its labels as symbols, sorted by name, each number in as few bytes as it needs, seven bits each.
- * series: sorted by series_hash(). ends: where each symbol's text ends. Numbers are little endian.
+ * Sections begin at multiples of eight. Opening a block does not read chunks; every other section has its checksum in the header,
+ * and the header its own. Numbers are little endian.
+ * chunks: one behind the other, those of one series together, in time order: 16 bits of a checksum, then the bytes that
+ * chunk_write() gives, of packed samples only the values (dense.h). Of two dense chunks with the same bytes the second has the
+ * number of the first in their place: a histogram's count is its last bucket.
+ * columns: when chunks begin and end, and where in times the times of their samples are; series that are scraped together share
+ * them.
+ * entries: of each chunk its kind, its column, and where it lies.
+ * series: sorted by series_hash(); of each 16 bits of that hash, its first entry, and where its record is.
+ * Both have rows of as many bits as their numbers need beside those of their group of 64.
+ * names: which label names series have together (shapes), which symbols are values of each name, and a record a series: its shape,
+ * how long before its last sample its last good one was, and which value each of its labels has.
+ * ends: where each symbol's text ends.
+ * Versions 4 and 5 had wider records, and 4 other values (block4.h); they are read, and written no more.
  *
- * A block is opened by mapping it: chunks are read in place. It is shared by reference count. What was checked when it was opened may turn to zeros,
- * and <cut> be set, when the file is cut short: so zeros must do no harm, and who reads looks at <cut> afterwards. */
+ * A block is opened by mapping it: chunks are read in place. It is shared by reference count. What was checked when it was opened
+ * may turn to zeros, and <cut> be set, when the file is cut short: so zeros must do no harm, and who reads looks at <cut>
+ * afterwards. */
 #ifndef TOCSIN_STORE_BLOCK_H
 #define TOCSIN_STORE_BLOCK_H
 
 #include <stdatomic.h>
 
+#include "store/bits.h"
+#include "store/block4.h"
 #include "store/chunk.h"
+#include "store/packed.h"
 #include "store/store.h"
 #include "tocsin/err.h"
 #include "tocsin/labels.h"
@@ -25,8 +37,10 @@
 #define BLOCK_MAGIC "TOCSINB1"
 #define BLOCK_NONE UINT32_MAX
 
-enum { BLOCK_OLDEST = 4, BLOCK_VERSION = 5 };
-enum block_section { BLOCK_CHUNKS, BLOCK_TIMES, BLOCK_COLUMNS, BLOCK_ENTRIES, BLOCK_PAIRS, BLOCK_SERIES, BLOCK_ENDS, BLOCK_SYMBOLS, BLOCK_SECTIONS };
+enum { BLOCK_OLDEST = 4, BLOCK_VERSION = 6 };
+enum block_section {
+	BLOCK_CHUNKS, BLOCK_TIMES, BLOCK_COLUMNS, BLOCK_ENTRIES, BLOCK_NAMES, BLOCK_SERIES, BLOCK_ENDS, BLOCK_SYMBOLS, BLOCK_SECTIONS,
+};
 
 struct block_header {
 	char magic[8];
@@ -47,22 +61,48 @@ struct block_column {
 	uint8_t n, spare; /* samples */
 };
 
-/* Likewise: the column has 32 bits, <at> 46, and above them stands the kind. */
-struct block_packed_entry {
-	uint16_t column_low, column_high, at_low, at_mid, at_high;
+enum { BLOCK_GROUP = 64, BLOCK_KIND_BITS = 3, BLOCK_HASH_BITS = 16 };
+enum { BLOCK_SAME = CHUNK_DENSE + 1 }; /* a kind of entries: the bytes are the number of an earlier one, which is dense */
+
+/* Then comes where the first chunk of each group lies, 64 bits each; then the rows: kind, column, and how far behind that the chunk
+ * lies. One more row says where the last one ends. */
+struct block_entries_head {
+	uint64_t n;
+	uint8_t column_bits, at_bits, spare[6];
 };
+
+/* Then come the groups; then the rows: what the hash is more than that of the group's first, less its lowest hash_shift bits; the
+ * first entry and the place of the record, both beside the group's. One more row says where the last one's end. */
+struct block_series_head {
+	uint64_t n;
+	uint8_t hash_shift, entry_bits, record_bits, spare[5];
+};
+
+struct block_group {
+	uint64_t hash;
+	uint32_t first_entry, record;
+};
+
+/* Then come the names, and one more that says where the last one's values end; where the members of each shape begin, and where the
+ * last one's end; the members, which are names; the records: twice the shape, and one more if there is a gap; the gap; of each
+ * label the number of its value, in as many bits as the values of its name need. */
+struct block_names_head {
+	uint32_t n_names, n_shapes, n_members, spare;
+};
+
+struct block_name {
+	uint32_t symbol, first_value; /* a symbol; the others follow it */
+};
+
+static inline unsigned block_value_bits(const struct block_name *name)
+{
+	return bits_needed((uint32_t)(name[1].first_value - name->first_value - 1));
+}
 
 struct block_entry {
 	int64_t min_ms, max_ms;
-	uint64_t at; /* in the chunks */
 	uint32_t column;
 	uint8_t n, kind;
-};
-
-/* One more stands behind the last and says where its entries end. */
-struct block_series {
-	uint64_t hash;
-	uint32_t first_pair, first_entry; /* first_pair: a byte */
 };
 
 struct block {
@@ -77,12 +117,17 @@ struct block {
 	const struct block_header *header;
 	const unsigned char *times;
 	const struct block_column *columns;
-	const struct block_packed_entry *entries;
-	const unsigned char *pairs;
-	const struct block_series *series;
 	const uint64_t *ends;
 	const char *symbols;
-	size_t n_columns, n_entries, pair_bytes, n_series, n_symbols;
+	size_t n_columns, n_entries, n_series, n_symbols;
+	const struct block4 *old; /* versions 4 and 5: in place of what follows */
+	const uint64_t *entry_groups;
+	const struct block_group *groups;
+	const unsigned char *entry_rows, *series_rows, *records;
+	unsigned column_bits, at_bits, hash_shift, entry_bits, record_bits;
+	const struct block_name *names;
+	const uint32_t *shapes, *members;
+	size_t n_names, n_shapes, n_members, record_bytes;
 	unsigned char *joined; /* a bit a series: the store's index knows it; used by history.c and rest.c */
 	size_t n_joined;       /* of them; likewise */
 	uint32_t serial;       /* in the store that joined it; likewise */
@@ -92,8 +137,8 @@ struct block {
 /* Part of the file format. */
 uint64_t series_hash(struct labels l);
 
-/* Maps a file and checks all but its chunks. NULL and <e> when it is damaged or no block; BAD_INPUT: it is not ours to judge, of another version
- * or no regular file. */
+/* Maps a file and checks all but its chunks. NULL and <e> when it is damaged or no block; BAD_INPUT: it is not ours to judge, of
+ * another version or no regular file. */
 struct block *block_open(const char *path, struct err *e);
 /* The same over memory that is borrowed, at a multiple of eight. */
 struct block *block_over(const void *bytes, size_t n, struct err *e);
@@ -109,15 +154,19 @@ uint32_t block_find(const struct block *b, struct labels labels, uint64_t hash);
 struct labels block_labels(const struct block *b, uint32_t series, struct label *v);
 /* Of the last sample of a series that is no stale marker; INT64_MIN: none. */
 int64_t block_good_ms(const struct block *b, uint32_t series);
-static inline uint64_t block_hash(const struct block *b, uint32_t series)
+uint64_t block_hash(const struct block *b, uint32_t series);
+
+static inline uint64_t block_series_row(const struct block *b, uint32_t series, unsigned at, unsigned bits)
 {
-	return b->series[series].hash;
+	return packed_get(b->series_rows, (size_t)series * (BLOCK_HASH_BITS + b->entry_bits + b->record_bits) + at, bits);
 }
 
 /* Its chunks are entries of the block: so many from that one on, in time order. */
 static inline uint32_t block_first(const struct block *b, uint32_t series)
 {
-	return b->series[series].first_entry;
+	if (b->old != NULL)
+		return b->old->series[series].first_entry;
+	return b->groups[series / BLOCK_GROUP].first_entry + (uint32_t)block_series_row(b, series, BLOCK_HASH_BITS, b->entry_bits);
 }
 
 static inline uint32_t block_n_entries(const struct block *b, uint32_t series)
@@ -127,37 +176,53 @@ static inline uint32_t block_n_entries(const struct block *b, uint32_t series)
 	return end > beg ? end - beg : 0;
 }
 
+static inline uint64_t block_entry_row(const struct block *b, uint32_t entry, unsigned at, unsigned bits)
+{
+	return packed_get(b->entry_rows, (size_t)entry * (BLOCK_KIND_BITS + b->column_bits + b->at_bits) + at, bits);
+}
+
+/* In the chunks. */
 static inline uint64_t block_at(const struct block *b, uint32_t entry)
 {
-	const struct block_packed_entry *p = &b->entries[entry];
-
-	return (uint64_t)(p->at_high & 0x3fff) << 32 | (uint64_t)p->at_mid << 16 | p->at_low;
+	if (b->old != NULL)
+		return block4_at(b->old, entry);
+	return b->entry_groups[entry / BLOCK_GROUP] + block_entry_row(b, entry, BLOCK_KIND_BITS + b->column_bits, b->at_bits);
 }
 
 static inline struct block_entry block_entry(const struct block *b, uint32_t i)
 {
-	const struct block_packed_entry *p = &b->entries[i];
-	uint32_t column = (uint32_t)p->column_high << 16 | p->column_low;
+	uint64_t column = b->old != NULL ? block4_column(b->old, i) : block_entry_row(b, i, BLOCK_KIND_BITS, b->column_bits);
+	uint64_t kind = b->old != NULL ? block4_kind(b->old, i) : block_entry_row(b, i, 0, BLOCK_KIND_BITS);
 	const struct block_column *c = &b->columns[column];
 	uint64_t min_ms = (uint64_t)b->header->min_ms + ((uint64_t)c->after_high << 32 | c->after_low);
 
 	return (struct block_entry){ .min_ms = (int64_t)min_ms,
 		                     .max_ms = (int64_t)(min_ms + c->span_ms),
-		                     .at = block_at(b, i),
-		                     .column = column,
+		                     .column = (uint32_t)column,
 		                     .n = c->n,
-		                     .kind = (uint8_t)(p->at_high >> 14) };
+		                     .kind = (uint8_t)kind };
 }
 /* What the chunk takes, but for the times it shares. */
-size_t block_entry_bytes(const struct block *b, const struct block_entry *c);
-/* Decodes a chunk; <h> is filled for CHUNK_HIST only. False when it is damaged: times that do not rise are that too. A damaged chunk is named
- * in the log once; what it held is missing, and all else serves. */
+size_t block_entry_bytes(const struct block *b, uint32_t entry);
+/* Decodes a chunk; <h> is filled for CHUNK_HIST only. False when it is damaged: times that do not rise are that too. A damaged
+ * chunk is named in the log once; what it held is missing, and all else serves. */
 bool block_read(struct block *b, uint32_t entry, int64_t *t_ms, double *v, const struct histogram **h, struct arena *a);
 
-/* A chunk's bytes where they lie, with their checksum. False when it is damaged. */
+/* A chunk's bytes where they lie; false when their checksum does not match. */
 bool block_bytes(struct block *b, uint32_t entry, struct chunk_view *out);
-/* A chunk of floats where it lies, read and found good now or before; its times rise. False when it is damaged or holds histograms. */
+/* A chunk of floats where it lies, read and found good now or before; its times rise. False when it is damaged or holds histograms.
+ * */
 bool block_chunk(struct block *b, uint32_t entry, struct chunk_view *out);
+
+/* Asks memory for what is needed of series <v>, in passes. */
+void block_warm(const struct block *b, const uint32_t *v, size_t n);
+
+/* Whether all but the chunks and what every version has makes sense (block_check.c). */
+bool block_check(struct block *b, struct err *e);
+/* One of its symbols; nothing if there is none of that number. */
+struct str block_symbol(const struct block *b, uint64_t i);
+/* Damaged, and by what. False. */
+bool block_bad(struct err *e, const char *what);
 
 /* ---- Writing (block_write.c). One thread; nothing is seen of it before the commit, and all of it after. ---- */
 
@@ -174,8 +239,7 @@ bool block_writer_chunk(struct block_writer *w, uint32_t series, const struct ch
 /* The same of a chunk that lies in another block. */
 bool block_writer_view(struct block_writer *w, uint32_t series, const struct chunk_view *c, int64_t max_ms, int64_t good_ms, struct err *e);
 /* Series come by rising hash, each with all its chunks at once: what describes chunks need not stay in memory. Before the first. */
-bool block_writer_sorted(struct block_writer *w, struct err *e);
-size_t block_writer_bytes(const struct block_writer *w); /* of chunks so far */
+void block_writer_sorted(struct block_writer *w);
 bool block_writer_is_empty(const struct block_writer *w);
 /* Writes the rest, syncs, gives the file its name and syncs the folder. <path> gets the name, to be freed. */
 bool block_writer_commit(struct block_writer *w, int64_t from_ms, int64_t until_ms, char **path, struct err *e);
@@ -190,8 +254,8 @@ struct block_except {
 	int64_t min_ms, max_ms;
 };
 bool block_excepts(const struct block_except *x, struct labels l);
-/* Blocks by rising min_ms into one, in the same folder, but for <except> (NULL: none): <path> gets its name, to be freed; NULL when nothing is
- * left. Gives up when <stop> is set. (merge.c) */
+/* Blocks by rising min_ms into one, in the same folder, but for <except> (NULL: none): <path> gets its name, to be freed; NULL when
+ * nothing is left. Gives up when <stop> is set. (merge.c) */
 bool block_merge(struct block *const *parts, size_t n, const struct block_except *except, const char *dir, const _Atomic bool *stop,
                  char **path, struct err *e);
 /* Removes what writers left behind that were killed. */

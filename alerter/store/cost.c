@@ -26,10 +26,10 @@ static void add_blocks(struct store_cost *c, const struct block_list *l, uint64_
 
 		if (series == BLOCK_NONE)
 			continue;
-		for (uint32_t k = 0; k < block_n_entries(b, series); k++) {
-			const struct block_entry entry = block_entry(b, block_first(b, series) + k);
+		for (uint32_t k = block_first(b, series), n = block_n_entries(b, series); n > 0; k++, n--) {
+			const struct block_entry entry = block_entry(b, k);
 
-			add(c, entry.min_ms, entry.max_ms, entry.n, block_entry_bytes(b, &entry));
+			add(c, entry.min_ms, entry.max_ms, entry.n, block_entry_bytes(b, k));
 		}
 	}
 }

@@ -1,6 +1,7 @@
 /* Writing, reading and checking dense values. What is read may be hostile: sums are modulo 2^64, and every count is held against the bytes. */
 #include "store/dense.h"
 
+#include "store/bits.h"
 #include "store/packed.h"
 #include "store/varint.h"
 #include "tocsin/querier.h"
@@ -10,11 +11,6 @@ enum { DECIMALS = 0x07, ENDED = 0x08, SOME_STALE = 0x10, FALLS = 0x20, WHOLE = 0
 enum { FRACTION = 8, WORD_BITS = 57 };
 
 _Static_assert((int)DENSE_MAX_BYTES <= (int)PACKED_MAX_BYTES, "values fit where packed_split() puts them");
-
-static unsigned bits_of_number(uint64_t v)
-{
-	return v == 0 ? 0 : (unsigned)(64 - __builtin_clzll(v));
-}
 
 /* ---- Digits ---- */
 
@@ -27,7 +23,7 @@ static unsigned word_bits(uint64_t base, unsigned digits)
 
 	for (unsigned i = 0; i < digits; i++)
 		most = most * base + base - 1;
-	return bits_of_number(most);
+	return bits_needed(most);
 }
 
 /* How many digits a word takes: a quotient is found by a multiplication, which is exact while word times base stays below 2^64. */
@@ -37,8 +33,8 @@ static unsigned digits_in(uint64_t base, unsigned width)
 
 	if (base < 2)
 		return 0;
-	if (width + bits_of_number(base - 1) > 64 || width > WORD_BITS)
-		return bits_of_number(base - 1) <= width ? 1 : 0;
+	if (width + bits_needed(base - 1) > 64 || width > WORD_BITS)
+		return bits_needed(base - 1) <= width ? 1 : 0;
 	for (uint64_t most = base - 1; most >> width == 0; most = most * base + base - 1)
 		n++;
 	return n;
@@ -53,13 +49,13 @@ static size_t digits_bits(const struct digits *d)
 static struct digits fit(uint64_t base, unsigned n)
 {
 	struct digits best = { .n = n, .base = base };
-	unsigned width[WORD_BITS + 1] = { 0 }, one = bits_of_number(base - 1);
+	unsigned width[WORD_BITS + 1] = { 0 }, one = bits_needed(base - 1);
 	size_t least = SIZE_MAX;
 	uint64_t most = 0;
 
 	for (unsigned k = 1; base > 1 && k <= WORD_BITS && (k == 1 || k <= n); k++) {
 		most = most * base + base - 1;
-		width[k] = bits_of_number(most);
+		width[k] = bits_needed(most);
 		if (k > 1 && (width[k] > WORD_BITS || width[k] + one > 64))
 			break;
 		if ((size_t)(n / k) * width[k] + width[n % k] >= least)

@@ -10,8 +10,8 @@
  *	signed, the first value or the line's base; signed, the least step or the line's slope; the base of the digits less one
  *	CHANGES: how many, a byte; at which samples, a byte each
  *	words of digits, the first one lowest; the last word is as wide as its digits need
- * ENDED: the last sample is a stale marker, the only one, and has no digit. SOME_STALE (LINE only): the highest digit is a stale marker. FALLS: some value
- * is below the one before. WHOLE: the slope is a whole number, else of units of 2^-8. */
+ * ENDED: the last sample is a stale marker, the only one, and has no digit. SOME_STALE (LINE only): the highest digit is a stale marker.
+ * FALLS: some value is below the one before. WHOLE: the slope is a whole number, else of units of 2^-8. */
 #ifndef TOCSIN_STORE_DENSE_H
 #define TOCSIN_STORE_DENSE_H
 

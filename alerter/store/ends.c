@@ -102,26 +102,16 @@ static void warm_series(struct store_series *const *series, size_t n)
 static void warm_blocks(const struct block_list *list, struct store_series *const *series, size_t n)
 {
 	const struct block *newest = list->v[list->n - 1];
-	const unsigned char *chunks = newest->bytes + newest->header->section[BLOCK_CHUNKS].at;
 	uint32_t at[STORE_ENDS_ROWS];
 	size_t found = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		uint64_t place = atomic_load_explicit(&series[i]->block_place, memory_order_relaxed);
 
-		if (place >> 32 != newest->serial)
-			continue;
-		at[found++] = (uint32_t)place;
-		__builtin_prefetch(&newest->series[(uint32_t)place]);
+		if (place >> 32 == newest->serial)
+			at[found++] = (uint32_t)place;
 	}
-	for (size_t i = 0; i < found; i++)
-		__builtin_prefetch(&newest->entries[block_first(newest, at[i])]);
-	for (size_t i = 0; i < found; i++) {
-		const unsigned char *data = chunks + block_at(newest, block_first(newest, at[i]));
-
-		__builtin_prefetch(data);
-		__builtin_prefetch(data + 64);
-	}
+	block_warm(newest, at, found);
 }
 
 /* <n> series of one shard. */

@@ -117,8 +117,9 @@ static int by_hash(const void *a, const void *b)
 static bool write_all(struct store *st, struct block_writer *w, struct flush *f, struct err *e)
 {
 	struct arena a = { 0 };
-	bool ok = block_writer_sorted(w, e);
+	bool ok = true;
 
+	block_writer_sorted(w);
 	if (f->n_items > 1)
 		qsort(f->items, f->n_items, sizeof *f->items, by_hash);
 	for (size_t i = 0; i < f->n_items && ok; i++) {

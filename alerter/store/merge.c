@@ -12,6 +12,7 @@ enum { RESTART_MS = 60000, SMALL_CHUNK = CHUNK_SAMPLES / 2 };
 struct merge_part {
 	struct block *block;
 	uint32_t at;     /* the next series */
+	uint64_t hash;   /* its own; computing it takes long */
 	uint32_t series; /* of the one at hand; BLOCK_NONE: it has nothing of it */
 };
 
@@ -23,23 +24,14 @@ struct merge {
 	struct arena arena;                /* of one series */
 };
 
-static bool same_series(struct block *a, uint32_t i, struct block *b, uint32_t k)
+/* Which series of the part it is, BLOCK_NONE: none. They are sorted alike, so none before the next one is. */
+static uint32_t find(const struct merge_part *p, struct block *of, uint32_t i, uint64_t hash)
 {
 	struct label v[STORE_MAX_LABELS];
 
-	return block_hash(a, i) == block_hash(b, k) && block_find(b, block_labels(a, i, v), block_hash(a, i)) == k;
-}
-
-/* Which series of <b> it is, BLOCK_NONE: none. They are sorted alike, so it is the next one if there is any, but for hashes that collide. */
-static uint32_t find(const struct merge_part *p, struct block *of, uint32_t i)
-{
-	struct label v[STORE_MAX_LABELS];
-
-	if (p->at < p->block->n_series && block_hash(p->block, p->at) > block_hash(of, i))
+	if (p->at == p->block->n_series || p->hash > hash)
 		return BLOCK_NONE;
-	if (p->at < p->block->n_series && same_series(of, i, p->block, p->at))
-		return p->at;
-	return block_find(p->block, block_labels(of, i, v), block_hash(of, i));
+	return block_find(p->block, block_labels(of, i, v), hash);
 }
 
 /* ---- One series ---- */
@@ -155,7 +147,7 @@ static bool make_anew(struct merge *m, uint32_t number, struct tally *t, struct 
 }
 
 /* Series <i> of part <first>, of which no part before has anything. */
-static bool merge_series(struct merge *m, size_t first, uint32_t i, struct err *e)
+static bool merge_series(struct merge *m, size_t first, uint32_t i, uint64_t hash, struct err *e)
 {
 	struct block *of = m->parts[first].block;
 	struct label v[STORE_MAX_LABELS];
@@ -164,7 +156,7 @@ static bool merge_series(struct merge *m, size_t first, uint32_t i, struct err *
 	bool ok;
 
 	for (size_t k = 0; k < m->n; k++)
-		m->parts[k].series = k < first ? BLOCK_NONE : k == first ? i : find(&m->parts[k], of, i);
+		m->parts[k].series = k < first ? BLOCK_NONE : k == first ? i : find(&m->parts[k], of, i, hash);
 	t = look(m);
 	t.except = m->except != NULL && block_excepts(m->except, block_labels(of, i, v));
 	number = block_writer_series(m->writer, block_labels(of, i, v));
@@ -175,10 +167,10 @@ static bool merge_series(struct merge *m, size_t first, uint32_t i, struct err *
 
 /* ---- All of them ---- */
 
-static bool had_before(const struct merge *m, size_t part, uint32_t i)
+static bool had_before(const struct merge *m, size_t part, uint32_t i, uint64_t hash)
 {
 	for (size_t k = 0; k < part; k++)
-		if (find(&m->parts[k], m->parts[part].block, i) != BLOCK_NONE)
+		if (find(&m->parts[k], m->parts[part].block, i, hash) != BLOCK_NONE)
 			return true;
 	return false;
 }
@@ -193,11 +185,22 @@ static bool lowest_hash(const struct merge *m, uint64_t *hash)
 
 		if (p->at == p->block->n_series)
 			continue;
-		if (!any || block_hash(p->block, p->at) < *hash)
-			*hash = block_hash(p->block, p->at);
+		if (!any || p->hash < *hash)
+			*hash = p->hash;
 		any = true;
 	}
 	return any;
+}
+
+static uint64_t hash_of(const struct merge_part *p, uint32_t series)
+{
+	return series == p->at ? p->hash : block_hash(p->block, series);
+}
+
+static void go_to(struct merge_part *p, uint32_t series)
+{
+	p->at = series;
+	p->hash = series < p->block->n_series ? block_hash(p->block, series) : 0;
 }
 
 /* Every series with that hash. Parts move on only when all is done, since find() looks at where they are. */
@@ -206,15 +209,15 @@ static bool merge_hash(struct merge *m, uint64_t hash, struct err *e)
 	for (size_t i = 0; i < m->n; i++) {
 		const struct merge_part *p = &m->parts[i];
 
-		for (uint32_t k = p->at; k < p->block->n_series && block_hash(p->block, k) == hash; k++)
-			if (!had_before(m, i, k) && !merge_series(m, i, k, e))
+		for (uint32_t k = p->at; k < p->block->n_series && hash_of(p, k) == hash; k++)
+			if (!had_before(m, i, k, hash) && !merge_series(m, i, k, hash, e))
 				return false;
 	}
 	for (size_t i = 0; i < m->n; i++) {
 		struct merge_part *p = &m->parts[i];
 
-		while (p->at < p->block->n_series && block_hash(p->block, p->at) == hash)
-			p->at++;
+		while (p->at < p->block->n_series && p->hash == hash)
+			go_to(p, p->at + 1);
 	}
 	return true;
 }
@@ -270,11 +273,15 @@ bool block_merge(struct block *const *parts, size_t n, const struct block_except
 	bool ok;
 
 	assert(n > 0);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		m.parts[i].block = parts[i];
+		go_to(&m.parts[i], 0);
+	}
+	if (m.writer != NULL)
+		block_writer_sorted(m.writer);
 	*path = NULL;
 	covers(parts, n, &from_ms, &until_ms);
-	ok = m.writer != NULL && block_writer_sorted(m.writer, e) && merge_all(&m, stop, e) && all_whole(parts, n, e) &&
+	ok = m.writer != NULL && merge_all(&m, stop, e) && all_whole(parts, n, e) &&
 	     (block_writer_is_empty(m.writer) || block_writer_commit(m.writer, from_ms, until_ms, path, e));
 	block_writer_free(m.writer);
 	arena_fini(&m.arena);

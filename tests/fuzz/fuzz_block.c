@@ -24,41 +24,19 @@ static void put_right(unsigned char *p, size_t n, unsigned which)
 	memcpy(p, &h, sizeof h);
 }
 
-/* The checksum of a chunk whose length takes one byte or two. */
-static void put_chunk_right(unsigned char *p, size_t n)
+/* The checksums of its chunks: they have none of their section, and are not what is to be tested. */
+static void put_chunks_right(const struct block *b, unsigned char *chunks)
 {
-	uint32_t check;
-	size_t head = n > 4 && p[4] < 0x80 ? 5 : 6, bytes;
+	uint64_t room = b->header->section[BLOCK_CHUNKS].bytes;
 
-	if (n < head)
-		return;
-	bytes = head == 5 ? p[4] : (size_t)(p[4] & 0x7f) | (size_t)p[5] << 7;
-	if (bytes > n - head)
-		return;
-	check = (uint32_t)XXH64(p + head, bytes, 0);
-	memcpy(p, &check, sizeof check);
-}
+	for (uint32_t i = 0; i < b->n_entries && b->old == NULL; i++) {
+		uint64_t beg = block_at(b, i), end = block_at(b, i + 1);
+		uint16_t check;
 
-/* Chunks too, in as far as they lie where they should; their checksum is not what is to be tested. */
-static void put_chunks_right(unsigned char *p, size_t n)
-{
-	struct block_header h;
-
-	if (n < sizeof h)
-		return;
-	memcpy(&h, p, sizeof h);
-	if (h.section[BLOCK_ENTRIES].at > n || h.section[BLOCK_ENTRIES].bytes > n - h.section[BLOCK_ENTRIES].at ||
-	    h.section[BLOCK_CHUNKS].at > n)
-		return;
-	for (uint64_t at = 0; at + sizeof(struct block_packed_entry) <= h.section[BLOCK_ENTRIES].bytes;
-	     at += sizeof(struct block_packed_entry)) {
-		struct block_packed_entry c;
-		uint64_t first;
-
-		memcpy(&c, p + h.section[BLOCK_ENTRIES].at + at, sizeof c);
-		first = (uint64_t)(c.at_high & 0x3fff) << 32 | (uint64_t)c.at_mid << 16 | c.at_low;
-		if (first <= n - h.section[BLOCK_CHUNKS].at)
-			put_chunk_right(p + h.section[BLOCK_CHUNKS].at + first, n - h.section[BLOCK_CHUNKS].at - first);
+		if (end > room || beg > end || end - beg < sizeof check)
+			continue;
+		check = (uint16_t)XXH64(chunks + beg + sizeof check, end - beg - sizeof check, 0);
+		memcpy(chunks + beg, &check, sizeof check);
 	}
 }
 
@@ -91,10 +69,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	copy = mem_alloc(size);
 	memcpy(copy, data + 1, size - 1);
-	if ((data[0] & 1) != 0) /* chunks have no checksum of their section */
-		put_chunks_right(copy, size - 1);
 	put_right(copy, size - 1, data[0]);
 	b = block_over(copy, size - 1, &e);
+	if (b != NULL && (data[0] & 1) != 0)
+		put_chunks_right(b, copy + b->header->section[BLOCK_CHUNKS].at);
 	if (b != NULL)
 		read_all(b);
 	block_unref(b);

@@ -1,4 +1,5 @@
-/* Values as blocks have them: every way of telling them, to the last bit; what is made up is refused; and a block that the version before wrote. */
+/* Values as blocks have them: every way of telling them, to the last bit; what is made up is refused; and blocks that earlier
+ * versions wrote. */
 #include "history_world.h"
 #include "store/chunk.h"
 #include "store/packed.h"
@@ -162,7 +163,43 @@ static void test_made_up(void **state)
 	assert_in_range(refused, 100, 2000);
 }
 
-/* ---- A block of version 4 ---- */
+/* Bytes of the block when the second series has what the first has, or something else. */
+static size_t bytes_of_two(bool same)
+{
+	struct world w;
+	struct selection *s;
+	size_t bytes;
+
+	begin(&w, MS(0));
+	for (int i = 0; i < CHUNK_SAMPLES; i++) {
+		put(&w.f, "m_bucket le=+Inf", MS(i), i * 1000 + i * i % 997);
+		put(&w.f, "m_count", MS(i), i * 1000 + i * i % 997 + (same ? 0 : i * 7 % 13));
+		commit(&w.f);
+	}
+	restart(&w, MS(CHUNK_SAMPLES));
+	s = pick(&w.f, "__name__ =~ .+");
+	assert_int_equal(s->n, 2);
+	for (size_t i = 0; i < 2; i++) {
+		struct samples got = read_all(&w.f, s, i);
+
+		assert_int_equal(got.n, CHUNK_SAMPLES);
+		for (int k = 0; k < CHUNK_SAMPLES && (same || i == 0); k++)
+			assert_true(got.v[k] == k * 1000 + k * k % 997);
+	}
+	drop(&w.f, s);
+	bytes = store_stats(w.f.store).block_bytes;
+	end(&w);
+	return bytes;
+}
+
+/* A histogram's count is its last bucket: it is kept once. */
+static void test_same_chunks(void **state)
+{
+	(void)state;
+	assert_in_range(bytes_of_two(true), 300, bytes_of_two(false) - 100);
+}
+
+/* ---- Blocks of versions before ---- */
 
 static void copy_file(const char *from, const char *to)
 {
@@ -176,7 +213,7 @@ static void copy_file(const char *from, const char *to)
 	close(out);
 }
 
-/* What the samples of version4.blk are. */
+/* What the samples of the blocks in tests/unit/blocks are. */
 static double old_value(struct str name, int i)
 {
 	if (str_eq(name, STR("requests_total")))
@@ -224,7 +261,7 @@ static void read_version(const char *path, void *to)
 }
 
 /* It is read as it is; deleting from it makes one of today's version. */
-static void test_block_of_the_version_before(void **state)
+static void expect_readable(const char *block)
 {
 	struct matcher cents = { MATCH_EQ, STR(LABEL_NAME), STR("cents"), NULL };
 	uint32_t version = 0;
@@ -232,11 +269,10 @@ static void test_block_of_the_version_before(void **state)
 	char path[128];
 	struct err e = { 0 };
 
-	(void)state;
 	begin(&w, MS(0));
 	teardown(&w.f);
 	snprintf(path, sizeof path, "%s/blocks/%lld-%lld-1.blk", w.dir, (long long)MS(0), (long long)MS(199));
-	copy_file("tests/unit/blocks/version4.blk", path);
+	copy_file(block, path);
 	start(&w, MS(200));
 	expect_old(&w, OLD_SAMPLES);
 	assert_int_equal(store_check(w.f.store), 0);
@@ -249,13 +285,21 @@ static void test_block_of_the_version_before(void **state)
 	end(&w);
 }
 
+static void test_blocks_of_versions_before(void **state)
+{
+	(void)state;
+	expect_readable("tests/unit/blocks/version4.blk");
+	expect_readable("tests/unit/blocks/version5.blk");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_way),
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_made_up),
-		cmocka_unit_test(test_block_of_the_version_before),
+		cmocka_unit_test(test_same_chunks),
+		cmocka_unit_test(test_blocks_of_versions_before),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
