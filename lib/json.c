@@ -60,20 +60,47 @@ static size_t plain_run(struct str s)
 	return i;
 }
 
+static bool is_plain(char c)
+{
+	return c >= ' ' && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* All of the eight are: if not, one of these sums and differences sets the highest bit of a byte. */
+static bool are_plain(uint64_t x)
+{
+	const uint64_t ones = 0x0101010101010101, highest = 0x80 * ones;
+
+	return (((x + ones) | x | (x - ' ' * ones) | ((x ^ '"' * ones) - ones) | ((x ^ '\\' * ones) - ones)) & highest) == 0;
+}
+
+/* False: it is not all plain, and what was written means nothing. */
+static bool copy_plain(char *to, struct str s)
+{
+	uint64_t eight;
+	size_t i = 0;
+
+	for (; i + sizeof eight <= s.n; i += sizeof eight) {
+		memcpy(&eight, s.p + i, sizeof eight);
+		if (!are_plain(eight))
+			return false;
+		memcpy(to + i, &eight, sizeof eight);
+	}
+	for (; i < s.n && is_plain(s.p[i]); i++)
+		to[i] = s.p[i];
+	return i == s.n;
+}
+
 static void put_quoted(struct buf *to, struct str s)
 {
-	char *p = plain_run(s) == s.n ? buf_reserve(to, s.n + 2) : NULL;
+	char *p = buf_reserve(to, s.n + 2);
 
-	if (p == NULL) {
+	if (p == NULL || !copy_plain(p + 1, s)) {
 		buf_putc(to, '"');
 		json_escape(to, s);
 		buf_putc(to, '"');
 		return;
 	}
-	*p = '"';
-	if (s.n > 0)
-		memcpy(p + 1, s.p, s.n);
-	p[s.n + 1] = '"';
+	p[0] = p[s.n + 1] = '"';
 	to->n += s.n + 2;
 }
 

@@ -225,14 +225,17 @@ size_t num_format_js(char out[NUM_MAX], double v)
 
 size_t num_format_seconds(char out[NUM_MAX], int64_t ms)
 {
-	int64_t frac = ms % 1000;
-	size_t n;
+	unsigned frac = (unsigned)llabs(ms % 1000);
+	size_t n = 0;
 
+	if (ms < 0 && ms > -1000)
+		out[n++] = '-';
+	n += put_integer(out + n, ms / 1000);
 	if (frac == 0)
-		return put_integer(out, ms / 1000);
-	n = (size_t)snprintf(out, NUM_MAX, "%s%lld.%03lld", ms < 0 ? "-" : "", (long long)llabs(ms / 1000), llabs(frac));
-	while (out[n - 1] == '0')
-		n--;
+		return n;
+	out[n++] = '.';
+	for (unsigned unit = 100; frac > 0; frac %= unit, unit /= 10)
+		out[n++] = (char)('0' + frac / unit);
 	out[n] = '\0';
 	return n;
 }

@@ -12,6 +12,7 @@
 enum {
 	ANSWER_FIRST = 256 << 10,
 	ANSWER_PIECE = 64 << 10,
+	SAMPLE_BYTES = 192,             /* about what one takes, and what is around all */
 	ANSWERS_BYTES = 256 << 20,
 	ANSWER_DEADLINE_MS = 300000,
 };
@@ -247,7 +248,9 @@ void answer_reply(struct answers *all, struct http_request *q, const struct prom
 {
 	struct buf first = { 0 };
 	struct place at = { 0 };
+	size_t n = n_items(r, limit);
 
+	(void)buf_reserve(&first, n < ANSWER_FIRST / SAMPLE_BYTES ? (n + 1) * SAMPLE_BYTES : ANSWER_FIRST);
 	put_more(r, limit, &at, &first, ANSWER_FIRST);
 	if (at.ended)
 		http_reply_buf(q, 200, "application/json", &first);

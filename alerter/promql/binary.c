@@ -173,12 +173,15 @@ static void combine_floats(const struct node *n, struct value *x, const struct v
 {
 	bool comparison = binop_is_comparison(n->binary.op), as_bool = n->binary.returns_bool;
 
-	for (size_t i = 0; i < value_cells(x); i++) {
-		double mine = x->v[i], other = s->v[i % x->n_steps], v;
+	for (size_t i = 0, step = 0; i < value_cells(x); i++, step++) {
+		double mine = x->v[i], other, v;
 		enum outcome outcome;
 
+		if (step == x->n_steps)
+			step = 0;
 		if (!x->has[i])
 			continue;
+		other = s->v[step];
 		v = scalar_left ? binop_floats(n->binary.op, other, mine, &outcome) : binop_floats(n->binary.op, mine, other, &outcome);
 		x->has[i] = outcome == OUTCOME_KEEP || as_bool;
 		x->v[i] = as_bool ? outcome == OUTCOME_KEEP : comparison ? mine : v;

@@ -33,7 +33,11 @@ static bool check_times(struct eval *ev, int64_t start_ms, int64_t end_ms, int64
 
 static void result_vector(struct eval *ev, const struct value *x, struct promql_result *r)
 {
-	r->vector = ARENA_ARRAY(ev->arena, x->shape->n, struct promql_sample);
+	size_t n = 0;
+
+	for (size_t row = 0; row < x->shape->n; row++)
+		n += x->has[row];
+	r->vector = ARENA_ARRAY(ev->arena, n, struct promql_sample);
 	for (size_t row = 0; row < x->shape->n; row++)
 		if (x->has[row])
 			r->vector[r->n_vector++] = (struct promql_sample){ labels_copy(ev->arena, x->shape->labels[row]), ev->steps.start_ms,

@@ -245,16 +245,16 @@ static size_t lookup_ends(struct lookup *l, size_t row, int64_t ref_ms)
 {
 	size_t n = l->sel->n - row < ENDS_ROWS ? l->sel->n - row : ENDS_ROWS;
 	struct window_ends e[ENDS_ROWS];
+	struct arena_mark mark = arena_mark(l->ev->scratch);
 
 	if (!select_ends(l->ev, l->sel, row, n, ref_ms - l->lookback_ms, ref_ms, true, e))
 		memset(e, 0, sizeof e);
 	for (size_t i = 0; i < n; i++) {
-		struct arena_mark mark = arena_mark(l->ev->scratch);
-
-		if (!e[i].known && !lookup_series(l, row + i, ref_ms - l->lookback_ms, ref_ms))
-			break;
-		arena_rewind(l->ev->scratch, mark);
-		if (e[i].known && e[i].n > 0 && !e[i].ended && !is_past(l->ev, l->sel, row + i, ref_ms)) {
+		if (!e[i].known) {
+			if (!lookup_series(l, row + i, ref_ms - l->lookback_ms, ref_ms))
+				break;
+			arena_rewind(l->ev->scratch, mark);
+		} else if (e[i].n > 0 && !e[i].ended && !is_past(l->ev, l->sel, row + i, ref_ms)) {
 			l->x->has[row + i] = true;
 			l->x->v[row + i] = e[i].last;
 		}

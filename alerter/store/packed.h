@@ -123,11 +123,16 @@ static inline bool packed_at_most_ended(const struct packed *p)
 	return p->head.n_stale == 0 || (p->head.n_stale == 1 && p->n > 0 && (p->is_dense || packed_is_stale(p, p->n - 1)));
 }
 
+/* Sample <i> of a line, which lies at bit <at>; in units. */
+static inline double packed_above(const struct packed_line *l, unsigned i, const unsigned char *rows, size_t at, unsigned bits)
+{
+	return (double)(int64_t)((uint64_t)packed_on_line(l, i) + packed_get(rows, at, bits));
+}
+
 /* Not of a stale marker, nor of dense values. */
 static inline double packed_value(const struct packed *p, unsigned i)
 {
-	uint64_t off = packed_get(p->v_rows, (size_t)i * p->v_step + p->v_first, p->head.v_bits);
-	double v = (double)(int64_t)((uint64_t)packed_on_line(&p->head.v, i) + off);
+	double v = packed_above(&p->head.v, i, p->v_rows, (size_t)i * p->v_step + p->v_first, p->head.v_bits);
 
 	return p->head.decimals == 0 ? v : v / p->unit;
 }

@@ -217,9 +217,8 @@ static struct selection *store_select(struct querier *q, const struct matcher *m
 
 	if (!find_awake(st, m, n, hints, &view, e))
 		return NULL;
-	sel = mem_alloc(sizeof *sel + view.n * sizeof *sel->v);
-	sel->view = view;
-	sel->batch = batch;
+	sel = mem_realloc(NULL, sizeof *sel + view.n * sizeof *sel->v);
+	*sel = (struct store_selection){ .view = view, .batch = batch };
 	sel->pub = (struct selection){ .v = sel->v, .n = view.n, .generation = view.snapshot->generation,
 		                       .held_from_ms = atomic_load(&st->held_from_ms), .began_ms = st->born_ms };
 	note_unseen(st, m, n, sel);

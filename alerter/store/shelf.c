@@ -311,10 +311,15 @@ static uint8_t until(const struct shelf_column *c, int64_t t_ms)
 
 static const struct shelf_cut *cut_of(struct store_selection *sel, uint32_t column)
 {
-	const struct shelf_column *c = &sel->shelf->columns[column];
-	struct shelf_cut *cut = &sel->cuts->v[column];
+	static const struct shelf_cut outside = { .kind = CUT_OUTSIDE };
 	int64_t min_ms = sel->cuts->min_ms, max_ms = sel->cuts->max_ms;
+	const struct shelf_column *c;
+	struct shelf_cut *cut;
 
+	if (column == NO_COLUMN)
+		return &outside;
+	c = &sel->shelf->columns[column];
+	cut = &sel->cuts->v[column];
 	if (cut->kind == CUT_UNSET && min_ms >= c->from_ms && max_ms < c->until_ms)
 		*cut = (struct shelf_cut){ until(c, min_ms), until(c, max_ms), CUT_SET };
 	else if (cut->kind == CUT_UNSET)
@@ -347,50 +352,46 @@ static void warm(const struct shelf *s, const struct shelf_row *r, const struct 
 
 static double value_at(const struct shelf *s, const struct shelf_row *r, unsigned i)
 {
-	const struct packed p = { .head = { .v = r->line, .v_bits = r->v_bits, .decimals = r->decimals },
-		                  .v_rows = (const unsigned char *)s->values.p + r->at,
-		                  .v_step = r->v_bits,
-		                  .unit = packed_unit(r->decimals) };
+	const unsigned char *values = (const unsigned char *)s->values.p + r->at;
+	double v = packed_above(&r->line, i, values, (size_t)i * r->v_bits, r->v_bits);
 
-	return packed_value(&p, i);
+	return r->decimals == 0 ? v : v / packed_unit(r->decimals);
 }
 
-static struct window_ends row_ends(const struct shelf *s, const struct shelf_row *r, const struct shelf_cut *cut, bool last_only)
+static void row_ends(const struct shelf *s, const struct shelf_row *r, const struct shelf_cut *cut, bool last_only, struct window_ends *out)
 {
 	const struct shelf_column *c = &s->columns[r->column];
 	bool ended = r->ends && cut->end == c->n && cut->beg < cut->end;
 	unsigned beg = cut->beg, end = cut->end - (unsigned)ended;
-	double last;
 
-	if (beg >= end)
-		return (struct window_ends){ .known = true, .ended = ended };
-	last = value_at(s, r, end - 1);
-	return (struct window_ends){ .known = true,
-		                     .falls = r->falls,
-		                     .ended = ended,
-		                     .n = end - beg,
-		                     .first_ms = c->t_ms[beg],
-		                     .last_ms = c->t_ms[end - 1],
-		                     .first = last_only ? last : value_at(s, r, beg),
-		                     .last = last };
+	out->known = true;
+	out->falls = r->falls;
+	out->ended = ended;
+	out->n = end > beg ? end - beg : 0;
+	if (out->n == 0)
+		return;
+	out->first_ms = c->t_ms[beg];
+	out->last_ms = c->t_ms[end - 1];
+	out->last = value_at(s, r, end - 1);
+	out->first = last_only ? out->last : value_at(s, r, beg);
 }
 
 /* Returns how many rows another shelf might have told of. */
 static size_t some_ends(struct store_selection *sel, size_t row, size_t n, bool last_only, struct window_ends *out)
 {
 	const struct shelf_row *rows = sel->shelf->rows + row;
-	struct shelf_cut cuts[SHELF_ROWS];
+	const struct shelf_cut *cuts[SHELF_ROWS];
 	size_t missed = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		cuts[i] = rows[i].column != NO_COLUMN ? *cut_of(sel, rows[i].column) : (struct shelf_cut){ .kind = CUT_OUTSIDE };
-		if (cuts[i].kind == CUT_SET)
-			warm(sel->shelf, &rows[i], &cuts[i], last_only);
+		cuts[i] = i > 0 && rows[i].column == rows[i - 1].column ? cuts[i - 1] : cut_of(sel, rows[i].column);
+		if (cuts[i]->kind == CUT_SET)
+			warm(sel->shelf, &rows[i], cuts[i], last_only);
 	}
 	for (size_t i = 0; i < n; i++) {
-		out[i].known = cuts[i].kind == CUT_SET;
-		if (out[i].known)
-			out[i] = row_ends(sel->shelf, &rows[i], &cuts[i], last_only);
+		out[i].known = false;
+		if (cuts[i]->kind == CUT_SET)
+			row_ends(sel->shelf, &rows[i], cuts[i], last_only, &out[i]);
 		else
 			missed += rows[i].column != NO_COLUMN;
 	}

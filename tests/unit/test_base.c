@@ -151,6 +151,8 @@ static void sizes_and_seconds(void **state)
 	assert_string_equal(out, "1.5");
 	num_format_seconds(out, -1);
 	assert_string_equal(out, "-0.001");
+	num_format_seconds(out, -61020);
+	assert_string_equal(out, "-61.02");
 	num_format_seconds(out, 2000);
 	assert_string_equal(out, "2");
 }
@@ -343,6 +345,28 @@ static void fingerprints(void **state)
 	assert_int_equal(alert_fingerprint((struct labels){ &l, 1 }), h);
 }
 
+/* Each byte at each place of texts of many lengths is written as by json_escape(), which goes byte by byte. */
+static void json_bytes(void **state)
+{
+	char text[24];
+
+	(void)state;
+	for (size_t at = 0; at < sizeof text * sizeof text * 256; at++) {
+		size_t n = at % sizeof text + 1, odd = at / sizeof text % sizeof text;
+		struct buf whole = { 0 }, escaped = { 0 };
+
+		memset(text, 'a', sizeof text);
+		text[odd] = (char)(at / sizeof text / sizeof text);
+		json_out_str(&(struct json_out){ &whole, false }, (struct str){ text, n });
+		json_escape(&escaped, (struct str){ text, n });
+		if (whole.n != escaped.n + 2 || memcmp(whole.p + 1, escaped.p, escaped.n) != 0 || whole.p[0] != '"' ||
+		    whole.p[whole.n - 1] != '"')
+			fail_msg("byte %d at %zu of %zu", text[odd], odd, n);
+		buf_fini(&whole);
+		buf_fini(&escaped);
+	}
+}
+
 static void json(void **state)
 {
 	const struct label l = { STR("a"), STR("x\"\x01\xff\n\xe2\x80\xa8\xc2\x85\xc3\xa4") };
@@ -430,6 +454,7 @@ int main(void)
 		cmocka_unit_test(fingerprints),
 		cmocka_unit_test(json),
 		cmocka_unit_test(trimmed),
+		cmocka_unit_test(json_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
