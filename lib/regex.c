@@ -32,7 +32,8 @@ struct program {
 	pcre2_code *code;
 	bool jit;
 	size_t n_skipped;               /* groups of the alternatives before them */
-	size_t n_groups;                /* of its own, of all */
+	size_t *numbers;                /* heap: what PCRE2 calls its own groups, in their order */
+	size_t n_groups;                /* of these */
 };
 
 struct regex {
@@ -111,13 +112,31 @@ static size_t count_groups(const struct re_node *n)
 	return count;
 }
 
-static void add_program(struct regex *re, pcre2_code *code, size_t n_skipped, size_t n_groups)
+/* Compiles <out> and takes its numbers over; false with <code> where PCRE2 refuses it. */
+static bool add_program(struct regex *re, struct regex_out *out, size_t n_skipped, int *code)
 {
+	pcre2_code *compiled = compile(buf_str(&out->text), code);
 	struct program *p;
 
+	buf_fini(&out->text);
+	if (compiled == NULL) {
+		free(out->numbers);
+		return false;
+	}
 	re->programs = mem_grow(re->programs, &re->cap_programs, re->n_programs + 1, sizeof *re->programs);
 	p = &re->programs[re->n_programs++];
-	*p = (struct program){ code, pcre2_jit_compile(code, PCRE2_JIT_COMPLETE) == 0, n_skipped, n_groups };
+	*p = (struct program){ compiled, pcre2_jit_compile(compiled, PCRE2_JIT_COMPLETE) == 0, n_skipped, out->numbers, out->n_read };
+	return true;
+}
+
+/* Groups around the alternatives. */
+static void open_outer(struct regex_out *out, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		buf_putc(&out->text, '(');
+		out->numbers = mem_grow(out->numbers, &out->cap_read, out->n_read + 1, sizeof *out->numbers);
+		out->numbers[out->n_read++] = ++out->n_emitted;
+	}
 }
 
 static bool not_compiled(int code, struct err *e)
@@ -134,31 +153,23 @@ static bool not_compiled(int code, struct err *e)
 static bool compile_some(struct regex *re, const struct re_node *first, size_t n, size_t n_skipped, struct err *e)
 {
 	const struct re_node *middle = first;
-	struct buf out = { 0 };
-	size_t n_groups = re->n_outer, half = 0;
-	pcre2_code *program;
+	struct regex_out out = { .wants_groups = re->mode != REGEX_MATCHER };
+	size_t n_groups = n_skipped, half = 0;
 	int code;
 
-	buf_putz(&out, "\\A(?:");
-	for (size_t i = 0; i < re->n_outer; i++)
-		buf_putc(&out, '(');
+	buf_putz(&out.text, "\\A(?:");
+	open_outer(&out, re->n_outer);
 	for (size_t i = 0; i < n; i++, middle = middle->next) {
-		buf_putz(&out, i > 0 ? "|" : "");
+		buf_putz(&out.text, i > 0 ? "|" : "");
 		regex_emit(&out, middle);
-		n_groups += count_groups(middle);
 	}
 	for (size_t i = 0; i < re->n_outer; i++)
-		buf_putc(&out, ')');
-	buf_putz(&out, ")\\z");
-	program = compile(buf_str(&out), &code);
-	buf_fini(&out);
-	if (program != NULL) {
-		add_program(re, program, n_skipped, n_groups);
+		buf_putc(&out.text, ')');
+	buf_putz(&out.text, ")\\z");
+	if (add_program(re, &out, n_skipped, &code))
 		return true;
-	}
 	if (code != TOO_LARGE || n < 2)
 		return not_compiled(code, e);
-	n_groups = n_skipped;
 	for (middle = first; half < n / 2; half++, middle = middle->next)
 		n_groups += count_groups(middle);
 	return compile_some(re, first, half, n_skipped, e) && compile_some(re, middle, n - half, n_groups, e);
@@ -182,17 +193,21 @@ static const struct re_node *alternatives(struct regex *re, const struct re_node
 
 static bool compile_whole(struct regex *re, const struct re_node *tree, int *code)
 {
-	struct buf out = { 0 };
-	pcre2_code *program;
+	struct regex_out out = { .wants_groups = re->mode != REGEX_MATCHER };
 
-	buf_putz(&out, re->mode != REGEX_SEARCH ? "\\A(?:" : "");
+	buf_putz(&out.text, re->mode != REGEX_SEARCH ? "\\A(?:" : "");
 	regex_emit(&out, tree);
-	buf_putz(&out, re->mode != REGEX_SEARCH ? ")\\z" : "");
-	program = compile(buf_str(&out), code);
-	buf_fini(&out);
-	if (program != NULL)
-		add_program(re, program, 0, re->n_groups);
-	return program != NULL;
+	buf_putz(&out.text, re->mode != REGEX_SEARCH ? ")\\z" : "");
+	return add_program(re, &out, 0, code);
+}
+
+/* At the end of a turn of a loop (regex_emit.c): an empty one may only be the first, since PCRE2 takes none behind an empty one. */
+static int check_turn(pcre2_callout_block *at, void *unused)
+{
+	const size_t *loop = &at->offset_vector[2 * at->callout_number], *turn = loop + 2;
+
+	(void)unused;
+	return *turn == at->current_position && *turn != *loop;
 }
 
 static bool compile_tree(struct regex *re, const struct re_node *tree, struct err *e)
@@ -207,6 +222,7 @@ static bool compile_tree(struct regex *re, const struct re_node *tree, struct er
 	pcre2_set_match_limit(re->limits, MATCH_LIMIT);
 	pcre2_set_depth_limit(re->limits, DEPTH_LIMIT);
 	pcre2_set_heap_limit(re->limits, HEAP_LIMIT_KB);
+	pcre2_set_callout(re->limits, check_turn, NULL);
 	if (compile_whole(re, tree, &code))
 		return true;
 	if (code == TOO_LARGE && re->mode != REGEX_SEARCH)
@@ -498,8 +514,10 @@ void regex_free(struct regex *re)
 {
 	if (re == NULL)
 		return;
-	for (size_t i = 0; i < re->n_programs; i++)
+	for (size_t i = 0; i < re->n_programs; i++) {
 		pcre2_code_free(re->programs[i].code);
+		free(re->programs[i].numbers);
+	}
 	free(re->programs);
 	pcre2_match_context_free(re->limits);
 	free_str(re->pattern);
@@ -599,12 +617,17 @@ static size_t translate(struct str s, size_t at, bool to_raw)
 	return to_raw ? raw : clean;
 }
 
-/* The number of group <i> of the pattern in <program>; SIZE_MAX: it is in another one. */
+/* What PCRE2 calls group <i> of the pattern in <program>; SIZE_MAX: it is in another one. */
 static size_t group_in(const struct regex *re, const struct program *program, size_t i)
 {
-	if (i <= re->n_outer)
-		return i;
-	return i > re->n_outer + program->n_skipped && i - program->n_skipped <= program->n_groups ? i - program->n_skipped : SIZE_MAX;
+	if (i > re->n_outer) {
+		if (i <= re->n_outer + program->n_skipped)
+			return SIZE_MAX;
+		i -= program->n_skipped;
+	}
+	if (i > program->n_groups)
+		return SIZE_MAX;
+	return i > 0 ? program->numbers[i - 1] : 0;
 }
 
 static void read_groups(const struct regex *re, const struct program *program, pcre2_match_data *data,

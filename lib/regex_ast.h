@@ -25,6 +25,8 @@ struct re_node {
 	enum re_kind kind;
 	bool fold;              /* RE_LITERAL, RE_CLASS: letter case is ignored */
 	bool lazy;
+	bool nullable;          /* matches the empty text */
+	bool captures;          /* a group stands in it */
 	int min, max;
 	int height;
 	int pos;                /* in the pattern */
@@ -39,7 +41,16 @@ struct re_node *regex_parse(struct arena *a, struct str pattern, bool dot_all, s
 /* Whether \p{sc:<name>} is known. */
 bool regex_script_exists(struct str name);
 
-/* As PCRE2 reads it. */
-void regex_emit(struct buf *out, const struct re_node *n);
+/* A pattern as PCRE2 reads it. It has more groups than the one that was read: each loop whose turn may be empty marks where it began
+ * and, in the group of the next number, where its turn did. A callout of the first one's number then asks whether the turn may end. */
+struct regex_out {
+	struct buf text;
+	bool wants_groups;      /* somebody will ask what the groups hold */
+	size_t n_emitted;       /* groups in <text> */
+	size_t *numbers;        /* of the groups that were read, in their order: theirs in <text>; heap */
+	size_t n_read, cap_read;
+};
+
+void regex_emit(struct regex_out *out, const struct re_node *n);
 
 #endif

@@ -2,36 +2,47 @@
  * and of what both languages know under one name. */
 #include "regex_read.h"
 
-/* Their ASCII meaning, and PCRE2's own name for the rest. \s has no \v in RE2. */
+/* Everything behind ASCII but the two whose other case is in ASCII: the long s and the Kelvin sign. */
+#define NO_FOLD_BEHIND(first) "\\x{" first "}-\\x{17e}\\x{180}-\\x{2129}\\x{212b}-\\x{10ffff}"
+
+/* Their ASCII meaning, PCRE2's own name for the rest, and the rest where letter case is ignored; NULL: the same. RE2 folds a class
+ * before it negates it. \s has no \v in RE2. */
 static const struct {
 	struct str name;
-	const char *members, *others;
+	const char *members, *others, *others_folded;
 } named_classes[] = {
-	{ { "\\d", 2 }, "0-9", "\\D" },
-	{ { "\\w", 2 }, "0-9A-Za-z_", "\\W" },
-	{ { "\\s", 2 }, "\\t\\n\\f\\r\\x20", "\\S\\x0b" },
-	{ { "alnum", 5 }, "0-9A-Za-z", "[:^alnum:]" },
-	{ { "alpha", 5 }, "A-Za-z", "[:^alpha:]" },
-	{ { "ascii", 5 }, "\\x00-\\x7f", "[:^ascii:]" },
-	{ { "blank", 5 }, "\\t\\x20", "[:^blank:]" },
-	{ { "cntrl", 5 }, "\\x00-\\x1f\\x7f", "[:^cntrl:]" },
-	{ { "digit", 5 }, "0-9", "[:^digit:]" },
-	{ { "graph", 5 }, "\\x21-\\x7e", "[:^graph:]" },
-	{ { "lower", 5 }, "a-z", "[:^lower:]" },
-	{ { "print", 5 }, "\\x20-\\x7e", "[:^print:]" },
-	{ { "punct", 5 }, "\\x21-\\x2f\\x3a-\\x40\\x5b-\\x60\\x7b-\\x7e", "[:^punct:]" },
-	{ { "space", 5 }, "\\t\\n\\x0b\\f\\r\\x20", "[:^space:]" },
-	{ { "upper", 5 }, "A-Z", "[:^upper:]" },
-	{ { "word", 4 }, "0-9A-Za-z_", "[:^word:]" },
-	{ { "xdigit", 6 }, "0-9A-Fa-f", "[:^xdigit:]" },
+	{ { "\\d", 2 }, "0-9", "\\D", NULL },
+	{ { "\\w", 2 }, "0-9A-Za-z_", "\\W", "\\x00-\\x2f\\x3a-\\x40\\x5b-\\x5e\\x60" NO_FOLD_BEHIND("7b") },
+	{ { "\\s", 2 }, "\\t\\n\\f\\r\\x20", "\\S\\x0b", NULL },
+	{ { "alnum", 5 }, "0-9A-Za-z", "[:^alnum:]", "\\x00-\\x2f\\x3a-\\x40\\x5b-\\x60" NO_FOLD_BEHIND("7b") },
+	{ { "alpha", 5 }, "A-Za-z", "[:^alpha:]", "\\x00-\\x40\\x5b-\\x60" NO_FOLD_BEHIND("7b") },
+	{ { "ascii", 5 }, "\\x00-\\x7f", "[:^ascii:]", NO_FOLD_BEHIND("80") },
+	{ { "blank", 5 }, "\\t\\x20", "[:^blank:]", NULL },
+	{ { "cntrl", 5 }, "\\x00-\\x1f\\x7f", "[:^cntrl:]", NULL },
+	{ { "digit", 5 }, "0-9", "[:^digit:]", NULL },
+	{ { "graph", 5 }, "\\x21-\\x7e", "[:^graph:]", "\\x00-\\x20" NO_FOLD_BEHIND("7f") },
+	{ { "lower", 5 }, "a-z", "[:^lower:]", "\\x00-\\x40\\x5b-\\x60" NO_FOLD_BEHIND("7b") },
+	{ { "print", 5 }, "\\x20-\\x7e", "[:^print:]", "\\x00-\\x1f" NO_FOLD_BEHIND("7f") },
+	{ { "punct", 5 }, "\\x21-\\x2f\\x3a-\\x40\\x5b-\\x60\\x7b-\\x7e", "[:^punct:]", NULL },
+	{ { "space", 5 }, "\\t\\n\\x0b\\f\\r\\x20", "[:^space:]", NULL },
+	{ { "upper", 5 }, "A-Z", "[:^upper:]", "\\x00-\\x40\\x5b-\\x60" NO_FOLD_BEHIND("7b") },
+	{ { "word", 4 }, "0-9A-Za-z_", "[:^word:]", "\\x00-\\x2f\\x3a-\\x40\\x5b-\\x5e\\x60" NO_FOLD_BEHIND("7b") },
+	{ { "xdigit", 6 }, "0-9A-Fa-f", "[:^xdigit:]", NULL },
 };
 
-static bool put_named(struct buf *out, struct str name, bool negated)
+static bool put_named(struct re_parser *p, struct buf *out, struct str name, bool negated)
 {
+	bool folded = (p->flags & RE_FLAG_I) != 0;
+
 	for (size_t i = 0; i < ARRAY_LEN(named_classes); i++) {
 		if (!str_eq(named_classes[i].name, name))
 			continue;
-		buf_putz(out, negated ? named_classes[i].others : named_classes[i].members);
+		if (!negated)
+			buf_putz(out, named_classes[i].members);
+		else if (folded && named_classes[i].others_folded != NULL)
+			buf_putz(out, named_classes[i].others_folded);
+		else
+			buf_putz(out, named_classes[i].others);
 		return true;
 	}
 	return false;
@@ -45,7 +56,7 @@ static bool parse_perl_class(struct re_parser *p, struct buf *out)
 	if (re_peek(p, 0) != '\\' || c == '\0' || strchr("dDsSwW", c) == NULL)
 		return false;
 	p->at += 2;
-	return put_named(out, (struct str){ lower, 2 }, c < 'a');
+	return put_named(p, out, (struct str){ lower, 2 }, c < 'a');
 }
 
 static bool is_category(struct str name)
@@ -123,7 +134,7 @@ static bool parse_posix(struct re_parser *p, struct buf *out)
 	negated = name.n > 0 && name.p[0] == '^';
 	if (negated)
 		name = (struct str){ name.p + 1, name.n - 1 };
-	if (!put_named(out, name, negated))
+	if (!put_named(p, out, name, negated))
 		return re_fail(p, p->at, "unknown class name: [:alpha:], [:digit:], [:space:] and so on are known");
 	p->at += end + 2;
 	return true;

@@ -3,7 +3,9 @@
 #include <stdlib.h>
 
 #include "regex_ast.h"
-#include "tocsin/buf.h"
+#include "tocsin/mem.h"
+
+enum { LAST_CALLOUT = 255 };    /* PCRE2 numbers them in a byte */
 
 static void emit_literal(struct buf *out, const struct re_node *n)
 {
@@ -22,72 +24,91 @@ static void emit_literal(struct buf *out, const struct re_node *n)
 		buf_putc(out, ')');
 }
 
-static void emit_list(struct buf *out, const struct re_node *n, const char *open, const char *between)
+static void emit_list(struct regex_out *out, const struct re_node *n, const char *open, const char *between, const char *close)
 {
-	buf_putz(out, open);
+	buf_putz(&out->text, open);
 	for (const struct re_node *c = n->first; c != NULL; c = c->next) {
 		regex_emit(out, c);
-		if (c->next != NULL)
-			buf_putz(out, between);
+		buf_putz(&out->text, c->next != NULL ? between : close);
 	}
-	buf_putz(out, *open ? ")" : "");
 }
 
-static void emit_repeat(struct buf *out, const struct re_node *n)
+static void emit_capture(struct regex_out *out, const struct re_node *n)
 {
-	buf_putz(out, "(?:");
+	out->numbers = mem_grow(out->numbers, &out->cap_read, out->n_read + 1, sizeof *out->numbers);
+	out->numbers[out->n_read++] = ++out->n_emitted;
+	emit_list(out, n, "(", "", ")");
+}
+
+/* RE2 takes an empty turn of a loop only as its first. PCRE2 takes one more at its end, and the groups of that turn are then empty. */
+static bool is_watched(const struct regex_out *out, const struct re_node *n)
+{
+	return n->max < 0 && n->min <= 1 && n->first->nullable && n->captures && out->wants_groups && out->n_emitted < LAST_CALLOUT;
+}
+
+static void emit_repeat(struct regex_out *out, const struct re_node *n)
+{
+	size_t watch = is_watched(out, n) ? out->n_emitted + 1 : 0;
+
+	if (watch > 0)
+		out->n_emitted += 2;
+	buf_putz(&out->text, watch > 0 ? "()(?:()" : "(?:");
 	regex_emit(out, n->first);
-	buf_putz(out, ")");
+	if (watch > 0)
+		buf_printf(&out->text, "(?C%zu)", watch);
+	buf_putz(&out->text, ")");
 	if (n->max < 0)
-		buf_printf(out, "{%d,}", n->min);
+		buf_printf(&out->text, "{%d,}", n->min);
 	else
-		buf_printf(out, "{%d,%d}", n->min, n->max);
-	buf_putz(out, n->lazy ? "?" : "");
+		buf_printf(&out->text, "{%d,%d}", n->min, n->max);
+	buf_putz(&out->text, n->lazy ? "?" : "");
 }
 
-void regex_emit(struct buf *out, const struct re_node *n)
+void regex_emit(struct regex_out *out, const struct re_node *n)
 {
+	struct buf *text = &out->text;
+
 	switch (n->kind) {
 	case RE_EMPTY:
 		return;
 	case RE_LITERAL:
-		emit_literal(out, n);
+		emit_literal(text, n);
 		return;
 	case RE_ANY:
-		buf_putz(out, "(?s:.)");
+		buf_putz(text, "(?s:.)");
 		return;
 	case RE_ANY_IN_LINE:
-		buf_putz(out, "\\N");
+		buf_putz(text, "\\N");
 		return;
 	case RE_CLASS:
-		buf_printf(out, n->fold ? "(?i:" STR_FMT ")" : STR_FMT, STR_ARG(n->text));
+		buf_printf(text, n->fold ? "(?i:" STR_FMT ")" : STR_FMT, STR_ARG(n->text));
 		return;
 	case RE_LINE_BEGIN:
-		buf_putz(out, "(?m:^)");
+		buf_putz(text, "(?m:^)");
 		return;
 	case RE_LINE_END:
-		buf_putz(out, "(?m:$)");
+		buf_putz(text, "(?m:$)");
 		return;
 	case RE_TEXT_BEGIN:
-		buf_putz(out, "\\A");
+		buf_putz(text, "\\A");
 		return;
 	case RE_TEXT_END:
-		buf_putz(out, "\\z");
+		buf_putz(text, "\\z");
 		return;
 	case RE_WORD_EDGE:
-		buf_putz(out, "\\b");
+		buf_putz(text, "\\b");
 		return;
 	case RE_NO_WORD_EDGE:
-		buf_putz(out, "\\B");
+		buf_putz(text, "\\B");
 		return;
 	case RE_CAPTURE:
-		emit_list(out, n, "(", "");
+		emit_capture(out, n);
 		return;
 	case RE_CONCAT:
-		emit_list(out, n, "", "");
+		emit_list(out, n, "", "", "");
 		return;
 	case RE_ALTERNATE:
-		emit_list(out, n, "(?:", "|");
+		emit_list(out, n, "(?:", "|", ")");
 		return;
 	case RE_REPEAT:
 		emit_repeat(out, n);

@@ -419,6 +419,24 @@ static struct re_node *parse_alternate(struct re_parser *p)
 	return l.first == l.last ? l.first : node_over(p, RE_ALTERNATE, l.first);
 }
 
+/* What follows from the children; they come first. */
+static void derive(struct re_node *n)
+{
+	bool all = true, any = false;
+
+	n->captures = n->kind == RE_CAPTURE;
+	for (struct re_node *c = n->first; c != NULL; c = c->next) {
+		derive(c);
+		all = all && c->nullable;
+		any = any || c->nullable;
+		n->captures = n->captures || c->captures;
+	}
+	if (n->kind == RE_LITERAL || n->kind == RE_ANY || n->kind == RE_ANY_IN_LINE || n->kind == RE_CLASS)
+		n->nullable = false;
+	else
+		n->nullable = n->kind == RE_ALTERNATE ? any : all || (n->kind == RE_REPEAT && n->min == 0);
+}
+
 struct re_node *regex_parse(struct arena *a, struct str pattern, bool dot_all, struct err *e)
 {
 	struct re_parser p = { .arena = a, .e = e, .s = pattern, .flags = dot_all ? RE_FLAG_S : 0, .wrapped = dot_all };
@@ -439,5 +457,8 @@ struct re_node *regex_parse(struct arena *a, struct str pattern, bool dot_all, s
 	n = parse_alternate(&p);
 	if (!re_failed(&p) && p.at < pattern.n)
 		re_fail(&p, p.at, "unexpected ): write \\) to mean the character");
-	return re_failed(&p) ? NULL : n;
+	if (re_failed(&p))
+		return NULL;
+	derive(n);
+	return n;
 }

@@ -42,6 +42,9 @@ static const struct {
 	{ "[^x]", "\xff", true }, { "a\xef\xbf\xbd", "a\xff", true }, { "a\xef\xbf\xbd.*", "a\xff", true }, { "\\x{fffd}|b", "\xff", true },
 	{ ".*b", "\xff" "b", true }, { "\\x{d800}", "a", false }, { "[\\x{d800}-\\x{dfff}]", "a", false }, { "[^\\x{d800}]", "a", true },
 	{ "(a|ab)(c|bcd)(d*)", "abcd", true }, { "(a+|b)*c", "aabbac", true }, { "web-[0-9]{2}\\.example\\.com", "web-07.example.com", true },
+	{ "(?i)\\W", "\xc5\xbf", false }, { "(?i)\\w", "\xc5\xbf", true }, { "\\W", "\xc5\xbf", true }, { "(?i)[^\\W]", "\xe2\x84\xaa", true },
+	{ "(?i)[[:^lower:]]", "A", false }, { "(?i)[[:^ascii:]]", "\xe2\x84\xaa", false }, { "(?i)[[:^print:]]", "\xc3\xa4", true },
+	{ "(a*)*", "aab", false }, { "(|a)+", "aaa", true }, { "(a*?)*b", "aab", true },
 	{ "5..", "503", true }, { "2[0-9]{2}|3..", "204", true }, { "(?i-s:a.b)", "A\nB", false }, { "(?is)a.b", "A\nB", true },
 };
 
@@ -139,6 +142,36 @@ static void groups_expand_within_bounds(void **state)
 	assert_string_equal(buf_z(&out), "b-b---");
 	buf_fini(&out);
 	regex_free(re);
+}
+
+/* RE2 takes an empty turn of a loop only as its first, so a group keeps what the last turn that got further put into it. */
+static void groups_of_loops_whose_turns_may_be_empty(void **state)
+{
+	static const struct {
+		const char *pattern, *subject, *expanded;       /* as Go's regexp has them */
+	} cases[] = {
+		{ "((a*)(b*))*", "ab", "ab a b" }, { "(a|b*)+", "ab", "b  " }, { "(a*)*", "a", "a  " }, { "(a?)+", "a", "a  " }, { "(|a)+", "a", "a  " },
+		{ "(\\S?-?)+", "a", "a  " }, { "(a*)+", "", "  " }, { "(a*)*(b)", "b", " b " }, { "((a*)+,?)*(c)", "aa,a,c", "a, a c" },
+		{ "([^b]*?\\B)*?a", "a", "  " }, { "(a*?)*(b)", "aab", "a b " }, { "(x)?((a*)+)(c)", "aac", " aa aa" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct err e = { 0 };
+		struct regex *re = regex_new(str_of(cases[i].pattern), REGEX_ANCHORED, &e);
+		struct str subject = str_of(cases[i].subject);
+		struct regex_group groups[5];
+		struct buf out = { 0 };
+
+		assert_non_null(re);
+		if (regex_match(re, subject) != REGEX_YES || regex_find(re, subject, 0, groups, 5) != REGEX_YES)
+			fail_msg("/%s/ on \"%s\"", cases[i].pattern, subject.p);
+		regex_expand(re, &out, subject, groups, 5, STR("$1 $2 $3"));
+		if (!str_eq(buf_str(&out), str_of(cases[i].expanded)))
+			fail_msg("/%s/ on \"%s\": %s", cases[i].pattern, subject.p, buf_z(&out));
+		buf_fini(&out);
+		regex_free(re);
+	}
 }
 
 static void nesting_is_bounded(void **state)
@@ -370,6 +403,7 @@ int main(void)
 		cmocka_unit_test(refused),
 		cmocka_unit_test(nesting_is_bounded), cmocka_unit_test(a_quote_ends_in_its_matcher),
 		cmocka_unit_test(groups_expand_within_bounds),
+		cmocka_unit_test(groups_of_loops_whose_turns_may_be_empty),
 		cmocka_unit_test(search),
 		cmocka_unit_test(finds_from_an_offset_in_malformed_text),
 		cmocka_unit_test(shapes),
