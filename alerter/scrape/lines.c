@@ -27,63 +27,57 @@ uint32_t line_place(const struct target *t, const struct line *l)
 	return (uint32_t)(l - t->lines);
 }
 
-/* ---- By text ---- */
+/* ---- By text: only where a reply is not as the last one was ---- */
 
-static size_t home_of(const struct target *t, const struct line *l)
+static void put_text(struct take *k, uint32_t place)
 {
-	return l->hash & (t->by_text_cap - 1);
-}
+	struct line_texts *x = &k->env->texts;
+	size_t mask = x->cap - 1, i = k->t->lines[place].hash & mask;
 
-static void put_text(struct target *t, uint32_t place)
-{
-	size_t mask = t->by_text_cap - 1, i = home_of(t, &t->lines[place]);
-
-	while (t->by_text[i] != 0)
+	while (x->v[i] != 0)
 		i = (i + 1) & mask;
-	t->by_text[i] = place + 1;
+	x->v[i] = place + 1;
+	x->n++;
 }
 
-static void add_text(struct target *t, uint32_t place)
+/* Every line with a text, in a table with room for as many more. */
+static void collect_texts(struct take *k)
 {
-	uint32_t *old = t->by_text;
-	size_t cap = t->by_text_cap;
+	struct line_texts *x = &k->env->texts;
+	size_t cap = 64;
 
-	if (++t->n_texts * 4 > cap * 3) {
-		t->by_text_cap = cap > 0 ? cap * 2 : 16;
-		t->by_text = mem_alloc(t->by_text_cap * sizeof *t->by_text);
-		for (size_t i = 0; i < cap; i++)
-			if (old[i] != 0)
-				put_text(t, old[i] - 1);
-		free(old);
+	while (cap < 2 * (k->t->n_lines + 1))
+		cap *= 2;
+	if (cap != x->cap) {
+		free(x->v);
+		x->v = mem_alloc(cap * sizeof *x->v);
+		x->cap = cap;
+	} else {
+		memset(x->v, 0, cap * sizeof *x->v);
 	}
-	put_text(t, place);
+	x->n = 0;
+	for (const struct line *l = NULL; (l = line_next(k->t, l)) != NULL;)
+		if (!l->textless && !l->orphan)
+			put_text(k, line_place(k->t, l));
+	k->has_texts = true;
 }
 
-/* What stands behind is moved back, so there are no tombstones. */
-static void remove_text(struct target *t, const struct line *l)
+static void add_text(struct take *k, uint32_t place)
 {
-	size_t mask = t->by_text_cap - 1, hole = home_of(t, l);
-
-	while (t->by_text[hole] != line_place(t, l) + 1)
-		hole = (hole + 1) & mask;
-	for (size_t i = (hole + 1) & mask; t->by_text[i] != 0; i = (i + 1) & mask) {
-		size_t home = home_of(t, &t->lines[t->by_text[i] - 1]);
-
-		if (((i - home) & mask) < ((i - hole) & mask))
-			continue;
-		t->by_text[hole] = t->by_text[i];
-		hole = i;
-	}
-	t->by_text[hole] = 0;
-	t->n_texts--;
+	if ((k->env->texts.n + 1) * 4 > k->env->texts.cap * 3)
+		collect_texts(k);
+	else
+		put_text(k, place);
 }
 
-static struct line *find_text(const struct target *t, struct str text, uint64_t hash)
+static struct line *find_text(struct take *k, struct str text, uint64_t hash)
 {
-	size_t mask = t->by_text_cap - 1;
+	const struct line_texts *x = &k->env->texts;
 
-	for (size_t i = hash & mask; t->by_text_cap > 0 && t->by_text[i] != 0; i = (i + 1) & mask) {
-		struct line *l = &t->lines[t->by_text[i] - 1];
+	if (!k->has_texts)
+		collect_texts(k);
+	for (size_t i = hash & (x->cap - 1); x->v[i] != 0; i = (i + 1) & (x->cap - 1)) {
+		struct line *l = &k->t->lines[x->v[i] - 1];
 
 		if (l->hash == hash && l->n == (uint32_t)text.n)
 			return l;
@@ -93,9 +87,6 @@ static struct line *find_text(const struct target *t, struct str text, uint64_t 
 
 void target_forget_texts(struct target *t)
 {
-	free(t->by_text);
-	t->by_text = NULL;
-	t->n_texts = t->by_text_cap = 0;
 	t->n_order = 0;
 	for (struct line *l = NULL; (l = line_next(t, l)) != NULL;)
 		l->orphan = true;
@@ -120,14 +111,14 @@ static struct line *line_make(struct target *t)
 	return l;
 }
 
-static struct line *line_new(struct target *t, struct str text, uint64_t hash)
+static struct line *line_new(struct take *k, struct str text, uint64_t hash)
 {
-	struct line *l = line_make(t);
+	struct line *l = line_make(k->t);
 
 	l->hash = hash;
 	l->n = (uint32_t)text.n;
 	l->fresh = true;
-	add_text(t, line_place(t, l));
+	add_text(k, line_place(k->t, l));
 	return l;
 }
 
@@ -153,8 +144,6 @@ void line_drop(struct target *t, struct store *store, struct line *l)
 		free(t->known);
 		t->known = NULL;
 	}
-	if (!l->textless && !l->orphan)
-		remove_text(t, l);
 	t->n_live -= l->live;
 	t->n_lost -= l->lost;
 	t->meta_ages |= l->comment;
@@ -167,10 +156,10 @@ void line_drop(struct target *t, struct store *store, struct line *l)
 
 static struct line *find(struct take *k, struct str text, uint64_t hash)
 {
-	struct line *l = find_text(k->t, text, hash);
+	struct line *l = find_text(k, text, hash);
 
 	if (l == NULL)
-		l = line_new(k->t, text, hash);
+		l = line_new(k, text, hash);
 	else if (l->at < k->t->n_order && k->t->order[l->at] == line_place(k->t, l))
 		k->pos = (size_t)l->at + 1;
 	return l;

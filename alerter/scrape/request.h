@@ -15,7 +15,7 @@ struct request_call {                              /* lives until the answer is 
 
 /* Memory of bodies that were read. {0} is empty. */
 struct request_spare {
-	struct buf v[8];
+	struct buf v[2];
 	size_t n, bytes;
 };
 void request_spare_fini(struct request_spare *);

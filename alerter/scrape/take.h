@@ -27,7 +27,7 @@ struct take {
 	int64_t t_ms;
 	size_t pos, n_next; /* in the old order, in the new one */
 	size_t n_made;      /* lines that stand in no reply: of converted histograms */
-	bool reordered;
+	bool reordered, has_texts; /* has_texts: <env> has those of this target */
 	size_t n_live_seen, n_blind;
 	uint64_t scraped, kept, added;
 	uint64_t duplicates, out_of_order, out_of_bounds, refused;

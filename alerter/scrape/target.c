@@ -52,7 +52,6 @@ void target_free(struct target *t, struct store *store)
 	free(t->refused);
 	free(t->gauges);
 	free(t->known);
-	free(t->by_text);
 	free(t->lines);
 	free(t->order);
 	free(t->next_order);

@@ -9,6 +9,12 @@
 #include "store/store.h"
 #include "tocsin/map.h"
 
+/* The lines of the target whose reply is being read, by text: hash -> place + 1; open addressing, power of two. */
+struct line_texts {
+	uint32_t *v;
+	size_t n, cap;
+};
+
 /* What all targets of a loop have in common. */
 struct target_env {
 	struct store *store;
@@ -19,6 +25,7 @@ struct target_env {
 	struct appender *app;
 	struct arena scratch;       /* reset for every line that is new */
 	uint64_t seed;              /* of the hashes of texts */
+	struct line_texts texts;
 	struct scrape_stats *stats; /* under <shared_lock> when read elsewhere */
 };
 
@@ -49,8 +56,6 @@ struct target {
 	struct line *lines; /* every one, and unused ones between */
 	size_t n_lines, n_places, lines_cap;
 	uint32_t unused;    /* the first unused one + 1 */
-	uint32_t *by_text;  /* hash of a text -> place in lines + 1; open addressing, power of two */
-	size_t n_texts, by_text_cap;
 	uint32_t *order, *next_order; /* places, as they stood in the last reply */
 	size_t n_order, order_cap, next_cap;
 	struct known_line *known; /* without text, by series: had before the start, not read since */
