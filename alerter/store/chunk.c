@@ -8,6 +8,7 @@
 
 #include "store/bits.h"
 #include "store/packed.h"
+#include "store/slab.h"
 #include "tocsin/mem.h"
 #include "tocsin/querier.h"
 
@@ -126,15 +127,18 @@ static void tighten(struct chunk *c)
 
 struct chunk *chunk_seal(struct chunk_writer *w)
 {
-	struct chunk *c = w->open;
+	struct chunk *c = w->open, *tight;
 
 	w->open = NULL;
 	if (c == NULL || c->kind == CHUNK_HIST)
 		return c;
 	if (c->kind == CHUNK_PACKED)
 		tighten(c);
+	c->sealed = true;
 	c->cap = (uint16_t)((c->bits + 7u) / 8 + BITS_SLACK);
-	return mem_realloc(c, sizeof *c + c->cap);
+	tight = slab_keep(c, sizeof *c + c->cap);
+	free(c);
+	return tight;
 }
 
 void chunk_unref(struct chunk *c)
@@ -144,7 +148,10 @@ void chunk_unref(struct chunk *c)
 	if (c->kind == CHUNK_HIST)
 		for (unsigned i = 0; i < c->n; i++)
 			free(((struct chunk_hist *)(void *)c->data)[i].h);
-	free(c);
+	if (c->sealed)
+		slab_free(c, sizeof *c + c->cap);
+	else
+		free(c);
 }
 
 static size_t histogram_bytes(const struct histogram *h)
@@ -192,7 +199,7 @@ enum { ALLOCATED_IN = 16, EXTRA_BYTES = sizeof(struct chunk) + 8 };
 static void make_room(struct chunk_writer *w, size_t more)
 {
 	struct chunk *c = w->open;
-	size_t need = c->bits / 8 + more + BITS_SLACK, cap = c->cap;
+	size_t need = (c->bits + 7u) / 8 + more + BITS_SLACK, cap = c->cap;
 
 	if (need <= cap)
 		return;

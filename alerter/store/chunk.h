@@ -30,6 +30,7 @@ struct chunk {
 	uint16_t bits;    /* used of <data>; CHUNK_HIST: none */
 	uint16_t cap;     /* bytes of <data>, slack included */
 	uint8_t n, kind;  /* enum chunk_kind */
+	bool sealed;
 	_Alignas(8) unsigned char data[]; /* CHUNK_HIST: struct chunk_hist[CHUNK_SAMPLES] */
 };
 

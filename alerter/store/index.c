@@ -121,6 +121,16 @@ void index_encode(struct index *x, struct labels labels, struct buf *out)
 	}
 }
 
+size_t index_pairs_bytes(const struct store_series *s)
+{
+	const unsigned char *p = s->pairs;
+	struct series_pair pair;
+
+	for (uint32_t i = 0; i < s->n_pairs; i++)
+		p = get_pair(p, &pair);
+	return (size_t)(p - s->pairs);
+}
+
 struct labels index_labels(const struct index *x, const struct store_series *s, struct label *v)
 {
 	const unsigned char *p = s->pairs;

@@ -33,6 +33,8 @@ void index_fini(struct index *x);
 struct store_series *index_find(const struct index *x, struct labels labels, uint64_t hash);
 /* Takes references to the symbols of <labels> and appends their numbers: what s->pairs is made of. */
 void index_encode(struct index *x, struct labels labels, struct buf *out);
+/* How long they are in a series. */
+size_t index_pairs_bytes(const struct store_series *s);
 /* Gives it a slot. */
 void index_add(struct index *x, struct store_series *s);
 /* Takes the slots out of table and postings; symbols stay referenced until index_forget. <dead> is sorted. */

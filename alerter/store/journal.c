@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "store/internal.h"
+#include "store/slab.h"
 #include "tocsin/log.h"
 #include "tocsin/mem.h"
 
@@ -464,6 +465,7 @@ bool store_open_journal(struct store *st, const char *path, struct err *e)
 	else if (begin_file(st, &trouble))
 		j->bytes = r.bytes;
 	ok = start_threads(st, e);
+	slab_trim();
 	mem_trim();
 	pthread_mutex_unlock(&st->maintain_lock);
 	return ok;

@@ -6,6 +6,7 @@
 
 #include "store/flush.h"
 #include "store/internal.h"
+#include "store/slab.h"
 #include "tocsin/mem.h"
 
 enum { RETENTION_MS = 15 * 86400000, LOOKBACK_MS = 300000, MAX_SERIES = 2000000, MAX_BYTES = 256 << 20, SEALED_BYTES = 8 << 20,
@@ -74,7 +75,7 @@ static void series_free(struct store_series *s)
 		chunk_unref(s->sealed[i]);
 	chunk_unref(chunk_seal(&s->writer));
 	free(s->sealed);
-	free(s);
+	slab_free(s, offsetof(struct store_series, pairs) + index_pairs_bytes(s));
 }
 
 void store_free(struct store *st)
@@ -141,7 +142,7 @@ struct store_series *store_series_make(struct store *st, struct labels labels, u
 
 	assert(labels.n <= STORE_MAX_LABELS);
 	index_encode(&st->index, labels, &pairs);
-	s = mem_alloc(offsetof(struct store_series, pairs) + pairs.n);
+	s = slab_alloc(offsetof(struct store_series, pairs) + pairs.n);
 	if (pairs.n > 0)
 		memcpy(s->pairs, pairs.p, pairs.n);
 	buf_fini(&pairs);
@@ -472,8 +473,10 @@ void store_maintain(struct store *st)
 	store_bury_unused(st);
 	st->sealed_bytes = take_census(st);
 	memory_clear_shelves(st, now_ms - SHELF_IDLE_MS);
-	if (flushed)
+	if (flushed) {
+		slab_trim();
 		mem_trim();
+	}
 	pthread_mutex_unlock(&st->maintain_lock);
 }
 

@@ -426,5 +426,5 @@ int main(void)
 		cmocka_unit_test(test_limits),           cmocka_unit_test(test_histograms),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, NULL, no_piece_is_left);
 }

@@ -302,5 +302,5 @@ int main(void)
 		cmocka_unit_test(test_blocks_of_versions_before),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, NULL, no_piece_is_left);
 }

@@ -601,5 +601,5 @@ int main(void)
 		cmocka_unit_test(test_chunks_out_of_step), cmocka_unit_test(test_import_beside_it), cmocka_unit_test(test_series_share_their_times),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, NULL, no_piece_is_left);
 }

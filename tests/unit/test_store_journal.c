@@ -514,5 +514,5 @@ int main(void)
 		cmocka_unit_test(test_flush_shortens_it),
 	};
 
-	return cmocka_run_group_tests_name("store journal", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("store journal", tests, NULL, no_piece_is_left);
 }

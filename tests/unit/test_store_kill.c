@@ -190,5 +190,5 @@ int main(void)
 		cmocka_unit_test(test_every_call),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, NULL, no_piece_is_left);
 }

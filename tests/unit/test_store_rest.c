@@ -443,5 +443,5 @@ int main(void)
 		cmocka_unit_test(test_without_marker_it_stays),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, NULL, no_piece_is_left);
 }

@@ -168,5 +168,5 @@ int main(void)
 		cmocka_unit_test(test_held_from),
 	};
 
-	return cmocka_run_group_tests_name("store states", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("store states", tests, NULL, no_piece_is_left);
 }
