@@ -10,7 +10,6 @@
 #include "config.h"
 #include "tocsin/http.h"
 #include "tocsin/log.h"
-#include "tocsin/mem.h"
 #include "tocsin/process.h"
 #include "tocsin/version.h"
 #include "tool/tool.h"
@@ -141,7 +140,7 @@ static int run(void)
 	al = alerter_start(&settings.alerter);
 	if (al == NULL)
 		return 1;
-	mem_trim();
+	process_forget_start();
 	for (;;) {
 		struct buf said = { 0 };
 

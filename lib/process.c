@@ -1,9 +1,11 @@
-/* process_* families. Source: proc(5), and the names of Prometheus's client libraries. */
+/* This process: the process_* families, its limits, and its pages of code. Source: proc(5), and the names of Prometheus's client libraries. */
 #include "tocsin/process.h"
 
 #include <dirent.h>
+#include <link.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -103,4 +105,42 @@ void process_emit(struct expo_set *s, double start)
 	EXPO_EMIT0(s, &resident_bytes, (double)rss * (double)sysconf(_SC_PAGESIZE));
 	EXPO_EMIT0(s, &virtual_bytes, (double)vsize);
 	EXPO_EMIT0(s, &start_time, start);
+}
+
+static bool has_own_pages(const struct dl_phdr_info *object)
+{
+	for (size_t i = 0; i < object->dlpi_phnum; i++) {
+		const ElfW(Phdr) *h = &object->dlpi_phdr[i];
+		const ElfW(Dyn) *d = (const ElfW(Dyn) *)(object->dlpi_addr + h->p_vaddr);
+
+		for (; h->p_type == PT_DYNAMIC && d->d_tag != DT_NULL; d++)
+			if (d->d_tag == DT_TEXTREL || (d->d_tag == DT_FLAGS && (d->d_un.d_val & DF_TEXTREL) != 0))
+				return true;
+	}
+	return false;
+}
+
+/* Code and constants of the program and its libraries are as the file has them, so the kernel maps a page again when somebody wants it. What
+ * was only needed to begin, which is most, stays away. */
+static int forget_code(struct dl_phdr_info *object, size_t size, void *ctx)
+{
+	const uintptr_t page = *(const uintptr_t *)ctx;
+
+	(void)size;
+	for (size_t i = 0; i < object->dlpi_phnum && !has_own_pages(object); i++) {
+		const ElfW(Phdr) *h = &object->dlpi_phdr[i];
+		uintptr_t begin = (object->dlpi_addr + h->p_vaddr + page - 1) & ~(page - 1);
+		uintptr_t end = (object->dlpi_addr + h->p_vaddr + h->p_memsz) & ~(page - 1);
+
+		if (h->p_type == PT_LOAD && (h->p_flags & PF_W) == 0 && begin < end)
+			(void)madvise((void *)begin, end - begin, MADV_DONTNEED);
+	}
+	return 0;
+}
+
+void process_forget_start(void)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+
+	dl_iterate_phdr(forget_code, &page);
 }

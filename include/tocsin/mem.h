@@ -11,8 +11,7 @@ char *mem_strndup(const char *p, size_t n);
 void *mem_grow(void *p, size_t *cap, size_t need, size_t item_bytes);
 /* The same with an eighth to spare, for arrays that are many or large and live long. */
 void *mem_grow_tight(void *p, size_t *cap, size_t need, size_t item_bytes);
-/* What is free goes back to the system, and so do pages of code, until they are used again: after much was let go that will not come back
- * soon, or after the start. Takes milliseconds. */
+/* What is free goes back to the system: after much was let go that will not come back soon. Takes milliseconds. */
 void mem_trim(void);
 NORETURN void mem_abort(size_t bytes);
 

@@ -11,6 +11,7 @@
 #include "tocsin/map.h"
 #include "tocsin/mem.h"
 #include "tocsin/num.h"
+#include "tocsin/process.h"
 
 static void numbers(void **state)
 {
@@ -417,7 +418,7 @@ static void number_texts(char out[2][344])
 }
 
 /* Code, constants and what the loader put into tables of addresses are what they were; only pages of files that nobody needs now are gone. */
-static void trimmed(void **state)
+static void start_forgotten(void **state)
 {
 	static char *(*const volatile relocated[])(const char *, size_t) = { mem_strndup };
 	char before[2][344] = { 0 }, after[2][344] = { 0 };
@@ -427,7 +428,7 @@ static void trimmed(void **state)
 	(void)state;
 	number_texts(before);
 	pages = resident_file_pages();
-	mem_trim();
+	process_forget_start();
 	assert_true(resident_file_pages() < pages);
 	number_texts(after);
 	assert_memory_equal(before, after, sizeof before);
@@ -453,7 +454,7 @@ int main(void)
 		cmocka_unit_test(errors),
 		cmocka_unit_test(fingerprints),
 		cmocka_unit_test(json),
-		cmocka_unit_test(trimmed),
+		cmocka_unit_test(start_forgotten),
 		cmocka_unit_test(json_bytes),
 	};
 
