@@ -41,7 +41,7 @@ bool conf_str(struct conf_reader *rd, const struct conf_key *key, const struct c
 
 bool conf_bool(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *n, void *to)
 {
-	static const char *const words[] = { "false", "true", "no", "yes", "off", "on" };
+	static const char *const words[] = { "false", "true", "no", "yes", "off", "on", "n", "y" };
 
 	if (!want_scalar(rd, key, n, "true or false"))
 		return false;
@@ -158,17 +158,42 @@ static size_t scheme_of(struct str s, const char *const *schemes)
 	return 0;
 }
 
-/* scheme://host, without spaces and control characters. */
+/* host, host:port, [address]:port. */
+static bool is_host(struct str s)
+{
+	size_t end, at;
+
+	while ((at = str_chr(s, '@')) < s.n)
+		s = (struct str){ s.p + at + 1, s.n - at - 1 };
+	if (s.n > 0 && s.p[0] == '[')
+		end = str_chr(s, ']') + 1;
+	else
+		end = str_chr(s, ':');
+	for (size_t i = 0; i < s.n; i++)
+		if (strchr("{}|\\^`%\"<>", s.p[i]) != NULL && s.p[0] != '[')
+			return false;
+	if (end == 0 || end > s.n || (end < s.n && s.p[end] != ':'))
+		return false;
+	for (size_t i = end + 1; i < s.n; i++)
+		if (!isdigit((unsigned char)s.p[i]))
+			return false;
+	return true;
+}
+
+/* scheme://host, without spaces, control characters and bytes that are escaped by halves. */
 static bool is_url(struct str s, size_t scheme)
 {
-	size_t host = scheme;
+	size_t host = scheme, path = str_chr(s, '?');
 
-	for (size_t i = 0; i < s.n; i++)
+	for (size_t i = 0; i < s.n; i++) {
 		if ((unsigned char)s.p[i] <= ' ' || s.p[i] == 0x7f)
 			return false;
+		if (i < path && s.p[i] == '%' && !(i + 2 < s.n && isxdigit((unsigned char)s.p[i + 1]) && isxdigit((unsigned char)s.p[i + 2])))
+			return false;
+	}
 	while (host < s.n && s.p[host] != '/' && s.p[host] != '?' && s.p[host] != '#')
 		host++;
-	return scheme > 0 && host > scheme && s.p[host - 1] != '@' && s.p[scheme] != ':';
+	return scheme > 0 && is_host((struct str){ s.p + scheme, host - scheme });
 }
 
 static struct str with_small_scheme(struct arena *a, struct str url, size_t scheme)
@@ -202,6 +227,10 @@ bool conf_proxy_url(struct conf_reader *rd, const struct conf_key *key, const st
 
 	if (n->kind == CONF_SCALAR && n->text.n == 0)
 		return true;
+	if (n->kind == CONF_SCALAR && str_find(n->text, STR("://")) == n->text.n && is_host(n->text)) {
+		*(struct str *)to = arena_printf(rd->arena, "http://" STR_FMT, STR_ARG(n->text));
+		return true;
+	}
 	if (scheme == 0)
 		return conf_url(rd, key, n, to);
 	if (!is_url(n->text, scheme))

@@ -5,13 +5,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "notify/config_values.h"
+
 #define TIMEOUT_MS 30000
 
 static const struct conf_range timeout_range = {0, 600000};
 
 static const struct conf_key common[] = {
-    CONF_KEY(struct notifier_file, "send_resolved", send_resolved, conf_bool, NULL, CONF_RELOAD, "Tell ends too."),
-    CONF_KEY_ARG(struct notifier_file, "timeout", timeout_ms, conf_duration_ms, "0s", CONF_RELOAD,
+    CONF_KEY(struct notifier_file, "send_resolved", send_resolved, config_bool, NULL, CONF_RELOAD, "Tell ends too."),
+    CONF_KEY_ARG(struct notifier_file, "timeout", timeout_ms, config_duration_ms, "0s", CONF_RELOAD,
 		 "How long a request may take; 0 for 30s.", &timeout_range),
     CONF_KEY(struct notifier_file, "http_config", http, conf_sub_ptr, NULL, CONF_RELOAD, "How to connect; by default as global."),
 };
@@ -41,14 +43,29 @@ static bool refuse_unless_false(struct conf_reader *rd, const struct conf_key *k
 	return config_not_honoured(rd, key, node, to);
 }
 
+static conf_parse *parser_of(const struct setting_row *row)
+{
+	return row->value != NULL && row->value->text != NULL ? row->value->text : conf_str;
+}
+
+/* <to>: a struct str. Secret, so that it may be in a file. */
+static struct conf_key key_of(const struct setting_row *row, const char *name, unsigned flags)
+{
+	return (struct conf_key){
+	    .name = name, .parse = parser_of(row), .flags = CONF_RELOAD | flags, .arg = row->value != NULL ? row->value->arg : NULL};
+}
+
 static struct conf_key setting_key(const struct setting_row *row, size_t i)
 {
-	bool secret = (row->flags & SETTING_SECRET) != 0, late = secret || (row->flags & SETTING_LATE) != 0;
-	struct conf_key key = {.name = row->name, .flags = CONF_RELOAD | (secret ? CONF_SECRET : 0u)};
+	unsigned flags = row->flags & (SETTING_SECRET | SETTING_FILE) ? CONF_SECRET : 0;
+	struct conf_key key = key_of(row, row->name, flags);
 
-	key.parse = row->flags & SETTING_REFUSED ? refuse_unless_false : late ? conf_str : conf_raw;
-	key.offset = late ? offsetof(struct notifier_file, texts) + i * sizeof(struct str)
-			  : offsetof(struct notifier_file, nodes) + i * sizeof(struct conf_node *);
+	if (row->flags & (SETTING_SECRET | SETTING_LATE)) {
+		key.offset = offsetof(struct notifier_file, texts) + i * sizeof(struct str);
+		return key;
+	}
+	key.parse = row->flags & SETTING_REFUSED ? refuse_unless_false : conf_raw;
+	key.offset = offsetof(struct notifier_file, nodes) + i * sizeof(struct conf_node *);
 	return key;
 }
 
@@ -73,25 +90,61 @@ const struct conf_table *config_notifier_table(struct conf_reader *rd, const str
 	return t;
 }
 
-struct str config_global_text(struct conf_reader *rd, const struct conf_node *global, const char *name)
+static struct str read_global(struct conf_reader *rd, const struct setting_row *row, const struct conf_node *global)
 {
+	const struct conf_key key = key_of(row, row->global, CONF_SECRET);
+	const struct conf_table table = {&key, 1, sizeof(struct str), NULL, NULL};
+	struct conf_node only = *global;
 	struct str out = STR("");
-	const struct conf_key key = {name, conf_str, 0, NULL, CONF_SECRET | CONF_RELOAD, NULL, NULL};
-	const struct conf_table table = {&key, 1, sizeof out, NULL, NULL};
-	struct conf_node only = {.kind = CONF_MAP};
 	char file_key[96];
 
-	if (global == NULL || global->kind != CONF_MAP)
-		return out;
-	snprintf(file_key, sizeof file_key, "%s_file", name);
-	only = *global;
+	snprintf(file_key, sizeof file_key, "%s_file", row->global);
 	only.pairs = ARENA_ARRAY(rd->arena, global->n + 1, struct conf_pair);
 	only.n = 0;
-	for (size_t i = 0; i < global->n; i++)
-		if (str_eq(global->pairs[i].key->text, str_of(name)) || str_eq(global->pairs[i].key->text, str_of(file_key)))
-			only.pairs[only.n++] = global->pairs[i];
+	for (size_t i = 0; i < global->n; i++) {
+		struct conf_pair pair = global->pairs[i];
+		bool unset = pair.value->kind == CONF_SCALAR && pair.value->text.n == 0 &&
+			     (row->value == NULL || row->value == &value_address);
+
+		if (!unset && (str_eq(pair.key->text, str_of(row->global)) || str_eq(pair.key->text, str_of(file_key))))
+			only.pairs[only.n++] = pair;
+	}
 	conf_read(rd, &table, &only, &out);
 	return out;
+}
+
+const struct conf_node *config_read_globals(struct conf_reader *rd, const struct conf_node *global)
+{
+	struct conf_node *out = ARENA_NEW(rd->arena, struct conf_node);
+
+	if (global == NULL || global->kind != CONF_MAP)
+		return NULL;
+	*out = (struct conf_node){.kind = CONF_MAP};
+	for (size_t k = 0; k < notifier_count; k++)
+		out->n += notifiers[k].n_settings;
+	out->pairs = ARENA_ARRAY(rd->arena, out->n + global->n, struct conf_pair);
+	out->n = 0;
+	for (size_t k = 0; k < notifier_count; k++)
+		for (size_t i = 0; i < notifiers[k].n_settings; i++) {
+			const struct setting_row *row = &notifiers[k].settings[i];
+			struct conf_node *both = ARENA_ARRAY(rd->arena, 2, struct conf_node);
+
+			if (row->global == NULL)
+				continue;
+			both[0] = (struct conf_node){.kind = CONF_SCALAR, .text = str_of(row->global)};
+			both[1] = (struct conf_node){.kind = CONF_SCALAR, .text = read_global(rd, row, global)};
+			out->pairs[out->n++] = (struct conf_pair){&both[0], &both[1]};
+		}
+	for (size_t i = 0; i < global->n; i++)
+		out->pairs[out->n++] = global->pairs[i];
+	return out;
+}
+
+static struct str global_text(const struct conf_node *global, const struct setting_row *row)
+{
+	const struct conf_node *node = row->global != NULL ? conf_get(global, row->global) : NULL;
+
+	return node != NULL ? node->text : STR("");
 }
 
 /* ---- Settings. ---- */
@@ -114,115 +167,138 @@ static bool is_bare(const struct conf_node *node, unsigned flags)
 	return is_number;
 }
 
-static void make_tree(struct conf_reader *rd, const char *name, const struct conf_node *node, unsigned flags,
-		      struct setting_tree *t)
+static void make_tree(struct conf_reader *rd, const char *name, const struct value_rule *rule, const struct conf_node *node,
+		      unsigned flags, struct setting_tree *t)
 {
-	bool bare = is_bare(node, flags);
+	bool single = rule != NULL && rule->text != NULL, bare = single ? rule->bare : is_bare(node, flags);
+	struct str text = node->text;
 
 	t->json = (flags & SETTING_JSON) != 0;
 	t->kind = node->kind;
 	t->n = node->n;
-	t->plain = bare ? arena_str(rd->arena, node->text) : STR("null");
+	if (single && node->kind == CONF_SCALAR)
+		rule->text(rd, &(struct conf_key){.name = name, .arg = rule->arg}, node, &text);
+	t->plain = node->kind == CONF_SCALAR && bare ? arena_str(rd->arena, text) : single && !bare ? STR("\"\"") : STR("null");
 	if (node->kind == CONF_SCALAR && !bare)
-		t->text = config_template(rd, node, str_of(name), node->text);
+		t->text = config_template(rd, node, str_of(name), text);
 	t->items = ARENA_ARRAY(rd->arena, node->n + 1, struct setting_tree);
 	t->names = ARENA_ARRAY(rd->arena, node->n + 1, struct str);
 	for (size_t i = 0; i < node->n; i++) {
+		const struct conf_node *below = node->kind == CONF_MAP ? node->pairs[i].value : node->items[i];
+
 		if (node->kind == CONF_MAP)
 			t->names[i] = arena_str(rd->arena, node->pairs[i].key->text);
-		make_tree(rd, name, node->kind == CONF_MAP ? node->pairs[i].value : node->items[i], flags, &t->items[i]);
+		make_tree(rd, name, config_value_below(rule, t->names[i]), below, flags, &t->items[i]);
 	}
 }
 
-struct setting_tree *config_setting_tree(struct conf_reader *rd, const char *name, const struct conf_node *node, unsigned flags)
+struct setting_tree *config_setting_tree(struct conf_reader *rd, const char *name, const struct value_rule *rule,
+					 const struct conf_node *node, unsigned flags)
 {
 	struct setting_tree *t = ARENA_NEW(rd->arena, struct setting_tree);
 
-	make_tree(rd, name, node, flags, t);
+	make_tree(rd, name, rule, node, flags, t);
 	return t;
 }
 
-static struct str seconds(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *node, const char *fallback)
+/* What stands for a value that is not written, as it is used. */
+static struct str unwritten(struct conf_reader *rd, const struct setting_row *row, struct str text)
 {
-	const struct conf_node unset = {.kind = CONF_SCALAR, .text = str_of(fallback)};
-	int64_t ms = 0;
+	const struct conf_key key = key_of(row, row->name, 0);
+	const struct conf_node node = {.kind = CONF_SCALAR, .text = text};
+	struct str out = text;
 
-	conf_duration_ms(rd, key, node != NULL ? node : &unset, &ms);
-	return ms > 0 ? arena_printf(rd->arena, "%lld", (long long)(ms / 1000)) : STR("");
+	if (text.n > 0)
+		key.parse(rd, &key, &node, &out);
+	return out;
+}
+
+static void make_plain(struct conf_reader *rd, const struct setting_row *row, const struct conf_node *node, struct str fallback,
+		       struct setting *s)
+{
+	const struct conf_key key = key_of(row, row->name, 0);
+
+	if (node == NULL)
+		s->plain = unwritten(rd, row, fallback);
+	else if (!key.parse(rd, &key, node, &s->plain))
+		s->plain = STR("");
+	s->given = row->value == &value_bool ? str_eq(s->plain, STR("true")) : s->given;
 }
 
 static void make_setting(struct conf_reader *rd, const struct setting_row *row, const struct conf_node *node,
 			 const struct conf_node *global, struct setting *s)
 {
-	const struct conf_key key = {.name = row->name};
-	struct str given = row->global != NULL ? config_global_text(rd, global, row->global) : STR("");
-	const char *fallback = given.n > 0 ? arena_strz(rd->arena, given) : row->fallback != NULL ? row->fallback : "";
-	bool written = node != NULL && node->kind == CONF_SCALAR;
+	struct str shared = global_text(global, row), own = row->fallback != NULL ? str_of(row->fallback) : STR("");
+	struct str fallback = shared.n > 0 ? shared : own;
 
-	s->given = node != NULL || given.n > 0;
+	if (node != NULL && node->kind == CONF_SCALAR && node->text.n == 0 && shared.n > 0)
+		node = NULL;
+	s->given = (node != NULL && (node->kind != CONF_SCALAR || node->text.n > 0)) || shared.n > 0;
 	if (row->flags & SETTING_TREE) {
-		s->tree = node != NULL ? config_setting_tree(rd, row->name, node, row->flags) : NULL;
+		if (node != NULL && config_check_value(rd, row->name, row->value, node))
+			s->tree = config_setting_tree(rd, row->name, row->value, node, row->flags);
 		return;
 	}
-	if (node != NULL && !written) {
+	if (row->flags & SETTING_PLAIN) {
+		make_plain(rd, row, node, fallback, s);
+		return;
+	}
+	if (node != NULL && node->kind != CONF_SCALAR) {
 		conf_error(rd->report, node, "%s is %s: write a text", row->name, conf_kind_name(node->kind));
 		return;
 	}
-	if (row->flags & (SETTING_PLAIN | SETTING_SECONDS)) {
-		s->quoted = written && node->quoted;
-		s->plain = row->flags & SETTING_SECONDS ? seconds(rd, &key, node, fallback)
-			   : written                    ? arena_str(rd->arena, node->text)
-							: str_of(fallback);
-		return;
-	}
-	s->fallback = config_template(rd, NULL, str_of(row->name), str_of(fallback));
-	s->text = written ? config_template(rd, node, str_of(row->name), node->text) : s->fallback;
+	s->fallback = config_template(rd, NULL, str_of(row->name), fallback);
+	s->text = node != NULL ? config_template(rd, node, str_of(row->name), node->text) : s->fallback;
 }
 
-static void take_late(struct conf_reader *rd, const struct setting_row *row, struct str own, const struct conf_node *global,
-		      struct setting *s)
+static void take_late(const struct setting_row *row, struct str own, const struct conf_node *global, struct setting *s)
 {
-	s->plain = own.n == 0 && row->global != NULL ? config_global_text(rd, global, row->global) : own;
-	s->given = s->plain.n > 0;
+	s->plain = own.n > 0 ? own : global_text(global, row);
+	s->given = s->plain.n > 0 && !(row->value == &value_whole && str_eq(s->plain, STR("0")));
 	if (!s->given && row->fallback != NULL)
 		s->plain = str_of(row->fallback);
 }
 
-static bool is_set(const struct notifier *n, const struct notifier_settings *s, struct str name)
+static bool is_set(const void *settings, struct str name)
 {
-	for (size_t i = 0; i < n->n_settings; i++)
-		if (str_eq(str_of(n->settings[i].name), name))
+	const struct notifier_settings *s = settings;
+
+	for (size_t i = 0; i < s->notifier->n_settings; i++)
+		if (str_eq(str_of(s->notifier->settings[i].name), name))
 			return s->v[i].given;
 	return false;
 }
 
-/* Names divided by spaces must all be there, of those divided by '|' one. */
-static void check_needs(struct conf_reader *rd, const struct notifier *n, const struct notifier_settings *s,
-			const struct conf_node *entry)
+/* What an entry must have, and what only one of. */
+static void check_given(struct conf_reader *rd, const struct notifier *n, const struct notifier_settings *s,
+			const struct conf_node *entry, const struct integration *in)
 {
-	struct str needs = str_of(n->needs), one, name;
+	struct str needs = str_of(n->needs), rest = str_of(n->one_of), missing, name, first = STR("");
 
-	while (str_cut(&needs, ' ', &one)) {
-		struct str rest = one;
-		bool found = false;
+	while (config_next_missing(&needs, is_set, s, &missing)) {
+		const struct conf_node *empty = conf_get(entry, arena_strz(rd->arena, missing));
 
-		while (str_cut(&rest, '|', &name))
-			found = found || is_set(n, s, name);
-		if (!found)
-			conf_error(rd->report, entry, "%s is missing " STR_FMT ": add it", n->list, STR_ARG(one));
+		conf_error(rd->report, empty != NULL ? empty : entry, "%s is missing " STR_FMT ": %s", n->list, STR_ARG(missing),
+			   empty != NULL ? "fill it" : "add it");
 	}
+	while (str_cut(&rest, ' ', &name)) {
+		if (is_set(s, name) && first.n > 0)
+			conf_error(rd->report, conf_get(entry, arena_strz(rd->arena, name)),
+				   STR_FMT " and " STR_FMT " are both there: remove one", STR_ARG(first), STR_ARG(name));
+		first = is_set(s, name) ? name : first;
+	}
+	if (n->wants_token && in->http.auth.credentials.n + in->http.auth.credentials_file.n == 0)
+		conf_error(rd->report, entry, "%s is missing a token: add http_config: { authorization: { credentials: … } }", n->list);
 }
 
 /* How many alerts the webhook's form of the message holds. */
-static void make_max_alerts(struct conf_reader *rd, const struct notifier_settings *s, const struct conf_node *entry,
-			    struct integration *in)
+static void make_max_alerts(const struct notifier_settings *s, struct integration *in)
 {
-	for (size_t i = 0; i < s->notifier->n_settings; i++) {
-		if (strcmp(s->notifier->settings[i].name, "max_alerts") != 0)
-			continue;
-		if (!str_to_int64(s->v[i].plain, &in->webhook.max_alerts) || in->webhook.max_alerts < 0)
-			conf_error(rd->report, conf_get(entry, "max_alerts"), "max_alerts is no whole number: write one, or 0 for all");
-	}
+	int64_t max;
+
+	for (size_t i = 0; i < s->notifier->n_settings; i++)
+		if (strcmp(s->notifier->settings[i].name, "max_alerts") == 0 && str_to_int64(s->v[i].plain, &max))
+			in->webhook.max_alerts = max;
 }
 
 static struct template *internal(struct conf_reader *rd, const char *name, const char *text)
@@ -312,13 +388,13 @@ void config_make_notifier(struct conf_reader *rd, const struct notifier *n, cons
 		if (row->flags & SETTING_REFUSED)
 			continue;
 		if (row->flags & (SETTING_SECRET | SETTING_LATE))
-			take_late(rd, row, f->texts[i], global, &s->v[i]);
+			take_late(row, f->texts[i], global, &s->v[i]);
 		else
 			make_setting(rd, row, f->nodes[i], global, &s->v[i]);
 	}
-	check_needs(rd, n, s, entry);
+	check_given(rd, n, s, entry, in);
 	if (n->wants_webhook)
-		make_max_alerts(rd, s, entry, in);
+		make_max_alerts(s, in);
 	if (n->check != NULL)
 		n->check(rd, s, entry);
 	s->url = internal(rd, "url", n->url);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "notify/config.h"
+#include "notify/config_values.h"
 #include "notify/notifier.h"
 #include "tocsin/mem.h"
 #include "tocsin/template.h"
@@ -52,17 +53,17 @@ struct entry_file {                     /* an entry under a receiver, of any kin
 	struct conf_list severities, components;
 };
 
-static const struct conf_range count_range = { 0, 1000000 }, timeout_range = { 0, 600000 }, damping_range = { 0, 7 * 86400000LL };
+static const struct conf_range count_range = { 0, INT64_MAX }, timeout_range = { 0, 600000 }, damping_range = { 0, 7 * 86400000LL };
 
 #define ENTRY(name, field, parse, fallback, flags, arg, help)                                                                      \
 	CONF_KEY_ARG(struct entry_file, name, field, parse, fallback, (flags) | CONF_RELOAD, help, arg)
 static const struct conf_key webhook_keys[] = {
 	ENTRY("url", url, conf_url, NULL, CONF_SECRET | CONF_REQUIRED, NULL, "Where to POST."),
-	ENTRY("send_resolved", send_resolved, conf_bool, "true", 0, NULL, "Tell ends too."),
+	ENTRY("send_resolved", send_resolved, config_bool, "true", 0, NULL, "Tell ends too."),
 	ENTRY("signing_secret", signing_secret, conf_str, NULL, CONF_SECRET, NULL, "whsec_…: signs as Standard Webhooks says; not Alertmanager's."),
-	ENTRY("max_alerts", max_alerts, conf_int, "0", 0, &count_range, "Alerts in one message; 0 for all."),
+	ENTRY("max_alerts", max_alerts, config_whole, "0", 0, &count_range, "Alerts in one message; 0 for all."),
 	ENTRY("payload", payload, conf_raw, NULL, 0, NULL, "What is sent instead: a tree of templates, as JSON."),
-	ENTRY("timeout", timeout_ms, conf_duration_ms, "0s", 0, &timeout_range, "How long a request may take; 0 for 30s."),
+	ENTRY("timeout", timeout_ms, config_duration_ms, "0s", 0, &timeout_range, "How long a request may take; 0 for 30s."),
 	ENTRY("http_config", http, conf_sub_ptr, NULL, 0, &connection_table, "How to connect; by default as global."),
 };
 static void component_init(void *to)
@@ -107,8 +108,8 @@ static const struct conf_key statuspage_keys[] = {
 	ENTRY("api_url", api_url, conf_url, "https://api.statuspage.io/v1", 0, NULL, "The API."),
 	ENTRY("page_id", page_id, conf_str, NULL, CONF_REQUIRED, NULL, "The page."),
 	ENTRY("api_key", api_key, conf_str, NULL, CONF_SECRET | CONF_REQUIRED, NULL, "A key that may write to it."),
-	ENTRY("send_resolved", send_resolved, conf_bool, "true", 0, NULL, "Resolve the incident."),
-	ENTRY("timeout", timeout_ms, conf_duration_ms, "0s", 0, &timeout_range, "How long a request may take; 0 for 30s."),
+	ENTRY("send_resolved", send_resolved, config_bool, "true", 0, NULL, "Resolve the incident."),
+	ENTRY("timeout", timeout_ms, config_duration_ms, "0s", 0, &timeout_range, "How long a request may take; 0 for 30s."),
 	ENTRY("name", name, conf_raw, NULL, 0, NULL, "The incident's name, a template."),
 	ENTRY("body", body, conf_raw, NULL, 0, NULL, "The text of an update, a template."),
 	ENTRY("identified_body", identified_body, conf_raw, NULL, 0, NULL, "The update when it moves to identified, a template."),
@@ -204,7 +205,7 @@ static void make_webhook(struct conf_reader *rd, const struct entry_file *f, con
 		conf_error(rd->report, node, "url holds a template, which is not honoured: write an address, and a receiver for each");
 	read_signing_secret(rd, f->signing_secret, node, &in->webhook);
 	if (f->payload != NULL && f->payload->kind != CONF_NULL)
-		in->webhook.payload = config_setting_tree(rd, "payload", f->payload, SETTING_JSON);
+		in->webhook.payload = config_setting_tree(rd, "payload", NULL, f->payload, SETTING_JSON);
 	in->identity = notify_config_identity(STR("webhook"), without_user(rd->arena, f->url));
 	in->destination = arena_printf(rd->arena, STR_FMT " %016llx", STR_ARG(in->name), (unsigned long long)in->identity);
 }
@@ -400,6 +401,7 @@ static void names_only(struct conf_reader *rd, struct notify_config *c, const st
 bool config_read_receivers(struct conf_reader *rd, struct notify_config *c, const struct conf_node *list,
 			   const struct conf_node *global, const struct connection_settings *fallback)
 {
+	const struct conf_node *shared = config_read_globals(rd, global);
 	const struct conf_key key = { "receivers", conf_sub_list, 0, NULL, 0, NULL, receiver_table(rd) };
 	struct conf_list files = { 0 };
 
@@ -417,7 +419,7 @@ bool config_read_receivers(struct conf_reader *rd, struct notify_config *c, cons
 			if (str_eq(c->receivers[k].name, f->name))
 				conf_error(rd->report, files.nodes[i],
 					   "receiver \"" STR_FMT "\" is defined twice: give it another name", STR_ARG(f->name));
-		make_receiver(rd, f, global, fallback, &c->receivers[c->n_receivers++]);
+		make_receiver(rd, f, shared, fallback, &c->receivers[c->n_receivers++]);
 	}
 	return true;
 }

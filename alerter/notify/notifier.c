@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+#include "notify/config_values.h"
 #include "notify/text.h"
 #include "tocsin/log.h"
 #include "tocsin/version.h"
@@ -112,14 +113,9 @@ void notifier_put_tree(struct json_out *j, const struct notice *n, const struct 
 	put_tree(j, &(struct rendering){n, notice_template_data(n), false}, t);
 }
 
-/* true, false and whole numbers stand without quotes. */
-static void put_plain(struct json_out *j, const struct setting *s)
+static void put_plain(struct json_out *j, const struct setting_row *row, const struct setting *s)
 {
-	int64_t number;
-	bool bare =
-	    !s->quoted && (str_eq(s->plain, STR("true")) || str_eq(s->plain, STR("false")) || str_to_int64(s->plain, &number));
-
-	if (bare)
+	if (row->value != NULL && row->value->bare && s->plain.n > 0)
 		json_out_raw(j, s->plain);
 	else
 		json_out_str(j, s->plain);
@@ -162,7 +158,7 @@ static void put_settings(struct json_out *j, const struct rendering *r, const st
 		else if (v->text != NULL)
 			put_text(j, &own, v->text, v->fallback);
 		else
-			put_plain(j, v);
+			put_plain(j, row, v);
 	}
 	json_out_close(j, '}');
 }
@@ -267,6 +263,13 @@ static bool is_edited(struct delivery *d, json_t *kept)
 	return t != NULL && expand(d, t, from_json(&d->arena, json_object_get(kept, "settings")), &text, &e) && str_eq(text, STR("true"));
 }
 
+static struct template_value late_value(const struct setting_row *row, const struct setting *s)
+{
+	int64_t number;
+
+	return row->value == &value_whole && str_to_int64(s->plain, &number) ? template_int(number) : template_str(s->plain);
+}
+
 /* What was kept, and what is not: secrets, whether it may be a repeat, the episode. */
 static struct template_value request_data(struct delivery *d, json_t *kept)
 {
@@ -280,7 +283,7 @@ static struct template_value request_data(struct delivery *d, json_t *kept)
 	memcpy(v, settings.map->v, n * sizeof *v);
 	for (size_t i = 0; i < s->notifier->n_settings; i++)
 		if (s->notifier->settings[i].flags & (SETTING_SECRET | SETTING_LATE))
-			v[n++] = (struct template_field){str_of(s->notifier->settings[i].name), template_str(s->v[i].plain)};
+			v[n++] = (struct template_field){str_of(s->notifier->settings[i].name), late_value(&s->notifier->settings[i], &s->v[i])};
 	v[n++] = (struct template_field){STR("status"), text_of(kept, "status")};
 	v[n++] = (struct template_field){STR("webhook"), text_of(kept, "webhook")};
 	v[n++] = (struct template_field){STR("labels"), from_json(&d->arena, json_object_get(kept, "labels"))};

@@ -7,12 +7,13 @@
 #include "notify/receiver.h"
 
 struct json_t;
+struct value_rule;
 
 enum {                                  /* setting_row.flags; without one it is a template */
 	SETTING_SECRET = 1,             /* taken as it is, when it is sent; "<name>_file" too. Where it goes, unless ACCESS */
 	SETTING_TREE = 2,               /* a map or list with templates at its leaves; a row of Alertmanager's that is a map of texts */
-	SETTING_PLAIN = 4,              /* taken as it is: true, false, a number or a word */
-	SETTING_SECONDS = 8,            /* a duration, sent as seconds */
+	SETTING_PLAIN = 4,              /* taken as it is: no template */
+	SETTING_FILE = 8,               /* of LATE: "<name>_file" too */
 	SETTING_HIDDEN = 16,            /* no setting: only its default */
 	SETTING_ADDRESS = 32,           /* part of where it goes */
 	SETTING_REFUSED = 64,           /* known and not honoured, unless it says false */
@@ -27,6 +28,7 @@ struct setting_row {
 	const char *fallback;           /* as one would write it; NULL: empty */
 	unsigned flags;
 	const char *global;             /* the key of global: it is taken from when it is not set; NULL: none */
+	const struct value_rule *value; /* NULL: a text */
 };
 
 #define NOTIFIER_MAX_SETTINGS 40
@@ -48,6 +50,7 @@ struct notifier {
 	const struct setting_row *settings;
 	size_t n_settings;
 	const char *needs;              /* settings that must be there, separated by spaces; a|b: one of them */
+	const char *one_of;             /* settings of which at most one may be there; NULL: none */
 	const char *url, *body;         /* templates; see notifier_funcs.c for what they may call */
 	struct notifier_header headers[NOTIFIER_MAX_HEADERS];
 	struct notifier_request more[NOTIFIER_MAX_MORE];        /* behind the first, each when the one before was taken */
@@ -58,6 +61,7 @@ struct notifier {
 	const char *content_type;       /* NULL: application/json */
 	const char *html;               /* a template that is true when texts are HTML; NULL: never */
 	bool is_mail;                   /* no <url> and <body>; tls_config instead of http_config */
+	bool wants_token;               /* its http_config must have an authorization */
 	bool signs_aws;                 /* sigv4: beside the settings */
 	bool wants_webhook;             /* .webhook holds what a webhook would get */
 	size_t max_bytes;               /* of alerts in one message; 0: any number */
@@ -77,9 +81,8 @@ struct setting_tree {                   /* a value of YAML, templates at its lea
 };
 
 struct setting {
-	struct str plain;               /* secrets, plain ones, seconds */
-	bool quoted;                    /* <plain> was */
-	bool given;                     /* by the entry or by global */
+	struct str plain;               /* secrets, plain ones */
+	bool given;                     /* by the entry or by global, and not empty; of true and false: true */
 	struct template *text, *fallback;
 	const struct setting_tree *tree;
 };
@@ -116,13 +119,13 @@ const struct conf_table *config_notifier_table(struct conf_reader *, const struc
 					       const struct conf_table *tls);
 void config_make_notifier(struct conf_reader *, const struct notifier *, const struct notifier_file *, const struct conf_node *entry,
 			  const struct conf_node *global, struct integration *in);
-/* A value of YAML; <flags>: of its row. */
-struct setting_tree *config_setting_tree(struct conf_reader *, const char *name, const struct conf_node *, unsigned flags);
+/* A value of YAML, which was checked by its <rule>; <flags>: of its row. */
+struct setting_tree *config_setting_tree(struct conf_reader *, const char *name, const struct value_rule *, const struct conf_node *,
+					 unsigned flags);
 /* config_notifier_checks.c */
 void config_check_slack(struct conf_reader *, struct notifier_settings *, const struct conf_node *entry);
-void config_check_mail(struct conf_reader *, struct notifier_settings *, const struct conf_node *entry);
 void config_check_telegram(struct conf_reader *, struct notifier_settings *, const struct conf_node *entry);
-/* A text of `global:`, or what the file named by <key>_file holds; empty when there is neither. */
-struct str config_global_text(struct conf_reader *, const struct conf_node *global, const char *key);
+/* <global> with its settings of receivers checked: as they are used, those of a "<key>_file" under <key>. */
+const struct conf_node *config_read_globals(struct conf_reader *, const struct conf_node *global);
 
 #endif

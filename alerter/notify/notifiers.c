@@ -2,6 +2,8 @@
  * Sources: Alertmanager documentation (settings and their defaults); developer documentation of each service (requests). */
 #include "notify/notifier.h"
 
+#include "notify/config_values.h"
+
 #define SENDS(kind_name, ends, per_destination, gap)                                                                               \
 	.kind = {.name = kind_name,                                                                                                \
 		 .repeats = true,                                                                                                  \
@@ -13,29 +15,30 @@
 		 .secrets = notifier_secrets},                                                                                     \
 	.list = kind_name "_configs"
 #define ROWS(rows)                  .settings = rows, .n_settings = ARRAY_LEN(rows)
+#define TEXT(name, fallback)        {name, fallback, 0, NULL, NULL}
 #define DEFAULT(name)               "{{ template \"" name "\" . }}"
 #define BY_STATUS(firing, resolved) "{{ if eq .Status \"firing\" }}" firing "{{ else }}" resolved "{{ end }}"
 #define IS_FIRING                   "(eq .status \"firing\")"
 
 static const struct setting_row pagerduty[] = {
-    {"routing_key", NULL, SETTING_SECRET, NULL},
-    {"service_key", NULL, SETTING_SECRET, NULL},
-    {"url", "https://events.pagerduty.com/v2/enqueue", SETTING_SECRET, "pagerduty_url"},
-    {"client", DEFAULT("pagerduty.default.client"), 0, NULL},
-    {"client_url", DEFAULT("pagerduty.default.clientURL"), 0, NULL},
-    {"description", DEFAULT("pagerduty.default.description"), 0, NULL},
-    {"severity", "error", 0, NULL},
-    {"source", NULL, 0, NULL},
-    {"class", NULL, 0, NULL},
-    {"component", NULL, 0, NULL},
-    {"group", NULL, 0, NULL},
-    {"details", NULL, SETTING_TREE, NULL},
-    {"images", NULL, SETTING_TREE, NULL},
-    {"links", NULL, SETTING_TREE, NULL},
-    {"_firing", "{{ template \"pagerduty.default.instances\" .Alerts.Firing }}", SETTING_HIDDEN, NULL},
-    {"_resolved", "{{ template \"pagerduty.default.instances\" .Alerts.Resolved }}", SETTING_HIDDEN, NULL},
-    {"_num_firing", "{{ .Alerts.Firing | len }}", SETTING_HIDDEN, NULL},
-    {"_num_resolved", "{{ .Alerts.Resolved | len }}", SETTING_HIDDEN, NULL},
+    {"routing_key", NULL, SETTING_SECRET, NULL, NULL},
+    {"service_key", NULL, SETTING_SECRET, NULL, NULL},
+    {"url", "https://events.pagerduty.com/v2/enqueue", SETTING_SECRET, "pagerduty_url", &value_url},
+    TEXT("client", DEFAULT("pagerduty.default.client")),
+    TEXT("client_url", DEFAULT("pagerduty.default.clientURL")),
+    TEXT("description", DEFAULT("pagerduty.default.description")),
+    TEXT("severity", "error"),
+    TEXT("source", NULL),
+    TEXT("class", NULL),
+    TEXT("component", NULL),
+    TEXT("group", NULL),
+    {"details", NULL, SETTING_TREE, NULL, &value_map},
+    {"images", NULL, SETTING_TREE, NULL, &value_images},
+    {"links", NULL, SETTING_TREE, NULL, &value_links},
+    {"_firing", "{{ template \"pagerduty.default.instances\" .Alerts.Firing }}", SETTING_HIDDEN, NULL, NULL},
+    {"_resolved", "{{ template \"pagerduty.default.instances\" .Alerts.Resolved }}", SETTING_HIDDEN, NULL, NULL},
+    {"_num_firing", "{{ .Alerts.Firing | len }}", SETTING_HIDDEN, NULL, NULL},
+    {"_num_resolved", "{{ .Alerts.Resolved | len }}", SETTING_HIDDEN, NULL, NULL},
 };
 static const char pagerduty_body[] =
     "{{ $details := merge (dict \"firing\" (cutBytes 200000 ._firing) \"resolved\" (cutBytes 100000 ._resolved) \"num_firing\" ._num_firing \"num_resolved\" "
@@ -52,208 +55,207 @@ static const char pagerduty_body[] =
     "{{ end }}";
 
 /* What Slack, Mattermost and Rocket.Chat call an attachment. */
-#define ATTACHMENT_ROWS(kind, color)                                                                                               \
-	{"color", color, 0, NULL}, {"title", DEFAULT(kind ".default.title"), 0, NULL},                                             \
-	    {"title_link", DEFAULT(kind ".default.titlelink"), 0, NULL}, {"text", DEFAULT(kind ".default.text"), 0, NULL},         \
-	    {"fields", NULL, SETTING_TREE, NULL}, {"short_fields", "false", SETTING_PLAIN, NULL}, {"image_url", NULL, 0, NULL},    \
-	    {"thumb_url", NULL, 0, NULL},                                                                                          \
+#define ATTACHMENT_ROWS(kind, color, fields, actions)                                                                              \
+	TEXT("color", color), TEXT("title", DEFAULT(kind ".default.title")), TEXT("title_link", DEFAULT(kind ".default.titlelink")), \
+	    TEXT("text", DEFAULT(kind ".default.text")), {"fields", NULL, SETTING_TREE, NULL, &fields},                            \
+	    {"short_fields", "false", SETTING_PLAIN, NULL, &value_bool}, TEXT("image_url", NULL), TEXT("thumb_url", NULL),         \
 	{                                                                                                                          \
-		"actions", NULL, SETTING_TREE, NULL                                                                                \
+		"actions", NULL, SETTING_TREE, NULL, &actions                                                                      \
 	}
 
 static const struct setting_row slack[] = {
-    {"api_url", NULL, SETTING_SECRET, "slack_api_url"},
-    {"app_token", NULL, SETTING_SECRET | SETTING_ACCESS, "slack_app_token"},
-    {"app_url", "https://slack.com/api/chat.postMessage", SETTING_SECRET, "slack_app_url"},
-    {"channel", NULL, SETTING_ADDRESS, NULL},
-    {"username", DEFAULT("slack.default.username"), 0, NULL},
-    ATTACHMENT_ROWS("slack", BY_STATUS("danger", "good")),
-    {"pretext", DEFAULT("slack.default.pretext"), 0, NULL},
-    {"fallback", DEFAULT("slack.default.fallback"), 0, NULL},
-    {"callback_id", DEFAULT("slack.default.callbackid"), 0, NULL},
-    {"footer", DEFAULT("slack.default.footer"), 0, NULL},
-    {"icon_emoji", DEFAULT("slack.default.iconemoji"), 0, NULL},
-    {"icon_url", DEFAULT("slack.default.iconurl"), 0, NULL},
-    {"link_names", "false", SETTING_PLAIN, NULL},
-    {"mrkdwn_in", NULL, SETTING_TREE, NULL},
-    {"message_text", NULL, 0, NULL},
-    {"message_strategy", "new", SETTING_PLAIN, NULL},
-    {"update_message", "false", SETTING_PLAIN, NULL},
-    {"threaded_options", NULL, SETTING_TREE, NULL},
+    {"api_url", NULL, SETTING_SECRET, "slack_api_url", &value_url},
+    {"app_token", NULL, SETTING_SECRET | SETTING_ACCESS, "slack_app_token", NULL},
+    {"app_url", "https://slack.com/api/chat.postMessage", SETTING_SECRET, "slack_app_url", &value_url},
+    {"channel", NULL, SETTING_ADDRESS, NULL, NULL},
+    TEXT("username", DEFAULT("slack.default.username")),
+    ATTACHMENT_ROWS("slack", BY_STATUS("danger", "good"), value_fields, value_actions),
+    TEXT("pretext", DEFAULT("slack.default.pretext")),
+    TEXT("fallback", DEFAULT("slack.default.fallback")),
+    TEXT("callback_id", DEFAULT("slack.default.callbackid")),
+    TEXT("footer", DEFAULT("slack.default.footer")),
+    TEXT("icon_emoji", DEFAULT("slack.default.iconemoji")),
+    TEXT("icon_url", DEFAULT("slack.default.iconurl")),
+    {"link_names", "false", SETTING_PLAIN, NULL, &value_bool},
+    {"mrkdwn_in", NULL, SETTING_TREE, NULL, &value_texts},
+    TEXT("message_text", NULL),
+    {"message_strategy", "new", SETTING_PLAIN, NULL, &value_strategy},
+    {"update_message", "false", SETTING_PLAIN, NULL, &value_bool},
+    {"threaded_options", NULL, SETTING_TREE, NULL, &value_thread},
 };
 
 static const struct setting_row mattermost[] = {
-    {"webhook_url", NULL, SETTING_SECRET, "mattermost_webhook_url"},
-    {"channel", NULL, SETTING_ADDRESS, NULL},
-    {"username", DEFAULT("mattermost.default.username"), 0, NULL},
-    ATTACHMENT_ROWS("mattermost", BY_STATUS("#c9302c", "#2e8540")),
-    {"fallback", DEFAULT("mattermost.default.fallback"), 0, NULL},
-    {"pretext", NULL, 0, NULL},
-    {"footer", NULL, 0, NULL},
-    {"icon_url", NULL, 0, NULL},
-    {"icon_emoji", NULL, 0, NULL},
-    {"attachments", NULL, SETTING_TREE, NULL},
-    {"props", NULL, SETTING_TREE, NULL},
-    {"priority", NULL, SETTING_TREE, NULL},
+    {"webhook_url", NULL, SETTING_SECRET, "mattermost_webhook_url", &value_url},
+    {"channel", NULL, SETTING_ADDRESS, NULL, NULL},
+    TEXT("username", DEFAULT("mattermost.default.username")),
+    ATTACHMENT_ROWS("mattermost", BY_STATUS("#c9302c", "#2e8540"), value_any_fields, value_maps),
+    TEXT("fallback", DEFAULT("mattermost.default.fallback")),
+    TEXT("pretext", NULL),
+    TEXT("footer", NULL),
+    TEXT("icon_url", NULL),
+    TEXT("icon_emoji", NULL),
+    {"attachments", NULL, SETTING_TREE, NULL, &value_maps},
+    {"props", NULL, SETTING_TREE, NULL, &value_map},
+    {"priority", NULL, SETTING_TREE, NULL, &value_map},
 };
 
 static const struct setting_row rocketchat[] = {
-    {"api_url", "https://open.rocket.chat/", SETTING_SECRET, "rocketchat_api_url"},
-    {"token_id", NULL, SETTING_SECRET | SETTING_ACCESS, "rocketchat_token_id"},
-    {"token", NULL, SETTING_SECRET | SETTING_ACCESS, "rocketchat_token"},
-    {"channel", NULL, SETTING_ADDRESS, NULL},
-    ATTACHMENT_ROWS("rocketchat", BY_STATUS("#c9302c", "#2e8540")),
-    {"emoji", DEFAULT("rocketchat.default.emoji"), 0, NULL},
-    {"icon_url", DEFAULT("rocketchat.default.iconurl"), 0, NULL},
-    {"link_names", "false", SETTING_PLAIN, NULL},
-    {"_alias", DEFAULT("rocketchat.default.alias"), SETTING_HIDDEN, NULL},
+    {"api_url", "https://open.rocket.chat/", SETTING_SECRET, "rocketchat_api_url", &value_url},
+    {"token_id", NULL, SETTING_SECRET | SETTING_ACCESS, "rocketchat_token_id", NULL},
+    {"token", NULL, SETTING_SECRET | SETTING_ACCESS, "rocketchat_token", NULL},
+    {"channel", NULL, SETTING_ADDRESS, NULL, NULL},
+    ATTACHMENT_ROWS("rocketchat", BY_STATUS("#c9302c", "#2e8540"), value_any_fields, value_maps),
+    TEXT("emoji", DEFAULT("rocketchat.default.emoji")),
+    TEXT("icon_url", DEFAULT("rocketchat.default.iconurl")),
+    {"link_names", "false", SETTING_PLAIN, NULL, &value_bool},
+    {"_alias", DEFAULT("rocketchat.default.alias"), SETTING_HIDDEN, NULL, NULL},
 };
 
 static const struct setting_row opsgenie[] = {
-    {"api_key", NULL, SETTING_SECRET | SETTING_ACCESS, "opsgenie_api_key"},
-    {"api_url", "https://api.opsgenie.com/", SETTING_SECRET, "opsgenie_api_url"},
-    {"message", DEFAULT("opsgenie.default.message"), 0, NULL},
-    {"description", DEFAULT("opsgenie.default.description"), 0, NULL},
-    {"source", DEFAULT("opsgenie.default.source"), 0, NULL},
-    {"details", NULL, SETTING_TREE, NULL},
-    {"responders", NULL, SETTING_TREE, NULL},
-    {"tags", NULL, 0, NULL},
-    {"note", NULL, 0, NULL},
-    {"priority", NULL, 0, NULL},
-    {"entity", NULL, 0, NULL},
-    {"actions", NULL, 0, NULL},
-    {"visible_to", NULL, SETTING_TREE, NULL},
-    {"update_alerts", "false", SETTING_PLAIN, NULL},
+    {"api_key", NULL, SETTING_SECRET | SETTING_ACCESS, "opsgenie_api_key", NULL},
+    {"api_url", "https://api.opsgenie.com/", SETTING_SECRET, "opsgenie_api_url", &value_url},
+    TEXT("message", DEFAULT("opsgenie.default.message")),
+    TEXT("description", DEFAULT("opsgenie.default.description")),
+    TEXT("source", DEFAULT("opsgenie.default.source")),
+    {"details", NULL, SETTING_TREE, NULL, &value_text_map},
+    {"responders", NULL, SETTING_TREE, NULL, &value_responders},
+    TEXT("tags", NULL),
+    TEXT("note", NULL),
+    TEXT("priority", NULL),
+    TEXT("entity", NULL),
+    TEXT("actions", NULL),
+    {"visible_to", NULL, SETTING_TREE, NULL, &value_responders},
+    {"update_alerts", "false", SETTING_PLAIN, NULL, &value_bool},
 };
 
 static const struct setting_row victorops[] = {
-    {"api_key", NULL, SETTING_SECRET | SETTING_ACCESS, "victorops_api_key"},
-    {"api_url", "https://alert.victorops.com/integrations/generic/20131114/alert/", SETTING_SECRET, "victorops_api_url"},
-    {"routing_key", NULL, SETTING_ADDRESS, NULL},
-    {"message_type", "CRITICAL", 0, NULL},
-    {"state_message", DEFAULT("victorops.default.state_message"), 0, NULL},
-    {"entity_display_name", DEFAULT("victorops.default.entity_display_name"), 0, NULL},
-    {"monitoring_tool", DEFAULT("victorops.default.monitoring_tool"), 0, NULL},
-    {"custom_fields", NULL, SETTING_TREE, NULL},
+    {"api_key", NULL, SETTING_SECRET | SETTING_ACCESS, "victorops_api_key", NULL},
+    {"api_url", "https://alert.victorops.com/integrations/generic/20131114/alert/", SETTING_SECRET, "victorops_api_url", &value_url},
+    {"routing_key", NULL, SETTING_ADDRESS, NULL, NULL},
+    TEXT("message_type", "CRITICAL"),
+    TEXT("state_message", DEFAULT("victorops.default.state_message")),
+    TEXT("entity_display_name", DEFAULT("victorops.default.entity_display_name")),
+    TEXT("monitoring_tool", DEFAULT("victorops.default.monitoring_tool")),
+    {"custom_fields", NULL, SETTING_TREE, NULL, &value_custom_fields},
 };
 
 static const struct setting_row pushover[] = {
-    {"user_key", NULL, SETTING_SECRET, NULL},
-    {"token", NULL, SETTING_SECRET | SETTING_ACCESS, NULL},
-    {"api_url", "https://api.pushover.net/1/messages.json", SETTING_SECRET, NULL},
-    {"title", DEFAULT("pushover.default.title"), 0, NULL},
-    {"message", DEFAULT("pushover.default.message"), 0, NULL},
-    {"url", DEFAULT("pushover.default.url"), 0, NULL},
-    {"url_title", NULL, 0, NULL},
-    {"_ack", "{{ .AckURL }}", SETTING_HIDDEN, NULL},
-    {"device", NULL, 0, NULL},
-    {"sound", NULL, 0, NULL},
-    {"priority", BY_STATUS("2", "0"), 0, NULL},
-    {"retry", "1m", SETTING_SECONDS, NULL},
-    {"expire", "1h", SETTING_SECONDS, NULL},
-    {"ttl", "0s", SETTING_SECONDS, NULL},
-    {"html", "false", SETTING_PLAIN, NULL},
-    {"monospace", "false", SETTING_PLAIN, NULL},
+    {"user_key", NULL, SETTING_SECRET, NULL, NULL},
+    {"token", NULL, SETTING_SECRET | SETTING_ACCESS, NULL, NULL},
+    {"api_url", "https://api.pushover.net/1/messages.json", SETTING_SECRET, NULL, &value_url},
+    TEXT("title", DEFAULT("pushover.default.title")),
+    TEXT("message", DEFAULT("pushover.default.message")),
+    TEXT("url", DEFAULT("pushover.default.url")),
+    TEXT("url_title", NULL),
+    {"_ack", "{{ .AckURL }}", SETTING_HIDDEN, NULL, NULL},
+    TEXT("device", NULL),
+    TEXT("sound", NULL),
+    TEXT("priority", BY_STATUS("2", "0")),
+    {"retry", "1m", SETTING_PLAIN, NULL, &value_seconds},
+    {"expire", "1h", SETTING_PLAIN, NULL, &value_seconds},
+    {"ttl", "0s", SETTING_PLAIN, NULL, &value_seconds},
+    {"html", "false", SETTING_PLAIN, NULL, &value_bool},
+    {"monospace", "false", SETTING_PLAIN, NULL, &value_bool},
 };
 
 static const struct setting_row telegram[] = {
-    {"bot_token", NULL, SETTING_SECRET | SETTING_ACCESS, "telegram_bot_token"},
-    {"api_url", "https://api.telegram.org", SETTING_SECRET, "telegram_api_url"},
-    {"chat_id", NULL, SETTING_PLAIN | SETTING_ADDRESS, NULL},
-    {"message_thread_id", NULL, SETTING_PLAIN, NULL},
-    {"message", DEFAULT("telegram.default.message"), 0, NULL},
-    {"disable_notifications", "false", SETTING_PLAIN, NULL},
-    {"parse_mode", "HTML", SETTING_PLAIN, NULL},
+    {"bot_token", NULL, SETTING_SECRET | SETTING_ACCESS, "telegram_bot_token", NULL},
+    {"api_url", "https://api.telegram.org", SETTING_SECRET, "telegram_api_url", &value_url},
+    {"chat_id", NULL, SETTING_LATE | SETTING_FILE, NULL, &value_whole},
+    {"message_thread_id", NULL, SETTING_PLAIN, NULL, &value_whole},
+    TEXT("message", DEFAULT("telegram.default.message")),
+    {"disable_notifications", "false", SETTING_PLAIN, NULL, &value_bool},
+    {"parse_mode", "HTML", SETTING_PLAIN, NULL, &value_parse_mode},
 };
 
 static const struct setting_row discord[] = {
-    {"webhook_url", NULL, SETTING_SECRET, NULL},
-    {"title", DEFAULT("discord.default.title"), 0, NULL},
-    {"content", DEFAULT("discord.default.content"), 0, NULL},
-    {"message", DEFAULT("discord.default.message"), 0, NULL},
-    {"username", NULL, 0, NULL},
-    {"avatar_url", NULL, 0, NULL},
+    {"webhook_url", NULL, SETTING_SECRET, NULL, &value_url},
+    TEXT("title", DEFAULT("discord.default.title")),
+    TEXT("content", DEFAULT("discord.default.content")),
+    TEXT("message", DEFAULT("discord.default.message")),
+    TEXT("username", NULL),
+    TEXT("avatar_url", NULL),
 };
 
 static const struct setting_row msteams[] = {
-    {"webhook_url", NULL, SETTING_SECRET, NULL},
-    {"title", DEFAULT("msteams.default.title"), 0, NULL},
-    {"summary", DEFAULT("msteams.default.summary"), 0, NULL},
-    {"text", DEFAULT("msteams.default.text"), 0, NULL},
+    {"webhook_url", NULL, SETTING_SECRET, NULL, &value_url},
+    TEXT("title", DEFAULT("msteams.default.title")),
+    TEXT("summary", DEFAULT("msteams.default.summary")),
+    TEXT("text", DEFAULT("msteams.default.text")),
 };
 
 static const struct setting_row msteamsv2[] = {
-    {"webhook_url", NULL, SETTING_SECRET, NULL},
-    {"title", DEFAULT("msteamsv2.default.title"), 0, NULL},
-    {"text", DEFAULT("msteamsv2.default.text"), 0, NULL},
+    {"webhook_url", NULL, SETTING_SECRET, NULL, &value_url},
+    TEXT("title", DEFAULT("msteamsv2.default.title")),
+    TEXT("text", DEFAULT("msteamsv2.default.text")),
 };
 
 static const struct setting_row webex[] = {
-    {"api_url", "https://webexapis.com/v1/messages", SETTING_SECRET, "webex_api_url"},
-    {"room_id", NULL, SETTING_ADDRESS, NULL},
-    {"message", DEFAULT("webex.default.message"), 0, NULL},
+    {"api_url", "https://webexapis.com/v1/messages", SETTING_SECRET, "webex_api_url", &value_url},
+    {"room_id", NULL, SETTING_ADDRESS, NULL, NULL},
+    TEXT("message", DEFAULT("webex.default.message")),
 };
 
 static const struct setting_row incidentio[] = {
-    {"url", NULL, SETTING_SECRET, NULL},
-    {"alert_source_token", NULL, SETTING_SECRET | SETTING_ACCESS, NULL},
-    {"max_alerts", "0", SETTING_PLAIN, NULL},
+    {"url", NULL, SETTING_SECRET, NULL, &value_url},
+    {"alert_source_token", NULL, SETTING_SECRET | SETTING_ACCESS, NULL, NULL},
+    {"max_alerts", "0", SETTING_PLAIN, NULL, &value_count},
 };
 
 static const struct setting_row sns[] = {
-    {"api_url", NULL, SETTING_ADDRESS, NULL},
-    {"topic_arn", NULL, SETTING_ADDRESS, NULL},
-    {"target_arn", NULL, SETTING_ADDRESS, NULL},
-    {"phone_number", NULL, SETTING_ADDRESS, NULL},
-    {"subject", DEFAULT("sns.default.subject"), 0, NULL},
-    {"message", DEFAULT("sns.default.message"), 0, NULL},
-    {"attributes", NULL, SETTING_TREE, NULL},
+    {"api_url", NULL, SETTING_ADDRESS, NULL, NULL},
+    {"topic_arn", NULL, SETTING_ADDRESS, NULL, NULL},
+    {"target_arn", NULL, SETTING_ADDRESS, NULL, NULL},
+    {"phone_number", NULL, SETTING_ADDRESS, NULL, NULL},
+    TEXT("subject", DEFAULT("sns.default.subject")),
+    TEXT("message", DEFAULT("sns.default.message")),
+    {"attributes", NULL, SETTING_TREE, NULL, &value_text_map},
 };
 
 static const struct setting_row wechat[] = {
-    {"api_url", "https://qyapi.weixin.qq.com/cgi-bin/", SETTING_SECRET, "wechat_api_url"},
-    {"api_secret", NULL, SETTING_SECRET | SETTING_ACCESS, "wechat_api_secret"},
-    {"corp_id", NULL, SETTING_LATE, "wechat_api_corp_id"},
-    {"agent_id", DEFAULT("wechat.default.agent_id"), SETTING_ADDRESS, NULL},
-    {"to_user", DEFAULT("wechat.default.to_user"), SETTING_ADDRESS, NULL},
-    {"to_party", DEFAULT("wechat.default.to_party"), SETTING_ADDRESS, NULL},
-    {"to_tag", DEFAULT("wechat.default.to_tag"), SETTING_ADDRESS, NULL},
-    {"message", DEFAULT("wechat.default.message"), 0, NULL},
-    {"message_type", "text", SETTING_PLAIN, NULL},
+    {"api_url", "https://qyapi.weixin.qq.com/cgi-bin/", SETTING_SECRET, "wechat_api_url", &value_url},
+    {"api_secret", NULL, SETTING_SECRET | SETTING_ACCESS, "wechat_api_secret", NULL},
+    {"corp_id", NULL, SETTING_LATE, "wechat_api_corp_id", NULL},
+    {"agent_id", DEFAULT("wechat.default.agent_id"), SETTING_ADDRESS, NULL, NULL},
+    {"to_user", DEFAULT("wechat.default.to_user"), SETTING_ADDRESS, NULL, NULL},
+    {"to_party", DEFAULT("wechat.default.to_party"), SETTING_ADDRESS, NULL, NULL},
+    {"to_tag", DEFAULT("wechat.default.to_tag"), SETTING_ADDRESS, NULL, NULL},
+    TEXT("message", DEFAULT("wechat.default.message")),
+    {"message_type", "text", SETTING_PLAIN, NULL, &value_wechat_type},
 };
 
 static const struct setting_row jira[] = {
-    {"api_url", NULL, SETTING_LATE, "jira_api_url"},
-    {"api_type", "auto", SETTING_PLAIN, NULL},
-    {"project", NULL, SETTING_ADDRESS, NULL},
-    {"issue_type", NULL, 0, NULL},
-    {"summary", DEFAULT("jira.default.summary"), 0, NULL},
-    {"description", DEFAULT("jira.default.description"), 0, NULL},
-    {"labels", NULL, SETTING_TREE, NULL},
-    {"priority", DEFAULT("jira.default.priority"), 0, NULL},
-    {"reopen_transition", NULL, SETTING_PLAIN, NULL},
-    {"resolve_transition", NULL, SETTING_PLAIN, NULL},
-    {"wont_fix_resolution", NULL, SETTING_PLAIN, NULL},
-    {"reopen_duration", "0s", SETTING_SECONDS, NULL},
-    {"fields", NULL, SETTING_TREE | SETTING_JSON, NULL},
+    {"api_url", NULL, SETTING_LATE, "jira_api_url", &value_url},
+    {"api_type", "auto", SETTING_PLAIN, NULL, &value_jira_api},
+    {"project", NULL, SETTING_ADDRESS, NULL, NULL},
+    TEXT("issue_type", NULL),
+    TEXT("summary", DEFAULT("jira.default.summary")),
+    TEXT("description", DEFAULT("jira.default.description")),
+    {"labels", NULL, SETTING_TREE, NULL, &value_texts},
+    TEXT("priority", DEFAULT("jira.default.priority")),
+    {"reopen_transition", NULL, SETTING_PLAIN, NULL, NULL},
+    {"resolve_transition", NULL, SETTING_PLAIN, NULL, NULL},
+    {"wont_fix_resolution", NULL, SETTING_PLAIN, NULL, NULL},
+    {"reopen_duration", "0s", SETTING_PLAIN, NULL, &value_seconds},
+    {"fields", NULL, SETTING_TREE | SETTING_JSON, NULL, &value_map},
 };
 
 static const struct setting_row email[] = {
-    {"to", NULL, SETTING_ADDRESS, NULL},
-    {"from", NULL, 0, "smtp_from"},
-    {"smarthost", NULL, SETTING_LATE | SETTING_ACCESS, "smtp_smarthost"},
-    {"hello", "localhost", SETTING_LATE | SETTING_ACCESS, "smtp_hello"},
-    {"auth_username", NULL, SETTING_LATE | SETTING_ACCESS, "smtp_auth_username"},
-    {"auth_password", NULL, SETTING_SECRET | SETTING_ACCESS, "smtp_auth_password"},
-    {"auth_secret", NULL, SETTING_SECRET | SETTING_ACCESS, "smtp_auth_secret"},
-    {"auth_identity", NULL, SETTING_LATE | SETTING_ACCESS, "smtp_auth_identity"},
-    {"require_tls", "true", SETTING_PLAIN, "smtp_require_tls"},
-    {"force_implicit_tls", "false", SETTING_PLAIN, "smtp_force_implicit_tls"},
-    {"headers", NULL, SETTING_TREE, NULL},
-    {"text", DEFAULT("__text_alerts"), 0, NULL},
-    {"html", DEFAULT("email.default.html"), SETTING_HTML, NULL},
-    {"_subject", DEFAULT("email.default.subject"), SETTING_HIDDEN, NULL},
-    {"threading", NULL, SETTING_TREE, NULL},
+    {"to", NULL, SETTING_ADDRESS, NULL, NULL},
+    {"from", NULL, 0, "smtp_from", NULL},
+    {"smarthost", NULL, SETTING_LATE | SETTING_ACCESS, "smtp_smarthost", &value_address},
+    {"hello", "localhost", SETTING_LATE | SETTING_ACCESS, "smtp_hello", NULL},
+    {"auth_username", NULL, SETTING_LATE | SETTING_ACCESS, "smtp_auth_username", NULL},
+    {"auth_password", NULL, SETTING_SECRET | SETTING_ACCESS, "smtp_auth_password", NULL},
+    {"auth_secret", NULL, SETTING_SECRET | SETTING_ACCESS, "smtp_auth_secret", NULL},
+    {"auth_identity", NULL, SETTING_LATE | SETTING_ACCESS, "smtp_auth_identity", NULL},
+    {"require_tls", "true", SETTING_PLAIN, "smtp_require_tls", &value_bool},
+    {"force_implicit_tls", "false", SETTING_PLAIN, "smtp_force_implicit_tls", &value_bool},
+    {"headers", NULL, SETTING_TREE, NULL, &value_headers},
+    TEXT("text", DEFAULT("__text_alerts")),
+    {"html", DEFAULT("email.default.html"), SETTING_HTML, NULL, NULL},
+    {"_subject", DEFAULT("email.default.subject"), SETTING_HIDDEN, NULL, NULL},
+    {"threading", NULL, SETTING_TREE, NULL, &value_threading},
 };
 
 /* Creating an alert that is there counts it and changes nothing of it. */
@@ -286,7 +288,6 @@ const struct notifier notifiers[] = {
 	.list = "email_configs",
 	ROWS(email),
 	.needs = "to from smarthost",
-	.check = config_check_mail,
 	.is_mail = true,
     },
     {
@@ -369,6 +370,7 @@ const struct notifier notifiers[] = {
 	SENDS("pushover", true, 1, 500),
 	ROWS(pushover),
 	.needs = "token user_key",
+	.one_of = "html monospace",
 	.url = "{{ .api_url }}",
 	.content_type = "application/x-www-form-urlencoded",
 	.html = "{{ .html }}",
@@ -426,6 +428,7 @@ const struct notifier notifiers[] = {
 	SENDS("webex", true, 1, 500),
 	ROWS(webex),
 	.needs = "room_id",
+	.wants_token = true,
 	.url = "{{ .api_url }}",
 	.body = "{{ toJson (object \"roomId\" .room_id \"markdown\" (cutBytes 7439 .message .repeat)) }}",
     },
@@ -433,6 +436,7 @@ const struct notifier notifiers[] = {
 	SENDS("sns", true, 4, 0),
 	ROWS(sns),
 	.needs = "topic_arn|target_arn|phone_number",
+	.one_of = "topic_arn target_arn phone_number",
 	.signs_aws = true,
 	.content_type = "application/x-www-form-urlencoded; charset=utf-8",
 	.url = "{{ if .api_url }}{{ .api_url }}{{ else }}https://sns.{{ .region }}.amazonaws.com/{{ end }}",

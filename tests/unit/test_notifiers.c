@@ -518,7 +518,7 @@ static void what_fires_ends_in_the_year_1(void **state)
 static void an_alert_is_updated(void **state)
 {
 	struct world *w = world_new(HEAD "receivers: [ { name: r, opsgenie_configs: [ { api_key: K, message: '{{ len .Alerts }} of them', description: d, "
-					 "update_alerts: true, responders: [ { type: teams, name: 'x, y' }, { type: '', name: '' } ] } ] } ]\n");
+					 "update_alerts: true, responders: [ { type: teams, name: 'x, y' }, { type: '{{ .CommonLabels.no }}', name: '{{ .CommonLabels.no }}' } ] } ] } ]\n");
 
 	(void)state;
 	fire(w, "Down", "a");
