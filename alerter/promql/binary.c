@@ -141,9 +141,9 @@ enum outcome binop_points(struct eval *ev, const struct node *n, struct point l,
 	return outcome == OUTCOME_NONE ? wrong_kinds(ev, n, l, r) : outcome;
 }
 
-static struct value *scalars(const struct node *n, struct value *l, const struct value *r)
+static struct value *scalars(struct eval *ev, const struct node *n, struct value *l, const struct value *r)
 {
-	for (size_t step = 0; step < l->n_steps; step++) {
+	for (size_t step = 0; step < l->n_steps && eval_works(ev, 1); step++) {
 		enum outcome outcome;
 		double v = binop_floats(n->binary.op, l->v[step], r->v[step], &outcome);
 
@@ -169,11 +169,11 @@ static void combine_cell(struct eval *ev, const struct node *n, struct value *x,
 }
 
 /* Of floats alone, which is nearly always: no notes, no histograms. */
-static void combine_floats(const struct node *n, struct value *x, const struct value *s, bool scalar_left)
+static void combine_floats(struct eval *ev, const struct node *n, struct value *x, const struct value *s, bool scalar_left)
 {
 	bool comparison = binop_is_comparison(n->binary.op), as_bool = n->binary.returns_bool;
 
-	for (size_t i = 0, step = 0; i < value_cells(x); i++, step++) {
+	for (size_t i = 0, step = 0; i < value_cells(x) && eval_works(ev, 1); i++, step++) {
 		double mine = x->v[i], other, v;
 		enum outcome outcome;
 
@@ -193,9 +193,9 @@ static struct value *vector_scalar(struct eval *ev, const struct node *n, struct
 	bool trims = n->binary.op == OP_TRIM_UPPER || n->binary.op == OP_TRIM_LOWER;
 
 	if (x->h == NULL && !trims) {
-		combine_floats(n, x, s, scalar_left);
+		combine_floats(ev, n, x, s, scalar_left);
 	} else {
-		for (size_t i = 0; i < value_cells(x); i++) {
+		for (size_t i = 0; i < value_cells(x) && eval_works(ev, 1); i++) {
 			struct point mine = { x->v[i], value_histogram(x, i) }, other = { s->v[i % x->n_steps], NULL };
 
 			if (x->has[i])
@@ -219,7 +219,7 @@ static struct value *operand(struct eval *ev, const struct node *n)
 static struct value *combine(struct eval *ev, const struct node *n, struct value *l, struct value *r)
 {
 	if (l->type == PROMQL_SCALAR && r->type == PROMQL_SCALAR)
-		return scalars(n, l, r);
+		return scalars(ev, n, l, r);
 	if (r->type == PROMQL_SCALAR)
 		return vector_scalar(ev, n, l, r, false);
 	if (l->type == PROMQL_SCALAR)

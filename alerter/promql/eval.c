@@ -174,7 +174,7 @@ static struct value *eval_number(struct eval *ev, double v)
 {
 	struct value *x = value_scalar(ev);
 
-	for (size_t i = 0; x != NULL && i < x->n_steps; i++)
+	for (size_t i = 0; x != NULL && i < x->n_steps && eval_works(ev, 1); i++)
 		x->v[i] = v;
 	return x;
 }
@@ -193,7 +193,7 @@ static struct value *eval_unary(struct eval *ev, const struct node *n)
 
 	if (x == NULL || !n->unary.minus)
 		return x;
-	for (size_t i = 0; i < value_cells(x); i++) {
+	for (size_t i = 0; i < value_cells(x) && eval_works(ev, 1); i++) {
 		if (value_histogram(x, i) != NULL)
 			x->h[i] = histogram_times(ev->arena, x->h[i], -1);
 		else
@@ -294,7 +294,7 @@ struct value *eval_node(struct eval *ev, const struct node *n)
 	if (!eval_in_time(ev))
 		return NULL;
 	x = eval_kind(ev, n);
-	if (ev->failed)
+	if (ev->failed || !eval_works(ev, value_cells(x)))
 		return NULL;
 	ev->cells = held + value_cells(x);      /* what the operands held is free again for the budget */
 	return x;

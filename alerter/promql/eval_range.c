@@ -144,10 +144,8 @@ bool range_points(struct range_vector *r, size_t row, struct points *out)
 {
 	struct samples s;
 
-	if (r->selection == NULL) {
-		subquery_points(r, row, out);
-		return true;
-	}
+	if (r->selection == NULL)
+		return subquery_points(r, row, out);
 	if (!select_samples(r->ev, r->selection, row, range_end(r, row, 0) - r->range_ms - r->before_ms,
 	                    range_end(r, row, r->ev->steps.n - 1) + r->after_ms, false, &s))
 		return false;
@@ -223,11 +221,11 @@ static bool float_ends(struct eval_call *c, const struct window *w, ends_fn fn, 
 static void row_windows(struct eval_call *c, struct value *x, size_t row, const struct points *p, ends_fn ends, window_fn fn)
 {
 	struct range_vector *r = c->range;
-	struct slide slide = { .arena = c->ev->scratch, .v = p->f.v, .n = p->f.n };
+	struct slide slide = { .ev = c->ev, .v = p->f.v, .n = p->f.n };
 	struct window w = { .labels = r->shape->labels[row], .slide = x->n_steps > 1 ? &slide : NULL };
 	struct cut at = { 0 };
 
-	for (size_t step = 0; step < x->n_steps && eval_works(c->ev, 2 + w.f.n / 16 + w.h.n); step++) {
+	for (size_t step = 0; step < x->n_steps; step++) {
 		size_t cell = row * x->n_steps + step;
 		struct point out = { 0 };
 
@@ -236,6 +234,8 @@ static void row_windows(struct eval_call *c, struct value *x, size_t row, const 
 		w.beg_ms = w.end_ms - r->range_ms;
 		window_move(&w, p, w.beg_ms - r->before_ms, w.end_ms + r->after_ms, &at);
 		slide.beg = at.fb;
+		if (!eval_works(c->ev, 2 + w.h.n + (w.slide != NULL ? w.f.n / 16 : w.f.n)))
+			return;
 		if (w.f.n + w.h.n == 0)
 			continue;
 		if (ends != NULL && w.slide != NULL && float_ends(c, &w, ends, &x->has[cell], &x->v[cell]))

@@ -43,7 +43,8 @@ void window_cut(struct window *w, const struct points *p, int64_t beg_ms, int64_
 /* ---- subqueries (subquery.c) ---- */
 
 bool subquery_open(struct range_vector *);
-void subquery_points(struct range_vector *, size_t row, struct points *out);
+/* False and failed: it would take too much. */
+bool subquery_points(struct range_vector *, size_t row, struct points *out);
 
 /* ---- selectors (eval_select.c), which ranges, instant selectors and info() share ---- */
 

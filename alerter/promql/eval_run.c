@@ -273,7 +273,7 @@ struct promql_result *request_run(struct promql_query *q, struct arena *a, struc
 	result_unseen(&ev, r);
 	r->samples_read = ev.samples_read;
 	r->peak_samples = ev.peak_cells;
-	arena_reset(ev.scratch);        /* a query may lie idle for long */
+	memory_scratch_done(q);         /* a query may lie idle for long */
 	arena_fini(&lasting);
 	if (ev.charged > 0)
 		atomic_fetch_sub(&q->budget->bytes, ev.charged);

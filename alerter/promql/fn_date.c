@@ -67,12 +67,12 @@ static void dates(struct eval_call *c, part_fn part)
 		if (x == NULL)
 			return;
 		x->type = PROMQL_VECTOR;
-		for (size_t step = 0; step < x->n_steps; step++)
+		for (size_t step = 0; step < x->n_steps && eval_works(c->ev, 1); step++)
 			x->v[step] = date_part((double)step_at(&c->ev->steps, step) / 1000, part);
 		return;
 	}
 	x = c->args[0];
-	for (size_t i = 0; i < value_cells(x); i++) {
+	for (size_t i = 0; i < value_cells(x) && eval_works(c->ev, 1); i++) {
 		x->has[i] = value_is_float(x, i);
 		if (x->has[i])
 			x->v[i] = date_part(x->v[i], part);

@@ -6,7 +6,7 @@ void call_floats(struct eval_call *c, float_fn fn)
 {
 	struct value *x = c->args[0];
 
-	for (size_t i = 0; i < value_cells(x); i++) {
+	for (size_t i = 0; i < value_cells(x) && eval_works(c->ev, 1); i++) {
 		if (value_is_float(x, i))
 			x->v[i] = fn(x->v[i]);
 		else
@@ -82,7 +82,7 @@ static void clamp(struct eval_call *c, size_t least, size_t most)
 {
 	struct value *x = c->args[0];
 
-	for (size_t step = 0; step < x->n_steps; step++) {
+	for (size_t step = 0; step < x->n_steps && eval_works(c->ev, x->shape->n); step++) {
 		double low = least == 0 ? -INFINITY : call_scalar(c, least, step), high = most == 0 ? INFINITY : call_scalar(c, most, step);
 
 		for (size_t row = 0; row < x->shape->n; row++) {
@@ -115,7 +115,7 @@ void fn_round(struct eval_call *c)
 {
 	struct value *x = c->args[0];
 
-	for (size_t i = 0; i < value_cells(x); i++) {
+	for (size_t i = 0; i < value_cells(x) && eval_works(c->ev, 1); i++) {
 		/* multiplying by the inverse loses less for 0.1, 0.01 … than dividing */
 		double inverse = 1 / (c->n_args > 1 ? call_scalar(c, 1, i % x->n_steps) : 1);
 
@@ -130,7 +130,7 @@ static void pick_scalar(struct eval_call *c, double (*pick)(double, double))
 {
 	struct value *x = c->args[0];
 
-	for (size_t step = 0; step < x->n_steps; step++)
+	for (size_t step = 0; step < x->n_steps && eval_works(c->ev, 1); step++)
 		x->v[step] = pick(x->v[step], call_scalar(c, 1, step));
 	c->result = x;
 }

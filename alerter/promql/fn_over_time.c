@@ -152,11 +152,11 @@ static bool ts_of_last(struct eval_call *c, const struct window *w, struct point
 }
 
 /* Welford's method, compensated. */
-static double variance(const struct float_points *f)
+static double variance(struct eval *ev, const struct float_points *f)
 {
 	struct sum mean = { 0 }, squares = { 0 };
 
-	for (size_t i = 0; i < f->n; i++) {
+	for (size_t i = 0; i < f->n && eval_works(ev, 1); i++) {
 		double off = f->v[i] - (mean.v + mean.c);
 
 		sum_add(&mean, off / (double)(i + 1));
@@ -169,7 +169,7 @@ static bool stdvar(struct eval_call *c, const struct window *w, struct point *ou
 {
 	if (!floats_only(c, w))
 		return false;
-	out->v = variance(&w->f);
+	out->v = variance(c->ev, &w->f);
 	return true;
 }
 
@@ -177,7 +177,7 @@ static bool stddev(struct eval_call *c, const struct window *w, struct point *ou
 {
 	if (!floats_only(c, w))
 		return false;
-	out->v = sqrt(variance(&w->f));
+	out->v = sqrt(variance(c->ev, &w->f));
 	return true;
 }
 
@@ -187,7 +187,7 @@ static double *sorted(struct eval_call *c, const struct window *w)
 	double *v = ARENA_ARRAY(c->ev->scratch, w->f.n, double);
 
 	memcpy(v, w->f.v, w->f.n * sizeof *v);
-	sort_doubles(v, w->f.n);
+	sort_in_time(c->ev, v, w->f.n);
 	return v;
 }
 
@@ -219,7 +219,7 @@ static bool mad(struct eval_call *c, const struct window *w, struct point *out)
 	median = quantile_of_sorted(0.5, v, w->f.n);
 	for (size_t i = 0; i < w->f.n; i++)
 		v[i] = fabs(v[i] - median);
-	sort_doubles(v, w->f.n);
+	sort_in_time(c->ev, v, w->f.n);
 	out->v = quantile_of_sorted(0.5, v, w->f.n);
 	return true;
 }

@@ -17,7 +17,7 @@ void fn_scalar(struct eval_call *c)
 
 	if (out == NULL)
 		return;
-	for (size_t step = 0; step < x->n_steps; step++) {
+	for (size_t step = 0; step < x->n_steps && eval_works(c->ev, x->shape->n); step++) {
 		size_t found = 0;
 
 		out->v[step] = NAN;
@@ -36,7 +36,7 @@ void fn_scalar(struct eval_call *c)
 static void constant(struct eval_call *c, double v)
 {
 	c->result = value_scalar(c->ev);
-	for (size_t step = 0; c->result != NULL && step < c->result->n_steps; step++)
+	for (size_t step = 0; c->result != NULL && step < c->result->n_steps && eval_works(c->ev, 1); step++)
 		c->result->v[step] = v;
 }
 
@@ -68,7 +68,7 @@ void fn_range(struct eval_call *c)
 void fn_time(struct eval_call *c)
 {
 	c->result = value_scalar(c->ev);
-	for (size_t step = 0; c->result != NULL && step < c->result->n_steps; step++)
+	for (size_t step = 0; c->result != NULL && step < c->result->n_steps && eval_works(c->ev, 1); step++)
 		c->result->v[step] = (double)step_at(&c->ev->steps, step) / 1000;
 }
 
@@ -76,7 +76,7 @@ void fn_timestamp(struct eval_call *c)
 {
 	struct value *x = c->args[0];
 
-	for (size_t i = 0; i < value_cells(x); i++)
+	for (size_t i = 0; i < value_cells(x) && eval_works(c->ev, 1); i++)
 		x->v[i] = (double)(x->t_ms != NULL ? x->t_ms[i] : step_at(&c->ev->steps, i % x->n_steps)) / 1000;
 	x->h = NULL;
 	x->t_ms = x->st_ms = NULL;      /* it is no selector's value any more */
@@ -89,7 +89,7 @@ void fn_start_timestamp(struct eval_call *c)
 
 	if (x->st_ms == NULL)
 		return;
-	for (size_t i = 0; i < value_cells(x); i++)
+	for (size_t i = 0; i < value_cells(x) && eval_works(c->ev, 1); i++)
 		x->v[i] = (double)x->st_ms[i] / 1000;
 	x->h = NULL;
 	x->t_ms = x->st_ms = NULL;      /* it is no selector's value any more */

@@ -26,14 +26,14 @@ static bool is_constant(const struct float_points *f)
 }
 
 /* Time counts in seconds from <zero_ms>, which should be near the samples: else the squares drown the differences. */
-static struct line fit_line(const struct float_points *f, int64_t zero_ms)
+static struct line fit_line(struct eval *ev, const struct float_points *f, int64_t zero_ms)
 {
 	struct sum x = { 0 }, y = { 0 }, xy = { 0 }, xx = { 0 };
 	double n = (double)f->n, slope;
 
 	if (is_constant(f))
 		return isinf(f->v[0]) ? (struct line){ NAN, NAN } : (struct line){ 0, f->v[0] };
-	for (size_t i = 0; i < f->n; i++) {
+	for (size_t i = 0; i < f->n && eval_works(ev, 1); i++) {
 		double t = (double)(f->t_ms[i] - zero_ms) / 1000;
 
 		sum_add(&x, t);
@@ -51,7 +51,7 @@ static bool deriv(struct eval_call *c, const struct window *w, struct point *out
 {
 	if (!enough_floats(c, w))
 		return false;
-	out->v = fit_line(&w->f, w->f.t_ms[0]).slope;
+	out->v = fit_line(c->ev, &w->f, w->f.t_ms[0]).slope;
 	return true;
 }
 
@@ -66,7 +66,7 @@ static bool predict(struct eval_call *c, const struct window *w, struct point *o
 
 	if (!enough_floats(c, w))
 		return false;
-	line = fit_line(&w->f, step_at(&c->ev->steps, w->step));
+	line = fit_line(c->ev, &w->f, step_at(&c->ev->steps, w->step));
 	out->v = line.slope * call_scalar(c, 1, w->step) + line.at_zero;
 	return true;
 }
@@ -92,7 +92,7 @@ static bool smooth(struct eval_call *c, const struct window *w, struct point *ou
 	level = w->f.v[0];
 	before = 0;
 	slope = w->f.v[1] - w->f.v[0];
-	for (size_t i = 1; i < w->f.n; i++) {
+	for (size_t i = 1; i < w->f.n && eval_works(c->ev, 1); i++) {
 		double next;
 
 		if (i > 1)

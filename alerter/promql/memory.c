@@ -7,6 +7,8 @@
 
 #include "tocsin/mem.h"
 
+enum { SCRATCH_KEPT = 256 << 10 };
+
 struct eval_memory {
 	struct memory_slot *slots;
 	size_t n;
@@ -38,12 +40,23 @@ static struct eval_memory *memory_of(struct promql_query *q)
 
 size_t memory_bytes(const struct promql_query *q)
 {
-	return q->memory == NULL ? 0 : q->memory->bytes;
+	const struct eval_memory *m = q->memory;
+
+	return m == NULL ? 0 : m->bytes + m->n * sizeof *m->slots + m->scratch.total_bytes;
 }
 
 struct arena *memory_scratch(struct promql_query *q)
 {
 	return &memory_of(q)->scratch;
+}
+
+void memory_scratch_done(struct promql_query *q)
+{
+	struct arena *scratch = memory_scratch(q);
+
+	arena_reset(scratch);
+	if (scratch->total_bytes > SCRATCH_KEPT)
+		arena_fini(scratch);
 }
 
 static bool is_same(const struct memory_slot *slot, int i, struct memory_input from)

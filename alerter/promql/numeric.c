@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "eval.h"
+
 void mean_add(struct mean *m, double x)
 {
 	struct sum next = m->sum;
@@ -60,6 +62,42 @@ void sort_doubles(double *v, size_t n)
 {
 	if (n > 1)
 		qsort(v, n, sizeof *v, by_value);
+}
+
+enum { PIECE = 1 << 16 };
+
+/* Both halves are sorted. */
+static void merge_halves(double *v, double *room, size_t half, size_t n)
+{
+	size_t left = 0, right = half;
+
+	memcpy(room, v, half * sizeof *v);
+	for (size_t i = 0; left < half; i++)
+		v[i] = right == n || by_value(&room[left], &v[right]) <= 0 ? room[left++] : v[right++];
+}
+
+static void sort_pieces(struct eval *ev, double *v, double *room, size_t n)
+{
+	size_t half = n / 2;
+
+	if (!eval_works(ev, n))
+		return;
+	if (n <= PIECE) {
+		sort_doubles(v, n);
+		return;
+	}
+	sort_pieces(ev, v, room, half);
+	sort_pieces(ev, v + half, room, n - half);
+	if (!ev->failed)
+		merge_halves(v, room, half, n);
+}
+
+void sort_in_time(struct eval *ev, double *v, size_t n)
+{
+	struct arena_mark mark = arena_mark(ev->scratch);
+
+	sort_pieces(ev, v, n > PIECE ? arena_alloc_raw(ev->scratch, n / 2 * sizeof *v) : NULL, n);
+	arena_rewind(ev->scratch, mark);
 }
 
 /* How many of the sorted are less than <x>. */

@@ -42,6 +42,9 @@ double mean_value(const struct mean *);
 
 /* Least first, -0 before 0, NaN before all. */
 void sort_doubles(double *v, size_t n);
+/* The same of any number of them, while the evaluation is in time: what failed is not sorted. */
+struct eval;
+void sort_in_time(struct eval *, double *v, size_t n);
 /* One more, or one of them less, of <n> sorted ones. */
 void sorted_insert(double *v, size_t n, double x);
 void sorted_remove(double *v, size_t n, double x);

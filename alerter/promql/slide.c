@@ -8,7 +8,7 @@
 /* Whole numbers below 2^53 add up exactly, in whatever order, as long as the sums stay below, too. */
 static const double *exact_sums(struct slide *s)
 {
-	double *sums = arena_alloc_raw(s->arena, (s->n + 1) * sizeof *sums), size = 0;
+	double *sums = arena_alloc_raw(s->ev->scratch, (s->n + 1) * sizeof *sums), size = 0;
 
 	sums[0] = 0;
 	for (size_t i = 0; i < s->n; i++) {
@@ -33,7 +33,7 @@ bool slide_sum(struct slide *s, size_t n, double *out)
 bool slide_falls(struct slide *s, size_t n)
 {
 	if (s->falls == NULL) {
-		uint32_t *falls = arena_alloc_raw(s->arena, (s->n + 1) * sizeof *falls);
+		uint32_t *falls = arena_alloc_raw(s->ev->scratch, (s->n + 1) * sizeof *falls);
 
 		falls[0] = 0;
 		for (size_t i = 0; i < s->n; i++)
@@ -47,7 +47,7 @@ bool slide_falls(struct slide *s, size_t n)
 static double extreme_of(struct slide *s, struct extreme *e, size_t n, double sign)
 {
 	if (e->v == NULL)
-		e->v = ARENA_ARRAY(s->arena, s->n, uint32_t);
+		e->v = ARENA_ARRAY(s->ev->scratch, s->n, uint32_t);
 	if (e->fed > s->beg + n || e->fed < s->beg) {   /* the window went back, or far */
 		e->head = e->n = 0;
 		e->fed = s->beg;
@@ -82,10 +82,10 @@ const double *slide_sorted(struct slide *s, size_t n)
 	size_t end = s->beg + n;
 
 	if (s->sorted.v == NULL)
-		s->sorted.v = arena_alloc_raw(s->arena, s->n * sizeof *s->sorted.v);
+		s->sorted.v = arena_alloc_raw(s->ev->scratch, s->n * sizeof *s->sorted.v);
 	if (s->beg < s->sorted.beg || end < s->sorted.end || s->beg >= s->sorted.end) {
 		memcpy(s->sorted.v, s->v + s->beg, n * sizeof *s->v);
-		sort_doubles(s->sorted.v, n);
+		sort_in_time(s->ev, s->sorted.v, n);
 	} else {
 		size_t held = s->sorted.end - s->sorted.beg;
 

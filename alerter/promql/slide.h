@@ -3,10 +3,10 @@
 #ifndef TOCSIN_PROMQL_SLIDE_H
 #define TOCSIN_PROMQL_SLIDE_H
 
-#include "tocsin/arena.h"
+#include "eval.h"
 
 struct slide {
-	struct arena *arena;            /* of the row at hand */
+	struct eval *ev;                /* whose scratch holds all of it, as long as the row is at hand */
 	const double *v;                /* all floats of the row */
 	size_t n;
 	size_t beg;                     /* of the window at hand: its floats are v[beg] … */

@@ -218,8 +218,8 @@ static struct samples table_samples(struct range_vector *r, size_t row)
 {
 	const struct value *x = r->table;
 	struct samples s = { 0 };
-	int64_t *t = ARENA_ARRAY(r->ev->scratch, x->n_steps, int64_t);
-	double *v = ARENA_ARRAY(r->ev->scratch, x->n_steps, double);
+	int64_t *t = arena_alloc_raw(r->ev->scratch, x->n_steps * sizeof *t);
+	double *v = arena_alloc_raw(r->ev->scratch, x->n_steps * sizeof *v);
 	const struct histogram **h = x->h == NULL ? NULL : ARENA_ARRAY(r->ev->scratch, x->n_steps, const struct histogram *);
 
 	for (size_t step = 0; step < x->n_steps; step++) {
@@ -239,9 +239,14 @@ static struct samples table_samples(struct range_vector *r, size_t row)
 	return s;
 }
 
-void subquery_points(struct range_vector *r, size_t row, struct points *out)
+bool subquery_points(struct range_vector *r, size_t row, struct points *out)
 {
-	struct samples s = r->table != NULL ? table_samples(r, row) : pile_samples(r, row);
+	size_t most = r->table != NULL ? r->table->n_steps : r->piles->points;
+	struct samples s;
 
+	if (!eval_works(r->ev, most) || !eval_memory_is_within(r->ev, most * (sizeof *s.t_ms + sizeof *s.v)))
+		return false;
+	s = r->table != NULL ? table_samples(r, row) : pile_samples(r, row);
 	points_split(r->ev, &s, out);
+	return true;
 }

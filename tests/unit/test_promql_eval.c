@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "promql/memory.h"
 #include "promql/promql.h"
 #include "promql/script/notation.h"
 #include "promql/script/ram.h"
@@ -234,6 +235,18 @@ static void a_deadline_is_looked_at_meanwhile(void **state)
 		{ "x or x", false, 30 }, { "max_over_time(x[10s])", false, 30 }, { "rate(x[10s])", false, 30 },
 		{ "histogram_quantile(0.5, label_replace(x, \"le\", \"+Inf\", \"\", \"\"))", false, 30 },
 		{ "sort(label_replace(x, \"a\", \"b\", \"\", \"\") or x)", true, 15 }, { "sort_by_label_desc(x)", true, 6 },
+		/* one row of many steps: half of them by 65,536 for time() and for each further look at them */
+		{ "count_over_time(vector(time())[1000000s:1s])", true, 20 }, { "count_over_time(sin(vector(time()))[1000000s:1s])", true, 27 },
+		{ "count_over_time(hour(vector(time()))[1000000s:1s])", true, 27 }, { "count_over_time(hour()[1000000s:1s])", true, 20 },
+		{ "count_over_time(round(vector(time()))[1000000s:1s])", true, 27 }, { "count_over_time((-vector(time()))[1000000s:1s])", true, 27 },
+		{ "count_over_time(clamp(vector(time()), 1, 2)[1000000s:1s])", true, 40 },
+		{ "count_over_time((vector(time()) > 3)[1000000s:1s])", true, 27 },
+		{ "count_over_time(vector(time() * 2)[1000000s:1s])", true, 27 },
+		{ "count_over_time(vector(scalar(vector(time())))[1000000s:1s])", true, 27 },
+		{ "count_over_time(timestamp(vector(time()))[1000000s:1s])", true, 27 },
+		{ "mad_over_time(vector(time())[1000000s:1s])", true, 60 }, { "quantile_over_time(0.5, vector(time())[1000000s:1s])", true, 35 },
+		{ "stdvar_over_time(vector(time())[1000000s:1s])", true, 27 }, { "deriv(vector(time())[1000000s:1s])", true, 27 },
+		{ "mad_over_time(x[10s:1ms])", true, 300 },
 	};
 	struct clock clock = clock_manual(0);
 	struct world w = world_new();
@@ -261,6 +274,19 @@ static void a_deadline_is_looked_at_meanwhile(void **state)
 			fail_msg("%s: asked %zu times", cases[i].query, times_asked);
 		arena_reset(&w.arena);
 	}
+	world_free(&w);
+}
+
+/* What a query needed once for a long row is not kept until it is asked again. */
+static void scratch_goes(void **state)
+{
+	struct world w = world_new();
+
+	(void)state;
+	prepare(&w, "sum(count_over_time(vector(time())[1000000s:1s]))");
+	assert_string_equal(shown(&w, instant(&w, 0)), "{}=1e+06");
+	assert_true(memory_scratch(w.query)->total_bytes < 1 << 20);
+	assert_true(promql_query_bytes(w.query) < 1 << 20);
 	world_free(&w);
 }
 
@@ -582,6 +608,7 @@ int main(void)
 		cmocka_unit_test(subqueries_stand_on_their_grid),
 		cmocka_unit_test(members_are_picked),
 		cmocka_unit_test(a_deadline_is_looked_at_meanwhile),
+		cmocka_unit_test(scratch_goes),
 		cmocka_unit_test(a_script_reports_its_lines),
 	};
 
