@@ -303,13 +303,6 @@ struct labels block_labels(const struct block *b, uint32_t series, struct label 
 	return labels_and_gap(b, series, v, &gap);
 }
 
-uint64_t block_hash(const struct block *b, uint32_t series)
-{
-	struct label v[STORE_MAX_LABELS];
-
-	return b->old != NULL ? b->old->series[series].hash : series_hash(block_labels(b, series, v));
-}
-
 int64_t block_good_ms(const struct block *b, uint32_t series)
 {
 	struct label v[STORE_MAX_LABELS];

@@ -154,7 +154,6 @@ uint32_t block_find(const struct block *b, struct labels labels, uint64_t hash);
 struct labels block_labels(const struct block *b, uint32_t series, struct label *v);
 /* Of the last sample of a series that is no stale marker; INT64_MIN: none. */
 int64_t block_good_ms(const struct block *b, uint32_t series);
-uint64_t block_hash(const struct block *b, uint32_t series);
 
 static inline uint64_t block_series_row(const struct block *b, uint32_t series, unsigned at, unsigned bits)
 {

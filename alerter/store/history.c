@@ -161,65 +161,97 @@ void history_join_block(struct store *st, struct store_series *s, struct block *
 }
 
 /* The series if there is one, under the index lock. */
-static struct store_series *join_known(struct store *st, struct labels labels, struct block *b, uint32_t i)
+static struct store_series *join_known(struct store *st, struct labels labels, uint64_t hash, struct block *b, uint32_t i)
 {
-	struct store_series *s = index_find(&st->index, labels, block_hash(b, i));
+	struct store_series *s = index_find(&st->index, labels, hash);
 
 	if (s != NULL)
 		history_join_block(st, s, b, i);
 	return s;
 }
 
-/* Most are known when a flush is joined: then nobody waits for the index. Nobody but maintenance drops series, so it may let go between. */
-static bool join_series(struct store *st, struct block *b, uint32_t i)
+/* Of a block, in the order it has them; memory is asked for what they need together. */
+enum { JOIN_AT_ONCE = 64 };
+struct joining {
+	uint32_t first, n;
+	uint64_t hash[JOIN_AT_ONCE];
+	struct labels labels[JOIN_AT_ONCE];
+	bool joined[JOIN_AT_ONCE];
+	struct arena arena;
+};
+
+static struct labels labels_in(struct arena *a, const struct block *b, uint32_t i)
 {
 	struct label v[STORE_MAX_LABELS];
-	struct labels labels = block_labels(b, i, v);
-	bool joined;
+	struct labels l = block_labels(b, i, v);
+	struct label *copy = ARENA_ARRAY(a, l.n, struct label);
 
-	pthread_rwlock_rdlock(&st->index_lock);
-	joined = join_known(st, labels, b, i) != NULL;
-	pthread_rwlock_unlock(&st->index_lock);
-	if (joined)
-		return true;
-	pthread_rwlock_wrlock(&st->index_lock);
-	joined = join_known(st, labels, b, i) != NULL;
-	if (!joined && st->index.n_series < st->options.max_series) {
-		store_series_make(st, labels, block_hash(b, i))->from_history = FROM_BLOCKS;
-		joined = join_known(st, labels, b, i) != NULL;
-	}
-	pthread_rwlock_unlock(&st->index_lock);
-	return joined;
+	memcpy(copy, v, l.n * sizeof *v);
+	return (struct labels){ copy, l.n };
 }
 
-static void begin_join(struct store *st, struct block *b)
+/* The next ones, as far as the index knows them. */
+static void join_known_ones(struct store *st, struct block *b, uint32_t first, struct joining *j)
 {
+	arena_reset(&j->arena);
+	j->first = first;
+	j->n = b->n_series - first < JOIN_AT_ONCE ? (uint32_t)(b->n_series - first) : JOIN_AT_ONCE;
+	for (uint32_t i = 0; i < j->n; i++) {
+		j->labels[i] = labels_in(&j->arena, b, first + i);
+		j->hash[i] = series_hash(j->labels[i]);
+	}
+	pthread_rwlock_rdlock(&st->index_lock);
+	index_warm(&st->index, j->hash, j->n);
+	for (uint32_t i = 0; i < j->n; i++)
+		j->joined[i] = join_known(st, j->labels[i], j->hash[i], b, first + i) != NULL;
+	pthread_rwlock_unlock(&st->index_lock);
+}
+
+/* The others. Returns how many the store does not take. */
+static size_t join_new_ones(struct store *st, struct block *b, const struct joining *j)
+{
+	size_t refused = 0;
+
+	for (uint32_t i = 0; i < j->n; i++) {
+		bool joined;
+
+		if (j->joined[i])
+			continue;
+		pthread_rwlock_wrlock(&st->index_lock);
+		joined = join_known(st, j->labels[i], j->hash[i], b, j->first + i) != NULL;
+		if (!joined && st->index.n_series < st->options.max_series) {
+			store_series_make(st, j->labels[i], j->hash[i])->from_history = FROM_BLOCKS;
+			joined = join_known(st, j->labels[i], j->hash[i], b, j->first + i) != NULL;
+		}
+		pthread_rwlock_unlock(&st->index_lock);
+		refused += !joined;
+	}
+	return refused;
+}
+
+/* With <known_only> series that the index does not know go on resting. Returns how many the store does not take. */
+static size_t join_all(struct store *st, struct block *b, bool known_only)
+{
+	struct joining j = { 0 };
+	size_t refused = 0;
+
 	b->serial = ++st->history.last_serial;
 	b->count_bad = &st->count.chunks_damaged;
 	b->joined = mem_alloc(b->n_series / 8 + 1);
-}
-
-/* What was merged: series that rest go on resting. */
-static void join_merged(struct store *st, struct block *b)
-{
-	struct label v[STORE_MAX_LABELS];
-
-	begin_join(st, b);
-	for (uint32_t i = 0; i < b->n_series; i++) {
-		pthread_rwlock_rdlock(&st->index_lock);
-		(void)join_known(st, block_labels(b, i, v), b, i);
-		pthread_rwlock_unlock(&st->index_lock);
+	for (uint32_t i = 0; i < b->n_series; i += JOIN_AT_ONCE) {
+		join_known_ones(st, b, i, &j);
+		if (!known_only)
+			refused += join_new_ones(st, b, &j);
 	}
+	arena_fini(&j.arena);
+	return refused;
 }
 
 static void join(struct store *st, struct block *b)
 {
-	size_t refused = 0;
+	size_t refused = join_all(st, b, false);
 	char count[24];
 
-	begin_join(st, b);
-	for (uint32_t i = 0; i < b->n_series; i++)
-		refused += !join_series(st, b, i);
 	if (refused == 0)
 		return;
 	COUNT(st, series_refused, refused);
@@ -238,11 +270,13 @@ static void unjoin(struct store *st, const struct block *b)
 	pthread_rwlock_unlock(&st->index_lock);
 	for (uint32_t i = 0; i < b->n_series; i++) {
 		struct store_series *s;
+		struct labels labels;
 
 		if (!block_is_joined(b, i))
 			continue;
+		labels = block_labels(b, i, v);
 		pthread_rwlock_rdlock(&st->index_lock);
-		s = index_find(&st->index, block_labels(b, i, v), block_hash(b, i));
+		s = index_find(&st->index, labels, series_hash(labels));
 		if (s != NULL)
 			s->in_blocks--;
 		pthread_rwlock_unlock(&st->index_lock);
@@ -378,7 +412,7 @@ bool history_swap(struct store *st, struct block *const *parts, size_t n, const 
 			atomic_fetch_add(&h->list->v[i]->refs, 1);
 		}
 	if (b != NULL) {
-		join_merged(st, b);
+		(void)join_all(st, b, true);
 		block_cool(b);
 		insert(l, b);
 	}

@@ -31,6 +31,8 @@ void index_init(struct index *x);
 void index_fini(struct index *x);
 /* NULL when there is none. <hash> is series_hash(<labels>). */
 struct store_series *index_find(const struct index *x, struct labels labels, uint64_t hash);
+/* Asks memory for what index_find() needs for these hashes, in passes. */
+void index_warm(const struct index *x, const uint64_t *hashes, size_t n);
 /* Takes references to the symbols of <labels> and appends their numbers: what s->pairs is made of. */
 void index_encode(struct index *x, struct labels labels, struct buf *out);
 /* How long they are in a series. */

@@ -192,15 +192,17 @@ static bool lowest_hash(const struct merge *m, uint64_t *hash)
 	return any;
 }
 
-static uint64_t hash_of(const struct merge_part *p, uint32_t series)
+static uint64_t hash_of(const struct block *b, uint32_t series)
 {
-	return series == p->at ? p->hash : block_hash(p->block, series);
+	struct label v[STORE_MAX_LABELS];
+
+	return series_hash(block_labels(b, series, v));
 }
 
 static void go_to(struct merge_part *p, uint32_t series)
 {
 	p->at = series;
-	p->hash = series < p->block->n_series ? block_hash(p->block, series) : 0;
+	p->hash = series < p->block->n_series ? hash_of(p->block, series) : 0;
 }
 
 /* Every series with that hash. Parts move on only when all is done, since find() looks at where they are. */
@@ -209,7 +211,7 @@ static bool merge_hash(struct merge *m, uint64_t hash, struct err *e)
 	for (size_t i = 0; i < m->n; i++) {
 		const struct merge_part *p = &m->parts[i];
 
-		for (uint32_t k = p->at; k < p->block->n_series && hash_of(p, k) == hash; k++)
+		for (uint32_t k = p->at; k < p->block->n_series && (k == p->at ? p->hash : hash_of(p->block, k)) == hash; k++)
 			if (!had_before(m, i, k, hash) && !merge_series(m, i, k, hash, e))
 				return false;
 	}

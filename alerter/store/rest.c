@@ -189,8 +189,9 @@ static bool has_room(const struct store *st, struct err *e)
 }
 
 /* Into the index, and known to every block that has it; under the index lock. What ended since the start is as if it had been here. */
-static bool wake(struct store *st, const struct block_list *l, struct labels labels, uint64_t hash, struct err *e)
+static bool wake(struct store *st, const struct block_list *l, struct labels labels, struct err *e)
 {
+	uint64_t hash = series_hash(labels);
 	struct store_series *s = index_find(&st->index, labels, hash);
 	bool made = s == NULL;
 
@@ -223,9 +224,7 @@ static bool wake_all(struct store *st, const struct sleepers *them, struct err *
 		pthread_rwlock_wrlock(&st->index_lock);
 		l = history_take(&st->history);
 		for (size_t i = beg; i < them->n && i < beg + SERIES_AT_ONCE && l != NULL && ok; i++) {
-			struct block *b = them->v[i].block;
-
-			ok = wake(st, l, block_labels(b, them->v[i].series, v), block_hash(b, them->v[i].series), e);
+			ok = wake(st, l, block_labels(them->v[i].block, them->v[i].series, v), e);
 		}
 		pthread_rwlock_unlock(&st->index_lock);
 		block_list_unref(l);

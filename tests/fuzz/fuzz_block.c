@@ -49,7 +49,9 @@ static void read_all(struct block *b)
 	struct arena a = { 0 };
 
 	for (uint32_t i = 0; i < b->n_series; i++) {
-		if (block_find(b, block_labels(b, i, labels), block_hash(b, i)) == BLOCK_NONE)
+		struct labels of = block_labels(b, i, labels);
+
+		if (block_find(b, of, series_hash(of)) == BLOCK_NONE)
 			abort();
 		for (uint32_t k = 0; k < block_n_entries(b, i); k++) {
 			(void)!block_read(b, block_first(b, i) + k, t, v, h, &a);
