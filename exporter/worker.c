@@ -55,11 +55,9 @@ static void note_end(struct worker *w)
 
 static struct result *collect(struct worker *w, const struct source_ask *ask)
 {
-	struct expo_set *set = expo_set_new();
+	/* The last result is replaced by nobody else. */
+	struct expo_set *set = w->last != NULL && w->last->set != NULL ? expo_set_like(w->last->set) : expo_set_new();
 	struct err e = { 0 };
-
-	if (w->last != NULL && w->last->set != NULL)            /* which nobody else replaces */
-		expo_set_reserve(set, expo_set_stats(w->last->set).samples);
 	int64_t began_us = clock_mono_us();
 	bool ok = w->source->kind->collect(w->state, ask, set, &e);
 

@@ -1,95 +1,184 @@
-/* Sample sets and the pages made of them. A sample is kept as the text that will be written (labels, value), so writing a page is
- * copying; it is rendered once, when it is emitted. Invariant: no two samples of a set have the same name and labels. */
-#include "tocsin/expo.h"
-
+/* Sample sets. A sample is kept as the text that will be written (labels, value), so writing a page is copying; it is rendered once,
+ * when it is emitted. A set made like another one is compared with it sample by sample as it is filled, and shares its shape for as
+ * long as they agree; where they differ it makes one of its own. Invariant: no two samples of a set have the same name and labels. */
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
-#include "tocsin/http.h"
+#include "expo_private.h"
 #include "tocsin/map.h"
 #include "tocsin/mem.h"
 #include "tocsin/num.h"
 
-enum { LABELS_MAX = 64, RECENT = 64 };
+enum { RECENT = 64 };
 
-/* Rendered without braces. Samples share it: those of a row of a table, and neighbours with the same labels. */
-struct expo_labels {
-	uint64_t hash;
-	size_t n;
-	char text[];
-};
-
-struct sample {
-	struct sample *next;
-	const struct family *family;
-	const struct expo_labels *labels;
-	uint8_t suffix, value_n;        /* index into suffixes */
-	char value[];
-};
-
-enum suffix { NONE, BUCKET, SUM, COUNT };
-static const struct str suffixes[] = {
-	[NONE] = { "", 0 }, [BUCKET] = { "_bucket", 7 }, [SUM] = { "_sum", 4 }, [COUNT] = { "_count", 6 },
-};
-
-struct family {
-	struct family *next;
-	const struct expo_family *row;
-	struct str name;
-	uint64_t hash;
-	struct sample *first, *last;
-};
-
-struct label_name {
-	struct label_name *next;
-	struct str name;
+const struct str expo_suffixes[] = {
+	[EXPO_NONE] = { "", 0 }, [EXPO_BUCKET] = { "_bucket", 7 }, [EXPO_SUM] = { "_sum", 4 }, [EXPO_COUNT] = { "_count", 6 },
 };
 
 /* Open addressing, at most three quarters used: which samples there are, by family, suffix and labels. */
 struct seen {
-	struct { uint64_t hash; const struct sample *sample; } *slots;
+	struct { uint64_t hash; uint32_t sample; } *slots;      /* EXPO_NO_SAMPLE: free */
 	size_t n, cap;
 };
 
+struct label_list {
+	struct label v[EXPO_LABELS_MAX + 1 + EXPO_BASE_MAX];
+	size_t n;
+};
+
 struct expo_set {
-	struct arena arena;
-	struct map by_name;             /* -> struct family */
-	struct seen seen;
-	struct family *first, *last;
-	struct family *recent[RECENT];  /* by address of their row: spares looking up the name */
-	const struct expo_labels *latest;       /* rendered by expo_emit() */
-	struct label_name *label_names; /* every one that occurs: tells whether a page's labels collide */
-	struct expo_stats stats;
-	size_t n_families;
+	struct arena arena;             /* the caller's */
+	struct expo_shape *shape;
+	struct expo_value *values;
+	size_t n, cap;                  /* samples */
+	size_t duplicates, invalid;
 	struct buf scratch;
 	const struct label *base;
 	size_t n_base;
 	bool closed;
+
+	/* While it follows another set: */
+	const struct expo_set *before;  /* NULL: the shape is its own */
+	struct expo_shape *left;        /* that it followed: labels the caller was given may lie in it */
+	struct expo_label_name *label_names;    /* of labels that were none of the shape's */
+
+	/* While it is filled and the shape is its own: */
+	struct map by_name;             /* -> struct expo_shape_family */
+	struct seen seen;
+	struct { const struct expo_family *row; struct expo_shape_family *family; } recent[RECENT];     /* spares looking up the name */
+	const struct expo_labels *latest;       /* rendered */
 };
 
-/* ---- Filling a set. ---- */
+/* ---- Shapes. ---- */
+
+static struct expo_shape *shape_new(void)
+{
+	struct expo_shape *shape = mem_alloc(sizeof *shape);
+
+	shape->refs = 1;
+	return shape;
+}
+
+static void shape_unref(struct expo_shape *shape)
+{
+	if (shape == NULL || __atomic_sub_fetch(&shape->refs, 1, __ATOMIC_ACQ_REL) > 0)
+		return;
+	arena_fini(&shape->arena);
+	free(shape->samples);
+	free(shape->sorted);
+	free(shape);
+}
+
+/* The 8 bytes from <at> on as a number that orders as they do; what is missing counts as zero. */
+static uint64_t prefix_of(struct str name, size_t at)
+{
+	uint64_t v = 0;
+
+	for (size_t i = at; i < at + 8; i++)
+		v = v << 8 | (i < name.n ? (unsigned char)name.p[i] : 0);
+	return v;
+}
+
+/* What the row says is copied: a shape outlives the sets whose rows it was made of. */
+static struct expo_shape_family *shape_add_family(struct expo_shape *shape, const struct expo_family *row)
+{
+	struct expo_shape_family *f = ARENA_NEW(&shape->arena, struct expo_shape_family);
+	struct buf head = { 0 };
+
+	f->name = arena_str(&shape->arena, str_of(row->name));
+	f->help = row->help != NULL ? arena_str(&shape->arena, str_of(row->help)) : STR_NULL;
+	f->unit = row->unit != NULL ? arena_strz(&shape->arena, str_of(row->unit)) : NULL;
+	f->type = row->type;
+	expo_put_head(&head, f->name, f->help, false, expo_type_text(f->type));
+	f->head = arena_str(&shape->arena, buf_str(&head));
+	buf_fini(&head);
+	f->hash = str_hash(f->name);
+	for (size_t i = 0; i < ARRAY_LEN(f->prefix); i++)
+		f->prefix[i] = prefix_of(f->name, i * 8);
+	f->first = f->last = EXPO_NO_SAMPLE;
+	*(shape->last_family ? &shape->last_family->next : &shape->families) = f;
+	shape->last_family = f;
+	shape->n_families++;
+	return f;
+}
+
+static void shape_add_sample(struct expo_shape *shape, const struct expo_sample *sample)
+{
+	const uint32_t at = (uint32_t)shape->n;
+	struct expo_shape_family *f = sample->family;
+
+	assert(shape->n < EXPO_NO_SAMPLE);
+	shape->samples = mem_grow_tight(shape->samples, &shape->cap, shape->n + 1, sizeof *shape->samples);
+	shape->samples[shape->n++] = *sample;
+	*(f->last != EXPO_NO_SAMPLE ? &shape->samples[f->last].next : &f->first) = at;
+	f->last = at;
+}
+
+int expo_compare_families(const struct expo_shape_family *a, const struct expo_shape_family *b)
+{
+	for (size_t i = 0; i < ARRAY_LEN(a->prefix); i++)
+		if (a->prefix[i] != b->prefix[i])
+			return a->prefix[i] < b->prefix[i] ? -1 : 1;
+	return str_cmp(a->name, b->name);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return expo_compare_families(*(struct expo_shape_family *const *)a, *(struct expo_shape_family *const *)b);
+}
+
+void expo_sort_families(const struct expo_shape *shape, struct expo_shape_family **sorted)
+{
+	size_t n = 0;
+
+	for (struct expo_shape_family *f = shape->families; f != NULL; f = f->next)
+		sorted[n++] = f;
+	qsort(sorted, n, sizeof *sorted, by_name);
+}
+
+/* ---- Life of a set. ---- */
 
 struct expo_set *expo_set_new(void)
 {
-	return mem_alloc(sizeof(struct expo_set));
+	struct expo_set *s = mem_alloc(sizeof *s);
+
+	s->shape = shape_new();
+	return s;
 }
 
-void expo_set_close(struct expo_set *s)
+struct expo_set *expo_set_like(const struct expo_set *before)
+{
+	struct expo_set *s = mem_alloc(sizeof *s);
+
+	assert(before->closed);
+	s->before = before;
+	s->shape = before->shape;
+	__atomic_add_fetch(&s->shape->refs, 1, __ATOMIC_RELAXED);
+	s->cap = s->shape->n;
+	s->values = mem_realloc(NULL, s->cap * sizeof *s->values);
+	return s;
+}
+
+static void forget_filling(struct expo_set *s)
 {
 	map_fini(&s->by_name);
 	free(s->seen.slots);
 	s->seen = (struct seen){ 0 };
 	buf_fini(&s->scratch);
-	s->closed = true;
+	shape_unref(s->left);
+	s->left = NULL;
+	s->before = NULL;
 }
 
 void expo_set_free(struct expo_set *s)
 {
 	if (s == NULL)
 		return;
-	expo_set_close(s);
+	forget_filling(s);
+	shape_unref(s->shape);
 	arena_fini(&s->arena);
+	free(s->values);
 	free(s);
 }
 
@@ -107,82 +196,74 @@ void expo_set_base(struct expo_set *s, const struct label *labels, size_t n)
 
 struct expo_stats expo_set_stats(const struct expo_set *s)
 {
-	return s->stats;
+	return (struct expo_stats){ s->n, s->duplicates, s->invalid };
+}
+
+const struct expo_shape *expo_set_shape(const struct expo_set *s)
+{
+	assert(s->before == NULL);
+	return s->shape;
+}
+
+const struct expo_value *expo_set_values(const struct expo_set *s)
+{
+	return s->values;
 }
 
 bool expo_set_has(const struct expo_set *s, const struct expo_family *row, double v)
 {
-	const struct family *f = s->first;
-	char value[NUM_MAX];
-	const struct str want = { value, num_format(value, v) };
+	const struct expo_shape *shape = expo_set_shape(s);
+	const struct expo_shape_family *f = shape->families;
 
 	while (f != NULL && !str_eq(f->name, str_of(row->name)))
 		f = f->next;
-	for (const struct sample *x = f != NULL ? f->first : NULL; x != NULL; x = x->next)
-		if (str_eq((struct str){ x->value, x->value_n }, want))
+	for (uint32_t i = f != NULL ? f->first : EXPO_NO_SAMPLE; i != EXPO_NO_SAMPLE; i = shape->samples[i].next)
+		if (s->values[i].v == v)
 			return true;
 	return false;
 }
 
-static struct family *family_by_name(struct expo_set *s, const struct expo_family *row)
-{
-	struct family *f = map_get(&s->by_name, str_of(row->name));
+/* ---- Labels. ---- */
 
-	if (f != NULL || !labels_metric_is_plain(str_of(row->name)))
-		return f;
-	f = ARENA_NEW(&s->arena, struct family);
-	f->row = row;
-	f->name = str_of(row->name);
-	f->hash = str_hash(f->name);
-	map_put(&s->by_name, f->name, f);
-	*(s->last ? &s->last->next : &s->first) = f;
-	s->last = f;
-	s->n_families++;
-	return f;
+struct str expo_labels_text(const struct expo_labels *l)
+{
+	return (struct str){ l->text, l->n };
 }
 
-/* NULL when the name is none. */
-static struct family *family_of(struct expo_set *s, const struct expo_family *row)
+static void remember_label(struct expo_label_name **names, struct arena *a, struct str name)
 {
-	struct family **at = &s->recent[((uintptr_t)row * 0x9e3779b97f4a7c15u) >> 58];
-
-	if (*at == NULL || (*at)->row != row)
-		*at = family_by_name(s, row);
-	return *at;
-}
-
-static void remember_label(struct expo_set *s, struct str name)
-{
-	struct label_name *l = s->label_names;
+	struct expo_label_name *l = *names;
 
 	while (l != NULL && !str_eq(l->name, name))
 		l = l->next;
 	if (l != NULL)
 		return;
-	l = ARENA_NEW(&s->arena, struct label_name);
-	*l = (struct label_name){ s->label_names, arena_str(&s->arena, name) };
-	s->label_names = l;
+	l = ARENA_NEW(a, struct expo_label_name);
+	*l = (struct expo_label_name){ *names, arena_str(a, name) };
+	*names = l;
+}
+
+static void remember_labels(struct expo_set *s, const struct label_list *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (s->before == NULL)
+			remember_label(&s->shape->label_names, &s->shape->arena, list->v[i].name);
+		else
+			remember_label(&s->label_names, &s->arena, list->v[i].name);
 }
 
 /* Sorted by name, empty values dropped; false when a name is none or comes twice. */
-static bool sort_labels(struct expo_set *s, struct label *out, size_t *n)
+static bool sort_labels(struct label *out, size_t *n)
 {
 	struct labels sorted;
 
 	if (!labels_from(out, *n, &sorted, NULL))
 		return false;
-	for (size_t i = 0; i < sorted.n; i++) {
+	for (size_t i = 0; i < sorted.n; i++)
 		if (!labels_name_is_plain(out[i].name) || str_eq(out[i].name, STR(LABEL_NAME)))
 			return false;
-		remember_label(s, out[i].name);
-	}
 	*n = sorted.n;
 	return true;
-}
-
-static struct str labels_text(const struct expo_labels *l)
-{
-	return (struct str){ l->text, l->n };
 }
 
 static void put_value(struct buf *b, struct str value)
@@ -198,7 +279,7 @@ static void put_value(struct buf *b, struct str value)
 	buf_fini(&clean);
 }
 
-static void put_labels(struct buf *b, const struct label *v, size_t n)
+void expo_put_labels(struct buf *b, const struct label *v, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (i > 0)
@@ -210,190 +291,412 @@ static void put_labels(struct buf *b, const struct label *v, size_t n)
 	}
 }
 
-/* Whether the family's bare name is what the other's makes with its suffix. */
-static bool is_spelled(const struct sample *bare, const struct sample *other)
+/* <labels>, <part> (may be NULL) and the set's own. */
+static bool gather_labels(const struct expo_set *s, const struct label *labels, size_t n, const struct label *part,
+    struct label_list *out)
 {
-	struct str name = bare->family->name, base = other->family->name, suffix = suffixes[other->suffix];
-
-	return bare->suffix == NONE && name.n == base.n + suffix.n && str_starts(name, base) && str_ends(name, suffix);
+	if (n > EXPO_LABELS_MAX)
+		return false;
+	if (n > 0)
+		memcpy(out->v, labels, n * sizeof *labels);
+	if (part != NULL)
+		out->v[n++] = *part;
+	for (size_t i = 0; i < s->n_base; i++)
+		out->v[n++] = s->base[i];
+	out->n = n;
+	return true;
 }
 
-static bool same_name(const struct sample *a, const struct sample *b)
+static bool gather_sorted(const struct expo_set *s, const struct label *labels, size_t n, const struct label *part,
+    struct label_list *out)
+{
+	return gather_labels(s, labels, n, part, out) && sort_labels(out->v, &out->n);
+}
+
+/* The scratch, which holds <n_labels>. */
+static const struct expo_labels *labels_new(struct expo_set *s, struct arena *a, size_t n_labels)
+{
+	struct str text = buf_str(&s->scratch);
+	struct expo_labels *l = arena_alloc_raw(a, sizeof *l + text.n);
+
+	*l = (struct expo_labels){ .home = a == &s->arena ? NULL : s->shape, .hash = str_hash(text), .n = text.n,
+	    .n_labels = (uint32_t)n_labels, .escaped = str_chr(text, '\\') < text.n };
+	if (text.n > 0)
+		memcpy(l->text, text.p, text.n);
+	return l;
+}
+
+/* The scratch with the shape's lifetime: a text that comes again at once is kept once. */
+static const struct expo_labels *keep_labels(struct expo_set *s, size_t n_labels)
+{
+	if (s->latest == NULL || !str_eq(expo_labels_text(s->latest), buf_str(&s->scratch)))
+		s->latest = labels_new(s, &s->shape->arena, n_labels);
+	return s->latest;
+}
+
+/* NULL: they are none. */
+static const struct expo_labels *render_labels(struct expo_set *s, const struct label *labels, size_t n)
+{
+	struct label_list list;
+
+	if (!gather_sorted(s, labels, n, NULL, &list))
+		return NULL;
+	buf_reset(&s->scratch);
+	expo_put_labels(&s->scratch, list.v, list.n);
+	remember_labels(s, &list);
+	if (s->before != NULL)          /* nobody knows yet whether they will be needed */
+		return labels_new(s, &s->arena, list.n);
+	return keep_labels(s, list.n);
+}
+
+/* ---- Filling a shape of its own. ---- */
+
+/* NULL when the name is none. */
+static struct expo_shape_family *family_by_name(struct expo_set *s, const struct expo_family *row)
+{
+	struct expo_shape_family *f = map_get(&s->by_name, str_of(row->name));
+
+	if (f != NULL || !labels_metric_is_plain(str_of(row->name)))
+		return f;
+	f = shape_add_family(s->shape, row);
+	map_put(&s->by_name, f->name, f);
+	return f;
+}
+
+static struct expo_shape_family *family_of(struct expo_set *s, const struct expo_family *row)
+{
+	const size_t i = ((uintptr_t)row * 0x9e3779b97f4a7c15u) >> 58;
+
+	if (s->recent[i].row != row) {
+		s->recent[i].row = row;
+		s->recent[i].family = family_by_name(s, row);
+	}
+	return s->recent[i].family;
+}
+
+/* Whether the family's bare name is what the other's makes with its suffix. */
+static bool is_spelled(const struct expo_sample *bare, const struct expo_sample *other)
+{
+	struct str name = bare->family->name, base = other->family->name, suffix = expo_suffixes[other->suffix];
+
+	return bare->suffix == EXPO_NONE && name.n == base.n + suffix.n && str_starts(name, base) && str_ends(name, suffix);
+}
+
+static bool same_name(const struct expo_sample *a, const struct expo_sample *b)
 {
 	return a->family == b->family ? a->suffix == b->suffix : is_spelled(a, b) || is_spelled(b, a);
 }
 
-/* Over the whole name, whoever's it is. */
-static uint64_t name_hash(struct expo_set *s, const struct family *f, enum suffix suffix)
+/* Over the whole name, whoever's it is, and the labels. */
+static uint64_t sample_hash(struct expo_set *s, const struct expo_sample *x)
 {
-	if (suffix == NONE)
-		return f->hash;
-	buf_reset(&s->scratch);
-	buf_puts(&s->scratch, f->name);
-	buf_puts(&s->scratch, suffixes[suffix]);
-	return str_hash(buf_str(&s->scratch));
+	uint64_t name = x->family->hash;
+
+	if (x->suffix != EXPO_NONE) {
+		buf_reset(&s->scratch);
+		buf_puts(&s->scratch, x->family->name);
+		buf_puts(&s->scratch, expo_suffixes[x->suffix]);
+		name = str_hash(buf_str(&s->scratch));
+	}
+	return name * 0x9e3779b97f4a7c15u ^ x->labels->hash;
 }
 
 /* Where <key>'s like is, or belongs. */
-static size_t seen_at(const struct seen *t, uint64_t hash, const struct sample *key)
+static size_t seen_at(const struct expo_set *s, uint64_t hash, const struct expo_sample *key)
 {
+	const struct seen *t = &s->seen;
 	size_t i = hash & (t->cap - 1);
 
-	for (; t->slots[i].sample != NULL; i = (i + 1) & (t->cap - 1)) {
-		const struct sample *x = t->slots[i].sample;
+	for (; t->slots[i].sample != EXPO_NO_SAMPLE; i = (i + 1) & (t->cap - 1)) {
+		const struct expo_sample *x = &s->shape->samples[t->slots[i].sample];
 
 		if (t->slots[i].hash == hash && same_name(x, key) &&
-		    (x->labels == key->labels || str_eq(labels_text(x->labels), labels_text(key->labels))))
+		    (x->labels == key->labels || str_eq(expo_labels_text(x->labels), expo_labels_text(key->labels))))
 			break;
 	}
 	return i;
 }
 
 /* Room for <n>. */
-static void seen_reserve(struct seen *t, size_t n)
+static void seen_reserve(struct expo_set *s, size_t n)
 {
-	struct seen old = *t;
+	struct seen *t = &s->seen, old = *t;
 
 	if (n * 4 <= old.cap * 3)
 		return;
 	for (t->cap = old.cap ? old.cap : 16; n * 4 > t->cap * 3;)
 		t->cap *= 2;
-	t->slots = mem_alloc(t->cap * sizeof *t->slots);
+	t->slots = mem_realloc(NULL, t->cap * sizeof *t->slots);
+	for (size_t i = 0; i < t->cap; i++)
+		t->slots[i].sample = EXPO_NO_SAMPLE;
 	for (size_t i = 0; i < old.cap; i++)
-		if (old.slots[i].sample != NULL)
-			t->slots[seen_at(t, old.slots[i].hash, old.slots[i].sample)] = old.slots[i];
+		if (old.slots[i].sample != EXPO_NO_SAMPLE)
+			t->slots[seen_at(s, old.slots[i].hash, &s->shape->samples[old.slots[i].sample])] = old.slots[i];
 	free(old.slots);
 }
 
-void expo_set_reserve(struct expo_set *s, size_t samples)
+/* False when there is its like. */
+static bool add_to_shape(struct expo_set *s, const struct expo_sample *x)
 {
-	seen_reserve(&s->seen, samples);
-	map_reserve(&s->by_name, samples / 2);          /* about half of a Redis's or a Postgres's families have one sample */
-}
+	const uint64_t hash = sample_hash(s, x);
+	size_t i;
 
-static bool add_sample(struct expo_set *s, struct family *f, enum suffix suffix, double v, const struct expo_labels *labels)
-{
-	const struct sample key = { .family = f, .labels = labels, .suffix = (uint8_t)suffix };
-	uint64_t hash = name_hash(s, f, suffix) * 0x9e3779b97f4a7c15u ^ labels->hash;
-	struct sample *sample;
-	char value[NUM_MAX];
-	size_t i, n;
-
-	assert(!s->closed);
-	seen_reserve(&s->seen, s->seen.n + 1);
-	i = seen_at(&s->seen, hash, &key);
-	if (s->seen.slots[i].sample != NULL) {
-		s->stats.duplicates++;
+	seen_reserve(s, s->seen.n + 1);
+	i = seen_at(s, hash, x);
+	if (s->seen.slots[i].sample != EXPO_NO_SAMPLE)
 		return false;
-	}
-	n = num_format(value, v);
-	sample = arena_alloc_raw(&s->arena, sizeof *sample + n);
-	*sample = key;
-	sample->value_n = (uint8_t)n;
-	memcpy(sample->value, value, n);
 	s->seen.slots[i].hash = hash;
-	s->seen.slots[i].sample = sample;
+	s->seen.slots[i].sample = (uint32_t)s->shape->n;
 	s->seen.n++;
-	*(f->last ? &f->last->next : &f->first) = sample;
-	f->last = sample;
-	s->stats.samples++;
+	shape_add_sample(s->shape, x);
 	return true;
 }
 
-/* <labels> and the set's own, as sort_labels() has them, in <sorted>. */
-static bool gather_labels(struct expo_set *s, const struct label *labels, size_t n, const struct label *part,
-                          struct label sorted[LABELS_MAX + 1 + EXPO_BASE_MAX], size_t *n_sorted)
+static void set_value(struct expo_value *to, double v)
 {
-	if (n > LABELS_MAX)
-		return false;
-	if (n > 0)
-		memcpy(sorted, labels, n * sizeof *labels);
-	if (part != NULL)
-		sorted[n++] = *part;
-	for (size_t i = 0; i < s->n_base; i++)
-		sorted[n++] = s->base[i];
-	*n_sorted = n;
-	return sort_labels(s, sorted, n_sorted);
-}
+	char text[NUM_MAX];
 
-/* Renders <labels> into the scratch. */
-static bool render_labels(struct expo_set *s, const struct label *labels, size_t n)
-{
-	struct label sorted[LABELS_MAX + 1 + EXPO_BASE_MAX];
-
-	buf_reset(&s->scratch);
-	if (!gather_labels(s, labels, n, NULL, sorted, &n))
-		return false;
-	put_labels(&s->scratch, sorted, n);
-	return true;
-}
-
-/* The scratch with the set's lifetime: a text that comes again at once is kept once. */
-static const struct expo_labels *keep_labels(struct expo_set *s)
-{
-	struct str text = buf_str(&s->scratch);
-	struct expo_labels *l;
-
-	if (s->latest != NULL && str_eq(labels_text(s->latest), text))
-		return s->latest;
-	l = arena_alloc_raw(&s->arena, sizeof *l + text.n);
-	l->hash = str_hash(text);
-	l->n = text.n;
-	if (text.n > 0)
-		memcpy(l->text, text.p, text.n);
-	s->latest = l;
-	return l;
+	to->v = v;
+	to->n = (uint8_t)num_format(text, v);
+	assert(to->n <= EXPO_VALUE_MAX);
+	memcpy(to->text, text, sizeof to->text);
 }
 
 /* <labels> NULL: they are none, or the name is none. */
-static bool add(struct expo_set *s, const struct expo_family *row, enum suffix suffix, double v, const struct expo_labels *labels)
+static bool add(struct expo_set *s, const struct expo_family *row, enum expo_suffix suffix, double v, const struct expo_labels *labels)
 {
-	struct family *f = family_of(s, row);
+	const struct expo_sample x = { family_of(s, row), labels, EXPO_NO_SAMPLE, suffix };
 
-	if (f == NULL || labels == NULL) {
-		s->stats.invalid++;
+	assert(!s->closed && s->before == NULL);
+	if (x.family == NULL || labels == NULL) {
+		s->invalid++;
 		return false;
 	}
-	return add_sample(s, f, suffix, v, labels);
+	if (!add_to_shape(s, &x)) {
+		s->duplicates++;
+		return false;
+	}
+	s->values = mem_grow_tight(s->values, &s->cap, s->n + 1, sizeof *s->values);
+	set_value(&s->values[s->n++], v);
+	return true;
 }
+
+/* ---- Following another set. ---- */
+
+/* Cuts the label off the front of rendered ones without escapes. */
+static bool cut_label(struct str *text, const struct label *l)
+{
+	const size_t value = l->name.n + 2, end = value + l->value.n;
+
+	if (text->n <= end || text->p[end] != '"' || text->p[l->name.n] != '=' || memcmp(text->p, l->name.p, l->name.n) != 0 ||
+	    memcmp(text->p + value, l->value.p, l->value.n) != 0)
+		return false;
+	*text = text->n > end + 1 ? (struct str){ text->p + end + 2, text->n - end - 2 } : STR("");
+	return true;
+}
+
+/* How many of the list, in any order, <text> can be put together of; 0: it cannot. */
+static size_t count_in(struct str text, const struct label_list *list)
+{
+	size_t n = 0, i = 0;
+
+	for (; text.n > 0; n++) {
+		const size_t from = i;
+
+		while (list->v[i].value.n == 0 || !cut_label(&text, &list->v[i])) {
+			i = i + 1 < list->n ? i + 1 : 0;
+			if (i == from)
+				return 0;
+		}
+		i = i + 1 < list->n ? i + 1 : 0;
+	}
+	return n;
+}
+
+static bool labels_are(struct expo_set *s, const struct expo_labels *rendered, const struct label *labels, size_t n,
+    const struct label *part)
+{
+	struct label_list list;
+	size_t kept = 0;
+
+	if (n + (part != NULL) + s->n_base == 0)
+		return rendered->n == 0;
+	if (!gather_labels(s, labels, n, part, &list))
+		return false;
+	if (rendered->escaped) {
+		buf_reset(&s->scratch);
+		if (!sort_labels(list.v, &list.n))
+			return false;
+		expo_put_labels(&s->scratch, list.v, list.n);
+		return str_eq(buf_str(&s->scratch), expo_labels_text(rendered));
+	}
+	for (size_t i = 0; i < list.n; i++)
+		kept += list.v[i].value.n > 0;
+	/* As many pieces as labels: none of them is one's end and another's beginning. */
+	return kept == rendered->n_labels && kept == count_in(expo_labels_text(rendered), &list);
+}
+
+/* The sample that comes next if all stays as it was; NULL: it is not of this name. */
+static const struct expo_sample *expected(const struct expo_set *s, const struct expo_family *row, enum expo_suffix suffix)
+{
+	const struct expo_sample *x = &s->shape->samples[s->n];
+
+	if (s->n == s->shape->n || x->suffix != suffix || x->family->type != row->type || !str_eq(x->family->name, str_of(row->name)))
+		return NULL;
+	return x;
+}
+
+/* What it was is what it is mostly: then its text is too. */
+static void take_expected(struct expo_set *s, double v)
+{
+	const struct expo_value *before = &s->before->values[s->n];
+	struct expo_value *to = &s->values[s->n++];
+
+	if (memcmp(&before->v, &v, sizeof v) == 0)
+		*to = *before;
+	else
+		set_value(to, v);
+}
+
+/* A shape of its own, like the one that is left. */
+static void begin_shape(struct expo_set *s)
+{
+	struct expo_shape *shape = shape_new();
+	const struct expo_label_name *const known[] = { s->shape->label_names, s->label_names };
+
+	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+		for (const struct expo_label_name *l = known[i]; l != NULL; l = l->next)
+			remember_label(&shape->label_names, &shape->arena, l->name);
+	shape->samples = mem_grow_tight(NULL, &shape->cap, s->shape->n, sizeof *shape->samples);
+	s->left = s->shape;
+	s->shape = shape;
+	s->before = NULL;
+	seen_reserve(s, s->left->n);
+	map_reserve(&s->by_name, s->left->n_families);
+}
+
+/* What was emitted so far is now in a shape of its own. */
+static void leave(struct expo_set *s)
+{
+	struct expo_shape *old = s->shape;
+	const struct expo_labels *from = NULL, *to = NULL;
+
+	begin_shape(s);
+	for (size_t i = 0; i < s->n; i++) {
+		const struct expo_sample *x = &old->samples[i];
+		const struct expo_shape_family *f = x->family;
+		bool added;
+
+		if (x->labels != from) {
+			from = x->labels;
+			buf_reset(&s->scratch);
+			buf_puts(&s->scratch, expo_labels_text(from));
+			to = keep_labels(s, from->n_labels);
+		}
+		added = add_to_shape(s, &(struct expo_sample){ family_by_name(s, &(struct expo_family){ f->name.p, f->type, f->help.p, f->unit }),
+		    to, EXPO_NO_SAMPLE, x->suffix });
+		assert(added);
+		(void)added;
+	}
+}
+
+/* Whether the sample was the expected one, and is taken; else the set follows nobody any more. */
+static bool followed(struct expo_set *s, const struct expo_family *row, enum expo_suffix suffix, double v, const struct label *labels,
+    size_t n, const struct label *part)
+{
+	const struct expo_sample *x;
+
+	if (s->before == NULL)
+		return false;
+	x = expected(s, row, suffix);
+	if (x != NULL && labels_are(s, x->labels, labels, n, part)) {
+		take_expected(s, v);
+		return true;
+	}
+	leave(s);
+	return false;
+}
+
+/* Labels the caller was given, for a shape of its own. */
+static const struct expo_labels *own_labels(struct expo_set *s, const struct expo_labels *l)
+{
+	if (l == NULL || l->home == s->shape)
+		return l;
+	buf_reset(&s->scratch);
+	buf_puts(&s->scratch, expo_labels_text(l));
+	return keep_labels(s, l->n_labels);
+}
+
+void expo_set_close(struct expo_set *s)
+{
+	if (s->closed)
+		return;
+	if (s->before != NULL && s->n < s->shape->n)
+		leave(s);
+	forget_filling(s);
+	if (s->shape->sorted == NULL) {
+		s->shape->sorted = mem_alloc(s->shape->n_families * sizeof *s->shape->sorted);
+		expo_sort_families(s->shape, s->shape->sorted);
+	}
+	s->closed = true;
+}
+
+/* ---- Emitting. ---- */
 
 const struct expo_labels *expo_labels(struct expo_set *s, const struct label *labels, size_t n)
 {
-	return render_labels(s, labels, n) ? keep_labels(s) : NULL;
+	if (s->before != NULL && s->n < s->shape->n && labels_are(s, s->shape->samples[s->n].labels, labels, n, NULL))
+		return s->shape->samples[s->n].labels;
+	return render_labels(s, labels, n);
 }
 
 bool expo_emit_at(struct expo_set *s, const struct expo_family *f, double v, const struct expo_labels *labels)
 {
-	return add(s, f, NONE, v, labels);
+	if (s->before != NULL) {
+		const struct expo_sample *x = expected(s, f, EXPO_NONE);
+
+		if (x != NULL && labels != NULL && (x->labels == labels || str_eq(expo_labels_text(x->labels), expo_labels_text(labels)))) {
+			take_expected(s, v);
+			return true;
+		}
+		leave(s);
+	}
+	return add(s, f, EXPO_NONE, v, own_labels(s, labels));
 }
 
 bool expo_emit(struct expo_set *s, const struct expo_family *f, double v, const struct label *labels, size_t n)
 {
-	return add(s, f, NONE, v, expo_labels(s, labels, n));
+	return followed(s, f, EXPO_NONE, v, labels, n, NULL) || add(s, f, EXPO_NONE, v, render_labels(s, labels, n));
 }
 
 /* The labels of a histogram's buckets or a summary's quantiles differ in one: what stands around its value is rendered once. */
 struct parts {
+	const char *name;
+	const struct label *labels;
+	size_t n;
 	struct buf before, after;
-	bool good;
+	size_t n_rendered;
+	bool begun, good;
 };
 
-static struct parts parts_begin(struct expo_set *s, const char *name, const struct label *labels, size_t n)
+static void parts_begin(struct parts *p, struct expo_set *s)
 {
-	const struct label part = { str_of(name), STR("0") };
-	struct label sorted[LABELS_MAX + 1 + EXPO_BASE_MAX];
-	struct parts p = { .good = gather_labels(s, labels, n, &part, sorted, &n) };
+	const struct label part = { str_of(p->name), STR("0") };
+	struct label_list list;
 	size_t at = 0;
 
-	if (!p.good)
-		return p;
-	while (!str_eq(sorted[at].name, part.name))
+	p->begun = true;
+	p->good = gather_sorted(s, p->labels, p->n, &part, &list);
+	if (!p->good)
+		return;
+	remember_labels(s, &list);
+	while (!str_eq(list.v[at].name, part.name))
 		at++;
-	put_labels(&p.before, sorted, at);
-	buf_printf(&p.before, "%s%s=\"", at > 0 ? "," : "", name);
-	buf_putz(&p.after, at + 1 < n ? "\"," : "\"");
-	put_labels(&p.after, sorted + at + 1, n - at - 1);
-	return p;
+	p->n_rendered = list.n;
+	expo_put_labels(&p->before, list.v, at);
+	buf_printf(&p->before, "%s%s=\"", at > 0 ? "," : "", p->name);
+	buf_putz(&p->after, at + 1 < list.n ? "\"," : "\"");
+	expo_put_labels(&p->after, list.v + at + 1, list.n - at - 1);
 }
 
 static void parts_end(struct parts *p)
@@ -402,337 +705,54 @@ static void parts_end(struct parts *p)
 	buf_fini(&p->after);
 }
 
-static bool add_part(struct expo_set *s, const struct expo_family *f, enum suffix suffix, const struct parts *p, double bound,
-    double v)
+static bool add_part(struct expo_set *s, const struct expo_family *f, enum expo_suffix suffix, struct parts *p, double bound, double v)
 {
 	char text[NUM_MAX];
+	const struct label part = { str_of(p->name), { text, num_format(text, bound) } };
 
+	if (followed(s, f, suffix, v, p->labels, p->n, &part))
+		return true;
+	if (!p->begun)
+		parts_begin(p, s);
 	buf_reset(&s->scratch);
 	buf_puts(&s->scratch, buf_str(&p->before));
-	buf_put(&s->scratch, text, num_format(text, bound));
+	buf_puts(&s->scratch, part.value);
 	buf_puts(&s->scratch, buf_str(&p->after));
-	return add(s, f, suffix, v, p->good ? keep_labels(s) : NULL);
+	return add(s, f, suffix, v, p->good ? keep_labels(s, p->n_rendered) : NULL);
 }
 
-static bool add_totals(struct expo_set *s, const struct expo_family *f, double sum, double count, const struct expo_labels *labels)
+static bool add_totals(struct expo_set *s, const struct expo_family *f, double sum, double count, const struct label *labels, size_t n)
 {
-	bool ok = add(s, f, SUM, sum, labels);
+	bool ok = followed(s, f, EXPO_SUM, sum, labels, n, NULL) || add(s, f, EXPO_SUM, sum, render_labels(s, labels, n));
 
-	return add(s, f, COUNT, count, labels) && ok;
+	return (followed(s, f, EXPO_COUNT, count, labels, n, NULL) || add(s, f, EXPO_COUNT, count, render_labels(s, labels, n))) && ok;
 }
 
 bool expo_emit_histogram(struct expo_set *s, const struct expo_family *f, const double *bounds, size_t n_bounds,
     const uint64_t *counts,
                          double sum, const struct label *labels, size_t n)
 {
-	struct parts p = parts_begin(s, "le", labels, n);
+	struct parts p = { .name = "le", .labels = labels, .n = n };
 	uint64_t total = 0;
 	bool ok = true;
 
 	for (size_t i = 0; i <= n_bounds; i++) {
 		total += counts[i];
-		ok = add_part(s, f, BUCKET, &p, i < n_bounds ? bounds[i] : (double)INFINITY, (double)total) && ok;
+		ok = add_part(s, f, EXPO_BUCKET, &p, i < n_bounds ? bounds[i] : (double)INFINITY, (double)total) && ok;
 	}
 	parts_end(&p);
-	return add_totals(s, f, sum, (double)total, expo_labels(s, labels, n)) && ok;
+	return add_totals(s, f, sum, (double)total, labels, n) && ok;
 }
 
 bool expo_emit_summary(struct expo_set *s, const struct expo_family *f, const double *quantiles, const double *values,
     size_t n_quantiles,
                        double sum, double count, const struct label *labels, size_t n)
 {
-	struct parts p = parts_begin(s, "quantile", labels, n);
+	struct parts p = { .name = "quantile", .labels = labels, .n = n };
 	bool ok = true;
 
 	for (size_t i = 0; i < n_quantiles; i++)
-		ok = add_part(s, f, NONE, &p, quantiles[i], values[i]) && ok;
+		ok = add_part(s, f, EXPO_NONE, &p, quantiles[i], values[i]) && ok;
 	parts_end(&p);
-	return add_totals(s, f, sum, count, expo_labels(s, labels, n)) && ok;
-}
-
-/* ---- Formats. ---- */
-
-enum expo_format expo_negotiate(struct str accept)
-{
-	int open = http_accept_q(accept, STR("application/openmetrics-text;version=1.0.0"));
-	int unversioned = http_accept_q(accept, STR("application/openmetrics-text;version="));
-	int text = http_accept_q(accept, STR("text/plain")), any = http_accept_q(accept, STR("*/*"));
-
-	if (open < unversioned)
-		open = unversioned;
-	if (text < 0)
-		text = any;
-	return open > 0 && open >= text ? EXPO_OPENMETRICS : EXPO_TEXT;
-}
-
-const char *expo_content_type(enum expo_format format)
-{
-	return format == EXPO_OPENMETRICS ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
-	                                  : "text/plain; version=0.0.4; charset=utf-8";
-}
-
-/* ---- Pages. ---- */
-
-struct part {
-	const struct expo_part *part;
-	struct buf extra;       /* rendered */
-	bool collides;
-};
-
-struct ref {
-	uint64_t prefix[3];     /* of the name, so that most comparisons are of integers */
-	const struct family *family;
-	const struct part *part;
-};
-
-struct page {
-	struct buf *out;
-	enum expo_format format;
-	struct part *parts;
-	struct ref *refs;       /* sorted by family name, then by part */
-	size_t n_refs;
-};
-
-/* The 8 bytes from <at> on as a number that orders as they do; what is missing counts as zero. */
-static uint64_t prefix_of(struct str name, size_t at)
-{
-	uint64_t v = 0;
-
-	for (size_t i = at; i < at + 8; i++)
-		v = v << 8 | (i < name.n ? (unsigned char)name.p[i] : 0);
-	return v;
-}
-
-static int by_name(const void *a, const void *b)
-{
-	const struct ref *x = a, *y = b;
-	int c;
-
-	for (size_t i = 0; i < ARRAY_LEN(x->prefix); i++)
-		if (x->prefix[i] != y->prefix[i])
-			return x->prefix[i] < y->prefix[i] ? -1 : 1;
-	c = str_cmp(x->family->name, y->family->name);
-	return c != 0 ? c : (x->part > y->part) - (x->part < y->part);
-}
-
-static bool has_family(const struct page *p, struct str name)
-{
-	size_t lo = 0, hi = p->n_refs;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		int c = str_cmp(p->refs[mid].family->name, name);
-
-		if (c == 0)
-			return true;
-		if (c < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return false;
-}
-
-static const struct {
-	const char *text, *open;
-	struct str suffix;      /* of samples, that the OpenMetrics family lacks */
-} types[] = {
-	[EXPO_UNTYPED] = { "untyped", "unknown", { NULL, 0 } },   [EXPO_GAUGE] = { "gauge", "gauge", { NULL, 0 } },
-	[EXPO_COUNTER] = { "counter", "counter", { "_total", 6 } }, [EXPO_HISTOGRAM] = { "histogram", "histogram", { NULL, 0 } },
-	[EXPO_SUMMARY] = { "summary", "summary", { NULL, 0 } },   [EXPO_INFO] = { "gauge", "info", { "_info", 5 } },
-};
-
-/* OpenMetrics names families without the suffix. Where that is not possible the samples keep their names and the type goes. */
-static const char *type_in(const struct page *p, const struct family *f, struct str *name)
-{
-	struct str suffix = types[f->row->type].suffix, base;
-
-	*name = f->name;
-	if (p->format == EXPO_TEXT)
-		return types[f->row->type].text;
-	if (suffix.n == 0)
-		return types[f->row->type].open;
-	base = (struct str){ f->name.p, f->name.n - suffix.n };
-	if (f->name.n <= suffix.n || !str_ends(f->name, suffix) || has_family(p, base))
-		return types[EXPO_UNTYPED].open;
-	*name = base;
-	return types[f->row->type].open;
-}
-
-static void put_help(struct buf *out, struct str help, bool quotes)
-{
-	struct buf clean = { 0 };
-
-	if (memchr(help.p, '\n', help.n) == NULL && memchr(help.p, '\\', help.n) == NULL && memchr(help.p, '"', help.n) == NULL
-	    && str_is_utf8(help)) {
-		buf_puts(out, help);
-		return;
-	}
-	buf_put_utf8(&clean, help);
-	for (size_t i = 0; i < clean.n; i++) {
-		if (clean.p[i] == '\n')
-			buf_put(out, "\\n", 2);
-		else if (clean.p[i] == '\\' || (quotes && clean.p[i] == '"'))
-			buf_put(out, (char[]){ '\\', clean.p[i] }, 2);
-		else
-			buf_putc(out, clean.p[i]);
-	}
-	buf_fini(&clean);
-}
-
-static void put_head(const struct page *p, const struct family *f)
-{
-	struct str name;
-	const char *type = type_in(p, f, &name), *unit = f->row->unit;
-
-	if (f->row->help != NULL) {
-		buf_put(p->out, "# HELP ", 7);
-		buf_puts(p->out, name);
-		buf_putc(p->out, ' ');
-		put_help(p->out, str_of(f->row->help), p->format == EXPO_OPENMETRICS);
-		buf_putc(p->out, '\n');
-	}
-	buf_put(p->out, "# TYPE ", 7);
-	buf_puts(p->out, name);
-	buf_putc(p->out, ' ');
-	buf_putz(p->out, type);
-	buf_putc(p->out, '\n');
-	if (p->format == EXPO_OPENMETRICS && unit != NULL && str_ends(name, str_of(unit)) && name.n > strlen(unit) + 1 &&
-	    name.p[name.n - strlen(unit) - 1] == '_')
-		buf_printf(p->out, "# UNIT " STR_FMT " %s\n", STR_ARG(name), unit);
-}
-
-static bool is_extra(const struct expo_part *part, struct str name)
-{
-	for (size_t i = 0; i < part->n_extra; i++)
-		if (str_eq(part->extra[i].name, name) && part->extra[i].value.n > 0)
-			return true;
-	return false;
-}
-
-/* One name="value" off the front of rendered labels. */
-static struct str cut_label(struct str *rest, struct str *name)
-{
-	size_t n = str_chr(*rest, '=');
-	struct str label;
-
-	*name = (struct str){ rest->p, n };
-	for (n += 2; rest->p[n] != '"'; n++)
-		n += rest->p[n] == '\\';
-	label = (struct str){ rest->p, n + 1 };
-	n += n + 1 < rest->n ? 2 : 1;
-	*rest = (struct str){ rest->p + n, rest->n - n };
-	return label;
-}
-
-/* A sample with a label of the page's own name. */
-static void put_colliding(struct buf *out, const struct part *part, const struct family *f, const struct sample *s)
-{
-	struct str labels = labels_text(s->labels), name;
-
-	buf_puts(out, f->name);
-	buf_puts(out, suffixes[s->suffix]);
-	buf_putc(out, '{');
-	buf_put(out, part->extra.p, part->extra.n);
-	while (labels.n > 0) {
-		struct str label = cut_label(&labels, &name);
-
-		buf_putc(out, ',');
-		if (is_extra(part->part, name))
-			buf_putz(out, "exported_");
-		buf_puts(out, label);
-	}
-	buf_put(out, "} ", 2);
-	buf_put(out, s->value, s->value_n);
-	buf_putc(out, '\n');
-}
-
-static char *copy(char *to, const void *p, size_t n)
-{
-	memcpy(to, p, n);
-	return to + n;
-}
-
-/* One reservation a line: this is where a page's time goes. */
-static void put_sample(struct buf *out, const struct part *part, const struct family *f, const struct sample *s)
-{
-	struct str suffix = suffixes[s->suffix], labels = labels_text(s->labels), extra = buf_str(&part->extra);
-	char *at, *beg;
-
-	if (part->collides && labels.n > 0) {
-		put_colliding(out, part, f, s);
-		return;
-	}
-	beg = at = buf_reserve(out, f->name.n + suffix.n + extra.n + labels.n + s->value_n + 5);
-	if (beg == NULL)
-		return;
-	at = copy(at, f->name.p, f->name.n);
-	at = copy(at, suffix.p, suffix.n);
-	if (labels.n + extra.n > 0) {
-		*at++ = '{';
-		if (extra.n > 0)
-			at = copy(at, extra.p, extra.n);
-		if (extra.n > 0 && labels.n > 0)
-			*at++ = ',';
-		at = copy(at, labels.p, labels.n);
-		*at++ = '}';
-	}
-	*at++ = ' ';
-	at = copy(at, s->value, s->value_n);
-	*at++ = '\n';
-	out->n += (size_t)(at - beg);
-}
-
-static void open_part(struct part *to, const struct expo_part *part)
-{
-	struct label kept[LABELS_MAX];
-	size_t n = 0;
-
-	assert(part->n_extra <= LABELS_MAX);
-	to->part = part;
-	for (size_t i = 0; i < part->n_extra; i++)
-		if (part->extra[i].value.n > 0)
-			kept[n++] = part->extra[i];
-	put_labels(&to->extra, kept, n);
-	for (const struct label_name *l = part->set->label_names; l != NULL && !to->collides; l = l->next)
-		to->collides = is_extra(part, l->name);
-}
-
-static void collect(struct page *p, const struct expo_part *parts, size_t n)
-{
-	size_t total = 0;
-
-	for (size_t i = 0; i < n; i++)
-		total += parts[i].set->n_families;
-	p->parts = mem_alloc(n * sizeof *p->parts);
-	p->refs = mem_alloc(total * sizeof *p->refs);
-	for (size_t i = 0; i < n; i++) {
-		open_part(&p->parts[i], &parts[i]);
-		for (const struct family *f = parts[i].set->first; f != NULL; f = f->next)
-			if (f->first != NULL)
-				p->refs[p->n_refs++] = (struct ref){ { prefix_of(f->name, 0), prefix_of(f->name, 8), prefix_of(f->name, 16) }, f,
-				    &p->parts[i] };
-	}
-	qsort(p->refs, p->n_refs, sizeof *p->refs, by_name);
-}
-
-void expo_write(struct buf *out, const struct expo_part *parts, size_t n, enum expo_format format)
-{
-	struct page p = { .out = out, .format = format };
-
-	collect(&p, parts, n);
-	for (size_t i = 0; i < p.n_refs; i++) {
-		const struct family *f = p.refs[i].family;
-
-		if (i == 0 || !str_eq(p.refs[i - 1].family->name, f->name))
-			put_head(&p, f);
-		for (const struct sample *s = f->first; s != NULL; s = s->next)
-			put_sample(out, p.refs[i].part, f, s);
-	}
-	if (format == EXPO_OPENMETRICS)
-		buf_putz(out, "# EOF\n");
-	for (size_t i = 0; i < n; i++)
-		buf_fini(&p.parts[i].extra);
-	free(p.parts);
-	free(p.refs);
+	return add_totals(s, f, sum, count, labels, n) && ok;
 }

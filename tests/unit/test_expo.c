@@ -163,6 +163,192 @@ static void negotiates(void **state)
 			fail_msg("%s", cases[i].accept);
 }
 
+/* ---- Sets made like others ---- */
+
+/* Something that is emitted; <variant> makes small changes: other values, other labels, more, less. */
+typedef void emission(struct expo_set *s, unsigned variant);
+
+static void emit_plain(struct expo_set *s, unsigned variant)
+{
+	EXPO_EMIT0(s, &up, variant % 3);
+}
+
+static void emit_labelled(struct expo_set *s, unsigned variant)
+{
+	const struct label a = { STR("a"), STR("1") }, b = { STR("b"), variant % 2 ? STR("2") : STR("22") }, none = { STR("c"), STR("") };
+
+	expo_emit(s, &commands, 5, variant % 4 < 2 ? (struct label[]){ a, b, none } : (struct label[]){ none, b, a }, 3);
+}
+
+/* What would look the same if nobody minded where a label ends. */
+static void emit_quotes(struct expo_set *s, unsigned variant)
+{
+	switch (variant % 6) {
+	case 0:
+		EXPO_EMIT(s, &lag, 1, { STR("a"), STR("x") }, { STR("b"), STR("y") });
+		break;
+	case 1:
+		EXPO_EMIT(s, &lag, 1, { STR("a"), STR("x\",b=\"y") });
+		break;
+	case 2:
+		EXPO_EMIT(s, &lag, 1, { STR("a"), STR("x\",b=\"y") }, { STR("b"), STR("y") });
+		break;
+	case 3:
+		EXPO_EMIT(s, &lag, 1, { STR("a"), STR("x\\\\y") });
+		break;
+	case 4:
+		EXPO_EMIT(s, &lag, 1, { STR("a"), STR("x\\y") });
+		break;
+	default:
+		EXPO_EMIT(s, &lag, 1, { STR("a"), STR("\n\xff") });
+		break;
+	}
+}
+
+static void emit_histogram(struct expo_set *s, unsigned variant)
+{
+	const double bounds[] = { 0.5, variant % 3 ? 1 : 2 };
+
+	expo_emit_histogram(s, &times, bounds, 2 - variant % 2, (const uint64_t[]){ 1, variant, 2 }, 3, &(struct label){ STR("z"), STR("1") }, 1);
+	expo_emit_summary(s, &parts, bounds, bounds, 2, 3, variant, &(struct label){ STR("a"), STR("1") }, 1);
+}
+
+static void emit_row(struct expo_set *s, unsigned variant)
+{
+	const struct expo_labels *idle = expo_labels(s, &(struct label){ STR("idle"), STR("1") }, 1);
+	const struct expo_labels *row = expo_labels(s, &(struct label){ STR("row"), variant % 2 ? STR("1") : STR("2") }, 1);
+
+	expo_emit_at(s, &up, variant, row);
+	if (variant % 3)
+		expo_emit_at(s, &odd, 1, idle);
+	expo_emit_at(s, &commands, 7, row);
+	expo_emit_at(s, &lag, 7, variant % 5 ? row : NULL);
+}
+
+static void emit_twice(struct expo_set *s, unsigned variant)
+{
+	EXPO_EMIT0(s, &up, 1);
+	if (variant % 2)
+		EXPO_EMIT0(s, &up, 2);
+	if (variant % 3)
+		EXPO_EMIT0(s, &bad, 2);
+	EXPO_EMIT0(s, &times_sum, 2);
+}
+
+static void emit_made(struct expo_set *s, unsigned variant)
+{
+	struct arena *a = expo_set_arena(s);
+	struct expo_family *f = ARENA_NEW(a, struct expo_family);
+
+	*f = (struct expo_family){ arena_printf(a, "made_%u", variant % 4).p, variant % 3 ? EXPO_GAUGE : EXPO_COUNTER, "Made.", NULL };
+	EXPO_EMIT(s, f, 1, { STR("source"), STR("own") });
+}
+
+static void emit_based(struct expo_set *s, unsigned variant)
+{
+	const struct label node = { STR("node"), variant % 2 ? STR("x") : STR("y") };
+
+	expo_set_base(s, &node, variant % 3 ? 1 : 0);
+	EXPO_EMIT(s, &info, 1, { STR("v"), STR("1") });
+	expo_set_base(s, NULL, 0);
+}
+
+/* What the two sets hold is the same, whatever they were made like. */
+static void assert_same_sets(const struct expo_set *a, const struct expo_set *b)
+{
+	const struct label source = { STR("source"), STR("s") };
+	const struct expo_stats x = expo_set_stats(a), y = expo_set_stats(b);
+	struct buf want = { 0 };
+
+	assert_int_equal(x.samples, y.samples);
+	assert_int_equal(x.duplicates, y.duplicates);
+	assert_int_equal(x.invalid, y.invalid);
+	for (int format = EXPO_TEXT; format <= EXPO_OPENMETRICS; format++) {
+		buf_reset(&want);
+		expo_write(&want, &(struct expo_part){ a, &source, 1 }, 1, (enum expo_format)format);
+		assert_page(&(struct expo_part){ b, &source, 1 }, 1, (enum expo_format)format, buf_z(&want));
+	}
+	buf_fini(&want);
+}
+
+/* A thousand scrapes one after the other: each set, made like the one before, is what it would be without it. */
+static void one_like_another(void **state)
+{
+	static emission *const all[] = { emit_plain, emit_labelled, emit_quotes, emit_histogram, emit_row, emit_twice, emit_made, emit_based };
+	struct expo_set *before = expo_set_new();
+	uint32_t dice = 1;
+
+	(void)state;
+	expo_set_close(before);
+	for (int round = 0; round < 1000; round++) {
+		struct expo_set *like = expo_set_like(before), *fresh = expo_set_new();
+
+		for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+			dice = dice * 1664525u + 1013904223u;
+			const unsigned variant = dice >> 28 < 12 ? 1 : dice >> 20;
+
+			if (dice >> 27 == 3)
+				continue;
+			all[i](like, variant);
+			all[i](fresh, variant);
+		}
+		expo_set_close(like);
+		expo_set_close(fresh);
+		assert_same_sets(fresh, like);
+		expo_set_free(before);
+		expo_set_free(fresh);
+		before = like;
+	}
+	expo_set_free(before);
+}
+
+static void half_like_another(void **state)
+{
+	struct expo_set *before = expo_set_new(), *like;
+
+	(void)state;
+	EXPO_EMIT(before, &up, 1, { STR("a"), STR("1") });
+	EXPO_EMIT0(before, &lag, 1);
+	expo_set_close(before);
+	like = expo_set_like(before);
+	EXPO_EMIT(like, &up, 2, { STR("a"), STR("1") });
+	expo_set_free(like);                            /* of a collection that failed */
+	like = expo_set_like(before);
+	EXPO_EMIT(like, &up, 2, { STR("a"), STR("1") });
+	expo_set_close(like);
+	expo_set_free(before);
+	assert_page(&(struct expo_part){ like, NULL, 0 }, 1, EXPO_TEXT,
+	            "# HELP redis_up Whether it answers.\n# TYPE redis_up gauge\nredis_up{a=\"1\"} 2\n");
+	assert_true(expo_set_has(like, &up, 2));
+	assert_false(expo_set_has(like, &up, 1));
+	expo_set_free(like);
+}
+
+static void many_sets_on_a_page(void **state)
+{
+	struct expo_set *sets[5];
+	struct expo_part p[ARRAY_LEN(sets)];
+	struct label sources[ARRAY_LEN(sets)];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(sets); i++) {
+		sets[i] = expo_set_new();
+		EXPO_EMIT0(sets[i], i % 2 ? &up : &lag, (double)i);
+		if (i == 3)
+			EXPO_EMIT0(sets[i], &commands, 9);
+		if (i % 3)
+			expo_set_close(sets[i]);
+		sources[i] = (struct label){ STR("s"), { &"01234"[i], 1 } };
+		p[i] = (struct expo_part){ sets[i], &sources[i], 1 };
+	}
+	assert_page(p, ARRAY_LEN(p), EXPO_TEXT,
+	            "# HELP lag_seconds Lag.\n# TYPE lag_seconds untyped\nlag_seconds{s=\"0\"} 0\nlag_seconds{s=\"2\"} 2\nlag_seconds{s=\"4\"} 4\n"
+	            "# HELP redis_commands_total Commands.\n# TYPE redis_commands_total counter\nredis_commands_total{s=\"3\"} 9\n"
+	            "# HELP redis_up Whether it answers.\n# TYPE redis_up gauge\nredis_up{s=\"1\"} 1\nredis_up{s=\"3\"} 3\n");
+	for (size_t i = 0; i < ARRAY_LEN(sets); i++)
+		expo_set_free(sets[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +358,9 @@ int main(void)
 		cmocka_unit_test(a_row_is_rendered_once),
 		cmocka_unit_test(drops_and_counts),
 		cmocka_unit_test(negotiates),
+		cmocka_unit_test(one_like_another),
+		cmocka_unit_test(half_like_another),
+		cmocka_unit_test(many_sets_on_a_page),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
