@@ -104,7 +104,7 @@ static void render(const struct once *o, struct buf *page)
 
 	self_emit_sources(core, o->answers, o->n, false, clock_mono_ms(o->clock));
 	render_answers(page, o->answers, o->n, false, core, EXPO_TEXT);
-	expo_set_free(core);
+	expo_set_unref(core);
 }
 
 /* False when some were left behind that hang. */

@@ -42,6 +42,7 @@ struct publisher {
 	struct scrape *waiting;
 	int64_t wakes_mono_ms;          /* the publisher's own thread sleeps until then */
 	size_t page_bytes;              /* of the last page: room for the next */
+	struct expo_set *core;          /* of the last page that was not bare, for the next to be made like; NULL: none yet */
 	bool left_behind;               /* workers that hang; of the thread that applies, sweeps and frees */
 	struct self self;
 };
@@ -78,7 +79,7 @@ static void scrape_free(struct scrape *s)
 {
 	for (struct answer *a = s->answers; a < s->answers + s->n; a++)
 		answer_fini(a);
-	expo_set_free(s->core);
+	expo_set_unref(s->core);
 	free(s->answers);
 	free(s);
 }
@@ -163,6 +164,17 @@ static struct scrape *take_ready(struct publisher *p, int64_t now, int64_t *next
 	return NULL;
 }
 
+static void keep_core(struct publisher *p, struct expo_set *core)
+{
+	struct expo_set *before;
+
+	pthread_mutex_lock(&p->lock);
+	before = p->core;
+	p->core = expo_set_ref(core);
+	pthread_mutex_unlock(&p->lock);
+	expo_set_unref(before);
+}
+
 /* A hundred scrapes at once are answered with one page. */
 static void answer_scrapes(struct publisher *p, struct scrape *s)
 {
@@ -170,10 +182,13 @@ static void answer_scrapes(struct publisher *p, struct scrape *s)
 	struct buf page = { 0 };
 
 	self_emit_sources(s->core, s->answers, s->n, s->bare, clock_mono_ms(p->clock));
+	expo_set_close(s->core);
 	buf_reserve(&page, __atomic_load_n(&p->page_bytes, __ATOMIC_RELAXED));
 	render_answers(&page, s->answers, s->n, s->bare, s->core, s->format);
 	__atomic_store_n(&p->page_bytes, page.n, __ATOMIC_RELAXED);
 	body = http_body_new(&page);
+	if (!s->bare)
+		keep_core(p, s->core);
 	while (s != NULL) {
 		struct scrape *next = s->next;
 
@@ -207,9 +222,12 @@ static void answer_ready(void *ctx)
 /* While the sources are asked: what the core says of itself. Until it is there nobody takes the scrape off the list. */
 static void finish_beginning(struct publisher *p, struct scrape *s)
 {
-	struct expo_set *core = expo_set_new();
+	struct expo_set *core;
 	bool ready, sooner;
 
+	pthread_mutex_lock(&p->lock);
+	core = p->core != NULL && !s->bare ? expo_set_like(p->core) : expo_set_new();
+	pthread_mutex_unlock(&p->lock);
 	if (!s->bare)
 		self_emit(&p->self, core);
 	pthread_mutex_lock(&p->lock);
@@ -450,6 +468,7 @@ bool publisher_free(struct publisher *p)
 	pthread_cond_destroy(&p->wake);
 	pthread_mutex_destroy(&p->lock);
 	self_fini(&p->self);
+	expo_set_unref(p->core);
 	if (p->config != NULL)
 		sources_unref(p->config);
 	free(p->workers);

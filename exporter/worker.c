@@ -32,7 +32,7 @@ void result_unref(struct result *r)
 	if (r == NULL || __atomic_sub_fetch(&r->refs, 1, __ATOMIC_ACQ_REL) > 0)
 		return;
 	if (r->set != NULL)
-		expo_set_free(r->set);
+		expo_set_unref(r->set);
 	free(r);
 }
 
@@ -55,7 +55,7 @@ static void note_end(struct worker *w)
 
 static struct result *collect(struct worker *w, const struct source_ask *ask)
 {
-	/* The last result is replaced by nobody else. */
+	/* Nobody else replaces the last result. */
 	struct expo_set *set = w->last != NULL && w->last->set != NULL ? expo_set_like(w->last->set) : expo_set_new();
 	struct err e = { 0 };
 	int64_t began_us = clock_mono_us();
@@ -66,7 +66,7 @@ static struct result *collect(struct worker *w, const struct source_ask *ask)
 		complain_works(&w->complaint, "source", w->name, clock_now_ms(w->clock));
 	} else {
 		assert(e.code != ERR_NONE);
-		expo_set_free(set);
+		expo_set_unref(set);
 		if (e.code != ERR_CANCELED)
 			complain_failed(&w->complaint, "source", w->name, &e, clock_now_ms(w->clock));
 	}

@@ -28,7 +28,7 @@ char *buf_make_room(struct buf *b, size_t n)
 		return NULL;
 	}
 	if (b->cap - b->n <= n)
-		b->p = mem_grow(b->p, &b->cap, b->n + n + 1, 1);
+		b->p = mem_grow_raw(b->p, &b->cap, b->n + n + 1);
 	return b->p + b->n;
 }
 
@@ -70,7 +70,7 @@ void buf_printf(struct buf *b, const char *fmt, ...)
 const char *buf_z(struct buf *b)
 {
 	if (b->p == NULL || b->n == b->cap)
-		b->p = mem_grow(b->p, &b->cap, b->n + 1, 1);
+		b->p = mem_grow_raw(b->p, &b->cap, b->n + 1);
 	b->p[b->n] = '\0';
 	return b->p;
 }

@@ -28,6 +28,7 @@ struct label_list {
 };
 
 struct expo_set {
+	int refs;                       /* atomic */
 	struct arena arena;             /* the caller's */
 	struct expo_shape *shape;
 	struct expo_value *values;
@@ -39,7 +40,7 @@ struct expo_set {
 	bool closed;
 
 	/* While it follows another set: */
-	const struct expo_set *before;  /* NULL: the shape is its own */
+	struct expo_set *before;        /* counted; NULL: the shape is its own */
 	struct expo_shape *left;        /* that it followed: labels the caller was given may lie in it */
 	struct expo_label_name *label_names;    /* of labels that were none of the shape's */
 
@@ -143,16 +144,24 @@ struct expo_set *expo_set_new(void)
 {
 	struct expo_set *s = mem_alloc(sizeof *s);
 
+	s->refs = 1;
 	s->shape = shape_new();
 	return s;
 }
 
-struct expo_set *expo_set_like(const struct expo_set *before)
+struct expo_set *expo_set_ref(struct expo_set *s)
+{
+	__atomic_add_fetch(&s->refs, 1, __ATOMIC_RELAXED);
+	return s;
+}
+
+struct expo_set *expo_set_like(struct expo_set *before)
 {
 	struct expo_set *s = mem_alloc(sizeof *s);
 
 	assert(before->closed);
-	s->before = before;
+	s->refs = 1;
+	s->before = expo_set_ref(before);
 	s->shape = before->shape;
 	__atomic_add_fetch(&s->shape->refs, 1, __ATOMIC_RELAXED);
 	s->cap = s->shape->n;
@@ -160,20 +169,28 @@ struct expo_set *expo_set_like(const struct expo_set *before)
 	return s;
 }
 
+static void follow_nobody(struct expo_set *s)
+{
+	struct expo_set *before = s->before;
+
+	s->before = NULL;
+	expo_set_unref(before);
+}
+
 static void forget_filling(struct expo_set *s)
 {
+	follow_nobody(s);
 	map_fini(&s->by_name);
 	free(s->seen.slots);
 	s->seen = (struct seen){ 0 };
 	buf_fini(&s->scratch);
 	shape_unref(s->left);
 	s->left = NULL;
-	s->before = NULL;
 }
 
-void expo_set_free(struct expo_set *s)
+void expo_set_unref(struct expo_set *s)
 {
-	if (s == NULL)
+	if (s == NULL || __atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL) > 0)
 		return;
 	forget_filling(s);
 	shape_unref(s->shape);
@@ -570,7 +587,7 @@ static void begin_shape(struct expo_set *s)
 	shape->samples = mem_grow_tight(NULL, &shape->cap, s->shape->n, sizeof *shape->samples);
 	s->left = s->shape;
 	s->shape = shape;
-	s->before = NULL;
+	follow_nobody(s);
 	seen_reserve(s, s->left->n);
 	map_reserve(&s->by_name, s->left->n_families);
 }

@@ -51,17 +51,23 @@ static void *grow_to(void *p, size_t *cap, size_t cap2, size_t item_bytes)
 	return p;
 }
 
+static size_t double_until(size_t cap, size_t need)
+{
+	for (cap = cap ? cap : 8; cap < need;)
+		if (__builtin_mul_overflow(cap, (size_t)2, &cap))
+			mem_abort(SIZE_MAX);
+	return cap;
+}
+
 void *mem_grow(void *p, size_t *cap, size_t need, size_t item_bytes)
 {
-	size_t cap2 = *cap ? *cap : 8;
+	return need <= *cap ? p : grow_to(p, cap, double_until(*cap, need), item_bytes);
+}
 
-	if (need <= *cap)
-		return p;
-	while (cap2 < need) {
-		if (__builtin_mul_overflow(cap2, (size_t)2, &cap2))
-			mem_abort(SIZE_MAX);
-	}
-	return grow_to(p, cap, cap2, item_bytes);
+char *mem_grow_raw(char *p, size_t *cap, size_t need)
+{
+	*cap = double_until(*cap, need);
+	return mem_realloc(p, *cap);
 }
 
 void *mem_grow_tight(void *p, size_t *cap, size_t need, size_t item_bytes)

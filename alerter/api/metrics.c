@@ -139,7 +139,7 @@ void api_metrics(struct http_request *q)
 	emit_store(api, s);
 	notify_metrics(api->deps.notify, s);
 	expo_write(&b, &(struct expo_part){ .set = s }, 1, format);
-	expo_set_free(s);
+	expo_set_unref(s);
 	http_reply_buf(q, 200, expo_content_type(format), &b);
 	buf_fini(&b);
 }

@@ -451,7 +451,7 @@ static void run(void *state, struct source_loop *loop)
 		ask.deadline_mono_ms = began + g->settings->common.timeout_ms;
 		ok = ask_queries(g, &ask, out, &e);
 		if (!ok)
-			expo_set_free(out);
+			expo_set_unref(out);
 		if (ok || e.code != ERR_CANCELED)
 			source_loop_publish(loop, "queries", g->settings->interval_ms, ok ? out : NULL, ok ? NULL : &e);
 		note_round(g, &e);

@@ -306,7 +306,7 @@ void pg_sizes_run(const struct pg_settings *s, const char *name, struct source_l
 		ok = do_round(&x, &e);
 		plan = x.plan;
 		if (!ok)
-			expo_set_free(out);
+			expo_set_unref(out);
 		if (ok || e.code != ERR_CANCELED)
 			source_loop_publish(loop, "sizes", s->slow_interval_ms, ok ? out : NULL, ok ? NULL : &e);
 	} while (source_loop_wait(loop, began + (ok || s->slow_interval_ms < RETRY_MS ? s->slow_interval_ms : RETRY_MS)));

@@ -311,7 +311,7 @@ static void scan_once(struct redis_scanner *s)
 	if (do_all(s, &e)) {
 		EXPO_EMIT0(s->set, &redis_families[RF_SCAN_DURATION], (double)(clock_mono_us() - start_us) * 1e-6);
 	} else {
-		expo_set_free(s->set);
+		expo_set_unref(s->set);
 		s->set = NULL;
 	}
 	if (e.code != ERR_CANCELED)

@@ -159,17 +159,18 @@ static bool is_wanted(const struct redis_shown *sh, const struct info_row *row)
 	return sh->settings->include_system_metrics || !str_eq(row->field, STR("total_system_memory"));
 }
 
-/* The row of the <i>th line. */
+/* The row of the <i>th line; NULL: it has none. */
 static const struct info_row *find_row(const struct redis_shown *sh, const struct info_pair *p, size_t i)
 {
-	const struct info_row *row;
+	struct info_guess *g = sh->guess;
 
-	if (sh->guess == NULL || i >= ARRAY_LEN(sh->guess->rows))
+	if (str_starts(p->key, STR("cmdstat_")) || str_starts(p->key, STR("latency_percentiles_usec_")))
+		return NULL;            /* half of all lines */
+	if (g == NULL || i >= ARRAY_LEN(g->rows))
 		return info_row_find(p->key);
-	row = sh->guess->rows[i];
-	if (row == NULL || !str_eq(row->field, p->key))
-		row = sh->guess->rows[i] = info_row_find(p->key);
-	return row;
+	if (g->rows[i] == NULL || !str_eq(g->rows[i]->field, p->key))
+		g->rows[i] = info_row_find(p->key);
+	return g->rows[i];
 }
 
 static void show_pair(const struct redis_shown *sh, const struct info_pair *p, const struct info_row *row)

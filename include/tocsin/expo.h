@@ -30,10 +30,12 @@ struct expo_family {
 struct expo_set;
 
 struct expo_set *expo_set_new(void);
-/* One that will probably hold the samples of <before>, in that order: emitting these again takes a fraction of the time. <before> is
- * closed, and lives until the new one is. */
-struct expo_set *expo_set_like(const struct expo_set *before);
-void expo_set_free(struct expo_set *s);
+/* One that will probably hold the samples of <before>, which is closed, in that order: emitting these again takes a fraction of the
+ * time. It counts as a user of <before> until it is closed itself. */
+struct expo_set *expo_set_like(struct expo_set *before);
+/* Users are counted. NULL is fine. */
+struct expo_set *expo_set_ref(struct expo_set *s);
+void expo_set_unref(struct expo_set *s);
 /* Memory with the set's lifetime: for families and label values made at run time. */
 struct arena *expo_set_arena(struct expo_set *s);
 

@@ -9,7 +9,9 @@ void *mem_realloc(void *p, size_t bytes);
 char *mem_strndup(const char *p, size_t n);
 /* Grows the array <p> of <*cap> items so that it holds at least <need>; doubles. Returns the array, updates <*cap>. */
 void *mem_grow(void *p, size_t *cap, size_t need, size_t item_bytes);
-/* The same with an eighth to spare, for arrays that are many or large and live long. */
+/* The same for bytes that are written before they are read: they are not zeroed. */
+char *mem_grow_raw(char *p, size_t *cap, size_t need);
+/* mem_grow() with an eighth to spare, for arrays that are many or large and live long. */
 void *mem_grow_tight(void *p, size_t *cap, size_t need, size_t item_bytes);
 /* What is free goes back to the system: after much was let go that will not come back soon. Takes milliseconds. */
 void mem_trim(void);

@@ -51,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	celery_tasks_sent_s(t.tasks, id);
 	celery_tasks_show(t.tasks, set, 2000);
 	celery_workers_show(t.workers, set);
-	expo_set_free(set);
+	expo_set_unref(set);
 	celery_tasks_free(t.tasks);
 	celery_workers_free(t.workers);
 	buf_fini(&message);

@@ -36,6 +36,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	}
 	(void)pidbox_take_answer((struct str){ in.text, n }, take_answer, &bytes);
 	broker_fini(&b);
-	expo_set_free(set);
+	expo_set_unref(set);
 	return 0;
 }

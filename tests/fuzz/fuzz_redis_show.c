@@ -56,7 +56,7 @@ static void show(const struct resp_reply *reply, size_t which)
 	expo_write(&page, &(struct expo_part){ .set = shown.set }, 1, EXPO_OPENMETRICS);
 	assert(str_is_utf8(buf_str(&page)));
 	buf_fini(&page);
-	expo_set_free(shown.set);
+	expo_set_unref(shown.set);
 	info_fini(&shown.info);
 	arena_fini(&a);
 }

@@ -177,7 +177,7 @@ static bool shows(const struct broker *b, const char *line)
 	expo_write(&page, &(struct expo_part){ .set = set }, 1, EXPO_TEXT);
 	found = strstr(buf_z(&page), line) != NULL;
 	buf_fini(&page);
-	expo_set_free(set);
+	expo_set_unref(set);
 	return found;
 }
 

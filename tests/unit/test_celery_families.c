@@ -63,7 +63,7 @@ static void write_page(struct buf *page)
 	assert_int_equal(expo_set_stats(set).invalid, 0);
 	expo_write(page, &(struct expo_part){ .set = set }, 1, EXPO_TEXT);
 	buf_putz(page, "");
-	expo_set_free(set);
+	expo_set_unref(set);
 }
 
 /* ---- Comparing ---- */

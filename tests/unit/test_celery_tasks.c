@@ -58,7 +58,7 @@ static bool shows(struct celery_tasks *t, int64_t now_ms, const char *line)
 
 	celery_tasks_show(t, set, now_ms);
 	found = set_holds(set, line, true);
-	expo_set_free(set);
+	expo_set_unref(set);
 	return found;
 }
 
@@ -322,7 +322,7 @@ static void exceptions_are_bounded(void **state)
 			fail_with(t, name, exception);
 		}
 	celery_tasks_show(t, set, 1000);
-	expo_set_free(set);
+	expo_set_unref(set);
 	assert_true(shows(t, 1000, "celery_task_failed_total{exception=\"other\",hostname=\"h\",name=\"n99\",queue_name=\"celery\"} 30"));
 	assert_true(shows(t, 1000, "celery_task_failed_total{exception=\"E29\",hostname=\"h\",name=\"n0\",queue_name=\"celery\"} 1"));
 	assert_true(shows(t, 1000, "celery_task_series_over_limit_total 2900"));
@@ -371,7 +371,7 @@ static bool worker_page(struct celery_workers *w, const char *line, bool wanted)
 
 	celery_workers_show(w, set);
 	as_wanted = set_holds(set, line, wanted);
-	expo_set_free(set);
+	expo_set_unref(set);
 	return as_wanted;
 }
 

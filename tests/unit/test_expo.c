@@ -60,7 +60,7 @@ static void one_set_in_both_formats(void **state)
 	            "# HELP times_seconds Times.\n# TYPE times_seconds histogram\n# UNIT times_seconds seconds\n"
 	            "times_seconds_bucket{le=\"0.1\"} 1\ntimes_seconds_bucket{le=\"1\"} 3\ntimes_seconds_bucket{le=\"+Inf\"} 7\n"
 	            "times_seconds_sum 5.5\ntimes_seconds_count 7\n# EOF\n");
-	expo_set_free(s);
+	expo_set_unref(s);
 }
 
 static void names_never_change_with_the_format(void **state)
@@ -74,7 +74,7 @@ static void names_never_change_with_the_format(void **state)
 	assert_page(&p, 1, EXPO_OPENMETRICS,
 	            "# HELP redis_commands A counter\\nwith an \\\"odd\\\" \\\\ name.\n# TYPE redis_commands unknown\nredis_commands 2\n"
 	            "# HELP redis_commands_total Commands.\n# TYPE redis_commands_total unknown\nredis_commands_total 1\n# EOF\n");
-	expo_set_free(s);
+	expo_set_unref(s);
 }
 
 static void sets_merge_into_one_family(void **state)
@@ -91,8 +91,8 @@ static void sets_merge_into_one_family(void **state)
 	            "# HELP lag_seconds Lag.\n# TYPE lag_seconds untyped\nlag_seconds{source=\"a\\\"\"} 1\n"
 	            "# HELP redis_up Whether it answers.\n# TYPE redis_up gauge\nredis_up{source=\"a\\\"\"} 1\n"
 	            "redis_up{source=\"b\",exported_source=\"x,y=\\\"\\\\\",t=\"1\"} 0\n");
-	expo_set_free(a);
-	expo_set_free(b);
+	expo_set_unref(a);
+	expo_set_unref(b);
 }
 
 static void a_row_is_rendered_once(void **state)
@@ -114,7 +114,7 @@ static void a_row_is_rendered_once(void **state)
 	assert_page(&p, 1, EXPO_TEXT,
 	            "# HELP lag_seconds Lag.\n# TYPE lag_seconds untyped\nlag_seconds{t=\"1\"} 2\n"
 	            "# HELP redis_up Whether it answers.\n# TYPE redis_up gauge\nredis_up{t=\"1\"} 1\nredis_up{t=\"2\"} 3\n");
-	expo_set_free(s);
+	expo_set_unref(s);
 }
 
 static void drops_and_counts(void **state)
@@ -137,7 +137,7 @@ static void drops_and_counts(void **state)
 	assert_int_equal(st.samples, 7);
 	assert_int_equal(st.duplicates, 3);
 	assert_int_equal(st.invalid, 4);
-	expo_set_free(s);
+	expo_set_unref(s);
 }
 
 static void negotiates(void **state)
@@ -295,11 +295,11 @@ static void one_like_another(void **state)
 		expo_set_close(like);
 		expo_set_close(fresh);
 		assert_same_sets(fresh, like);
-		expo_set_free(before);
-		expo_set_free(fresh);
+		expo_set_unref(before);
+		expo_set_unref(fresh);
 		before = like;
 	}
-	expo_set_free(before);
+	expo_set_unref(before);
 }
 
 static void half_like_another(void **state)
@@ -312,16 +312,16 @@ static void half_like_another(void **state)
 	expo_set_close(before);
 	like = expo_set_like(before);
 	EXPO_EMIT(like, &up, 2, { STR("a"), STR("1") });
-	expo_set_free(like);                            /* of a collection that failed */
+	expo_set_unref(like);                            /* of a collection that failed */
 	like = expo_set_like(before);
 	EXPO_EMIT(like, &up, 2, { STR("a"), STR("1") });
 	expo_set_close(like);
-	expo_set_free(before);
+	expo_set_unref(before);
 	assert_page(&(struct expo_part){ like, NULL, 0 }, 1, EXPO_TEXT,
 	            "# HELP redis_up Whether it answers.\n# TYPE redis_up gauge\nredis_up{a=\"1\"} 2\n");
 	assert_true(expo_set_has(like, &up, 2));
 	assert_false(expo_set_has(like, &up, 1));
-	expo_set_free(like);
+	expo_set_unref(like);
 }
 
 static void many_sets_on_a_page(void **state)
@@ -346,7 +346,7 @@ static void many_sets_on_a_page(void **state)
 	            "# HELP redis_commands_total Commands.\n# TYPE redis_commands_total counter\nredis_commands_total{s=\"3\"} 9\n"
 	            "# HELP redis_up Whether it answers.\n# TYPE redis_up gauge\nredis_up{s=\"1\"} 1\nredis_up{s=\"3\"} 3\n");
 	for (size_t i = 0; i < ARRAY_LEN(sets); i++)
-		expo_set_free(sets[i]);
+		expo_set_unref(sets[i]);
 }
 
 int main(void)

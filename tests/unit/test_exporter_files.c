@@ -150,7 +150,7 @@ static bool collect(struct files_set *sets, size_t n, struct buf *page)
 
 	files_source_kind.close(f);
 	expo_write(page, &part, 1, EXPO_TEXT);
-	expo_set_free(out);
+	expo_set_unref(out);
 	return ok;
 }
 

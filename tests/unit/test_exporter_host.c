@@ -77,7 +77,7 @@ static void collect(const char *more, struct buf *page)
 	buf_reset(page);
 	expo_write(page, &part, 1, EXPO_TEXT);
 	host_source_kind.close(host);
-	expo_set_free(out);
+	expo_set_unref(out);
 	sources_unref(c);
 	conf_report_fini(&r);
 	buf_fini(&yaml);

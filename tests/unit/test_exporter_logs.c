@@ -103,7 +103,7 @@ static bool scrape(struct world *w, int64_t budget_ms, struct buf *page, struct 
 	buf_reset(page);
 	if (ok)
 		expo_write(page, &part, 1, EXPO_TEXT);
-	expo_set_free(out);
+	expo_set_unref(out);
 	return ok;
 }
 

@@ -75,7 +75,7 @@ static void cells_become_samples(void **state)
 		buf_printf(&want, "# HELP tocsin_gauges_collector_success Whether the query gave its figures last time.\n"
 		           "# TYPE tocsin_gauges_collector_success gauge\ntocsin_gauges_collector_success{query=\"q\"} %d\n", cases[i].success);
 		assert_string_equal(buf_z(&page), buf_z(&want));
-		expo_set_free(round.out);
+		expo_set_unref(round.out);
 		gauge_round_fini(&round);
 		buf_fini(&page);
 		buf_fini(&want);
@@ -116,7 +116,7 @@ static void one_series_of_two_queries(void **state)
 		gauge_round_take(&round, 0, &(struct gauge_rows){ first_fails ? 2 : 1, get, first_fails ? bad : good });
 		gauge_round_take(&round, 1, &(struct gauge_rows){ 1, get, good });
 		assert_true(st[0].failed == first_fails && st[1].failed == !first_fails);
-		expo_set_free(round.out);
+		expo_set_unref(round.out);
 		gauge_round_fini(&round);
 	}
 }
@@ -268,7 +268,7 @@ static void documents(void **state)
 		if (cases[i].want != NULL)
 			assert_non_null(strstr(buf_z(&page), cases[i].want));
 		json_decref(document);
-		expo_set_free(round.out);
+		expo_set_unref(round.out);
 		gauge_round_fini(&round);
 		buf_fini(&page);
 	}

@@ -322,7 +322,7 @@ static void from_the_sink_to_the_wire(void **state)
 	assert_true(expo_set_stats(set).samples > 10);
 	assert_int_equal(expo_set_stats(set).duplicates + expo_set_stats(set).invalid, 0);
 	notify_close(n);
-	expo_set_free(set);
+	expo_set_unref(set);
 	arena_fini(&a);
 	server_free(server);
 	unlink(path);

@@ -90,7 +90,7 @@ static const char *type_by_rule(const char *family)
 	if (strstr(buf_z(&page), arena_printf(&a, "# TYPE redis_%s gauge\n", family).p) != NULL)
 		type = "gauge";
 	buf_fini(&page);
-	expo_set_free(shown.set);
+	expo_set_unref(shown.set);
 	arena_fini(&a);
 	return type;
 }
@@ -249,7 +249,7 @@ static void info_to_samples(void **state)
 	sort_samples(&wanted, str_of(info_shown));
 	assert_string_equal(buf_z(&got), buf_z(&wanted));
 	assert_int_equal(expo_set_stats(shown.set).invalid, 0);
-	expo_set_free(shown.set);
+	expo_set_unref(shown.set);
 	info_fini(&shown.info);
 	buf_fini(&page);
 	buf_fini(&got);
