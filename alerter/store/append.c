@@ -80,7 +80,7 @@ static bool same_value(const struct store_series *s, double v, const struct hist
 	uint64_t bits;
 
 	if (c != NULL && c->kind == CHUNK_HIST)
-		last = ((const struct chunk_hist *)(const void *)c->data)[c->n - 1].h;
+		last = chunk_entries(c)[c->n - 1].h;
 	if (h != NULL || last != NULL)
 		return h != NULL && last != NULL && chunk_histogram_same(h, last);
 	memcpy(&bits, &v, sizeof bits);

@@ -14,7 +14,7 @@
 
 _Static_assert((int)CHUNK_SAMPLES == (int)PACKED_MAX && (int)PACKED_SLACK <= (int)BITS_SLACK, "a chunk is full when its data is");
 
-enum { FIRST_CAP = 40, SAMPLE_MAX_BYTES = 2 * 9 + 2, STEPS = 6, ESCAPE_PREFIX = STEPS };
+enum { FIRST_CAP = 36, SAMPLE_MAX_BYTES = 2 * 9 + 2, STEPS = 6, ESCAPE_PREFIX = STEPS };
 
 /* Step k: k ones and a zero, then so many bits; behind STEPS ones come 64 raw bits. */
 static const uint8_t step_bits[STEPS] = { 0, 7, 13, 20, 34, 54 };
@@ -106,11 +106,11 @@ static size_t behind(enum chunk_kind kind)
 
 static struct chunk *chunk_new(enum chunk_kind kind, size_t cap)
 {
-	struct chunk *c = mem_alloc(sizeof *c + cap + behind(kind));
+	struct chunk *c = mem_alloc(CHUNK_FIXED + cap + behind(kind));
 
 	c->refs = 1;
 	c->cap = (uint16_t)cap;
-	c->kind = (uint8_t)kind;
+	c->kind = kind & 0x7f;
 	return c;
 }
 
@@ -136,7 +136,7 @@ struct chunk *chunk_seal(struct chunk_writer *w)
 		tighten(c);
 	c->sealed = true;
 	c->cap = (uint16_t)((c->bits + 7u) / 8 + BITS_SLACK);
-	tight = slab_keep(c, sizeof *c + c->cap);
+	tight = slab_keep(c, CHUNK_FIXED + c->cap);
 	free(c);
 	return tight;
 }
@@ -147,9 +147,9 @@ void chunk_unref(struct chunk *c)
 		return;
 	if (c->kind == CHUNK_HIST)
 		for (unsigned i = 0; i < c->n; i++)
-			free(((struct chunk_hist *)(void *)c->data)[i].h);
+			free(chunk_entries(c)[i].h);
 	if (c->sealed)
-		slab_free(c, sizeof *c + c->cap);
+		slab_free(c, CHUNK_FIXED + c->cap);
 	else
 		free(c);
 }
@@ -162,11 +162,11 @@ static size_t histogram_bytes(const struct histogram *h)
 
 size_t chunk_bytes(const struct chunk *c)
 {
-	size_t bytes = sizeof *c + c->cap;
+	size_t bytes = CHUNK_FIXED + c->cap;
 
 	if (c->kind == CHUNK_HIST)
 		for (unsigned i = 0; i < c->n; i++) {
-			const struct histogram *h = ((const struct chunk_hist *)(const void *)c->data)[i].h;
+			const struct histogram *h = chunk_entries(c)[i].h;
 
 			bytes += h != NULL ? histogram_bytes(h) : 0;
 		}
@@ -187,14 +187,14 @@ static void open_chunk(struct chunk_writer *w, int64_t t_ms, double v, const str
 {
 	enum chunk_kind kind = h != NULL ? CHUNK_HIST : value_is_stale(v) || packed_takes(NULL, 0, v) ? CHUNK_PACKED : CHUNK_XOR;
 
-	w->open = chunk_new(kind, kind == CHUNK_HIST ? CHUNK_SAMPLES * sizeof(struct chunk_hist) : FIRST_CAP);
+	w->open = chunk_new(kind, kind == CHUNK_HIST ? CHUNK_HIST_AT + CHUNK_SAMPLES * sizeof(struct chunk_hist) : FIRST_CAP);
 	w->open->min_ms = t_ms;
 	if (kind == CHUNK_XOR)
 		memcpy(w->open->data + w->open->cap, &(struct xor_state){ .lead = 0xff }, sizeof(struct xor_state));
 }
 
 /* Up to what malloc gives anyhow: it hands out so many bytes at a time, less eight of its own. */
-enum { ALLOCATED_IN = 16, EXTRA_BYTES = sizeof(struct chunk) + 8 };
+enum { ALLOCATED_IN = 16, EXTRA_BYTES = CHUNK_FIXED + 8 };
 
 static void make_room(struct chunk_writer *w, size_t more)
 {
@@ -203,8 +203,8 @@ static void make_room(struct chunk_writer *w, size_t more)
 
 	if (need <= cap)
 		return;
-	cap = ((need + cap / 8 + EXTRA_BYTES) & ~(size_t)(ALLOCATED_IN - 1)) + ALLOCATED_IN - EXTRA_BYTES;
-	c = mem_realloc(c, sizeof *c + cap + behind((enum chunk_kind)c->kind));
+	cap = (need + EXTRA_BYTES + ALLOCATED_IN - 1) / ALLOCATED_IN * ALLOCATED_IN - EXTRA_BYTES;
+	c = mem_realloc(c, CHUNK_FIXED + cap + behind((enum chunk_kind)c->kind));
 	memmove(c->data + cap, c->data + c->cap, behind((enum chunk_kind)c->kind));
 	memset(c->data + c->cap, 0, cap - c->cap);
 	assert(cap <= UINT16_MAX);
@@ -255,7 +255,7 @@ static void put_float(struct chunk_writer *w, int64_t t_ms, double v)
 
 static void put_hist(struct chunk *c, int64_t t_ms, double v, const struct histogram *h)
 {
-	struct chunk_hist *entry = &((struct chunk_hist *)(void *)c->data)[c->n];
+	struct chunk_hist *entry = &chunk_entries(c)[c->n];
 
 	*entry = (struct chunk_hist){ t_ms, h != NULL ? histogram_dup(h) : NULL };
 	assert(h != NULL || value_is_stale(v));
@@ -302,7 +302,7 @@ struct chunk *chunk_append(struct chunk_writer *w, int64_t t_ms, double v, const
 
 struct chunk *chunk_copy(const struct chunk *c, struct arena *a)
 {
-	size_t used = sizeof *c + (c->bits + 7u) / 8;
+	size_t used = CHUNK_FIXED + (c->bits + 7u) / 8;
 	struct chunk *copy;
 
 	assert(c->kind != CHUNK_HIST);
@@ -410,7 +410,7 @@ struct histogram *histogram_dup(const struct histogram *h)
 
 bool chunk_decode(const struct chunk *c, int64_t *t_ms, double *v, const struct histogram **h, struct arena *a)
 {
-	const struct chunk_hist *entry = (const struct chunk_hist *)(const void *)c->data;
+	const struct chunk_hist *entry = chunk_entries(c);
 
 	if (c->kind != CHUNK_HIST)
 		return decode_floats(&(struct chunk_view){ .min_ms = c->min_ms, .data = c->data, .bits = c->bits, .n = c->n, .kind = c->kind }, t_ms, v);
@@ -430,7 +430,7 @@ uint32_t chunk_write(const struct chunk *c, struct buf *out)
 		buf_put(out, c->data, (c->bits + 7u) / 8);
 		return c->bits;
 	}
-	chunk_hist_write((const struct chunk_hist *)(const void *)c->data, c->n, out);
+	chunk_hist_write(chunk_entries(c), c->n, out);
 	return (uint32_t)(out->n - before) * 8;
 }
 

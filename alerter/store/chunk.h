@@ -23,16 +23,25 @@ struct chunk_hist {
 	struct histogram *h; /* one block of memory */
 };
 
+/* There are many: its head is paid for by each. */
 struct chunk {
 	int64_t min_ms;
 	uint32_t span_ms; /* to its last sample */
-	_Atomic uint32_t refs;
+	_Atomic uint16_t refs; /* readers and a flush hold one each, for a moment */
 	uint16_t bits;    /* used of <data>; CHUNK_HIST: none */
 	uint16_t cap;     /* bytes of <data>, slack included */
-	uint8_t n, kind;  /* enum chunk_kind */
-	bool sealed;
-	_Alignas(8) unsigned char data[]; /* CHUNK_HIST: struct chunk_hist[CHUNK_SAMPLES] */
+	uint8_t n;
+	uint8_t kind : 7, sealed : 1; /* enum chunk_kind */
+	unsigned char data[]; /* CHUNK_HIST: chunk_entries() */
 };
+
+enum { CHUNK_FIXED = offsetof(struct chunk, data), CHUNK_HIST_AT = (CHUNK_FIXED + 7) / 8 * 8 - CHUNK_FIXED };
+
+/* Of a CHUNK_HIST: room for CHUNK_SAMPLES. */
+static inline struct chunk_hist *chunk_entries(const struct chunk *c)
+{
+	return (struct chunk_hist *)((uintptr_t)c->data + CHUNK_HIST_AT);
+}
 
 struct chunk_writer {
 	struct chunk *open; /* NULL: none */

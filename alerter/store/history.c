@@ -2,6 +2,7 @@
  * time, under maintain_lock). Moving chunks from the head into blocks is flush.c. */
 #include "store/history.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -156,6 +157,7 @@ void history_join_block(struct store *st, struct store_series *s, struct block *
 {
 	b->joined[i / 8] |= (unsigned char)(1u << i % 8);
 	b->n_joined++;
+	assert(s->in_blocks < UINT16_MAX); /* each block is a mapping, of which the kernel grants fewer */
 	s->in_blocks++;
 	note_end(st, s, b, i);
 }

@@ -45,10 +45,10 @@ struct store_series {
 	uint64_t hash;
 	_Atomic uint32_t refs;         /* memory: the index holds one, every snapshot one */
 	_Atomic uint32_t pins;         /* holders outside, staged samples: not dropped */
-	_Atomic uint32_t in_blocks;    /* how many hold it: not dropped */
 	_Atomic uint32_t journal_file; /* of which it has this number. Under the commit lock, but for 0 */
 	uint32_t journal_number;
 	uint32_t slot;
+	_Atomic uint16_t in_blocks; /* how many hold it: not dropped */
 	uint16_t n_pairs;
 	unsigned char apart;        /* its first chunk was cut short, see append.c. Under the shard lock */
 	unsigned char journal_told; /* its last value is in the journal's file. Under the commit lock */
