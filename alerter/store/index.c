@@ -16,7 +16,7 @@ struct series_pair {
 struct posting {
 	struct series_pair key;
 	size_t at; /* place in its name's list */
-	struct slots slots;
+	struct slot_set slots;
 };
 
 struct posting_name {
@@ -34,7 +34,7 @@ void index_init(struct index *x)
 void index_fini(struct index *x)
 {
 	for (struct map_slot *s = NULL; (s = map_next(&x->postings, s)) != NULL;) {
-		free(((struct posting *)s->value)->slots.v);
+		slot_set_fini(&((struct posting *)s->value)->slots);
 		free(s->value);
 	}
 	for (struct map_slot *s = NULL; (s = map_next(&x->names, s)) != NULL;) {
@@ -52,43 +52,6 @@ void index_fini(struct index *x)
 static struct str key_of(const void *p, size_t n)
 {
 	return (struct str){ p, n };
-}
-
-static void slots_push(struct slots *s, uint32_t slot)
-{
-	s->v = mem_grow_tight(s->v, &s->cap, s->n + 1, sizeof *s->v);
-	s->v[s->n++] = slot;
-}
-
-static size_t lower_bound(const struct slots *s, uint32_t slot)
-{
-	size_t lo = 0, hi = s->n;
-
-	while (lo < hi) {
-		size_t mid = (lo + hi) / 2;
-
-		if (s->v[mid] < slot)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
-static bool slots_have(const struct slots *s, uint32_t slot)
-{
-	size_t i = lower_bound(s, slot);
-
-	return i < s->n && s->v[i] == slot;
-}
-
-static void slots_insert(struct slots *s, uint32_t slot)
-{
-	size_t i = s->n == 0 || s->v[s->n - 1] < slot ? s->n : lower_bound(s, slot);
-
-	slots_push(s, slot);
-	memmove(s->v + i + 1, s->v + i, (s->n - 1 - i) * sizeof *s->v);
-	s->v[i] = slot;
 }
 
 /* ---- Pairs: numbers in as many bytes as they need, seven bits each ---- */
@@ -267,7 +230,7 @@ static void posting_drop(struct index *x, struct posting *p)
 	n->v[p->at] = n->v[--n->n];
 	n->v[p->at]->at = p->at;
 	map_del(&x->postings, key_of(&p->key, sizeof p->key));
-	free(p->slots.v);
+	slot_set_fini(&p->slots);
 	free(p);
 	if (n->n > 0)
 		return;
@@ -292,47 +255,35 @@ void index_add(struct index *x, struct store_series *s)
 	x->series[s->slot] = s;
 	for (uint32_t i = 0; i < s->n_pairs; i++) {
 		p = get_pair(p, &pair);
-		slots_insert(&posting_of(x, pair)->slots, s->slot);
+		slot_set_add(&posting_of(x, pair)->slots, s->slot);
 	}
 	table_put(x, s);
 	x->n_series++;
 }
 
-/* Takes <dead> (sorted) out of a posting; each posting is swept once however many series die. */
-static void sweep(struct posting *p, const struct slots *dead)
+static void unpost(struct index *x, const struct store_series *s)
 {
-	size_t kept = 0;
+	const unsigned char *at = s->pairs;
 
-	for (size_t i = 0; i < p->slots.n; i++)
-		if (!slots_have(dead, p->slots.v[i]))
-			p->slots.v[kept++] = p->slots.v[i];
-	p->slots.n = kept;
+	for (uint32_t k = 0; k < s->n_pairs; k++) {
+		struct series_pair pair;
+		struct posting *p;
+
+		at = get_pair(at, &pair);
+		p = map_get(&x->postings, key_of(&pair, sizeof pair));
+		slot_set_remove(&p->slots, s->slot);
+		if (p->slots.n == 0)
+			posting_drop(x, p);
+	}
 }
 
 void index_remove(struct index *x, const struct slots *dead)
 {
-	struct map swept = { 0 };
-
 	for (size_t i = 0; i < dead->n; i++) {
 		struct store_series *s = x->series[dead->v[i]];
-		const unsigned char *at = s->pairs;
 
-		for (uint32_t k = 0; k < s->n_pairs; k++) {
-			struct series_pair pair;
-			struct posting *p;
-
-			at = get_pair(at, &pair);
-			p = map_get(&x->postings, key_of(&pair, sizeof pair));
-			if (map_put(&swept, key_of(&p->key, sizeof p->key), p) == NULL)
-				sweep(p, dead);
-		}
+		unpost(x, s);
 		table_del(x, s);
-	}
-	for (struct map_slot *e = NULL; (e = map_next(&swept, e)) != NULL;)
-		if (((struct posting *)e->value)->slots.n == 0)
-			posting_drop(x, e->value);
-	map_fini(&swept);
-	for (size_t i = 0; i < dead->n; i++) {
 		x->series[dead->v[i]] = NULL;
 		slots_push(&x->free_slots, dead->v[i]);
 	}
@@ -363,8 +314,9 @@ struct filter { /* a matcher, with what it said about each value */
 };
 
 struct candidates {
+	const struct slot_set *set; /* NULL: <slots> */
 	struct slots slots;
-	bool owned, all;
+	bool all;
 };
 
 static const struct posting *find_posting(const struct index *x, uint32_t name, struct str value)
@@ -383,15 +335,6 @@ static int by_slot(const void *a, const void *b)
 	return (l > r) - (l < r);
 }
 
-static void add_all(struct slots *to, const struct slots *from)
-{
-	if (from->n == 0)
-		return;
-	to->v = mem_grow(to->v, &to->cap, to->n + from->n, sizeof *to->v);
-	memcpy(to->v + to->n, from->v, from->n * sizeof *to->v);
-	to->n += from->n;
-}
-
 /* A series has one value a name, so the parts of a union are disjoint. */
 static void union_of_literals(const struct index *x, const struct filter *f, const struct str *texts, size_t n, struct slots *out)
 {
@@ -402,7 +345,7 @@ static void union_of_literals(const struct index *x, const struct filter *f, con
 		for (size_t k = 0; k < i && !twice; k++)
 			twice = str_eq(texts[i], texts[k]);
 		if (p != NULL && !twice)
-			add_all(out, &p->slots);
+			slot_set_list(&p->slots, out);
 	}
 	if (out->n > 1)
 		qsort(out->v, out->n, sizeof *out->v, by_slot);
@@ -420,7 +363,7 @@ static bool union_of_matches(const struct index *x, const struct filter *f, stru
 		if (!str_starts(value, prefix))
 			continue;
 		if (matcher_test(f->m, value, &limit))
-			add_all(out, &n->v[i]->slots);
+			slot_set_list(&n->v[i]->slots, out);
 		if (limit.code != ERR_NONE) {
 			*e = limit;
 			return false;
@@ -431,21 +374,17 @@ static bool union_of_matches(const struct index *x, const struct filter *f, stru
 	return true;
 }
 
-static void candidates_fini(struct candidates *c)
+/* Takes <slots>, or <set>, if they are fewer. */
+static void take_if_fewer(struct candidates *c, const struct slot_set *set, struct slots slots)
 {
-	if (c->owned)
-		free(c->slots.v);
-}
+	size_t had = c->set != NULL ? c->set->n : c->slots.n, has = set != NULL ? set->n : slots.n;
 
-static void take_if_fewer(struct candidates *c, struct slots slots, bool owned)
-{
-	if (!c->all && c->slots.n <= slots.n) {
-		if (owned)
-			free(slots.v);
+	if (!c->all && had <= has) {
+		free(slots.v);
 		return;
 	}
-	candidates_fini(c);
-	*c = (struct candidates){ slots, owned, false };
+	free(c->slots.v);
+	*c = (struct candidates){ set, slots, false };
 }
 
 /* The smallest set that some matcher gives cheaply; <all> is left set when none does. */
@@ -461,12 +400,12 @@ static void pick_cheap(const struct index *x, const struct filter *f, size_t n, 
 		if (m->op == MATCH_EQ) {
 			const struct posting *p = find_posting(x, f[i].name, m->value);
 
-			take_if_fewer(c, p != NULL ? p->slots : (struct slots){ 0 }, false);
+			take_if_fewer(c, p != NULL ? &p->slots : NULL, (struct slots){ 0 });
 		} else if (m->op == MATCH_RE && (n_texts = regex_literals(m->re, &texts)) > 0) {
 			struct slots some = { 0 };
 
 			union_of_literals(x, &f[i], texts, n_texts, &some);
-			take_if_fewer(c, some, true);
+			take_if_fewer(c, NULL, some);
 		}
 	}
 }
@@ -482,13 +421,13 @@ static bool pick_by_regex(const struct index *x, const struct filter *f, size_t 
 				free(some.v);
 				return false;
 			}
-			*c = (struct candidates){ some, true, false };
+			*c = (struct candidates){ NULL, some, false };
 			return true;
 		}
 	for (uint32_t slot = 0; slot < x->n_slots; slot++)
 		if (x->series[slot] != NULL)
 			slots_push(&some, slot);
-	*c = (struct candidates){ some, true, false };
+	*c = (struct candidates){ NULL, some, false };
 	return true;
 }
 
@@ -541,10 +480,12 @@ bool index_match(const struct index *x, const struct matcher *m, size_t n, struc
 		pick_cheap(x, f, n, &c);
 	if (limit.code == ERR_NONE && c.all)
 		pick_by_regex(x, f, n, &c, &limit);
+	if (limit.code == ERR_NONE && c.set != NULL)
+		slot_set_list(c.set, &c.slots);
 	for (size_t i = 0; i < c.slots.n && limit.code == ERR_NONE; i++)
 		if (passes_all(x, f, n, x->series[c.slots.v[i]], &limit) && limit.code == ERR_NONE)
 			slots_push(out, c.slots.v[i]);
-	candidates_fini(&c);
+	free(c.slots.v);
 	for (size_t i = 0; i < n; i++)
 		free(f[i].said);
 	free(f);

@@ -1,20 +1,16 @@
 /* The index: which series there are, and which match. Guarded by the store's index lock throughout.
  *
- * A series sits in a slot; slots of dropped series are used again. For every label pair there is a posting: the sorted slots of the
+ * A series sits in a slot; slots of dropped series are used again. For every label pair there is a posting: the slots of the
  * series that carry it. */
 #ifndef TOCSIN_STORE_INDEX_H
 #define TOCSIN_STORE_INDEX_H
 
+#include "store/slot_set.h"
 #include "store/symbols.h"
 #include "tocsin/buf.h"
 #include "tocsin/querier.h"
 
 struct store_series;
-
-struct slots {
-	uint32_t *v;
-	size_t n, cap;
-};
 
 struct index {
 	struct symbols symbols;
