@@ -77,33 +77,40 @@ static size_t take_fraction(const char *p, int *ms)
 	return n;
 }
 
+/* <shape>: 0 a digit, + a sign, the rest as it is; what lies behind it does not matter. */
+static bool has_shape(const char *z, const char *shape)
+{
+	for (; *shape != '\0'; shape++, z++)
+		if (*shape == '0' ? *z < '0' || *z > '9' : *shape == '+' ? *z != '+' && *z != '-' : *z != *shape)
+			return false;
+	return true;
+}
+
 bool clock_parse_rfc3339(const char *text, size_t n, int64_t *out_ms)
 {
 	char z[48];
 	struct tm tm = { 0 };
-	int used = 0, ms, oh = 0, om = 0;
-	char sign;
+	int ms, day, oh = 0, om = 0;
+	time_t seconds;
 	const char *p;
 
 	if (n >= sizeof z)
 		return false;
 	memcpy(z, text, n);
 	z[n] = '\0';
-	if (sscanf(z, "%4d-%2d-%2d%*1[Tt ]%2d:%2d:%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec,
-	           &used) != 6)
+	if (!has_shape(z, "0000-00-00T00:00:00") ||
+	    sscanf(z, "%4d-%2d-%2d%*c%2d:%2d:%2d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec) != 6)
 		return false;
-	if (tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 60)
+	if (tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 59)
 		return false;
-	p = z + used;
+	p = z + strlen("0000-00-00T00:00:00");
 	p += take_fraction(p, &ms);
-	if ((*p == 'Z' || *p == 'z') && p[1] == '\0')
-		sign = '+';
-	else if (sscanf(p, "%1[+-]%2d:%2d%n", (char[2]){ 0 }, &oh, &om, &used) == 3 && p[used] == '\0')
-		sign = *p;
-	else
+	if (strcmp(p, "Z") != 0 && (!has_shape(p, "+00:00") || strlen(p) != 6 || sscanf(p + 1, "%2d:%2d", &oh, &om) != 2 || oh > 24 || om > 59))
 		return false;
 	tm.tm_year -= 1900;
 	tm.tm_mon -= 1;
-	*out_ms = (int64_t)timegm(&tm) * 1000 + ms - (sign == '-' ? -1 : 1) * (int64_t)(oh * 60 + om) * 60000;
-	return true;
+	day = tm.tm_mday;
+	seconds = timegm(&tm);
+	*out_ms = (int64_t)seconds * 1000 + ms - (*p == '-' ? -1 : 1) * (int64_t)(oh * 60 + om) * 60000;
+	return tm.tm_mday == day;       /* the month has such a day */
 }

@@ -411,8 +411,8 @@ static void dispatch(struct request *r)
 		q->rest = (struct str){ q->path.p + strlen(r->route->path), q->path.n - strlen(r->route->path) };
 	if (r->too_large) {
 		reject(r, MHD_HTTP_CONTENT_TOO_LARGE, "the body is larger than the limit of this path");
-	} else if (!http_parse_form(&r->arena, q->query, &params, &q->n_params, &e) ||
-	           (has_form(r) && !http_parse_form(&r->arena, q->body, &params, &q->n_params, &e))) {
+	} else if ((has_form(r) && !http_parse_form(&r->arena, q->body, &params, &q->n_params, &e)) ||
+	           !http_parse_form(&r->arena, q->query, &params, &q->n_params, &e)) {
 		q->n_params = 0;
 		reject(r, MHD_HTTP_BAD_REQUEST, e.msg);
 	} else {

@@ -2,6 +2,7 @@
 #include "tocsin/str.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 
 #define XXH_INLINE_ALL
@@ -128,7 +129,9 @@ bool str_to_double(struct str s, double *out)
 
 bool str_to_decimal(struct str s, double *out)
 {
-	return str_chr(s, 'x') == s.n && str_chr(s, 'X') == s.n && str_chr(s, '(') == s.n && str_to_double(s, out);
+	bool good = str_chr(s, 'x') == s.n && str_chr(s, 'X') == s.n && str_chr(s, '(') == s.n && str_to_double(s, out);
+
+	return good && (!isinf(*out) || s.p[s.n - 1] == 'f' || s.p[s.n - 1] == 'F' || s.p[s.n - 1] == 'y' || s.p[s.n - 1] == 'Y');
 }
 
 bool str_to_int64(struct str s, int64_t *out)

@@ -38,7 +38,6 @@ struct answer {
 	size_t bytes;
 	struct buf first;               /* made already, not given out */
 	const struct promql_result *r;
-	size_t limit;                   /* series; 0: all */
 	struct place at;
 };
 
@@ -146,29 +145,27 @@ static void begin(struct json_out *j, const struct promql_result *r)
 		json_out_open(j, '[');
 }
 
-static size_t n_items(const struct promql_result *r, size_t limit)
+static size_t n_items(const struct promql_result *r)
 {
-	size_t n = r->type == PROMQL_VECTOR ? r->n_vector : r->type == PROMQL_MATRIX ? r->n_matrix : 0;
-
-	return limit > 0 && limit < n ? limit : n;
+	return r->type == PROMQL_VECTOR ? r->n_vector : r->type == PROMQL_MATRIX ? r->n_matrix : 0;
 }
 
 /* Goes on until <out> holds <most> bytes or a little more. */
-static void put_more(const struct promql_result *r, size_t limit, struct place *at, struct buf *out, size_t most)
+static void put_more(const struct promql_result *r, struct place *at, struct buf *out, size_t most)
 {
 	struct json_out j = { .to = out, .comma = at->comma };
 
 	if (!at->begun)
 		begin(&j, r);
 	at->begun = true;
-	while (at->item < n_items(r, limit) && out->n < most) {
+	while (at->item < n_items(r) && out->n < most) {
 		if (r->type == PROMQL_VECTOR)
 			put_sample(&j, &r->vector[at->item]);
 		else if (!put_series(&j, &r->matrix[at->item], at, most))
 			break;
 		at->item++;
 	}
-	at->ended = at->item == n_items(r, limit);
+	at->ended = at->item == n_items(r);
 	at->comma = j.comma;
 	if (!at->ended)
 		return;
@@ -211,7 +208,7 @@ static bool answer_more(void *arg, struct buf *out)
 		buf_puts(out, buf_str(&a->first));
 		buf_fini(&a->first);
 	} else {
-		put_more(a->r, a->limit, &a->at, out, out->n + ANSWER_PIECE);
+		put_more(a->r, &a->at, out, out->n + ANSWER_PIECE);
 	}
 	return !a->at.ended;
 }
@@ -226,7 +223,7 @@ static void answer_end(void *arg)
 	free(a);
 }
 
-static void reply_in_pieces(struct answers *all, struct http_request *q, const struct promql_result *r, size_t limit,
+static void reply_in_pieces(struct answers *all, struct http_request *q, const struct promql_result *r,
                             const struct place *at, struct buf *first)
 {
 	struct answer *a;
@@ -238,24 +235,24 @@ static void reply_in_pieces(struct answers *all, struct http_request *q, const s
 		return;
 	}
 	a = mem_alloc(sizeof *a);
-	*a = (struct answer){ .all = all, .bytes = bytes, .first = *first, .limit = limit, .at = *at };
+	*a = (struct answer){ .all = all, .bytes = bytes, .first = *first, .at = *at };
 	*first = (struct buf){ 0 };
 	a->r = promql_result_copy(&a->arena, r, at->item);
 	http_reply_stream(q, 200, "application/json", &(struct http_stream){ answer_more, answer_end, a, ANSWER_DEADLINE_MS });
 }
 
-void answer_reply(struct answers *all, struct http_request *q, const struct promql_result *r, size_t limit)
+void answer_reply(struct answers *all, struct http_request *q, const struct promql_result *r)
 {
 	struct buf first = { 0 };
 	struct place at = { 0 };
-	size_t n = n_items(r, limit);
+	size_t n = n_items(r);
 
 	(void)buf_reserve(&first, n < ANSWER_FIRST / SAMPLE_BYTES ? (n + 1) * SAMPLE_BYTES : ANSWER_FIRST);
-	put_more(r, limit, &at, &first, ANSWER_FIRST);
+	put_more(r, &at, &first, ANSWER_FIRST);
 	if (at.ended)
 		http_reply_buf(q, 200, "application/json", &first);
 	else
-		reply_in_pieces(all, q, r, limit, &at, &first);
+		reply_in_pieces(all, q, r, &at, &first);
 	buf_fini(&first);
 }
 

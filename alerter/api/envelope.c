@@ -14,6 +14,8 @@ void envelope_open(struct json_out *j, struct buf *b)
 
 enum { NOTES_SHOWN = 10 };
 
+const struct promql_note envelope_truncated = { true, -1, { ENVELOPE_TRUNCATED, sizeof ENVELOPE_TRUNCATED - 1 } };
+
 /* As Prometheus: ten of a kind, then how many more there were. */
 static void put_notes(struct json_out *j, const char *key, bool warnings, const struct promql_note *notes, size_t n)
 {

@@ -169,7 +169,7 @@ static void run_federate(struct api *api, struct http_request *q, void *job, str
 		listing_free(l);
 		return;
 	}
-	listing_sort(l, 0);
+	(void)listing_sort(l, 0);
 	f = ARENA_NEW(&l->arena, struct federation);
 	*f = (struct federation){ api->deps.external_labels(api->deps.ctx, &l->arena), *(const bool *)job };
 	l->put = put_sample;

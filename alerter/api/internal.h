@@ -22,6 +22,9 @@ struct api {
 void envelope_open(struct json_out *j, struct buf *b);
 /* Closes it with what the query had to say. */
 void envelope_close(struct json_out *j, const struct promql_note *notes, size_t n_notes);
+/* What an answer says that <limit> made shorter. */
+#define ENVELOPE_TRUNCATED "results truncated due to limit"
+extern const struct promql_note envelope_truncated;
 /* The same, and replies. */
 void envelope_reply(struct http_request *q, struct json_out *j, const struct promql_note *notes, size_t n_notes);
 /* null for 0. */
@@ -44,7 +47,7 @@ bool param_size(struct http_request *q, const char *name, size_t fallback, size_
 struct answers *answers_new(void);
 void answers_free(struct answers *);    /* after the server has stopped */
 /* Replies with a result; <limit> series of it, 0: all. Nothing of <r> is needed afterwards. */
-void answer_reply(struct answers *, struct http_request *q, const struct promql_result *r, size_t limit);
+void answer_reply(struct answers *, struct http_request *q, const struct promql_result *r);
 /* Room for another long answer, among all that are under way. False and <e>. */
 bool answers_take(struct answers *, size_t bytes, struct err *e);
 void answers_give(struct answers *, size_t bytes);

@@ -116,15 +116,18 @@ static int by_name_and_labels(const void *a, const void *b)
 	return c != 0 ? c : labels_cmp(x, y);
 }
 
-void listing_sort(struct listing *l, size_t limit)
+bool listing_sort(struct listing *l, size_t limit)
 {
 	size_t n = 0;
+	bool all;
 
 	qsort(l->v, l->n, sizeof *l->v, by_name_and_labels);
-	for (size_t i = 0; i < l->n && (limit == 0 || n < limit); i++)
+	for (size_t i = 0; i < l->n; i++)
 		if (n == 0 || !labels_eq(l->v[i].labels, l->v[n - 1].labels))
 			l->v[n++] = l->v[i];
-	l->n = n;
+	all = limit == 0 || n <= limit;
+	l->n = all ? n : limit;
+	return all;
 }
 
 /* False: these were the last. */

@@ -44,8 +44,8 @@ struct listing {
 /* Takes over <f>. */
 struct listing *listing_new(struct found *f);
 void listing_free(void *listing);
-/* By metric name, then by labels, each once; so many of them, 0: all. */
-void listing_sort(struct listing *l, size_t limit);
+/* By metric name, then by labels, each once; so many of them, 0: all. False: there were more. */
+bool listing_sort(struct listing *l, size_t limit);
 /* Replies, and frees it. */
 void listing_reply(struct answers *, struct http_request *q, struct listing *l, const char *type);
 

@@ -28,7 +28,7 @@ static bool seconds_to_ms(struct str text, int64_t *out_ms)
 {
 	double seconds;
 
-	if (!str_to_double(text, &seconds) || !isfinite(seconds) || fabs(seconds) > 9e12)
+	if (!str_to_decimal(text, &seconds) || !isfinite(seconds) || fabs(seconds) > 9e12)
 		return false;
 	*out_ms = llround(seconds * 1000);
 	return true;

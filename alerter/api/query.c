@@ -33,6 +33,22 @@ static bool was_queued_too_long(const struct query_job *job, const struct turn *
 	return true;
 }
 
+/* To its first <limit> series; 0: all stay. */
+static void truncate_result(struct promql_result *r, size_t limit, struct arena *a)
+{
+	struct promql_note *notes;
+
+	if (limit == 0 || (r->n_vector <= limit && r->n_matrix <= limit))
+		return;
+	r->n_vector = r->n_vector < limit ? r->n_vector : limit;
+	r->n_matrix = r->n_matrix < limit ? r->n_matrix : limit;
+	notes = ARENA_ARRAY(a, r->n_notes + 1, struct promql_note);
+	if (r->n_notes > 0)
+		memcpy(notes, r->notes, r->n_notes * sizeof *notes);
+	notes[r->n_notes++] = envelope_truncated;
+	r->notes = notes;
+}
+
 static void run_query(struct api *api, struct http_request *q, void *arg, struct turn *turn)
 {
 	const struct query_job *job = arg;
@@ -48,10 +64,12 @@ static void run_query(struct api *api, struct http_request *q, void *arg, struct
 		r = evaluate(query, api, &a, job, &e);
 		kept_give(api->kept, query, job->range ? INT64_MAX : clock_mono_ms(api->deps.clock) - begun_ms);
 	}
-	if (r != NULL)
-		answer_reply(api->answers, q, r, job->limit);
-	else
+	if (r != NULL) {
+		truncate_result(r, job->limit, &a);
+		answer_reply(api->answers, q, r);
+	} else {
 		envelope_query_error(q, "query", job->text, &e);
+	}
 	arena_fini(&a);
 }
 
@@ -70,13 +88,19 @@ static bool take_options(struct http_request *q, struct promql_options *o)
 {
 	struct api *api = q->ctx;
 	int64_t timeout_ms, lookback_ms;
+	struct err e = { 0 };
 
 	*o = api->deps.promql;
 	o->shows_past = true;
 	o->subquery_step_ms = atomic_load(api->deps.evaluation_interval_ms);
-	if (!param_duration(q, "timeout", 0, &timeout_ms) || !param_duration(q, "lookback_delta", 0, &lookback_ms))
+	if (!param_duration(q, "timeout", INT64_MAX, &timeout_ms) || !param_duration(q, "lookback_delta", 0, &lookback_ms))
 		return false;
-	if (timeout_ms > 0 && (o->limits.timeout_ms == 0 || timeout_ms < o->limits.timeout_ms))
+	if (timeout_ms <= 0) {
+		err_set(&e, ERR_TIMEOUT, -1, "query timed out: timeout=%lld ms leaves it no time", (long long)timeout_ms);
+		envelope_error(q, &e);
+		return false;
+	}
+	if (timeout_ms < INT64_MAX && (o->limits.timeout_ms == 0 || timeout_ms < o->limits.timeout_ms))
 		o->limits.timeout_ms = timeout_ms;
 	if (lookback_ms > 0)
 		o->lookback_ms = lookback_ms;

@@ -26,9 +26,8 @@ static void run_series(struct api *api, struct http_request *q, void *job, struc
 	if (!param_size(q, "limit", 0, &limit) || !found_by(q, true, &f))
 		return;
 	l = listing_new(&f);
-	listing_sort(l, limit);
 	l->put = put_series;
-	l->end = "]}";
+	l->end = listing_sort(l, limit) ? "]}" : "],\"warnings\":[\"" ENVELOPE_TRUNCATED "\"]}";
 	envelope_open(&j, &l->head);
 	json_out_open(&j, '[');
 	listing_reply(api->answers, q, l, "application/json");
@@ -80,7 +79,7 @@ static void reply_texts(struct http_request *q, struct texts *t, size_t limit)
 	for (size_t i = 0; i < t->n && (limit == 0 || i < limit); i++)
 		json_out_str(&j, t->v[i]);
 	json_out_close(&j, ']');
-	envelope_reply(q, &j, NULL, 0);
+	envelope_reply(q, &j, &envelope_truncated, limit > 0 && t->n > limit);
 	buf_fini(&b);
 	map_fini(&t->seen);
 	free(t->v);

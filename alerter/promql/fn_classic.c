@@ -80,7 +80,7 @@ static void layout_row(struct layout *l, const struct shape *in, size_t row, boo
 
 	if (natives)
 		l->native[row] = (uint32_t)label_table_add(&l->table, in->labels[row], NULL);
-	l->bad[row] = !str_to_double(labels_get(in->labels[row], STR("le")), &e->bound) || isnan(e->bound);
+	l->bad[row] = !str_to_decimal(labels_get(in->labels[row], STR("le")), &e->bound) || isnan(e->bound);
 	l->any_bad |= l->bad[row];
 	if (l->bad[row])
 		return;

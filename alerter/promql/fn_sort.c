@@ -34,37 +34,36 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* "a2" before "a10": runs of digits compare as numbers. */
+/* The digits, or what is none, that <s> begins with. */
+static struct str chunk_of(struct str s)
+{
+	size_t n = 0;
+
+	while (n < s.n && is_digit(s.p[n]) == is_digit(s.p[0]))
+		n++;
+	return (struct str){ s.p, n };
+}
+
+/* "a2" before "a10" and "web1" before "web-1": runs of digits compare as numbers, what is between them as whole texts. */
 static int natural_cmp(struct str a, struct str b)
 {
-	size_t i = 0, k = 0;
+	struct str whole_a = a, whole_b = b;
 
-	while (i < a.n && k < b.n) {
-		size_t x = i, y = k;
+	while (a.n > 0 && b.n > 0) {
+		struct str x = chunk_of(a), y = chunk_of(b);
+		int64_t m, n;
+		int order;
 
-		if (!is_digit(a.p[i]) || !is_digit(b.p[k])) {
-			if (a.p[i] != b.p[k])
-				return (unsigned char)a.p[i] < (unsigned char)b.p[k] ? -1 : 1;
-			i++;
-			k++;
-			continue;
-		}
-		while (x < a.n && a.p[x] == '0')
-			x++;
-		while (y < b.n && b.p[y] == '0')
-			y++;
-		for (i = x; i < a.n && is_digit(a.p[i]); i++)
-			;
-		for (k = y; k < b.n && is_digit(b.p[k]); k++)
-			;
-		if (i - x != k - y)
-			return i - x < k - y ? -1 : 1;
-		int order = str_cmp(str_between(a.p + x, a.p + i), str_between(b.p + y, b.p + k));
-
+		if (is_digit(x.p[0]) && is_digit(y.p[0]) && str_to_int64(x, &m) && str_to_int64(y, &n))
+			order = m < n ? -1 : m > n;
+		else
+			order = str_cmp(x, y);
 		if (order != 0)
 			return order;
+		a = str_between(a.p + x.n, a.p + a.n);
+		b = str_between(b.p + y.n, b.p + b.n);
 	}
-	return a.n - i < b.n - k ? -1 : a.n - i > b.n - k ? 1 : str_cmp(a, b);
+	return a.n > 0 ? 1 : b.n > 0 ? -1 : str_cmp(whole_a, whole_b);
 }
 
 static int by_label(const void *a, const void *b, void *arg)

@@ -115,8 +115,8 @@ static void print_set(struct buf *b, struct labels l)
 	buf_putc(b, '}');
 }
 
-/* What the author can do: match on the labels that tell the two apart, or make them one before. */
-static void hint_at(struct buf *text, struct labels a, struct labels b)
+/* What the author can do: match on the labels that tell the two apart, or make them one before; or what else <way> says. */
+static void hint_at(struct buf *text, struct labels a, struct labels b, const char *way)
 {
 	struct buf names = { 0 };
 
@@ -126,8 +126,8 @@ static void hint_at(struct buf *text, struct labels a, struct labels b)
 		if ((i < a.n || !labels_has(a, name)) && !str_eq(labels_get(a, name), labels_get(b, name)))
 			buf_printf(&names, "%s" STR_FMT, names.n == 0 ? "" : ", ", STR_ARG(name));
 	}
-	buf_printf(text, " (hint: they differ in %s: add it to on() or take it out of ignoring(), let group_left or group_right name the "
-	           "other side, or aggregate first, as in max without (%s) (...))", buf_z(&names), buf_z(&names));
+	buf_printf(text, "they differ in %s: add it to on() or take it out of ignoring(), %s, or aggregate first, as in max without (%s) (...))",
+	           buf_z(&names), way, buf_z(&names));
 	buf_fini(&names);
 }
 
@@ -144,8 +144,30 @@ static bool many_to_many(struct join *j, size_t group, size_t row, size_t other)
 	print_set(&text, in_order ? a : b);
 	buf_putz(&text, ", ");
 	print_set(&text, in_order ? b : a);
-	buf_putz(&text, "];many-to-many matching not allowed: matching labels must be unique on one side");
-	hint_at(&text, a, b);
+	buf_putz(&text, "];many-to-many matching not allowed: matching labels must be unique on one side (hint: ");
+	hint_at(&text, a, b, "let group_left or group_right name the other side");
+	eval_fail(j->ev, ERR_EXEC, j->node->beg, "%s", buf_z(&text));
+	buf_fini(&text);
+	return false;
+}
+
+/* <row> of the left found a partner that another row of its group has found before. */
+static bool many_to_one(struct join *j, size_t step, size_t row)
+{
+	struct buf text = { 0 };
+	size_t other = 0;
+
+	while (j->many_group[other] != j->many_group[row] || !j->many->has[other * j->many->n_steps + step])
+		other++;
+	buf_putz(&text, "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)");
+	if (other < row) {
+		buf_putz(&text, " (hint: on the left, ");
+		print_set(&text, j->many->shape->labels[other]);
+		buf_putz(&text, " and ");
+		print_set(&text, j->many->shape->labels[row]);
+		buf_putz(&text, " match the same; ");
+		hint_at(&text, j->many->shape->labels[other], j->many->shape->labels[row], "let group_left say that many on the left are meant");
+	}
 	eval_fail(j->ev, ERR_EXEC, j->node->beg, "%s", buf_z(&text));
 	buf_fini(&text);
 	return false;
@@ -224,8 +246,7 @@ static bool each_pair(struct join *j, size_t step, pair_fn fn, uint8_t *seen)
 		if (!j->many->has[row * j->many->n_steps + step] || (j->one_row[group] == 0 && j->fill_one == NULL))
 			continue;
 		if (j->b->card == CARD_ONE_TO_ONE && j->matched[group])
-			return eval_fail(j->ev, ERR_EXEC, j->node->beg,
-			                 "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)");
+			return many_to_one(j, step, row);
 		j->matched[group] = true;
 		if (!fn(j, step, row, j->one_row[group] == 0 ? SIZE_MAX : j->one_row[group] - 1u, group, seen))
 			return false;

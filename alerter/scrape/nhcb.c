@@ -64,7 +64,7 @@ static bool find_role(const struct target *t, struct labels l, struct part *p, s
 		m = map_get(&t->meta, *base);
 		if (m == NULL || m->type == NULL || !str_eq(str_of(m->type), STR("histogram")))
 			return false;
-		return p->role != ROLE_BUCKET || (str_to_double(labels_get(l, STR("le")), &p->bound) && !isnan(p->bound));
+		return p->role != ROLE_BUCKET || (str_to_decimal(labels_get(l, STR("le")), &p->bound) && !isnan(p->bound));
 	}
 	return false;
 }

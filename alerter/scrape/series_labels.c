@@ -12,7 +12,7 @@ static struct str float_text(struct str value, struct arena *a)
 	char text[40];
 	double v;
 
-	if (!str_to_double(value, &v))
+	if (!str_to_decimal(value, &v))
 		return value;
 	if (isnan(v) || isinf(v))
 		return isnan(v) ? STR("NaN") : v > 0 ? STR("+Inf") : STR("-Inf");

@@ -55,7 +55,7 @@ struct str str_trim(struct str s);
 bool str_cut(struct str *rest, char sep, struct str *part);
 /* Whole of <s> as a number. Decimal, exponent, hexadecimal, Inf, NaN as strtod takes them, no surrounding space. */
 bool str_to_double(struct str s, double *out) MUST_CHECK;
-/* The same without hexadecimal: what other programs write 0x10 is no quantity. */
+/* The same without hexadecimal, since what other programs write 0x10 is no quantity, and without what is too large to be one: 1e400. */
 bool str_to_decimal(struct str s, double *out) MUST_CHECK;
 bool str_to_int64(struct str s, int64_t *out) MUST_CHECK;
 /* True when <s> is well-formed UTF-8 (no surrogates, no overlong forms). */

@@ -106,6 +106,15 @@ def test_limits_and_options(box):
     assert ask(program, "x", time=now + 100)[1]["data"]["result"] == []
     assert len(ask(program, "x", time=now + 100, lookback_delta="5m")[1]["data"]["result"]) == 4
     assert len(ask(program, "x", time=now + 100, lookback_delta="5m", limit=3)[1]["data"]["result"]) == 3
+    assert ask(program, "x", time=now + 100, timeout=0)[0] == 503 == ask(program, "x", timeout="-1")[0]
+    said = ["results truncated due to limit"]
+    asked = {"start": now - 60, "end": now, "limit": 3}
+    assert ask(program, "x", time=now, limit=3)[1]["warnings"] == said and "warnings" not in ask(program, "x", time=now, limit=4)[1]
+    assert ask(program, "x", "/api/v1/query_range", step=10, **asked)[1]["warnings"] == said
+    for path in ("series?match[]=x&", "labels?", "label/i/values?"):
+        cut, whole = (program.json(f"/api/v1/{path}limit={n}") for n in (2, 4))
+        assert (len(cut["data"]), cut.get("warnings"), whole.get("warnings")) == (2, said, None), (path, cut, whole)
+    assert json.loads(http(program.url("/api/v1/query?query=1&time=2"), data=b"query=time()&time=7")[2])["data"]["result"] == [7, "7"]
     assert ask(program, "count_over_time(vector(1)[5m:])")[1]["data"]["result"][0]["value"][1] == "10"
     status, answer = ask(program, "x", timeout="abc")
     assert status == 400 and "timeout" in answer["error"]
@@ -211,7 +220,8 @@ def test_label_text_is_bounded(box):
 RANGE = {"query": "x", "start": 1, "end": 100, "step": 10}
 # path, parameters, status: as Prometheus answers, in its newest version where versions differ
 REQUESTS = [
-    ("query", {}, 400), ("query", {"query": "x{"}, 400), ("query", {"query": "x", "time": "abc"}, 400), ("query", {"query": "x", "timeout": "-1s"}, 400),
+    ("query", {}, 400), ("query", {"query": "x{"}, 400), ("query", {"query": "x", "time": "abc"}, 400), ("query", {"query": "x", "time": "2023-02-30T00:00:00Z"}, 400), ("query", {"query": "x", "time": "0x10"}, 400),
+    ("query", {"query": "x", "timeout": "-1s"}, 400),
     ("query", {"query": "x", "limit": "-1"}, 400), ("query", {"query": "x", "time": ""}, 200), ("query", {"query": "topk(NaN, x)"}, 422),
     ("query", {"query": "{}"}, 400), ("query", {"query": 'count_values("", x)'}, 422), ("query_range", {**RANGE, "step": "0"}, 400),
     ("query_range", {**RANGE, "step": "1ms"}, 400), ("query_range", {**RANGE, "end": 0}, 400), ("query_range", {**RANGE, "query": "x[5m]"}, 400),
