@@ -57,7 +57,7 @@ static const struct conf_key tsdb_keys[] = {
 };
 static const struct conf_table tsdb_table = { tsdb_keys, ARRAY_LEN(tsdb_keys), sizeof(struct config_storage), NULL, NULL };
 
-static const struct conf_range exemplars = { 0, 10000000 };
+static const struct conf_range exemplars = { INT64_MIN, 10000000 };
 
 static const struct conf_key exemplar_keys[] = {
 	CONF_KEY_ARG(struct config_storage, "max_exemplars", max_exemplars, conf_int, "10000", CONF_RELOAD,
@@ -285,9 +285,13 @@ static void take_external_labels(struct config *c, const struct conf_node *globa
 {
 	struct str dup;
 
-	for (size_t i = 0; i < c->global.external_labels.n; i++)
-		c->global.external_labels.v[i].value =
-			expand_environment(&c->arena, c->global.external_labels.v[i].value, conf_get(global, "external_labels"), report);
+	for (size_t i = 0; i < c->global.external_labels.n; i++) {
+		struct label *l = &c->global.external_labels.v[i];
+
+		l->value = expand_environment(&c->arena, l->value, conf_get(global, "external_labels"), report);
+		if (l->name.n == 0)
+			conf_error(report, conf_get(global, "external_labels"), "a label has no name: write one");
+	}
 
 	if (!labels_from(c->global.external_labels.v, c->global.external_labels.n, &c->external_labels, &dup))
 		conf_error(report, conf_get(global, "external_labels"), "label " STR_FMT " is given twice: keep one", STR_ARG(dup));
@@ -390,6 +394,8 @@ static void read_tree(struct config *c, const struct conf_node *tree, struct con
 	c->scrape.health_gauges = root.health_gauges;
 	c->rule_defaults = root.rule_defaults;
 	c->storage = root.storage;
+	if (c->storage.max_exemplars < 0)
+		c->storage.max_exemplars = 0;
 	take_external_labels(c, root.global, report);
 	if (c->notify != NULL)
 		notify_config_set_external_labels(c->notify, c->external_labels);

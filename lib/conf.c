@@ -187,6 +187,16 @@ static const struct conf_node *read_secret_file(struct conf_reader *rd, const st
 	return n;
 }
 
+static const struct conf_node *empty_text(struct conf_reader *rd, const struct conf_node *at)
+{
+	struct conf_node *n = ARENA_NEW(rd->arena, struct conf_node);
+
+	*n = *at;
+	n->kind = CONF_SCALAR;
+	n->text = STR("");
+	return n;
+}
+
 static const struct conf_node *find_value(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *map, bool *ok)
 {
 	const struct conf_node *n = conf_get(map, key->name), *file = NULL;
@@ -195,7 +205,7 @@ static const struct conf_node *find_value(struct conf_reader *rd, const struct c
 		if (is_file_form(key, map->pairs[i].key->text))
 			file = map->pairs[i].value;
 	if (n != NULL && n->kind == CONF_NULL)
-		n = NULL;
+		n = (key->flags & CONF_NULL_EMPTY) != 0 ? empty_text(rd, n) : NULL;
 	if (file == NULL || file->kind == CONF_NULL)
 		return n;
 	if (n != NULL) {

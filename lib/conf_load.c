@@ -109,6 +109,12 @@ static bool is_null_text(struct str s)
 	return false;
 }
 
+/* !!int, !!bool and the like: a value of that type even in quotes. */
+static bool is_core_tag(struct str tag)
+{
+	return str_starts(tag, STR("tag:yaml.org,2002:")) && !str_ends(tag, STR(":str"));
+}
+
 static struct conf_node *load_scalar(struct loader *l, const yaml_event_t *ev)
 {
 	struct conf_node *n = node_new(l, CONF_SCALAR, ev->start_mark);
@@ -117,6 +123,7 @@ static struct conf_node *load_scalar(struct loader *l, const yaml_event_t *ev)
 	n->text = arena_str(l->arena, (struct str){ (const char *)ev->data.scalar.value, ev->data.scalar.length });
 	n->quoted = style == YAML_SINGLE_QUOTED_SCALAR_STYLE || style == YAML_DOUBLE_QUOTED_SCALAR_STYLE;
 	n->block = style == YAML_LITERAL_SCALAR_STYLE || style == YAML_FOLDED_SCALAR_STYLE;
+	n->is_text = ev->data.scalar.tag == NULL ? n->quoted || n->block : !is_core_tag(yaml_str(ev->data.scalar.tag));
 	if (!n->quoted && !n->block && ev->data.scalar.plain_implicit && is_null_text(n->text))
 		n->kind = CONF_NULL;
 	return n;

@@ -39,14 +39,22 @@ bool conf_str(struct conf_reader *rd, const struct conf_key *key, const struct c
 	return true;
 }
 
+/* A number or a truth value: in quotes it is a text, to those whose formats we read too. */
+static bool want_plain(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *n, const char *example)
+{
+	return want_scalar(rd, key, n, example) &&
+	       (!n->is_text || conf_error(rd->report, n, "%s is a text: write %s, without quotes", key->name, example));
+}
+
 bool conf_bool(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *n, void *to)
 {
-	static const char *const words[] = { "false", "true", "no", "yes", "off", "on", "n", "y" };
+	static const char *const words[] = { "false", "true", "False", "True", "FALSE", "TRUE", "no", "yes", "No", "Yes", "NO", "YES",
+		                             "off", "on", "Off", "On", "OFF", "ON", "n", "y", "N", "Y" };
 
-	if (!want_scalar(rd, key, n, "true or false"))
+	if (!want_plain(rd, key, n, "true or false"))
 		return false;
 	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-		if (!str_eq_nocase(n->text, str_of(words[i])))
+		if (!str_eq(n->text, str_of(words[i])))
 			continue;
 		*(bool *)to = i % 2 == 1;
 		return true;
@@ -72,18 +80,32 @@ static size_t format_integer(char out[NUM_MAX], int64_t v)
 	return (size_t)snprintf(out, NUM_MAX, "%lld", (long long)v);
 }
 
+/* 1e3 is a whole number; of 1.5 the 1 is taken, as by those whose formats we read. */
+static bool read_cut(struct conf_reader *rd, const struct conf_node *n, int64_t *to)
+{
+	double v;
+
+	if (n->text.n == 0 || !(isdigit((unsigned char)n->text.p[n->text.n - 1]) || n->text.p[n->text.n - 1] == '.') ||
+	    !str_to_decimal(n->text, &v) || !(v > -9e18 && v < 9e18))
+		return false;
+	*to = (int64_t)v;
+	if ((double)*to != v)
+		conf_warn(rd->report, n, "this is no whole number: %lld is taken", (long long)*to);
+	return true;
+}
+
 bool conf_int(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *n, void *to)
 {
-	if (!want_scalar(rd, key, n, "a whole number"))
+	if (!want_plain(rd, key, n, "a whole number"))
 		return false;
-	if (!str_to_int64(n->text, to))
+	if (!num_parse_yaml_int(n->text, to) && !read_cut(rd, n, to))
 		return wrong(rd, key, n, "whole number", "one such as 10");
 	return in_range(rd, key, n, *(int64_t *)to, format_integer);
 }
 
 bool conf_double(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *n, void *to)
 {
-	if (!want_scalar(rd, key, n, "a number"))
+	if (!want_plain(rd, key, n, "a number"))
 		return false;
 	return str_to_double(n->text, to) || wrong(rd, key, n, "number", "one such as 0.5");
 }
@@ -104,6 +126,13 @@ bool conf_bytes(struct conf_reader *rd, const struct conf_key *key, const struct
 	if (!num_parse_bytes(n->text, to))
 		return wrong(rd, key, n, "size", "one such as 512MB or 1GB");
 	return in_range(rd, key, n, *(int64_t *)to, format_integer);
+}
+
+bool conf_size(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *n, void *to)
+{
+	if (n->kind == CONF_SCALAR && n->text.n > 0 && isdigit((unsigned char)n->text.p[n->text.n - 1]) && !str_eq(n->text, STR("0")))
+		return conf_error(rd->report, n, "%s has no unit: write a size such as 512MB", key->name);
+	return conf_bytes(rd, key, n, to);
 }
 
 static bool read_enum(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *n, bool (*same)(struct str, struct str), void *to)
@@ -219,7 +248,7 @@ bool conf_url(struct conf_reader *rd, const struct conf_key *key, const struct c
 	return true;
 }
 
-/* Empty: none. The proxy looks names up, as Go has it: libcurl calls that socks5h. */
+/* Empty: none; without a scheme: http. The proxy looks names up, as Go has it: libcurl calls that socks5h. */
 bool conf_proxy_url(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *n, void *to)
 {
 	static const char *const socks[] = { "socks5", "socks5h", NULL };
@@ -271,8 +300,10 @@ static bool read_strs(struct conf_reader *rd, const struct conf_key *key, const 
 		return parse(rd, key, n, v);
 	}
 	v = ARENA_ARRAY(rd->arena, n->n, struct str);
-	for (size_t i = 0; i < n->n; i++)
-		ok = parse(rd, key, n->items[i], &v[i]) && ok;
+	for (size_t i = 0; i < n->n; i++) {
+		v[i] = STR("");         /* what YAML's null is in a list of texts */
+		ok = (n->items[i]->kind == CONF_NULL || parse(rd, key, n->items[i], &v[i])) && ok;
+	}
 	*to = (struct conf_strs){ v, n->n };
 	return ok;
 }

@@ -9,7 +9,7 @@ static const struct {
 } kinds[] = {
 	{ conf_str, "text", false },           { conf_bool, "true|false", false },   { conf_int, "number", false },
 	{ conf_double, "number", false },      { conf_duration_ms, "duration", false }, { conf_bytes, "size", false },
-	{ conf_enum, "word", false },          { conf_url, "url", false },           { conf_path, "path", false },
+	{ conf_size, "size", false },          { conf_enum, "word", false },          { conf_url, "url", false },           { conf_path, "path", false },
 	{ conf_path_list, "paths", false },    { conf_path_seq, "paths", false },    { conf_str_seq, "texts", false },
 	{ conf_regex, "regex", false },        { conf_enum_nocase, "word", false },  { conf_proxy_url, "url", false },
 	{ conf_regex_search, "regex", false },       { conf_str_list, "texts", false },

@@ -184,7 +184,29 @@ static const struct conf_key oauth2_keys[] = {
 	{ "tls_config", conf_sub, 0, NULL, CONF_RELOAD, "TLS to the token's giver.", &connection_tls_table },
 	PROXY_KEYS,
 };
-static const struct conf_table oauth2_table = { oauth2_keys, ARRAY_LEN(oauth2_keys), sizeof(struct oauth2_settings), NULL, NULL };
+
+/* Which of the proxy's settings go together, as in Prometheus. */
+static bool check_proxy(struct conf_reader *rd, const struct conf_node *node, const struct connection_settings *h)
+{
+	if (h->proxy_from_environment && h->proxy_url.n > 0)
+		return conf_error(rd->report, conf_get(node, "proxy_url"), "proxy_url and proxy_from_environment are both set: remove one");
+	if (h->proxy_from_environment && h->no_proxy.n > 0)
+		return conf_error(rd->report, conf_get(node, "no_proxy"), "with proxy_from_environment, NO_PROXY is the environment's: remove no_proxy");
+	if (h->no_proxy.n > 0 && h->proxy_url.n == 0)
+		return conf_error(rd->report, conf_get(node, "no_proxy"), "no_proxy is set without a proxy_url: remove it");
+	if (h->n_proxy_headers > 0 && !h->proxy_from_environment && h->proxy_url.n == 0)
+		return conf_error(rd->report, conf_get(node, "proxy_connect_header"), "proxy_connect_header is set without a proxy: remove it");
+	return true;
+}
+
+static bool check_oauth2(struct conf_reader *rd, const struct conf_node *node, void *to)
+{
+	const struct oauth2_settings *o = to;
+
+	return check_proxy(rd, node, &o->http);
+}
+
+static const struct conf_table oauth2_table = { oauth2_keys, ARRAY_LEN(oauth2_keys), sizeof(struct oauth2_settings), NULL, check_oauth2 };
 
 /* ---- All of it. ---- */
 
@@ -194,6 +216,8 @@ bool connection_check(struct conf_reader *rd, const struct conf_node *node, void
 	bool bearer = conf_get(node, "bearer_token") != NULL || conf_get(node, "bearer_token_file") != NULL;
 	int ways = (h->basic.user.n > 0) + (h->auth.credentials.n > 0) + (h->oauth2 != NULL);
 
+	if (!check_proxy(rd, node, h))
+		return false;
 	return (ways <= 1 && !(bearer && conf_get(node, "authorization") != NULL))
 		|| conf_error(rd->report, node, "more than one of basic_auth, authorization, bearer_token and oauth2: keep one");
 }

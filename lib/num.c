@@ -2,6 +2,8 @@
 #include "tocsin/num.h"
 
 #include <assert.h>
+#include <ctype.h>
+#include <errno.h>
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -313,6 +315,30 @@ size_t num_format_duration(char out[NUM_MAX], int64_t ms)
 		ms %= units[i].ms;
 	}
 	return n;
+}
+
+bool num_parse_yaml_int(struct str s, int64_t *out)
+{
+	char z[72], *digits, *end;
+	size_t n = 0;
+	int base = 0;
+
+	if (s.n >= sizeof z)
+		return false;
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] != '_')
+			z[n++] = s.p[i];
+	z[n] = '\0';
+	digits = z + (z[0] == '-' || z[0] == '+');
+	if (digits[0] == '0' && (digits[1] == 'b' || digits[1] == 'o')) {
+		base = digits[1] == 'b' ? 2 : 8;
+		memmove(digits, digits + 2, strlen(digits + 2) + 1);
+	}
+	if (!isxdigit((unsigned char)digits[0]))
+		return false;
+	errno = 0;
+	*out = strtoll(z, &end, base);
+	return *end == '\0' && errno == 0;
 }
 
 bool num_parse_bytes(struct str s, int64_t *out)

@@ -165,30 +165,42 @@ static bool needs_target(int action)
 	       action == RELABEL_UPPERCASE || action == RELABEL_KEEPEQUAL || action == RELABEL_DROPEQUAL;
 }
 
-/* Their defaults may be written, as in Prometheus. */
-static bool check_equal(struct conf_reader *rd, const struct conf_node *node, const struct relabel_rule *r)
+/* What an action does not use may be there with its default, as in Prometheus. */
+static bool check_unused(struct conf_reader *rd, const struct conf_node *node, const struct relabel_rule *r)
 {
 	static const struct {
-		const char *key;
-		struct str usual;
-	} others[] = { { "separator", { ";", 1 } }, { "regex", { "(.*)", 4 } }, { "replacement", { "$1", 2 } }, { "modulus", { "0",
-	    1 } } };
+		const char *key, *usual;
+		bool of_equal;          /* unused by keepequal and dropequal; the others use the regex alone */
+	} unused[] = { { "source_labels", NULL, false }, { "target_label", "", false }, { "separator", ";", true }, { "replacement", "$1", true },
+		       { "modulus", "0", true }, { "regex", "(.*)", true } };
+	bool equal = r->action == RELABEL_KEEPEQUAL || r->action == RELABEL_DROPEQUAL;
 
-	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
-		const struct conf_node *found = conf_get(node, others[i].key);
+	for (size_t i = 0; i < (equal ? ARRAY_LEN(unused) : ARRAY_LEN(unused) - 1); i++) {
+		const struct conf_node *found = conf_get(node, unused[i].key);
 
-		if (found != NULL && found->kind == CONF_SCALAR && !str_eq(found->text, others[i].usual))
-			return conf_error(rd->report, found, "relabel action %s takes only source_labels and target_label: remove %s",
-			                  action_names[r->action], others[i].key);
+		if (found == NULL || found->kind == CONF_NULL || (equal && !unused[i].of_equal))
+			continue;
+		if (found->kind != CONF_SCALAR || unused[i].usual == NULL || !str_eq(found->text, str_of(unused[i].usual)))
+			return conf_error(rd->report, found, "relabel action %s takes only %s: remove %s", action_names[r->action],
+			                  equal ? "source_labels and target_label" : "regex", unused[i].key);
 	}
+	return true;
+}
+
+static bool check_sources(struct conf_reader *rd, const struct conf_node *list)
+{
+	for (size_t i = 0; list != NULL && list->kind == CONF_SEQ && i < list->n; i++)
+		if (list->items[i]->kind == CONF_SCALAR && list->items[i]->text.n == 0)
+			return conf_error(rd->report, list->items[i], "a label of source_labels has no name: write one");
 	return true;
 }
 
 static bool check_relabel(struct conf_reader *rd, const struct conf_node *node, void *to)
 {
-	static const char *const only_regex[] = { "source_labels", "separator", "target_label", "replacement", "modulus" };
 	const struct relabel_rule *r = to;
 
+	if (!check_sources(rd, conf_get(node, "source_labels")))
+		return false;
 	if (r->target_label.n == 0 && needs_target(r->action))
 		return conf_error(rd->report, node, "relabel action %s has no target_label: name the label it writes or compares",
 		                  action_names[r->action]);
@@ -196,28 +208,24 @@ static bool check_relabel(struct conf_reader *rd, const struct conf_node *node, 
 		return conf_error(rd->report, node, "relabel action hashmod has no modulus: write a number above 0");
 	if ((r->action == RELABEL_LOWERCASE || r->action == RELABEL_UPPERCASE) && !str_eq(r->replacement, STR("$1")))
 		return conf_error(rd->report, conf_get(node, "replacement"), "relabel action %s has no replacement: remove it", action_names[r->action]);
-	if (r->action == RELABEL_KEEPEQUAL || r->action == RELABEL_DROPEQUAL)
-		return check_equal(rd, node, r);
-	if (r->action != RELABEL_LABELDROP && r->action != RELABEL_LABELKEEP)
-		return true;
-	for (size_t i = 0; i < ARRAY_LEN(only_regex); i++)
-		if (conf_get(node, only_regex[i]) != NULL)
-			return conf_error(rd->report, conf_get(node, only_regex[i]),
-			                  "relabel action %s takes only regex: remove %s", action_names[r->action], only_regex[i]);
+	if (r->action == RELABEL_LABELMAP && r->replacement.n == 0)
+		return conf_error(rd->report, conf_get(node, "replacement"), "relabel action labelmap has an empty replacement: write the labels' new name");
+	if (r->action == RELABEL_KEEPEQUAL || r->action == RELABEL_DROPEQUAL || r->action == RELABEL_LABELDROP || r->action == RELABEL_LABELKEEP)
+		return check_unused(rd, node, r);
 	return true;
 }
 
 static const struct conf_key relabel_keys[] = {
 	CONF_KEY(struct relabel_rule, "source_labels", source_labels, conf_str_seq, NULL, CONF_RELOAD,
 	         "Labels whose values are joined."),
-	CONF_KEY(struct relabel_rule, "separator", separator, conf_str, ";", CONF_RELOAD, "What stands between them."),
+	CONF_KEY(struct relabel_rule, "separator", separator, conf_str, ";", CONF_RELOAD | CONF_NULL_EMPTY, "What stands between them."),
 	CONF_KEY(struct relabel_rule, "regex", regex, conf_regex, "(.*)", CONF_RELOAD,
 	         "What the joined value, or a label name, must match."),
 	CONF_KEY(struct relabel_rule, "target_label", target_label, conf_str, NULL, CONF_RELOAD,
 	         "Label that is written or compared."),
-	CONF_KEY(struct relabel_rule, "replacement", replacement, conf_str, "$1", CONF_RELOAD, "What is written."),
+	CONF_KEY(struct relabel_rule, "replacement", replacement, conf_str, "$1", CONF_RELOAD | CONF_NULL_EMPTY, "What is written."),
 	CONF_KEY_ARG(struct relabel_rule, "modulus", modulus, conf_int, NULL, CONF_RELOAD, "For hashmod.", &not_negative),
-	CONF_KEY_ARG(struct relabel_rule, "action", action, conf_enum_nocase, "replace", CONF_RELOAD, "What is done.", action_names),
+	CONF_KEY_ARG(struct relabel_rule, "action", action, conf_enum_nocase, "replace", CONF_RELOAD | CONF_NULL_EMPTY, "What is done.", action_names),
 };
 
 const struct conf_table relabel_table = { relabel_keys, ARRAY_LEN(relabel_keys), sizeof(struct relabel_rule), NULL,

@@ -12,7 +12,7 @@
 static const struct conf_range timeout_range = {0, 600000};
 
 static const struct conf_key common[] = {
-    CONF_KEY(struct notifier_file, "send_resolved", send_resolved, config_bool, NULL, CONF_RELOAD, "Tell ends too."),
+    CONF_KEY(struct notifier_file, "send_resolved", send_resolved, conf_bool, NULL, CONF_RELOAD, "Tell ends too."),
     CONF_KEY_ARG(struct notifier_file, "timeout", timeout_ms, config_duration_ms, "0s", CONF_RELOAD,
 		 "How long a request may take; 0 for 30s.", &timeout_range),
     CONF_KEY(struct notifier_file, "http_config", http, conf_sub_ptr, NULL, CONF_RELOAD, "How to connect; by default as global."),

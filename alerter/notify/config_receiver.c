@@ -59,7 +59,7 @@ static const struct conf_range count_range = { 0, INT64_MAX }, timeout_range = {
 	CONF_KEY_ARG(struct entry_file, name, field, parse, fallback, (flags) | CONF_RELOAD, help, arg)
 static const struct conf_key webhook_keys[] = {
 	ENTRY("url", url, conf_url, NULL, CONF_SECRET | CONF_REQUIRED, NULL, "Where to POST."),
-	ENTRY("send_resolved", send_resolved, config_bool, "true", 0, NULL, "Tell ends too."),
+	ENTRY("send_resolved", send_resolved, conf_bool, "true", 0, NULL, "Tell ends too."),
 	ENTRY("signing_secret", signing_secret, conf_str, NULL, CONF_SECRET, NULL, "whsec_…: signs as Standard Webhooks says; not Alertmanager's."),
 	ENTRY("max_alerts", max_alerts, config_whole, "0", 0, &count_range, "Alerts in one message; 0 for all."),
 	ENTRY("payload", payload, conf_raw, NULL, 0, NULL, "What is sent instead: a tree of templates, as JSON."),
@@ -108,7 +108,7 @@ static const struct conf_key statuspage_keys[] = {
 	ENTRY("api_url", api_url, conf_url, "https://api.statuspage.io/v1", 0, NULL, "The API."),
 	ENTRY("page_id", page_id, conf_str, NULL, CONF_REQUIRED, NULL, "The page."),
 	ENTRY("api_key", api_key, conf_str, NULL, CONF_SECRET | CONF_REQUIRED, NULL, "A key that may write to it."),
-	ENTRY("send_resolved", send_resolved, config_bool, "true", 0, NULL, "Resolve the incident."),
+	ENTRY("send_resolved", send_resolved, conf_bool, "true", 0, NULL, "Resolve the incident."),
 	ENTRY("timeout", timeout_ms, config_duration_ms, "0s", 0, &timeout_range, "How long a request may take; 0 for 30s."),
 	ENTRY("name", name, conf_raw, NULL, 0, NULL, "The incident's name, a template."),
 	ENTRY("body", body, conf_raw, NULL, 0, NULL, "The text of an update, a template."),

@@ -23,16 +23,9 @@ static bool wrong(struct conf_reader *rd, const struct conf_key *key, const stru
 	return conf_error(rd->report, node, "%s is \"" STR_FMT "\", which is no %s", key->name, STR_ARG(node->text), what);
 }
 
-bool config_bool(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *node, void *to)
-{
-	if (node->kind == CONF_SCALAR && node->quoted)
-		return wrong(rd, key, node, "truth value but a text: write true or false, without quotes");
-	return conf_bool(rd, key, node, to);
-}
-
 static bool bool_text(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *node, void *to)
 {
-	bool value = false, ok = config_bool(rd, key, node, &value);
+	bool value = false, ok = conf_bool(rd, key, node, &value);
 
 	*(struct str *)to = value ? STR("true") : STR("false");
 	return ok;
@@ -41,25 +34,11 @@ static bool bool_text(struct conf_reader *rd, const struct conf_key *key, const 
 /* A whole number as YAML writes them: 10, 1_000, 0x10, 0o7, 010, 0b11, 1e3, 1.0. */
 static bool read_whole(struct str s, int64_t *out)
 {
-	char digits[64], *end = digits, *at = digits;
 	double d;
-	int base = 0;
 
-	if (s.n == 0 || s.n >= sizeof digits)
-		return false;
-	for (size_t i = 0; i < s.n; i++)
-		if (s.p[i] != '_')
-			*end++ = s.p[i];
-	*end = '\0';
-	if (digits[0] == '0' && (digits[1] == 'o' || digits[1] == 'b')) {
-		base = digits[1] == 'o' ? 8 : 2;
-		at += 2;
-	}
-	errno = 0;
-	*out = strtoll(at, &end, base);
-	if (errno == 0 && end > at && *end == '\0' && at[0] != ' ')
+	if (num_parse_yaml_int(s, out))
 		return true;
-	if (base != 0 || !str_to_double(str_of(digits), &d) || !(d > -9e18 && d < 9e18) || d != (double)(int64_t)d)
+	if (!str_to_decimal(s, &d) || !(d > -9e18 && d < 9e18) || d != (double)(int64_t)d)
 		return false;
 	*out = (int64_t)d;
 	return true;

@@ -40,7 +40,6 @@ const struct value_rule *config_value_below(const struct value_rule *, struct st
 bool config_next_missing(struct str *needs, bool (*is_set)(const void *user, struct str name), const void *user,
 			 struct str *missing);
 
-conf_parse config_bool;         /* bool; as conf_bool, and quotes make a text */
 conf_parse config_whole;        /* int64_t, as YAML writes numbers; arg: const struct conf_range * or NULL */
 conf_parse config_duration_ms;  /* int64_t; as conf_duration_ms, and 1.5h as Go has it */
 

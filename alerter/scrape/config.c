@@ -11,7 +11,7 @@ static const struct conf_range not_negative = { 0, INT64_MAX };
 enum { UNSET = -1, DEFAULT_INTERVAL_MS = 60000, DEFAULT_TIMEOUT_MS = 10000 };
 
 #define LIMITS(type, fallback) \
-	CONF_KEY_ARG(type, "body_size_limit", body_size_limit, conf_bytes, fallback, CONF_RELOAD, \
+	CONF_KEY_ARG(type, "body_size_limit", body_size_limit, conf_size, fallback, CONF_RELOAD, \
 	             "Bytes of a reply, 2GB at most; 0: 64MB.", &not_negative), \
 	CONF_KEY_ARG(type, "sample_limit", sample_limit, conf_int, fallback, CONF_RELOAD, \
 	             "Samples of a scrape, after relabelling.", &not_negative), \
@@ -33,6 +33,13 @@ enum { UNSET = -1, DEFAULT_INTERVAL_MS = 60000, DEFAULT_TIMEOUT_MS = 10000 };
 	         "Take the classic buckets of native histograms too."), \
 	CONF_KEY(type, "convert_classic_histograms_to_nhcb", histograms.convert, conf_bool, fallback, CONF_RELOAD, \
 	         "Make native histograms with custom buckets of classic ones.")
+
+/* Of a job and of all. */
+#define INEFFECTIVE \
+	NO_EFFECT("keep_dropped_targets", "dropped targets are all listed"), \
+	NO_EFFECT("scrape_failure_log_file", "failures are in the log and on the page"), \
+	NO_EFFECT("metric_name_validation_scheme", "UTF-8 names are taken"), \
+	NO_EFFECT("metric_name_escaping_scheme", "UTF-8 names are taken")
 
 /* ---- global ---- */
 
@@ -61,6 +68,8 @@ static const struct conf_key global_keys[] = {
 	             "How long a reply may take; 0s: the default.", &not_negative),
 	LIMITS(struct scrape_defaults, "0"),
 	HISTOGRAMS(struct scrape_defaults, "false"),
+	NO_EFFECT("query_log_file", "what queries cost is on the page and in the metrics"),
+	INEFFECTIVE,
 };
 
 const struct conf_table scrape_global_table = { global_keys, ARRAY_LEN(global_keys), sizeof(struct scrape_defaults), NULL,
@@ -189,9 +198,9 @@ static bool check_job(struct conf_reader *rd, const struct conf_node *node, void
 		           "scrape_timeout is longer than scrape_interval: shorten it");
 	if (j->scheme.n == 0)
 		j->scheme = STR("http");
-	if (!str_eq(j->scheme, STR("http")) && !str_eq(j->scheme, STR("https")))
-		conf_error(rd->report, conf_get(node, "scheme"), "\"" STR_FMT "\" is no scheme: write http or https",
-		           STR_ARG(j->scheme));
+	if (!str_eq_nocase(j->scheme, STR("http")) && !str_eq_nocase(j->scheme, STR("https")))
+		conf_warn(rd->report, conf_get(node, "scheme"), "\"" STR_FMT "\" is no scheme: no target is read whose __scheme__ is neither http nor https",
+		          STR_ARG(j->scheme));
 	if (!str_starts(j->metrics_path, STR("/")))
 		conf_warn(rd->report, conf_get(node, "metrics_path"), "metrics_path begins without a slash: \"/" STR_FMT "\" is asked for",
 		          STR_ARG(j->metrics_path));
@@ -261,10 +270,7 @@ static const struct conf_key job_keys[] = {
 	SD("uyuni"),
 	SD("vultr"),
 	NOT_YET("extra_scrape_metrics", "remove it"),
-	NO_EFFECT("keep_dropped_targets", "dropped targets are all listed"),
-	NO_EFFECT("scrape_failure_log_file", "failures are in the log and on the page"),
-	NO_EFFECT("metric_name_validation_scheme", "UTF-8 names are taken"),
-	NO_EFFECT("metric_name_escaping_scheme", "UTF-8 names are taken"),
+	INEFFECTIVE,
 };
 
 static const struct conf_table job_table = { job_keys, ARRAY_LEN(job_keys), sizeof(struct scrape_job), init_job, check_job };

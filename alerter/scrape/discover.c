@@ -125,7 +125,7 @@ static const char *check(struct target_plan *p, struct labels l)
 {
 	struct str scheme = labels_get(l, STR("__scheme__"));
 
-	if (!str_eq(scheme, STR("http")) && !str_eq(scheme, STR("https")))
+	if (!str_eq_nocase(scheme, STR("http")) && !str_eq_nocase(scheme, STR("https")))
 		return "__scheme__ is neither http nor https";
 	if (str_chr(labels_get(l, STR("__address__")), '/') < labels_get(l, STR("__address__")).n)
 		return "__address__ is no host:port";

@@ -37,6 +37,7 @@ struct conf_node {
 	enum conf_kind kind;
 	bool quoted;                    /* '…' or "…" */
 	bool block;                     /* | or > */
+	bool is_text;                   /* a text to YAML whatever it looks like: quoted, in a block, or !!str */
 	int line, col;                  /* of the first byte in the file, from 1; col counts characters */
 	size_t beg;                     /* the same as a byte offset */
 	size_t weight;                  /* nodes below and with this one, aliases expanded */
@@ -101,6 +102,7 @@ enum {
 	CONF_RELOAD = 4,        /* a reload may change it; others need a restart */
 	CONF_ENV = 8,           /* ${NAME} in the text, or in a list's, is replaced from the environment; an unset NAME is an error */
 	CONF_FILLED = 16,       /* an empty text or list, or one of empty texts, is an error */
+	CONF_NULL_EMPTY = 32,   /* a key with nothing behind it is an empty text, not the default: so Prometheus reads it */
 };
 
 /* Reads <node> into <to> (the field). False after having reported. A node of kind CONF_NULL counts as absent and is not handed in. */
@@ -155,11 +157,12 @@ const char *conf_nearest(struct str wrong, const char *const *names, size_t n);
 
 /* Parsers, and the type of the field each fills. */
 conf_parse conf_str;            /* struct str; any scalar */
-conf_parse conf_bool;           /* bool: true false yes no on off */
-conf_parse conf_int;            /* int64_t; arg: const struct conf_range * or NULL */
+conf_parse conf_bool;           /* bool: true false yes no on off y n, without quotes */
+conf_parse conf_int;            /* int64_t, without quotes, as YAML 1.1 writes numbers (0x10, 010 is 8, 1_000; a fraction is cut off); arg: const struct conf_range * or NULL */
 conf_parse conf_double;         /* double */
 conf_parse conf_duration_ms;    /* int64_t: 1h30m; arg: const struct conf_range * (ms) or NULL */
 conf_parse conf_bytes;          /* int64_t: 512MB; arg: const struct conf_range * or NULL */
+conf_parse conf_size;           /* the same; without a unit only 0 */
 conf_parse conf_enum;           /* int, index into arg: const char *const * ended by NULL */
 conf_parse conf_enum_nocase;    /* the same in capitals or not */
 conf_parse conf_url;            /* struct str: http or https, which is in small letters then, with a host */

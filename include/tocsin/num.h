@@ -24,5 +24,7 @@ bool num_parse_duration_ms(struct str s, int64_t *out_ms) MUST_CHECK;
 size_t num_format_duration(char out[NUM_MAX], int64_t ms);
 /* "10MB", "512KiB", "1GB" (powers of 1024, as Prometheus reads them), a bare number is bytes. */
 bool num_parse_bytes(struct str s, int64_t *out) MUST_CHECK;
+/* A whole number as YAML 1.1 writes it: 0x10, 0b11, 0o17, 017, 1_000. */
+bool num_parse_yaml_int(struct str s, int64_t *out) MUST_CHECK;
 
 #endif

@@ -314,11 +314,62 @@ static void helps(void **state)
 	buf_fini(&out);
 }
 
+/* As YAML 1.1 has them, in which prometheus.yml is written. */
+static void reads_numbers(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t count;  /* -1: refused */
+	} cases[] = { { "0x1F", 31 }, { "0b11", 3 }, { "0o17", 15 }, { "017", 15 }, { "09", 9 }, { "1_000", 1000 }, { "+5", 5 }, { "1e3", 1000 }, { "2.9", 2 },
+		      { "!!int '4'", 4 }, { "'4'", -1 }, { "!!str 4", -1 }, { "0x", -1 }, { "1x", -1 }, { ".inf", -1 }, { "infinity", -1 }, { "1e30", -1 },
+		      { "9223372036854775808", -1 } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct fixture f;
+		char yaml[80];
+
+		snprintf(yaml, sizeof yaml, "defaults: {name: a, count: %s}\n", cases[i].text);
+		read_text(&f, yaml);
+		if ((cases[i].count == -1) != (f.report.n_errors > 0) || (cases[i].count != -1 && f.file.defaults.count != cases[i].count))
+			fail_msg("%s: %lld, %s", cases[i].text, (long long)f.file.defaults.count, buf_z(&f.text));
+		done(&f);
+	}
+}
+
+/* A SOCKS proxy looks names up. */
+static void reads_proxies(void **state)
+{
+	static const struct {
+		const char *text, *url; /* NULL: refused */
+	} cases[] = { { "http://p", "http://p" }, { "p", "http://p" }, { "p:3128", "http://p:3128" }, { "HTTP://u:w@p/", "http://u:w@p/" },
+		      { "http://[::1]:8", "http://[::1]:8" }, { "https://p", "https://p" }, { "socks5://u:w@p:1", "socks5h://u:w@p:1" },
+		      { "http://p:x", NULL }, { "http://p%zz", NULL }, { "http://u:w@", NULL }, { "ftp://p", NULL }, { "a b", NULL } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		static const struct conf_key keys[] = { CONF_KEY(struct target, "url", url, conf_proxy_url, NULL, 0, NULL) };
+		static const struct conf_table table = { keys, 1, sizeof(struct target), NULL, NULL };
+		struct fixture f = { .reader = { .arena = &f.arena, .report = &f.report } };
+		struct target t = { 0 };
+		char yaml[80];
+		bool ok;
+
+		snprintf(yaml, sizeof yaml, "url: '%s'\n", cases[i].text);
+		ok = conf_read(&f.reader, &table, conf_load_text(&f.arena, STR("t.yml"), str_of(yaml), &f.report), &t);
+		if (ok != (cases[i].url != NULL) || (ok && !str_eq(t.url, str_of(cases[i].url))))
+			fail_msg("%s: " STR_FMT, cases[i].text, STR_ARG(t.url));
+		done(&f);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_everything),
 		cmocka_unit_test(complains),
+		cmocka_unit_test(reads_numbers),
+		cmocka_unit_test(reads_proxies),
 		cmocka_unit_test(finds_places_inside_scalars),
 		cmocka_unit_test(laughs_are_harmless),
 		cmocka_unit_test(counts_what_it_does_not_show),
