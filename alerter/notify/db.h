@@ -44,6 +44,7 @@ struct db_rows;
 	X(TRIM_PAUSES, "DELETE FROM pause WHERE until<=?")                                                                         \
 	X(TRIM_EVENTS, "DELETE FROM event WHERE at<?1 OR id<=(SELECT max(id) FROM event)-?2")                                      \
 	X(TRIM_MESSAGES, "DELETE FROM outbox WHERE state=?1 AND finished<?2")                                                      \
+	X(DEL_SAME_DEAD, "DELETE FROM outbox WHERE state=? AND episode=? AND resolved=? AND payload=? AND id<?")                   \
 	X(TRIM_DEAD,                                                                                                               \
 	  "DELETE FROM outbox WHERE state=?1 AND id NOT IN (SELECT id FROM (SELECT id, row_number() OVER"                  \
 	  " (PARTITION BY integration ORDER BY id DESC) AS nth FROM outbox WHERE state=?1) WHERE nth<=?3"                  \

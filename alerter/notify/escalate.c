@@ -13,7 +13,8 @@
 #include "tocsin/mem.h"
 
 #define MUTED_RETRY_MS 1000
-#define LINK_VALID_MS (7 * 86400000LL)
+#define DAY_MS 86400000LL
+#define LINK_VALID_MS (7 * DAY_MS)
 #define MAX_BY_BYTES 100
 
 /* ---- The alarm of a group. ---- */
@@ -191,7 +192,8 @@ struct str core_ack_link(const struct core *c, const struct group *g, struct are
 
 	if (g->alarm.since_ms == 0 || g->alarm.ack_ms != 0)
 		return STR("");
-	until = arena_printf(a, "%lld", (long long)((core_now_ms(c) + LINK_VALID_MS) / 1000));
+	/* To the day's end: a message that tells nothing new is the same message. */
+	until = arena_printf(a, "%lld", (long long)((core_now_ms(c) + LINK_VALID_MS) / DAY_MS + 1) * (DAY_MS / 1000));
 	sign(c, str_of(g->alarm.id), until, signature);
 	return arena_printf(a, STR_FMT "/ack?id=%s&until=" STR_FMT "&sig=%s", STR_ARG(c->external_url), g->alarm.id, STR_ARG(until), signature);
 }

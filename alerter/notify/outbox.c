@@ -333,9 +333,11 @@ static bool tells_of_itself_alone(const struct message *m)
 	return alone;
 }
 
+/* As long as nothing changes, the last refusal stands for those before it. */
 static void bury(struct core *c, struct message *m)
 {
 	set_state(c, m, OUTBOX_DEAD);
+	DB_ADD(c->db, DB_DEL_SAME_DEAD, DB_I(OUTBOX_DEAD), DB_T(str_of(m->episode->id)), DB_I(m->resolved), DB_T(m->payload), DB_I(m->id));
 	if (!m->resolved && !m->episode->closed && !tells_of_itself_alone(m)) {
 		m->episode->again = true;
 		episode_save(c, m->episode);

@@ -410,6 +410,17 @@ static bool is_seen(const struct work *w, struct str id)
 	return false;
 }
 
+void statuspage_mark_present(const struct delivery *d, json_t *list, bool *on_page)
+{
+	const struct statuspage_settings *s = &d->integration->statuspage;
+	size_t i;
+	json_t *one;
+
+	json_array_foreach (list, i, one)
+		for (size_t k = 0; k < s->n_components; k++)
+			on_page[k] = on_page[k] || str_eq(statuspage_text(one, "id"), s->components[k].id);
+}
+
 /* Those of the configuration, and those that were of it when we set them. */
 static void read_components(struct delivery *d, json_t *list)
 {
@@ -418,13 +429,13 @@ static void read_components(struct delivery *d, json_t *list)
 	size_t i;
 	json_t *one;
 
+	statuspage_mark_present(d, list, w->on_page);
 	json_array_foreach (list, i, one) {
 		struct str id = statuspage_text(one, "id");
 		bool mine = false;
 
 		for (size_t k = 0; k < s->n_components; k++)
-			if (str_eq(id, s->components[k].id))
-				mine = w->on_page[k] = true;
+			mine = mine || str_eq(id, s->components[k].id);
 		if (!mine && core_component(d->core, s->page_id, id).n > 0)
 			mine = !is_configured(d->core, d->integration->identity, id);
 		if (mine && !is_seen(w, id))
@@ -432,14 +443,12 @@ static void read_components(struct delivery *d, json_t *list)
 	}
 }
 
-/* The page would refuse the whole incident for one of them. */
-static void leave_out_missing(struct delivery *d)
+void statuspage_note_missing(struct delivery *d, const bool *on_page)
 {
 	const struct statuspage_settings *s = &d->integration->statuspage;
-	const struct work *w = d->state;
 
 	for (size_t i = 0; i < s->n_components; i++) {
-		if (w->on_page[i])
+		if (on_page[i])
 			continue;
 		d->note = arena_printf(&d->arena, "the page has no component " STR_FMT ": left out", STR_ARG(s->components[i].id)).p;
 		log_event(LOG_WARN, "the status page has no such component; it is left out", "integration", d->integration->name.p,
@@ -594,7 +603,7 @@ static enum deliver_next components_listed(struct delivery *d, json_t *list)
 
 	read_components(d, list);
 	if (json_array_size(list) < STATUSPAGE_PER_PAGE || w->page >= STATUSPAGE_MAX_PAGES) {
-		leave_out_missing(d);
+		statuspage_note_missing(d, w->on_page);
 		return w->only_components ? finish(d) : incident_turn(d);
 	}
 	w->page++;

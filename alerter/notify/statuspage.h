@@ -20,6 +20,11 @@ struct str statuspage_text(json_t *object, const char *key);
 void statuspage_expand(const struct integration *, const struct template *, struct template_value, struct str fallback, size_t max,
 		       struct arena *, struct json_out *);
 
+/* A page of its list of components: which of those that are configured it has. <on_page>: room for one each. */
+void statuspage_mark_present(const struct delivery *, json_t *list, bool *on_page);
+/* Says which it has not: the page would refuse a whole call for one of them, so they are left out. */
+void statuspage_note_missing(struct delivery *, const bool *on_page);
+
 /* <message> is what the outbox kept; NULL and false: it is no maintenance. */
 bool statuspage_maintenance_begin(struct delivery *, json_t *message, enum deliver_next *next);
 enum deliver_next statuspage_maintenance_answer(struct delivery *, json_t *answer);

@@ -7,11 +7,13 @@
 
 #define LISTS 3
 
-enum maintenance_step { STEP_FIND = STATUSPAGE_MAINTENANCE, STEP_CREATE, STEP_CHANGE };
+enum maintenance_step { STEP_FIND = STATUSPAGE_MAINTENANCE, STEP_COMPONENTS, STEP_CREATE, STEP_CHANGE };
 
 struct maintenance_work {
 	struct str silence, name, body;
 	int list, page, looks;
+	struct str id, status;          /* of the incident that is there; empty: none is */
+	bool *on_page;                  /* of each configured component: the page has it; NULL: nobody has looked yet */
 };
 
 const char statuspage_default_maintenance_name[] = "{{ with .Comment }}{{ . }}{{ else }}Scheduled maintenance{{ end }}";
@@ -168,6 +170,14 @@ static void put_switches(struct json_out *j)
 	}
 }
 
+/* The page would refuse the whole call for one it has not. */
+static bool is_part(struct delivery *d, const struct silence *s, size_t i)
+{
+	const struct maintenance_work *w = d->state;
+
+	return w->on_page[i] && concerns(s, &d->integration->statuspage.components[i], &d->arena);
+}
+
 static void put_components(struct json_out *j, struct delivery *d, const struct silence *s, const char *status)
 {
 	const struct statuspage_settings *page = &d->integration->statuspage;
@@ -175,7 +185,7 @@ static void put_components(struct json_out *j, struct delivery *d, const struct 
 	json_out_key(j, "component_ids");
 	json_out_open(j, '[');
 	for (size_t i = 0; i < page->n_components; i++)
-		if (concerns(s, &page->components[i], &d->arena))
+		if (is_part(d, s, i))
 			json_out_str(j, page->components[i].id);
 	json_out_close(j, ']');
 	if (status == NULL)
@@ -183,7 +193,7 @@ static void put_components(struct json_out *j, struct delivery *d, const struct 
 	json_out_key(j, "components");
 	json_out_open(j, '{');
 	for (size_t i = 0; i < page->n_components; i++)
-		if (concerns(s, &page->components[i], &d->arena)) {
+		if (is_part(d, s, i)) {
 			json_out_key_str(j, page->components[i].id);
 			json_out_strz(j, status);
 		}
@@ -223,7 +233,15 @@ static enum deliver_next create(struct delivery *d, const struct silence *s)
 	return write_it(d, STEP_CREATE, "POST", STR("/incidents"), &b);
 }
 
-static enum deliver_next change(struct delivery *d, const struct silence *s, struct str id, struct str status)
+/* Who only waits has set no component yet. */
+static bool sets_components(struct delivery *d, const struct silence *s)
+{
+	const struct maintenance_work *w = d->state;
+
+	return w->id.n == 0 || (is_over(d, s) && !str_eq(w->status, STR("scheduled")));
+}
+
+static enum deliver_next change(struct delivery *d, const struct silence *s)
 {
 	const struct maintenance_work *w = d->state;
 	bool over = is_over(d, s);
@@ -236,7 +254,7 @@ static enum deliver_next change(struct delivery *d, const struct silence *s, str
 	if (over) {
 		json_out_key(&j, "status");
 		json_out_strz(&j, "completed");
-		if (!str_eq(status, STR("scheduled")))
+		if (sets_components(d, s))
 			put_components(&j, d, s, "operational");
 	} else {
 		json_out_key(&j, "name");
@@ -246,7 +264,42 @@ static enum deliver_next change(struct delivery *d, const struct silence *s, str
 	put_metadata(&j, s);
 	json_out_close(&j, '}');
 	json_out_close(&j, '}');
-	return write_it(d, STEP_CHANGE, "PATCH", arena_printf(&d->arena, "/incidents/" STR_FMT, STR_ARG(id)), &b);
+	return write_it(d, STEP_CHANGE, "PATCH", arena_printf(&d->arena, "/incidents/" STR_FMT, STR_ARG(w->id)), &b);
+}
+
+static enum deliver_next ask_components(struct delivery *d)
+{
+	const struct maintenance_work *w = d->state;
+
+	return statuspage_ask(d, STEP_COMPONENTS, false, "GET",
+			      arena_printf(&d->arena, "/components?page=%d&per_page=%d", w->page, STATUSPAGE_PER_PAGE), STR(""));
+}
+
+/* Makes the page what the silence is: <w->id> is changed, or one is made. */
+static enum deliver_next write_silence(struct delivery *d, const struct silence *s)
+{
+	struct maintenance_work *w = d->state;
+
+	if (w->on_page == NULL && sets_components(d, s)) {
+		w->on_page = ARENA_ARRAY(&d->arena, d->integration->statuspage.n_components + 1, bool);
+		w->page = 1;
+		if (d->integration->statuspage.n_components > 0)
+			return ask_components(d);
+	}
+	return w->id.n > 0 ? change(d, s) : create(d, s);
+}
+
+static enum deliver_next components_listed(struct delivery *d, json_t *list)
+{
+	struct maintenance_work *w = d->state;
+
+	statuspage_mark_present(d, list, w->on_page);
+	if (json_array_size(list) >= STATUSPAGE_PER_PAGE && w->page < STATUSPAGE_MAX_PAGES) {
+		w->page++;
+		return ask_components(d);
+	}
+	statuspage_note_missing(d, w->on_page);
+	return write_silence(d, silence_now(d));
 }
 
 static enum deliver_next done(struct delivery *d, const char *note)
@@ -264,7 +317,7 @@ static bool same_time(json_t *ours, const char *key, int64_t ms)
 
 static enum deliver_next meet(struct delivery *d, json_t *incident)
 {
-	const struct maintenance_work *w = d->state;
+	struct maintenance_work *w = d->state;
 	const struct silence *s = silence_now(d);
 	struct str status = statuspage_text(incident, "status");
 	json_t *ours = json_object_get(json_object_get(incident, "metadata"), "tocsin");
@@ -274,7 +327,9 @@ static enum deliver_next meet(struct delivery *d, json_t *incident)
 	if (!is_over(d, s) && same_time(ours, "from", s->starts_ms) && same_time(ours, "until", s->ends_ms) &&
 	    str_eq(statuspage_text(incident, "name"), w->name))
 		return done(d, "it is there");
-	return change(d, s, statuspage_text(incident, "id"), status);
+	w->id = arena_str(&d->arena, statuspage_text(incident, "id"));
+	w->status = arena_str(&d->arena, status);
+	return write_silence(d, s);
 }
 
 static enum deliver_next not_found(struct delivery *d)
@@ -289,7 +344,7 @@ static enum deliver_next not_found(struct delivery *d)
 	}
 	if (is_over(d, s))
 		return done(d, "there is no maintenance to complete");
-	return create(d, s);
+	return write_silence(d, s);
 }
 
 static enum deliver_next found_list(struct delivery *d, json_t *list)
@@ -298,8 +353,6 @@ static enum deliver_next found_list(struct delivery *d, json_t *list)
 	size_t i;
 	json_t *one;
 
-	if (silence_now(d) == NULL)
-		return done(d, "the silence is long over");
 	json_array_foreach(list, i, one) if (str_eq(statuspage_text(json_object_get(json_object_get(one, "metadata"), "tocsin"), "silence"),
 						    w->silence)) return meet(d, one);
 	if (w->list < LISTS - 1 && json_array_size(list) >= STATUSPAGE_PER_PAGE && w->page < STATUSPAGE_MAX_PAGES) {
@@ -312,5 +365,9 @@ static enum deliver_next found_list(struct delivery *d, json_t *list)
 
 enum deliver_next statuspage_maintenance_answer(struct delivery *d, json_t *answer)
 {
-	return d->step == STEP_FIND ? found_list(d, answer) : DELIVER_DONE;
+	if (d->step != STEP_FIND && d->step != STEP_COMPONENTS)
+		return DELIVER_DONE;
+	if (silence_now(d) == NULL)
+		return done(d, "the silence is long over");
+	return d->step == STEP_FIND ? found_list(d, answer) : components_listed(d, answer);
 }

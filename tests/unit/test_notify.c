@@ -315,14 +315,33 @@ static void discarded(void **state)
 	world_free(w);
 }
 
+/* As long as the page says the same. */
+static void one_refusal_stands_for_all_before_it(void **state)
+{
+	struct world *w = world_new(quiet_about_ourselves);
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		if (i == 0 || i == 10)
+			fire(w, "Down", i == 0 ? "a" : "b");
+		world_pass(w, 60000);
+		assert_false(LAST(w).answered);
+		answer(w, 400, "");
+	}
+	assert_int_equal(w->core->finished[OUTBOX_DEAD], 20);
+	assert_int_equal(core_snapshot(w->core, &w->arena)->dead_kept, 3);      /* the first, a's, and a's with b's */
+	assert_true(str_eq(core_snapshot(w->core, &w->arena)->dead[0].key, LAST(w).key));
+	world_free(w);
+}
+
 /* One that refuses every minute for hours pushes out nobody else's. */
 static void dead_letters_are_bounded_each(void **state)
 {
 	struct world *w = world_new(quiet_about_ourselves);
 
 	(void)state;
-	fire(w, "Down", "a");
 	for (int i = 0; i < 130; i++) {
+		fire(w, "Down", arena_printf(&w->arena, "i%d", i).p);
 		world_pass(w, 60000);
 		if (!LAST(w).answered)
 			answer(w, 400, "");
@@ -648,6 +667,7 @@ int main(void)
 		cmocka_unit_test(a_refusal_goes_not_round_in_circles),
 		cmocka_unit_test(who_hangs_stops_no_other),
 		cmocka_unit_test(discarded),
+		cmocka_unit_test(one_refusal_stands_for_all_before_it),
 		cmocka_unit_test(dead_letters_are_bounded_each),
 		cmocka_unit_test(a_page_waits_for_the_end_before_it),
 		cmocka_unit_test(a_crash_loses_nothing_and_repeats_only_with_the_key),

@@ -433,6 +433,7 @@ static void a_silence_is_a_maintenance(void **state)
 	reply(w, "GET", "/incidents/upcoming?per_page=100&page=1", 200, "[]");
 	reply(w, "GET", "/incidents/active_maintenance", 200, "[]");
 	reply(w, "GET", "/incidents?limit=100&page=1", 200, "[]");
+	reply(w, "GET", "/components?page=1&per_page=100", 200, "[{\"id\":\"db\"},{\"id\":\"web\"}]");
 	assert_true(has(LAST(w).body, "\"name\":\"a larger disk\",\"status\":\"scheduled\""));
 	assert_true(has(LAST(w).body, "\"body\":\"From 2023-11-14 23:13 UTC to 2023-11-15 00:13 UTC.\""));
 	assert_true(has(LAST(w).body, "\"scheduled_for\":\"" FROM "\",\"scheduled_until\":\"" UNTIL "\""));
@@ -441,7 +442,7 @@ static void a_silence_is_a_maintenance(void **state)
 	world_run(w);
 	world_pass(w, 2000);
 	reply(w, "GET", "/incidents/upcoming", 200, maintenance(w, id, "scheduled", FROM, UNTIL));
-	assert_int_equal(w->n, 5);
+	assert_int_equal(w->n, 6);
 	assert_int_equal(w->core->episodes.n, 0);
 
 	silence_it(w, id, "planned: a larger disk", T0 + 3600000, T0 + 10800000);
@@ -456,8 +457,35 @@ static void a_silence_is_a_maintenance(void **state)
 	world_run(w);
 	reply(w, "GET", "/incidents/upcoming", 200, "[]");
 	reply(w, "GET", "/incidents/active_maintenance", 200, maintenance(w, id, "in_progress", FROM, LATER));
+	reply(w, "GET", "/components", 200, "[{\"id\":\"db\"},{\"id\":\"web\"}]");
 	assert_true(has(LAST(w).body, "\"status\":\"completed\",\"component_ids\":[\"db\"],\"components\":{\"db\":\"operational\"}"));
 	reply(w, "PATCH", "/incidents/m1", 200, "{\"id\":\"m1\"}");
+	assert_int_equal(w->core->episodes.n, 0);
+	world_free(w);
+}
+
+/* Somebody deleted it there: the maintenance of what is left is told all the same, and ended. */
+static void a_component_the_page_lost_stops_no_maintenance(void **state)
+{
+	struct world *w = world_new(planned);
+	const char *id = silence_it(w, "", "planned: a larger disk", T0, T0 + 3600000);
+	struct err e = { 0 };
+
+	(void)state;
+	reply(w, "GET", "/incidents/upcoming?per_page=100&page=1", 200, "[]");
+	reply(w, "GET", "/incidents/active_maintenance", 200, "[]");
+	reply(w, "GET", "/incidents?limit=100&page=1", 200, "[]");
+	reply(w, "GET", "/components", 200, "[{\"id\":\"web\"}]");
+	assert_true(has(LAST(w).body, "\"component_ids\":[],\"components\":{}"));
+	reply(w, "POST", "/incidents", 201, "{\"id\":\"m1\"}");
+	assert_true(silence_expire(w->core, str_of(id), &e));
+	world_run(w);
+	reply(w, "GET", "/incidents/upcoming", 200, "[]");
+	reply(w, "GET", "/incidents/active_maintenance", 200, maintenance(w, id, "in_progress", FROM, UNTIL));
+	reply(w, "GET", "/components", 200, "[]");
+	assert_true(has(LAST(w).body, "\"status\":\"completed\",\"component_ids\":[],\"components\":{}"));
+	reply(w, "PATCH", "/incidents/m1", 200, "{\"id\":\"m1\"}");
+	assert_int_equal(w->core->finished[OUTBOX_DEAD], 0);
 	assert_int_equal(w->core->episodes.n, 0);
 	world_free(w);
 }
@@ -507,6 +535,7 @@ int main(void)
 		cmocka_unit_test(opens_and_resolves),
 		cmocka_unit_test(moves_slowly_through_its_statuses),
 		cmocka_unit_test(a_silence_is_a_maintenance),
+		cmocka_unit_test(a_component_the_page_lost_stops_no_maintenance),
 		cmocka_unit_test(a_comment_that_is_edited_is_the_maintenances),
 		cmocka_unit_test(a_maintenance_that_is_over_is_not_announced),
 		cmocka_unit_test(looks_twice_before_it_opens_again),
