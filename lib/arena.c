@@ -61,7 +61,7 @@ void arena_fini(struct arena *a)
 {
 	while (a->blocks != NULL)
 		pop_block(a);
-	*a = (struct arena){ 0 };
+	*a = (struct arena){ .first_bytes = a->first_bytes };
 }
 
 void arena_reset(struct arena *a)

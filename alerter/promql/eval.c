@@ -75,8 +75,8 @@ static bool all_are_within(struct eval *ev, size_t bytes)
 /* Values stay in memory until the evaluation ends, and labels beyond it: what a very long expression adds up to is bounded, too. */
 bool eval_memory_is_within(struct eval *ev, size_t more_bytes)
 {
-	size_t bytes = ev->arena->total_bytes - ev->bytes_before + ev->lasting->total_bytes + ev->bytes_kept + memory_bytes(ev->query) +
-	               more_bytes;
+	size_t bytes = ev->arena->total_bytes - ev->bytes_before + ev->scratch->total_bytes + ev->lasting->total_bytes + ev->bytes_kept +
+	               memory_bytes(ev->query) + more_bytes;
 
 	if (bytes > ev->bytes_most)
 		return eval_fail(ev, ERR_LIMIT, -1, "query needs more memory than max_samples=%zu samples may take: %zu MB",

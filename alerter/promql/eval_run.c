@@ -249,7 +249,7 @@ struct promql_result *request_run(struct promql_query *q, struct arena *a, struc
                                   struct err *e)
 {
 	struct promql_result *r = ARENA_NEW(a, struct promql_result);
-	struct arena lasting = { 0 };
+	struct arena scratch = { 0 }, lasting = { 0 };
 	struct eval ev = { .query = q, .querier = querier, .arena = a, .held = rq->held, .err = e, .clock = clock_of(q),
 	                   .deadline_mono_ms = rq->deadline_mono_ms, .cells = rq->kept_cells, .bytes_before = a->total_bytes,
 	                   .bytes_kept = rq->kept_bytes, .bytes_most = promql_most_bytes(&q->options), .query_start_ms = rq->query_start_ms, .query_end_ms = rq->query_end_ms,
@@ -262,9 +262,8 @@ struct promql_result *request_run(struct promql_query *q, struct arena *a, struc
 		        q->root->type == PROMQL_MATRIX ? "range vector" : "string");
 		return NULL;
 	}
-	ev.scratch = memory_scratch(q);
+	ev.scratch = &scratch;
 	ev.lasting = &lasting;
-	arena_reset(ev.scratch);
 	fill_result(&ev, rq->instant, r);
 	r->notes = notes_finish(&ev, a);
 	r->n_notes = ev.n_notes;
@@ -273,7 +272,7 @@ struct promql_result *request_run(struct promql_query *q, struct arena *a, struc
 	result_unseen(&ev, r);
 	r->samples_read = ev.samples_read;
 	r->peak_samples = ev.peak_cells;
-	memory_scratch_done(q);         /* a query may lie idle for long */
+	arena_fini(&scratch);
 	arena_fini(&lasting);
 	if (ev.charged > 0)
 		atomic_fetch_sub(&q->budget->bytes, ev.charged);

@@ -184,7 +184,7 @@ static bool stddev(struct eval_call *c, const struct window *w, struct point *ou
 /* The window's floats sorted, in the scratch arena. */
 static double *sorted(struct eval_call *c, const struct window *w)
 {
-	double *v = ARENA_ARRAY(c->ev->scratch, w->f.n, double);
+	double *v = arena_alloc_raw(c->ev->scratch, w->f.n * sizeof *v);
 
 	memcpy(v, w->f.v, w->f.n * sizeof *v);
 	sort_in_time(c->ev, v, w->f.n);

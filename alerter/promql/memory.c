@@ -7,14 +7,13 @@
 
 #include "tocsin/mem.h"
 
-enum { SCRATCH_KEPT = 256 << 10 };
+enum { SLOT_FIRST = 256 };
 
 struct eval_memory {
 	struct memory_slot *slots;
 	size_t n;
 	uint64_t last_version;
-	size_t bytes;           /* of the slots */
-	struct arena scratch;
+	size_t bytes;           /* of the slots' arenas */
 };
 
 void eval_memory_free(struct eval_memory *m)
@@ -23,7 +22,6 @@ void eval_memory_free(struct eval_memory *m)
 		return;
 	for (size_t i = 0; i < m->n; i++)
 		arena_fini(&m->slots[i].arena);
-	arena_fini(&m->scratch);
 	free(m->slots);
 	free(m);
 }
@@ -34,6 +32,8 @@ static struct eval_memory *memory_of(struct promql_query *q)
 		q->memory = mem_alloc(sizeof *q->memory);
 		q->memory->n = ((size_t)q->n_nodes + 2) * MEMORY_KINDS;
 		q->memory->slots = mem_alloc(q->memory->n * sizeof *q->memory->slots);
+		for (size_t i = 0; i < q->memory->n; i++)       /* most hold little, and rules have them by the thousand */
+			arena_init_small(&q->memory->slots[i].arena, SLOT_FIRST);
 	}
 	return q->memory;
 }
@@ -42,21 +42,7 @@ size_t memory_bytes(const struct promql_query *q)
 {
 	const struct eval_memory *m = q->memory;
 
-	return m == NULL ? 0 : m->bytes + m->n * sizeof *m->slots + m->scratch.total_bytes;
-}
-
-struct arena *memory_scratch(struct promql_query *q)
-{
-	return &memory_of(q)->scratch;
-}
-
-void memory_scratch_done(struct promql_query *q)
-{
-	struct arena *scratch = memory_scratch(q);
-
-	arena_reset(scratch);
-	if (scratch->total_bytes > SCRATCH_KEPT)
-		arena_fini(scratch);
+	return m == NULL ? 0 : m->bytes + m->n * sizeof *m->slots;
 }
 
 static bool is_same(const struct memory_slot *slot, int i, struct memory_input from)

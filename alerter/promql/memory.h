@@ -49,12 +49,8 @@ void memory_restart(struct memory_slot *);
 void memory_discard(struct eval *, struct memory_slot *);
 /* Whether the slot has all of these inputs, without touching it. */
 bool memory_holds(struct eval *, int node_id, enum memory_kind, struct memory_input a, struct memory_input b);
-/* Bytes of all slots, and of the scratch. */
+/* Bytes of all slots. */
 size_t memory_bytes(const struct promql_query *);
-/* Memory for what lives no longer than one series is looked at. */
-struct arena *memory_scratch(struct promql_query *);
-/* Behind an evaluation: a little is kept for the next one. */
-void memory_scratch_done(struct promql_query *);
 
 /* Label sets numbered in the order of their first coming; copies of the arrays (not the texts) live in the arena. */
 struct label_table {

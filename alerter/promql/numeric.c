@@ -96,6 +96,8 @@ void sort_in_time(struct eval *ev, double *v, size_t n)
 {
 	struct arena_mark mark = arena_mark(ev->scratch);
 
+	if (!eval_memory_is_within(ev, n / 2 * sizeof *v))
+		return;
 	sort_pieces(ev, v, n > PIECE ? arena_alloc_raw(ev->scratch, n / 2 * sizeof *v) : NULL, n);
 	arena_rewind(ev->scratch, mark);
 }

@@ -177,7 +177,7 @@ struct promql_query *promql_query_new(struct str text, const struct promql_optio
 	struct node *root;
 	struct buf b = { 0 };
 
-	arena_init(&q->arena);
+	arena_init_small(&q->arena, 1024);
 	q->options = with_defaults(options);
 	if (text.n <= PARSE_TEXT_BYTES)
 		q->text = arena_str(&q->arena, text);

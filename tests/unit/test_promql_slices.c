@@ -239,7 +239,7 @@ static void subqueries_in_slices_say_the_same(void **state)
 /* A query that runs beside others of a thread of its own finds what they leave it, and gives back all it took, however it ends. */
 static void queries_share_a_budget(void **state)
 {
-	const struct promql_options o = { .limits.max_samples = 100000 };
+	const struct promql_options o = { .limits.max_samples = 400000 };
 	struct promql_budget budget = { .most = promql_most_bytes(&o) };
 	struct ram *ram = series_that_come_and_go();
 	struct err e = { 0 };
@@ -247,20 +247,20 @@ static void queries_share_a_budget(void **state)
 
 	(void)state;
 	assert_non_null(q);
-	assert_true(budget.most > 100000 * 16 && budget.most < 1 << 30);
+	assert_true(budget.most > 400000 * 16 && budget.most < 1 << 30);
 	promql_query_budget(q, &budget);
 	for (size_t others = 0; others <= budget.most; others += budget.most) {
 		struct arena a = { 0 };
 		struct promql_result *r;
 
 		budget.bytes = others;
-		r = promql_range(q, &a, ram_querier(ram), 0, 1000 * STEP_MS, STEP_MS, &e);
+		r = promql_range(q, &a, ram_querier(ram), 0, 2500 * STEP_MS, STEP_MS, &e);
 		assert_int_equal(r == NULL, others > 0);
 		assert_int_equal(budget.bytes, others);
 		arena_fini(&a);
 	}
 	assert_int_equal(e.code, ERR_TIMEOUT);
-	if (strstr(e.msg, "queries under way need more memory than max_samples=100000 samples may take") == NULL)
+	if (strstr(e.msg, "queries under way need more memory than max_samples=400000 samples may take") == NULL)
 		fail_msg("%s", e.msg);
 	promql_query_free(q);
 	ram_free(ram);
