@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <microhttpd.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -125,13 +126,22 @@ size_t http_header_count(const struct http_request *q, const char *name)
 	return count.n;
 }
 
+/* While a connection is suspended the library does not look at it. */
+static bool client_hung_up(const struct request *r)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(r->conn, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct pollfd peer = { .fd = info != NULL ? info->connect_fd : -1, .events = POLLRDHUP };
+
+	return poll(&peer, 1, 0) > 0;
+}
+
 bool http_is_gone(const struct http_request *q)
 {
 	struct request *r = request_of(q);
 	bool gone;
 
 	pthread_mutex_lock(&r->server->lock);
-	gone = r->gone;
+	gone = r->gone || (r->suspended && client_hung_up(r));
 	pthread_mutex_unlock(&r->server->lock);
 	return gone;
 }

@@ -69,7 +69,7 @@ void pool_free(struct pool *);
 void pool_submit(struct pool *, struct http_request *q, pool_work *work, void *job);
 /* The same for a query, which calls turn_pace(<turn>) now and then. <kind>, not 0: the same for those that take about as long. */
 void pool_evaluate(struct pool *, struct http_request *q, pool_query *query, void *job, uint64_t kind);
-/* Returns when the query may go on; false: it shall end, the program stops. */
+/* Returns when the query may go on; false: it shall end, since the program stops or its client hung up. */
 bool turn_pace(void *turn);
 /* How long it was queued. NULL: not at all. */
 int64_t turn_waited_ms(const struct turn *);

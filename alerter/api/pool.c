@@ -52,6 +52,7 @@ struct pool {
 
 struct turn {
 	struct pool *pool;
+	const struct http_request *q;
 	int64_t begun_mono_ms, asked_mono_ms;
 	int64_t begun_cpu_ms;           /* what the thread had needed before */
 	uint64_t kind;
@@ -196,6 +197,7 @@ static void evaluate(struct pool *p, const struct task *t, struct turn *turn)
 	bool assumed = turn->taken;
 
 	turn->pool = p;
+	turn->q = t->q;
 	turn->kind = t->kind;
 	turn->begun_mono_ms = mono_ms(p);
 	turn->asked_mono_ms = t->asked_mono_ms;
@@ -250,7 +252,11 @@ bool turn_pace(void *arg)
 	uint64_t mine;
 	bool go_on;
 
-	if (turn->taken || cpu_ms() - turn->begun_cpu_ms < TRIAL_MS)
+	if (!turn->taken && cpu_ms() - turn->begun_cpu_ms < TRIAL_MS)
+		return true;
+	if (http_is_gone(turn->q))
+		return false;
+	if (turn->taken)
 		return true;
 	lower_priority();
 	pthread_mutex_lock(&p->lock);
@@ -261,7 +267,7 @@ bool turn_pace(void *arg)
 		pthread_cond_wait(&p->ended, &p->lock);
 	go_on = !p->stopping;
 	pthread_mutex_unlock(&p->lock);
-	return go_on;
+	return go_on && !http_is_gone(turn->q);
 }
 
 struct pool *pool_new(struct api *api, unsigned turns)

@@ -23,14 +23,16 @@ static struct promql_result *evaluate(struct promql_query *query, struct api *ap
 	return promql_range(query, a, querier, job->start_ms, job->end_ms, job->step_ms, e);
 }
 
-static bool was_queued_too_long(const struct query_job *job, const struct turn *turn, struct err *e)
+/* While it was queued. */
+static bool is_in_vain(const struct http_request *q, const struct query_job *job, const struct turn *turn, struct err *e)
 {
 	int64_t timeout_ms = job->options.limits.timeout_ms;
 
+	if (turn != NULL && http_is_gone(q))
+		return !err_set(e, ERR_CANCELED, -1, "query was canceled: nobody waits for its answer");
 	if (timeout_ms == 0 || turn_waited_ms(turn) < timeout_ms)
 		return false;
-	err_set(e, ERR_TIMEOUT, -1, "query timed out in the queue after timeout=%lld ms", (long long)timeout_ms);
-	return true;
+	return !err_set(e, ERR_TIMEOUT, -1, "query timed out in the queue after timeout=%lld ms", (long long)timeout_ms);
 }
 
 /* To its first <limit> series; 0: all stay. */
@@ -55,7 +57,7 @@ static void run_query(struct api *api, struct http_request *q, void *arg, struct
 	struct err e = { 0 };
 	struct arena a = { 0 };
 	struct promql_result *r = NULL;
-	struct promql_query *query = was_queued_too_long(job, turn, &e) ? NULL : kept_take(api->kept, job->text, &job->options, &e);
+	struct promql_query *query = is_in_vain(q, job, turn, &e) ? NULL : kept_take(api->kept, job->text, &job->options, &e);
 	int64_t begun_ms = clock_mono_ms(api->deps.clock);
 
 	if (query != NULL) {

@@ -36,7 +36,7 @@ bool eval_in_time(struct eval *ev)
 	const struct promql_query *q = ev->query;
 
 	if (!ev->failed && q->pace != NULL && !q->pace(q->pace_arg))
-		eval_fail(ev, ERR_CANCELED, -1, "query was canceled: the program stops");
+		eval_fail(ev, ERR_CANCELED, -1, "query was canceled: the program stops, or nobody waits for its answer");
 	if (!ev->failed && clock_mono_ms(ev->clock) > ev->deadline_mono_ms)
 		eval_fail(ev, ERR_TIMEOUT, -1, "query timed out after timeout=%lld ms", (long long)ev->query->options.limits.timeout_ms);
 	return !ev->failed;

@@ -91,7 +91,7 @@ void http_reply_stream(struct http_request *q, int status, const char *type, con
  * Every suspended request must be replied to, also after http_server_stop (the client was answered 503; the reply then only
  * frees the request) and before http_server_free. */
 void http_suspend(struct http_request *q);
-/* True when nobody waits for the answer any more. */
+/* True when nobody waits for the answer any more: the server stops, or the client hung up. */
 bool http_is_gone(const struct http_request *q);
 
 /* web.config.file, in the format of Prometheus's exporter-toolkit, with the certificates it names. Immutable and counted; NULL after

@@ -205,6 +205,23 @@ def test_short_queries_pass_long_ones(box):
     assert sum(b'"status":"success"' in client.makefile("rb").read() for client in waiting) < 12
 
 
+def test_who_hangs_up_ends_his_query(box):
+    """A query whose client is gone lets others have its turn at once, begun or not."""
+    program = start(box, "--query.max-concurrency=1")
+
+    def cpu_ticks():
+        return sum(int(n) for n in open(f"/proc/{program.process.pid}/stat").read().rpartition(")")[2].split()[11:13])
+    before = cpu_ticks()
+    clients = [socket.create_connection(("127.0.0.1", program.port)) for _ in range(3)]
+    for i, client in enumerate(clients):
+        text = urllib.parse.urlencode({"query": f"sum_over_time(stddev_over_time(vector(time() % 17)[4h:1s])[48h:1s]) + {i}"})
+        client.sendall(f"GET /api/v1/query?{text} HTTP/1.1\r\nHost: h\r\n\r\n".encode())
+    wait_for("one of them has its turn", lambda: cpu_ticks() > before + 50)
+    for client in clients:
+        client.close()
+    assert ask(program, "count(stddev_over_time(x[9m:2ms]))")[1]["data"]["result"][0]["value"][1] == "4"
+
+
 def test_label_text_is_bounded(box):
     """A label joined of itself doubles each time: the query ends with the limit's name, not the program."""
     program = start(box)

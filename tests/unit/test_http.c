@@ -369,20 +369,42 @@ static void streams_end(void **state)
 	http_server_free(s);
 }
 
-static void stopping_answers_who_waits(void **state)
+static int park_one(struct http_server *s)
 {
-	struct http_server *s = start(NULL);
 	const char request[] = "GET /park" END "\r\n";
-	struct buf got = { 0 };
 	int fd = connect_to(s);
 
-	(void)state;
 	assert_int_equal(write(fd, request, strlen(request)), strlen(request));
 	pthread_mutex_lock(&parked.lock);
 	while (parked.q == NULL)
 		pthread_cond_wait(&parked.changed, &parked.lock);
 	pthread_mutex_unlock(&parked.lock);
 	assert_false(http_is_gone(parked.q));
+	return fd;
+}
+
+/* The library does not look at a connection that waits; we do when we are asked. */
+static void who_hangs_up_is_gone(void **state)
+{
+	struct http_server *s = start(NULL);
+
+	(void)state;
+	close(park_one(s));
+	while (!http_is_gone(parked.q))
+		usleep(1000);
+	http_reply_text(parked.q, 200, "too late");
+	parked.q = NULL;
+	http_server_stop(s);
+	http_server_free(s);
+}
+
+static void stopping_answers_who_waits(void **state)
+{
+	struct http_server *s = start(NULL);
+	struct buf got = { 0 };
+	int fd = park_one(s);
+
+	(void)state;
 	http_server_stop(s);
 	read_all(fd, &got);
 	assert_non_null(strstr(buf_z(&got), "503"));
@@ -462,6 +484,7 @@ int main(void)
 		cmocka_unit_test(compresses),
 		cmocka_unit_test(streams_come_whole),
 		cmocka_unit_test(streams_end),
+		cmocka_unit_test(who_hangs_up_is_gone),
 		cmocka_unit_test(stopping_answers_who_waits),
 		cmocka_unit_test(users),
 		cmocka_unit_test(an_address_that_is_taken),
