@@ -101,6 +101,7 @@ struct memory { /* remembered selections; under its lock none is taken but those
 	struct map by_metric; /* struct family */
 	struct remembered **v;
 	size_t n, cap, n_series;
+	size_t bytes;   /* of the entries: texts, matchers, compiled regexes */
 	uint64_t clock; /* counts uses, for least recently used */
 	pthread_mutex_t revived_lock; /* taken last */
 	_Atomic size_t n_revived;

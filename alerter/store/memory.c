@@ -1,7 +1,7 @@
 /* Remembered selections: the same matchers again get the same snapshot. A series that comes is tested against the entries of its
  * metric name only, and put behind the others. One that ends stays, until many have: then it is left out of the snapshot of those who ask
- * for nothing so old. An entry outlives its snapshots, so that its regexes are compiled once. Bounded by MEMORY_ENTRIES and
- * MEMORY_SERIES, least recently used first out.
+ * for nothing so old. An entry outlives its snapshots, so that its regexes are compiled once. Bounded by MEMORY_ENTRIES, MEMORY_BYTES
+ * and MEMORY_SERIES, least recently used first out.
  * Callers hold the index lock, but for memory_leave_out and memory_revive; hence no series can come between reading the index and
  * memory_remember. */
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include "tocsin/mem.h"
 #include "tocsin/regex.h"
 
-enum { MEMORY_ENTRIES = 2048, MEMORY_SERIES = 2000000 };
+enum { MEMORY_ENTRIES = 2048, MEMORY_SERIES = 2000000, MEMORY_BYTES = 64 << 20, ENTRY_FIRST = 256 };
 
 /* An entry has two snapshots for those who look back far and those who do not: the second begins later than the first. */
 enum { FAR, NEAR, N_REACHES };
@@ -31,6 +31,7 @@ struct remembered {
 	struct str metric; /* empty: any */
 	struct family *family;
 	size_t at_family;
+	size_t bytes;
 	uint64_t used;
 	struct select_hints awake;             /* series at rest that it selects were woken from there to there … */
 	uint64_t awake_no;                     /* … as of this rest_no() */
@@ -143,6 +144,7 @@ static void drop(struct store *st, struct remembered *r)
 	forget_both(st, r);
 	family_leave(m, r);
 	map_del(&m->by_text, buf_str(&r->text));
+	m->bytes -= r->bytes;
 	m->v[r->at] = m->v[--m->n];
 	m->v[r->at]->at = r->at;
 	for (size_t i = 0; i < r->n; i++)
@@ -302,6 +304,7 @@ static struct remembered *remembered_new(const struct matcher *m, size_t n)
 	struct err e = { 0 };
 
 	put_key(&r->text, m, n);
+	arena_init_small(&r->arena, ENTRY_FIRST);
 	r->matchers = ARENA_ARRAY(&r->arena, n, struct matcher);
 	r->regexes = ARENA_ARRAY(&r->arena, n, struct regex *);
 	for (r->n = 0; r->n < n; r->n++) {
@@ -317,7 +320,9 @@ static struct remembered *remembered_new(const struct matcher *m, size_t n)
 		own->re = r->regexes[r->n] = regex_new(own->value, REGEX_MATCHER, &e);
 		if (own->re == NULL)
 			break;
+		r->bytes += regex_bytes(own->re);
 	}
+	r->bytes += sizeof *r + r->text.cap + r->arena.total_bytes;
 	if (r->n == n)
 		return r;
 	for (size_t i = 0; i < r->n; i++)
@@ -340,7 +345,7 @@ static void trim(struct store *st)
 {
 	struct memory *m = &st->memory;
 
-	while (m->n > MEMORY_ENTRIES || (m->n_series > MEMORY_SERIES && m->n > 1))
+	while (m->n > MEMORY_ENTRIES || ((m->n_series > MEMORY_SERIES || m->bytes > MEMORY_BYTES) && m->n > 1))
 		drop_oldest(st);
 }
 
@@ -355,6 +360,7 @@ void memory_remember(struct store *st, const struct matcher *m, size_t n, struct
 		r->at = mem->n;
 		mem->v = mem_grow(mem->v, &mem->cap, mem->n + 1, sizeof(struct remembered *));
 		mem->v[mem->n++] = r;
+		mem->bytes += r->bytes;
 		map_put(&mem->by_text, buf_str(&r->text), r);
 		family_join(mem, r);
 		r->used = ++mem->clock;

@@ -51,6 +51,33 @@ static void test_matching(void **state)
 	teardown(&f);
 }
 
+/* Each compiles to megabytes: the first ones are forgotten for the later ones. */
+static void test_large_regexes_are_forgotten(void **state)
+{
+	enum { ASKED = 24, NAMES = 3000 };
+	struct fixture f;
+
+	(void)state;
+	setup(&f, (struct store_options){ 0 });
+	put(&f, "up job=a", MS(0), 1);
+	commit(&f);
+	for (int i = 0; i <= ASKED; i++) {
+		struct buf text = { 0 };
+
+		buf_printf(&text, "__name__ = up job !~ (?i)z%d", i % ASKED);
+		for (int k = 0; k < NAMES; k++)
+			buf_printf(&text, "|a long name of a host %d", k);
+		for (size_t k = strlen("__name__ = up job !~ "); k < text.n; k++)
+			if (text.p[k] == ' ')
+				text.p[k] = '-';
+		drop(&f, pick(&f, buf_z(&text)));
+		buf_fini(&text);
+	}
+	assert_int_equal(store_stats(f.store).selections, ASKED + 1);
+	assert_int_equal(store_stats(f.store).selections_remembered, 0);
+	teardown(&f);
+}
+
 static void test_order_of_samples(void **state)
 {
 	struct fixture f;
@@ -419,6 +446,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_chunk_model),      cmocka_unit_test(test_matching),
+		cmocka_unit_test(test_large_regexes_are_forgotten),
 		cmocka_unit_test(test_order_of_samples), cmocka_unit_test(test_windows),
 		cmocka_unit_test(test_generation),       cmocka_unit_test(test_states),
 		cmocka_unit_test(test_unseen),           cmocka_unit_test(test_batch_is_seen_whole),
