@@ -100,20 +100,37 @@ static enum store_verdict judge(const struct store_series *s, int64_t t_ms, doub
 
 void store_keep_sealed(struct store_series *s, struct chunk *c)
 {
-	if ((s->n_sealed & (s->n_sealed - 1)) == 0)
-		s->sealed = mem_realloc(s->sealed, (s->n_sealed > 0 ? s->n_sealed * 2 : 1) * sizeof(struct chunk *));
-	s->sealed[s->n_sealed++] = c;
+	uint32_t n = s->n_sealed++;
+
+	if (n == 0) {
+		s->sealed.one = c;
+		return;
+	}
+	if ((n & (n - 1)) == 0) {
+		struct chunk *one = s->sealed.one;
+
+		s->sealed.many = mem_realloc(n == 1 ? NULL : s->sealed.many, (size_t)n * 2 * sizeof(struct chunk *));
+		if (n == 1)
+			s->sealed.many[0] = one;
+	}
+	s->sealed.many[n] = c;
 }
 
 void store_forget_sealed(struct store_series *s, uint32_t n)
 {
-	s->n_sealed -= n;
-	if (n > 0 && s->n_sealed > 0)
-		memmove(s->sealed, s->sealed + n, s->n_sealed * sizeof(struct chunk *));
-	if (s->n_sealed > 0)
+	union sealed old = s->sealed;
+	uint32_t had = s->n_sealed;
+
+	if (n == 0)
 		return;
-	free(s->sealed);
-	s->sealed = NULL;
+	s->n_sealed = had - n;
+	if (s->n_sealed > 1) {
+		memmove(old.many, old.many + n, s->n_sealed * sizeof(struct chunk *));
+		return;
+	}
+	if (s->n_sealed == 1)
+		s->sealed.one = old.many[n];
+	sealed_fini(old, had);
 }
 
 /* Series that came together would fill their chunks together, and all of them would lie in memory until the next flush. So, where there are many,

@@ -78,7 +78,7 @@ static void put_series(struct checkpoint *c, const struct store_series *s, struc
 		                   .state = (enum series_state)s->state };
 
 	for (uint32_t i = 0; i < s->n_sealed; i += CHUNKS_AT_ONCE)
-		put_part(c, &r, s->sealed + i, s->n_sealed - i < CHUNKS_AT_ONCE ? s->n_sealed - i : CHUNKS_AT_ONCE);
+		put_part(c, &r, series_sealed_from(s, i), s->n_sealed - i < CHUNKS_AT_ONCE ? s->n_sealed - i : CHUNKS_AT_ONCE);
 	if (s->writer.open != NULL || s->n_sealed == 0)
 		put_part(c, &r, &s->writer.open, s->writer.open != NULL);
 }

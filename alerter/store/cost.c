@@ -49,7 +49,7 @@ static void count_series(struct store *st, struct shard *shard, struct store_ser
 	(void)shard;
 	c.labels = index_labels(&st->index, s, v);
 	for (uint32_t i = 0; i < s->n_sealed; i++)
-		add_head(&c, s->sealed[i]);
+		add_head(&c, series_sealed(s, i));
 	if (s->writer.open != NULL)
 		add_head(&c, s->writer.open);
 	if (to->blocks != NULL)

@@ -15,7 +15,7 @@ static bool overlaps(int64_t beg_ms, int64_t end_ms, const struct block_except *
 static bool head_has_any(const struct store_series *s, const struct block_except *x)
 {
 	for (uint32_t i = 0; i < s->n_sealed; i++)
-		if (overlaps(s->sealed[i]->min_ms, chunk_max_ms(s->sealed[i]), x))
+		if (overlaps(series_sealed(s, i)->min_ms, chunk_max_ms(series_sealed(s, i)), x))
 			return true;
 	return s->writer.open != NULL && overlaps(s->writer.open->min_ms, chunk_max_ms(s->writer.open), x);
 }
@@ -63,25 +63,26 @@ static void cut_head(struct store *st, struct shard *shard, struct store_series 
 {
 	uint64_t v_bits = s->writer.v_bits;
 	uint32_t n = s->n_sealed;
-	struct chunk **old;
+	union sealed old;
 
 	if (!head_has_any(s, x))
 		return;
 	if (s->writer.open != NULL) {
 		shard->chunk_bytes -= chunk_bytes(s->writer.open);
 		store_keep_sealed(s, chunk_seal(&s->writer));
-		shard->chunk_bytes += chunk_bytes(s->sealed[n++]);
+		shard->chunk_bytes += chunk_bytes(series_sealed(s, n++));
 	}
 	old = s->sealed;
-	s->sealed = NULL;
 	s->n_sealed = 0;
 	for (uint32_t i = 0; i < n; i++) {
+		struct chunk *c = sealed_at(&old, n)[i];
+
 		shard->n_chunks--;
-		shard->chunk_bytes -= chunk_bytes(old[i]);
-		keep_rest(st, shard, s, old[i], x);
+		shard->chunk_bytes -= chunk_bytes(c);
+		keep_rest(st, shard, s, c, x);
 	}
 	s->writer.v_bits = v_bits;
-	free(old);
+	sealed_fini(old, n);
 }
 
 static bool delete_in_head(struct store *st, const struct block_except *x, struct err *e)

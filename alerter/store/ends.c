@@ -75,8 +75,8 @@ static bool add_head(struct window_ends *e, const struct store_series *s, uint64
 {
 	const struct chunk *open = s->writer.open;
 
-	for (uint32_t i = store_first_chunk(s, min_ms, false); i < s->n_sealed && s->sealed[i]->min_ms <= max_ms; i++) {
-		const struct chunk *c = s->sealed[i];
+	for (uint32_t i = store_first_chunk(s, min_ms, false); i < s->n_sealed && series_sealed(s, i)->min_ms <= max_ms; i++) {
+		const struct chunk *c = series_sealed(s, i);
 
 		const struct chunk_view seen = { .min_ms = c->min_ms, .data = c->data, .bits = c->bits, .n = c->n, .kind = c->kind };
 

@@ -30,7 +30,7 @@ static void close_open(struct shard *shard, struct store_series *s)
 {
 	shard->chunk_bytes -= chunk_bytes(s->writer.open);
 	store_keep_sealed(s, chunk_seal(&s->writer));
-	shard->chunk_bytes += chunk_bytes(s->sealed[s->n_sealed - 1]);
+	shard->chunk_bytes += chunk_bytes(series_sealed(s, s->n_sealed - 1));
 }
 
 static bool has_ended(const struct store_series *s)
@@ -52,16 +52,16 @@ static void gather(struct store *st, struct shard *shard, struct store_series *s
 		close_open(shard, s);
 	for (; n < s->n_sealed; n++) {
 		f->chunks = mem_grow(f->chunks, &f->cap_chunks, f->n_chunks + 1, sizeof *f->chunks);
-		f->chunks[f->n_chunks++] = s->sealed[n];
-		atomic_fetch_add(&s->sealed[n]->refs, 1);
+		f->chunks[f->n_chunks++] = series_sealed(s, n);
+		atomic_fetch_add(&series_sealed(s, n)->refs, 1);
 	}
 	stays = s->writer.open;
 	if (stays != NULL && stays->min_ms < f->remaining_ms)
 		f->remaining_ms = stays->min_ms;
 	if (n == 0)
 		return;
-	if (s->sealed[0]->min_ms < f->begin_ms)
-		f->begin_ms = s->sealed[0]->min_ms;
+	if (series_sealed(s, 0)->min_ms < f->begin_ms)
+		f->begin_ms = series_sealed(s, 0)->min_ms;
 	f->items = mem_grow(f->items, &f->cap_items, f->n_items + 1, sizeof *f->items);
 	f->items[f->n_items++] = (struct flush_item){ s, f->n_chunks - n, n };
 	atomic_fetch_add(&s->refs, 1);
@@ -138,10 +138,10 @@ static bool write_all(struct store *st, struct block_writer *w, struct flush *f,
 /* Of the series' chunks those that are among <v>; both in time order. */
 static void take_out(struct shard *shard, struct store_series *s, struct chunk *const *v, uint32_t n)
 {
-	struct chunk **old = s->sealed;
+	union sealed all = s->sealed;
 	uint32_t had = s->n_sealed, k = 0;
+	struct chunk **old = sealed_at(&all, had);
 
-	s->sealed = NULL;
 	s->n_sealed = 0;
 	for (uint32_t i = 0; i < had; i++) {
 		while (k < n && v[k] != old[i] && chunk_max_ms(v[k]) < old[i]->min_ms)
@@ -154,7 +154,7 @@ static void take_out(struct shard *shard, struct store_series *s, struct chunk *
 		shard->chunk_bytes -= chunk_bytes(old[i]);
 		chunk_unref(old[i]);
 	}
-	free(old);
+	sealed_fini(all, had);
 }
 
 static void let_go(struct store *st, const struct flush *f)

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 
 #include "store/chunk.h"
 #include "store/claims.h"
@@ -21,6 +22,12 @@ enum { STORE_SHARDS = 16, SHARD_RUN = 64 };
  * it yet. */
 enum { FROM_NOWHERE, FROM_BLOCKS, FROM_JOURNAL, FROM_OWNER };
 
+/* Sealed chunks of a series, in time order. */
+union sealed {
+	struct chunk *one;   /* when there is one, as mostly */
+	struct chunk **many; /* room for the power of two that holds them */
+};
+
 /* There are many: what is here is paid for by each. What every selection reads of a series comes first, in as few cache lines as can be. */
 struct store_series {
 	uint64_t id;
@@ -32,7 +39,7 @@ struct store_series {
 	/* Under the shard lock: */
 	uint32_t n_sealed;
 	struct chunk_writer writer;
-	struct chunk **sealed; /* in time order; room for the power of two that holds n_sealed. NULL: none */
+	union sealed sealed;
 	_Atomic int64_t last_ms; /* of all samples; INT64_MIN: none. Written under the shard lock */
 	uint64_t last_batch;     /* number of the batch its last sample came with */
 	/* Not under it: */
@@ -168,6 +175,29 @@ void store_replay_sample(struct store *, struct store_series *, int64_t t_ms, do
 /* A sample older than the last one of its series, into memory (late.c). STORE_SAME, STORE_DUPLICATE: there is one at that time. Under the
  * shard lock. */
 enum store_verdict store_put_late(struct store *, struct shard *, struct store_series *, int64_t t_ms, double v, const struct histogram *h);
+/* There are <n> of them, one at least. */
+static inline struct chunk **sealed_at(union sealed *sealed, uint32_t n)
+{
+	return n == 1 ? &sealed->one : sealed->many;
+}
+
+/* From the <i>th on. */
+static inline struct chunk *const *series_sealed_from(const struct store_series *s, uint32_t i)
+{
+	return s->n_sealed == 1 ? &s->sealed.one : s->sealed.many + i;
+}
+
+static inline struct chunk *series_sealed(const struct store_series *s, uint32_t i)
+{
+	return *series_sealed_from(s, i);
+}
+
+static inline void sealed_fini(union sealed sealed, uint32_t n)
+{
+	if (n > 1)
+		free(sealed.many);
+}
+
 /* Puts a sealed chunk behind the others, under the shard lock. */
 void store_keep_sealed(struct store_series *, struct chunk *);
 /* The first <n> are not its own any more. Likewise. */

@@ -74,11 +74,11 @@ static void count_bytes(struct shard *shard, const struct rewrite *r, const stru
 /* The pieces take the place of the sealed chunk <i>, or stand in front of it when that one stays. */
 static void replace(struct shard *shard, struct store_series *s, uint32_t i, bool stays, const struct rewrite *r)
 {
-	struct chunk **old = s->sealed;
+	union sealed all = s->sealed;
 	uint32_t n = s->n_sealed;
+	struct chunk **old = sealed_at(&all, n);
 
 	count_bytes(shard, r, stays ? NULL : old[i]);
-	s->sealed = NULL;
 	s->n_sealed = 0;
 	for (uint32_t k = 0; k < i; k++)
 		store_keep_sealed(s, old[k]);
@@ -88,13 +88,13 @@ static void replace(struct shard *shard, struct store_series *s, uint32_t i, boo
 		store_keep_sealed(s, old[k]);
 	if (!stays)
 		chunk_unref(old[i]);
-	free(old);
+	sealed_fini(all, n);
 }
 
 static enum store_verdict into_sealed(struct shard *shard, struct store_series *s, uint32_t i, bool stays, const struct late *late)
 {
 	struct rewrite r = { .n = 0 };
-	enum store_verdict verdict = rewrite(stays ? NULL : s->sealed[i], late, &r);
+	enum store_verdict verdict = rewrite(stays ? NULL : series_sealed(s, i), late, &r);
 
 	if (verdict != STORE_OK)
 		return verdict;
@@ -127,7 +127,7 @@ static enum store_verdict into_open(struct shard *shard, struct store_series *s,
 /* A gap belongs to the chunk before it as long as there is room. */
 static bool fits_behind(const struct store_series *s, uint32_t i, const struct late *late)
 {
-	const struct chunk *c = i > 0 ? s->sealed[i - 1] : NULL;
+	const struct chunk *c = i > 0 ? series_sealed(s, i - 1) : NULL;
 
 	return c != NULL && c->n < CHUNK_SAMPLES && (c->kind == CHUNK_HIST) == (late->h != NULL);
 }
@@ -140,7 +140,7 @@ enum store_verdict store_put_late(struct store *st, struct shard *shard, struct 
 	uint32_t i = store_first_chunk(s, t_ms - 1, false);
 	enum store_verdict verdict;
 
-	if (i < s->n_sealed && s->sealed[i]->min_ms <= t_ms)
+	if (i < s->n_sealed && series_sealed(s, i)->min_ms <= t_ms)
 		verdict = into_sealed(shard, s, i, false, &late);
 	else if (i == s->n_sealed && open != NULL && open->min_ms <= t_ms)
 		verdict = into_open(shard, s, &late);

@@ -283,7 +283,7 @@ uint32_t store_first_chunk(const struct store_series *s, int64_t min_ms, bool be
 	while (lo < hi) {
 		uint32_t mid = (lo + hi) / 2;
 
-		if (chunk_max_ms(s->sealed[mid]) <= min_ms)
+		if (chunk_max_ms(series_sealed(s, mid)) <= min_ms)
 			lo = mid + 1;
 		else
 			hi = mid;
@@ -300,8 +300,8 @@ static void collect(struct store *st, struct store_series *s, uint64_t batch, in
 	c->hide_last = s->last_batch > batch;
 	c->floor_ms = INT64_MIN;
 	c->sealed = ARENA_ARRAY(a, s->n_sealed, struct chunk *);
-	for (uint32_t i = store_first_chunk(s, min_ms, before); i < s->n_sealed && s->sealed[i]->min_ms <= max_ms; i++) {
-		struct chunk *k = s->sealed[i];
+	for (uint32_t i = store_first_chunk(s, min_ms, before); i < s->n_sealed && series_sealed(s, i)->min_ms <= max_ms; i++) {
+		struct chunk *k = series_sealed(s, i);
 
 		atomic_fetch_add(&k->refs, 1);
 		c->sealed[c->n_sealed++] = k;

@@ -72,9 +72,9 @@ struct store *store_new(const struct store_options *options)
 static void series_free(struct store_series *s)
 {
 	for (uint32_t i = 0; i < s->n_sealed; i++)
-		chunk_unref(s->sealed[i]);
+		chunk_unref(series_sealed(s, i));
 	chunk_unref(chunk_seal(&s->writer));
-	free(s->sealed);
+	sealed_fini(s->sealed, s->n_sealed);
 	slab_free(s, offsetof(struct store_series, pairs) + index_pairs_bytes(s));
 }
 
@@ -287,8 +287,8 @@ static void drop_old(struct store *st, struct shard *shard, struct store_series 
 	const struct cutoff *cut = ctx;
 	uint32_t n = 0;
 
-	while (n < s->n_sealed && chunk_max_ms(s->sealed[n]) < cut->t_ms)
-		count_dropped(st, shard, s->sealed[n++], cut->squeezed);
+	while (n < s->n_sealed && chunk_max_ms(series_sealed(s, n)) < cut->t_ms)
+		count_dropped(st, shard, series_sealed(s, n++), cut->squeezed);
 	store_forget_sealed(s, n);
 	if (s->n_sealed == 0 && s->writer.open != NULL && chunk_max_ms(s->writer.open) < cut->t_ms) {
 		shard->chunk_bytes -= chunk_bytes(s->writer.open);
@@ -317,7 +317,7 @@ static void add_ages(struct store *st, struct shard *shard, struct store_series 
 {
 	(void)st, (void)shard;
 	for (uint32_t i = 0; i < s->n_sealed; i++)
-		add_age(ctx, s->sealed[i]);
+		add_age(ctx, series_sealed(s, i));
 	if (s->writer.open != NULL)
 		add_age(ctx, s->writer.open);
 }
@@ -414,13 +414,13 @@ struct census {
 static void add_to_census(struct store *st, struct shard *shard, struct store_series *s, void *ctx)
 {
 	struct census *all = ctx;
-	const struct chunk *c = s->n_sealed > 0 ? s->sealed[0] : s->writer.open;
+	const struct chunk *c = s->n_sealed > 0 ? series_sealed(s, 0) : s->writer.open;
 
 	(void)st, (void)shard;
 	if (c != NULL && c->min_ms < all->oldest_ms)
 		all->oldest_ms = c->min_ms;
 	for (uint32_t i = 0; i < s->n_sealed; i++)
-		all->sealed_bytes += chunk_bytes(s->sealed[i]);
+		all->sealed_bytes += chunk_bytes(series_sealed(s, i));
 }
 
 void store_note_oldest(struct store *st, int64_t t_ms)
