@@ -76,12 +76,64 @@ static void set_tls(CURL *easy, const struct connection_settings *h)
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, h->tls.insecure_skip_verify ? 0L : 2L);
 }
 
-static void set_proxy(CURL *easy, const struct connection_settings *h, struct connection_lists *l)
+static struct str from_environment(const char *large, const char *small)
 {
-	connection_set_text(easy, CURLOPT_NOPROXY, h->no_proxy);
-	if (!h->proxy_from_environment)
-		curl_easy_setopt(easy, CURLOPT_PROXY, "");
-	connection_set_text(easy, CURLOPT_PROXY, h->proxy_url);
+	const char *z = getenv(large);
+
+	if (z == NULL || *z == '\0')
+		z = getenv(small);
+	return str_of(z != NULL ? z : "");
+}
+
+/* Whether localhost is asked, or what <list> excepts as host:port or *. Its names, whose subdomains are meant too, addresses and networks are
+ * left to libcurl. As Go's httpproxy. */
+static bool is_excepted(struct str url, struct str list)
+{
+	char *z = mem_strndup(url.p, url.n), *host = NULL, *port = NULL;
+	CURLU *u = curl_url();
+	bool ok = u != NULL && curl_url_set(u, CURLUPART_URL, z, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK && curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK
+		&& curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK;
+	bool found = ok && str_eq_nocase(str_of(host), STR("localhost"));
+	struct buf full = { 0 };
+	struct str one;
+
+	buf_printf(&full, "%s:%s", ok ? host : "", ok ? port : "");
+	while (ok && !found && str_cut(&list, ',', &one))
+		found = str_eq(str_trim(one), STR("*")) || str_eq_nocase(str_trim(one), buf_str(&full));
+	buf_fini(&full);
+	curl_free(host);
+	curl_free(port);
+	curl_url_cleanup(u);
+	free(z);
+	return found;
+}
+
+#define LOOPBACK "127.0.0.0/8,::1"
+
+/* As in Prometheus: exceptions and the environment leave out whatever runs on this machine, proxy_url alone does not. libcurl looks at
+ * the environment nowhere. */
+static void set_proxy(CURL *easy, struct str url, const struct connection_settings *h, struct connection_lists *l)
+{
+	struct str proxy = h->proxy_url, except = h->no_proxy;
+	struct buf text = { 0 };
+
+	if (h->proxy_from_environment) {
+		proxy = str_starts(url, STR("https:")) ? from_environment("HTTPS_PROXY", "https_proxy") : from_environment("HTTP_PROXY", "http_proxy");
+		except = from_environment("NO_PROXY", "no_proxy");
+	}
+	if ((h->proxy_from_environment || except.n > 0) && is_excepted(url, except))
+		proxy = STR("");
+	if (str_starts(proxy, STR("socks5://")))        /* the proxy looks names up, as for Go */
+		buf_printf(&text, "socks5h" STR_FMT, (int)proxy.n - 6, proxy.p + 6);
+	else
+		buf_puts(&text, proxy);
+	curl_easy_setopt(easy, CURLOPT_PROXY, buf_z(&text));
+	if (str_starts(proxy, STR("http://")) || str_find(proxy, STR("://")) == proxy.n)
+		curl_easy_setopt(easy, CURLOPT_PROXYPORT, 80L);         /* where none is written: Go's, not libcurl's */
+	conf_secret_wipe(&text);
+	buf_printf(&text, STR_FMT "%s", STR_ARG(except), h->proxy_from_environment || except.n > 0 ? "," LOOPBACK : "");
+	curl_easy_setopt(easy, CURLOPT_NOPROXY, buf_z(&text));
+	buf_fini(&text);
 	for (size_t i = 0; i < h->n_proxy_headers; i++)
 		l->proxy_headers = append(l->proxy_headers, h->proxy_headers[i].name, ": ", h->proxy_headers[i].value);
 	if (l->proxy_headers == NULL)
@@ -150,7 +202,7 @@ void connection_apply(CURL *easy, struct str url, const struct connection_settin
 	if (h->tls.server_name.n == 0 || !set_other_name(easy, url, h, l))
 		connection_set_text(easy, CURLOPT_URL, url);
 	set_tls(easy, h);
-	set_proxy(easy, h, l);
+	set_proxy(easy, url, h, l);
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, h->follow_redirects ? 1L : 0L);
 	curl_easy_setopt(easy, CURLOPT_MAXREDIRS, (long)MAX_REDIRECTS);
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, h->enable_http2 ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);

@@ -291,9 +291,15 @@ static bool check_key(struct conf_reader *rd, const char *name, const struct val
 	const struct conf_node *key = map->pairs[at].key;
 	struct str reserved = str_of(rule->reserved), one;
 	bool known = rule->n_fields == 0;
+	const char **names = ARENA_ARRAY(rd->arena, rule->n_fields, const char *), *nearest;
 
-	for (size_t i = 0; i < rule->n_fields; i++)
-		known = known || str_eq(str_of(rule->fields[i].name), key->text);
+	for (size_t i = 0; i < rule->n_fields; i++) {
+		names[i] = rule->fields[i].name;
+		known = known || str_eq(str_of(names[i]), key->text);
+	}
+	nearest = known ? NULL : conf_nearest(key->text, names, rule->n_fields);
+	if (nearest != NULL)
+		return conf_error(rd->report, key, "%s knows no \"" STR_FMT "\": did you mean \"%s\"?", name, STR_ARG(key->text), nearest);
 	if (!known)
 		return conf_error(rd->report, key, "%s knows no \"" STR_FMT "\": remove it", name, STR_ARG(key->text));
 	while (str_cut(&reserved, ' ', &one))

@@ -98,7 +98,7 @@ static struct str url_of(const struct scrape_job *job, struct labels l, struct a
 	struct buf b = { 0 };
 	struct str out;
 
-	buf_puts(&b, labels_get(l, STR("__scheme__")));
+	buf_put_case(&b, labels_get(l, STR("__scheme__")), false);
 	buf_putz(&b, "://");
 	buf_puts(&b, labels_get(l, STR("__address__")));
 	if (!str_starts(path, STR("/")))

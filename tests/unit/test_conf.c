@@ -344,7 +344,7 @@ static void reads_proxies(void **state)
 		const char *text, *url; /* NULL: refused */
 	} cases[] = { { "http://p", "http://p" }, { "p", "http://p" }, { "p:3128", "http://p:3128" }, { "HTTP://u:w@p/", "http://u:w@p/" },
 		      { "http://[::1]:8", "http://[::1]:8" }, { "https://p", "https://p" }, { "socks5://u:w@p:1", "socks5h://u:w@p:1" },
-		      { "http://p:x", NULL }, { "http://p%zz", NULL }, { "http://u:w@", NULL }, { "ftp://p", NULL }, { "a b", NULL } };
+		      { "http://p:x", NULL }, { "http://p%zz", NULL }, { "http://u:w@", NULL }, { "ftp://p", NULL } };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
