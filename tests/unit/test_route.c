@@ -194,7 +194,7 @@ static void mistakes_are_named(void **state)
 		  "smarthost: 'h:25' } ] } ]\n",
 		  "ca_fil" },
 		{ "route: { receiver: a }\nreceivers: [ { name: a, incidentio_configs: [ { url: 'http://x/', max_alerts: few } ] } ]\n",
-		  "max_alerts is no whole number" },
+		  "max_alerts is \"few\", which is no whole number" },
 		{ "route: { receiver: a }\nreceivers: [ { name: a, statuspage_configs: [ { page_id: p/q, api_key: k } ] } ]\n",
 		  "\"p/q\" is no page_id" },
 		{ "route: { receiver: a }\nreceivers: [ { name: a, statuspage_configs: [ { page_id: p, api_key: k, name: '{{ .X' } "
