@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "store/bits.h"
 #include "store/internal.h"
 #include "tocsin/mem.h"
 
@@ -177,6 +178,34 @@ void store_replay_sample(struct store *st, struct store_series *s, int64_t t_ms,
 	put_sample(st, series_shard(st, s), s, t_ms, v, h);
 	if (h != NULL || !value_is_stale(v))
 		atomic_store_explicit(&s->good_ms, t_ms, memory_order_relaxed);
+}
+
+/* The head was cut into chunks before, and stays so: a series' first one is not cut again. */
+bool store_replay_chunk(struct store *st, struct store_series *s, const struct chunk_view *c, const int64_t *t_ms, const double *v)
+{
+	struct chunk *open = c->min_ms > s->last_ms ? chunk_adopt(c, t_ms, v) : NULL, *sealed;
+	struct shard *shard = series_shard(st, s);
+	unsigned n = c->n;
+
+	if (open == NULL)
+		return false;
+	shard->chunk_bytes -= s->writer.open != NULL ? chunk_bytes(s->writer.open) : 0;
+	sealed = chunk_seal(&s->writer);
+	if (sealed != NULL) {
+		shard->chunk_bytes += chunk_bytes(sealed);
+		store_keep_sealed(s, sealed);
+	}
+	shard->n_chunks++;
+	shard->chunk_bytes += chunk_bytes(open);
+	store_note_oldest(st, c->min_ms);
+	s->apart = sealed != NULL || s->in_blocks > 0;
+	s->writer = (struct chunk_writer){ open, bits_of(v[n - 1]) };
+	s->last_ms = t_ms[n - 1];
+	while (n > 0 && value_is_stale(v[n - 1]))
+		n--;
+	if (n > 0)
+		s->good_ms = t_ms[n - 1];
+	return true;
 }
 
 static void count(struct store *st, enum store_verdict verdict)

@@ -300,6 +300,35 @@ struct chunk *chunk_append(struct chunk_writer *w, int64_t t_ms, double v, const
 	return sealed;
 }
 
+static bool could_be_ours(const struct chunk_view *c, const int64_t *t_ms, const double *v)
+{
+	struct packed p;
+
+	if (c->kind != CHUNK_PACKED || !chunk_open(c, &p) || packed_bits(c->data, c->n) != c->bits || t_ms[0] != c->min_ms ||
+	    (uint64_t)wrapping_sub(t_ms[c->n - 1], c->min_ms) > UINT32_MAX)
+		return false;
+	for (unsigned i = 0; i < c->n; i++)
+		if ((i > 0 && t_ms[i] <= t_ms[i - 1]) || (!value_is_stale(v[i]) && !(fabs(v[i]) * p.unit < PACKED_MOST)))
+			return false;
+	return true;
+}
+
+struct chunk *chunk_adopt(const struct chunk_view *c, const int64_t *t_ms, const double *v)
+{
+	size_t bytes = (c->bits + 7u) / 8;
+	struct chunk *out;
+
+	if (!could_be_ours(c, t_ms, v))
+		return NULL;
+	out = chunk_new(CHUNK_PACKED, bytes + BITS_SLACK);
+	memcpy(out->data, c->data, bytes);
+	out->min_ms = c->min_ms;
+	out->span_ms = (uint32_t)wrapping_sub(t_ms[c->n - 1], c->min_ms);
+	out->bits = (uint16_t)c->bits;
+	out->n = (uint8_t)c->n;
+	return out;
+}
+
 struct chunk *chunk_copy(const struct chunk *c, struct arena *a)
 {
 	size_t used = CHUNK_FIXED + (c->bits + 7u) / 8;

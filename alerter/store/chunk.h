@@ -76,6 +76,10 @@ struct chunk *chunk_copy(const struct chunk *c, struct arena *a);
 /* Decodes all c->n samples. <h> is filled for CHUNK_HIST only. False when the chunk is damaged. */
 bool chunk_decode(const struct chunk *c, int64_t *t_ms, double *v, const struct histogram **h, struct arena *a);
 
+/* An open chunk as the view has it, which may be hostile; <t_ms> and <v>: its samples, decoded. NULL when it is no CHUNK_PACKED that
+ * chunk_append() could have made. */
+struct chunk *chunk_adopt(const struct chunk_view *c, const int64_t *t_ms, const double *v);
+
 /* A CHUNK_PACKED or CHUNK_DENSE, to be read where it is. False when it is damaged. */
 struct packed;
 bool chunk_open(const struct chunk_view *c, struct packed *p);

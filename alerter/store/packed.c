@@ -15,7 +15,7 @@ static bool in_units(double v, unsigned decimals, int64_t *out)
 {
 	double units = v * tens[decimals];
 
-	if (!(fabs(units) < 0x1p50))
+	if (!(fabs(units) < PACKED_MOST))
 		return false;
 	if (decimals == 0) { /* most are; dividing takes long */
 		*out = (int64_t)units;
@@ -187,7 +187,7 @@ static bool can_shrink_unit(const unsigned char *data, unsigned n, unsigned deci
 
 	unpack(data, n, &h, &w);
 	for (unsigned i = 0; i < n; i++)
-		if (fabs((double)w.v[i]) * tens[decimals - h.decimals] >= 0x1p50)
+		if (fabs((double)w.v[i]) * tens[decimals - h.decimals] >= PACKED_MOST)
 			return false;
 	return true;
 }

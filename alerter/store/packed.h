@@ -38,6 +38,9 @@ enum { PACKED_FRACTION = 16, PACKED_DECIMALS = 6, PACKED_SLACK = 9, PACKED_MAX =
 enum { PACKED_HEAD_MIN = 7, PACKED_HEAD_MAX = PACKED_HEAD_MIN + 4 * 8 };
 enum { PACKED_MAX_BYTES = PACKED_HEAD_MAX + PACKED_MAX * 16 + PACKED_SLACK };
 
+/* Below it are all numbers of units. */
+#define PACKED_MOST 0x1p50
+
 /* Whether <v>, no stale marker, can be one of the numbers behind these <n>; with <n> 0 <data> is not read. */
 bool packed_takes(const unsigned char *data, unsigned n, double v);
 /* Puts sample number <n> behind the others; <v> is taken or a stale marker. There is room for it and PACKED_SLACK bytes. False and

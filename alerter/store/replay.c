@@ -16,7 +16,7 @@
 #include "tocsin/log.h"
 #include "tocsin/mem.h"
 
-enum { REPLAY_MAX_FILE = 1 << 30, TILE = 64 };
+enum { REPLAY_MAX_FILE = 1 << 30 };
 
 /* ---- The folder ---- */
 
@@ -128,19 +128,25 @@ static unsigned char *read_file(const char *path, size_t *n, struct err *e)
 
 /* ---- Into the head ---- */
 
+/* A float that waits to be appended. */
+struct waiting {
+	double v;
+	int32_t after_ms;                /* behind the first one that waits */
+	uint32_t number : 24, state : 8; /* number: of its series, in the file */
+};
+
+enum { WAITING_MAX = 3 << 18 };
+_Static_assert(RECORD_MAX_SERIES <= 1 << 24 && sizeof(struct waiting) == 16, "there are many");
+
 struct replaying {
 	struct store *st;
 	struct replay *out;
 	struct store_series **v; /* by their number in the file; NULL: refused */
 	size_t n, cap;
 	bool ended; /* the checkpoint is complete */
-	struct {
-		struct store_series *series;
-		int64_t t_ms;
-		double v;
-		unsigned char state;
-	} tile[TILE]; /* floats that wait to be appended */
-	size_t n_tile;
+	struct waiting *waiting;
+	size_t n_waiting;
+	int64_t waiting_ms; /* of the first one */
 };
 
 /* The state counts even if the sample is there already: a checkpoint may be ahead of the samples it lies before. */
@@ -150,21 +156,75 @@ static void append(struct replaying *r, struct store_series *s, int64_t t_ms, do
 	atomic_store_explicit(&s->state, state, memory_order_relaxed);
 }
 
-/* What takes time here is memory: the next samples' series and chunks are asked for, one pass after the other, before they are used. */
-static void append_tile(struct replaying *r)
+/* What waits, by series, those of one in the order they came: <order> has room for it. */
+static void sort_waiting(const struct replaying *r, uint32_t *order)
 {
-	for (size_t i = 0; i < r->n_tile; i++) {
-		const struct chunk *open = r->tile[i].series->writer.open;
+	uint32_t *at = mem_alloc((r->n + 1) * sizeof *at);
 
-		if (open == NULL)
-			continue;
-		__builtin_prefetch(open);
-		__builtin_prefetch((const char *)open + 64);
-		__builtin_prefetch((const char *)open + 128);
+	for (size_t i = 0; i < r->n_waiting; i++)
+		at[r->waiting[i].number + 1]++;
+	for (size_t i = 0; i < r->n; i++)
+		at[i + 1] += at[i];
+	for (size_t i = 0; i < r->n_waiting; i++)
+		order[at[r->waiting[i].number]++] = (uint32_t)i;
+	free(at);
+}
+
+/* Memory of what comes is asked for in time: a sample, then its series, then that one's chunk. */
+enum { NEAR = 16, FARTHER = 32, FARTHEST = 64 };
+static void warm(const struct replaying *r, const uint32_t *order, size_t i)
+{
+	if (i + FARTHEST < r->n_waiting)
+		__builtin_prefetch(&r->waiting[order[i + FARTHEST]]);
+	if (i + FARTHER < r->n_waiting) {
+		const struct store_series *s = r->v[r->waiting[order[i + FARTHER]].number];
+
+		__builtin_prefetch(s);
+		__builtin_prefetch((const char *)s + 64);
 	}
-	for (size_t i = 0; i < r->n_tile; i++)
-		append(r, r->tile[i].series, r->tile[i].t_ms, r->tile[i].v, NULL, r->tile[i].state);
-	r->n_tile = 0;
+	if (i + NEAR < r->n_waiting) {
+		const char *open = (const char *)r->v[r->waiting[order[i + NEAR]].number]->writer.open;
+
+		for (size_t at = 0; open != NULL && at <= 128; at += 64)
+			__builtin_prefetch(open + at);
+	}
+}
+
+/* What takes time here is memory, and a scrape touches all of it: so the samples of many scrapes wait, to be appended series by
+ * series. A few are not worth it. */
+static void append_waiting(struct replaying *r)
+{
+	uint32_t *order;
+
+	if (r->n_waiting == 0)
+		return;
+	order = mem_alloc(r->n_waiting * sizeof *order);
+	if (r->n_waiting >= r->n)
+		sort_waiting(r, order);
+	else
+		for (uint32_t i = 0; i < r->n_waiting; i++)
+			order[i] = i;
+	for (size_t i = 0; i < r->n_waiting; i++) {
+		const struct waiting *w = &r->waiting[order[i]];
+
+		warm(r, order, i);
+		append(r, r->v[w->number], r->waiting_ms + w->after_ms, w->v, NULL, w->state);
+	}
+	r->n_waiting = 0;
+	free(order);
+}
+
+static void let_wait(struct replaying *r, uint32_t number, const struct record_sample *s)
+{
+	int64_t after_ms;
+
+	if (r->waiting == NULL)
+		r->waiting = mem_alloc(WAITING_MAX * sizeof *r->waiting);
+	if (r->n_waiting == WAITING_MAX || __builtin_sub_overflow(s->t_ms, r->waiting_ms, &after_ms) || after_ms != (int32_t)after_ms)
+		append_waiting(r);
+	if (r->n_waiting == 0)
+		r->waiting_ms = s->t_ms;
+	r->waiting[r->n_waiting++] = (struct waiting){ s->v, (int32_t)(s->t_ms - r->waiting_ms), number & 0xffffff, s->state & 0xff };
 }
 
 static struct store_series *find_or_make(struct store *st, struct labels labels)
@@ -195,7 +255,6 @@ static void take_definition(void *ctx, uint32_t number, struct labels labels, ui
 	struct replaying *r = ctx;
 	struct store_series *s = find_or_make(r->st, labels);
 
-	append_tile(r);
 	r->v = mem_grow(r->v, &r->cap, number + 1u, sizeof(struct store_series *));
 	r->v[number] = s;
 	r->n = number + 1u;
@@ -211,25 +270,18 @@ static void take_sample(void *ctx, uint32_t number, const struct record_sample *
 	if (s == NULL)
 		return;
 	if (sample->h != NULL) {
-		append_tile(r);
+		append_waiting(r);
 		append(r, s, sample->t_ms, sample->v, sample->h, (unsigned char)sample->state);
 		return;
 	}
-	__builtin_prefetch(s);
-	__builtin_prefetch((const char *)s + 64);
-	r->tile[r->n_tile].series = s;
-	r->tile[r->n_tile].t_ms = sample->t_ms;
-	r->tile[r->n_tile].v = sample->v;
-	r->tile[r->n_tile++].state = (unsigned char)sample->state;
-	if (r->n_tile == TILE)
-		append_tile(r);
+	let_wait(r, number, sample);
 }
 
 static void take_state(void *ctx, uint32_t number, enum series_state state)
 {
 	struct replaying *r = ctx;
 
-	append_tile(r);
+	append_waiting(r);
 	if (r->v[number] != NULL)
 		r->v[number]->state = (unsigned char)state;
 }
@@ -241,7 +293,7 @@ static void take_chunk(struct replaying *r, struct store_series *s, const struct
 	const struct histogram *h[CHUNK_SAMPLES] = { 0 };
 	struct arena a = { 0 };
 
-	if (chunk_view_decode(c, t, v, h, &a))
+	if (chunk_view_decode(c, t, v, h, &a) && !store_replay_chunk(r->st, s, c, t, v))
 		for (unsigned i = 0; i < c->n; i++)
 			store_replay_sample(r->st, s, t[i], v[i], c->kind == CHUNK_HIST ? h[i] : NULL);
 	arena_fini(&a);
@@ -324,7 +376,7 @@ static void replay_file(struct replaying *r, struct file *f)
 	bytes = read_file(path.p, &n, &e);
 	if (bytes != NULL)
 		why = read_frames(reader, bytes, n, f->kind == FILE_CHECKPOINT);
-	append_tile(r);
+	append_waiting(r);
 	if (bytes == NULL || why != NULL || (f->kind == FILE_CHECKPOINT && !r->ended)) {
 		set_aside(r->st, path.p, bytes == NULL ? e.msg : why != NULL ? why : "its end is missing");
 		r->out->damaged++;
@@ -369,6 +421,7 @@ void journal_replay(struct store *st, struct replay *out)
 	}
 	out->complete = out->files > 0 && out->damaged == 0 && !cut;
 	free(r.v);
+	free(r.waiting);
 	free(files.v);
 	claims_make(st);
 }

@@ -76,6 +76,18 @@ static void on_state(void *ctx, uint32_t number, enum series_state state)
 	record_put_state(&s->again, number, state);
 }
 
+/* As the head takes it, and then a sample. */
+static void adopt(const struct chunk_view *c, const int64_t *t, const double *v)
+{
+	struct chunk_writer w = { .open = chunk_adopt(c, t, v) };
+
+	if (w.open != NULL && t[c->n - 1] < INT64_MAX) {
+		w.v_bits = bits_of(v[c->n - 1]);
+		chunk_unref(chunk_append(&w, t[c->n - 1] + 1, 0.25, NULL));
+	}
+	chunk_unref(chunk_seal(&w));
+}
+
 static void on_series(void *ctx, const struct record_series *series)
 {
 	int64_t t[CHUNK_SAMPLES];
@@ -85,7 +97,8 @@ static void on_series(void *ctx, const struct record_series *series)
 
 	(void)ctx;
 	for (uint32_t i = 0; i < series->n_chunks; i++)
-		(void)!chunk_view_decode(&series->chunks[i], t, v, h, &a);
+		if (chunk_view_decode(&series->chunks[i], t, v, h, &a))
+			adopt(&series->chunks[i], t, v);
 	arena_fini(&a);
 }
 
