@@ -59,7 +59,7 @@ static struct cell json_cell(const json_t *v, struct arena *a)
 		return (struct cell){ .kind = CELL_TEXT, .text = json_is_true(v) ? STR("true") : STR("false") };
 	if (json_is_string(v))
 		return (struct cell){ .kind = CELL_TEXT, .text = { json_string_value(v), json_string_length(v) } };
-	return (struct cell){ .kind = json_is_null(v) ? CELL_NULL : CELL_ABSENT };
+	return (struct cell){ .kind = json_is_null(v) ? CELL_NULL : CELL_LIST };
 }
 
 struct json_row {

@@ -48,7 +48,7 @@ static struct cell reply_cell(const struct resp_reply *reply, struct arena *a)
 	case RESP_ERROR:
 		break;
 	}
-	return (struct cell){ .kind = CELL_ABSENT };
+	return (struct cell){ .kind = CELL_LIST };
 }
 
 static struct cell get(const struct gauge_rows *rows, size_t i, struct str key, struct arena *a)

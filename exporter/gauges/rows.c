@@ -67,6 +67,10 @@ static enum worth cell_worth(const struct gauge_round *r, const struct gauge_met
 	}
 	if (c->kind == CELL_ABSENT || c->kind == CELL_NULL)
 		return null_worth(r, m, c->kind, v, e);
+	if (c->kind == CELL_LIST) {
+		err_set(e, ERR_BAD_INPUT, -1, STR_FMT ": a list or an object is no number", STR_ARG(m->name));
+		return WORTH_ERROR;
+	}
 	if (c->kind == CELL_TEXT && !text_number(m, c->text, v, e))
 		return WORTH_ERROR;
 	if (c->kind == CELL_NUMBER)
@@ -102,13 +106,20 @@ static struct str label_text(const struct cell *c, struct arena *a)
 	return s;
 }
 
-static struct label *labels_of(const struct gauge_metric *m, const struct gauge_rows *rows, size_t row, struct arena *a)
+/* NULL and <e> when there is one that no label can be. */
+static struct label *labels_of(const struct gauge_metric *m, const struct gauge_rows *rows, size_t row, struct arena *a,
+                               struct err *e)
 {
-	struct label *labels = ARENA_ARRAY(a, m->labels.n, struct label);
+	struct label *labels = ARENA_ARRAY(a, m->labels.n + 1, struct label);
 
 	for (size_t i = 0; i < m->labels.n; i++) {
 		struct cell c = rows->get(rows, row, m->labels.v[i].value, a);
 
+		if (c.kind == CELL_LIST) {
+			err_set(e, ERR_BAD_INPUT, -1, STR_FMT ": a list or an object is no label \"" STR_FMT "\"", STR_ARG(m->name),
+			        STR_ARG(m->labels.v[i].name));
+			return NULL;
+		}
 		labels[i] = (struct label){ m->labels.v[i].name, label_text(&c, a) };
 	}
 	return labels;
@@ -172,7 +183,9 @@ static bool walk(struct gauge_round *r, size_t i, const struct gauge_rows *rows,
 				continue;
 			if (++*series > (size_t)r->settings->max_series)
 				return err_set(e, ERR_LIMIT, -1, "more than %lld series (max_series)", (long long)r->settings->max_series);
-			labels = labels_of(m, rows, row, a);
+			labels = labels_of(m, rows, row, a, e);
+			if (labels == NULL)
+				return false;
 			if (show)
 				expo_emit(r->out, &m->family, v, labels, m->labels.n);
 			else if (!check_once(r, &r->states[i], m, labels, e))

@@ -7,7 +7,7 @@
 #include "tocsin/complain.h"
 #include "tocsin/map.h"
 
-enum cell_kind { CELL_ABSENT, CELL_NULL, CELL_NUMBER, CELL_TEXT };
+enum cell_kind { CELL_ABSENT, CELL_NULL, CELL_NUMBER, CELL_TEXT, CELL_LIST /* array or object: neither number nor text */ };
 
 struct cell {
 	enum cell_kind kind;

@@ -243,6 +243,11 @@ static void documents(void **state)
 		{ "{\"k\":1234567890123456789,\"value\":2}", NULL, "m{k=\"1234567890123456789\"} 2\n" },
 		{ "{\"z\":\"\\u0000\",\"k\":\"a\",\"value\":\"10\"}", NULL, "m{k=\"a\"} 10\n" },
 		{ "{\"k\":\"a\",\"value\":\"0x10\"}", NULL, NULL },
+		{ "{\"k\":\"a\",\"value\":[\"disk\"]}", NULL, NULL },
+		{ "{\"k\":\"a\",\"value\":{}}", NULL, NULL },
+		{ "{\"k\":{\"x\":1},\"value\":1}", NULL, NULL },
+		{ "{\"k\":null,\"value\":1}", NULL, "m 1\n" },
+		{ "{\"k\":\"a\",\"value\":null}", NULL, "m{k=\"a\"} 0\n" },
 		{ "3", "", NULL },
 	};
 	json_error_t where;
@@ -253,7 +258,7 @@ static void documents(void **state)
 		struct gauge_metric m = { .name = STR("m"), .value = STR("value"), .scale = 1, .family = { "m", EXPO_GAUGE, "h", NULL },
 		    .labels = { &label, 1 } };
 		struct gauge_query q = { .name = STR("q"), .rows = str_of(cases[i].rows), .metrics = { &m, 1, NULL } };
-		struct gauges_settings s = { .max_series = 9, .queries = { &q, 1, NULL } };
+		struct gauges_settings s = { .max_series = 9, .null = GAUGE_NULL_ZERO, .queries = { &q, 1, NULL } };
 		struct gauge_query_state st = { 0 };
 		struct gauge_round round = { &s, &st, "test", 1000, 0, expo_set_new(), { 0 } };
 		struct expo_part part = { round.out, NULL, 0 };
