@@ -13,10 +13,19 @@ static void put_command(struct buf *out, const struct gauge_query *q)
 	buf_fini(&words);
 }
 
+static void put_sql(struct buf *out, const struct gauge_query *q)
+{
+	if (q->columns != NULL && q->columns->keep_ms > 0)
+		explain_ask(out, STR_FMT " (an answer is good for %s): " STR_FMT, STR_ARG(q->name), EXPLAIN_MS(q->columns->keep_ms),
+		            STR_ARG(q->sql));
+	else
+		explain_ask(out, STR_FMT ": " STR_FMT, STR_ARG(q->name), STR_ARG(q->sql));
+}
+
 static void put_query(struct buf *out, const struct gauges_settings *s, const struct gauge_query *q)
 {
 	if (s->backend == &gauge_sql)
-		explain_ask(out, STR_FMT ": " STR_FMT, STR_ARG(q->name), STR_ARG(q->sql));
+		put_sql(out, q);
 	else if (s->backend == &gauge_redis)
 		put_command(out, q);
 	else                            /* behind '?' may stand a secret */

@@ -155,7 +155,7 @@ static const struct conf_key keys[] = {
 	CONF_KEY_ARG(struct gauges_settings, "interval", interval_ms, conf_duration_ms, "0s", CONF_RELOAD,
 	             "How often the queries are asked, beside the scrapes; 0: in every scrape.", &interval_range),
 	CONF_KEY_ARG(struct gauges_settings, "max_series", max_series, conf_int, "1000", CONF_RELOAD,
-	    "A query that would go beyond fails.", &series_range),
+	    "A query that would go beyond fails; with queries_file 100000 unless given.", &series_range),
 	CONF_KEY_ARG(struct gauges_settings, "null", null, conf_enum, "drop", CONF_RELOAD,
 	    "What NULL or absent means: drop, zero, nan, error.", null_names),
 	CONF_KEY_ARG(struct gauges_settings, "queries", queries, conf_sub_list, NULL, CONF_FILLED | CONF_RELOAD, "What is asked.",
@@ -195,11 +195,10 @@ static bool check_queries(struct conf_reader *rd, const struct gauges_settings *
 
 static const char *type_name(const struct gauge_metric *m)
 {
-	size_t i = 0;
-
-	while (types[i] != m->family.type)
-		i++;
-	return type_names[i];
+	for (size_t i = 0; i < ARRAY_LEN(types); i++)
+		if (types[i] == m->family.type)
+			return type_names[i];
+	return "histogram";                     /* from a queries_file only */
 }
 
 /* Families are known by name: one type each, and no series twice. */
@@ -269,6 +268,8 @@ static bool check_settings(struct conf_reader *rd, const struct conf_node *map, 
 		ok = conf_error(rd->report, conf_get(map, "queries_file"), "queries_file is for Postgres: write queries");
 	else if (s->queries_file.n > 0)
 		ok &= gauge_queries_file(rd, s->queries_file, &s->queries);
+	if (s->queries_file.n > 0 && conf_get(map, "max_series") == NULL)
+		s->max_series = series_range.max;
 	if (conf_get(map, "queries") == NULL && s->queries_file.n == 0)
 		ok = conf_error(rd->report, map, "what is to be asked: write queries or queries_file");
 	ok &= check_families(rd, s);
@@ -389,7 +390,7 @@ static void close_gauges(void *state)
 
 static bool ask_queries(struct gauges *g, const struct source_ask *ask, struct expo_set *out, struct err *e)
 {
-	struct gauge_round round = { g->settings, g->states, g->name, clock_now_ms(g->clock), 0, out, { 0 } };
+	struct gauge_round round = { g->settings, g->states, g->name, clock_now_ms(g->clock), 0, out, { 0 }, { 0 } };
 	bool ok = g->settings->backend->ask(g->backend, ask, &round, e);
 
 	if (ok)

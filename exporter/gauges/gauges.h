@@ -7,6 +7,9 @@
 
 enum gauge_null { GAUGE_NULL_INHERIT, GAUGE_NULL_DROP, GAUGE_NULL_ZERO, GAUGE_NULL_NAN, GAUGE_NULL_ERROR };
 
+/* What a text that is no number does. */
+enum gauge_odd { GAUGE_ODD_FAILS, GAUGE_ODD_SAID, GAUGE_ODD_IGNORED };
+
 struct gauge_metric {
 	struct str name, help, unit;
 	int type;                       /* index into gauge_type_names */
@@ -15,8 +18,16 @@ struct gauge_metric {
 	struct conf_labels map;         /* text -> number */
 	double scale;
 	int null;                       /* enum gauge_null */
+	int odd;                        /* enum gauge_odd */
 	bool is_info;                   /* its value is 1 */
 	struct expo_family family;      /* made of the above */
+};
+
+/* Of a query in a file of postgres_exporter's: every column of the answer is a metric, but those whose usage says otherwise. */
+struct gauge_columns {
+	struct conf_labels labels;      /* of each metric */
+	struct conf_strs listed;        /* columns with a usage */
+	int64_t keep_ms;                /* for how long an answer is good */
 };
 
 struct gauge_query {
@@ -26,6 +37,7 @@ struct gauge_query {
 	struct str path;                /* put behind the URL */
 	struct str rows;                /* JSON pointer to an array or object: a row each; p NULL: the document is the row */
 	struct conf_list metrics;       /* struct gauge_metric */
+	const struct gauge_columns *columns;    /* NULL: the metrics say all */
 };
 
 /* Appends the queries of a file of postgres_exporter's. False after having reported. */

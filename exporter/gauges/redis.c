@@ -101,7 +101,7 @@ static bool commands_ask(void *state, const struct source_ask *ask, struct gauge
 		const struct resp_reply *reply;
 
 		if (!redis_conn_reply(x->conn, expo_set_arena(round->out), wait, &reply, e))
-			return e->code != ERR_CANCELED && gauge_round_break(round, order, i, e);
+			return e->code != ERR_CANCELED && gauge_round_break(round, order, n, i, e);
 		take(round, order[i], reply);
 	}
 	return true;

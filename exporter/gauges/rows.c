@@ -31,11 +31,11 @@ static bool text_number(const struct gauge_metric *m, struct str text, double *v
 		return true;
 	}
 	return err_set(e, ERR_BAD_INPUT, -1, STR_FMT ": \"%.*s\" is no number%s", STR_ARG(m->name), text.n > 40 ? 40
-	    : (int)text.n, text.p,
-	               m->map.n > 0 ? " and not in its map" : ": a map says what texts mean");
+	    : (int)text.n, text.p, m->odd != GAUGE_ODD_FAILS ? "" : m->map.n > 0 ? " and not in its map"
+	    : ": a map says what texts mean");
 }
 
-enum worth { WORTH_VALUE, WORTH_NOTHING, WORTH_ERROR };
+enum worth { WORTH_VALUE, WORTH_NOTHING, WORTH_ERROR, WORTH_ODD };
 
 static enum worth null_worth(const struct gauge_round *r, const struct gauge_metric *m, enum cell_kind kind, double *v,
                              struct err *e)
@@ -72,7 +72,7 @@ static enum worth cell_worth(const struct gauge_round *r, const struct gauge_met
 		return WORTH_ERROR;
 	}
 	if (c->kind == CELL_TEXT && !text_number(m, c->text, v, e))
-		return WORTH_ERROR;
+		return m->odd == GAUGE_ODD_FAILS ? WORTH_ERROR : WORTH_ODD;
 	if (c->kind == CELL_NUMBER)
 		*v = c->number;
 	*v *= m->scale;
@@ -106,8 +106,7 @@ static struct str label_text(const struct cell *c, struct arena *a)
 	return s;
 }
 
-/* NULL and <e> when there is one that no label can be. */
-static struct label *labels_of(const struct gauge_metric *m, const struct gauge_rows *rows, size_t row, struct arena *a,
+struct label *gauge_row_labels(const struct gauge_metric *m, const struct gauge_rows *rows, size_t row, struct arena *a,
                                struct err *e)
 {
 	struct label *labels = ARENA_ARRAY(a, m->labels.n + 1, struct label);
@@ -163,15 +162,39 @@ static const struct gauge_query *query(const struct gauge_round *r, size_t i)
 	return (const struct gauge_query *)r->settings->queries.v + i;
 }
 
+static const struct conf_list *metrics_of(const struct gauge_round *r, size_t i, const struct gauge_rows *rows)
+{
+	return rows->metrics != NULL ? rows->metrics : &query(r, i)->metrics;
+}
+
+void gauge_round_leave_out(struct gauge_round *r, const struct err *e)
+{
+	if (r->odd.code == ERR_NONE)
+		r->odd = *e;
+}
+
+const struct err *gauge_round_full(const struct gauge_round *r, struct err *e)
+{
+	err_set(e, ERR_LIMIT, -1, "more than %lld series (max_series)", (long long)r->settings->max_series);
+	return e;
+}
+
+static void leave_out(struct gauge_round *r, const struct gauge_metric *m, struct err *e)
+{
+	if (m->odd == GAUGE_ODD_SAID)
+		gauge_round_leave_out(r, e);
+	*e = (struct err){ 0 };
+}
+
 /* All rows through all metrics. <show>: emits them; else only counts and checks. */
 static bool walk(struct gauge_round *r, size_t i, const struct gauge_rows *rows, bool show, size_t *series, struct err *e)
 {
-	const struct gauge_query *q = query(r, i);
-	const struct gauge_metric *metrics = q->metrics.v;
+	const struct conf_list *list = metrics_of(r, i, rows);
+	const struct gauge_metric *metrics = list->v;
 	struct arena *a = expo_set_arena(r->out);
 
 	for (size_t row = 0; row < rows->n; row++) {
-		for (const struct gauge_metric *m = metrics; m < metrics + q->metrics.n; m++) {
+		for (const struct gauge_metric *m = metrics; m < metrics + list->n; m++) {
 			struct cell c = rows->get(rows, row, m->value, a);
 			const struct label *labels;
 			double v;
@@ -179,11 +202,13 @@ static bool walk(struct gauge_round *r, size_t i, const struct gauge_rows *rows,
 
 			if (w == WORTH_ERROR)
 				return false;
-			if (w == WORTH_NOTHING)
+			if (w == WORTH_ODD)
+				leave_out(r, m, e);
+			if (w != WORTH_VALUE)
 				continue;
 			if (++*series > (size_t)r->settings->max_series)
-				return err_set(e, ERR_LIMIT, -1, "more than %lld series (max_series)", (long long)r->settings->max_series);
-			labels = labels_of(m, rows, row, a, e);
+				return gauge_round_full(r, e) == NULL;
+			labels = gauge_row_labels(m, rows, row, a, e);
 			if (labels == NULL)
 				return false;
 			if (show)
@@ -196,12 +221,12 @@ static bool walk(struct gauge_round *r, size_t i, const struct gauge_rows *rows,
 }
 
 /* A query without rows says nothing: absent, as the NULL rule has it. */
-static bool take_nothing(struct gauge_round *r, size_t i, bool show, size_t *series, struct err *e)
+static bool take_nothing(struct gauge_round *r, size_t i, const struct gauge_rows *rows, bool show, size_t *series, struct err *e)
 {
-	const struct gauge_query *q = query(r, i);
-	const struct gauge_metric *metrics = q->metrics.v;
+	const struct conf_list *list = metrics_of(r, i, rows);
+	const struct gauge_metric *metrics = list->v;
 
-	for (const struct gauge_metric *m = metrics; m < metrics + q->metrics.n; m++) {
+	for (const struct gauge_metric *m = metrics; m < metrics + list->n; m++) {
 		double v;
 		enum worth w = null_worth(r, m, CELL_ABSENT, &v, e);
 
@@ -218,11 +243,25 @@ static bool take_nothing(struct gauge_round *r, size_t i, bool show, size_t *ser
 	return true;
 }
 
+/* Said once, until an answer is whole again. */
+static void say_odd(struct gauge_round *r, size_t i)
+{
+	static const char what[] = "column of a gauge query";
+
+	if (r->odd.code == ERR_NONE) {
+		complain_works(&r->states[i].odd_complaint, what, r->name, r->now_ms);
+		return;
+	}
+	err_context(&r->odd, "query " STR_FMT, STR_ARG(query(r, i)->name));
+	complain_failed(&r->states[i].odd_complaint, what, r->name, &r->odd, r->now_ms);
+	r->odd = (struct err){ 0 };
+}
+
 void gauge_round_take(struct gauge_round *r, size_t i, const struct gauge_rows *rows)
 {
 	size_t series = r->series, again = r->series;
 	struct err e = { 0 };
-	bool ok = rows->n > 0 ? walk(r, i, rows, false, &series, &e) : take_nothing(r, i, false, &series, &e);
+	bool ok = rows->n > 0 ? walk(r, i, rows, false, &series, &e) : take_nothing(r, i, rows, false, &series, &e);
 
 	if (!ok) {
 		gauge_round_fail(r, i, &e);
@@ -231,12 +270,13 @@ void gauge_round_take(struct gauge_round *r, size_t i, const struct gauge_rows *
 	if (rows->n > 0)
 		ok = walk(r, i, rows, true, &again, &e);
 	else
-		ok = take_nothing(r, i, true, &again, &e);
+		ok = take_nothing(r, i, rows, true, &again, &e);
 	(void)ok;                               /* checked above */
 	r->series = series;
 	r->states[i].failed = false;
 	r->states[i].disrupted_ms = 0;
 	complain_works(&r->states[i].complaint, "gauge query", r->name, r->now_ms);
+	say_odd(r, i);
 }
 
 void gauge_round_fail(struct gauge_round *r, size_t i, const struct err *e)
@@ -245,6 +285,7 @@ void gauge_round_fail(struct gauge_round *r, size_t i, const struct err *e)
 
 	err_context(&named, "query " STR_FMT, STR_ARG(query(r, i)->name));
 	r->states[i].failed = true;
+	r->odd = (struct err){ 0 };
 	complain_failed(&r->states[i].complaint, "gauge query", r->name, &named, r->now_ms);
 }
 
@@ -264,14 +305,14 @@ void gauge_round_suspect(struct gauge_round *r, size_t i)
 	r->states[i].disrupted_ms = r->now_ms;
 }
 
-bool gauge_round_break(struct gauge_round *r, const size_t *order, size_t answered, const struct err *e)
+bool gauge_round_break(struct gauge_round *r, const size_t *order, size_t n, size_t answered, const struct err *e)
 {
-	assert(answered < r->settings->queries.n);
+	assert(answered < n);
 	gauge_round_suspect(r, order[answered]);
 	if (answered == 0)
 		return false;
 	gauge_round_fail(r, order[answered], e);
-	for (size_t i = answered + 1; i < r->settings->queries.n; i++)
+	for (size_t i = answered + 1; i < n; i++)
 		r->states[order[i]].failed = true;
 	return true;
 }

@@ -1,9 +1,9 @@
-/* SQL: all queries of a source in one pipeline, each in a read-only transaction of its own. Columns are found by name. A query may
- * take its share of the time there is; one that takes more, or the connection with it, fails alone. */
+/* SQL: all queries of a source in one pipeline, each in a read-only transaction of its own. A query may take its share of the time
+ * there is; one that takes more, or the connection with it, fails alone. An answer may be good for a while. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "gauges/rows.h"
+#include "gauges/columns.h"
 #include "postgres/conn.h"
 #include "postgres/postgres.h"
 #include "tocsin/mem.h"
@@ -11,9 +11,16 @@
 #define MAX_AGE_MS 600000
 #define LOCK_TIMEOUT_MS 1000
 
+/* The last answer to a query that is not asked each time. */
+struct kept {
+	PGresult *answer;               /* NULL: none */
+	int64_t mono_ms;
+};
+
 struct sql {
 	const struct gauges_settings *settings;
 	struct pg_conn *conn;
+	struct kept *kept;              /* by query */
 };
 
 static void *sql_open(const struct gauges_settings *s)
@@ -21,6 +28,7 @@ static void *sql_open(const struct gauges_settings *s)
 	struct sql *x = mem_alloc(sizeof *x);
 
 	x->settings = s;
+	x->kept = mem_alloc((s->queries.n + 1) * sizeof *x->kept);
 	x->conn = pg_conn_new(&(struct pg_conn_options){ .url = s->pg != NULL ? s->pg->url : s->url,
 	    .statement_timeout_ms = s->common.timeout_ms,
 	    .lock_timeout_ms = LOCK_TIMEOUT_MS, .max_age_ms = MAX_AGE_MS });
@@ -32,45 +40,34 @@ static void sql_close(void *state)
 	struct sql *x = state;
 
 	pg_conn_free(x->conn);
+	for (size_t i = 0; i < x->settings->queries.n; i++)
+		PQclear(x->kept[i].answer);
+	free(x->kept);
 	free(x);
 }
 
-static struct cell get(const struct gauge_rows *rows, size_t i, struct str key, struct arena *a)
+static const struct gauge_query *query(const struct sql *x, size_t i)
 {
-	const PGresult *r = rows->data;
-	int row = (int)i, column = -1;
-
-	(void)a;
-	for (int c = 0; column < 0 && c < PQnfields(r); c++)
-		if (str_eq(str_of(PQfname(r, c)), key))
-			column = c;
-	if (column < 0)
-		return (struct cell){ .kind = CELL_ABSENT };
-	if (PQgetisnull(r, row, column))
-		return (struct cell){ .kind = CELL_NULL };
-	return (struct cell){ .kind = CELL_TEXT, .text = { PQgetvalue(r, row, column), (size_t)PQgetlength(r, row, column) } };
+	return (const struct gauge_query *)x->settings->queries.v + i;
 }
 
-/* A column that is missing altogether is a mistake in the configuration, not a NULL. */
-static bool has_columns(const PGresult *r, const struct gauge_query *q, struct err *e)
+static bool is_fresh(const struct sql *x, size_t i, int64_t mono_ms)
 {
-	const struct gauge_metric *metrics = q->metrics.v;
+	return x->kept[i].answer != NULL && mono_ms - x->kept[i].mono_ms < query(x, i)->columns->keep_ms;
+}
 
-	for (size_t m = 0; m < q->metrics.n; m++)
-		for (size_t l = metrics[m].is_info ? 1 : 0; l <= metrics[m].labels.n; l++) {
-			struct str want = l == 0 ? metrics[m].value : metrics[m].labels.v[l - 1].value;
-			bool found = false;
-
-			for (int c = 0; c < PQnfields(r); c++)
-				found |= str_eq(str_of(PQfname(r, c)), want);
-			if (!found)
-				return err_set(e, ERR_BAD_INPUT, -1, "no column \"" STR_FMT "\" in the result", STR_ARG(want));
-		}
-	return true;
+static void keep(struct sql *x, size_t i, const PGresult *answer, int64_t mono_ms)
+{
+	if (query(x, i)->columns == NULL || query(x, i)->columns->keep_ms == 0)
+		return;
+	PQclear(x->kept[i].answer);
+	x->kept[i] = (struct kept){ PQcopyResult(answer, PG_COPYRES_ATTRS | PG_COPYRES_TUPLES), mono_ms };
 }
 
 struct asked {
+	struct sql *sql;
 	struct gauge_round *round;
+	int64_t mono_ms;                /* when they were asked */
 	const size_t *order;
 	size_t answered;                /* of those in <order> */
 };
@@ -87,8 +84,6 @@ static void on_reply(void *ctx, size_t k, const struct pg_reply *reply)
 	struct asked *asked = ctx;
 	struct gauge_round *round = asked->round;
 	const size_t i = asked->order[k];
-	const struct gauge_query *q = (const struct gauge_query *)round->settings->queries.v + i;
-	struct gauge_rows rows = { .get = get, .data = reply->result };
 	struct err e = { 0 };
 
 	if (has_field(reply->result, PG_DIAG_SEVERITY_NONLOCALIZED, "FATAL"))
@@ -101,9 +96,9 @@ static void on_reply(void *ctx, size_t k, const struct pg_reply *reply)
 			pg_result_error(reply->result, &e);
 		else
 			err_set(&e, ERR_BAD_INPUT, -1, "the statement returns no rows");
-	} else if (has_columns(reply->result, q, &e)) {
-		rows.n = (size_t)PQntuples(reply->result);
-		gauge_round_take(round, i, &rows);
+	} else {
+		keep(asked->sql, i, reply->result, asked->mono_ms);
+		gauge_columns_take(round, i, reply->result);
 		return;
 	}
 	gauge_round_fail(round, i, &e);
@@ -119,29 +114,50 @@ static int64_t share_ms(const struct source_ask *ask, size_t n)
 	return share >= step ? share / step * step : step;
 }
 
+static void ignore_reply(void *ctx, size_t k, const struct pg_reply *reply)
+{
+	(void)ctx;
+	(void)k;
+	(void)reply;
+}
+
+static bool ask_due(struct sql *x, const struct source_ask *ask, struct asked *asked, size_t n, struct err *e)
+{
+	struct gauge_round *round = asked->round;
+	struct pg_query *sql = ARENA_ARRAY(expo_set_arena(round->out), n, struct pg_query);
+
+	if (n == 0)                             /* whether the server answers is asked each time */
+		return pg_conn_run(x->conn, ask, &(struct pg_query){ "SELECT", .alone = true }, 1, ignore_reply, NULL, e);
+	for (size_t i = 0; i < n; i++)
+		sql[i] = (struct pg_query){ query(x, asked->order[i])->sql.p, .alone = true };
+	if (pg_conn_run(x->conn, ask, sql, n, on_reply, asked, e))
+		return true;
+	if (e->code == ERR_CANCELED || asked->answered == n)
+		return e->code != ERR_CANCELED;
+	if (e->code == ERR_LIMIT && asked->answered == 0)
+		gauge_round_fail(round, asked->order[0], e);
+	return gauge_round_break(round, asked->order, n, asked->answered, e);
+}
+
 static bool sql_ask(void *state, const struct source_ask *ask, struct gauge_round *round, struct err *e)
 {
 	struct sql *x = state;
 	const size_t n = x->settings->queries.n;
-	const struct gauge_query *queries = x->settings->queries.v;
-	struct arena *a = expo_set_arena(round->out);
-	size_t *order = ARENA_ARRAY(a, n, size_t);
-	struct pg_query *sql = ARENA_ARRAY(a, n, struct pg_query);
-	struct asked asked = { round, order, 0 };
+	const int64_t now = clock_mono_ms(ask->clock);
+	size_t *order = ARENA_ARRAY(expo_set_arena(round->out), n, size_t), due = 0;
+	struct asked asked = { x, round, now, order, 0 };
 
 	gauge_round_order(round, order);
 	for (size_t i = 0; i < n; i++)
-		sql[i] = (struct pg_query){ queries[order[i]].sql.p, .alone = true };
-	pg_conn_limit_statements(x->conn, share_ms(ask, n));
+		if (!is_fresh(x, order[i], now))
+			order[due++] = order[i];
+	pg_conn_limit_statements(x->conn, share_ms(ask, due));
 	if (!pg_conn_open(x->conn, ask, e))
 		return false;
-	if (pg_conn_run(x->conn, ask, sql, n, on_reply, &asked, e))
-		return true;
-	if (e->code == ERR_CANCELED || asked.answered == n)
-		return e->code != ERR_CANCELED;
-	if (e->code == ERR_LIMIT && asked.answered == 0)
-		gauge_round_fail(round, order[0], e);
-	return gauge_round_break(round, order, asked.answered, e);
+	for (size_t i = 0; i < n; i++)
+		if (is_fresh(x, i, now))
+			gauge_columns_take(round, i, x->kept[i].answer);
+	return ask_due(x, ask, &asked, due, e);
 }
 
 const struct gauge_backend gauge_sql = { "sql", sql_open, sql_ask, sql_close };

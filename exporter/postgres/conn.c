@@ -392,6 +392,7 @@ static void put_settings(struct pg_conn *c)
 	buf_printf(&c->settings, ", set_config('idle_in_transaction_session_timeout', '60s', %s)", buf_z(&shared));
 	buf_printf(&c->settings, ", set_config('default_transaction_read_only', 'on', %s)", buf_z(&shared));
 	buf_printf(&c->settings, ", set_config('transaction_read_only', 'on', true), set_config('jit', 'off', %s)", buf_z(&shared));
+	buf_printf(&c->settings, ", set_config('datestyle', 'ISO', %s)", buf_z(&shared));
 	if (encoding != NULL && strcmp(encoding, "SQL_ASCII") == 0)     /* names may be of any bytes, and are no error then */
 		buf_printf(&c->settings, ", set_config('client_encoding', 'SQL_ASCII', %s)", buf_z(&shared));
 	if (c->o.search_path != NULL)

@@ -161,7 +161,7 @@ static void check_fields(const struct probe_settings *s, const json_t *document,
 static void take_json(struct probe *p, const struct source_ask *ask, struct transfer *t, struct expo_set *out)
 {
 	const struct probe_settings *s = p->settings;
-	struct gauge_round round = { &s->gauges, &p->query, p->name, clock_now_ms(ask->clock), 0, out, { 0 } };
+	struct gauge_round round = { &s->gauges, &p->query, p->name, clock_now_ms(ask->clock), 0, out, { 0 }, { 0 } };
 	json_error_t where;
 	json_t *document = document_read(buf_str(&t->body), &where);
 

@@ -61,8 +61,8 @@ static void cells_become_samples(void **state)
 		struct gauge_query q = { .name = STR("q"), .metrics = { &m, 1, NULL } };
 		struct gauges_settings s = { .max_series = 2, .null = cases[i].null, .queries = { &q, 1, NULL } };
 		struct gauge_query_state st = { .failed = true };
-		struct gauge_round round = { &s, &st, "test", 1000, 0, expo_set_new(), { 0 } };
-		struct gauge_rows rows = { cases[i].n, get, cases[i].rows };
+		struct gauge_round round = { &s, &st, "test", 1000, 0, expo_set_new(), { 0 }, { 0 } };
+		struct gauge_rows rows = { cases[i].n, get, cases[i].rows, NULL };
 		struct expo_part part = { round.out, NULL, 0 };
 		struct buf page = { 0 }, want = { 0 };
 
@@ -111,10 +111,10 @@ static void one_series_of_two_queries(void **state)
 	(void)state;
 	for (int first_fails = 0; first_fails < 2; first_fails++) {
 		struct gauge_query_state st[2] = { { .failed = true }, { .failed = true } };
-		struct gauge_round round = { &s, st, "test", 1000, 0, expo_set_new(), { 0 } };
+		struct gauge_round round = { &s, st, "test", 1000, 0, expo_set_new(), { 0 }, { 0 } };
 
-		gauge_round_take(&round, 0, &(struct gauge_rows){ first_fails ? 2 : 1, get, first_fails ? bad : good });
-		gauge_round_take(&round, 1, &(struct gauge_rows){ 1, get, good });
+		gauge_round_take(&round, 0, &(struct gauge_rows){ first_fails ? 2 : 1, get, first_fails ? bad : good, NULL });
+		gauge_round_take(&round, 1, &(struct gauge_rows){ 1, get, good, NULL });
 		assert_true(st[0].failed == first_fails && st[1].failed == !first_fails);
 		expo_set_unref(round.out);
 		gauge_round_fini(&round);
@@ -260,7 +260,7 @@ static void documents(void **state)
 		struct gauge_query q = { .name = STR("q"), .rows = str_of(cases[i].rows), .metrics = { &m, 1, NULL } };
 		struct gauges_settings s = { .max_series = 9, .null = GAUGE_NULL_ZERO, .queries = { &q, 1, NULL } };
 		struct gauge_query_state st = { 0 };
-		struct gauge_round round = { &s, &st, "test", 1000, 0, expo_set_new(), { 0 } };
+		struct gauge_round round = { &s, &st, "test", 1000, 0, expo_set_new(), { 0 }, { 0 } };
 		struct expo_part part = { round.out, NULL, 0 };
 		json_t *document = document_read(str_of(cases[i].text), NULL);
 		struct buf page = { 0 };
