@@ -33,12 +33,33 @@ static struct tail_file *at_path(const struct tail *t, const char *path)
 	return NULL;
 }
 
+/* The file that was called <path> until it was found under another name. */
+static struct tail_file *left(const struct tail *t, const char *path)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (t->files[i]->left_path != NULL && strcmp(t->files[i]->left_path, path) == 0)
+			return t->files[i];
+	return NULL;
+}
+
+static void forget_left_path(struct tail_file *f)
+{
+	free(f->left_path);
+	f->left_path = NULL;
+}
+
+/* One that is moved is rotated, whatever it is called; of another it shows when somebody takes its old name. */
 static void set_path(struct tail *t, struct tail_file *f, const char *path)
 {
 	if (strcmp(f->path, path) == 0)
 		return;
-	free(f->path);
+	if (f->left_path == NULL && !f->moved)
+		f->left_path = f->path;
+	else
+		free(f->path);
 	f->path = mem_strndup(path, strlen(path));
+	if (f->left_path != NULL && strcmp(f->left_path, path) == 0)
+		forget_left_path(f);
 	t->changed = true;
 }
 
@@ -197,6 +218,14 @@ bool tail_is_at_path(const struct tail_file *f)
  * may hold beyond counts when the other is truncated. */
 enum likeness { LIKE_NONE, LIKE_COPY, LIKE_COPY_UNDER_WAY };
 
+/* Whether <f>, which was not truncated, has fewer bytes than the other had just now: no copy has more than what it is made of. */
+static bool is_outgrown(const struct tail_file *f, int64_t size)
+{
+	struct stat st;
+
+	return f->fd >= 0 && fstat(f->fd, &st) == 0 && st.st_size >= f->offset && st.st_size < size && tail_prints_match(f, f->fd);
+}
+
 static enum likeness likeness_of(const struct tail_file *f, const char *path, const struct stat *st, int fd)
 {
 	struct tail_file head = *f;
@@ -208,7 +237,7 @@ static enum likeness likeness_of(const struct tail_file *f, const char *path, co
 		return LIKE_NONE;
 	if (st->st_size < f->offset)
 		return LIKE_COPY_UNDER_WAY;
-	return tail_prints_match(f, fd) ? LIKE_COPY : LIKE_NONE;
+	return tail_prints_match(f, fd) && !is_outgrown(f, st->st_size) ? LIKE_COPY : LIKE_NONE;
 }
 
 static enum likeness likeness(const struct tail *t, const char *path, const struct stat *st, int fd)
@@ -220,6 +249,11 @@ static enum likeness likeness(const struct tail *t, const char *path, const stru
 			return l;
 	}
 	return LIKE_NONE;
+}
+
+bool tail_is_copy(const struct tail *t, const char *path, const struct stat *st, int fd)
+{
+	return likeness(t, path, st, fd) != LIKE_NONE;
 }
 
 /* At the end, but not inside a line. */
@@ -258,6 +292,7 @@ static bool add_new(struct tail *t, const char *path, const struct stat *st, str
 /* Another file has its place at <path>. */
 static bool take_moved(struct tail *t, struct tail_file *f, const char *path, struct err *e)
 {
+	forget_left_path(f);
 	f->moved = true;
 	f->unreplaced = false;
 	t->changed = true;
@@ -267,15 +302,34 @@ static bool take_moved(struct tail *t, struct tail_file *f, const char *path, st
 	return sweep(t, f, path, add_if_between, e);
 }
 
+/* The one with that inode, unless it was another file's in another life: an inode is free when its file was removed. */
+static struct tail_file *known_by_text(struct tail *t, const char *path, const struct stat *st)
+{
+	struct tail_file *f = known(t, st);
+
+	if (f == NULL || f->fd >= 0)
+		return f;
+	f->fd = open_log(path);
+	if (f->fd < 0 || (st->st_size >= f->offset && tail_prints_match(f, f->fd)))
+		return f;
+	t->stats->files_lost += !f->copy && !f->binary;
+	tail_drop(t, f);
+	return NULL;
+}
+
 static bool take_found(void *ctx, const char *path, const struct stat *st, struct err *e)
 {
 	struct tail *t = ctx;
-	struct tail_file *f = known(t, st), *before = at_path(t, path);
+	struct tail_file *f, *before;
 
 	if (!str_is_utf8(str_of(path)))
 		return true;                    /* the state file could not name it */
+	f = known_by_text(t, path, st);
+	before = at_path(t, path);
 	if (f != NULL && f != before && !f->found)
 		set_path(t, f, path);
+	if (before == NULL)
+		before = left(t, path);
 	if (before != NULL && before != f && !take_moved(t, before, path, e))
 		return false;
 	f = known(t, st);                       /* perhaps found beside the one before */

@@ -28,6 +28,7 @@ static void file_free(struct tail_file *f)
 	if (f->fd >= 0)
 		close(f->fd);
 	free(f->path);
+	free(f->left_path);
 	free(f);
 }
 
@@ -246,12 +247,22 @@ static bool is_compressed(const struct tail_file *f)
 	return false;
 }
 
+/* A copy that grew beyond what it is like has a writer of its own. */
+static void take_grown_copy(struct tail *t, struct tail_file *f, const struct stat *st)
+{
+	if (!f->copy || f->grew_mono_ms == 0 || st->st_size <= f->size || tail_is_copy(t, f->path, st, f->fd))
+		return;
+	f->copy = false;
+	t->changed = true;
+}
+
 /* Whether there may be more than was read; false and <e> when it cannot be told. */
 static bool has_more(struct tail *t, struct tail_file *f, const struct stat *st, struct err *e)
 {
 	const int64_t written_ms = (int64_t)st->st_mtim.tv_sec * 1000 + st->st_mtim.tv_nsec / 1000000;
 	const bool same = f->grew_mono_ms != 0 && st->st_size == f->size && written_ms == f->written_ms;
 
+	take_grown_copy(t, f, st);
 	f->written_ms = written_ms;
 	f->size = st->st_size;
 	if (!same)

@@ -21,6 +21,7 @@ struct tail_print {
 
 struct tail_file {
 	char *path;
+	char *left_path;                /* the name it had until it was found under another one, free or not seen since; NULL: none */
 	dev_t dev;
 	ino_t ino;
 	int64_t offset;
@@ -28,7 +29,7 @@ struct tail_file {
 	bool skipping;                  /* <offset> is inside a line that was cut: the rest of it is not looked at */
 	bool moved;                     /* no longer what <path> was when it was found */
 	bool unreplaced;                /* moved, and nobody was seen at <path> since */
-	bool copy;                      /* of another file that is still written: nothing of it counts */
+	bool copy;                      /* of another file that is still written, and did not grow by itself: nothing of it counts */
 	bool binary;                    /* compressed: nothing of it counts */
 	int fd;                         /* -1: not open */
 	int64_t grew_mono_ms;           /* when it last had more, 0: not since the start */
@@ -74,6 +75,8 @@ bool tail_is_at_path(const struct tail_file *f);
 bool tail_find_copy(struct tail *t, const struct tail_file *f, struct err *e) MUST_CHECK;
 struct tail_file *tail_add(struct tail *t, const char *path, const struct stat *st);
 void tail_drop(struct tail *t, struct tail_file *f);
+/* Whether <st>, found at <path> and open as <fd>, is as yet a copy of a file that is still written. */
+bool tail_is_copy(const struct tail *t, const char *path, const struct stat *st, int fd);
 /* Whether the bytes <f> remembers are what <fd> holds. */
 bool tail_prints_match(const struct tail_file *f, int fd);
 

@@ -241,12 +241,12 @@ static void the_busiest_are_shown(void **state)
 
 /* ---- Files and crashes ---- */
 
-enum op { END, WRITE, MOVE, COPY, TRUNCATE, DELETE, SCRAPE, RESTART, CRASH, LATER };
+enum op { END, WRITE, MOVE, COPY, TRUNCATE, DELETE, SCRAPE, ROTATED, RESTART, CRASH, LATER };
 
 struct step {
 	enum op op;
 	const char *a, *b;
-	double want;                    /* SCRAPE: lines counted so far */
+	double want;                    /* SCRAPE: lines counted so far; ROTATED: rotations until the last scrape */
 };
 
 static void run_step(struct world *w, const struct step *s, struct buf *page)
@@ -279,6 +279,10 @@ static void run_step(struct world *w, const struct step *s, struct buf *page)
 		if (value(page, "lines_total") != s->want)
 			fail_msg("%g lines, not %g", value(page, "lines_total"), s->want);
 		break;
+	case ROTATED:
+		if (value(page, "tocsin_logs_rotations_total") != s->want)
+			fail_msg("%g rotations, not %g", value(page, "tocsin_logs_rotations_total"), s->want);
+		break;
 	case RESTART:
 		restart(w);
 		break;
@@ -297,7 +301,7 @@ static void run_step(struct world *w, const struct step *s, struct buf *page)
 
 static void no_line_twice_or_lost(void **state)
 {
-	static const struct { const char *name, *files; double truncations; struct step steps[24]; } cases[] = {
+	static const struct { const char *name, *files; double truncations; struct step steps[40]; } cases[] = {
 		{ "lines as they come", "*.log", 0, { { WRITE, "a.log", "1\n2\n", 0 }, { SCRAPE, 0, 0, 2 }, { SCRAPE, 0, 0, 2 },
 		    { WRITE, "a.log", "3\n", 0 }, { SCRAPE, 0, 0, 3 } } },
 		{ "a line in pieces", "*.log", 0, { { WRITE, "a.log", "1\nhal", 0 }, { SCRAPE, 0, 0, 1 }, { CRASH, 0, 0, 0 },
@@ -339,6 +343,31 @@ static void no_line_twice_or_lost(void **state)
 		    { MOVE, "a.log", "a.log.1", 0 }, { WRITE, "a.log", "3\n", 0 }, { SCRAPE, 0, 0, 3 }, { LATER, 0, 0, 0 }, { SCRAPE, 0, 0, 3 },
 		    { CRASH, 0, 0, 0 }, { MOVE, "a.log.1", "a.log.2", 0 }, { MOVE, "a.log", "a.log.1", 0 }, { WRITE, "a.log", "4\n", 0 },
 		    { SCRAPE, 0, 0, 4 } } },
+		{ "rotated, the pattern finds both, the old name first", "a*.log", 0, { { WRITE, "a.log", "1\n", 0 }, { SCRAPE, 0, 0, 1 },
+		    { MOVE, "a.log", "a.1.log", 0 }, { WRITE, "a.log", "2\n", 0 }, { SCRAPE, 0, 0, 2 }, { ROTATED, 0, 0, 1 },
+		    { WRITE, "a.1.log", "3\n", 0 }, { SCRAPE, 0, 0, 3 }, { MOVE, "a.1.log", "a.2.log", 0 }, { MOVE, "a.log", "a.1.log", 0 },
+		    { SCRAPE, 0, 0, 3 }, { ROTATED, 0, 0, 1 }, { WRITE, "a.log", "4\n", 0 }, { SCRAPE, 0, 0, 4 }, { ROTATED, 0, 0, 2 },
+		    { CRASH, 0, 0, 0 }, { SCRAPE, 0, 0, 4 }, { ROTATED, 0, 0, 2 } } },
+		{ "renamed, and written on", "*.log*", 0, { { WRITE, "a.log", "1\n", 0 }, { SCRAPE, 0, 0, 1 }, { MOVE, "a.log", "b.log", 0 },
+		    { WRITE, "b.log", "2\n", 0 }, { SCRAPE, 0, 0, 2 }, { ROTATED, 0, 0, 0 }, { MOVE, "b.log", "b.log.1", 0 },
+		    { WRITE, "b.log", "3\n", 0 }, { SCRAPE, 0, 0, 3 }, { ROTATED, 0, 0, 1 }, { MOVE, "b.log", "a.log", 0 },
+		    { SCRAPE, 0, 0, 3 }, { MOVE, "a.log", "b.log", 0 }, { WRITE, "b.log", "4\n", 0 }, { SCRAPE, 0, 0, 4 },
+		    { ROTATED, 0, 0, 1 } } },
+		{ "begins as the one beside does", "*.log*", 0, { { WRITE, "a.log", "0\n", 0 }, { SCRAPE, 0, 0, 1 },
+		    { WRITE, "a.log.w", "0\n1\n2\n", 0 }, { SCRAPE, 0, 0, 4 }, { WRITE, "a.log.w", "3\n", 0 }, { SCRAPE, 0, 0, 5 } } },
+		{ "begins as the one beside does, and grows", "*.log*", 0, { { WRITE, "a.log", "0\n", 0 }, { SCRAPE, 0, 0, 1 },
+		    { WRITE, "a.log.w", "0\n", 0 }, { SCRAPE, 0, 0, 1 }, { WRITE, "a.log.w", "1\n2\n", 0 }, { SCRAPE, 0, 0, 4 },
+		    { WRITE, "a.log.w", "3\n", 0 }, { WRITE, "a.log", "1\n", 0 }, { SCRAPE, 0, 0, 6 } } },
+		{ "copied, and neither truncated", "*.log*", 0, { { WRITE, "a.log", LONG "1\n", 0 }, { SCRAPE, 0, 0, 1 },
+		    { COPY, "a.log", "a.log.kept", 0 }, { SCRAPE, 0, 0, 1 }, { LATER, 0, 0, 0 }, { WRITE, "a.log", LONG "2\n", 0 },
+		    { SCRAPE, 0, 0, 2 }, { COPY, "a.log", "a.log.kept", 0 }, { SCRAPE, 0, 0, 2 }, { CRASH, 0, 0, 0 }, { SCRAPE, 0, 0, 2 } } },
+		{ "copied into what was moved, which got another name, while we were away", "a.log*", 1, {
+		    { WRITE, "a.log", LONG "1\n", 0 }, { SCRAPE, 0, 0, 1 }, { MOVE, "a.log", "a.log.1", 0 }, { WRITE, "a.log", LONG "2\n", 0 },
+		    { SCRAPE, 0, 0, 2 }, { MOVE, "a.log.1", "a.log.2", 0 }, { MOVE, "a.log", "a.log.1", 0 }, { WRITE, "a.log", LONG "3\n", 0 },
+		    { SCRAPE, 0, 0, 3 }, { WRITE, "a.log", LONG "4\n", 0 }, { SCRAPE, 0, 0, 4 }, { CRASH, 0, 0, 0 },
+		    { WRITE, "a.log", LONG "5\n", 0 }, { COPY, "a.log", "a.log.2", 0 }, { MOVE, "a.log.1", "x", 0 },
+		    { MOVE, "a.log.2", "a.log.1", 0 }, { MOVE, "x", "a.log.2", 0 }, { TRUNCATE, "a.log", 0, 0 },
+		    { WRITE, "a.log", LONG "6\n", 0 }, { SCRAPE, 0, 0, 6 }, { SCRAPE, 0, 0, 6 } } },
 		{ "compressed when rotated", "a.log*", 0, { { WRITE, "a.log", "1\n", 0 }, { SCRAPE, 0, 0, 1 }, { MOVE, "a.log", "a.log.1", 0 },
 		    { WRITE, "a.log", "2\n", 0 }, { SCRAPE, 0, 0, 2 }, { WRITE, "a.log.1.gz", "\x1f\x8b\n\n\n", 0 }, { DELETE, "a.log.1", 0, 0 },
 		    { SCRAPE, 0, 0, 2 }, { LATER, 0, 0, 0 }, { SCRAPE, 0, 0, 2 } } },
