@@ -44,11 +44,22 @@ static struct result *result_new(struct expo_set *set, const struct err *e, int6
 	return r;
 }
 
-/* Under the lock: the calling thread has nothing more to do. */
-static void note_end(struct worker *w)
+/* The calling thread has nothing more to do. The last one closes the source: who comes after it may wait for a file of its, and not
+ * for others that take longer to end. */
+static void end_thread(struct worker *w)
 {
-	w->threads--;
+	bool last;
+
+	pthread_mutex_lock(w->lock);
+	last = --w->threads == 0;
+	pthread_mutex_unlock(w->lock);
+	if (!last)
+		return;
+	w->source->kind->close(w->state);
+	pthread_mutex_lock(w->lock);
+	w->closed = true;
 	pthread_cond_signal(&w->ended);
+	pthread_mutex_unlock(w->lock);
 }
 
 /* ---- The collector thread ---- */
@@ -111,8 +122,8 @@ static void *collector_thread(void *arg)
 	}
 	if (w->busy)
 		finish(w, result_new(NULL, &(struct err){ ERR_CANCELED, -1, "stopped" }, 0, clock_mono_ms(w->clock)));
-	note_end(w);
 	pthread_mutex_unlock(w->lock);
+	end_thread(w);
 	return NULL;
 }
 
@@ -162,9 +173,7 @@ static void *runner_thread(void *arg)
 
 	w->source->kind->run(w->state, &loop);
 	tell_rest(w);
-	pthread_mutex_lock(w->lock);
-	note_end(w);
-	pthread_mutex_unlock(w->lock);
+	end_thread(w);
 	return NULL;
 }
 
@@ -306,9 +315,9 @@ static bool wait_for_end(struct worker *w, const struct timespec *until)
 	bool ended;
 
 	pthread_mutex_lock(w->lock);
-	while (w->threads > 0 && pthread_cond_timedwait(&w->ended, w->lock, until) == 0)
+	while (!w->closed && pthread_cond_timedwait(&w->ended, w->lock, until) == 0)
 		continue;
-	ended = w->threads == 0;
+	ended = w->closed;
 	pthread_mutex_unlock(w->lock);
 	if (!ended)
 		log_event(LOG_ERROR, "a source hangs and does not let go: it is left behind", "source", w->name, NULL);
@@ -320,7 +329,6 @@ static void clear_away(struct worker *w)
 	pthread_join(w->collector, NULL);
 	if (w->source->kind->run != NULL)
 		pthread_join(w->runner, NULL);
-	w->source->kind->close(w->state);
 	worker_unref(w);
 }
 

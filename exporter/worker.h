@@ -58,6 +58,7 @@ struct worker {
 	pthread_mutex_t *lock;          /* the owner's */
 	pthread_cond_t wake, ended;
 	int threads;                    /* that have not ended */
+	bool closed;
 	bool stopping;
 	bool asked, busy;               /* a collection is wanted; under way */
 	bool beginning;                 /* worker_begin() is due or at work: the state is its own */

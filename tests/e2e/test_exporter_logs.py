@@ -2,6 +2,7 @@
 import json
 import os
 import random
+import socket
 import threading
 import time
 
@@ -148,6 +149,26 @@ def test_reload_keeps_counts(box):
         f.write("n=3\n")
     m = scrape(exporter)
     assert m.value("app_lines_total") == 3 and m.value("app_new_total") == 1
+
+
+def test_reload_waits_for_no_neighbour(box):
+    """F18, C5: the state file passes from the old source to the new one at once, however long others take to end."""
+    silent = socket.create_server(("127.0.0.1", 0))
+    box.write("logs/app.log", "n=1\n")
+    path = config(box, f"{box.folder}/logs/*.log")
+    lines = path.read_text()
+    broker = f"celery:\n  - {{ name: jobs, url: 'amqp://127.0.0.1:{silent.getsockname()[1]}', timeout: TIMEOUT }}\n"
+    path.write_text(broker.replace("TIMEOUT", "4s") + lines)
+    exporter = box.start(Exporter, path)
+    for i in range(2):
+        path.write_text(broker.replace("TIMEOUT", f"{5 + i}s") + lines + f"      - {{ name: app_new{i}_total, help: x, match: 'n=' }}\n")
+        reload = threading.Thread(target=exporter.get, args=("/-/reload",), kwargs={"method": "POST"})
+        reload.start()
+        while reload.is_alive():
+            status, _, text = exporter.get("/probe?target=app", headers={"X-Prometheus-Scrape-Timeout-Seconds": "1"})
+            assert status == 200 and "tocsin_logs_up 1" in text, text
+        reload.join()
+    silent.close()
 
 
 def test_a_file_moved_on_while_the_exporter_is_down_is_found(box):
