@@ -362,6 +362,11 @@ bool conf_regex_search(struct conf_reader *rd, const struct conf_key *key, const
 	return read_regex(rd, key, n, REGEX_SEARCH, to);
 }
 
+bool conf_regex_pcre(struct conf_reader *rd, const struct conf_key *key, const struct conf_node *n, void *to)
+{
+	return read_regex(rd, key, n, REGEX_SEARCH_PCRE, to);
+}
+
 void conf_release(struct conf_held *held)
 {
 	while (held != NULL) {

@@ -12,7 +12,7 @@ static const struct {
 	{ conf_size, "size", false },          { conf_enum, "word", false },          { conf_url, "url", false },           { conf_path, "path", false },
 	{ conf_path_list, "paths", false },    { conf_path_seq, "paths", false },    { conf_str_seq, "texts", false },
 	{ conf_regex, "regex", false },        { conf_enum_nocase, "word", false },  { conf_proxy_url, "url", false },
-	{ conf_regex_search, "regex", false },       { conf_str_list, "texts", false },
+	{ conf_regex_search, "regex", false }, { conf_regex_pcre, "regex", false },  { conf_str_list, "texts", false },
 	{ conf_labels, "name: text", false },  { conf_raw, "yaml", false },          { conf_sub, "map", true },
 	{ conf_sub_ptr, "map", true },         { conf_sub_list, "list", true },
 };

@@ -2,11 +2,9 @@
  * matched directly. PCRE2 compiles no more than 64 KB into one program: a longer list of alternatives, such as dashboards make of
  * all hosts, is several.
  * Subjects: PCRE2 wants valid UTF-8; where one is not, each bad byte is handed over as U+FFFD, as Go reads it. */
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include "tocsin/regex.h"
+#include "regex_private.h"
 
 #include <assert.h>
-#include <pcre2.h>
 #include <stdlib.h>
 
 #include "regex_ast.h"
@@ -22,36 +20,10 @@ enum {
 	LITERALS_BYTES = 1024 * 1024,
 };
 
-/* What may stand on a side of the literal in FAST_AROUND. */
-enum wild { WILD_NONE, WILD_ANY, WILD_SOME };
-
-enum fast { FAST_NONE, FAST_LITERALS, FAST_AROUND };
-
-/* A pattern, or some of the alternatives it is made of. */
-struct program {
-	pcre2_code *code;
-	bool jit;
-	size_t n_skipped;               /* groups of the alternatives before them */
-	size_t *numbers;                /* heap: what PCRE2 calls its own groups, in their order */
-	size_t n_groups;                /* of these */
-};
-
-struct regex {
-	struct str pattern;             /* this and all texts here: heap, NUL behind them */
-	enum regex_mode mode;
-	enum fast fast;
-	enum wild left, right;          /* FAST_AROUND: <literal> between them, maybe empty */
-	struct str literal;
-	struct str prefix;
-	struct str *literals;           /* FAST_LITERALS: sorted, unique; their text in <literal> */
-	size_t n_literals;
-	struct str *names;              /* of the groups, [0] unused; they point into <pattern> */
-	size_t n_groups;
-	struct program *programs;       /* none where the fast way does everything; several: the first that matches */
-	size_t n_programs, cap_programs;
-	size_t n_outer;                 /* groups around the alternatives: they are in every program */
-	pcre2_match_context *limits;
-};
+static bool is_search(const struct regex *re)
+{
+	return re->mode == REGEX_SEARCH || re->mode == REGEX_SEARCH_PCRE;
+}
 
 static struct str heap_str(struct str s)
 {
@@ -79,15 +51,22 @@ static pcre2_compile_context *compile_context(void)
 	return c;
 }
 
-static pcre2_code *compile(struct str pattern, int *code)
+/* Refused: <code>, and <at> where. */
+static pcre2_code *compile_at(struct str pattern, uint32_t more, int *code, PCRE2_SIZE *at)
 {
-	const uint32_t options = PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_DOLLAR_ENDONLY | PCRE2_ALT_CIRCUMFLEX | PCRE2_NEVER_BACKSLASH_C;
+	const uint32_t options = PCRE2_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_ALT_CIRCUMFLEX | PCRE2_NEVER_BACKSLASH_C | more;
 	pcre2_compile_context *c = compile_context();
-	PCRE2_SIZE at;
-	pcre2_code *re = pcre2_compile((PCRE2_SPTR)pattern.p, pattern.n, options, code, &at, c);
+	pcre2_code *re = pcre2_compile((PCRE2_SPTR)pattern.p, pattern.n, options, code, at, c);
 
 	pcre2_compile_context_free(c);
 	return re;
+}
+
+static pcre2_code *compile(struct str pattern, int *code)
+{
+	PCRE2_SIZE at;
+
+	return compile_at(pattern, PCRE2_NO_UTF_CHECK, code, &at);
 }
 
 bool regex_script_exists(struct str name)
@@ -112,20 +91,25 @@ static size_t count_groups(const struct re_node *n)
 	return count;
 }
 
+/* Takes <code> and <numbers> over. */
+static void take_program(struct regex *re, pcre2_code *code, size_t n_skipped, size_t *numbers, size_t n_groups)
+{
+	re->programs = mem_grow(re->programs, &re->cap_programs, re->n_programs + 1, sizeof *re->programs);
+	re->programs[re->n_programs++] = (struct program){ code, pcre2_jit_compile(code, PCRE2_JIT_COMPLETE) == 0, n_skipped, numbers,
+	    n_groups };
+}
+
 /* Compiles <out> and takes its numbers over; false with <code> where PCRE2 refuses it. */
 static bool add_program(struct regex *re, struct regex_out *out, size_t n_skipped, int *code)
 {
 	pcre2_code *compiled = compile(buf_str(&out->text), code);
-	struct program *p;
 
 	buf_fini(&out->text);
 	if (compiled == NULL) {
 		free(out->numbers);
 		return false;
 	}
-	re->programs = mem_grow(re->programs, &re->cap_programs, re->n_programs + 1, sizeof *re->programs);
-	p = &re->programs[re->n_programs++];
-	*p = (struct program){ compiled, pcre2_jit_compile(compiled, PCRE2_JIT_COMPLETE) == 0, n_skipped, out->numbers, out->n_read };
+	take_program(re, compiled, n_skipped, out->numbers, out->n_read);
 	return true;
 }
 
@@ -195,9 +179,9 @@ static bool compile_whole(struct regex *re, const struct re_node *tree, int *cod
 {
 	struct regex_out out = { .wants_groups = re->mode != REGEX_MATCHER };
 
-	buf_putz(&out.text, re->mode != REGEX_SEARCH ? "\\A(?:" : "");
+	buf_putz(&out.text, !is_search(re) ? "\\A(?:" : "");
 	regex_emit(&out, tree);
-	buf_putz(&out.text, re->mode != REGEX_SEARCH ? ")\\z" : "");
+	buf_putz(&out.text, !is_search(re) ? ")\\z" : "");
 	return add_program(re, &out, 0, code);
 }
 
@@ -210,22 +194,27 @@ static int check_turn(pcre2_callout_block *at, void *unused)
 	return *turn == at->current_position && *turn != *loop;
 }
 
-static bool compile_tree(struct regex *re, const struct re_node *tree, struct err *e)
+static void set_limits(struct regex *re)
 {
-	const struct re_node *first = NULL;
-	size_t n;
-	int code;
-
 	re->limits = pcre2_match_context_create(NULL);
 	if (re->limits == NULL)
 		mem_abort(0);
 	pcre2_set_match_limit(re->limits, MATCH_LIMIT);
 	pcre2_set_depth_limit(re->limits, DEPTH_LIMIT);
 	pcre2_set_heap_limit(re->limits, HEAP_LIMIT_KB);
+}
+
+static bool compile_tree(struct regex *re, const struct re_node *tree, struct err *e)
+{
+	const struct re_node *first = NULL;
+	size_t n;
+	int code;
+
+	set_limits(re);
 	pcre2_set_callout(re->limits, check_turn, NULL);
 	if (compile_whole(re, tree, &code))
 		return true;
-	if (code == TOO_LARGE && re->mode != REGEX_SEARCH)
+	if (code == TOO_LARGE && !is_search(re))
 		first = alternatives(re, tree, &n);
 	return first != NULL ? compile_some(re, first, n, 0, e) : not_compiled(code, e);
 }
@@ -463,15 +452,58 @@ static void name_groups(struct regex *re, const struct re_node *n)
 		name_groups(re, n);
 }
 
+/* The names PCRE2 has for its groups. They live as long as the code. */
+static void name_pcre_groups(struct regex *re, const pcre2_code *code)
+{
+	uint32_t n, count, entry;
+	PCRE2_SPTR table;
+
+	pcre2_pattern_info(code, PCRE2_INFO_CAPTURECOUNT, &n);
+	pcre2_pattern_info(code, PCRE2_INFO_NAMECOUNT, &count);
+	pcre2_pattern_info(code, PCRE2_INFO_NAMEENTRYSIZE, &entry);
+	pcre2_pattern_info(code, PCRE2_INFO_NAMETABLE, &table);
+	re->n_groups = n;
+	re->names = mem_alloc((n + 1) * sizeof *re->names);
+	for (; count > 0; count--, table += entry)
+		re->names[table[0] << 8 | table[1]] = str_of((const char *)table + 2);
+}
+
+/* What is none of RE2's patterns. <e> holds what RE2 would say, which stays where PCRE2 refuses it for another reason than an extra
+ * of its own. */
+static bool build_pcre(struct regex *re, struct err *e)
+{
+	size_t *numbers, at = 0;
+	pcre2_code *code;
+	char why[160];
+	int error;
+
+	code = compile_at(re->pattern, 0, &error, &at);
+	if (code == NULL) {
+		pcre2_get_error_message(error, (PCRE2_UCHAR *)why, sizeof why);
+		if (strstr(e->msg, "part of RE2") == NULL)
+			return false;
+		*e = (struct err){ 0 };
+		return err_set(e, ERR_SYNTAX, (int)at, "%s", why);
+	}
+	*e = (struct err){ 0 };
+	set_limits(re);
+	name_pcre_groups(re, code);
+	numbers = mem_alloc((re->n_groups + 1) * sizeof *numbers);
+	for (size_t i = 0; i < re->n_groups; i++)
+		numbers[i] = i + 1;
+	take_program(re, code, 0, numbers, re->n_groups);
+	return true;
+}
+
 static bool build(struct regex *re, struct arena *tmp, struct err *e)
 {
-	struct re_node *tree = regex_parse(tmp, re->pattern, re->mode != REGEX_SEARCH, e);
+	struct re_node *tree = regex_parse(tmp, re->pattern, !is_search(re), e);
 
 	if (tree == NULL)
-		return false;
+		return re->mode == REGEX_SEARCH_PCRE && e->code == ERR_SYNTAX && build_pcre(re, e);
 	re->names = mem_alloc((count_groups(tree) + 1) * sizeof *re->names);
 	name_groups(re, tree);
-	if (re->mode != REGEX_SEARCH) {
+	if (!is_search(re)) {
 		tree = strip_anchors(tree);
 		if (!find_literals(re, tree, tmp))
 			find_around(re, tree);
@@ -599,7 +631,8 @@ static enum regex_verdict run(const struct regex *re, const struct program *prog
 		return REGEX_YES;
 	if (rc == PCRE2_ERROR_NOMEMORY)
 		mem_abort(0);
-	assert(rc == PCRE2_ERROR_MATCHLIMIT || rc == PCRE2_ERROR_DEPTHLIMIT || rc == PCRE2_ERROR_HEAPLIMIT);
+	assert(rc == PCRE2_ERROR_MATCHLIMIT || rc == PCRE2_ERROR_DEPTHLIMIT || rc == PCRE2_ERROR_HEAPLIMIT ||
+	    rc == PCRE2_ERROR_RECURSELOOP);
 	return REGEX_LIMIT;
 }
 
@@ -702,67 +735,4 @@ enum regex_verdict regex_find(const struct regex *re, struct str s, size_t from,
 	for (size_t i = 0; i < n; i++)
 		groups[i] = i == 0 ? (struct regex_group){ 0, s.n } : (struct regex_group){ SIZE_MAX, SIZE_MAX };
 	return REGEX_YES;
-}
-
-/* ---- Expanding. ---- */
-
-static bool is_name_byte(char c)
-{
-	return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c & 0x80) != 0;
-}
-
-/* "name" or "{name}" behind a $; returns how many bytes it took, 0 when it is malformed. */
-static size_t take_name(struct str s, struct str *name)
-{
-	size_t braced = s.n > 0 && s.p[0] == '{', n = braced;
-
-	while (n < s.n && is_name_byte(s.p[n]))
-		n++;
-	*name = (struct str){ s.p + braced, n - braced };
-	if (name->n == 0 || (braced && (n == s.n || s.p[n] != '}')))
-		return 0;
-	return n + braced;
-}
-
-/* NULL: there is no such group, or it took no part. */
-static const struct regex_group *group_of(const struct regex *re, const struct regex_group *groups, size_t n, struct str name)
-{
-	int64_t index;
-
-	if (name.p[0] >= '0' && name.p[0] <= '9' && (name.p[0] != '0' || name.n == 1) && str_to_int64(name, &index))
-		return index <= (int64_t)re->n_groups && (size_t)index < n && groups[index].beg != SIZE_MAX ? &groups[index] : NULL;
-	for (size_t i = 1; i <= re->n_groups && i < n; i++)
-		if (str_eq(re->names[i], name) && groups[i].beg != SIZE_MAX)
-			return &groups[i];
-	return NULL;
-}
-
-void regex_expand(const struct regex *re, struct buf *out, struct str s, const struct regex_group *groups, size_t n,
-                  struct str replacement)
-{
-	struct str rest = replacement, name;
-
-	while (rest.n > 0) {
-		size_t plain = str_chr(rest, '$'), used;
-		const struct regex_group *group;
-
-		buf_put(out, rest.p, plain);
-		if (plain == rest.n)
-			return;
-		rest = (struct str){ rest.p + plain + 1, rest.n - plain - 1 };
-		if (rest.n > 0 && rest.p[0] == '$') {
-			buf_putc(out, '$');
-			rest = (struct str){ rest.p + 1, rest.n - 1 };
-			continue;
-		}
-		used = take_name(rest, &name);
-		if (used == 0) {
-			buf_putc(out, '$');
-			continue;
-		}
-		group = group_of(re, groups, n, name);
-		if (group != NULL && group->end > group->beg)
-			buf_put(out, s.p + group->beg, group->end - group->beg);
-		rest = (struct str){ rest.p + used, rest.n - used };
-	}
 }

@@ -171,6 +171,7 @@ conf_parse conf_path;           /* struct str: a path, relative ones joined to t
 conf_parse conf_path_list;      /* struct conf_strs */
 conf_parse conf_regex;          /* struct regex *, REGEX_ANCHORED; owned by the reader (conf_release) */
 conf_parse conf_regex_search;   /* the same, REGEX_SEARCH */
+conf_parse conf_regex_pcre;     /* the same, REGEX_SEARCH_PCRE */
 conf_parse conf_str_list;       /* struct conf_strs; a single scalar is a list of one */
 conf_parse conf_str_seq, conf_path_seq; /* the same, but a scalar is a mistake, as in the files of those whose formats we read */
 conf_parse conf_labels;         /* struct conf_labels: map of names to texts, in file order, empty values kept */

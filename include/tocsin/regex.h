@@ -13,7 +13,8 @@ struct regex;
 enum regex_mode {
 	REGEX_ANCHORED,         /* ^(?s:…)$: PromQL and Alertmanager matchers, relabelling; '.' matches newline */
 	REGEX_MATCHER,          /* the same, for regex_match() alone: what its groups hold is not asked */
-	REGEX_SEARCH,           /* anywhere: reReplaceAll, log patterns */
+	REGEX_SEARCH,           /* anywhere: reReplaceAll */
+	REGEX_SEARCH_PCRE,      /* anywhere; what RE2 refuses may be PCRE2's, as a whole and with its meaning: log patterns */
 };
 
 /* Heap; NULL and <e> (position in the pattern) when refused. Immutable once made: threads may share it. */

@@ -41,5 +41,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		all = STR("");
 	check(pattern, REGEX_ANCHORED, all);
 	check(pattern, REGEX_SEARCH, all);
+	check(pattern, REGEX_SEARCH_PCRE, all);
 	return 0;
 }

@@ -287,6 +287,69 @@ static void search(void **state)
 	}
 }
 
+static const struct {
+	const char *pattern, *subject, *result;         /* the groups in brackets; NULL: no match */
+} pcre_cases[] = {
+	{ "error(?! ignored) (\\w+)", "error ignored, error disk", "[error disk][disk]" }, { "^(?!.*probe).*GET", "GET /probe", NULL },
+	{ "^(?!.*probe).*GET", "GET /", "[GET]" }, { "(?<=took )(?<ms>\\d++)", "took 17ms", "[17][17]" }, { "(\\w+) \\1", "it was was", "[was was][was]" },
+	{ "a\\h(b)?", "xa\tc", "[a\t][-]" }, { "(?C1)(?=\xc3\xa4)(.)", "\xff\xc3\xa4", "[\xc3\xa4][\xc3\xa4]" }, { "b$", "ab\n", NULL },
+	{ "(?:\\((?R)*\\))", "x(())", "[(())]" }, { "(?=a)\\z", "a\n", NULL },
+};
+
+/* What RE2 has not. */
+static void more_than_re2(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(pcre_cases); i++) {
+		struct err e = { 0 };
+		struct regex *re = regex_new(str_of(pcre_cases[i].pattern), REGEX_SEARCH_PCRE, &e);
+		struct str s = str_of(pcre_cases[i].subject);
+		struct regex_group g[8];
+		struct buf got = { 0 };
+
+		if (re == NULL)
+			fail_msg("%s: %s", pcre_cases[i].pattern, e.msg);
+		if ((regex_find(re, s, 0, g, 8) == REGEX_YES) != (pcre_cases[i].result != NULL))
+			fail_msg("/%s/ on \"%s\"", pcre_cases[i].pattern, s.p);
+		for (size_t k = 0; pcre_cases[i].result != NULL && k <= regex_group_count(re); k++)
+			buf_printf(&got, "[%.*s]", g[k].beg == SIZE_MAX ? 1 : (int)(g[k].end - g[k].beg), g[k].beg == SIZE_MAX ? "-" : s.p + g[k].beg);
+		assert_string_equal(buf_z(&got), pcre_cases[i].result != NULL ? pcre_cases[i].result : "");
+		buf_fini(&got);
+		regex_free(re);
+	}
+}
+
+/* RE2's meaning where it is RE2's; else PCRE2's names, limits and complaints. */
+static void more_than_re2_has_its_bounds(void **state)
+{
+	struct err e = { 0 };
+	struct regex *re = regex_new(STR("(?=a)(?<x>a)(b)?(?P<y>c)"), REGEX_SEARCH_PCRE, &e);
+	struct regex_group g[4];
+	struct buf out = { 0 };
+
+	(void)state;
+	assert_non_null(re);
+	assert_int_equal(regex_group_count(re), 3);
+	assert_int_equal(regex_group_index(re, STR("y")), 3);
+	assert_int_equal(regex_find(re, STR("zac"), 0, g, 4), REGEX_YES);
+	regex_expand(re, &out, STR("zac"), g, 4, STR("$y-${x}-$2"));
+	assert_string_equal(buf_z(&out), "c-a-");
+	buf_fini(&out);
+	regex_free(re);
+	re = regex_new(STR("(?=(a+)+$)b*(a+)+$"), REGEX_SEARCH_PCRE, &e);
+	assert_int_equal(regex_find(re, STR("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaac"), 0, g, 1), REGEX_LIMIT);
+	regex_free(re);
+	assert_null(regex_new(STR("(?=a"), REGEX_SEARCH_PCRE, &e));
+	assert_string_equal(e.msg, "missing closing parenthesis");
+	assert_int_equal(e.pos, 4);
+	assert_null(regex_new(STR("a\\C(?=b)"), REGEX_SEARCH_PCRE, &e));
+	assert_null(regex_new(STR("(?=\xff)"), REGEX_SEARCH_PCRE, &e));
+	for (int i = 0; i < 20000; i++)
+		buf_putz(&out, "(?=a)");
+	assert_null(regex_new(buf_str(&out), REGEX_SEARCH_PCRE, &e));
+	buf_fini(&out);
+}
+
 static void finds_from_an_offset_in_malformed_text(void **state)
 {
 	struct err e = { 0 };
@@ -405,6 +468,8 @@ int main(void)
 		cmocka_unit_test(groups_expand_within_bounds),
 		cmocka_unit_test(groups_of_loops_whose_turns_may_be_empty),
 		cmocka_unit_test(search),
+		cmocka_unit_test(more_than_re2),
+		cmocka_unit_test(more_than_re2_has_its_bounds),
 		cmocka_unit_test(finds_from_an_offset_in_malformed_text),
 		cmocka_unit_test(shapes),
 		cmocka_unit_test(many_literals_need_no_engine),
