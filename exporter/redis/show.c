@@ -65,11 +65,21 @@ static void command_totals(const struct redis_shown *sh, struct str cmd, double 
 		*usec = *calls = 0;
 }
 
+/* "99.9" as 0.999: divided by 100 it would be its neighbour, and the label another. */
+static double part_of_hundred(struct str percent)
+{
+	char text[40];
+	double v;
+
+	snprintf(text, sizeof text, STR_FMT "e-2", STR_ARG(percent));
+	return percent.n < 32 && str_to_decimal(str_of(text), &v) ? v : (double)NAN;
+}
+
 /* latency_percentiles_usec_get:p50=1.003,p99=2.007,p99.9=2.007 */
 static void show_percentiles(const struct redis_shown *sh, const struct info_pair *p)
 {
 	const struct label cmd = { STR("cmd"), behind(p->key, "latency_percentiles_usec_") };
-	double quantiles[16], values[16], usec, calls;
+	double quantiles[16], parts[16], values[16], usec, calls;
 	struct str rest = p->value, part;
 	size_t n = 0;
 
@@ -77,17 +87,15 @@ static void show_percentiles(const struct redis_shown *sh, const struct info_pai
 		const size_t eq = str_chr(part, '=');
 		if (eq < part.n && part.p[0] == 'p' && info_number((struct str){ part.p + 1, eq - 1 }, &quantiles[n])
 		    && info_number((struct str){ part.p + eq + 1, part.n - eq - 1 }, &values[n]))
-			n++;
+			parts[n++] = part_of_hundred((struct str){ part.p + 1, eq - 1 });
 	}
 	command_totals(sh, cmd.value, &usec, &calls);
 	expo_emit_summary(sh->set, family(RF_LATENCY_PERCENTILES), quantiles, values, n, usec, calls, &cmd, 1);
 	if (!sh->settings->latency_seconds)
 		return;
-	for (size_t i = 0; i < n; i++) {
-		quantiles[i] /= 100;
+	for (size_t i = 0; i < n; i++)
 		values[i] /= 1e6;
-	}
-	expo_emit_summary(sh->set, family(RF_COMMAND_QUANTILES), quantiles, values, n, usec / 1e6, calls, &cmd, 1);
+	expo_emit_summary(sh->set, family(RF_COMMAND_QUANTILES), parts, values, n, usec / 1e6, calls, &cmd, 1);
 }
 
 /* slave0:ip=10.0.0.2,port=6379,state=online,offset=1234,lag=0 */

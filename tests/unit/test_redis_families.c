@@ -174,7 +174,7 @@ static const char info_text[] =
 	"slave0:ip=::1,port=7001,state=online,offset=100,lag=2\r\nslave1:port=1\r\nslave_priority:100\r\n"
 	"# Commandstats\r\ncmdstat_config|get:calls=4,usec=8,usec_per_call=2.00,rejected_calls=1,failed_calls=0\r\n"
 	"cmdstat_get:usec=x,calls=2\r\n"
-	"# Latencystats\r\nlatency_percentiles_usec_config|get:p50=1.5,p99.9=2.5\r\n"
+	"# Latencystats\r\nlatency_percentiles_usec_config|get:p50=1.5,p99.9=2.5,p99.99=3\r\n"
 	"# Errorstats\r\nerrorstat_ERR:count=3\r\n"
 	"# Cluster\r\ncluster_enabled:0\r\ncluster_stats_messages_auth-req_sent:7\r\n"
 	"# Keyspace\r\ndb0:keys=10,expires=4,avg_ttl=1500,subexpiry=1\r\ndb11:hits=1,keys=2\r\ndbx:keys=1\r\n:\r\nnonsense\r\n";
@@ -182,6 +182,11 @@ static const char info_text[] =
 static const char info_shown[] =
 	"redis_cluster_enabled 0\n"
 	"redis_cluster_stats_messages_auth_req_sent 7\n"
+	"redis_command_latency_quantiles_seconds{cmd=\"config|get\",quantile=\"0.5\"} 1.5e-06\n"
+	"redis_command_latency_quantiles_seconds{cmd=\"config|get\",quantile=\"0.999\"} 2.5e-06\n"
+	"redis_command_latency_quantiles_seconds{cmd=\"config|get\",quantile=\"0.9999\"} 3e-06\n"
+	"redis_command_latency_quantiles_seconds_sum{cmd=\"config|get\"} 8e-06\n"
+	"redis_command_latency_quantiles_seconds_count{cmd=\"config|get\"} 4\n"
 	"redis_commands_duration_seconds_total{cmd=\"config|get\"} 8e-06\n"
 	"redis_commands_failed_calls_total{cmd=\"config|get\"} 0\n"
 	"redis_commands_rejected_calls_total{cmd=\"config|get\"} 1\n"
@@ -199,6 +204,7 @@ static const char info_shown[] =
 	"redis_instance_info{redis_version=\"7.0.15\",role=\"master\",run_id=\"abc\"} 1\n"
 	"redis_latency_percentiles_usec{cmd=\"config|get\",quantile=\"50\"} 1.5\n"
 	"redis_latency_percentiles_usec{cmd=\"config|get\",quantile=\"99.9\"} 2.5\n"
+	"redis_latency_percentiles_usec{cmd=\"config|get\",quantile=\"99.99\"} 3\n"
 	"redis_latency_percentiles_usec_sum{cmd=\"config|get\"} 8\n"
 	"redis_latency_percentiles_usec_count{cmd=\"config|get\"} 4\n"
 	"redis_latest_fork_seconds 0.0025\n"
@@ -235,7 +241,7 @@ static void sort_samples(struct buf *out, struct str page)
 
 static void info_to_samples(void **state)
 {
-	static const struct redis_settings settings = { .latency_histograms = true };
+	static const struct redis_settings settings = { .latency_histograms = true, .latency_seconds = true };
 	const struct resp_reply reply = { .type = RESP_STRING, .text = { info_text, sizeof info_text - 1 } };
 	struct arena a = { 0 };
 	struct redis_shown shown = { .settings = &settings, .set = expo_set_new(), .arena = &a, .now_ms = 1700000100000 };
