@@ -1,4 +1,4 @@
-/* One step a part of the pattern; folders are opened only where a part has wildcards. */
+/* A folder is gone through once, for all parts of the pattern that may match in it, and only where one of them has wildcards. */
 #include "walk.h"
 
 #include <dirent.h>
@@ -135,33 +135,69 @@ static bool is_folder(struct walk *w, const struct dirent *d, bool follow)
 	return (follow ? stat(buf_z(&w->path), &st) : lstat(buf_z(&w->path), &st)) == 0 && S_ISDIR(st.st_mode);
 }
 
-static bool walk_part(struct walk *w, size_t part);
-
-/* The path is an entry's of a folder in which part <part> is looked for. */
-static bool take_entry(struct walk *w, size_t part, const struct dirent *d)
+/* Parts of the pattern, a bit each, that may match what is in a folder: a part, and behind ** what ** may stand for nothing before. */
+static uint32_t parts_from(const struct walk *w, size_t part)
 {
-	const char *pattern = w->parts[part];
-	bool last = part + 1 == w->n_parts, ok;
+	uint32_t parts = 1u << part;
 
-	if (is_any_depth(pattern)) {
-		if (d->d_name[0] == '.')
-			return true;
-		if (!is_folder(w, d, false))
-			return !last || report(w);
-		if (++w->depth > WALK_MAX_DEPTH)
-			return err_set(w->e, ERR_LIMIT, -1, "folders more than %d deep below ** (WALK_MAX_DEPTH)", WALK_MAX_DEPTH);
-		ok = walk_part(w, part);
-		w->depth--;
-		return ok;
-	}
-	if (fnmatch(pattern, d->d_name, FNM_PERIOD) != 0)
-		return true;
-	if (last)
-		return report(w);
-	return !is_folder(w, d, true) || walk_part(w, part + 1);
+	for (; is_any_depth(w->parts[part]) && part + 1 < w->n_parts; part++)
+		parts |= 2u << part;
+	return parts;
 }
 
-static bool walk_folder(struct walk *w, size_t part)
+/* What an entry of a folder is to the parts that are looked for there. */
+struct match {
+	bool found;                     /* as a file it is one */
+	bool deeper;                    /* ** goes down */
+	uint32_t below;                 /* parts to look for in it, as a folder */
+};
+
+static void match_part(struct walk *w, size_t part, const struct dirent *d, struct match *m)
+{
+	const char *pattern = w->parts[part];
+	const bool last = part + 1 == w->n_parts;
+
+	if (!is_any_depth(pattern)) {
+		if (fnmatch(pattern, d->d_name, FNM_PERIOD) != 0)
+			return;
+		if (last)
+			m->found = true;
+		else if (is_folder(w, d, true))
+			m->below |= parts_from(w, part + 1);
+	} else if (d->d_name[0] != '.') {
+		if (!is_folder(w, d, false)) {
+			m->found |= last;
+		} else {
+			m->deeper = true;
+			m->below |= parts_from(w, part);
+		}
+	}
+}
+
+static bool walk_folder(struct walk *w, uint32_t parts);
+
+/* The path is an entry's. It is looked at once, in however many ways the pattern leads to it. */
+static bool take_entry(struct walk *w, uint32_t parts, const struct dirent *d)
+{
+	struct match m = { 0 };
+	bool ok;
+
+	for (size_t part = 0; part < w->n_parts; part++)
+		if (parts >> part & 1)
+			match_part(w, part, d, &m);
+	if (m.found && !report(w))
+		return false;
+	if (m.below == 0)
+		return true;
+	w->depth += m.deeper;
+	if (w->depth > WALK_MAX_DEPTH)
+		return err_set(w->e, ERR_LIMIT, -1, "folders more than %d deep below ** (WALK_MAX_DEPTH)", WALK_MAX_DEPTH);
+	ok = walk_folder(w, m.below);
+	w->depth -= m.deeper;
+	return ok;
+}
+
+static bool list_folder(struct walk *w, uint32_t parts)
 {
 	const char *folder = w->path.n > 0 ? buf_z(&w->path) : "/";
 	DIR *dir = opendir(folder);
@@ -174,7 +210,7 @@ static bool walk_folder(struct walk *w, size_t part)
 	while (ok && (errno = 0, d = readdir(dir)) != NULL) {
 		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
 			continue;
-		ok = count_entry(w) && push(w, d->d_name) && take_entry(w, part, d);
+		ok = count_entry(w) && push(w, d->d_name) && take_entry(w, parts, d);
 		w->path.n = n;
 	}
 	if (ok && errno != 0)
@@ -183,16 +219,15 @@ static bool walk_folder(struct walk *w, size_t part)
 	return ok;
 }
 
-static bool walk_part(struct walk *w, size_t part)
+/* A single part that is a name needs no list of the folder, which one may have no right to. */
+static bool walk_folder(struct walk *w, uint32_t parts)
 {
-	size_t n = w->path.n;
+	size_t n = w->path.n, part = (size_t)__builtin_ctz(parts);
 	bool ok;
 
-	if (is_any_depth(w->parts[part]) && part + 1 < w->n_parts && !walk_part(w, part + 1))
-		return false;
-	if (has_wildcard(w->parts[part]))
-		return walk_folder(w, part);
-	ok = push(w, w->parts[part]) && (part + 1 == w->n_parts ? report(w) : walk_part(w, part + 1));
+	if (parts != 1u << part || has_wildcard(w->parts[part]))
+		return list_folder(w, parts);
+	ok = push(w, w->parts[part]) && (part + 1 == w->n_parts ? report(w) : walk_folder(w, parts_from(w, part + 1)));
 	w->path.n = n;
 	return ok;
 }
@@ -226,7 +261,7 @@ enum walk_verdict walk_glob(struct str pattern, const struct walk_bounds *bounds
 		buf_putc(&w.path, '.');
 	if (split(&w, pattern, e))
 		v = enter(&w, &part);
-	if (v == WALK_DONE && !walk_part(&w, part))
+	if (v == WALK_DONE && !walk_folder(&w, parts_from(&w, part)))
 		v = WALK_FAILED;
 	buf_fini(&w.path);
 	return v;
