@@ -183,6 +183,10 @@ static bool check_queries(struct conf_reader *rd, const struct gauges_settings *
 	bool ok = true;
 
 	for (size_t i = 0; i < s->queries.n; i++) {
+		struct err e = { 0 };
+
+		if (!gauge_command_check(&q[i].command, &e))
+			ok = conf_error(rd->report, s->queries.nodes[i], "%s", e.msg);
 		if ((s->backend == &gauge_sql) != (q[i].sql.n > 0) || (s->backend == &gauge_redis) != (q[i].command.n > 0))
 			ok = conf_error(rd->report, s->queries.nodes[i],
 			    "a query of this source must have %s: sql is for Postgres, command for Redis",

@@ -50,6 +50,9 @@ bool gauge_pointers_check(struct conf_reader *rd, const struct conf_node *at, co
 /* Calls <metric> for each of a list of gauge_metric_table's. */
 void gauge_metrics_name(const struct conf_list *metrics, source_metric *metric, void *user);
 
+/* False and <e> when a Redis command would change what the other queries over its connection read, or keep them waiting. */
+bool gauge_command_check(const struct conf_strs *command, struct err *e) MUST_CHECK;
+
 struct pg_settings;
 struct redis_settings;
 

@@ -7,6 +7,43 @@
 #include "redis/settings.h"
 #include "tocsin/mem.h"
 
+/* Commands that end, change or hold up the connection all queries share; with a second word: anywhere behind it. */
+static const struct {
+	const char *command, *word;
+} unfit[] = {
+	{ "ASKING", NULL }, { "AUTH", NULL }, { "BLMOVE", NULL }, { "BLMPOP", NULL }, { "BLPOP", NULL }, { "BRPOP", NULL },
+	{ "BRPOPLPUSH", NULL }, { "BZMPOP", NULL }, { "BZPOPMAX", NULL }, { "BZPOPMIN", NULL }, { "CLIENT", "CACHING" },
+	{ "CLIENT", "NO-EVICT" }, { "CLIENT", "NO-TOUCH" }, { "CLIENT", "PAUSE" }, { "CLIENT", "REPLY" }, { "CLIENT", "SETNAME" },
+	{ "CLIENT", "TRACKING" }, { "DEBUG", "SLEEP" }, { "DISCARD", NULL }, { "EXEC", NULL }, { "HELLO", NULL }, { "MONITOR", NULL },
+	{ "MULTI", NULL }, { "PSUBSCRIBE", NULL }, { "PSYNC", NULL }, { "PUNSUBSCRIBE", NULL }, { "QUIT", NULL },
+	{ "READONLY", NULL }, { "READWRITE", NULL }, { "REPLCONF", NULL }, { "RESET", NULL }, { "SELECT", NULL },
+	{ "SHUTDOWN", NULL }, { "SSUBSCRIBE", NULL }, { "SUBSCRIBE", NULL }, { "SUNSUBSCRIBE", NULL }, { "SYNC", NULL },
+	{ "UNSUBSCRIBE", NULL }, { "UNWATCH", NULL }, { "WAIT", NULL }, { "WAITAOF", NULL }, { "WATCH", NULL },
+	{ "XREAD", "BLOCK" }, { "XREADGROUP", "BLOCK" },
+};
+
+static bool has_word(const struct conf_strs *command, const char *word)
+{
+	bool has = word == NULL;
+
+	for (size_t i = 1; i < command->n; i++)
+		has |= word != NULL && str_eq_nocase(command->v[i], str_of(word));
+	return has;
+}
+
+bool gauge_command_check(const struct conf_strs *command, struct err *e)
+{
+	for (size_t i = 0; command->n > 0 && i < ARRAY_LEN(unfit); i++) {
+		const char *word = unfit[i].word;
+
+		if (str_eq_nocase(command->v[0], str_of(unfit[i].command)) && has_word(command, word))
+			return err_set(e, ERR_BAD_INPUT, -1, "%s%s%s is no query: it would change, hold up or end the connection that the "
+			               "other queries use (a database is chosen in the URL of the source under redis)", unfit[i].command,
+			               word != NULL ? " " : "", word != NULL ? word : "");
+	}
+	return true;
+}
+
 struct commands {
 	const struct gauges_settings *settings;
 	struct redis_conn *conn;

@@ -142,6 +142,29 @@ static void mistakes(void **state)
 	}
 }
 
+/* All queries of a Redis go over one connection. */
+static void commands(void **state)
+{
+	static const struct { const char *command, *says; } cases[] = {
+		{ "GET, s", NULL }, { "XREAD, COUNT, 1, STREAMS, s, 0", NULL }, { "CLIENT, INFO", NULL }, { "LLEN, select", NULL },
+		{ "SELECT, '3'", "SELECT is no query" }, { "select, '3'", "SELECT is no query" }, { "MULTI", "MULTI is no query" },
+		{ "HELLO, '3'", "HELLO is no query" }, { "CLIENT, REPLY, 'OFF'", "CLIENT REPLY is no query" },
+		{ "blpop, l, '0'", "BLPOP is no query" }, { "XREAD, Block, '0', STREAMS, s, $", "XREAD BLOCK is no query" },
+		{ "SUBSCRIBE, x", "SUBSCRIBE is no query" }, { "QUIT", "QUIT is no query" }, { "MONITOR", "MONITOR is no query" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct buf yaml = { 0 };
+
+		print_message("  %s\n", cases[i].command);
+		buf_printf(&yaml, "redis: [{ name: r, url: 'redis://h' }]\ngauges: [{ name: g, redis: r, queries: [{ command: [%s], "
+		           "metrics: [{ name: a, help: h }] }] }]\n", cases[i].command);
+		assert_says(buf_str(&yaml), cases[i].says);
+		buf_fini(&yaml);
+	}
+}
+
 /* Between sources, and with what the exporter has itself. */
 static void names(void **state)
 {
@@ -287,7 +310,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cells_become_samples), cmocka_unit_test(one_series_of_two_queries),
-		cmocka_unit_test(documents), cmocka_unit_test(mistakes), cmocka_unit_test(names), cmocka_unit_test(many_mistakes),
+		cmocka_unit_test(documents), cmocka_unit_test(commands), cmocka_unit_test(mistakes), cmocka_unit_test(names), cmocka_unit_test(many_mistakes),
 		cmocka_unit_test(pointers),
 	};
 
