@@ -5,10 +5,10 @@
 #include "config_merge.h"
 
 #include <ctype.h>
-#include <glob.h>
 #include <stdlib.h>
 
 #include "promql/promql.h"
+#include "tocsin/glob.h"
 #include "tocsin/mem.h"
 
 struct root {
@@ -194,10 +194,12 @@ static struct conf_node *with_scrape_files(struct config *c, struct conf_node *t
 	if (list == NULL || list->kind == CONF_NULL || !conf_path_seq(&rd, &key, list, &patterns))
 		return tree;
 	for (size_t i = 0; i < patterns.n; i++) {
-		glob_t found = { 0 };
+		glob_t found;
 
-		if (glob(patterns.v[i].p, GLOB_NOMAGIC, NULL, &found) == GLOB_NOMATCH)
+		if (glob_files(patterns.v[i].p, &found) != 0 && glob_is_pattern(patterns.v[i].p))
 			conf_warn(report, list->items[i], "no file fits: no job comes from here");
+		else if (found.gl_pathc == 0)
+			tree = config_merge(&c->arena, tree, load_jobs(c, patterns.v[i].p, report));
 		for (size_t k = 0; k < found.gl_pathc; k++)
 			tree = config_merge(&c->arena, tree, load_jobs(c, found.gl_pathv[k], report));
 		globfree(&found);
@@ -363,9 +365,9 @@ static void warn_empty_globs(const struct config *c, const struct conf_node *lis
 {
 	for (size_t i = 0; i < c->rule_files.n; i++) {
 		const struct conf_node *node = list != NULL && list->kind == CONF_SEQ && i < list->n ? list->items[i] : list;
-		glob_t found = { 0 };
+		glob_t found;
 
-		if (strpbrk(c->rule_files.v[i].p, "*?[") != NULL && glob(c->rule_files.v[i].p, 0, NULL, &found) == GLOB_NOMATCH)
+		if (glob_files(c->rule_files.v[i].p, &found) == GLOB_NOMATCH && glob_is_pattern(c->rule_files.v[i].p))
 			conf_warn(report, node, "no file fits: no rule comes from here");
 		globfree(&found);
 	}

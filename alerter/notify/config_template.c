@@ -1,11 +1,11 @@
 /* templates: the files, and every setting that is a template. What they define forms one library, in which the later counts. */
-#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "notify/config.h"
 #include "notify/receiver.h"
 #include "tocsin/file.h"
+#include "tocsin/glob.h"
 #include "tocsin/mem.h"
 
 #define MAX_FILE_BYTES (1u << 20)
@@ -82,12 +82,12 @@ static void add_file(struct conf_reader *rd, const char *path, bool found)
 
 static void add_pattern(struct conf_reader *rd, struct str pattern, const struct conf_node *node)
 {
-	glob_t found = {0};
+	glob_t found;
 
-	if (glob(pattern.p, 0, NULL, &found) != 0 && strpbrk(pattern.p, "*?[") == NULL)
+	if (glob_files(pattern.p, &found) != 0 && !glob_is_pattern(pattern.p))
 		conf_warn(rd->report, node, "there is no file \"" STR_FMT "\": its templates are not defined", STR_ARG(pattern));
 	for (size_t i = 0; i < found.gl_pathc; i++)
-		add_file(rd, found.gl_pathv[i], strpbrk(pattern.p, "*?[") != NULL);
+		add_file(rd, found.gl_pathv[i], glob_is_pattern(pattern.p));
 	globfree(&found);
 }
 

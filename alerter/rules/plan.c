@@ -1,11 +1,10 @@
 /* Planning a reload: which files the patterns name, which of them are good, and which old version stays where one is not. */
 #include "rules/plan.h"
 
-#include <fnmatch.h>
-#include <glob.h>
 #include <stdlib.h>
 
 #include "tocsin/file.h"
+#include "tocsin/glob.h"
 #include "tocsin/log.h"
 #include "tocsin/mem.h"
 
@@ -42,11 +41,6 @@ static void keep_old(struct planned_file *f, const struct planned_file *old)
 		f->file = rule_file_ref(old->file);
 }
 
-static bool has_wildcard(struct str pattern)
-{
-	return str_chr(pattern, '*') < pattern.n || str_chr(pattern, '?') < pattern.n || str_chr(pattern, '[') < pattern.n;
-}
-
 /* <found>: by a wildcard. */
 static void read_file(struct rules_plan *p, const char *path, bool found, const struct planned_file *before, size_t n,
                       struct conf_report *report)
@@ -80,12 +74,12 @@ static void read_pattern(struct rules_plan *p, struct str pattern, const struct 
 {
 	const struct planned_file *old = find_file(before, n, pattern);
 	char *z = mem_strndup(pattern.p, pattern.n);
-	glob_t found = { 0 };
+	glob_t found;
 
-	if (glob(z, 0, NULL, &found) == 0)
+	if (glob_files(z, &found) == 0)
 		for (size_t i = 0; i < found.gl_pathc; i++)
-			read_file(p, found.gl_pathv[i], has_wildcard(pattern), before, n, report);
-	else if (!has_wildcard(pattern) && (old == NULL || (old->file == NULL && !old->gone)))
+			read_file(p, found.gl_pathv[i], glob_is_pattern(z), before, n, report);
+	else if (!glob_is_pattern(z) && (old == NULL || (old->file == NULL && !old->gone)))
 		read_file(p, z, false, before, n, report);
 	globfree(&found);
 	free(z);
@@ -100,7 +94,7 @@ static bool still_named(struct str path, const struct str *patterns, size_t n, b
 	for (size_t i = 0; i < n && !hit; i++) {
 		char *z = mem_strndup(patterns[i].p, patterns[i].n);
 
-		hit = by_name ? str_eq(path, patterns[i]) : fnmatch(z, file, FNM_PATHNAME) == 0;
+		hit = by_name ? str_eq(path, patterns[i]) : glob_matches(z, file);
 		free(z);
 	}
 	free(file);

@@ -1,13 +1,12 @@
 /* file_sd: files are read when they change, which the kernel tells, and every refresh_interval in case it does not. */
 #include <errno.h>
-#include <fnmatch.h>
-#include <glob.h>
 #include <stdio.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
 #include "scrape/discovery.h"
 #include "tocsin/file.h"
+#include "tocsin/glob.h"
 
 static struct str folder_of(struct str path, struct arena *a)
 {
@@ -91,7 +90,7 @@ static bool keep_found(struct sd *sd, struct str pattern)
 	for (size_t i = 0; i < sd->n; i++) {
 		struct sd_source *s = sd->sources[i];
 
-		if (!s->known || fnmatch(pattern.p, s->name.p, FNM_PATHNAME) != 0)
+		if (!s->known || !glob_matches(pattern.p, s->name.p))
 			continue;
 		s->stays = true;
 		any = true;
@@ -101,8 +100,8 @@ static bool keep_found(struct sd *sd, struct str pattern)
 
 static void refresh_glob(struct sd *sd, struct str pattern)
 {
-	glob_t found = { 0 };
-	int rc = glob(pattern.p, GLOB_PERIOD, NULL, &found);
+	glob_t found;
+	int rc = glob_files(pattern.p, &found);
 	bool readable = rc == 0 || (rc == GLOB_NOMATCH && folder_is_there(pattern)), vanished = rc != 0 && keep_found(sd, pattern);
 	struct err e = { 0 };
 
@@ -123,7 +122,7 @@ void sd_file_refresh(struct sd *sd)
 	for (size_t i = 0; i < sd->config->names.n; i++) {
 		struct str path = sd->config->names.v[i];
 
-		if (strpbrk(path.p, "*?[\\") != NULL)
+		if (glob_is_pattern(path.p))
 			refresh_glob(sd, path);
 		else
 			refresh_path(sd, path);

@@ -4,9 +4,11 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "tocsin/alert.h"
 #include "tocsin/clock.h"
+#include "tocsin/glob.h"
 #include "tocsin/json.h"
 #include "tocsin/map.h"
 #include "tocsin/mem.h"
@@ -439,6 +441,37 @@ static void start_forgotten(void **state)
 	free(copy);
 }
 
+/* What Go's filepath.Match says of each. */
+static void globs(void **state)
+{
+	static const struct {
+		const char *pattern, *path;
+		bool hit;
+	} cases[] = { { "a[!b]c", "a!c", true }, { "a[!b]c", "abc", true }, { "a[!b]c", "axc", false }, { "a[^b]c", "axc", true }, { "a[^b]c", "abc", false },
+		      { "a[b!]c", "a!c", true }, { "a[a-c]c", "abc", true }, { "*.yml", ".x.yml", true }, { "?.yml", "/.yml", false }, { "*", "a/b", false },
+		      { "a\\[!b]", "a[!b]", true }, { "[[:alpha:]]", "x", false }, { "[[:alpha:]]", "a]", true }, { "[\\]!]x", "!x", true } };
+	char folder[] = "/tmp/tocsin-unit-XXXXXX", path[64];
+	glob_t found;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		if (glob_matches(cases[i].pattern, cases[i].path) != cases[i].hit)
+			fail_msg("%s %s", cases[i].pattern, cases[i].path);
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof path, "%s/*", folder);
+	assert_int_equal(glob_files(path, &found), GLOB_NOMATCH);
+	assert_int_equal(found.gl_pathc, 0);
+	globfree(&found);
+	snprintf(path, sizeof path, "%s/.b", folder);
+	fclose(fopen(path, "w"));
+	snprintf(path, sizeof path, "%s/[!.]*", folder);
+	assert_int_equal(glob_files(path, &found), 0);
+	assert_int_equal(found.gl_pathc, 1);
+	assert_int_equal(unlink(found.gl_pathv[0]), 0);
+	globfree(&found);
+	assert_int_equal(rmdir(folder), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -449,6 +482,7 @@ int main(void)
 		cmocka_unit_test(utf8),
 		cmocka_unit_test(texts),
 		cmocka_unit_test(buffers),
+		cmocka_unit_test(globs),
 		cmocka_unit_test(maps),
 		cmocka_unit_test(arenas),
 		cmocka_unit_test(label_sets),
