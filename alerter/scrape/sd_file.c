@@ -82,31 +82,24 @@ static bool folder_is_there(struct str pattern)
 	return there;
 }
 
-/* What the pattern found before stays; false: it found nothing yet. */
-static bool keep_found(struct sd *sd, struct str pattern)
+/* What the pattern found before stays. */
+static void keep_found(struct sd *sd, struct str pattern)
 {
-	bool any = false;
-
-	for (size_t i = 0; i < sd->n; i++) {
-		struct sd_source *s = sd->sources[i];
-
-		if (!s->known || !glob_matches(pattern.p, s->name.p))
-			continue;
-		s->stays = true;
-		any = true;
-	}
-	return any;
+	for (size_t i = 0; i < sd->n; i++)
+		if (sd->sources[i]->known && glob_matches(pattern.p, sd->sources[i]->name.p))
+			sd->sources[i]->stays = true;
 }
 
 static void refresh_glob(struct sd *sd, struct str pattern)
 {
 	glob_t found;
 	int rc = glob_files(pattern.p, &found);
-	bool readable = rc == 0 || (rc == GLOB_NOMATCH && folder_is_there(pattern)), vanished = rc != 0 && keep_found(sd, pattern);
 	struct err e = { 0 };
 
-	if (!readable || vanished) {
-		err_set(&e, ERR_IO, -1, "%s", readable ? "no file is there any more: their targets stay" : "the folder cannot be read");
+	if (rc != 0) {
+		keep_found(sd, pattern);
+		err_set(&e, ERR_IO, -1, "%s", rc == GLOB_NOMATCH && folder_is_there(pattern) ? "no file is there: one with [] says that there are no targets"
+		                                                                             : "the folder cannot be read");
 		sd_source_failed(sd, sd_source(sd, pattern), &e);
 	}
 	for (size_t i = 0; rc == 0 && i < found.gl_pathc; i++)
@@ -115,7 +108,7 @@ static void refresh_glob(struct sd *sd, struct str pattern)
 }
 
 /* A path without signs of a pattern that is not there is a failure; a file that a pattern no longer finds was taken away. But
- * all of them at once is what a mount that is away looks like. */
+ * all of them at once, or none at the start, is what a mount that is away looks like. */
 void sd_file_refresh(struct sd *sd)
 {
 	sd_sources_begin(sd);

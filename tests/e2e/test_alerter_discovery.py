@@ -76,6 +76,11 @@ def test_file_sd_follows_its_files(box, tmp_path, ending):
     file.unlink()                                           # as if what is mounted there were away
     watch.until("it fails", lambda: is_failing(watch))
     assert set(addresses(watch)) == {two.address}
+    watch.program.stop()
+    watch.program.start()                                   # nor is it an answer that none is there at the start
+    watch.until("it fails", lambda: is_failing(watch))
+    watch.ticks()
+    assert not addresses(watch) and {a["state"] for a in watch.alerts("Broken")} == {"firing"}
     (tmp_path / f"other.{ending}").write_text("[]")         # one of several that is gone was taken away
     watch.until("no target", lambda: not addresses(watch) and not is_failing(watch))
     watch.told("Broken", "resolved")
