@@ -167,16 +167,7 @@ bool range_ends(struct range_vector *r, size_t row, size_t n, struct window_ends
 
 bool range_drops(const struct range_vector *r, size_t row, const struct window *w)
 {
-	const struct value *x = r->table;
-
-	if (r->piles != NULL)
-		return r->pile_drops[row];
-	if (x == NULL || x->drop == NULL)
-		return false;
-	for (size_t step = 0; step < x->n_steps; step++)
-		if (x->has[row * x->n_steps + step] && step_at(&r->table_steps, step) > w->beg_ms)
-			return x->drop[row * x->n_steps + step];
-	return false;
+	return r->selection == NULL && subquery_drops(r, row, w);
 }
 
 /* Anchored and smoothed make sense for some functions only. */

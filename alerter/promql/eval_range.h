@@ -18,9 +18,9 @@ struct range_vector {
 	int64_t before_ms, after_ms;    /* how far anchored and smoothed look beyond the range */
 	struct selection *selection;    /* of a selector */
 	struct value *table;            /* of a subquery; NULL when it was evaluated in slices */
-	struct piles *piles;            /* then, and whether the names of each go at the end */
-	bool *pile_drops;
-	size_t n_drops, cap_drops;
+	struct piles *piles;            /* then, and from when on the names of each go at the end, or stay */
+	struct name_turns *pile_names;
+	size_t n_names, cap_names;
 	struct steps table_steps;
 };
 
@@ -34,7 +34,7 @@ bool range_ends(struct range_vector *, size_t row, size_t n, struct window_ends 
 /* The end of the window of <row> at <step>; it begins range_ms before. */
 int64_t range_end(const struct range_vector *, size_t row, size_t step);
 
-/* Whether the metric name goes at the end: it does when that of the first sample does. */
+/* Whether the metric name goes at the end: it does when that of the first sample does, and there is one. */
 bool range_drops(const struct range_vector *, size_t row, const struct window *);
 
 /* The part of <p> with beg_ms < t <= end_ms, into <w>->f and <w>->h. */
@@ -45,6 +45,9 @@ void window_cut(struct window *w, const struct points *p, int64_t beg_ms, int64_
 bool subquery_open(struct range_vector *);
 /* False and failed: it would take too much. */
 bool subquery_points(struct range_vector *, size_t row, struct points *out);
+
+/* As range_drops(). */
+bool subquery_drops(const struct range_vector *, size_t row, const struct window *);
 
 /* ---- selectors (eval_select.c), which ranges, instant selectors and info() share ---- */
 

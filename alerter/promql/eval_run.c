@@ -186,10 +186,11 @@ static void result_range(struct eval *ev, const struct node *n, struct promql_re
 		w.end_ms = range_end(range, row, 0);
 		w.beg_ms = w.end_ms - range->range_ms;
 		window_cut(&w, &p, w.beg_ms, w.end_ms);
-		if (range_drops(range, row, &w) && w.labels.n <= ARRAY_LEN(room))
-			w.labels = labels_without_metric(room, w.labels);
-		if (w.f.n + w.h.n > 0)
+		if (w.f.n + w.h.n > 0) {
+			if (range_drops(range, row, &w) && w.labels.n <= ARRAY_LEN(room))
+				w.labels = labels_without_metric(room, w.labels);
 			r->matrix[r->n_matrix++] = window_series(ev, &w);
+		}
 		arena_rewind(ev->scratch, mark);
 	}
 	range_close(range);

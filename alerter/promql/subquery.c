@@ -21,21 +21,34 @@ static struct steps aligned_steps(int64_t after, int64_t last, int64_t step)
 
 /* ---- In slices ---- */
 
-/* Whether names go at the end (delayed name removal) is kept of a pile, not of each point. False where that would not do. */
-static bool keep_drop(struct range_vector *r, const struct value *x, size_t row, size_t pile)
-{
-	struct eval *ev = r->ev;
-	bool any = false, all = true;
+/* Whether the name goes at the end (delayed name removal), of all points from here to the next turn. */
+struct name_turn {
+	int64_t from_ms;
+	bool drops;
+};
 
-	for (size_t i = row * x->n_steps; i < (row + 1) * x->n_steps; i++) {
-		any |= x->has[i] && value_drops(x, i);
-		all &= !x->has[i] || value_drops(x, i);
+struct name_turns {
+	struct name_turn *v;
+	size_t n, cap;
+};
+
+static void keep_names(struct range_vector *r, const struct value *x, size_t row, size_t pile)
+{
+	struct arena *a = r->ev->lasting;
+	struct name_turns *turns;
+
+	r->pile_names = arena_grow(a, r->pile_names, r->n_names, &r->cap_names, pile + 1, sizeof *r->pile_names);
+	r->n_names = pile + 1 > r->n_names ? pile + 1 : r->n_names;
+	turns = &r->pile_names[pile];
+	for (size_t step = 0; step < x->n_steps; step++) {
+		size_t cell = row * x->n_steps + step;
+		bool drops = value_drops(x, cell);
+
+		if (!x->has[cell] || (turns->n > 0 && turns->v[turns->n - 1].drops == drops))
+			continue;
+		turns->v = arena_grow(a, turns->v, turns->n, &turns->cap, turns->n + 1, sizeof *turns->v);
+		turns->v[turns->n++] = (struct name_turn){ step_at(&r->ev->steps, step), drops };
 	}
-	if (pile < r->n_drops)
-		return any ? all && r->pile_drops[pile] : !r->pile_drops[pile];
-	r->pile_drops = arena_grow(ev->lasting, r->pile_drops, r->n_drops, &r->cap_drops, r->n_drops + 1, sizeof *r->pile_drops);
-	r->pile_drops[r->n_drops++] = any;
-	return all || !any;
 }
 
 /* A row of a slice on its pile. */
@@ -59,12 +72,10 @@ static void keep_row(struct range_vector *r, const struct value *x, size_t row)
 			h[n] = x->h[cell];
 		n++;
 	}
-	if (n > 0 && keep_drop(r, x, row, piles_number(&r->piles->labels, r->piles->texts, x->shape->labels[row])))
+	if (n > 0) {
+		keep_names(r, x, row, piles_number(&r->piles->labels, r->piles->texts, x->shape->labels[row]));
 		piles_add(r->piles, &(struct promql_series){ x->shape->labels[row], n, t, v, h });
-	else if (n > 0)
-		eval_fail(ev, ERR_LIMIT, r->node->beg,
-		          "subquery needs more than max_samples=%zu samples: in slices the name of a series cannot go at some steps only",
-		          ev->query->options.limits.max_samples);
+	}
 	arena_rewind(ev->scratch, mark);
 }
 
@@ -249,4 +260,26 @@ bool subquery_points(struct range_vector *r, size_t row, struct points *out)
 	s = r->table != NULL ? table_samples(r, row) : pile_samples(r, row);
 	points_split(r->ev, &s, out);
 	return true;
+}
+
+static bool pile_drops(const struct name_turns *turns, int64_t at_ms)
+{
+	size_t low = 0, high = turns->n;
+
+	while (high - low > 1) {
+		size_t mid = low + (high - low) / 2;
+
+		*(turns->v[mid].from_ms <= at_ms ? &low : &high) = mid;
+	}
+	return turns->v[low].drops;
+}
+
+bool subquery_drops(const struct range_vector *r, size_t row, const struct window *w)
+{
+	const struct value *x = r->table;
+	int64_t first_ms = w->f.n == 0 || (w->h.n > 0 && w->h.t_ms[0] < w->f.t_ms[0]) ? w->h.t_ms[0] : w->f.t_ms[0];
+
+	if (r->piles != NULL)
+		return pile_drops(&r->pile_names[row], first_ms);
+	return x->drop != NULL && x->drop[row * x->n_steps + (size_t)((first_ms - r->table_steps.start_ms) / r->table_steps.step_ms)];
 }

@@ -208,6 +208,8 @@ static void subqueries_in_slices_say_the_same(void **state)
 		{ "max_over_time(sum_over_time(c_total[1m:10s])[70m:10s])", 2400 }, { "c_total[70m:10s]", 2400 },
 		{ "last_over_time(count_values(\"n\", c_total % 3)[70m:10s])", 2400 },
 		{ "sum by (j) (max_over_time(c_total[70m:10s])) + on (j) sum by (j) (min_over_time(c_total[70m:10s]))", 3500 },
+		{ "last_over_time((c_total % 2 == 0 or -c_total)[70m:10s])", 4000 }, { "first_over_time((c_total > 9 or -c_total)[70m:10s])", 4000 },
+		{ "last_over_time((h or -info)[70m:10s])", 17000 }, { "(c_total % 2 == 0 or -c_total)[70m:10s]", 4000 },
 		{ "count_over_time((c_total or info)[70m:10s] offset 1m)", 4000 }, { "absent_over_time(c_total[70m:10s])", 2400 },
 	};
 	struct ram *ram = series_that_come_and_go();
