@@ -102,7 +102,7 @@ void core_answer(struct core *c, void *tag, const struct http_answer *answer)
 static bool has_room(const struct core *c, struct err *e)
 {
 	return db_log_bytes(c->db) <= LOG_MAX_BYTES
-		|| err_set(e, ERR_LIMIT, -1, "state that waits for the disk exceeds %u MB: to be offered again later",
+		|| err_set(e, ERR_UNAVAILABLE, -1, "state that waits for the disk exceeds %u MB (limit LOG_MAX_BYTES): to be offered again later",
 			   LOG_MAX_BYTES >> 20);
 }
 
@@ -358,6 +358,11 @@ bool core_commit_change(struct core *c, size_t before, struct err *e)
 {
 	return commit_log(c, before)
 		|| err_set(e, ERR_UNAVAILABLE, -1, "nothing is changed, for it would not outlive a restart: %s", c->commit_error.msg);
+}
+
+struct err core_not_durable(const struct core *c)
+{
+	return c->not_durable_since_ms != 0 ? c->commit_error : (struct err){ 0 };
 }
 
 static void commit(struct core *c)

@@ -98,6 +98,8 @@ uint64_t core_random(struct core *);
 /* For what a person changes, who may rely on it once it is answered: all of the log goes to disk now. False and <e>: it does not, and what was added
  * behind its first <before> statements is taken back. */
 bool core_commit_change(struct core *, size_t before, struct err *e);
+/* Why something is in memory only; ERR_NONE: all is on disk. */
+struct err core_not_durable(const struct core *);
 
 /* place.c: the integration that sends to where an episode was told, as configured now or, when it is no more, as it was then; NULL:
  * its settings are lost. */

@@ -25,6 +25,7 @@ struct job {                            /* on the stack of who waits for it */
 	void (*run)(struct core *, void *arg);
 	void *arg;
 	bool done;
+	struct err commit;              /* of the commit behind it; its code: ERR_NONE when all is on disk */
 };
 
 struct reply {                          /* an answer on its way from the sender's thread */
@@ -100,6 +101,7 @@ static void *run(void *arg)
 		pthread_mutex_lock(&n->lock);
 		for (struct job *next; jobs != NULL; jobs = next) {
 			next = jobs->next;
+			jobs->commit = core_not_durable(n->core);
 			jobs->done = true;
 		}
 		pthread_cond_broadcast(&n->finished);
@@ -108,8 +110,8 @@ static void *run(void *arg)
 	return NULL;
 }
 
-/* Runs <fn> on the owner's thread and waits for the commit behind it. */
-static void call(struct notify *n, void (*fn)(struct core *, void *), void *arg)
+/* Runs <fn> on the owner's thread and waits for the commit behind it; what became of that. */
+static struct err call(struct notify *n, void (*fn)(struct core *, void *), void *arg)
 {
 	struct job j = { .run = fn, .arg = arg };
 
@@ -120,6 +122,7 @@ static void call(struct notify *n, void (*fn)(struct core *, void *), void *arg)
 	while (!j.done)
 		pthread_cond_wait(&n->finished, &n->lock);
 	pthread_mutex_unlock(&n->lock);
+	return j.commit;
 }
 
 static void answered(void *ctx, void *tag, const struct http_answer *answer)
@@ -493,8 +496,11 @@ static void run_post(struct core *c, void *arg)
 bool notify_post(struct notify *n, const struct notify_posted *v, size_t count, struct err *e)
 {
 	struct post_job j = { v, count, e, false };
+	struct err commit = call(n, run_post, &j);
 
-	call(n, run_post, &j);
+	if (j.ok && commit.code != ERR_NONE)
+		return err_set(e, ERR_UNAVAILABLE, -1, "taken, and told from memory, but not on disk: send it again, it will count once (%.120s)",
+			       commit.msg);
 	return j.ok;
 }
 

@@ -271,6 +271,7 @@ struct notify_posted {                  /* from a Prometheus, or from a person *
 	struct str generator_url;
 	int64_t starts_ms, ends_ms;     /* 0: now; after resolve_timeout */
 };
+/* False and <e>: a restart would not know of them, so whoever posted them is to do so again. */
 bool notify_post(struct notify *, const struct notify_posted *, size_t n, struct err *e);
 
 struct notify_alert {

@@ -89,17 +89,24 @@ def test_the_disk_is_full(box, target):
 
 
 def test_the_database_is_locked(box, target):
-    """F13: another program holds the database while alerts fire and end: both are told from memory, once, and are history afterwards."""
+    """F13: another program holds the database while alerts fire and end: both are told from memory, once, and are history afterwards.
+    Whoever posts one meanwhile hears that it is in memory only, and may post it again: it is told once."""
     watch = Watch(box, [job("app", target)], BROKEN)
     watch.scraped()
     other = sqlite3.connect(box.folder / "data" / "alerts.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     target.set(broken=1)
     watch.told("Broken")
+    post = lambda: watch.program.get("/api/v2/alerts", data=json.dumps([{"labels": {"alertname": "Posted"}}]).encode(),  # noqa: E731
+                                     headers={"Content-Type": "application/json"})
+    code, _, text = post()
+    assert code == 503 and "told from memory, but not on disk: send it again" in text, text
+    watch.told("Posted")
     target.set(broken=0)
     watch.told("Broken", "resolved")
     other.execute("ROLLBACK")
     watch.told("TocsinStateNotDurable", "resolved")
+    assert post()[0] == 200 and len(watch.hook.told("Posted", "firing")) == 1
     assert {"firing", "resolved"} <= {e["event"] for e in watch.data("/api/v1/history?alertname=Broken")}
 
 
