@@ -25,7 +25,7 @@ struct exec {
 	void *user;
 	struct variable *vars;
 	size_t n_vars, cap_vars;
-	size_t steps;
+	size_t steps, held_bytes;       /* <held_bytes>: of the arena when it began */
 	int depth;
 	struct err *e;
 	bool failed;
@@ -47,12 +47,14 @@ static void fail_at(struct exec *x, struct str source, const char *what, struct 
 	        STR_ARG(x->running), STR_ARG(shown), shown.n < source.n ? "..." : "", what, STR_ARG(detail));
 }
 
-/* The one failure that less data mends. */
-static void too_long(struct exec *x, struct str source)
+#define OUTPUT_TOO_LONG "output is too long (limit TEMPLATE_MAX_OUTPUT_BYTES)"
+
+/* The failures that less data mends. */
+static void too_much(struct exec *x, struct str source, const char *what)
 {
 	bool first = !x->failed;
 
-	fail_at(x, source, "output is too long (limit TEMPLATE_MAX_OUTPUT_BYTES)", STR_NULL);
+	fail_at(x, source, what, STR_NULL);
 	if (first)
 		x->e->code = ERR_LIMIT;
 }
@@ -63,13 +65,15 @@ static void write_text(struct exec *x, struct str s, struct str source)
 		return;
 	buf_puts(x->out, s);
 	if (x->out->overflow || x->out->n - x->start > TEMPLATE_MAX_OUTPUT_BYTES)
-		too_long(x, source);
+		too_much(x, source, OUTPUT_TOO_LONG);
 }
 
 static bool step(struct exec *x, struct str source)
 {
 	if (++x->steps > TEMPLATE_MAX_STEPS)
 		fail_at(x, source, "too much work (limit TEMPLATE_MAX_STEPS)", STR_NULL);
+	if (x->arena->total_bytes > x->held_bytes + TEMPLATE_MAX_MEMORY_BYTES)
+		too_much(x, source, "too much memory (limit TEMPLATE_MAX_MEMORY_BYTES)");
 	return !x->failed;
 }
 
@@ -526,7 +530,7 @@ static void walk_action(struct exec *x, struct template_value dot, const struct 
 		text = buf_str(&escaped);
 	}
 	if (b.overflow || escaped.overflow)
-		too_long(x, n->source);
+		too_much(x, n->source, OUTPUT_TOO_LONG);
 	write_text(x, text, n->source);
 	buf_fini(&b);
 	buf_fini(&escaped);
@@ -569,7 +573,8 @@ static bool expand(const struct template *t, const struct template *owner, struc
                    struct template_value data, void *user, struct arena *a, struct buf *out, struct err *e)
 {
 	struct exec x = { .t = owner, .root = t, .html = html, .running = name, .arena = a, .out = out, .start = out->n,
-	    .user = user, .e = e };
+	    .held_bytes = a->total_bytes, .user = user, .e = e };
+	struct arena_mark mark = arena_mark(a);
 
 	push_variable(&x, STR("$"), data);
 	for (size_t i = 0; i < t->env->n_variables; i++) {
@@ -578,6 +583,7 @@ static bool expand(const struct template *t, const struct template *owner, struc
 		push_variable(&x, str_of(v->name), field(&x, data, str_of(v->field), NULL, STR_NULL));
 	}
 	walk(&x, data, body);
+	arena_rewind(a, mark);
 	if (x.failed)
 		out->n = x.start;
 	return !x.failed;

@@ -1,7 +1,7 @@
 /* Templates as Go's text/template writes them: rules and notifications are full of them. Parse once, expand as often as you like.
  *
  * Everything a template can see is a <struct template_value>; functions come from the caller's table beside Go's builtins. A
- * missing map key is the map's zero (missingkey=zero); a missing field of a record is an error. Bounded in output, steps and depth. */
+ * missing map key is the map's zero (missingkey=zero); a missing field of a record is an error. Bounded in output, steps, memory and depth. What an expansion took of the arena it gives back. */
 #ifndef TOCSIN_TEMPLATE_H
 #define TOCSIN_TEMPLATE_H
 
@@ -12,6 +12,7 @@
 
 #define TEMPLATE_MAX_OUTPUT_BYTES (1u << 20)
 #define TEMPLATE_MAX_STEPS 1000000
+#define TEMPLATE_MAX_MEMORY_BYTES (32u << 20)   /* of what functions make, of one expansion */
 #define TEMPLATE_MAX_DEPTH 100          /* nesting in the text, and of {{template}} calls */
 
 enum template_kind {

@@ -55,6 +55,7 @@ static const struct template_case cases[] = {
 	{ "{{ $x := 1 }}{{ if true }}{{ $x := 2 }}{{ end }}{{ $x }}", "1" },
 	{ "{{ if true }}{{ $z := 2 }}{{ end }}{{ $z }}", "!undefined variable $z" },
 	{ "{{ range 2000000 }}{{ end }}", "!TEMPLATE_MAX_STEPS" },
+	{ "{{ range 5000 }}{{ $x := printf \"%10000d\" 1 }}{{ end }}", "!TEMPLATE_MAX_MEMORY_BYTES" },
 	/* numbers and printing */
 	{ "{{ 123456.0 }} {{ 1234567.0 }} {{ 1e5 }} {{ 0.00001 }} {{ 3.0 }} {{ 0x1F }} {{ 'a' }} {{ 0b11 }} {{ 0o17 }} {{ 017 }}",
 	  "123456 1.234567e+06 100000 1e-05 3 31 97 3 15 15" },
