@@ -9,10 +9,24 @@
 #define SINCE                                                                                                                      \
 	"Since {{ date \"2006-01-02 15:04:05 MST\" .StartsAt }}"                                                                   \
 	"{{ if eq .Status \"resolved\" }}, ended {{ date \"2006-01-02 15:04:05 MST\" .EndsAt }}{{ end }}"
-/* <first>: behind the first alert that fires, where no limit of length cuts it off. */
-#define EACH_ALERT(name, first, end)                                                                                               \
-	"{{ range $i, $a := .Alerts.Firing }}{{ template \"" name "\" $a }}{{ if eq $i 0 }}" first "{{ end }}" end "{{ end }}"       \
-	"{{ range .Alerts.Resolved }}{{ template \"" name "\" . }}" end "{{ end }}"
+#define CALL(name) "{{ template \"" name "\" $a }}"
+/* <link>: in the first alert that fires, where no limit of length cuts it off. */
+#define EACH_ALERT(before, link, after)                                                                                            \
+	"{{ range $i, $a := .Alerts.Firing }}" before "{{ if eq $i 0 }}" link "{{ end }}" after "{{ end }}"                          \
+	"{{ range $a := .Alerts.Resolved }}" before after "{{ end }}"
+#define HEADLINE "(or .Annotations.summary .Annotations.title .Labels.alertname)"
+/* Of an alert, in two parts; <show>: what puts a value there, nothing or the call of a template. */
+#define MARKDOWN_ALERT(name, show)                                                                                                 \
+	DEFINE(name "_head", "**" RESOLVED "{{ " show " " HEADLINE " }}**\n\n")                                                    \
+	DEFINE(name "_rest",                                                                                                       \
+	       "{{ if .Annotations.description }}{{ " show " .Annotations.description }}\n\n{{ end }}"                             \
+	       "{{ if .Reason }}{{ " show " .Reason }}\n\n{{ end }}" SINCE "\n\n"                                                 \
+	       "{{ range .Labels.SortedPairs }}- {{ .Name }}: {{ " show " .Value }}\n{{ end }}\n"                                 \
+	       "{{ if .Annotations.runbook_url }}[Runbook]({{ .Annotations.runbook_url }})\n{{ end }}"                             \
+	       "{{ if .GeneratorURL }}[Source]({{ .GeneratorURL }})\n{{ end }}")
+#define MARKDOWN_ALERTS(alert)                                                                                                     \
+	EACH_ALERT(CALL(alert "_head"), "{{ with $.AckURL }}[Acknowledge]({{ . }})\n\n{{ end }}", CALL(alert "_rest") "\n")         \
+	"{{ template \"__acknowledged\" . }}"
 
 const char *const notice_default_templates[] = {
 	DEFINE("__alertmanager", "Tocsin"),
@@ -27,48 +41,38 @@ const char *const notice_default_templates[] = {
 	DEFINE("__headline",
 	       "{{ if .Annotations.summary }}{{ .Annotations.summary }}{{ else if .Annotations.title }}{{ .Annotations.title }}"
 	       "{{ else }}{{ .Labels.alertname }}{{ end }}"),
-	DEFINE("__state",
-	       RESOLVED "{{ template \"__headline\" . }}\n"
+	DEFINE("__text_head", RESOLVED "{{ template \"__headline\" . }}\n"),
+	DEFINE("__text_rest",
 	       "{{ if .Annotations.description }}{{ .Annotations.description }}\n{{ end }}"
-	       "{{ if .Reason }}{{ .Reason }}\n{{ end }}"
-	       SINCE "\n"),
-	DEFINE("__text_alert",
-	       "{{ template \"__state\" . }}{{ template \"__labels\" .Labels }}\n"
+	       "{{ if .Reason }}{{ .Reason }}\n{{ end }}" SINCE "\n"
+	       "{{ template \"__labels\" .Labels }}\n"
 	       "{{ if .Annotations.runbook_url }}Runbook: {{ .Annotations.runbook_url }}\n{{ end }}"
 	       "{{ if .GeneratorURL }}Source: {{ .GeneratorURL }}\n{{ end }}"),
+	DEFINE("__text_alert", "{{ template \"__text_head\" . }}{{ template \"__text_rest\" . }}"),
 	DEFINE("__acknowledged",
 	       "{{ if .AcknowledgedBy }}Acknowledged by {{ .AcknowledgedBy }}, {{ date \"2006-01-02 15:04:05 MST\" .AcknowledgedAt }}{{ end }}"),
-	DEFINE("__ack", "{{ if .AckURL }}Acknowledge: {{ .AckURL }}\n{{ end }}{{ template \"__acknowledged\" . }}"),
-	DEFINE("__ack_markdown", "{{ if .AckURL }}[Acknowledge]({{ .AckURL }})\n{{ end }}{{ template \"__acknowledged\" . }}"),
 	DEFINE("__text_alert_list", "{{ range . }}{{ template \"__text_alert\" . }}\n{{ end }}"),
 	DEFINE("__text_alerts",
-	       "{{ if .Alerts.Firing }}{{ template \"__text_alert_list\" .Alerts.Firing }}{{ end }}"
-	       "{{ if .Alerts.Resolved }}{{ template \"__text_alert_list\" .Alerts.Resolved }}{{ end }}{{ template \"__ack\" . }}"),
-	DEFINE("__text_alert_markdown",
-	       "**" RESOLVED "{{ template \"__headline\" . }}**\n\n"
-	       "{{ if .Annotations.description }}{{ .Annotations.description }}\n\n{{ end }}"
-	       "{{ if .Reason }}{{ .Reason }}\n\n{{ end }}"
-	       SINCE "\n\n"
-	       "{{ range .Labels.SortedPairs }}- {{ .Name }}: {{ .Value }}\n{{ end }}\n"
-	       "{{ if .Annotations.runbook_url }}[Runbook]({{ .Annotations.runbook_url }})\n{{ end }}"
-	       "{{ if .GeneratorURL }}[Source]({{ .GeneratorURL }})\n{{ end }}"),
+	       EACH_ALERT(CALL("__text_head"), "{{ with $.AckURL }}Acknowledge: {{ . }}\n{{ end }}", CALL("__text_rest") "\n")
+	       "{{ template \"__acknowledged\" . }}"),
+	MARKDOWN_ALERT("__markdown", ""),
+	DEFINE("__text_alert_markdown", "{{ template \"__markdown_head\" . }}{{ template \"__markdown_rest\" . }}"),
 	DEFINE("__text_alert_list_markdown", "{{ range . }}{{ template \"__text_alert_markdown\" . }}\n{{ end }}"),
-	DEFINE("__markdown_alerts",
-	       "{{ template \"__text_alert_list_markdown\" .Alerts.Firing }}{{ template \"__text_alert_list_markdown\" .Alerts.Resolved }}"
-	       "{{ template \"__ack_markdown\" . }}"),
+	DEFINE("__markdown_alerts", MARKDOWN_ALERTS("__markdown")),
 
-	/* Slack reads < > & as its own. */
-	DEFINE("__slack_plain", "{{ reReplaceAll \">\" \"&gt;\" (reReplaceAll \"<\" \"&lt;\" (reReplaceAll \"&\" \"&amp;\" .)) }}"),
-	DEFINE("__slack_link", "{{ if .url }}<{{ template \"__slack_plain\" .url }}|{{ .text }}>\n{{ end }}"),
+	/* For those who read < > & as their own. */
+	DEFINE("__entities", "{{ reReplaceAll \">\" \"&gt;\" (reReplaceAll \"<\" \"&lt;\" (reReplaceAll \"&\" \"&amp;\" .)) }}"),
+	MARKDOWN_ALERT("__webex", "template \"__entities\""),
+	DEFINE("__slack_link", "{{ if .url }}<{{ template \"__entities\" .url }}|{{ .text }}>\n{{ end }}"),
 	DEFINE("__slack_alert",
-	       "*" RESOLVED "{{ template \"__slack_plain\" (or .Annotations.summary .Annotations.title .Labels.alertname) }}*\n"
-	       "{{ with .Annotations.description }}{{ template \"__slack_plain\" . }}\n{{ end }}"
-	       "{{ with .Reason }}{{ template \"__slack_plain\" . }}\n{{ end }}" SINCE "\n"
-	       "{{ range $i, $p := .Labels.SortedPairs }}{{ if $i }}, {{ end }}{{ $p.Name }}={{ template \"__slack_plain\" $p.Value }}{{ end }}\n"
+	       "*" RESOLVED "{{ template \"__entities\" " HEADLINE " }}*\n"
+	       "{{ with .Annotations.description }}{{ template \"__entities\" . }}\n{{ end }}"
+	       "{{ with .Reason }}{{ template \"__entities\" . }}\n{{ end }}" SINCE "\n"
+	       "{{ range $i, $p := .Labels.SortedPairs }}{{ if $i }}, {{ end }}{{ $p.Name }}={{ template \"__entities\" $p.Value }}{{ end }}\n"
 	       "{{ template \"__slack_link\" (dict \"url\" .Annotations.runbook_url \"text\" \"Runbook\") }}"
 	       "{{ template \"__slack_link\" (dict \"url\" .GeneratorURL \"text\" \"Source\") }}"),
 	DEFINE("__slack_alerts",
-	       EACH_ALERT("__slack_alert", "{{ template \"__slack_link\" (dict \"url\" $.AckURL \"text\" \"Acknowledge\") }}", "\n")
+	       EACH_ALERT(CALL("__slack_alert"), "{{ template \"__slack_link\" (dict \"url\" $.AckURL \"text\" \"Acknowledge\") }}", "\n")
 	       "{{ template \"__acknowledged\" . }}"),
 	SAME("slack.default.title", "__subject"),
 	SAME("slack.default.username", "__alertmanager"),
@@ -107,12 +111,12 @@ const char *const notice_default_templates[] = {
 	       "{{ with .Annotations.runbook_url }}<a href=\"{{ . }}\">Runbook</a>\n{{ end }}"
 	       "{{ with .GeneratorURL }}<a href=\"{{ . }}\">Source</a>\n{{ end }}"),
 	DEFINE("telegram.default.message",
-	       EACH_ALERT("__telegram_alert", "{{ with $.AckURL }}<a href=\"{{ . }}\">Acknowledge</a>\n{{ end }}", "\n")
+	       EACH_ALERT(CALL("__telegram_alert"), "{{ with $.AckURL }}<a href=\"{{ . }}\">Acknowledge</a>\n{{ end }}", "\n")
 	       "{{ template \"__acknowledged\" . }}"),
 	SAME("discord.default.title", "__subject"),
 	DEFINE("discord.default.content", ""),
 	SAME("discord.default.message", "__markdown_alerts"),
-	SAME("webex.default.message", "__markdown_alerts"),
+	DEFINE("webex.default.message", MARKDOWN_ALERTS("__webex")),
 	SAME("msteams.default.summary", "__subject"),
 	SAME("msteams.default.title", "__subject"),
 	SAME("msteams.default.text", "__markdown_alerts"),
@@ -157,7 +161,7 @@ const char *const notice_default_templates[] = {
 	       "<meta name=\"viewport\" content=\"width=device-width\"></head>\n"
 	       "<body style=\"font-family:sans-serif\"><h2 style=\"font-size:1.2em\">{{ template \"__subject\" . }}</h2>\n"
 	       "{{ with .AckURL }}<p><a href=\"{{ . }}\"><strong>Acknowledge</strong></a></p>\n{{ end }}<table>\n"
-	       EACH_ALERT("__html_alert", "", "")
+	       EACH_ALERT(CALL("__html_alert"), "", "")
 	       "</table>\n"
 	       "{{ if .AcknowledgedBy }}<p>{{ template \"__acknowledged\" . }}</p>\n{{ end }}"
 	       "<p><a href=\"{{ template \"__alertmanagerURL\" . }}\">{{ template \"__alertmanager\" . }}</a></p></body></html>\n"),

@@ -197,13 +197,21 @@ static void long_texts_are_cut(void **state)
 	}
 }
 
-/* Of three hundred alerts the link to acknowledge is among what is left. */
+/* Of three hundred alerts, the first with much to say, the link to acknowledge is among what is left. */
 static void a_long_message_can_be_acknowledged(void **state)
 {
 	static const char *const entries[] = {
 		"telegram_configs: [ { bot_token: '1:a', chat_id: -100 } ]",
 		"pushover_configs: [ { token: T, user_key: U } ]",
 		"slack_configs: [ { api_url: 'http://slack/' } ]",
+		"webex_configs: [ { room_id: R, http_config: { authorization: { credentials: T } } } ]",
+		"discord_configs: [ { webhook_url: 'http://d/' } ]",
+		"msteamsv2_configs: [ { webhook_url: 'http://t/' } ]",
+		"mattermost_configs: [ { webhook_url: 'http://m/' } ]",
+		"rocketchat_configs: [ { api_url: 'http://r/', token: T, token_id: I } ]",
+		"opsgenie_configs: [ { api_key: K } ]",
+		"victorops_configs: [ { api_key: K, routing_key: R } ]",
+		"sns_configs: [ { phone_number: '+1', sigv4: { region: r, access_key: a, secret_key: s } } ]",
 	};
 
 	(void)state;
@@ -284,6 +292,18 @@ static void default_texts_say_since_when(void **state)
 		world_free(w);
 		arena_fini(&a);
 	}
+}
+
+/* Webex takes what stands in angle brackets for HTML, and leaves it out. */
+static void webex_shows_angle_brackets(void **state)
+{
+	struct world *w = world_new(HEAD "receivers: [ { name: r, webex_configs: [ { room_id: R, http_config: { authorization: { credentials: T } } } ] } ]\n");
+
+	(void)state;
+	fire(w, "Down", "a<b>&");
+	assert_true(has(LAST(w).body, "**a&lt;b&gt;&amp; is bad**\\n\\n[Acknowledge](http://tocsin/ack?"));
+	assert_true(has(LAST(w).body, "- instance: a&lt;b&gt;&amp;\\n") && !has(LAST(w).body, "<b>"));
+	world_free(w);
 }
 
 /* Who has no key to tell by gets it said. */
@@ -558,6 +578,7 @@ int main(void)
 		cmocka_unit_test(a_text_fits_its_markup),
 		cmocka_unit_test(tags_that_are_refused_are_not_shown),
 		cmocka_unit_test(default_texts_say_since_when),
+		cmocka_unit_test(webex_shows_angle_brackets),
 		cmocka_unit_test(a_possible_repeat_says_so),
 		cmocka_unit_test(mails_of_a_group_are_a_thread),
 		cmocka_unit_test(a_message_holds_as_many_alerts_as_it_may),
