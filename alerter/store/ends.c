@@ -85,7 +85,7 @@ static bool add_head(struct window_ends *e, const struct store_series *s, uint64
 	}
 	if (open == NULL || open->min_ms > max_ms || chunk_max_ms(open) <= min_ms)
 		return true;
-	const struct chunk_view seen = { .min_ms = open->min_ms, .data = open->data, .bits = open->bits, .n = (uint16_t)(open->n - (s->last_batch > batch)), .kind = open->kind };
+	const struct chunk_view seen = { .min_ms = open->min_ms, .data = open->data, .bits = open->bits, .n = (uint16_t)(open->n - series_is_later(s, batch)), .kind = open->kind };
 
 	return add_chunk(e, &seen, min_ms, max_ms);
 }

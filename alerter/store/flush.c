@@ -13,8 +13,7 @@ enum { FLUSH_EVERY_MS = 7200000, SETTLED_MS = 300000, RETRY_MS = 60000 };
 
 struct flush_item {
 	struct store_series *series; /* a reference */
-	size_t first; /* of flush.chunks */
-	uint32_t n;
+	uint32_t first, n; /* of flush.chunks */
 };
 
 struct flush {
@@ -51,7 +50,7 @@ static void gather(struct store *st, struct shard *shard, struct store_series *s
 	if (open != NULL && chunk_max_ms(open) <= f->settled_ms && (open->min_ms <= f->open_ms || has_ended(s)))
 		close_open(shard, s);
 	for (; n < s->n_sealed; n++) {
-		f->chunks = mem_grow(f->chunks, &f->cap_chunks, f->n_chunks + 1, sizeof *f->chunks);
+		f->chunks = mem_grow_tight(f->chunks, &f->cap_chunks, f->n_chunks + 1, sizeof *f->chunks);
 		f->chunks[f->n_chunks++] = series_sealed(s, n);
 		atomic_fetch_add(&series_sealed(s, n)->refs, 1);
 	}
@@ -62,8 +61,8 @@ static void gather(struct store *st, struct shard *shard, struct store_series *s
 		return;
 	if (series_sealed(s, 0)->min_ms < f->begin_ms)
 		f->begin_ms = series_sealed(s, 0)->min_ms;
-	f->items = mem_grow(f->items, &f->cap_items, f->n_items + 1, sizeof *f->items);
-	f->items[f->n_items++] = (struct flush_item){ s, f->n_chunks - n, n };
+	f->items = mem_grow_tight(f->items, &f->cap_items, f->n_items + 1, sizeof *f->items);
+	f->items[f->n_items++] = (struct flush_item){ s, (uint32_t)(f->n_chunks - n), n };
 	atomic_fetch_add(&s->refs, 1);
 }
 

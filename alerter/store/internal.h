@@ -35,13 +35,13 @@ struct store_series {
 	_Atomic unsigned char state; /* enum series_state. Likewise */
 	_Atomic unsigned char never_lost;
 	_Atomic unsigned char from_history; /* FROM_…: nothing was appended since the start. Likewise */
-	unsigned char left_out;             /* of some snapshot, since it ended: what comes next is told by memory_revive. Likewise */
 	/* Under the shard lock: */
+	unsigned char left_out : 1; /* of some snapshot, since it ended: what comes next is told by memory_revive */
+	unsigned char apart : 1;    /* its first chunk was cut short, see append.c */
 	uint32_t n_sealed;
 	struct chunk_writer writer;
 	union sealed sealed;
 	_Atomic int64_t last_ms; /* of all samples; INT64_MIN: none. Written under the shard lock */
-	uint64_t last_batch;     /* number of the batch its last sample came with */
 	/* Not under it: */
 	_Atomic uint64_t owner; /* 0: nobody */
 	union {
@@ -50,17 +50,22 @@ struct store_series {
 	};
 	_Atomic int64_t block_last_ms; /* of its samples there; INT64_MIN: none. Written under the shard lock */
 	uint64_t hash;
-	_Atomic uint32_t refs;         /* memory: the index holds one, every snapshot one */
+	uint32_t last_batch;           /* lower half of the number of the batch its last sample came with. Under the shard lock */
 	_Atomic uint32_t pins;         /* holders outside, staged samples: not dropped */
 	_Atomic uint32_t journal_file; /* of which it has this number. Under the commit lock, but for 0 */
-	uint32_t journal_number;
+	uint32_t journal_number : 31, journal_told : 1; /* told: its last value is in that file. Under the commit lock */
 	uint32_t slot;
+	_Atomic uint16_t refs;      /* memory: the index holds one, every snapshot one */
 	_Atomic uint16_t in_blocks; /* how many hold it: not dropped */
 	uint16_t n_pairs;
-	unsigned char apart;        /* its first chunk was cut short, see append.c. Under the shard lock */
-	unsigned char journal_told; /* its last value is in the journal's file. Under the commit lock */
 	unsigned char pairs[];      /* its labels, sorted, as index_encode() wrote them; immutable */
 };
+
+/* Whether its last sample came with a later batch. A series whose chunk is open had one some hours ago at most, so halves can be compared. */
+static inline bool series_is_later(const struct store_series *s, uint64_t batch)
+{
+	return batch != UINT64_MAX && (int32_t)(s->last_batch - (uint32_t)batch) > 0;
+}
 
 struct shard {
 	_Alignas(64) pthread_mutex_t lock;

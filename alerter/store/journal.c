@@ -55,15 +55,16 @@ void journal_define(struct store *st, struct store_series *s)
 {
 	struct journal *j = &st->journal;
 	struct label v[STORE_MAX_LABELS];
-	bool fits = s->n_pairs <= STORE_MAX_LABELS;
+	uint32_t number = RECORD_MAX_SERIES;
 
 	if (!j->on || atomic_load_explicit(&s->journal_file, memory_order_relaxed) == j->file)
 		return;
 	atomic_store_explicit(&s->journal_file, j->file, memory_order_relaxed);
 	s->journal_told = 0;
 	pthread_rwlock_rdlock(&st->index_lock);
-	if (!fits || !record_define(&j->writer, index_labels(&st->index, s, v), atomic_load(&s->owner), &s->journal_number))
-		s->journal_number = RECORD_MAX_SERIES;
+	if (s->n_pairs > STORE_MAX_LABELS || !record_define(&j->writer, index_labels(&st->index, s, v), atomic_load(&s->owner), &number))
+		number = RECORD_MAX_SERIES;
+	s->journal_number = number & INT32_MAX;
 	pthread_rwlock_unlock(&st->index_lock);
 }
 

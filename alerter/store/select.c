@@ -297,7 +297,7 @@ static void collect(struct store *st, struct store_series *s, uint64_t batch, in
 	struct shard *shard = series_shard(st, s);
 
 	pthread_mutex_lock(&shard->lock);
-	c->hide_last = s->last_batch > batch;
+	c->hide_last = series_is_later(s, batch);
 	c->floor_ms = INT64_MIN;
 	c->sealed = ARENA_ARRAY(a, s->n_sealed, struct chunk *);
 	for (uint32_t i = store_first_chunk(s, min_ms, before); i < s->n_sealed && series_sealed(s, i)->min_ms <= max_ms; i++) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "store/chunk.h"
+#include "store/internal.h"
 #include "store_world.h"
 
 static void test_matching(void **state)
@@ -442,9 +443,34 @@ static void test_chunk_model(void **state)
 	free(t), free(v), free(got_t), free(got_v);
 }
 
+/* A selection sees no batch that came later, where the number of batches outgrows the half that a series keeps of it. */
+static void test_batches_of_large_numbers(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f, (struct store_options){ 0 });
+	atomic_store(&f.store->published, UINT32_MAX - 2);
+	for (size_t i = 0; i < 6; i++) {
+		struct selection *before = i > 0 ? pick(&f, "__name__ = m") : NULL, *after;
+
+		assert_true(put(&f, "m", MS(5 * (int64_t)i), 1));
+		commit(&f);
+		after = pick(&f, "__name__ = m");
+		assert_int_equal(read_all(&f, after, 0).n, i + 1);
+		drop(&f, after);
+		if (before != NULL) {
+			assert_int_equal(read_all(&f, before, 0).n, i);
+			drop(&f, before);
+		}
+	}
+	teardown(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_batches_of_large_numbers),
 		cmocka_unit_test(test_chunk_model),      cmocka_unit_test(test_matching),
 		cmocka_unit_test(test_large_regexes_are_forgotten),
 		cmocka_unit_test(test_order_of_samples), cmocka_unit_test(test_windows),
