@@ -505,7 +505,7 @@ static bool count_portion(struct poller *p, struct err *e)
 {
 	struct results *r = &p->results;
 	struct arena a = { 0 };
-	const struct str prefix = p->settings->result_prefix;
+	const struct str prefix = redis_pattern_of(&a, p->settings->result_prefix);
 	struct str cursor = str_of(r->cursor);
 	const struct resp_reply *keys;
 	const struct str pattern = arena_printf(&a, STR_FMT "celery-task-meta-*", STR_ARG(prefix));

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "celery/redis_link.h"
+#include "redis/scan.h"
 
 #define BINDING "_kombu.binding."
 
@@ -43,7 +44,7 @@ static bool is_internal_exchange(struct str key)
 static bool discover_portion(struct redis_link *l, struct broker *b, struct arena *a, struct redis_wait wait, struct str *cursor,
                              struct err *e)
 {
-	const struct str pattern = arena_printf(a, STR_FMT BINDING "*", STR_ARG(b->settings->key_prefix));
+	const struct str pattern = arena_printf(a, STR_FMT BINDING "*", STR_ARG(redis_pattern_of(a, b->settings->key_prefix)));
 	const struct resp_reply *reply;
 
 	redis_conn_send(l->master.conn, (struct str[]){ STR("SCAN"), *cursor, STR("MATCH"), pattern, STR("COUNT"), STR("1000") }, 6);

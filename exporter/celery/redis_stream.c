@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "celery/redis_link.h"
-#include "tocsin/buf.h"
+#include "redis/scan.h"
 #include "tocsin/clock.h"
 #include "tocsin/mem.h"
 
@@ -45,22 +45,15 @@ void redis_stream_close(void *stream)
 	arena_reset(&s->arena);
 }
 
-/* Bytes of the prefix that mean something in a pattern are escaped. Sentinel clients of kombu before 5.4 leave "{db}" as it is. */
+/* Sentinel clients of kombu before 5.4 leave "{db}" as it is. */
 static void send_subscribe(struct redis_stream *s)
 {
-	struct buf prefix = { 0 };
+	const struct str prefix = redis_pattern_of(&s->arena, s->settings->key_prefix);
+	const struct str numbered = arena_printf(&s->arena, STR_FMT "/%d.celeryev/*", STR_ARG(prefix), s->master.url.db);
+	const struct str literal = arena_printf(&s->arena, STR_FMT "/{db}.celeryev/*", STR_ARG(prefix));
 
-	for (size_t i = 0; i < s->settings->key_prefix.n; i++) {
-		if (strchr("*?[]\\", s->settings->key_prefix.p[i]) != NULL)
-			buf_putc(&prefix, '\\');
-		buf_putc(&prefix, s->settings->key_prefix.p[i]);
-	}
-	const struct str numbered = arena_printf(&s->arena, STR_FMT "/%d.celeryev/*", STR_ARG(buf_str(&prefix)),
-	                                         s->master.url.db);
-	const struct str literal = arena_printf(&s->arena, STR_FMT "/{db}.celeryev/*", STR_ARG(buf_str(&prefix)));
 	redis_conn_send(s->master.conn, (struct str[]){ STR("PSUBSCRIBE"), numbered, literal },
 	                s->settings->sentinels.n != 0 ? 3 : 2);
-	buf_fini(&prefix);
 }
 
 bool redis_stream_open(void *stream, struct redis_wait wait, struct err *e)

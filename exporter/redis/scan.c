@@ -17,6 +17,19 @@ static struct redis_wait reply_wait(struct source_loop *loop)
 	return (struct redis_wait){ clock_mono_ms(&clock_system) + REPLY_MS, source_loop_stop_fd(loop) };
 }
 
+struct str redis_pattern_of(struct arena *a, struct str text)
+{
+	char *out = arena_alloc(a, 2 * text.n + 1);
+	size_t n = 0;
+
+	for (size_t i = 0; i < text.n; i++) {
+		if (strchr("*?[]\\", text.p[i]) != NULL)
+			out[n++] = '\\';
+		out[n++] = text.p[i];
+	}
+	return (struct str){ out, n };
+}
+
 bool redis_scan_portion(struct redis_conn *c, struct str pattern, struct redis_wait wait, struct arena *a, struct str *cursor,
                         const struct resp_reply **keys, struct err *e)
 {

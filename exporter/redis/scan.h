@@ -23,6 +23,8 @@ struct redis_scan {
 	int64_t keys_per_second;
 	struct str pattern;             /* empty: all */
 };
+/* A pattern that matches <text> alone, in <a>: SCAN's, and PSUBSCRIBE's. */
+struct str redis_pattern_of(struct arena *a, struct str text);
 /* One call of SCAN: about a thousand keys are passed over, those that match are <*keys>, in <a>; <cursor> begins as "0" and is
  * "0" again behind the last portion. */
 #define REDIS_SCAN_PORTION 1000

@@ -6,7 +6,8 @@ import time
 import pytest
 
 from celery_jobs import Jobs
-from servers import Redis
+from exporter_text import scrape
+from servers import Exporter, Redis, wait_for
 
 
 def on_redis(box, **kw):
@@ -59,6 +60,25 @@ def test_how_long_the_first_one_waits(box):
     jobs.send("app.conf.task_send_sent_event = True; add.apply_async((1, 1), queue='low')")
     m = jobs.until("its event says", lambda m: m("celery_queue_head_age_seconds", queue_name="low") is not None and m)
     assert m("celery_queue_head_age_seconds", queue_name="low") < 500
+
+
+def test_a_prefix_that_looks_like_a_pattern(box):
+    """F8. It is a text: what it would match is another application's."""
+    redis, prefix = box.start(Redis), "sh[o]p*:"
+    redis.cli("sadd", prefix + "_kombu.binding.celery", "celery\x06\x16\x06\x16disc")
+    redis.cli("sadd", "shop-two:_kombu.binding.celery", "celery\x06\x16\x06\x16other")
+    redis.cli("lpush", prefix + "disc", 1, 2, 3)
+    redis.cli("set", prefix + "celery-task-meta-1", "{}")
+    redis.cli("set", "shop-two:celery-task-meta-2", "{}")
+    exporter = box.start(Exporter, box.write("e.yml", f"""
+celery:
+  - {{ name: jobs, url: '{redis.url(0)}', key_prefix: '{prefix}', result_backend: '{redis.url(0)}', result_prefix: '{prefix}', poll_interval: 1s }}
+"""))
+
+    def seen():
+        m = scrape(exporter)
+        return m.value("celery_queue_length", queue_name="disc") == 3 and m.value("celery_results_kept") == 1 and m
+    assert not wait_for("its queue and its result", seen).find("celery_queue_length", queue_name="other")
 
 
 def test_keys_of_another_kind(jobs):
