@@ -22,7 +22,7 @@ static void *open_source(const void *settings, const struct clock *clock)
 	pthread_mutex_init(&s->lock, NULL);
 	s->tasks = celery_tasks_new((struct celery_tasks_options){ .max_tasks = (size_t)set->max_tasks,
 	                                                          .max_series = (size_t)set->max_series,
-		.generic_hostname = set->generic_hostname, .default_queue = set->default_queue, .runtime = &set->runtime_buckets,
+		.generic_hostname = set->generic_hostname, .zero_ms = set->zero_ms, .default_queue = set->default_queue, .runtime = &set->runtime_buckets,
 		.wait = &set->wait_buckets });
 	s->workers = celery_workers_new((struct celery_workers_options){ .retention_ms = set->worker_retention_ms,
 		.offline_retention_ms = set->offline_retention_ms, .spared_ms = set->control_interval_ms });

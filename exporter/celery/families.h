@@ -10,7 +10,7 @@
 	X(RECEIVED, "celery_task_received_total", COUNTER, "Tasks a worker has taken off the broker.") \
 	X(STARTED, "celery_task_started_total", COUNTER, "Tasks started.") \
 	X(SUCCEEDED, "celery_task_succeeded_total", COUNTER, "Tasks that succeeded.") \
-	X(FAILED, "celery_task_failed_total", COUNTER, "Tasks that failed, by exception; each is shown as 0 once before it counts.") \
+	X(FAILED, "celery_task_failed_total", COUNTER, "Tasks that failed, by exception; each is shown as 0 before it counts.") \
 	X(REJECTED, "celery_task_rejected_total", COUNTER, "Tasks rejected.") \
 	X(REVOKED, "celery_task_revoked_total", COUNTER, "Tasks revoked.") \
 	X(RETRIED, "celery_task_retried_total", COUNTER, "Retries.") \

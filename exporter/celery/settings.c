@@ -8,7 +8,7 @@
 	CONF_KEY_ARG(struct celery_settings, name, field, parse, fallback, CONF_RELOAD, help, arg)
 
 static const struct conf_range interval_range = { 1000, 86400000 }, speed_range = { 100, 10000000 };
-static const struct conf_range retention_range = { 60000, 30LL * 86400000 }, count_range = { 100, 1000000 };
+static const struct conf_range zero_range = { 0, 3600000 }, retention_range = { 60000, 30LL * 86400000 }, count_range = { 100, 1000000 };
 static const struct conf_range inspect_range = { 0, 100000 }, visibility_range = { 0, 365LL * 86400000 };
 
 static const struct conf_key keys[] = {
@@ -65,6 +65,9 @@ static const struct conf_key keys[] = {
 	        &retention_range),
 	KEY_ARG("offline_retention", offline_retention_ms, conf_duration_ms, "10m",
 	        "How long a worker that said goodbye is shown as down.", &retention_range),
+	KEY_ARG("zero_for", zero_ms, conf_duration_ms, "1m",
+	        "How long a new series of tasks is shown as 0, from the first scrape that shows it; at least the longest scrape_interval.",
+	        &zero_range),
 	KEY_ARG("max_tasks", max_tasks, conf_int, "20000", "Tasks remembered by id at once.", &count_range),
 	KEY_ARG("max_series", max_series, conf_int, "2000", "Combinations of task name, host and queue.", &count_range),
 };

@@ -62,6 +62,7 @@ struct celery_settings {
 	struct str separator, key_prefix, result_prefix, failed_list, default_queue;
 	bool control, generic_hostname;
 	int64_t poll_interval_ms, control_interval_ms, discovery_interval_ms, results_interval_ms, scan_keys_per_second;
+	int64_t zero_ms;
 	int64_t worker_retention_ms, offline_retention_ms, visibility_timeout_ms;
 	int64_t max_tasks, max_series, inspect_max;
 	struct conf_strs runtime_texts, wait_texts;

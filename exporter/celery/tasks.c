@@ -25,10 +25,16 @@ static const enum celery_family count_family[COUNT_N] = {
 	[COUNT_REJECTED] = CF_REJECTED, [COUNT_REVOKED] = CF_REVOKED, [COUNT_RETRIED] = CF_RETRIED,
 };
 
+/* Of a series: when it was first shown. */
+struct birth {
+	bool shown, over;               /* over: it is new no more, whatever the clock says */
+	int64_t at_ms;
+};
+
 struct failure {
 	char *exception;
 	double n;
-	bool shown;             /* as 0 */
+	struct birth birth;
 };
 
 struct series {
@@ -40,7 +46,7 @@ struct series {
 	struct failure *failures;
 	size_t n_failures, failures_cap;
 	int64_t touched_ms, last_success_ms;
-	bool shown;             /* as 0 */
+	struct birth birth;
 	size_t running;         /* scratch of celery_tasks_show */
 	int64_t oldest_ms;
 };
@@ -698,7 +704,18 @@ static void sum_running(struct celery_tasks *t, int64_t now_ms)
 	}
 }
 
-static void show_failures(struct series *s, struct expo_set *set, const struct label *labels)
+/* Whether a series is shown as 0: to each who looks within the time there is for that, and at least once. */
+static bool is_new(struct birth *b, int64_t zero_ms, int64_t now_ms)
+{
+	if (b->shown)
+		b->over |= now_ms < b->at_ms || now_ms - b->at_ms >= zero_ms;
+	else
+		*b = (struct birth){ .shown = true, .at_ms = now_ms };
+	return !b->over;
+}
+
+static void show_failures(const struct celery_tasks *t, struct series *s, struct expo_set *set, const struct label *labels,
+                          int64_t now_ms)
 {
 	const struct label none[] = { labels[0], labels[1], labels[2], { STR("exception"), STR("") } };
 
@@ -706,8 +723,7 @@ static void show_failures(struct series *s, struct expo_set *set, const struct l
 	for (size_t i = 0; i < s->n_failures; i++) {
 		struct failure *f = &s->failures[i];
 		const struct label with[] = { labels[0], labels[1], labels[2], { STR("exception"), str_of(f->exception) } };
-		expo_emit(set, &celery_families[CF_FAILED], f->shown ? f->n : 0, with, 4);
-		f->shown = true;
+		expo_emit(set, &celery_families[CF_FAILED], is_new(&f->birth, t->options.zero_ms, now_ms) ? 0 : f->n, with, 4);
 	}
 }
 
@@ -717,18 +733,19 @@ static void show_series(const struct celery_tasks *t, struct series *s, struct e
 	const struct celery_buckets *runtime = t->options.runtime, *wait = t->options.wait;
 	const struct label labels[] = { { STR("name"), s->name }, { STR("hostname"), s->host }, { STR("queue_name"), s->queue } };
 
+	const bool zero = is_new(&s->birth, t->options.zero_ms, now_ms);
+
 	for (enum count c = 0; c < COUNT_N; c++)
-		expo_emit(set, &celery_families[count_family[c]], s->shown ? s->counts[c] : 0, labels, 3);
-	show_failures(s, set, labels);
-	expo_emit_histogram(set, &celery_families[CF_RUNTIME], runtime->v, runtime->n, s->shown ? s->runtime : none,
-	                    s->shown ? s->runtime_sum : 0, labels, 3);
-	expo_emit_histogram(set, &celery_families[CF_QUEUE_WAIT], wait->v, wait->n, s->shown ? s->wait : none,
-	                    s->shown ? s->wait_sum : 0, labels, 3);
+		expo_emit(set, &celery_families[count_family[c]], zero ? 0 : s->counts[c], labels, 3);
+	show_failures(t, s, set, labels, now_ms);
+	expo_emit_histogram(set, &celery_families[CF_RUNTIME], runtime->v, runtime->n, zero ? none : s->runtime,
+	                    zero ? 0 : s->runtime_sum, labels, 3);
+	expo_emit_histogram(set, &celery_families[CF_QUEUE_WAIT], wait->v, wait->n, zero ? none : s->wait,
+	                    zero ? 0 : s->wait_sum, labels, 3);
 	expo_emit(set, &celery_families[CF_RUNNING], (double)s->running, labels, 3);
 	expo_emit(set, &celery_families[CF_LONGEST], fmax(0, (double)(now_ms - s->oldest_ms) * 1e-3), labels, 3);
 	if (s->last_success_ms != 0)
 		expo_emit(set, &celery_families[CF_LAST_SUCCESS], (double)s->last_success_ms * 1e-3, labels, 3);
-	s->shown = true;
 }
 
 void celery_tasks_show(struct celery_tasks *t, struct expo_set *set, int64_t now_ms)

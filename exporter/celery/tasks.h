@@ -15,6 +15,7 @@ struct celery_tasks;
 struct celery_tasks_options {
 	size_t max_tasks, max_series;
 	bool generic_hostname;
+	int64_t zero_ms;                /* how long a new series is 0, from the first look at it on */
 	struct str default_queue;       /* borrowed */
 	const struct celery_buckets *runtime, *wait;    /* borrowed */
 };
@@ -38,7 +39,8 @@ void celery_tasks_forget_worker(struct celery_tasks *t, struct str worker);
 /* When the task was sent, by the sender's clock, in unix time; NaN when no event said so. */
 double celery_tasks_sent_s(struct celery_tasks *t, struct str uuid);
 
-/* A label set, and an exception, is shown as 0 the first time, so that increase() sees its first event. */
+/* A label set, and an exception, is shown as 0 the first time and for <zero_ms>, so that increase() sees its first event, whoever
+ * of several looks first. */
 void celery_tasks_show(struct celery_tasks *t, struct expo_set *set, int64_t now_ms);
 
 #endif

@@ -28,6 +28,7 @@ celery:
     queues: [low]
     poll_interval: 1s
     control_interval: 2s
+    zero_for: 0s
 """
 
 

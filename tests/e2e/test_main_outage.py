@@ -80,7 +80,7 @@ def test_celery_queue_failure_and_killed_worker(box):
     redis = box.start(Redis)
     box.write("jobs.py", JOBS)
     exporter = box.start(Exporter, box.write("exporter.yml", f"""
-celery: [{{ name: jobs, url: '{redis.url()}', poll_interval: 1s, control_interval: 1s }}]
+celery: [{{ name: jobs, url: '{redis.url()}', poll_interval: 1s, control_interval: 1s, zero_for: 2s }}]
 """))
     watch = Watch(box, [job("tocsin", exporter, **EVERY_SECOND)], [
         alert_rule("QueueGrowing", "celery_queue_length > 5", "1s", summary="{{ $value }} tasks wait in {{ $labels.queue_name }}"),

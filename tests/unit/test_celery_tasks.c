@@ -101,6 +101,38 @@ static void exception_is_born_at_zero(void **state)
 	celery_tasks_free(t);
 }
 
+/* Two look in turn, every 30 s: each sees 0 before it sees a count. */
+static void both_of_two_see_zero(void **state)
+{
+	struct celery_tasks_options patient = options;
+	static const char failed[] = "celery_task_failed_total{exception=\"KeyError\",hostname=\"h\",name=\"add\",queue_name=\"celery\"}";
+	struct celery_tasks *t;
+	char zero[256], one[256], two[256];
+
+	(void)state;
+	snprintf(zero, sizeof zero, "%s 0", failed);
+	snprintf(one, sizeof one, "%s 1", failed);
+	snprintf(two, sizeof two, "%s 2", failed);
+	patient.zero_ms = 60000;
+	t = celery_tasks_new(patient);
+	send(t, EVENT_TASK_FAILED, "u1", "add", 1000);
+	assert_true(shows(t, 100000, zero));
+	send(t, EVENT_TASK_FAILED, "u2", "add", 110000);
+	assert_true(shows(t, 130000, zero));
+	assert_true(shows(t, 159999, zero));
+	assert_true(shows(t, 159999, "celery_task_received_total" ADD " 0"));
+	assert_true(shows(t, 160000, two));
+	send(t, EVENT_TASK_RECEIVED, "u3", "add", 160000);
+	assert_true(shows(t, 160000, "celery_task_received_total" ADD " 1"));
+	assert_true(shows(t, 100000, two));             /* a clock that was set back makes nothing new again */
+	celery_tasks_free(t);
+	t = celery_tasks_new(patient);
+	send(t, EVENT_TASK_FAILED, "u1", "add", 1000);
+	assert_true(shows(t, 100000, zero));
+	assert_true(shows(t, 90000, one));
+	celery_tasks_free(t);
+}
+
 static void answers_settle_what_runs(void **state)
 {
 	struct celery_tasks *t = celery_tasks_new(options);
@@ -603,7 +635,7 @@ static void mailbox_alone_proves_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(life_of_a_task), cmocka_unit_test(exception_is_born_at_zero),
+		cmocka_unit_test(life_of_a_task), cmocka_unit_test(exception_is_born_at_zero), cmocka_unit_test(both_of_two_see_zero),
 		cmocka_unit_test(answers_settle_what_runs), cmocka_unit_test(sent_comes_last),
 		cmocka_unit_test(queue_and_wait_come_from_what_was_sent), cmocka_unit_test(ids_are_bounded),
 		cmocka_unit_test(label_sets_are_bounded), cmocka_unit_test(names_may_go_on_changing),
