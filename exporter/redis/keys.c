@@ -6,7 +6,8 @@
 #include "redis/families.h"
 #include "redis/select.h"
 
-#define VALUE_BYTES "127"       /* last byte of a value that is looked at */
+#define VALUE_MAX 128           /* bytes of a value that are looked at */
+#define VALUE_LAST "127"
 
 struct key_type {
 	const char *name, *size_command;
@@ -83,7 +84,7 @@ static void ask_sizes(const struct key_round *r, struct redis_conn *c)
 		db_walk_send(&w, r->specs[i].db);
 		redis_conn_send(c, (struct str[]){ str_of(s->type->size_command), r->specs[i].key }, 2);
 		if (wants_value(r, s))
-			redis_conn_send(c, (struct str[]){ STR("GETRANGE"), r->specs[i].key, STR("0"), STR(VALUE_BYTES) }, 4);
+			redis_conn_send(c, (struct str[]){ STR("GETRANGE"), r->specs[i].key, STR("0"), STR(VALUE_LAST) }, 4);
 	}
 	db_walk_send(&w, r->settings->endpoint.url.db);
 }
@@ -94,12 +95,18 @@ static bool is_number(struct str value, double *v)
 	return str_chr(value, 'x') == value.n && str_chr(value, 'X') == value.n && str_to_double(value, v) && isfinite(*v);
 }
 
-static void emit_value(const struct key_round *r, struct expo_set *set, struct str value, const struct label *labels)
+/* Nothing of the value was cut off: the beginning of a number is another number. */
+static bool is_whole(const struct resp_reply *size, struct str value)
+{
+	return size != NULL && size->type == RESP_INTEGER ? size->integer <= (int64_t)value.n : value.n < VALUE_MAX;
+}
+
+static void emit_value(const struct key_round *r, struct expo_set *set, struct str value, bool whole, const struct label *labels)
 {
 	const struct label with_value[] = { labels[0], labels[1], { STR("val"), value } };
 	double v;
 
-	if (is_number(value, &v)) {
+	if (whole && is_number(value, &v)) {
 		if (r->settings->key_values)
 			expo_emit(set, &redis_families[RF_KEY_VALUE], v, labels, 2);
 	} else if (r->settings->key_values_as_string) {
@@ -120,7 +127,7 @@ static void emit_key(const struct key_round *r, size_t i, const struct resp_repl
 	if (s->type != NULL && !isnan(s->memory))
 		expo_emit(set, &redis_families[RF_KEY_MEMORY], s->memory, labels, 2);
 	if (value != NULL && value->type == RESP_STRING)
-		emit_value(r, set, value->text, labels);
+		emit_value(r, set, value->text, is_whole(size, value->text), labels);
 }
 
 bool key_round_finish(struct key_round *r, struct redis_conn *c, struct arena *a, struct redis_wait wait, struct expo_set *set,

@@ -80,16 +80,18 @@ def test_figures_of_a_real_server(box):
     redis.cli("rpush", "jobs", "a", "b", "c")
     redis.cli("set", "rate", "2.5")
     redis.cli("set", "hex", "0x10")
+    redis.cli("set", "big", "9" * 400)
     redis.cli("config", "set", "slowlog-log-slower-than", 0)
-    exporter = start(box, f"{{name: cache, url: '{redis.url()}', check_single_keys: [jobs, rate, hex, 'db0=gone'], "
+    exporter = start(box, f"{{name: cache, url: '{redis.url()}', check_single_keys: [jobs, rate, hex, big, 'db0=gone'], "
                           f"count_keys: ['db0=k*'], check_keys: ['k[01]'], scan_interval: 1s}}")
     m = scrape(exporter)
     assert m("redis_up", source="cache") == 1
-    assert m("redis_db_keys", db="db0") == 8 and m("redis_db_keys_expiring", db="db0") == 1 and m("redis_db_keys_without_ttl",
-                                                                                                  db="db0") == 7
+    assert m("redis_db_keys", db="db0") == 9 and m("redis_db_keys_expiring", db="db0") == 1 and m("redis_db_keys_without_ttl",
+                                                                                                  db="db0") == 8
     assert m("redis_db_keys", db="db15") == 0
     assert m("redis_key_size", key="jobs") == 3 and m("redis_key_value", key="rate") == 2.5
     assert m("redis_key_size", key="hex") == 4 and m("redis_key_value", key="hex") is None, "no decimal number"
+    assert m("redis_key_size", key="big") == 400 and m("redis_key_value", key="big") is None, "longer than what is read of it"
     assert m("redis_key_size", key="gone") == 0, "a queue that is empty does not vanish"
     assert m("redis_slowlog_length") > 0 and m("redis_slowlog_last_id") > 0
     assert m("redis_config_maxclients") == 10000
