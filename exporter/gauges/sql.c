@@ -29,7 +29,7 @@ static void *sql_open(const struct gauges_settings *s)
 
 	x->settings = s;
 	x->kept = mem_alloc((s->queries.n + 1) * sizeof *x->kept);
-	x->conn = pg_conn_new(&(struct pg_conn_options){ .url = s->pg != NULL ? s->pg->url : s->url,
+	x->conn = pg_conn_new(&(struct pg_conn_options){ .title = s->common.title, .url = s->pg != NULL ? s->pg->url : s->url,
 	    .statement_timeout_ms = s->common.timeout_ms,
 	    .lock_timeout_ms = LOCK_TIMEOUT_MS, .max_age_ms = MAX_AGE_MS });
 	return x;

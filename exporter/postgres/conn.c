@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 
 #include "resolve.h"
+#include "tocsin/log.h"
 #include "tocsin/map.h"
 #include "tocsin/mem.h"
 
@@ -39,6 +40,7 @@ struct pg_conn {
 	struct buf settings;            /* the statement that makes them */
 	bool settings_changed;          /* since the session was told */
 	bool pooled;                    /* the server's session is not ours alone */
+	bool warned;                    /* the log has a warning of the server's */
 	int64_t opened_mono_ms;
 	int64_t retry_mono_ms, retry_ms;        /* not before; the wait after the next failure */
 	struct err last;                        /* of the attempt that failed */
@@ -229,8 +231,22 @@ static void ignore_notice(void *arg, const PGresult *result)
 	(void)result;
 }
 
-static PGconn *connect_url(const struct pg_conn_options *options, const struct source_ask *ask, struct err *e)
+/* Of what the server says while connecting, the first warning is for people: a collation version that differs, say. */
+static void take_notice(void *arg, const PGresult *result)
 {
+	struct pg_conn *c = arg;
+	const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+
+	if (c->o.title == NULL || c->warned || severity == NULL || strcmp(severity, "WARNING") != 0 || message == NULL)
+		return;
+	c->warned = true;
+	log_event(LOG_WARN, "the server warns", "name", c->o.title, "warning", message, NULL);
+}
+
+static PGconn *connect_url(struct pg_conn *c, const struct source_ask *ask, struct err *e)
+{
+	const struct pg_conn_options *options = &c->o;
 	PQconninfoOption *list = parse_url(options->url);
 	struct params p = { 0 };
 	PGconn *pg = NULL;
@@ -241,6 +257,8 @@ static PGconn *connect_url(const struct pg_conn_options *options, const struct s
 	}
 	if (params_fill(&p, list, options->database, ask, e)) {
 		pg = PQconnectStartParams(p.key, p.value, 0);
+		if (pg != NULL)
+			PQsetNoticeReceiver(pg, take_notice, c);
 		if (!poll_connect(pg, ask, e)) {
 			PQfinish(pg);
 			pg = NULL;
@@ -460,7 +478,7 @@ bool pg_conn_open(struct pg_conn *c, const struct source_ask *ask, struct err *e
 		*e = c->last;
 		return false;
 	}
-	c->pg = connect_url(&c->o, ask, e);
+	c->pg = connect_url(c, ask, e);
 	if (c->pg == NULL || !set_up(c, ask, e))
 		return conn_failed(c, ask, e);
 	c->generation++;

@@ -13,6 +13,7 @@
 struct pg_conn;
 
 struct pg_conn_options {
+	const char *title;              /* under which the log has, once, what the server warns of; NULL: nowhere */
 	struct str url;                 /* URI or "key=value …"; borrowed for the connection's life */
 	const char *database;           /* in place of the url's; NULL: that; borrowed */
 	int64_t statement_timeout_ms, lock_timeout_ms;

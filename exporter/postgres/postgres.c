@@ -119,7 +119,7 @@ static void *open_source(const void *settings, const struct clock *clock)
 	s->settings = settings;
 	s->clock = clock;
 	s->name = s->settings->common.title;
-	s->conn = pg_conn_new(&(struct pg_conn_options){ .url = s->settings->url,
+	s->conn = pg_conn_new(&(struct pg_conn_options){ .title = s->name, .url = s->settings->url,
 	    .statement_timeout_ms = s->settings->statement_timeout_ms,
 	    .lock_timeout_ms = s->settings->lock_timeout_ms, .max_age_ms = s->settings->max_age_ms, .search_path = "pg_catalog",
 	    .prepare = s->settings->prepare });

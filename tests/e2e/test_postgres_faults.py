@@ -1,5 +1,6 @@
 """F7: what goes wrong with a Postgres costs what it must, and no more."""
 import contextlib
+import json
 import socket
 import subprocess
 import threading
@@ -217,6 +218,28 @@ def test_a_password_changed(box, postgres):
     passfile.write_text("*:*:*:monitor:second-hush\n")
     wait_for("pg_up", lambda: scrape(exporter).value("pg_up") == 1)
     assert "hush" not in exporter.process.text() + exporter.get("/")[2]
+
+
+def test_what_the_server_says_while_connecting(box, postgres):
+    """F7. A warning is a line of the log, once a source; the rest is for those who debug the server."""
+    postgres.sql("create database shop locale_provider icu icu_locale 'en' template template0; update pg_database set datcollversion = '1.1' where datname = 'shop'; "
+                 "alter role postgres set client_min_messages = debug5")
+    config = box.write("exporter.yml", f"""
+postgres: [{{ name: main, url: '{postgres.url('shop')}', connection_max_age: 1s, slow_interval: 1s }}]
+gauges: [{{ name: shop, url: '{postgres.url('shop')}', queries: [{{ sql: 'select 1 as value', metrics: [{{ name: one, help: x }}] }}] }}]
+""")
+    exporter = box.start(Exporter, config, ["--log.format=json"])
+
+    def sessions():
+        m = scrape(exporter)
+        assert m.value("one") == 1 and m.value("pg_up") == 1 and m.find("pg_database_size_bytes")
+        return {pid for pid in postgres.sql("select pid from pg_stat_activity where application_name = 'tocsin-exporter'").split()}
+    first = wait_for("a connection", sessions)
+    wait_for("connections of another age", lambda: len(sessions() - first) >= 2)
+    lines = [json.loads(line) for line in exporter.process.text().splitlines()]
+    warnings = [(line["name"], line["warning"]) for line in lines if line["msg"] == "the server warns"]
+    assert sorted(name for name, _ in warnings) == ["main", "shop"] and all("collation version mismatch" in text for _, text in warnings)
+    assert len(lines) < 10
 
 
 def test_read_only_and_parameters_that_change(box, postgres):
