@@ -192,6 +192,6 @@ const struct pg_statement pg_database_table[] = {
 	{ "stat_statements_query", ROWS(statement_texts_values), "FROM @.pg_stat_statements(true) s WHERE s.queryid IS NOT NULL "
 	    "AND s.query !~* 'password' GROUP BY 1 ORDER BY sum(s.total_exec_time) DESC LIMIT 200", .extension = "pg_stat_statements",
 	    .when = PG_SLOW, .off = true, .min = V(13),
-	    .labels = { { "queryid", "s.queryid" }, { "query", "left(regexp_replace(min(s.query), '\\s+', ' ', 'g'), 120)" } } },
+	    .labels = { { "queryid", "s.queryid" }, { "query", "left(regexp_replace(min(s.query), '[[:space:]]+', ' ', 'g'), 120)" } } },
 	{ .collector = NULL, .next = pg_relation_table },
 };
