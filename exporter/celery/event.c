@@ -128,7 +128,7 @@ static void take_sent(struct jscan *j, struct arena *a, struct task_headers *h)
 	} else {
 		jscan_number(j, &s);
 	}
-	if (s > 0 && isfinite(s))
+	if (celery_is_time(s))
 		h->sent_s = s;
 }
 

@@ -42,4 +42,10 @@ void celery_message_sent(struct arena *a, struct str message, struct conf_strs h
 /* "ValueError" of "ValueError('x')", "mod.Error" of "mod.Error(1)" without the module; "UnknownException" when there is no name. */
 struct str celery_exception_class(struct str repr);
 
+/* Whether <s> is a unix time at which something may have happened, of whoever's clock. */
+static inline bool celery_is_time(double s)
+{
+	return s > 0 && s < 1e11;
+}
+
 #endif

@@ -205,7 +205,7 @@ static void take_active(void *user, struct str node, const json_t *answer)
 	json_array_foreach(answer, i, task) {
 		const double since_s = json_number_value(json_object_get(task, "time_start"));
 		const struct str queue = text_of(json_object_get(task, "delivery_info"), "routing_key");
-		const bool told = since_s > 0 && since_s < 1e11;
+		const bool told = celery_is_time(since_s);
 		v[n++] = (struct celery_running){ text_of(task, "id"), text_of(task, "name"), queue,
 			told ? (int64_t)(since_s * 1e3) : p->asked_active_ms };
 	}

@@ -3,6 +3,7 @@
  * trip a look. */
 #include <math.h>
 
+#include "celery/event.h"
 #include "celery/redis_link.h"
 #include "redis/scan.h"
 
@@ -147,13 +148,15 @@ static bool read_rest(struct redis_link *l, struct broker *b, struct arena *a, s
 {
 	const struct resp_reply *unacked, *oldest, *failed, *mailboxes;
 	struct redis_conn *c = l->master.conn;
+	double score_s;
 
 	if (!redis_conn_reply(c, a, wait, &unacked, e) || !redis_conn_reply(c, a, wait, &oldest, e)
 	    || !redis_conn_reply(c, a, wait, &failed, e) || !redis_conn_reply(c, a, wait, &mailboxes, e))
 		return false;
 	b->unacked = unacked->type == RESP_INTEGER ? (double)unacked->integer : NAN;
-	if (oldest->n_items != 2 || !str_to_double(oldest->items[1]->text, &b->oldest_unacked_s))
-		b->oldest_unacked_s = oldest->type == RESP_ARRAY ? INFINITY : NAN;
+	b->oldest_unacked_s = oldest->type == RESP_ARRAY && oldest->n_items == 0 ? INFINITY : NAN;
+	if (oldest->n_items == 2 && str_to_double(oldest->items[1]->text, &score_s) && celery_is_time(score_s))
+		b->oldest_unacked_s = score_s;
 	if (unacked->type == RESP_ERROR)
 		note_untold(b, "unacked", unacked);
 	if (oldest->type == RESP_ERROR)

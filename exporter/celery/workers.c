@@ -7,6 +7,7 @@
 #include "celery/families.h"
 #include "tocsin/mem.h"
 
+#define COUNT_MAX 9007199254740992.0    /* 2^53: what is beyond is no number of tasks, nor of a process */
 #define SILENCE_MIN_MS 8000
 #define UNCLEAR_MAX_MS 3600000  /* some of the silent are gone, and nothing tells which: then all that are silent for so long */
 #define NAME_MAX_BYTES 200
@@ -148,6 +149,12 @@ static void sign_of_life(struct worker *it, int64_t mono_ms, int64_t now_ms)
 	set_state(it, UP, mono_ms);
 }
 
+/* What counts something; NaN: that counts nothing. */
+static double count_of(double v)
+{
+	return v >= 0 && v <= COUNT_MAX ? v : (double)NAN;
+}
+
 static void keep(double *to, double v)
 {
 	if (!isnan(v))
@@ -185,23 +192,25 @@ static bool take_pid(struct worker *it, double pid, double processed)
 
 bool celery_workers_event(struct celery_workers *w, const struct celery_event *ev, int64_t mono_ms, int64_t now_ms)
 {
+	const double processed = count_of(ev->processed);
 	struct worker *it;
 	bool other = false;
 
 	if (ev->type == EVENT_OTHER || ev->type == EVENT_TASK_SENT || (it = find_or_add(w, ev->hostname, true, mono_ms)) == NULL)
 		return false;
 	if (ev->type >= EVENT_WORKER_ONLINE)
-		other = take_pid(it, ev->pid, ev->processed);
+		other = take_pid(it, count_of(ev->pid), processed);
 	if (it->state != OFFLINE || ev->type >= EVENT_WORKER_ONLINE)            /* its last task events may come behind its goodbye */
 		sign_of_life(it, mono_ms, now_ms);
 	if (ev->type == EVENT_TASK_STARTED)
 		it->started++;
 	if (ev->type == EVENT_WORKER_HEARTBEAT || ev->type == EVENT_WORKER_ONLINE) {
 		keep(&it->freq, ev->freq);
-		keep(&it->active, ev->active);
-		keep(&it->processed, ev->processed);
-		keep(&it->skew, ev->timestamp - (double)now_ms * 1e-3);
-		count_lost(it, ev->processed);
+		keep(&it->active, count_of(ev->active));
+		keep(&it->processed, processed);
+		if (celery_is_time(ev->timestamp))
+			it->skew = ev->timestamp - (double)now_ms * 1e-3;
+		count_lost(it, processed);
 	}
 	if (ev->type == EVENT_WORKER_OFFLINE) {
 		set_state(it, OFFLINE, mono_ms);
@@ -236,9 +245,9 @@ bool celery_workers_stats(struct celery_workers *w, struct str node, double conc
 
 	if (it == NULL)
 		return false;
-	other = take_pid(it, pid, NAN);
+	other = take_pid(it, count_of(pid), NAN);
 	it->accepted_other = 0;
-	keep(&it->concurrency, concurrency);
+	keep(&it->concurrency, count_of(concurrency));
 	it->pool = solo ? POOL_SOLO : POOL_OTHER;
 	return other;
 }
@@ -270,7 +279,7 @@ void celery_workers_accepted(struct celery_workers *w, struct str node, struct s
 	struct worker *it = find(w, node);
 	size_t i = 0;
 
-	if (it == NULL)
+	if (it == NULL || isnan(count_of(n)))
 		return;
 	while (i < it->n_accepted && !str_eq(str_of(it->accepted[i].task), task))
 		i++;

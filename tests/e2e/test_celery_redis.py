@@ -70,6 +70,7 @@ def test_a_prefix_that_looks_like_a_pattern(box):
     redis.cli("lpush", prefix + "disc", 1, 2, 3)
     redis.cli("set", prefix + "celery-task-meta-1", "{}")
     redis.cli("set", "shop-two:celery-task-meta-2", "{}")
+    redis.cli("zadd", prefix + "unacked_index", "-inf", "x")
     exporter = box.start(Exporter, box.write("e.yml", f"""
 celery:
   - {{ name: jobs, url: '{redis.url(0)}', key_prefix: '{prefix}', result_backend: '{redis.url(0)}', result_prefix: '{prefix}', poll_interval: 1s }}
@@ -78,7 +79,11 @@ celery:
     def seen():
         m = scrape(exporter)
         return m.value("celery_queue_length", queue_name="disc") == 3 and m.value("celery_results_kept") == 1 and m
-    assert not wait_for("its queue and its result", seen).find("celery_queue_length", queue_name="other")
+    m = wait_for("its queue and its result", seen)
+    assert not m.find("celery_queue_length", queue_name="other")
+    assert m.value("celery_unacked_messages") == 0 and not m.find("celery_oldest_unacked_age_seconds"), "no time of any message"
+    redis.cli("zadd", prefix + "unacked_index", time.time() - 600, "x")
+    wait_for("its age", lambda: 600 <= (scrape(exporter).value("celery_oldest_unacked_age_seconds") or 0) < 1e4)
 
 
 def test_keys_of_another_kind(jobs):

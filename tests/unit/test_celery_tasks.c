@@ -428,6 +428,36 @@ static bool heartbeat(struct celery_workers *w, const char *node, double pid, do
 	return celery_workers_event(w, &ev, mono_ms, mono_ms);
 }
 
+/* Figures that no worker can have are not told; what it said before stands. */
+static void worker_figures(void **state)
+{
+	static const struct celery_workers_options options_of_workers = { .retention_ms = 100000, .offline_retention_ms = 20000 };
+	static const double none[] = { -3, 1e300, INFINITY, NAN };
+	struct celery_workers *w = celery_workers_new(options_of_workers);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(none); i++)
+		for (int told = 0; told < 2; told++) {
+			struct celery_event ev = event(EVENT_WORKER_HEARTBEAT, "");
+
+			ev.pid = told ? 7 : none[i];
+			ev.active = told ? 2 : none[i];
+			ev.processed = told ? 40 : none[i];
+			ev.timestamp = told ? 1 : none[i];
+			celery_workers_event(w, &ev, 1000, 1000);
+			if (i == 0 && !told) {
+				assert_true(worker_lacks(w, "celery_worker_processed_total{hostname=\"h\",worker=\"celery@h\"} -3"));
+				assert_true(worker_shows(w, "celery_worker_tasks_active{hostname=\"h\"} 0"));
+				continue;
+			}
+			assert_true(worker_shows(w, "celery_worker_tasks_active{hostname=\"h\"} 2"));
+			assert_true(worker_shows(w, "celery_worker_processed_total{hostname=\"h\",worker=\"celery@h\"} 40"));
+		}
+	celery_workers_stats(w, STR("celery@h"), -1, 1e300, false);
+	assert_true(worker_lacks(w, "celery_worker_concurrency{hostname=\"h\",worker=\"celery@h\"} -1"));
+	celery_workers_free(w);
+}
+
 static size_t suspects(struct celery_workers *w, int64_t mono_ms, int64_t listening_since)
 {
 	struct arena a = { 0 };
@@ -635,7 +665,7 @@ static void mailbox_alone_proves_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(life_of_a_task), cmocka_unit_test(exception_is_born_at_zero), cmocka_unit_test(both_of_two_see_zero),
+		cmocka_unit_test(life_of_a_task), cmocka_unit_test(exception_is_born_at_zero), cmocka_unit_test(worker_figures), cmocka_unit_test(both_of_two_see_zero),
 		cmocka_unit_test(answers_settle_what_runs), cmocka_unit_test(sent_comes_last),
 		cmocka_unit_test(queue_and_wait_come_from_what_was_sent), cmocka_unit_test(ids_are_bounded),
 		cmocka_unit_test(label_sets_are_bounded), cmocka_unit_test(names_may_go_on_changing),
