@@ -245,9 +245,10 @@ static bool serve(struct exporter *x, const struct options *o, struct err *e)
 	    .web = x->web, .hosts = o->hosts.v, .n_hosts = o->hosts.n };
 
 	x->server = http_server_new();
-	publisher_add_routes(x->publisher, x->server, x->telemetry_path);
 	sd_add_routes(x->sd, x->server);
 	http_server_add(x->server, routes, ARRAY_LEN(routes), x);
+	if (!publisher_add_routes(x->publisher, x->server, x->telemetry_path))
+		return err_set(e, ERR_BAD_INPUT, -1, "--web.telemetry-path: %s is another page here", x->telemetry_path);
 	if (!http_server_start(x->server, &h, e))
 		return false;
 	for (size_t i = 0; i < h.n_listen; i++)
@@ -454,7 +455,7 @@ static bool set_up_log(const struct options *o, struct err *e)
 	if (!log_format_parse(o->log_format, &format))
 		return err_set(e, ERR_BAD_INPUT, -1, "--log.format " STR_FMT ": logfmt or json", STR_ARG(o->log_format));
 	log_setup(level, format);
-	if (o->telemetry_path.n < 2 || o->telemetry_path.p[0] != '/')
+	if (o->telemetry_path.n < 2 || o->telemetry_path.p[0] != '/' || strpbrk(o->telemetry_path.p, "?# ") != NULL)
 		return err_set(e, ERR_BAD_INPUT, -1, "--web.telemetry-path: a path such as /metrics");
 	return true;
 }

@@ -316,13 +316,17 @@ static void handle_probe(struct http_request *q)
 	http_reply_text(q, e.code == ERR_NOT_FOUND ? 404 : e.code == ERR_LIMIT ? 503 : 403, "%s\n", e.msg);
 }
 
-void publisher_add_routes(struct publisher *p, struct http_server *server, const char *telemetry_path)
+bool publisher_add_routes(struct publisher *p, struct http_server *server, const char *telemetry_path)
 {
-	p->routes[0] = (struct http_route){ .methods = HTTP_GET, .path = telemetry_path, .handle = handle_metrics,
-	    .help = "all sources" };
-	p->routes[1] = (struct http_route){ .methods = HTTP_GET, .path = "/probe", .handle = handle_probe,
+	p->routes[0] = (struct http_route){ .methods = HTTP_GET, .path = "/probe", .handle = handle_probe,
 	    .help = "one source: ?target=NAME; one of a module's targets: ?module=MODULE&target=TARGET" };
-	http_server_add(server, p->routes, ARRAY_LEN(p->routes), p);
+	http_server_add(server, &p->routes[0], 1, p);
+	if (http_server_has(server, str_of(telemetry_path)))
+		return false;
+	p->routes[1] = (struct http_route){ .methods = HTTP_GET, .path = telemetry_path, .handle = handle_metrics,
+	    .help = "all sources" };
+	http_server_add(server, &p->routes[1], 1, p);
+	return true;
 }
 
 /* ---- The publisher's own thread ---- */

@@ -17,8 +17,9 @@ void publisher_apply(struct publisher *p, struct sources *c);
 void publisher_note_load(struct publisher *p, bool ok, struct str message);
 /* Now and then, from the thread of publisher_apply(): lets go of targets that nobody asks for any more. */
 void publisher_sweep(struct publisher *p);
-/* Routes for /metrics (at <telemetry_path>) and /probe. Before the server starts; both pointers must outlive it. */
-void publisher_add_routes(struct publisher *p, struct http_server *server, const char *telemetry_path);
+/* Routes for /metrics (at <telemetry_path>) and /probe, behind those of others and before the server starts; both pointers must
+ * outlive it. False when the path has a route already. */
+bool publisher_add_routes(struct publisher *p, struct http_server *server, const char *telemetry_path) MUST_CHECK;
 /* Answers what waits and ends the sources. Before http_server_free(). False when sources were left behind that hang, now or
  * earlier: then nothing is freed that they could come back to. */
 bool publisher_free(struct publisher *p);

@@ -743,6 +743,13 @@ void http_server_free(struct http_server *s)
 	free(s);
 }
 
+bool http_server_has(const struct http_server *s, struct str path)
+{
+	void *ctx;
+
+	return http_routes_find(&s->routes, path, HTTP_GET, &ctx) != NULL;
+}
+
 void http_server_print_routes(const struct http_server *s, struct buf *out)
 {
 	http_routes_print(&s->routes, out);

@@ -119,6 +119,8 @@ bool http_check_hosts(const struct str *hosts, size_t n, struct err *e) MUST_CHE
 struct http_server *http_server_new(void);
 /* Before the start; <routes> and <ctx> must outlive the server. May be called several times; the first match wins. */
 void http_server_add(struct http_server *s, const struct http_route *routes, size_t n, void *ctx);
+/* Whether a route is <path>. */
+bool http_server_has(const struct http_server *s, struct str path);
 /* Takes the addresses and answers nobody yet. False and <e> when one cannot be had; nothing listens then. */
 bool http_server_bind(struct http_server *s, const struct http_options *o, struct err *e);
 /* Binds unless that was done, and serves. False and <e>: nothing listens then. */

@@ -94,6 +94,11 @@ def test_every_mistake_has_its_place(box):
     assert done.returncode == 1 and f"{box.folder}/none.yml: cannot be read: No such file" in done.stderr
     assert subprocess.run([binary("tocsin-exporter"), "--config.file", path], capture_output=True).returncode == 1
     assert subprocess.run([binary("tocsin-exporter"), "--no-such-flag"], capture_output=True).returncode == 2
+    for page in ("/probe", "/sd", "/-/reload", "/-/healthy"):
+        done = subprocess.run([binary("tocsin-exporter"), "--web.listen-address=127.0.0.1:0", f"--web.telemetry-path={page}"], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 1 and f"--web.telemetry-path: {page} is another page here" in done.stderr
+    for page in ("/", "metrics", "/metrics?x"):
+        assert subprocess.run([binary("tocsin-exporter"), f"--web.telemetry-path={page}"], capture_output=True, timeout=60).returncode == 2
 
 
 def test_reload(box, postgres, exporter):

@@ -108,7 +108,7 @@ static void reload_while_scraping(void **state)
 	(void)state;
 	signal(SIGPIPE, SIG_IGN);
 	apply(&w, configs[0]);
-	publisher_add_routes(w.publisher, w.server, "/metrics");
+	assert_true(publisher_add_routes(w.publisher, w.server, "/metrics"));
 	sd_add_routes(w.sd, w.server);
 	assert_true(http_server_start(w.server, &options, &e));
 	for (int i = 0; i < CLIENTS; i++)
