@@ -104,7 +104,7 @@ static bool open_selector(struct range_vector *r)
 {
 	struct eval *ev = r->ev;
 	const struct node_selector *s = &r->node->selector;
-	int64_t lookback = ev->query->options.lookback_ms, first, last;
+	int64_t lookback = ev->query->options.lookback_ms, first, last, begins[2];
 
 	r->range_ms = duration_ms(ev, &s->range, true);
 	r->before_ms = s->mode == RANGE_PLAIN ? 0 : lookback;
@@ -112,7 +112,9 @@ static bool open_selector(struct range_vector *r)
 	r->timing = timing_of(ev, s->at, s->at_ms, &s->offset);
 	first = timing_at(&r->timing, &ev->steps, 0) - r->range_ms - r->before_ms;
 	last = timing_at(&r->timing, &ev->steps, ev->steps.n - 1) + r->after_ms;
-	r->selection = select_series(ev, r->node->id, s->matchers, s->n_matchers, first, last, first + r->before_ms, &r->shape);
+	begins[0] = first + r->before_ms;
+	begins[1] = last - r->after_ms - r->range_ms;
+	r->selection = select_series(ev, r->node->id, s->matchers, s->n_matchers, first, last, begins, &r->shape);
 	return r->selection != NULL;
 }
 
@@ -137,17 +139,39 @@ int64_t range_end(const struct range_vector *r, size_t row, size_t step)
 {
 	int64_t ref = timing_at(&r->timing, &r->ev->steps, step);
 
-	return r->selection == NULL ? ref : select_anchor(r->ev, r->selection, row, ref);
+	return r->selection == NULL ? ref : select_anchor(r->ev, r->selection, row, &r->timing, ref, r->range_ms);
+}
+
+/* The first and the last end of a row's windows; a series that is held has them in any order. */
+static void range_ends_within(const struct range_vector *r, size_t row, int64_t *first_ms, int64_t *last_ms)
+{
+	size_t n = r->ev->steps.n;
+
+	*first_ms = range_end(r, row, 0);
+	*last_ms = range_end(r, row, n - 1);
+	for (size_t step = 1; r->ev->held && step + 1 < n; step++) {
+		int64_t end = range_end(r, row, step);
+
+		*first_ms = end < *first_ms ? end : *first_ms;
+		*last_ms = end > *last_ms ? end : *last_ms;
+	}
+	if (*last_ms < *first_ms) {
+		int64_t last = *last_ms;
+
+		*last_ms = *first_ms;
+		*first_ms = last;
+	}
 }
 
 bool range_points(struct range_vector *r, size_t row, struct points *out)
 {
+	int64_t first, last;
 	struct samples s;
 
 	if (r->selection == NULL)
 		return subquery_points(r, row, out);
-	if (!select_samples(r->ev, r->selection, row, range_end(r, row, 0) - r->range_ms - r->before_ms,
-	                    range_end(r, row, r->ev->steps.n - 1) + r->after_ms, false, &s))
+	range_ends_within(r, row, &first, &last);
+	if (!select_samples(r->ev, r->selection, row, first - r->range_ms - r->before_ms, last + r->after_ms, false, &s))
 		return false;
 	if (r->ev->tell_resets)
 		histograms_tell_resets(r->ev->scratch, &s);

@@ -51,9 +51,10 @@ bool subquery_drops(const struct range_vector *, size_t row, const struct window
 
 /* ---- selectors (eval_select.c), which ranges, instant selectors and info() share ---- */
 
-/* Matching series and their remembered shape. <min_ms>, <max_ms>: all times that will be read. NULL and failed. */
-struct selection *select_series(struct eval *, int node_id, const struct matcher *, size_t n, int64_t min_ms, int64_t max_ms, int64_t known_from_ms,
-                                const struct shape **shape);
+/* Matching series and their remembered shape. <min_ms>, <max_ms>: all times that will be read; <begins_ms>: where what is read for the first
+ * step begins, and for the last. NULL and failed. */
+struct selection *select_series(struct eval *, int node_id, const struct matcher *, size_t n, int64_t min_ms, int64_t max_ms,
+                                const int64_t begins_ms[2], const struct shape **shape);
 /* A vector of the newest samples. */
 struct select_request {
 	int node_id, pos;               /* whose memory; where notes point */
@@ -67,8 +68,9 @@ struct value *select_instant(struct eval *, const struct select_request *);
 bool select_ends(struct eval *, const struct selection *, size_t row, size_t n, int64_t min_ms, int64_t max_ms, bool last_only,
                  struct window_ends *out);
 enum { ENDS_ROWS = 64 };                /* as many at once */
-/* Where a lookup for <ref_ms> is taken: earlier for a lost series that is held. */
-int64_t select_anchor(const struct eval *, const struct selection *, size_t row, int64_t ref_ms);
+/* Where a lookup for <ref_ms>, or a window of <range_ms> until then, is taken: earlier for a series that is held, since it is lost then or
+ * was where the window begins. */
+int64_t select_anchor(const struct eval *, const struct selection *, size_t row, const struct timing *, int64_t ref_ms, int64_t range_ms);
 /* The raw samples of a row, into the scratch arena. */
 bool select_samples(struct eval *, const struct selection *, size_t row, int64_t min_ms, int64_t max_ms, bool before,
                     struct samples *out);

@@ -280,7 +280,7 @@ struct promql_result *request_run(struct promql_query *q, struct arena *a, struc
 	return ev.failed ? NULL : r;
 }
 
-static struct promql_result *run_instant(struct promql_query *q, struct arena *a, struct querier *querier, int64_t t_ms, bool held,
+static struct promql_result *run_instant(struct promql_query *q, struct arena *a, struct querier *querier, int64_t t_ms, enum promql_hold held,
                                          struct err *e)
 {
 	struct request rq = { t_ms, t_ms, 1, t_ms, t_ms, .deadline_mono_ms = request_deadline(q), .instant = true, .held = held };
@@ -290,11 +290,11 @@ static struct promql_result *run_instant(struct promql_query *q, struct arena *a
 
 struct promql_result *promql_instant(struct promql_query *q, struct arena *a, struct querier *querier, int64_t t_ms, struct err *e)
 {
-	return run_instant(q, a, querier, t_ms, false, e);
+	return run_instant(q, a, querier, t_ms, PROMQL_HOLD_NONE, e);
 }
 
 struct promql_result *promql_instant_held(struct promql_query *q, struct arena *a, struct querier *querier, int64_t t_ms,
-                                          struct err *e)
+                                          enum promql_hold hold, struct err *e)
 {
-	return run_instant(q, a, querier, t_ms, true, e);
+	return run_instant(q, a, querier, t_ms, hold, e);
 }

@@ -9,7 +9,8 @@ struct request {
 	int64_t query_start_ms, query_end_ms;           /* of the query it is a part of */
 	int64_t deadline_mono_ms;
 	size_t kept_cells, kept_bytes;                  /* what other parts of the query hold: it counts against the limits */
-	bool instant, held;
+	bool instant;
+	enum promql_hold held;
 };
 
 int64_t request_deadline(const struct promql_query *);

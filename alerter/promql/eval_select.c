@@ -53,19 +53,41 @@ static void add_unseen(struct eval *ev, struct labels l)
 	ev->unseen[ev->n_unseen++] = labels_copy(ev->lasting, l);
 }
 
-/* What the caller must know to tell "no" from "cannot know" (semantics, "Not knowing"). */
-static void tell_unknowns(struct eval *ev, const struct selection *sel, int64_t known_from_ms)
+/* Whether windows that begin between <first_ms> and <last_ms> lack their beginning: nobody knew the series from <lost_ms> to <back_ms>. */
+static bool begins_within(int64_t lost_ms, int64_t back_ms, int64_t first_ms, int64_t last_ms)
 {
-	if (known_from_ms < sel->held_from_ms)
+	return back_ms != 0 && first_ms < back_ms && last_ms > lost_ms;
+}
+
+/* The same of the time in which we did not run. A series' last sample may be a scrape older than the last of all. */
+static bool begins_away(const struct selection *sel, int64_t first_ms, int64_t last_ms)
+{
+	enum { SCRAPE_MS = 60 * 1000 };
+	int64_t away_ms = sel->began_ms - sel->stopped_ms;
+
+	return sel->stopped_ms != 0 &&
+	       begins_within(sel->stopped_ms - (away_ms < SCRAPE_MS ? away_ms : SCRAPE_MS), sel->began_ms, first_ms, last_ms);
+}
+
+/* What the caller must know to tell "no" from "cannot know" (semantics, "Not knowing"). What is read begins at <first_ms> for the first step,
+ * at <last_ms> for the last. */
+static void tell_unknowns(struct eval *ev, const struct selection *sel, int64_t first_ms, int64_t last_ms)
+{
+	if (first_ms < sel->held_from_ms)
 		ev->incomplete = true;
 	for (size_t i = 0; i < sel->n_unseen_targets; i++)
 		add_unseen(ev, sel->unseen_targets[i]);
-	for (size_t i = 0; i < sel->n && !ev->read_lost; i++)
-		ev->read_lost = sel->v[i].state == SERIES_LOST;
+	ev->read_lost |= sel->n > 0 && begins_away(sel, first_ms, last_ms);
+	for (size_t i = 0; i < sel->n && !ev->read_lost; i++) {
+		const struct series *s = &sel->v[i];
+
+		ev->read_lost = s->state == SERIES_LOST ||
+		                (s->state == SERIES_FRESH && begins_within(s->lost_since_ms, s->back_ms, first_ms, last_ms));
+	}
 }
 
 struct selection *select_series(struct eval *ev, int node_id, const struct matcher *matchers, size_t n, int64_t min_ms,
-                                int64_t max_ms, int64_t known_from_ms, const struct shape **shape)
+                                int64_t max_ms, const int64_t begins_ms[2], const struct shape **shape)
 {
 	struct select_hints hints = { min_ms, max_ms };
 	size_t most = ev->query->options.limits.max_series;
@@ -82,7 +104,7 @@ struct selection *select_series(struct eval *ev, int node_id, const struct match
 		ev->querier->ops->release(ev->querier, sel);
 		return NULL;
 	}
-	tell_unknowns(ev, sel, known_from_ms);
+	tell_unknowns(ev, sel, begins_ms[0], begins_ms[1]);
 	slot = memory_slot(ev, node_id, MEMORY_SHAPE, (struct memory_input){ sel->generation, sel->n },
 	                   (struct memory_input){ (uintptr_t)ev->querier, 0 });
 	if (memory_is_due(slot)) {
@@ -93,11 +115,22 @@ struct selection *select_series(struct eval *ev, int node_id, const struct match
 	return sel;
 }
 
-int64_t select_anchor(const struct eval *ev, const struct selection *sel, size_t row, int64_t ref_ms)
+static int64_t held_at(const struct eval *ev, const struct timing *t, int64_t lost_ms)
+{
+	return lost_ms - (ev->held == PROMQL_HOLD_STILL && !t->fixed && t->offset_ms > 0 ? t->offset_ms : 0);
+}
+
+int64_t select_anchor(const struct eval *ev, const struct selection *sel, size_t row, const struct timing *t, int64_t ref_ms, int64_t range_ms)
 {
 	const struct series *s = &sel->v[row];
 
-	return ev->held && s->state == SERIES_LOST && s->lost_since_ms < ref_ms ? s->lost_since_ms : ref_ms;
+	if (!ev->held || s->state == SERIES_GONE)
+		return ref_ms;
+	if (s->state == SERIES_LOST)
+		return s->lost_since_ms < ref_ms ? held_at(ev, t, s->lost_since_ms) : ref_ms;
+	if (begins_within(s->lost_since_ms, s->back_ms, ref_ms - range_ms, ref_ms - range_ms))
+		return held_at(ev, t, s->lost_since_ms);
+	return begins_away(sel, ref_ms - range_ms, ref_ms - range_ms) ? held_at(ev, t, sel->stopped_ms) : ref_ms;
 }
 
 enum { UNSEEN_MAX = 1000 };
@@ -181,7 +214,7 @@ static void lookup_row(struct lookup *l, size_t row, const struct samples *s)
 	int64_t before_ms = INT64_MIN;
 
 	for (size_t step = 0; step < l->x->n_steps && eval_works(l->ev, 1); step++) {
-		int64_t ref = select_anchor(l->ev, l->sel, row, timing_at(&l->timing, &l->ev->steps, step));
+		int64_t ref = select_anchor(l->ev, l->sel, row, &l->timing, timing_at(&l->timing, &l->ev->steps, step), 0);
 
 		if (ref < before_ms)
 			next = 0;
@@ -198,7 +231,7 @@ static void lookup_row(struct lookup *l, size_t row, const struct samples *s)
 /* The samples around <ref>: those not older than the lookback before it, and not newer than the lookback behind it. */
 static void smooth_cell(struct lookup *l, size_t row, size_t step, const struct points *p)
 {
-	int64_t ref = select_anchor(l->ev, l->sel, row, timing_at(&l->timing, &l->ev->steps, step));
+	int64_t ref = select_anchor(l->ev, l->sel, row, &l->timing, timing_at(&l->timing, &l->ev->steps, step), 0);
 	size_t cell = row * l->x->n_steps + step;
 	struct window w = { .beg_ms = ref - l->lookback_ms, .end_ms = ref + l->lookback_ms, .labels = l->x->shape->labels[row] };
 	struct point out;
@@ -228,9 +261,9 @@ static bool lookup_series(struct lookup *l, size_t row, int64_t min_ms, int64_t 
 		return true;
 	}
 	if (one && !l->ev->tell_resets) {       /* only the last sample counts: no need to decode a lookback of them */
-		min_ms = max_ms = select_anchor(l->ev, l->sel, row, max_ms);
+		min_ms = max_ms = select_anchor(l->ev, l->sel, row, &l->timing, max_ms, 0);
 	} else {
-		min_ms = select_anchor(l->ev, l->sel, row, min_ms + l->lookback_ms) - l->lookback_ms;
+		min_ms = select_anchor(l->ev, l->sel, row, &l->timing, min_ms + l->lookback_ms, 0) - l->lookback_ms;
 	}
 	if (!select_samples(l->ev, l->sel, row, min_ms, max_ms, one && !l->ev->tell_resets, &s))
 		return false;
@@ -279,7 +312,8 @@ struct value *select_instant(struct eval *ev, const struct select_request *rq)
 	int64_t last = timing_at(&l.timing, &ev->steps, ev->steps.n - 1) + (rq->smoothed ? l.lookback_ms : 0);
 	bool by_ends = ev->steps.n == 1 && !rq->smoothed && !rq->want_times;
 	const struct shape *shape;
-	struct selection *sel = select_series(ev, rq->node_id, rq->matchers, rq->n_matchers, first, last, first + l.lookback_ms, &shape);
+	const int64_t begins[] = { first + l.lookback_ms, timing_at(&l.timing, &ev->steps, ev->steps.n - 1) };
+	struct selection *sel = select_series(ev, rq->node_id, rq->matchers, rq->n_matchers, first, last, begins, &shape);
 
 	if (sel == NULL)
 		return NULL;

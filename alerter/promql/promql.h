@@ -129,8 +129,11 @@ size_t promql_result_bytes(const struct promql_result *, size_t from);
 struct promql_result *promql_result_copy(struct arena *, const struct promql_result *, size_t from);
 
 struct promql_result *promql_instant(struct promql_query *, struct arena *, struct querier *, int64_t t_ms, struct err *e) MUST_CHECK;
-/* The same with every lost series held: its windows and lookups are taken at lost_since instead of <t_ms> (semantics, 1). */
-struct promql_result *promql_instant_held(struct promql_query *, struct arena *, struct querier *, int64_t t_ms, struct err *e) MUST_CHECK;
+/* The same with every lost series held: its windows and lookups are taken at lost_since instead of <t_ms> (semantics, 1). With an offset
+ * PROMQL_HOLD_STILL takes them that much earlier, so that x - x offset 5m stays what it was. */
+enum promql_hold { PROMQL_HOLD_NONE, PROMQL_HOLD_LAST, PROMQL_HOLD_STILL };
+struct promql_result *promql_instant_held(struct promql_query *, struct arena *, struct querier *, int64_t t_ms, enum promql_hold,
+                                          struct err *e) MUST_CHECK;
 struct promql_result *promql_range(struct promql_query *, struct arena *, struct querier *, int64_t start_ms, int64_t end_ms,
                                    int64_t step_ms, struct err *e) MUST_CHECK;
 

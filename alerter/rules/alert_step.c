@@ -109,9 +109,9 @@ static enum alert_edge unknown(struct alert *a, const struct rule *rule, int64_t
 		r->unknown_since_ms = r->seen_ms != 0 ? r->seen_ms : now_ms;
 	if (now_ms - r->unknown_since_ms < rule->policy.no_data_after_ms)
 		return EDGE_NONE;
-	if (policy == RULE_RESOLVE)
+	if (policy == RULE_RESOLVE && now_ms - a->resumed_ms >= rule->policy.no_data_after_ms)
 		return r->state == ALERT_FIRING ? resolve(a, now_ms) : drop(a, now_ms);
-	if (r->state != ALERT_FIRING || a->no_data_told)
+	if (policy == RULE_RESOLVE || r->state != ALERT_FIRING || a->no_data_told)
 		return EDGE_NONE;
 	a->no_data_told = true;
 	return EDGE_NO_DATA;
@@ -136,7 +136,7 @@ void alert_shift(struct alert *a, int64_t by_ms)
 {
 	struct alert_record *r = &a->record;
 	int64_t *const since[] = { &r->active_at_ms, &r->fired_at_ms, &r->keep_firing_since_ms, &r->unknown_since_ms, &r->seen_ms,
-	                           &a->told_ms, &a->change_told_ms };
+	                           &a->resumed_ms, &a->told_ms, &a->change_told_ms };
 
 	for (size_t i = 0; i < ARRAY_LEN(since); i++)
 		if (*since[i] != 0)
@@ -148,6 +148,7 @@ void alert_resume(struct alert *a, int64_t interval_ms, int64_t now_ms)
 	struct alert_record *r = &a->record;
 	int64_t since = r->seen_ms + interval_ms;
 
+	a->resumed_ms = now_ms;
 	if (r->state != ALERT_INACTIVE && r->unknown_since_ms == 0 && since < now_ms)
 		r->unknown_since_ms = since;
 }

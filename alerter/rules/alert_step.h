@@ -15,6 +15,7 @@ struct alert {
 	bool changed;                   /* since the sink was last told */
 	bool touched;                   /* had its verdict in this tick */
 	bool interrupted;               /* pending, and not returned on a later arrival: the next tick decides, no arrival */
+	int64_t resumed_ms;             /* it came back from disk: the rule itself has missed no data before. 0: it did not */
 	int64_t told_ms;                /* the sink last took the record */
 	int64_t change_told_ms;         /* last EDGE_CHANGED */
 	struct str key;                 /* of its label set, in the rule's table */

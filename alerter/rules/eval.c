@@ -210,7 +210,7 @@ static void alert_silent(struct tick *t, struct alert *a, enum verdict verdict, 
  * something did not return, for it costs a second evaluation. */
 struct held {
 	bool asked, failed;
-	struct finals finals;
+	struct finals finals, still;    /* at their last good values; all as it stood when they were lost, where that differs */
 };
 
 static bool uncertain(const struct promql_result *r)
@@ -218,17 +218,40 @@ static bool uncertain(const struct promql_result *r)
 	return r->read_lost || r->incomplete || r->n_unseen > 0;
 }
 
+static bool looks_back(const struct promql_query *query)
+{
+	const struct promql_selector *s;
+	size_t n = promql_query_selectors(query, &s);
+
+	for (size_t i = 0; i < n; i++)
+		if (s[i].offset_ms > 0)
+			return true;
+	return false;
+}
+
+static bool ask(const struct tick *t, enum promql_hold hold, struct finals *f)
+{
+	struct err e = { 0 };
+	struct promql_result *r = promql_instant_held(t->run->def->query, t->env->scratch, t->env->querier, t->query_ms, hold, &e);
+
+	return r != NULL && finals_make(t, r, f, &e);
+}
+
 static struct held ask_held(const struct tick *t, const struct promql_result *r, bool silent)
 {
 	struct held h = { .asked = silent && uncertain(r) };
-	struct promql_result *again;
-	struct err e = { 0 };
 
 	if (!h.asked)
 		return h;
-	again = promql_instant_held(t->run->def->query, t->env->scratch, t->env->querier, t->query_ms, &e);
-	h.failed = again == NULL || !finals_make(t, again, &h.finals, &e);
+	h.failed = !ask(t, PROMQL_HOLD_LAST, &h.finals) ||
+	           (looks_back(t->run->def->query) && !ask(t, PROMQL_HOLD_STILL, &h.still));
 	return h;
+}
+
+static void held_fini(struct held *h)
+{
+	map_fini(&h->finals.keys);
+	map_fini(&h->still.keys);
 }
 
 /* True when a label both have keeps <target> from having had a part in <of>; labels the rule itself sets say nothing. */
@@ -259,7 +282,8 @@ static bool knows_end(const struct tick *t, const struct promql_result *r, const
 {
 	if (!h->asked)
 		return true;
-	return !h->failed && !r->incomplete && map_get(&h->finals.keys, key) == NULL && !unseen_matters(t, r, of);
+	return !h->failed && !r->incomplete && map_get(&h->finals.keys, key) == NULL && map_get(&h->still.keys, key) == NULL &&
+	       !unseen_matters(t, r, of);
 }
 
 /* ---- series of an alert rule ---- */
@@ -315,8 +339,8 @@ static void raise_synthetic(struct tick *t, bool by_error)
 	const struct rule *rule = t->run->def;
 	struct promql_sample none = { .v = NAN, .t_ms = t->query_ms };
 	struct str reason = unknown_reason(t, EDGE_NO_DATA, t->run->unknown_since_ms, by_error);
-	struct labels l = labels_with(t->env->scratch, rule_alert_labels(rule, &none, &t->expand), STR("reason"),
-	                              by_error ? STR("error") : STR("no data"));
+	struct labels l = labels_with(t->env->scratch, rule_alert_labels(rule, &none, &t->expand), STR(SYNTHETIC_LABEL),
+	                              by_error ? STR(SYNTHETIC_ERROR) : STR(SYNTHETIC_NO_DATA));
 	struct alert *a = rule_run_add(t->run, l, t->env->scratch);
 	enum alert_edge edge;
 
@@ -326,20 +350,39 @@ static void raise_synthetic(struct tick *t, bool by_error)
 	rule_run_tell(t->run, a, edge, t->now_ms, reason);
 }
 
-/* The whole rule: it returned nothing and we cannot know, or it failed. */
+static enum rule_policy policy_of(const struct rule *rule, bool by_error)
+{
+	return by_error ? rule->policy.on_error : rule->policy.on_no_data;
+}
+
+/* The one that is raised already, also by the run before. */
+static const struct alert *find_synthetic(const struct rule_run *run)
+{
+	for (struct map_slot *s = NULL; (s = map_next(&run->alerts, s)) != NULL; ) {
+		const struct alert *a = s->value;
+
+		if (a->synthetic && a->record.state != ALERT_INACTIVE && policy_of(run->def, rule_synthetic_by_error(a->record.labels)) == RULE_FIRE)
+			return a;
+	}
+	return NULL;
+}
+
+/* The whole rule: it returned nothing and we cannot know, or it failed. What was raised for the one stands through the other. */
 static void note_unknown_rule(struct tick *t, bool unknown, bool by_error)
 {
 	struct rule_run *run = t->run;
-	enum rule_policy policy = by_error ? run->def->policy.on_error : run->def->policy.on_no_data;
+	const struct alert *standing;
 
 	if (!unknown) {
 		run->unknown_since_ms = 0;
 		return;
 	}
-	if (run->unknown_since_ms == 0 || run->unknown_by_error != by_error)
+	if (run->unknown_since_ms == 0)
 		run->unknown_since_ms = t->now_ms;
-	run->unknown_by_error = by_error;
-	if (policy == RULE_FIRE && t->now_ms - run->unknown_since_ms >= run->def->policy.no_data_after_ms)
+	standing = find_synthetic(run);
+	if (standing != NULL)
+		raise_synthetic(t, rule_synthetic_by_error(standing->record.labels));
+	else if (policy_of(run->def, by_error) == RULE_FIRE && t->now_ms - run->unknown_since_ms >= run->def->policy.no_data_after_ms)
 		raise_synthetic(t, by_error);
 }
 
@@ -438,7 +481,7 @@ static void apply_alerts(struct tick *t, const struct promql_result *r, const st
 			alert_silent(t, a, verdict_of_silent(t, r, &h, a), false, &now);
 		a->touched = false;
 	}
-	map_fini(&h.finals.keys);
+	held_fini(&h);
 	map_fini(&now.finals.keys);
 	if (t->run->n_over_limit > 0) {
 		t->run->health = RULE_HEALTH_ERR;
@@ -524,7 +567,7 @@ static void apply_recording(struct tick *t, const struct promql_result *r, const
 		else
 			append(t, o->labels, value_stale(), NULL);
 	}
-	map_fini(&h.finals.keys);
+	held_fini(&h);
 	rule_inputs_tell(t->run, t->env, &told, f->n > 0 || !uncertain(r));
 	if (t->run->n_over_limit > 0) {
 		t->run->health = RULE_HEALTH_ERR;

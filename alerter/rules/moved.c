@@ -55,6 +55,7 @@ void rule_run_copy(struct rule_run *to, const struct rule_run *from, struct aren
 		copy->no_data_told = a->no_data_told;
 		copy->synthetic = a->synthetic;
 		copy->interrupted = a->interrupted;
+		copy->resumed_ms = a->resumed_ms;
 		copy->changed = true;
 	}
 }

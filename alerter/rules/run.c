@@ -3,6 +3,7 @@
 #include "rules/run.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "tocsin/log.h"
@@ -159,6 +160,15 @@ bool rule_runs_commit(struct rule_run *runs, size_t n, const struct eval_env *en
 	return true;
 }
 
+/* The record does not say so itself. */
+static bool is_synthetic(const struct rule *def, const struct alert_record *r)
+{
+	struct str reason = labels_get(r->labels, STR(SYNTHETIC_LABEL));
+
+	return isnan(r->value) && ((def->policy.on_no_data == RULE_FIRE && str_eq(reason, STR(SYNTHETIC_NO_DATA))) ||
+	                           (def->policy.on_error == RULE_FIRE && str_eq(reason, STR(SYNTHETIC_ERROR))));
+}
+
 bool rule_run_load(struct rule_run *run, struct alert_sink *sink, pthread_mutex_t *sink_lock, int64_t interval_ms, int64_t now_ms)
 {
 	struct arena a = { 0 };
@@ -178,6 +188,7 @@ bool rule_run_load(struct rule_run *run, struct alert_sink *sink, pthread_mutex_
 		alert->record.annotations = labels_copy(&alert->said, records[i].annotations);
 		alert->record.value_text = arena_str(&alert->said, records[i].value_text);
 		alert->told_ms = now_ms;
+		alert->synthetic = is_synthetic(run->def, &alert->record);
 		alert_resume(alert, interval_ms, now_ms);
 	}
 	if (!run->loaded) {

@@ -38,7 +38,6 @@ struct rule_run {
 	bool fresh;                     /* the last reload brought it: its place is a new one */
 	bool left;                      /* it stands elsewhere now */
 	int64_t unknown_since_ms;       /* the whole rule: nothing returned and we cannot know; 0: known */
-	bool unknown_by_error;
 
 	/* Of a recording rule, under the inputs' lock: what others must know of its outputs. */
 	bool settled;                   /* evaluated since the start, and what it returned was no "cannot know" */
@@ -129,6 +128,15 @@ void rule_inputs_tell(struct rule_run *, const struct eval_env *, const struct p
 
 struct alert *rule_run_find(struct rule_run *, struct labels, struct arena *scratch);
 struct alert *rule_run_add(struct rule_run *, struct labels, struct arena *scratch);
+
+/* What on_no_data: fire and on_error: fire raise bears this label, and has no value. */
+#define SYNTHETIC_LABEL "reason"
+#define SYNTHETIC_NO_DATA "no data"
+#define SYNTHETIC_ERROR "error"
+static inline bool rule_synthetic_by_error(struct labels l)
+{
+	return str_eq(labels_get(l, STR(SYNTHETIC_LABEL)), STR(SYNTHETIC_ERROR));
+}
 /* An edge people may hear of, with the record as it is now. EDGE_NONE is ignored. */
 void rule_run_tell(struct rule_run *, struct alert *, enum alert_edge, int64_t now_ms, struct str reason);
 /* One text for a label set: equal sets, equal texts. Lives in <a>. */

@@ -167,6 +167,17 @@ static void put_sample(struct store *st, struct shard *shard, struct store_serie
 	atomic_store_explicit(&s->last_ms, t_ms, memory_order_relaxed);
 }
 
+void store_note_return(struct store *st, const struct store_series *s, int64_t t_ms)
+{
+	const int64_t good_ms = atomic_load(&s->good_ms);
+	const unsigned char state = atomic_load(&s->state);
+	/* what only the journal knows was not read while nobody ran: see stopped_ms */
+	bool stalled = state == SERIES_FRESH && good_ms < t_ms - st->options.lookback_ms && !atomic_load(&s->from_history);
+
+	if (good_ms != INT64_MIN && t_ms > good_ms && !atomic_load(&s->never_lost) && (state == SERIES_LOST || stalled))
+		gaps_put(&st->gaps, (struct gap){ s->id, good_ms, t_ms });
+}
+
 void store_replay_sample(struct store *st, struct store_series *s, int64_t t_ms, double v, const struct histogram *h)
 {
 	int64_t last_ms = atomic_load_explicit(&s->last_ms, memory_order_relaxed);
@@ -271,6 +282,8 @@ static bool apply(struct store_appender *a, struct shard *shard, struct staged *
 		return false;
 	put_sample(st, shard, s, g->t_ms, g->v, g->h);
 	journal_sample(st, s, &(struct record_sample){ g->t_ms, g->v, g->h, (enum series_state)g->state }, last_bits);
+	if (g->state == SERIES_FRESH && (s->state != SERIES_FRESH || s->good_ms < g->t_ms - st->options.lookback_ms))
+		store_note_return(st, s, g->t_ms);
 	atomic_store_explicit(&s->from_history, FROM_NOWHERE, memory_order_relaxed);
 	s->last_batch = (uint32_t)batch;
 	if (g->h != NULL || !value_is_stale(g->v))

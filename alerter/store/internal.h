@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "store/chunk.h"
+#include "store/gaps.h"
 #include "store/claims.h"
 #include "store/exemplars.h"
 #include "store/history.h"
@@ -131,6 +132,8 @@ struct store {
 	int64_t lately_oldest_ms;  /* of what came since the last census began. Under the commit lock */
 	_Atomic int64_t late_window_ms;
 	int64_t born_ms;
+	int64_t stopped_ms; /* of the newest good sample of the run before, where the journal has all of it; 0: nothing is known of one */
+	struct gaps gaps;
 	pthread_mutex_t maintain_lock; /* taken before all others */
 	struct history history;
 	struct journal journal;
@@ -161,6 +164,9 @@ struct store {
 #undef X
 	} count;
 };
+
+/* A good sample at <t_ms> is about to go into <s>: if it was lost until now, from when to when is kept. */
+void store_note_return(struct store *, const struct store_series *, int64_t t_ms);
 
 extern const struct querier_ops store_querier_ops;
 extern const struct appender_ops store_appender_ops;

@@ -426,6 +426,8 @@ static void join_past(struct store *st, const struct replay *r)
 		held_ms = oldest_ms;
 	if (held_ms < atomic_load(&st->held_from_ms))
 		atomic_store(&st->held_from_ms, held_ms);
+	if (r->newest_ms < st->born_ms)
+		st->stopped_ms = r->newest_ms;
 	if (r->head.covered_ms < st->history.covered_ms)
 		st->history.covered_ms = r->head.covered_ms;
 }

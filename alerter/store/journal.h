@@ -75,6 +75,7 @@ struct replay {
 	size_t files, damaged, bytes;
 	bool complete;          /* nothing is known to be missing */
 	struct record_head head; /* the last one; now_ms INT64_MIN: none */
+	int64_t newest_ms;       /* of the good samples; 0: none */
 };
 void journal_replay(struct store *st, struct replay *out);
 /* Files of numbers below go. */

@@ -152,6 +152,10 @@ struct replaying {
 /* The state counts even if the sample is there already: a checkpoint may be ahead of the samples it lies before. */
 static void append(struct replaying *r, struct store_series *s, int64_t t_ms, double v, const struct histogram *h, unsigned char state)
 {
+	if (state == SERIES_FRESH && s->state == SERIES_LOST)
+		store_note_return(r->st, s, t_ms);
+	if (state == SERIES_FRESH && t_ms > r->out->newest_ms)
+		r->out->newest_ms = t_ms;
 	store_replay_sample(r->st, s, t_ms, v, h);
 	atomic_store_explicit(&s->state, state, memory_order_relaxed);
 }
@@ -312,6 +316,8 @@ static void take_series(void *ctx, const struct record_series *series)
 	s->state = (unsigned char)series->state;
 	if (series->good_ms > s->good_ms)
 		s->good_ms = series->good_ms;
+	if (series->good_ms > r->out->newest_ms)
+		r->out->newest_ms = series->good_ms;
 	if (s->writer.open != NULL) /* there its last sample is, or others of its chunks are in the next record */
 		return;
 	s->writer.v_bits = series->v_bits;

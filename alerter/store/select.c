@@ -131,9 +131,10 @@ static bool part_matters(const struct store_unseen *u, struct str metric, const 
 	return (metric.n == 0 || str_starts(metric, u->family)) && !is_seen(s, u->labels);
 }
 
-static struct series describe(const struct store *st, struct store_series *s, struct labels labels, int64_t now_ms,
+static struct series describe(struct store *st, struct store_series *s, struct labels labels, int64_t now_ms,
                               const struct selection *sel)
 {
+	struct gap gap;
 	struct series out = { .id = s->id, .labels = labels, .state = atomic_load(&s->state) };
 	int64_t good_ms = atomic_load(&s->good_ms);
 
@@ -148,8 +149,12 @@ static struct series describe(const struct store *st, struct store_series *s, st
 		out.state = may_return(st, labels, now_ms, sel) ? SERIES_LOST : SERIES_GONE;
 	if (out.state == SERIES_FRESH && is_stalled(good_ms, now_ms, st->options.lookback_ms))
 		out.state = SERIES_LOST;
-	if (out.state == SERIES_LOST)
+	if (out.state == SERIES_LOST) {
 		out.lost_since_ms = good_ms;
+	} else if (out.state == SERIES_FRESH && gaps_find(&st->gaps, s->id, &gap)) {
+		out.lost_since_ms = gap.lost_ms;
+		out.back_ms = gap.back_ms;
+	}
 	return out;
 }
 
@@ -220,7 +225,8 @@ static struct selection *store_select(struct querier *q, const struct matcher *m
 	sel = mem_realloc(NULL, sizeof *sel + view.n * sizeof *sel->v);
 	*sel = (struct store_selection){ .view = view, .batch = batch };
 	sel->pub = (struct selection){ .v = sel->v, .n = view.n, .generation = view.snapshot->generation,
-		                       .held_from_ms = atomic_load(&st->held_from_ms), .began_ms = st->born_ms };
+		                       .held_from_ms = atomic_load(&st->held_from_ms), .began_ms = st->born_ms,
+		                       .stopped_ms = st->stopped_ms };
 	note_unseen(st, m, n, sel);
 	for (size_t i = 0; i < view.n; i++) {
 		__builtin_prefetch(view.series[i + AHEAD < view.n ? i + AHEAD : i]);

@@ -58,6 +58,7 @@ struct store *store_new(const struct store_options *options)
 	init_index_lock(st);
 	index_init(&st->index);
 	memory_init(&st->memory);
+	gaps_init(&st->gaps);
 	shelves_init(&st->shelves);
 	history_init(&st->history);
 	journal_init(&st->journal);
@@ -87,6 +88,7 @@ void store_free(struct store *st)
 	claims_fini(st);
 	pthread_mutex_destroy(&st->claims_lock);
 	memory_fini(st);
+	gaps_fini(&st->gaps);
 	shelves_fini(&st->shelves);
 	history_fini(&st->history);
 	while (st->unused != NULL) {
@@ -473,6 +475,7 @@ void store_maintain(struct store *st)
 	store_bury_unused(st);
 	st->sealed_bytes = take_census(st);
 	memory_clear_shelves(st, now_ms - SHELF_IDLE_MS);
+	gaps_prune(&st->gaps, now_ms);
 	if (flushed) {
 		slab_trim();
 		mem_trim();

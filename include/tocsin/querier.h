@@ -49,6 +49,7 @@ struct series {
 	struct labels labels;           /* borrowed from the selection */
 	enum series_state state;
 	int64_t lost_since_ms;          /* SERIES_LOST: time of the last good sample; windows are held there */
+	int64_t back_ms;                /* SERIES_FRESH: of its first good sample after it was lost since lost_since_ms. 0: it was not, lately */
 	bool unread;                    /* all it has is of an earlier run, and a target that was not read since may have it: nothing of it is a
 	                                 * value of now */
 };
@@ -58,6 +59,7 @@ struct selection {
 	size_t n;
 	uint64_t generation;            /* equal generation of the same querier and matchers: one begins with the series of the other, in order */
 	int64_t held_from_ms;           /* data is held from here on; INT64_MIN: nothing is missing */
+	int64_t stopped_ms;             /* of the last good sample of the run before; nobody knows what was until began_ms. 0: there was none */
 	int64_t began_ms;               /* this run began; what it has not read is no value of times from then on. 0: unknown */
 	bool unseen;                    /* a target that may carry matching series was not read since the start, or its discovery failed */
 	const struct labels *unseen_targets;    /* their labels, borrowed from the selection */

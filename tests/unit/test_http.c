@@ -172,7 +172,7 @@ static const struct {
 	{ "query", "GET /echo?a=1&b=x+y%2B&a=2&c" END "\r\n", "200", "1 /echo rest= ctx=c a=1 b=x y+ a=2 c=" },
 	{ "escaped path", "GET /%65cho" END "\r\n", "200", "1 /echo" },
 	{ "head", "HEAD /echo" END "\r\n", "200", NULL },
-	{ "form", "POST /echo?q=0" END FORM "Content-Length: 9\r\n\r\na=1&b=%26", "200", "2 /echo rest= ctx=c q=0 a=1 b=& body=9" },
+	{ "form: its values go before those of the URL", "POST /echo?q=0" END FORM "Content-Length: 9\r\n\r\na=1&b=%26", "200", "2 /echo rest= ctx=c a=1 b=& q=0 body=9" },
 	{ "body that does not say what it is", "POST /echo" END "Content-Length: 3\r\n\r\na=1", "415", "urlencoded" },
 	{ "pieces that do not say what they are", "POST /echo" END "Transfer-Encoding: chunked\r\n\r\n3\r\na=1\r\n0\r\n\r\n", "415", "urlencoded" },
 	{ "prefix", "GET /tree/a/b" END "\r\n", "200", "rest=a/b" },

@@ -122,7 +122,7 @@ static void lost_series_are_held(void **state)
 
 		prepare(&w, cases[i].query);
 		r = instant(&w, 600000);
-		held = promql_instant_held(w.query, &w.arena, ram_querier(w.ram), 600000, &e);
+		held = promql_instant_held(w.query, &w.arena, ram_querier(w.ram), 600000, PROMQL_HOLD_LAST, &e);
 		assert_non_null(held);
 		if (strcmp(shown(&w, r), cases[i].now) != 0)
 			fail_msg("%s: now %s", cases[i].name, shown(&w, r));

@@ -20,7 +20,7 @@ struct move {
 
 static const struct row {
 	const char *name, *rules;
-	struct move moves[16];
+	struct move moves[24];
 	const char *heard;
 } rows[] = {
 	{ "what the expression returns is a HIT, always: also while something it reads is lost", DOWN,
@@ -39,6 +39,17 @@ static const struct row {
 	  { P("up{instance=\"a\"}", 0), P("up{instance=\"b\"}", 0), T, P("up{instance=\"b\"}", 1), T }, "firing firing resolved" },
 	{ "a window that begins before the data we hold: UNKNOWN until it is full", "- {alert: Down, expr: 'min_over_time(health[30s]) == 0'}\n",
 	  { P(A, 0), T, { HELD, NULL, 0 }, P(A, 1), T, T, P(A, 1), T, P(A, 1), T }, "firing resolved" },
+	{ "back after more than a window: UNKNOWN until the window is of the time since", "- {alert: Down, expr: 'rate(n[1m]) > 0'}\n",
+	  { P("n", 1), T, P("n", 2), T, { LOSE, "n", 0 }, TICKS(10), P("n", 3), T, P("n", 4), T, P("n", 5), T }, "firing" },
+	{ "back, and the window is of the time since: MISS", "- {alert: Down, expr: 'rate(n[1m]) > 0'}\n",
+	  { P("n", 1), T, P("n", 2), T, { LOSE, "n", 0 }, TICKS(10), P("n", 3), T, P("n", 3), T, P("n", 3), T, P("n", 3), T, P("n", 3), T, P("n", 3), T },
+	  "firing resolved" },
+	{ "back after less than a window, which has what was before: MISS", "- {alert: Down, expr: 'changes(n[5m]) > 0'}\n",
+	  { P("n", 1), T, P("n", 2), T, { LOSE, "n", 0 }, TICKS(2), P("n", 2), TICKS(18), P("n", 2), T }, "firing resolved" },
+	{ "compared with what it was before, lost for longer than that: UNKNOWN", "- {alert: Down, expr: 'n - n offset 1m > 0'}\n",
+	  { P("n", 1), T, P("n", 2), T, P("n", 3), T, P("n", 4), T, P("n", 5), T, P("n", 6), T, { LOSE, "n", 0 }, TICKS(10) }, "firing" },
+	{ "the same of a subquery", "- {alert: Down, expr: 'max_over_time(rate(n[30s])[1m:15s]) > 0'}\n",
+	  { P("n", 1), T, P("n", 2), T, { LOSE, "n", 0 }, TICKS(10), P("n", 3), T, P("n", 4), T, P("n", 5), T }, "firing" },
 	{ "losses go through recording rules", "- {record: h, expr: health}\n- {alert: Down, expr: h == 0}\n",
 	  { P(A, 0), T, { LOSE, A, 0 }, TICKS(20), P(A, 1), T }, "firing resolved" },
 	{ "what is lost before a rule has recorded it after a start is not known through it", "- {record: h, expr: health}\n- {alert: Down, expr: h == 0}\n",
@@ -57,6 +68,15 @@ static const struct row {
 	  { P(A, 0), T, { LOSE, A, 0 }, TICKS(10), P(A, 0), T }, "firing no data data back" },
 	{ "on_no_data: resolve", "- {alert: Down, expr: health == 0, annotations: {tocsin_no_data_after: 1m, tocsin_on_no_data: resolve}}\n",
 	  { P(A, 0), T, { LOSE, A, 0 }, TICKS(10) }, "firing resolved" },
+	{ "on_no_data: resolve, and our own time away is none of the rule's",
+	  "- {alert: Down, expr: health == 0, annotations: {tocsin_no_data_after: 1m, tocsin_on_no_data: resolve}}\n",
+	  { P(A, 0), T, { AWAY, NULL, 40 }, { LOSE, A, 0 }, TICKS(2), P(A, 0), T, { LOSE, A, 0 }, TICKS(10) }, "firing resolved" },
+	{ "on_no_data: fire, and an error in between: it stands", "- {alert: Down, expr: 'health == 0 or on() (one * on() two)', annotations: "
+	  "{tocsin_no_data_after: 30s, tocsin_on_no_data: fire, tocsin_on_error: fire}}\n",
+	  { P(A, 1), T, { LOSE, A, 0 }, TICKS(5), P("one{i=\"1\"}", 1), P("one{j=\"1\",i=\"1\"}", 1), P("two", 1), T, { GONE, "two", 0 }, T, T, P(A, 1), T },
+	  "firing resolved" },
+	{ "on_no_data: fire, and a start in between: it stands", "- {alert: Down, expr: health == 0, annotations: {tocsin_no_data_after: 30s, tocsin_on_no_data: fire}}\n",
+	  { P(A, 1), T, { LOSE, A, 0 }, TICKS(5), { AWAY, NULL, 1 }, TICKS(2), P(A, 1), T }, "firing resolved" },
 	{ "on_no_data: fire", "- {alert: Down, expr: health == 0, annotations: {tocsin_no_data_after: 30s, tocsin_on_no_data: fire}}\n",
 	  { P(A, 1), T, { LOSE, A, 0 }, TICKS(5), P(A, 1), T }, "firing resolved" },
 };

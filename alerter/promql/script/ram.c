@@ -43,7 +43,8 @@ static struct selection *ram_select(struct querier *q, const struct matcher *m, 
 		if (!matchers_test(m, n, r->labels.v[i], e))
 			continue;
 		out->index[out->sel.n] = i;
-		v[out->sel.n++] = (struct series){ i + 1, r->labels.v[i], r->series[i].state, r->series[i].lost_since_ms, false };
+		v[out->sel.n++] = (struct series){ .id = i + 1, .labels = r->labels.v[i], .state = r->series[i].state,
+		                                   .lost_since_ms = r->series[i].lost_since_ms };
 	}
 	out->sel.v = v;
 	out->sel.generation = r->generation;
