@@ -9,13 +9,12 @@ struct exemplar_staged {
 	struct store_exemplar value;
 };
 
-void take_stage_exemplar(struct take *k, struct store_series *series, int64_t t_ms)
+void take_stage_exemplar(struct take *k, struct store_series *series, int64_t t_ms, const struct textparse_exemplar *e)
 {
-	const struct textparse_exemplar *e = &k->parse.exemplar;
 	struct store_exemplar value = { .v = e->v, .t_ms = e->has_t ? e->t_ms : t_ms, .own_time = e->has_t };
 	struct err bad = { 0 };
 
-	if (!textparse_exemplar_labels(e->text, &k->exemplar_arena, &value.labels, &bad))
+	if (!textparse_exemplar_labels(arena_str(&k->exemplar_arena, e->text), &k->exemplar_arena, &value.labels, &bad))
 		return;
 	k->exemplars = mem_grow(k->exemplars, &k->cap_exemplars, k->n_exemplars + 1, sizeof *k->exemplars);
 	k->exemplars[k->n_exemplars++] = (struct exemplar_staged){ series, value };

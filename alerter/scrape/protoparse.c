@@ -3,7 +3,9 @@
 #include "scrape/protoparse.h"
 
 #include <math.h>
+#include <stdlib.h>
 
+#include "tocsin/mem.h"
 #include "tocsin/num.h"
 #include "tocsin/wire.h"
 
@@ -11,6 +13,8 @@ enum metric_type { COUNTER, GAUGE, SUMMARY, UNTYPED, HISTOGRAM, GAUGE_HISTOGRAM,
 
 enum { FAMILY_NAME = 1, FAMILY_HELP, FAMILY_TYPE, FAMILY_METRIC, FAMILY_UNIT };
 enum { METRIC_LABEL = 1, METRIC_TIMESTAMP = 6 };
+enum { COUNTER_EXEMPLAR = 2, BUCKET_EXEMPLAR = 3, HISTOGRAM_EXEMPLARS = 16 };
+#define MAX_SECONDS INT64_C(315576000000) /* ten thousand years */
 enum { COUNT = 1, SUM = 2, PARTS = 3, HISTOGRAM_COUNT_FLOAT = 4 }; /* of a summary or histogram; parts: quantiles or buckets */
 
 static const struct {
@@ -26,7 +30,9 @@ struct reader {
 	const struct protoparse_options *options;
 	const struct protoparse_sink *sink;
 	struct err *err;
-	struct arena arena;      /* of a metric's histogram */
+	struct arena arena;      /* of a metric's histogram and exemplars */
+	struct textparse_exemplar *exemplars; /* of the sample that comes next */
+	size_t n_exemplars, cap_exemplars;
 	struct buf labels, text; /* a metric's own labels, written; a whole series */
 	struct str name;
 	enum metric_type type;
@@ -111,15 +117,18 @@ static bool emit(struct reader *r, const char *suffix, const char *bound, double
 	if (behind)
 		buf_putc(&r->text, '}');
 	r->sample.v = v;
+	r->sample.exemplars = r->exemplars;
+	r->sample.n_exemplars = (uint32_t)r->n_exemplars;
+	r->n_exemplars = 0;
 	return r->sink->sample(r->sink->ctx, buf_str(&r->text), &r->sample);
 }
 
-static bool put_label(struct reader *r, struct str pair)
+static bool put_label(struct reader *r, struct buf *b, struct str pair)
 {
 	struct wire w = wire_of(pair);
 	struct str name = STR(""), value = STR("");
 	struct wire_field f;
-	bool behind = r->labels.n > 0;
+	bool behind = b->n > 0;
 
 	while (wire_next(&w, &f)) {
 		if (f.number == 1)
@@ -127,14 +136,82 @@ static bool put_label(struct reader *r, struct str pair)
 		else if (f.number == 2)
 			value = wire_bytes(&w, &f);
 	}
-	put_comma(&r->labels, &behind);
+	put_comma(b, &behind);
 	if (labels_name_is_plain(name))
-		buf_puts(&r->labels, name);
+		buf_puts(b, name);
 	else
-		put_quoted(&r->labels, name);
-	buf_putc(&r->labels, '=');
-	put_quoted(&r->labels, value);
+		put_quoted(b, name);
+	buf_putc(b, '=');
+	put_quoted(b, value);
 	return !w.bad || bad(r, "a malformed label");
+}
+
+/* ---- Exemplars ---- */
+
+static bool read_timestamp(struct str time, int64_t *t_ms)
+{
+	struct wire w = wire_of(time);
+	struct wire_field f;
+	int64_t seconds = 0, nanos = 0;
+
+	while (wire_next(&w, &f)) {
+		if (f.number == 1)
+			seconds = (int64_t)wire_uint(&w, &f);
+		else if (f.number == 2)
+			nanos = (int64_t)wire_uint(&w, &f);
+	}
+	if (w.bad || seconds < -MAX_SECONDS || seconds > MAX_SECONDS || nanos < 0 || nanos > 999999999)
+		return false;
+	*t_ms = seconds * 1000 + nanos / 1000000;
+	return true;
+}
+
+/* For the sample that comes next. <timed>: only one with a time of its own. */
+static bool read_exemplar(struct reader *r, struct str exemplar, bool timed)
+{
+	struct wire w = wire_of(exemplar);
+	struct textparse_exemplar e = { 0 };
+	struct buf labels = { 0 };
+	struct wire_field f;
+	bool ok = true;
+
+	while (ok && wire_next(&w, &f)) {
+		if (f.number == 1)
+			ok = put_label(r, &labels, wire_bytes(&w, &f));
+		else if (f.number == 2)
+			e.v = wire_double(&w, &f);
+		else if (f.number == 3)
+			ok = (e.has_t = read_timestamp(wire_bytes(&w, &f), &e.t_ms)) || bad(r, "a malformed time of an exemplar");
+	}
+	if (ok && w.bad)
+		ok = bad(r, "a malformed exemplar");
+	if (ok && (e.has_t || !timed)) {
+		e.text = arena_printf(&r->arena, "{" STR_FMT "}", STR_ARG(buf_str(&labels)));
+		r->exemplars = mem_grow(r->exemplars, &r->cap_exemplars, r->n_exemplars + 1, sizeof *r->exemplars);
+		r->exemplars[r->n_exemplars++] = e;
+	}
+	buf_fini(&labels);
+	return ok;
+}
+
+/* Of a native histogram: its own, else those of its buckets; as in Prometheus such without a time count for nothing. */
+static bool read_native_exemplars(struct reader *r, struct str histogram)
+{
+	struct wire w = wire_of(histogram), b;
+	struct wire_field f, g;
+	bool ok = true;
+
+	while (ok && wire_next(&w, &f))
+		ok = f.number != HISTOGRAM_EXEMPLARS || read_exemplar(r, wire_bytes(&w, &f), true);
+	w = wire_of(histogram);
+	for (bool own = r->n_exemplars > 0; ok && !own && wire_next(&w, &f);) {
+		if (f.number != PARTS)
+			continue;
+		b = wire_of(wire_bytes(&w, &f));
+		while (ok && wire_next(&b, &g))
+			ok = g.number != BUCKET_EXEMPLAR || read_exemplar(r, wire_bytes(&b, &g), true);
+	}
+	return ok;
 }
 
 /* ---- Values ---- */
@@ -145,9 +222,12 @@ static bool read_single(struct reader *r, struct str value)
 	struct wire_field f;
 	double v = 0;
 
-	while (wire_next(&w, &f))
+	while (wire_next(&w, &f)) {
 		if (f.number == 1)
 			v = wire_double(&w, &f);
+		else if (f.number == COUNTER_EXEMPLAR && r->type == COUNTER && !read_exemplar(r, wire_bytes(&w, &f), false))
+			return false;
+	}
 	return w.bad ? bad(r, "a malformed value") : emit(r, "", NULL, 0, v);
 }
 
@@ -179,6 +259,8 @@ static bool read_bucket(struct reader *r, struct str part, bool *to_infinity)
 			bound = wire_double(&w, &f);
 		else if (f.number == 4)
 			floating = wire_double(&w, &f);
+		else if (f.number == BUCKET_EXEMPLAR && !read_exemplar(r, wire_bytes(&w, &f), false))
+			return false;
 	}
 	*to_infinity |= isinf(bound) && bound > 0;
 	return w.bad ? bad(r, "a malformed bucket") : emit(r, "_bucket", "le", bound, floating > 0 ? floating : whole);
@@ -237,11 +319,10 @@ static bool read_native(struct reader *r, struct str value)
 	struct err e = { 0 };
 	bool ok;
 
-	arena_reset(&r->arena);
 	r->sample.h = native_read(value, r->type == GAUGE_HISTOGRAM, &r->options->limits, &r->arena, &e);
 	if (r->sample.h == NULL)
 		return bad_because(r, e.code, e.msg);
-	ok = emit(r, "", NULL, 0, (double)NAN);
+	ok = read_native_exemplars(r, value) && emit(r, "", NULL, 0, (double)NAN);
 	r->sample.h = NULL;
 	return ok;
 }
@@ -271,10 +352,12 @@ static bool read_metric(struct reader *r, struct str metric)
 	struct wire_field f;
 
 	buf_reset(&r->labels);
+	arena_reset(&r->arena);
+	r->n_exemplars = 0;
 	r->sample = (struct textparse_sample){ 0 };
 	while (wire_next(&w, &f)) {
 		if (f.number == METRIC_LABEL) {
-			if (!put_label(r, wire_bytes(&w, &f)))
+			if (!put_label(r, &r->labels, wire_bytes(&w, &f)))
 				return false;
 		} else if (f.number == METRIC_TIMESTAMP) {
 			r->sample.t_ms = (int64_t)wire_uint(&w, &f);
@@ -348,6 +431,7 @@ bool protoparse_read(struct str body, const struct protoparse_options *options, 
 	}
 	buf_fini(&r.labels);
 	buf_fini(&r.text);
+	free(r.exemplars);
 	arena_fini(&r.arena);
 	return ok;
 }

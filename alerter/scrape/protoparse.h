@@ -1,6 +1,6 @@
 /* Reading the protobuf format: metric families (io.prometheus.client.MetricFamily), each behind its length. Every sample is given as the text
- * format would write its series, so that whoever remembers series by their text need not know where they came from. Exemplars and
- * created timestamps are passed over. Source: Prometheus "Exposition formats", metrics.proto. */
+ * format would write its series, so that whoever remembers series by their text need not know where they came from. Created
+ * timestamps are passed over. Source: Prometheus "Exposition formats", metrics.proto. */
 #ifndef TOCSIN_SCRAPE_PROTOPARSE_H
 #define TOCSIN_SCRAPE_PROTOPARSE_H
 

@@ -82,8 +82,8 @@ static void put_sample(struct take *k, struct line *l, const struct textparse_sa
 {
 	int64_t t_ms = l->own_time ? s->t_ms : k->t_ms;
 
-	if (s->has_exemplar)
-		take_stage_exemplar(k, l->series, t_ms);
+	for (size_t i = 0; i < s->n_exemplars; i++)
+		take_stage_exemplar(k, l->series, t_ms, &s->exemplars[i]);
 	if (t_ms > k->t_ms + FUTURE_MS) {
 		k->out_of_bounds++;
 		return;
@@ -194,7 +194,7 @@ static bool take_line(struct take *k, enum textparse_kind kind)
 	if (kind == TEXTPARSE_SERIES && !textparse_value(&k->parse, &sample))
 		return malformed(k);
 	if (kind == TEXTPARSE_SERIES)
-		return (!sample.has_exemplar || may_have_exemplar(k, text)) && take_sample(k, l, text, &sample);
+		return (sample.n_exemplars == 0 || may_have_exemplar(k, text)) && take_sample(k, l, text, &sample);
 	line_see(k, l);
 	return true;
 }

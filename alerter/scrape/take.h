@@ -40,8 +40,8 @@ struct take {
 
 /* ---- exemplars.c ---- */
 
-/* The one behind the sample just read: kept if the whole reply is good. One that cannot be read fails nothing. */
-void take_stage_exemplar(struct take *k, struct store_series *series, int64_t t_ms);
+/* One of a sample: kept if the whole reply is good. One that cannot be read fails nothing. */
+void take_stage_exemplar(struct take *k, struct store_series *series, int64_t t_ms, const struct textparse_exemplar *e);
 /* <good>: they go into the store. */
 void take_finish_exemplars(struct take *k, bool good);
 

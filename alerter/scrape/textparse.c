@@ -265,7 +265,8 @@ static bool openmetrics_value(struct textparse *p, struct textparse_sample *out)
 		p->p++;
 		if (!read_exemplar(p))
 			return false;
-		out->has_exemplar = true;
+		out->n_exemplars = 1;
+		out->exemplars = &p->exemplar;
 	}
 	return end_of_line(p);
 }

@@ -46,8 +46,10 @@ bool textparse_series(struct textparse *p, struct str *series);
 
 struct textparse_sample {
 	double v;
-	bool has_t, has_exemplar; /* p.exemplar */
+	bool has_t;
+	uint32_t n_exemplars; /* of a text: one at most */
 	int64_t t_ms;
+	const struct textparse_exemplar *exemplars;
 	/* Of protobuf only: */
 	const struct histogram *h; /* NULL: <v> */
 	bool beside_native;        /* one of the classic buckets of a native histogram that came before */

@@ -49,8 +49,13 @@ def gauge(v):
     return message(2, double(1, v))
 
 
-def counter(v, exemplar=None, created=None):
-    more = message(2, message(1, message(1, "trace_id") + message(2, exemplar)) + double(2, 1)) if exemplar else b""
+def exemplar_at(number, trace, v=1, t_ms=None):
+    time = message(3, uint(1, t_ms // 1000) + uint(2, t_ms % 1000 * 1000000)) if t_ms is not None else b""
+    return message(number, message(1, message(1, "trace_id") + message(2, trace)) + double(2, v) + time)
+
+
+def counter(v, exemplar=None, created=None, t_ms=None):
+    more = exemplar_at(2, exemplar, t_ms=t_ms) if exemplar else b""
     return message(3, double(1, v) + more + (message(3, uint(1, created)) if created else b""))
 
 
@@ -62,8 +67,8 @@ def summary(count, total, **quantiles):
     return message(4, uint(1, count) + double(2, total), *(message(3, double(1, float(q)) + double(2, v)) for q, v in quantiles.items()))
 
 
-def bucket(count, bound):
-    return message(3, uint(1, count) + double(2, bound))
+def bucket(count, bound, more=b""):
+    return message(3, uint(1, count) + double(2, bound) + more)
 
 
 def spans(number, indexes):

@@ -273,3 +273,27 @@ def test_exemplars_as_prometheus_has_them(box):
     for params in ({"query": "seen_total"}, {"query": 'sum(rate(seen_total{path="/b"}[5m])) / took_bucket'}, {"query": "nosuch"},
                    {"query": "took_bucket", "start": 1700000001, "end": 1700000001.5}, {"query": "("}, {"query": "took_bucket", "start": 2, "end": 1}):
         wait_for(f"the same exemplars of {params}", lambda: exemplars(ours, **params) == exemplars(theirs, **params))
+
+
+def test_exemplars_of_protobuf(box):
+    """Of counters and classic buckets as Prometheus has them; of native histograms, for which its version of today has them, those with a time."""
+    now = int(time.time()) * 1000
+    classic = pb.message(7, pb.uint(1, 5), pb.double(2, 4.5), pb.bucket(1, 0.5, pb.exemplar_at(3, "low", 0.25, now)), pb.bucket(4, 2.0), pb.bucket(5, math.inf, pb.exemplar_at(3, "high", 9)))
+    plain = pb.histogram(pb.observations(LATENCIES), total=1, classic=[(0.1, 9)])
+    told = pb.message(7, pb.uint(1, 5), pb.sint(5, 3), pb.double(6, 1e-9), pb.message(12, pb.sint(1, 0) + pb.uint(2, 1)), pb.sint(13, 5), pb.bucket(1, 0.5, pb.exemplar_at(3, "of a bucket", 0.25, now)),
+                      pb.exemplar_at(16, "own", 0.25, now + 1), pb.exemplar_at(16, "second", 0.5, now + 2), pb.exemplar_at(16, "timeless"))
+    app = box.start(Application, families=b"".join([
+        pb.family("seen_total", pb.COUNTER, pb.metric(pb.counter(41, exemplar='o"ne', t_ms=now), path="/a"), pb.metric(pb.counter(7), path="/b")),
+        pb.family("took", pb.HISTOGRAM, pb.metric(classic)), pb.family("native", pb.HISTOGRAM, pb.metric(told)), pb.family("plain", pb.HISTOGRAM, pb.metric(plain))]))
+    ours = box.start(Alerter, config(box, "ours.yml", job("app", app.address, scrape_protocols=["PrometheusProto"], scrape_native_histograms=True)))
+    theirs = box.start(Prometheus, config(box, "theirs.yml", job("app", app.address)))
+
+    def exemplars(server, query):
+        data = json.loads(http(server.url("/api/v1/query_exemplars?" + urllib.parse.urlencode({"query": query})))[2])["data"]
+        return sorted((sorted(s["seriesLabels"].items()), e["labels"]["trace_id"], float(e["value"]), round(e["timestamp"] * 1000) if e["labels"]["trace_id"] != "high" else 0)
+                      for s in data for e in s["exemplars"])
+    for query, n in (("seen_total", 1), ("took_bucket", 2)):
+        wait_for(f"exemplars of {query}", lambda: len({e[1] for e in exemplars(ours, query)}) == n and len({e[1] for e in exemplars(theirs, query)}) == n)
+        wait_for(f"the same exemplars of {query}", lambda: {e[1:] for e in exemplars(ours, query)} == {e[1:] for e in exemplars(theirs, query)})
+    assert [e[1:] for e in exemplars(ours, "native")] == [("own", 0.25, now + 1), ("second", 0.5, now + 2)]
+    assert exemplars(ours, "plain") == [] and list(values(ours, "up").values()) == [1.0]

@@ -28,7 +28,7 @@ static void parse_labels_again(const char *text, bool openmetrics)
 		}
 		if (!textparse_series(&p, &series) || !textparse_value(&p, &sample))
 			break;
-		if (sample.has_exemplar)
+		if (sample.n_exemplars > 0)
 			(void)!textparse_exemplar_labels(p.exemplar.text, &a, &l, &e);
 		e = (struct err){ 0 };
 		if (textparse_labels(series, &a, &l, NULL, &e)) {
