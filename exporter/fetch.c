@@ -159,8 +159,11 @@ bool fetcher_run(struct fetcher *f, int64_t deadline_mono_ms, int stop_fd, struc
 		curl_multi_add_handle(f->multi, f->v[i].easy);
 	}
 	ok = run(f, deadline_mono_ms, stop_fd, e);
-	for (size_t i = 0; i < f->n; i++)
+	for (size_t i = 0; i < f->n; i++) {
+		if (!f->v[i].done)
+			connection_given_up(f->v[i].easy);
 		curl_multi_remove_handle(f->multi, f->v[i].easy);
+	}
 	return ok;
 }
 

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tocsin/connection.h"
 #include "tocsin/expo.h"
 
 static const struct expo_family cpu_seconds = { "process_cpu_seconds_total", EXPO_COUNTER, "User and system CPU time spent.",
@@ -22,6 +23,8 @@ static const struct expo_family virtual_max = { "process_virtual_memory_max_byte
 static const struct expo_family start_time = { "process_start_time_seconds", EXPO_GAUGE, "Start of the process since 1970.",
     "seconds" };
 static const struct expo_family open_fds = { "process_open_fds", EXPO_GAUGE, "Open file descriptors.", NULL };
+static const struct expo_family lookups = { "process_name_lookups_hanging", EXPO_GAUGE,
+	"Lookups of names that got no answer in the last minute, each a thread.", NULL };
 static const struct expo_family max_fds = { "process_max_fds", EXPO_GAUGE, "Most file descriptors it may open.", NULL };
 
 /* 0 bytes: it cannot be read. */
@@ -112,6 +115,7 @@ void process_emit(struct expo_set *s, double start)
 	char text[256];
 
 	emit_fds(s);
+	EXPO_EMIT0(s, &lookups, (double)connection_lookups_hanging());
 	if (getrusage(RUSAGE_SELF, &used) == 0)
 		EXPO_EMIT0(s, &cpu_seconds, (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
 		           (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6);

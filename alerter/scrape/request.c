@@ -18,8 +18,10 @@ void request_init(struct request *r)
 
 void request_fini(struct request *r, CURLM *multi)
 {
-	if (r->busy)
+	if (r->busy) {
+		connection_given_up(r->easy);
 		curl_multi_remove_handle(multi, r->easy);
+	}
 	curl_easy_cleanup(r->easy);
 	connection_lists_free(&r->lists);
 	buf_fini(&r->body);

@@ -410,6 +410,8 @@ bool transfer_run(const struct probe_settings *s, const struct source_ask *ask, 
 	read_answer(easy, t);
 	forget_tls(easy, s, t);
 	judge(s, t, done, code);
+	if (!done)
+		connection_given_up(easy);
 	curl_multi_remove_handle(multi, easy);
 	t->easy = NULL;
 	curl_easy_cleanup(easy);

@@ -65,9 +65,26 @@ size_t connection_take_header(char *line, size_t size, size_t n, void *ended);
 const char *connection_failure(CURL *, CURLcode, const char *detail);
 
 /* A name server that does not answer holds nobody up: set on every handle, by connection_apply too. connection_failure remembers who got no
- * answer, and for 5 s the name is not looked up again. From any thread. */
+ * answer, and for 5 s (a minute, when many got none) the name is not looked up again. From any thread. */
 void connection_guard_lookup(CURL *);
 const char *connection_lookup_failed(CURL *, CURLcode, const char *detail);     /* NULL: it failed by something else */
+/* For a transfer that is under way and that its owner ends, before the handle is removed: a lookup it may be in is remembered too. */
+void connection_given_up(CURL *);
+size_t connection_lookups_hanging(void);        /* at most; of this process */
+
+/* What all of them share, for tests. A name is its hash; 0 is none. */
+enum { CONNECTION_LOOKUPS_MAX = 256 };
+struct connection_lookups {
+	struct connection_lookup {
+		uint64_t name;
+		int64_t since_mono_ms;
+	} v[1024];
+	size_t next;
+};
+void connection_lookups_add(struct connection_lookups *, uint64_t name, int64_t now_mono_ms);
+size_t connection_lookups_hang(const struct connection_lookups *, int64_t now_mono_ms);
+/* Why the name is not looked up now; NULL: it may be. */
+const char *connection_lookups_refuse(const struct connection_lookups *, uint64_t name, int64_t now_mono_ms);
 
 /* Where to, TLS, proxy; not what is asked, nor by whom. <url> is the address as it is written: where tls_config names another server,
  * that name is asked for at the same place. */

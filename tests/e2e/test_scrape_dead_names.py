@@ -6,7 +6,7 @@ import socket
 import subprocess
 
 import pytest
-from servers import Alerter, Process, binary, http, wait_for
+from servers import Alerter, Exporter, Process, binary, http, wait_for
 from test_scrape_protobuf import ask
 from watched import Target, Webhook, alert_rule, rule_file
 
@@ -17,8 +17,8 @@ NAMES = 8
 AT_ONCE = {"group_by": ["alertname"], "group_wait": "0s", "group_interval": "1s", "repeat_interval": "2s"}
 
 
-class WithSilentNames(Alerter):
-    """One that sees another /etc/resolv.conf than this machine's."""
+class SilentNames:
+    """Of a program: it sees another /etc/resolv.conf than this machine's."""
 
     def start(self, wait=True):
         resolv = self.folder / "resolv.conf"
@@ -29,6 +29,14 @@ class WithSilentNames(Alerter):
 
     def threads(self):
         return len(os.listdir(f"/proc/{self.process.pid}/task"))
+
+
+class WithSilentNames(SilentNames, Alerter):
+    pass
+
+
+class ExporterWithSilentNames(SilentNames, Exporter):
+    pass
 
 
 @pytest.fixture
@@ -65,3 +73,12 @@ def test_names_nobody_answers_for(box, silence):
     assert "does not answer" in str(alerter.get("/api/v1/targets")[2])
     assert alerter.threads() < 100
     assert alerter.stop() == 0
+
+
+def test_an_exporter_that_gives_up_first(box, silence):
+    """Its own deadline ends a request before libcurl says that a lookup took too long; asked again and again, it does not pile them up."""
+    exporter = box.start(ExporterWithSilentNames, box.write("exporter.yml", "probe: [{name: dead, url: 'http://dead.example/', timeout: 100ms}]\n"))
+    for _ in range(30):
+        assert "probe_success{source=\"dead\"} 0" in exporter.get("/metrics")[2]
+    hanging = int(next(line for line in exporter.get("/metrics")[2].splitlines() if line.startswith("process_name_lookups_hanging ")).split()[1])
+    assert 1 <= hanging <= 13 and exporter.threads() < 30

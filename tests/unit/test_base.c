@@ -8,6 +8,7 @@
 
 #include "tocsin/alert.h"
 #include "tocsin/clock.h"
+#include "tocsin/connection.h"
 #include "tocsin/glob.h"
 #include "tocsin/json.h"
 #include "tocsin/map.h"
@@ -472,6 +473,32 @@ static void globs(void **state)
 	assert_int_equal(rmdir(folder), 0);
 }
 
+/* One name waits 5 s; when many are silent a minute; from CONNECTION_LOOKUPS_MAX on, whoever is not known waits too. */
+static void lookups_are_bounded(void **state)
+{
+	static struct connection_lookups l;
+	int64_t now_ms = 1000000;
+
+	(void)state;
+	connection_lookups_add(&l, 1, now_ms);
+	assert_non_null(connection_lookups_refuse(&l, 1, now_ms + 4999));
+	assert_null(connection_lookups_refuse(&l, 1, now_ms + 5000));
+	assert_null(connection_lookups_refuse(&l, 2, now_ms));
+	for (uint64_t name = 2; name <= 65; name++)
+		connection_lookups_add(&l, name, now_ms);
+	assert_non_null(connection_lookups_refuse(&l, 1, now_ms + 59999));
+	assert_null(connection_lookups_refuse(&l, 1, now_ms + 60000));
+	for (uint64_t name = 66; name < CONNECTION_LOOKUPS_MAX; name++)
+		connection_lookups_add(&l, name, now_ms);
+	assert_null(connection_lookups_refuse(&l, 9999, now_ms));
+	connection_lookups_add(&l, CONNECTION_LOOKUPS_MAX, now_ms);
+	assert_int_equal(connection_lookups_hang(&l, now_ms), CONNECTION_LOOKUPS_MAX);
+	assert_non_null(strstr(connection_lookups_refuse(&l, 9999, now_ms), "CONNECTION_LOOKUPS_MAX"));
+	assert_null(connection_lookups_refuse(&l, 0, now_ms));
+	assert_null(connection_lookups_refuse(&l, 9999, now_ms + 60000));
+	assert_int_equal(connection_lookups_hang(&l, now_ms + 60000), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -483,6 +510,7 @@ int main(void)
 		cmocka_unit_test(texts),
 		cmocka_unit_test(buffers),
 		cmocka_unit_test(globs),
+		cmocka_unit_test(lookups_are_bounded),
 		cmocka_unit_test(maps),
 		cmocka_unit_test(arenas),
 		cmocka_unit_test(label_sets),
