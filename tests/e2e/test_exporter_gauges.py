@@ -216,14 +216,14 @@ gauges:
     redis: cache
     timeout: 1s
     queries:
-      - {{ command: [BLPOP, nothing, '0'], metrics: [{{ name: popped, help: x }}] }}
+      - {{ command: [LRANGE, nothing], metrics: [{{ name: ranged, help: x }}] }}
       - {{ command: [LLEN, nothing], metrics: [{{ name: listed, help: x }}] }}
 """))
 
     def failed(m):
         return {had["query"] for had, v in m.find("tocsin_gauges_collector_success") if v == 0}
     m = wait_for("the good ones", lambda: next((m for m in [scrape(exporter)] if len(failed(m)) == 4 and m.value("second") == 2), None))
-    assert failed(m) == {"copied", "ended", "slept", "popped"} and m.value("first") == 1 and m.value("listed") == 0
+    assert failed(m) == {"copied", "ended", "slept", "ranged"} and m.value("first") == 1 and m.value("listed") == 0
     assert [v for _, v in m.find("tocsin_gauges_up")] == [1, 1]
     assert "query copied: the statement is a COPY" in exporter.process.text()
     wait_for("a word of the slow one", lambda: scrape(exporter) and "query slept: canceling statement due to statement timeout" in exporter.process.text())
