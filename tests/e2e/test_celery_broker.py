@@ -97,7 +97,7 @@ def test_users_with_the_documented_rights(box):
     for rule in rules:
         user = "asker" if "+publish" in rule else "reader"
         assert redis.cli("acl", "setuser", user, *rule.replace("PASSWORD", "hush").split()) == "OK"
-    reader = f"{{name: reader, url: '{redis.url(1)}', user: reader, password: hush, control: false, poll_interval: 1s, results_interval: 1s}}"
+    reader = f"{{name: reader, url: '{redis.url(1)}', user: reader, password: hush, control: false, poll_interval: 1s, results_interval: 1s, zero_for: 0s}}"
     jobs = Jobs(box, redis.url(1), redis.url(1), settings=["user: asker", f"password: hush\n  - {reader}"])
     jobs.worker()
     jobs.send("add.delay(1, 1)")
