@@ -59,7 +59,7 @@ def start(box, stop):
     from demo import HERE, Business
     business = Business(box.folder, box.started)
     own = "".join(f"{kind}: [{{ name: {kind}, url: '${{{name}}}', {more} }}]\n" for kind, name, more in (
-        ("postgres", "DATABASE_URL", ""), ("redis", "REDIS_URL", ""), ("celery", "CELERY_BROKER_URL", "poll_interval: 1s, control_interval: 1s")))
+        ("postgres", "DATABASE_URL", ""), ("redis", "REDIS_URL", ""), ("celery", "CELERY_BROKER_URL", "poll_interval: 1s, control_interval: 1s, zero_for: 0s")))
     exporter = box.start(Exporter, box.write("exporter.yml", own + (HERE / "gauges.yml").read_text()), env=business.environment())
     watch = Watch(box, [job("tocsin", exporter, scrape_interval="500ms", scrape_timeout="500ms"), job("fairedge-api", f"127.0.0.1:{business.api_port}")],
                   [alert_rule("Busy", "active_users_total > 0")])
