@@ -239,7 +239,7 @@ gauges: [{{ name: shop, url: '{postgres.url('shop')}', queries: [{{ sql: 'select
     lines = [json.loads(line) for line in exporter.process.text().splitlines()]
     warnings = [(line["name"], line["warning"]) for line in lines if line["msg"] == "the server warns"]
     assert sorted(name for name, _ in warnings) == ["main", "shop"] and all("collation version mismatch" in text for _, text in warnings)
-    assert len(lines) < 10
+    assert len(lines) < 50, "debug lines of the server come by the hundred"
 
 
 def test_read_only_and_parameters_that_change(box, postgres):

@@ -91,7 +91,7 @@ QUERIES = """
 shop_orders:
   query: "select state, count(*) as count, max(id) as newest, sum(id) as ids, 'x' as note from orders group by state"
   master: true
-  cache_seconds: 30
+  cache_seconds: 3600
   metrics:
     - state: { usage: "LABEL", description: "State" }
     - count: { usage: "GAUGE", description: "Orders" }
