@@ -62,7 +62,8 @@ struct store_series {
 	unsigned char pairs[];      /* its labels, sorted, as index_encode() wrote them; immutable */
 };
 
-/* Whether its last sample came with a later batch. A series whose chunk is open had one some hours ago at most, so halves can be compared. */
+/* Whether its last sample came with a later batch. A series whose chunk is open had one some hours ago at most, so halves can be
+ * compared. */
 static inline bool series_is_later(const struct store_series *s, uint64_t batch)
 {
 	return batch != UINT64_MAX && (int32_t)(s->last_batch - (uint32_t)batch) > 0;

@@ -1,5 +1,6 @@
-/* Regions of 64 slabs; a slab holds pieces of one size, or pieces of any size that were kept one after the other (then nothing in it is used
- * again before all of it is free). An empty slab is anybody's. Large pieces are malloc's. All is under one lock, held for some instructions. */
+/* Regions of 64 slabs; a slab holds pieces of one size, or pieces of any size that were kept one after the other (then nothing in it is
+ * used again before all of it is free). An empty slab is anybody's. Large pieces are malloc's. All is under one lock, held for some
+ * instructions. */
 #include "store/slab.h"
 
 #include <assert.h>
@@ -12,7 +13,8 @@
 #include "tocsin/mem.h"
 
 enum { SLAB_BYTES = 16 << 10, REGION_SLABS = 64 };
-enum { UNIT = 8, MOST = 1024, CLASSES = MOST / UNIT };
+/* FIRST: a series of 128 bytes begins where a cache line does. */
+enum { UNIT = 8, MOST = 1024, CLASSES = MOST / UNIT, FIRST = 64 };
 
 struct region {
 	struct region *next;
@@ -36,6 +38,8 @@ static struct {
 	struct slab *keeping; /* NULL: none */
 	size_t n;
 } pool = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+_Static_assert(sizeof(struct slab) <= FIRST, "pieces are behind it");
 
 static size_t in_units(size_t bytes)
 {
@@ -84,7 +88,7 @@ static struct slab *slab_new(size_t piece)
 	s = (struct slab *)(void *)(r->slabs + (size_t)i * SLAB_BYTES);
 	ASAN_UNPOISON_MEMORY_REGION(s, sizeof *s);
 	ASAN_POISON_MEMORY_REGION(s + 1, SLAB_BYTES - sizeof *s);
-	*s = (struct slab){ .region = r, .piece = (uint16_t)piece, .fresh = sizeof *s };
+	*s = (struct slab){ .region = r, .piece = (uint16_t)piece, .fresh = FIRST };
 	return s;
 }
 

@@ -1,5 +1,5 @@
-/* Memory of pieces that are small and many: series and sealed chunks. A piece has no bytes of its own beside it, so who frees it says how long it is.
- * Private to the store; one of it for the process; any thread. */
+/* Memory of pieces that are small and many: series and sealed chunks. A piece has no bytes of its own beside it, so who frees it says
+ * how long it is. Private to the store; one of it for the process; any thread. */
 #ifndef TOCSIN_STORE_SLAB_H
 #define TOCSIN_STORE_SLAB_H
 

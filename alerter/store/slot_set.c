@@ -81,7 +81,7 @@ static void to_bits(struct slot_part *p)
 	p->cap = 0;
 }
 
-/* Calls for each bit, by rising number: appends <base> and it. */
+/* Appends <base> and the place of each bit, by rising number. */
 static void list_bits(const uint16_t *bits, uint32_t base, struct slots *out)
 {
 	for (uint32_t w = 0; w < WORDS; w++)

@@ -1,5 +1,5 @@
-/* A set of slots of the index, in two bytes each or less: those of one upper half are a sorted list of lower halves or, when there are many, a
- * bit each. Adding and removing touch one of these only. Private to the store, guarded by the index lock. */
+/* A set of slots of the index, in two bytes each or less: those of one upper half are a sorted list of lower halves or, when there are
+ * many, a bit each. Adding and removing touch one of these only. Private to the store, guarded by the index lock. */
 #ifndef TOCSIN_STORE_SLOT_SET_H
 #define TOCSIN_STORE_SLOT_SET_H
 

@@ -1,4 +1,4 @@
-/* Memory of small pieces against a plain array: what was written into a piece is there until it is freed, whatever happens around it. */
+/* Memory of small pieces against a plain array: what was written into a piece is there until it is freed, whatever happens around. */
 #include "tests.h"
 
 #include <stdlib.h>
