@@ -383,6 +383,7 @@ static void trim(struct core *c)
 	silence_trim(c);
 	DB_ADD(c->db, DB_TRIM_PAUSES, DB_I(now_ms));
 	DB_ADD(c->db, DB_TRIM_DEAD, DB_I(OUTBOX_DEAD), DB_I(MAX_DEAD), DB_I(MAX_DEAD_OF_ONE));
+	DB_ADD(c->db, DB_TRIM_EPISODES, DB_I(OUTBOX_DELIVERED));
 	own_damage(c, db_damaged(c->database_path.p, &c->scratch), c->damage);
 }
 

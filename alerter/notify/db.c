@@ -84,6 +84,7 @@ static const char *const migrations[] = {
 	" WITHOUT ROWID;",
 	("ALTER TABLE page_alert ADD COLUMN heard_end INTEGER NOT NULL DEFAULT 0;"
 	 "UPDATE page_alert SET heard_end=ends;"),
+	"CREATE INDEX outbox_dead ON outbox(episode) WHERE state=4;",
 };
 
 static const char *const statement_sql[] = {

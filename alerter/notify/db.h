@@ -26,7 +26,8 @@ struct db_rows;
 	X(ADD_MEMBER, "INSERT OR REPLACE INTO page_member VALUES(?,?)")                                                            \
 	X(DEL_MEMBER, "DELETE FROM page_member WHERE grp=? AND alert=?")                                                           \
 	X(PUT_EPISODE, "INSERT OR REPLACE INTO episode VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)")                                           \
-	X(DEL_EPISODE, "DELETE FROM episode WHERE id=?")                                                                           \
+	X(DEL_EPISODE, "DELETE FROM episode WHERE id=?1 AND NOT EXISTS(SELECT 1 FROM outbox WHERE episode=?1 AND state=4)")        \
+	X(TRIM_EPISODES, "DELETE FROM episode WHERE closed=1 AND id NOT IN (SELECT episode FROM outbox WHERE state<>?)")           \
 	X(ADD_TOLD, "INSERT OR REPLACE INTO told VALUES(?,?,?)")                                                                   \
 	X(DEL_TOLD, "DELETE FROM told WHERE episode=? AND alert=?")                                                                \
 	X(ADD_MESSAGE, "INSERT INTO outbox VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")                                             \

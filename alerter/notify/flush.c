@@ -263,6 +263,12 @@ static struct audience without_covered(struct core *c, const struct audience *wh
 	return rest;
 }
 
+/* All that was to be told was given up, and nothing of it arrived: nobody waits for its end. */
+static bool was_refused(const struct episode *e)
+{
+	return !e->heard && e->unfinished == 0;
+}
+
 /* <e>: what is open there; NULL: nothing. */
 static void flush_to(struct core *c, struct group *g, struct episode *e, const struct integration *in, const struct audience *all)
 {
@@ -272,7 +278,7 @@ static void flush_to(struct core *c, struct group *g, struct episode *e, const s
 
 	if (why == WHY_NOTHING)
 		return;
-	if ((why == WHY_ALL_ENDED || why == WHY_SOME_ENDED) && !in->send_resolved) {
+	if ((why == WHY_ALL_ENDED || why == WHY_SOME_ENDED) && (!in->send_resolved || was_refused(e))) {
 		add_told(c, &who, e, in);
 		drop_told(c, e, in);
 		return;

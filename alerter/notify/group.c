@@ -143,6 +143,7 @@ void episode_free(struct episode *e)
 	free(e);
 }
 
+/* On disk it stays while a dead letter names it, which may be asked for again. */
 void episode_free_if_done(struct core *c, struct episode *e)
 {
 	if (!e->closed || e->unfinished > 0)

@@ -1,5 +1,5 @@
 /* Reading the database back into memory at the start, in the order of who refers to whom: alerts, groups, members, episodes,
- * what they told, messages, components. A row that refers to what is gone is left out with a line in the log. */
+ * what they told, messages, components. A row that refers to what is gone is left out with a line in the log; a message is sent even then. */
 #include "notify/core.h"
 
 #include <stdio.h>
@@ -119,7 +119,21 @@ static void told_row(struct restore *r, struct db_rows *s)
 }
 
 #define MESSAGE_COLUMNS                                                                                                            \
-	"id,episode,seq,group_key,labels,resolved,payload,state,created,next,attempts,doubtful,last_status,last_error"
+	"id,episode,seq,group_key,labels,resolved,payload,state,created,next,attempts,doubtful,last_status,last_error," \
+	"integration,identity"
+
+/* Its message says enough of one that is no more to be sent. */
+static struct episode *lost_episode(struct core *c, struct db_rows *s)
+{
+	struct episode *e = episode_new(c, arena_strz(&c->scratch, db_text(s, 1)));
+
+	text_set(&e->integration, db_text(s, 14));
+	e->identity = (uint64_t)db_int(s, 15);
+	e->seq = db_int(s, 2);
+	e->closed = e->heard = true;
+	episode_save(c, e);
+	return e;
+}
 
 static void message_row(struct restore *r, struct db_rows *s)
 {
@@ -127,10 +141,7 @@ static void message_row(struct restore *r, struct db_rows *s)
 	struct episode *e = map_get(&c->episodes, db_text(s, 1));
 	struct message *m;
 
-	if (e == NULL) {
-		r->orphans++;
-		return;
-	}
+	e = e != NULL ? e : lost_episode(c, s);
 	m = outbox_new(c, db_int(s, 0), e, db_int(s, 2));
 	m->integration = text_dup(e->integration);
 	m->identity = e->identity;
@@ -145,7 +156,10 @@ static void message_row(struct restore *r, struct db_rows *s)
 	m->doubtful = db_int(s, 11) != 0 || m->state == OUTBOX_UNKNOWN;
 	m->last_status = (int)db_int(s, 12);
 	text_set(&m->last_error, db_text(s, 13));
-	e->heard = e->heard || m->doubtful;
+	if (m->doubtful && !e->heard) {
+		e->heard = true;
+		episode_save(c, e);
+	}
 }
 
 static void component_row(struct restore *r, struct db_rows *s)
@@ -240,16 +254,26 @@ bool restore_pauses(struct core *c, struct err *e)
 	return each(&r, "SELECT * FROM pause", pause_row, e);
 }
 
+static bool find_row(struct restore *r, const char *sql, int64_t id, void (*row)(struct restore *, struct db_rows *), struct err *e)
+{
+	struct db_rows *s = DB_SELECT(r->c->db, sql, e, DB_I(id));
+
+	if (db_next(s, e))
+		row(r, s);
+	db_rows_free(s);
+	return e->code == ERR_NONE;
+}
+
+static void closed_episode_row(struct restore *r, struct db_rows *s)
+{
+	if (map_get(&r->c->episodes, db_text(s, 0)) == NULL)
+		episode_row(r, s);
+}
+
 bool restore_message(struct core *c, int64_t id, struct err *e)
 {
 	struct restore r = { .c = c };
-	struct db_rows *s = DB_SELECT(c->db, "SELECT " MESSAGE_COLUMNS " FROM outbox WHERE id=?", e, DB_I(id));
 
-	if (db_next(s, e))
-		message_row(&r, s);
-	db_rows_free(s);
-	if (r.orphans > 0)
-		return err_set(e, ERR_NOT_FOUND, -1, "message %lld belongs to an episode that is over: what it told has ended",
-			       (long long)id);
-	return e->code == ERR_NONE;
+	return find_row(&r, "SELECT * FROM episode WHERE id=(SELECT episode FROM outbox WHERE id=?)", id, closed_episode_row, e)
+	       && find_row(&r, "SELECT " MESSAGE_COLUMNS " FROM outbox WHERE id=?", id, message_row, e);
 }
