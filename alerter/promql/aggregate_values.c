@@ -2,7 +2,7 @@
 #include "aggregate.h"
 #include "eval_histogram.h"
 #include "fn_histogram.h"
-#include "memory.h"
+#include "piles.h"
 #include "tocsin/num.h"
 #include "numeric.h"
 
@@ -57,21 +57,24 @@ struct value *aggregate_quantile(struct eval *ev, const struct node *n, const st
 
 enum { LABEL_CELLS = 32 };      /* making a label set takes as long as so many cells */
 
-/* The label set of one member: what by() or without() leaves of its labels with the value among them. */
-static struct labels value_labels(struct eval *ev, const struct node *n, const struct value *x, size_t row, size_t cell,
-                                  struct str label)
+/* The label set of one member: what by() or without() leaves of its labels with the value among them. Its number in <t>. */
+static uint32_t value_group(struct eval *ev, struct label_table *t, const struct node *n, const struct value *x, size_t cell, struct str label)
 {
+	struct arena_mark mark = arena_mark(ev->scratch);
 	struct buf text = { 0 };
 	char fixed[344];
 	struct labels with;
+	size_t group;
 
 	if (value_histogram(x, cell) != NULL)
 		promql_histogram_print(&text, x->h[cell]);
 	else
 		buf_put(&text, fixed, num_format_fixed(fixed, x->v[cell]));
-	with = labels_with(ev->arena, x->shape->labels[row], label, arena_str(ev->arena, buf_str(&text)));
+	with = labels_with(ev->scratch, x->shape->labels[cell / x->n_steps], label, buf_str(&text));
+	group = piles_number(t, t->arena, aggregate_labels(&n->aggregate, ARENA_ARRAY(ev->scratch, with.n, struct label), with));
 	buf_fini(&text);
-	return aggregate_labels(&n->aggregate, ARENA_ARRAY(ev->arena, with.n, struct label), with);
+	arena_rewind(ev->scratch, mark);
+	return (uint32_t)group;
 }
 
 static void bad_label(struct eval *ev, int pos, struct str label)
@@ -111,7 +114,7 @@ struct value *aggregate_count_values(struct eval *ev, const struct node *n, cons
 	label_table_init(&table, &slot->arena, 16);
 	for (size_t i = 0; i < value_cells(x) && eval_works(ev, LABEL_CELLS); i++)
 		if (x->has[i])
-			to[i] = (uint32_t)label_table_add(&table, value_labels(ev, &by, x, i / x->n_steps, i, label), NULL);
+			to[i] = value_group(ev, &table, &by, x, i, label);
 	slot->shape = (struct shape){ .n = table.n, .labels = table.v };
 	memory_keep(ev, slot);
 	out = ev->failed ? NULL : value_new(ev, &slot->shape);

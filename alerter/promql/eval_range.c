@@ -133,6 +133,8 @@ void range_close(struct range_vector *r)
 {
 	if (r->selection != NULL)
 		r->ev->querier->ops->release(r->ev->querier, r->selection);
+	else
+		subquery_close(r);
 }
 
 int64_t range_end(const struct range_vector *r, size_t row, size_t step)

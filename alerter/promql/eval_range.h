@@ -17,7 +17,8 @@ struct range_vector {
 	int64_t range_ms;
 	int64_t before_ms, after_ms;    /* how far anchored and smoothed look beyond the range */
 	struct selection *selection;    /* of a selector */
-	struct value *table;            /* of a subquery; NULL when it was evaluated in slices */
+	struct arena own;               /* of a subquery: what evaluating it takes; its table goes with it */
+	struct value *table;            /* NULL when it was evaluated in slices */
 	struct piles *piles;            /* then, and from when on the names of each go at the end, or stay */
 	struct name_turns *pile_names;
 	size_t n_names, cap_names;
@@ -43,6 +44,7 @@ void window_cut(struct window *w, const struct points *p, int64_t beg_ms, int64_
 /* ---- subqueries (subquery.c) ---- */
 
 bool subquery_open(struct range_vector *);
+void subquery_close(struct range_vector *);
 /* False and failed: it would take too much. */
 bool subquery_points(struct range_vector *, size_t row, struct points *out);
 

@@ -186,6 +186,33 @@ static bool evaluate(struct range_vector *r)
 	return evaluate_in_slices(r);
 }
 
+/* In an arena of its own, which counts as long as it is there. */
+static bool evaluate_apart(struct range_vector *r)
+{
+	struct eval *ev = r->ev;
+	struct arena *outer = ev->arena;
+	size_t before = ev->bytes_before, kept = ev->bytes_kept;
+	bool good;
+
+	ev->bytes_kept += outer->total_bytes - before;
+	ev->arena = &r->own;
+	ev->bytes_before = 0;
+	good = evaluate(r);
+	ev->arena = outer;
+	ev->bytes_before = before;
+	ev->bytes_kept = kept + r->own.total_bytes;
+	if (!good)
+		subquery_close(r);
+	return good;
+}
+
+void subquery_close(struct range_vector *r)
+{
+	r->ev->bytes_kept -= r->own.total_bytes;
+	r->ev->last_note = 0;           /* its name is gone */
+	arena_fini(&r->own);
+}
+
 /* The child on a grid of its own, aligned to absolute time, that covers the windows of all steps. */
 bool subquery_open(struct range_vector *r)
 {
@@ -207,7 +234,7 @@ bool subquery_open(struct range_vector *r)
 		                 ev->query->options.limits.max_samples, r->table_steps.n);
 	ev->steps = r->table_steps;
 	ev->tell_resets = false;
-	good = evaluate(r);
+	good = evaluate_apart(r);
 	ev->steps = outer;
 	ev->tell_resets = outer_resets;
 	return good;

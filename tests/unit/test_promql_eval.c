@@ -288,6 +288,23 @@ static void scratch_goes(void **state)
 	world_free(&w);
 }
 
+/* A subquery's table goes when its function is done: of twelve, each of 9 MB, one is held at a time. */
+static void subqueries_go_when_they_are_read(void **state)
+{
+	const char *one = "sum_over_time(vector(time())[1000000s:1s])";
+	struct buf text = { 0 };
+	struct world w = world_new();
+
+	(void)state;
+	w.options.limits.max_samples = 1000100;
+	for (int i = 0; i < 12; i++)
+		buf_printf(&text, "%s%s", i > 0 ? " + " : "", one);
+	prepare(&w, buf_z(&text));
+	assert_string_equal(shown(&w, instant(&w, 0)), "{}=-5.99999e+12");
+	buf_fini(&text);
+	world_free(&w);
+}
+
 /* Rules come by the thousand, most of them over few series. */
 static void little_is_remembered_of_little(void **state)
 {
@@ -622,6 +639,7 @@ int main(void)
 		cmocka_unit_test(a_deadline_is_looked_at_meanwhile),
 		cmocka_unit_test(scratch_goes),
 		cmocka_unit_test(little_is_remembered_of_little),
+		cmocka_unit_test(subqueries_go_when_they_are_read),
 		cmocka_unit_test(a_script_reports_its_lines),
 	};
 
