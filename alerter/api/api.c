@@ -30,6 +30,7 @@ static const struct http_route routes[] = {
 	{ HTTP_GET, "/api/v1/alerts", api_alerts, 0, 0, "Pending and firing alerts" },
 	{ HTTP_GET, "/api/v1/alertmanagers", api_alertmanagers, 0, 0, "Alertmanagers that get our alerts" },
 	{ HTTP_GET, "/api/v1/targets", api_targets, 0, 0, "Targets and how their last scrape went" },
+	{ HTTP_GET, "/api/v1/features", api_features, 0, 0, "What this program can do, for clients" },
 	{ HTTP_GET, "/api/v1/status/buildinfo", api_buildinfo, 0, 0, NULL },
 	{ HTTP_GET, "/api/v1/status/runtimeinfo", api_runtimeinfo, 0, 0, NULL },
 	{ HTTP_GET, "/api/v1/status/flags", api_flags, 0, 0, "What the command line set" },

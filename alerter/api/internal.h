@@ -110,6 +110,7 @@ void page_put_alarms(struct buf *, const struct notify_snapshot *, int64_t now_m
 
 http_handler api_query, api_query_range, api_format_query, api_parse_query;             /* query.c */
 http_handler api_series, api_labels, api_label_values;    /* series.c */
+http_handler api_features;                                                              /* features.c */
 http_handler api_delete_series, api_clean_tombstones;                                   /* admin.c */
 http_handler api_rules, api_alerts;                                                     /* rules.c */
 http_handler api_targets, api_metadata;                                                               /* targets.c */

@@ -163,5 +163,8 @@ struct promql_function_info {
 	bool experimental;
 };
 size_t promql_functions(const struct promql_function_info **out);
+/* What the engine can do and whether these options let it, by Prometheus's names for it. Categories come one after the other. */
+typedef void (*promql_ability_fn)(void *ctx, const char *category, const char *name, bool on);
+void promql_each_ability(const struct promql_options *, promql_ability_fn, void *ctx);
 
 #endif

@@ -1,4 +1,4 @@
-"""What other programs read of the alerter besides answers of queries: /federate as a Prometheus gives it, a query's syntax tree, the flags."""
+"""What other programs read of the alerter besides answers of queries: /federate as a Prometheus gives it, a query's syntax tree, the flags, the features."""
 import json
 import shutil
 import time
@@ -6,7 +6,7 @@ import urllib.parse
 
 import pytest
 from servers import Alerter, Process, free_port, http, wait_for
-from test_alerter_promql import ask, start
+from test_alerter_promql import FEATURES, ask, start
 from watched import Target
 
 MATCH = [("match[]", '{__name__=~"a.*|m:.*",i!="9"}'), ("match[]", 'a_total{i="1"}'), ("match[]", "Zone")]
@@ -107,3 +107,21 @@ def test_syntax_trees(box):
         assert status == 200 and answer["data"] == tree, (query, answer)
     status, answer = ask(program, "rate(x)", "/api/v1/parse_query")
     assert status == 400 and answer == ask(program, "rate(x)")[1]
+
+
+def test_features(box):
+    """What the program can do, as Prometheus 3 tells it; what a flag switches on is on then."""
+    found = []
+    for flags in ((), (FEATURES, "--web.enable-admin-api")):
+        program = start(box, *flags)
+        found.append(program.json("/api/v1/features")["data"])
+        program.stop()
+    plain, rich = found
+    assert plain["api"]["admin"] is False and rich["api"]["admin"] is True
+    assert plain["promql"].pop("fill") is False and rich["promql"].pop("fill") is True
+    assert plain["promql"]["subqueries"] is plain["promql"]["duration_expr"] is True
+    functions = plain["promql_functions"]
+    assert len(functions) == 90 and functions["rate"] is True and functions["info"] is False and all(rich["promql_functions"].values())
+    assert set("+ - * / % ^ == != < <= > >= =~ !~ @ and or unless atan2 sum topk".split()) < set(plain["promql_operators"])
+    assert plain["promql_operators"]["limitk"] is False and rich["promql_operators"]["limitk"] is True
+    assert plain["templating_functions"]["humanizeDuration"] is True and plain["service_discovery_providers"]["dns"] is True
