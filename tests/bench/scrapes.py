@@ -150,4 +150,3 @@ def scrapes(folder, started, row, say, cpu_s, status_kb, binary):
         row(f"scrapes_start_after_kill_{short}", start_s[0], start_s[i], "s", 2)
     row("scrapes_memory_goal", memory_mb[0], 40, "MB", 1)
     row("scrapes_cpu_goal", cpu_us[0], 0.3, "us", 1)
-    row("scrapes_disk_goal", bytes_a_sample[0], 1.0, "bytes", 1)
