@@ -7,6 +7,7 @@
 
 #include "redis/families.h"
 #include "redis/sentinel.h"
+#include "tocsin/num.h"
 
 #define MASTERS_MAX 16          /* of one replica: KeyDB */
 
@@ -315,6 +316,16 @@ static void show_database(const struct redis_shown *sh, struct str db, struct st
 	emit_part(sh, RF_DB_AVG_TTL, value, "avg_ttl", 1e3, &label, 1);
 }
 
+/* One without keys has no line. */
+static void show_empty_database(const struct redis_shown *sh, struct str db)
+{
+	static const enum redis_family zeros[] = { RF_DB_KEYS, RF_DB_KEYS_EXPIRING, RF_DB_KEYS_WITHOUT_TTL };
+	const struct label label = { STR("db"), db };
+
+	for (size_t i = 0; i < ARRAY_LEN(zeros); i++)
+		expo_emit(sh->set, family(zeros[i]), 0, &label, 1);
+}
+
 static const struct resp_reply *config_value(const struct resp_reply *config, const char *key)
 {
 	for (size_t i = 0; config != NULL && i + 1 < config->n_items; i += 2)
@@ -338,15 +349,16 @@ static int64_t count_databases(const struct redis_shown *sh, const struct resp_r
 void redis_show_keyspace(struct redis_shown *sh, const struct resp_reply *config)
 {
 	const int64_t n = sh->settings->empty_databases ? count_databases(sh, config) : 0;
-	struct arena *a = expo_set_arena(sh->set);
+	char name[2 + NUM_MAX] = "db";
 
 	for (size_t i = 0; i < sh->info.n; i++)
 		if (has_number_behind(sh->info.v[i].key, "db"))
 			show_database(sh, sh->info.v[i].key, sh->info.v[i].value);
 	for (int64_t i = 0; i < n; i++) {
-		const struct str db = arena_printf(a, "db%lld", (long long)i);
+		const struct str db = { name, 2 + num_format(name + 2, (double)i) };
+
 		if (map_get(&sh->info.index, db) == NULL)
-			show_database(sh, db, STR("keys=0,expires=0"));
+			show_empty_database(sh, db);
 	}
 }
 
