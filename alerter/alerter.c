@@ -366,6 +366,11 @@ static bool lock_folder(struct alerter *al, struct err *e)
 	return err_set(e, ERR_IO, -1, STR_FMT " is locked: another tocsin-alerter uses this --storage.path", STR_ARG(path));
 }
 
+static const char *database_path(struct alerter *al)
+{
+	return arena_printf(&al->arena, STR_FMT "/alerts.db", STR_ARG(al->options.storage_path)).p;
+}
+
 static bool open_state(struct alerter *al, struct err *e)
 {
 	const struct notify_point_source *points;
@@ -376,7 +381,7 @@ static bool open_state(struct alerter *al, struct err *e)
 	if (!make_folder(al->options.storage_path, e) || !lock_folder(al, e))
 		return false;
 	options.key_path = arena_printf(&al->arena, STR_FMT "/links.key", STR_ARG(al->options.storage_path)).p;
-	options.database_path = arena_printf(&al->arena, STR_FMT "/alerts.db", STR_ARG(al->options.storage_path)).p;
+	options.database_path = database_path(al);
 	al->page_metrics = page_metrics_new(store_querier(al->store), &clock_system);
 	n_points = notify_config_points(al->config->notify, &points);
 	page_metrics_configure(al->page_metrics, points, n_points);
@@ -535,6 +540,8 @@ static void start_rules(struct alerter *al)
 static bool start_parts(struct alerter *al, struct err *e)
 {
 	const struct store_options store_options = { .retention_ms = al->options.retention_ms,
+		                                     .lookback_ms = al->options.promql.lookback_ms,
+		                                     .has_no_past = access(database_path(al), F_OK) != 0,
 		                                     .retention_bytes = (size_t)al->options.retention_bytes,
 		                                     .clock = &clock_system };
 

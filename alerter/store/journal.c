@@ -460,7 +460,7 @@ bool store_open_journal(struct store *st, const char *path, struct err *e)
 	}
 	journal_replay(st, &r);
 	join_past(st, &r);
-	atomic_store(&st->knows_past, r.complete);
+	atomic_store(&st->knows_past, r.complete || (st->options.has_no_past && r.files == 0 && r.damaged == 0));
 	atomic_store(&j->covered_ms, st->history.covered_ms);
 	j->number = r.last;
 	if (r.damaged > 0 || !r.complete)

@@ -176,6 +176,12 @@ static bool is_report(struct str metric)
 	return str_eq(metric, STR("up")) || str_starts(metric, STR("scrape_"));
 }
 
+/* It does not answer, and what it had before is in the journal: series of its own, or none. */
+static bool is_known(const struct store *st, const struct store_unseen *u)
+{
+	return u->attempted && !u->part && atomic_load(&st->knows_past);
+}
+
 /* Targets that may carry what is selected and were never read, into the selection. */
 static void note_unseen(struct store *st, const struct matcher *m, size_t n, struct store_selection *sel)
 {
@@ -188,9 +194,16 @@ static void note_unseen(struct store *st, const struct matcher *m, size_t n, str
 	for (size_t i = 0; i < st->n_unseen; i++) {
 		const struct store_unseen *u = &st->unseen[i];
 
-		if (!(report && (u->attempted || u->part)) && !contradicts(m, n, u->labels) &&
-		    (!u->part || part_matters(u, metric, &sel->view)))
-			found[sel->pub.n_unseen_targets++] = labels_copy(&sel->arena, u->labels);
+		if ((report && (u->attempted || u->part)) || contradicts(m, n, u->labels) || (u->part && !part_matters(u, metric, &sel->view)))
+			continue;
+		found[sel->pub.n_unseen_targets] = labels_copy(&sel->arena, u->labels);
+		if (!is_known(st, u)) {
+			struct labels stranger = found[sel->pub.n_unseen_targets];
+
+			found[sel->pub.n_unseen_targets] = found[sel->pub.n_strangers];
+			found[sel->pub.n_strangers++] = stranger;
+		}
+		sel->pub.n_unseen_targets++;
 	}
 	pthread_mutex_unlock(&st->unseen_lock);
 	sel->pub.unseen_targets = found;

@@ -28,6 +28,7 @@ struct store_options {             /* 0: the default */
 	size_t max_series;         /* new ones are refused beyond; 2,000,000 */
 	size_t max_bytes;          /* of chunks; the oldest are dropped beyond; 256 MiB */
 	size_t retention_bytes;    /* on disk; the oldest blocks are dropped beyond; no limit */
+	bool has_no_past;          /* nobody ran here before: no journal means that there is nothing to know */
 	const struct clock *clock; /* NULL: the system's */
 };
 

@@ -64,6 +64,7 @@ struct selection {
 	bool unseen;                    /* a target that may carry matching series was not read since the start, or its discovery failed */
 	const struct labels *unseen_targets;    /* their labels, borrowed from the selection */
 	size_t n_unseen_targets;
+	size_t n_strangers;             /* the first of them: nobody knows what they have. What the others had is known, and lost */
 };
 
 /* Samples in time order, as arrays of one length. Stale markers are included: the engine honours them. */

@@ -167,3 +167,18 @@ def test_what_ends_behind_a_real_node_exporter(box):
     assert watch.query('{__name__=~".+_up|.+_collector_success"} == 0'), "some gauge is down, or this test shows nothing"
     (folder / "app.prom").unlink()
     watch.told("Broken", "resolved")
+
+
+def test_a_target_that_never_answered(box):
+    """P1: one dead host in any job keeps no alert over a sum from ending, at the first start and after a kill."""
+    target = box.start(Target, text="m 5\n")
+    watch = Watch(box, [job("a", target), job("z", f"127.0.0.1:{free_port()}")], [alert_rule("Sum", "sum(m) > 2")])
+    for kill in (True, False):
+        watch.until_state("Sum", "firing")
+        target.text = "m 0\n"
+        watch.until("it ended", lambda: not watch.alerts("Sum"))
+        target.text = "m 5\n"
+        watch.until_state("Sum", "firing")
+        if kill:
+            watch.program.kill()
+            watch.program.start()
