@@ -132,6 +132,9 @@ void own_durability(struct core *, const struct err *problem);          /* NULL:
 void own_damage(struct core *, struct str file, struct str problem);
 void own_resume_durability(struct core *);      /* after a start: it ends when something has been written */
 void own_dead_letter(struct core *, struct str integration, struct str why, bool dead);
+/* About ourselves, or what was and has ended because its external labels changed (OWN_LEFT_BEHIND stands for its rule). */
+bool own_is_ours(const struct page_alert *);
+#define OWN_LEFT_BEHIND "relabelled tocsin"
 bool own_is_dead_letter(const struct page_alert *, struct str integration);  /* that one's alert */
 void own_stranded(struct core *, struct str integration, bool stranded);
 void own_recheck_stranded(struct core *);                               /* after c->config has changed */

@@ -365,7 +365,7 @@ static bool tells_of_us_alone(const struct episode *e)
 	bool alone = e->told.n > 0;
 
 	for (struct map_slot *s = NULL; alone && (s = map_next(&e->told, s)) != NULL;)
-		alone = str_eq(((const struct page_alert *)s->value)->rule, STR("tocsin"));
+		alone = own_is_ours(s->value);
 	return alone;
 }
 

@@ -101,9 +101,14 @@ void own_damage(struct core *c, struct str file, struct str problem)
 
 #define GIVEN_UP "TocsinMessageGivenUp"
 
+bool own_is_ours(const struct page_alert *a)
+{
+	return str_eq(a->rule, STR(OWN_RULE)) || str_eq(a->rule, STR(OWN_LEFT_BEHIND));
+}
+
 bool own_is_dead_letter(const struct page_alert *a, struct str integration)
 {
-	return str_eq(a->rule, STR(OWN_RULE)) && str_eq(labels_get(a->own, STR("alertname")), STR(GIVEN_UP)) &&
+	return own_is_ours(a) && str_eq(labels_get(a->own, STR("alertname")), STR(GIVEN_UP)) &&
 	       str_eq(labels_get(a->own, STR("integration")), integration);
 }
 

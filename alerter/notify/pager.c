@@ -305,10 +305,11 @@ void pager_record(struct core *c, const struct rule_identity *rule, const struct
 /* An alert that has ended, with the labels <a> had until now. */
 static struct page_alert *leave_behind(struct core *c, const struct page_alert *a)
 {
-	struct page_alert *old = pager_find(c, STR(RELABELLED), a->labels);
+	struct str rule = own_is_ours(a) ? STR(OWN_LEFT_BEHIND) : STR(RELABELLED);
+	struct page_alert *old = pager_find(c, rule, a->labels);
 
 	if (old == NULL)
-		old = pager_new(c, c->next_alert++, STR(RELABELLED), a->labels, (struct labels){ 0 });
+		old = pager_new(c, c->next_alert++, rule, a->labels, (struct labels){ 0 });
 	text_free_labels(old->annotations);
 	old->annotations = text_dup_labels(a->annotations);
 	text_set(&old->value_text, a->value_text);
@@ -355,7 +356,7 @@ static void relabel(struct core *c, struct page_alert *a, struct labels external
 
 bool pager_is_left_behind(const struct page_alert *a)
 {
-	return str_eq(a->rule, STR(RELABELLED));
+	return str_eq(a->rule, STR(RELABELLED)) || str_eq(a->rule, STR(OWN_LEFT_BEHIND));
 }
 
 void pager_relabel(struct core *c)

@@ -187,6 +187,30 @@ static void the_next_message_says_both(void **state)
 	world_free(w);
 }
 
+/* "A message to you was given up" is told who refuses once in each repeat_interval, whatever its labels are by then. */
+static void a_refusal_goes_not_round_in_circles(void **state)
+{
+	struct world *w = world_new("route: { receiver: t, group_by: [alertname], group_wait: 0s, group_interval: 1m, repeat_interval: 12m }\n"
+				    "receivers: [ { name: t, webhook_configs: [ { url: 'http://hook/' } ] } ]\n");
+
+	(void)state;
+	set_site(w, "here");
+	fire(w, "Down", "x");
+	answer(w, 400, "no");
+	assert_int_equal(w->n, 2);
+	set_site(w, "there");           /* while "given up" is under way */
+	for (int minute = 0; minute < 30; minute++) {
+		for (size_t i = 0; i < w->n; i++)
+			if (!w->asked[i].answered)
+				answer_with(w, i, HTTP_ANSWERED, 400, -1, "no");
+		world_run(w);
+		world_pass(w, 60000);
+	}
+	assert_true(entries(w, "\"alertname\":\"Down\"") >= 29);
+	assert_int_equal(entries(w, "\"alertname\":\"TocsinMessageGivenUp\""), 3);
+	world_free(w);
+}
+
 /* Somebody posts an alert with the labels that ours had: it fires on there, and nobody is told again. */
 static void a_twin_stays_behind(void **state)
 {
@@ -232,6 +256,7 @@ int main(void)
 		cmocka_unit_test(people_hear_of_the_end_of_both),
 		cmocka_unit_test(there_and_back_again),
 		cmocka_unit_test(the_next_message_says_both),
+		cmocka_unit_test(a_refusal_goes_not_round_in_circles),
 		cmocka_unit_test(a_twin_stays_behind),
 		cmocka_unit_test(inhibited_by_the_new_labels),
 	};
