@@ -38,6 +38,7 @@ struct alerter {
 	struct api *api;
 	struct http_server *http;
 	atomic_int_least64_t rules_ms;          /* rules began, or were exchanged, then */
+	int64_t asked_ms;                       /* all targets had been asked once; of notify's thread */
 	struct keeper *keeper;
 	struct page_metrics *page_metrics;
 	pthread_mutex_t lock;                   /* the rest */
@@ -261,6 +262,65 @@ static enum notify_evaluates rules_are_evaluated(void *ctx, struct err *why)
 	return why->code == ERR_NONE ? now : EVALUATION_FAILS;
 }
 
+/* ---- After a start: whether rules know of what fired before. ---- */
+
+#define SETTLED_GRACE_MS 5000
+#define SETTLED_MOST_MS 60000
+
+/* True: each was asked once; <*at_ms>: the last of them by then. */
+static bool all_asked(struct alerter *al, struct arena *a, int64_t *at_ms)
+{
+	size_t n;
+	const struct scrape_target_info *v = scrape_targets(al->scrape, a, &n);
+
+	*at_ms = al->start_ms;
+	for (size_t i = 0; i < n; i++) {
+		int64_t end_ms = v[i].last_scrape_ms + (int64_t)(v[i].last_duration_s * 1e3) + 1;
+
+		if (!v[i].dropped && v[i].last_scrape_ms == 0)
+			return false;
+		*at_ms = !v[i].dropped && end_ms > *at_ms ? end_ms : *at_ms;
+	}
+	return true;
+}
+
+static bool rules_are_settled(void *ctx, struct arena *a, struct str **keys, size_t *n)
+{
+	struct alerter *al = ctx;
+	const struct rules_snapshot *s;
+	size_t n_rules = 0;
+
+	if (al->asked_ms == 0 && !all_asked(al, a, &al->asked_ms)) {
+		al->asked_ms = 0;
+		return false;
+	}
+	s = rules_snapshot_get(al->rules);
+	for (size_t i = 0; i < s->n_groups; i++)
+		n_rules += s->groups[i]->n_rules;
+	*keys = ARENA_ARRAY(a, n_rules + 1, struct str);
+	for (size_t i = 0; i < s->n_groups; i++)
+		for (size_t k = 0; k < s->groups[i]->n_rules; k++) {
+			const struct rule_view *r = &s->groups[i]->rules[k];
+
+			if (r->last_evaluation_ms >= al->asked_ms && !r->unknown)
+				(*keys)[(*n)++] = arena_str(a, r->id->key);
+		}
+	rules_snapshot_release(s);
+	return *n == n_rules;
+}
+
+/* Each target is asked within its interval, each rule evaluated within its. */
+static int64_t longest_settling_ms(const struct config *c)
+{
+	int64_t longest_ms = 0;
+
+	for (size_t i = 0; i < c->scrape.n; i++)
+		if (c->scrape.jobs[i].interval_ms > longest_ms)
+			longest_ms = c->scrape.jobs[i].interval_ms;
+	longest_ms += c->global.evaluation_interval_ms + SETTLED_GRACE_MS;
+	return longest_ms < SETTLED_MOST_MS ? longest_ms : SETTLED_MOST_MS;
+}
+
 /* ---- What a reload has to say: true, and the same everywhere. ---- */
 
 enum { SAID_MAX = 20 };
@@ -376,7 +436,7 @@ static bool open_state(struct alerter *al, struct err *e)
 	const struct notify_point_source *points;
 	size_t n_points;
 	struct notify_options options = { .clock = &clock_system, .external_url = arena_strz(&al->arena, al->external_url),
-		                          .resend_delay_ms = al->options.resend_delay_ms };
+		                          .resend_delay_ms = al->options.resend_delay_ms, .rules_run = true };
 
 	if (!make_folder(al->options.storage_path, e) || !lock_folder(al, e))
 		return false;
@@ -559,6 +619,7 @@ static bool start_parts(struct alerter *al, struct err *e)
 	atomic_store(&al->rules_ms, clock_now_ms(&clock_system));
 	rules_start(al->rules);
 	notify_watch_evaluation(al->notify, rules_are_evaluated, al);
+	notify_watch_rules(al->notify, rules_are_settled, al, longest_settling_ms(al->config));
 	al->keeper = keeper_start(al->store, e);
 	return al->keeper != NULL;
 }

@@ -399,6 +399,7 @@ int64_t core_step(struct core *c)
 	follow_clock(c);
 	expiry_ms = pager_expire(c);
 	heartbeats_step(c);
+	doubt_step(c);
 	group_flush_due(c);
 	outbox_schedule(c);
 	trim(c);
@@ -408,7 +409,7 @@ int64_t core_step(struct core *c)
 	points_step(c);
 	drop_old_configs(c);
 	due = least(least(group_next_due_ms(c), outbox_next_due_ms(c)), least(forward_next_due_ms(c), expiry_ms));
-	due = least(due, least(heartbeats_next_due_ms(c), points_next_due_ms(c)));
+	due = least(least(due, doubt_next_due_ms(c)), least(heartbeats_next_due_ms(c), points_next_due_ms(c)));
 	if (!db_log_is_empty(c->db))
 		due = least(due, c->next_commit_ms);
 	arena_reset(&c->scratch);
@@ -444,6 +445,8 @@ static struct core *try_open(const struct core_options *o, struct notify_config 
 		core_close(c);
 		return NULL;
 	}
+	if (o->rules_run)
+		doubt_begin(c);
 	pager_extend(c);
 	own_resume_durability(c);
 	heartbeats_started(c);

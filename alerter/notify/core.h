@@ -55,6 +55,10 @@ struct core {
 	struct heartbeats *heartbeats;
 	unsigned char link_key[32];             /* signs links */
 	int64_t next_alert, next_group, next_message;
+	bool doubting;                  /* doubt.c: asking which rules know */
+	notify_settled *settled;        /* NULL: rules do not run yet */
+	void *settled_ctx;
+	int64_t doubt_until_mono_ms, ask_mono_ms;
 	int64_t not_durable_since_ms;
 	struct complaint commit_complaint;
 	struct err commit_error;        /* of the last commit */
@@ -71,6 +75,7 @@ struct core_options {
 	uint64_t seed;                  /* of the jitter */
 	int64_t resend_delay_ms;        /* 0: 1 m */
 	const unsigned char *link_key;  /* 32 bytes; NULL: zeros, for tests */
+	bool rules_run;                 /* core_watch_rules() will say when they know of what fired before */
 };
 
 /* Takes <config> on success. */
@@ -173,6 +178,7 @@ size_t episode_ended(const struct episode *);                   /* alerts it tol
 struct episode *episode_find(const struct group *, const struct integration *);  /* the open one; NULL */
 void group_save(struct core *, const struct group *);
 void group_drop_member(struct core *, struct group *, struct page_alert *);     /* the caller takes it out of <members> */
+bool group_speaks(const struct group *);                        /* something in it fires, is not muted and not in doubt */
 void group_leave_all(struct core *, struct page_alert *);       /* a twin stands for it there */
 void group_delete(struct core *, struct group *);
 size_t group_list(struct core *, struct group ***out);                          /* those routes form; in scratch */
@@ -236,7 +242,7 @@ void alarm_follow(struct core *, const struct group *from, const struct page_ale
 /* Who is told: the route's receiver and those of the steps taken, each once. */
 size_t alarm_receivers(const struct group *, const struct receiver *out[1 + ROUTE_MAX_STEPS]);
 int64_t alarm_next_step_ms(const struct group *);               /* INT64_MAX: none */
-/* Takes the next step: who is to be told now. NULL: all is muted, it waits. */
+/* Takes the next step: who is to be told now. NULL: all is muted or in doubt, it waits. */
 const struct receiver *alarm_step(struct core *, struct group *);
 void alarm_shift(struct group *, int64_t step_ms);              /* the clock stepped */
 bool core_acknowledge(struct core *, struct str id, struct str by, struct err *);
@@ -278,6 +284,14 @@ bool phase_over(const struct integration *, const struct page_alert *, int64_t n
 enum phase phase_of(const struct group *, const struct episode *, const struct integration *, int64_t now_ms);
 /* When the passing of time alone changes something for <in>; INT64_MAX: never. */
 int64_t phase_due_ms(const struct group *, const struct integration *, int64_t now_ms);
+
+/* doubt.c: what fired before the start is not told of again before its rule knows of it. */
+void doubt_begin(struct core *);
+void doubt_step(struct core *);
+void doubt_settle(struct core *, struct page_alert *);          /* it is known to fire */
+int64_t doubt_next_due_ms(const struct core *);
+bool doubt_holds(const struct group *);                         /* there is nothing in it but what is in doubt */
+void core_watch_rules(struct core *, notify_settled *, void *ctx, int64_t longest_ms);
 
 /* parts.c: max_alerts. Parts of what is to be told: an array in the notice's arena, one when all fits into it. */
 struct notice;

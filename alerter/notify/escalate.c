@@ -1,6 +1,7 @@
 /* Who is told next while nobody has acknowledged: the steps of a route. What a group tells from its first page to its last end is one
  * alarm; its id is in links, so an old link acknowledges no later alarm. An acknowledgement stops further steps, and nothing else:
- * who was told still hears of what is new, and of the end. Steps wait while all that fires is muted. */
+ * who was told still hears of what is new, and of the end. Steps wait while all that fires is muted,
+ * and after a start until it is known to fire still. */
 #include "notify/core.h"
 
 #include <assert.h>
@@ -12,7 +13,7 @@
 #include "notify/text.h"
 #include "tocsin/mem.h"
 
-#define MUTED_RETRY_MS 1000
+#define QUIET_RETRY_MS 1000
 #define DAY_MS 86400000LL
 #define LINK_VALID_MS (7 * DAY_MS)
 #define MAX_BY_BYTES 100
@@ -92,20 +93,12 @@ int64_t alarm_next_step_ms(const struct group *g)
 	return due > a->wait_ms ? due : a->wait_ms;
 }
 
-static bool fires_unmuted(const struct group *g)
-{
-	for (size_t i = 0; i < g->n; i++)
-		if (g->members[i]->ends_ms == 0 && !g->members[i]->muted)
-			return true;
-	return false;
-}
-
 const struct receiver *alarm_step(struct core *c, struct group *g)
 {
 	const struct escalation_step *step = &g->route->steps[g->alarm.steps];
 
-	if (!fires_unmuted(g)) {
-		g->alarm.wait_ms = core_now_ms(c) + MUTED_RETRY_MS;
+	if (!group_speaks(g)) {
+		g->alarm.wait_ms = core_now_ms(c) + QUIET_RETRY_MS;
 		return NULL;
 	}
 	g->alarm.steps++;

@@ -23,7 +23,7 @@ static const char *const reason_texts[] = {
 
 struct audience {               /* the members an integration is concerned with: those told, and those not muted */
 	struct page_alert **v;
-	size_t n, awake;        /* firing and not muted */
+	size_t n, awake;        /* firing, neither muted nor in doubt */
 };
 
 struct tally {
@@ -244,9 +244,9 @@ static struct audience gather(struct core *c, const struct group *g, const struc
 		struct page_alert *a = g->members[i];
 		bool told = e != NULL && episode_told(e, a);
 
-		if (told || (!a->muted && phase_ripe(in, a, now_ms)))
+		if (told || (!a->muted && !a->in_doubt && phase_ripe(in, a, now_ms)))
 			who.v[who.n++] = a;
-		who.awake += a->ends_ms == 0 && !a->muted;
+		who.awake += a->ends_ms == 0 && !a->muted && !a->in_doubt;
 	}
 	return who;
 }
@@ -408,10 +408,10 @@ static void flush_receivers(struct core *c, struct group *g, bool phases_only)
 		flush_receiver(c, g, receivers[i], phases_only);
 }
 
-static bool fires_awake(const struct group *g)
+static bool has_doubt(const struct group *g)
 {
 	for (size_t i = 0; i < g->n; i++)
-		if (g->members[i]->ends_ms == 0 && !g->members[i]->muted)
+		if (g->members[i]->in_doubt)
 			return true;
 	return false;
 }
@@ -421,13 +421,14 @@ static void flush(struct core *c, const struct mute_index *inhibition, struct gr
 	int64_t interval_ms = g->route != NULL ? g->route->group_interval_ms : RETIRED_INTERVAL_MS;
 
 	mute_mark(c, inhibition, g);
-	if (g->route != NULL && fires_awake(g))
+	if (g->route != NULL && group_speaks(g))
 		alarm_begin(c, g);
 	flush_receivers(c, g, false);
 	flush_leftovers(c, g);
 	drop_ended(c, g);
 	if (g->n == 0)
 		alarm_end(g);
+	g->left_out = has_doubt(g);
 	g->next_flush_ms = core_now_ms(c) + interval_ms;
 	group_save(c, g);
 }
@@ -443,6 +444,11 @@ static void escalate(struct core *c, const struct mute_index *inhibition, struct
 		flush_receiver(c, g, next, false);
 }
 
+static bool is_due(const struct group *g, int64_t at_ms, int64_t now_ms)
+{
+	return at_ms <= now_ms && !doubt_holds(g);
+}
+
 void group_flush_due(struct core *c)
 {
 	struct mute_index *inhibition = NULL;
@@ -453,13 +459,13 @@ void group_flush_due(struct core *c)
 	for (size_t i = 0; i < n; i++) {
 		struct group *g = groups[i];
 
-		if (g->next_flush_ms > now_ms && g->next_phase_ms > now_ms && alarm_next_step_ms(g) > now_ms)
+		if (!is_due(g, g->next_flush_ms, now_ms) && !is_due(g, g->next_phase_ms, now_ms) && alarm_next_step_ms(g) > now_ms)
 			continue;
 		if (inhibition == NULL)
 			inhibition = mute_index_new(c);
-		if (g->next_flush_ms <= now_ms)
+		if (is_due(g, g->next_flush_ms, now_ms))
 			flush(c, inhibition, g);
-		if (g->next_phase_ms <= now_ms) {
+		if (is_due(g, g->next_phase_ms, now_ms)) {
 			mute_mark(c, inhibition, g);
 			flush_receivers(c, g, true);
 		}
@@ -490,8 +496,10 @@ int64_t group_next_due_ms(const struct core *c)
 	for (struct map_slot *s = NULL; (s = map_next(&c->groups, s)) != NULL;) {
 		const struct group *g = s->value;
 
-		due = g->next_flush_ms < due ? g->next_flush_ms : due;
 		due = alarm_next_step_ms(g) < due ? alarm_next_step_ms(g) : due;
+		if (doubt_holds(g))
+			continue;
+		due = g->next_flush_ms < due ? g->next_flush_ms : due;
 		due = g->next_phase_ms < due ? g->next_phase_ms : due;
 	}
 	for (size_t i = 0; i < c->n_retired; i++)

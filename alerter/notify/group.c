@@ -264,6 +264,14 @@ void group_drop_member(struct core *c, struct group *g, struct page_alert *a)
 	pager_free_if_done(c, a);
 }
 
+bool group_speaks(const struct group *g)
+{
+	for (size_t i = 0; i < g->n; i++)
+		if (g->members[i]->ends_ms == 0 && !g->members[i]->muted && !g->members[i]->in_doubt)
+			return true;
+	return false;
+}
+
 void group_leave_all(struct core *c, struct page_alert *a)
 {
 	while (a->n_groups > 0) {

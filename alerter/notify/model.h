@@ -33,6 +33,7 @@ struct page_alert {                     /* pager.c. Freed when it has ended, is 
 	size_t n_groups, cap_groups;
 	size_t told_by;                 /* open episodes */
 	bool muted;                     /* mute.c, for the flush under way */
+	bool in_doubt;                  /* doubt.c: it fired before the start, and may be over */
 	struct forward_mark *marks;     /* forward.c: of each Alertmanager */
 	uint64_t marks_generation;
 };
@@ -70,7 +71,7 @@ struct alarm {                          /* escalate.c: from a group's first page
 	char id[17];
 	int64_t since_ms;               /* 0: there is none */
 	unsigned steps;                 /* of the route's, taken */
-	int64_t wait_ms;                /* no step before this: all was muted */
+	int64_t wait_ms;                /* no step before this: all was muted, or in doubt */
 	int64_t ack_ms;                 /* 0: nobody has acknowledged it */
 	struct str ack_by;
 };
@@ -88,6 +89,7 @@ struct group {                          /* group.c */
 	struct episode **episodes;      /* open ones; one an integration */
 	size_t n_episodes, cap_episodes;
 	struct alarm alarm;
+	bool left_out;                  /* doubt.c: the last flush would have told something that is in doubt */
 };
 
 struct message {                        /* outbox.c */

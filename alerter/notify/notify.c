@@ -374,6 +374,26 @@ void notify_watch_evaluation(struct notify *n, notify_evaluation *works, void *c
 	call(n, run_watch, &j);
 }
 
+struct settled_job {
+	notify_settled *settled;
+	void *ctx;
+	int64_t longest_ms;
+};
+
+static void run_watch_rules(struct core *c, void *arg)
+{
+	struct settled_job *j = arg;
+
+	core_watch_rules(c, j->settled, j->ctx, j->longest_ms);
+}
+
+void notify_watch_rules(struct notify *n, notify_settled *settled, void *ctx, int64_t longest_ms)
+{
+	struct settled_job j = { settled, ctx, longest_ms };
+
+	call(n, run_watch_rules, &j);
+}
+
 struct alarm_job {
 	struct str id, by, until, signature;
 	struct arena *a;
@@ -620,7 +640,8 @@ struct notify *notify_open(const struct notify_options *o, struct notify_config 
 					.external_url = str_of(o->external_url),
 					.retention_ms = o->history_retention_ms,
 					.resend_delay_ms = o->resend_delay_ms,
-					.link_key = key };
+					.link_key = key,
+					.rules_run = o->rules_run };
 
 	init_threads(n);
 	n->sink.ops = &sink_ops;

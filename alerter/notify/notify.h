@@ -56,6 +56,7 @@ struct notify_options {
 	int64_t history_retention_ms;   /* 0: 30 days. Events, attempts and finished messages */
 	const char *key_path;           /* of the key that signs links; made when absent. NULL: links end with the run */
 	int64_t resend_delay_ms;        /* 0: 1 m. How often an Alertmanager hears of an alert */
+	bool rules_run;                 /* notify_watch_rules() will be called */
 };
 
 /* Takes <config> when it succeeds. A database of a newer version, or one that is damaged, is an error. */
@@ -229,6 +230,12 @@ enum notify_evaluates {
 typedef enum notify_evaluates notify_evaluation(void *ctx, struct err *why);
 /* From now on heartbeats go out while <works> says so; NULL: none any more. */
 void notify_watch_evaluation(struct notify *, notify_evaluation *works, void *ctx);
+
+/* After a start: the rules that know of all that fired, because they were evaluated when every target had been asked, into <a>; true: all rules
+ * know. Called on the owner's thread, a few times a second, until then: it must not wait for anybody. */
+typedef bool notify_settled(void *ctx, struct arena *a, struct str **keys, size_t *n);
+/* Once rules run. What fired before the start is not told of again (no first page, step or repeat) until its rule knows, for <longest_ms> at most. */
+void notify_watch_rules(struct notify *, notify_settled *, void *ctx, int64_t longest_ms);
 
 /* ---- Acknowledging: no further steps of the escalation; it ends with the alarm. ---- */
 

@@ -183,6 +183,7 @@ static void fire(struct core *c, const struct rule_identity *rule, const struct 
 		a = pager_new(c, c->next_alert++, rule->key, r->labels,
 			      str_eq(rule->key, STR(POSTED)) ? (struct labels){ 0 } : c->config->external_labels);
 	if (starts) {
+		a->in_doubt = false;
 		a->starts_ms = r->fired_at_ms != 0 ? r->fired_at_ms : core_now_ms(c);
 		a->ends_ms = a->heard_end_ms = a->no_data_since_ms = 0;
 	}
@@ -220,6 +221,7 @@ void pager_end(struct core *c, struct page_alert *a, int64_t at_ms, struct str r
 {
 	if (a->ends_ms != 0)
 		return;
+	a->in_doubt = false;
 	a->heard_end_ms = core_now_ms(c);
 	a->ends_ms = at_ms != 0 ? at_ms : a->heard_end_ms;
 	a->no_data_since_ms = 0;
@@ -412,6 +414,7 @@ void pager_post(struct core *c, const struct notify_posted *p)
 	rule.generator_url = p->generator_url;
 	fire(c, &rule, &r, STR(""));
 	a = map_get(&c->alerts, alert_key(c, posted_rule.key, p->labels));
+	doubt_settle(c, a);
 	a->expires_ms = p->ends_ms != 0 ? p->ends_ms : now_ms + c->config->resolve_timeout_ms;
 	if (a->expires_ms < c->next_expiry_ms)
 		c->next_expiry_ms = a->expires_ms;

@@ -32,6 +32,7 @@ struct world {
 	struct core *core;
 	char dir[64], path[96];
 	const char *yaml;
+	bool rules_run;                 /* from the next start: core_watch_rules() is called */
 	struct asked asked[MAX_ASKED];
 	size_t n;
 };
@@ -94,7 +95,7 @@ static inline void world_run(struct world *w)
 static inline void world_begin(struct world *w)
 {
 	struct core_options o = { .database_path = w->path, .clock = &w->clock, .transport = &w->transport,
-				  .external_url = STR("http://tocsin"), .seed = 1 };
+				  .external_url = STR("http://tocsin"), .seed = 1, .rules_run = w->rules_run };
 	struct err e = { 0 };
 
 	w->core = core_open(&o, world_config(w->yaml), &e);
