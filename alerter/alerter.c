@@ -38,7 +38,8 @@ struct alerter {
 	struct api *api;
 	struct http_server *http;
 	atomic_int_least64_t rules_ms;          /* rules began, or were exchanged, then */
-	int64_t asked_ms;                       /* all targets had been asked once; of notify's thread */
+	int64_t skew_ms;                        /* wall clock - monotonic; of notify's thread, as the next */
+	int64_t asked_ms;                       /* all targets had been asked once */
 	struct keeper *keeper;
 	struct page_metrics *page_metrics;
 	pthread_mutex_t lock;                   /* the rest */
@@ -206,15 +207,31 @@ static void tell_known_rules(struct alerter *al, bool starting)
 
 #define LATE_INTERVALS 3
 #define LATE_LEAST_MS 5000
+#define CLOCK_STEP_MS 1000      /* wall against monotonic: more is a step */
+
+/* A step of the wall clock is no time that passed: it is counted anew from there. */
+static void follow_clock(struct alerter *al, int64_t now_ms)
+{
+	int64_t skew_ms = now_ms - clock_mono_ms(&clock_system), step_ms = skew_ms - al->skew_ms;
+
+	al->skew_ms = skew_ms;
+	if (step_ms > CLOCK_STEP_MS || step_ms < -CLOCK_STEP_MS)
+		atomic_store(&al->rules_ms, now_ms);
+}
 
 /* A group that is late by several intervals: evaluation hangs, or takes longer than it may. */
-static const struct rule_group_view *late_group(struct alerter *al, const struct rules_snapshot *s, int64_t now_ms)
+static const struct rule_group_view *late_group(struct alerter *al, const struct rules_snapshot *s)
 {
+	int64_t now_ms = clock_now_ms(&clock_system);
+
+	follow_clock(al, now_ms);
 	for (size_t i = 0; i < s->n_groups; i++) {
 		const struct rule_group_view *g = s->groups[i];
-		int64_t since_ms = atomic_load(&al->rules_ms), last_ms = g->last_evaluation_ms > since_ms ? g->last_evaluation_ms : since_ms;
+		int64_t since_ms = atomic_load(&al->rules_ms), last_ms = g->last_evaluation_ms;
 		int64_t most_ms = LATE_INTERVALS * g->interval_ms + LATE_LEAST_MS;
 
+		if (last_ms < since_ms || last_ms > now_ms)     /* in the future: the clock has been set back since */
+			last_ms = since_ms;
 		if (now_ms - last_ms > most_ms)
 			return g;
 	}
@@ -249,7 +266,7 @@ static enum notify_evaluates rules_are_evaluated(void *ctx, struct err *why)
 {
 	struct alerter *al = ctx;
 	const struct rules_snapshot *s = rules_snapshot_get(al->rules);
-	const struct rule_group_view *late = late_group(al, s, clock_now_ms(&clock_system));
+	const struct rule_group_view *late = late_group(al, s);
 	const struct health h = health_of(s);
 	enum notify_evaluates now = h.unknown == 0 ? EVALUATION_WORKS : h.failing + h.unknown < h.n ? EVALUATION_BEGINS : EVALUATION_UNKNOWN;
 

@@ -84,6 +84,7 @@ void core_configure(struct core *c, struct notify_config *config)
 	heartbeats_configure(c);
 	group_reroute(c);
 	own_recheck_stranded(c);
+	group_bound_waits(c);
 	group_hurry_left_behind(c);
 	group_hurry_found(c);
 	outbox_hurry_found(c);
@@ -97,6 +98,44 @@ void core_answer(struct core *c, void *tag, const struct http_answer *answer)
 	asker->answered(c, asker, answer);
 }
 
+/* ---- Steps of the clock. ---- */
+
+static void shift_group(struct core *c, struct group *g, int64_t step_ms)
+{
+	g->next_flush_ms += step_ms;
+	g->next_phase_ms += g->next_phase_ms != INT64_MAX ? step_ms : 0;
+	alarm_shift(g, step_ms);
+	group_save(c, g);
+}
+
+/* A step of the wall clock is no time that passed: what was to happen in a minute still happens in a minute, also after a crash. */
+static void follow_clock(struct core *c)
+{
+	int64_t skew_ms = core_now_ms(c) - clock_mono_ms(c->clock), step_ms = skew_ms - c->skew_ms;
+
+	c->skew_ms = skew_ms;
+	if (step_ms < CLOCK_STEP_MS && step_ms > -CLOCK_STEP_MS)
+		return;
+	log_printf(LOG_WARN, "the wall clock stepped by %lld ms; timers go on as if it had not", (long long)step_ms);
+	for (struct map_slot *s = NULL; (s = map_next(&c->groups, s)) != NULL;)
+		shift_group(c, s->value, step_ms);
+	for (size_t i = 0; i < c->n_retired; i++)
+		shift_group(c, c->retired[i], step_ms);
+	for (struct map_slot *s = NULL; (s = map_next(&c->episodes, s)) != NULL;) {
+		struct episode *e = s->value;
+
+		e->started_ms += step_ms;
+		e->last_sent_ms += step_ms;
+		episode_save(c, e);
+	}
+	outbox_shift(c, step_ms);
+	pager_shift(c, step_ms);
+	heartbeats_shift(c, step_ms);
+	c->next_expiry_ms = 0;
+	c->next_commit_ms += step_ms;
+	c->next_trim_ms += step_ms;
+}
+
 /* ---- What comes in. ---- */
 
 static bool has_room(const struct core *c, struct err *e)
@@ -108,6 +147,7 @@ static bool has_room(const struct core *c, struct err *e)
 
 bool core_post(struct core *c, const struct notify_posted *v, size_t n, struct err *e)
 {
+	follow_clock(c);
 	if (!has_room(c, e))
 		return false;
 	for (size_t i = 0; i < n; i++)
@@ -117,6 +157,7 @@ bool core_post(struct core *c, const struct notify_posted *v, size_t n, struct e
 
 bool core_batch(struct core *c, const struct alert_batch_rule *rules, size_t n, struct err *e)
 {
+	follow_clock(c);
 	if (!has_room(c, e))
 		return false;
 	for (size_t i = 0; i < n; i++) {
@@ -270,48 +311,6 @@ void core_component_set(struct core *c, struct str page, struct str component, s
 }
 
 /* ---- The step. ---- */
-
-static void shift_group(struct core *c, struct group *g, int64_t step_ms)
-{
-	g->next_flush_ms += step_ms;
-	g->next_phase_ms += g->next_phase_ms != INT64_MAX ? step_ms : 0;
-	alarm_shift(g, step_ms);
-	group_save(c, g);
-}
-
-/* A step of the wall clock is no time that passed: what was to happen in a minute still happens in a minute, also after a crash. */
-static void follow_clock(struct core *c)
-{
-	int64_t skew_ms = core_now_ms(c) - clock_mono_ms(c->clock), step_ms = skew_ms - c->skew_ms;
-
-	c->skew_ms = skew_ms;
-	if (step_ms < CLOCK_STEP_MS && step_ms > -CLOCK_STEP_MS)
-		return;
-	log_printf(LOG_WARN, "the wall clock stepped by %lld ms; timers go on as if it had not", (long long)step_ms);
-	for (struct map_slot *s = NULL; (s = map_next(&c->groups, s)) != NULL;)
-		shift_group(c, s->value, step_ms);
-	for (size_t i = 0; i < c->n_retired; i++)
-		shift_group(c, c->retired[i], step_ms);
-	for (struct map_slot *s = NULL; (s = map_next(&c->episodes, s)) != NULL;) {
-		struct episode *e = s->value;
-
-		e->last_sent_ms += step_ms;
-		episode_save(c, e);
-	}
-	outbox_shift(c, step_ms);
-	for (struct map_slot *s = NULL; (s = map_next(&c->alerts, s)) != NULL;) {
-		struct page_alert *a = s->value;
-
-		if (a->expires_ms == 0)
-			continue;
-		a->expires_ms += step_ms;
-		pager_save(c, a);
-	}
-	heartbeats_shift(c, step_ms);
-	c->next_expiry_ms = 0;
-	c->next_commit_ms += step_ms;
-	c->next_trim_ms += step_ms;
-}
 
 static void note_commit(struct core *c, double seconds)
 {

@@ -156,6 +156,7 @@ void group_add_member(struct group *, struct page_alert *);
 void group_retire(struct core *, struct group *);
 /* Groups with an episode where their route sends no more, and none where it sends instead, speak after group_wait. */
 void group_hurry_left_behind(struct core *);
+void group_bound_waits(struct core *);                          /* none waits longer than its route says now, whatever it said or the clock showed */
 void group_hurry_found(struct core *);                          /* retired ones whose receiver is configured again */
 void group_hurry_retired(struct core *, const struct page_alert *);     /* it ended: retired groups that told it say so now */
 void core_new_uuid(char out[37]);
@@ -186,6 +187,7 @@ size_t group_list(struct core *, struct group ***out);                          
 void pager_post(struct core *, const struct notify_posted *);
 /* Ends what was posted and not again; returns when the next one ends so. */
 int64_t pager_expire(struct core *);
+void pager_shift(struct core *, int64_t step_ms);               /* the clock stepped */
 /* After a start: who posts has had no chance while we were away. */
 void pager_extend(struct core *);
 /* What fires gets the external labels of c->config. Its old ones have ended: at once for Alertmanagers, for people with the next message, which they
@@ -299,6 +301,7 @@ struct notice *parts_of(const struct notice *, size_t *n);
 int parts_compare_alerts(const void *, const void *);   /* how alerts stand in a message: by job, instance, labels */
 
 /* flush.c: when a group speaks, and what it says. */
+void group_wait_for_phases(const struct core *, const struct page_alert *);     /* it has just begun or ended */
 void group_flush_due(struct core *);
 int64_t group_next_due_ms(const struct core *);
 
@@ -309,6 +312,7 @@ void statuspage_announce(struct core *, const struct silence *, const struct sil
 void statuspage_follow(struct core *);
 
 /* outbox.c: messages. */
+#define OUTBOX_WAIT_MAX_MS (15 * 60000)         /* for one that asks to be spared */
 void outbox_add(struct core *, struct episode *, struct str group_key, struct labels of_group, bool resolved, struct str payload);
 struct message *outbox_new(struct core *, int64_t id, struct episode *, int64_t seq);
 void outbox_schedule(struct core *);            /* marks what is to go out as in flight, in the log */

@@ -304,6 +304,23 @@ static bool receivers_have(const struct group *g, const struct episode *e, bool 
 	return found;
 }
 
+static void bound_wait(const struct core *c, struct group *g, int64_t most_ms)
+{
+	if (g->next_flush_ms > core_now_ms(c) + most_ms)
+		g->next_flush_ms = core_now_ms(c) + most_ms;
+}
+
+void group_bound_waits(struct core *c)
+{
+	for (struct map_slot *s = NULL; (s = map_next(&c->groups, s)) != NULL;) {
+		struct group *g = s->value;
+
+		bound_wait(c, g, g->n_episodes > 0 ? g->route->group_interval_ms : g->route->group_wait_ms);
+	}
+	for (size_t i = 0; i < c->n_retired; i++)
+		bound_wait(c, c->retired[i], RETIRED_INTERVAL_MS);
+}
+
 void group_hurry_left_behind(struct core *c)
 {
 	for (struct map_slot *s = NULL; (s = map_next(&c->groups, s)) != NULL;) {
@@ -382,6 +399,25 @@ static void drop_ended(struct core *c, struct group *g)
 	g->n = kept;
 }
 
+static void wait_for_phase(struct group *g, const struct integration *in, int64_t now_ms)
+{
+	int64_t due_ms = in->kind->has_phases ? phase_due_ms(g, in, now_ms) : INT64_MAX;
+
+	g->next_phase_ms = due_ms < g->next_phase_ms ? due_ms : g->next_phase_ms;
+}
+
+void group_wait_for_phases(const struct core *c, const struct page_alert *a)
+{
+	for (size_t i = 0; i < a->n_groups; i++) {
+		const struct receiver *r[1 + ROUTE_MAX_STEPS];
+		size_t n = a->groups[i]->alarm.since_ms != 0 ? alarm_receivers(a->groups[i], r) : 0;
+
+		for (size_t k = 0; k < n; k++)
+			for (size_t m = 0; m < r[k]->n; m++)
+				wait_for_phase(a->groups[i], &r[k]->integrations[m], core_now_ms(c));
+	}
+}
+
 static void flush_receiver(struct core *c, struct group *g, const struct receiver *r, bool phases_only)
 {
 	int64_t now_ms = core_now_ms(c);
@@ -389,12 +425,10 @@ static void flush_receiver(struct core *c, struct group *g, const struct receive
 	for (size_t i = 0; i < r->n; i++) {
 		const struct integration *in = &r->integrations[i];
 		const struct audience who = gather(c, g, in);
-		int64_t due_ms;
 
 		if (!phases_only || in->kind->has_phases)
 			flush_to(c, g, episode_find(g, in), in, &who);
-		due_ms = in->kind->has_phases ? phase_due_ms(g, in, now_ms) : INT64_MAX;
-		g->next_phase_ms = due_ms < g->next_phase_ms ? due_ms : g->next_phase_ms;
+		wait_for_phase(g, in, now_ms);
 	}
 }
 

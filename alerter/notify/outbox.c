@@ -15,7 +15,6 @@
 #define BACKOFF_FIRST_MS 1000
 #define BACKOFF_MAX_MS 60000
 #define SLOW_MS 60000                   /* wrong key or address: a person has to act */
-#define RETRY_AFTER_MAX_MS (15 * 60000)
 #define GIVE_UP_AFTER_MS (24 * 3600000LL)
 #define NOTE_BYTES 160                  /* of an answer, in history */
 #define NO_RECEIVER "where it is to go is configured no more"
@@ -233,7 +232,7 @@ void outbox_release(struct core *c, struct str key)
 void outbox_pause(struct core *c, const struct integration *in, int64_t wish_ms)
 {
 	struct destination *d = destination(c, in->destination);
-	int64_t until_ms = core_now_ms(c) + (wish_ms < RETRY_AFTER_MAX_MS ? wish_ms : RETRY_AFTER_MAX_MS);
+	int64_t until_ms = core_now_ms(c) + (wish_ms < OUTBOX_WAIT_MAX_MS ? wish_ms : OUTBOX_WAIT_MAX_MS);
 
 	if (until_ms <= d->not_before_ms)
 		return;
@@ -313,7 +312,7 @@ static void deliver_later(struct core *c, struct message *m, const struct delive
 {
 	int64_t now_ms = core_now_ms(c), wait_ms = backoff_ms(c, m), wish_ms = d->retry_after_ms;
 
-	wish_ms = wish_ms < RETRY_AFTER_MAX_MS ? wish_ms : RETRY_AFTER_MAX_MS;
+	wish_ms = wish_ms < OUTBOX_WAIT_MAX_MS ? wish_ms : OUTBOX_WAIT_MAX_MS;
 	if (d->slow && wait_ms < SLOW_MS)
 		wait_ms = SLOW_MS;
 	if (wish_ms > 0)

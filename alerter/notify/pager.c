@@ -198,6 +198,7 @@ static void fire(struct core *c, const struct rule_identity *rule, const struct 
 		forward_changed(c);
 		group_add_alert(c, a);
 		take_over(c, a);
+		group_wait_for_phases(c, a);
 	}
 }
 
@@ -228,8 +229,10 @@ void pager_end(struct core *c, struct page_alert *a, int64_t at_ms, struct str r
 	text_set(&a->reason, reason);
 	pager_save(c, a);
 	forward_changed(c);
-	if (!hand_over(c, a))
+	if (!hand_over(c, a)) {
 		group_hurry_retired(c, a);
+		group_wait_for_phases(c, a);
+	}
 	pager_free_if_done(c, a);
 }
 
@@ -415,6 +418,8 @@ void pager_post(struct core *c, const struct notify_posted *p)
 	fire(c, &rule, &r, STR(""));
 	a = map_get(&c->alerts, alert_key(c, posted_rule.key, p->labels));
 	doubt_settle(c, a);
+	if (p->starts_ms != 0 && p->starts_ms < a->starts_ms)
+		a->starts_ms = p->starts_ms;
 	a->expires_ms = p->ends_ms != 0 ? p->ends_ms : now_ms + c->config->resolve_timeout_ms;
 	if (a->expires_ms < c->next_expiry_ms)
 		c->next_expiry_ms = a->expires_ms;
@@ -445,6 +450,18 @@ int64_t pager_expire(struct core *c)
 	for (size_t i = 0; i < n; i++)
 		end_posted(c, over[i], over[i]->expires_ms, STR("its sender was not heard of any more"));
 	return c->next_expiry_ms = next_ms;
+}
+
+void pager_shift(struct core *c, int64_t step_ms)
+{
+	for (struct map_slot *s = NULL; (s = map_next(&c->alerts, s)) != NULL;) {
+		struct page_alert *a = s->value;
+		int64_t *const times[] = { &a->starts_ms, &a->ends_ms, &a->heard_end_ms, &a->no_data_since_ms, &a->expires_ms };
+
+		for (size_t i = 0; i < ARRAY_LEN(times); i++)
+			*times[i] += *times[i] != 0 ? step_ms : 0;
+		pager_save(c, a);
+	}
 }
 
 void pager_extend(struct core *c)

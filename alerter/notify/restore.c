@@ -33,6 +33,14 @@ static int64_t beyond(int64_t next, int64_t id)
 	return id >= next ? id + 1 : next;
 }
 
+/* When something happened, in the past even if the clock is behind what it showed then. */
+static int64_t past(const struct core *c, int64_t at_ms)
+{
+	int64_t now_ms = core_now_ms(c);
+
+	return at_ms < now_ms ? at_ms : now_ms;
+}
+
 static void alert_row(struct restore *r, struct db_rows *s)
 {
 	struct core *c = r->c;
@@ -45,11 +53,11 @@ static void alert_row(struct restore *r, struct db_rows *s)
 	a->value = db_double(db_int(s, 5));
 	text_set(&a->value_text, db_text(s, 6));
 	text_set(&a->reason, db_text(s, 7));
-	a->starts_ms = db_int(s, 8);
-	a->ends_ms = db_int(s, 9);
-	a->no_data_since_ms = db_int(s, 10);
 	a->expires_ms = db_int(s, 12);
-	a->heard_end_ms = db_int(s, 13);
+	a->starts_ms = a->expires_ms == 0 ? past(c, db_int(s, 8)) : db_int(s, 8);
+	a->ends_ms = past(c, db_int(s, 9));
+	a->no_data_since_ms = past(c, db_int(s, 10));
+	a->heard_end_ms = past(c, db_int(s, 13));
 	c->next_alert = beyond(c->next_alert, a->id);
 	map_put(&r->alerts, id_key(&a->id), a);
 }
@@ -61,7 +69,9 @@ static void group_row(struct restore *r, struct db_rows *s)
 
 	g->next_flush_ms = g->next_phase_ms = db_int(s, 4);
 	snprintf(g->alarm.id, sizeof g->alarm.id, STR_FMT, STR_ARG(db_text(s, 6)));
-	g->alarm.since_ms = db_int(s, 7);
+	g->alarm.since_ms = past(c, db_int(s, 7));
+	if (g->alarm.since_ms != 0)     /* it has told, so status pages wait for nothing but their own time */
+		g->next_phase_ms = core_now_ms(c);
 	g->alarm.steps = (unsigned)db_int(s, 8);
 	g->alarm.ack_ms = db_int(s, 9);
 	text_set(&g->alarm.ack_by, db_text(s, 10));
@@ -95,8 +105,8 @@ static void episode_row(struct restore *r, struct db_rows *s)
 	text_set(&e->integration, db_text(s, 2));
 	e->identity = (uint64_t)db_int(s, 3);
 	e->seq = db_int(s, 4);
-	e->started_ms = db_int(s, 5);
-	e->last_sent_ms = db_int(s, 6);
+	e->started_ms = past(r->c, db_int(s, 5));
+	e->last_sent_ms = past(r->c, db_int(s, 6));
 	e->again = db_int(s, 7) != 0;
 	e->closed = db_int(s, 8) != 0 || g == NULL;
 	text_set(&e->remote, db_text(s, 9));
@@ -150,8 +160,8 @@ static void message_row(struct restore *r, struct db_rows *s)
 	m->resolved = db_int(s, 5) != 0;
 	m->payload = text_dup(db_text(s, 6));
 	m->state = db_int(s, 7) == OUTBOX_QUEUED ? OUTBOX_QUEUED : OUTBOX_UNKNOWN;
-	m->created_ms = db_int(s, 8);
-	m->next_ms = db_int(s, 9);
+	m->created_ms = past(c, db_int(s, 8));
+	m->next_ms = past(c, db_int(s, 9) - OUTBOX_WAIT_MAX_MS) + OUTBOX_WAIT_MAX_MS;
 	m->attempts = (unsigned)db_int(s, 10);
 	m->doubtful = db_int(s, 11) != 0 || m->state == OUTBOX_UNKNOWN;
 	m->last_status = (int)db_int(s, 12);
@@ -183,7 +193,7 @@ static void silence_row(struct restore *r, struct db_rows *s)
 
 static void heartbeat_row(struct restore *r, struct db_rows *s)
 {
-	heartbeats_load(r->c, db_text(s, 0), db_int(s, 1), db_int(s, 2));
+	heartbeats_load(r->c, db_text(s, 0), past(r->c, db_int(s, 1)), past(r->c, db_int(s, 2)));
 }
 
 static bool each(struct restore *r, const char *sql, void (*row)(struct restore *, struct db_rows *), struct err *e)

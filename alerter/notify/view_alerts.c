@@ -1,6 +1,8 @@
 /* Firing alerts as Alertmanager's API shows them: by group, with what keeps each from being told. Reads only. */
 #include "notify/core.h"
 
+#include <stdlib.h>
+
 #include "notify/matcher.h"
 
 #define MAX_SILENCES_SHOWN 16
@@ -108,6 +110,14 @@ static bool read_filter(struct filter *f, struct err *e)
 	return f->query->receiver.n == 0 || f->receiver != NULL || err_context(e, "failed to parse receiver param");
 }
 
+static int by_labels(const void *x, const void *y)
+{
+	const struct notify_alert_group *a = x, *b = y;
+	int order = labels_cmp(a->labels, b->labels);
+
+	return order != 0 ? order : str_cmp(a->receiver, b->receiver);
+}
+
 bool view_alerts(struct core *c, const struct notify_alert_query *q, struct arena *a, const struct notify_alert_group **out,
 		 size_t *n, struct err *e)
 {
@@ -125,6 +135,7 @@ bool view_alerts(struct core *c, const struct notify_alert_query *q, struct aren
 		v[*n] = show_group(c, &f, index, groups[i], a);
 		*n += v[*n].n > 0;
 	}
+	qsort(v, *n, sizeof *v, by_labels);
 	regex_free(f.receiver);
 	matcher_list_free_regexes(&f.matchers);
 	mute_index_free(index);

@@ -209,6 +209,56 @@ static void what_was_posted_for_long_goes_on(void **state)
 	world_free(w);
 }
 
+/* ---- The clock was wrong meanwhile. ---- */
+
+/* At the start it is five hours behind, or in 1970; NTP sets it right 20 s later. */
+static void a_clock_behind_at_the_start_holds_up_nothing(void **state)
+{
+	static const int64_t behind[] = { 0, 5 * 3600000LL, T0 - 1000000 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(behind); i++) {
+		struct world *w = world_new(yaml);
+
+		fire(w, "Down", "a");
+		w->clock.wall -= behind[i];
+		world_crash(w);
+		world_pass(w, 20000);
+		assert_int_equal(w->n, 0);
+		w->clock.wall += behind[i];
+		world_run(w);
+		world_pass(w, 10000);
+		assert_told(w, 0, "call", "firing");
+		resolve(w, "Down", "a");
+		w->clock.wall -= behind[i];
+		world_crash(w);
+		world_pass(w, 20000);
+		w->clock.wall += behind[i];
+		world_run(w);
+		world_pass(w, 280000);
+		assert_told(w, 1, "call", "resolved");
+		world_free(w);
+	}
+}
+
+/* Its next attempt was in ten seconds. */
+static void nor_does_it_hold_up_a_message(void **state)
+{
+	struct world *w = world_new(yaml);
+
+	(void)state;
+	fire(w, "Down", "a");
+	world_pass(w, 30000);
+	answer_with(w, 0, HTTP_ANSWERED, 503, 10000, "");
+	world_run(w);
+	w->clock.wall -= 5 * 3600000LL;
+	world_crash(w);
+	world_pass(w, 15 * 60000);
+	assert_int_equal(w->n, 3);              /* and the step to the lead */
+	assert_true(str_eq(w->asked[0].key, w->asked[1].key) || str_eq(w->asked[0].key, w->asked[2].key));
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -219,6 +269,8 @@ int main(void)
 		cmocka_unit_test(what_begins_now_waits_for_nothing),
 		cmocka_unit_test(what_was_posted_waits_for_its_sender),
 		cmocka_unit_test(what_was_posted_for_long_goes_on),
+		cmocka_unit_test(a_clock_behind_at_the_start_holds_up_nothing),
+		cmocka_unit_test(nor_does_it_hold_up_a_message),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

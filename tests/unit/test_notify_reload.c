@@ -530,6 +530,33 @@ static void an_older_database_is_taken_up(void **state)
 	world_free(w);
 }
 
+/* Whatever interval a group waits in, it waits as its route says now. */
+static void a_shortened_wait_is_for_groups_that_stand_too(void **state)
+{
+	struct world *w = told(GROUPED("alertname", "10s", "12h"));
+
+	(void)state;
+	fire(w, "Down", "b");
+	reload(w, BY("alertname"));
+	world_pass(w, 60000);
+	answer_all(w);
+	assert_int_equal(w->n, 2);
+	reload(w, GROUPED("alertname", "12h", "12h"));
+	fire(w, "Full", "a");
+	resolve(w, "Down", "a");
+	resolve(w, "Down", "b");
+	reload(w, BY("alertname"));
+	world_pass(w, 9000);
+	assert_int_equal(w->n, 2);
+	world_pass(w, 1000);
+	assert_int_equal(w->n, 3);
+	assert_true(has(LAST(w).body, "Full"));
+	world_pass(w, 50000);
+	assert_int_equal(w->n, 4);
+	assert_true(has(LAST(w).body, "\"status\":\"resolved\",\"alerts\""));
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -549,6 +576,7 @@ int main(void)
 		cmocka_unit_test(what_somebody_may_have_heard_ends_there),
 		cmocka_unit_test(only_another_place_is_told_again),
 		cmocka_unit_test(an_older_database_is_taken_up),
+		cmocka_unit_test(a_shortened_wait_is_for_groups_that_stand_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -127,6 +127,76 @@ static void moves_slowly_through_its_statuses(void **state)
 	world_free(w);
 }
 
+/* bad_for and good_for are time that passed, whatever the clock shows. */
+static void a_step_of_the_clock_damps_as_before(void **state)
+{
+	static const int64_t steps[] = { 3600000, -3600000 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+		struct world *w = world_new(slow_page);
+		const char *key;
+
+		fire(w, "Down", "a");
+		world_pass(w, 5000);
+		w->clock.wall += steps[i];
+		world_run(w);
+		world_pass(w, 114000);
+		assert_int_equal(w->n, 0);
+		world_pass(w, 1000);
+		key = arena_strz(&w->arena, w->core->first->key);
+		reply(w, "GET", "/components", 200, DB("operational"));
+		reply(w, "POST", "/incidents", 201, incident(w, "investigating", key, "critical"));
+		resolve(w, "Down", "a");
+		world_pass(w, 60000);
+		moves(w, key, "investigating", "monitoring", "watching Down");
+		w->clock.wall += steps[i];
+		world_run(w);
+		world_pass(w, 230000);
+		assert_int_equal(w->n, 5);
+		world_pass(w, 10000);
+		assert_int_equal(w->n, 6);
+		world_free(w);
+	}
+}
+
+/* Between two flushes of a group that are hours apart, and over a start in between. */
+static void damping_waits_for_its_own_time_alone(void **state)
+{
+	char *yaml = strdup(slow_page), *interval = strstr(yaml, "group_interval: 1m");
+
+	(void)state;
+	memcpy(interval, "group_interval: 9h", 18);
+	for (int crash = 0; crash < 2; crash++) {
+		struct world *w = world_new(yaml);
+		const char *key;
+
+		fire(w, "Down", "a");
+		world_pass(w, 60000);
+		if (crash)
+			world_crash(w);
+		world_pass(w, 59000);
+		assert_int_equal(w->n, 0);
+		world_pass(w, 1000);
+		assert_int_equal(w->n, 1);
+		key = arena_strz(&w->arena, w->core->first->key);
+		reply(w, "GET", "/components", 200, DB("operational"));
+		reply(w, "POST", "/incidents", 201, incident(w, "investigating", key, "critical"));
+		resolve(w, "Down", "a");
+		if (crash) {
+			world_crash(w);
+			world_run(w);           /* looks, and finds it well: told at once */
+			moves(w, key, "investigating", "monitoring", "watching Down");
+		}
+		world_pass(w, 290000);
+		assert_int_equal(w->n, crash ? 5 : 2);
+		world_pass(w, 10000);
+		assert_int_equal(w->n, crash ? 6 : 3);
+		world_free(w);
+	}
+	free(yaml);
+}
+
 static void opens_and_resolves(void **state)
 {
 	struct world *w = world_new(page);
@@ -534,6 +604,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(opens_and_resolves),
 		cmocka_unit_test(moves_slowly_through_its_statuses),
+		cmocka_unit_test(a_step_of_the_clock_damps_as_before),
+		cmocka_unit_test(damping_waits_for_its_own_time_alone),
 		cmocka_unit_test(a_silence_is_a_maintenance),
 		cmocka_unit_test(a_component_the_page_lost_stops_no_maintenance),
 		cmocka_unit_test(a_comment_that_is_edited_is_the_maintenances),
