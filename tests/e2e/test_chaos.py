@@ -111,6 +111,21 @@ def test_the_database_is_locked(box, target):
 
 
 @pytest.mark.parametrize("hours", [1, -1])
+def test_a_jump_of_the_clock_is_no_hang(box, target, hours):
+    """F15: rules that are evaluated every few seconds are not late by an hour, so nobody is paged for it."""
+    faults = Faults(box.folder)
+    watch = watch_with(box, faults, target, rule_file(*BROKEN, interval="5s"))
+    last = lambda: watch.data("/api/v1/rules")["groups"][0]["lastEvaluation"]
+    watch.until("it was evaluated", lambda: not last().startswith(("0001", "1970")))
+    before = last()
+    faults.set(step_s=hours * 3600)
+    watch.until("it noticed", lambda: "the wall clock stepped" in watch.program.process.text())
+    watch.until("it was evaluated again", lambda: last() != before)
+    watch.until("that was looked at", lambda: watch.data("/api/v1/groups") == [])
+    assert watch.data("/api/v1/history?alertname=TocsinRulesNotEvaluated") == []
+
+
+@pytest.mark.parametrize("hours", [1, -1])
 def test_the_clock_jumps(box, target, hours):
     """F1: an hour is no hour that passed: nothing fires, ends or is repeated by it; what happens once it can be seen is told once and ends."""
     faults = Faults(box.folder)
