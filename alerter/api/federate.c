@@ -157,7 +157,7 @@ static void run_federate(struct api *api, struct http_request *q, void *job, str
 
 	(void)turn;
 	look.min_ms = look.max_ms - (lookback_ms > 0 ? lookback_ms : PROMQL_LOOKBACK_MS);
-	if (!found_within(q, (struct select_hints){ look.min_ms, look.max_ms }, &found, &e)) {
+	if (!found_within(q, (struct select_hints){ look.min_ms, look.max_ms, 0 }, &found, &e)) {
 		reply_error(q, &e);
 		return;
 	}

@@ -50,7 +50,7 @@ bool found_within(struct http_request *q, struct select_hints hints, struct foun
 
 bool found_by(struct http_request *q, bool match_required, struct found *f)
 {
-	struct select_hints hints;
+	struct select_hints hints = { .as_of = 0 };
 	struct err e = { 0 };
 
 	if (!param_time(q, "start", INT64_MIN + 1, &hints.min_ms) || !param_time(q, "end", INT64_MAX, &hints.max_ms))

@@ -53,6 +53,7 @@ struct eval {
 	bool in_slices;                 /* a subquery is evaluated in slices */
 	struct steps steps;             /* of the expression at hand: a subquery's child has its own */
 	int64_t query_start_ms, query_end_ms, query_step_ms;    /* for start(), end(), step(), range() */
+	uint64_t as_of;                 /* of the first selection: all see the same scrapes */
 	enum promql_hold held;          /* lost series at their last good value (semantics, "Not knowing") */
 	bool want_times;                /* the next selector also tells when its samples were taken */
 	bool tell_resets;               /* selectors compare histograms with those before, to tell which begin anew */

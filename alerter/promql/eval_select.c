@@ -89,7 +89,7 @@ static void tell_unknowns(struct eval *ev, const struct selection *sel, int64_t 
 struct selection *select_series(struct eval *ev, int node_id, const struct matcher *matchers, size_t n, int64_t min_ms,
                                 int64_t max_ms, const int64_t begins_ms[2], const struct shape **shape)
 {
-	struct select_hints hints = { min_ms, max_ms };
+	struct select_hints hints = { min_ms, max_ms, ev->as_of };
 	size_t most = ev->query->options.limits.max_series;
 	struct err e = { 0 };
 	struct selection *sel = ev->querier->ops->select(ev->querier, matchers, n, hints, &e);
@@ -104,6 +104,7 @@ struct selection *select_series(struct eval *ev, int node_id, const struct match
 		ev->querier->ops->release(ev->querier, sel);
 		return NULL;
 	}
+	ev->as_of = sel->as_of;
 	tell_unknowns(ev, sel, begins_ms[0], begins_ms[1]);
 	slot = memory_slot(ev, node_id, MEMORY_SHAPE, (struct memory_input){ sel->generation, sel->n },
 	                   (struct memory_input){ (uintptr_t)ev->querier, 0 });

@@ -669,7 +669,7 @@ static void find_sole_target(struct tick *t)
 
 	for (size_t i = 0; i < n && one; i++) {
 		int64_t to_ms = t->query_ms - s[i].offset_ms;
-		const struct select_hints hints = { to_ms - s[i].range_ms - PROMQL_LOOKBACK_MS, to_ms };
+		const struct select_hints hints = { to_ms - s[i].range_ms - PROMQL_LOOKBACK_MS, to_ms, 0 };
 
 		found[i] = t->env->querier->ops->select(t->env->querier, s[i].matchers, s[i].n_matchers, hints, &e);
 		one = found[i] != NULL;

@@ -227,7 +227,7 @@ static struct selection *store_select(struct querier *q, const struct matcher *m
 {
 	enum { AHEAD = 16 };
 	struct store *st = (struct store *)q;
-	uint64_t batch = atomic_load(&st->published);
+	uint64_t batch = hints.as_of != 0 ? hints.as_of : atomic_load(&st->published);
 	int64_t now_ms = clock_now_ms(st->options.clock);
 	struct store_selection *sel;
 	struct view view;
@@ -237,7 +237,7 @@ static struct selection *store_select(struct querier *q, const struct matcher *m
 		return NULL;
 	sel = mem_realloc(NULL, sizeof *sel + view.n * sizeof *sel->v);
 	*sel = (struct store_selection){ .view = view, .batch = batch };
-	sel->pub = (struct selection){ .v = sel->v, .n = view.n, .generation = view.snapshot->generation,
+	sel->pub = (struct selection){ .v = sel->v, .n = view.n, .as_of = batch, .generation = view.snapshot->generation,
 		                       .held_from_ms = atomic_load(&st->held_from_ms), .began_ms = st->born_ms,
 		                       .stopped_ms = st->stopped_ms };
 	note_unseen(st, m, n, sel);

@@ -54,7 +54,7 @@ static bool select_rows(struct export *x, struct str selector, struct err *e)
 
 	if (!promql_parse_matchers(&x->arena, selector, &m, &n, e))
 		return err_context(e, "the selector " STR_FMT, STR_ARG(selector));
-	s = x->q->ops->select(x->q, m, n, (struct select_hints){ INT64_MIN, INT64_MAX }, e);
+	s = x->q->ops->select(x->q, m, n, (struct select_hints){ INT64_MIN, INT64_MAX, 0 }, e);
 	promql_free_matchers(m, n);
 	if (s == NULL)
 		return false;

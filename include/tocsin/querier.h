@@ -57,6 +57,7 @@ struct series {
 struct selection {
 	const struct series *v;         /* in no particular order */
 	size_t n;
+	uint64_t as_of;                 /* for the hints of further selections of the same query; 0: it cannot tell */
 	uint64_t generation;            /* equal generation of the same querier and matchers: one begins with the series of the other, in order */
 	int64_t held_from_ms;           /* data is held from here on; INT64_MIN: nothing is missing */
 	int64_t stopped_ms;             /* of the last good sample of the run before; nobody knows what was until began_ms. 0: there was none */
@@ -89,6 +90,8 @@ struct window_ends {
 
 struct select_hints {
 	int64_t min_ms, max_ms;         /* all times the query can touch, inclusive; series that ended before (GONE) may be left out */
+	uint64_t as_of;                 /* what came later than an earlier selection of this <as_of> is not to be seen: a query that selects
+	                                 * twice has the whole of a scrape or nothing of it. 0: all there is */
 };
 
 struct querier {

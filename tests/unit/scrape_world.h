@@ -160,7 +160,7 @@ static inline const char *dump(struct fixture *f, const char *metric)
 	struct querier *q = store_querier(f->store);
 	struct matcher m = { MATCH_EQ, STR(LABEL_NAME), str_of(metric), NULL };
 	struct err e = { 0 };
-	struct selection *s = q->ops->select(q, &m, metric != NULL, (struct select_hints){ 0, INT64_MAX }, &e);
+	struct selection *s = q->ops->select(q, &m, metric != NULL, (struct select_hints){ 0, INT64_MAX, 0 }, &e);
 	struct buf out = { 0 };
 	const char *text;
 

@@ -100,18 +100,23 @@ static inline size_t parse_matchers(struct arena *a, const char *text, struct ma
 	return n;
 }
 
-static inline struct selection *pick(struct fixture *f, const char *text)
+static inline struct selection *pick_as_of(struct fixture *f, const char *text, uint64_t as_of)
 {
 	struct matcher m[4];
 	struct regex *re[4];
 	struct err e = { 0 };
 	size_t n = parse_matchers(&f->arena, text, m, re);
-	struct selection *s = f->q->ops->select(f->q, m, n, (struct select_hints){ 0, INT64_MAX }, &e);
+	struct selection *s = f->q->ops->select(f->q, m, n, (struct select_hints){ 0, INT64_MAX, as_of }, &e);
 
 	assert_non_null(s);
 	for (size_t i = 0; i < n; i++)
 		regex_free(re[i]);
 	return s;
+}
+
+static inline struct selection *pick(struct fixture *f, const char *text)
+{
+	return pick_as_of(f, text, 0);
 }
 
 static inline struct samples read_all(struct fixture *f, const struct selection *s, size_t i)

@@ -351,7 +351,7 @@ static size_t selected(struct world *w, int64_t min_ms)
 	struct matcher m = { .op = MATCH_EQ, .name = STR(LABEL_NAME), .value = STR("m") };
 	struct querier *q = store_querier(w->store);
 	struct err e = { 0 };
-	struct selection *s = q->ops->select(q, &m, 1, (struct select_hints){ min_ms, w->clock.wall }, &e);
+	struct selection *s = q->ops->select(q, &m, 1, (struct select_hints){ min_ms, w->clock.wall, 0 }, &e);
 	size_t n;
 
 	assert_non_null(s);

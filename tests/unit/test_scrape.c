@@ -95,7 +95,7 @@ static bool is_unseen(struct fixture *f, const char *metric)
 	struct querier *q = store_querier(f->store);
 	struct matcher m = { MATCH_EQ, STR(LABEL_NAME), str_of(metric), NULL };
 	struct err e = { 0 };
-	struct selection *s = q->ops->select(q, &m, 1, (struct select_hints){ 0, INT64_MAX }, &e);
+	struct selection *s = q->ops->select(q, &m, 1, (struct select_hints){ 0, INT64_MAX, 0 }, &e);
 	bool yes = s->unseen;
 
 	q->ops->release(q, s);

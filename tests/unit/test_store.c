@@ -286,7 +286,7 @@ static void test_unseen(void **state)
 static void test_batch_is_seen_whole(void **state)
 {
 	struct fixture f;
-	struct selection *before, *after;
+	struct selection *before, *after, *again;
 
 	(void)state;
 	setup(&f, (struct store_options){ 0 });
@@ -298,6 +298,9 @@ static void test_batch_is_seen_whole(void **state)
 	after = pick(&f, "__name__ = m");
 	assert_int_equal(read_all(&f, before, 0).n, 1);
 	assert_int_equal(read_all(&f, after, 0).n, 2);
+	again = pick_as_of(&f, "__name__ = m", before->as_of);
+	assert_int_equal(read_all(&f, again, 0).n, 1);
+	drop(&f, again);
 	put(&f, "m", MS(30), 3);
 	put(&f, "new", MS(30), 3);
 	store_appender_rollback(f.app);

@@ -41,7 +41,7 @@ static void choose(struct world *w)
 
 	if (w->sel != NULL)
 		w->q->ops->release(w->q, w->sel);
-	w->sel = w->q->ops->select(w->q, &m, 1, (struct select_hints){ 0, INT64_MAX }, &e);
+	w->sel = w->q->ops->select(w->q, &m, 1, (struct select_hints){ 0, INT64_MAX, 0 }, &e);
 	assert_non_null(w->sel);
 	assert_int_equal(w->sel->n, SERIES);
 }

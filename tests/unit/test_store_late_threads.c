@@ -29,7 +29,7 @@ static size_t read_once(struct shared *sh)
 	struct arena a = { 0 };
 	struct matcher m = { MATCH_EQ, STR(LABEL_NAME), STR("m"), NULL };
 	struct err e = { 0 };
-	struct selection *s = sh->f.q->ops->select(sh->f.q, &m, 1, (struct select_hints){ 0, INT64_MAX }, &e);
+	struct selection *s = sh->f.q->ops->select(sh->f.q, &m, 1, (struct select_hints){ 0, INT64_MAX, 0 }, &e);
 	struct samples got = { 0 };
 
 	if (s->n > 0)

@@ -53,7 +53,7 @@ static struct selection *reach(struct world *w, const char *text, int64_t min_ms
 	struct regex *re[4];
 	struct err e = { 0 };
 	size_t n = parse_matchers(&w->f.arena, text, m, re);
-	struct selection *s = w->f.q->ops->select(w->f.q, m, n, (struct select_hints){ min_ms, max_ms }, &e);
+	struct selection *s = w->f.q->ops->select(w->f.q, m, n, (struct select_hints){ min_ms, max_ms, 0 }, &e);
 
 	for (size_t i = 0; i < n; i++)
 		regex_free(re[i]);
@@ -398,7 +398,7 @@ static void test_no_room(void **state)
 		assert_true(put(&w.f, text, MS(ENDED_S + 700), 1));
 	}
 	commit(&w.f);
-	assert_null(w.f.q->ops->select(w.f.q, &m, 1, (struct select_hints){ MS(0), MS(ENDED_S) }, &e));
+	assert_null(w.f.q->ops->select(w.f.q, &m, 1, (struct select_hints){ MS(0), MS(ENDED_S), 0 }, &e));
 	assert_int_equal(e.code, ERR_LIMIT);
 	assert_non_null(strstr(e.msg, "max_series"));
 	assert_int_equal(selected(&w, "__name__ = other", 0, ENDED_S + 700), 13);

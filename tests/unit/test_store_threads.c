@@ -89,7 +89,7 @@ static void *read_past(void *arg)
 	struct err e = { 0 };
 
 	do {
-		struct selection *s = q->ops->select(q, &m, 1, (struct select_hints){ 0, INT64_MAX }, &e);
+		struct selection *s = q->ops->select(q, &m, 1, (struct select_hints){ 0, INT64_MAX, 0 }, &e);
 
 		job->torn += s->n != RESTING;
 		for (size_t i = 0; i < s->n; i++)
@@ -127,7 +127,7 @@ static void read_once(struct job *job, struct arena *a)
 	struct matcher m = { MATCH_EQ, STR(LABEL_NAME), job->number == 0 ? STR("m0") : STR("m1"), NULL };
 	struct querier *q = store_querier(job->store);
 	struct err e = { 0 };
-	struct selection *s = q->ops->select(q, &m, 1, (struct select_hints){ job->reads / SERIES % 2 == 0 ? INT64_MAX : 0, INT64_MAX }, &e);
+	struct selection *s = q->ops->select(q, &m, 1, (struct select_hints){ job->reads / SERIES % 2 == 0 ? INT64_MAX : 0, INT64_MAX, 0 }, &e);
 
 	for (size_t i = 0; i < s->n; i++) {
 		struct window_ends ends;
