@@ -114,11 +114,27 @@ static struct promql_options promql_options(const struct alerter *al, const stru
 	return o;
 }
 
+#define SETTLED_GRACE_MS 5000
+#define SETTLED_MOST_MS 60000
+
+/* Each target is asked within its interval, each rule evaluated within its. */
+static int64_t longest_settling_ms(const struct config *c)
+{
+	int64_t longest_ms = 0;
+
+	for (size_t i = 0; i < c->scrape.n; i++)
+		if (c->scrape.jobs[i].interval_ms > longest_ms)
+			longest_ms = c->scrape.jobs[i].interval_ms;
+	longest_ms += c->global.evaluation_interval_ms + SETTLED_GRACE_MS;
+	return longest_ms < SETTLED_MOST_MS ? longest_ms : SETTLED_MOST_MS;
+}
+
 static struct rules_plan *load_rules(struct alerter *al, const struct config *c, struct conf_report *report)
 {
 	const struct rules_options options = {
 		.interval_ms = c->global.evaluation_interval_ms,
 		.query_offset_ms = c->global.rule_query_offset_ms,
+		.settle_ms = longest_settling_ms(c),
 		.defaults = c->rule_defaults,
 		.external_labels = c->external_labels,
 		.external_url = al->external_url,
@@ -281,9 +297,6 @@ static enum notify_evaluates rules_are_evaluated(void *ctx, struct err *why)
 
 /* ---- After a start: whether rules know of what fired before. ---- */
 
-#define SETTLED_GRACE_MS 5000
-#define SETTLED_MOST_MS 60000
-
 /* True: each was asked once; <*at_ms>: the last of them by then. */
 static bool all_asked(struct alerter *al, struct arena *a, int64_t *at_ms)
 {
@@ -324,18 +337,6 @@ static bool rules_are_settled(void *ctx, struct arena *a, struct str **keys, siz
 		}
 	rules_snapshot_release(s);
 	return *n == n_rules;
-}
-
-/* Each target is asked within its interval, each rule evaluated within its. */
-static int64_t longest_settling_ms(const struct config *c)
-{
-	int64_t longest_ms = 0;
-
-	for (size_t i = 0; i < c->scrape.n; i++)
-		if (c->scrape.jobs[i].interval_ms > longest_ms)
-			longest_ms = c->scrape.jobs[i].interval_ms;
-	longest_ms += c->global.evaluation_interval_ms + SETTLED_GRACE_MS;
-	return longest_ms < SETTLED_MOST_MS ? longest_ms : SETTLED_MOST_MS;
 }
 
 /* ---- What a reload has to say: true, and the same everywhere. ---- */

@@ -140,6 +140,31 @@ static bool apply(const struct relabel_rule *r, struct labels *l, struct arena *
 	abort();
 }
 
+static bool may_change(const struct relabel_rule *r, struct str label)
+{
+	switch (r->action) {
+	case RELABEL_KEEP:
+	case RELABEL_DROP:
+	case RELABEL_KEEPEQUAL:
+	case RELABEL_DROPEQUAL:
+		return false;
+	case RELABEL_LABELMAP:
+	case RELABEL_LABELDROP:
+	case RELABEL_LABELKEEP:
+		return true;
+	default:
+		return str_eq(r->target_label, label) || str_chr(r->target_label, '$') < r->target_label.n;
+	}
+}
+
+bool relabel_may_change(const struct relabel_rule *r, size_t n, struct str label)
+{
+	for (size_t i = 0; i < n; i++)
+		if (may_change(&r[i], label))
+			return true;
+	return false;
+}
+
 bool relabel_apply(const struct relabel_rule *r, size_t n, struct labels *l, struct arena *a)
 {
 	for (size_t i = 0; i < n; i++)

@@ -63,7 +63,7 @@ struct eval {
 	size_t n_notes, cap_notes;
 	unsigned last_note;             /* note_id + 1, and the metric it was about */
 	struct str last_note_name;
-	bool read_lost, incomplete;
+	bool read_lost, incomplete, unasked;
 	struct labels *unseen;          /* in <lasting> */
 	size_t n_unseen, unseen_cap;
 	size_t cells, peak_cells, samples_read;

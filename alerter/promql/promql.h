@@ -118,6 +118,7 @@ struct promql_result {
 	size_t n_notes;
 	bool read_lost;                 /* a selector matched series that are lost */
 	bool incomplete;                /* a window began, or a lookup was made, before the data held */
+	bool unasked;                   /* a target that may carry what the query reads has not been asked yet since the start */
 	const struct labels *unseen;    /* targets not read since the start that may carry what the query reads, and series that lack samples */
 	size_t n_unseen;
 	size_t samples_read, peak_samples;

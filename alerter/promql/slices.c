@@ -59,6 +59,7 @@ static void keep(struct slices *s, const struct promql_result *slice)
 		piles_number(&s->unseen, s->out, slice->unseen[i]);
 	s->r->read_lost |= slice->read_lost;
 	s->r->incomplete |= slice->incomplete;
+	s->r->unasked |= slice->unasked;
 	s->r->samples_read += slice->samples_read;
 	if (slice->peak_samples > s->r->peak_samples)
 		s->r->peak_samples = slice->peak_samples;

@@ -58,7 +58,7 @@ static enum alert_edge fall_back(struct alert *a)
 	return EDGE_PENDING;
 }
 
-static enum alert_edge hit(struct alert *a, const struct rule *rule, int64_t now_ms)
+static enum alert_edge hit(struct alert *a, const struct rule *rule, bool early, int64_t now_ms)
 {
 	struct alert_record *r = &a->record;
 	int64_t for_ms = a->synthetic ? 0 : rule->for_ms;
@@ -75,7 +75,7 @@ static enum alert_edge hit(struct alert *a, const struct rule *rule, int64_t now
 		r->fired_at_ms = r->resolved_at_ms = 0;
 		edge = EDGE_PENDING;
 	}
-	if (now_ms - r->active_at_ms >= for_ms) {
+	if (!early && now_ms - r->active_at_ms >= for_ms) {
 		r->state = ALERT_FIRING;
 		r->fired_at_ms = now_ms;
 		edge = EDGE_FIRING;
@@ -119,11 +119,12 @@ static enum alert_edge unknown(struct alert *a, const struct rule *rule, int64_t
 
 enum alert_edge alert_step(struct alert *a, const struct rule *rule, enum verdict verdict, int64_t now_ms)
 {
-	if (a->record.state == ALERT_INACTIVE && verdict != VERDICT_HIT)
+	if (a->record.state == ALERT_INACTIVE && (verdict == VERDICT_MISS || verdict == VERDICT_UNKNOWN))
 		return EDGE_NONE;
 	switch (verdict) {
 	case VERDICT_HIT:
-		return hit(a, rule, now_ms);
+	case VERDICT_EARLY:
+		return hit(a, rule, verdict == VERDICT_EARLY, now_ms);
 	case VERDICT_MISS:
 		return miss(a, rule, now_ms);
 	case VERDICT_UNKNOWN:

@@ -4,7 +4,12 @@
 
 #include "rules/rule.h"
 
-enum verdict { VERDICT_HIT, VERDICT_MISS, VERDICT_UNKNOWN };
+enum verdict {
+	VERDICT_HIT,
+	VERDICT_EARLY,                  /* a HIT so soon after the start that a target it reads was not asked yet: what is not firing waits */
+	VERDICT_MISS,
+	VERDICT_UNKNOWN,
+};
 
 struct alert {
 	struct alert_record record;     /* labels live in <texts>, annotations and value_text in <said> */

@@ -23,6 +23,7 @@ struct tick {
 	struct arena once;              /* reset before each alert */
 	int64_t now_ms, query_ms;
 	bool on_arrival;                /* of a target, between two ticks */
+	bool early;                     /* the rule reads what was not asked yet since the start */
 };
 
 /* ---- reasons, for people ---- */
@@ -42,6 +43,9 @@ static struct str hit_reason(const struct tick *t, enum alert_edge edge, bool fi
 
 	if (s->h == NULL)
 		num_format(value, s->v);
+	if (edge == EDGE_PENDING && t->early)
+		return arena_printf(t->env->scratch, "returned %s, waits until every target it reads was asked since the start: " STR_FMT, value,
+		                    STR_ARG(t->run->def->id.expr));
 	if (t->run->def->for_ms == 0)
 		return arena_printf(t->env->scratch, "returned %s: " STR_FMT, value, STR_ARG(t->run->def->id.expr));
 	num_format_duration(held, t->run->def->for_ms);
@@ -101,7 +105,7 @@ static void alert_hit(struct tick *t, struct alert *a, const struct promql_sampl
 {
 	struct labels annotations = annotations_once(t, s);
 	bool changed = !labels_eq(annotations, a->record.annotations), fired = a->record.state == ALERT_FIRING;
-	enum alert_edge edge = alert_step(a, t->run->def, VERDICT_HIT, t->now_ms);
+	enum alert_edge edge = alert_step(a, t->run->def, t->early ? VERDICT_EARLY : VERDICT_HIT, t->now_ms);
 	struct str reason = edge == EDGE_DATA_BACK ? STR("data is back") : hit_reason(t, edge, fired, s);
 
 	a->touched = true;
@@ -702,6 +706,7 @@ static void eval_rule(struct tick *t)
 	r = promql_instant(t->run->def->query, t->env->scratch, t->env->querier, t->query_ms, &e);
 	if (r != NULL)
 		rule_inputs_read(t->run, t->env, r);
+	t->early = r != NULL && t->env->settling && r->unasked;
 	apply(t, r, &e);
 	if (!t->env->appender->ops->commit(t->env->appender, &e)) {
 		t->run->health = RULE_HEALTH_ERR;
@@ -779,6 +784,7 @@ static void raise_rule(struct tick *t)
 	arena_reset(t->env->scratch);
 	r = promql_instant(t->run->def->query, t->env->scratch, t->env->querier, t->query_ms, &e);
 	known = r != NULL && finals_make(t, r, &f, &e);
+	t->early = known && t->env->settling && r->unasked;
 	if (known)
 		step_returned(t, &f);
 	map_fini(&f.keys);

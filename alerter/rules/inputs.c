@@ -50,6 +50,7 @@ static void read_run(struct promql_result *r, const struct rule_run *reader, con
 		if (!may_name(&s[i], from->def->id.name))
 			continue;
 		r->incomplete |= !from->settled || from->incomplete;
+		r->unasked |= !from->settled || from->unasked;
 		take_unseen(r, &s[i], from, scratch);
 	}
 }
@@ -61,7 +62,7 @@ void rule_inputs_read(const struct rule_run *reader, const struct eval_env *env,
 		for (size_t i = 0; i < env->groups[g]->def->n_rules; i++) {
 			const struct rule_run *from = &env->groups[g]->rules[i];
 
-			if (from != reader && from->def->recording && (!from->settled || from->incomplete || from->n_unseen > 0))
+			if (from != reader && from->def->recording && (!from->settled || from->incomplete || from->unasked || from->n_unseen > 0))
 				read_run(r, reader, from, env->scratch);
 		}
 	pthread_mutex_unlock(env->inputs_lock);
@@ -72,6 +73,7 @@ void rule_inputs_tell(struct rule_run *run, const struct eval_env *env, const st
 	pthread_mutex_lock(env->inputs_lock);
 	run->settled |= settled;
 	run->incomplete = r->incomplete;
+	run->unasked = r->unasked;
 	arena_reset(&run->unseen_arena);
 	run->unseen = ARENA_ARRAY(&run->unseen_arena, r->n_unseen, struct labels);
 	run->n_unseen = r->n_unseen;

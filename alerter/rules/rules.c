@@ -46,6 +46,7 @@ struct rules {
 	size_t n_workers;               /* threads that run */
 	bool stopping, applying;
 	int64_t wall_ms, mono_ms;       /* at the last look */
+	int64_t began_mono_ms;
 };
 
 struct rules *rules_new(const struct rules_deps *deps)
@@ -55,6 +56,7 @@ struct rules *rules_new(const struct rules_deps *deps)
 
 	assert(deps->n_appenders > 0);
 	r->deps = *deps;
+	r->began_mono_ms = clock_mono_ms(deps->clock);
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_mutex_init(&r->sink_lock, NULL);
 	pthread_mutex_init(&r->view_lock, NULL);
@@ -74,7 +76,8 @@ static struct eval_env env_of(struct worker *w)
 	struct rules *r = w->rules;
 
 	return (struct eval_env){ r->deps.querier, w->appender, r->deps.sink, &r->sink_lock, &r->plan->options, &w->scratch,
-		                  &r->inputs_lock, r->groups, r->n_groups };
+		                  &r->inputs_lock, r->groups, r->n_groups,
+		                  clock_mono_ms(r->deps.clock) - r->began_mono_ms < r->plan->options.settle_ms };
 }
 
 /* ---- the clock ---- */

@@ -42,6 +42,7 @@ struct rule_run {
 	/* Of a recording rule, under the inputs' lock: what others must know of its outputs. */
 	bool settled;                   /* evaluated since the start, and what it returned was no "cannot know" */
 	bool incomplete;                /* the last evaluation read a window that begins before the data we hold */
+	bool unasked;                   /* the last evaluation read what a target may have that was not asked yet */
 	struct arena unseen_arena;
 	struct labels *unseen;          /* targets the last evaluation did not see */
 	size_t n_unseen;
@@ -91,6 +92,7 @@ struct eval_env {
 	pthread_mutex_t *inputs_lock;
 	struct group_run *const *groups; /* all of them; they stand still while one runs */
 	size_t n_groups;
+	bool settling;                  /* so soon after the start that targets may not have been asked */
 };
 
 /* One tick: every rule in order, each seeing what those before it recorded; then one commit to the sink. */

@@ -229,11 +229,24 @@ static size_t unseen_jobs(const struct scrape_loop *loop, struct label *job, str
 	return loop->plan->n_waiting;
 }
 
+/* Of what the target may carry. */
+static struct labels kept_labels(const struct target *t, struct arena *a)
+{
+	struct label *v = ARENA_ARRAY(a, t->labels.n, struct label);
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->labels.n; i++)
+		if (target_keeps_label(t, t->labels.v[i].name))
+			v[n++] = t->labels.v[i];
+	return (struct labels){ v, n };
+}
+
 static void tell_unseen(struct scrape_loop *loop)
 {
 	size_t n = loop->plan->n_waiting, cap = 0;
 	struct store_unseen *v = mem_grow(NULL, &cap, n + 1, sizeof *v);
 	struct label *jobs = mem_alloc(n * sizeof *jobs);
+	struct arena a = { 0 };
 
 	n = unseen_jobs(loop, jobs, v);
 	for (size_t i = 0; i < loop->active.n; i++) {
@@ -241,11 +254,12 @@ static void tell_unseen(struct scrape_loop *loop)
 
 		v = mem_grow(v, &cap, n + 1 + t->n_blind, sizeof *v);
 		if (!t->ever_good)
-			v[n++] = (struct store_unseen){ .labels = t->labels, .attempted = t->attempted };
+			v[n++] = (struct store_unseen){ .labels = kept_labels(t, &a), .attempted = t->attempted };
 		for (size_t b = 0; b < t->n_blind; b++)
 			v[n++] = t->blind[b];
 	}
 	store_set_unseen(loop->options.store, v, n);
+	arena_fini(&a);
 	free(jobs);
 	free(v);
 	end_orphans(loop);

@@ -35,13 +35,12 @@ static bool may_claim(void *ctx, uint64_t owner)
 	return s->n_owners > 0 && bsearch(&owner, s->owners, s->n_owners, sizeof owner, by_number) != NULL;
 }
 
-/* With honor_labels a reply says itself whose its series are. */
 static bool may_carry(const struct target *t, struct labels series)
 {
 	if (t->ever_good)
 		return false;
-	for (size_t i = 0; i < t->labels.n && !t->job->honor_labels; i++)
-		if (!str_eq(labels_get(series, t->labels.v[i].name), t->labels.v[i].value))
+	for (size_t i = 0; i < t->labels.n; i++)
+		if (target_keeps_label(t, t->labels.v[i].name) && !str_eq(labels_get(series, t->labels.v[i].name), t->labels.v[i].value))
 			return false;
 	return true;
 }

@@ -246,6 +246,13 @@ bool target_take(struct target *t, struct target_env *env, const struct scrape_r
 	return up;
 }
 
+bool target_keeps_label(const struct target *t, struct str name)
+{
+	const struct conf_list *rules = &t->job->metric_relabel;
+
+	return !t->job->honor_labels && !relabel_may_change(rules->v, rules->n, name);
+}
+
 void target_end(struct target *t, struct target_env *env, int64_t t_ms)
 {
 	struct err e = { 0 };

@@ -99,6 +99,8 @@ void target_refuse(struct target *t, const char *why); /* copied; NULL: not any 
 void target_forget_texts(struct target *t);
 /* True when the scrape was good. Everything is committed. */
 bool target_take(struct target *t, struct target_env *env, const struct scrape_reply *reply, int64_t t_ms);
+/* Its series bear this label of the target's as it is: a reply with honor_labels says itself whose they are, metric_relabel_configs may rewrite it. */
+bool target_keeps_label(const struct target *t, struct str name);
 /* The target left the configuration: its series end at <t_ms>. */
 void target_end(struct target *t, struct target_env *env, int64_t t_ms);
 

@@ -197,6 +197,7 @@ static void note_unseen(struct store *st, const struct matcher *m, size_t n, str
 		if ((report && (u->attempted || u->part)) || contradicts(m, n, u->labels) || (u->part && !part_matters(u, metric, &sel->view)))
 			continue;
 		found[sel->pub.n_unseen_targets] = labels_copy(&sel->arena, u->labels);
+		sel->pub.unasked |= !u->attempted && !u->part;
 		if (!is_known(st, u)) {
 			struct labels stranger = found[sel->pub.n_unseen_targets];
 

@@ -63,6 +63,7 @@ struct selection {
 	int64_t stopped_ms;             /* of the last good sample of the run before; nobody knows what was until began_ms. 0: there was none */
 	int64_t began_ms;               /* this run began; what it has not read is no value of times from then on. 0: unknown */
 	bool unseen;                    /* a target that may carry matching series was not read since the start, or its discovery failed */
+	bool unasked;                   /* and has not been asked yet */
 	const struct labels *unseen_targets;    /* their labels, borrowed from the selection */
 	size_t n_unseen_targets;
 	size_t n_strangers;             /* the first of them: nobody knows what they have. What the others had is known, and lost */

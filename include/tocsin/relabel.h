@@ -28,6 +28,8 @@ struct relabel_rule {
 /* Reads one into a struct relabel_rule; for conf_sub_list. */
 extern const struct conf_table relabel_table;
 
+/* True when a rule may set, change or remove this label. */
+bool relabel_may_change(const struct relabel_rule *, size_t n, struct str label);
 /* False: dropped (or the result is empty). <*l> is replaced; new arrays and texts live in <a>. */
 bool relabel_apply(const struct relabel_rule *, size_t n, struct labels *l, struct arena *a);
 

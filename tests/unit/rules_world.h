@@ -140,6 +140,7 @@ static void start_rules(struct world *w)
 {
 	struct rules_deps deps = { store_querier(w->store), &w->out, 1, &w->sink->sink, &w->clock, w->kept };
 
+	w->clock.mono = w->now_ms;
 	w->rules = rules_new(&deps);
 }
 
@@ -198,7 +199,7 @@ static void world_fini(struct world *w)
 	assert_int_equal(system(command), 0);
 }
 
-static const struct rules_options options = { .interval_ms = 15 * SEC, .external_url = { "http://t", 8 } };
+static const struct rules_options options = { .interval_ms = 15 * SEC, .settle_ms = 50 * SEC, .external_url = { "http://t", 8 } };
 
 /* Reloads the rule files; true when the plan was good. */
 static bool reload(struct world *w, struct conf_report *report)

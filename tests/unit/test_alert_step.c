@@ -10,6 +10,7 @@
 
 #define MIN 60000
 #define HIT VERDICT_HIT
+#define EARLY VERDICT_EARLY
 #define MISS VERDICT_MISS
 #define UNKNOWN VERDICT_UNKNOWN
 
@@ -82,6 +83,9 @@ static const struct step_case cases[] = {
 	  .moves = { { 1, HIT, EDGE_FIRING }, { 11, UNKNOWN, EDGE_RESOLVED } } },
 	{ "on_no_data resolve: pending is dropped", .for_ms = MIN, .no_data_after_ms = 10, .on_no_data = RULE_RESOLVE,
 	  .moves = { { 1, HIT, EDGE_PENDING }, { 11, UNKNOWN, EDGE_DROPPED } } },
+	{ "early: what is not firing waits, and its time counts", .for_ms = 10,
+	  .moves = { { 1, EARLY, EDGE_PENDING }, { 11, EARLY, EDGE_NONE }, { 12, HIT, EDGE_FIRING }, { 13, EARLY, EDGE_NONE } }, .last = ALERT_FIRING },
+	{ "early, and not so: nobody was told", .moves = { { 1, EARLY, EDGE_PENDING }, { 2, MISS, EDGE_DROPPED } } },
 	{ "an alert of on_no_data: fire knows no for", .for_ms = MIN, .keep_ms = MIN, .synthetic = true,
 	  .moves = { { 1, HIT, EDGE_FIRING }, { 2, MISS, EDGE_RESOLVED } } },
 };

@@ -15,6 +15,7 @@ struct move {
 #define TICKS(n) { TICK, NULL, n }
 #define DOWN "- {alert: Down, expr: health == 0}\n"
 #define SLOW "- {alert: Down, expr: health == 0, for: 1m}\n"
+#define ABSENT "- {alert: Down, expr: absent(health)}\n"
 #define A "health{instance=\"a\"}"
 #define B "health{instance=\"b\"}"
 
@@ -77,6 +78,13 @@ static const struct row {
 	  "firing resolved" },
 	{ "on_no_data: fire, and a start in between: it stands", "- {alert: Down, expr: health == 0, annotations: {tocsin_no_data_after: 30s, tocsin_on_no_data: fire}}\n",
 	  { P(A, 1), T, { LOSE, A, 0 }, TICKS(5), { AWAY, NULL, 1 }, TICKS(2), P(A, 1), T }, "firing resolved" },
+	{ "begins while a target it reads was not asked yet since the start: it waits", ABSENT, { { UNSEEN, "b", 0 }, T, { SEEN, NULL, 0 }, T }, "pending firing" },
+	{ "and where it is not so, nobody hears of it", ABSENT, { { UNSEEN, "b", 0 }, T, { SEEN, NULL, 0 }, P(B, 1), T }, "pending dropped" },
+	{ "it does not wait for ever", ABSENT, { { UNSEEN, "b", 0 }, TICKS(5) }, "pending firing" },
+	{ "nor for a target that came later", ABSENT, { P(A, 1), TICKS(5), { UNSEEN, "b", 0 }, { GONE, A, 0 }, T }, "firing" },
+	{ "nor for one it does not read", "- {alert: Down, expr: 'absent(health{instance=\"a\"})'}\n", { { UNSEEN, "b", 0 }, T }, "firing" },
+	{ "the same through a recording rule", "- {record: n, expr: sum(health)}\n- {alert: Down, expr: absent(n)}\n",
+	  { { UNSEEN, "b", 0 }, T, { SEEN, NULL, 0 }, P(B, 1), T }, "pending dropped" },
 	{ "on_no_data: fire", "- {alert: Down, expr: health == 0, annotations: {tocsin_no_data_after: 30s, tocsin_on_no_data: fire}}\n",
 	  { P(A, 1), T, { LOSE, A, 0 }, TICKS(5), P(A, 1), T }, "firing resolved" },
 };

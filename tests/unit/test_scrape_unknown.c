@@ -187,6 +187,42 @@ static void test_configurations_after_a_start(void **state)
 	}
 }
 
+/* What a target that was not read yet is known to give its series: no label that a reply or a rule may give them. */
+static void test_labels_of_unseen(void **state)
+{
+	static const struct {
+		const char *settings, *labels;
+	} kinds[] = {
+		{ "", "{instance=\"h:1\", job=\"j\"}" },
+		{ "  honor_labels: true\n", "{}" },
+		{ "  metric_relabel_configs: [{target_label: instance, source_labels: [x]}]\n", "{job=\"j\"}" },
+		{ "  metric_relabel_configs: [{regex: a, action: labeldrop}]\n", "{}" },
+		{ "  metric_relabel_configs: [{regex: a, source_labels: [x], action: drop}]\n", "{instance=\"h:1\", job=\"j\"}" },
+		{ "  metric_relabel_configs: [{target_label: '$1', source_labels: [x]}]\n", "{}" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		struct matcher m = { MATCH_EQ, STR(LABEL_NAME), STR("m"), NULL };
+		struct err e = { 0 };
+		struct buf config = { 0 }, labels = { 0 };
+		struct selection *s;
+		struct fixture f;
+
+		buf_printf(&config, "%s%s", SIMPLE, kinds[i].settings);
+		setup(&f, buf_z(&config));
+		s = store_querier(f.store)->ops->select(store_querier(f.store), &m, 1, (struct select_hints){ 0, INT64_MAX, 0 }, &e);
+		assert_int_equal(s->n_unseen_targets, 1);
+		assert_true(s->unasked);
+		labels_print(&labels, s->unseen_targets[0]);
+		assert_string_equal(buf_z(&labels), kinds[i].labels);
+		store_querier(f.store)->ops->release(store_querier(f.store), s);
+		buf_fini(&labels);
+		buf_fini(&config);
+		teardown(&f);
+	}
+}
+
 /* Which gauges count may change while they are read. */
 static void test_reload_of_gauges(void **state)
 {
@@ -217,7 +253,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_configurations_after_a_start),
-		cmocka_unit_test(test_reload_of_gauges),
+		cmocka_unit_test(test_labels_of_unseen), cmocka_unit_test(test_reload_of_gauges),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
