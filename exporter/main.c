@@ -91,7 +91,7 @@ static void use_sources(struct exporter *x, struct sources *c)
 {
 	publisher_apply(x->publisher, c);
 	sd_apply(x->sd, c);
-	if (c->n == 0)
+	if (c->n == 0 && c->n_modules == 0)
 		log_event(LOG_WARN, "nothing is watched: give --config.file, or set DATABASE_URL, REDIS_URL or CELERY_BROKER_URL", NULL);
 	log_printf(LOG_INFO, "configuration loaded: %zu sources", c->n);
 }

@@ -419,13 +419,48 @@ static struct worker *take_same(struct worker **old, size_t n, const struct sour
 	return NULL;
 }
 
+static bool is_among(struct worker *const *v, size_t n, const struct worker *w)
+{
+	size_t i = 0;
+
+	while (i < n && v[i] != w)
+		i++;
+	return i < n;
+}
+
+/* Under the lock: who waits for one of <old> waits for the source that has its name now. What is then to be begun goes into <fresh>,
+ * which has room for all. */
+static size_t move_waiting(struct publisher *p, struct worker *const *old, size_t n_old, struct worker **fresh)
+{
+	size_t n = 0;
+
+	for (struct scrape *s = p->waiting; s != NULL; s = s->next) {
+		for (struct answer *a = s->answers; a < s->answers + s->n; a++) {
+			struct worker *before = a->worker, *now;
+			bool begin = false;
+
+			if (!a->pending || !is_among(old, n_old, before))
+				continue;
+			now = find_worker(p, before->source->settings->name);
+			if (now == NULL || !worker_ask(now, s->deadline_mono_ms, &begin))
+				continue;
+			a->worker = worker_ref(now);
+			worker_unref(before);
+			if (begin)
+				fresh[n++] = worker_ref(now);
+		}
+	}
+	return n;
+}
+
 void publisher_apply(struct publisher *p, struct sources *c)
 {
 	struct worker **workers = mem_alloc((c->n ? c->n : 1) * sizeof *workers);
+	struct worker **fresh = mem_alloc((c->n ? c->n : 1) * sizeof *fresh);
 	struct worker **old = mem_alloc((p->n ? p->n : 1) * sizeof *old), **replaced = p->workers;
 	const struct worker_owner owner = owner_of(p);
 	struct sources *config = p->config;
-	size_t n_old = p->n;
+	size_t n_old = p->n, n_fresh;
 
 	for (size_t i = 0; i < n_old; i++)      /* scrapes go on reading p->workers meanwhile */
 		old[i] = replaced[i];
@@ -438,18 +473,22 @@ void publisher_apply(struct publisher *p, struct sources *c)
 	p->workers = workers;
 	p->n = c->n;
 	p->config = sources_ref(c);
+	n_fresh = move_waiting(p, old, n_old, fresh);
 	pthread_mutex_unlock(&p->lock);
+	for (size_t i = 0; i < n_fresh; i++)
+		worker_begin(fresh[i]);
+	p->left_behind |= !workers_stop(old, n_old);    /* before others that may take long: what was theirs is wanted */
 	p->left_behind |= !targets_sweep(p->targets, c);
 	if (config != NULL)
 		sources_unref(config);
-	p->left_behind |= !workers_stop(old, n_old);
+	free(fresh);
 	free(old);
 	free(replaced);
 }
 
 void publisher_sweep(struct publisher *p)
 {
-	p->left_behind |= !targets_sweep(p->targets, NULL);
+	p->left_behind |= !targets_sweep(p->targets, p->config);
 }
 
 void publisher_note_load(struct publisher *p, bool ok, struct str message)

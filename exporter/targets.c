@@ -78,9 +78,9 @@ struct worker *targets_get(struct targets *t, struct sources *c, const struct so
 
 static bool stays(const struct target *t, const struct sources *c, int64_t now)
 {
-	const struct sources_module *m = c != NULL ? sources_find_module(c, t->module->name) : t->module;
+	const struct sources_module *m = sources_find_module(c, t->module->name);
 
-	return m != NULL && is_of(t, m) && (t->worker->busy || now - t->asked_mono_ms < m->idle_ms);
+	return t->worker->busy || (m != NULL && is_of(t, m) && now - t->asked_mono_ms < m->idle_ms);
 }
 
 bool targets_sweep(struct targets *t, const struct sources *c)

@@ -12,8 +12,8 @@ struct targets *targets_new(const struct worker_owner *owner, const struct clock
  * many (ERR_LIMIT). */
 struct worker *targets_get(struct targets *t, struct sources *c, const struct sources_module *m, struct str target,
                            struct err *e) MUST_CHECK;
-/* Without the lock, from one thread at a time; waits for workers to end. Lets go of what is idle, and of what <c> (NULL: the same
- * as before) would make otherwise. False when some were left behind, as workers_stop() has it. */
+/* Without the lock, from one thread at a time; waits for workers to end. Lets go of what is idle, and of what <c> would make
+ * otherwise, but not while somebody waits for it: the next sweep finds it. False when some were left behind, as workers_stop() has it. */
 bool targets_sweep(struct targets *t, const struct sources *c);
 /* All workers end, likewise. Without the lock. */
 bool targets_free(struct targets *t);
