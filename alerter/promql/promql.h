@@ -153,6 +153,8 @@ size_t promql_query_selectors(const struct promql_query *, const struct promql_s
 /* True when every label of a result is a label of the series it was made of: no on() or ignoring(), no label_replace(), absent() or
  * the like. Then a target whose labels contradict those of a result had no part in it. */
 bool promql_query_keeps_labels(const struct promql_query *);
+/* True when series that come only add to what it returns: no aggregation, absent(), unless or the like. */
+bool promql_query_only_adds(const struct promql_query *);
 
 /* What the query's comparison filters: of `rate(x[5m]) > 3 and on() y` it is `rate(x[5m])`. Evaluated, it tells how it stands with
  * what a rule no longer returns. Empty when there is no such part. */

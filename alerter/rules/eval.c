@@ -643,51 +643,10 @@ static void apply(struct tick *t, const struct promql_result *r, struct err *e)
 		write_alert_series(t);
 }
 
-/* False at the second target, and at what no target gave. */
-static bool same_target(const struct selection *sel, struct str *job, struct str *instance)
+/* What a target that was not asked yet has could take away what the rule returns. */
+static bool is_early(const struct tick *t, const struct promql_result *r)
 {
-	for (size_t i = 0; i < sel->n; i++) {
-		struct str its_job = labels_get(sel->v[i].labels, STR("job")), its_instance = labels_get(sel->v[i].labels, STR("instance"));
-
-		if (sel->v[i].state == SERIES_GONE)
-			continue;
-		if (its_job.n == 0 || its_instance.n == 0 || (job->n > 0 && !(str_eq(*job, its_job) && str_eq(*instance, its_instance))))
-			return false;
-		*job = its_job;
-		*instance = its_instance;
-	}
-	return true;
-}
-
-/* Which one target the rule reads, looked for again when a series came or went. */
-static void find_sole_target(struct tick *t)
-{
-	const struct promql_selector *s;
-	size_t n = promql_query_selectors(t->run->def->query, &s);
-	struct selection **found = ARENA_ARRAY(t->env->scratch, n, struct selection *);
-	struct sole_target *sole = &t->run->sole;
-	struct str job = STR(""), instance = STR("");
-	uint64_t generation = 1;
-	struct err e = { 0 };
-	bool one = n > 0;
-
-	for (size_t i = 0; i < n && one; i++) {
-		int64_t to_ms = t->query_ms - s[i].offset_ms;
-		const struct select_hints hints = { to_ms - s[i].range_ms - PROMQL_LOOKBACK_MS, to_ms, 0 };
-
-		found[i] = t->env->querier->ops->select(t->env->querier, s[i].matchers, s[i].n_matchers, hints, &e);
-		one = found[i] != NULL;
-		generation = one ? (generation * 31 + found[i]->generation) * 31 + found[i]->n : 0;
-	}
-	for (size_t i = 0; one && generation != sole->generation && i < n; i++)
-		one = same_target(found[i], &job, &instance);
-	if (generation != sole->generation) {
-		sole->generation = generation;
-		rule_run_set_sole(t->run, one ? job : STR(""), one ? instance : STR(""));
-	}
-	for (size_t i = 0; i < n; i++)
-		if (found[i] != NULL)
-			t->env->querier->ops->release(t->env->querier, found[i]);
+	return r != NULL && t->env->settling && r->unasked && !promql_query_only_adds(t->run->def->query);
 }
 
 static void eval_rule(struct tick *t)
@@ -706,14 +665,14 @@ static void eval_rule(struct tick *t)
 	r = promql_instant(t->run->def->query, t->env->scratch, t->env->querier, t->query_ms, &e);
 	if (r != NULL)
 		rule_inputs_read(t->run, t->env, r);
-	t->early = r != NULL && t->env->settling && r->unasked;
+	t->early = is_early(t, r);
 	apply(t, r, &e);
 	if (!t->env->appender->ops->commit(t->env->appender, &e)) {
 		t->run->health = RULE_HEALTH_ERR;
 		err_set(&t->run->last_error, e.code, -1, "the results could not be written: %s", e.msg);
 	}
 	if (!t->run->def->recording)
-		find_sole_target(t);
+		rule_find_sole(t->run, t->env->querier, t->query_ms, t->env->scratch);
 	t->run->last_evaluation_ms = t->now_ms;
 	t->run->seconds = (double)(clock_mono_us() - began_us) / 1e6;
 }
@@ -744,32 +703,10 @@ void rules_group_eval(struct group_run *g, const struct eval_env *env, int64_t n
 	g->seconds = (double)(clock_mono_us() - began_us) / 1e6;
 }
 
-/* Semantics, 2: every selector is an instant or range one that this target answers alone, by its matchers or as things are. */
-static bool reads_only(const struct rule_run *run, struct labels target)
-{
-	const struct promql_selector *s;
-	size_t n = promql_query_selectors(run->def->query, &s);
-	struct str instance = labels_get(target, STR("instance")), job = labels_get(target, STR("job"));
-
-	for (size_t i = 0; i < n; i++) {
-		bool by_job = false, by_instance = false;
-
-		for (size_t m = 0; m < s[i].n_matchers; m++) {
-			const struct matcher *x = &s[i].matchers[m];
-
-			by_job |= x->op == MATCH_EQ && str_eq(x->name, STR("job")) && str_eq(x->value, job);
-			by_instance |= x->op == MATCH_EQ && str_eq(x->name, STR("instance")) && str_eq(x->value, instance);
-		}
-		if (!by_job || !by_instance)
-			return run->sole.job.n > 0 && str_eq(run->sole.job, job) && str_eq(run->sole.instance, instance);
-	}
-	return n > 0;
-}
-
 bool rules_group_reads(const struct group_run *g, struct labels target)
 {
 	for (size_t i = 0; i < g->def->n_rules; i++)
-		if (!g->def->rules[i].recording && g->def->query_offset_ms == 0 && reads_only(&g->rules[i], target))
+		if (!g->def->rules[i].recording && g->def->query_offset_ms == 0 && rule_reads_only(&g->rules[i], target))
 			return true;
 	return false;
 }
@@ -784,7 +721,7 @@ static void raise_rule(struct tick *t)
 	arena_reset(t->env->scratch);
 	r = promql_instant(t->run->def->query, t->env->scratch, t->env->querier, t->query_ms, &e);
 	known = r != NULL && finals_make(t, r, &f, &e);
-	t->early = known && t->env->settling && r->unasked;
+	t->early = is_early(t, r);
 	if (known)
 		step_returned(t, &f);
 	map_fini(&f.keys);
@@ -804,7 +741,7 @@ void rules_group_raise(struct group_run *g, const struct eval_env *env, struct l
 	t.on_arrival = true;
 	for (size_t i = 0; i < g->def->n_rules; i++) {
 		t.run = &g->rules[i];
-		if (t.run->def->recording || !t.run->loaded || g->def->query_offset_ms != 0 || !reads_only(t.run, target))
+		if (t.run->def->recording || !t.run->loaded || g->def->query_offset_ms != 0 || !rule_reads_only(t.run, target))
 			continue;
 		raise_rule(&t);
 		any = true;

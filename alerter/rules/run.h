@@ -118,6 +118,10 @@ bool rule_run_load(struct rule_run *, struct alert_sink *, pthread_mutex_t *sink
 /* The rule is deleted: firing ones resolve, pending ones are dropped; to be committed. <heir>: a rule that is like it, or NULL; of what fires there
  * on nothing is told. */
 void rule_run_end(struct rule_run *, struct rule_run *heir, struct arena *scratch, int64_t now_ms);
+/* sole.c: which one target the rule reads, looked for again when a series came or went. */
+void rule_find_sole(struct rule_run *, struct querier *, int64_t query_ms, struct arena *scratch);
+/* Every selector is an instant or range one that this target answers alone, by its matchers or as things are. */
+bool rule_reads_only(const struct rule_run *, struct labels target);
 /* The texts are copied; empty: none. */
 void rule_run_set_sole(struct rule_run *, struct str job, struct str instance);
 void rule_run_fini(struct rule_run *);

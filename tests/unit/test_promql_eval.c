@@ -325,15 +325,17 @@ static void chains_are_not_deep(void **state)
 	static const struct {
 		const char *first, *piece, *shown;
 		size_t n_selectors;
-		bool keeps_labels;
+		bool keeps_labels, only_adds;
 	} cases[] = {
-		{ "vector(0)", " + 1", "{}=10000", 0, false },
-		{ "x", " + x", "{i=\"0\"}=20002", 10001, true },
-		{ "x", " or x", "x{i=\"0\"}=2", 10001, true },
-		{ "x", " and on (i) x", "x{i=\"0\"}=2", 10001, false },
-		{ "x", " * 1 - 0", "{i=\"0\"}=2", 1, true },
-		{ "x", " unless y", "x{i=\"0\"}=2", 10001, true },
-		{ "info(x", " or x", "x{i=\"0\"}=2", 10001, false },
+		{ "vector(0)", " + 1", "{}=10000", 0, false, true },
+		{ "x", " + x", "{i=\"0\"}=20002", 10001, true, true },
+		{ "x", " or x", "x{i=\"0\"}=2", 10001, true, true },
+		{ "x", " or on (i) x", "x{i=\"0\"}=2", 10001, false, false },
+		{ "x", " and on (i) x", "x{i=\"0\"}=2", 10001, false, true },
+		{ "x", " * 1 - 0", "{i=\"0\"}=2", 1, true, true },
+		{ "x", " unless y", "x{i=\"0\"}=2", 10001, true, false },
+		{ "max by (i) (x)", " or x", "{i=\"0\"}=2", 10001, true, false },
+		{ "info(x", " or x", "x{i=\"0\"}=2", 10001, false, false },
 	};
 	struct world w = world_new();
 
@@ -352,6 +354,7 @@ static void chains_are_not_deep(void **state)
 		assert_string_equal(shown(&w, instant(&w, 100000)), cases[i].shown);
 		assert_int_equal(promql_query_selectors(w.query, &selectors), cases[i].n_selectors);
 		assert_int_equal(promql_query_keeps_labels(w.query), cases[i].keeps_labels);
+		assert_int_equal(promql_query_only_adds(w.query), cases[i].only_adds);
 		assert_true(str_eq(promql_query_text(w.query), buf_str(&text)));
 		arena_reset(&w.arena);
 		buf_fini(&text);

@@ -82,6 +82,7 @@ static const struct row {
 	{ "and where it is not so, nobody hears of it", ABSENT, { { UNSEEN, "b", 0 }, T, { SEEN, NULL, 0 }, P(B, 1), T }, "pending dropped" },
 	{ "it does not wait for ever", ABSENT, { { UNSEEN, "b", 0 }, TICKS(5) }, "pending firing" },
 	{ "nor for a target that came later", ABSENT, { P(A, 1), TICKS(5), { UNSEEN, "b", 0 }, { GONE, A, 0 }, T }, "firing" },
+	{ "nor where more series would only add", DOWN, { { UNSEEN, "b", 0 }, P(A, 0), T }, "firing" },
 	{ "nor for one it does not read", "- {alert: Down, expr: 'absent(health{instance=\"a\"})'}\n", { { UNSEEN, "b", 0 }, T }, "firing" },
 	{ "the same through a recording rule", "- {record: n, expr: sum(health)}\n- {alert: Down, expr: absent(n)}\n",
 	  { { UNSEEN, "b", 0 }, T, { SEEN, NULL, 0 }, P(B, 1), T }, "pending dropped" },
