@@ -104,12 +104,12 @@ bool template_arg_number(struct template_call *c, size_t i, double *out)
 	return true;
 }
 
-static bool answer(struct template_call *c, struct buf *b)
+bool template_answer(struct template_call *c, struct buf *text)
 {
-	bool ok = !b->overflow;
+	bool ok = !text->overflow;
 
-	c->out = template_str(arena_str(c->arena, buf_str(b)));
-	buf_fini(b);
+	c->out = template_str(arena_str(c->arena, buf_str(text)));
+	buf_fini(text);
 	return ok || err_set(c->e, ERR_LIMIT, -1, "text is too long (limit TEMPLATE_MAX_OUTPUT_BYTES)");
 }
 
@@ -342,7 +342,7 @@ static bool go_print(struct template_call *c)
 			buf_putc(&b, ' ');
 		template_print_arg(&b, c->args[i]);
 	}
-	return answer(c, &b);
+	return template_answer(c, &b);
 }
 
 static bool go_println(struct template_call *c)
@@ -355,7 +355,7 @@ static bool go_println(struct template_call *c)
 		template_print_arg(&b, c->args[i]);
 	}
 	buf_putc(&b, '\n');
-	return answer(c, &b);
+	return template_answer(c, &b);
 }
 
 static bool go_printf(struct template_call *c)
@@ -366,7 +366,7 @@ static bool go_printf(struct template_call *c)
 	if (!template_arg_str(c, 0, &format))
 		return false;
 	template_printf(&b, format, c->args + 1, c->n_args - 1);
-	return answer(c, &b);
+	return template_answer(c, &b);
 }
 
 /* All arguments as one text, as the escapers take them. */
@@ -402,7 +402,7 @@ static bool go_html(struct template_call *c)
 	bool ok;
 
 	template_escape_html(&b, joined(c));
-	ok = answer(c, &b);
+	ok = template_answer(c, &b);
 	c->out.safe = true;
 	return ok;
 }
@@ -422,7 +422,7 @@ static bool go_js(struct template_call *c)
 		else
 			buf_putc(&b, (char)ch);
 	}
-	return answer(c, &b);
+	return template_answer(c, &b);
 }
 
 bool template_fn_query_escape(struct template_call *c)
@@ -442,7 +442,7 @@ bool template_fn_query_escape(struct template_call *c)
 		else
 			buf_printf(&b, "%%%02X", ch);
 	}
-	return answer(c, &b);
+	return template_answer(c, &b);
 }
 
 const struct template_func template_go_funcs[] = {

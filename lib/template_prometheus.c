@@ -27,15 +27,6 @@ struct template_value template_sample(struct arena *a, struct labels labels, dou
 	return (struct template_value){ .kind = TEMPLATE_RECORD, .map = m };
 }
 
-static bool answer(struct template_call *c, struct buf *b)
-{
-	bool ok = !b->overflow;
-
-	c->out = template_str(arena_str(c->arena, buf_str(b)));
-	buf_fini(b);
-	return ok || err_set(c->e, ERR_LIMIT, -1, "text is too long (limit TEMPLATE_MAX_OUTPUT_BYTES)");
-}
-
 static bool answer_printf(struct template_call *c, const char *fmt, ...) PRINTF(2, 3);
 static bool answer_printf(struct template_call *c, const char *fmt, ...)
 {
@@ -162,7 +153,7 @@ static bool fn_humanize_timestamp(struct template_call *c)
 	if (!to_time(v, &t))
 		return err_set(c->e, ERR_EXEC, -1, "%g cannot be represented as a nanoseconds timestamp since it overflows int64", v * 1e9);
 	template_print_arg(&b, t);
-	return answer(c, &b);
+	return template_answer(c, &b);
 }
 
 static bool fn_to_time(struct template_call *c)
@@ -217,9 +208,7 @@ static bool map_case(struct template_call *c, bool upper)
 	if (!template_arg_str(c, 0, &s))
 		return false;
 	buf_put_case(&b, s, upper);
-	c->out = template_str(arena_str(c->arena, buf_str(&b)));
-	buf_fini(&b);
-	return true;
+	return template_answer(c, &b);
 }
 
 bool template_fn_to_upper(struct template_call *c)
@@ -319,7 +308,7 @@ bool template_fn_replace_all(struct template_call *c)
 		buf_fini(&b);
 		return too_much_work(c, pattern);
 	}
-	return answer(c, &b);
+	return template_answer(c, &b);
 }
 
 bool template_fn_safe_html(struct template_call *c)

@@ -18,9 +18,7 @@ static bool time_format(struct template_call *c)
 	if (!template_arg_str(c, 0, &layout))
 		return false;
 	template_time_format(&b, c->self.t, layout);
-	c->out = template_str(arena_str(c->arena, buf_str(&b)));
-	buf_fini(&b);
-	return true;
+	return template_answer(c, &b);
 }
 
 static bool time_string(struct template_call *c)
@@ -28,9 +26,7 @@ static bool time_string(struct template_call *c)
 	struct buf b = { 0 };
 
 	template_print_arg(&b, c->self);
-	c->out = template_str(arena_str(c->arena, buf_str(&b)));
-	buf_fini(&b);
-	return true;
+	return template_answer(c, &b);
 }
 
 static bool time_utc(struct template_call *c)

@@ -9,13 +9,6 @@
 
 #include "tocsin/clock.h"
 
-static bool answer(struct template_call *c, struct buf *b)
-{
-	c->out = template_str(arena_str(c->arena, buf_str(b)));
-	buf_fini(b);
-	return true;
-}
-
 /* ---- Label sets. ---- */
 
 static bool pair_column(struct template_call *c, size_t field)
@@ -178,17 +171,13 @@ void notice_put_json(struct json_out *j, struct template_value v)
 	put_text(j, v);
 }
 
-static bool to_json(struct template_call *c)
+bool notice_to_json(struct template_call *c)
 {
 	struct buf b = {.limit = TEMPLATE_MAX_OUTPUT_BYTES};
 	struct json_out j = {&b, false};
 
 	notice_put_json(&j, c->args[0]);
-	if (b.overflow) {
-		buf_fini(&b);
-		return err_set(c->e, ERR_LIMIT, -1, "text is too long (limit TEMPLATE_MAX_OUTPUT_BYTES)");
-	}
-	return answer(c, &b);
+	return template_answer(c, &b);
 }
 
 /* ---- Texts. ---- */
@@ -227,7 +216,7 @@ static bool join(struct template_call *c)
 			buf_puts(&b, separator);
 		template_print(&b, l->v[i]);
 	}
-	return answer(c, &b);
+	return template_answer(c, &b);
 }
 
 static bool url_unescape(struct template_call *c)
@@ -252,7 +241,7 @@ static bool url_unescape(struct template_call *c)
 		buf_putc(&b, (char)strtol(hex, NULL, 16));
 		i += 2;
 	}
-	return answer(c, &b);
+	return template_answer(c, &b);
 }
 
 static bool base64_encode(struct template_call *c)
@@ -376,7 +365,7 @@ static bool date(struct template_call *c)
 	if (!template_arg_str(c, 0, &layout) || !arg_time(c, 1, &t))
 		return false;
 	template_time_format(&b, t, layout);
-	return answer(c, &b);
+	return template_answer(c, &b);
 }
 
 static bool in_zone(struct template_call *c)
@@ -495,7 +484,7 @@ static const struct template_func funcs[] = {
     {"humanizeDuration", 1, 1, template_fn_humanize_duration},
     {"toDate", 2, 2, to_date},
     {"mustToDate", 2, 2, must_to_date},
-    {"toJson", 1, 1, to_json},
+    {"toJson", 1, 1, notice_to_json},
     {"base64encode", 1, 1, base64_encode},
     {"base64decode", 1, 1, base64_decode},
     {"list", 0, -1, list},

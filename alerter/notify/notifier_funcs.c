@@ -15,13 +15,6 @@ static struct template_value map_of(struct arena *a, const struct template_field
 	return (struct template_value){.kind = TEMPLATE_MAP, .map = m};
 }
 
-static bool answer(struct template_call *c, struct buf *b)
-{
-	c->out = template_str(arena_str(c->arena, buf_str(b)));
-	buf_fini(b);
-	return true;
-}
-
 static bool is_empty(struct template_value v)
 {
 	return v.kind == TEMPLATE_NIL || (v.kind == TEMPLATE_STRING && v.s.n == 0) || (v.kind == TEMPLATE_LIST && v.list->n == 0) ||
@@ -221,7 +214,7 @@ static bool path(struct template_call *c)
 	if (!template_arg_str(c, 0, &s))
 		return false;
 	http_encode(&b, s);
-	return answer(c, &b);
+	return template_answer(c, &b);
 }
 
 /* A map as the body of an HTML form. */
@@ -238,20 +231,7 @@ static bool form(struct template_call *c)
 		http_encode(&b, buf_str(&value));
 		buf_fini(&value);
 	}
-	return answer(c, &b);
-}
-
-static bool to_json(struct template_call *c)
-{
-	struct buf b = {.limit = TEMPLATE_MAX_OUTPUT_BYTES};
-	struct json_out j = {&b, false};
-
-	notice_put_json(&j, c->args[0]);
-	if (b.overflow) {
-		buf_fini(&b);
-		return err_set(c->e, ERR_LIMIT, -1, "text is too long (limit TEMPLATE_MAX_OUTPUT_BYTES)");
-	}
-	return answer(c, &b);
+	return template_answer(c, &b);
 }
 
 /* entries "prefix" map: prefix.1.Name, prefix.1.Value.DataType, prefix.1.Value.StringValue …, as AWS takes maps. */
@@ -374,7 +354,7 @@ static const struct template_func funcs[] = {
     {"cutBytes", 2, 4, cut_bytes}, {"dict", 0, -1, dict}, {"each", 3, 3, each}, {"entries", 2, 2, entries},
     {"form", 1, 1, form}, {"ifEnds", 3, 3, if_ends}, {"list", 0, -1, list}, {"merge", 0, -1, merge},
     {"object", 0, -1, object}, {"path", 1, 1, path}, {"plain", 2, 2, plain}, {"slash", 1, 1, slash},
-    {"split", 1, 3, split}, {"swapEnd", 3, 3, swap_end}, {"teams", 1, 1, teams}, {"toJson", 1, 1, to_json},
+    {"split", 1, 3, split}, {"swapEnd", 3, 3, swap_end}, {"teams", 1, 1, teams}, {"toJson", 1, 1, notice_to_json},
 };
 
 const struct template_env notifier_template_env = {funcs, ARRAY_LEN(funcs), NULL, 0};

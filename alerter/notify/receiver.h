@@ -88,6 +88,7 @@ extern const char *const notice_default_templates[];
 struct labels notice_annotations(struct arena *, const struct page_alert *);
 /* What <v> is as JSON. */
 void notice_put_json(struct json_out *, struct template_value v);
+bool notice_to_json(struct template_call *);
 extern const char statuspage_default_name[], statuspage_default_body[], statuspage_default_identified[], statuspage_default_monitoring[],
 	statuspage_default_maintenance_name[], statuspage_default_maintenance_body[];
 

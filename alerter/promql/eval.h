@@ -115,6 +115,8 @@ void value_need_histograms(struct eval *, struct value *);
 /* Puts in a histogram that was just made; while its expression is evaluated it counts as many samples as would fill its memory.
  * False and failed over max_samples. */
 bool value_put_histogram(struct eval *, struct value *, size_t cell, const struct histogram *);
+/* The points of a row that are there; arrays in <a>, labels borrowed. */
+struct promql_series value_row(struct eval *ev, const struct value *x, size_t row, struct arena *a);
 
 static inline size_t value_cells(const struct value *x)
 {

@@ -58,7 +58,7 @@ static struct promql_series full_row(struct eval *ev, const struct value *x, siz
 		                       x->h == NULL ? NULL : x->h + cell };
 }
 
-static struct promql_series row_series(struct eval *ev, const struct value *x, size_t row)
+struct promql_series value_row(struct eval *ev, const struct value *x, size_t row, struct arena *a)
 {
 	size_t n = 0, most = 0;
 	int64_t *t;
@@ -67,9 +67,9 @@ static struct promql_series row_series(struct eval *ev, const struct value *x, s
 
 	for (size_t step = 0; step < x->n_steps; step++)
 		most += x->has[row * x->n_steps + step];
-	t = ARENA_ARRAY(ev->arena, most, int64_t);
-	v = ARENA_ARRAY(ev->arena, most, double);
-	h = x->h == NULL ? NULL : ARENA_ARRAY(ev->arena, most, const struct histogram *);
+	t = ARENA_ARRAY(a, most, int64_t);
+	v = ARENA_ARRAY(a, most, double);
+	h = x->h == NULL ? NULL : ARENA_ARRAY(a, most, const struct histogram *);
 	for (size_t step = 0; step < x->n_steps; step++) {
 		size_t cell = row * x->n_steps + step;
 
@@ -81,7 +81,15 @@ static struct promql_series row_series(struct eval *ev, const struct value *x, s
 			h[n] = x->h[cell];
 		n++;
 	}
-	return (struct promql_series){ labels_copy(ev->arena, x->shape->labels[row]), n, t, v, h };
+	return (struct promql_series){ x->shape->labels[row], n, t, v, h };
+}
+
+static struct promql_series row_series(struct eval *ev, const struct value *x, size_t row)
+{
+	struct promql_series s = value_row(ev, x, row, ev->arena);
+
+	s.labels = labels_copy(ev->arena, s.labels);
+	return s;
 }
 
 static int by_labels(const void *a, const void *b)

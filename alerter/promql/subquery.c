@@ -54,29 +54,15 @@ static void keep_names(struct range_vector *r, const struct value *x, size_t row
 /* A row of a slice on its pile. */
 static void keep_row(struct range_vector *r, const struct value *x, size_t row)
 {
-	struct eval *ev = r->ev;
-	struct arena_mark mark = arena_mark(ev->scratch);
-	int64_t *t = ARENA_ARRAY(ev->scratch, x->n_steps, int64_t);
-	double *v = ARENA_ARRAY(ev->scratch, x->n_steps, double);
-	const struct histogram **h = x->h == NULL ? NULL : ARENA_ARRAY(ev->scratch, x->n_steps, const struct histogram *);
-	size_t n = 0;
+	struct arena *scratch = r->ev->scratch;
+	struct arena_mark mark = arena_mark(scratch);
+	struct promql_series points = value_row(r->ev, x, row, scratch);
 
-	for (size_t step = 0; step < x->n_steps; step++) {
-		size_t cell = row * x->n_steps + step;
-
-		if (!x->has[cell])
-			continue;
-		t[n] = step_at(&ev->steps, step);
-		v[n] = x->v[cell];
-		if (h != NULL)
-			h[n] = x->h[cell];
-		n++;
+	if (points.n > 0) {
+		keep_names(r, x, row, piles_number(&r->piles->labels, r->piles->texts, points.labels));
+		piles_add(r->piles, &points);
 	}
-	if (n > 0) {
-		keep_names(r, x, row, piles_number(&r->piles->labels, r->piles->texts, x->shape->labels[row]));
-		piles_add(r->piles, &(struct promql_series){ x->shape->labels[row], n, t, v, h });
-	}
-	arena_rewind(ev->scratch, mark);
+	arena_rewind(scratch, mark);
 }
 
 /* <cells> are held by others. False: no room for more points. */

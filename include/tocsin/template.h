@@ -74,6 +74,8 @@ struct template_call {
 
 /* False with <c->e> set (a sentence without the function's name). */
 typedef bool template_body(struct template_call *c);
+/* The text is the result, the buffer is freed. False and <c->e>: it met its limit, TEMPLATE_MAX_OUTPUT_BYTES. */
+bool template_answer(struct template_call *c, struct buf *text);
 
 struct template_func {
 	const char *name;
