@@ -94,6 +94,30 @@ static const char *aggr_name(enum aggr op)
 	return names[op];
 }
 
+int aggregate_operand_pos(const struct node *n)
+{
+	return node_unwrap(n->aggregate.child)->beg;
+}
+
+int aggregate_param_pos(const struct node *n)
+{
+	return node_unwrap(n->aggregate.param)->beg;
+}
+
+struct param_range aggregate_param_range(const struct value *param)
+{
+	struct param_range r = { INFINITY, -INFINITY, false };
+
+	for (size_t step = 0; step < param->n_steps; step++) {
+		double v = param->v[step];
+
+		r.has_nan |= isnan(v);
+		r.least = v < r.least ? v : r.least;
+		r.most = v > r.most ? v : r.most;
+	}
+	return r.has_nan ? (struct param_range){ NAN, NAN, true } : r;
+}
+
 void aggregate_note_ignored(struct eval *ev, const struct node *n, int pos)
 {
 	note_printf(ev, false, pos, "ignored histogram in %s aggregation", aggr_name(n->aggregate.op));
@@ -206,7 +230,7 @@ struct reduction {
 
 static void add_histogram(struct reduction *r, struct cell *c, size_t row, const struct histogram *h)
 {
-	int pos = r->node->aggregate.child->beg;
+	int pos = aggregate_operand_pos(r->node);
 
 	switch (r->how->histograms) {
 	case HISTOGRAMS_COUNT:
@@ -250,7 +274,7 @@ static void reduce_rows(struct reduction *r, const uint32_t *group)
 
 static void finish_cell(struct reduction *r, const struct cell *c, struct value *out, size_t i)
 {
-	int pos = r->node->aggregate.child->beg;
+	int pos = aggregate_operand_pos(r->node);
 
 	if (c->h == NULL) {
 		out->has[i] = c->n > 0;

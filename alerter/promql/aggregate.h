@@ -20,7 +20,16 @@ void aggregate_drops(struct eval *, const struct grouping *, const struct value 
 struct value *aggregate_rank(struct eval *, const struct node *, struct value *x, const struct value *param);
 struct value *aggregate_quantile(struct eval *, const struct node *, const struct value *x, const struct value *param);
 struct value *aggregate_count_values(struct eval *, const struct node *, const struct value *x, struct str label);
+/* Where the operand and the parameter stand, without parentheses. */
+int aggregate_operand_pos(const struct node *);
+int aggregate_param_pos(const struct node *);
 /* "ignored histogram in … aggregation". */
 void aggregate_note_ignored(struct eval *, const struct node *, int pos);
+/* What a parameter is over all steps. With a NaN among them the others are not looked at. */
+struct param_range {
+	double least, most;
+	bool has_nan;
+};
+struct param_range aggregate_param_range(const struct value *param);
 
 #endif

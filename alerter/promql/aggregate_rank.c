@@ -136,22 +136,32 @@ static struct value *in_order(struct ranking *r, const struct value *x)
 	return value_pick_rows(r->ev, r->node, x, rows, n);
 }
 
-/* False and failed: no number of members. */
-static bool count_wanted(struct eval *ev, const struct node *n, double k, size_t most, size_t *out)
+static bool bad_count(struct eval *ev, const struct node *n, double k, const char *how)
 {
 	char text[NUM_MAX];
 
-	if (isnan(k))
-		return eval_fail(ev, ERR_EXEC, n->aggregate.param->beg, "Parameter value is NaN");
-	if (k >= 9223372036854775808.0 || k < -9223372036854775808.0) {
-		num_format(text, k);
-		return eval_fail(ev, ERR_EXEC, n->aggregate.param->beg, "Scalar value %s %s int64", text, k > 0 ? "overflows" : "underflows");
-	}
-	*out = k < 1 ? 0 : k > (double)most ? most : (size_t)k;
+	num_format(text, k);
+	return eval_fail(ev, ERR_EXEC, aggregate_param_pos(n), "Scalar value %s %s int64", text, how);
+}
+
+/* False and failed: no numbers of members. Where none is wanted at any step, Prometheus does not ask how few. */
+static bool counts_fit(struct eval *ev, const struct node *n, struct param_range k)
+{
+	if (k.has_nan)
+		return eval_fail(ev, ERR_EXEC, aggregate_param_pos(n), "Parameter value is NaN");
+	if (k.most >= 1 && k.least <= -9223372036854775808.0)
+		return bad_count(ev, n, k.least, "underflows");
+	if (k.most >= 9223372036854774784.0)
+		return bad_count(ev, n, k.most, "overflows");
 	return true;
 }
 
-static bool rank_open(struct ranking *r, size_t most)
+static size_t count_wanted(double k, size_t most)
+{
+	return k < 1 ? 0 : k > (double)most ? most : (size_t)k;
+}
+
+static void rank_open(struct ranking *r, size_t most)
 {
 	size_t *sizes = ARENA_ARRAY(r->ev->arena, r->g.shape->n, size_t);
 
@@ -161,23 +171,20 @@ static bool rank_open(struct ranking *r, size_t most)
 	r->n_best = ARENA_ARRAY(r->ev->arena, r->g.shape->n, uint32_t);
 	for (size_t group = 0; group < r->g.shape->n; group++)
 		r->best[group] = ARENA_ARRAY(r->ev->arena, sizes[group] < most ? sizes[group] : most, uint32_t);
-	return true;
 }
 
 static struct value *rank_k(struct eval *ev, const struct node *n, struct value *x, const struct value *param)
 {
 	struct ranking r = { ev, n, x, aggregate_grouping(ev, n, x->shape), NULL, NULL, n->aggregate.op == AGGR_TOPK };
 	bool *chosen = ARENA_ARRAY(ev->arena, x->shape->n, bool);
-	size_t k, most = 0;
+	struct param_range wanted = aggregate_param_range(param);
 
-	for (size_t step = 0; step < x->n_steps; step++) {
-		if (!count_wanted(ev, n, param->v[step], x->shape->n, &k))
-			return NULL;
-		most = k > most ? k : most;
-	}
-	rank_open(&r, most);
+	if (!counts_fit(ev, n, wanted))
+		return NULL;
+	rank_open(&r, count_wanted(wanted.most, x->shape->n));
 	for (size_t step = 0; step < x->n_steps && eval_works(ev, x->shape->n); step++) {
-		count_wanted(ev, n, param->v[step], x->shape->n, &k);
+		size_t k = count_wanted(param->v[step], x->shape->n);
+
 		if (k == 0)
 			memset(r.n_best, 0, r.g.shape->n * sizeof *r.n_best);
 		else
@@ -217,26 +224,30 @@ static bool ratio_takes(double ratio, double place)
 	return ratio >= 0 ? place < ratio : place >= 1 + ratio;
 }
 
-static double ratio_capped(struct eval *ev, const struct node *n, double ratio)
+static void note_ratio(struct eval *ev, const struct node *n, double ratio, int capped)
 {
-	double capped = ratio < -1 ? -1 : ratio > 1 ? 1 : ratio;
 	char text[NUM_MAX];
 
-	if (isnan(ratio)) {
-		eval_fail(ev, ERR_EXEC, n->aggregate.param->beg, "Ratio value is NaN");
-	} else if (capped != ratio) {
-		num_format(text, ratio);
-		note_printf(ev, true, n->aggregate.param->beg, "ratio value should be between -1 and 1, got %s, capping to %d", text,
-		            (int)capped);
-	}
-	return capped;
+	num_format(text, ratio);
+	note_printf(ev, true, aggregate_param_pos(n), "ratio value should be between -1 and 1, got %s, capping to %d", text, capped);
+}
+
+/* False and failed: no ratios. Of those that are too large or too small the ends are told. */
+static bool ratios_fit(struct eval *ev, const struct node *n, struct param_range ratio)
+{
+	if (ratio.has_nan)
+		return eval_fail(ev, ERR_EXEC, aggregate_param_pos(n), "Ratio value is NaN");
+	if (ratio.most > 1)
+		note_ratio(ev, n, ratio.most, 1);
+	if (ratio.least < -1)
+		note_ratio(ev, n, ratio.least, -1);
+	return true;
 }
 
 static struct value *limit_ratio(struct eval *ev, const struct node *n, struct value *x, const struct value *param)
 {
-	for (size_t step = 0; step < x->n_steps; step++)
-		if (ratio_capped(ev, n, param->v[step]), ev->failed)
-			return NULL;
+	if (!ratios_fit(ev, n, aggregate_param_range(param)))
+		return NULL;
 	for (size_t row = 0; row < x->shape->n && eval_works(ev, x->n_steps); row++) {
 		double place = place_of(x->shape->labels[row]);
 

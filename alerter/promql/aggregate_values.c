@@ -26,6 +26,17 @@ static struct members members_of(struct arena *a, const struct grouping *g, size
 	return m;
 }
 
+/* Of all that are no quantiles the ends are told. */
+static void note_quantiles(struct eval *ev, const struct node *n, const struct value *param)
+{
+	struct param_range r = aggregate_param_range(param);
+
+	if (r.has_nan || r.most > 1)
+		note_quantile(ev, r.most, aggregate_param_pos(n));
+	if (r.least < 0)
+		note_quantile(ev, r.least, aggregate_param_pos(n));
+}
+
 struct value *aggregate_quantile(struct eval *ev, const struct node *n, const struct value *x, const struct value *param)
 {
 	struct grouping g = aggregate_grouping(ev, n, x->shape);
@@ -33,8 +44,8 @@ struct value *aggregate_quantile(struct eval *ev, const struct node *n, const st
 	double *sorted = ARENA_ARRAY(ev->arena, x->shape->n, double);
 	struct value *out = value_new(ev, g.shape);
 
+	note_quantiles(ev, n, param);
 	for (size_t step = 0; out != NULL && step < out->n_steps; step++) {
-		note_quantile(ev, param->v[step], n->aggregate.param->beg);
 		for (size_t group = 0; group < g.shape->n && eval_works(ev, m.first[group + 1] - m.first[group]); group++) {
 			size_t count = 0, to = group * out->n_steps + step;
 
@@ -44,7 +55,7 @@ struct value *aggregate_quantile(struct eval *ev, const struct node *n, const st
 				if (value_is_float(x, i))
 					sorted[count++] = x->v[i];
 				else if (x->has[i])
-					aggregate_note_ignored(ev, n, n->aggregate.child->beg);
+					aggregate_note_ignored(ev, n, aggregate_operand_pos(n));
 			}
 			sort_doubles(sorted, count);
 			out->has[to] = count > 0;
@@ -99,7 +110,7 @@ struct value *aggregate_count_values(struct eval *ev, const struct node *n, cons
 	struct value *out;
 
 	if (label.n == 0 || !str_is_utf8(label)) {
-		bad_label(ev, n->aggregate.param->beg, label);
+		bad_label(ev, aggregate_param_pos(n), label);
 		return NULL;
 	}
 	if (!n->aggregate.without) {    /* the value's label is always one of the group's */

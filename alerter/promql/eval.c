@@ -227,8 +227,8 @@ static bool eval_args(struct eval_call *c)
 		const struct node *arg = c->node->call.args[i];
 
 		if (arg->type == PROMQL_MATRIX) {
-			c->range_arg = arg;
-			c->range = range_open(ev, node_unwrap(arg));
+			c->range_arg = node_unwrap(arg);
+			c->range = range_open(ev, c->range_arg);
 			if (c->range == NULL)
 				return false;
 			continue;

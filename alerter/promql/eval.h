@@ -41,7 +41,11 @@ static inline int64_t step_at(const struct steps *s, size_t i)
 	return s->start_ms + (int64_t)i * s->step_ms;
 }
 
-struct note;
+/* Annotations, each text once: notes.h. */
+struct notes {
+	struct note *v;
+	size_t n, cap;
+};
 
 /* One evaluation. */
 struct eval {
@@ -59,10 +63,10 @@ struct eval {
 	bool tell_resets;               /* selectors compare histograms with those before, to tell which begin anew */
 	bool failed;
 	struct err *err;
-	struct note *notes;
-	size_t n_notes, cap_notes;
-	unsigned last_note;             /* note_id + 1, and the metric it was about */
+	struct notes notes;             /* notes.h; in <lasting> */
+	unsigned last_note;             /* note_id + 1, the metric it was about, and its place */
 	struct str last_note_name;
+	int last_note_pos;
 	bool read_lost, incomplete, unasked;
 	struct labels *unseen;          /* in <lasting> */
 	size_t n_unseen, unseen_cap;
@@ -214,13 +218,13 @@ struct eval_call {
 	struct value **args;            /* NULL where the argument is a range vector */
 	size_t n_args;
 	struct range_vector *range;     /* of the range-vector argument; NULL: there is none */
-	const struct node *range_arg;
+	const struct node *range_arg;   /* without parentheses */
 	struct value *result;           /* set by the body; NULL and no failure: an empty vector */
 };
 
 static inline int call_arg_pos(const struct eval_call *c, size_t i)
 {
-	return c->node->call.args[i]->beg;
+	return node_unwrap(c->node->call.args[i])->beg;
 }
 
 /* The value of scalar argument <i> at <step>. */

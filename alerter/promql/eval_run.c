@@ -244,6 +244,18 @@ static void result_unseen(struct eval *ev, struct promql_result *r)
 	r->n_unseen = ev->n_unseen;
 }
 
+/* For slices: in the result's arena, since the evaluation's goes. */
+static const struct note *told_notes(const struct eval *ev)
+{
+	struct note *copy = ARENA_ARRAY(ev->arena, ev->notes.n, struct note);
+
+	for (size_t i = 0; i < ev->notes.n; i++) {
+		copy[i] = ev->notes.v[i];
+		copy[i].text = arena_str(ev->arena, copy[i].text);
+	}
+	return copy;
+}
+
 static const struct clock *clock_of(const struct promql_query *q)
 {
 	return q->options.clock == NULL ? &clock_system : q->options.clock;
@@ -274,8 +286,9 @@ struct promql_result *request_run(struct promql_query *q, struct arena *a, struc
 	ev.scratch = &scratch;
 	ev.lasting = &lasting;
 	fill_result(&ev, rq->instant, r);
-	r->notes = notes_finish(&ev, a);
-	r->n_notes = ev.n_notes;
+	r->notes = notes_finish(q, &ev.notes, a);
+	r->n_notes = ev.notes.n;
+	r->told = told_notes(&ev);
 	r->read_lost = ev.read_lost;
 	r->incomplete = ev.incomplete;
 	r->unasked = ev.unasked;

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "fn_histogram.h"
+#include "notes.h"
 
 /* Equal bounds, written differently (le="1", le="1.0"), are one bucket. */
 static size_t merge_equal_bounds(struct bucket *b, size_t n)
@@ -32,21 +33,21 @@ static bool differ_by_rounding(double a, double b)
 }
 
 /* Buckets scraped at different moments, or summed over targets, may go down: what a lower bucket counted, a higher one did. */
-static bool make_rising(struct bucket *b, size_t n)
+static void make_rising(struct bucket *b, size_t n, struct falls *falls)
 {
-	bool forced = false;
-
 	for (size_t i = 1; i < n; i++) {
 		if (b[i].count == b[i - 1].count)
 			continue;
 		if (differ_by_rounding(b[i - 1].count, b[i].count)) {
 			b[i].count = b[i - 1].count;
 		} else if (b[i].count < b[i - 1].count) {
+			falls->low = falls->n == 0 ? b[i].bound : falls->low;
+			falls->high = b[i].bound;
+			falls->most = fmax(falls->most, b[i - 1].count - b[i].count);
+			falls->n = 1;
 			b[i].count = b[i - 1].count;
-			forced = true;
 		}
 	}
-	return forced;
 }
 
 static double quantile_of_rising(double q, const struct bucket *b, size_t n)
@@ -69,9 +70,11 @@ static double quantile_of_rising(double q, const struct bucket *b, size_t n)
 	return low + (b[i].bound - low) * ((rank - below) / (b[i].count - below));
 }
 
-double buckets_quantile(double q, struct bucket *b, size_t n, bool *forced)
+double buckets_quantile(double q, struct bucket *b, size_t n, struct falls *falls)
 {
-	*forced = false;
+	double v;
+
+	*falls = (struct falls){ 0 };
 	if (isnan(q))
 		return NAN;
 	if (q < 0)
@@ -81,8 +84,11 @@ double buckets_quantile(double q, struct bucket *b, size_t n, bool *forced)
 	if (b[n - 1].bound != INFINITY)
 		return NAN;
 	n = merge_equal_bounds(b, n);
-	*forced = make_rising(b, n);
-	return quantile_of_rising(q, b, n);
+	make_rising(b, n, falls);
+	v = quantile_of_rising(q, b, n);
+	if (n < 2 || b[n - 1].count == 0)       /* nothing was observed: nothing was mended */
+		falls->n = 0;
+	return v;
 }
 
 /* How many observations lie below <v>. */

@@ -126,6 +126,12 @@ struct gather {
 	const struct histogram **natives;       /* of the step at hand, by group */
 };
 
+/* Notes name the metric only where names go last: before, Prometheus has dropped it when it tells. */
+static struct labels told_of(const struct gather *g, struct labels l)
+{
+	return eval_has_feature(g->c->ev, PROMQL_DELAYED_NAME_REMOVAL) ? l : (struct labels){ 0 };
+}
+
 static void gather_open(struct gather *g, struct eval_call *c, size_t arg)
 {
 	const struct value *x = c->args[arg];
@@ -159,7 +165,8 @@ static void gather_step(struct gather *g, size_t step)
 		if (value_histogram(x, i) != NULL)
 			g->natives[g->layout->native[row]] = x->h[i];
 		else if (g->layout->bad[row])
-			note_bad_bucket(g->c->ev, x->shape->labels[row], g->pos);
+			note_bad_bucket(g->c->ev, told_of(g, x->shape->labels[row]), labels_get(x->shape->labels[row], STR("le")),
+			                g->pos);
 	}
 }
 
@@ -178,34 +185,35 @@ static bool gather_group(struct gather *g, size_t group, size_t step)
 			g->buckets[g->n++] = (struct bucket){ g->layout->entries[e].bound, g->x->v[i] };
 	}
 	if (native != NULL && g->n > 0) {
-		note_add(g->c->ev, NOTE_MIXED_CLASSIC_NATIVE, g->shape->labels[group], g->pos);
+		note_add(g->c->ev, NOTE_MIXED_CLASSIC_NATIVE, told_of(g, g->shape->labels[group]), g->pos);
 		return false;
 	}
 	return native != NULL || g->n > 0;
 }
 
-static double group_quantile(struct gather *g, size_t group, double q)
+static double group_quantile(struct gather *g, size_t group, double q, size_t step)
 {
-	struct labels labels = g->shape->labels[group];
+	struct labels told = told_of(g, g->shape->labels[group]);
 	struct bucket *copy;
-	bool forced;
+	struct falls falls;
 	double v;
 
 	if (g->n == 0)
-		return native_quantile(g->c->ev, q, g->natives[group], labels, g->pos);
+		return native_quantile(g->c->ev, q, g->natives[group], told, g->pos);
 	copy = ARENA_ARRAY(g->c->ev->scratch, g->n, struct bucket);
 	memcpy(copy, g->buckets, g->n * sizeof *copy);
-	v = buckets_quantile(q, copy, g->n, &forced);
-	if (forced)
-		note_add(g->c->ev, NOTE_FORCED_MONOTONIC, eval_has_feature(g->c->ev, PROMQL_DELAYED_NAME_REMOVAL) ? labels : (struct labels){ 0 },
-		         g->pos);
+	v = buckets_quantile(q, copy, g->n, &falls);
+	if (falls.n > 0) {
+		falls.first_ms = falls.last_ms = step_at(&g->c->ev->steps, step);
+		note_falls(g->c->ev, told, &falls, g->pos);
+	}
 	return v;
 }
 
 static double group_fraction(struct gather *g, size_t group, double lower, double upper)
 {
 	if (g->n == 0)
-		return native_fraction(g->c->ev, lower, upper, g->natives[group], g->shape->labels[group], g->pos);
+		return native_fraction(g->c->ev, lower, upper, g->natives[group], told_of(g, g->shape->labels[group]), g->pos);
 	return buckets_fraction(lower, upper, g->buckets, g->n);
 }
 
@@ -227,7 +235,7 @@ void fn_histogram_quantile(struct eval_call *c)
 
 			out->has[i] = gather_group(&g, group, step);
 			if (out->has[i])
-				out->v[i] = group_quantile(&g, group, q);
+				out->v[i] = group_quantile(&g, group, q, step);
 		}
 		arena_rewind(c->ev->scratch, mark);
 	}
@@ -332,7 +340,7 @@ void fn_histogram_quantiles(struct eval_call *c)
 				size_t cell = (quantile_index(&qs, q) * qs.g.shape->n + group) * out->n_steps + step;
 
 				out->has[cell] = true;
-				out->v[cell] = group_quantile(&qs.g, group, q);
+				out->v[cell] = group_quantile(&qs.g, group, q, step);
 			}
 		}
 	}

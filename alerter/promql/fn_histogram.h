@@ -15,11 +15,12 @@ bool histogram_sum_over_time(struct eval_call *, const struct window *, struct p
 bool histogram_avg_over_time(struct eval_call *, const struct window *, struct point *out);
 
 /* fn_buckets.c: one classic histogram, cumulative counts under rising bounds. */
+struct falls;
 struct bucket {
 	double bound, count;
 };
-/* <*forced>: counts had to be made rising. Changes <b>. */
-double buckets_quantile(double q, struct bucket *b, size_t n, bool *forced);
+/* <falls>: where counts had to be made rising; its times are the caller's. Changes <b>. */
+double buckets_quantile(double q, struct bucket *b, size_t n, struct falls *falls);
 double buckets_fraction(double lower, double upper, struct bucket *b, size_t n);
 
 #endif

@@ -70,7 +70,7 @@ struct join {
 	struct plan *plan;
 	const double *fill_many, *fill_one;     /* NULL: no fill */
 	uint32_t *one_row;      /* by group, at the step at hand: row + 1; 0: none */
-	bool *matched;          /* by group, at the step at hand */
+	uint32_t *matched;      /* by group, at the step at hand: row of the "many" side that found a partner, + 1; 0: none */
 	struct label_table *results;    /* the rows of the result */
 	struct value *out;
 };
@@ -151,23 +151,18 @@ static bool many_to_many(struct join *j, size_t group, size_t row, size_t other)
 	return false;
 }
 
-/* <row> of the left found a partner that another row of its group has found before. */
-static bool many_to_one(struct join *j, size_t step, size_t row)
+/* <row> of the left found a partner that <other> of its group has found before. */
+static bool many_to_one(struct join *j, size_t other, size_t row)
 {
 	struct buf text = { 0 };
-	size_t other = 0;
 
-	while (j->many_group[other] != j->many_group[row] || !j->many->has[other * j->many->n_steps + step])
-		other++;
 	buf_putz(&text, "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)");
-	if (other < row) {
-		buf_putz(&text, " (hint: on the left, ");
-		print_set(&text, j->many->shape->labels[other]);
-		buf_putz(&text, " and ");
-		print_set(&text, j->many->shape->labels[row]);
-		buf_putz(&text, " match the same; ");
-		hint_at(&text, j->many->shape->labels[other], j->many->shape->labels[row], "let group_left say that many on the left are meant");
-	}
+	buf_putz(&text, " (hint: on the left, ");
+	print_set(&text, j->many->shape->labels[other]);
+	buf_putz(&text, " and ");
+	print_set(&text, j->many->shape->labels[row]);
+	buf_putz(&text, " match the same; ");
+	hint_at(&text, j->many->shape->labels[other], j->many->shape->labels[row], "let group_left say that many on the left are meant");
 	eval_fail(j->ev, ERR_EXEC, j->node->beg, "%s", buf_z(&text));
 	buf_fini(&text);
 	return false;
@@ -177,7 +172,7 @@ static bool many_to_one(struct join *j, size_t step, size_t row)
 static bool index_one_side(struct join *j, size_t step)
 {
 	memset(j->one_row, 0, j->plan->m.groups.n * sizeof *j->one_row);
-	memset(j->matched, 0, j->plan->m.groups.n);
+	memset(j->matched, 0, j->plan->m.groups.n * sizeof *j->matched);
 	for (size_t row = 0; row < j->one->shape->n; row++) {
 		uint32_t group = j->one_group[row];
 
@@ -197,15 +192,11 @@ static struct point point_at(const struct value *x, size_t row, size_t step)
 	return (struct point){ x->v[i], value_histogram(x, i) };
 }
 
-/* One pair into row <to> of the result. <seen>: result rows that this step has filled, also with what was dropped. */
-static bool put_pair(struct join *j, size_t step, size_t to, struct point many, struct point one, uint8_t *seen)
+/* A pair's outcome into row <to> of the result. <seen>: rows that this step has filled, also with what was dropped. */
+static bool put_outcome(struct join *j, size_t step, size_t to, enum outcome outcome, struct point out, uint8_t *seen)
 {
 	size_t i = to * j->out->n_steps + step;
-	struct point out;
-	enum outcome outcome = j->swapped ? binop_points(j->ev, j->node, one, many, &out) : binop_points(j->ev, j->node, many, one, &out);
 
-	if (outcome == OUTCOME_NONE)
-		return true;
 	if (seen[to])
 		return eval_fail(j->ev, ERR_EXEC, j->node->beg, "multiple matches for labels: grouping labels must ensure unique matches");
 	seen[to] = true;
@@ -245,16 +236,13 @@ static bool each_pair(struct join *j, size_t step, pair_fn fn, uint8_t *seen)
 
 		if (!j->many->has[row * j->many->n_steps + step] || (j->one_row[group] == 0 && j->fill_one == NULL))
 			continue;
-		if (j->b->card == CARD_ONE_TO_ONE && j->matched[group])
-			return many_to_one(j, step, row);
-		j->matched[group] = true;
 		if (!fn(j, step, row, j->one_row[group] == 0 ? SIZE_MAX : j->one_row[group] - 1u, group, seen))
 			return false;
 	}
 	for (size_t row = 0; j->fill_many != NULL && row < j->one->shape->n; row++) {
 		uint32_t group = j->one_group[row];
 
-		if (j->one_row[group] == row + 1 && !j->matched[group] && !fn(j, step, SIZE_MAX, row, group, seen))
+		if (j->one_row[group] == row + 1 && j->matched[group] == 0 && !fn(j, step, SIZE_MAX, row, group, seen))
 			return false;
 	}
 	return true;
@@ -284,8 +272,16 @@ static bool compute_pair(struct join *j, size_t step, size_t many_row, size_t on
 {
 	struct point many = many_row == SIZE_MAX ? (struct point){ *j->fill_many, NULL } : point_at(j->many, many_row, step);
 	struct point one = one_row == SIZE_MAX ? (struct point){ *j->fill_one, NULL } : point_at(j->one, one_row, step);
+	struct point out;
+	enum outcome outcome = j->swapped ? binop_points(j->ev, j->node, one, many, &out) : binop_points(j->ev, j->node, many, one, &out);
 	size_t to;
 
+	if (outcome == OUTCOME_NONE)    /* not for each other: as if they had not met */
+		return true;
+	if (many_row != SIZE_MAX && j->b->card == CARD_ONE_TO_ONE && j->matched[group] > 0)
+		return many_to_one(j, j->matched[group] - 1u, many_row);
+	if (many_row != SIZE_MAX)
+		j->matched[group] = (uint32_t)many_row + 1;
 	if (!j->plan->routed)
 		to = route_pair(j, many_row, one_row, group);
 	else
@@ -295,7 +291,7 @@ static bool compute_pair(struct join *j, size_t step, size_t many_row, size_t on
 		value_need_drops(j->ev, j->out);
 		j->out->drop[to * j->out->n_steps + step] = true;
 	}
-	return put_pair(j, step, to, many, one, seen);
+	return put_outcome(j, step, to, outcome, out, seen);
 }
 
 /* The "one" rows from <done> on. */
@@ -368,7 +364,7 @@ static const struct shape *join_open(struct join *j, const struct shape *l, cons
 	}
 	take_groups(j, slot->extra);
 	j->one_row = ARENA_ARRAY(j->ev->arena, j->plan->m.groups.n, uint32_t);
-	j->matched = ARENA_ARRAY(j->ev->arena, j->plan->m.groups.n, bool);
+	j->matched = ARENA_ARRAY(j->ev->arena, j->plan->m.groups.n, uint32_t);
 	return &slot->shape;
 }
 

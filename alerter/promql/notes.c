@@ -1,10 +1,13 @@
 /* Annotations: made, told apart, and in the end given their place in the query's text. */
 #include "notes.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "fn_histogram.h"
+#include "query.h"
+#include "tocsin/clock.h"
 #include "tocsin/num.h"
 
 static const struct {
@@ -16,34 +19,75 @@ static const struct {
 #undef X
 };
 
-static void add(struct eval *ev, bool warning, int pos, struct str text)
+static void falls_join(struct falls *f, const struct falls *other)
 {
-	for (size_t i = 0; i < ev->n_notes; i++)
-		if (ev->notes[i].warning == warning && str_eq(ev->notes[i].text, text))
-			return;
-	ev->notes = arena_grow(ev->lasting, ev->notes, ev->n_notes, &ev->cap_notes, ev->n_notes + 1, sizeof *ev->notes);
-	ev->notes[ev->n_notes++] = (struct note){ warning, pos, arena_str(ev->lasting, text) };
+	f->n += other->n;
+	f->first_ms = other->first_ms < f->first_ms ? other->first_ms : f->first_ms;
+	f->last_ms = other->last_ms > f->last_ms ? other->last_ms : f->last_ms;
+	f->low = fmin(f->low, other->low);
+	f->high = fmax(f->high, other->high);
+	f->most = fmax(f->most, other->most);
+}
+
+void notes_join(struct notes *all, struct arena *a, const struct note *note)
+{
+	for (size_t i = 0; i < all->n; i++) {
+		struct note *n = &all->v[i];
+
+		if (n->warning != note->warning || !str_eq(n->text, note->text))
+			continue;
+		if (note->falls.n > 0)
+			falls_join(&n->falls, &note->falls);
+		else
+			n->pos = note->pos;
+		return;
+	}
+	all->v = arena_grow(a, all->v, all->n, &all->cap, all->n + 1, sizeof *all->v);
+	all->v[all->n] = *note;
+	all->v[all->n++].text = arena_str(a, note->text);
+}
+
+static void add(struct eval *ev, bool warning, int pos, struct str text, struct falls falls)
+{
+	notes_join(&ev->notes, ev->lasting, &(struct note){ warning, pos, text, falls });
+}
+
+static void put_quoted(struct buf *b, const char *before, struct str s)
+{
+	buf_printf(b, "%s\"", before);
+	labels_escape(b, s);
+	buf_putc(b, '"');
+}
+
+static void add_about(struct eval *ev, enum note_id id, struct str name, int pos, struct falls falls)
+{
+	struct str text = str_of(texts[id].text);
+	size_t mark = str_chr(text, '%');
+	struct buf b = { 0 };
+
+	buf_put(&b, text.p, mark);
+	if (mark < text.n && !(text.p[mark + 1] == '?' && name.n == 0))
+		put_quoted(&b, text.p[mark + 1] == '?' ? " for metric name " : "", name);
+	add(ev, texts[id].warning, pos, buf_str(&b), falls);
+	buf_fini(&b);
 }
 
 void note_add(struct eval *ev, enum note_id id, struct labels labels, int pos)
 {
-	struct str text = str_of(texts[id].text), name = labels_get(labels, STR(LABEL_NAME));
-	size_t mark = str_chr(text, '%');
-	struct buf b = { 0 };
+	struct str name = labels_get(labels, STR(LABEL_NAME));
 
 	/* a hundred thousand series of one metric say the same */
-	if (ev->last_note == id + 1 && str_eq(ev->last_note_name, name))
+	if (ev->last_note == id + 1 && ev->last_note_pos == pos && str_eq(ev->last_note_name, name))
 		return;
 	ev->last_note = id + 1;
 	ev->last_note_name = name;
-	buf_put(&b, text.p, mark);
-	if (mark < text.n && !(text.p[mark + 1] == '?' && name.n == 0)) {
-		buf_putz(&b, text.p[mark + 1] == '?' ? " for metric name \"" : "\"");
-		labels_escape(&b, name);
-		buf_putz(&b, "\"");
-	}
-	add(ev, texts[id].warning, pos, buf_str(&b));
-	buf_fini(&b);
+	ev->last_note_pos = pos;
+	add_about(ev, id, name, pos, (struct falls){ 0 });
+}
+
+void note_falls(struct eval *ev, struct labels labels, const struct falls *falls, int pos)
+{
+	add_about(ev, NOTE_FORCED_MONOTONIC, labels_get(labels, STR(LABEL_NAME)), pos, *falls);
 }
 
 void note_printf(struct eval *ev, bool warning, int pos, const char *fmt, ...)
@@ -55,15 +99,19 @@ void note_printf(struct eval *ev, bool warning, int pos, const char *fmt, ...)
 	va_start(ap, fmt);
 	n = vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	add(ev, warning, pos, (struct str){ text, n < (int)sizeof text ? (size_t)n : sizeof text - 1 });
+	add(ev, warning, pos, (struct str){ text, n < (int)sizeof text ? (size_t)n : sizeof text - 1 }, (struct falls){ 0 });
 }
 
-void note_bad_bucket(struct eval *ev, struct labels labels, int pos)
+void note_bad_bucket(struct eval *ev, struct labels labels, struct str le, int pos)
 {
-	struct str name = labels_get(labels, STR(LABEL_NAME)), le = labels_get(labels, STR("le"));
+	struct str name = labels_get(labels, STR(LABEL_NAME));
+	struct buf b = { 0 };
 
-	note_printf(ev, true, pos, "bucket label \"le\" is missing or has a malformed value of \"" STR_FMT "\"%s" STR_FMT "%s",
-	            STR_ARG(le), name.n == 0 ? "" : " for metric name \"", STR_ARG(name), name.n == 0 ? "" : "\"");
+	put_quoted(&b, "bucket label \"le\" is missing or has a malformed value of ", le);
+	if (name.n > 0)
+		put_quoted(&b, " for metric name ", name);
+	add(ev, true, pos, buf_str(&b), (struct falls){ 0 });
+	buf_fini(&b);
 }
 
 void note_quantile(struct eval *ev, double q, int pos)
@@ -88,18 +136,46 @@ static void line_and_column(struct str text, int pos, int *line, int *col)
 	}
 }
 
-const struct promql_note *notes_finish(struct eval *ev, struct arena *a)
+static void put_second(struct buf *b, int64_t ms)
 {
-	struct promql_note *out = ARENA_ARRAY(a, ev->n_notes, struct promql_note);
+	char text[32];
 
-	for (size_t i = 0; i < ev->n_notes; i++) {
-		const struct note *n = &ev->notes[i];
+	clock_format_rfc3339(text, ms);
+	buf_printf(b, "%.19sZ", text);
+}
+
+static void put_falls(struct buf *b, const struct falls *f)
+{
+	buf_putz(b, ", from buckets ");
+	buf_num(b, f->low);
+	buf_putz(b, " to ");
+	buf_num(b, f->high);
+	if (isinf(f->most))
+		buf_putz(b, ", with a max diff of +Inf");
+	else
+		buf_printf(b, ", with a max diff of %.2g", f->most);
+	buf_printf(b, ", over %zu samples from ", f->n);
+	put_second(b, f->first_ms);
+	buf_putz(b, " to ");
+	put_second(b, f->last_ms);
+}
+
+const struct promql_note *notes_finish(const struct promql_query *q, const struct notes *notes, struct arena *a)
+{
+	struct promql_note *out = ARENA_ARRAY(a, notes->n, struct promql_note);
+
+	for (size_t i = 0; i < notes->n; i++) {
+		const struct note *note = &notes->v[i];
+		struct buf b = { 0 };
 		int line, col;
 
-		line_and_column(ev->query->text, n->pos, &line, &col);
-		out[i].warning = n->warning;
-		out[i].pos = n->pos;
-		out[i].text = arena_printf(a, "PromQL %s: " STR_FMT " (%d:%d)", n->warning ? "warning" : "info", STR_ARG(n->text), line, col);
+		line_and_column(q->text, note->pos, &line, &col);
+		buf_printf(&b, "PromQL %s: " STR_FMT, note->warning ? "warning" : "info", STR_ARG(note->text));
+		if (note->falls.n > 0)
+			put_falls(&b, &note->falls);
+		buf_printf(&b, " (%d:%d)", line, col);
+		out[i] = (struct promql_note){ note->warning, note->pos, arena_str(a, buf_str(&b)) };
+		buf_fini(&b);
 	}
 	return out;
 }

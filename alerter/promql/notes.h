@@ -1,5 +1,5 @@
 /* Annotations: what a query has to say beside its result. They never fail it. The wording is Prometheus's, which clients match
- * on; equal texts are told once, at the first place. Private to promql/. */
+ * on; equal texts are told once, at the last place (but for note_falls). Private to promql/. */
 #ifndef TOCSIN_PROMQL_NOTES_H
 #define TOCSIN_PROMQL_NOTES_H
 
@@ -38,10 +38,19 @@ enum note_id {
 #undef X
 };
 
+/* Classic buckets that counted less than one below them, of one histogram or of several. */
+struct falls {
+	size_t n;                       /* histograms and steps; 0: the note is not about that */
+	int64_t first_ms, last_ms;
+	double low, high;               /* bounds of the lowest and the highest such bucket */
+	double most;                    /* they fell by */
+};
+
 struct note {
 	bool warning;
 	int pos;
 	struct str text;        /* without "PromQL warning: " and position */
+	struct falls falls;
 };
 
 /* <labels>: of the series at fault; its metric name is put in where the text has one. */
@@ -49,8 +58,12 @@ void note_add(struct eval *, enum note_id, struct labels, int pos);
 /* Texts with something else in them. */
 void note_printf(struct eval *, bool warning, int pos, const char *fmt, ...) PRINTF(4, 5);
 /* "le" of a classic bucket that is no number. */
-void note_bad_bucket(struct eval *, struct labels, int pos);
-/* For the result: whole texts with " (line:col)" behind. */
-const struct promql_note *notes_finish(struct eval *, struct arena *);
+void note_bad_bucket(struct eval *, struct labels, struct str le, int pos);
+/* "needed to be fixed for monotonicity"; those of one metric are told as one, at the first place. */
+void note_falls(struct eval *, struct labels, const struct falls *, int pos);
+/* As one more, or as part of the one there is of that text. Its text is copied. */
+void notes_join(struct notes *, struct arena *, const struct note *);
+/* Whole texts, "PromQL warning: … (line:col)". */
+const struct promql_note *notes_finish(const struct promql_query *, const struct notes *, struct arena *);
 
 #endif

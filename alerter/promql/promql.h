@@ -116,6 +116,7 @@ struct promql_result {
 	size_t n_matrix;
 	const struct promql_note *notes;
 	size_t n_notes;
+	const struct note *told;        /* as many: what the notes are made from (notes.h); NULL in a copy */
 	bool read_lost;                 /* a selector matched series that are lost */
 	bool incomplete;                /* a window began, or a lookup was made, before the data held */
 	bool unasked;                   /* a target that may carry what the query reads has not been asked yet since the start */

@@ -96,6 +96,7 @@ struct promql_result *promql_result_copy(struct arena *a, const struct promql_re
 	for (size_t i = from; i < r->n_matrix; i++)
 		c->matrix[i] = series_copy(a, &r->matrix[i], i > from ? &r->matrix[i - 1] : NULL, i > from ? &c->matrix[i - 1] : NULL);
 	copy_notes(a, c);
+	c->told = NULL;
 	c->unseen = NULL;
 	c->n_unseen = 0;
 	return c;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "eval_run.h"
+#include "notes.h"
 #include "piles.h"
 
 struct slices {
@@ -12,8 +13,7 @@ struct slices {
 	struct arena work, kept;        /* of the slice at hand; of those that are done */
 	struct piles piles;
 	struct label_table unseen;
-	struct promql_note *notes;
-	size_t cap_notes;
+	struct notes notes;
 	struct promql_result *r;
 };
 
@@ -22,39 +22,12 @@ static size_t slices_bytes(const struct slices *s)
 	return s->kept.total_bytes + s->out->total_bytes - s->out_before;
 }
 
-/* Without the place, which stands in brackets at the end. */
-static struct str note_text(const struct promql_note *note)
-{
-	size_t n = note->text.n;
-
-	while (n > 0 && note->text.p[n - 1] != '(')
-		n--;
-	return (struct str){ note->text.p, n };
-}
-
-/* Equal texts are told once, at the first place. */
-static bool is_told(const struct slices *s, const struct promql_note *note)
-{
-	for (size_t i = 0; i < s->r->n_notes; i++)
-		if (s->notes[i].warning == note->warning && str_eq(note_text(&s->notes[i]), note_text(note)))
-			return true;
-	return false;
-}
-
-static void keep_note(struct slices *s, const struct promql_note *note)
-{
-	if (is_told(s, note))
-		return;
-	s->notes = arena_grow(s->out, s->notes, s->r->n_notes, &s->cap_notes, s->r->n_notes + 1, sizeof *s->notes);
-	s->notes[s->r->n_notes++] = (struct promql_note){ note->warning, note->pos, arena_str(s->out, note->text) };
-}
-
 static void keep(struct slices *s, const struct promql_result *slice)
 {
 	for (size_t i = 0; i < slice->n_matrix; i++)
 		piles_add(&s->piles, &slice->matrix[i]);
 	for (size_t i = 0; i < slice->n_notes; i++)
-		keep_note(s, &slice->notes[i]);
+		notes_join(&s->notes, s->out, &slice->told[i]);
 	for (size_t i = 0; i < slice->n_unseen; i++)
 		piles_number(&s->unseen, s->out, slice->unseen[i]);
 	s->r->read_lost |= slice->read_lost;
@@ -65,7 +38,7 @@ static void keep(struct slices *s, const struct promql_result *slice)
 		s->r->peak_samples = slice->peak_samples;
 }
 
-static void put_together(struct slices *s)
+static void put_together(struct slices *s, const struct promql_query *q)
 {
 	struct labels *unseen = ARENA_ARRAY(s->out, s->unseen.n, struct labels);
 
@@ -79,7 +52,8 @@ static void put_together(struct slices *s)
 		unseen[i] = s->unseen.v[i];
 	s->r->unseen = unseen;
 	s->r->n_unseen = s->unseen.n;
-	s->r->notes = s->notes;
+	s->r->notes = notes_finish(q, &s->notes, s->out);
+	s->r->n_notes = s->notes.n;
 }
 
 /* <n> steps of <whole> from step <at> on. */
@@ -128,7 +102,7 @@ static struct promql_result *range_in_slices(struct promql_query *q, struct aren
 	label_table_init(&s.unseen, &s.kept, 0);
 	ok = run_slices(&s, q, querier, whole, steps, e);
 	if (ok)
-		put_together(&s);
+		put_together(&s, q);
 	arena_fini(&s.work);
 	arena_fini(&s.kept);
 	return ok ? s.r : NULL;

@@ -515,6 +515,38 @@ static void names_are_dropped_at_once(void **state)
 	           "  expect fail\n", PROMQL_DURATION_EXPRESSIONS);
 }
 
+/* Where names go at once, notes about histograms cannot tell them. */
+static void notes_tell_no_names_that_are_gone(void **state)
+{
+	(void)state;
+	run_script("load 1m\n"
+	           "  a_bucket{le=\"x\\\"y\"} 1\n"
+	           "  odd {{schema:0 sum:NaN count:4 buckets:[1]}}\n"
+	           "  mix {{schema:0 sum:1 count:1 buckets:[1]}}\n"
+	           "  mix{le=\"1\"} 1\n"
+	           "  mix{le=\"+Inf\"} 1\n"
+	           "  falls{le=\"1\"} 2\n"
+	           "  falls{le=\"+Inf\"} 1\n"
+	           "\n"
+	           "eval instant at 0m histogram_quantile(0.5, a_bucket)\n"
+	           "  expect warn msg: PromQL warning: bucket label \"le\" is missing or has a malformed value of \"x\\\"y\" (1:25)\n"
+	           "\n"
+	           "eval instant at 0m histogram_quantile(0.5, odd)\n"
+	           "  expect info msg: PromQL info: input to histogram_quantile has NaN observations, result is NaN (1:25)\n"
+	           "  {} NaN\n"
+	           "\n"
+	           "eval instant at 0m histogram_fraction(0, 8, odd)\n"
+	           "  expect info msg: PromQL info: input to histogram_fraction has NaN observations, which are excluded from all fractions (1:26)\n"
+	           "  {} 0.25\n"
+	           "\n"
+	           "eval instant at 0m histogram_quantile(0.5, mix)\n"
+	           "  expect warn msg: PromQL warning: vector contains a mix of classic and native histograms (1:25)\n"
+	           "\n"
+	           "eval instant at 0m histogram_quantile(0.5, falls)\n"
+	           "  expect info regex: PromQL info: .*/#histogram_quantile\\), from buckets \\+Inf to \\+Inf, .*Z \\(1:25\\)\n"
+	           "  {} 0.5\n", 0);
+}
+
 static void staleness_and_lookback(void **state)
 {
 	(void)state;
@@ -636,6 +668,7 @@ int main(void)
 		cmocka_unit_test(memory_follows_the_series),
 		cmocka_unit_test(aggregations_work_in_blocks),
 		cmocka_unit_test(names_are_dropped_at_once),
+		cmocka_unit_test(notes_tell_no_names_that_are_gone),
 		cmocka_unit_test(staleness_and_lookback),
 		cmocka_unit_test(subqueries_stand_on_their_grid),
 		cmocka_unit_test(members_are_picked),

@@ -44,6 +44,10 @@ static struct ram *series_that_come_and_go(void)
 		snprintf(line, sizeof line, "h{i=\"%d\"} {{count:%d sum:5 buckets:[1 2 %d]}}+{{count:2 sum:1 buckets:[0 1 1]}}x%d stale",
 		         i, i + 3, i, LIFE - 1);
 		load(ram, &a, line, from_ms);
+		snprintf(line, sizeof line, "falling_bucket{i=\"%d\", le=\"%d\"} %dx%d stale", i, i + 1, i + 9, LIFE - 1);
+		load(ram, &a, line, from_ms);
+		snprintf(line, sizeof line, "falling_bucket{i=\"%d\", le=\"+Inf\"} 4x%d stale", i, LIFE - 1);
+		load(ram, &a, line, from_ms);
 	}
 	arena_fini(&a);
 	return ram;
@@ -112,6 +116,7 @@ static void slices_say_the_same(void **state)
 		{ "c_total + on () group_left () vector(end() - start() + time())", LIMIT },
 		{ "c_total offset 130s", LIMIT }, { "max_over_time(rate(c_total[1m])[2m:10s])", LIMIT },
 		{ "max_over_time(count(c_total)[5m:10s])", LIMIT },
+		{ "histogram_quantile(0.5, falling_bucket)", LIMIT }, { "rate(info[1m]) + rate(info[2m])", LIMIT },
 		{ "h", LIMIT }, { "sum(rate(h[1m]))", LIMIT }, { "histogram_quantile(0.7, h)", LIMIT }, { "h or c_total", LIMIT },
 		{ "rate(info[1m])", LIMIT }, { "rate(h[1m]) or rate(info[1m]) or rate(c_total[1m])", LIMIT }, { "absent(c_total)", LIMIT },
 		{ "absent_over_time(c_total[30s])", LIMIT }, { "scalar(c_total)", LIMIT },
