@@ -740,6 +740,7 @@ void http_server_free(struct http_server *s)
 	http_streams_free(s->streams);
 	free(s->listeners);
 	free(s->hosts.v);
+	http_routes_fini(&s->routes);
 	free(s);
 }
 

@@ -64,14 +64,16 @@ struct MHD_Response *http_stream_response(struct http_streams *ss, struct MHD_Co
 /* Cuts off the connections of streams whose time is over. */
 void http_streams_expire(struct http_streams *ss);
 
-struct http_routes {                    /* tables of routes, as they were added */
-	struct http_table {
-		const struct http_route *v;
-		size_t n;
+struct http_routes {                    /* as they were added; what each request compares lies together */
+	struct http_place {
+		struct str path;
+		bool prefix;
+		const struct http_route *route;
 		void *ctx;
-	} tables[8];
-	size_t n;
+	} *v;
+	size_t n, cap;
 };
+void http_routes_fini(struct http_routes *all);
 void http_routes_add(struct http_routes *all, const struct http_route *v, size_t n, void *ctx);
 /* Exact before prefix, longer before shorter, earlier before later; one that takes the method before one that does not. NULL:
  * none. */

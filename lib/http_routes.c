@@ -1,7 +1,8 @@
 /* Who answers a path, and which methods there are. Pure text: no sockets here. */
-#include <assert.h>
+#include <stdlib.h>
 
 #include "http_private.h"
+#include "tocsin/mem.h"
 
 static const struct {
 	const char *name;
@@ -31,15 +32,14 @@ void http_put_methods(struct buf *out, unsigned set)
 
 void http_routes_add(struct http_routes *all, const struct http_route *v, size_t n, void *ctx)
 {
-	assert(all->n < ARRAY_LEN(all->tables));
-	all->tables[all->n++] = (struct http_table){ v, n, ctx };
+	all->v = mem_grow(all->v, &all->cap, all->n + n, sizeof *all->v);
+	for (size_t i = 0; i < n; i++)
+		all->v[all->n++] = (struct http_place){ str_of(v[i].path), (v[i].flags & HTTP_PREFIX) != 0, &v[i], ctx };
 }
 
-static bool route_matches(const struct http_route *route, struct str path)
+void http_routes_fini(struct http_routes *all)
 {
-	struct str own = str_of(route->path);
-
-	return (route->flags & HTTP_PREFIX) != 0 ? str_starts(path, own) : str_eq(path, own);
+	free(all->v);
 }
 
 const struct http_route *http_routes_find(const struct http_routes *all, struct str path, unsigned method, void **ctx)
@@ -47,26 +47,25 @@ const struct http_route *http_routes_find(const struct http_routes *all, struct 
 	const struct http_route *best = NULL;
 	size_t best_rank = 0;
 
-	for (size_t t = 0; t < all->n; t++) {
-		for (size_t i = 0; i < all->tables[t].n; i++) {
-			const struct http_route *route = &all->tables[t].v[i];
-			bool exact = (route->flags & HTTP_PREFIX) == 0, takes = (route->methods & method) != 0;
-			size_t rank = 4 * strlen(route->path) + (exact ? 2u : 0u) + (takes ? 1u : 0u);
+	for (size_t i = 0; i < all->n; i++) {
+		const struct http_place *at = &all->v[i];
+		size_t rank;
 
-			if (!route_matches(route, path) || (best != NULL && rank <= best_rank))
-				continue;
-			best = route;
-			best_rank = rank;
-			*ctx = all->tables[t].ctx;
-		}
+		if (at->prefix ? !str_starts(path, at->path) : !str_eq(path, at->path))
+			continue;
+		rank = 4 * at->path.n + (at->prefix ? 0u : 2u) + ((at->route->methods & method) != 0 ? 1u : 0u);
+		if (best != NULL && rank <= best_rank)
+			continue;
+		best = at->route;
+		best_rank = rank;
+		*ctx = at->ctx;
 	}
 	return best;
 }
 
 void http_routes_print(const struct http_routes *all, struct buf *out)
 {
-	for (size_t t = 0; t < all->n; t++)
-		for (size_t i = 0; i < all->tables[t].n; i++)
-			if (all->tables[t].v[i].help != NULL)
-				buf_printf(out, "%-32s %s\n", all->tables[t].v[i].path, all->tables[t].v[i].help);
+	for (size_t i = 0; i < all->n; i++)
+		if (all->v[i].route->help != NULL)
+			buf_printf(out, "%-32s %s\n", all->v[i].route->path, all->v[i].route->help);
 }
