@@ -60,17 +60,33 @@ static size_t plain_run(struct str s)
 	return i;
 }
 
-static bool is_plain(char c)
-{
-	return c >= ' ' && c < 0x7f && c != '"' && c != '\\';
-}
-
 /* All of the eight are: if not, one of these sums and differences sets the highest bit of a byte. */
 static bool are_plain(uint64_t x)
 {
 	const uint64_t ones = 0x0101010101010101, highest = 0x80 * ones;
 
 	return (((x + ones) | x | (x - ' ' * ones) | ((x ^ '"' * ones) - ones) | ((x ^ '\\' * ones) - ones)) & highest) == 0;
+}
+
+/* Less than eight: two halves that may overlap, or what there is and blanks. */
+static bool copy_few(char *to, struct str s)
+{
+	uint64_t eight = ' ' * UINT64_C(0x0101010101010101);
+	uint32_t first, last;
+
+	if (s.n < sizeof first) {
+		for (size_t i = 0; i < s.n; i++) {
+			to[i] = s.p[i];
+			eight = eight << 8 | (unsigned char)s.p[i];
+		}
+	} else {
+		memcpy(&first, s.p, sizeof first);
+		memcpy(&last, s.p + s.n - sizeof last, sizeof last);
+		memcpy(to, &first, sizeof first);
+		memcpy(to + s.n - sizeof last, &last, sizeof last);
+		eight = (uint64_t)last << 32 | first;
+	}
+	return are_plain(eight);
 }
 
 /* False: it is not all plain, and what was written means nothing. */
@@ -85,9 +101,11 @@ static bool copy_plain(char *to, struct str s)
 			return false;
 		memcpy(to + i, &eight, sizeof eight);
 	}
-	for (; i < s.n && is_plain(s.p[i]); i++)
-		to[i] = s.p[i];
-	return i == s.n;
+	if (s.n < sizeof eight)
+		return copy_few(to, s);
+	memcpy(&eight, s.p + s.n - sizeof eight, sizeof eight);
+	memcpy(to + s.n - sizeof eight, &eight, sizeof eight);
+	return are_plain(eight);
 }
 
 static void put_quoted(struct buf *to, struct str s)
