@@ -21,9 +21,11 @@ struct shelf_row {
 
 /* Times that rows share: of windows within (from_ms, until_ms) a row has all there is. */
 struct shelf_column {
-	int64_t from_ms, until_ms;
-	const int64_t *t_ms;
-	uint8_t n; /* a stale marker too */
+	int64_t from_ms, until_ms, first_ms;
+	const int64_t *t_ms;     /* NULL: they are those of the line, as mostly */
+	struct packed_line line;
+	double per_ms;           /* samples, on average */
+	uint8_t n;               /* a stale marker too */
 };
 
 struct shelf {
@@ -111,6 +113,19 @@ struct maker {
 	struct arena keys;
 };
 
+static void set_times(struct shelf_column *c, const struct packed *p, struct arena *a)
+{
+	int64_t *t_ms = p->head.t_bits == 0 ? NULL : ARENA_ARRAY(a, p->n, int64_t);
+
+	for (unsigned i = 0; i < p->n && t_ms != NULL; i++)
+		t_ms[i] = packed_time(p, i);
+	c->t_ms = t_ms;
+	c->line = p->head.t;
+	c->n = (uint8_t)p->n;
+	c->first_ms = packed_time(p, 0);
+	c->per_ms = p->n > 1 ? (p->n - 1) / (double)((uint64_t)packed_time(p, p->n - 1) - (uint64_t)c->first_ms) : 0;
+}
+
 static uint32_t add_column(struct maker *m, const struct found *f, const struct packed *p)
 {
 	struct {
@@ -120,16 +135,14 @@ static uint32_t add_column(struct maker *m, const struct found *f, const struct 
 	const struct str text = { (const char *)&key, sizeof key };
 	struct shelf *s = m->shelf;
 	uintptr_t known = (uintptr_t)map_get(&m->columns, text);
-	unsigned n = p != NULL ? p->n : 0;
-	int64_t *t_ms;
+	struct shelf_column c = { .from_ms = f->from_ms, .until_ms = f->until_ms };
 
 	if (known != 0)
 		return (uint32_t)known - 1;
-	t_ms = ARENA_ARRAY(&s->arena, n, int64_t);
-	for (unsigned i = 0; i < n; i++)
-		t_ms[i] = packed_time(p, i);
+	if (p != NULL)
+		set_times(&c, p, &s->arena);
 	s->columns = arena_grow(&s->arena, s->columns, s->n_columns, &s->cap_columns, s->n_columns + 1, sizeof *s->columns);
-	s->columns[s->n_columns++] = (struct shelf_column){ f->from_ms, f->until_ms, t_ms, (uint8_t)n };
+	s->columns[s->n_columns++] = c;
 	map_put(&m->columns, arena_str(&m->keys, text), (void *)s->n_columns);
 	return (uint32_t)s->n_columns - 1;
 }
@@ -294,19 +307,28 @@ void shelf_detach(struct store *st, struct store_selection *sel)
 
 /* ---- Reading ---- */
 
+static int64_t time_at(const struct shelf_column *c, unsigned i)
+{
+	return c->t_ms != NULL ? c->t_ms[i] : packed_on_line(&c->line, i);
+}
+
+/* Most scrapes are as far apart as the others, so this is off by little, and what a search would touch is not touched. */
+static unsigned guess(const struct shelf_column *c, int64_t t_ms)
+{
+	double at = t_ms < c->first_ms ? 0 : (double)((uint64_t)t_ms - (uint64_t)c->first_ms) * c->per_ms;
+
+	return at < c->n ? (unsigned)at : c->n;
+}
+
 static uint8_t until(const struct shelf_column *c, int64_t t_ms)
 {
-	unsigned lo = 0, hi = c->n;
+	unsigned i = guess(c, t_ms);
 
-	while (lo < hi) {
-		unsigned mid = (lo + hi) / 2;
-
-		if (c->t_ms[mid] <= t_ms)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return (uint8_t)lo;
+	while (i < c->n && time_at(c, i) <= t_ms)
+		i++;
+	while (i > 0 && time_at(c, i - 1) > t_ms)
+		i--;
+	return (uint8_t)i;
 }
 
 static const struct shelf_cut *cut_of(struct store_selection *sel, uint32_t column)
@@ -370,8 +392,8 @@ static void row_ends(const struct shelf *s, const struct shelf_row *r, const str
 	out->n = end > beg ? end - beg : 0;
 	if (out->n == 0)
 		return;
-	out->first_ms = c->t_ms[beg];
-	out->last_ms = c->t_ms[end - 1];
+	out->first_ms = time_at(c, beg);
+	out->last_ms = time_at(c, end - 1);
 	out->last = value_at(s, r, end - 1);
 	out->first = last_only ? out->last : value_at(s, r, beg);
 }
