@@ -272,14 +272,24 @@ static struct record open_record(const struct block *b, uint32_t series)
 	return r;
 }
 
-static struct label next_label(const struct block *b, struct record *r)
+/* The next name, and which of its values it is. */
+static const struct block_name *next_name(const struct block *b, struct record *r, unsigned *bits, uint64_t *value)
 {
 	uint32_t number = b->members[r->member++];
 	const struct block_name *name = &b->names[number < b->n_names ? number : 0];
-	unsigned bits = block_value_bits(name);
-	uint64_t value = r->at + bits <= b->record_bytes * 8 ? packed_get(b->records, r->at, bits) : 0;
 
-	r->at += bits;
+	*bits = block_value_bits(name);
+	*value = r->at + *bits <= b->record_bytes * 8 ? packed_get(b->records, r->at, *bits) : 0;
+	r->at += *bits;
+	return name;
+}
+
+static struct label next_label(const struct block *b, struct record *r)
+{
+	unsigned bits;
+	uint64_t value;
+	const struct block_name *name = next_name(b, r, &bits, &value);
+
 	return (struct label){ block_symbol(b, name->symbol), block_symbol(b, name->first_value + value) };
 }
 
@@ -301,6 +311,28 @@ struct labels block_labels(const struct block *b, uint32_t series, struct label 
 	uint64_t gap;
 
 	return labels_and_gap(b, series, v, &gap);
+}
+
+uint64_t block_kinship(const struct block *b, uint32_t series)
+{
+	unsigned room = 48;
+	struct record r;
+	uint64_t key;
+
+	if (b->old != NULL)
+		return 0;
+	r = open_record(b, series);
+	key = r.member & 0xffff;
+	for (size_t k = 0; k < r.n && room > 0; k++) {
+		unsigned bits, shown;
+		uint64_t value;
+
+		(void)next_name(b, &r, &bits, &value);
+		shown = bits < room ? bits : room;
+		key = key << shown | value >> (bits - shown);
+		room -= shown;
+	}
+	return key << room;
 }
 
 int64_t block_good_ms(const struct block *b, uint32_t series)

@@ -152,6 +152,8 @@ bool block_is_whole(struct block *b);
 uint32_t block_find(const struct block *b, struct labels labels, uint64_t hash);
 /* <v> has room for n_pairs. Texts are borrowed from the block. */
 struct labels block_labels(const struct block *b, uint32_t series, struct label *v);
+/* Of series with the same label names and mostly the same values, numbers that are close together; 0 in old versions. */
+uint64_t block_kinship(const struct block *b, uint32_t series);
 /* Of the last sample of a series that is no stale marker; INT64_MIN: none. */
 int64_t block_good_ms(const struct block *b, uint32_t series);
 

@@ -172,13 +172,26 @@ static struct store_series *join_known(struct store *st, struct labels labels, u
 	return s;
 }
 
-/* Of a block, in the order it has them; memory is asked for what they need together. */
+/* A series of a block, and what brings it beside others like it. */
+struct kin {
+	uint64_t kinship;
+	uint32_t series;
+};
+
+static int by_kinship(const void *a, const void *b)
+{
+	const struct kin *l = a, *r = b;
+
+	return (l->kinship > r->kinship) - (l->kinship < r->kinship);
+}
+
+/* Some series of a block; memory is asked for what they need together. */
 enum { JOIN_AT_ONCE = 64 };
 struct joining {
-	uint32_t first, n;
+	uint32_t n;
+	uint32_t series[JOIN_AT_ONCE];
 	uint64_t hash[JOIN_AT_ONCE];
 	struct labels labels[JOIN_AT_ONCE];
-	bool joined[JOIN_AT_ONCE];
 	struct arena arena;
 };
 
@@ -192,41 +205,61 @@ static struct labels labels_in(struct arena *a, const struct block *b, uint32_t 
 	return (struct labels){ copy, l.n };
 }
 
-/* The next ones, as far as the index knows them. */
-static void join_known_ones(struct store *st, struct block *b, uint32_t first, struct joining *j)
+static void read_labels(const struct block *b, struct joining *j)
 {
 	arena_reset(&j->arena);
-	j->first = first;
-	j->n = b->n_series - first < JOIN_AT_ONCE ? (uint32_t)(b->n_series - first) : JOIN_AT_ONCE;
 	for (uint32_t i = 0; i < j->n; i++) {
-		j->labels[i] = labels_in(&j->arena, b, first + i);
+		j->labels[i] = labels_in(&j->arena, b, j->series[i]);
 		j->hash[i] = series_hash(j->labels[i]);
 	}
+}
+
+/* What the index knows of them. The others behind <n_new> of <new>; NULL: they go on resting. Returns how many there are. */
+static size_t join_known_ones(struct store *st, struct block *b, struct joining *j, struct kin *new, size_t n_new)
+{
+	read_labels(b, j);
 	pthread_rwlock_rdlock(&st->index_lock);
 	index_warm(&st->index, j->hash, j->n);
 	for (uint32_t i = 0; i < j->n; i++)
-		j->joined[i] = join_known(st, j->labels[i], j->hash[i], b, first + i) != NULL;
+		if (join_known(st, j->labels[i], j->hash[i], b, j->series[i]) == NULL && new != NULL)
+			new[n_new++] = (struct kin){ block_kinship(b, j->series[i]), j->series[i] };
 	pthread_rwlock_unlock(&st->index_lock);
+	return n_new;
 }
 
-/* The others. Returns how many the store does not take. */
-static size_t join_new_ones(struct store *st, struct block *b, const struct joining *j)
+/* Returns how many the store does not take. */
+static size_t join_new_ones(struct store *st, struct block *b, struct joining *j)
 {
 	size_t refused = 0;
 
+	read_labels(b, j);
 	for (uint32_t i = 0; i < j->n; i++) {
 		bool joined;
 
-		if (j->joined[i])
-			continue;
 		pthread_rwlock_wrlock(&st->index_lock);
-		joined = join_known(st, j->labels[i], j->hash[i], b, j->first + i) != NULL;
+		joined = join_known(st, j->labels[i], j->hash[i], b, j->series[i]) != NULL;
 		if (!joined && st->index.n_series < st->options.max_series) {
 			store_series_make(st, j->labels[i], j->hash[i])->from_history = FROM_BLOCKS;
-			joined = join_known(st, j->labels[i], j->hash[i], b, j->first + i) != NULL;
+			joined = join_known(st, j->labels[i], j->hash[i], b, j->series[i]) != NULL;
 		}
 		pthread_rwlock_unlock(&st->index_lock);
 		refused += !joined;
+	}
+	return refused;
+}
+
+/* A block has its series by their hashes. New ones are made beside those like them, which are asked for together: then they lie in few
+ * pages. */
+static size_t join_families(struct store *st, struct block *b, struct joining *j, struct kin *new, size_t n_new)
+{
+	size_t refused = 0;
+
+	if (n_new > 1)
+		qsort(new, n_new, sizeof *new, by_kinship);
+	for (size_t i = 0; i < n_new; i += j->n) {
+		for (j->n = 0; j->n < JOIN_AT_ONCE && i + j->n < n_new; j->n++)
+			j->series[j->n] = new[i + j->n].series;
+		refused += join_new_ones(st, b, j);
 	}
 	return refused;
 }
@@ -235,16 +268,19 @@ static size_t join_new_ones(struct store *st, struct block *b, const struct join
 static size_t join_all(struct store *st, struct block *b, bool known_only)
 {
 	struct joining j = { 0 };
-	size_t refused = 0;
+	struct kin *new = known_only ? NULL : mem_alloc((b->n_series + 1) * sizeof *new);
+	size_t refused, n_new = 0;
 
 	b->serial = ++st->history.last_serial;
 	b->count_bad = &st->count.chunks_damaged;
 	b->joined = mem_alloc(b->n_series / 8 + 1);
-	for (uint32_t i = 0; i < b->n_series; i += JOIN_AT_ONCE) {
-		join_known_ones(st, b, i, &j);
-		if (!known_only)
-			refused += join_new_ones(st, b, &j);
+	for (uint32_t i = 0; i < b->n_series; i += j.n) {
+		for (j.n = 0; j.n < JOIN_AT_ONCE && i + j.n < b->n_series; j.n++)
+			j.series[j.n] = i + j.n;
+		n_new = join_known_ones(st, b, &j, new, n_new);
 	}
+	refused = join_families(st, b, &j, new, n_new);
+	free(new);
 	arena_fini(&j.arena);
 	return refused;
 }
