@@ -17,7 +17,7 @@ const char *binop_text(enum binop op)
 }
 
 /* A comparison gives its left side, and whether it holds. */
-double binop_floats(enum binop op, double l, double r, enum outcome *outcome)
+static inline double floats(enum binop op, double l, double r, enum outcome *outcome)
 {
 	bool holds = true;
 	double v = l;
@@ -74,6 +74,11 @@ double binop_floats(enum binop op, double l, double r, enum outcome *outcome)
 	}
 	*outcome = holds ? OUTCOME_KEEP : OUTCOME_FALSE;
 	return v;
+}
+
+double binop_floats(enum binop op, double l, double r, enum outcome *outcome)
+{
+	return floats(op, l, r, outcome);
 }
 
 static enum outcome wrong_kinds(struct eval *ev, const struct node *n, struct point l, struct point r)
@@ -172,6 +177,7 @@ static void combine_cell(struct eval *ev, const struct node *n, struct value *x,
 static void combine_floats(struct eval *ev, const struct node *n, struct value *x, const struct value *s, bool scalar_left)
 {
 	bool comparison = binop_is_comparison(n->binary.op), as_bool = n->binary.returns_bool;
+	enum binop op = n->binary.op;
 
 	for (size_t i = 0, step = 0; i < value_cells(x) && eval_works(ev, 1); i++, step++) {
 		double mine = x->v[i], other, v;
@@ -182,7 +188,7 @@ static void combine_floats(struct eval *ev, const struct node *n, struct value *
 		if (!x->has[i])
 			continue;
 		other = s->v[step];
-		v = scalar_left ? binop_floats(n->binary.op, other, mine, &outcome) : binop_floats(n->binary.op, mine, other, &outcome);
+		v = scalar_left ? floats(op, other, mine, &outcome) : floats(op, mine, other, &outcome);
 		x->has[i] = outcome == OUTCOME_KEEP || as_bool;
 		x->v[i] = as_bool ? outcome == OUTCOME_KEEP : comparison ? mine : v;
 	}

@@ -223,10 +223,17 @@ static bool many_are_over(size_t n, size_t n_over)
 	return n_over > n / 8 + 64;
 }
 
+/* Nothing but this, so that many are on their way at once: what takes time is less the memory than finding its pages. */
+static void warm(struct store_series *const *series, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		__builtin_prefetch(series[i]);
+}
+
 static struct selection *store_select(struct querier *q, const struct matcher *m, size_t n, struct select_hints hints,
                                       struct err *e)
 {
-	enum { AHEAD = 16 };
+	enum { WARM_ROWS = 64, SMALL_ARENA = 512 };
 	struct store *st = (struct store *)q;
 	uint64_t batch = hints.as_of != 0 ? hints.as_of : atomic_load(&st->published);
 	int64_t now_ms = clock_now_ms(st->options.clock);
@@ -238,12 +245,14 @@ static struct selection *store_select(struct querier *q, const struct matcher *m
 		return NULL;
 	sel = mem_realloc(NULL, sizeof *sel + view.n * sizeof *sel->v);
 	*sel = (struct store_selection){ .view = view, .batch = batch };
+	arena_init_small(&sel->arena, SMALL_ARENA);
 	sel->pub = (struct selection){ .v = sel->v, .n = view.n, .as_of = batch, .generation = view.snapshot->generation,
 		                       .held_from_ms = atomic_load(&st->held_from_ms), .began_ms = st->born_ms,
 		                       .stopped_ms = st->stopped_ms };
 	note_unseen(st, m, n, sel);
 	for (size_t i = 0; i < view.n; i++) {
-		__builtin_prefetch(view.series[i + AHEAD < view.n ? i + AHEAD : i]);
+		if (i % WARM_ROWS == 0)
+			warm(view.series + i, view.n - i < WARM_ROWS ? view.n - i : WARM_ROWS);
 		sel->v[i] = describe(st, view.series[i], view.labels[i], now_ms, &sel->pub);
 		n_over += is_over(view.series[i], sel->v[i].state, hints.min_ms, &sel->pub);
 	}
