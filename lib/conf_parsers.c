@@ -394,7 +394,7 @@ bool conf_labels(struct conf_reader *rd, const struct conf_key *key, const struc
 			ok = conf_error(rd->report, value, "\"" STR_FMT "\" is %s: write a text", STR_ARG(n->pairs[i].key->text),
 			                conf_kind_name(value->kind));
 		out->v[i].name = arena_str(rd->arena, n->pairs[i].key->text);
-		out->v[i].value = arena_str(rd->arena, value->text);
+		out->v[i].value = value->kind == CONF_NULL ? STR("") : arena_str(rd->arena, value->text);
 	}
 	return ok;
 }

@@ -12,7 +12,8 @@
 enum {
 	IDLE_MS = 1000,
 	BUSY_MS = 100,   /* while names are being resolved, whose timeouts c-ares keeps */
-	SETTLE_MS = 100, /* a file that changes is read when it has been let alone so long */
+	SETTLE_MS = 100, /* a file that changes is read when it has been let alone so long … */
+	STIRRED_MS = 1000, /* … or its folder, in which others may never rest, is stirred so long */
 	RETRY_MS = 5000, /* of what never answered yet */
 	FDS_MAX = 512,
 };
@@ -210,6 +211,7 @@ static void refresh(struct sd *sd)
 {
 	bool under_way = false;
 
+	sd->stirred = false;
 	switch (sd->config->kind) {
 	case SCRAPE_SD_FILE:
 		sd_file_refresh(sd);
@@ -341,6 +343,14 @@ struct discovery_stats discovery_stats(struct discovery *d)
 
 /* ---- The thread ---- */
 
+static void stir(struct sd *sd, int64_t now_ms)
+{
+	if (!sd->stirred)
+		sd->stirred_mono_ms = now_ms;
+	sd->stirred = true;
+	sd->due_mono_ms = now_ms < sd->stirred_mono_ms + STIRRED_MS - SETTLE_MS ? now_ms + SETTLE_MS : sd->stirred_mono_ms + STIRRED_MS;
+}
+
 /* Which file changed does not matter: reading them all is cheap. */
 static void drain_inotify(struct discovery *d)
 {
@@ -352,7 +362,7 @@ static void drain_inotify(struct discovery *d)
 		any = true;
 	for (size_t i = 0; any && i < d->n; i++)
 		if (d->v[i]->config->kind == SCRAPE_SD_FILE)
-			d->v[i]->due_mono_ms = now_ms + SETTLE_MS;
+			stir(d->v[i], now_ms);
 }
 
 /* A folder that was taken away and made anew is another one to the kernel. */

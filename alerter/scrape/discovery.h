@@ -64,9 +64,10 @@ struct sd {
 	struct sd_source **sources;
 	size_t n, cap;
 	int64_t due_mono_ms;
+	int64_t stirred_mono_ms; /* since when something happens in the files' folders, if <stirred> */
 	int watch;     /* of files: the youngest, of the kernel */
 	void *running; /* the kind's request; NULL: none */
-	bool known, found; /* answered in full once since the start; named by the reload under way */
+	bool known, found, stirred; /* answered in full once since the start; named by the reload under way */
 };
 
 /* Groups on their way in; <arena> becomes the source's. */

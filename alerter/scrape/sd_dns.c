@@ -11,7 +11,7 @@
 #include "scrape/discovery.h"
 #include "tocsin/mem.h"
 
-enum { TIMEOUT_MS = 3000, TRIES = 2, ADDRESSES_MAX = 1024 };
+enum { TIMEOUT_MS = 3000, TRIES = 2, RECORD_BYTES = 16, NO_PORT = -1 }; /* RECORD_BYTES: no record with an address is shorter */
 
 struct dns_query {
 	struct sd *sd;
@@ -35,7 +35,8 @@ static void run_free(struct dns_run *r)
 
 /* ---- Records ---- */
 
-/* A target of its own, since each has its own labels. <meta> NULL: only the name that was asked for. */
+/* A target of its own, since each has its own labels. <meta> NULL: only the name that was asked for. What a record names is told in full, with
+ * the dot at its end, as in Prometheus. */
 static void add_target(struct sd_answer *a, struct str asked, struct str address, const char *meta, const char *record, int port)
 {
 	struct scrape_static *g = sd_answer_group(a);
@@ -47,8 +48,8 @@ static void add_target(struct sd_answer *a, struct str asked, struct str address
 	g->targets = (struct conf_strs){ target, 1 };
 	v[n++] = (struct label){ STR("__meta_dns_name"), arena_str(&a->arena, asked) };
 	if (meta != NULL)
-		v[n++] = (struct label){ str_of(meta), arena_str(&a->arena, str_of(record)) };
-	if (port > 0)
+		v[n++] = (struct label){ str_of(meta), arena_printf(&a->arena, "%s.", record) };
+	if (port != NO_PORT)
 		v[n++] = (struct label){ STR("__meta_dns_srv_record_port"), arena_printf(&a->arena, "%d", port) };
 	g->labels = (struct conf_labels){ v, n };
 	a->targets++;
@@ -72,7 +73,7 @@ static int read_mx(struct sd_answer *a, const struct dns_query *q, const unsigne
 
 	for (const struct ares_mx_reply *r = all; r != NULL; r = r->next)
 		add_target(a, q->name, arena_printf(&a->arena, "%s:%lld", r->host, (long long)q->sd->config->port),
-		           "__meta_dns_mx_record_target", r->host, 0);
+		           "__meta_dns_mx_record_target", r->host, NO_PORT);
 	ares_free_data(all);
 	return rc;
 }
@@ -84,7 +85,7 @@ static int read_ns(struct sd_answer *a, const struct dns_query *q, const unsigne
 
 	for (char **name = host != NULL ? host->h_aliases : NULL; name != NULL && *name != NULL; name++)
 		add_target(a, q->name, arena_printf(&a->arena, "%s:%lld", *name, (long long)q->sd->config->port),
-		           "__meta_dns_ns_record_target", *name, 0);
+		           "__meta_dns_ns_record_target", *name, NO_PORT);
 	if (host != NULL)
 		ares_free_hostent(host);
 	return rc;
@@ -92,25 +93,29 @@ static int read_ns(struct sd_answer *a, const struct dns_query *q, const unsigne
 
 static int read_a(struct sd_answer *a, const struct dns_query *q, const unsigned char *reply, int n)
 {
-	struct ares_addrttl all[ADDRESSES_MAX];
-	int count = ADDRESSES_MAX, rc = ares_parse_a_reply(reply, n, NULL, all, &count);
+	int count = n / RECORD_BYTES + 1, rc;
+	struct ares_addrttl *all = mem_alloc((size_t)count * sizeof *all);
 	char text[INET_ADDRSTRLEN];
 
+	rc = ares_parse_a_reply(reply, n, NULL, all, &count);
 	for (int i = 0; rc == ARES_SUCCESS && i < count; i++)
 		add_target(a, q->name, arena_printf(&a->arena, "%s:%lld", inet_ntop(AF_INET, &all[i].ipaddr, text, sizeof text),
-		                                    (long long)q->sd->config->port), NULL, NULL, 0);
+		                                    (long long)q->sd->config->port), NULL, NULL, NO_PORT);
+	free(all);
 	return rc;
 }
 
 static int read_aaaa(struct sd_answer *a, const struct dns_query *q, const unsigned char *reply, int n)
 {
-	struct ares_addr6ttl all[ADDRESSES_MAX];
-	int count = ADDRESSES_MAX, rc = ares_parse_aaaa_reply(reply, n, NULL, all, &count);
+	int count = n / RECORD_BYTES + 1, rc;
+	struct ares_addr6ttl *all = mem_alloc((size_t)count * sizeof *all);
 	char text[INET6_ADDRSTRLEN];
 
+	rc = ares_parse_aaaa_reply(reply, n, NULL, all, &count);
 	for (int i = 0; rc == ARES_SUCCESS && i < count; i++)
 		add_target(a, q->name, arena_printf(&a->arena, "[%s]:%lld", inet_ntop(AF_INET6, &all[i].ip6addr, text, sizeof text),
-		                                    (long long)q->sd->config->port), NULL, NULL, 0);
+		                                    (long long)q->sd->config->port), NULL, NULL, NO_PORT);
+	free(all);
 	return rc;
 }
 

@@ -40,7 +40,7 @@ static bool json_targets(struct sd_answer *a, struct scrape_static *g, const jso
 {
 	struct str *v = ARENA_ARRAY(&a->arena, json_array_size(list), struct str);
 
-	if (list != NULL && !json_is_array(list))
+	if (!json_is_null(list) && !json_is_array(list))
 		return err_set(e, ERR_BAD_INPUT, -1, "group %zu: \"targets\" is no list", at);
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		if (!json_is_string(json_array_get(list, i)))
@@ -58,9 +58,11 @@ static bool json_labels(struct sd_answer *a, struct scrape_static *g, json_t *ma
 	json_t *value;
 	size_t n = 0;
 
-	if (map != NULL && !json_is_object(map))
+	if (!json_is_null(map) && !json_is_object(map))
 		return err_set(e, ERR_BAD_INPUT, -1, "group %zu: \"labels\" is no object", at);
 	json_object_foreach (map, name, value) {
+		if (json_is_null(value))
+			continue;
 		if (!json_is_string(value))
 			return err_set(e, ERR_BAD_INPUT, -1, "group %zu: label \"%.60s\" is no string", at, name);
 		if (*name == '\0')
@@ -71,18 +73,38 @@ static bool json_labels(struct sd_answer *a, struct scrape_static *g, json_t *ma
 	return true;
 }
 
+/* Names are taken in any case, and null is nothing, as in Go: programs written in it say "labels": null. */
+static bool json_group(struct sd_answer *a, struct scrape_static *g, json_t *group, size_t at, struct err *e)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach (group, name, value) {
+		bool ok;
+
+		if (str_eq_nocase(str_of(name), STR("targets")))
+			ok = json_targets(a, g, value, at, e);
+		else if (str_eq_nocase(str_of(name), STR("labels")))
+			ok = json_labels(a, g, value, at, e);
+		else
+			ok = err_set(e, ERR_BAD_INPUT, -1, "group %zu: \"%.60s\" is neither targets nor labels", at, name);
+		if (!ok)
+			return false;
+	}
+	return true;
+}
+
 static bool json_groups(struct sd_answer *a, const json_t *root, const char *meta, struct str name, struct err *e)
 {
 	if (!json_is_array(root))
 		return err_set(e, ERR_BAD_INPUT, -1, "this is no list of target groups: write [{\"targets\": [\"host:port\"]}]");
 	for (size_t i = 0; i < json_array_size(root); i++) {
-		const json_t *item = json_array_get(root, i);
+		json_t *item = json_array_get(root, i);
 		struct scrape_static *g = sd_answer_group(a);
 
 		if (!json_is_object(item))
 			return err_set(e, ERR_BAD_INPUT, -1, "group %zu is no object", i);
-		if (!json_targets(a, g, json_object_get(item, "targets"), i, e) ||
-		    !json_labels(a, g, json_object_get(item, "labels"), i, e))
+		if (!json_group(a, g, item, i, e))
 			return false;
 		add_meta(a, g, meta, name);
 	}
