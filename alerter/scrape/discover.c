@@ -8,6 +8,7 @@
 #include "tocsin/num.h"
 
 enum { OWNER_KEY_BITS = 48 };
+#define PARAM "__param_"
 
 static void set(struct labels *l, struct str name, struct str value, struct arena *a)
 {
@@ -27,6 +28,14 @@ static struct str duration_text(int64_t ms, struct arena *a)
 	return arena_str(a, (struct str){ text, num_format_duration(text, ms) });
 }
 
+static bool is_first_value(const struct scrape_job *job, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (str_eq(job->params.v[k].name, job->params.v[i].name))
+			return false;
+	return true;
+}
+
 /* What relabelling gets to see. */
 static struct labels discovered_labels(const struct scrape_job *job, const struct scrape_static *s, struct str address,
                                        struct arena *a)
@@ -35,14 +44,16 @@ static struct labels discovered_labels(const struct scrape_job *job, const struc
 
 	set(&l, STR("__address__"), address, a);
 	for (size_t i = 0; i < s->labels.n; i++)
-		set(&l, s->labels.v[i].name, s->labels.v[i].value, a);
+		if (!str_eq(s->labels.v[i].name, STR("__address__")))
+			set(&l, s->labels.v[i].name, s->labels.v[i].value, a);
 	set_default(&l, STR("job"), job->name, a);
 	set_default(&l, STR("__scheme__"), job->scheme, a);
 	set_default(&l, STR("__metrics_path__"), job->metrics_path, a);
 	set_default(&l, STR("__scrape_interval__"), duration_text(job->interval_ms, a), a);
 	set_default(&l, STR("__scrape_timeout__"), duration_text(job->timeout_ms, a), a);
 	for (size_t i = 0; i < job->params.n; i++)
-		set_default(&l, arena_printf(a, "__param_%.*s", STR_ARG(job->params.v[i].name)), job->params.v[i].value, a);
+		if (is_first_value(job, i))
+			set(&l, arena_printf(a, PARAM "%.*s", STR_ARG(job->params.v[i].name)), job->params.v[i].value, a);
 	return l;
 }
 
@@ -65,31 +76,52 @@ static void put_encoded(struct buf *b, struct str s)
 	}
 }
 
-static void put_param(struct buf *b, char *sep, struct str name, struct str value)
+static bool is_configured(const struct scrape_job *job, struct str name)
 {
-	buf_putc(b, *sep);
-	put_encoded(b, name);
-	buf_putc(b, '=');
-	put_encoded(b, value);
-	*sep = '&';
+	for (size_t i = 0; i < job->params.n; i++)
+		if (str_eq(job->params.v[i].name, name))
+			return true;
+	return false;
 }
 
-/* __param_x replaces the first value of x, or adds one. */
-static void put_params(struct buf *b, const struct scrape_job *job, struct labels l, char sep)
+/* Behind those of the same name. */
+static void insert_param(struct label *v, size_t n, struct str name, struct str value)
 {
-	const struct str prefix = STR("__param_");
+	for (; n > 0 && str_cmp(v[n - 1].name, name) > 0; n--)
+		v[n] = v[n - 1];
+	v[n] = (struct label){ name, value };
+}
+
+/* Sorted by name, as Prometheus has them. __param_x replaces the first value of x, or adds one; without it the configured one stays. */
+static struct labels params_of(const struct scrape_job *job, struct labels l, struct arena *a)
+{
+	struct label *v = ARENA_ARRAY(a, job->params.n + l.n, struct label);
+	size_t n = 0;
 
 	for (size_t i = 0; i < job->params.n; i++) {
-		bool first = true;
+		struct label p = job->params.v[i];
+		struct str replaced = is_first_value(job, i) ? labels_get(l, arena_printf(a, PARAM "%.*s", STR_ARG(p.name))) : STR("");
 
-		for (size_t k = 0; k < i && first; k++)
-			first = !str_eq(job->params.v[k].name, job->params.v[i].name);
-		if (!first)
-			put_param(b, &sep, job->params.v[i].name, job->params.v[i].value);
+		insert_param(v, n++, p.name, replaced.n > 0 ? replaced : p.value);
 	}
-	for (size_t i = 0; i < l.n; i++)
-		if (str_starts(l.v[i].name, prefix))
-			put_param(b, &sep, (struct str){ l.v[i].name.p + prefix.n, l.v[i].name.n - prefix.n }, l.v[i].value);
+	for (size_t i = 0; i < l.n; i++) {
+		const struct str prefix = STR(PARAM);
+		struct str name = { l.v[i].name.p + prefix.n, l.v[i].name.n - prefix.n };
+
+		if (str_starts(l.v[i].name, prefix) && !is_configured(job, name))
+			insert_param(v, n++, name, l.v[i].value);
+	}
+	return (struct labels){ v, n };
+}
+
+static void put_params(struct buf *b, struct labels params, char sep)
+{
+	for (size_t i = 0; i < params.n; i++, sep = '&') {
+		buf_putc(b, sep);
+		put_encoded(b, params.v[i].name);
+		buf_putc(b, '=');
+		put_encoded(b, params.v[i].value);
+	}
 }
 
 static struct str url_of(const struct scrape_job *job, struct labels l, struct arena *a)
@@ -104,7 +136,7 @@ static struct str url_of(const struct scrape_job *job, struct labels l, struct a
 	if (!str_starts(path, STR("/")))
 		buf_putc(&b, '/');
 	buf_puts(&b, path);
-	put_params(&b, job, l, str_chr(path, '?') < path.n ? '&' : '?');
+	put_params(&b, params_of(job, l, a), str_chr(path, '?') < path.n ? '&' : '?');
 	out = arena_str(a, buf_str(&b));
 	buf_fini(&b);
 	return out;

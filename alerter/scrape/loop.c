@@ -325,6 +325,7 @@ static void update(struct scrape_loop *loop, struct scheduled *s, const struct t
 	s->target->interval_ms = p->interval_ms;
 	s->target->timeout_ms = p->timeout_ms;
 	s->target->histograms = p->histograms;
+	s->target->tracks_own_times = p->job->track_timestamps_staleness;
 	target_refuse(s->target, p->error);
 	if (!fetch_change(s->fetch, p->job))
 		scrape_anew(loop, s);

@@ -31,6 +31,7 @@ struct target *target_new(const struct target_plan *p)
 	t->interval_ms = p->interval_ms;
 	t->timeout_ms = p->timeout_ms;
 	t->histograms = p->histograms;
+	t->tracks_own_times = p->job->track_timestamps_staleness;
 	target_refuse(t, p->error);
 	return t;
 }

@@ -50,6 +50,7 @@ struct target {
 	uint64_t owner; /* the key as the store remembers it */
 	int64_t interval_ms, timeout_ms;
 	struct scrape_histograms histograms;
+	bool tracks_own_times; /* track_timestamps_staleness, also of one that is removed */
 	char *refused; /* why it is not scraped: then each scrape fails; NULL: it is */
 
 	/* The memory of replies. */

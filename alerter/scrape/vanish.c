@@ -15,7 +15,7 @@ void line_end(struct target_env *env, struct target *t, struct line *l, int64_t 
 {
 	if (!l->live)
 		store_append_state(env->app, l->series, why);
-	else if (l->own_time && (t->job == NULL || !t->job->track_timestamps_staleness))
+	else if (l->own_time && !t->tracks_own_times)
 		store_append_state(env->app, l->series, why);
 	else
 		store_append_end(env->app, l->series, t_ms, why);

@@ -62,6 +62,25 @@ static void test_staleness(void **state)
 	teardown(&f);
 }
 
+static void test_own_times(void **state)
+{
+	static const char tracked[] = SIMPLE "  track_timestamps_staleness: true\n";
+	struct scrape_config none;
+	struct fixture f;
+
+	(void)state;
+	setup(&f, tracked);
+	feed(&f, 0, "s 1 1700000000000\nt 1 1700000000000\n");
+	feed(&f, 15, "s 2 1700000015000\n");
+	f.clock.wall = MS(20);
+	none = read_config(&f, "[]");
+	scrape_reload(f.loop, &none);
+	scrape_finish_ended(f.loop, MS(3600));
+	assert_string_equal(dump(&f, "t"), "t" AT " 0:1 15:stale gone\n");
+	assert_non_null(strstr(dump(&f, "s"), ":stale gone"));
+	teardown(&f);
+}
+
 static void test_lost(void **state)
 {
 	struct fixture f;
@@ -244,27 +263,29 @@ static void test_targets(void **state)
 	static const struct {
 		const char *relabel, *url, *labels;
 	} cases[] = {
-		{ "[]", "http://h:1/metrics?a=x+y&b=1", "{env=\"p\", instance=\"h:1\", job=\"j\"}" },
+		{ "[]", "http://h:1/metrics?a=x+y&a=z&b=1&e=", "{env=\"p\", instance=\"h:1\", job=\"j\"}" },
 		{ "[{source_labels: [__address__], target_label: __param_target}, {target_label: __address__, replacement: "
 		  "'probe:9115'}]",
-		  "http://probe:9115/metrics?a=x+y&b=1&target=h%3A1", "{env=\"p\", instance=\"probe:9115\", job=\"j\"}" },
-		{ "[{source_labels: [__address__], target_label: instance, regex: '(.*):.*'}]", "http://h:1/metrics?a=x+y&b=1",
+		  "http://probe:9115/metrics?a=x+y&a=z&b=1&e=&target=h%3A1", "{env=\"p\", instance=\"probe:9115\", job=\"j\"}" },
+		{ "[{source_labels: [__address__], target_label: instance, regex: '(.*):.*'}]", "http://h:1/metrics?a=x+y&a=z&b=1&e=",
 		  "{env=\"p\", instance=\"h\", job=\"j\"}" },
+		{ "[{regex: '__param_.*', action: labeldrop}, {replacement: new, target_label: __param_b}]", "http://h:1/metrics?a=x+y&a=z&b=new&e=",
+		  "{env=\"p\", instance=\"h:1\", job=\"j\"}" },
 		{ "[{source_labels: [env], regex: p, action: drop}]", NULL, NULL },
 		{ "[{source_labels: [env], regex: x, action: keep}]", NULL, NULL },
 		{ "[{source_labels: [env], target_label: job, action: keepequal}]", NULL, NULL },
-		{ "[{source_labels: [env], target_label: job, action: dropequal}]", "http://h:1/metrics?a=x+y&b=1",
+		{ "[{source_labels: [env], target_label: job, action: dropequal}]", "http://h:1/metrics?a=x+y&a=z&b=1&e=",
 		  "{env=\"p\", instance=\"h:1\", job=\"j\"}" },
-		{ "[{source_labels: [__address__], target_label: n, modulus: 10, action: hashmod}]", "http://h:1/metrics?a=x+y&b=1",
+		{ "[{source_labels: [__address__], target_label: n, modulus: 10, action: hashmod}]", "http://h:1/metrics?a=x+y&a=z&b=1&e=",
 		  "{env=\"p\", instance=\"h:1\", job=\"j\", n=\"9\"}" },
-		{ "[{regex: '(e)nv', action: labelmap, replacement: 'x_${1}'}]", "http://h:1/metrics?a=x+y&b=1",
+		{ "[{regex: '(e)nv', action: labelmap, replacement: 'x_${1}'}]", "http://h:1/metrics?a=x+y&a=z&b=1&e=",
 		  "{env=\"p\", instance=\"h:1\", job=\"j\", x_e=\"p\"}" },
-		{ "[{regex: '__.*|job', action: labelkeep}]", "http://h:1/metrics?a=x+y&b=1", "{instance=\"h:1\", job=\"j\"}" },
-		{ "[{source_labels: [env], target_label: env, action: uppercase}]", "http://h:1/metrics?a=x+y&b=1",
+		{ "[{regex: '__.*|job', action: labelkeep}]", "http://h:1/metrics?a=x+y&a=z&b=1&e=", "{instance=\"h:1\", job=\"j\"}" },
+		{ "[{source_labels: [env], target_label: env, action: uppercase}]", "http://h:1/metrics?a=x+y&a=z&b=1&e=",
 		  "{env=\"P\", instance=\"h:1\", job=\"j\"}" },
 		{ "[{source_labels: [env, job], separator: '-', target_label: both}, {source_labels: [nosuch], target_label: env, "
 		  "replacement: ''}]",
-		  "http://h:1/metrics?a=x+y&b=1", "{both=\"p-j\", instance=\"h:1\", job=\"j\"}" },
+		  "http://h:1/metrics?a=x+y&a=z&b=1&e=", "{both=\"p-j\", instance=\"h:1\", job=\"j\"}" },
 	};
 
 	(void)state;
@@ -276,8 +297,8 @@ static void test_targets(void **state)
 		size_t n;
 
 		snprintf(yaml, sizeof yaml,
-		         "- job_name: j\n  params: {a: ['x y'], b: ['1']}\n  static_configs: [{targets: ['h:1'], labels: {env: "
-		         "p}}]\n"
+		         "- job_name: j\n  params: {b: ['1'], a: ['x y', z], e: ['']}\n  static_configs: [{targets: ['h:1'], labels: {env: "
+		         "p, none: ~, __param_a: own, __address__: 'other:1'}}]\n"
 		         "  relabel_configs: %s\n",
 		         cases[i].relabel);
 		setup(&f, yaml);
@@ -700,6 +721,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_reports),  cmocka_unit_test(test_order_of_lines), cmocka_unit_test(test_staleness),
+		cmocka_unit_test(test_own_times),
 		cmocka_unit_test(test_lost),     cmocka_unit_test(test_unseen),         cmocka_unit_test(test_labels), cmocka_unit_test(test_type_and_unit),
 		cmocka_unit_test(test_failures), cmocka_unit_test(test_targets),        cmocka_unit_test(test_reload),
 		cmocka_unit_test(test_several_times),
