@@ -177,10 +177,9 @@ static bool discover_anew(struct redis_link *l, struct broker *b, struct redis_w
 	return discover_queues(l, b, wait, e);
 }
 
-bool redis_look(void *link, struct broker *b, bool discover, struct redis_wait wait, celery_node_fn *node, void *user,
-                struct err *e)
+static bool look_once(struct redis_link *l, struct broker *b, bool discover, struct redis_wait wait, celery_node_fn *node, void *user,
+                      struct err *e)
 {
-	struct redis_link *l = link;
 	struct arena a = { 0 };
 	struct redis_head *heads = NULL;
 	size_t n_heads = 0;
@@ -203,4 +202,17 @@ bool redis_look(void *link, struct broker *b, bool discover, struct redis_wait w
 	b->queues_told = ok;
 	arena_fini(&a);
 	return ok;
+}
+
+bool redis_look(void *link, struct broker *b, bool discover, struct redis_wait wait, celery_node_fn *node, void *user,
+                struct err *e)
+{
+	struct redis_link *l = link;
+
+	if (look_once(l, b, discover, wait, node, user, e))
+		return true;
+	if (!redis_conn_was_cut(l->master.conn))
+		return false;
+	*e = (struct err){ 0 };
+	return look_once(l, b, discover, wait, node, user, e);
 }

@@ -121,15 +121,11 @@ static void take(struct gauge_round *round, size_t i, const struct resp_reply *r
 		gauge_round_take(round, i, &rows);
 }
 
-static bool commands_ask(void *state, const struct source_ask *ask, struct gauge_round *round, struct err *e)
+static bool ask_in(struct commands *x, struct redis_wait wait, struct gauge_round *round, const size_t *order, struct err *e)
 {
-	struct commands *x = state;
 	const size_t n = x->settings->queries.n;
 	const struct gauge_query *queries = x->settings->queries.v;
-	const struct redis_wait wait = { ask->deadline_mono_ms, ask->stop_fd };
-	size_t *order = ARENA_ARRAY(expo_set_arena(round->out), n, size_t);
 
-	gauge_round_order(round, order);
 	if (!redis_conn_open(x->conn, wait, e))
 		return false;
 	for (size_t i = 0; i < n; i++)
@@ -138,10 +134,25 @@ static bool commands_ask(void *state, const struct source_ask *ask, struct gauge
 		const struct resp_reply *reply;
 
 		if (!redis_conn_reply(x->conn, expo_set_arena(round->out), wait, &reply, e))
-			return e->code != ERR_CANCELED && gauge_round_break(round, order, n, i, e);
+			return !redis_conn_was_cut(x->conn) && e->code != ERR_CANCELED && gauge_round_break(round, order, n, i, e);
 		take(round, order[i], reply);
 	}
 	return true;
+}
+
+static bool commands_ask(void *state, const struct source_ask *ask, struct gauge_round *round, struct err *e)
+{
+	struct commands *x = state;
+	const struct redis_wait wait = { ask->deadline_mono_ms, ask->stop_fd };
+	size_t *order = ARENA_ARRAY(expo_set_arena(round->out), x->settings->queries.n, size_t);
+
+	gauge_round_order(round, order);
+	if (ask_in(x, wait, round, order, e))
+		return true;
+	if (!redis_conn_was_cut(x->conn))
+		return false;
+	*e = (struct err){ 0 };
+	return ask_in(x, wait, round, order, e);
 }
 
 const struct gauge_backend gauge_redis = { "command", commands_open, commands_ask, commands_close };

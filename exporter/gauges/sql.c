@@ -121,16 +121,27 @@ static void ignore_reply(void *ctx, size_t k, const struct pg_reply *reply)
 	(void)reply;
 }
 
+static bool run(struct sql *x, const struct source_ask *ask, const struct pg_query *sql, size_t n, pg_on_reply *take, void *ctx,
+                struct err *e)
+{
+	if (pg_conn_run(x->conn, ask, sql, n, take, ctx, e))
+		return true;
+	if (!pg_conn_was_cut(x->conn))
+		return false;
+	*e = (struct err){ 0 };
+	return pg_conn_open(x->conn, ask, e) && pg_conn_run(x->conn, ask, sql, n, take, ctx, e);
+}
+
 static bool ask_due(struct sql *x, const struct source_ask *ask, struct asked *asked, size_t n, struct err *e)
 {
 	struct gauge_round *round = asked->round;
 	struct pg_query *sql = ARENA_ARRAY(expo_set_arena(round->out), n, struct pg_query);
 
 	if (n == 0)                             /* whether the server answers is asked each time */
-		return pg_conn_run(x->conn, ask, &(struct pg_query){ "SELECT", .alone = true }, 1, ignore_reply, NULL, e);
+		return run(x, ask, &(struct pg_query){ "SELECT", .alone = true }, 1, ignore_reply, NULL, e);
 	for (size_t i = 0; i < n; i++)
 		sql[i] = (struct pg_query){ query(x, asked->order[i])->sql.p, .alone = true };
-	if (pg_conn_run(x->conn, ask, sql, n, on_reply, asked, e))
+	if (run(x, ask, sql, n, on_reply, asked, e))
 		return true;
 	if (e->code == ERR_CANCELED || asked->answered == n)
 		return e->code != ERR_CANCELED;

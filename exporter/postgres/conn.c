@@ -42,6 +42,7 @@ struct pg_conn {
 	bool pooled;                    /* the server's session is not ours alone */
 	bool warned;                    /* the log has a warning of the server's */
 	int64_t opened_mono_ms;
+	bool was_kept, was_cut;                 /* as of the last pg_conn_open(), pg_conn_run() */
 	int64_t retry_mono_ms, retry_ms;        /* not before; the wait after the next failure */
 	struct err last;                        /* of the attempt that failed */
 	char server[300];
@@ -472,7 +473,9 @@ bool pg_conn_open(struct pg_conn *c, const struct source_ask *ask, struct err *e
 
 	if (c->pg != NULL && (now - c->opened_mono_ms >= c->o.max_age_ms || !is_alive(c)))
 		conn_close(c);
-	if (c->pg != NULL)
+	c->was_kept = c->pg != NULL;
+	c->was_cut = false;
+	if (c->was_kept)
 		return true;
 	if (now < c->retry_mono_ms) {
 		*e = c->last;
@@ -621,11 +624,15 @@ static bool next_result(struct run *r, PGresult **result, struct err *e)
 	return fail_libpq(pg, e);
 }
 
-/* A COPY has one result that comes again and again; of anything else a second one would be a server out of step. */
+/* A COPY has one result that comes again and again; of anything else a second one would be a server out of step. What is fatal ends
+ * the session, and need not be the statement's doing. */
 static bool check_result(const PGresult *result, bool told, struct err *e)
 {
+	const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
 	const ExecStatusType s = PQresultStatus(result);
 
+	if (severity != NULL && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
+		return pg_result_error(result, e);
 	if (s == PGRES_COPY_OUT || s == PGRES_COPY_IN || s == PGRES_COPY_BOTH)
 		return err_set(e, ERR_BAD_INPUT, -1, "the statement is a COPY: write a SELECT");
 	return !told || err_set(e, ERR_UPSTREAM, -1, "the server's answers are out of step");
@@ -733,9 +740,15 @@ bool pg_conn_run(struct pg_conn *c, const struct source_ask *ask, const struct p
 	if (e->code == ERR_TIMEOUT || e->code == ERR_CANCELED || e->code == ERR_LIMIT)
 		cancel_running(c);
 	conn_failed(c, ask, e);
-	if (first.answered)
-		c->retry_mono_ms = 0;           /* it is there: what ended the connection was a statement */
+	c->was_cut = c->was_kept && !first.answered && e->code == ERR_UPSTREAM;
+	if (first.answered || c->was_cut)
+		c->retry_mono_ms = 0;           /* it is there: what ended the connection was a statement, or happened before */
 	return false;
+}
+
+bool pg_conn_was_cut(const struct pg_conn *c)
+{
+	return c->was_cut;
 }
 
 bool pg_sqlstate_is_unsupported(const char *sqlstate)

@@ -58,6 +58,10 @@ typedef void pg_on_reply(void *ctx, size_t i, const struct pg_reply *reply);
 bool pg_conn_run(struct pg_conn *c, const struct source_ask *ask, const struct pg_query *q, size_t n, pg_on_reply *on_reply,
                  void *ctx, struct err *e) MUST_CHECK;
 
+/* True when the last pg_conn_run() failed because a connection that had been kept ended before it answered anything: somebody cut it
+ * while it was idle, and a new one, which need not be waited for, may do. */
+bool pg_conn_was_cut(const struct pg_conn *c);
+
 /* SQLSTATEs that say the server cannot do this at all (privilege, missing object or feature), as opposed to not now. */
 bool pg_sqlstate_is_unsupported(const char *sqlstate);
 /* Puts the primary message of an error result into <e>. */

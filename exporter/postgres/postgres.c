@@ -171,19 +171,30 @@ static void emit_self(struct pg_source *s, int64_t took_us, struct expo_set *out
 	EXPO_EMIT0(out, &error_family, failed ? 1 : 0);
 }
 
-static bool collect(void *state, const struct source_ask *ask, struct expo_set *out, struct err *e)
+static bool connect_and_ask(struct pg_source *s, const struct source_ask *ask, struct expo_set *out, struct err *e)
 {
-	struct pg_source *s = state;
-	int64_t began_us = clock_mono_us();
-
-	s->scrapes++;
 	if (!pg_conn_open(s->conn, ask, e))
 		return false;
 	if (s->generation != pg_conn_generation(s->conn)) {
 		s->generation = pg_conn_generation(s->conn);
 		pg_plan_make(&s->plan, s->settings, &(struct pg_scope){ .when = PG_SCRAPE, .version = pg_conn_version(s->conn) });
 	}
-	if (!ask_all(s, ask, out, e))
+	return ask_all(s, ask, out, e);
+}
+
+static bool collect(void *state, const struct source_ask *ask, struct expo_set *out, struct err *e)
+{
+	struct pg_source *s = state;
+	int64_t began_us = clock_mono_us();
+	bool ok;
+
+	s->scrapes++;
+	ok = connect_and_ask(s, ask, out, e);
+	if (!ok && pg_conn_was_cut(s->conn)) {
+		*e = (struct err){ 0 };
+		ok = connect_and_ask(s, ask, out, e);
+	}
+	if (!ok)
 		return false;
 	pg_plan_emit_state(&s->plan, out);
 	emit_self(s, clock_mono_us() - began_us, out);

@@ -1,5 +1,6 @@
 /* <lock> guards the list of members and each member but for one thing: while <connecting> the thread has its node to itself,
- * without the lock. A member that is <ready> has a connection on which questions can be sent. */
+ * without the lock. A member that is <ready> has a connection on which questions can be sent, or had one that the scrape under way
+ * found <lost> and makes anew: one that hung up, or was cut, is not down. */
 #include "redis/cluster.h"
 
 #include <assert.h>
@@ -15,6 +16,8 @@
 
 #define CONNECT_MS 2000                 /* to one node, in the background */
 #define RETRY_MS 1000                   /* between two tries to connect what was lost */
+#define AGAIN_MS 1000                   /* of a scrape, for all that was lost */
+#define MAX_AGE_MS 600000               /* of a connection; then another is made beside */
 
 struct member {
 	struct arena arena;             /* of the texts */
@@ -24,7 +27,8 @@ struct member {
 	bool is_master, has_slots;
 	struct redis_key_specs keys, streams;   /* configured ones in its slots */
 	struct redis_node node;
-	bool ready, connecting;
+	bool ready, connecting, lost;
+	int64_t connected_mono_ms;
 	bool answered;                  /* in the scrape under way */
 	bool kept;                      /* by the discovery under way */
 };
@@ -60,6 +64,7 @@ static const char *host_of(const struct cluster *c, const struct cluster_line *l
 
 static struct member *member_new(const struct cluster *c, const struct cluster_line *line)
 {
+	struct redis_conn_options options = REDIS_CONN_OPTIONS_DEFAULT;
 	struct member *m = mem_alloc(sizeof *m);
 
 	m->url = c->settings->endpoint.url;
@@ -69,7 +74,8 @@ static struct member *member_new(const struct cluster *c, const struct cluster_l
 	m->url.port = arena_strz(&m->arena, line->port);
 	m->address = cluster_address(&m->arena, str_of(m->url.host), line->port);
 	m->id = arena_str(&m->arena, line->id);
-	redis_node_init(&m->node, c->settings, &m->url, &m->keys, &m->streams);
+	options.max_age_ms = 0;                 /* for all would be as old at once, in the midst of a scrape */
+	redis_node_init(&m->node, c->settings, &m->url, options, &m->keys, &m->streams);
 	return m;
 }
 
@@ -226,6 +232,7 @@ static bool connect_members(struct cluster *c)
 		pthread_mutex_lock(&c->lock);
 		m->connecting = false;
 		m->ready = ok;
+		m->connected_mono_ms = clock_mono_ms(&clock_system);
 		pthread_mutex_unlock(&c->lock);
 		all &= ok;
 	}
@@ -315,19 +322,25 @@ static void ask_members(struct cluster *c)
 	for (size_t i = 0; i < c->n; i++) {
 		struct member *m = c->members[i];
 
-		m->answered = false;
-		if (!m->ready || m->node.begun)
+		if (!m->ready || m->answered || m->lost || m->node.begun)
 			continue;
 		redis_node_begin(&m->node);
-		if (!m->node.begun)             /* hung up, or old: connected again beside */
-			m->ready = false;
+		m->lost = !m->node.begun;
 	}
+}
+
+/* Under the lock. */
+static void forget_answers(struct cluster *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		c->members[i]->answered = false;
 }
 
 void cluster_begin(struct cluster *c)
 {
 	if (pthread_mutex_trylock(&c->lock) != 0)
 		return;
+	forget_answers(c);
 	ask_members(c);
 	pthread_mutex_unlock(&c->lock);
 }
@@ -347,6 +360,10 @@ static bool show_member(struct member *m, struct redis_wait wait, int64_t now_ms
 	ok = ok && redis_node_show_further(&m->node, wait, &shown, &e);
 	info_fini(&shown.info);
 	redis_node_end(&m->node);
+	m->lost = !ok && redis_conn_was_cut(m->node.conn);
+	m->ready = m->lost || (ok && clock_mono_ms(&clock_system) - m->connected_mono_ms < MAX_AGE_MS);
+	if (!m->ready)
+		redis_conn_close(m->node.conn);
 	return ok;
 }
 
@@ -373,7 +390,6 @@ static size_t read_members(struct cluster *c, struct redis_wait wait, int64_t no
 			if (fds[i].revents == 0)
 				continue;
 			m->answered = show_member(m, wait, now_ms, out);
-			m->ready = m->answered;
 			good += m->answered;
 			asked[i] = asked[--n];
 			fds[i] = fds[n];
@@ -385,6 +401,38 @@ static size_t read_members(struct cluster *c, struct redis_wait wait, int64_t no
 		asked[i]->ready = false;
 	}
 	return good;
+}
+
+/* Under the lock. Whether some are there again. One that cannot be had, or not soon, is connected beside and not waited for again. */
+static bool connect_lost(struct cluster *c, struct redis_wait wait)
+{
+	const int64_t until = clock_mono_ms(&clock_system) + AGAIN_MS;
+	bool any = false;
+
+	if (until < wait.deadline_mono_ms)
+		wait.deadline_mono_ms = until;
+	for (size_t i = 0; i < c->n; i++) {
+		struct member *m = c->members[i];
+		struct err e = { 0 };
+
+		if (!m->lost)
+			continue;
+		m->lost = false;
+		m->ready = redis_node_connect(&m->node, wait, &e);
+		m->connected_mono_ms = clock_mono_ms(&clock_system);
+		redis_node_end(&m->node);
+		any |= m->ready;
+	}
+	return any;
+}
+
+static bool all_ready(const struct cluster *c)
+{
+	size_t i = 0;
+
+	while (i < c->n && c->members[i]->ready)
+		i++;
+	return i == c->n;
 }
 
 static void show_list(const struct cluster *c, struct expo_set *out)
@@ -413,19 +461,26 @@ bool cluster_collect(struct cluster *c, const struct source_ask *ask, struct exp
 {
 	const struct redis_wait wait = { ask->deadline_mono_ms, ask->stop_fd };
 	size_t good, n;
+	bool beside;
 
 	pthread_mutex_lock(&c->lock);
 	wait_discovered(c, wait);
+	forget_answers(c);
 	ask_members(c);
 	good = read_members(c, wait, clock_now_ms(ask->clock), out);
+	if (connect_lost(c, wait)) {
+		ask_members(c);
+		good += read_members(c, wait, clock_now_ms(ask->clock), out);
+	}
 	n = c->n;
 	show_list(c, out);
 	if (good == 0 && c->e.code != ERR_NONE)
 		err_set(e, c->e.code, -1, "%s", c->e.msg);
 	else if (good == 0)
 		err_set(e, ERR_UPSTREAM, -1, "none of %zu nodes answered", n);
+	beside = !all_ready(c);
 	pthread_mutex_unlock(&c->lock);
-	if (good < n)
+	if (beside)
 		ring(c->wake_fd);
 	return good > 0;
 }

@@ -27,6 +27,7 @@ struct redis_conn {
 	size_t unanswered;
 	int64_t opened_mono_ms, connect_us;
 	bool was_kept;
+	bool answered, was_cut;         /* since it was opened, or kept */
 	/* Databases whose SELECT was refused; those of replies still under way count from the next batch. */
 	int refused[REFUSED_MAX];
 	size_t n_refused, n_noted;
@@ -74,6 +75,11 @@ int redis_conn_fd(const struct redis_conn *c)
 bool redis_conn_was_kept(const struct redis_conn *c)
 {
 	return c->was_kept;
+}
+
+bool redis_conn_was_cut(const struct redis_conn *c)
+{
+	return c->was_cut;
 }
 
 int64_t redis_conn_connect_us(const struct redis_conn *c)
@@ -183,9 +189,11 @@ bool redis_conn_reply(struct redis_conn *c, struct arena *a, struct redis_wait w
 		return err_set(e, ERR_UPSTREAM, -1, "not connected");
 	assert(c->unanswered > 0);
 	if (!flush(c, wait, e) || !read_reply(c, a, wait, out, e)) {
+		c->was_cut = c->was_kept && !c->answered && e->code == ERR_UPSTREAM;
 		redis_conn_close(c);
 		return false;
 	}
+	c->answered = true;
 	c->unanswered--;
 	return true;
 }
@@ -274,6 +282,7 @@ static bool is_good(const struct redis_conn *c)
 bool redis_conn_keep(struct redis_conn *c)
 {
 	c->was_kept = is_good(c);
+	c->answered = c->was_cut = false;
 	return c->was_kept;
 }
 

@@ -34,6 +34,9 @@ bool redis_conn_is_open(const struct redis_conn *c);
 int redis_conn_fd(const struct redis_conn *c);
 /* True when the last redis_conn_open kept the connection it had. */
 bool redis_conn_was_kept(const struct redis_conn *c);
+/* True when the last failure was that a connection that had been kept ended before it answered anything: somebody cut it while it
+ * was idle, and a new one may do. */
+bool redis_conn_was_cut(const struct redis_conn *c);
 /* Time the last connect and handshake took. */
 int64_t redis_conn_connect_us(const struct redis_conn *c);
 

@@ -7,10 +7,10 @@
 #include "redis/families.h"
 
 void redis_node_init(struct redis_node *n, const struct redis_settings *settings, const struct redis_url *url,
-                     const struct redis_key_specs *keys, const struct redis_key_specs *streams)
+                     struct redis_conn_options options, const struct redis_key_specs *keys, const struct redis_key_specs *streams)
 {
 	*n = (struct redis_node){ .settings = settings, .own_keys = keys, .own_streams = streams,
-		.conn = redis_conn_new(url, REDIS_CONN_OPTIONS_DEFAULT) };
+		.conn = redis_conn_new(url, options) };
 }
 
 void redis_node_fini(struct redis_node *n)

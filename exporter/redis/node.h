@@ -56,7 +56,7 @@ struct redis_node {
 
 /* Pointers are borrowed for the node's life; what they point to may change between scrapes. Connects nothing. */
 void redis_node_init(struct redis_node *n, const struct redis_settings *settings, const struct redis_url *url,
-                     const struct redis_key_specs *keys, const struct redis_key_specs *streams);
+                     struct redis_conn_options options, const struct redis_key_specs *keys, const struct redis_key_specs *streams);
 void redis_node_fini(struct redis_node *n);
 
 /* Sends the questions if that can be done without waiting. */

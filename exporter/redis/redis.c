@@ -22,7 +22,7 @@ static void *open_source(const void *settings, const struct clock *clock)
 
 	(void)clock;
 	s->settings = settings;
-	redis_node_init(&s->node, s->settings, &s->settings->endpoint.url, &s->settings->check_single_keys,
+	redis_node_init(&s->node, s->settings, &s->settings->endpoint.url, REDIS_CONN_OPTIONS_DEFAULT, &s->settings->check_single_keys,
 	    &s->settings->check_single_streams);
 	if (s->settings->cluster)
 		s->cluster = cluster_new(s->settings);
@@ -85,7 +85,7 @@ static void show_self(struct redis_state *s, struct expo_set *set, int64_t took_
 	expo_emit_summary(set, &redis_families[RF_SCRAPE_DURATIONS], NULL, NULL, 0, s->seconds, s->scrapes, NULL, 0);
 }
 
-static bool collect_server(struct redis_state *s, const struct source_ask *ask, struct expo_set *out, struct err *e)
+static bool ask_server(struct redis_state *s, const struct source_ask *ask, struct expo_set *out, struct err *e)
 {
 	const struct redis_wait wait = { ask->deadline_mono_ms, ask->stop_fd };
 	struct redis_shown shown = { .settings = s->settings, .set = out, .arena = &s->node.arena,
@@ -96,6 +96,16 @@ static bool collect_server(struct redis_state *s, const struct source_ask *ask, 
 	info_fini(&shown.info);
 	redis_node_end(&s->node);
 	return ok;
+}
+
+static bool collect_server(struct redis_state *s, const struct source_ask *ask, struct expo_set *out, struct err *e)
+{
+	if (ask_server(s, ask, out, e))
+		return true;
+	if (!redis_conn_was_cut(s->node.conn))
+		return false;
+	*e = (struct err){ 0 };
+	return ask_server(s, ask, out, e);
 }
 
 static bool collect(void *state, const struct source_ask *ask, struct expo_set *out, struct err *e)
