@@ -315,6 +315,8 @@ void statuspage_follow(struct core *);
 #define OUTBOX_WAIT_MAX_MS (15 * 60000)         /* for one that asks to be spared */
 void outbox_add(struct core *, struct episode *, struct str group_key, struct labels of_group, bool resolved, struct str payload);
 struct message *outbox_new(struct core *, int64_t id, struct episode *, int64_t seq);
+void outbox_set_payload(struct core *, struct message *, struct str);   /* what is to go out next time */
+bool outbox_is_followed(const struct message *);        /* another waits for it */
 void outbox_schedule(struct core *);            /* marks what is to go out as in flight, in the log */
 void outbox_start(struct core *);               /* after the commit: hands requests to the transport */
 int64_t outbox_next_due_ms(struct core *);

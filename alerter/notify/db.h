@@ -34,6 +34,7 @@ struct db_rows;
 	X(SET_MESSAGE,                                                                                                             \
 	  "UPDATE outbox SET state=?1,next=?2,attempts=?3,doubtful=?4,last_status=?5,last_error=?6,finished=?7,created=?9,"                \
 	  "payload=CASE ?1 WHEN 3 THEN '' ELSE payload END WHERE id=?8")                                                           \
+	X(SET_PAYLOAD, "UPDATE outbox SET payload=? WHERE id=?")                                                                   \
 	X(PUT_COMPONENT, "INSERT OR REPLACE INTO component VALUES(?,?,?)")                                                         \
 	X(DEL_COMPONENT, "DELETE FROM component WHERE page=? AND component=?")                                                     \
 	X(PUT_SILENCE, "INSERT OR REPLACE INTO silence VALUES(?,?,?,?,?,?,?)")                                                     \

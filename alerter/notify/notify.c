@@ -72,6 +72,7 @@ static void take_replies(struct core *c, struct reply *r)
 		core_answer(c, r->tag, &r->answer);
 		text_free(r->answer.body);
 		text_free(r->answer.error);
+		text_free(r->answer.later);
 		free(r);
 	}
 }
@@ -134,6 +135,7 @@ static void answered(void *ctx, void *tag, const struct http_answer *answer)
 	r->answer = *answer;
 	r->answer.body = text_dup(answer->body);
 	r->answer.error = text_dup(answer->error);
+	r->answer.later = text_dup(answer->later);
 	pthread_mutex_lock(&n->lock);
 	*n->last_reply = r;
 	n->last_reply = &r->next;
@@ -598,6 +600,7 @@ static void destroy(struct notify *n)
 		next = r->next;
 		text_free(r->answer.body);
 		text_free(r->answer.error);
+		text_free(r->answer.later);
 		free(r);
 	}
 	if (n->core != NULL)

@@ -75,6 +75,11 @@ static bool is_behind(struct core *c, struct message *m)
 	return behind;
 }
 
+bool outbox_is_followed(const struct message *m)
+{
+	return m->lane != NULL && m->lane->messages > 1;
+}
+
 /* ---- Messages. ---- */
 
 struct message *outbox_new(struct core *c, int64_t id, struct episode *e, int64_t seq)
@@ -158,6 +163,12 @@ static void set_state(struct core *c, struct message *m, enum outbox_state state
 	save(c, m, finished ? core_now_ms(c) : 0);
 	if (finished)
 		c->finished[state]++;
+}
+
+void outbox_set_payload(struct core *c, struct message *m, struct str payload)
+{
+	text_set(&m->payload, payload);
+	DB_ADD(c->db, DB_SET_PAYLOAD, DB_T(m->payload), DB_I(m->id));
 }
 
 void outbox_shift(struct core *c, int64_t step_ms)

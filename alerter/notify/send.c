@@ -7,8 +7,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "notify/mail_talk.h"
 #include "tocsin/connection.h"
-
 #include "tocsin/mem.h"
 
 #define CONNECT_TIMEOUT_MS 10000
@@ -23,6 +23,7 @@ struct request {
 	struct connection_lists lists; /* headers of a mail: the recipients */
 	bool for_token;             /* <easy> asks for a token first */
 	size_t sent;                /* of a mail's body */
+	struct mail_talk talk;
 	struct buf body;
 	bool body_cut, headed;      /* headed: its headers are all there */
 	char error[CURL_ERROR_SIZE];
@@ -85,6 +86,7 @@ static void set_mail(struct request *r)
 	connection_set_text(r->easy, CURLOPT_SASL_AUTHZID, m->identity);
 	curl_easy_setopt(r->easy, CURLOPT_MAIL_FROM, m->from.p);
 	curl_easy_setopt(r->easy, CURLOPT_MAIL_RCPT, r->lists.headers);
+	mail_talk_begin(&r->talk, r->easy, m);
 	curl_easy_setopt(r->easy, CURLOPT_UPLOAD, 1L);
 	curl_easy_setopt(r->easy, CURLOPT_READFUNCTION, give_mail);
 	curl_easy_setopt(r->easy, CURLOPT_READDATA, r);
@@ -152,6 +154,7 @@ static void drop_handle(struct sender *s, struct request *r)
 	}
 	r->easy = NULL;
 	connection_lists_free(&r->lists);
+	mail_talk_fini(&r->talk);
 	buf_fini(&r->body);
 	r->body_cut = r->headed = false;
 }
@@ -208,13 +211,26 @@ static void take_token(struct sender *s, struct request *r, CURLcode code)
 }
 
 /* SMTP's last word as HTTP says it: 4xx passes, 5xx does not, unless it is about who we are. */
-static int mail_status(CURLcode code, long said)
+static int mail_status(const struct mail_talk *t, CURLcode code, long said)
 {
 	if (code == CURLE_OK)
 		return 200;
 	if (code == CURLE_LOGIN_DENIED || said == 530 || said == 534 || said == 535 || said == 538)
 		return 401;
-	return said >= 500 ? 400 : said >= 400 ? 503 : 0;
+	if (!mail_talk_is_verdict(t))
+		return 0;
+	return said >= 500 && t->later.n == 0 ? 400 : said >= 400 ? 503 : 0;
+}
+
+static void judge_mail(const struct request *r, CURLcode code, int status, struct http_answer *a)
+{
+	const struct mail_talk *t = &r->talk;
+
+	a->body = buf_str(code == CURLE_OK || t->is_rcpt ? &t->refusals : &t->said);
+	if (code != CURLE_OK && a->body.n == 0)
+		a->body = str_of(connection_failure(r->easy, code, r->error));
+	if (status == 200)
+		a->later = buf_str(&t->later);
 }
 
 static void finish(struct sender *s, struct request *r, CURLcode code)
@@ -230,8 +246,8 @@ static void finish(struct sender *s, struct request *r, CURLcode code)
 	a.seconds = (double)total_us / 1e6;
 	if (r->call->mail != NULL) {
 		sent = (long)r->sent;
-		status = mail_status(code, status);
-		a.body = str_of(code == CURLE_OK ? "" : connection_failure(r->easy, code, r->error));
+		status = mail_status(&r->talk, code, status);
+		judge_mail(r, code, (int)status, &a);
 	}
 	a.status = r->headed || r->call->mail != NULL ? (int)status : 0;
 	if (a.status != 0 && (code == CURLE_OK || r->body_cut || r->call->mail != NULL)) {

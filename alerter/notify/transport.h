@@ -40,6 +40,7 @@ struct http_answer {
 	bool body_cut;
 	struct str error;               /* without an answer: why */
 	double seconds;
+	struct str later;               /* of a mail others got: addresses that were refused for now, with commas between them */
 };
 
 struct core;

@@ -35,7 +35,7 @@ class Service(Webhook):
 def test_email(box, target):
     mail = Smtp("user", "secret")
     box.started.append(mail)
-    mail.refuse += [("RCPT", "451 come back later")]
+    mail.refuse += [("RCPT", "451 come back later")] * 2
     watch = Watch(box, [job("app", target)], BROKEN, receiver={"email_configs": [{
         "to": "Ops <ops@example.org>, oncall@example.org", "from": "tocsin@example.org", "smarthost": mail.address, "hello": "here.example.org",
         "auth_username": "user", "auth_password": "secret", "require_tls": False, "send_resolved": True}]})
@@ -52,6 +52,30 @@ def test_email(box, target):
     assert first["References"] == last["References"] and first["Message-ID"] != last["Message-ID"]
     text, html = (first.get_body((kind,)).get_content() for kind in ("plain", "html"))
     assert "it is <b>1</b>" in text and "it is &lt;b&gt;1&lt;/b&gt;" in html
+
+
+def test_one_address_that_is_refused_keeps_the_mail_from_nobody(box, target):
+    """Who is unknown is named, who is refused for now gets it later, and nobody gets it twice."""
+    mail = Smtp()
+    box.started.append(mail)
+    mail.unknown = {"gone@example.org": ["550-5.1.1 No such\r\n550 5.1.1 user here"], "slow@example.org": ["451 come back", "250 ok"]}
+    watch = Watch(box, [job("app", target)], BROKEN, receiver={"email_configs": [{
+        "to": '"Doe, Jané" <jane@example.org>, gone@example.org, Slow <slow@example.org> (night, too)', "from": "Tocsin é <tocsin@example.org>",
+        "smarthost": mail.address, "require_tls": False}]})
+    watch.scraped()
+    target.set(broken=1)
+    watch.until("both mails", lambda: len(mail.messages) == 2)
+    assert [m["to"] for m in mail.messages] == [["jane@example.org"], ["slow@example.org"]]
+    watch.until("the end of it", lambda: not watch.data("/api/v1/outbox")["waiting"])
+    assert not watch.data("/api/v1/outbox")["dead"]
+    first, second = (m["message"] for m in mail.messages)
+    assert first["Message-ID"] == second["Message-ID"]
+    for message in (first, second):
+        assert [(a.display_name, a.addr_spec) for a in message["To"].addresses] == [
+            ("Doe, Jané", "jane@example.org"), ("", "gone@example.org"), ("Slow", "slow@example.org")]
+        assert [(a.display_name, a.addr_spec) for a in message["From"].addresses] == [("Tocsin é", "tocsin@example.org")]
+    reasons = [e["reason"] for e in watch.data("/api/v1/history") if e["event"] in ("retry", "delivered")]
+    assert reasons[-1] == "gone@example.org: 550-5.1.1 No such 5.1.1 user here; slow@example.org: 451 come back"
 
 
 def test_email_with_a_wrong_password_waits(box, target):

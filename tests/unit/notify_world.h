@@ -21,7 +21,7 @@
 
 struct asked {
 	void *tag;
-	struct str method, url, body, key, auth;
+	struct str method, url, body, key, auth, to;    /* to: of a mail */
 	bool repeat, answered;
 };
 
@@ -55,6 +55,15 @@ static inline struct str auth_of(struct arena *a, const struct http_call *c)
 	return arena_printf(a, STR_FMT " " STR_FMT, STR_ARG(c->http->auth.type), STR_ARG(c->http->auth.credentials));
 }
 
+static inline struct str recipients_of(struct arena *a, const struct http_call *c)
+{
+	struct str all = STR("");
+
+	for (size_t i = 0; c->mail != NULL && i < c->mail->n_to; i++)
+		all = arena_printf(a, STR_FMT "%s" STR_FMT, STR_ARG(all), i > 0 ? " " : "", STR_ARG(c->mail->to[i]));
+	return all;
+}
+
 static inline void world_start(struct transport *t, const struct http_call *c, void *tag)
 {
 	struct world *w = (struct world *)t;
@@ -62,7 +71,7 @@ static inline void world_start(struct transport *t, const struct http_call *c, v
 	assert_true(w->n < MAX_ASKED);
 	w->asked[w->n++] = (struct asked){ tag, str_of(c->method), arena_str(&w->arena, c->url), arena_str(&w->arena, c->body),
 		                           arena_str(&w->arena, header_of(c, "Idempotency-Key")),
-		                           auth_of(&w->arena, c),
+		                           auth_of(&w->arena, c), recipients_of(&w->arena, c),
 		                           header_of(c, "X-Tocsin-Possible-Repeat").n > 0, false };
 }
 
@@ -200,7 +209,7 @@ static inline void answer_with(struct world *w, size_t i, enum http_fate fate, i
 {
 	struct http_answer a
 		= { fate, status, retry_after_ms, str_of(body), false, fate == HTTP_ANSWERED ? STR("") : STR("Connection reset"),
-		    0.1 };
+		    0.1, STR("") };
 
 	assert_true(i < w->n);
 	assert_false(w->asked[i].answered);

@@ -345,6 +345,37 @@ static void mails_of_a_group_are_a_thread(void **state)
 	world_free(w);
 }
 
+/* Who was refused for now is asked again, alone, also after a kill, until there is something newer to tell all of them. */
+static void some_of_a_mail_get_it_later(void **state)
+{
+	struct world *w = world_new(HEAD "receivers: [ { name: r, email_configs: [ { to: 'a@x, \"B, \\\"C\" <b@x>, c@x (C, c), O\"D <d@x>, e@x', from: t@c, "
+					 "smarthost: 'h:25', send_resolved: true } ] } ]\n");
+	struct http_answer some = { .fate = HTTP_ANSWERED, .status = 200, .retry_after_ms = -1, .body = STR("b@x: 451 later"), .later = STR("b@x") };
+
+	(void)state;
+	fire(w, "Down", "a");
+	assert_string_equal(LAST(w).to.p, "a@x b@x c@x d@x e@x");
+	w->asked[0].answered = true;
+	core_answer(w->core, w->asked[0].tag, &some);
+	world_pass(w, 2000);
+	assert_int_equal(w->n, 2);
+	assert_string_equal(LAST(w).to.p, "b@x");
+	answer(w, 503, "451 later");
+	world_crash(w);
+	world_pass(w, 60000);
+	assert_int_equal(w->n, 3);
+	assert_string_equal(LAST(w).to.p, "b@x");
+	resolve(w, "Down", "a");
+	world_pass(w, 60000);
+	answer(w, 503, "451 later");
+	assert_int_equal(w->n, 4);
+	assert_true(has(LAST(w).body, "Subject: [RESOLVED]"));
+	assert_string_equal(LAST(w).to.p, "a@x b@x c@x d@x e@x");
+	answer(w, 200, "");
+	assert_null(w->core->first);
+	world_free(w);
+}
+
 static void a_message_holds_as_many_alerts_as_it_may(void **state)
 {
 	struct world *w = world_new(HEAD "receivers: [ { name: r, incidentio_configs: [ { url: 'http://incident/', max_alerts: 1 } ] } ]\n");
@@ -581,6 +612,7 @@ int main(void)
 		cmocka_unit_test(webex_shows_angle_brackets),
 		cmocka_unit_test(a_possible_repeat_says_so),
 		cmocka_unit_test(mails_of_a_group_are_a_thread),
+		cmocka_unit_test(some_of_a_mail_get_it_later),
 		cmocka_unit_test(a_message_holds_as_many_alerts_as_it_may),
 		cmocka_unit_test(what_a_route_says_is_told),
 		cmocka_unit_test(a_webhook_has_a_payload),

@@ -2,6 +2,7 @@
 
     with Smtp(user="u", password="p") as mail:      mail.address is where to deliver
         mail.refuse.append(("RCPT", "451 later"))   each used once
+        mail.unknown["gone@x"] = ["550 who?"]       one a mail, the last for ever
         mail.messages                               [{"from":…, "to":[…], "message": email.message.EmailMessage}]
 """
 import base64
@@ -62,8 +63,13 @@ class _Session(socketserver.StreamRequestHandler):
                 sender, to = command.split("<")[1].split(">")[0], []
                 self.say("250 ok")
             elif verb == "RCPT":
-                to.append(command.split("<")[1].split(">")[0])
-                self.say("250 ok")
+                address = command.split("<")[1].split(">")[0]
+                answers = owner.unknown.get(address, ["250 ok"])
+                answer = answers.pop(0) if len(answers) > 1 else answers[0]
+                to += [address] if answer.startswith("250") else []
+                self.say(answer)
+            elif verb == "DATA" and not to:
+                self.say("503 to whom?")
             elif verb == "DATA":
                 self.say("354 go on")
                 owner.messages.append({"from": sender, "to": to, "message": email.message_from_bytes(self.data(), policy=email.policy.default)})
@@ -75,6 +81,7 @@ class _Session(socketserver.StreamRequestHandler):
 class Smtp:
     def __init__(self, user=None, password=None):
         self.user, self.password, self.messages, self.refuse, self.hello, self.lock = user, password, [], [], [], threading.Lock()
+        self.unknown = {}
         self.server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Session)
         self.server.daemon_threads, self.server.owner = True, self
         self.address = f"127.0.0.1:{self.server.server_address[1]}"
