@@ -62,7 +62,7 @@ static pcre2_code *compile_at(struct str pattern, uint32_t more, int *code, PCRE
 	return re;
 }
 
-static pcre2_code *compile(struct str pattern, int *code)
+pcre2_code *regex_program(struct str pattern, int *code)
 {
 	PCRE2_SIZE at;
 
@@ -76,7 +76,7 @@ bool regex_script_exists(struct str name)
 	int code;
 
 	buf_printf(&b, "\\p{sc:" STR_FMT "}", STR_ARG(name));
-	re = compile(buf_str(&b), &code);
+	re = regex_program(buf_str(&b), &code);
 	buf_fini(&b);
 	pcre2_code_free(re);
 	return re != NULL;
@@ -102,7 +102,7 @@ static void take_program(struct regex *re, pcre2_code *code, size_t n_skipped, s
 /* Compiles <out> and takes its numbers over; false with <code> where PCRE2 refuses it. */
 static bool add_program(struct regex *re, struct regex_out *out, size_t n_skipped, int *code)
 {
-	pcre2_code *compiled = compile(buf_str(&out->text), code);
+	pcre2_code *compiled = regex_program(buf_str(&out->text), code);
 
 	buf_fini(&out->text);
 	if (compiled == NULL) {

@@ -26,7 +26,6 @@ struct re_node {
 	bool fold;              /* RE_LITERAL, RE_CLASS: letter case is ignored */
 	bool lazy;
 	bool nullable;          /* matches the empty text */
-	bool captures;          /* a group stands in it */
 	int min, max;
 	int height;
 	int pos;                /* in the pattern */
@@ -40,6 +39,8 @@ enum { REGEX_MAX_BYTES = 256 * 1024, REGEX_MAX_REPEAT = 1000, REGEX_MAX_HEIGHT =
 struct re_node *regex_parse(struct arena *a, struct str pattern, bool dot_all, struct err *e);
 /* Whether \p{sc:<name>} is known. */
 bool regex_script_exists(struct str name);
+/* (?i)\p{Lu}, \p{Ll}, \p{Lt}, or with <negated> \P{Lu} and so on, as what stands in brackets; empty: another name. */
+struct str regex_folded_category(struct str name, bool negated);
 
 /* A pattern as PCRE2 reads it. It has more groups than the one that was read: each loop whose turn may be empty marks where it began
  * and, in the group of the next number, where its turn did. A callout of the first one's number then asks whether the turn may end. */

@@ -5,51 +5,67 @@
 /* Everything behind ASCII but the two whose other case is in ASCII: the long s and the Kelvin sign. */
 #define NO_FOLD_BEHIND(first) "\\x{" first "}-\\x{17e}\\x{180}-\\x{2129}\\x{212b}-\\x{10ffff}"
 
-/* Their ASCII meaning, PCRE2's own name for the rest, and the rest where letter case is ignored; NULL: the same. RE2 folds a class
- * before it negates it. \s has no \v in RE2. */
+/* Everything behind it. */
+#define BEHIND(first) "\\x{" first "}-\\x{10ffff}"
+
+/* Their ASCII meaning; the rest under PCRE2's own name, which is quick, and spelt out; the rest where letter case is ignored, NULL:
+ * the same. RE2 folds a class before it negates it. \s has no \v in RE2. */
 static const struct {
 	struct str name;
-	const char *members, *others, *others_folded;
+	const char *members, *others, *others_spelt, *others_folded;
 } named_classes[] = {
-	{ { "\\d", 2 }, "0-9", "\\D", NULL },
-	{ { "\\w", 2 }, "0-9A-Za-z_", "\\W", "\\x00-\\x2f\\x3a-\\x40\\x5b-\\x5e\\x60" NO_FOLD_BEHIND("7b") },
-	{ { "\\s", 2 }, "\\t\\n\\f\\r\\x20", "\\S\\x0b", NULL },
-	{ { "alnum", 5 }, "0-9A-Za-z", "[:^alnum:]", "\\x00-\\x2f\\x3a-\\x40\\x5b-\\x60" NO_FOLD_BEHIND("7b") },
-	{ { "alpha", 5 }, "A-Za-z", "[:^alpha:]", "\\x00-\\x40\\x5b-\\x60" NO_FOLD_BEHIND("7b") },
-	{ { "ascii", 5 }, "\\x00-\\x7f", "[:^ascii:]", NO_FOLD_BEHIND("80") },
-	{ { "blank", 5 }, "\\t\\x20", "[:^blank:]", NULL },
-	{ { "cntrl", 5 }, "\\x00-\\x1f\\x7f", "[:^cntrl:]", NULL },
-	{ { "digit", 5 }, "0-9", "[:^digit:]", NULL },
-	{ { "graph", 5 }, "\\x21-\\x7e", "[:^graph:]", "\\x00-\\x20" NO_FOLD_BEHIND("7f") },
-	{ { "lower", 5 }, "a-z", "[:^lower:]", "\\x00-\\x40\\x5b-\\x60" NO_FOLD_BEHIND("7b") },
-	{ { "print", 5 }, "\\x20-\\x7e", "[:^print:]", "\\x00-\\x1f" NO_FOLD_BEHIND("7f") },
-	{ { "punct", 5 }, "\\x21-\\x2f\\x3a-\\x40\\x5b-\\x60\\x7b-\\x7e", "[:^punct:]", NULL },
-	{ { "space", 5 }, "\\t\\n\\x0b\\f\\r\\x20", "[:^space:]", NULL },
-	{ { "upper", 5 }, "A-Z", "[:^upper:]", "\\x00-\\x40\\x5b-\\x60" NO_FOLD_BEHIND("7b") },
-	{ { "word", 4 }, "0-9A-Za-z_", "[:^word:]", "\\x00-\\x2f\\x3a-\\x40\\x5b-\\x5e\\x60" NO_FOLD_BEHIND("7b") },
-	{ { "xdigit", 6 }, "0-9A-Fa-f", "[:^xdigit:]", NULL },
+	{ { "\\d", 2 }, "0-9", "\\D", "\\x00-\\x2f" BEHIND("3a"), NULL },
+	{ { "\\w", 2 }, "0-9A-Za-z_", "\\W", "\\x00-\\x2f\\x3a-\\x40\\x5b-\\x5e\\x60" BEHIND("7b"),
+	  "\\x00-\\x2f\\x3a-\\x40\\x5b-\\x5e\\x60" NO_FOLD_BEHIND("7b") },
+	{ { "\\s", 2 }, "\\t\\n\\f\\r\\x20", "\\S\\x0b", "\\x00-\\x08\\x0b\\x0e-\\x1f" BEHIND("21"), NULL },
+	{ { "alnum", 5 }, "0-9A-Za-z", "[:^alnum:]", "\\x00-\\x2f\\x3a-\\x40\\x5b-\\x60" BEHIND("7b"),
+	  "\\x00-\\x2f\\x3a-\\x40\\x5b-\\x60" NO_FOLD_BEHIND("7b") },
+	{ { "alpha", 5 }, "A-Za-z", "[:^alpha:]", "\\x00-\\x40\\x5b-\\x60" BEHIND("7b"), "\\x00-\\x40\\x5b-\\x60" NO_FOLD_BEHIND("7b") },
+	{ { "ascii", 5 }, "\\x00-\\x7f", "[:^ascii:]", BEHIND("80"), NO_FOLD_BEHIND("80") },
+	{ { "blank", 5 }, "\\t\\x20", "[:^blank:]", "\\x00-\\x08\\x0a-\\x1f" BEHIND("21"), NULL },
+	{ { "cntrl", 5 }, "\\x00-\\x1f\\x7f", "[:^cntrl:]", "\\x20-\\x7e" BEHIND("80"), NULL },
+	{ { "digit", 5 }, "0-9", "[:^digit:]", "\\x00-\\x2f" BEHIND("3a"), NULL },
+	{ { "graph", 5 }, "\\x21-\\x7e", "[:^graph:]", "\\x00-\\x20" BEHIND("7f"), "\\x00-\\x20" NO_FOLD_BEHIND("7f") },
+	{ { "lower", 5 }, "a-z", "[:^lower:]", "\\x00-\\x60" BEHIND("7b"), "\\x00-\\x40\\x5b-\\x60" NO_FOLD_BEHIND("7b") },
+	{ { "print", 5 }, "\\x20-\\x7e", "[:^print:]", "\\x00-\\x1f" BEHIND("7f"), "\\x00-\\x1f" NO_FOLD_BEHIND("7f") },
+	{ { "punct", 5 }, "\\x21-\\x2f\\x3a-\\x40\\x5b-\\x60\\x7b-\\x7e", "[:^punct:]",
+	  "\\x00-\\x20\\x30-\\x39\\x41-\\x5a\\x61-\\x7a" BEHIND("7f"), NULL },
+	{ { "space", 5 }, "\\t\\n\\x0b\\f\\r\\x20", "[:^space:]", "\\x00-\\x08\\x0e-\\x1f" BEHIND("21"), NULL },
+	{ { "upper", 5 }, "A-Z", "[:^upper:]", "\\x00-\\x40" BEHIND("5b"), "\\x00-\\x40\\x5b-\\x60" NO_FOLD_BEHIND("7b") },
+	{ { "word", 4 }, "0-9A-Za-z_", "[:^word:]", "\\x00-\\x2f\\x3a-\\x40\\x5b-\\x5e\\x60" BEHIND("7b"),
+	  "\\x00-\\x2f\\x3a-\\x40\\x5b-\\x5e\\x60" NO_FOLD_BEHIND("7b") },
+	{ { "xdigit", 6 }, "0-9A-Fa-f", "[:^xdigit:]", "\\x00-\\x2f\\x3a-\\x40\\x47-\\x60" BEHIND("67"), NULL },
 };
 
-static bool put_named(struct re_parser *p, struct buf *out, struct str name, bool negated)
+/* What stands in the brackets at hand. PCRE2 gets a negated class wrong that holds both one of its negated names and a property:
+ * such a one is read again and spelt out. */
+struct class {
+	struct buf text;
+	bool spelt;
+	bool has_others, has_property;
+};
+
+static bool put_named(struct re_parser *p, struct class *out, struct str name, bool negated)
 {
 	bool folded = (p->flags & RE_FLAG_I) != 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(named_classes); i++) {
 		if (!str_eq(named_classes[i].name, name))
 			continue;
+		out->has_others |= negated;
 		if (!negated)
-			buf_putz(out, named_classes[i].members);
+			buf_putz(&out->text, named_classes[i].members);
 		else if (folded && named_classes[i].others_folded != NULL)
-			buf_putz(out, named_classes[i].others_folded);
+			buf_putz(&out->text, named_classes[i].others_folded);
 		else
-			buf_putz(out, named_classes[i].others);
+			buf_putz(&out->text, out->spelt ? named_classes[i].others_spelt : named_classes[i].others);
 		return true;
 	}
 	return false;
 }
 
 /* \d \D \s \S \w \W */
-static bool parse_perl_class(struct re_parser *p, struct buf *out)
+static bool parse_perl_class(struct re_parser *p, struct class *out)
 {
 	char c = re_peek(p, 1), lower[2] = { '\\', (char)(c | 0x20) };
 
@@ -81,22 +97,24 @@ static bool is_script_name(struct str name)
 	return regex_script_exists(name);
 }
 
-static void put_property(struct re_parser *p, struct buf *out, struct str name, bool negated, size_t beg)
+static void put_property(struct re_parser *p, struct class *out, struct str name, bool negated, size_t beg)
 {
+	struct str folded = (p->flags & RE_FLAG_I) != 0 ? regex_folded_category(name, negated) : (struct str){ 0 };
 	char letter = negated ? 'P' : 'p';
 
-	if ((p->flags & RE_FLAG_I) != 0 && (str_eq(name, STR("Lu")) || str_eq(name, STR("Ll")) || str_eq(name, STR("Lt"))))
-		buf_printf(out, "\\%c{L&}", letter);
+	out->has_property = true;
+	if (folded.n > 0)
+		buf_puts(&out->text, folded);
 	else if (is_category(name) || str_eq(name, STR("Any")))
-		buf_printf(out, "\\%c{" STR_FMT "}", letter, STR_ARG(name));
+		buf_printf(&out->text, "\\%c{" STR_FMT "}", letter, STR_ARG(name));
 	else if (is_script_name(name))
-		buf_printf(out, "\\%c{sc:" STR_FMT "}", letter, STR_ARG(name));
+		buf_printf(&out->text, "\\%c{sc:" STR_FMT "}", letter, STR_ARG(name));
 	else
 		re_fail(p, beg, "unknown Unicode class: categories such as \\p{Lu} and scripts such as \\p{Greek} are known");
 }
 
 /* \pL \p{Greek} \P{^Greek} */
-static bool parse_property(struct re_parser *p, struct buf *out)
+static bool parse_property(struct re_parser *p, struct class *out)
 {
 	size_t beg = p->at;
 	bool negated = re_looking_at(p, "\\P");
@@ -122,7 +140,7 @@ static bool parse_property(struct re_parser *p, struct buf *out)
 }
 
 /* [:alpha:] [:^alpha:] */
-static bool parse_posix(struct re_parser *p, struct buf *out)
+static bool parse_posix(struct re_parser *p, struct class *out)
 {
 	struct str rest = { p->s.p + p->at, p->s.n - p->at }, name;
 	size_t end;
@@ -147,7 +165,7 @@ static uint32_t parse_class_char(struct re_parser *p)
 	return str_utf8_rune(re_take_char(p));
 }
 
-static void parse_class_range(struct re_parser *p, struct buf *out)
+static void parse_class_range(struct re_parser *p, struct class *out)
 {
 	size_t beg = p->at;
 	uint32_t lo = parse_class_char(p), hi = lo;
@@ -164,10 +182,10 @@ static void parse_class_range(struct re_parser *p, struct buf *out)
 	if (hi >= 0xd800 && hi <= 0xdfff)
 		hi = 0xd7ff;
 	if (lo <= hi)
-		buf_printf(out, "\\x{%x}-\\x{%x}", lo, hi);
+		buf_printf(&out->text, "\\x{%x}-\\x{%x}", lo, hi);
 }
 
-static void parse_class_items(struct re_parser *p, struct buf *out, size_t beg)
+static void parse_class_items(struct re_parser *p, struct class *out, size_t beg)
 {
 	for (bool first = true; !re_failed(p) && (first || re_peek(p, 0) != ']'); first = false) {
 		if (p->at >= p->s.n) {
@@ -194,38 +212,52 @@ struct re_node *re_empty_class(struct re_parser *p, size_t pos)
 	return class_node(p, STR("[^\\x{0}-\\x{10ffff}]"), pos);
 }
 
+/* What stands between the brackets. */
+static void parse_class_text(struct re_parser *p, struct class *out, size_t beg)
+{
+	size_t at = p->at;
+
+	parse_class_items(p, out, beg);
+	if (re_failed(p) || !out->has_others || !out->has_property)
+		return;
+	out->text.n = 0;
+	out->spelt = true;
+	p->at = at;
+	parse_class_items(p, out, beg);
+}
+
 struct re_node *re_parse_class(struct re_parser *p)
 {
-	struct buf out = { 0 };
-	size_t beg = p->at++, empty;
+	struct class out = { 0 };
+	struct buf text = { 0 };
+	size_t beg = p->at++;
 	bool negated = re_accept(p, "^");
 	struct re_node *n;
 
-	buf_putz(&out, negated ? "[^" : "[");
-	empty = out.n;
-	parse_class_items(p, &out, beg);
-	buf_putc(&out, ']');
-	if (out.n > empty + 1)
-		n = class_node(p, buf_str(&out), beg);
+	parse_class_text(p, &out, beg);
+	buf_printf(&text, "[%s" STR_FMT "]", negated ? "^" : "", STR_ARG(buf_str(&out.text)));
+	if (out.text.n > 0)
+		n = class_node(p, buf_str(&text), beg);
 	else if (negated)
 		n = class_node(p, STR("[\\x{0}-\\x{10ffff}]"), beg);
 	else
 		n = re_empty_class(p, beg);
-	buf_fini(&out);
+	buf_fini(&out.text);
+	buf_fini(&text);
 	return n;
 }
 
 struct re_node *re_parse_class_escape(struct re_parser *p)
 {
 	size_t beg = p->at;
-	struct buf out = { 0 };
+	struct class out = { 0 };
 	struct re_node *n = NULL;
 
-	buf_putc(&out, '[');
+	buf_putc(&out.text, '[');
 	if (parse_perl_class(p, &out) || parse_property(p, &out)) {
-		buf_putc(&out, ']');
-		n = class_node(p, buf_str(&out), beg);
+		buf_putc(&out.text, ']');
+		n = class_node(p, buf_str(&out.text), beg);
 	}
-	buf_fini(&out);
+	buf_fini(&out.text);
 	return n;
 }

@@ -40,10 +40,11 @@ static void emit_capture(struct regex_out *out, const struct re_node *n)
 	emit_list(out, n, "(", "", ")");
 }
 
-/* RE2 takes an empty turn of a loop only as its first. PCRE2 takes one more at its end, and the groups of that turn are then empty. */
+/* RE2 takes an empty turn of a loop only as its first. PCRE2 takes one more at its end: the groups of that turn are then empty, and
+ * where the turn would rather be empty, groups around the loop end there. */
 static bool is_watched(const struct regex_out *out, const struct re_node *n)
 {
-	return n->max < 0 && n->min <= 1 && n->first->nullable && n->captures && out->wants_groups && out->n_emitted < LAST_CALLOUT;
+	return n->max < 0 && n->min <= 1 && n->first->nullable && out->wants_groups && out->n_emitted < LAST_CALLOUT;
 }
 
 static void emit_repeat(struct regex_out *out, const struct re_node *n)

@@ -424,12 +424,10 @@ static void derive(struct re_node *n)
 {
 	bool all = true, any = false;
 
-	n->captures = n->kind == RE_CAPTURE;
 	for (struct re_node *c = n->first; c != NULL; c = c->next) {
 		derive(c);
 		all = all && c->nullable;
 		any = any || c->nullable;
-		n->captures = n->captures || c->captures;
 	}
 	if (n->kind == RE_LITERAL || n->kind == RE_ANY || n->kind == RE_ANY_IN_LINE || n->kind == RE_CLASS)
 		n->nullable = false;

@@ -38,4 +38,7 @@ struct regex {
 	pcre2_match_context *limits;
 };
 
+/* What PCRE2 makes of <pattern>, with the options every pattern here has; NULL with its <code>. */
+pcre2_code *regex_program(struct str pattern, int *code);
+
 #endif

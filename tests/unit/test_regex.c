@@ -42,6 +42,11 @@ static const struct {
 	{ "[^x]", "\xff", true }, { "a\xef\xbf\xbd", "a\xff", true }, { "a\xef\xbf\xbd.*", "a\xff", true }, { "\\x{fffd}|b", "\xff", true },
 	{ ".*b", "\xff" "b", true }, { "\\x{d800}", "a", false }, { "[\\x{d800}-\\x{dfff}]", "a", false }, { "[^\\x{d800}]", "a", true },
 	{ "(a|ab)(c|bcd)(d*)", "abcd", true }, { "(a+|b)*c", "aabbac", true }, { "web-[0-9]{2}\\.example\\.com", "web-07.example.com", true },
+	{ "(?i)\\p{Lu}", "\xc4\xb1", false }, { "(?i)\\P{Lu}", "\xc4\xb1", true }, { "(?i)[^\\P{Lu}]", "\xc4\xb1", false },
+	{ "(?i)\\p{Lu}", "\xc3\xa9", true }, { "(?i)\\p{Ll}", "\xc4\xb0", false }, { "(?i)\\p{^Ll}", "\xc3\x89", false },
+	{ "(?i)\\p{Lt}", "a", false }, { "(?i)\\p{Lt}", "\xc7\x86", true }, { "(?i)\\p{Ll}", "\xcd\x85", true },
+	{ "[^\\pL\\D]", "\xe2\x80\xa8", false }, { "[^\\pL\\W]", "\xe2\x80\xa8", false }, { "[^\\PL\\S]", "\xe2\x80\xa8", false },
+	{ "[^\\pN[:^digit:]]", "\xf0\x9f\x98\x80", false }, { "[\\pN[:^alpha:]]", "\xf0\x9f\x98\x80", true }, { "[^\\pL\\D]", "7", true },
 	{ "(?i)\\W", "\xc5\xbf", false }, { "(?i)\\w", "\xc5\xbf", true }, { "\\W", "\xc5\xbf", true }, { "(?i)[^\\W]", "\xe2\x84\xaa", true },
 	{ "(?i)[[:^lower:]]", "A", false }, { "(?i)[[:^ascii:]]", "\xe2\x84\xaa", false }, { "(?i)[[:^print:]]", "\xc3\xa4", true },
 	{ "(a*)*", "aab", false }, { "(|a)+", "aaa", true }, { "(a*?)*b", "aab", true },
@@ -152,7 +157,8 @@ static void groups_of_loops_whose_turns_may_be_empty(void **state)
 	} cases[] = {
 		{ "((a*)(b*))*", "ab", "ab a b" }, { "(a|b*)+", "ab", "b  " }, { "(a*)*", "a", "a  " }, { "(a?)+", "a", "a  " }, { "(|a)+", "a", "a  " },
 		{ "(\\S?-?)+", "a", "a  " }, { "(a*)+", "", "  " }, { "(a*)*(b)", "b", " b " }, { "((a*)+,?)*(c)", "aa,a,c", "a, a c" },
-		{ "([^b]*?\\B)*?a", "a", "  " }, { "(a*?)*(b)", "aab", "a b " }, { "(x)?((a*)+)(c)", "aac", " aa aa" },
+		{ "([^b]*?\\B)*?a", "a", "  " }, { "(a*?)*(b)", "aab", "a b " },
+		{ "((?:a*?)*).??[^b]", "aaa", "aa  " }, { "(x)?((a*)+)(c)", "aac", " aa aa" },
 	};
 
 	(void)state;
