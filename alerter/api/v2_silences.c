@@ -1,4 +1,6 @@
 /* Silences of the Alertmanager API, version 2. Source: Alertmanager's OpenAPI description of /api/v2. */
+#include <ctype.h>
+
 #include "v2_json.h"
 
 static void put_text(struct json_out *j, const char *key, struct str value)
@@ -188,11 +190,29 @@ void api_v2_silences(struct http_request *q)
 		get_list(q);
 }
 
+static bool is_uuid(struct str s)
+{
+	size_t digits = 0;
+
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] != '-' && !isxdigit((unsigned char)s.p[i]))
+			return false;
+		else
+			digits += s.p[i] != '-';
+	return digits == 32;
+}
+
 void api_v2_silence(struct http_request *q)
 {
 	struct wanted *w = ARENA_NEW(q->arena, struct wanted);
+	struct err e = {0};
 
-	w->id = q->rest.n > 0 ? q->rest : STR("-");
+	w->id = q->rest;
+	if (!is_uuid(w->id)) {
+		err_set(&e, ERR_EXEC, -1, "the id of a silence is a UUID, not \"" STR_FMT "\"", STR_ARG(w->id));
+		v2_refuse(q, &e);
+		return;
+	}
 	pool_submit(((struct api *)q->ctx)->pool, q, q->method == HTTP_DELETE ? run_delete : run_get,
 		    q->method == HTTP_DELETE ? (void *)&w->id : w);
 }

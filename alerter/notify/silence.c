@@ -141,11 +141,15 @@ static bool check(const struct core *c, const struct notify_silence *in, struct 
 }
 
 /* Such matchers suit an alert that has none of the labels: a slip of the hand that would silence everything. */
-static bool match_nothing(const struct matcher_list *l)
+/* As Alertmanager has it, "all but these" is no silence of everything. */
+static bool match_everything(const struct silence *s)
 {
 	struct err e = {0};
 
-	return matchers_test(l->v, l->n, (struct labels){0}, &e) && e.code == ERR_NONE;
+	for (size_t i = 0; i < s->matchers.n; i++)
+		if (!s->shown[i].is_equal)
+			return false;
+	return matchers_test(s->matchers.v, s->matchers.n, (struct labels){0}, &e) && e.code == ERR_NONE;
 }
 
 static bool same_matchers(const struct silence *s, const struct notify_silence *in)
@@ -230,7 +234,7 @@ bool silence_set(struct core *c, const struct notify_silence *in, struct arena *
 	s = make(wanted.matchers, wanted.n_matchers, &wanted, e);
 	if (s == NULL)
 		return err_context(e, "a matcher's regular expression");
-	if (match_nothing(&s->matchers)) {
+	if (match_everything(s)) {
 		silence_free(s);
 		return err_set(e, ERR_BAD_INPUT, -1,
 			       "at least one matcher must not match the empty string: this would silence everything");
@@ -255,7 +259,7 @@ bool silence_expire(struct core *c, struct str id, struct err *e)
 	if (s == NULL)
 		return err_set(e, ERR_NOT_FOUND, -1, "silence " STR_FMT " not found", STR_ARG(id));
 	if (state_at(s, core_now_ms(c)) == SILENCE_EXPIRED)
-		return err_set(e, ERR_BAD_INPUT, -1, "silence " STR_FMT " already expired", STR_ARG(id));
+		return true;
 	if (!commit(c, NULL, s, e))
 		return false;
 	end(s, core_now_ms(c));

@@ -55,7 +55,9 @@ def test_amtool_silences(watch, target):
     amtool(watch, "silence", "expire", silence)
     watch.hook.wait_for(lambda h: len(h.accepted) == 3)
     assert silence in amtool(watch, "silence", "query", "--expired")
-    amtool(watch, "silence", "expire", silence, fails=True)
+    amtool(watch, "silence", "expire", silence)
+    amtool(watch, "silence", "expire", "nope", fails=True)
+    assert amtool(watch, "silence", "expire", amtool(watch, "silence", "add", "-c", "all but these", "severity!=critical").strip()) == ""
 
 
 @needs_amtool
@@ -154,7 +156,9 @@ def test_a_silence_is_checked(watch):
     assert post(matchers=matchers, startsAt="2090-01-02T00:00:00Z", endsAt="2090-01-01T00:00:00Z")[0] == 400
     assert post(matchers=matchers, startsAt="2020-01-01T00:00:00Z", endsAt="2020-01-02T00:00:00Z")[0] == 400
     assert post(matchers=matchers, id="nope", **times)[0] == 404
-    assert watch.program.get("/api/v2/silence/nope")[0] == 404
+    for method in ("GET", "DELETE"):
+        assert watch.program.get("/api/v2/silence/nope", method=method)[0] == 422
+        assert watch.program.get("/api/v2/silence/00000000-0000-0000-0000-000000000000", method=method)[0] == 404
     status, _, _ = http(watch.program.url("/api/v2/silences"), data={"matchers": matchers, **times}, headers={"Origin": "http://elsewhere"})
     assert status == 403
 

@@ -252,8 +252,9 @@ static void a_silence_of_everything_is_refused(void **state)
 		bool taken;
 	} cases[] = {
 		{ { { STR("foo"), STR(".*"), true, true } }, 1, false },
-		{ { { STR("foo"), STR("a"), false, false } }, 1, false },
-		{ { { STR("foo"), STR("a|"), true, true }, { STR("bar"), STR("b"), true, false } }, 2, false },
+		{ { { STR("foo"), STR(""), false, true }, { STR("bar"), STR("b|"), true, true } }, 2, false },
+		{ { { STR("foo"), STR("a"), false, false } }, 1, true },
+		{ { { STR("foo"), STR("a|"), true, true }, { STR("bar"), STR("b"), true, false } }, 2, true },
 		{ { { STR("foo"), STR(".*"), true, true }, { STR("bar"), STR(""), false, false } }, 2, true },
 		{ { { STR("foo"), STR(".+"), true, true } }, 1, true },
 	};
@@ -287,8 +288,7 @@ static void silences_are_changed_and_ended(void **state)
 	(void)state;
 	assert_true(silence_set(w->core, &change, &w->arena, &id, &e));
 	assert_false(str_eq(id, first));                /* other matchers: another silence */
-	assert_false(silence_expire(w->core, first, &e));
-	assert_true(strstr(e.msg, "already expired") != NULL);
+	assert_true(silence_expire(w->core, first, &e));        /* once more: as it was */
 	assert_true(silence_expire(w->core, later, &(struct err){ 0 }));
 	world_run(w);
 	world_crash(w);
