@@ -124,6 +124,27 @@ bool request_repeat(struct request *r, CURLM *multi, struct err *e)
 	return add(r, multi, e);
 }
 
+/* curl takes the last of several, and what only begins with digits: a part of the body would pass for all of it. */
+static bool length_is_clear(CURL *easy)
+{
+	enum { DIGITS_MAX = 18 };
+	struct curl_header *h = NULL;
+	struct str length;
+	size_t n;
+
+	if (curl_easy_header(easy, "Content-Length", 0, CURLH_HEADER, -1, &h) != CURLHE_OK)
+		return true;
+	length = str_trim(str_of(h->value));
+	n = h->amount;
+	for (size_t i = 0; i < length.n; i++)
+		if (length.p[i] < '0' || length.p[i] > '9' || i == DIGITS_MAX)
+			return false;
+	for (size_t i = 1; i < n; i++)
+		if (curl_easy_header(easy, "Content-Length", i, CURLH_HEADER, -1, &h) != CURLHE_OK || !str_eq(str_trim(str_of(h->value)), length))
+			return false;
+	return true;
+}
+
 bool request_goes_on(struct request *r, CURLM *multi, struct tokens *tokens, CURLcode code, struct err *e)
 {
 	void *owner = NULL;
@@ -135,6 +156,8 @@ bool request_goes_on(struct request *r, CURLM *multi, struct tokens *tokens, CUR
 		err_set(e, ERR_UPSTREAM, -1, "%s%s", r->for_token ? "oauth2: no token: " : "", connection_failure(r->easy, code, r->error));
 	if (code == CURLE_OK && !r->headed)
 		err_set(e, ERR_UPSTREAM, -1, "the answer ends within its headers");
+	else if (code == CURLE_OK && !length_is_clear(r->easy))
+		err_set(e, ERR_UPSTREAM, -1, "its Content-Length is no number, or there are several that differ");
 	if (!r->for_token) {
 		if (r->call.http->oauth2 != NULL && request_status(r) == 401)
 			tokens_drop(tokens, r->call.http->oauth2);

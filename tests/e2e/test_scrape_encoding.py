@@ -4,7 +4,8 @@ import random
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from watched import Watch
+from raw import HEAD, Raw
+from watched import Watch, job
 
 SMALL = b"a 1\n"
 RANDOM = b"".join(b"# %s\na 1\n" % random.Random(i).randbytes(150).hex().encode() for i in range(20))
@@ -58,3 +59,17 @@ def test_limits_are_of_the_text(box):
     for name in ("packed_too_long", "much_packed_too_long", "plain_too_long"):
         assert "body_size_limit exceeded" in said[name], said
     assert "\r" not in "".join(said.values())
+
+
+LENGTHS = {"4": True, "4\r\nContent-Length: 4": True, "4\r\nContent-Length: 3": False, "3\r\nContent-Length: 4": False, "4, 4": False, "4x": False, "+4": False,
+           "99999999999999999999": False}
+
+
+def test_a_length_that_is_none(box):
+    """Of a reply whose length is not clear a part could pass for the whole, and what it lacks would be gone: it is none."""
+    targets = {text: box.start(Raw, HEAD + f"Content-Length: {text}\r\n\r\n".encode() + SMALL) for text in LENGTHS}
+    watch = Watch(box, [job(str(n), targets[text]) for n, text in enumerate(LENGTHS)], [])
+    found = lambda: {labels["job"]: value == 1 for labels, value in watch.query("max_over_time(up[5m])")}  # noqa: E731
+    watch.until("every case was scraped", lambda: found() == {str(n): taken for n, taken in enumerate(LENGTHS.values())})
+    said = {t["labels"]["job"]: t["lastError"] for t in watch.data("/api/v1/targets")["activeTargets"]}
+    assert "Content-Length" in said["2"] and "Content-Length" in said["4"], said
