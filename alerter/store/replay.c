@@ -331,15 +331,15 @@ static void take_end(void *ctx)
 
 /* ---- Files ---- */
 
-/* NULL when all of it was good. A checkpoint's frames stand alone; a log is read up to what is wrong. */
-static const char *read_frames(struct record_reader *reader, const unsigned char *bytes, size_t n, bool checkpoint)
+/* NULL when all of it was good, but perhaps for a torn end of a log, which is read up to <*at>, and no farther than to what is wrong. A
+ * checkpoint's frames stand alone. */
+static const char *read_frames(struct record_reader *reader, const unsigned char *bytes, size_t n, bool checkpoint, size_t *at)
 {
 	const char *why = NULL;
 	struct str payload;
-	size_t at = 0;
 
-	for (;;) {
-		switch (record_next(bytes, n, &at, &payload)) {
+	for (*at = 0;;) {
+		switch (record_next(bytes, n, at, &payload)) {
 		case RECORD_GOOD:
 			if (record_read(reader, payload))
 				break;
@@ -362,7 +362,24 @@ static const char *read_frames(struct record_reader *reader, const unsigned char
 	}
 }
 
-static void replay_file(struct replaying *r, struct file *f)
+/* A kill tears the end of the newest log, and no other's: what is torn is cut off before there is a newer one. */
+static const char *judge_end(const struct replaying *r, const char *path, bool newest, size_t n, size_t whole)
+{
+	int fd;
+
+	if (whole == n && (n > 0 || newest))
+		return NULL;
+	if (!newest)
+		return n == 0 ? "it is empty" : "its end is missing";
+	fd = r->st->read_only ? -1 : open(path, O_WRONLY | O_CLOEXEC);
+	if (fd >= 0 && (ftruncate(fd, (off_t)whole) != 0 || fsync(fd) != 0))
+		log_event(LOG_WARN, "the torn end of a journal cannot be cut off", "file", path, "err", strerror(errno), NULL);
+	if (fd >= 0)
+		close(fd);
+	return NULL;
+}
+
+static void replay_file(struct replaying *r, const struct file *f, bool newest)
 {
 	static const struct record_sink calls = { NULL, take_head, take_definition, take_sample, take_state, take_series, take_end };
 	struct record_sink sink = calls;
@@ -371,7 +388,7 @@ static void replay_file(struct replaying *r, struct file *f)
 	unsigned char *bytes;
 	struct buf path = { 0 };
 	struct err e = { 0 };
-	size_t n;
+	size_t n, whole = 0;
 
 	sink.ctx = r;
 	reader->sink = &sink;
@@ -381,12 +398,16 @@ static void replay_file(struct replaying *r, struct file *f)
 	errno = 0;
 	bytes = read_file(path.p, &n, &e);
 	if (bytes != NULL)
-		why = read_frames(reader, bytes, n, f->kind == FILE_CHECKPOINT);
+		why = read_frames(reader, bytes, n, f->kind == FILE_CHECKPOINT, &whole);
+	if (bytes != NULL && why == NULL && f->kind == FILE_LOG)
+		why = judge_end(r, path.p, newest, n, whole);
 	append_waiting(r);
 	if (bytes == NULL || why != NULL || (f->kind == FILE_CHECKPOINT && !r->ended)) {
 		set_aside(r->st, path.p, bytes == NULL ? e.msg : why != NULL ? why : "its end is missing");
 		r->out->damaged++;
 	}
+	if (bytes != NULL && newest && whole == 0)
+		r->out->last = f->number - 1; /* nothing is in it: the next one takes its place */
 	r->out->files++;
 	r->out->bytes += n;
 	free(bytes);
@@ -406,24 +427,53 @@ static uint64_t find_begin(const struct files *files)
 	return begin;
 }
 
+static bool is_log(const struct file *f)
+{
+	return f->kind == FILE_LOG || f->kind == FILE_CUT;
+}
+
+static bool has_newer_log(const struct files *files, size_t i)
+{
+	while (++i < files->n)
+		if (is_log(&files->v[i]))
+			return true;
+	return false;
+}
+
+/* Logs follow one another by their numbers, from the checkpoint's on. */
+static void tell_missing(struct replaying *r, uint64_t number)
+{
+	struct buf path = { 0 };
+
+	journal_path(&r->st->journal, number, suffixes[FILE_LOG], &path);
+	log_event(LOG_ERROR, "a file of the journal is missing, and its samples with it", "file", path.p, NULL);
+	COUNT(r->st, journal_damaged, 1);
+	r->out->damaged++;
+	buf_fini(&path);
+}
+
 void journal_replay(struct store *st, struct replay *out)
 {
 	struct replaying r = { .st = st, .out = out };
 	struct files files = { 0 };
-	uint64_t begin;
+	uint64_t begin, next;
 	bool cut = false;
 
 	*out = (struct replay){ .head.now_ms = INT64_MIN };
 	list(&st->journal, &files);
 	begin = find_begin(&files);
+	next = begin > 0 ? begin : 1;
 	for (size_t i = 0; i < files.n; i++) {
-		struct file *f = &files.v[i];
+		const struct file *f = &files.v[i];
 
 		out->last = f->number;
 		if (f->number < begin || f->kind == FILE_TEMPORARY)
 			continue;
 		cut |= f->kind == FILE_CUT;
-		replay_file(&r, f);
+		if (is_log(f) && f->number > next && !cut && !st->read_only) /* while somebody writes it a listing may lack some */
+			tell_missing(&r, next);
+		next = is_log(f) ? f->number + 1 : next;
+		replay_file(&r, f, f->kind == FILE_LOG && !has_newer_log(&files, i));
 	}
 	out->complete = out->files > 0 && out->damaged == 0 && !cut;
 	free(r.v);

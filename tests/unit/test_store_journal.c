@@ -354,6 +354,45 @@ static void test_damaged_middle(void **state)
 	end(&w);
 }
 
+/* A file that is not the newest was whole when the next one was begun: one that lacks its end, or all, was damaged, and so is a journal that
+ * lacks a file. What a kill tears is cut off before it is not the newest any more. */
+static void test_lacking(void **state)
+{
+	static const char *const hows[] = { "the end", "all", "the file", "nothing: a kill tore it" };
+
+	(void)state;
+	for (size_t how = 0; how < ARRAY_LEN(hows); how++) {
+		bool kill = how == 3;
+		char path[512], bytes[8192];
+		struct world w;
+		size_t n;
+
+		begin(&w);
+		write_rounds(&w, 6);
+		crash(&w);
+		largest(&w, ".log", path);
+		n = read_bytes(path, bytes, sizeof bytes);
+		if (kill)
+			write_bytes(path, bytes, n - 5);
+		start(&w, MS(6));
+		put1(&w, "a", MS(7), 1);
+		crash(&w);
+		if (how == 2)
+			assert_int_equal(unlink(path), 0);
+		else if (!kill)
+			write_bytes(path, bytes, how == 0 ? n - 5 : 0);
+		start(&w, MS(10));
+		assert_int_equal(store_stats(w.f.store).journal_damaged, !kill);
+		assert_int_equal(store_knows_past(w.f.store), kill);
+		assert_int_equal(count_of(&w, "a"), how == 1 || how == 2 ? 1 : 6);
+		assert_int_equal(each_file(&w, "journal", ".damaged", NULL, NULL), how < 2);
+		restart(&w, MS(11));
+		assert_int_equal(store_stats(w.f.store).journal_damaged, 0);
+		assert_true(store_knows_past(w.f.store));
+		end(&w);
+	}
+}
+
 static void test_damaged_checkpoint(void **state)
 {
 	char path[512], bytes[1 << 17], labels[32];
@@ -507,6 +546,7 @@ int main(void)
 		cmocka_unit_test(test_torn_at_every_byte),
 		cmocka_unit_test(test_sync),
 		cmocka_unit_test(test_damaged_middle),
+		cmocka_unit_test(test_lacking),
 		cmocka_unit_test(test_damaged_checkpoint),
 		cmocka_unit_test(test_another_version),
 		cmocka_unit_test(test_full_disk),
