@@ -245,6 +245,15 @@ static void handle_nodes(struct sd *sd, struct http_request *q, struct str name)
 
 /* ---- The route ---- */
 
+static bool is_kind(struct str name)
+{
+	const struct source_kind *const *kind = source_kinds;
+
+	while (*kind != NULL && !str_eq(name, str_of((*kind)->name)))
+		kind++;
+	return *kind != NULL;
+}
+
 static void handle_sd(struct http_request *q)
 {
 	struct sd *sd = q->ctx;
@@ -254,6 +263,10 @@ static void handle_sd(struct http_request *q)
 
 	if (nodes_of.n > 0) {
 		handle_nodes(sd, q, nodes_of);
+		return;
+	}
+	if (kind.n > 0 && !is_kind(kind)) {     /* an empty list would be taken for an answer, and nothing scraped any more */
+		http_reply_text(q, 400, "no kind of source has that name\n");
 		return;
 	}
 	json_out_open(&j, '[');

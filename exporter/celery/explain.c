@@ -34,7 +34,8 @@ static void explain_needs(struct buf *out, const struct celery_settings *s)
 	if (s->amqp.n == 0)
 		explain_note(out, "a user with %s%s", RULE, s->control ? " +publish +brpop +sadd +srem +del +pexpire ~* &*" : " %R~* &*");
 	else
-		explain_note(out, "a user that may configure, write and read celeryev*%s%s", s->control ? " and *celery.pidbox" : "",
+		explain_note(out, "a user that may, in the virtual host, configure '^(celeryev|tocsin-|reply\\.celery).*', write "
+		             "'^(celeryev\\.tocsin-|tocsin-|celery\\.pidbox).*' and read '^(celeryev|tocsin-|reply\\.celery).*'%s",
 		             s->amqp.management_url.n != 0 ? ", with the tag management" : "");
 }
 

@@ -101,10 +101,11 @@ static bool wait_for_lock(struct logs *l, const struct source_ask *ask, struct e
 
 		if (state_file_lock(&l->file, e))
 			return true;
-		if (e->code != ERR_UPSTREAM || clock_mono_ms(ask->clock) + LOCK_RETRY_MS >= ask->deadline_mono_ms || poll(&p, 1,
-		    LOCK_RETRY_MS) > 0)
+		if (e->code != ERR_UPSTREAM || clock_mono_ms(ask->clock) + LOCK_RETRY_MS >= ask->deadline_mono_ms)
 			return false;
 		*e = (struct err){ 0 };
+		if (poll(&p, 1, LOCK_RETRY_MS) > 0)
+			return err_set(e, ERR_CANCELED, -1, "stopped");
 	}
 }
 

@@ -279,7 +279,11 @@ static void explain(struct buf *out, const void *settings)
 
 	explain_when(out, "in each scrape, over a connection of its own");
 	if (!probe_speaks_http(s)) {
-		explain_ask(out, "%s, and nothing is sent", s->scheme == PROBE_TLS ? "connects, and shakes hands" : "connects");
+		if (s->starttls != STARTTLS_NONE)
+			explain_ask(out, "connects, asks for TLS as %s does (starttls), shakes hands, and nothing more is sent",
+			            probe_starttls_names[s->starttls]);
+		else
+			explain_ask(out, "%s, and nothing is sent", s->scheme == PROBE_TLS ? "connects, and shakes hands" : "connects");
 		explain_note(out, "nothing but a way to it");
 		return;
 	}

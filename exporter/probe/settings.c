@@ -70,7 +70,7 @@ static bool conf_required_fields(struct conf_reader *rd, const struct conf_key *
 	return ok;
 }
 
-static const char *const starttls_names[] = { "none", "smtp", "imap", "pop3", "ftp", "postgres", NULL };
+const char *const probe_starttls_names[] = { "none", "smtp", "imap", "pop3", "ftp", "postgres", NULL };
 
 #define KEY(name, field, parse, fallback, help) CONF_KEY(struct probe_settings, name, field, parse, fallback, CONF_RELOAD, help)
 
@@ -87,7 +87,7 @@ static const struct conf_key keys[] = {
 	KEY("follow_redirects", follow_redirects, conf_bool, "false", "Whether the answer counts that redirects lead to."),
 	CONF_KEY_ARG(struct probe_settings, "starttls", starttls, conf_enum, "none", CONF_RELOAD,
 	             "With tls://: the server speaks this first, and TLS when asked to: smtp, imap, pop3, ftp, postgres.",
-	                 starttls_names),
+	                 probe_starttls_names),
 	KEY("cert_file", cert_file, conf_path, "", "Certificate shown to the server, PEM."),
 	KEY("key_file", key_file, conf_path, "", "Its key, PEM."),
 	KEY("ca_file", ca_file, conf_path, "", "Certificates to trust in place of the system's."),

@@ -63,6 +63,7 @@ struct probe_settings {
 };
 
 extern const char *const probe_methods[];
+extern const char *const probe_starttls_names[];        /* by enum probe_starttls */
 extern const struct conf_table probe_settings_table;
 
 static inline bool probe_speaks_http(const struct probe_settings *s)

@@ -487,11 +487,12 @@ bool cluster_collect(struct cluster *c, const struct source_ask *ask, struct exp
 
 /* ---- For others ---- */
 
-struct redis_urls cluster_masters(struct cluster *c, struct arena *a)
+struct redis_urls cluster_masters(struct cluster *c, struct redis_wait wait, struct arena *a)
 {
 	struct redis_urls urls = { 0 };
 
 	pthread_mutex_lock(&c->lock);
+	wait_discovered(c, wait);
 	urls.v = ARENA_ARRAY(a, c->n, const struct redis_url *);
 	for (size_t i = 0; i < c->n; i++) {
 		struct redis_url *url;

@@ -21,13 +21,14 @@ void cluster_begin(struct cluster *c);
 /* False when no node answered. */
 bool cluster_collect(struct cluster *c, const struct source_ask *ask, struct expo_set *out, struct err *e) MUST_CHECK;
 
-/* The masters' addresses as of now, in <a>. */
+/* The masters' addresses as of now, in <a>; just after the start, once they have been looked for. */
 struct redis_urls {
 	const struct redis_url **v;
 	size_t n;
 	size_t missing;                 /* shards whose master has failed, and no other took its place yet */
 };
-struct redis_urls cluster_masters(struct cluster *c, struct arena *a);
+struct redis_urls cluster_masters(struct cluster *c, struct redis_wait wait, struct arena *a);
+
 /* ---- slots.c ---- */
 
 /* A line of CLUSTER NODES. */

@@ -276,8 +276,10 @@ bool redis_scanner_turn(struct redis_scanner *s, size_t i)
 static bool open_all(struct redis_scanner *s, struct err *e)
 {
 	const struct redis_url *own = &s->settings->endpoint.url;
-	const struct redis_urls urls = s->cluster != NULL ? cluster_masters(s->cluster, &s->arena) : (struct redis_urls){ &own, 1, 0 };
+	struct redis_urls urls = { &own, 1, 0 };
 
+	if (s->cluster != NULL)
+		urls = cluster_masters(s->cluster, redis_scanner_wait(s), &s->arena);
 	s->conns = ARENA_ARRAY(&s->arena, urls.n, struct redis_conn *);
 	s->missing = urls.missing;
 	for (size_t i = 0; i < urls.n; i++) {
@@ -314,13 +316,19 @@ static bool do_all(struct redis_scanner *s, struct err *e)
 	    && (!redis_scan_tries_databases(settings) || try_databases(s, e));
 }
 
+/* What of a round that went well could not be told. */
+static void publish_part(struct redis_scanner *s, const char *part, const struct err *e)
+{
+	source_loop_publish(s->loop, part, s->settings->scan_interval_ms, e->code == ERR_NONE ? expo_set_new() : NULL, e);
+}
+
 static void scan_once(struct redis_scanner *s)
 {
 	const int64_t start_us = clock_mono_us();
 	struct err e = { 0 };
 
 	s->set = expo_set_new();
-	s->refused = e;
+	s->refused = s->no_search = e;
 	if (do_all(s, &e)) {
 		EXPO_EMIT0(s->set, &redis_families[RF_SCAN_DURATION], (double)(clock_mono_us() - start_us) * 1e-6);
 	} else {
@@ -330,8 +338,9 @@ static void scan_once(struct redis_scanner *s)
 	if (e.code != ERR_CANCELED)
 		source_loop_publish(s->loop, "keys", s->settings->scan_interval_ms, s->set, &e);
 	if (e.code == ERR_NONE)
-		source_loop_publish(s->loop, "databases", s->settings->scan_interval_ms,
-		    s->refused.code == ERR_NONE ? expo_set_new() : NULL, &s->refused);
+		publish_part(s, "databases", &s->refused);
+	if (e.code == ERR_NONE && s->settings->include_search_indexes_metrics)
+		publish_part(s, "search", &s->no_search);
 	for (size_t i = 0; i < s->n_conns; i++)
 		redis_conn_free(s->conns[i]);
 	s->n_conns = 0;

@@ -16,6 +16,7 @@ struct redis_scanner {
 	struct arena arena;             /* of one round */
 	struct expo_set *set;
 	struct err refused;             /* a database of this round was, the last one */
+	struct err no_search;           /* why indexes are not known */
 };
 
 /* For one reply. */

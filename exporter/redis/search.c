@@ -70,8 +70,10 @@ bool redis_scan_search(struct redis_scanner *s, struct err *e)
 	redis_conn_sendz(s->conn, "FT._LIST", NULL);
 	if (!redis_conn_reply(s->conn, &s->arena, redis_scanner_wait(s), &names, e))
 		return err_context(e, "FT._LIST");
-	if (names->type == RESP_ERROR)
-		return err_set(e, ERR_UPSTREAM, -1, "FT._LIST: " STR_FMT, STR_ARG(names->text));
+	if (names->type == RESP_ERROR) {
+		err_set(&s->no_search, ERR_UPSTREAM, -1, "FT._LIST: " STR_FMT, STR_ARG(names->text));
+		return true;
+	}
 	n = names->n_items < INDEXES_MAX ? names->n_items : INDEXES_MAX;
 	for (size_t i = 0; i < n; i++)
 		if (is_wanted(s, names->items[i]))

@@ -21,7 +21,9 @@ gauges:
   - {{ name: slow, postgres: shop, interval: 1h, queries: [{{ sql: 'select 7 as value', metrics: [{{ name: seven, help: x }}] }}] }}
 files: [{{ name: backups, sets: [{{ name: daily, glob: '{box.folder}/*.log' }}] }}]
 host: [{{ name: here }}]
-probe: [{{ name: front, url: 'http://127.0.0.1:{free_port()}/?key=hush' }}]
+probe:
+  - {{ name: front, url: 'http://127.0.0.1:{free_port()}/?key=hush' }}
+  - {{ name: mail, url: 'tls://127.0.0.1:{free_port()}', starttls: smtp }}
 logs:
   - name: app
     files: ['{log}']
@@ -43,7 +45,7 @@ def test_dry_run(box):
     assert m.find("pg_database_size_bytes", source="shop"), "what is slow too"
     assert m.value("redis_keys_count", source="cache", key="a*") == 2 and m.value("seven", source="slow") == 7
     assert m.value("celery_queue_length", source="jobs", queue_name="celery") == 0
-    assert m.value("tocsin_files_count", set="daily") >= 1 and m.find("node_load1") and m.value("probe_success") == 0
+    assert m.value("tocsin_files_count", set="daily") >= 1 and m.find("node_load1") and m.value("probe_success", source="front") == 0
     assert m.value("errors_total", source="app") == 1
     assert not list((box.folder / "state").iterdir())
     exporter = box.start(Exporter, path)
@@ -104,6 +106,6 @@ modules: [{ name: nodes, allow: ['10[.].*'], redis: { url: 'redis://:hush@{targe
                  "wait 100ms for a lock (lock_timeout)", "locks: SELECT", "from 17", "where pg_stat_statements is installed",
                  "+config|get", "+latency|histogram", "every 1m (scan_interval)", "db0=a*", "PSUBSCRIBE", "every 5s (poll_interval)", "seven: select 7 as value",
                  "every 1h (interval)", "daily: ", "errors_total: counter of lines that match", "y_total: counter of JSON lines that match", "GET, with 0 headers",
-                 "parts: stat meminfo", "?module=nodes&target=", "at most 100 targets", "10[.].*"):
+                 "parts: stat meminfo", "asks for TLS as smtp does (starttls), shakes hands, and nothing more is sent", "?module=nodes&target=", "at most 100 targets", "10[.].*"):
         assert told in text, told
     assert "hush" not in text

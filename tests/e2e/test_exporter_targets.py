@@ -112,7 +112,8 @@ redis: [{{ name: sessions, url: 'redis://127.0.0.1:{ports[0]}' }}, {{ name: alon
 files: [{{ name: backups, sets: [{{ glob: /none/* }}] }}]
 modules: [{{ name: node, allow: ['127\\.0\\.0\\.1:\\d+'], redis: {{ url: 'redis://{{target}}' }} }}]
 """))
-    assert [g["targets"] for g in exporter.json("/sd?kind=files")] == [["backups"]]
+    assert [g["targets"] for g in exporter.json("/sd?kind=files")] == [["backups"]] and exporter.json("/sd?kind=celery") == []
+    assert exporter.get("/sd?kind=file")[0] == 400, "Prometheus would take an empty list for an answer"
     assert {g["labels"]["__meta_tocsin_kind"] for g in exporter.json("/sd")} == {"redis", "files"}
     groups = exporter.json("/sd?nodes_of=sessions")
     assert sorted(g["targets"][0] for g in groups) == [f"127.0.0.1:{p}" for p in ports]

@@ -1,9 +1,10 @@
 """A real Redis Cluster read as one source: every node, keys wherever their slots are, and nodes that are lost."""
 import signal
+import subprocess
 
 import pytest
 
-from servers import Redis, RedisCluster, wait_for
+from servers import Redis, RedisCluster, binary, wait_for
 from test_redis_parity import check_labels, page
 from test_redis_source import scrape, start
 
@@ -96,6 +97,9 @@ def test_a_shard_without_a_master(box):
     for i in range(30):
         cluster.cli("set", f"key:{i}", i)
     lost = int(cluster.nodes[2].cli("dbsize"))
+    once = f"redis: [{{name: cache, url: '{cluster.nodes[0].url()}', cluster: true, count_keys: ['key:*']}}]\n"
+    done = subprocess.run([binary("tocsin-exporter"), "--config.file", box.write("once.yml", once), "--dry-run"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and 'key="key:*"} 30\n' in done.stdout, "keys are counted once the nodes are known"
     exporter = start(box, f"{{name: cache, url: '{cluster.nodes[0].url()}', cluster: true, count_keys: ['key:*'], check_keys: ['key:2?'], scan_interval: 1s, "
                           "discover_interval: 1s}")
 

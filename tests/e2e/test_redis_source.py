@@ -134,6 +134,16 @@ def test_a_database_that_is_not_there(box):
     assert "databases: SELECT 99: " in exporter.get("/")[2]
 
 
+def test_indexes_of_a_server_without_the_search_module(box):
+    redis = box.start(Redis)
+    redis.cli("set", "a", 1)
+    exporter = start(box, f"{{ name: cache, url: '{redis.url()}', include_search_indexes_metrics: true, count_keys: ['*'] }}")
+    wait_for("it shows", lambda: scrape(exporter)("tocsin_exporter_collector_success", collector="search") == 0)
+    page = scrape(exporter)
+    assert page("redis_keys_count", key="*") == 1 and page("tocsin_exporter_collector_success", collector="keys") == 1
+    assert "search: FT._LIST: " in exporter.get("/")[2]
+
+
 def test_replica_and_its_lag(box):
     master = box.start(Redis)
     replica = box.start(Redis, [f"--replicaof 127.0.0.1 {master.port}", "--repl-diskless-sync-delay 0"])
