@@ -53,7 +53,7 @@ static bool resolve(struct take *k, struct line *l, struct str text)
 		               (int)(text.n < 200 ? text.n : 200), text.p);
 	if (!check_limits(k, labels))
 		return false;
-	l->series = store_series_ref(k->env->store, labels, &k->refusal);
+	l->series = store_series_ref_scraped(k->env->store, labels, &k->refusal);
 	if (l->series == NULL)
 		return true;
 	health_mark(k->t, k->env, l, labels);

@@ -191,7 +191,7 @@ bool store_labels_fit(struct labels labels, struct err *e)
 	return bytes <= STORE_MAX_LABEL_BYTES || err_set(e, ERR_LIMIT, -1, "a series whose labels are longer than %d bytes", STORE_MAX_LABEL_BYTES);
 }
 
-struct store_series *store_series_ref(struct store *st, struct labels labels, struct err *e)
+static struct store_series *series_ref(struct store *st, struct labels labels, size_t most, struct err *e)
 {
 	uint64_t hash = series_hash(labels);
 	struct store_series *s = store_series_find(st, labels);
@@ -204,16 +204,26 @@ struct store_series *store_series_ref(struct store *st, struct labels labels, st
 	}
 	pthread_rwlock_wrlock(&st->index_lock);
 	s = find_pinned(st, labels, hash);
-	if (s == NULL && st->index.n_series < st->options.max_series) {
+	if (s == NULL && st->index.n_series < most) {
 		s = store_series_make(st, labels, hash);
 		atomic_fetch_add(&s->pins, 1);
 	}
 	pthread_rwlock_unlock(&st->index_lock);
 	if (s == NULL) {
 		COUNT(st, series_refused, 1);
-		err_set(e, ERR_LIMIT, -1, "the store holds %zu series: no new ones (max_series)", st->options.max_series);
+		err_set(e, ERR_LIMIT, -1, "the store holds %zu series: no new ones (max_series)", most);
 	}
 	return s;
+}
+
+struct store_series *store_series_ref(struct store *st, struct labels labels, struct err *e)
+{
+	return series_ref(st, labels, st->options.max_series, e);
+}
+
+struct store_series *store_series_ref_scraped(struct store *st, struct labels labels, struct err *e)
+{
+	return series_ref(st, labels, st->options.max_series - st->options.max_series / 16, e);
 }
 
 void store_series_unref(struct store *st, struct store_series *s)

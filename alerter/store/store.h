@@ -89,6 +89,8 @@ void store_appender_rollback(struct appender *);
 bool store_labels_fit(struct labels, struct err *e);
 /* The series of <labels>, made when there is none; not dropped while referenced. NULL and <e> (LIMIT) when they do not fit, or beyond max_series. */
 struct store_series *store_series_ref(struct store *, struct labels, struct err *e);
+/* One that a target brings: none is made beyond 15/16 of max_series. The rest is for what we say ourselves: up, ALERTS, recording rules. */
+struct store_series *store_series_ref_scraped(struct store *, struct labels, struct err *e);
 void store_series_unref(struct store *, struct store_series *);
 /* Whose it is: any number but 0 that is the same after a restart. */
 void store_series_own(struct store *, struct store_series *, uint64_t owner);

@@ -15,6 +15,7 @@ enum { T0 = 1700000000 };
 struct fixture {
 	const char *dir; /* of the store; NULL: it is in memory only */
 	bool type_and_unit;
+	size_t max_series; /* 0: the default */
 	struct clock clock;
 	struct store *store;
 	struct scrape_loop *loop;
@@ -41,7 +42,7 @@ static inline struct scrape_config read_config(struct fixture *f, const char *ya
 
 static inline void begin(struct fixture *f)
 {
-	struct store_options store_options = { .clock = &f->clock };
+	struct store_options store_options = { .clock = &f->clock, .max_series = f->max_series };
 	struct scrape_options options = { .clock = &f->clock, .type_and_unit = f->type_and_unit };
 	struct err e = { 0 };
 

@@ -529,6 +529,34 @@ static void test_labels_too_long(void **state)
 	teardown(&f);
 }
 
+/* One target that brings everything leaves room for what is said of the others. */
+static void test_a_store_that_is_full(void **state)
+{
+	enum { MOST = 160, REPORTED = 5 };
+	static const char two[] = "[{job_name: j, static_configs: [{targets: ['h:1', 'h:2']}]}]";
+	const struct scrape_reply good = { .http_status = 200, .content_type = STR("text/plain"), .body = STR("a 1\n") };
+	struct scrape_target_info *info;
+	struct buf body = { 0 };
+	struct fixture f;
+	size_t n;
+
+	(void)state;
+	setup(&f, two);
+	f.max_series = MOST;
+	restart(&f, 0, two);
+	for (int i = 0; i < MOST; i++)
+		buf_printf(&body, "m{i=\"%d\"} 1\n", i);
+	assert_true(feed(&f, 0, buf_z(&body)));
+	assert_true(scrape_ingest(f.loop, 1, &good, MS(0)));
+	assert_string_equal(dump(&f, "up"), "up{instance=\"h:1\", job=\"j\"} 0:1 fresh\nup{instance=\"h:2\", job=\"j\"} 0:1 fresh\n");
+	assert_int_equal(store_stats(f.store).series, MOST - MOST / 16 + REPORTED);
+	info = scrape_targets(f.loop, &f.arena, &n);
+	for (size_t i = 0; i < n; i++)
+		assert_true(str_find(info[i].last_error, STR("max_series")) < info[i].last_error.n);
+	buf_fini(&body);
+	teardown(&f);
+}
+
 static void test_global_timeout(void **state)
 {
 	static const struct {
@@ -722,6 +750,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_reports),  cmocka_unit_test(test_order_of_lines), cmocka_unit_test(test_staleness),
 		cmocka_unit_test(test_own_times),
+		cmocka_unit_test(test_a_store_that_is_full),
 		cmocka_unit_test(test_lost),     cmocka_unit_test(test_unseen),         cmocka_unit_test(test_labels), cmocka_unit_test(test_type_and_unit),
 		cmocka_unit_test(test_failures), cmocka_unit_test(test_targets),        cmocka_unit_test(test_reload),
 		cmocka_unit_test(test_several_times),
