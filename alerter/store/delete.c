@@ -149,7 +149,7 @@ bool store_delete(struct store *st, const struct matcher *m, size_t n, int64_t m
 
 	pthread_mutex_lock(&st->maintain_lock);
 	if (st->history.dir != NULL) /* what was imported a moment ago too */
-		history_scan(st, clock_now_ms(st->options.clock));
+		history_scan(st);
 	ok = delete_in_head(st, &x, e) && delete_in_blocks(st, &x, e);
 	journal_checkpoint(st);
 	pthread_mutex_unlock(&st->maintain_lock);

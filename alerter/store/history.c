@@ -377,9 +377,9 @@ static bool is_known(const struct history *h, const char *path)
 }
 
 /* Data is held from where an unbroken chain of blocks that ends at what we hold begins. */
-static void follow_chain(struct store *st, int64_t now_ms)
+static void follow_chain(struct store *st)
 {
-	int64_t held_ms = atomic_load(&st->held_from_ms), before_ms, oldest_ms = now_ms - st->options.retention_ms;
+	int64_t held_ms = atomic_load(&st->held_from_ms), before_ms, oldest_ms = store_oldest_kept_ms(st);
 
 	do {
 		before_ms = held_ms;
@@ -400,7 +400,7 @@ static bool is_settled(const struct timespec *changed)
 }
 
 /* Reads the folder when it changed. The order in which files come does not matter. */
-void history_scan(struct store *st, int64_t now_ms)
+void history_scan(struct store *st)
 {
 	struct history *h = &st->history;
 	struct stat info;
@@ -420,7 +420,7 @@ void history_scan(struct store *st, int64_t now_ms)
 	}
 	if (d != NULL)
 		closedir(d);
-	follow_chain(st, now_ms);
+	follow_chain(st);
 }
 
 static bool is_among(const struct block *b, struct block *const *parts, size_t n)
@@ -514,12 +514,13 @@ static void drop_excess(struct store *st)
 		say_limit_too_low(st);
 }
 
-static void drop_blocks(struct store *st, int64_t now_ms)
+static void drop_blocks(struct store *st)
 {
+	int64_t oldest_ms = store_oldest_kept_ms(st);
 	const struct history *h = &st->history;
 
 	for (size_t i = list_size(h); i-- > 0;)
-		if (!block_is_whole(h->list->v[i]) || h->list->v[i]->header->max_ms < now_ms - st->options.retention_ms)
+		if (!block_is_whole(h->list->v[i]) || h->list->v[i]->header->max_ms < oldest_ms)
 			drop_block(st, h->list->v[i]);
 	drop_excess(st);
 }
@@ -538,7 +539,7 @@ bool store_open_history(struct store *st, const char *path, struct err *e)
 	st->history.dir = dir.p;
 	st->history.covered_ms = st->history.flushed_ms = st->born_ms;
 	block_sweep(st->history.dir);
-	history_scan(st, st->born_ms);
+	history_scan(st);
 	rest_put(st, st->born_ms);
 	store_bury_unused(st);
 	pthread_mutex_unlock(&st->maintain_lock);
@@ -562,7 +563,7 @@ bool store_open_read(struct store *st, const char *path, struct err *e)
 	(void)buf_z(&dir);
 	st->history.dir = dir.p;
 	journal_replay(st, &r); /* first: what leaves it meanwhile is in a block */
-	history_scan(st, st->born_ms);
+	history_scan(st);
 	return true;
 }
 
@@ -570,7 +571,7 @@ void store_take_in(struct store *st)
 {
 	pthread_mutex_lock(&st->maintain_lock);
 	if (st->history.dir != NULL)
-		history_scan(st, clock_now_ms(st->options.clock));
+		history_scan(st);
 	pthread_mutex_unlock(&st->maintain_lock);
 }
 
@@ -580,8 +581,8 @@ bool history_maintain(struct store *st, int64_t now_ms, bool hurry)
 
 	if (st->history.dir == NULL)
 		return false;
-	history_scan(st, now_ms);
-	drop_blocks(st, now_ms);
+	history_scan(st);
+	drop_blocks(st);
 	flushed = flush_when_due(st, now_ms, hurry);
 	history_compact(st, now_ms);
 	return flushed;

@@ -41,7 +41,7 @@ void history_fini(struct history *h);
 struct block_list *history_take(struct history *h); /* NULL: no blocks */
 void block_list_unref(struct block_list *l);
 /* Takes in what is new in the folder, if it changed; sets aside what is damaged. */
-void history_scan(struct store *st, int64_t now_ms);
+void history_scan(struct store *st);
 /* Takes in what is new in the folder, sets aside what is damaged, drops what left the retention, moves old chunks out of the head: true
  * when a block was written. */
 bool history_maintain(struct store *st, int64_t now_ms, bool hurry);

@@ -131,6 +131,7 @@ struct store {
 	_Atomic int64_t held_from_ms;
 	_Atomic int64_t oldest_ms; /* nothing in the head is older. Written under the commit lock */
 	int64_t lately_oldest_ms;  /* of what came since the last census began. Under the commit lock */
+	int64_t steady_ms, steady_mono_ms; /* the wall clock when it last went on as the monotonic one does. Under maintain_lock */
 	_Atomic int64_t late_window_ms;
 	int64_t born_ms;
 	int64_t stopped_ms; /* of the newest good sample of the run before, where the journal has all of it; 0: nothing is known of one */
@@ -273,6 +274,9 @@ void memory_revive(struct store *st, struct store_series *s);
 void memory_clear_shelves(struct store *st, int64_t since_ms);
 /* A sample went into the head, older than those in its chunks, or the first of one. Under the commit lock, or before anybody knows the store. */
 void store_note_oldest(struct store *st, int64_t t_ms);
+/* Before this time nothing is kept. What is dropped is gone for good, and a wall clock that was put forward may be wrong: such a step counts
+ * an hour later. Under maintain_lock. */
+int64_t store_oldest_kept_ms(struct store *st);
 /* An empty snapshot with room for <n>. */
 struct snapshot *snapshot_new(struct store *st, size_t n);
 /* Behind the others. <labels> may borrow: the array is copied, the texts are the symbols'. */

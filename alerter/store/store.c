@@ -64,7 +64,8 @@ struct store *store_new(const struct store_options *options)
 	journal_init(&st->journal);
 	pthread_mutex_init(&st->claims_lock, NULL);
 	st->born_ms = clock_now_ms(st->options.clock);
-	st->held_from_ms = st->born_ms;
+	st->held_from_ms = st->steady_ms = st->born_ms;
+	st->steady_mono_ms = clock_mono_ms(st->options.clock);
 	st->oldest_ms = st->lately_oldest_ms = INT64_MAX;
 	st->rest_until_ms = INT64_MIN;
 	return st;
@@ -464,6 +465,18 @@ static bool many_are_sealed(const struct store *st, size_t bytes)
 	return st->sealed_bytes > SEALED_BYTES && st->sealed_bytes > bytes / 3;
 }
 
+int64_t store_oldest_kept_ms(struct store *st)
+{
+	enum { STEP_MS = 60000, BELIEVED_MS = 3600000 };
+	int64_t now_ms = clock_now_ms(st->options.clock), mono_ms = clock_mono_ms(st->options.clock), passed_ms = mono_ms - st->steady_mono_ms;
+
+	if (now_ms - (st->steady_ms + passed_ms) > STEP_MS && passed_ms < BELIEVED_MS)
+		return st->steady_ms + passed_ms - st->options.retention_ms;
+	st->steady_ms = now_ms;
+	st->steady_mono_ms = mono_ms;
+	return now_ms - st->options.retention_ms;
+}
+
 void store_maintain(struct store *st)
 {
 	int64_t now_ms = clock_now_ms(st->options.clock);
@@ -471,7 +484,7 @@ void store_maintain(struct store *st)
 	bool checkpoint, flushed;
 
 	pthread_mutex_lock(&st->maintain_lock);
-	store_each_series(st, drop_old, &(struct cutoff){ now_ms - st->options.retention_ms, false });
+	store_each_series(st, drop_old, &(struct cutoff){ store_oldest_kept_ms(st), false });
 	checkpoint = journal_wants_checkpoint(st);
 	bytes = total_bytes(st, &n_chunks);
 	flushed = history_maintain(st, now_ms, checkpoint || bytes > st->options.max_bytes || many_are_sealed(st, bytes));

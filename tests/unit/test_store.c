@@ -171,6 +171,7 @@ static void test_generation(void **state)
 	assert_int_equal(c->v[0].id, a->v[0].id);
 	assert_int_equal(a->n, 1); /* a selection stays what it was */
 	f.clock.wall = MS(86400 * 20);
+	f.clock.mono += 86400 * INT64_C(20000);
 	put(&f, "up job=ab", f.clock.wall, 1);
 	commit(&f);
 	store_maintain(f.store); /* job=a is dropped */
@@ -350,6 +351,7 @@ static void test_limits(void **state)
 	st = store_stats(f.store);
 	assert_true(st.bytes <= 20000 && st.bytes > 10000 && st.chunks_squeezed > 0 && st.oldest_ms > MS(0));
 	f.clock.wall = MS(86400 * 30);
+	f.clock.mono += 86400 * INT64_C(30000);
 	store_maintain(f.store);
 	st = store_stats(f.store);
 	assert_true(st.bytes == 0 && st.chunks == 0 && st.series == 0);

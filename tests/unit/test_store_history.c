@@ -358,11 +358,47 @@ static void test_flush_and_retention(void **state)
 	assert_int_equal(read_all(&w.f, s, 0).n, 2 * HOUR_S / 15);      /* a selection from before reads on */
 	assert_true(held_from(&w) == MS(0));
 	drop(&w.f, s);
-	w.f.clock.wall = MS(86400 * 15 + 4 * HOUR_S);
+	let_pass(&w, 86400 * 15 + 2 * HOUR_S);
 	store_maintain(w.f.store);
 	st = store_stats(w.f.store);
 	assert_true(st.blocks == 0 && st.blocks_dropped == 1 && st.series == 0);
 	assert_int_equal(each_file(&w, "", NULL, NULL), 0);
+	end(&w);
+}
+
+/* A clock that was put forward by mistake, and set right within the hour, costs nothing that was held. */
+static void test_a_step_of_the_clock(void **state)
+{
+	struct err e = { 0 };
+	struct world w;
+
+	(void)state;
+	begin(&w, MS(0));
+	for (int i = 0; i < 2 * HOUR_S; i += 15) {
+		put(&w.f, "m", MS(i), i);
+		commit(&w.f);
+	}
+	let_pass(&w, 2 * HOUR_S);
+	assert_true(store_flush(w.f.store, &e));
+	for (int i = 2 * HOUR_S; i < 2 * HOUR_S + 60; i += 15)
+		put(&w.f, "m", MS(i), i);
+	commit(&w.f);
+	w.f.clock.wall = MS(86400 * 60);
+	store_maintain(w.f.store);
+	let_pass(&w, 30 * 60);
+	store_maintain(w.f.store);
+	store_take_in(w.f.store);
+	assert_int_equal(store_stats(w.f.store).blocks_dropped, 0);
+	assert_true(held_from(&w) == MS(0));
+	w.f.clock.wall = MS(3 * HOUR_S);
+	store_maintain(w.f.store);
+	assert_int_equal(store_stats(w.f.store).blocks_dropped, 0);
+	assert_true(held_from(&w) == MS(0));
+	w.f.clock.wall = MS(86400 * 60);
+	store_maintain(w.f.store);
+	let_pass(&w, HOUR_S);
+	store_maintain(w.f.store); /* so it is the truth */
+	assert_true(store_stats(w.f.store).blocks_dropped > 0);
 	end(&w);
 }
 
@@ -596,7 +632,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_model),         cmocka_unit_test(test_histograms), cmocka_unit_test(test_overlap),
 		cmocka_unit_test(test_import_refuses), cmocka_unit_test(test_held_from),  cmocka_unit_test(test_states),
-		cmocka_unit_test(test_flush_and_retention), cmocka_unit_test(test_merging), cmocka_unit_test(test_limit_on_disk),
+		cmocka_unit_test(test_flush_and_retention),
+		cmocka_unit_test(test_a_step_of_the_clock), cmocka_unit_test(test_merging), cmocka_unit_test(test_limit_on_disk),
 		cmocka_unit_test(test_disk_fails),    cmocka_unit_test(test_leftovers),  cmocka_unit_test(test_much_is_sealed),
 		cmocka_unit_test(test_chunks_out_of_step), cmocka_unit_test(test_import_beside_it), cmocka_unit_test(test_series_share_their_times),
 	};
