@@ -117,6 +117,9 @@ int source_loop_stop_fd(const struct source_loop *loop);
 /* Sleeps until <mono_ms>; false at once when run() is to return. */
 bool source_loop_wait(struct source_loop *loop, int64_t mono_ms) MUST_CHECK;
 const struct clock *source_loop_clock(const struct source_loop *loop);
+/* When what is done every <interval_ms> and was begun last at <began_mono_ms> is due again: after a failure before that, for the
+ * server may only have been about to start, but not so soon that it has no peace. */
+int64_t source_loop_due(const struct source_loop *loop, int64_t began_mono_ms, int64_t interval_ms, bool ok);
 /* Result of the slow task <task> (a literal), done every <interval_ms>: <set> is taken over and shown in each scrape, with its age,
  * until the interval has passed twice; a new one replaces it. NULL <set>: it failed with <e>; complained of once an outage. */
 void source_loop_publish(struct source_loop *loop, const char *task, int64_t interval_ms, struct expo_set *set,

@@ -14,6 +14,8 @@
 
 #define MARGIN_MS 20            /* between a collection's deadline and its scrape's */
 #define PATIENCE_MS 8000        /* with threads that are to end */
+#define RETRY_MS 10000          /* after a failure, at the soonest */
+#define RETRY_SHARE 10          /* of that time a failing task is at work at most */
 
 struct source_loop {
 	struct worker *worker;
@@ -203,6 +205,14 @@ bool source_loop_wait(struct source_loop *loop, int64_t mono_ms)
 		if (left <= 0)
 			return true;
 	}
+}
+
+int64_t source_loop_due(const struct source_loop *loop, int64_t began_mono_ms, int64_t interval_ms, bool ok)
+{
+	int64_t retry_ms = (clock_mono_ms(loop->worker->clock) - began_mono_ms) * RETRY_SHARE;
+
+	retry_ms = retry_ms < RETRY_MS ? RETRY_MS : retry_ms;
+	return began_mono_ms + (ok || interval_ms < retry_ms ? interval_ms : retry_ms);
 }
 
 /* The task's place; a new one when it has none. Under the lock. */

@@ -443,6 +443,7 @@ static void run(void *state, struct source_loop *loop)
 {
 	struct gauges *g = state;
 	int64_t began;
+	bool ok;
 
 	if (g->settings->interval_ms == 0)
 		return;
@@ -450,7 +451,6 @@ static void run(void *state, struct source_loop *loop)
 		struct expo_set *out = expo_set_new();
 		struct err e = { 0 };
 		struct source_ask ask = { 0, source_loop_stop_fd(loop), g->clock };
-		bool ok;
 
 		began = clock_mono_ms(g->clock);
 		ask.deadline_mono_ms = began + g->settings->common.timeout_ms;
@@ -460,7 +460,7 @@ static void run(void *state, struct source_loop *loop)
 		if (ok || e.code != ERR_CANCELED)
 			source_loop_publish(loop, "queries", g->settings->interval_ms, ok ? out : NULL, ok ? NULL : &e);
 		note_round(g, &e);
-	} while (source_loop_wait(loop, began + g->settings->interval_ms));
+	} while (source_loop_wait(loop, source_loop_due(loop, began, g->settings->interval_ms, ok)));
 }
 
 const struct source_kind gauges_source_kind = {

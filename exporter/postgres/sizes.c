@@ -10,7 +10,6 @@
 #define ROUND_MS 60000                  /* what one round may take */
 #define STATEMENT_MS 20000
 #define DATABASES_MAX 200
-#define RETRY_MS 10000                  /* after a failure, when the interval is longer */
 
 static const struct expo_family table_size_family = {
 	"pg_stat_user_tables_table_size_bytes", EXPO_GAUGE, "Disk space of the table, TOAST included, indexes not.", "bytes" };
@@ -309,7 +308,7 @@ void pg_sizes_run(const struct pg_settings *s, const char *name, struct source_l
 			expo_set_unref(out);
 		if (ok || e.code != ERR_CANCELED)
 			source_loop_publish(loop, "sizes", s->slow_interval_ms, ok ? out : NULL, ok ? NULL : &e);
-	} while (source_loop_wait(loop, began + (ok || s->slow_interval_ms < RETRY_MS ? s->slow_interval_ms : RETRY_MS)));
+	} while (source_loop_wait(loop, source_loop_due(loop, began, s->slow_interval_ms, ok)));
 	pg_plan_fini(&plan);
 	pg_conn_free(conn);
 }

@@ -322,7 +322,7 @@ static void publish_part(struct redis_scanner *s, const char *part, const struct
 	source_loop_publish(s->loop, part, s->settings->scan_interval_ms, e->code == ERR_NONE ? expo_set_new() : NULL, e);
 }
 
-static void scan_once(struct redis_scanner *s)
+static bool scan_once(struct redis_scanner *s)
 {
 	const int64_t start_us = clock_mono_us();
 	struct err e = { 0 };
@@ -345,6 +345,7 @@ static void scan_once(struct redis_scanner *s)
 		redis_conn_free(s->conns[i]);
 	s->n_conns = 0;
 	arena_reset(&s->arena);
+	return e.code == ERR_NONE;
 }
 
 void redis_scan_run(const struct redis_settings *settings, struct cluster *cluster, struct source_loop *loop)
@@ -357,9 +358,9 @@ void redis_scan_run(const struct redis_settings *settings, struct cluster *clust
 	    && !redis_scan_tries_databases(settings))
 		return;
 	while (go_on) {
-		const int64_t next_ms = clock_mono_ms(&clock_system) + settings->scan_interval_ms;
-		scan_once(&s);
-		go_on = source_loop_wait(loop, next_ms);
+		const int64_t began_ms = clock_mono_ms(&clock_system);
+		const bool ok = scan_once(&s);
+		go_on = source_loop_wait(loop, source_loop_due(loop, began_ms, settings->scan_interval_ms, ok));
 	}
 	arena_fini(&s.arena);
 }

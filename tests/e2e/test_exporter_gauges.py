@@ -73,6 +73,21 @@ gauges:
     assert m.value("tocsin_exporter_collector_age_seconds", source="slow", collector="queries") < 30
 
 
+def test_a_server_that_comes_later_is_not_missed_for_an_interval(box):
+    """Both were started together, and the exporter was the first."""
+    redis = box.start(Redis)
+    redis.stop()
+    exporter = box.start(Exporter, box.write("e.yml", f"""
+redis: [{{ name: cache, url: '{redis.url()}', count_keys: [a], scan_interval: 1d }}]
+gauges: [{{ name: keys, redis: cache, interval: 1d, queries: [{{ command: [GET, a], metrics: [{{ name: a_figure, help: x }}] }}] }}]
+"""))
+    assert scrape(exporter).value("tocsin_gauges_up") == 0
+    redis.start()
+    redis.cli("set", "a", 7)
+    m = wait_for("the figures", lambda: (lambda m: m.value("a_figure") and m.value("redis_keys_count") and m)(scrape(exporter)))
+    assert m.value("a_figure") == 7 and m.value("tocsin_gauges_up") == 1
+
+
 def test_redis(box):
     redis = box.start(Redis)
     redis.cli("rpush", "celery", "a", "b")
