@@ -383,6 +383,7 @@ static void test_a_step_of_the_clock(void **state)
 	for (int i = 2 * HOUR_S; i < 2 * HOUR_S + 60; i += 15)
 		put(&w.f, "m", MS(i), i);
 	commit(&w.f);
+	store_maintain(w.f.store);
 	w.f.clock.wall = MS(86400 * 60);
 	store_maintain(w.f.store);
 	let_pass(&w, 30 * 60);
