@@ -297,7 +297,7 @@ bool num_parse_duration_ms(struct str s, int64_t *out_ms)
 	return total <= INT64_MAX / 1000000;
 }
 
-/* Prometheus prints years, weeks and days only where they divide the rest exactly. */
+/* Prometheus prints years and weeks only where they divide the rest exactly. */
 size_t num_format_duration(char out[NUM_MAX], int64_t ms)
 {
 	size_t n = 0;
@@ -309,7 +309,7 @@ size_t num_format_duration(char out[NUM_MAX], int64_t ms)
 		ms = -ms;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(units); i++) {
-		if (ms < units[i].ms || (i < 3 && ms % units[i].ms != 0))
+		if (ms < units[i].ms || (i < 2 && ms % units[i].ms != 0))
 			continue;
 		n += (size_t)snprintf(out + n, NUM_MAX - n, "%lld%.*s", (long long)(ms / units[i].ms), STR_ARG(units[i].name));
 		ms %= units[i].ms;

@@ -183,7 +183,11 @@ static void reply_parsed(struct http_request *q, void (*put)(struct json_out *, 
 
 static void put_text(struct json_out *j, const struct promql_query *query)
 {
-	json_out_str(j, promql_query_text(query));
+	struct buf lines = { 0 };
+
+	promql_query_lines(query, &lines);
+	json_out_str(j, buf_str(&lines));
+	buf_fini(&lines);
 }
 
 static void put_tree(struct json_out *j, const struct promql_query *query)

@@ -96,8 +96,15 @@ void parse_offset_duration(struct parser *, struct duration *out);
 /* check.c: types and rules; fills in node types. False and <e> at the first fault. */
 bool check_query(const struct promql_options *, struct node *root, struct err *e) MUST_CHECK;
 
-/* print.c: the canonical text. */
+/* print.c: the canonical text, and parts of it. */
 void print_node(struct buf *, const struct node *);
+void print_left(struct buf *, const struct node_binary *);
+void print_operator(struct buf *, const struct node_binary *);                  /* with modifiers */
+void print_aggregator(struct buf *, const struct node_aggregate *);             /* what is before the parenthesis */
+void print_subquery_range(struct buf *, const struct node_subquery *);          /* and all behind it */
+
+/* print_lines.c: the same on several lines where it is long. */
+void print_lines(struct buf *, const struct node *);
 void print_string(struct buf *, struct str);
 
 void regex_list_free(struct regex_list *);

@@ -1,4 +1,4 @@
-/* The canonical text of a query, on one line, as promtool formats it: one space around operators, matchers sorted. Printing what
+/* The canonical text of a query, on one line, as Prometheus shows it: one space around operators, matchers sorted. Printing what
  * was parsed from it gives the same text again. */
 #include "parse.h"
 
@@ -156,9 +156,8 @@ static void print_selector(struct buf *b, const struct node_selector *s)
 	print_modifiers(b, s->mode, s->at, s->at_ms, &s->offset, !s->range.set);
 }
 
-static void print_subquery(struct buf *b, const struct node_subquery *s)
+void print_subquery_range(struct buf *b, const struct node_subquery *s)
 {
-	print_node(b, s->child);
 	buf_putc(b, '[');
 	print_duration(b, &s->range);
 	buf_putc(b, ':');
@@ -176,7 +175,7 @@ static void print_fill(struct buf *b, const char *word, double v)
 }
 
 /* A sign before ^ would bind the whole power: "+Inf ^ 2" reads as +(Inf ^ 2). */
-static void print_left(struct buf *b, const struct node_binary *n)
+void print_left(struct buf *b, const struct node_binary *n)
 {
 	if (n->op == OP_POW && n->left->kind == NODE_NUMBER && isinf(n->left->number.value))
 		buf_putz(b, "Inf");
@@ -184,14 +183,14 @@ static void print_left(struct buf *b, const struct node_binary *n)
 		print_node(b, n->left);
 }
 
-static void print_operator(struct buf *b, const struct node_binary *n)
+void print_operator(struct buf *b, const struct node_binary *n)
 {
 	bool grouped = n->card == CARD_MANY_TO_ONE || n->card == CARD_ONE_TO_MANY;
 	uint64_t fills[2];
 
 	memcpy(&fills[0], &n->fill_left, sizeof fills[0]);
 	memcpy(&fills[1], &n->fill_right, sizeof fills[1]);
-	buf_printf(b, " " STR_FMT "%s", STR_ARG(operators[n->op].text), n->returns_bool ? " bool" : "");
+	buf_printf(b, STR_FMT "%s", STR_ARG(operators[n->op].text), n->returns_bool ? " bool" : "");
 	if (n->n_labels > 0 || n->on || grouped)
 		print_labels(b, n->on ? " on (" : " ignoring (", n->labels, n->n_labels, ")");
 	if (grouped)
@@ -204,8 +203,6 @@ static void print_operator(struct buf *b, const struct node_binary *n)
 		if (n->fill_right_set)
 			print_fill(b, " fill_right (", n->fill_right);
 	}
-	buf_putc(b, ' ');
-	print_node(b, n->right);
 }
 
 static void print_binary(struct buf *b, const struct node *n)
@@ -214,17 +211,25 @@ static void print_binary(struct buf *b, const struct node *n)
 
 	print_left(b, &op->binary);
 	for (;; op = op->binary.above) {
+		buf_putc(b, ' ');
 		print_operator(b, &op->binary);
+		buf_putc(b, ' ');
+		print_node(b, op->binary.right);
 		if (op == n)
 			return;
 	}
 }
 
-static void print_aggregate(struct buf *b, const struct node_aggregate *a)
+void print_aggregator(struct buf *b, const struct node_aggregate *a)
 {
 	buf_puts(b, aggregators[a->op].text);
 	if (a->without || a->n_labels > 0)
 		print_labels(b, a->without ? " without (" : " by (", a->labels, a->n_labels, ") ");
+}
+
+static void print_aggregate(struct buf *b, const struct node_aggregate *a)
+{
+	print_aggregator(b, a);
 	buf_putc(b, '(');
 	if (a->param != NULL) {
 		print_node(b, a->param);
@@ -257,7 +262,8 @@ void print_node(struct buf *b, const struct node *n)
 		print_selector(b, &n->selector);
 		return;
 	case NODE_SUBQUERY:
-		print_subquery(b, &n->subquery);
+		print_node(b, n->subquery.child);
+		print_subquery_range(b, &n->subquery);
 		return;
 	case NODE_PAREN:
 		buf_putc(b, '(');

@@ -68,8 +68,10 @@ size_t promql_most_bytes(const struct promql_options *);
 void promql_query_budget(struct promql_query *, struct promql_budget *);
 /* About what it holds between evaluations: itself and what it remembers. */
 size_t promql_query_bytes(const struct promql_query *);
-/* The canonical text of the query, as promtool formats it. */
+/* The canonical text of the query, on one line. */
 struct str promql_query_text(const struct promql_query *);
+/* The same on several lines where it is long, as promtool formats it. */
+void promql_query_lines(const struct promql_query *, struct buf *);
 /* Its syntax tree as JSON, as Prometheus's parse_query answers. */
 struct json_out;
 void promql_query_tree(const struct promql_query *, struct json_out *);

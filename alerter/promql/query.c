@@ -277,6 +277,11 @@ static const struct node *measured(const struct node *n)
 	return b->left->type == PROMQL_VECTOR ? b->left : b->right;
 }
 
+void promql_query_lines(const struct promql_query *q, struct buf *b)
+{
+	print_lines(b, q->root);
+}
+
 struct str promql_query_measured(const struct promql_query *q, struct arena *a)
 {
 	const struct node *n = measured(q->root);

@@ -114,7 +114,7 @@ static void durations(void **state)
 		const char *back;       /* NULL: the same */
 	} cases[] = {
 		{ "0", 0, "0s" }, { "5m", 300000, NULL }, { "1h30m", 5400000, NULL }, { "250ms", 250, NULL }, { "1d", 86400000, NULL }, { "7d", 604800000, "1w" },
-		{ "1y2w3d4h5m6s7ms", 33019506007, "9172h5m6s7ms" }, { "90s", 90000, "1m30s" }, { "", -1, NULL }, { "5", -1, NULL }, { "m", -1, NULL }, { "1m1h", -1, NULL },
+		{ "1y2w3d4h5m6s7ms", 33019506007, "382d4h5m6s7ms" }, { "36h", 129600000, "1d12h" }, { "8d", 691200000, NULL }, { "90s", 90000, "1m30s" }, { "", -1, NULL }, { "5", -1, NULL }, { "m", -1, NULL }, { "1m1h", -1, NULL },
 		{ "1m1m", -1, NULL }, { "1.5h", -1, NULL }, { "-5m", -1, NULL }, { "5x", -1, NULL }, { "99999999999y", -1, NULL }, { "1 h", -1, NULL },
 	};
 

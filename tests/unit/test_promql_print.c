@@ -24,6 +24,8 @@ static const struct {
     {"60m", "1h"},
     {"8d", NULL},
     {"14d", "2w"},
+    {"36h", "1d12h"},
+    {"a[1y2w5m]", "a[379d5m]"},
     {"-5m", NULL},
     {"\"a\"", NULL},
     {"'a\"b'", "\"a\\\"b\""},
@@ -135,9 +137,94 @@ static void canonical_text(void **state)
 	}
 }
 
+/* As Prometheus 2.42 lays them out. */
+static void long_ones_on_several_lines(void **state)
+{
+	static const struct {
+		const char *text, *lines;
+	} long_ones[] = {
+		{ "sum(a)", "sum(a)" },
+		{ "sum(rate(a_very_long_name_of_a_counter_total{status=~\"4..\"}[3m])) by (instance) / "
+		  "sum(rate(a_very_long_name_of_a_counter_total[3m])) by (instance) * 100 > 5 and on (instance) up",
+		  "        sum by (instance) (rate(a_very_long_name_of_a_counter_total{status=~\"4..\"}[3m]))\n"
+		  "      /\n"
+		  "        sum by (instance) (rate(a_very_long_name_of_a_counter_total[3m]))\n"
+		  "    *\n"
+		  "      100\n"
+		  "  >\n"
+		  "    5\n"
+		  "and on (instance)\n"
+		  "  up" },
+		{ "topk(3, sum by (job, instance) (rate(thanos_objstore_bucket_operation_failures_total{job=~\".*thanos-sidecar.*\"}[5m])))",
+		  "topk(\n"
+		  "  3,\n"
+		  "  sum by (job, instance) (\n"
+		  "    rate(thanos_objstore_bucket_operation_failures_total{job=~\".*thanos-sidecar.*\"}[5m])\n"
+		  "  )\n"
+		  ")" },
+		{ "-(max_over_time(thanos_query_concurrent_gate_queries_max[5m]) - avg_over_time(thanos_query_concurrent_gate_queries_in_flight[5m]) < bool 1)",
+		  "-(\n"
+		  "      max_over_time(thanos_query_concurrent_gate_queries_max[5m])\n"
+		  "    -\n"
+		  "      avg_over_time(thanos_query_concurrent_gate_queries_in_flight[5m])\n"
+		  "  < bool\n"
+		  "    1\n"
+		  ")" },
+		{ "clamp(pg_stat_user_tables_n_tup_del + pg_stat_user_tables_n_tup_upd + pg_stat_user_tables_n_tup_hot_upd, 1, 2)",
+		  "clamp(\n"
+		  "  pg_stat_user_tables_n_tup_del + pg_stat_user_tables_n_tup_upd + pg_stat_user_tables_n_tup_hot_upd,\n"
+		  "  1,\n"
+		  "  2\n"
+		  ")" },
+		{ "(pg_stat_user_tables_n_tup_del + pg_stat_user_tables_n_tup_upd + pg_stat_user_tables_n_tup_hot_upd_x + a)[1h:5m] offset 5m",
+		  "(\n"
+		  "    pg_stat_user_tables_n_tup_del + pg_stat_user_tables_n_tup_upd + pg_stat_user_tables_n_tup_hot_upd_x\n"
+		  "  +\n"
+		  "    a\n"
+		  ")[1h:5m] offset 5m" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(long_ones); i++) {
+		struct err e = { 0 };
+		struct promql_query *q = promql_query_new(str_of(long_ones[i].text), NULL, &e);
+		struct buf b = { 0 };
+
+		if (q == NULL)
+			fail_msg("%s: %s", long_ones[i].text, e.msg);
+		promql_query_lines(q, &b);
+		assert_string_equal(buf_z(&b), long_ones[i].lines);
+		buf_fini(&b);
+		promql_query_free(q);
+	}
+}
+
+/* Each operator of a chain is further in than the next: at some depth the rest stays on one line. */
+static void a_long_chain_does_not_become_a_wide_one(void **state)
+{
+	struct buf text = { 0 }, lines = { 0 };
+	struct err e = { 0 };
+	struct promql_query *q;
+
+	(void)state;
+	for (int i = 0; i < 1000; i++)
+		buf_printf(&text, "%sx", i > 0 ? " + " : "");
+	q = promql_query_new(buf_str(&text), NULL, &e);
+	assert_non_null(q);
+	promql_query_lines(q, &lines);
+	assert_true(lines.n < 3 * text.n);
+	buf_fini(&text);
+	buf_fini(&lines);
+	promql_query_free(q);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(canonical_text) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(canonical_text),
+		cmocka_unit_test(long_ones_on_several_lines),
+		cmocka_unit_test(a_long_chain_does_not_become_a_wide_one),
+	};
 
 	return cmocka_run_group_tests_name("promql print", tests, NULL, NULL);
 }
