@@ -517,7 +517,9 @@ void template_free(struct template *t)
 
 bool template_is_plain(const struct template *t)
 {
-	return t->definitions == NULL && (t->body == NULL || (t->body->kind == NODE_TEXT && t->body->next == NULL));
+	const struct node *body = t->body;
+
+	return t->text.n == 0 || (body != NULL && body->kind == NODE_TEXT && body->text.n == t->text.n);
 }
 
 void template_position(const struct template *t, struct str source, int *line, int *col)

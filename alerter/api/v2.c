@@ -205,6 +205,8 @@ static void put_groups(struct json_out *j, const struct notify_alert_group *g, s
 		json_out_open(j, '{');
 		json_out_key(j, "labels");
 		json_out_labels(j, g[i].labels);
+		json_out_key(j, "routeLabels");
+		json_out_labels(j, g[i].route_labels);
 		json_out_key(j, "receiver");
 		put_named(j, g[i].receiver);
 		json_out_key(j, "alerts");

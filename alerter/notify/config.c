@@ -165,9 +165,12 @@ static bool add_map(struct conf_reader *rd, struct matcher_list *l, const struct
 		return conf_error(rd->report, map, "match is %s: write a map of labels and values", conf_kind_name(map->kind));
 	for (size_t i = 0; i < map->n; i++) {
 		const struct conf_node *value = map->pairs[i].value;
+		struct str text;
 		struct err e = {0};
 
-		if (!matcher_add(l, op, arena_str(l->arena, map->pairs[i].key->text), arena_str(l->arena, value->text), &e))
+		text = op == MATCH_RE ? arena_printf(l->arena, "^(?:" STR_FMT ")$", STR_ARG(value->text)) /* as in its group keys */
+				      : arena_str(l->arena, value->text);
+		if (!matcher_add(l, op, arena_str(l->arena, map->pairs[i].key->text), text, &e))
 			ok = conf_error(rd->report, value, "%s", e.msg);
 	}
 	return ok;
@@ -296,6 +299,8 @@ static bool read_group_by(struct conf_reader *rd, const struct conf_node *node, 
 
 	if (!conf_str_seq(rd, &key, node, &names))
 		return false;
+	if (names.n == 0)
+		return true;    /* as Alertmanager has it: that of the route above */
 	r->group_by = names.v;
 	r->n_group_by = names.n;
 	r->group_by_all = false;

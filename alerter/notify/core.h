@@ -298,7 +298,6 @@ void core_watch_rules(struct core *, notify_settled *, void *ctx, int64_t longes
 /* parts.c: max_alerts. Parts of what is to be told: an array in the notice's arena, one when all fits into it. */
 struct notice;
 struct notice *parts_of(const struct notice *, size_t *n);
-int parts_compare_alerts(const void *, const void *);   /* how alerts stand in a message: by job, instance, labels */
 
 /* flush.c: when a group speaks, and what it says. */
 void group_wait_for_phases(const struct core *, const struct page_alert *);     /* it has just begun or ended */
@@ -310,6 +309,11 @@ void statuspage_announce(struct core *, const struct silence *, const struct sil
 
 /* statuspage.c: after c->config has changed, components are set back, or set. */
 void statuspage_follow(struct core *);
+
+/* order.c: how things stand in messages and lists. */
+int order_labels(struct labels, struct labels);
+int order_labels_of_alerts(struct labels, struct labels);       /* by job, instance, labels */
+int order_alerts(const void *, const void *);                   /* struct page_alert *const *; what fires first */
 
 /* outbox.c: messages. */
 #define OUTBOX_WAIT_MAX_MS (15 * 60000)         /* for one that asks to be spared */

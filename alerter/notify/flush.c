@@ -144,7 +144,7 @@ static struct notice make_notice(struct core *c, const struct group *g, const st
 	for (struct map_slot *s = NULL; (s = map_next(&e->told, s)) != NULL;)
 		if (is_listed(s->value, who, in))
 			n.alerts[n.n++] = s->value;
-	qsort(n.alerts, n.n, sizeof *n.alerts, parts_compare_alerts);
+	qsort(n.alerts, n.n, sizeof *n.alerts, order_alerts);
 	n.n = drop_twins(n.alerts, n.n);
 	for (size_t i = 0; i < n.n; i++)
 		n.n_firing += !phase_over(in, n.alerts[i], n.now_ms);

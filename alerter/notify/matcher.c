@@ -195,11 +195,11 @@ bool matcher_parse_filter(struct matcher_list *l, struct str text, struct err *e
 static int compare(const void *a, const void *b)
 {
 	const struct matcher *x = a, *y = b;
-	int by_name = str_cmp(x->name, y->name);
+	int order = str_cmp(x->name, y->name);
 
-	if (by_name != 0 || x->op != y->op)
-		return by_name != 0 ? by_name : x->op < y->op ? -1 : 1;
-	return str_cmp(x->value, y->value);
+	if (order == 0)
+		order = str_cmp(x->value, y->value);
+	return order != 0 ? order : (x->op > y->op) - (x->op < y->op);
 }
 
 void matcher_sort(struct matcher_list *l)

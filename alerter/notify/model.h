@@ -29,6 +29,7 @@ struct page_alert {                     /* pager.c. Freed when it has ended, is 
 	int64_t heard_end_ms;           /* when we learned of the end; who posts one may date it years back */
 	int64_t no_data_since_ms;       /* 0: there is data */
 	int64_t expires_ms;             /* of one that was posted: it ends then unless posted again; 0: a rule says when */
+	bool expiry_given;              /* by who posted it, not by resolve_timeout; forgotten at a restart */
 	struct group **groups;
 	size_t n_groups, cap_groups;
 	size_t told_by;                 /* open episodes */

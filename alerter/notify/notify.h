@@ -290,7 +290,7 @@ struct notify_alert {
 	size_t n_receivers, n_silenced_by, n_inhibited_by, n_muted_by;
 };
 struct notify_alert_group {
-	struct labels labels;
+	struct labels labels, route_labels;
 	struct str receiver;
 	const struct notify_alert *alerts;
 	size_t n;

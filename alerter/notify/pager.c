@@ -398,6 +398,19 @@ static void end_posted(struct core *c, struct page_alert *a, int64_t at_ms, stru
 	pager_end(c, a, at_ms, reason);
 }
 
+/* Of two ends that lie ahead the later one stands, unless it was only supposed. */
+static void set_expiry(struct core *c, struct page_alert *a, int64_t given_ms)
+{
+	int64_t ends_ms = given_ms != 0 ? given_ms : core_now_ms(c) + c->config->resolve_timeout_ms;
+
+	if (ends_ms >= a->expires_ms || (given_ms != 0 && !a->expiry_given)) {
+		a->expires_ms = ends_ms;
+		a->expiry_given = given_ms != 0;
+	}
+	if (a->expires_ms < c->next_expiry_ms)
+		c->next_expiry_ms = a->expires_ms;
+}
+
 void pager_post(struct core *c, const struct notify_posted *p)
 {
 	struct page_alert *a = map_get(&c->alerts, alert_key(c, posted_rule.key, p->labels));
@@ -420,9 +433,9 @@ void pager_post(struct core *c, const struct notify_posted *p)
 	doubt_settle(c, a);
 	if (p->starts_ms != 0 && p->starts_ms < a->starts_ms)
 		a->starts_ms = p->starts_ms;
-	a->expires_ms = p->ends_ms != 0 ? p->ends_ms : now_ms + c->config->resolve_timeout_ms;
-	if (a->expires_ms < c->next_expiry_ms)
-		c->next_expiry_ms = a->expires_ms;
+	if (!fired)
+		a->expires_ms = 0;
+	set_expiry(c, a, p->ends_ms);
 	pager_save(c, a);
 	if (!fired)
 		post_event(c, a, EDGE_FIRING, STR("posted"));

@@ -8,23 +8,6 @@
 #include "notify/notifier.h"
 #include "notify/receiver.h"
 
-static int compare_label(const struct page_alert *x, const struct page_alert *y, struct str name)
-{
-	return str_cmp(labels_get(x->labels, name), labels_get(y->labels, name));
-}
-
-int parts_compare_alerts(const void *a, const void *b)
-{
-	const struct page_alert *x = *(struct page_alert *const *)a, *y = *(struct page_alert *const *)b;
-	int order = compare_label(x, y, STR("job"));
-
-	if (order == 0)
-		order = compare_label(x, y, STR("instance"));
-	if (order == 0)
-		order = labels_cmp(x->labels, y->labels);
-	return order != 0 ? order : (x->ends_ms != 0) - (y->ends_ms != 0);
-}
-
 enum rank { END_OF_SHOWN, NEW, SHOWN, CUT, END_OF_CUT, RANKS };
 
 static enum rank rank_of(const struct notice *n, const struct page_alert *a)
@@ -109,7 +92,7 @@ struct notice *parts_of(const struct notice *n, size_t *n_parts)
 		parts[i].alerts = v + i * max;
 		parts[i].n = n->n - i * max < max ? n->n - i * max : max;
 		parts[i].n_cut = cuts ? n->n - parts[i].n : 0;
-		qsort(parts[i].alerts, parts[i].n, sizeof(struct page_alert *), parts_compare_alerts);
+		qsort(parts[i].alerts, parts[i].n, sizeof(struct page_alert *), order_alerts);
 	}
 	return parts;
 }

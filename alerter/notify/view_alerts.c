@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "notify/matcher.h"
+#include "notify/receiver.h"
 
 #define MAX_SILENCES_SHOWN 16
 
@@ -83,6 +84,24 @@ static bool is_wanted(const struct notify_alert_query *q, const struct notify_al
 	       (v->n_muted_by == 0 || q->muted);
 }
 
+static int by_labels(const void *x, const void *y)
+{
+	return order_labels_of_alerts(((const struct notify_alert *)x)->labels, ((const struct notify_alert *)y)->labels);
+}
+
+static struct labels route_labels(struct core *c, const struct filter *f, const struct group *g, struct arena *a)
+{
+	struct notice n = {.group = g, .receiver = g->receiver, .now_ms = core_now_ms(c), .reason = "none", .external_url = c->external_url, .arena = a};
+
+	n.alerts = ARENA_ARRAY(a, g->n + 1, struct page_alert *);
+	for (size_t i = 0; i < g->n; i++)
+		if (fits(f, g->members[i]))
+			n.alerts[n.n++] = g->members[i];
+	n.n_firing = n.n;
+	qsort(n.alerts, n.n, sizeof *n.alerts, order_alerts);
+	return labels_copy(a, notice_route_labels(&n));
+}
+
 static struct notify_alert_group show_group(struct core *c, const struct filter *f, const struct mute_index *index,
 					    const struct group *g, struct arena *a)
 {
@@ -95,7 +114,9 @@ static struct notify_alert_group show_group(struct core *c, const struct filter 
 		v[out.n] = show(c, index, g, g->members[i], a);
 		out.n += is_wanted(f->query, &v[out.n]);
 	}
+	qsort(v, out.n, sizeof *v, by_labels);
 	out.labels = labels_copy(a, g->labels);
+	out.route_labels = route_labels(c, f, g, a);
 	out.receiver = arena_str(a, g->receiver);
 	return out;
 }
@@ -110,10 +131,10 @@ static bool read_filter(struct filter *f, struct err *e)
 	return f->query->receiver.n == 0 || f->receiver != NULL || err_context(e, "failed to parse receiver param");
 }
 
-static int by_labels(const void *x, const void *y)
+static int by_group_labels(const void *x, const void *y)
 {
 	const struct notify_alert_group *a = x, *b = y;
-	int order = labels_cmp(a->labels, b->labels);
+	int order = order_labels(a->labels, b->labels);
 
 	return order != 0 ? order : str_cmp(a->receiver, b->receiver);
 }
@@ -135,7 +156,7 @@ bool view_alerts(struct core *c, const struct notify_alert_query *q, struct aren
 		v[*n] = show_group(c, &f, index, groups[i], a);
 		*n += v[*n].n > 0;
 	}
-	qsort(v, *n, sizeof *v, by_labels);
+	qsort(v, *n, sizeof *v, by_group_labels);
 	regex_free(f.receiver);
 	matcher_list_free_regexes(&f.matchers);
 	mute_index_free(index);

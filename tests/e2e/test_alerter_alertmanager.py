@@ -90,7 +90,7 @@ def test_alerts_by_filter_and_group(box, target):
     target.set(broken=1)
     watch = Watch(box, [job("app", target)], BROKEN, start=False)
     watch.config["receivers"].append({"name": "db", "webhook_configs": [{"url": watch.hook.url}]})
-    watch.config["route"]["routes"] = [{**ROUTES[0], "group_by": ["severity"]}]
+    watch.config["route"]["routes"] = [{**ROUTES[0], "group_by": ["severity"], "labels": {"owner": "{{ .CommonLabels.team }}"}}]
     watch.config["inhibit_rules"] = [{"source_matchers": ['alertname="Broken"'], "target_matchers": ['alertname="Symptom"']}]
     watch.path.write_text(json.dumps(watch.config))
     watch.program = box.start(Alerter, watch.path, ["--storage.path", box.folder / "data"])
@@ -121,7 +121,7 @@ def test_alerts_by_filter_and_group(box, target):
     assert states["Quiet"] == {"state": "suppressed", "silencedBy": [silence], "inhibitedBy": [], "mutedBy": []}
     assert states["Symptom"]["state"] == "suppressed" and len(states["Symptom"]["inhibitedBy"]) == 1 and states["Slow"]["state"] == "active"
     group, = watch.program.json("/api/v2/alerts/groups?receiver=db")
-    assert group["labels"] == {} and group["receiver"] == {"name": "db"} and group["alerts"][0]["receivers"] == [{"name": "db"}]
+    assert group["labels"] == {} and group["routeLabels"] == {"owner": "db"} and group["receiver"] == {"name": "db"} and group["alerts"][0]["receivers"] == [{"name": "db"}]
     assert watch.program.json("/api/v2/receivers") == [{"name": "all"}, {"name": "db"}]
     assert set(watch.program.json("/api/v2/status")) == {"cluster", "config", "uptime", "versionInfo"}
 

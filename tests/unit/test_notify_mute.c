@@ -336,6 +336,38 @@ static void posted_alerts_end_when_nobody_posts_them(void **state)
 	world_free(w);
 }
 
+/* Posted, a minute later posted again: of two ends that lie ahead the later one stands, unless resolve_timeout (5 m) supposed it. */
+static void the_later_end_given_stands(void **state)
+{
+	enum { MINUTE = 60000, NONE = 0, OVER = -1 };
+	static const struct {
+		int64_t first, second, third, lasts;
+	} cases[] = {
+		{ 60 * MINUTE, NONE, NONE, 58 * MINUTE },   { 60 * MINUTE, 10 * MINUTE, NONE, 58 * MINUTE },
+		{ NONE, 3 * MINUTE, 3 * MINUTE, 3 * MINUTE }, { 3 * MINUTE, 60 * MINUTE, NONE, 59 * MINUTE },
+		{ 60 * MINUTE, OVER, NONE, 5 * MINUTE },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct world *w = world_new(ROUTE HOOK);
+		const struct map_slot *s;
+
+		print_message("  %zu\n", i);
+		post(w, cases[i].first);
+		world_pass(w, MINUTE);
+		post(w, cases[i].second);
+		world_pass(w, MINUTE);
+		post(w, cases[i].third);
+		s = map_next(&w->core->alerts, NULL);
+		world_pass(w, cases[i].lasts - 1);
+		assert_int_equal(((struct page_alert *)s->value)->ends_ms, 0);
+		world_pass(w, 1);
+		assert_int_equal(((struct page_alert *)s->value)->ends_ms, w->clock.wall);
+		world_free(w);
+	}
+}
+
 /* Away for an hour: who posts had no chance to. */
 static void our_absence_ends_no_posted_alert(void **state)
 {
@@ -372,6 +404,7 @@ int main(void)
 		cmocka_unit_test(a_silence_of_everything_is_refused),
 		cmocka_unit_test(silences_are_changed_and_ended),
 		cmocka_unit_test(posted_alerts_end_when_nobody_posts_them),
+		cmocka_unit_test(the_later_end_given_stands),
 		cmocka_unit_test(our_absence_ends_no_posted_alert),
 	};
 

@@ -153,10 +153,40 @@ static void a_text_that_is_too_long_names_fewer(void **state)
 	world_free(w);
 }
 
+/* By job, instance (who has none comes last), fewer labels first, then by name and value. */
+static void alerts_stand_as_alertmanager_has_them(void **state)
+{
+	static const struct label sets[][3] = {
+		{ { { "instance", 8 }, { "b", 1 } }, { { "job", 3 }, { "a", 1 } } },
+		{ { { "job", 3 }, { "a", 1 } } },
+		{ { { "job", 3 }, { "b", 1 } } },
+		{ { { "instance", 8 }, { "a", 1 } } },
+		{ { { "a", 1 }, { "x", 1 } }, { { "instance", 8 }, { "a", 1 } } },
+		{ { { "instance", 8 }, { "b", 1 } } },
+		{ { { "z", 1 }, { "a", 1 } } },
+		{ { { "a", 1 }, { "x", 1 } } },
+		{ { { "a", 1 }, { "y", 1 } } },
+		{ { { "a", 1 }, { "x", 1 } }, { { "c", 1 }, { "x", 1 } } },
+		{ { { "a", 1 }, { "x", 1 } }, { { "b", 1 }, { "x", 1 } } },
+	};
+	struct labels before = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(sets); i++) {
+		struct labels here = { sets[i], 1 + (sets[i][1].name.n > 0) };
+
+		print_message("  %zu\n", i);
+		assert_true(i == 0 || (order_labels_of_alerts(before, here) < 0 && order_labels_of_alerts(here, before) > 0));
+		assert_int_equal(order_labels_of_alerts(here, here), 0);
+		before = here;
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_was_shown_ends),
+		cmocka_unit_test(alerts_stand_as_alertmanager_has_them),
 		cmocka_unit_test(incidentio_gets_all_in_several),
 		cmocka_unit_test(a_text_that_is_too_long_names_fewer),
 	};

@@ -68,7 +68,7 @@ static const char tree[] = "route:\n"
 			   "  routes:\n"
 			   "  - { match: { team: db }, receiver: db, routes: [ { matchers: [ severity=critical ], receiver: pager, "
 			   "group_by: ['...'] } ] }\n"
-			   "  - { matchers: [ 'env=~\"prod|live\"' ], receiver: audit, continue: true }\n"
+			   "  - { matchers: [ 'env=~\"prod|live\"' ], receiver: audit, group_by: [], continue: true }\n"
 			   "  - { match_re: { team: 'web.*' }, receiver: web, group_wait: 5s }\n"
 			   "receivers: [ { name: default }, { name: db }, { name: pager }, { name: audit }, { name: web } ]\n";
 
@@ -83,8 +83,8 @@ static void routes_are_taken(void **state)
 		{ { { { "team", 4 }, { "db", 2 } } }, "db", "{}/{team=\"db\"}:{}" },
 		{ { { { "severity", 8 }, { "critical", 8 } }, { { "team", 4 }, { "db", 2 } } }, "pager",
 		  "{}/{team=\"db\"}/{severity=\"critical\"}:{severity=\"critical\", team=\"db\"}" },
-		{ { { { "env", 3 }, { "prod", 4 } }, { { "team", 4 }, { "web1", 4 } } }, "audit,web", "{}/{team=~\"web.*\"}:{}" },
-		{ { { { "env", 3 }, { "live", 4 } } }, "audit", "{}/{env=~\"prod|live\"}:{}" },
+		{ { { { "env", 3 }, { "prod", 4 } }, { { "team", 4 }, { "web1", 4 } } }, "audit,web", "{}/{team=~\"^(?:web.*)$\"}:{}" },
+		{ { { { "env", 3 }, { "live", 4 } }, { { "job", 3 }, { "api", 3 } } }, "audit", "{}/{env=~\"prod|live\"}:{job=\"api\"}" },
 	};
 	struct notify_config *c = world_config(tree);
 

@@ -267,6 +267,29 @@ static void test_html(void **state)
 	arena_fini(&a);
 }
 
+static void test_plain(void **state)
+{
+	static const struct {
+		const char *text;
+		bool plain;
+	} texts[] = {
+		{ "", true }, { "a } b", true }, { "{{/* c */}}a", false }, { "a {{- /* c */}}", false },
+		{ "{{define \"x\"}}{{end}}a", false }, { "a{{.}}", false },
+	};
+	const struct template_env env = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		struct err e = { 0 };
+		struct template *t = template_new(STR("t"), str_of(texts[i].text), &env, NULL, &e);
+
+		print_message("  %s\n", texts[i].text);
+		assert_non_null(t);
+		assert_int_equal(template_is_plain(t), texts[i].plain);
+		template_free(t);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -275,6 +298,7 @@ int main(void)
 		cmocka_unit_test(test_base),
 		cmocka_unit_test(test_override),
 		cmocka_unit_test(test_html),
+		cmocka_unit_test(test_plain),
 	};
 
 	setenv("TZ", "UTC", 1);
