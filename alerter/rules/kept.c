@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "rules/plan.h"
+#include "tocsin/file.h"
 #include "tocsin/json.h"
 #include "tocsin/log.h"
 #include "tocsin/mem.h"
@@ -38,8 +39,8 @@ static void take_kept(struct rules_plan *p, const json_t *o, const struct rules_
 
 struct rules_plan *kept_read(const char *kept_path, const struct rules_options *options)
 {
-	json_error_t wrong;
-	json_t *list = json_load_file(kept_path, JSON_ALLOW_NUL, &wrong), *one;
+	json_error_t wrong = { .text = FILE_NOT_REGULAR };
+	json_t *list = file_is_regular(kept_path) ? json_load_file(kept_path, JSON_ALLOW_NUL, &wrong) : NULL, *one;
 	struct rules_plan *p = mem_alloc(sizeof *p);
 	size_t i;
 

@@ -182,12 +182,16 @@ bool store_import_commit(struct store_import *im, struct err *e)
 	for (size_t i = 0; i < im->stats.series; i++)
 		if (im->series[i]->window != NULL && !put_chunk(im, im->series[i], chunk_seal(&im->series[i]->writer), e))
 			return false;
-	for (size_t i = 0; i < im->n_windows; i++) {
+	for (size_t i = 0; i < im->n_windows; i++) { /* all of them, before there is one to be seen */
 		int64_t beg = im->windows[i].number * im->window_ms, end = beg + im->window_ms;
+
+		if (!block_writer_finish(im->windows[i].writer, beg < im->stats.min_ms ? im->stats.min_ms : beg,
+		                         end > im->stats.max_ms ? im->stats.max_ms : end, e))
+			return false;
+	}
+	for (size_t i = 0; i < im->n_windows; i++) {
 		struct block_writer *w = im->windows[i].writer;
 
-		if (!block_writer_finish(w, beg < im->stats.min_ms ? im->stats.min_ms : beg, end > im->stats.max_ms ? im->stats.max_ms : end, e))
-			return false;
 		if (block_writer_is_there(w))
 			im->stats.same_blocks++;
 		else if (!block_writer_publish(w, e))

@@ -1,4 +1,7 @@
 /* History: random series through blocks and restarts against plain arrays; overlap, restarts, states, retention. */
+#include <signal.h>
+#include <sys/resource.h>
+
 #include "history_world.h"
 
 /* ---- The model ---- */
@@ -204,6 +207,33 @@ static void test_import_refuses(void **state)
 	assert_false(store_import_add(im, s, MS(410), 1, &e));
 	assert_non_null(strstr(e.msg, "max_windows"));
 	assert_int_equal(each_file(&w, ".tmp", NULL, NULL), 400);
+	store_import_free(im);
+	assert_int_equal(each_file(&w, "", NULL, NULL), 0);
+	end(&w);
+}
+
+/* The second of two blocks does not fit the disk: then there is no first one either. */
+static void test_import_whole_or_not(void **state)
+{
+	struct rlimit before, small = { 4096, 0 };
+	struct store_import_series *s;
+	struct store_import *im;
+	struct err e = { 0 };
+	struct world w;
+
+	(void)state;
+	begin(&w, MS(0));
+	im = store_import_new(w.dir, 3600000, &e);
+	s = store_import_series(im, parse_labels(&w.f.arena, "m"), &e);
+	assert_true(store_import_add(im, s, MS(0), 1, &e));
+	for (int i = 0; i < 1000; i++)
+		assert_true(store_import_add(im, s, MS(2 * HOUR_S + i), rand() * 1e-5, &e));
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &before);
+	small.rlim_max = before.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	assert_false(store_import_commit(im, &e));
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
 	store_import_free(im);
 	assert_int_equal(each_file(&w, "", NULL, NULL), 0);
 	end(&w);
@@ -632,7 +662,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_model),         cmocka_unit_test(test_histograms), cmocka_unit_test(test_overlap),
-		cmocka_unit_test(test_import_refuses), cmocka_unit_test(test_held_from),  cmocka_unit_test(test_states),
+		cmocka_unit_test(test_import_refuses),
+		cmocka_unit_test(test_import_whole_or_not), cmocka_unit_test(test_held_from),  cmocka_unit_test(test_states),
 		cmocka_unit_test(test_flush_and_retention),
 		cmocka_unit_test(test_a_step_of_the_clock), cmocka_unit_test(test_merging), cmocka_unit_test(test_limit_on_disk),
 		cmocka_unit_test(test_disk_fails),    cmocka_unit_test(test_leftovers),  cmocka_unit_test(test_much_is_sealed),
