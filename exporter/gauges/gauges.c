@@ -3,6 +3,7 @@
 #include "gauges/gauges.h"
 
 #include <assert.h>
+#include <math.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -87,6 +88,9 @@ static bool check_names(struct conf_reader *rd, const struct conf_node *map, con
 			ok = conf_error(rd->report, labels,
 			    "\"" STR_FMT "\" cannot be a label here: letters, digits and _; not source, not __…",
 			    STR_ARG(l));
+		for (size_t before = 0; before < i; before++)
+			if (str_eq(m->labels.v[before].name, l))
+				ok = conf_error(rd->report, labels, "the label \"" STR_FMT "\" twice", STR_ARG(l));
 	}
 	return ok;
 }
@@ -103,6 +107,8 @@ static bool check_metric(struct conf_reader *rd, const struct conf_node *map, vo
 	ok = check_names(rd, map, m);
 	if (m->is_info && !str_ends(m->name, STR("_info")))
 		ok = conf_error(rd->report, conf_get(map, "name"), "\"" STR_FMT "\" is of type info: name_info", STR_ARG(m->name));
+	if (!isfinite(m->scale) || m->scale == 0)
+		ok = conf_error(rd->report, conf_get(map, "scale"), "scale: a number other than 0");
 	return check_map(rd, map, m) && ok;
 }
 
@@ -177,6 +183,50 @@ bool gauge_pointers_check(struct conf_reader *rd, const struct conf_node *at, co
 	return ok || conf_error(rd->report, at, "not a JSON pointer: '~' is written ~0, '/' in a name ~1");
 }
 
+static bool is_reply_column(struct str name)
+{
+	return str_eq(name, STR("value")) || str_eq(name, STR("@key"));
+}
+
+/* Of a reply there is nothing else. */
+static bool check_reply_columns(struct conf_reader *rd, const struct conf_node *at, const struct gauge_query *q)
+{
+	const struct gauge_metric *m = q->metrics.v;
+	bool ok = true;
+
+	for (size_t i = 0; i < q->metrics.n; i++) {
+		ok &= is_reply_column(m[i].value);
+		for (size_t l = 0; l < m[i].labels.n; l++)
+			ok &= is_reply_column(m[i].labels.v[l].value);
+	}
+	return ok || conf_error(rd->report, at, "on Redis a row has nothing but value and @key: labels: { name: '@key' }");
+}
+
+/* What would not be looked at. */
+static bool check_unused(struct conf_reader *rd, const struct conf_node *at, const struct gauges_settings *s, const struct gauge_query *q)
+{
+	bool ok = true;
+
+	if (q->path.n > 0 && s->backend != &gauge_json)
+		ok = conf_error(rd->report, at, "path is for http://");
+	if (q->rows.p != NULL && s->backend == &gauge_sql)
+		ok = conf_error(rd->report, at, "rows is for JSON and Redis");
+	if (q->rows.n > 0 && s->backend == &gauge_redis && !str_eq(q->rows, STR("pairs")))
+		ok = conf_error(rd->report, at, "rows is `pairs` on Redis");
+	return ok;
+}
+
+/* The address is a secret: it is not told. */
+static bool check_path(struct conf_reader *rd, const struct conf_node *at, const struct gauges_settings *s, const struct gauge_query *q)
+{
+	const size_t scheme = str_find(s->url, STR("://")) + 3;
+	const struct str behind = { s->url.p + scheme, s->url.n - scheme };
+
+	if (q->path.n == 0 || q->path.p[0] == '/' || q->path.p[0] == '?' || str_chr(behind, '/') < behind.n)
+		return true;
+	return conf_error(rd->report, at, "path is put behind the host of url as it is: begin it with /");
+}
+
 static bool check_queries(struct conf_reader *rd, const struct gauges_settings *s)
 {
 	const struct gauge_query *q = s->queries.v;
@@ -191,8 +241,11 @@ static bool check_queries(struct conf_reader *rd, const struct gauges_settings *
 			ok = conf_error(rd->report, s->queries.nodes[i],
 			    "a query of this source must have %s: sql is for Postgres, command for Redis",
 			                s->backend == &gauge_json ? "neither sql nor command" : s->backend->wants);
+		ok &= check_unused(rd, s->queries.nodes[i], s, &q[i]);
+		if (s->backend == &gauge_redis)
+			ok &= check_reply_columns(rd, s->queries.nodes[i], &q[i]);
 		if (s->backend == &gauge_json)
-			ok &= gauge_pointers_check(rd, s->queries.nodes[i], &q[i]);
+			ok &= gauge_pointers_check(rd, s->queries.nodes[i], &q[i]) && check_path(rd, s->queries.nodes[i], s, &q[i]);
 	}
 	return ok;
 }
@@ -255,6 +308,8 @@ static bool check_tls(struct conf_reader *rd, const struct conf_node *map, const
 {
 	bool ok = true;
 
+	if (s->backend != &gauge_json && (s->headers.n > 0 || s->insecure_skip_verify))
+		ok = conf_error(rd->report, map, "headers and insecure_skip_verify are for http:// and https://");
 	if (s->ca_file.n + s->cert_file.n + s->key_file.n > 0 && !str_starts(s->url, STR("https://")))
 		ok = conf_error(rd->report, map, "ca_file, cert_file and key_file are for https://");
 	if ((s->cert_file.n > 0) != (s->key_file.n > 0))

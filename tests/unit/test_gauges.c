@@ -165,6 +165,39 @@ static void commands(void **state)
 	}
 }
 
+/* What would have no effect, or not the one that is meant. */
+static void idle_settings(void **state)
+{
+	static const struct { const char *server, *query, *metric, *says; } cases[] = {
+		{ "url: 'http://h'", "path: /x, rows: /y", "value: z, labels: [a, b], scale: -2", NULL },
+		{ "url: 'http://h'", "path: '?x=y'", "value: z", NULL },
+		{ "url: 'http://h/x'", "path: y", "value: z", NULL },
+		{ "url: 'http://hush:8080'", "path: health", "value: z", "path is put behind the host of url as it is: begin it with /" },
+		{ "url: 'http://h'", "path: /x", "labels: [a, a]", "the label \"a\" twice" },
+		{ "url: 'http://h'", "path: /x", "scale: 0", "scale: a number other than 0" },
+		{ "url: 'http://h'", "path: /x", "scale: NaN", "scale: a number other than 0" },
+		{ "redis: r", "command: [LLEN, x]", "value: n", "on Redis a row has nothing but value and @key" },
+		{ "redis: r", "command: [LLEN, x]", "labels: [queue]", "on Redis a row has nothing but value and @key" },
+		{ "redis: r", "command: [LLEN, x]", "labels: { queue: '@key' }", NULL },
+		{ "redis: r", "command: [HGETALL, x], rows: paris", "unit: ''", "rows is `pairs` on Redis" },
+		{ "redis: r", "command: [LLEN, x], path: /x", "unit: ''", "path is for http://" },
+		{ "redis: r, headers: ['a: b']", "command: [LLEN, x]", "unit: ''", "headers and insecure_skip_verify are for http" },
+		{ "url: 'postgres://h/d'", "sql: a, rows: /x", "unit: ''", "rows is for JSON and Redis" },
+		{ "url: 'postgres://h/d', insecure_skip_verify: true", "sql: a", "unit: ''", "headers and insecure_skip_verify are for http" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct buf yaml = { 0 };
+
+		print_message("  %s %s %s\n", cases[i].server, cases[i].query, cases[i].metric);
+		buf_printf(&yaml, "redis: [{ name: r, url: 'redis://h' }]\ngauges: [{ name: g, %s, queries: [{ %s, metrics: [{ name: m, help: h, %s }] "
+		           "}] }]\n", cases[i].server, cases[i].query, cases[i].metric);
+		assert_says(buf_str(&yaml), cases[i].says);
+		buf_fini(&yaml);
+	}
+}
+
 /* Between sources, and with what the exporter has itself. */
 static void names(void **state)
 {
@@ -310,8 +343,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cells_become_samples), cmocka_unit_test(one_series_of_two_queries),
-		cmocka_unit_test(documents), cmocka_unit_test(commands), cmocka_unit_test(mistakes), cmocka_unit_test(names), cmocka_unit_test(many_mistakes),
-		cmocka_unit_test(pointers),
+		cmocka_unit_test(documents), cmocka_unit_test(commands), cmocka_unit_test(mistakes), cmocka_unit_test(idle_settings),
+		cmocka_unit_test(names), cmocka_unit_test(many_mistakes), cmocka_unit_test(pointers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
