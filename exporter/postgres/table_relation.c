@@ -51,15 +51,16 @@ static const struct pg_value tables_values[] = {
 	IO(READ("x.blocks", "x.hit"), "tidx_blocks_read", "Blocks of its TOAST index read."),
 	IO("coalesce(x.hit, 0)", "tidx_blocks_hit", "Blocks of its TOAST index found in the buffer cache."),
 };
+/* A sum of bigints would be a numeric; a sample is a float anyway. */
+#define OF_INDEXES(function) "sum(pg_stat_get_" function "(indexrelid)::float8)::bigint"
 #define TABLES_WITH \
-	"WITH i AS MATERIALIZED (SELECT indrelid, sum(pg_stat_get_numscans(indexrelid))::bigint AS scans, " \
-	"sum(pg_stat_get_tuples_fetched(indexrelid))::bigint AS fetched, " \
-	    "sum(pg_stat_get_blocks_fetched(indexrelid))::bigint AS blocks, " \
-	"sum(pg_stat_get_blocks_hit(indexrelid))::bigint AS hit FROM pg_index WHERE indexrelid::bigint >= 16384 GROUP BY 1) "
+	"WITH i AS MATERIALIZED (SELECT indrelid, " OF_INDEXES("numscans") " AS scans, " OF_INDEXES("tuples_fetched") " AS fetched, " \
+	OF_INDEXES("blocks_fetched") " AS blocks, " OF_INDEXES("blocks_hit") " AS hit " \
+	"FROM pg_index WHERE indexrelid::bigint >= 16384 GROUP BY 1) "
 #define USERS_SCHEMAS "n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_toast'"
 #define TABLES_FROM \
 	"FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN i ON i.indrelid = c.oid " \
-	"LEFT JOIN i x ON x.indrelid = c.reltoastrelid WHERE c.relkind IN ('r', 'm', 'p') AND c.oid::bigint >= 16384 AND " USERS_SCHEMAS
+	"LEFT JOIN i x ON x.indrelid = c.reltoastrelid WHERE c.oid::bigint >= 16384 AND c.relkind IN ('r', 'm', 'p') AND " USERS_SCHEMAS
 
 static const struct pg_value indexes_values[] = {
 	C("pg_stat_get_numscans(x.oid)", "pg_stat_user_indexes_idx_scan_total", "Scans of the index."),
