@@ -187,7 +187,7 @@ static void warm_ahead(const struct take *k)
 	enum { AHEAD = 8 };
 
 	if (k->pos + AHEAD < k->t->n_order)
-		__builtin_prefetch(k->t->lines[k->t->order[k->pos + AHEAD]].series);
+		store_append_warm(k->t->lines[k->t->order[k->pos + AHEAD]].series);
 }
 
 struct line *line_expected(struct take *k, bool comment, struct str *text)

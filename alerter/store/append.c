@@ -437,6 +437,11 @@ static struct histogram *own_copy(const struct histogram *h)
 	return copy;
 }
 
+void store_append_warm(const struct store_series *s)
+{
+	__builtin_prefetch((const void *)((uintptr_t)s + offsetof(struct store_series, last_ms)));
+}
+
 enum store_verdict store_append_ref(struct appender *pub, struct store_series *s, int64_t t_ms, double v, const struct histogram *h)
 {
 	struct store_appender *a = own(pub);

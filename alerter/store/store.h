@@ -126,6 +126,8 @@ bool store_series_samples(struct store *, struct store_series *, int64_t min_ms,
 enum store_verdict { STORE_OK, STORE_SAME, STORE_DUPLICATE, STORE_OUT_OF_ORDER, STORE_TOO_OLD };
 /* Appends by reference, without hashing. STORE_SAME: the sample was there already. What is refused is counted. */
 enum store_verdict store_append_ref(struct appender *, struct store_series *, int64_t t_ms, double v, const struct histogram *h);
+/* Asks memory for what that reads of the series, which may be NULL; for some series ahead. */
+void store_append_warm(const struct store_series *);
 /* Ends a series at <t_ms> with a stale marker, and says why. Nothing happens when it has a sample there or later; when that is of the future
  * (the clock was set back) there is no marker, but the state counts. */
 void store_append_end(struct appender *, struct store_series *, int64_t t_ms, enum series_state why);

@@ -27,8 +27,8 @@ def page(turn):
 class Targets:
     """Every path under one port is a target; all say the same, something new each interval."""
 
-    def __init__(self):
-        self.made = (-1, b"")
+    def __init__(self, how_many=TARGETS, interval_s=INTERVAL_S):
+        self.made, self.interval_s = (-1, b""), interval_s
         began, body_at = time.monotonic(), self.body
 
         class Handler(BaseHTTPRequestHandler):
@@ -48,10 +48,10 @@ class Targets:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        self.groups = [{"targets": [f"127.0.0.1:{self.server.server_port}"], "labels": {"n": str(n), "__metrics_path__": f"/{n}"}} for n in range(TARGETS)]
+        self.groups = [{"targets": [f"127.0.0.1:{self.server.server_port}"], "labels": {"n": str(n), "__metrics_path__": f"/{n}"}} for n in range(how_many)]
 
     def body(self, elapsed_s):
-        turn = int(elapsed_s / INTERVAL_S)
+        turn = int(elapsed_s / self.interval_s)
         if self.made[0] != turn:
             self.made = (turn, page(turn))
         return self.made[1]
