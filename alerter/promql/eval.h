@@ -152,6 +152,8 @@ bool value_put(struct eval *, struct value *out, size_t to, const struct value *
 /* What a function that changes the meaning of a metric does: its name goes, at once or (delayed name removal) flagged for
  * the end. */
 struct value *value_drop_names(struct eval *, const struct node *, struct value *);
+/* Without delayed name removal __type__ and __unit__ stay, as Prometheus has it for the functions of native histograms. */
+struct value *value_drop_name_alone(struct eval *, const struct node *, struct value *);
 /* The end: names that are flagged go. */
 struct value *value_finish_names(struct eval *, struct value *);
 /* New labels for every row, by <fn>: <out> may borrow from <in> and <a>, and depends on nothing else; <named>: the metric has its name

@@ -99,6 +99,15 @@ static void without_name(void *room, struct arena *a, struct labels in, struct l
 		out->v = in.v + 1;      /* which is as it is nearly always */
 }
 
+static void without_name_alone(void *arg, struct arena *a, struct labels in, struct labels *out, bool *named)
+{
+	(void)arg, (void)named;
+	if (in.n > 0 && str_eq(in.v[0].name, STR(LABEL_NAME)))
+		*out = (struct labels){ in.v + 1, in.n - 1 };
+	else
+		*out = labels_without(a, in, STR(LABEL_NAME));
+}
+
 static void as_it_is(void *arg, struct arena *a, struct labels in, struct labels *out, bool *named)
 {
 	(void)arg, (void)a, (void)named;
@@ -120,6 +129,13 @@ struct value *value_drop_names(struct eval *ev, const struct node *node, struct 
 	value_need_drops(ev, x);
 	memset(x->drop, true, value_cells(x));
 	return x;
+}
+
+struct value *value_drop_name_alone(struct eval *ev, const struct node *node, struct value *x)
+{
+	if (!eval_has_feature(ev, PROMQL_DELAYED_NAME_REMOVAL))
+		return value_relabel(ev, node->id, x, without_name_alone, NULL);
+	return value_drop_names(ev, node, x);
 }
 
 /* A row whose name goes at some steps only is two. */

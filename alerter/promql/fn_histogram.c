@@ -17,7 +17,7 @@ static void call_histograms(struct eval_call *c, double (*fn)(const struct histo
 			x->v[i] = fn(h);
 	}
 	x->h = NULL;
-	c->result = value_drop_names(c->ev, c->node, x);
+	c->result = value_drop_name_alone(c->ev, c->node, x);
 }
 
 static double count(const struct histogram *h)

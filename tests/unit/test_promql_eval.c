@@ -547,6 +547,29 @@ static void notes_tell_no_names_that_are_gone(void **state)
 	           "  {} 0.5\n", 0);
 }
 
+static void functions_of_native_histograms_keep_type_and_unit(void **state)
+{
+	static const char text[] = "load 1m\n"
+	                           "  h{__type__=\"histogram\", __unit__=\"s\", x=\"1\"} {{schema:0 sum:2 count:1 buckets:[1]}}\n"
+	                           "  g{__type__=\"gauge\", Z=\"1\"} 1\n"
+	                           "\n"
+	                           "eval instant at 0m histogram_count(h)\n"
+	                           "  {__type__=\"histogram\", __unit__=\"s\", x=\"1\"} 1\n"
+	                           "\n"
+	                           "eval instant at 0m histogram_sum({__name__=\"h\"})\n"
+	                           "  {__type__=\"histogram\", __unit__=\"s\", x=\"1\"} 2\n"
+	                           "\n"
+	                           "eval instant at 0m histogram_fraction(0, 4, h)\n"
+	                           "  {x=\"1\"} 1\n"
+	                           "\n"
+	                           "eval instant at 0m abs(g)\n"
+	                           "  {Z=\"1\"} 1\n";
+
+	(void)state;
+	run_script(text, 0);
+	run_script(text, PROMQL_TYPE_AND_UNIT_LABELS);
+}
+
 static void staleness_and_lookback(void **state)
 {
 	(void)state;
@@ -669,6 +692,7 @@ int main(void)
 		cmocka_unit_test(aggregations_work_in_blocks),
 		cmocka_unit_test(names_are_dropped_at_once),
 		cmocka_unit_test(notes_tell_no_names_that_are_gone),
+		cmocka_unit_test(functions_of_native_histograms_keep_type_and_unit),
 		cmocka_unit_test(staleness_and_lookback),
 		cmocka_unit_test(subqueries_stand_on_their_grid),
 		cmocka_unit_test(members_are_picked),
