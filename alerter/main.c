@@ -115,6 +115,14 @@ static bool set_up_log(struct err *e)
 	return true;
 }
 
+static bool check_url(struct str url, struct err *e)
+{
+	bool good = str_starts(url, STR("http://")) || str_starts(url, STR("https://"));
+
+	return url.n == 0 || (good && http_url_host(url).n > 0) ||
+	       err_set(e, ERR_BAD_INPUT, -1, "--web.external-url=" STR_FMT ": write it like https://tocsin.example.org/alerts", STR_ARG(url));
+}
+
 static void trim_slashes(struct str *url)
 {
 	while (url->n > 0 && url->p[url->n - 1] == '/')
@@ -165,7 +173,7 @@ int main(int argc, char **argv)
 	if (argc > 1 && tool_is_command(argv[1]))
 		return tool_main(argc - 1, argv + 1);
 	if (!flags_parse(flags, ARRAY_LEN(flags), argc, argv, NULL, &e) || !set_up_log(&e) || !set_up_promql(&e) ||
-	    !http_check_hosts(settings.alerter.hosts.v, settings.alerter.hosts.n, &e)) {
+	    !http_check_hosts(settings.alerter.hosts.v, settings.alerter.hosts.n, &e) || !check_url(settings.alerter.external_url, &e)) {
 		fprintf(stderr, "tocsin-alerter: %s\n", e.msg);
 		return 2;
 	}

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "notify/markup.h"
 #include "notify/text.h"
 #include "tocsin/json.h"
 #include "tocsin/log.h"
@@ -126,10 +127,7 @@ void statuspage_expand(const struct integration *in, const struct template *t, s
 		log_event(LOG_WARN, "a template for the status page failed", "integration", in->name.p, "err", e.msg, NULL);
 		buf_reset(&text);
 	}
-	shown = str_trim(buf_str(&text));
-	if (shown.n > max)
-		for (shown.n = max; shown.n > 0 && ((unsigned char)shown.p[shown.n] & 0xc0) == 0x80; shown.n--)
-			;
+	shown = markup_cut(a, str_trim(buf_str(&text)), &(struct markup_limit){ .max = max });
 	json_out_str(j, shown.n > 0 ? shown : fallback);
 	buf_fini(&text);
 }
@@ -161,10 +159,10 @@ static void render(const struct notice *n, struct buf *out)
 	}
 	json_out_open(&j, '{');
 	json_out_key(&j, "name");
-	expand(n, n->integration->statuspage.name, "Service disruption", STATUSPAGE_NAME_BYTES, &j);
+	expand(n, n->integration->statuspage.name, "Service disruption", STATUSPAGE_NAME_CHARS, &j);
 	json_out_key(&j, "body");
 	expand(n, body_of(n),
-	       n->n_firing > 0 ? "We are investigating a problem." : "This incident has been resolved.", STATUSPAGE_BODY_BYTES, &j);
+	       n->n_firing > 0 ? "We are investigating a problem." : "This incident has been resolved.", STATUSPAGE_BODY_CHARS, &j);
 	json_out_key(&j, "impact");
 	json_out_strz(&j, statuspage_impacts[impact]);
 	json_out_key(&j, "phase");

@@ -9,14 +9,14 @@
 #define STATUSPAGE_PER_PAGE 100
 #define STATUSPAGE_MAX_PAGES 20
 #define STATUSPAGE_LOOK_AGAIN_MS 5000
-#define STATUSPAGE_NAME_BYTES 255
-#define STATUSPAGE_BODY_BYTES 25000
+#define STATUSPAGE_NAME_CHARS 255
+#define STATUSPAGE_BODY_CHARS 25000
 #define STATUSPAGE_MAINTENANCE 100      /* delivery.step from here on: statuspage_maintenance.c's */
 
 /* The next request. <changes>: it is not safe to repeat blindly. */
 enum deliver_next statuspage_ask(struct delivery *, int step, bool changes, const char *method, struct str path, struct str body);
 struct str statuspage_text(json_t *object, const char *key);
-/* Appends the template's text as a JSON string of at most <max> bytes; <fallback> when it fails or is empty. */
+/* Appends the template's text as a JSON string of at most <max> characters; <fallback> when it fails or is empty. */
 void statuspage_expand(const struct integration *, const struct template *, struct template_value, struct str fallback, size_t max,
 		       struct arena *, struct json_out *);
 

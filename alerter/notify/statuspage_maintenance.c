@@ -76,9 +76,9 @@ static void announce(struct core *c, const struct integration *in, const struct 
 	json_out_key(&j, "maintenance");
 	json_out_strz(&j, s->id);
 	json_out_key(&j, "name");
-	statuspage_expand(in, in->statuspage.maintenance_name, data, STR("Scheduled maintenance"), STATUSPAGE_NAME_BYTES, &c->scratch, &j);
+	statuspage_expand(in, in->statuspage.maintenance_name, data, STR("Scheduled maintenance"), STATUSPAGE_NAME_CHARS, &c->scratch, &j);
 	json_out_key(&j, "body");
-	statuspage_expand(in, in->statuspage.maintenance_body, data, STR("Scheduled maintenance."), STATUSPAGE_BODY_BYTES, &c->scratch, &j);
+	statuspage_expand(in, in->statuspage.maintenance_body, data, STR("Scheduled maintenance."), STATUSPAGE_BODY_CHARS, &c->scratch, &j);
 	json_out_close(&j, '}');
 	episode_save(c, e);
 	outbox_add(c, e, str_of(s->id), (struct labels){ &about, 1 }, false, buf_str(&b));

@@ -33,6 +33,7 @@ def test_health_and_command_line(box, watch):
     assert watch.program.get("/-/healthy")[0] == 200 and watch.program.get("/-/ready")[0] == 200
     assert watch.program.get("/nowhere")[0] == 404 and http(watch.program.url("/metrics"), data=b"", method="POST")[0] == 405
     for args, code, word in ((["--version"], 0, "tocsin-alerter "), (["--help"], 0, "--storage.path"), (["--log.level", "loud"], 2, "debug, info, warn or error"),
+                             (["--web.external-url=tocsin.example.org"], 2, "--web.external-url=tocsin.example.org: write it like https://"),
                              (["--config.file", watch.path, "--storage.path", box.folder / "d2", "--web.listen-address", watch.program.url()[7:]], 1, "in use")):
         done = subprocess.run([binary("tocsin-alerter"), *map(str, args)], capture_output=True, text=True, timeout=120)
         assert done.returncode == code and word in done.stdout + done.stderr, done.stdout + done.stderr

@@ -599,10 +599,34 @@ static void a_maintenance_that_is_over_is_not_announced(void **state)
 	world_free(w);
 }
 
+/* The page counts characters, and readers see that something is missing. */
+static void a_name_has_as_many_characters_as_it_may(void **state)
+{
+	static const char yaml[] = "route: { receiver: page, group_by: [alertname], group_wait: 0s }\n"
+				   "receivers: [ { name: page, statuspage_configs: [ { api_url: 'http://page/v1/', page_id: pg1, api_key: sesame-key,\n"
+				   "  name: '{{ range .Alerts }}{{ .Labels.instance }}{{ end }}' } ] } ]\n";
+
+	(void)state;
+	for (size_t n = 255; n <= 256; n++) {
+		struct world *w = world_new(yaml);
+		struct buf instance = { 0 }, name = { 0 };
+
+		for (size_t i = 0; i < n; i++)
+			buf_putz(&instance, "\xc3\xa9");
+		buf_printf(&name, "\"name\":\"%.*s%s\"", n == 255 ? 510 : 508, buf_z(&instance), n == 255 ? "" : "\xe2\x80\xa6");
+		fire(w, "Down", buf_z(&instance));
+		assert_true(has(LAST(w).body, buf_z(&name)));
+		buf_fini(&instance);
+		buf_fini(&name);
+		world_free(w);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(opens_and_resolves),
+		cmocka_unit_test(a_name_has_as_many_characters_as_it_may),
 		cmocka_unit_test(moves_slowly_through_its_statuses),
 		cmocka_unit_test(a_step_of_the_clock_damps_as_before),
 		cmocka_unit_test(damping_waits_for_its_own_time_alone),
