@@ -91,8 +91,8 @@ double buckets_quantile(double q, struct bucket *b, size_t n, struct falls *fall
 	return v;
 }
 
-/* How many observations lie below <v>. */
-static double rank_of(double v, const struct bucket *b, size_t n)
+/* How many observations lie below <v>, were the counts rising. */
+static double count_below(double v, const struct bucket *b, size_t n)
 {
 	double below = 0, low = -INFINITY;
 
@@ -102,11 +102,19 @@ static double rank_of(double v, const struct bucket *b, size_t n)
 		if (low >= v)
 			return below;
 		if (b[i].bound > v)
-			return low == -INFINITY ? b[i].count : fmin(below + (b[i].count - below) * (v - low) / (b[i].bound - low), b[n - 1].count);
+			return low == -INFINITY ? b[i].count : below + (b[i].count - below) * (v - low) / (b[i].bound - low);
 		below = b[i].count;
 		low = b[i].bound;
 	}
 	return b[n - 1].count;
+}
+
+/* They need not be: never more than there are. */
+static double rank_of(double v, const struct bucket *b, size_t n)
+{
+	double rank = count_below(v, b, n);
+
+	return rank > b[n - 1].count ? b[n - 1].count : rank;
 }
 
 double buckets_fraction(double lower, double upper, struct bucket *b, size_t n)
