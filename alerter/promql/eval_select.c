@@ -128,8 +128,8 @@ int64_t select_anchor(const struct eval *ev, const struct selection *sel, size_t
 
 	if (!ev->held || s->state == SERIES_GONE)
 		return ref_ms;
-	if (s->state == SERIES_LOST)
-		return s->lost_since_ms < ref_ms ? held_at(ev, t, s->lost_since_ms) : ref_ms;
+	if (s->state == SERIES_LOST) /* INT64_MIN: there never was a good sample to hold */
+		return s->lost_since_ms < ref_ms && s->lost_since_ms > INT64_MIN ? held_at(ev, t, s->lost_since_ms) : ref_ms;
 	if (begins_within(s->lost_since_ms, s->back_ms, ref_ms - range_ms, ref_ms - range_ms))
 		return held_at(ev, t, s->lost_since_ms);
 	return begins_away(sel, ref_ms - range_ms, ref_ms - range_ms) ? held_at(ev, t, sel->stopped_ms) : ref_ms;

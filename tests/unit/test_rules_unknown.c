@@ -51,6 +51,8 @@ static const struct row {
 	  { P("n", 1), T, P("n", 2), T, P("n", 3), T, P("n", 4), T, P("n", 5), T, P("n", 6), T, { LOSE, "n", 0 }, TICKS(10) }, "firing" },
 	{ "the same of a subquery", "- {alert: Down, expr: 'max_over_time(rate(n[30s])[1m:15s]) > 0'}\n",
 	  { P("n", 1), T, P("n", 2), T, { LOSE, "n", 0 }, TICKS(10), P("n", 3), T, P("n", 4), T, P("n", 5), T }, "firing" },
+	{ "lost, and never read with success: it holds nothing", "- {alert: Down, expr: 'rate(n[1m]) > 0'}\n",
+	  { P("n", 1), T, P("n", 2), T, { GONE, "n{i=\"2\"}", 0 }, { LOSE, "n{i=\"2\"}", 0 }, { LOSE, "n", 0 }, TICKS(10) }, "firing" },
 	{ "losses go through recording rules", "- {record: h, expr: health}\n- {alert: Down, expr: h == 0}\n",
 	  { P(A, 0), T, { LOSE, A, 0 }, TICKS(20), P(A, 1), T }, "firing resolved" },
 	{ "what is lost before a rule has recorded it after a start is not known through it", "- {record: h, expr: health}\n- {alert: Down, expr: h == 0}\n",
