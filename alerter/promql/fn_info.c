@@ -25,6 +25,7 @@ struct info {
 	uint32_t *newest;               /* by key, at the step at hand: row + 1 of the info series that counts; 0: none */
 	size_t n_keys;
 	uint32_t *first_of, *next_of;   /* info rows of a group as a chain: row + 1; 0: its end */
+	bool *near;                     /* by info row: its identifying values are among those of the base; others do not matter */
 };
 
 static void add_default_name(struct info *in, bool any_negative)
@@ -147,6 +148,58 @@ static const uint32_t *groups_of(struct label_table *t, const struct shape *s, b
 	return group;
 }
 
+static bool has_sample(const struct value *x, size_t row)
+{
+	for (size_t i = row * x->n_steps; i < (row + 1) * x->n_steps; i++)
+		if (x->has[i])
+			return true;
+	return false;
+}
+
+/* An info series itself is not enriched. */
+static bool is_info(const struct info *in, struct labels l, struct err *e)
+{
+	struct str name = labels_get(l, STR(LABEL_NAME));
+
+	for (size_t i = 0; i < in->n_names; i++)
+		if (!matcher_test(&in->matchers[i], name, e))
+			return false;
+	return true;
+}
+
+/* The values of an identifying label in the base. */
+static void collect_values(const struct info *in, struct str name, struct label_table *values)
+{
+	struct err e = { 0 };
+
+	label_table_init(values, in->c->ev->arena, 16);
+	for (size_t row = 0; row < in->base->shape->n; row++) {
+		struct labels l = in->base->shape->labels[row];
+		struct label one = { name, labels_get(l, name) };
+
+		if (one.value.n > 0 && has_sample(in->base, row) && !is_info(in, l, &e))
+			label_table_add(values, (struct labels){ &one, 1 }, NULL);
+	}
+}
+
+/* As Prometheus reads info series: label by label, where the base has that label at all. */
+static void find_near(struct info *in)
+{
+	struct label_table values[ARRAY_LEN(identifying)];
+
+	for (size_t k = 0; k < ARRAY_LEN(identifying); k++)
+		collect_values(in, identifying[k], &values[k]);
+	in->near = ARENA_ARRAY(in->c->ev->arena, in->info->shape->n, bool);
+	for (size_t row = 0; row < in->info->shape->n; row++) {
+		in->near[row] = values[0].n > 0 || values[1].n > 0;
+		for (size_t k = 0; k < ARRAY_LEN(identifying); k++) {
+			struct label one = { identifying[k], labels_get(in->info->shape->labels[row], identifying[k]) };
+
+			in->near[row] &= values[k].n == 0 || label_table_find(&values[k], (struct labels){ &one, 1 }) != SIZE_MAX;
+		}
+	}
+}
+
 /* Who belongs to whom. */
 static void index_info(struct info *in)
 {
@@ -162,21 +215,26 @@ static void index_info(struct info *in)
 	in->newest = ARENA_ARRAY(a, keys.n, uint32_t);
 	in->first_of = ARENA_ARRAY(a, ids.n, uint32_t);
 	in->next_of = ARENA_ARRAY(a, in->info->shape->n, uint32_t);
+	find_near(in);
 	for (size_t row = in->info->shape->n; row-- > 0;) {
+		if (!in->near[row])
+			continue;
 		in->next_of[row] = in->first_of[in->info_group[row]];
 		in->first_of[in->info_group[row]] = (uint32_t)row + 1;
 	}
 }
 
-/* An info series itself is not enriched. */
-static bool is_info(const struct info *in, struct labels l, struct err *e)
+static bool found_twice(const struct info *in, size_t row, size_t other, int64_t ms)
 {
-	struct str name = labels_get(l, STR(LABEL_NAME));
+	struct buf b = { 0 };
 
-	for (size_t i = 0; i < in->n_names; i++)
-		if (!matcher_test(&in->matchers[i], name, e))
-			return false;
-	return true;
+	buf_putz(&b, "found duplicate series for info metric: existing ");
+	labels_print(&b, in->info->shape->labels[other]);
+	buf_printf(&b, " @ %lld, new ", (long long)ms);
+	labels_print(&b, in->info->shape->labels[row]);
+	eval_fail(in->c->ev, ERR_EXEC, in->c->node->beg, "%s @ %lld", buf_z(&b), (long long)ms);
+	buf_fini(&b);
+	return false;
 }
 
 /* At one step: of the info series with the same name and identifying labels the one with the newest sample counts. */
@@ -192,13 +250,13 @@ static bool find_newest(const struct info *in, size_t step)
 		uint32_t *best = &in->newest[in->info_key[row]];
 		int64_t best_ms = *best == 0 ? INT64_MIN : x->t_ms[(*best - 1) * x->n_steps + step];
 
-		if (!x->has[i])
+		if (!x->has[i] || !in->near[row])
 			continue;
 		if (value_histogram(x, i) != NULL)
 			return eval_fail(ev, ERR_EXEC, in->c->node->beg, "info(): " STR_FMT " should be an info metric, with float samples",
 			                 STR_ARG(name));
 		if (x->t_ms[i] == best_ms)
-			return eval_fail(ev, ERR_EXEC, in->c->node->beg, "found duplicate series for info metric " STR_FMT, STR_ARG(name));
+			return found_twice(in, row, *best - 1, best_ms);
 		if (x->t_ms[i] > best_ms)
 			*best = (uint32_t)row + 1;
 	}
