@@ -120,7 +120,7 @@ static void reply_page(struct http_request *q, int status, struct buf *b)
 	buf_putz(b, "</main></body></html>\n");
 	http_reply_header(q, "Referrer-Policy", STR("same-origin"));
 	http_reply_header(q, "Cache-Control", STR("no-store"));
-	http_reply_buf(q, status, "text/html; charset=utf-8", b);
+	html_reply(q, status, b);
 }
 
 static void refuse(struct http_request *q, const struct err *e)

@@ -19,6 +19,6 @@ void api_functions(struct http_request *q)
 		buf_putz(&b, f[i].experimental ? " <small>Experimental.</small></td></tr>\n" : "</td></tr>\n");
 	}
 	buf_putz(&b, "</table></main></body></html>\n");
-	http_reply_buf(q, 200, "text/html; charset=utf-8", &b);
+	html_reply(q, 200, &b);
 	buf_fini(&b);
 }

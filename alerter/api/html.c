@@ -1,5 +1,13 @@
-/* Texts, label sets and spans of time as HTML: the one place that escapes. */
+/* Texts, label sets and spans of time as HTML: the one place that escapes; and pages of it. */
 #include "internal.h"
+
+/* There are buttons on our pages: nobody puts them into a frame of his own. And no script is ours. */
+void html_reply(struct http_request *q, int status, struct buf *b)
+{
+	http_reply_header(q, "X-Frame-Options", STR("DENY"));
+	http_reply_header(q, "Content-Security-Policy", STR("script-src 'none'; frame-ancestors 'none'"));
+	http_reply_buf(q, status, "text/html; charset=utf-8", b);
+}
 
 void html_text(struct buf *b, struct str s)
 {

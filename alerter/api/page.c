@@ -326,7 +326,7 @@ void api_page(struct http_request *q)
 	put_rules(&b, rules, now_ms);
 	buf_putz(&b, "</main></body></html>\n");
 	rules_snapshot_release(rules);
-	http_reply_buf(q, 200, "text/html; charset=utf-8", &b);
+	html_reply(q, 200, &b);
 	buf_fini(&b);
 }
 

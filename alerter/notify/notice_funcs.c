@@ -460,7 +460,7 @@ static bool to_date(struct template_call *c)
 	struct err e = {0};
 
 	try.e = &e;
-	c->out = must_to_date(&try) ? try.out : template_time_utc(0);
+	c->out = must_to_date(&try) ? try.out : template_time_utc(TEMPLATE_ZERO_TIME_MS);
 	return true;
 }
 

@@ -93,7 +93,7 @@ def test_acknowledged_by_the_link(box, target):
     assert url.startswith(program.url("/ack?"))
     for _ in range(2):
         status, headers, text = http(url)
-        assert status == 200 and "<button>Acknowledge" in text and headers["Cache-Control"] == "no-store"
+        assert status == 200 and "<button>Acknowledge" in text and headers["Cache-Control"] == "no-store" and headers["X-Frame-Options"] == "DENY"
     fields = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query), by="Ann")
     form = urllib.parse.urlencode(fields).encode()
     action = program.url("/ack")

@@ -104,7 +104,8 @@ def test_alerts_rules_targets(watch, target):
 def test_the_page(watch, target):
     """Targets, rules and alerts on one page; nothing from outside becomes markup."""
     status, headers, page = watch.program.get("/")
-    assert status == 200 and headers["Content-Type"].startswith("text/html")
+    assert status == 200 and headers["Content-Type"].startswith("text/html") and headers["X-Frame-Options"] == "DENY"
+    assert headers["Content-Security-Policy"] == "script-src 'none'; frame-ancestors 'none'"
     for text in ("Broken", "Waiting", "hits:sum", target.address, "broken == 1", "firing", "pending", "&lt;script&gt;", "&lt;b&gt;bold&lt;/b&gt;"):
         assert text in page, text
     assert "<script" not in page and "<b>bold" not in page
