@@ -203,7 +203,8 @@ static bool check_reply_columns(struct conf_reader *rd, const struct conf_node *
 }
 
 /* What would not be looked at. */
-static bool check_unused(struct conf_reader *rd, const struct conf_node *at, const struct gauges_settings *s, const struct gauge_query *q)
+static bool check_unused(struct conf_reader *rd, const struct conf_node *at, const struct gauges_settings *s,
+                         const struct gauge_query *q)
 {
 	bool ok = true;
 
@@ -217,7 +218,8 @@ static bool check_unused(struct conf_reader *rd, const struct conf_node *at, con
 }
 
 /* The address is a secret: it is not told. */
-static bool check_path(struct conf_reader *rd, const struct conf_node *at, const struct gauges_settings *s, const struct gauge_query *q)
+static bool check_path(struct conf_reader *rd, const struct conf_node *at, const struct gauges_settings *s,
+                       const struct gauge_query *q)
 {
 	const size_t scheme = str_find(s->url, STR("://")) + 3;
 	const struct str behind = { s->url.p + scheme, s->url.n - scheme };

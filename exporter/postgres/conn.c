@@ -412,6 +412,7 @@ static void put_settings(struct pg_conn *c)
 	buf_printf(&c->settings, ", set_config('default_transaction_read_only', 'on', %s)", buf_z(&shared));
 	buf_printf(&c->settings, ", set_config('transaction_read_only', 'on', true), set_config('jit', 'off', %s)", buf_z(&shared));
 	buf_printf(&c->settings, ", set_config('datestyle', 'ISO', %s)", buf_z(&shared));
+	buf_printf(&c->settings, ", set_config('default_transaction_isolation', 'read committed', %s)", buf_z(&shared));
 	if (encoding != NULL && strcmp(encoding, "SQL_ASCII") == 0)     /* names may be of any bytes, and are no error then */
 		buf_printf(&c->settings, ", set_config('client_encoding', 'SQL_ASCII', %s)", buf_z(&shared));
 	if (c->o.search_path != NULL)
@@ -431,7 +432,7 @@ void pg_conn_limit_statements(struct pg_conn *c, int64_t timeout_ms)
 }
 
 struct set_up {
-	struct err e;
+	struct err first, e;            /* of the first statement, which may be refused; of the settings */
 	bool pooled;
 };
 
@@ -439,27 +440,29 @@ static void take_settings(void *ctx, size_t i, const struct pg_reply *reply)
 {
 	struct set_up *s = ctx;
 
-	(void)i;
 	if (PQresultStatus(reply->result) == PGRES_TUPLES_OK)
 		s->pooled = PQgetvalue(reply->result, 0, 0)[0] == 't';
-	else
-		pg_result_error(reply->result, &s->e);
+	else if (PQresultStatus(reply->result) != PGRES_COMMAND_OK)
+		pg_result_error(reply->result, i == 0 ? &s->first : &s->e);
 }
 
+/* What is serializable by default cannot even be asked for anything on a standby. The first statement is of this transaction only. */
 static bool set_up(struct pg_conn *c, const struct source_ask *ask, struct err *e)
 {
+	struct pg_query q[] = { { "SET transaction_isolation = 'read committed'", false }, { NULL, false } };
 	struct set_up s = { 0 };
 	bool ok;
 
 	put_settings(c);
 	c->settings_changed = false;
-	ok = pg_conn_run(c, ask, &(struct pg_query){ buf_z(&c->settings), .alone = true }, 1, take_settings, &s, e);
+	q[1].sql = buf_z(&c->settings);
+	ok = pg_conn_run(c, ask, q, ARRAY_LEN(q), take_settings, &s, e);
 	c->pooled = s.pooled;
 	if (ok && s.e.code == ERR_NONE)
 		return true;
 	if (s.e.code != ERR_NONE)
 		*e = s.e;
-	if (strstr(e->msg, "admin console") != NULL) {
+	if (strstr(s.first.msg, "admin console") != NULL) {
 		*e = (struct err){ 0 };
 		return err_set(e, ERR_UPSTREAM, -1,
 		    "this is the console of a PgBouncer, which answers no queries: name a database behind it");

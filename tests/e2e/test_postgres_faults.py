@@ -242,6 +242,16 @@ gauges: [{{ name: shop, url: '{postgres.url('shop')}', queries: [{{ sql: 'select
     assert len(lines) < 50, "debug lines of the server come by the hundred"
 
 
+def test_whose_transactions_would_wait_for_others(box, postgres):
+    """Serializable and deferrable by default, those of a reader wait until nobody writes."""
+    postgres.sql("create table z (a int); create role strict superuser login")
+    postgres.sql("alter role strict set default_transaction_isolation = 'serializable'; alter role strict set default_transaction_deferrable = on")
+    exporter = start(box, ("main", postgres.url(user="strict"), ""))
+    with Session(postgres, "begin isolation level serializable; insert into z values (1); select count(*) from z;"):
+        wait_for("it writes", lambda: postgres.sql("select 1 from pg_locks where relation = 'z'::regclass and granted and mode = 'RowExclusiveLock'"))
+        assert scrape(exporter).value("pg_up") == 1
+
+
 def test_read_only_and_parameters_that_change(box, postgres):
     exporter = start(box, ("main", postgres.url(), ""))
     m = scrape(exporter)

@@ -11,9 +11,12 @@ def until(exporter, what, check):
 def test_primary_and_standby(box):
     primary = box.start(Postgres)
     primary.sql("create table t (id int)")
+    primary.sql("create role strict superuser login; alter role strict set default_transaction_isolation = 'serializable'")     # refused on a standby
     standby = box.start(Postgres, primary=primary)
-    exporter = box.start(Exporter, box.write("exporter.yml", f"postgres:\n  - {{ name: primary, url: '{primary.url()}' }}\n  - {{ name: standby, url: '{standby.url()}' }}\n"))
-    m = until(exporter, "streaming", lambda m: m.value("pg_replication_streaming", source="standby") == 1)
+    url = standby.url(user="strict")
+    exporter = box.start(Exporter, box.write("exporter.yml", f"postgres:\n  - {{ name: primary, url: '{primary.url()}' }}\n  - {{ name: standby, url: '{url}' }}\n"))
+    m = until(exporter, "streaming, say both", lambda m: m.value("pg_replication_streaming", source="standby") == 1
+              and m.find("pg_stat_replication_pg_wal_lsn_diff", source="primary", state="streaming", slot_name="standby"))
     assert not [s for s in m.find("pg_scrape_collector_success") if s[1] != 1]
     assert not m.find("tocsin_postgres_collector_unsupported")
     assert m.value("pg_replication_is_replica", source="primary") == 0 and m.value("pg_replication_is_replica", source="standby") == 1
@@ -21,7 +24,6 @@ def test_primary_and_standby(box):
     assert m.value("pg_replication_last_message_age_seconds", source="standby") is not None and m.value("pg_replication_last_message_age_seconds", source="primary") is None
     assert m.value("pg_stat_wal_receiver_received_tli", source="standby", status="streaming", slot_name="standby", upstream_host="127.0.0.1") == 1
     assert m.value("pg_replication_slots_active", source="primary", slot_name="standby") == 1
-    assert m.value("pg_stat_replication_pg_wal_lsn_diff", source="primary", state="streaming", slot_name="standby") is not None
     assert m.value("pg_stat_user_tables_n_live_tup", source="standby", relname="t") is not None
 
     standby.sql("select pg_wal_replay_pause()")
