@@ -136,8 +136,8 @@ static void put_addresses(struct buf *b, struct str list)
 		at = angle_of(one);
 		name = str_trim((struct str){one.p, at});
 		buf_putz(b, first ? "" : ",\r\n ");
-		if (at == one.n || is_ascii(name)) {
-			buf_puts(b, one);
+		if (is_ascii(one) || at == one.n) {
+			(is_ascii(one) ? buf_puts : put_words)(b, one);
 			continue;
 		}
 		if (name.n >= 2 && name.p[0] == '"' && name.p[name.n - 1] == '"')
@@ -235,7 +235,8 @@ static void put_headers(struct buf *b, struct delivery *d, json_t *texts, struct
 			put_header(b, &d->arena, ours[i].name, ours[i].value);
 	json_object_foreach(own, name, value) if (json_is_string(value)) put_header(
 	    b, &d->arena, one_line(&d->arena, str_of(name)), (struct str){json_string_value(value), json_string_length(value)});
-	put_date(b, m->created_ms);
+	if (find_header(own, "Date") == NULL)
+		put_date(b, m->created_ms);
 }
 
 static void put_part(struct buf *b, const char *episode, const char *type, struct str text)

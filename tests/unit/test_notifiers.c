@@ -345,6 +345,25 @@ static void mails_of_a_group_are_a_thread(void **state)
 	world_free(w);
 }
 
+/* Twice a Date is once too often for many a server; and a header is ASCII. */
+static void headers_of_a_mail_stand_once(void **state)
+{
+	struct world *w = world_new(HEAD "receivers: [ { name: r, email_configs: [ { to: 'm\xc3\xbcller@x, \"M, \xc3\x9c\" <b@x> (c)', from: t@c, smarthost: 'h:25', "
+					 "headers: { date: 'Mon, 01 Jan 2024 00:00:00 +0000', Cc: 'a@x, b@x' } } ] } ]\n");
+	struct str head;
+
+	(void)state;
+	fire(w, "Down", "a");
+	head = LAST(w).body;
+	head.n = str_find(head, STR("\r\n\r\n"));
+	assert_true(has(head, "\r\ndate: Mon, 01 Jan 2024") && !has(head, "Date: "));
+	assert_true(has(head, "\r\nCc: a@x, b@x\r\n"));
+	assert_true(has(head, "To: =?utf-8?B?bcO8bGxlckB4?=,\r\n =?utf-8?B?TSwgw5w=?=\r\n <b@x>\r\n"));
+	for (size_t i = 0; i < head.n; i++)
+		assert_true((unsigned char)head.p[i] < 0x80);
+	world_free(w);
+}
+
 /* Who was refused for now is asked again, alone, also after a kill, until there is something newer to tell all of them. */
 static void some_of_a_mail_get_it_later(void **state)
 {
@@ -612,6 +631,7 @@ int main(void)
 		cmocka_unit_test(webex_shows_angle_brackets),
 		cmocka_unit_test(a_possible_repeat_says_so),
 		cmocka_unit_test(mails_of_a_group_are_a_thread),
+		cmocka_unit_test(headers_of_a_mail_stand_once),
 		cmocka_unit_test(some_of_a_mail_get_it_later),
 		cmocka_unit_test(a_message_holds_as_many_alerts_as_it_may),
 		cmocka_unit_test(what_a_route_says_is_told),
