@@ -65,12 +65,23 @@ static const char *bracket_end(const char *p)
 	return *p == ']' ? p + 1 : NULL;
 }
 
+/* What other shells write for several patterns. */
+static bool is_brace_list(const char *p)
+{
+	const char *comma = *p == '{' ? strchr(p, ',') : NULL;
+
+	return comma != NULL && strchr(comma, '}') != NULL;
+}
+
 /* What fnmatch() takes, and never matches. */
 static bool check_part(const char *part, struct err *e)
 {
 	const char *p = part;
 
 	while (p != NULL && *p != '\0') {
+		if (is_brace_list(p))
+			return err_set(e, ERR_BAD_INPUT, -1, "\"%s\": braces are not expanded: write a pattern for each; \\{ stands for the "
+			               "character", part);
 		if (*p == '\\' && p[1] == '\0')
 			return err_set(e, ERR_BAD_INPUT, -1, "\"%s\" ends in a backslash: two stand for one", part);
 		p = *p == '[' ? bracket_end(p + 1) : p + (*p == '\\' ? 2 : 1);

@@ -133,6 +133,7 @@ static void patterns_that_are_none(void **state)
 		{ "/a/[ab", "\"[ab\" has a [ without ]" }, { "/a/[a/b]", "\"[a\" has a [ without ]" }, { "/a/[!]", "has a [ without ]" },
 		{ "/a/[[:digit:]", "has a [ without ]" }, { "/a/x\\", "ends in a backslash" }, { "/a/", "names a folder: write /* behind it" },
 		{ "/a/*/", "names a folder" }, { "/a/\\[ab", "" }, { "/a/[]b]*", "" }, { "/a/[!]-]x[ab]", "" }, { "/a/[[:digit:]x]", "" }, { "/a/]", "" },
+		{ "/a/*.{gz,zip}", "braces are not expanded" }, { "/a/*.\\{gz,zip}", "" }, { "/a/{x}", "" }, { "/{a,b}/*", "braces are not expanded" },
 		{ "/a/[a\\]b]", "" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
