@@ -50,7 +50,8 @@ static const char pagerduty_body[] =
     "{{ else }}"
     "{{ toJson (object \"routing_key\" .routing_key \"event_action\" (choose " IS_FIRING " \"trigger\" \"resolve\") \"dedup_key\" "
     ".episode \"client\" .client \"client_url\" .client_url \"images\" .images \"links\" .links \"payload\" (object \"summary\" "
-    "(or (cut 1024 .description) \"alert\") \"source\" (or .source .client \"tocsin\") \"severity\" (or .severity \"error\") "
+    "(or (cut 1024 .description) \"alert\") \"source\" (or .source .client \"tocsin\") \"severity\" "
+    "(choose (eq .severity \"critical\" \"error\" \"warning\" \"info\") .severity \"error\") "
     "\"class\" .class \"component\" .component \"group\" .group \"custom_details\" $details)) }}"
     "{{ end }}";
 
@@ -351,7 +352,8 @@ const struct notifier notifiers[] = {
 	.body = "{{ if eq .status \"firing\" }}"
 		"{{ toJson (object \"message\" (or (cut 130 .message) \"alert\") \"alias\" .episode \"description\" (cut 15000 "
 		".description) \"details\" (merge .labels .details) \"source\" (cut 100 .source) \"responders\" (teams .responders) \"visibleTo\" (teams .visible_to) \"tags\" "
-		"(split .tags 20 50) \"note\" (cut 25000 .note) \"priority\" .priority \"entity\" (cut 512 .entity) \"actions\" (split .actions)) }}"
+		"(split .tags 20 50) \"note\" (cut 25000 .note) \"priority\" "
+		"(choose (eq .priority \"P1\" \"P2\" \"P3\" \"P4\" \"P5\") .priority \"\") \"entity\" (cut 512 .entity) \"actions\" (split .actions)) }}"
 		"{{ else }}{{ toJson (object \"source\" (cut 100 .source) \"note\" (cut 25000 .note)) }}{{ end }}",
 	.more = {{"PUT", OPSGENIE_UPDATE("message"), "{{ toJson (object \"message\" (or (cut 130 .message) \"alert\")) }}", false},
 		 {"PUT", OPSGENIE_UPDATE("description"), "{{ toJson (object \"description\" (cut 15000 .description)) }}", false}},

@@ -345,6 +345,37 @@ static void mails_of_a_group_are_a_thread(void **state)
 	world_free(w);
 }
 
+/* A word that the service would refuse loses no page. */
+static void what_a_service_does_not_know_is_its_default(void **state)
+{
+#define SENT_AS "receivers: [ { name: r, pagerduty_configs: [ { routing_key: K, severity: '{{ .CommonLabels.severity }}' } ],\n" \
+		"  opsgenie_configs: [ { api_key: K, priority: '{{ .CommonLabels.severity }}' } ] } ]\n"
+	static const struct {
+		const char *severity, *pagerduty, *opsgenie;    /* opsgenie NULL: none is sent */
+	} cases[] = {
+		{ "warning", "\"severity\":\"warning\"", NULL },
+		{ "page", "\"severity\":\"error\"", NULL },
+		{ "P2", "\"severity\":\"error\"", "\"priority\":\"P2\"" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct world *w = world_new(HEAD SENT_AS);
+
+		world_edge(w, "Down", "a", cases[i].severity, EDGE_FIRING, 3);
+		world_run(w);
+		assert_int_equal(w->n, 2);
+		for (size_t k = 0; k < 2; k++) {
+			bool pagerduty = has(w->asked[k].url, "pagerduty");
+			const char *what = pagerduty ? cases[i].pagerduty : cases[i].opsgenie;
+
+			assert_true(has(w->asked[k].body, what != NULL ? what : "\"alias\""));
+			assert_int_equal(has(w->asked[k].body, "\"priority\""), !pagerduty && what != NULL);
+		}
+		world_free(w);
+	}
+}
+
 /* Twice a Date is once too often for many a server; and a header is ASCII. */
 static void headers_of_a_mail_stand_once(void **state)
 {
@@ -632,6 +663,7 @@ int main(void)
 		cmocka_unit_test(a_possible_repeat_says_so),
 		cmocka_unit_test(mails_of_a_group_are_a_thread),
 		cmocka_unit_test(headers_of_a_mail_stand_once),
+		cmocka_unit_test(what_a_service_does_not_know_is_its_default),
 		cmocka_unit_test(some_of_a_mail_get_it_later),
 		cmocka_unit_test(a_message_holds_as_many_alerts_as_it_may),
 		cmocka_unit_test(what_a_route_says_is_told),
