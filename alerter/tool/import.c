@@ -246,6 +246,17 @@ static void warn_of_old(const struct source *s)
 	        s->file, from, USUAL_DAYS);
 }
 
+/* The usual mistake is milliseconds. Nobody sees such samples before their time, and no retention ends them. */
+static void warn_of_future(const struct source *s)
+{
+	char until[32];
+
+	if (s->max_ms <= clock_now_ms(&clock_system) + DAY_MS)
+		return;
+	clock_format_rfc3339(until, s->max_ms);
+	fprintf(stderr, "%s: warning: samples until %s lie in the future: timestamps are seconds since 1970\n", s->file, until);
+}
+
 static bool store_all(struct source *s, struct str storage, struct err *e)
 {
 	struct storing st = { .import = store_import_new(storage.p, window_ms(s), e) };
@@ -258,6 +269,7 @@ static bool store_all(struct source *s, struct str storage, struct err *e)
 	if (ok) {
 		print_summary(s, st.import, storage);
 		warn_of_old(s);
+		warn_of_future(s);
 	}
 	store_import_free(st.import);
 	arena_fini(&st.arena);

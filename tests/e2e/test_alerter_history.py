@@ -73,9 +73,11 @@ def test_imported_beside_a_running_alerter(box, config):
 
 
 def test_what_will_not_be_kept_is_said(box, config):
-    """Samples older than the retention, at their import; and a limit of the disk that the journal alone exceeds."""
+    """Samples older than the retention, and such of the future, at their import; and a limit of the disk that the journal alone exceeds."""
     old = run_import(box, "old.om", GOOD.replace("{0}", "1700000000").replace("{1}", "1700000060"))
     assert old.returncode == 0 and "samples from 2023-11-14T22:13:20.000Z on: the alerter deletes what is older than its --storage.retention" in old.stderr
+    milliseconds = run_import(box, "future.om", GOOD.replace("{0}", "1700000000000").replace("{1}", "1700000060000"))
+    assert milliseconds.returncode == 0 and "lie in the future: timestamps are seconds since 1970" in milliseconds.stderr
     now = int(time.time())
     assert run_import(box, "new.om", GOOD.replace("{0}", str(now - 60)).replace("{1}", str(now))).stderr == ""
     alerter = box.start(Alerter, config, args=["--storage.path", box.folder / "data", "--storage.retention.size", "1B"])
