@@ -109,10 +109,9 @@ static void count_node(void *user, struct str node)
 	c->node(c->user, node);
 }
 
-static bool look(void *link, struct broker *b, bool discover, struct redis_wait wait, celery_node_fn *node, void *user,
-                 struct err *e)
+static bool look_once(struct rabbit_link *l, struct broker *b, bool discover, struct redis_wait wait, celery_node_fn *node,
+                      void *user, struct err *e)
 {
-	struct rabbit_link *l = link;
 	struct counter c = { node, user, 0 };
 
 	b->queues_err = (struct err){ 0 };
@@ -137,6 +136,21 @@ static bool look(void *link, struct broker *b, bool discover, struct redis_wait 
 	if (b->queues_told)
 		broker_forget_gone(b);
 	return b->queues_err.code != ERR_CANCELED || err_set(e, ERR_CANCELED, -1, "stopped");
+}
+
+/* A connection that was cut since the last look is no broker that is down. */
+static bool look(void *link, struct broker *b, bool discover, struct redis_wait wait, celery_node_fn *node, void *user,
+                 struct err *e)
+{
+	struct rabbit_link *l = link;
+	const bool was_open = rabbit_is_open(&l->rabbit);
+
+	if (look_once(l, b, discover, wait, node, user, e))
+		return true;
+	if (!was_open || rabbit_is_open(&l->rabbit) || e->code != ERR_UPSTREAM)
+		return false;
+	*e = (struct err){ 0 };
+	return look_once(l, b, discover, wait, node, user, e);
 }
 
 /* ---- Questions ---- */

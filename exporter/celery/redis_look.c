@@ -177,8 +177,8 @@ static bool discover_anew(struct redis_link *l, struct broker *b, struct redis_w
 	return discover_queues(l, b, wait, e);
 }
 
-static bool look_once(struct redis_link *l, struct broker *b, bool discover, struct redis_wait wait, celery_node_fn *node, void *user,
-                      struct err *e)
+static bool look_once(struct redis_link *l, struct broker *b, bool discover, struct redis_wait wait, celery_node_fn *node,
+                      void *user, struct err *e)
 {
 	struct arena a = { 0 };
 	struct redis_head *heads = NULL;

@@ -16,7 +16,7 @@
 
 #define CONNECT_MS 2000                 /* to one node, in the background */
 #define RETRY_MS 1000                   /* between two tries to connect what was lost */
-#define AGAIN_MS 1000                   /* of a scrape, for all that was lost */
+#define AGAIN_MS 2000                   /* of a scrape, for all that was lost */
 #define MAX_AGE_MS 600000               /* of a connection; then another is made beside */
 
 struct member {

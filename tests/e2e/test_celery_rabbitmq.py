@@ -11,6 +11,7 @@ import pytest
 
 from celery_jobs import Jobs
 from conftest import Box
+from test_exporter_cut import Forgetful
 from servers import ROOT, RabbitMQ, Redis, wait_for
 
 HOST = os.uname().nodename
@@ -196,6 +197,18 @@ def test_connections_lost(box, rabbit, vhost):
                and m("celery_up", source="jobs") == 1)
     jobs.send("add.delay(1, 2)")
     jobs.until("events come again", lambda m: m("celery_task_sent_total", name="add") == 1)
+
+
+def test_a_connection_that_was_forgotten(box, rabbit, vhost):
+    """By a firewall: the next word on it is answered with a reset. The broker is not down."""
+    with Forgetful(rabbit.port) as relay:
+        jobs = Jobs(box, rabbit.url(vhost, port=relay.port))
+        jobs.until("it is read", lambda m: m("celery_queue_length", queue_name="celery") == 0)
+        ups, before = [], len(relay.clients)
+        relay.forget()
+        wait_for("it is looked at anew", lambda: ups.append(jobs.metrics()("celery_up", source="jobs")) or len(relay.clients) > before)
+        jobs.until("it is read again", lambda m: ups.append(m("celery_up", source="jobs")) or m("celery_poll_age_seconds") < 0.5)
+        assert set(ups) == {1}
 
 
 def test_broker_gone(box, rabbit, vhost):
