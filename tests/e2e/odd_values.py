@@ -20,13 +20,15 @@ def cases(settings):
     return {f"{name} = {value}": text.replace("@", value) for name, text in settings.items() for value in ODD}
 
 
-def judge(box, texts, peer):
-    """name -> whether we take it, whether the peer does. <peer>: "promtool" or "amtool"."""
+def judge(box, texts, peer, vague):
+    """name -> whether we take it, whether the peer does. <peer>: "promtool" or "amtool". What we refuse is refused with file, line, column and what
+    would be right, but for names that <vague> fits."""
     names = {f"{i}.yml": name for i, name in enumerate(texts)}
     for file, name in names.items():
         box.write(f"odd/{file}", texts[name])
     commands = ([binary("tocsin-alerter"), "check", "config"], ["promtool", "check", "config", "--syntax-only"] if peer == "promtool" else ["amtool", "check-config"])
-    ours, theirs = (subprocess.run([*command, *names], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=box.folder / "odd", timeout=300).stdout for command in commands)
+    done = [subprocess.run([*command, *names], capture_output=True, text=True, cwd=box.folder / "odd", timeout=300) for command in commands]
+    ours, theirs = (d.stdout for d in done)
     taken = set(re.findall(r"^(\d+\.yml): good", ours, re.M))
     checked = re.findall(r"^(\d+\.yml): (?:good|\d+ error)", ours, re.M)
     if peer == "promtool":
@@ -35,6 +37,9 @@ def judge(box, texts, peer):
         said = re.findall(r"^Checking '(\d+\.yml)'\s+(SUCCESS|FAILED)", theirs, re.M)
         peer_taken, peer_checked = {file for file, word in said if word == "SUCCESS"}, [file for file, _ in said]
     assert len(checked) == len(peer_checked) == len(names), f"of {len(names)} files we checked {len(checked)}, {peer} {len(peer_checked)}"
+    pointed = set(re.findall(r"^(\d+\.yml):\d+:\d+: .*: ", ours + done[0].stderr, re.M))
+    unclear = {name for file, name in names.items() if file not in taken | pointed and not re.fullmatch(vague, name)}
+    assert not unclear, f"an error names file, line and column, and what would be right: {unclear}"
     return {name: (file in taken, file in peer_taken) for file, name in names.items()}
 
 
