@@ -130,11 +130,6 @@ void json_out_key_str(struct json_out *j, struct str key)
 	j->comma = false;
 }
 
-void json_out_key(struct json_out *j, const char *key)
-{
-	json_out_key_str(j, str_of(key));
-}
-
 void json_out_str(struct json_out *j, struct str s)
 {
 	before_value(j);

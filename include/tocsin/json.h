@@ -13,8 +13,11 @@ struct json_out {
 
 void json_out_open(struct json_out *j, char bracket);           /* '{' or '[' */
 void json_out_close(struct json_out *j, char bracket);          /* '}' or ']' */
-void json_out_key(struct json_out *j, const char *key);
 void json_out_key_str(struct json_out *j, struct str key);
+static inline void json_out_key(struct json_out *j, const char *key)
+{
+	json_out_key_str(j, str_of(key)); /* of a literal the compiler knows the length */
+}
 void json_out_str(struct json_out *j, struct str s);
 void json_out_strz(struct json_out *j, const char *z);          /* NULL: null */
 void json_out_int(struct json_out *j, int64_t v);
