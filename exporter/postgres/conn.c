@@ -738,8 +738,10 @@ bool pg_conn_run(struct pg_conn *c, const struct source_ask *ask, const struct p
 		alone[second.n++] = (struct pg_query){ q[again[i]].sql, .alone = true };
 	ok = ok && (second.n == 0 || run_once(&second, e));
 	arena_fini(&a);
-	if (ok)
+	if (ok) {
+		c->was_kept = false;            /* what fails from now on was not cut before */
 		return true;
+	}
 	if (e->code == ERR_TIMEOUT || e->code == ERR_CANCELED || e->code == ERR_LIMIT)
 		cancel_running(c);
 	conn_failed(c, ask, e);

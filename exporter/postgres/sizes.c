@@ -278,11 +278,21 @@ static bool ask_databases(struct round *x, struct err *e)
 	return true;
 }
 
-static bool do_round(struct round *x, struct err *e)
+static bool try_round(struct round *x, struct err *e)
 {
 	if (!pg_conn_open(x->conn, x->ask, e))
 		return false;
 	return ask_slow(x, e) && ask_tables(x, e) && ask_databases(x, e);
+}
+
+static bool do_round(struct round *x, struct err *e)
+{
+	if (try_round(x, e))
+		return true;
+	if (!pg_conn_was_cut(x->conn))
+		return false;
+	*e = (struct err){ 0 };
+	return try_round(x, e);
 }
 
 void pg_sizes_run(const struct pg_settings *s, const char *name, struct source_loop *loop)
