@@ -413,7 +413,7 @@ static void note_reload(struct alerter *al, bool good, const char *how, const st
 
 /* ---- Start. ---- */
 
-static struct str default_url(struct arena *a, struct str address)
+static struct str default_url(struct arena *a, struct str address, bool tls)
 {
 	size_t colon = address.n;
 	char host[256] = "localhost";
@@ -421,7 +421,7 @@ static struct str default_url(struct arena *a, struct str address)
 	while (colon > 0 && address.p[colon - 1] != ':')
 		colon--;
 	gethostname(host, sizeof host - 1);
-	return arena_printf(a, "http://%s:" STR_FMT, host, (int)(address.n - colon), address.p + colon);
+	return arena_printf(a, "http%s://%s:" STR_FMT, tls ? "s" : "", host, (int)(address.n - colon), address.p + colon);
 }
 
 static bool make_folder(struct str path, struct err *e)
@@ -650,11 +650,12 @@ struct alerter *alerter_start(const struct alerter_options *o)
 
 	al->options = *o;
 	al->lock_fd = -1;
-	al->external_url = o->external_url.n > 0 ? arena_str(&al->arena, o->external_url) : default_url(&al->arena, o->listen.v[0]);
 	al->start_ms = al->reload_ms = clock_now_ms(&clock_system);
 	al->reload_good = true;
 	pthread_mutex_init(&al->lock, NULL);
 	good = read_files(al);
+	al->external_url = o->external_url.n > 0 ? arena_str(&al->arena, o->external_url)
+						 : default_url(&al->arena, o->listen.v[0], http_web_config_has_tls(al->web));
 	if (good && !start_parts(al, &e)) {
 		fprintf(stderr, "tocsin-alerter: %s\n", e.msg);
 		good = false;

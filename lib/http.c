@@ -157,6 +157,15 @@ void http_reply_header(struct http_request *q, const char *name, struct str valu
 	r->headers = h;
 }
 
+/* What the web configuration says stands instead of ours. */
+static bool is_configured(const struct request *r, const char *name)
+{
+	for (size_t i = 0; r->web != NULL && i < r->web->headers.n; i++)
+		if (str_eq_nocase(r->web->headers.v[i].name, str_of(name)))
+			return true;
+	return false;
+}
+
 static void add_headers(const struct request *r, struct MHD_Response *response, const char *type, bool packed)
 {
 	if (packed)
@@ -165,7 +174,8 @@ static void add_headers(const struct request *r, struct MHD_Response *response, 
 		MHD_add_response_header(response, "Content-Type", type);
 	MHD_add_response_header(response, "Vary", "Accept-Encoding");
 	for (const struct reply_header *h = r->headers; h != NULL; h = h->next)
-		MHD_add_response_header(response, h->name, h->value);
+		if (!is_configured(r, h->name))
+			MHD_add_response_header(response, h->name, h->value);
 	for (size_t i = 0; r->web != NULL && i < r->web->headers.n; i++)
 		MHD_add_response_header(response, r->web->headers.v[i].name.p, r->web->headers.v[i].value.p);
 }

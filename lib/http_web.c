@@ -244,6 +244,11 @@ struct http_web_config *http_web_config_ref(struct http_web_config *w)
 	return w;
 }
 
+bool http_web_config_has_tls(const struct http_web_config *w)
+{
+	return w != NULL && w->cert.n > 0;
+}
+
 void http_web_config_unref(struct http_web_config *w)
 {
 	if (w == NULL || __atomic_sub_fetch(&w->refs, 1, __ATOMIC_ACQ_REL) > 0)

@@ -99,6 +99,7 @@ bool http_is_gone(const struct http_request *q);
 struct http_web_config;
 struct http_web_config *http_web_config_load(const char *path, struct conf_report *r);
 void http_web_config_unref(struct http_web_config *w);  /* NULL is fine */
+bool http_web_config_has_tls(const struct http_web_config *w);  /* so is NULL */
 
 struct http_options {
 	const struct str *listen;               /* "127.0.0.1:9977", "[::1]:0", ":9977" */

@@ -3,6 +3,7 @@ import crypt
 import http.client
 import json
 import os
+import re
 import signal
 import ssl
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from servers import Alerter, Exporter, binary, wait_for
+from watched import Webhook
 
 CURL_CERT_OR_TLS = (35, 56)             # what curl exits with when a handshake fails (1.2, 1.3)
 
@@ -43,13 +45,13 @@ def keys(box):
     return folder
 
 
-def program(box, kind, web):
+def program(box, kind, web, text="global: {}\n"):
     """<kind> with <web> as its web.config.file, up when something listens."""
     if kind is Exporter:
         config = box.write("exporter.yml", "gauges: []\n")
         extra = []
     else:
-        config = box.write("tocsin.yml", "global: {}\n")
+        config = box.write("tocsin.yml", text)
         extra = ["--storage.path", box.folder / "data"]
     p = box.start(kind, config, ["--web.config.file", box.write("web.yml", web), *extra], wait=False)
     p.process.ready(lambda: curl(p, "-k")[0] != 7)
@@ -87,6 +89,22 @@ def test_serves_tls_to_who_trusts_the_authority(box, keys, kind):
     assert curl(p, *trusting(keys)) == (0, 200)
     assert curl(p)[0] == 60                                     # an authority nobody knows
     assert curl(p, scheme="http")[1] != 200
+
+
+def test_links_lead_to_where_it_serves(box, keys):
+    """Without --web.external-url messages name https where TLS is spoken; a header of the web configuration stands instead of ours."""
+    hook = Webhook()
+    box.started.append(hook)
+    p = program(box, Alerter, TLS + "http_server_config:\n  headers: { X-Frame-Options: SAMEORIGIN }\n", json.dumps({
+        "route": {"receiver": "a", "group_wait": "0s"}, "receivers": [{"name": "a", "webhook_configs": [{"url": hook.url}]}]}))
+
+    def ask(path, *args):
+        return subprocess.run(["curl", "-s", "-i", *map(str, trusting(keys)), *args, f"https://127.0.0.1:{p.port}{path}"], capture_output=True,
+                              text=True, timeout=120).stdout
+    assert re.findall(r"(?i)x-frame-options: (\w+)", ask("/")) == ["SAMEORIGIN"]
+    ask("/api/v2/alerts", "-H", "Content-Type: application/json", "-d", json.dumps([{"labels": {"alertname": "a"}}]))
+    body = hook.wait_for(lambda h: h.accepted)[0]["body"]
+    assert body["externalURL"].startswith("https://") and body["ackURL"].startswith(body["externalURL"])
 
 
 @pytest.mark.parametrize("limits, spoken", [
