@@ -5,7 +5,7 @@
 
 #include "tocsin/mem.h"
 
-#define MAX_REDIRECTS 5
+#define MAX_REDIRECTS 9 /* as Go: ten requests */
 
 static struct curl_slist *append(struct curl_slist *list, struct str name, const char *between, struct str value)
 {

@@ -43,11 +43,11 @@ static bool spill(struct checkpoint *c, const char *path, struct err *e)
 	return true;
 }
 
-/* What blocks say is enough for a series that ended there. */
-static bool is_told_by_blocks(const struct store_series *s)
+/* What blocks say is enough for a series that ended there. Of one that never had a sample (all its scrapes were refused) there is nothing to say. */
+static bool is_left_out(const struct store_series *s)
 {
 	return s->n_sealed == 0 && s->writer.open == NULL &&
-	       (s->from_history == FROM_BLOCKS || (s->state == SERIES_GONE && s->good_ms != s->last_ms));
+	       (s->from_history == FROM_BLOCKS || (s->state == SERIES_GONE && s->good_ms != s->last_ms) || s->last_ms == INT64_MIN);
 }
 
 static void put_part(struct checkpoint *c, struct record_series *r, struct chunk *const *chunks, uint32_t n)
@@ -100,7 +100,7 @@ static bool put_slots(struct store *st, struct checkpoint *c, size_t beg, size_t
 			continue;
 		shard = series_shard(st, s);
 		pthread_mutex_lock(&shard->lock);
-		if (!is_told_by_blocks(s))
+		if (!is_left_out(s))
 			put_series(c, s, index_labels(&st->index, s, v));
 		pthread_mutex_unlock(&shard->lock);
 	}

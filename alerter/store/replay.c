@@ -306,7 +306,8 @@ static void take_chunk(struct replaying *r, struct store_series *s, const struct
 static void take_series(void *ctx, const struct record_series *series)
 {
 	struct replaying *r = ctx;
-	struct store_series *s = find_or_make(r->st, series->labels);
+	bool empty = series->n_chunks == 0 && series->last_ms == INT64_MIN; /* older versions wrote such, too */
+	struct store_series *s = empty ? NULL : find_or_make(r->st, series->labels);
 
 	if (s == NULL)
 		return;

@@ -536,6 +536,28 @@ static void test_flush_shortens_it(void **state)
 	end(&w);
 }
 
+/* What a refused scrape brought has no sample: a start does not bring it back. */
+static void test_never_sampled(void **state)
+{
+	struct selection *s;
+	struct err e = { 0 };
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	put1(&w, "m", MS(0), 1);
+	assert_true(put(&w.f, "refused", MS(1), 1));
+	store_appender_rollback(w.f.app);
+	assert_true(store_flush(w.f.store, &e));
+	assert_int_equal(each_file(&w, "journal", ".checkpoint", NULL, NULL), 1);
+	restart(&w, MS(2));
+	s = pick(&w.f, "__name__ = refused");
+	assert_int_equal(s->n, 0);
+	drop(&w.f, s);
+	assert_int_equal(count_of(&w, "m"), 1);
+	end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -552,6 +574,7 @@ int main(void)
 		cmocka_unit_test(test_full_disk),
 		cmocka_unit_test(test_gone_with_a_full_disk),
 		cmocka_unit_test(test_flush_shortens_it),
+		cmocka_unit_test(test_never_sampled),
 	};
 
 	return cmocka_run_group_tests_name("store journal", tests, NULL, no_piece_is_left);
