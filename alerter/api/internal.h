@@ -96,8 +96,8 @@ const char *api_health_name(enum scrape_health);
 void html_text(struct buf *, struct str);       /* as text, or as an attribute's value in double quotes */
 void html_labels(struct buf *, struct labels, const char *but);
 void html_since(struct buf *, int64_t now_ms, int64_t ms);      /* "3 min 2 s": how long ago; "never" for 0 */
+void html_reply(struct http_request *, int status, struct buf *);       /* a whole page */
 /* Begins a table and says what its columns are called; a # before a name: they are numbers. */
-void html_reply(struct http_request *, int status, struct buf *);
 void html_table(struct buf *, const char *const *heads, size_t n);
 #define HTML_TABLE(b, ...) html_table((b), (const char *const[]){ __VA_ARGS__ }, ARRAY_LEN(((const char *const[]){ __VA_ARGS__ })))
 
