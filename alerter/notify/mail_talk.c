@@ -7,14 +7,14 @@
 #define MAX_SAID     512  /* bytes of one answer */
 #define MAX_REFUSALS 4096 /* bytes of all about addresses */
 
-static void note_address(struct mail_talk *t, bool for_now)
+static void note_address(struct mail_talk *t)
 {
 	struct str address = t->mail->to[t->asked - 1];
 
 	if (t->refusals.n < MAX_REFUSALS)
 		buf_printf(&t->refusals, "%s" STR_FMT ": " STR_FMT, t->refusals.n > 0 ? "; " : "", STR_ARG(address),
 			   STR_ARG(buf_str(&t->said)));
-	if (for_now)
+	if (t->for_now)
 		buf_printf(&t->later, "%s" STR_FMT, t->later.n > 0 ? "," : "", STR_ARG(address));
 }
 
@@ -24,16 +24,20 @@ static void take_answer(struct mail_talk *t, struct str line)
 	bool first = !t->in_answer, refused = line.n > 0 && (line.p[0] == '4' || line.p[0] == '5'), last = line.n < 4 || line.p[3] != '-';
 
 	t->in_answer = !last;
-	if (refused && first)
+	if (refused && first) {
 		buf_reset(&t->said);
-	else if (refused && line.n >= 4)
+		t->for_now = line.p[0] == '4';
+	} else if (refused && line.n >= 4) {
 		line = (struct str){line.p + 3, line.n - 3};
-	if (refused && t->said.n + line.n < MAX_SAID)
+	}
+	if (line.n > MAX_SAID - t->said.n)
+		line.n = MAX_SAID - t->said.n;
+	if (refused)
 		buf_puts(&t->said, line);
 	if (!last || !t->is_rcpt || t->asked > t->mail->n_to)
 		return;
 	if (refused)
-		note_address(t, buf_str(&t->said).p[0] == '4');
+		note_address(t);
 	t->taken = t->taken || !refused;
 }
 

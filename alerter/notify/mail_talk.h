@@ -13,6 +13,7 @@ struct mail_talk {
 	size_t asked;           /* addresses so far */
 	bool is_rcpt;           /* the last command is */
 	bool in_answer;         /* more lines of it come */
+	bool for_now;           /* the last refusal: it may be taken later */
 	bool taken;             /* one address at least */
 	struct buf said;        /* the last refusal */
 	struct buf refusals;    /* of addresses, each with what was said */
