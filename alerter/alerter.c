@@ -16,6 +16,7 @@
 #include "keeper.h"
 #include "ordered_sink.h"
 #include "page_metrics.h"
+#include "settling.h"
 #include "tocsin/log.h"
 #include "tocsin/mem.h"
 
@@ -38,8 +39,8 @@ struct alerter {
 	struct api *api;
 	struct http_server *http;
 	atomic_int_least64_t rules_ms;          /* rules began, or were exchanged, then */
-	int64_t skew_ms;                        /* wall clock - monotonic; of notify's thread, as the next */
-	int64_t asked_ms;                       /* all targets had been asked once */
+	struct clock_skew skew;                 /* of notify's thread, as the next */
+	struct settling settling;
 	struct keeper *keeper;
 	struct page_metrics *page_metrics;
 	pthread_mutex_t lock;                   /* the rest */
@@ -114,27 +115,12 @@ static struct promql_options promql_options(const struct alerter *al, const stru
 	return o;
 }
 
-#define SETTLED_GRACE_MS 5000
-#define SETTLED_MOST_MS 60000
-
-/* Each target is asked within its interval, each rule evaluated within its. */
-static int64_t longest_settling_ms(const struct config *c)
-{
-	int64_t longest_ms = 0;
-
-	for (size_t i = 0; i < c->scrape.n; i++)
-		if (c->scrape.jobs[i].interval_ms > longest_ms)
-			longest_ms = c->scrape.jobs[i].interval_ms;
-	longest_ms += c->global.evaluation_interval_ms + SETTLED_GRACE_MS;
-	return longest_ms < SETTLED_MOST_MS ? longest_ms : SETTLED_MOST_MS;
-}
-
 static struct rules_plan *load_rules(struct alerter *al, const struct config *c, struct conf_report *report)
 {
 	const struct rules_options options = {
 		.interval_ms = c->global.evaluation_interval_ms,
 		.query_offset_ms = c->global.rule_query_offset_ms,
-		.settle_ms = longest_settling_ms(c),
+		.settle_ms = settling_longest_ms(&c->scrape, c->global.evaluation_interval_ms),
 		.defaults = c->rule_defaults,
 		.external_labels = c->external_labels,
 		.external_url = al->external_url,
@@ -223,24 +209,14 @@ static void tell_known_rules(struct alerter *al, bool starting)
 
 #define LATE_INTERVALS 3
 #define LATE_LEAST_MS 5000
-#define CLOCK_STEP_MS 1000      /* wall against monotonic: more is a step */
-
-/* A step of the wall clock is no time that passed: it is counted anew from there. */
-static void follow_clock(struct alerter *al, int64_t now_ms)
-{
-	int64_t skew_ms = now_ms - clock_mono_ms(&clock_system), step_ms = skew_ms - al->skew_ms;
-
-	al->skew_ms = skew_ms;
-	if (step_ms > CLOCK_STEP_MS || step_ms < -CLOCK_STEP_MS)
-		atomic_store(&al->rules_ms, now_ms);
-}
 
 /* A group that is late by several intervals: evaluation hangs, or takes longer than it may. */
 static const struct rule_group_view *late_group(struct alerter *al, const struct rules_snapshot *s)
 {
 	int64_t now_ms = clock_now_ms(&clock_system);
 
-	follow_clock(al, now_ms);
+	if (clock_step_ms(&al->skew, &clock_system) != 0)       /* no time that passed: it is counted anew from there */
+		atomic_store(&al->rules_ms, now_ms);
 	for (size_t i = 0; i < s->n_groups; i++) {
 		const struct rule_group_view *g = s->groups[i];
 		int64_t since_ms = atomic_load(&al->rules_ms), last_ms = g->last_evaluation_ms;
@@ -293,50 +269,6 @@ static enum notify_evaluates rules_are_evaluated(void *ctx, struct err *why)
 		err_set(why, ERR_EXEC, -1, "every rule fails; " STR_FMT ": " STR_FMT, STR_ARG(h.one->id->name), STR_ARG(h.one->last_error));
 	rules_snapshot_release(s);
 	return why->code == ERR_NONE ? now : EVALUATION_FAILS;
-}
-
-/* ---- After a start: whether rules know of what fired before. ---- */
-
-/* True: each was asked once; <*at_ms>: the last of them by then. */
-static bool all_asked(struct alerter *al, struct arena *a, int64_t *at_ms)
-{
-	size_t n;
-	const struct scrape_target_info *v = scrape_targets(al->scrape, a, &n);
-
-	*at_ms = al->start_ms;
-	for (size_t i = 0; i < n; i++) {
-		int64_t end_ms = v[i].last_scrape_ms + (int64_t)(v[i].last_duration_s * 1e3) + 1;
-
-		if (!v[i].dropped && v[i].last_scrape_ms == 0)
-			return false;
-		*at_ms = !v[i].dropped && end_ms > *at_ms ? end_ms : *at_ms;
-	}
-	return true;
-}
-
-static bool rules_are_settled(void *ctx, struct arena *a, struct str **keys, size_t *n)
-{
-	struct alerter *al = ctx;
-	const struct rules_snapshot *s;
-	size_t n_rules = 0;
-
-	if (al->asked_ms == 0 && !all_asked(al, a, &al->asked_ms)) {
-		al->asked_ms = 0;
-		return false;
-	}
-	s = rules_snapshot_get(al->rules);
-	for (size_t i = 0; i < s->n_groups; i++)
-		n_rules += s->groups[i]->n_rules;
-	*keys = ARENA_ARRAY(a, n_rules + 1, struct str);
-	for (size_t i = 0; i < s->n_groups; i++)
-		for (size_t k = 0; k < s->groups[i]->n_rules; k++) {
-			const struct rule_view *r = &s->groups[i]->rules[k];
-
-			if (r->last_evaluation_ms >= al->asked_ms && !r->unknown)
-				(*keys)[(*n)++] = arena_str(a, r->id->key);
-		}
-	rules_snapshot_release(s);
-	return *n == n_rules;
 }
 
 /* ---- What a reload has to say: true, and the same everywhere. ---- */
@@ -637,7 +569,9 @@ static bool start_parts(struct alerter *al, struct err *e)
 	atomic_store(&al->rules_ms, clock_now_ms(&clock_system));
 	rules_start(al->rules);
 	notify_watch_evaluation(al->notify, rules_are_evaluated, al);
-	notify_watch_rules(al->notify, rules_are_settled, al, longest_settling_ms(al->config));
+	al->settling = (struct settling){ al->scrape, al->rules, al->start_ms, 0 };
+	notify_watch_rules(al->notify, settling_is_over, &al->settling,
+	                   settling_longest_ms(&al->config->scrape, al->config->global.evaluation_interval_ms));
 	al->keeper = keeper_start(al->store, e);
 	return al->keeper != NULL;
 }

@@ -42,6 +42,15 @@ struct clock clock_manual(int64_t now_ms)
 	return (struct clock){ .now_ms = manual_now, .mono_ms = manual_mono, .wall = now_ms, .mono = now_ms };
 }
 
+int64_t clock_step_ms(struct clock_skew *s, const struct clock *c)
+{
+	enum { LEAST_MS = 1000 };
+	int64_t skew_ms = clock_now_ms(c) - clock_mono_ms(c), step_ms = s->known ? skew_ms - s->ms : 0;
+
+	*s = (struct clock_skew){ skew_ms, true };
+	return step_ms > -LEAST_MS && step_ms < LEAST_MS ? 0 : step_ms;
+}
+
 int64_t clock_mono_us(void)
 {
 	struct timespec t;

@@ -12,7 +12,6 @@
 
 #define LOG_MAX_BYTES (256u << 20)      /* of statements that wait for a disk that takes them */
 #define COMMIT_RETRY_MS 2000
-#define CLOCK_STEP_MS 2000              /* wall against monotonic: more is a step */
 #define TRIM_EVERY_MS 3600000
 #define MAX_EVENTS 1000000
 #define MAX_DEAD 1000
@@ -111,10 +110,9 @@ static void shift_group(struct core *c, struct group *g, int64_t step_ms)
 /* A step of the wall clock is no time that passed: what was to happen in a minute still happens in a minute, also after a crash. */
 static void follow_clock(struct core *c)
 {
-	int64_t skew_ms = core_now_ms(c) - clock_mono_ms(c->clock), step_ms = skew_ms - c->skew_ms;
+	int64_t step_ms = clock_step_ms(&c->skew, c->clock);
 
-	c->skew_ms = skew_ms;
-	if (step_ms < CLOCK_STEP_MS && step_ms > -CLOCK_STEP_MS)
+	if (step_ms == 0)
 		return;
 	log_printf(LOG_WARN, "the wall clock stepped by %lld ms; timers go on as if it had not", (long long)step_ms);
 	for (struct map_slot *s = NULL; (s = map_next(&c->groups, s)) != NULL;)
@@ -428,7 +426,7 @@ static struct core *try_open(const struct core_options *o, struct notify_config 
 		memcpy(c->link_key, o->link_key, sizeof c->link_key);
 	c->retention_ms = o->retention_ms != 0 ? o->retention_ms : DEFAULT_RETENTION_MS;
 	c->random = o->seed;
-	c->skew_ms = core_now_ms(c) - clock_mono_ms(c->clock);
+	(void)clock_step_ms(&c->skew, c->clock);
 	c->next_alert = c->next_group = c->next_message = 1;
 	c->heartbeats = heartbeats_new();
 	c->forwarding = forward_new(o->resend_delay_ms);

@@ -38,7 +38,7 @@ struct core {
 	bool paused;                    /* on the way out: nothing new is sent */
 	uint64_t random;
 	int64_t next_commit_ms;         /* after a failure */
-	int64_t skew_ms;                /* wall clock - monotonic: a change is a step of the wall clock */
+	struct clock_skew skew;
 	int64_t retention_ms, next_trim_ms, next_expiry_ms;
 	struct map alerts;              /* struct page_alert by key */
 	struct map by_labels;           /* one of each ring of twins, by the 8 bytes of its fingerprint */

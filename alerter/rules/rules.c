@@ -15,7 +15,6 @@
 #include "tocsin/log.h"
 #include "tocsin/mem.h"
 
-#define STEP_MS 1000            /* wall and monotonic clock may differ this much between two looks */
 #define LOOK_MS 500             /* a waiting worker looks at the clock this often: it may have stepped */
 #define RAISE_EVERY_MS 900     /* about once a second: scrapes a second apart come a little early at times */
 
@@ -45,7 +44,8 @@ struct rules {
 	struct worker *workers;
 	size_t n_workers;               /* threads that run */
 	bool stopping, applying;
-	int64_t wall_ms, mono_ms;       /* at the last look */
+	int64_t wall_ms;                /* at the last look */
+	struct clock_skew skew;
 	int64_t began_mono_ms;
 };
 
@@ -113,18 +113,16 @@ static int64_t take_slot(struct group_run *g, int64_t now_ms)
 /* The wall clock went another way than the monotonic one: a step, or we were suspended. Under the lock. */
 static void look_at_clock(struct rules *r)
 {
-	int64_t wall = clock_now_ms(r->deps.clock), mono = clock_mono_ms(r->deps.clock);
-	int64_t step = (wall - r->wall_ms) - (mono - r->mono_ms);
+	int64_t step = clock_step_ms(&r->skew, r->deps.clock);
 
-	if (r->wall_ms != 0 && (step > STEP_MS || step < -STEP_MS)) {
+	r->wall_ms = clock_now_ms(r->deps.clock);
+	if (step != 0) {
 		log_printf(LOG_WARN, "the wall clock stepped by %lld ms: alerts keep the time they had", (long long)step);
 		for (size_t i = 0; i < r->n_groups; i++) {
 			r->groups[i]->shift_ms += step;
-			r->groups[i]->due_ms = next_slot(r->groups[i]->def, wall);
+			r->groups[i]->due_ms = next_slot(r->groups[i]->def, r->wall_ms);
 		}
 	}
-	r->wall_ms = wall;
-	r->mono_ms = mono;
 }
 
 /* ---- running a group ---- */

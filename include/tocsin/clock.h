@@ -24,6 +24,15 @@ static inline int64_t clock_mono_ms(const struct clock *c)
 	return c->mono_ms(c);
 }
 
+/* Tells steps of the wall clock; zeros before the first look. */
+struct clock_skew {
+	int64_t ms;                                     /* wall time - monotonic time at the last look */
+	bool known;
+};
+
+/* By how much the wall clock stepped since the last look; 0: it did not, or by less than a second (it is slewed by that). */
+int64_t clock_step_ms(struct clock_skew *, const struct clock *);
+
 int64_t clock_mono_us(void);    /* for durations in self metrics */
 /* "2026-11-22T20:00:00.000Z" (RFC 3339, UTC, milliseconds); returns the length (24). */
 size_t clock_format_rfc3339(char out[32], int64_t ms);

@@ -322,6 +322,26 @@ static void times(void **state)
 	assert_string_equal(out, "1969-12-31T23:59:59.999Z");
 }
 
+/* A step counts once; what stays under a second is slewing. */
+static void clock_steps(void **state)
+{
+	struct clock c = clock_manual(1000000);
+	struct clock_skew skew = { 0 };
+
+	(void)state;
+	assert_int_equal(clock_step_ms(&skew, &c), 0);
+	c.wall += 5000, c.mono += 5000;
+	assert_int_equal(clock_step_ms(&skew, &c), 0);
+	c.wall += 999;
+	assert_int_equal(clock_step_ms(&skew, &c), 0);
+	c.wall += 3601000, c.mono += 1000;
+	assert_int_equal(clock_step_ms(&skew, &c), 3600000);
+	assert_int_equal(clock_step_ms(&skew, &c), 0);
+	c.wall -= 1000;
+	assert_int_equal(clock_step_ms(&skew, &c), -1000);
+	assert_int_equal(clock_step_ms(&skew, &c), 0);
+}
+
 static void errors(void **state)
 {
 	struct err e = { 0 };
@@ -515,6 +535,7 @@ int main(void)
 		cmocka_unit_test(arenas),
 		cmocka_unit_test(label_sets),
 		cmocka_unit_test(times),
+		cmocka_unit_test(clock_steps),
 		cmocka_unit_test(errors),
 		cmocka_unit_test(fingerprints),
 		cmocka_unit_test(json),
