@@ -1,5 +1,5 @@
-"""An hour of 100,500 series every five seconds, of which a hundredth is replaced each minute: resident memory of the three programs each minute. Not
-among the parts that run unasked. SOAK_MINUTES and SOAK_PEERS=0 shorten it."""
+"""An hour of 100,500 series every five seconds, of which a hundredth is replaced each minute: resident memory of the three programs each minute, and
+how long each takes to start after kill -9 then. Not among the parts that run unasked. SOAK_MINUTES and SOAK_PEERS=0 shorten it."""
 import json
 import os
 import time
@@ -45,3 +45,6 @@ def soak(folder, started, row, say, cpu_s, status_kb, binary):
         row(f"soak_memory_{name}", memory_mb[0], mb, "MB", 4)
         row(f"soak_memory_most_{name}", most[0], peak, "MB", 4)
     row("soak_memory_goal", memory_mb[0], 64, "MB", 1)
+    start_s = [p.restart_s() for p in peers]
+    for name, s in list(zip(names, start_s))[1:]:
+        row(f"soak_start_after_kill_{name}", start_s[0], s, "s", 2)
