@@ -1,8 +1,7 @@
 /* The exporter's file: what it makes of good ones, and every word it says about bad ones. */
-#include <stdio.h>
-
 #include "tests.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "sources.h"
