@@ -39,7 +39,8 @@ struct alerter {
 	struct api *api;
 	struct http_server *http;
 	atomic_int_least64_t rules_ms;          /* rules began, or were exchanged, then */
-	struct clock_skew skew;                 /* of notify's thread, as the next */
+	struct clock_skew skew;                 /* of notify's thread, as the next two */
+	int64_t looked_ms;
 	struct settling settling;
 	struct keeper *keeper;
 	struct page_metrics *page_metrics;
@@ -215,7 +216,8 @@ static const struct rule_group_view *late_group(struct alerter *al, const struct
 {
 	int64_t now_ms = clock_now_ms(&clock_system);
 
-	if (clock_step_ms(&al->skew, &clock_system) != 0)       /* no time that passed: it is counted anew from there */
+	/* What passed was no time, or not ours: it is counted anew from there. */
+	if (clock_step_ms(&al->skew, &clock_system) != 0 || clock_leapt(&al->looked_ms, &clock_system))
 		atomic_store(&al->rules_ms, now_ms);
 	for (size_t i = 0; i < s->n_groups; i++) {
 		const struct rule_group_view *g = s->groups[i];
@@ -569,7 +571,7 @@ static bool start_parts(struct alerter *al, struct err *e)
 	atomic_store(&al->rules_ms, clock_now_ms(&clock_system));
 	rules_start(al->rules);
 	notify_watch_evaluation(al->notify, rules_are_evaluated, al);
-	al->settling = (struct settling){ al->scrape, al->rules, al->start_ms, 0 };
+	al->settling = (struct settling){ .scrape = al->scrape, .rules = al->rules };
 	notify_watch_rules(al->notify, settling_is_over, &al->settling,
 	                   settling_longest_ms(&al->config->scrape, al->config->global.evaluation_interval_ms));
 	al->keeper = keeper_start(al->store, e);

@@ -18,7 +18,7 @@ int64_t settling_longest_ms(const struct scrape_config *c, int64_t evaluation_in
 /* When the last target had been asked; 0: one was not yet. */
 static int64_t all_asked_ms(const struct settling *s, struct arena *a)
 {
-	int64_t at_ms = s->start_ms;
+	int64_t at_ms = s->since_ms;
 	size_t n;
 	const struct scrape_target_info *v = scrape_targets(s->scrape, a, &n);
 
@@ -27,21 +27,23 @@ static int64_t all_asked_ms(const struct settling *s, struct arena *a)
 
 		if (v[i].dropped)
 			continue;
-		if (v[i].last_scrape_ms == 0)
+		if (end_ms < s->since_ms)
 			return 0;
 		at_ms = end_ms > at_ms ? end_ms : at_ms;
 	}
 	return at_ms;
 }
 
-bool settling_is_over(void *ctx, struct arena *a, struct str **keys, size_t *n)
+bool settling_is_over(void *ctx, int64_t since_ms, struct arena *a, struct str **keys, size_t *n)
 {
 	struct settling *s = ctx;
 	const struct rules_snapshot *rules;
 	size_t n_rules = 0;
 
-	if (s->asked_ms == 0)
+	if (s->asked_ms == 0 || s->since_ms != since_ms) {
+		s->since_ms = since_ms;
 		s->asked_ms = all_asked_ms(s, a);
+	}
 	if (s->asked_ms == 0)
 		return false;
 	rules = rules_snapshot_get(s->rules);

@@ -51,6 +51,15 @@ int64_t clock_step_ms(struct clock_skew *s, const struct clock *c)
 	return step_ms > -LEAST_MS && step_ms < LEAST_MS ? 0 : step_ms;
 }
 
+bool clock_leapt(int64_t *looked_ms, const struct clock *c)
+{
+	enum { LEAP_MS = 5000 };
+	int64_t last_ms = *looked_ms;
+
+	*looked_ms = clock_now_ms(c);
+	return last_ms != 0 && *looked_ms - last_ms >= LEAP_MS;
+}
+
 int64_t clock_mono_us(void)
 {
 	struct timespec t;

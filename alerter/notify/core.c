@@ -384,6 +384,21 @@ static void trim(struct core *c)
 	own_damage(c, db_damaged(c->database_path.p, &c->scratch), c->damage);
 }
 
+/* What was due or expected meanwhile may be over, or have come in vain. */
+static void doubt_all(struct core *c, bool rules_run)
+{
+	if (rules_run)
+		doubt_begin(c);
+	pager_extend(c);
+	heartbeats_started(c);
+}
+
+void core_was_away(struct core *c)
+{
+	follow_clock(c);
+	doubt_all(c, c->settled != NULL);
+}
+
 static int64_t least(int64_t a, int64_t b)
 {
 	return a < b ? a : b;
@@ -442,11 +457,8 @@ static struct core *try_open(const struct core_options *o, struct notify_config 
 		core_close(c);
 		return NULL;
 	}
-	if (o->rules_run)
-		doubt_begin(c);
-	pager_extend(c);
+	doubt_all(c, o->rules_run);
 	own_resume_durability(c);
-	heartbeats_started(c);
 	return c;
 }
 

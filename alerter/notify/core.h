@@ -58,6 +58,7 @@ struct core {
 	bool doubting;                  /* doubt.c: asking which rules know */
 	notify_settled *settled;        /* NULL: rules do not run yet */
 	void *settled_ctx;
+	int64_t doubt_ms, doubt_since_ms;       /* so long at most; from then on rules must have seen every target asked */
 	int64_t doubt_until_mono_ms, ask_mono_ms;
 	int64_t not_durable_since_ms;
 	struct complaint commit_complaint;
@@ -95,6 +96,7 @@ bool core_discard(struct core *, int64_t message_id, struct err *e);
 void core_answer(struct core *, void *tag, const struct http_answer *);
 /* Returns the wall time of what is due next, INT64_MAX when nothing is. */
 int64_t core_step(struct core *);
+void core_was_away(struct core *);      /* we stood still for a while: as after a start, what is known is of before */
 struct notify_snapshot *core_snapshot(struct core *, struct arena *);
 
 /* Between the files of the core. */
@@ -287,7 +289,7 @@ enum phase phase_of(const struct group *, const struct episode *, const struct i
 /* When the passing of time alone changes something for <in>; INT64_MAX: never. */
 int64_t phase_due_ms(const struct group *, const struct integration *, int64_t now_ms);
 
-/* doubt.c: what fired before the start is not told of again before its rule knows of it. */
+/* doubt.c: what fired before the start, or while we stood still, is not told of again before its rule knows of it. */
 void doubt_begin(struct core *);
 void doubt_step(struct core *);
 void doubt_settle(struct core *, struct page_alert *);          /* it is known to fire */

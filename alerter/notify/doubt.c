@@ -1,15 +1,23 @@
-/* After a start: what fired before it may be over. No step of an escalation, no repeat and no first page of it goes out before its rule was
+/* After a start, or when we stood still: what fired before it may be over. No step of an escalation, no repeat and no first page of it goes out before its rule was
  * evaluated once with data, or the time for that is over; its end goes out at once, and so does what begins now. Nothing of this is on
  * disk: each start doubts again. What others posted is in doubt where its endsAt passed while we were away, until it is posted again or ends. */
 #include "notify/core.h"
 
 #define ASK_EVERY_MS 200
 
+static void begin_asking(struct core *c)
+{
+	c->doubt_until_mono_ms = clock_mono_ms(c->clock) + c->doubt_ms;
+	c->ask_mono_ms = 0;
+}
+
 void doubt_begin(struct core *c)
 {
 	int64_t now_ms = core_now_ms(c);
 
 	c->doubting = true;
+	c->doubt_since_ms = now_ms;
+	begin_asking(c);
 	for (struct map_slot *s = NULL; (s = map_next(&c->alerts, s)) != NULL;) {
 		struct page_alert *a = s->value;
 
@@ -21,8 +29,8 @@ void core_watch_rules(struct core *c, notify_settled *settled, void *ctx, int64_
 {
 	c->settled = settled;
 	c->settled_ctx = ctx;
-	c->doubt_until_mono_ms = clock_mono_ms(c->clock) + longest_ms;
-	c->ask_mono_ms = 0;
+	c->doubt_ms = longest_ms;
+	begin_asking(c);
 }
 
 void doubt_settle(struct core *c, struct page_alert *a)
@@ -56,7 +64,7 @@ void doubt_step(struct core *c)
 	if (!c->doubting || c->settled == NULL || now_mono_ms < c->ask_mono_ms)
 		return;
 	c->ask_mono_ms = now_mono_ms + ASK_EVERY_MS;
-	c->doubting = now_mono_ms < c->doubt_until_mono_ms && !c->settled(c->settled_ctx, &c->scratch, &keys, &n);
+	c->doubting = now_mono_ms < c->doubt_until_mono_ms && !c->settled(c->settled_ctx, c->doubt_since_ms, &c->scratch, &keys, &n);
 	for (size_t i = 0; c->doubting && i < n; i++)
 		map_put(&known, keys[i], &keys[i]);
 	settle_rules(c, c->doubting ? &known : NULL);

@@ -80,7 +80,7 @@ static void take_replies(struct core *c, struct reply *r)
 static void *run(void *arg)
 {
 	struct notify *n = arg;
-	int64_t due_ms = 0;
+	int64_t due_ms = 0, looked_ms = 0;
 
 	pthread_mutex_lock(&n->lock);
 	while (!n->stop) {
@@ -95,6 +95,8 @@ static void *run(void *arg)
 		n->replies = NULL;
 		n->last_reply = &n->replies;
 		pthread_mutex_unlock(&n->lock);
+		if (clock_leapt(&looked_ms, &clock_system))
+			core_was_away(n->core);
 		take_replies(n->core, replies);
 		for (struct job *j = jobs; j != NULL; j = j->next)
 			j->run(n->core, j->arg);

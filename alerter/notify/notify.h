@@ -231,9 +231,9 @@ typedef enum notify_evaluates notify_evaluation(void *ctx, struct err *why);
 /* From now on heartbeats go out while <works> says so; NULL: none any more. */
 void notify_watch_evaluation(struct notify *, notify_evaluation *works, void *ctx);
 
-/* After a start: the rules that know of all that fired, because they were evaluated when every target had been asked, into <a>; true: all rules
- * know. Called on the owner's thread, a few times a second, until then: it must not wait for anybody. */
-typedef bool notify_settled(void *ctx, struct arena *a, struct str **keys, size_t *n);
+/* After a start, or when we stood still: the rules that know of all that fired, because they were evaluated when every target had been asked
+ * since <since_ms>, into <a>; true: all rules know. Called on the owner's thread, a few times a second, until then: it must not wait for anybody. */
+typedef bool notify_settled(void *ctx, int64_t since_ms, struct arena *a, struct str **keys, size_t *n);
 /* Once rules run. What fired before the start is not told of again (no first page, step or repeat) until its rule knows, for <longest_ms> at most. */
 void notify_watch_rules(struct notify *, notify_settled *, void *ctx, int64_t longest_ms);
 

@@ -6,7 +6,7 @@
 
 enum verdict {
 	VERDICT_HIT,
-	VERDICT_EARLY,                  /* a HIT so soon after the start that a target it reads was not asked yet: what is not firing waits */
+	VERDICT_EARLY,                  /* a HIT so soon after the start, or a standstill, that a target it reads was not asked yet: what is not firing waits */
 	VERDICT_MISS,
 	VERDICT_UNKNOWN,
 };

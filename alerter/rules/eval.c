@@ -44,7 +44,7 @@ static struct str hit_reason(const struct tick *t, enum alert_edge edge, bool fi
 	if (s->h == NULL)
 		num_format(value, s->v);
 	if (edge == EDGE_PENDING && t->early)
-		return arena_printf(t->env->scratch, "returned %s, waits until every target it reads was asked since the start: " STR_FMT, value,
+		return arena_printf(t->env->scratch, "returned %s, waits until every target it reads was asked: " STR_FMT, value,
 		                    STR_ARG(t->run->def->id.expr));
 	if (t->run->def->for_ms == 0)
 		return arena_printf(t->env->scratch, "returned %s: " STR_FMT, value, STR_ARG(t->run->def->id.expr));

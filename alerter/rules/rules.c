@@ -46,7 +46,7 @@ struct rules {
 	bool stopping, applying;
 	int64_t wall_ms;                /* at the last look */
 	struct clock_skew skew;
-	int64_t began_mono_ms;
+	_Atomic int64_t began_mono_ms;  /* to run: after the start, or when we stood still */
 };
 
 struct rules *rules_new(const struct rules_deps *deps)
@@ -264,6 +264,8 @@ static void *work(void *arg)
 	while (!r->stopping) {
 		struct task t;
 
+		if (clock_leapt(&r->wall_ms, r->deps.clock))
+			r->began_mono_ms = clock_mono_ms(r->deps.clock);
 		look_at_clock(r);
 		if (!take_task(r, r->wall_ms, &t)) {
 			wait_for_work(r, r->wall_ms);

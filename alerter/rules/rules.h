@@ -34,7 +34,7 @@ const char *rule_policy_name(enum rule_policy);
 struct rules_options {                  /* copied */
 	int64_t interval_ms;            /* global.evaluation_interval; 0: 1 m */
 	int64_t query_offset_ms;        /* global.rule_query_offset */
-	int64_t settle_ms;              /* after rules_new(): what begins while a target it reads was not asked yet waits so long at most; 0: not */
+	int64_t settle_ms;              /* after rules_new(), and when we stood still: what begins while a target it reads was not asked yet waits so long at most; 0: not */
 	struct rule_defaults defaults;
 	struct labels external_labels;
 	struct str external_url;        /* without a slash at its end */

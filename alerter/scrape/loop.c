@@ -253,8 +253,8 @@ static void tell_unseen(struct scrape_loop *loop)
 		const struct target *t = loop->active.v[i]->target;
 
 		v = mem_grow(v, &cap, n + 1 + t->n_blind, sizeof *v);
-		if (!t->ever_good)
-			v[n++] = (struct store_unseen){ .labels = kept_labels(t, &a), .attempted = t->attempted };
+		if (!t->ever_good || t->away)
+			v[n++] = (struct store_unseen){ .labels = kept_labels(t, &a), .attempted = t->attempted && !t->away };
 		for (size_t b = 0; b < t->n_blind; b++)
 			v[n++] = t->blind[b];
 	}
@@ -466,11 +466,11 @@ static void on_discovered(void *ctx)
 
 static bool take(struct scrape_loop *loop, struct target *t, const struct scrape_reply *reply, int64_t t_ms)
 {
-	bool attempted = t->attempted, ever_good = t->ever_good;
+	bool attempted = t->attempted, ever_good = t->ever_good, away = t->away;
 	uint64_t blind_no = t->blind_no;
 	bool up = target_take(t, &loop->env, reply, t_ms);
 
-	if (attempted != t->attempted || ever_good != t->ever_good || blind_no != t->blind_no)
+	if (attempted != t->attempted || ever_good != t->ever_good || away != t->away || blind_no != t->blind_no)
 		tell_unseen(loop);
 	if (loop->options.scraped != NULL)
 		loop->options.scraped(loop->options.ctx, t->labels, up, t_ms);
@@ -555,6 +555,17 @@ static int wait_ms(const struct scrape_loop *loop)
 	return wait <= 0 ? 0 : wait < IDLE_MS ? (int)wait : IDLE_MS;
 }
 
+/* What was scraped before we stood still tells nothing of now, until its target is asked again. */
+static void look_at_clock(struct scrape_loop *loop, int64_t *looked_ms)
+{
+	if (clock_leapt(looked_ms, loop->options.clock)) {
+		for (size_t i = 0; i < loop->active.n; i++)
+			loop->active.v[i]->target->away = true;
+		tell_unseen(loop);
+	}
+	store_note_asking(loop->options.store, *looked_ms);
+}
+
 /* True when the loop shall stop. */
 static bool take_over(struct scrape_loop *loop)
 {
@@ -578,9 +589,11 @@ static bool take_over(struct scrape_loop *loop)
 static void *run(void *arg)
 {
 	struct scrape_loop *loop = arg;
+	int64_t looked_ms = 0;
 	int running;
 
 	while (!take_over(loop)) {
+		look_at_clock(loop, &looked_ms);
 		start_due(loop);
 		curl_multi_perform(loop->multi, &running);
 		finish_done(loop);

@@ -242,6 +242,7 @@ bool target_take(struct target *t, struct target_env *env, const struct scrape_r
 	if (up && !store_knows_past(env->store) && (k.n_blind != t->n_blind_seen || k.reordered))
 		take_find_blind(&k);
 	t->attempted = true;
+	t->away = false;
 	t->ever_good |= up;
 	publish(&k, up, reply);
 	return up;

@@ -72,6 +72,7 @@ struct target {
 	size_t n_live, n_lost;
 	struct store_series *reports[REPORTS];
 	bool attempted, ever_good; /* since the start */
+	bool away;                 /* not attempted since we stood still */
 	struct arena blind_arena;
 	struct store_unseen *blind; /* health gauges that were never up since the start; set by a good scrape */
 	size_t n_blind, n_blind_seen;

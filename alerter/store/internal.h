@@ -158,6 +158,7 @@ struct store {
 	struct arena unseen_arena;
 	struct store_unseen *unseen;
 	size_t n_unseen;
+	int64_t asking_ms; /* wall clock; 0: nobody asks. Under the unseen lock */
 	pthread_mutex_t unused_lock;
 	struct store_series *unused; /* dropped series whose last snapshot went */
 	struct {

@@ -188,8 +188,11 @@ static void note_unseen(struct store *st, const struct matcher *m, size_t n, str
 	struct str metric = named_metric(m, n);
 	bool report = is_report(metric);
 	struct labels *found;
+	int64_t asking_ms;
 
 	pthread_mutex_lock(&st->unseen_lock);
+	asking_ms = st->asking_ms;
+	sel->pub.unasked = clock_leapt(&asking_ms, st->options.clock);
 	found = st->n_unseen > 0 ? ARENA_ARRAY(&sel->arena, st->n_unseen, struct labels) : NULL;
 	for (size_t i = 0; i < st->n_unseen; i++) {
 		const struct store_unseen *u = &st->unseen[i];

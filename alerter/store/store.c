@@ -136,6 +136,13 @@ void store_set_unseen(struct store *st, const struct store_unseen *v, size_t n)
 	pthread_mutex_unlock(&st->unseen_lock);
 }
 
+void store_note_asking(struct store *st, int64_t now_ms)
+{
+	pthread_mutex_lock(&st->unseen_lock);
+	st->asking_ms = now_ms;
+	pthread_mutex_unlock(&st->unseen_lock);
+}
+
 /* ---- Series ---- */
 
 struct store_series *store_series_make(struct store *st, struct labels labels, uint64_t hash)

@@ -77,6 +77,8 @@ struct store_unseen {
 };
 /* Replaces the whole list. Copied. */
 void store_set_unseen(struct store *, const struct store_unseen *, size_t n);
+/* Who asks targets looked at <now_ms>, and does each second: so the list holds. When that is not so any more, nobody knows who was asked. */
+void store_note_asking(struct store *, int64_t now_ms);
 
 /* ---- Writing. mark_lost of <struct appender> writes no stale marker: append one where Prometheus would. ---- */
 

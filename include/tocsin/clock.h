@@ -32,6 +32,9 @@ struct clock_skew {
 
 /* By how much the wall clock stepped since the last look; 0: it did not, or by less than a second (it is slewed by that). */
 int64_t clock_step_ms(struct clock_skew *, const struct clock *);
+/* For a thread that looks once a second at least: whether it stood still for five seconds or more since the last look, as it does while the process is
+ * stopped or the machine suspended, or the wall clock was put forward by as much. <*looked_ms>: wall time of the last look; 0: none yet. */
+bool clock_leapt(int64_t *looked_ms, const struct clock *);
 
 int64_t clock_mono_us(void);    /* for durations in self metrics */
 /* "2026-11-22T20:00:00.000Z" (RFC 3339, UTC, milliseconds); returns the length (24). */

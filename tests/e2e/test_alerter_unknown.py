@@ -1,5 +1,7 @@
 """Not knowing is no end: what we cannot see keeps its alerts, visibly, and only those."""
 import shutil
+import signal
+import time
 
 import pytest
 from servers import Exporter, Process, Redis, free_port, http
@@ -182,3 +184,18 @@ def test_a_target_that_never_answered(box):
         if kill:
             watch.program.kill()
             watch.program.start()
+
+
+def test_a_process_that_stood_still_pages_nobody(box):
+    """P1: stopped for longer than the lookback: nothing is there when it goes on, but nobody has asked yet. What fired goes on, and that no rule
+    was evaluated is no news."""
+    target = box.start(Target, text="broken 1\n")
+    rules = [alert_rule("Broken", "broken > 0"), alert_rule("Gone", "absent(up)"), alert_rule("Few", "count(up) < 1 or absent(broken)")]
+    watch = Watch(box, [job("app", target, scrape_interval="2s", scrape_timeout="2s")], rules, args=["--query.lookback-delta=3s"])
+    watch.told("Broken")
+    watch.program.process.send_signal(signal.SIGSTOP)
+    time.sleep(8)
+    watch.program.process.send_signal(signal.SIGCONT)
+    watch.scraped()
+    watch.ticks(8)
+    assert [(a["labels"]["alertname"], a["status"]) for r in watch.hook.requests for a in r["body"]["alerts"]] == [("Broken", "firing")]

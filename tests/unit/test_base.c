@@ -342,6 +342,24 @@ static void clock_steps(void **state)
 	assert_int_equal(clock_step_ms(&skew, &c), 0);
 }
 
+/* Stopped, suspended (monotonic time stands still as well) or put forward; not set back. */
+static void clock_leaps(void **state)
+{
+	struct clock c = clock_manual(1000000);
+	int64_t looked_ms = 0;
+
+	(void)state;
+	assert_false(clock_leapt(&looked_ms, &c));
+	c.wall += 4999, c.mono += 4999;
+	assert_false(clock_leapt(&looked_ms, &c));
+	c.wall += 5000;
+	assert_true(clock_leapt(&looked_ms, &c));
+	assert_false(clock_leapt(&looked_ms, &c));
+	c.wall -= 3600000;
+	assert_false(clock_leapt(&looked_ms, &c));
+	assert_int_equal(looked_ms, c.wall);
+}
+
 static void errors(void **state)
 {
 	struct err e = { 0 };
@@ -536,6 +554,7 @@ int main(void)
 		cmocka_unit_test(label_sets),
 		cmocka_unit_test(times),
 		cmocka_unit_test(clock_steps),
+		cmocka_unit_test(clock_leaps),
 		cmocka_unit_test(errors),
 		cmocka_unit_test(fingerprints),
 		cmocka_unit_test(json),
