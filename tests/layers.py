@@ -39,10 +39,16 @@ def program_of(folder):
     return folder.split("/")[0]
 
 
-def check(path):
-    folder = str(path.parent.relative_to(ROOT))
+def layer_of(path):
+    """The folder, or the nearest above it, that has a row."""
+    folder = str(path.relative_to(ROOT))
     while folder not in ALLOWED and "/" in folder:
         folder = str(Path(folder).parent)
+    return folder
+
+
+def check(path):
+    folder = layer_of(path.parent)
     for name in INCLUDE.findall(path.read_text()):
         if name.startswith("tocsin/") or (path.parent / name).resolve().parent == path.parent:
             continue
@@ -50,7 +56,7 @@ def check(path):
         if target is None:
             yield f'{path.relative_to(ROOT)}: "{name}" is nowhere'
             continue
-        there = str(target.resolve().parent.relative_to(ROOT))
+        there = layer_of(target.resolve().parent)
         short = there.removeprefix(program_of(folder)).strip("/") or "."
         if there == folder:
             continue

@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "notify/receiver.h"
+#include "notify/receivers/receiver.h"
 #include "notify/text.h"
 #include "tocsin/log.h"
 #include "tocsin/mem.h"

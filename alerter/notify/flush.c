@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-#include "notify/receiver.h"
+#include "notify/receivers/receiver.h"
 
 #define RETIRED_INTERVAL_MS 30000
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "notify/core.h"
-#include "notify/receiver.h"
+#include "notify/receivers/receiver.h"
 #include "notify/text.h"
 #include "tocsin/complain.h"
 #include "tocsin/log.h"

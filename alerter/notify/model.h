@@ -4,7 +4,7 @@
 #ifndef NOTIFY_MODEL_H
 #define NOTIFY_MODEL_H
 
-#include "notify/config.h"
+#include "notify/config/config.h"
 #include "notify/matcher.h"
 #include "tocsin/map.h"
 

@@ -1,6 +1,6 @@
 /* A notice as templates see it: Alertmanager's Data. The functions are in notice_funcs.c.
  * Source: Alertmanager documentation, "Notification template reference". */
-#include "notify/receiver.h"
+#include "notify/receivers/receiver.h"
 
 #include "tocsin/log.h"
 

@@ -1,6 +1,6 @@
 /* The functions and label-set methods of Alertmanager's templates, and values as JSON.
  * Source: Alertmanager documentation, "Notification template reference". */
-#include "notify/receiver.h"
+#include "notify/receivers/receiver.h"
 
 #include <ctype.h>
 #include <openssl/evp.h>

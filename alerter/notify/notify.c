@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "notify/core.h"
-#include "notify/receiver.h"
+#include "notify/receivers/receiver.h"
 #include "notify/send.h"
 #include "notify/text.h"
 #include "tocsin/expo.h"

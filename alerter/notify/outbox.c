@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "notify/receiver.h"
+#include "notify/receivers/receiver.h"
 #include "notify/text.h"
 #include "tocsin/log.h"
 #include "tocsin/mem.h"

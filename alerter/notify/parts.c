@@ -5,8 +5,8 @@
 
 #include <stdlib.h>
 
-#include "notify/notifier.h"
-#include "notify/receiver.h"
+#include "notify/receivers/notifier.h"
+#include "notify/receivers/receiver.h"
 
 enum rank { END_OF_SHOWN, NEW, SHOWN, CUT, END_OF_CUT, RANKS };
 

@@ -1,7 +1,7 @@
 /* Points for the metrics of status pages: numbers on their way, in memory only, a queue a page. They go out many at a time, when the
  * page's key is free and no message waits for it; what the page does not take for a while is kept, the newest POINTS_MAX of it. */
 #include "notify/core.h"
-#include "notify/statuspage.h"
+#include "notify/receivers/statuspage.h"
 
 #include <stdlib.h>
 

@@ -2,7 +2,7 @@
 #ifndef NOTIFY_ROUTE_H
 #define NOTIFY_ROUTE_H
 
-#include "notify/config.h"
+#include "notify/config/config.h"
 
 struct route_list {
 	const struct route **v;         /* free() it */

@@ -7,7 +7,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "notify/mail_talk.h"
+#include "notify/receivers/mail_talk.h"
 #include "tocsin/connection.h"
 #include "tocsin/mem.h"
 

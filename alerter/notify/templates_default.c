@@ -1,6 +1,6 @@
 /* The texts messages have when nobody wrote others. The names are those that Alertmanager's users refer to and override; the texts
  * are ours: what fires, how many, since when, its value, why it ended, and a link. */
-#include "notify/receiver.h"
+#include "notify/receivers/receiver.h"
 
 #define DEFINE(name, text) "{{ define \"" name "\" }}" text "{{ end }}\n"
 #define SAME(name, as) DEFINE(name, "{{ template \"" as "\" . }}")

@@ -2,7 +2,7 @@
 #ifndef NOTIFY_TRANSPORT_H
 #define NOTIFY_TRANSPORT_H
 
-#include "notify/config.h"
+#include "notify/config/config.h"
 
 struct mail {                           /* instead of an HTTP request: <body> goes to the server at <url> (smtp:// or smtps://) */
 	struct str from;                /* NUL behind it, as behind each of <to> */

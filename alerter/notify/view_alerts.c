@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "notify/matcher.h"
-#include "notify/receiver.h"
+#include "notify/receivers/receiver.h"
 
 #define MAX_SILENCES_SHOWN 16
 

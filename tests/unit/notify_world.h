@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "notify/core.h"
-#include "notify/receiver.h"
+#include "notify/receivers/receiver.h"
 #include "notify/text.h"
 #include "tocsin/conf.h"
 

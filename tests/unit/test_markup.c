@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "notify/markup.h"
+#include "notify/receivers/markup.h"
 
 struct cut_case {
 	const char *text;

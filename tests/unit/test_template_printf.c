@@ -2,7 +2,7 @@
  * second follow its documentation for values that only templates have. */
 #include "tests.h"
 
-#include "notify/receiver.h"
+#include "notify/receivers/receiver.h"
 
 struct row {
 	const char *text, *want;

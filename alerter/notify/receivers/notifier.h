@@ -4,7 +4,7 @@
 #ifndef NOTIFY_NOTIFIER_H
 #define NOTIFY_NOTIFIER_H
 
-#include "notify/receiver.h"
+#include "notify/receivers/receiver.h"
 
 struct json_t;
 struct value_rule;

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "notify/markup.h"
-#include "notify/notifier.h"
+#include "notify/receivers/markup.h"
+#include "notify/receivers/notifier.h"
 
 #define MAX_SUMMARY 255         /* characters Jira takes */
 #define MAX_DESCRIPTION 32767

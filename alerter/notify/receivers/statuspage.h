@@ -4,7 +4,7 @@
 
 #include <jansson.h>
 
-#include "notify/receiver.h"
+#include "notify/receivers/receiver.h"
 
 #define STATUSPAGE_PER_PAGE 100
 #define STATUSPAGE_MAX_PAGES 20

@@ -1,6 +1,6 @@
 /* curl tells what goes to and fro; the commands themselves, which hold passwords, are looked at for RCPT alone. One address that is
  * refused does not keep the mail from the others. */
-#include "notify/mail_talk.h"
+#include "notify/receivers/mail_talk.h"
 
 #include "tocsin/str.h"
 

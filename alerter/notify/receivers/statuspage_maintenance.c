@@ -2,7 +2,7 @@
  * "look at this silence": when it is delivered, the page is made what the silence is by then, so the order of retries does not
  * matter. Ours is known by its metadata; one that a person completed is left alone. */
 #include "notify/core.h"
-#include "notify/statuspage.h"
+#include "notify/receivers/statuspage.h"
 #include "notify/text.h"
 
 #define LISTS 3

@@ -1,10 +1,10 @@
 /* The one sender behind all rows of notifiers.c. A template that fails takes its default, and the message goes out. */
-#include "notify/notifier.h"
+#include "notify/receivers/notifier.h"
 
 #include <jansson.h>
 #include <stdlib.h>
 
-#include "notify/config_values.h"
+#include "notify/config/config_values.h"
 #include "notify/text.h"
 #include "tocsin/log.h"
 #include "tocsin/version.h"

@@ -1,8 +1,8 @@
 /* The receivers that are one request, a row each. Limits of length are the services' own.
  * Sources: Alertmanager documentation (settings and their defaults); developer documentation of each service (requests). */
-#include "notify/notifier.h"
+#include "notify/receivers/notifier.h"
 
-#include "notify/config_values.h"
+#include "notify/config/config_values.h"
 
 #define SENDS(kind_name, ends, per_destination, gap)                                                                               \
 	.kind = {.name = kind_name,                                                                                                \

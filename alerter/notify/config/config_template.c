@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "notify/config.h"
-#include "notify/receiver.h"
+#include "notify/config/config.h"
+#include "notify/receivers/receiver.h"
 #include "tocsin/file.h"
 #include "tocsin/glob.h"
 #include "tocsin/mem.h"

@@ -1,5 +1,5 @@
 /* What every kind of receiver shares: the verdict on an answer. */
-#include "notify/receiver.h"
+#include "notify/receivers/receiver.h"
 
 const char *const notify_reason_names[6]
 	= { "clientError", "serverError", "authError", "rateLimited", "contextDeadlineExceeded", "other" };

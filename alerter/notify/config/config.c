@@ -1,6 +1,6 @@
 /* route, receivers and global as alertmanager.yml writes them, by table. What Alertmanager knows and we do not honour is an error
  * that names it: nobody shall believe in a silence, a time window or a receiver that is not there. */
-#include "notify/config.h"
+#include "notify/config/config.h"
 
 #include <stdlib.h>
 

@@ -2,11 +2,11 @@
  * each delivery reads what the page shows, changes only what it left there itself, and leaves what a person opened or edited alone.
  * Creating is not idempotent there, so after a doubtful outcome the incident is looked for by its metadata, twice, before it is
  * made again. Source: developer.statuspage.io, "Incidents" and "Components"; 1 request a second a key, 420 and 429 above it. */
-#include "notify/statuspage.h"
+#include "notify/receivers/statuspage.h"
 
 #include <stdlib.h>
 
-#include "notify/markup.h"
+#include "notify/receivers/markup.h"
 #include "notify/text.h"
 #include "tocsin/json.h"
 #include "tocsin/log.h"

@@ -1,5 +1,5 @@
 /* What a kind of receiver wants of its settings beyond what its table says. */
-#include "notify/notifier.h"
+#include "notify/receivers/notifier.h"
 
 static struct str plain_of(const struct notifier_settings *s, const char *name)
 {

@@ -3,9 +3,9 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 
-#include "notify/config.h"
-#include "notify/config_values.h"
-#include "notify/notifier.h"
+#include "notify/config/config.h"
+#include "notify/config/config_values.h"
+#include "notify/receivers/notifier.h"
 #include "tocsin/mem.h"
 #include "tocsin/template.h"
 

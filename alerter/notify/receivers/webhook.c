@@ -4,7 +4,7 @@
 #include <openssl/hmac.h>
 #include <stdio.h>
 
-#include "notify/notifier.h"
+#include "notify/receivers/notifier.h"
 #include "tocsin/json.h"
 #include "tocsin/mem.h"
 #include "tocsin/version.h"

@@ -1,5 +1,5 @@
 /* heartbeats: signs of life we send, and those we expect. */
-#include "notify/config.h"
+#include "notify/config/config.h"
 
 #define MAX_HEARTBEATS 1000
 

@@ -1,7 +1,7 @@
 /* inhibit_rules and time_intervals (also by their old name mute_time_intervals): what keeps alerts from being told. */
 #include <stdlib.h>
 
-#include "notify/config.h"
+#include "notify/config/config.h"
 #include "tocsin/mem.h"
 
 /* ---- Time intervals. ---- */

@@ -1,11 +1,11 @@
 /* Entries under a receiver that are rows of notifiers.c: their tables are made of the rows. */
-#include "notify/notifier.h"
+#include "notify/receivers/notifier.h"
 
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "notify/config_values.h"
+#include "notify/config/config_values.h"
 
 #define TIMEOUT_MS 30000
 

@@ -1,9 +1,9 @@
 /* What the bodies in notifiers.c may call, beside Go's own functions. */
-#include "notify/notifier.h"
+#include "notify/receivers/notifier.h"
 
 #include <stdlib.h>
 
-#include "notify/markup.h"
+#include "notify/receivers/markup.h"
 #include "tocsin/http.h"
 #include "tocsin/num.h"
 

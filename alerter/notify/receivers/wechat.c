@@ -1,8 +1,8 @@
 /* WeChat Work: a token first, then the message with it. Source: WeChat Work developer documentation, "gettoken" and "message/send". */
 #include <jansson.h>
 
-#include "notify/markup.h"
-#include "notify/notifier.h"
+#include "notify/receivers/markup.h"
+#include "notify/receivers/notifier.h"
 #include "tocsin/http.h"
 
 #define MAX_BYTES 2048

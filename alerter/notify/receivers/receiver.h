@@ -1,4 +1,4 @@
-/* What a kind of receiver is: how a message reads, and the conversation that delivers it. One file a kind, one row in kinds.c.
+/* What a kind of receiver is: how a message reads, and the conversation that delivers it. One file a kind, one row in config_receiver.c.
  * Kinds are pure: they see a delivery and an answer, and say what to ask next. */
 #ifndef NOTIFY_RECEIVER_H
 #define NOTIFY_RECEIVER_H

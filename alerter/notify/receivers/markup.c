@@ -1,6 +1,6 @@
 /* A text is a row of pieces (a tag, an entity, an escape, a character) that are kept or left out whole. A walk over them knows what is
  * open after each one, and so where the text may end: behind the last piece with which it fits, closed and marked. */
-#include "notify/markup.h"
+#include "notify/receivers/markup.h"
 
 #include "tocsin/buf.h"
 

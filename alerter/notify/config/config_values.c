@@ -1,6 +1,6 @@
 /* What the values of receivers' settings may be: a rule for each that is no text. A rule is a parser, which says what a single
  * value must look like and how it is used, or the shape of a list or a map. Rows of notifiers.c name theirs. */
-#include "notify/config_values.h"
+#include "notify/config/config_values.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "notify/notifier.h"
+#include "notify/receivers/notifier.h"
 #include "tocsin/log.h"
 
 #define LINE_BYTES   57 /* of what becomes a line of 76 in base64 */

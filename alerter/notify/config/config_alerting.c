@@ -1,6 +1,6 @@
 /* alerting: of prometheus.yml: Alertmanagers that get every alert of our own rules. Targets are static, or found by whoever reads the
  * *_sd_configs; they and alerts are relabelled as Prometheus does it. Source: Prometheus documentation, "alertmanager_config". */
-#include "notify/config.h"
+#include "notify/config/config.h"
 #include "tocsin/relabel.h"
 
 #define API_PATH "/api/v2/alerts"
