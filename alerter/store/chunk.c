@@ -9,6 +9,7 @@
 #include "store/bits.h"
 #include "store/packed.h"
 #include "store/slab.h"
+#include "store/spool.h"
 #include "tocsin/mem.h"
 #include "tocsin/querier.h"
 
@@ -141,8 +142,20 @@ struct chunk *chunk_seal(struct chunk_writer *w)
 	return tight;
 }
 
+void chunk_ref(struct chunk *c)
+{
+	if (spool_has(c))
+		spool_ref(c);
+	else
+		atomic_fetch_add(&c->refs, 1);
+}
+
 void chunk_unref(struct chunk *c)
 {
+	if (spool_has(c)) {
+		spool_unref(c);
+		return;
+	}
 	if (c == NULL || atomic_fetch_sub(&c->refs, 1) != 1)
 		return;
 	if (c->kind == CHUNK_HIST)

@@ -27,7 +27,7 @@ struct chunk_hist {
 struct chunk {
 	int64_t min_ms;
 	uint32_t span_ms; /* to its last sample */
-	_Atomic uint16_t refs; /* readers and a flush hold one each, for a moment */
+	_Atomic uint16_t refs; /* readers and a flush hold one each, for a moment. Not counted here in a spool.h file */
 	uint16_t bits;    /* used of <data>; CHUNK_HIST: none */
 	uint16_t cap;     /* bytes of <data>, slack included */
 	uint8_t n;
@@ -69,6 +69,7 @@ struct chunk_view {
 struct chunk *chunk_append(struct chunk_writer *w, int64_t t_ms, double v, const struct histogram *h);
 /* Takes the open chunk away, sealed; NULL when there is none. */
 struct chunk *chunk_seal(struct chunk_writer *w);
+void chunk_ref(struct chunk *c);
 void chunk_unref(struct chunk *c);
 size_t chunk_bytes(const struct chunk *c);
 /* A private copy of an open float chunk, to decode without its lock. */

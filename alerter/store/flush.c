@@ -25,19 +25,19 @@ struct flush {
 	size_t n_items, cap_items, n_chunks, cap_chunks;
 };
 
-static void close_open(struct shard *shard, struct store_series *s)
+void flush_close_open(struct shard *shard, struct store_series *s)
 {
 	shard->chunk_bytes -= chunk_bytes(s->writer.open);
 	store_keep_sealed(s, chunk_seal(&s->writer));
 	shard->chunk_bytes += chunk_bytes(series_sealed(s, s->n_sealed - 1));
 }
 
-static bool has_ended(const struct store_series *s)
+bool flush_has_ended(const struct store_series *s, int64_t until_ms)
 {
 	double last;
 
 	memcpy(&last, &s->writer.v_bits, sizeof last);
-	return s->state == SERIES_GONE && value_is_stale(last);
+	return s->writer.open != NULL && chunk_max_ms(s->writer.open) <= until_ms && s->state == SERIES_GONE && value_is_stale(last);
 }
 
 static void gather(struct store *st, struct shard *shard, struct store_series *s, void *ctx)
@@ -47,12 +47,12 @@ static void gather(struct store *st, struct shard *shard, struct store_series *s
 	uint32_t n = 0;
 
 	(void)st;
-	if (open != NULL && chunk_max_ms(open) <= f->settled_ms && (open->min_ms <= f->open_ms || has_ended(s)))
-		close_open(shard, s);
+	if ((open != NULL && chunk_max_ms(open) <= f->settled_ms && open->min_ms <= f->open_ms) || flush_has_ended(s, f->settled_ms))
+		flush_close_open(shard, s);
 	for (; n < s->n_sealed; n++) {
 		f->chunks = mem_grow_tight(f->chunks, &f->cap_chunks, f->n_chunks + 1, sizeof *f->chunks);
 		f->chunks[f->n_chunks++] = series_sealed(s, n);
-		atomic_fetch_add(&series_sealed(s, n)->refs, 1);
+		chunk_ref(series_sealed(s, n));
 	}
 	stays = s->writer.open;
 	if (stays != NULL && stays->min_ms < f->remaining_ms)

@@ -31,8 +31,8 @@ struct history {
 	/* Of maintenance: */
 	struct timespec scanned; /* the folder's time of change when it was last read */
 	struct map left_alone;   /* paths of files that are not ours to judge */
-	int64_t flushed_ms, retry_ms, covered_ms, compact_ms; /* compact_ms: not before, after a failure */
-	struct complaint flushing, merging;
+	int64_t flushed_ms, retry_ms, covered_ms, compact_ms, unload_ms; /* compact_ms, unload_ms: not before, after a failure */
+	struct complaint flushing, merging, unloading;
 	bool told_of_limit;
 };
 

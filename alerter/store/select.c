@@ -335,7 +335,7 @@ static void collect(struct store *st, struct store_series *s, uint64_t batch, in
 	for (uint32_t i = store_first_chunk(s, min_ms, before); i < s->n_sealed && series_sealed(s, i)->min_ms <= max_ms; i++) {
 		struct chunk *k = series_sealed(s, i);
 
-		atomic_fetch_add(&k->refs, 1);
+		chunk_ref(k);
 		c->sealed[c->n_sealed++] = k;
 		c->n += k->n;
 		c->has_hist |= k->kind == CHUNK_HIST;

@@ -7,6 +7,8 @@
 #include "store/flush.h"
 #include "store/internal.h"
 #include "store/slab.h"
+#include "store/spool.h"
+#include "store/unload.h"
 #include "tocsin/mem.h"
 
 enum { RETENTION_MS = 15 * 86400000, LOOKBACK_MS = 300000, MAX_SERIES = 2000000, MAX_BYTES = 256 << 20, SEALED_BYTES = 8 << 20,
@@ -302,12 +304,17 @@ struct cutoff {
 	bool squeezed;
 };
 
+static bool is_older(const struct chunk *c, int64_t t_ms)
+{
+	return spool_oldest_ms(c) < t_ms && chunk_max_ms(c) < t_ms;
+}
+
 static void drop_old(struct store *st, struct shard *shard, struct store_series *s, void *ctx)
 {
 	const struct cutoff *cut = ctx;
 	uint32_t n = 0;
 
-	while (n < s->n_sealed && chunk_max_ms(series_sealed(s, n)) < cut->t_ms)
+	while (n < s->n_sealed && is_older(series_sealed(s, n), cut->t_ms))
 		count_dropped(st, shard, series_sealed(s, n++), cut->squeezed);
 	store_forget_sealed(s, n);
 	if (s->n_sealed == 0 && s->writer.open != NULL && chunk_max_ms(s->writer.open) < cut->t_ms) {
@@ -428,19 +435,22 @@ void store_bury_unused(struct store *st)
 
 struct census {
 	int64_t oldest_ms;
-	size_t sealed_bytes;
+	size_t open_bytes, loaded_bytes;
 };
 
+/* What lies on disk is not looked at. */
 static void add_to_census(struct store *st, struct shard *shard, struct store_series *s, void *ctx)
 {
 	struct census *all = ctx;
 	const struct chunk *c = s->n_sealed > 0 ? series_sealed(s, 0) : s->writer.open;
+	int64_t oldest_ms = c == NULL ? INT64_MAX : spool_has(c) ? spool_oldest_ms(c) : c->min_ms;
 
 	(void)st, (void)shard;
-	if (c != NULL && c->min_ms < all->oldest_ms)
-		all->oldest_ms = c->min_ms;
+	if (oldest_ms < all->oldest_ms)
+		all->oldest_ms = oldest_ms;
+	all->open_bytes += s->writer.open != NULL ? chunk_bytes(s->writer.open) : 0;
 	for (uint32_t i = 0; i < s->n_sealed; i++)
-		all->sealed_bytes += chunk_bytes(series_sealed(s, i));
+		all->loaded_bytes += spool_has(series_sealed(s, i)) ? 0 : chunk_bytes(series_sealed(s, i));
 }
 
 void store_note_oldest(struct store *st, int64_t t_ms)
@@ -452,9 +462,10 @@ void store_note_oldest(struct store *st, int64_t t_ms)
 }
 
 /* What comes meanwhile may belong to a series that was counted already. */
-static size_t take_census(struct store *st)
+static void take_census(struct store *st)
 {
 	struct census all = { .oldest_ms = INT64_MAX };
+	size_t n_chunks, bytes;
 
 	pthread_mutex_lock(&st->commit_lock);
 	st->lately_oldest_ms = INT64_MAX;
@@ -463,7 +474,9 @@ static size_t take_census(struct store *st)
 	pthread_mutex_lock(&st->commit_lock);
 	atomic_store(&st->oldest_ms, all.oldest_ms < st->lately_oldest_ms ? all.oldest_ms : st->lately_oldest_ms);
 	pthread_mutex_unlock(&st->commit_lock);
-	return all.sealed_bytes;
+	bytes = total_bytes(st, &n_chunks);
+	st->sealed_bytes = bytes > all.open_bytes ? bytes - all.open_bytes : 0;
+	st->loaded_bytes = all.loaded_bytes;
 }
 
 /* Each flush costs a checkpoint of all the rest: so it must be worth it. */
@@ -503,7 +516,8 @@ void store_maintain(struct store *st)
 		rest_put(st, now_ms);
 	drop_dead(st);
 	store_bury_unused(st);
-	st->sealed_bytes = take_census(st);
+	take_census(st);
+	unload_when_due(st, now_ms);
 	memory_clear_shelves(st, now_ms - SHELF_IDLE_MS);
 	gaps_prune(&st->gaps, now_ms);
 	if (flushed) {

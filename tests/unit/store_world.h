@@ -4,8 +4,10 @@
 
 #include <stdlib.h>
 
+#include "store/internal.h"
 #include "store/slab.h"
-#include "store/store.h"
+#include "store/spool.h"
+#include "store/unload.h"
 #include "tests.h"
 #include "tocsin/regex.h"
 
@@ -36,11 +38,19 @@ static inline void teardown(struct fixture *f)
 	arena_fini(&f->arena);
 }
 
-/* As the end of a group of tests: what the sanitizers do not see of small pieces. */
+/* As the end of a group of tests: what the sanitizers do not see of small pieces and mapped files. */
 static inline int no_piece_is_left(void **state)
 {
 	(void)state;
-	return slab_pieces() == 0 ? 0 : -1;
+	return slab_pieces() == 0 && spool_files() == 0 ? 0 : -1;
+}
+
+/* What is sealed goes to disk, however little it is. */
+static inline void unload(struct fixture *f)
+{
+	pthread_mutex_lock(&f->store->maintain_lock);
+	unload_all(f->store, clock_now_ms(&f->clock));
+	pthread_mutex_unlock(&f->store->maintain_lock);
 }
 
 /* "name a=b c=d" */

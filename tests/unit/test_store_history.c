@@ -107,6 +107,8 @@ static void test_model(void **state)
 		scrape_all(&w, m, now_ms);
 		if (step % 40 == 0)
 			store_maintain(w.f.store);
+		if (rand() % 50 == 0)
+			unload(&w.f);
 		if (rand() % 700 == 0)
 			restart(&w, now_ms);
 		if (step % 500 == 499)

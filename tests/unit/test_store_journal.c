@@ -207,6 +207,8 @@ static void test_deleting(void **state)
 			assert_true(store_flush(w.f.store, &e));
 			store_maintain(w.f.store);
 		}
+		if (rand() % 10 == 0)
+			unload(&w.f);
 		if (i > 10 && rand() % 8 == 0) {
 			int64_t beg_ms = MS(rand() % (i * 60)), end_ms = beg_ms + rand() % 4000000;
 

@@ -220,6 +220,8 @@ static void test_model(void **state)
 			assert_true(store_flush(w.f.store, &e));
 		if (rand() % 30 == 0)
 			store_maintain(w.f.store);
+		if (rand() % 30 == 0)
+			unload(&w.f);
 		if (i % 100 == 99)
 			model_compare(&w, m);
 	}
