@@ -32,7 +32,7 @@ endif
 endif
 
 obj = $(patsubst %.c,$(B)/%.o,$(1))
-LIB_C := $(wildcard lib/*.c)
+LIB_C := $(wildcard lib/*.c lib/*/*.c)
 EXPORTER_C := $(filter-out exporter/main.c,$(wildcard exporter/*.c exporter/*/*.c))
 ALERTER_C := $(filter-out alerter/main.c,$(wildcard alerter/*.c alerter/*/*.c alerter/*/*/*.c))
 ALERTER_S := $(wildcard alerter/web/*.S)
