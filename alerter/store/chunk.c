@@ -6,7 +6,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "store/bits.h"
 #include "store/packed.h"
 #include "store/slab.h"
 #include "store/spool.h"
@@ -15,7 +14,7 @@
 
 _Static_assert((int)CHUNK_SAMPLES == (int)PACKED_MAX && (int)PACKED_SLACK <= (int)BITS_SLACK, "a chunk is full when its data is");
 
-enum { FIRST_CAP = 36, SAMPLE_MAX_BYTES = 2 * 9 + 2, STEPS = 6, ESCAPE_PREFIX = STEPS };
+enum { FIRST_CAP = 22, SAMPLE_MAX_BYTES = 2 * 9 + 2, STEPS = 6, ESCAPE_PREFIX = STEPS };
 
 /* Step k: k ones and a zero, then so many bits; behind STEPS ones come 64 raw bits. */
 static const uint8_t step_bits[STEPS] = { 0, 7, 13, 20, 34, 54 };
@@ -109,7 +108,6 @@ static struct chunk *chunk_new(enum chunk_kind kind, size_t cap)
 {
 	struct chunk *c = mem_alloc(CHUNK_FIXED + cap + behind(kind));
 
-	c->refs = 1;
 	c->cap = (uint16_t)cap;
 	c->kind = kind & 0x7f;
 	return c;
@@ -131,13 +129,15 @@ struct chunk *chunk_seal(struct chunk_writer *w)
 	struct chunk *c = w->open, *tight;
 
 	w->open = NULL;
-	if (c == NULL || c->kind == CHUNK_HIST)
+	if (c == NULL)
+		return NULL;
+	c->sealed = true;
+	c->refs = 1;
+	if (c->kind == CHUNK_HIST)
 		return c;
 	if (c->kind == CHUNK_PACKED)
 		tighten(c);
-	c->sealed = true;
-	c->cap = (uint16_t)((c->bits + 7u) / 8 + BITS_SLACK);
-	tight = slab_keep(c, CHUNK_FIXED + c->cap);
+	tight = slab_keep(c, CHUNK_FIXED + chunk_data_bytes(c));
 	free(c);
 	return tight;
 }
@@ -156,13 +156,13 @@ void chunk_unref(struct chunk *c)
 		spool_unref(c);
 		return;
 	}
-	if (c == NULL || atomic_fetch_sub(&c->refs, 1) != 1)
+	if (c == NULL || (c->sealed && atomic_fetch_sub(&c->refs, 1) != 1))
 		return;
 	if (c->kind == CHUNK_HIST)
 		for (unsigned i = 0; i < c->n; i++)
 			free(chunk_entries(c)[i].h);
-	if (c->sealed)
-		slab_free(c, CHUNK_FIXED + c->cap);
+	if (c->sealed && c->kind != CHUNK_HIST)
+		slab_free(c, CHUNK_FIXED + chunk_data_bytes(c));
 	else
 		free(c);
 }
@@ -175,7 +175,7 @@ static size_t histogram_bytes(const struct histogram *h)
 
 size_t chunk_bytes(const struct chunk *c)
 {
-	size_t bytes = CHUNK_FIXED + c->cap;
+	size_t bytes = CHUNK_FIXED + chunk_data_bytes(c);
 
 	if (c->kind == CHUNK_HIST)
 		for (unsigned i = 0; i < c->n; i++) {
@@ -200,7 +200,7 @@ static void open_chunk(struct chunk_writer *w, int64_t t_ms, double v, const str
 {
 	enum chunk_kind kind = h != NULL ? CHUNK_HIST : value_is_stale(v) || packed_takes(NULL, 0, v) ? CHUNK_PACKED : CHUNK_XOR;
 
-	w->open = chunk_new(kind, kind == CHUNK_HIST ? CHUNK_HIST_AT + CHUNK_SAMPLES * sizeof(struct chunk_hist) : FIRST_CAP);
+	w->open = chunk_new(kind, kind == CHUNK_HIST ? CHUNK_HIST_BYTES : FIRST_CAP);
 	w->open->min_ms = t_ms;
 	if (kind == CHUNK_XOR)
 		memcpy(w->open->data + w->open->cap, &(struct xor_state){ .lead = 0xff }, sizeof(struct xor_state));

@@ -11,6 +11,7 @@
 
 #include <stdatomic.h>
 
+#include "store/bits.h"
 #include "tocsin/arena.h"
 #include "tocsin/buf.h"
 #include "tocsin/histogram.h"
@@ -27,15 +28,26 @@ struct chunk_hist {
 struct chunk {
 	int64_t min_ms;
 	uint32_t span_ms; /* to its last sample */
-	_Atomic uint16_t refs; /* readers and a flush hold one each, for a moment. Not counted here in a spool.h file */
 	uint16_t bits;    /* used of <data>; CHUNK_HIST: none */
-	uint16_t cap;     /* bytes of <data>, slack included */
+	union {
+		uint16_t cap;          /* open: bytes of <data>, slack included */
+		_Atomic uint16_t refs; /* sealed: readers and a flush hold one each, for a moment; in a spool.h file it is 0 */
+	};
 	uint8_t n;
 	uint8_t kind : 7, sealed : 1; /* enum chunk_kind */
 	unsigned char data[]; /* CHUNK_HIST: chunk_entries() */
 };
 
 enum { CHUNK_FIXED = offsetof(struct chunk, data), CHUNK_HIST_AT = (CHUNK_FIXED + 7) / 8 * 8 - CHUNK_FIXED };
+enum { CHUNK_HIST_BYTES = CHUNK_HIST_AT + CHUNK_SAMPLES * sizeof(struct chunk_hist) };
+
+/* Of <data>, slack included. */
+static inline size_t chunk_data_bytes(const struct chunk *c)
+{
+	if (c->kind == CHUNK_HIST)
+		return CHUNK_HIST_BYTES;
+	return c->sealed ? (c->bits + 7u) / 8 + BITS_SLACK : c->cap;
+}
 
 /* Of a CHUNK_HIST: room for CHUNK_SAMPLES. */
 static inline struct chunk_hist *chunk_entries(const struct chunk *c)

@@ -28,7 +28,7 @@ struct load {
 
 static size_t in_file(const struct chunk *c)
 {
-	return ((size_t)CHUNK_FIXED + c->cap + ALIGN - 1) / ALIGN * ALIGN;
+	return (CHUNK_FIXED + chunk_data_bytes(c) + ALIGN - 1) / ALIGN * ALIGN;
 }
 
 static void gather(struct store *st, struct shard *shard, struct store_series *s, void *ctx)
@@ -57,11 +57,12 @@ static void gather(struct store *st, struct shard *shard, struct store_series *s
 static bool write_chunk(struct scratch *file, const char *path, const struct chunk *c, struct err *e)
 {
 	static const char zeros[ALIGN];
-	const struct chunk head = { .min_ms = c->min_ms, .span_ms = c->span_ms, .bits = c->bits, .cap = c->cap, .n = c->n,
-		                    .kind = c->kind, .sealed = true };
+	const struct chunk head = { .min_ms = c->min_ms, .span_ms = c->span_ms, .bits = c->bits, .n = c->n, .kind = c->kind,
+		                    .sealed = true };
+	size_t bytes = chunk_data_bytes(c);
 
-	return scratch_put(file, path, &head, CHUNK_FIXED, e) && scratch_put(file, path, c->data, c->cap, e) &&
-	       scratch_put(file, path, zeros, in_file(c) - CHUNK_FIXED - c->cap, e);
+	return scratch_put(file, path, &head, CHUNK_FIXED, e) && scratch_put(file, path, c->data, bytes, e) &&
+	       scratch_put(file, path, zeros, in_file(c) - CHUNK_FIXED - bytes, e);
 }
 
 /* Where the file is mapped; NULL: it is not. */
