@@ -9,6 +9,7 @@
 #include "eval_run.h"
 #include "memory.h"
 #include "notes.h"
+#include "tocsin/mem.h"
 
 static bool time_is_sane(int64_t ms)
 {
@@ -37,7 +38,7 @@ static void warm_labels(struct labels l)
 	enum { LINE = 64 };
 
 	for (size_t at = 0; at < l.n * sizeof *l.v; at += LINE)
-		__builtin_prefetch((const char *)l.v + at);
+		mem_warm((const char *)l.v + at);
 }
 
 static void result_vector(struct eval *ev, const struct value *x, struct promql_result *r)

@@ -323,9 +323,9 @@ static void warm_series(const struct store_appender *a, size_t i)
 	if (i + AHEAD >= a->n)
 		return;
 	s = (const char *)a->v[i + AHEAD].series;
-	__builtin_prefetch(s);
-	__builtin_prefetch(s + LINE);
-	__builtin_prefetch(s + 2 * LINE);
+	mem_warm(s);
+	mem_warm(s + LINE);
+	mem_warm(s + 2 * LINE);
 }
 
 /* The open chunks of the series from <i> on that are <shard>'s, under its lock. */
@@ -335,12 +335,12 @@ static void warm_chunks(struct store *st, const struct store_appender *a, size_t
 
 	for (; end < a->n && end - i < SHARD_RUN && series_shard(st, a->v[end].series) == shard; end++)
 		if (a->v[end].series->writer.open != NULL) {
-			__builtin_prefetch(a->v[end].series->writer.open);
-			__builtin_prefetch(a->v[end].series->writer.open->data + 32);
+			mem_warm(a->v[end].series->writer.open);
+			mem_warm(a->v[end].series->writer.open->data + 32);
 		}
 	for (; i < end; i++)
 		if (a->v[i].series->writer.open != NULL)
-			__builtin_prefetch(a->v[i].series->writer.open->data + a->v[i].series->writer.open->bits / 8);
+			mem_warm(a->v[i].series->writer.open->data + a->v[i].series->writer.open->bits / 8);
 }
 
 static bool commit(struct appender *pub, struct err *e)
@@ -439,7 +439,7 @@ static struct histogram *own_copy(const struct histogram *h)
 
 void store_append_warm(const struct store_series *s)
 {
-	__builtin_prefetch((const void *)((uintptr_t)s + offsetof(struct store_series, last_ms)));
+	mem_warm((const void *)((uintptr_t)s + offsetof(struct store_series, last_ms)));
 }
 
 enum store_verdict store_append_ref(struct appender *pub, struct store_series *s, int64_t t_ms, double v, const struct histogram *h)

@@ -468,14 +468,14 @@ void block_warm(const struct block *b, const uint32_t *v, size_t n)
 	size_t entry_bits = BLOCK_KIND_BITS + b->column_bits + b->at_bits;
 
 	for (size_t i = 0; i < n && b->old == NULL; i++)
-		__builtin_prefetch(b->series_rows + v[i] * series_bits / 8);
+		mem_warm(b->series_rows + v[i] * series_bits / 8);
 	for (size_t i = 0; i < n && b->old == NULL; i++)
-		__builtin_prefetch(b->entry_rows + block_first(b, v[i]) * entry_bits / 8);
+		mem_warm(b->entry_rows + block_first(b, v[i]) * entry_bits / 8);
 	for (size_t i = 0; i < n; i++) {
 		const unsigned char *chunk = chunks + block_at(b, block_first(b, v[i]));
 
-		__builtin_prefetch(chunk);
-		__builtin_prefetch(chunk + 64);
+		mem_warm(chunk);
+		mem_warm(chunk + 64);
 	}
 }
 

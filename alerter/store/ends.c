@@ -6,6 +6,7 @@
 
 #include "store/internal.h"
 #include "store/packed.h"
+#include "tocsin/mem.h"
 
 enum { STORE_ENDS_ROWS = 64 };
 
@@ -94,8 +95,8 @@ static bool add_head(struct window_ends *e, const struct store_series *s, uint64
 static void warm_series(struct store_series *const *series, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		__builtin_prefetch(series[i]);
-		__builtin_prefetch(&series[i]->writer);
+		mem_warm(series[i]);
+		mem_warm(&series[i]->writer);
 	}
 }
 
@@ -121,8 +122,8 @@ static void add_heads(struct shard *shard, struct store_series *const *series, s
 	pthread_mutex_lock(&shard->lock);
 	for (size_t i = 0; i < n; i++)
 		if (series[i]->writer.open != NULL) {
-			__builtin_prefetch(series[i]->writer.open);
-			__builtin_prefetch(series[i]->writer.open->data + 32);
+			mem_warm(series[i]->writer.open);
+			mem_warm(series[i]->writer.open->data + 32);
 		}
 	for (size_t i = 0; i < n; i++)
 		out[i].known = out[i].known && add_head(&out[i], series[i], batch, min_ms, max_ms);

@@ -142,16 +142,16 @@ void index_warm(const struct index *x, const uint64_t *hashes, size_t n)
 	if (x->table_cap == 0)
 		return;
 	for (size_t i = 0; i < n; i++)
-		__builtin_prefetch(&x->table[hashes[i] & mask]);
+		mem_warm(&x->table[hashes[i] & mask]);
 	for (size_t i = 0; i < n; i++)
 		if (x->table[hashes[i] & mask] != 0)
-			__builtin_prefetch(&x->series[x->table[hashes[i] & mask] - 1]);
+			mem_warm(&x->series[x->table[hashes[i] & mask] - 1]);
 	for (size_t i = 0; i < n; i++) {
 		uint32_t number = x->table[hashes[i] & mask];
 		const char *s = number != 0 ? (const char *)x->series[number - 1] : NULL;
 
 		for (size_t at = 0; s != NULL && at <= sizeof(struct store_series); at += 64)
-			__builtin_prefetch(s + at);
+			mem_warm(s + at);
 	}
 }
 

@@ -230,7 +230,7 @@ static bool many_are_over(size_t n, size_t n_over)
 static void warm(struct store_series *const *series, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		__builtin_prefetch(series[i]);
+		mem_warm(series[i]);
 }
 
 static struct selection *store_select(struct querier *q, const struct matcher *m, size_t n, struct select_hints hints,

@@ -368,8 +368,8 @@ static void warm(const struct shelf *s, const struct shelf_row *r, const struct 
 	const char *values = s->values.p + r->at;
 
 	if (!last_only)
-		__builtin_prefetch(values + cut->beg * r->v_bits / 8);
-	__builtin_prefetch(values + cut->end * r->v_bits / 8);
+		mem_warm(values + cut->beg * r->v_bits / 8);
+	mem_warm(values + cut->end * r->v_bits / 8);
 }
 
 static double value_at(const struct shelf *s, const struct shelf_row *r, unsigned i)

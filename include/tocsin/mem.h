@@ -15,6 +15,12 @@ char *mem_grow_raw(char *p, size_t *cap, size_t need);
 void *mem_grow_tight(void *p, size_t *cap, size_t need, size_t item_bytes);
 /* What is free goes back to the system: after much was let go that will not come back soon. Takes milliseconds. */
 void mem_trim(void);
+/* Asks for the cache line there. A function that did only that would be none to gcc: it leaves out calls of it, without a word. */
+static inline void mem_warm(const void *p)
+{
+	__builtin_prefetch(p);
+	__asm__ volatile("" : : "r"(p));
+}
 NORETURN void mem_abort(size_t bytes);
 
 #endif
