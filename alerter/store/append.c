@@ -3,6 +3,7 @@
  * (by the series' last time); the rest is judged again when it is applied, since another writer may have been quicker. What went in is told
  * to the journal, still in memory: nobody waits for the disk here. */
 #include <assert.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #include "store/bits.h"
@@ -138,10 +139,12 @@ void store_forget_sealed(struct store_series *s, uint32_t n)
  * the first chunk of each is cut at another length. */
 enum { FEW_SERIES = 4096, FIRST_AT_LEAST = 24, SCATTER = 37 };
 
-static bool shall_be_cut(const struct store *st, const struct store_series *s)
+/* How many samples the chunk may have that is to be cut; UINT_MAX: none is. */
+static unsigned cut_at(const struct store *st, const struct store_series *s)
 {
-	return !s->apart && s->id > FEW_SERIES && st->history.dir != NULL && s->writer.open != NULL &&
-	       s->writer.open->n >= FIRST_AT_LEAST + s->id * SCATTER % (CHUNK_SAMPLES - FIRST_AT_LEAST);
+	if (s->apart || s->id <= FEW_SERIES || st->history.dir == NULL)
+		return UINT_MAX;
+	return FIRST_AT_LEAST + (unsigned)(s->id * SCATTER % (CHUNK_SAMPLES - FIRST_AT_LEAST));
 }
 
 static void put_sample(struct store *st, struct shard *shard, struct store_series *s, int64_t t_ms, double v, const struct histogram *h)
@@ -149,7 +152,7 @@ static void put_sample(struct store *st, struct shard *shard, struct store_serie
 	size_t before = s->writer.open != NULL ? chunk_bytes(s->writer.open) : 0, after;
 	struct chunk *opened = s->writer.open, *sealed = NULL, *full;
 
-	if (shall_be_cut(st, s)) {
+	if (opened != NULL && opened->n >= cut_at(st, s)) {
 		sealed = chunk_seal(&s->writer);
 		s->apart = 1;
 	}
@@ -189,6 +192,36 @@ void store_replay_sample(struct store *st, struct store_series *s, int64_t t_ms,
 	put_sample(st, series_shard(st, s), s, t_ms, v, h);
 	if (h != NULL || !value_is_stale(v))
 		atomic_store_explicit(&s->good_ms, t_ms, memory_order_relaxed);
+}
+
+/* As many of them as the open chunk takes. */
+static unsigned put_some(struct store *st, struct store_series *s, const int64_t *t_ms, const double *v, unsigned n)
+{
+	struct shard *shard = series_shard(st, s);
+	const struct chunk *open = s->writer.open;
+	unsigned most = open != NULL ? cut_at(st, s) : 0;
+	size_t before;
+
+	if (most == 0 || most <= open->n)
+		return 0;
+	before = chunk_bytes(open);
+	n = chunk_append_some(&s->writer, t_ms, v, n < most - open->n ? n : most - open->n);
+	shard->chunk_bytes += chunk_bytes(s->writer.open) - before;
+	return n;
+}
+
+void store_replay_run(struct store *st, struct store_series *s, const int64_t *t_ms, const double *v, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		i += put_some(st, s, t_ms + i, v + i, n - i);
+		if (i < n)
+			put_sample(st, series_shard(st, s), s, t_ms[i], v[i], NULL);
+	}
+	s->last_ms = t_ms[n - 1];
+	while (n > 0 && value_is_stale(v[n - 1]))
+		n--;
+	if (n > 0)
+		s->good_ms = t_ms[n - 1];
 }
 
 /* The head was cut into chunks before, and stays so: a series' first one is not cut again. */

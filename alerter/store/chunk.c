@@ -225,32 +225,44 @@ static void make_room(struct chunk_writer *w, size_t more)
 	w->open = c;
 }
 
-/* False when it does not fit the lines and widths there are. */
-static bool put_as_it_is(struct chunk_writer *w, int64_t t_ms, double v)
+static void behind_the_others(struct chunk_writer *w, int64_t t_ms, double v, unsigned n)
 {
-	uint32_t more;
-
-	if (w->open->n == 0)
-		return false;
-	more = packed_row_bits(w->open->data);
-	make_room(w, more / 8 + 1);
-	if (!packed_append(w->open->data, w->open->n, wrapping_sub(t_ms, w->open->min_ms), v))
-		return false;
-	w->open->bits = (uint16_t)(w->open->bits + more);
-	return true;
+	w->open->span_ms = (uint32_t)wrapping_sub(t_ms, w->open->min_ms);
+	w->v_bits = bits_of(v);
+	w->open->n = (uint8_t)(w->open->n + n);
 }
 
-static void put_anew(struct chunk_writer *w, int64_t t_ms, double v)
+/* As many as fit the lines and widths there are. */
+static unsigned put_as_they_are(struct chunk_writer *w, const int64_t *t_ms, const double *v, unsigned n)
 {
-	unsigned char wider[PACKED_MAX_BYTES];
-	unsigned n = w->open->n;
 	uint32_t bits;
 
-	packed_rewrite(w->open->data, n, wrapping_sub(t_ms, w->open->min_ms), v, wider);
-	bits = packed_bits(wider, n + 1);
+	if (w->open->n == 0)
+		return 0;
+	bits = packed_row_bits(w->open->data);
+	make_room(w, (size_t)bits * n / 8 + 1);
+	n = packed_append(w->open->data, w->open->n, w->open->min_ms, t_ms, v, n);
+	w->open->bits = (uint16_t)(w->open->bits + bits * n);
+	if (n > 0)
+		behind_the_others(w, t_ms[n - 1], v[n - 1], n);
+	return n;
+}
+
+/* As many as there are numbers for. */
+static unsigned put_anew(struct chunk_writer *w, const int64_t *t_ms, const double *v, unsigned n)
+{
+	unsigned char wider[PACKED_MAX_BYTES];
+	uint32_t bits;
+
+	n = packed_rewrite(w->open->data, w->open->n, w->open->min_ms, t_ms, v, n, wider);
+	if (n == 0)
+		return 0;
+	bits = packed_bits(wider, w->open->n + n);
 	make_room(w, bits > w->open->bits ? (bits - w->open->bits) / 8 + 1 : 0);
 	memcpy(w->open->data, wider, (bits + 7) / 8);
 	w->open->bits = (uint16_t)bits;
+	behind_the_others(w, t_ms[n - 1], v[n - 1], n);
+	return n;
 }
 
 static void put_float(struct chunk_writer *w, int64_t t_ms, double v)
@@ -274,42 +286,48 @@ static void put_hist(struct chunk *c, int64_t t_ms, double v, const struct histo
 	assert(h != NULL || value_is_stale(v));
 }
 
-static void behind_the_others(struct chunk_writer *w, int64_t t_ms, double v)
+/* How many of them can lie in the open chunk: numbers behind numbers, as nearly every sample is. */
+static unsigned within_reach(const struct chunk *c, const int64_t *t_ms, unsigned n)
 {
-	w->open->span_ms = (uint32_t)wrapping_sub(t_ms, w->open->min_ms);
-	w->v_bits = bits_of(v);
-	w->open->n++;
+	if (c == NULL || c->kind != CHUNK_PACKED)
+		return 0;
+	if (n > (unsigned)CHUNK_SAMPLES - c->n)
+		n = (unsigned)CHUNK_SAMPLES - c->n;
+	while (n > 0 && (uint64_t)wrapping_sub(t_ms[n - 1], c->min_ms) > UINT32_MAX)
+		n--;
+	return n;
 }
 
-/* What nearly every sample is: a number behind numbers like it. */
-static bool put_quickly(struct chunk_writer *w, int64_t t_ms, double v)
+unsigned chunk_append_some(struct chunk_writer *w, const int64_t *t_ms, const double *v, unsigned n)
 {
-	const struct chunk *c = w->open;
+	unsigned done;
 
-	if (c == NULL || c->kind != CHUNK_PACKED || c->n == CHUNK_SAMPLES || (uint64_t)wrapping_sub(t_ms, c->min_ms) > UINT32_MAX ||
-	    !put_as_it_is(w, t_ms, v))
-		return false;
-	behind_the_others(w, t_ms, v);
-	return true;
+	n = within_reach(w->open, t_ms, n);
+	if (n == 0)
+		return 0;
+	done = put_as_they_are(w, t_ms, v, n);
+	return done < n ? done + put_anew(w, t_ms + done, v + done, n - done) : done;
 }
 
 struct chunk *chunk_append(struct chunk_writer *w, int64_t t_ms, double v, const struct histogram *h)
 {
 	struct chunk *sealed = NULL;
 
-	if (h == NULL && put_quickly(w, t_ms, v))
+	if (h == NULL && within_reach(w->open, &t_ms, 1) == 1 && put_as_they_are(w, &t_ms, &v, 1) == 1)
 		return NULL;
 	if (w->open != NULL && (w->open->n == CHUNK_SAMPLES || !suits(w->open, t_ms, v, h)))
 		sealed = chunk_seal(w);
 	if (w->open == NULL)
 		open_chunk(w, t_ms, v, h);
+	if (w->open->kind == CHUNK_PACKED) {
+		put_anew(w, &t_ms, &v, 1);
+		return sealed;
+	}
 	if (w->open->kind == CHUNK_HIST)
 		put_hist(w->open, t_ms, v, h);
-	else if (w->open->kind == CHUNK_PACKED)
-		put_anew(w, t_ms, v);
 	else
 		put_float(w, t_ms, v);
-	behind_the_others(w, t_ms, v);
+	behind_the_others(w, t_ms, v, 1);
 	return sealed;
 }
 

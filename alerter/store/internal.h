@@ -186,6 +186,8 @@ static inline struct shard *series_shard(struct store *st, const struct store_se
 struct store_series *store_series_make(struct store *, struct labels labels, uint64_t hash);
 /* A sample that was accepted once; nothing happens when it is there. Before anybody else knows the store. */
 void store_replay_sample(struct store *, struct store_series *, int64_t t_ms, double v, const struct histogram *h);
+/* The same of floats, each later than the one before and all later than what there is. */
+void store_replay_run(struct store *, struct store_series *, const int64_t *t_ms, const double *v, unsigned n);
 /* The same of a whole chunk, with its samples; false and nothing done when it must be taken sample by sample. */
 bool store_replay_chunk(struct store *, struct store_series *, const struct chunk_view *, const int64_t *t_ms, const double *v);
 /* A sample older than the last one of its series, into memory (late.c). STORE_SAME, STORE_DUPLICATE: there is one at that time. Under the

@@ -179,28 +179,6 @@ static void unpack(const unsigned char *data, unsigned n, struct packed_head *h,
 	}
 }
 
-/* More decimals make larger numbers of those that are there: they must stay below what in_units() allows. */
-static bool can_shrink_unit(const unsigned char *data, unsigned n, unsigned decimals)
-{
-	struct packed_head h;
-	struct whole w;
-
-	unpack(data, n, &h, &w);
-	for (unsigned i = 0; i < n; i++)
-		if (fabs((double)w.v[i]) * tens[decimals - h.decimals] >= PACKED_MOST)
-			return false;
-	return true;
-}
-
-bool packed_takes(const unsigned char *data, unsigned n, double v)
-{
-	unsigned before = n > 0 ? data[AT_UNITS] & DECIMALS : 0, decimals;
-	int64_t units;
-
-	decimals = decimals_for(v, before, &units);
-	return decimals <= PACKED_DECIMALS && (n == 0 || decimals == before || can_shrink_unit(data, n, decimals));
-}
-
 static uint64_t above(const struct packed_line *l, unsigned i, int64_t x)
 {
 	return (uint64_t)x - (uint64_t)packed_on_line(l, i);
@@ -299,41 +277,88 @@ static int64_t last_value(const unsigned char *data, const struct packed_head *h
 	return (int64_t)((uint64_t)packed_on_line(&h->v, n - 1) + packed_get(data + h->bytes, at, h->v_bits));
 }
 
-bool packed_append(unsigned char *data, unsigned n, int64_t after_ms, double v)
+unsigned packed_append(unsigned char *data, unsigned n, int64_t first_ms, const int64_t *t_ms, const double *v, unsigned more)
 {
 	struct packed_head h = own_head(data, n);
-	bool stale = value_is_stale(v);
-	int64_t units = 0;
+	int64_t last;
+	unsigned i;
 
-	assert(n < PACKED_MAX);
+	assert(n + more <= PACKED_MAX);
 	if (n == 0)
-		return false;
-	if ((!stale && !in_units(v, h.decimals, &units)) || !fits(&h, n, after_ms, units, stale))
-		return false;
-	data[AT_STALE] = (unsigned char)(h.n_stale + stale);
-	data[AT_FALLS] = (unsigned char)(h.n_falls + (!stale && units < last_value(data, &h, n)));
-	put_row(data, &h, n, after_ms, units, stale);
+		return 0;
+	last = last_value(data, &h, n);
+	for (i = 0; i < more; i++) {
+		int64_t after_ms = (int64_t)((uint64_t)t_ms[i] - (uint64_t)first_ms), units = 0;
+		bool stale = value_is_stale(v[i]);
+
+		if ((!stale && !in_units(v[i], h.decimals, &units)) || !fits(&h, n + i, after_ms, units, stale))
+			break;
+		h.n_stale = (uint8_t)(h.n_stale + stale);
+		h.n_falls = (uint8_t)(h.n_falls + (!stale && units < last));
+		put_row(data, &h, n + i, after_ms, units, stale);
+		last = stale ? INT64_MAX : units;
+	}
+	data[AT_STALE] = h.n_stale;
+	data[AT_FALLS] = h.n_falls;
+	return i;
+}
+
+/* In units of ten of which <decimals> more make one: false and nothing done when some number would be too large. */
+static bool shrink_unit(struct whole *w, unsigned n, unsigned decimals)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (fabs((double)w->v[i]) * tens[decimals] >= PACKED_MOST)
+			return false;
+	for (unsigned i = 0; i < n; i++)
+		w->v[i] *= (int64_t)tens[decimals];
 	return true;
 }
 
-void packed_rewrite(const unsigned char *data, unsigned n, int64_t after_ms, double v, unsigned char out[PACKED_MAX_BYTES])
+bool packed_takes(const unsigned char *data, unsigned n, double v)
+{
+	unsigned before = n > 0 ? data[AT_UNITS] & DECIMALS : 0, decimals;
+	struct packed_head h;
+	struct whole w;
+	int64_t units;
+
+	decimals = decimals_for(v, before, &units);
+	if (decimals > PACKED_DECIMALS || n == 0 || decimals == before)
+		return decimals <= PACKED_DECIMALS;
+	unpack(data, n, &h, &w);
+	return shrink_unit(&w, n, decimals - before);
+}
+
+/* Behind the <n> there are; false when it is none of the numbers there can be. */
+static bool put_whole(struct whole *w, unsigned n, struct packed_head *h, int64_t after_ms, double v)
+{
+	unsigned decimals = h->decimals;
+
+	w->t[n] = after_ms;
+	w->v[n] = 0;
+	w->stale[n] = value_is_stale(v);
+	if (!w->stale[n])
+		decimals = decimals_for(v, decimals, &w->v[n]);
+	if (decimals > PACKED_DECIMALS || (decimals > h->decimals && !shrink_unit(w, n, decimals - h->decimals)))
+		return false;
+	h->decimals = (uint8_t)decimals;
+	h->n_stale = (uint8_t)(h->n_stale + w->stale[n]);
+	return true;
+}
+
+unsigned packed_rewrite(const unsigned char *data, unsigned n, int64_t first_ms, const int64_t *t_ms, const double *v, unsigned more,
+                        unsigned char out[PACKED_MAX_BYTES])
 {
 	struct packed_head h;
 	struct whole w;
-	unsigned decimals;
+	unsigned i = 0;
 
-	assert(n < PACKED_MAX);
+	assert(n + more <= PACKED_MAX);
 	unpack(data, n, &h, &w);
-	w.t[n] = after_ms;
-	w.v[n] = 0;
-	w.stale[n] = value_is_stale(v);
-	decimals = w.stale[n] ? h.decimals : decimals_for(v, h.decimals, &w.v[n]);
-	assert(decimals <= PACKED_DECIMALS);
-	for (unsigned i = 0; i < n; i++)
-		w.v[i] *= (int64_t)tens[decimals - h.decimals];
-	h.decimals = (uint8_t)decimals;
-	h.n_stale = (uint8_t)(h.n_stale + w.stale[n]);
-	write_all(out, &h, &w, n + 1, true);
+	while (i < more && put_whole(&w, n + i, &h, (int64_t)((uint64_t)t_ms[i] - (uint64_t)first_ms), v[i]))
+		i++;
+	if (i > 0)
+		write_all(out, &h, &w, n + i, true);
+	return i;
 }
 
 void packed_tighten(const unsigned char *data, unsigned n, unsigned char out[PACKED_MAX_BYTES])

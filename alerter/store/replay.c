@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/backlog.h"
 #include "store/bits.h"
 #include "store/claims.h"
 #include "store/internal.h"
@@ -128,108 +129,13 @@ static unsigned char *read_file(const char *path, size_t *n, struct err *e)
 
 /* ---- Into the head ---- */
 
-/* A float that waits to be appended. */
-struct waiting {
-	double v;
-	int32_t after_ms;                /* behind the first one that waits */
-	uint32_t number : 24, state : 8; /* number: of its series, in the file */
-};
-
-enum { WAITING_MAX = 3 << 18 };
-_Static_assert(RECORD_MAX_SERIES <= 1 << 24 && sizeof(struct waiting) == 16, "there are many");
-
 struct replaying {
 	struct store *st;
 	struct replay *out;
-	struct store_series **v; /* by their number in the file; NULL: refused */
-	size_t n, cap;
+	struct numbered series;
 	bool ended; /* the checkpoint is complete */
-	struct waiting *waiting;
-	size_t n_waiting;
-	int64_t waiting_ms; /* of the first one */
+	struct backlog *backlog;
 };
-
-/* The state counts even if the sample is there already: a checkpoint may be ahead of the samples it lies before. */
-static void append(struct replaying *r, struct store_series *s, int64_t t_ms, double v, const struct histogram *h, unsigned char state)
-{
-	if (state == SERIES_FRESH && s->state == SERIES_LOST)
-		store_note_return(r->st, s, t_ms);
-	if (state == SERIES_FRESH && t_ms > r->out->newest_ms)
-		r->out->newest_ms = t_ms;
-	store_replay_sample(r->st, s, t_ms, v, h);
-	atomic_store_explicit(&s->state, state, memory_order_relaxed);
-}
-
-/* What waits, by series, those of one in the order they came: <order> has room for it. */
-static void sort_waiting(const struct replaying *r, uint32_t *order)
-{
-	uint32_t *at = mem_alloc((r->n + 1) * sizeof *at);
-
-	for (size_t i = 0; i < r->n_waiting; i++)
-		at[r->waiting[i].number + 1]++;
-	for (size_t i = 0; i < r->n; i++)
-		at[i + 1] += at[i];
-	for (size_t i = 0; i < r->n_waiting; i++)
-		order[at[r->waiting[i].number]++] = (uint32_t)i;
-	free(at);
-}
-
-/* Memory of what comes is asked for in time: a sample, then its series, then that one's chunk. */
-enum { NEAR = 16, FARTHER = 32, FARTHEST = 64 };
-static void warm(const struct replaying *r, const uint32_t *order, size_t i)
-{
-	if (i + FARTHEST < r->n_waiting)
-		__builtin_prefetch(&r->waiting[order[i + FARTHEST]]);
-	if (i + FARTHER < r->n_waiting) {
-		const struct store_series *s = r->v[r->waiting[order[i + FARTHER]].number];
-
-		__builtin_prefetch(s);
-		__builtin_prefetch((const char *)s + 64);
-	}
-	if (i + NEAR < r->n_waiting) {
-		const char *open = (const char *)r->v[r->waiting[order[i + NEAR]].number]->writer.open;
-
-		for (size_t at = 0; open != NULL && at <= 128; at += 64)
-			__builtin_prefetch(open + at);
-	}
-}
-
-/* What takes time here is memory, and a scrape touches all of it: so the samples of many scrapes wait, to be appended series by
- * series. A few are not worth it. */
-static void append_waiting(struct replaying *r)
-{
-	uint32_t *order;
-
-	if (r->n_waiting == 0)
-		return;
-	order = mem_alloc(r->n_waiting * sizeof *order);
-	if (r->n_waiting >= r->n)
-		sort_waiting(r, order);
-	else
-		for (uint32_t i = 0; i < r->n_waiting; i++)
-			order[i] = i;
-	for (size_t i = 0; i < r->n_waiting; i++) {
-		const struct waiting *w = &r->waiting[order[i]];
-
-		warm(r, order, i);
-		append(r, r->v[w->number], r->waiting_ms + w->after_ms, w->v, NULL, w->state);
-	}
-	r->n_waiting = 0;
-	free(order);
-}
-
-static void let_wait(struct replaying *r, uint32_t number, const struct record_sample *s)
-{
-	int64_t after_ms;
-
-	if (r->waiting == NULL)
-		r->waiting = mem_alloc(WAITING_MAX * sizeof *r->waiting);
-	if (r->n_waiting == WAITING_MAX || __builtin_sub_overflow(s->t_ms, r->waiting_ms, &after_ms) || after_ms != (int32_t)after_ms)
-		append_waiting(r);
-	if (r->n_waiting == 0)
-		r->waiting_ms = s->t_ms;
-	r->waiting[r->n_waiting++] = (struct waiting){ s->v, (int32_t)(s->t_ms - r->waiting_ms), number & 0xffffff, s->state & 0xff };
-}
 
 static struct store_series *find_or_make(struct store *st, struct labels labels)
 {
@@ -259,9 +165,9 @@ static void take_definition(void *ctx, uint32_t number, struct labels labels, ui
 	struct replaying *r = ctx;
 	struct store_series *s = find_or_make(r->st, labels);
 
-	r->v = mem_grow(r->v, &r->cap, number + 1u, sizeof(struct store_series *));
-	r->v[number] = s;
-	r->n = number + 1u;
+	r->series.v = mem_grow(r->series.v, &r->series.cap, number + 1u, sizeof(struct store_series *));
+	r->series.v[number] = s;
+	r->series.n = number + 1u;
 	if (s != NULL)
 		s->owner = owner;
 }
@@ -269,25 +175,27 @@ static void take_definition(void *ctx, uint32_t number, struct labels labels, ui
 static void take_sample(void *ctx, uint32_t number, const struct record_sample *sample)
 {
 	struct replaying *r = ctx;
-	struct store_series *s = r->v[number];
+	struct store_series *s = r->series.v[number];
 
 	if (s == NULL)
 		return;
-	if (sample->h != NULL) {
-		append_waiting(r);
-		append(r, s, sample->t_ms, sample->v, sample->h, (unsigned char)sample->state);
+	if (sample->h == NULL) {
+		backlog_add(r->backlog, number, sample);
 		return;
 	}
-	let_wait(r, number, sample);
+	backlog_empty(r->backlog);
+	backlog_append(r->st, s, sample);
+	if (sample->state == SERIES_FRESH && sample->t_ms > r->out->newest_ms)
+		r->out->newest_ms = sample->t_ms;
 }
 
 static void take_state(void *ctx, uint32_t number, enum series_state state)
 {
 	struct replaying *r = ctx;
 
-	append_waiting(r);
-	if (r->v[number] != NULL)
-		r->v[number]->state = (unsigned char)state;
+	backlog_empty(r->backlog);
+	if (r->series.v[number] != NULL)
+		r->series.v[number]->state = (unsigned char)state;
 }
 
 static void take_chunk(struct replaying *r, struct store_series *s, const struct chunk_view *c)
@@ -393,7 +301,7 @@ static void replay_file(struct replaying *r, const struct file *f, bool newest)
 
 	sink.ctx = r;
 	reader->sink = &sink;
-	r->n = 0;
+	r->series.n = 0;
 	r->ended = false;
 	journal_path(&r->st->journal, f->number, suffixes[f->kind], &path);
 	errno = 0;
@@ -402,7 +310,7 @@ static void replay_file(struct replaying *r, const struct file *f, bool newest)
 		why = read_frames(reader, bytes, n, f->kind == FILE_CHECKPOINT, &whole);
 	if (bytes != NULL && why == NULL && f->kind == FILE_LOG)
 		why = judge_end(r, path.p, newest, n, whole);
-	append_waiting(r);
+	backlog_empty(r->backlog);
 	if (bytes == NULL || why != NULL || (f->kind == FILE_CHECKPOINT && !r->ended)) {
 		set_aside(r->st, path.p, bytes == NULL ? e.msg : why != NULL ? why : "its end is missing");
 		r->out->damaged++;
@@ -462,6 +370,7 @@ void journal_replay(struct store *st, struct replay *out)
 
 	*out = (struct replay){ .head.now_ms = INT64_MIN };
 	list(&st->journal, &files);
+	r.backlog = backlog_new(st, &r.series);
 	begin = find_begin(&files);
 	next = begin > 0 ? begin : 1;
 	for (size_t i = 0; i < files.n; i++) {
@@ -477,8 +386,10 @@ void journal_replay(struct store *st, struct replay *out)
 		replay_file(&r, f, f->kind == FILE_LOG && !has_newer_log(&files, i));
 	}
 	out->complete = out->files > 0 && out->damaged == 0 && !cut;
-	free(r.v);
-	free(r.waiting);
+	if (backlog_newest_ms(r.backlog) > out->newest_ms)
+		out->newest_ms = backlog_newest_ms(r.backlog);
+	backlog_free(r.backlog);
+	free(r.series.v);
 	free(files.v);
 	claims_make(st);
 }

@@ -32,20 +32,30 @@ static double next_value(int kind, double before)
 	}
 }
 
-/* How many of <n> samples got in: the others are for another chunk. */
+/* How many of <n> samples got in, a few at a time: the others are for another chunk. */
 static unsigned fill(unsigned char *data, const double *v, unsigned n)
 {
 	unsigned char out[PACKED_MAX_BYTES];
+	int64_t t[PACKED_MAX];
+	unsigned i = 0;
 
+	for (unsigned k = 0; k < n; k++)
+		t[k] = 33 + k * 5000;
 	memset(data, 0, PACKED_MAX_BYTES);
-	for (unsigned i = 0; i < n; i++) {
-		if (!value_is_stale(v[i]) && !packed_takes(data, i, v[i]))
-			return i;
-		if (packed_append(data, i, i * 5000, v[i]))
+	while (i < n) {
+		unsigned some = 1 + (unsigned)rand() % 9, done;
+
+		some = some < n - i ? some : n - i;
+		i += done = packed_append(data, i, 33, t + i, v + i, some);
+		if (done == some)
 			continue;
 		memset(out, 0, sizeof out);
-		packed_rewrite(data, i, i * 5000, v[i], out);
+		done = packed_rewrite(data, i, 33, t + i, v + i, some - done, out);
+		assert_true((done > 0) == (value_is_stale(v[i]) || packed_takes(data, i, v[i])));
+		if (done == 0)
+			return i;
 		memcpy(data, out, sizeof out);
+		i += done;
 	}
 	return n;
 }

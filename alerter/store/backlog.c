@@ -1,0 +1,289 @@
+/* Two batches: one is filled, the other one is appended meanwhile, and all that is the store's belongs to the appending thread then, but for the
+ * index, the definitions of series and what a slab gives. The batch at hand, with whatever is left, is appended by the reader itself. */
+#include "store/backlog.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "store/internal.h"
+#include "tocsin/mem.h"
+
+struct waiting {
+	double v;
+	int32_t after_ms;                /* behind the first one of the batch */
+	uint32_t number : 24, state : 8; /* number: of its series, in the file */
+};
+
+enum { BATCH_SAMPLES = 3 << 17, RUN = 64 };
+_Static_assert(RECORD_MAX_SERIES <= 1 << 24 && sizeof(struct waiting) == 16, "there are many");
+
+struct batch {
+	struct waiting *v;
+	size_t n;
+	int64_t first_ms;
+	struct numbered series; /* when it is handed over: a copy */
+};
+
+struct backlog {
+	struct store *st;
+	const struct numbered *series;
+	struct batch filling;
+	int64_t newest_ms; /* of the busy one: its own while it is */
+	bool started, alone; /* alone: there can be no thread */
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	struct batch handed; /* from here on under the lock, but for what is in it while <busy> */
+	bool busy, stop;
+};
+
+/* ---- Into the head ---- */
+
+void backlog_append(struct store *st, struct store_series *s, const struct record_sample *x)
+{
+	if (x->state == SERIES_FRESH && s->state == SERIES_LOST)
+		store_note_return(st, s, x->t_ms);
+	store_replay_sample(st, s, x->t_ms, x->v, x->h);
+	atomic_store_explicit(&s->state, (unsigned char)x->state, memory_order_relaxed);
+}
+
+/* Samples of one series. */
+struct run {
+	int64_t t_ms[RUN];
+	double v[RUN];
+	unsigned n;
+	unsigned char state; /* of the last one */
+};
+
+static int64_t time_of(const struct batch *in, const struct waiting *w)
+{
+	return in->first_ms + w->after_ms;
+}
+
+static void note_newest(struct backlog *b, const struct batch *in, const struct waiting *w)
+{
+	if (w->state == SERIES_FRESH && time_of(in, w) > b->newest_ms)
+		b->newest_ms = time_of(in, w);
+}
+
+/* As many of <n> as follow what there is, one after the other, while nothing was lost. */
+static void take_run(struct backlog *b, const struct store_series *s, const struct batch *in, const uint32_t *order, size_t n, struct run *out)
+{
+	int64_t last_ms = s->last_ms;
+
+	out->n = 0;
+	for (size_t i = 0; i < n && out->n < RUN && s->state != SERIES_LOST; i++) {
+		const struct waiting *w = &in->v[order[i]];
+
+		if (time_of(in, w) <= last_ms || w->state == SERIES_LOST)
+			break;
+		note_newest(b, in, w);
+		last_ms = out->t_ms[out->n] = time_of(in, w);
+		out->v[out->n++] = w->v;
+		out->state = w->state;
+	}
+}
+
+static void append_one(struct backlog *b, struct store_series *s, const struct batch *in, const struct waiting *w)
+{
+	note_newest(b, in, w);
+	backlog_append(b->st, s, &(struct record_sample){ time_of(in, w), w->v, NULL, (enum series_state)w->state });
+}
+
+static void append_series(struct backlog *b, struct store_series *s, const struct batch *in, const uint32_t *order, size_t n)
+{
+	struct run run;
+
+	for (size_t i = 0; i < n; i += run.n) {
+		take_run(b, s, in, order + i, n - i, &run);
+		if (run.n > 0) {
+			store_replay_run(b->st, s, run.t_ms, run.v, run.n);
+			atomic_store_explicit(&s->state, run.state, memory_order_relaxed);
+		} else {
+			append_one(b, s, in, &in->v[order[i]]);
+			run.n = 1;
+		}
+	}
+}
+
+/* Those of one series in the order they came: <at> is where those of each end. */
+static void sort(const struct batch *in, size_t n_series, uint32_t *order, uint32_t *at)
+{
+	for (size_t i = 0; i < in->n; i++)
+		at[in->v[i].number + 1]++;
+	for (size_t i = 0; i < n_series; i++)
+		at[i + 1] += at[i];
+	for (size_t i = 0; i < in->n; i++)
+		order[at[in->v[i].number]++] = (uint32_t)i;
+}
+
+/* Memory of what comes is asked for in time: samples, then their series, then that one's chunk. */
+enum { NEAR = 4, FARTHER = 10, FARTHEST = 64 };
+static void warm(const struct numbered *series, size_t number)
+{
+	if (number + FARTHER < series->n && series->v[number + FARTHER] != NULL)
+		for (size_t at = 0; at <= 128; at += 64)
+			mem_warm((const char *)series->v[number + FARTHER] + at);
+	if (number + NEAR < series->n && series->v[number + NEAR] != NULL) {
+		const char *open = (const char *)series->v[number + NEAR]->writer.open;
+
+		for (size_t at = 0; open != NULL && at <= 192; at += 64)
+			mem_warm(open + at);
+	}
+}
+
+/* What takes time here is memory, and a scrape touches all of it. */
+static void append_sorted(struct backlog *b, const struct batch *in, const struct numbered *series)
+{
+	uint32_t *order = mem_alloc(in->n * sizeof *order), *at = mem_alloc((series->n + 1) * sizeof *at), beg = 0;
+
+	sort(in, series->n, order, at);
+	for (size_t number = 0; number < series->n; beg = at[number++]) {
+		warm(series, number);
+		for (size_t i = beg; i < at[number]; i++)
+			if (i + FARTHEST < in->n)
+				mem_warm(&in->v[order[i + FARTHEST]]);
+		if (at[number] > beg)
+			append_series(b, series->v[number], in, order + beg, at[number] - beg);
+	}
+	free(order);
+	free(at);
+}
+
+static void append_all(struct backlog *b, struct batch *in, const struct numbered *series)
+{
+	enum { FEW = 8 };
+
+	if (in->n > series->n / FEW)
+		append_sorted(b, in, series);
+	else
+		for (size_t i = 0; i < in->n; i++)
+			append_one(b, series->v[in->v[i].number], in, &in->v[i]);
+	in->n = 0;
+}
+
+/* ---- The thread ---- */
+
+static void *run_appender(void *arg)
+{
+	struct backlog *b = arg;
+
+	pthread_mutex_lock(&b->lock);
+	while (!b->stop) {
+		if (!b->busy) {
+			pthread_cond_wait(&b->changed, &b->lock);
+			continue;
+		}
+		pthread_mutex_unlock(&b->lock);
+		append_all(b, &b->handed, &b->handed.series);
+		pthread_mutex_lock(&b->lock);
+		b->busy = false;
+		pthread_cond_signal(&b->changed);
+	}
+	pthread_mutex_unlock(&b->lock);
+	return NULL;
+}
+
+static void wait_idle(struct backlog *b)
+{
+	pthread_mutex_lock(&b->lock);
+	while (b->busy)
+		pthread_cond_wait(&b->changed, &b->lock);
+	pthread_mutex_unlock(&b->lock);
+}
+
+static bool has_thread(struct backlog *b)
+{
+	if (!b->started && !b->alone) {
+		b->started = pthread_create(&b->thread, NULL, run_appender, b) == 0;
+		b->alone = !b->started;
+	}
+	return b->started;
+}
+
+static void copy_series(struct numbered *to, const struct numbered *from)
+{
+	to->v = mem_grow(to->v, &to->cap, from->n, sizeof(struct store_series *));
+	to->n = from->n;
+	memcpy(to->v, from->v, from->n * sizeof(struct store_series *));
+}
+
+static void hand_over(struct backlog *b)
+{
+	struct batch empty;
+
+	wait_idle(b);
+	if (!has_thread(b)) {
+		append_all(b, &b->filling, b->series);
+		return;
+	}
+	copy_series(&b->handed.series, b->series);
+	empty = (struct batch){ .v = b->handed.v };
+	pthread_mutex_lock(&b->lock);
+	b->handed.v = b->filling.v;
+	b->handed.n = b->filling.n;
+	b->handed.first_ms = b->filling.first_ms;
+	b->busy = true;
+	pthread_cond_signal(&b->changed);
+	pthread_mutex_unlock(&b->lock);
+	b->filling = empty;
+}
+
+/* ---- The reader ---- */
+
+struct backlog *backlog_new(struct store *st, const struct numbered *series)
+{
+	struct backlog *b = mem_alloc(sizeof *b);
+
+	b->st = st;
+	b->series = series;
+	b->newest_ms = INT64_MIN;
+	pthread_mutex_init(&b->lock, NULL);
+	pthread_cond_init(&b->changed, NULL);
+	return b;
+}
+
+void backlog_add(struct backlog *b, uint32_t number, const struct record_sample *s)
+{
+	struct batch *to = &b->filling;
+	int64_t after_ms;
+
+	if (to->n == BATCH_SAMPLES)
+		hand_over(b);
+	if (to->n > 0 && (__builtin_sub_overflow(s->t_ms, to->first_ms, &after_ms) || after_ms != (int32_t)after_ms))
+		backlog_empty(b);
+	if (to->v == NULL)
+		to->v = mem_alloc(BATCH_SAMPLES * sizeof *to->v);
+	if (to->n == 0)
+		to->first_ms = s->t_ms;
+	to->v[to->n++] = (struct waiting){ s->v, (int32_t)(s->t_ms - to->first_ms), number & 0xffffff, s->state & 0xff };
+}
+
+void backlog_empty(struct backlog *b)
+{
+	if (b->started)
+		wait_idle(b);
+	append_all(b, &b->filling, b->series);
+}
+
+int64_t backlog_newest_ms(const struct backlog *b)
+{
+	return b->newest_ms;
+}
+
+void backlog_free(struct backlog *b)
+{
+	if (b->started) {
+		pthread_mutex_lock(&b->lock);
+		b->stop = true;
+		pthread_cond_signal(&b->changed);
+		pthread_mutex_unlock(&b->lock);
+		pthread_join(b->thread, NULL);
+	}
+	pthread_cond_destroy(&b->changed);
+	pthread_mutex_destroy(&b->lock);
+	free(b->filling.v);
+	free(b->handed.v);
+	free(b->handed.series.v);
+	free(b);
+}

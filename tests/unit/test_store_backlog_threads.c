@@ -1,0 +1,116 @@
+/* A journal so long that one thread appends what another one reads: every sample is there afterwards, whatever its kind, and each series is in the
+ * state it was left in. */
+#include "journal_world.h"
+
+enum { SERIES = 400, ROUNDS = 2200, WARM_ROUNDS = 40 };
+
+struct model {
+	uint64_t sum; /* of times and values */
+	size_t n;
+	double last;
+	enum series_state state;
+};
+
+static void add_up(struct model *m, int64_t t_ms, double v)
+{
+	uint64_t bits;
+
+	memcpy(&bits, &v, sizeof bits);
+	m->sum = (m->sum ^ bits ^ (uint64_t)t_ms) * 0x9e3779b97f4a7c15;
+	m->n++;
+}
+
+static double next_value(const struct model *m, size_t series)
+{
+	double before = m->state == SERIES_FRESH ? m->last : 0;
+
+	switch (series % 5) {
+	case 0:
+		return 42;
+	case 1:
+		return before + rand() % 1000;
+	case 2:
+		return rand() % 100000 * 1e-3;
+	case 3:
+		return rand() % 100 == 0 ? (double)NAN : before + rand() % 3 * 1e5;
+	default:
+		return rand() % 9 == 0 ? rand() / 7.0 : rand() % 100;
+	}
+}
+
+static void append(struct world *w, struct model *m, struct store_series *s, size_t series, int64_t t_ms)
+{
+	int chance = rand() % 1000;
+
+	if (chance < 2) { /* it is gone, or its target is; it comes back with the next round */
+		m->state = chance == 0 ? SERIES_GONE : SERIES_LOST;
+		store_append_end(w->f.app, s, t_ms, m->state);
+		add_up(m, t_ms, value_stale());
+	} else if (chance == 2) {
+		m->state = SERIES_LOST;
+		store_append_state(w->f.app, s, SERIES_LOST);
+	} else if (chance > 5) {
+		m->last = next_value(m, series);
+		m->state = SERIES_FRESH;
+		assert_int_equal(store_append_ref(w->f.app, s, t_ms, m->last, NULL), STORE_OK);
+		add_up(m, t_ms, m->last);
+	}
+}
+
+/* <fresh>: what those are that had a good sample last. */
+static void expect(struct world *w, const struct model *all, enum series_state fresh)
+{
+	struct selection *s = pick(&w->f, "__name__ = m");
+
+	assert_int_equal(s->n, SERIES);
+	for (size_t k = 0; k < s->n; k++) {
+		size_t i = (size_t)atoi(labels_get(s->v[k].labels, STR("i")).p);
+		struct samples got = read_all(&w->f, s, k);
+		struct model seen = { 0 };
+
+		for (size_t j = 0; j < got.n; j++)
+			add_up(&seen, got.t_ms[j], got.v[j]);
+		assert_int_equal(seen.n, all[i].n);
+		assert_int_equal(seen.sum, all[i].sum);
+		assert_int_equal(s->v[k].state, all[i].state == SERIES_FRESH ? fresh : all[i].state);
+	}
+	drop(&w->f, s);
+	arena_reset(&w->f.arena);
+}
+
+static void test_long_journal(void **state)
+{
+	static struct model all[SERIES];
+	struct store_series *series[SERIES];
+	struct world w;
+	struct err e = { 0 };
+	char text[32];
+
+	(void)state;
+	srand(11);
+	begin(&w);
+	for (size_t i = 0; i < SERIES; i++) {
+		snprintf(text, sizeof text, "m i=%zu", i);
+		series[i] = store_series_ref(w.f.store, parse_labels(&w.f.arena, text), &e);
+	}
+	for (int round = 0; round < ROUNDS; round++) {
+		for (size_t i = 0; i < SERIES; i++)
+			if (round >= WARM_ROUNDS || i < SERIES / 2)
+				append(&w, &all[i], series[i], i, MS(round * 5));
+		commit(&w.f);
+	}
+	for (size_t i = 0; i < SERIES; i++)
+		store_series_unref(w.f.store, series[i]);
+	w.f.clock = clock_manual(MS(ROUNDS * 5));
+	expect(&w, all, SERIES_FRESH);
+	restart(&w, MS(ROUNDS * 5));
+	expect(&w, all, SERIES_LOST); /* nobody read them since */
+	end(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_long_journal) };
+
+	return cmocka_run_group_tests(tests, NULL, no_piece_is_left);
+}
