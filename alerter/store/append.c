@@ -125,7 +125,7 @@ void store_forget_sealed(struct store_series *s, uint32_t n)
 
 	if (n == 0)
 		return;
-	s->n_sealed = had - n;
+	s->n_sealed = (had - n) & SEALED_MOST;
 	if (s->n_sealed > 1) {
 		memmove(old.many, old.many + n, s->n_sealed * sizeof(struct chunk *));
 		return;

@@ -53,7 +53,7 @@ static void count_series(struct store *st, struct shard *shard, struct store_ser
 	if (s->writer.open != NULL)
 		add_head(&c, s->writer.open);
 	if (to->blocks != NULL)
-		add_blocks(&c, to->blocks, s->hash);
+		add_blocks(&c, to->blocks, series_hash(c.labels));
 	if (c.chunks > 0)
 		to->fn(to->ctx, &c);
 	free(v);

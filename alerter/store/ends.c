@@ -64,7 +64,7 @@ static bool add_blocks(struct window_ends *e, const struct block_list *list, con
 		if (b->header->min_ms > max_ms || b->header->max_ms <= min_ms)
 			continue;
 		if (place >> 32 != b->serial)
-			series = block_find(b, labels, s->hash);
+			series = block_find(b, labels, series_hash(labels));
 		if ((series != BLOCK_NONE && !add_block(e, b, series, min_ms, max_ms)) || atomic_load_explicit(&b->cut, memory_order_relaxed))
 			return false;
 	}

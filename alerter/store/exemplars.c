@@ -180,13 +180,14 @@ void store_add_exemplar(struct store *st, struct store_series *series, const str
 {
 	struct exemplars *x = &st->exemplars;
 	struct arena a = { 0 };
+	uint64_t id = series->id;
 	struct labels labels;
 	struct exemplar_series *s;
 
 	if (is_too_long(e->labels))
 		return;
 	pthread_mutex_lock(&x->lock);
-	s = map_get(&x->series, key_of(&series->id));
+	s = map_get(&x->series, key_of(&id));
 	if (x->max == 0 || (s != NULL && !is_news(s, e))) {
 		pthread_mutex_unlock(&x->lock);
 		return;
@@ -197,8 +198,8 @@ void store_add_exemplar(struct store *st, struct store_series *series, const str
 	if (x->max > 0) {
 		if (x->n == x->max)
 			drop_oldest(x);
-		s = map_get(&x->series, key_of(&series->id));
-		put(x, s != NULL ? s : series_new(x, series->id, labels), e);
+		s = map_get(&x->series, key_of(&id));
+		put(x, s != NULL ? s : series_new(x, id, labels), e);
 		COUNT(st, exemplars_appended, 1);
 	}
 	pthread_mutex_unlock(&x->lock);

@@ -105,10 +105,28 @@ static uint32_t begin_series(struct store *st, struct block_writer *w, const str
 	return number;
 }
 
-static int by_hash(const void *a, const void *b)
+static uint64_t whole_hash(struct store *st, const struct store_series *s)
 {
-	uint64_t l = ((const struct flush_item *)a)->series->hash, r = ((const struct flush_item *)b)->series->hash;
+	struct label *v = mem_alloc(s->n_pairs * sizeof *v);
+	uint64_t hash;
 
+	pthread_rwlock_rdlock(&st->index_lock);
+	hash = series_hash(index_labels(&st->index, s, v));
+	pthread_rwlock_unlock(&st->index_lock);
+	free(v);
+	return hash;
+}
+
+/* A series knows the upper half of its own, which is enough for nearly all. */
+static int by_hash(const void *a, const void *b, void *st)
+{
+	const struct store_series *of_a = ((const struct flush_item *)a)->series, *of_b = ((const struct flush_item *)b)->series;
+	uint64_t l = of_a->hash, r = of_b->hash;
+
+	if (l == r) {
+		l = whole_hash(st, of_a);
+		r = whole_hash(st, of_b);
+	}
 	return (l > r) - (l < r);
 }
 
@@ -120,7 +138,7 @@ static bool write_all(struct store *st, struct block_writer *w, struct flush *f,
 
 	block_writer_sorted(w);
 	if (f->n_items > 1)
-		qsort(f->items, f->n_items, sizeof *f->items, by_hash);
+		qsort_r(f->items, f->n_items, sizeof *f->items, by_hash, st);
 	for (size_t i = 0; i < f->n_items && ok; i++) {
 		struct chunk **at = f->chunks + f->items[i].first;
 		uint32_t number = begin_series(st, w, f->items[i].series);

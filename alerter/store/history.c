@@ -638,7 +638,7 @@ static void collect_parts(struct labels labels, uint64_t hash, int64_t min_ms, i
 	}
 }
 
-void history_collect(struct store *st, struct labels labels, uint64_t hash, int64_t min_ms, int64_t max_ms, bool before, int64_t floor_ms,
+void history_collect(struct store *st, struct labels labels, int64_t min_ms, int64_t max_ms, bool before, int64_t floor_ms,
                      struct arena *a, struct history_parts *out)
 {
 	*out = (struct history_parts){ 0 };
@@ -648,7 +648,7 @@ void history_collect(struct store *st, struct labels labels, uint64_t hash, int6
 	if (out->list == NULL)
 		return;
 	out->v = ARENA_ARRAY(a, out->list->n, struct history_part);
-	collect_parts(labels, hash, min_ms, max_ms, before, floor_ms, out);
+	collect_parts(labels, series_hash(labels), min_ms, max_ms, before, floor_ms, out);
 	for (size_t i = 0; i < out->list->n; i++)
 		if (atomic_load(&out->list->v[i]->cut) && may_hold(out->list->v[i], min_ms, max_ms, before, floor_ms))
 			out->cut = out->list->v[i];

@@ -66,7 +66,7 @@ struct history_parts {
 };
 /* Chunks that may hold samples with min_ms < t <= max_ms, and with <before> also the last one at or before min_ms unless it lies at or
  * before <floor_ms>. */
-void history_collect(struct store *st, struct labels labels, uint64_t hash, int64_t min_ms, int64_t max_ms, bool before, int64_t floor_ms,
+void history_collect(struct store *st, struct labels labels, int64_t min_ms, int64_t max_ms, bool before, int64_t floor_ms,
                      struct arena *a, struct history_parts *out);
 
 #endif

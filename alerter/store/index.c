@@ -124,12 +124,14 @@ static bool has_labels(const struct index *x, const struct store_series *s, stru
 
 struct store_series *index_find(const struct index *x, struct labels labels, uint64_t hash)
 {
+	uint32_t half = (uint32_t)(hash >> 32);
+
 	if (x->table_cap == 0)
 		return NULL;
-	for (size_t i = hash & (x->table_cap - 1); x->table[i] != 0; i = (i + 1) & (x->table_cap - 1)) {
+	for (size_t i = half & (x->table_cap - 1); x->table[i] != 0; i = (i + 1) & (x->table_cap - 1)) {
 		struct store_series *s = x->series[x->table[i] - 1];
 
-		if (s->hash == hash && has_labels(x, s, labels))
+		if (s->hash == half && has_labels(x, s, labels))
 			return s;
 	}
 	return NULL;
@@ -142,12 +144,12 @@ void index_warm(const struct index *x, const uint64_t *hashes, size_t n)
 	if (x->table_cap == 0)
 		return;
 	for (size_t i = 0; i < n; i++)
-		mem_warm(&x->table[hashes[i] & mask]);
+		mem_warm(&x->table[hashes[i] >> 32 & mask]);
 	for (size_t i = 0; i < n; i++)
-		if (x->table[hashes[i] & mask] != 0)
-			mem_warm(&x->series[x->table[hashes[i] & mask] - 1]);
+		if (x->table[hashes[i] >> 32 & mask] != 0)
+			mem_warm(&x->series[x->table[hashes[i] >> 32 & mask] - 1]);
 	for (size_t i = 0; i < n; i++) {
-		uint32_t number = x->table[hashes[i] & mask];
+		uint32_t number = x->table[hashes[i] >> 32 & mask];
 		const char *s = number != 0 ? (const char *)x->series[number - 1] : NULL;
 
 		for (size_t at = 0; s != NULL && at <= sizeof(struct store_series); at += 64)
@@ -155,13 +157,28 @@ void index_warm(const struct index *x, const uint64_t *hashes, size_t n)
 	}
 }
 
-static void table_put(struct index *x, const struct store_series *s)
+static void table_put(struct index *x, uint32_t slot)
 {
-	size_t i = s->hash & (x->table_cap - 1);
+	size_t i = x->series[slot]->hash & (x->table_cap - 1);
 
 	while (x->table[i] != 0)
 		i = (i + 1) & (x->table_cap - 1);
-	x->table[i] = s->slot + 1;
+	x->table[i] = slot + 1;
+}
+
+/* Where in the table it is. */
+static size_t place_of(const struct index *x, const struct store_series *s)
+{
+	size_t i = s->hash & (x->table_cap - 1);
+
+	while (x->series[x->table[i] - 1] != s)
+		i = (i + 1) & (x->table_cap - 1);
+	return i;
+}
+
+uint32_t index_slot(const struct index *x, const struct store_series *s)
+{
+	return x->table[place_of(x, s)] - 1;
 }
 
 static void table_grow(struct index *x)
@@ -173,16 +190,14 @@ static void table_grow(struct index *x)
 	x->table = mem_alloc(x->table_cap * sizeof *x->table);
 	for (size_t i = 0; i < x->n_slots; i++)
 		if (x->series[i] != NULL)
-			table_put(x, x->series[i]);
+			table_put(x, (uint32_t)i);
 }
 
 /* Later entries of the run move back, so there are no tombstones. */
 static void table_del(struct index *x, const struct store_series *s)
 {
-	size_t mask = x->table_cap - 1, hole = s->hash & mask;
+	size_t mask = x->table_cap - 1, hole = place_of(x, s);
 
-	while (x->table[hole] != s->slot + 1)
-		hole = (hole + 1) & mask;
 	for (size_t i = (hole + 1) & mask; x->table[i] != 0; i = (i + 1) & mask) {
 		size_t home = x->series[x->table[i] - 1]->hash & mask;
 
@@ -243,25 +258,26 @@ void index_add(struct index *x, struct store_series *s)
 {
 	const unsigned char *p = s->pairs;
 	struct series_pair pair;
+	uint32_t slot;
 
 	table_grow(x);
 	if (x->free_slots.n > 0) {
-		s->slot = x->free_slots.v[--x->free_slots.n];
+		slot = x->free_slots.v[--x->free_slots.n];
 	} else {
 		assert(x->n_slots < UINT32_MAX - 1);
 		x->series = mem_grow_tight(x->series, &x->cap, x->n_slots + 1, sizeof(struct store_series *));
-		s->slot = (uint32_t)x->n_slots++;
+		slot = (uint32_t)x->n_slots++;
 	}
-	x->series[s->slot] = s;
+	x->series[slot] = s;
 	for (uint32_t i = 0; i < s->n_pairs; i++) {
 		p = get_pair(p, &pair);
-		slot_set_add(&posting_of(x, pair)->slots, s->slot);
+		slot_set_add(&posting_of(x, pair)->slots, slot);
 	}
-	table_put(x, s);
+	table_put(x, slot);
 	x->n_series++;
 }
 
-static void unpost(struct index *x, const struct store_series *s)
+static void unpost(struct index *x, const struct store_series *s, uint32_t slot)
 {
 	const unsigned char *at = s->pairs;
 
@@ -271,7 +287,7 @@ static void unpost(struct index *x, const struct store_series *s)
 
 		at = get_pair(at, &pair);
 		p = map_get(&x->postings, key_of(&pair, sizeof pair));
-		slot_set_remove(&p->slots, s->slot);
+		slot_set_remove(&p->slots, slot);
 		if (p->slots.n == 0)
 			posting_drop(x, p);
 	}
@@ -282,7 +298,7 @@ void index_remove(struct index *x, const struct slots *dead)
 	for (size_t i = 0; i < dead->n; i++) {
 		struct store_series *s = x->series[dead->v[i]];
 
-		unpost(x, s);
+		unpost(x, s, dead->v[i]);
 		table_del(x, s);
 		x->series[dead->v[i]] = NULL;
 		slots_push(&x->free_slots, dead->v[i]);

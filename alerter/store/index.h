@@ -17,7 +17,7 @@ struct index {
 	struct store_series **series; /* by slot; NULL: free */
 	size_t cap, n_slots, n_series;
 	struct slots free_slots;
-	uint32_t *table; /* hash of labels -> slot + 1; open addressing, power of two */
+	uint32_t *table; /* upper half of the hash of labels -> slot + 1; open addressing, power of two */
 	size_t table_cap;
 	struct map postings; /* name and value numbers -> struct posting */
 	struct map names;    /* name number -> struct posting_name */
@@ -35,6 +35,8 @@ void index_encode(struct index *x, struct labels labels, struct buf *out);
 size_t index_pairs_bytes(const struct store_series *s);
 /* Gives it a slot. */
 void index_add(struct index *x, struct store_series *s);
+/* Which one it has. */
+uint32_t index_slot(const struct index *x, const struct store_series *s);
 /* Takes the slots out of table and postings; symbols stay referenced until index_forget. <dead> is sorted. */
 void index_remove(struct index *x, const struct slots *dead);
 void index_forget(struct index *x, struct store_series *s);

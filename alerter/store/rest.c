@@ -78,6 +78,17 @@ static void leave_block(struct block *b, uint32_t i, struct store_series *s)
 	s->in_blocks--;
 }
 
+static bool is_still_over(struct store *st, const struct store_series *s, int64_t until_ms)
+{
+	struct shard *shard = series_shard(st, s);
+	bool over;
+
+	pthread_mutex_lock(&shard->lock);
+	over = is_over(s, until_ms);
+	pthread_mutex_unlock(&shard->lock);
+	return over;
+}
+
 /* Some of <t> from <beg> on, under the index lock. <at>: room for a list of places. */
 static void put_some(struct store *st, const struct tired *t, size_t beg, const struct block_list *l, uint32_t *at)
 {
@@ -87,7 +98,9 @@ static void put_some(struct store *st, const struct tired *t, size_t beg, const 
 	for (size_t i = beg; i < t->n && i < beg + SERIES_AT_ONCE; i++) {
 		struct store_series *s = t->v[i];
 
-		if (!is_over(s, t->until_ms) || !find_in_blocks(l, index_labels(&st->index, s, v), s->hash, at))
+		struct labels labels = index_labels(&st->index, s, v);
+
+		if (!is_still_over(st, s, t->until_ms) || !find_in_blocks(l, labels, series_hash(labels), at))
 			continue;
 		if (s->block_last_ms > atomic_load(&st->rest_until_ms))
 			atomic_store(&st->rest_until_ms, s->block_last_ms);
@@ -97,7 +110,7 @@ static void put_some(struct store *st, const struct tired *t, size_t beg, const 
 		if (s->in_blocks > 0)
 			continue;
 		gone.v = mem_grow(gone.v, &gone.cap, gone.n + 1, sizeof *gone.v);
-		gone.v[gone.n++] = s->slot;
+		gone.v[gone.n++] = index_slot(&st->index, s);
 	}
 	store_drop_series(st, &gone);
 	COUNT(st, series_rested, gone.n);

@@ -431,7 +431,7 @@ static bool read_samples(struct store *st, struct store_series *s, struct labels
 	bool ok;
 
 	collect(st, s, batch, min_ms, max_ms, before, a, &c);
-	history_collect(st, labels, s->hash, min_ms, max_ms, before, c.floor_ms, a, &parts);
+	history_collect(st, labels, min_ms, max_ms, before, c.floor_ms, a, &parts);
 	r = run_new(c.n + parts.n_samples, c.has_hist || parts.has_hist, a);
 	ok = read_blocks(&r, &parts, a, &missing, e) && read_head(&r, &c, a, e);
 	for (size_t k = 0; k < c.n_sealed; k++)

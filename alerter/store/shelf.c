@@ -99,7 +99,7 @@ static struct found look(const struct block_list *list, const struct store_serie
 
 	for (size_t i = 0; i < list->n; i++) {
 		struct block *b = list->v[i];
-		uint32_t series = place >> 32 == b->serial ? (uint32_t)place : block_find(b, labels, s->hash);
+		uint32_t series = place >> 32 == b->serial ? (uint32_t)place : block_find(b, labels, series_hash(labels));
 
 		if (series != BLOCK_NONE)
 			look_in_block(&f, b, series, min_ms, max_ms);

@@ -158,9 +158,9 @@ struct store_series *store_series_make(struct store *st, struct labels labels, u
 	if (pairs.n > 0)
 		memcpy(s->pairs, pairs.p, pairs.n);
 	buf_fini(&pairs);
-	s->id = ++st->next_id;
-	s->hash = hash;
-	s->n_pairs = (uint16_t)labels.n;
+	s->id = ++st->next_id & ID_MOST; /* a thousand new ones a second reach it after a thousand years */
+	s->hash = (uint32_t)(hash >> 32);
+	s->n_pairs = labels.n & PAIRS_MOST;
 	s->refs = 1;
 	s->last_ms = s->good_ms = s->block_last_ms = INT64_MIN;
 	index_add(&st->index, s);
@@ -395,6 +395,17 @@ void store_drop_series(struct store *st, const struct slots *slots)
 		rest_count(st);
 }
 
+static bool has_samples(struct store *st, const struct store_series *s)
+{
+	struct shard *shard = series_shard(st, s);
+	bool any;
+
+	pthread_mutex_lock(&shard->lock);
+	any = s->n_sealed > 0 || s->writer.open != NULL;
+	pthread_mutex_unlock(&shard->lock);
+	return any;
+}
+
 static void drop_dead(struct store *st)
 {
 	struct slots dead = { 0 };
@@ -403,7 +414,7 @@ static void drop_dead(struct store *st)
 	for (uint32_t slot = 0; slot < st->index.n_slots; slot++) {
 		const struct store_series *s = st->index.series[slot];
 
-		if (s == NULL || s->pins > 0 || s->in_blocks > 0 || s->n_sealed > 0 || s->writer.open != NULL)
+		if (s == NULL || s->pins > 0 || s->in_blocks > 0 || has_samples(st, s))
 			continue;
 		dead.v = mem_grow(dead.v, &dead.cap, dead.n + 1, sizeof *dead.v);
 		dead.v[dead.n++] = slot;
