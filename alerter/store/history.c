@@ -162,16 +162,6 @@ void history_join_block(struct store *st, struct store_series *s, struct block *
 	note_end(st, s, b, i);
 }
 
-/* The series if there is one, under the index lock. */
-static struct store_series *join_known(struct store *st, struct labels labels, uint64_t hash, struct block *b, uint32_t i)
-{
-	struct store_series *s = index_find(&st->index, labels, hash);
-
-	if (s != NULL)
-		history_join_block(st, s, b, i);
-	return s;
-}
-
 /* A series of a block, and what brings it beside others like it. */
 struct kin {
 	uint64_t kinship;
@@ -188,6 +178,8 @@ static int by_kinship(const void *a, const void *b)
 /* Some series of a block; memory is asked for what they need together. */
 enum { JOIN_AT_ONCE = 64 };
 struct joining {
+	const struct block_list *among; /* a series that is known from these only may rest: see rest_may(). NULL: none does */
+	int64_t until_ms;
 	uint32_t n;
 	uint32_t series[JOIN_AT_ONCE];
 	uint64_t hash[JOIN_AT_ONCE];
@@ -214,17 +206,29 @@ static void read_labels(const struct block *b, struct joining *j)
 	}
 }
 
-/* What the index knows of them. The others behind <n_new> of <new>; NULL: they go on resting. Returns how many there are. */
+/* What the index knows of them. The others behind <n_new> of <new>, unless they rest; NULL: all do. Returns how many there are. */
 static size_t join_known_ones(struct store *st, struct block *b, struct joining *j, struct kin *new, size_t n_new)
 {
 	read_labels(b, j);
 	pthread_rwlock_rdlock(&st->index_lock);
 	index_warm(&st->index, j->hash, j->n);
-	for (uint32_t i = 0; i < j->n; i++)
-		if (join_known(st, j->labels[i], j->hash[i], b, j->series[i]) == NULL && new != NULL)
+	for (uint32_t i = 0; i < j->n; i++) {
+		struct store_series *s = index_find(&st->index, j->labels[i], j->hash[i]);
+
+		if (s != NULL)
+			history_join_block(st, s, b, j->series[i]);
+		else if (new != NULL && !(j->among != NULL && rest_begin(st, j->among, b, j->series[i], j->labels[i], j->hash[i], j->until_ms)))
 			new[n_new++] = (struct kin){ block_kinship(b, j->series[i]), j->series[i] };
+	}
 	pthread_rwlock_unlock(&st->index_lock);
 	return n_new;
+}
+
+static void warm(struct store *st, const struct joining *j)
+{
+	pthread_rwlock_rdlock(&st->index_lock);
+	index_warm(&st->index, j->hash, j->n);
+	pthread_rwlock_unlock(&st->index_lock);
 }
 
 /* Returns how many the store does not take. */
@@ -233,17 +237,20 @@ static size_t join_new_ones(struct store *st, struct block *b, struct joining *j
 	size_t refused = 0;
 
 	read_labels(b, j);
+	warm(st, j);
 	for (uint32_t i = 0; i < j->n; i++) {
-		bool joined;
+		struct store_series *s;
 
 		pthread_rwlock_wrlock(&st->index_lock);
-		joined = join_known(st, j->labels[i], j->hash[i], b, j->series[i]) != NULL;
-		if (!joined && st->index.n_series < st->options.max_series) {
-			store_series_make(st, j->labels[i], j->hash[i])->from_history = FROM_BLOCKS;
-			joined = join_known(st, j->labels[i], j->hash[i], b, j->series[i]) != NULL;
+		s = index_find(&st->index, j->labels[i], j->hash[i]);
+		if (s == NULL && st->index.n_series < st->options.max_series) {
+			s = store_series_make(st, j->labels[i], j->hash[i]);
+			s->from_history = FROM_BLOCKS;
 		}
+		if (s != NULL)
+			history_join_block(st, s, b, j->series[i]);
 		pthread_rwlock_unlock(&st->index_lock);
-		refused += !joined;
+		refused += s == NULL;
 	}
 	return refused;
 }
@@ -265,9 +272,9 @@ static size_t join_families(struct store *st, struct block *b, struct joining *j
 }
 
 /* With <known_only> series that the index does not know go on resting. Returns how many the store does not take. */
-static size_t join_all(struct store *st, struct block *b, bool known_only)
+static size_t join_all(struct store *st, struct block *b, bool known_only, const struct block_list *among, int64_t until_ms)
 {
-	struct joining j = { 0 };
+	struct joining j = { .among = among, .until_ms = until_ms };
 	struct kin *new = known_only ? NULL : mem_alloc((b->n_series + 1) * sizeof *new);
 	size_t refused, n_new = 0;
 
@@ -285,9 +292,9 @@ static size_t join_all(struct store *st, struct block *b, bool known_only)
 	return refused;
 }
 
-static void join(struct store *st, struct block *b)
+static void join(struct store *st, struct block *b, const struct block_list *among, int64_t until_ms)
 {
-	size_t refused = join_all(st, b, false);
+	size_t refused = join_all(st, b, false, among, until_ms);
 	char count[24];
 
 	if (refused == 0)
@@ -349,7 +356,8 @@ static void leave_alone(struct store *st, const char *path, const struct err *e)
 	log_event(LOG_WARN, "a block is left as it is: what it holds is not served", "block", path, "err", e->msg, NULL);
 }
 
-bool history_add_file(struct store *st, const char *path)
+/* NULL when it is none of ours, or damaged. */
+static struct block *open_file(struct store *st, const char *path)
 {
 	struct err e = { 0 };
 	struct block *b = block_open(path, &e);
@@ -358,12 +366,24 @@ bool history_add_file(struct store *st, const char *path)
 		leave_alone(st, path, &e);
 	else if (b == NULL)
 		set_aside(st, path, e.msg);
-	if (b == NULL)
-		return false;
-	join(st, b);
+	return b;
+}
+
+/* <among>, <until_ms>: as of struct joining. */
+static void take_in(struct store *st, struct block *b, const struct block_list *among, int64_t until_ms)
+{
+	join(st, b, among, until_ms);
 	block_cool(b);
 	add(&st->history, b);
-	return true;
+}
+
+bool history_add_file(struct store *st, const char *path)
+{
+	struct block *b = open_file(st, path);
+
+	if (b != NULL)
+		take_in(st, b, NULL, INT64_MIN);
+	return b != NULL;
 }
 
 static bool is_known(const struct history *h, const char *path)
@@ -399,28 +419,67 @@ static bool is_settled(const struct timespec *changed)
 	return clock_now_ms(&clock_system) - changed->tv_sec * INT64_C(1000) > SETTLE_MS;
 }
 
-/* Reads the folder when it changed. The order in which files come does not matter. */
-void history_scan(struct store *st)
+static int by_end(const void *a, const void *b)
+{
+	int64_t l = (*(struct block *const *)a)->header->max_ms, r = (*(struct block *const *)b)->header->max_ms;
+
+	return (l < r) - (l > r);
+}
+
+/* What is new in the folder, the latest first. */
+static struct block_list *open_new_files(struct store *st)
 {
 	struct history *h = &st->history;
-	struct stat info;
-	DIR *d;
+	struct block **v = NULL;
+	struct block_list *l;
+	size_t n = 0, cap = 0;
+	DIR *d = opendir(h->dir);
 
-	if (stat(h->dir, &info) != 0 || memcmp(&info.st_mtim, &h->scanned, sizeof h->scanned) == 0)
-		return;
-	h->scanned = is_settled(&info.st_mtim) ? info.st_mtim : (struct timespec){ 0 };
-	d = opendir(h->dir);
 	for (struct dirent *f; d != NULL && (f = readdir(d)) != NULL;) {
 		struct buf path = { 0 };
+		struct block *b = NULL;
 
 		buf_printf(&path, "%s/%s", h->dir, f->d_name);
 		if (str_ends(str_of(f->d_name), STR(".blk")) && !is_known(h, buf_z(&path)))
-			history_add_file(st, buf_z(&path));
+			b = open_file(st, buf_z(&path));
+		if (b != NULL) {
+			v = mem_grow(v, &cap, n + 1, sizeof(struct block *));
+			v[n++] = b;
+		}
 		buf_fini(&path);
 	}
 	if (d != NULL)
 		closedir(d);
+	l = list_new(n);
+	for (; l->n < n; l->n++)
+		l->v[l->n] = v[l->n];
+	if (n > 1)
+		qsort(l->v, n, sizeof(struct block *), by_end);
+	free(v);
+	return l;
+}
+
+/* Reads the folder when it changed. The order in which files come does not matter. Series that ended before <resting_ms> go on resting;
+ * INT64_MIN: none does. */
+static void scan(struct store *st, int64_t resting_ms)
+{
+	struct history *h = &st->history;
+	struct block_list *l;
+	struct stat info;
+
+	if (stat(h->dir, &info) != 0 || memcmp(&info.st_mtim, &h->scanned, sizeof h->scanned) == 0)
+		return;
+	h->scanned = is_settled(&info.st_mtim) ? info.st_mtim : (struct timespec){ 0 };
+	l = open_new_files(st);
+	for (size_t i = 0; i < l->n; i++)
+		take_in(st, l->v[i], resting_ms != INT64_MIN ? l : NULL, resting_ms);
+	free(l); /* the references are the history's now */
 	follow_chain(st);
+}
+
+void history_scan(struct store *st)
+{
+	scan(st, INT64_MIN);
 }
 
 static bool is_among(const struct block *b, struct block *const *parts, size_t n)
@@ -450,7 +509,7 @@ bool history_swap(struct store *st, struct block *const *parts, size_t n, const 
 			atomic_fetch_add(&h->list->v[i]->refs, 1);
 		}
 	if (b != NULL) {
-		(void)join_all(st, b, true);
+		(void)join_all(st, b, true, NULL, INT64_MIN);
 		block_cool(b);
 		insert(l, b);
 	}
@@ -539,9 +598,7 @@ bool store_open_history(struct store *st, const char *path, struct err *e)
 	st->history.dir = dir.p;
 	st->history.covered_ms = st->history.flushed_ms = st->born_ms;
 	block_sweep(st->history.dir);
-	history_scan(st);
-	rest_put(st, st->born_ms);
-	store_bury_unused(st);
+	scan(st, rest_until_ms(st, st->born_ms));
 	pthread_mutex_unlock(&st->maintain_lock);
 	return true;
 }

@@ -69,6 +69,12 @@ static bool find_in_blocks(const struct block_list *l, struct labels labels, uin
 	return ended;
 }
 
+static void note_resting(struct store *st, int64_t last_ms)
+{
+	if (last_ms > atomic_load(&st->rest_until_ms))
+		atomic_store(&st->rest_until_ms, last_ms);
+}
+
 static void leave_block(struct block *b, uint32_t i, struct store_series *s)
 {
 	if (!block_is_joined(b, i))
@@ -102,8 +108,7 @@ static void put_some(struct store *st, const struct tired *t, size_t beg, const 
 
 		if (!is_still_over(st, s, t->until_ms) || !find_in_blocks(l, labels, series_hash(labels), at))
 			continue;
-		if (s->block_last_ms > atomic_load(&st->rest_until_ms))
-			atomic_store(&st->rest_until_ms, s->block_last_ms);
+		note_resting(st, s->block_last_ms);
 		for (size_t k = 0; k < l->n; k++)
 			if (at[k] != BLOCK_NONE)
 				leave_block(l->v[k], at[k], s);
@@ -117,9 +122,36 @@ static void put_some(struct store *st, const struct tired *t, size_t beg, const 
 	free(gone.v);
 }
 
+int64_t rest_until_ms(const struct store *st, int64_t now_ms)
+{
+	return now_ms - st->options.lookback_ms - SETTLED_MS;
+}
+
+bool rest_begin(struct store *st, const struct block_list *l, const struct block *b, uint32_t i, struct labels labels, uint64_t hash,
+                int64_t until_ms)
+{
+	int64_t last_ms = last_in(b, i);
+	bool ended = block_good_ms(b, i) < last_ms, first = true;
+
+	for (size_t k = 0; k < l->n && last_ms < until_ms; k++) {
+		uint32_t at = l->v[k] != b && l->v[k]->header->max_ms > last_ms ? block_find(l->v[k], labels, hash) : BLOCK_NONE;
+
+		if (at == BLOCK_NONE || last_in(l->v[k], at) <= last_ms)
+			continue;
+		last_ms = last_in(l->v[k], at);
+		ended = block_good_ms(l->v[k], at) < last_ms;
+		first = false; /* it was met there before */
+	}
+	if (!ended || last_ms >= until_ms)
+		return false;
+	note_resting(st, last_ms);
+	COUNT(st, series_rested, first);
+	return true;
+}
+
 void rest_put(struct store *st, int64_t now_ms)
 {
-	struct tired t = { .until_ms = now_ms - st->options.lookback_ms - SETTLED_MS };
+	struct tired t = { .until_ms = rest_until_ms(st, now_ms) };
 	struct block_list *l = history_take(&st->history);
 	uint32_t *at;
 

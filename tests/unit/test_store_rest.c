@@ -361,6 +361,38 @@ static void test_rests_through_a_merge(void **state)
 	end(&w);
 }
 
+/* Whether it rests after a start is for the latest of its blocks to say. */
+static void test_ends_in_several_blocks(void **state)
+{
+	static const int last_s[2] = { HOUR_S, 2 * HOUR_S };
+	struct err e = { 0 };
+	struct world w;
+
+	(void)state;
+	begin(&w, MS(0));
+	for (int block = 0, t = 0; block < 2; block++) {
+		for (; t <= last_s[block]; t += 60) {
+			put(&w.f, "back", MS(t), t == HOUR_S ? value_stale() : t);
+			put(&w.f, "later", MS(t), t == 2 * HOUR_S ? value_stale() : t);
+			put(&w.f, "twice", MS(t), t == last_s[block] ? value_stale() : t);
+			commit(&w.f);
+		}
+		assert_true(store_flush(w.f.store, &e));
+	}
+	restart(&w, MS(5 * HOUR_S));
+	assert_int_equal(store_stats(w.f.store).blocks, 2);
+	assert_int_equal(store_stats(w.f.store).series, 1);
+	assert_int_equal(store_stats(w.f.store).series_created, 1);
+	assert_int_equal(store_stats(w.f.store).series_rested, 2);
+	assert_int_equal(selected(&w, "__name__ = back", 0, HOUR_S), 1);
+	assert_int_equal(store_stats(w.f.store).series, 1);
+	assert_int_equal(selected(&w, "__name__ =~ later|twice", 0, HOUR_S), 2);
+	assert_int_equal(selected(&w, "__name__ =~ later|twice", 2 * HOUR_S + 1, 3 * HOUR_S), 2); /* awake by now */
+	restart(&w, MS(5 * HOUR_S));
+	assert_int_equal(selected(&w, "__name__ =~ later|twice", 2 * HOUR_S + 1, 3 * HOUR_S), 0);
+	end(&w);
+}
+
 /* After a start it rests at once, and without its blocks nothing is left. */
 static void test_restart_and_retention(void **state)
 {
@@ -437,6 +469,7 @@ int main(void)
 		cmocka_unit_test(test_wakes_as_it_was),
 		cmocka_unit_test(test_comes_back),
 		cmocka_unit_test(test_rests_while_selected),
+		cmocka_unit_test(test_ends_in_several_blocks),
 		cmocka_unit_test(test_restart_and_retention),
 		cmocka_unit_test(test_rests_through_a_merge),
 		cmocka_unit_test(test_no_room),
