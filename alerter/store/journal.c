@@ -16,7 +16,7 @@
 #include "tocsin/mem.h"
 
 enum { WRITE_EVERY_MS = 200, SYNC_EVERY_MS = 1000, HEAD_EVERY_MS = 10000, RESTART_MS = 60000 };
-enum { FILE_BYTES = 16 << 20, PENDING_BYTES = 128 << 20, CHECKPOINT_BYTES = 32 << 20 };
+enum { FILE_BYTES = 16 << 20, PENDING_BYTES = 128 << 20, CHECKPOINT_BYTES = 16 << 20 };
 
 void journal_init(struct journal *j)
 {
@@ -368,7 +368,7 @@ bool journal_wants_checkpoint(const struct store *st)
 {
 	const struct journal *j = &st->journal;
 
-	return j->dir != NULL && (!j->on || (j->bytes > CHECKPOINT_BYTES && j->bytes > 2 * j->checkpoint_bytes));
+	return j->dir != NULL && (!j->on || (j->bytes > CHECKPOINT_BYTES && j->bytes > j->checkpoint_bytes));
 }
 
 static bool begin_file(struct store *st, struct err *e)

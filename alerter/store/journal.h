@@ -60,7 +60,7 @@ void journal_end(struct store *st);
 
 /* A new file, a checkpoint, and what was before goes. */
 void journal_checkpoint(struct store *st);
-/* Whether it has grown so much that the head should let go of what it can, or is off and must begin anew. */
+/* Whether it has grown so much that reading it would take long, or is off and must begin anew. */
 bool journal_wants_checkpoint(const struct store *st);
 
 /* checkpoint.c: the file of that number, whole or not at all. */

@@ -490,10 +490,13 @@ static void take_census(struct store *st)
 	st->loaded_bytes = all.loaded_bytes;
 }
 
-/* Each flush costs a checkpoint of all the rest: so it must be worth it. */
-static bool many_are_sealed(const struct store *st, size_t bytes)
+/* Each block costs the next start some time, and each flush a checkpoint of all the rest: so it must be worth it. <checkpoint>: there is one
+ * anyhow. */
+static bool flush_is_worth_it(const struct store *st, size_t bytes, bool checkpoint)
 {
-	return st->sealed_bytes > SEALED_BYTES && st->sealed_bytes > bytes / 3;
+	if (bytes > st->options.max_bytes || (checkpoint && !st->journal.on))
+		return true;
+	return st->sealed_bytes > SEALED_BYTES && (checkpoint || st->sealed_bytes > bytes / 3);
 }
 
 int64_t store_oldest_kept_ms(struct store *st)
@@ -518,7 +521,7 @@ void store_maintain(struct store *st)
 	store_each_series(st, drop_old, &(struct cutoff){ store_oldest_kept_ms(st), false });
 	checkpoint = journal_wants_checkpoint(st);
 	bytes = total_bytes(st, &n_chunks);
-	flushed = history_maintain(st, now_ms, checkpoint || bytes > st->options.max_bytes || many_are_sealed(st, bytes));
+	flushed = history_maintain(st, now_ms, flush_is_worth_it(st, bytes, checkpoint));
 	if (flushed || checkpoint)
 		journal_checkpoint(st);
 	if (total_bytes(st, &n_chunks) > st->options.max_bytes)

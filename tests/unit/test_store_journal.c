@@ -538,6 +538,36 @@ static void test_flush_shortens_it(void **state)
 	end(&w);
 }
 
+/* One of 16 MiB is followed by a checkpoint, and by no block that would hold next to nothing. */
+static void test_it_stays_short(void **state)
+{
+	enum { SERIES = 9000, LONG = 2000 };
+	char text[LONG + 16];
+	struct world w;
+
+	(void)state;
+	srand(3);
+	begin(&w);
+	for (int i = 0; i < SERIES; i++) {
+		int n = snprintf(text, sizeof text, "long i=%d_", i);
+
+		while (n < LONG)
+			text[n++] = (char)('a' + rand() % 26);
+		text[n] = 0;
+		put1(&w, text, MS(0), i);
+		arena_reset(&w.f.arena);
+	}
+	store_sync(w.f.store);
+	assert_in_range(store_stats(w.f.store).journal_bytes, 16 << 20, 20 << 20);
+	store_maintain(w.f.store);
+	assert_int_equal(each_file(&w, "journal", ".checkpoint", NULL, NULL), 1);
+	assert_int_equal(each_file(&w, "journal", ".log", NULL, NULL), 1);
+	assert_int_equal(each_file(&w, "blocks", ".blk", NULL, NULL), 0);
+	restart(&w, MS(1));
+	assert_int_equal(count_of(&w, "long"), SERIES);
+	end(&w);
+}
+
 /* What a refused scrape brought has no sample: a start does not bring it back. */
 static void test_never_sampled(void **state)
 {
@@ -576,6 +606,7 @@ int main(void)
 		cmocka_unit_test(test_full_disk),
 		cmocka_unit_test(test_gone_with_a_full_disk),
 		cmocka_unit_test(test_flush_shortens_it),
+		cmocka_unit_test(test_it_stays_short),
 		cmocka_unit_test(test_never_sampled),
 	};
 
