@@ -1,5 +1,5 @@
-/* Two batches: one is filled, the other one is appended meanwhile, and all that is the store's belongs to the appending thread then, but for the
- * index, the definitions of series and what a slab gives. The batch at hand, with whatever is left, is appended by the reader itself. */
+/* Two batches: one is filled, the other one is appended meanwhile, and all that is the store's belongs to the appending thread then, but for
+ * the index, the definitions of series and what a slab gives. The batch at hand, with whatever is left, is appended by the reader itself. */
 #include "store/backlog.h"
 
 #include <pthread.h>
@@ -27,6 +27,8 @@ struct batch {
 struct backlog {
 	struct store *st;
 	const struct numbered *series;
+	void (*complete)(void *ctx);
+	void *ctx;
 	struct batch filling;
 	int64_t newest_ms; /* of the busy one: its own while it is */
 	bool started, alone; /* alone: there can be no thread */
@@ -67,7 +69,8 @@ static void note_newest(struct backlog *b, const struct batch *in, const struct 
 }
 
 /* As many of <n> as follow what there is, one after the other, while nothing was lost. */
-static void take_run(struct backlog *b, const struct store_series *s, const struct batch *in, const uint32_t *order, size_t n, struct run *out)
+static void take_run(struct backlog *b, const struct store_series *s, const struct batch *in, const uint32_t *order, size_t n,
+                     struct run *out)
 {
 	int64_t last_ms = s->last_ms;
 
@@ -86,6 +89,8 @@ static void take_run(struct backlog *b, const struct store_series *s, const stru
 
 static void append_one(struct backlog *b, struct store_series *s, const struct batch *in, const struct waiting *w)
 {
+	if (s == NULL)
+		return;
 	note_newest(b, in, w);
 	backlog_append(b->st, s, &(struct record_sample){ time_of(in, w), w->v, NULL, (enum series_state)w->state });
 }
@@ -143,7 +148,7 @@ static void append_sorted(struct backlog *b, const struct batch *in, const struc
 		for (size_t i = beg; i < at[number]; i++)
 			if (i + FARTHEST < in->n)
 				mem_warm(&in->v[order[i + FARTHEST]]);
-		if (at[number] > beg)
+		if (at[number] > beg && series->v[number] != NULL)
 			append_series(b, series->v[number], in, order + beg, at[number] - beg);
 	}
 	free(order);
@@ -213,6 +218,7 @@ static void hand_over(struct backlog *b)
 	struct batch empty;
 
 	wait_idle(b);
+	b->complete(b->ctx);
 	if (!has_thread(b)) {
 		append_all(b, &b->filling, b->series);
 		return;
@@ -231,12 +237,14 @@ static void hand_over(struct backlog *b)
 
 /* ---- The reader ---- */
 
-struct backlog *backlog_new(struct store *st, const struct numbered *series)
+struct backlog *backlog_new(struct store *st, const struct numbered *series, void (*complete)(void *ctx), void *ctx)
 {
 	struct backlog *b = mem_alloc(sizeof *b);
 
 	b->st = st;
 	b->series = series;
+	b->complete = complete;
+	b->ctx = ctx;
 	b->newest_ms = INT64_MIN;
 	pthread_mutex_init(&b->lock, NULL);
 	pthread_cond_init(&b->changed, NULL);
@@ -263,6 +271,7 @@ void backlog_empty(struct backlog *b)
 {
 	if (b->started)
 		wait_idle(b);
+	b->complete(b->ctx);
 	append_all(b, &b->filling, b->series);
 }
 

@@ -1,11 +1,11 @@
-/* Floats of a journal on their way into the head, while nobody else knows the store. Those of many scrapes are gathered, and appended series by series
- * by a thread of its own, while the next ones are read. Those of one series go in in the order they came. Private to the store. */
+/* Floats of a journal on their way into the head, while nobody else knows the store. Those of many scrapes are gathered, and appended series by
+ * series by a thread of its own, while the next ones are read. Those of one series go in in the order they came. Private to the store. */
 #ifndef TOCSIN_STORE_BACKLOG_H
 #define TOCSIN_STORE_BACKLOG_H
 
 #include "store/record.h"
 
-/* By their number in the file; NULL: refused. */
+/* By their number in the file; NULL: refused, its samples go nowhere. */
 struct numbered {
 	struct store_series **v;
 	size_t n, cap;
@@ -13,8 +13,9 @@ struct numbered {
 
 struct backlog;
 
-struct backlog *backlog_new(struct store *, const struct numbered *series);
-/* <number> is that of a series. */
+/* <complete> is called before <series> are looked at. */
+struct backlog *backlog_new(struct store *, const struct numbered *series, void (*complete)(void *ctx), void *ctx);
+/* <number> is one of the series. */
 void backlog_add(struct backlog *, uint32_t number, const struct record_sample *);
 /* All of them are in. */
 void backlog_empty(struct backlog *);
@@ -23,8 +24,8 @@ int64_t backlog_newest_ms(const struct backlog *);
 /* What waits is not appended any more. */
 void backlog_free(struct backlog *);
 
-/* One sample that was accepted once, of any kind. The state counts even if the sample is there already: a checkpoint may be ahead of the samples
- * it lies before. */
+/* One sample that was accepted once, of any kind. The state counts even if the sample is there already: a checkpoint may be ahead of the
+ * samples it lies before. */
 void backlog_append(struct store *, struct store_series *, const struct record_sample *);
 
 #endif

@@ -129,17 +129,30 @@ static unsigned char *read_file(const char *path, size_t *n, struct err *e)
 
 /* ---- Into the head ---- */
 
+/* A series that was told of and not looked up yet: what the index has of some is asked for together. */
+struct told {
+	struct labels labels;
+	uint64_t owner;
+	uint32_t number;                    /* of a definition */
+	const struct record_series *series; /* of a checkpoint; NULL: a definition */
+};
+
+enum { TOLD_AT_ONCE = 64 };
+
 struct replaying {
 	struct store *st;
 	struct replay *out;
 	struct numbered series;
 	bool ended; /* the checkpoint is complete */
 	struct backlog *backlog;
+	struct told told[TOLD_AT_ONCE];
+	uint64_t hash[TOLD_AT_ONCE]; /* of the labels */
+	size_t n_told;
+	struct arena arena; /* of what was told */
 };
 
-static struct store_series *find_or_make(struct store *st, struct labels labels)
+static struct store_series *find_or_make(struct store *st, struct labels labels, uint64_t hash)
 {
-	uint64_t hash = series_hash(labels);
 	struct store_series *s = index_find(&st->index, labels, hash);
 
 	if (s == NULL && st->index.n_series < st->options.max_series) {
@@ -151,51 +164,6 @@ static struct store_series *find_or_make(struct store *st, struct labels labels)
 	else
 		s->from_history = FROM_JOURNAL;
 	return s;
-}
-
-static void take_head(void *ctx, const struct record_head *head)
-{
-	struct replaying *r = ctx;
-
-	r->out->head = *head;
-}
-
-static void take_definition(void *ctx, uint32_t number, struct labels labels, uint64_t owner)
-{
-	struct replaying *r = ctx;
-	struct store_series *s = find_or_make(r->st, labels);
-
-	r->series.v = mem_grow(r->series.v, &r->series.cap, number + 1u, sizeof(struct store_series *));
-	r->series.v[number] = s;
-	r->series.n = number + 1u;
-	if (s != NULL)
-		s->owner = owner;
-}
-
-static void take_sample(void *ctx, uint32_t number, const struct record_sample *sample)
-{
-	struct replaying *r = ctx;
-	struct store_series *s = r->series.v[number];
-
-	if (s == NULL)
-		return;
-	if (sample->h == NULL) {
-		backlog_add(r->backlog, number, sample);
-		return;
-	}
-	backlog_empty(r->backlog);
-	backlog_append(r->st, s, sample);
-	if (sample->state == SERIES_FRESH && sample->t_ms > r->out->newest_ms)
-		r->out->newest_ms = sample->t_ms;
-}
-
-static void take_state(void *ctx, uint32_t number, enum series_state state)
-{
-	struct replaying *r = ctx;
-
-	backlog_empty(r->backlog);
-	if (r->series.v[number] != NULL)
-		r->series.v[number]->state = (unsigned char)state;
 }
 
 static void take_chunk(struct replaying *r, struct store_series *s, const struct chunk_view *c)
@@ -211,14 +179,8 @@ static void take_chunk(struct replaying *r, struct store_series *s, const struct
 	arena_fini(&a);
 }
 
-static void take_series(void *ctx, const struct record_series *series)
+static void put_series(struct replaying *r, struct store_series *s, const struct record_series *series)
 {
-	struct replaying *r = ctx;
-	bool empty = series->n_chunks == 0 && series->last_ms == INT64_MIN; /* older versions wrote such, too */
-	struct store_series *s = empty ? NULL : find_or_make(r->st, series->labels);
-
-	if (s == NULL)
-		return;
 	for (uint32_t i = 0; i < series->n_chunks; i++)
 		take_chunk(r, s, &series->chunks[i]);
 	s->owner = series->owner;
@@ -231,6 +193,93 @@ static void take_series(void *ctx, const struct record_series *series)
 		return;
 	s->writer.v_bits = series->v_bits;
 	s->last_ms = series->last_ms;
+}
+
+static void look_up(void *ctx)
+{
+	struct replaying *r = ctx;
+
+	index_warm(&r->st->index, r->hash, r->n_told);
+	for (size_t i = 0; i < r->n_told; i++) {
+		const struct told *t = &r->told[i];
+		struct store_series *s = find_or_make(r->st, t->labels, r->hash[i]);
+
+		if (t->series == NULL)
+			r->series.v[t->number] = s;
+		if (s != NULL && t->series == NULL)
+			s->owner = t->owner;
+		else if (s != NULL)
+			put_series(r, s, t->series);
+	}
+	r->n_told = 0;
+	arena_reset(&r->arena);
+}
+
+static void tell(struct replaying *r, struct told t)
+{
+	t.labels = labels_copy(&r->arena, t.labels);
+	r->hash[r->n_told] = series_hash(t.labels);
+	r->told[r->n_told++] = t;
+	if (r->n_told == TOLD_AT_ONCE)
+		look_up(r);
+}
+
+static void take_head(void *ctx, const struct record_head *head)
+{
+	struct replaying *r = ctx;
+
+	r->out->head = *head;
+}
+
+static void take_definition(void *ctx, uint32_t number, struct labels labels, uint64_t owner)
+{
+	struct replaying *r = ctx;
+
+	r->series.v = mem_grow(r->series.v, &r->series.cap, number + 1u, sizeof(struct store_series *));
+	r->series.n = number + 1u;
+	tell(r, (struct told){ .labels = labels, .owner = owner, .number = number });
+}
+
+static void take_series(void *ctx, const struct record_series *series)
+{
+	struct replaying *r = ctx;
+	struct record_series *copy;
+	struct chunk_view *chunks;
+
+	if (series->n_chunks == 0 && series->last_ms == INT64_MIN) /* older versions wrote such, too */
+		return;
+	copy = ARENA_NEW(&r->arena, struct record_series);
+	chunks = ARENA_ARRAY(&r->arena, series->n_chunks, struct chunk_view);
+	for (uint32_t i = 0; i < series->n_chunks; i++)
+		chunks[i] = series->chunks[i];
+	*copy = *series;
+	copy->chunks = chunks;
+	tell(r, (struct told){ .labels = series->labels, .series = copy });
+}
+
+static void take_sample(void *ctx, uint32_t number, const struct record_sample *sample)
+{
+	struct replaying *r = ctx;
+
+	if (sample->h == NULL) {
+		backlog_add(r->backlog, number, sample);
+		return;
+	}
+	backlog_empty(r->backlog);
+	if (r->series.v[number] == NULL)
+		return;
+	backlog_append(r->st, r->series.v[number], sample);
+	if (sample->state == SERIES_FRESH && sample->t_ms > r->out->newest_ms)
+		r->out->newest_ms = sample->t_ms;
+}
+
+static void take_state(void *ctx, uint32_t number, enum series_state state)
+{
+	struct replaying *r = ctx;
+
+	backlog_empty(r->backlog);
+	if (r->series.v[number] != NULL)
+		r->series.v[number]->state = (unsigned char)state;
 }
 
 static void take_end(void *ctx)
@@ -370,7 +419,7 @@ void journal_replay(struct store *st, struct replay *out)
 
 	*out = (struct replay){ .head.now_ms = INT64_MIN };
 	list(&st->journal, &files);
-	r.backlog = backlog_new(st, &r.series);
+	r.backlog = backlog_new(st, &r.series, look_up, &r);
 	begin = find_begin(&files);
 	next = begin > 0 ? begin : 1;
 	for (size_t i = 0; i < files.n; i++) {
@@ -389,6 +438,7 @@ void journal_replay(struct store *st, struct replay *out)
 	if (backlog_newest_ms(r.backlog) > out->newest_ms)
 		out->newest_ms = backlog_newest_ms(r.backlog);
 	backlog_free(r.backlog);
+	arena_fini(&r.arena);
 	free(r.series.v);
 	free(files.v);
 	claims_make(st);
