@@ -309,3 +309,44 @@ bool scrape_config_read(struct conf_reader *rd, const struct conf_node *list, co
 	*out = (struct scrape_config){ .jobs = jobs.v, .n = jobs.n };
 	return rd->report->n_errors == errors;
 }
+
+/* ---- Comparing ---- */
+
+static bool same_rule(const struct relabel_rule *a, const struct relabel_rule *b)
+{
+	if (a->action != b->action || a->source_labels.n != b->source_labels.n || !str_eq(a->separator, b->separator) ||
+	    !str_eq(a->target_label, b->target_label) || !str_eq(a->replacement, b->replacement) ||
+	    !str_eq(regex_pattern(a->regex), regex_pattern(b->regex)) || a->modulus != b->modulus)
+		return false;
+	for (size_t i = 0; i < a->source_labels.n; i++)
+		if (!str_eq(a->source_labels.v[i], b->source_labels.v[i]))
+			return false;
+	return true;
+}
+
+static bool same_rules(const struct conf_list *a, const struct conf_list *b)
+{
+	const struct relabel_rule *rules_a = a->v, *rules_b = b->v;
+
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (!same_rule(&rules_a[i], &rules_b[i]))
+			return false;
+	return true;
+}
+
+bool scrape_jobs_read_alike(const struct scrape_job *a, const struct scrape_job *b)
+{
+	return a->honor_labels == b->honor_labels && a->label_limit == b->label_limit &&
+	       a->label_name_length_limit == b->label_name_length_limit &&
+	       a->label_value_length_limit == b->label_value_length_limit && same_rules(&a->metric_relabel, &b->metric_relabel);
+}
+
+bool scrape_same_texts(struct conf_strs a, struct conf_strs b)
+{
+	for (size_t i = 0; i < a.n && a.n == b.n; i++)
+		if (!str_eq(a.v[i], b.v[i]))
+			return false;
+	return a.n == b.n;
+}

@@ -8,7 +8,7 @@
 #include "tocsin/mem.h"
 #include "tocsin/num.h"
 
-enum { BODY_MAX = 64 << 20, PLAIN_KEPT = 1 << 20 };
+enum { BODY_MAX = 64 << 20 };
 
 struct fetch {
 	struct request request;
@@ -91,21 +91,38 @@ bool fetch_start(struct fetch *f, CURLM *multi, struct tokens *tokens, const str
 	return f->request.repeatable ? request_repeat(&f->request, multi, e) : ask(f, multi, tokens, t, e);
 }
 
-/* By ourselves: to curl a compressed body that ends too early is a whole one, and what it lacks would be gone. */
-static struct str decompress(struct fetch *f, struct scrape_reply *r)
+/* NULL: it is plain. */
+static const char *content_coding(const struct fetch *f)
 {
 	struct curl_header *coding = NULL;
-	struct buf *plain = &f->room->plain;
+	struct str name;
+
+	if (curl_easy_header(f->request.easy, "Content-Encoding", 0, CURLH_HEADER, -1, &coding) != CURLHE_OK)
+		return NULL;
+	name = str_trim(str_of(coding->value));
+	return name.n == 0 || str_eq_nocase(name, STR("identity")) ? NULL : coding->value;
+}
+
+size_t fetch_plain_bytes(const struct fetch *f, const struct scrape_reply *r)
+{
+	enum { PACKED_TO = 16 }; /* a text of metrics repeats itself */
+
+	return content_coding(f) != NULL ? r->body.n * PACKED_TO : r->body.n;
+}
+
+/* By ourselves: to curl a compressed body that ends too early is a whole one, and what it lacks would be gone. */
+static struct str decompress(struct fetch *f, struct buf *plain, struct scrape_reply *r)
+{
+	const char *coding = content_coding(f);
 	struct err e = { 0 };
 
-	if (curl_easy_header(f->request.easy, "Content-Encoding", 0, CURLH_HEADER, -1, &coding) != CURLHE_OK ||
-	    str_eq_nocase(str_trim(str_of(coding->value)), STR("identity")) || str_trim(str_of(coding->value)).n == 0)
-		return buf_str(&f->request.body);
+	if (coding == NULL)
+		return r->body;
 	buf_reset(plain);
-	if (!str_eq_nocase(str_of(coding->value), STR("gzip"))) {
-		snprintf(f->error, sizeof f->error, "Content-Encoding \"%.100s\" was not asked for", coding->value);
+	if (!str_eq_nocase(str_of(coding), STR("gzip"))) {
+		snprintf(f->error, sizeof f->error, "Content-Encoding \"%.100s\" was not asked for", coding);
 		r->transport_error = f->error;
-	} else if (!gzip_read(plain, buf_str(&f->request.body), f->limit, &e)) {
+	} else if (!gzip_read(plain, r->body, f->limit, &e)) {
 		f->request.over_limit = e.code == ERR_LIMIT;
 		snprintf(f->error, sizeof f->error, "%.255s", e.msg);
 		r->transport_error = f->request.over_limit ? NULL : f->error;
@@ -128,17 +145,21 @@ bool fetch_finish(struct fetch *f, CURLM *multi, struct tokens *tokens, CURLcode
 		r->transport_error = f->error;
 	}
 	(void)buf_z(&q->body);
-	r->body = r->transport_error == NULL && !q->over_limit ? decompress(f, r) : buf_str(&q->body);
-	if (f->limit == BODY_MAX && (q->over_limit || r->body.n > BODY_MAX)) {
+	r->body = buf_str(&q->body);
+	return true;
+}
+
+void fetch_unpack(struct fetch *f, struct buf *plain, struct scrape_reply *r)
+{
+	if (r->transport_error == NULL && !f->request.over_limit)
+		r->body = decompress(f, plain, r);
+	if (f->limit == BODY_MAX && (f->request.over_limit || r->body.n > BODY_MAX)) {
 		snprintf(f->error, sizeof f->error, "the reply is larger than %d bytes: set body_size_limit, or split the target", BODY_MAX);
 		r->transport_error = f->error;
 	}
-	return true;
 }
 
 void fetch_release(struct fetch *f)
 {
 	request_release_body(&f->request);
-	if (f->room->plain.cap > PLAIN_KEPT)
-		buf_fini(&f->room->plain);
 }

@@ -23,8 +23,12 @@ bool fetch_start(struct fetch *f, CURLM *multi, struct tokens *, const struct ta
  * left. */
 bool fetch_change(struct fetch *f, const struct scrape_job *job);
 bool fetch_is_busy(const struct fetch *f);
-/* After CURLMSG_DONE. False when there is more to come. The reply's texts stay until fetch_release. */
+/* After CURLMSG_DONE. False when there is more to come. The reply's texts stay until fetch_release; its body is as it was sent. */
 bool fetch_finish(struct fetch *f, CURLM *multi, struct tokens *, CURLcode code, struct scrape_reply *);
+/* How long the body may be once it is unpacked, about. */
+size_t fetch_plain_bytes(const struct fetch *f, const struct scrape_reply *);
+/* The body is as it is meant, perhaps in <plain>. */
+void fetch_unpack(struct fetch *f, struct buf *plain, struct scrape_reply *);
 void fetch_release(struct fetch *f);
 
 #endif

@@ -1,5 +1,6 @@
-/* The loop: every target on its own schedule, one thread, curl's multi interface. A target's scrapes fall on wall-clock times that
- * are congruent to its offset modulo its interval, so they stay apart from others and survive a restart; waiting is done on the
+/* The loop: every target on its own schedule, one thread, curl's multi interface. What takes long is handed over (heavy.h): the
+ * target rests until it is handed back, and a reload waits for that; the others go on. A target's scrapes fall on wall-clock times
+ * that are congruent to its offset modulo its interval, so they stay apart from others and survive a restart; waiting is done on the
  * monotonic clock, so a jump of the wall clock costs at most one interval.
  *
  * A removed target ends as in Prometheus: its series get their stale markers two ticks later, at the time of the first one, so that
@@ -8,15 +9,17 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "scrape/config.h"
 #include "scrape/discover.h"
 #include "scrape/fetch.h"
+#include "scrape/heavy.h"
 #include "scrape/orphans.h"
 #include "scrape/target.h"
 #include "tocsin/log.h"
 #include "tocsin/mem.h"
 #include "tocsin/regex.h"
 
-enum { IDLE_MS = 1000 };
+enum { IDLE_MS = 1000, PLAIN_KEPT = 1 << 20 };
 #define RETENTION_MS (INT64_C(15) * 86400000)
 
 static const struct str default_gauges[] = { { "*_up", 4 }, { "probe_success", 13 }, { "*_collector_success", 19 } };
@@ -25,6 +28,8 @@ static const struct conf_strs default_health_gauges = { default_gauges, ARRAY_LE
 struct scheduled {
 	struct target *target;
 	struct fetch *fetch;
+	bool handed_over;            /* to one of the heavy ones */
+	bool was_heavy;              /* last time */
 	int64_t offset_ms;
 	int64_t due_ms, due_mono_ms; /* the next scrape */
 	int64_t t_ms;                /* of the scrape on its way */
@@ -45,6 +50,8 @@ struct scrape_loop {
 	CURLM *multi;
 	struct tokens *tokens; /* of OAuth 2 */
 	struct fetch_room room;
+	struct heavy *heavy;
+	bool draining; /* a list waits until it is idle */
 	pthread_t thread;
 	bool running;
 
@@ -72,6 +79,13 @@ static struct scrape_options with_defaults(const struct scrape_options *given)
 
 static void on_discovered(void *ctx);
 
+static void wake(void *ctx)
+{
+	const struct scrape_loop *loop = ctx;
+
+	curl_multi_wakeup(loop->multi);
+}
+
 struct scrape_loop *scrape_new(const struct scrape_options *options)
 {
 	struct scrape_loop *loop = mem_alloc(sizeof *loop);
@@ -97,6 +111,7 @@ struct scrape_loop *scrape_new(const struct scrape_options *options)
 	};
 	if (getrandom(&loop->env.seed, sizeof loop->env.seed, 0) != (ssize_t)sizeof loop->env.seed)
 		abort();
+	loop->heavy = heavy_new(&loop->env, wake, loop);
 	return loop;
 }
 
@@ -114,6 +129,21 @@ static void list_fini(struct scrape_loop *loop, struct scheduled_list *list)
 	free(list->v);
 }
 
+/* A target that ended is free already. */
+static void stop_heavy(struct heavy *h)
+{
+	struct heavy_job *job;
+
+	heavy_stop(h);
+	while ((job = heavy_done(h)) != NULL) {
+		struct scheduled *s = job->owner;
+
+		s->target = job->target;
+		free(job);
+	}
+	heavy_free(h);
+}
+
 void scrape_free(struct scrape_loop *loop)
 {
 	if (loop == NULL)
@@ -126,6 +156,7 @@ void scrape_free(struct scrape_loop *loop)
 		curl_multi_wakeup(loop->multi);
 		pthread_join(loop->thread, NULL);
 	}
+	stop_heavy(loop->heavy);
 	list_fini(loop, &loop->active);
 	list_fini(loop, &loop->ended);
 	curl_multi_cleanup(loop->multi);
@@ -229,18 +260,6 @@ static size_t unseen_jobs(const struct scrape_loop *loop, struct label *job, str
 	return loop->plan->n_waiting;
 }
 
-/* Of what the target may carry. */
-static struct labels kept_labels(const struct target *t, struct arena *a)
-{
-	struct label *v = ARENA_ARRAY(a, t->labels.n, struct label);
-	size_t n = 0;
-
-	for (size_t i = 0; i < t->labels.n; i++)
-		if (target_keeps_label(t, t->labels.v[i].name))
-			v[n++] = t->labels.v[i];
-	return (struct labels){ v, n };
-}
-
 static void tell_unseen(struct scrape_loop *loop)
 {
 	size_t n = loop->plan->n_waiting, cap = 0;
@@ -254,7 +273,7 @@ static void tell_unseen(struct scrape_loop *loop)
 
 		v = mem_grow(v, &cap, n + 1 + t->n_blind, sizeof *v);
 		if (!t->ever_good || t->away)
-			v[n++] = (struct store_unseen){ .labels = kept_labels(t, &a), .attempted = t->attempted && !t->away };
+			v[n++] = (struct store_unseen){ .labels = target_kept_labels(t, &a), .attempted = t->attempted && !t->away };
 		for (size_t b = 0; b < t->n_blind; b++)
 			v[n++] = t->blind[b];
 	}
@@ -266,38 +285,6 @@ static void tell_unseen(struct scrape_loop *loop)
 }
 
 /* ---- Reload ---- */
-
-static bool same_rule(const struct relabel_rule *a, const struct relabel_rule *b)
-{
-	if (a->action != b->action || a->source_labels.n != b->source_labels.n || !str_eq(a->separator, b->separator) ||
-	    !str_eq(a->target_label, b->target_label) || !str_eq(a->replacement, b->replacement) ||
-	    !str_eq(regex_pattern(a->regex), regex_pattern(b->regex)) || a->modulus != b->modulus)
-		return false;
-	for (size_t i = 0; i < a->source_labels.n; i++)
-		if (!str_eq(a->source_labels.v[i], b->source_labels.v[i]))
-			return false;
-	return true;
-}
-
-static bool same_rules(const struct conf_list *a, const struct conf_list *b)
-{
-	const struct relabel_rule *rules_a = a->v, *rules_b = b->v;
-
-	if (a->n != b->n)
-		return false;
-	for (size_t i = 0; i < a->n; i++)
-		if (!same_rule(&rules_a[i], &rules_b[i]))
-			return false;
-	return true;
-}
-
-/* Whether a series text still means the same series. */
-static bool reads_alike(const struct scrape_job *a, const struct scrape_job *b)
-{
-	return a->honor_labels == b->honor_labels && a->label_limit == b->label_limit &&
-	       a->label_name_length_limit == b->label_name_length_limit &&
-	       a->label_value_length_limit == b->label_value_length_limit && same_rules(&a->metric_relabel, &b->metric_relabel);
-}
 
 static void renew_fetch(struct scrape_loop *loop, struct scheduled *s)
 {
@@ -317,7 +304,7 @@ static void update(struct scrape_loop *loop, struct scheduled *s, const struct t
 {
 	bool rescheduled = s->target->interval_ms != p->interval_ms;
 
-	if (!reads_alike(s->target->job, p->job) || memcmp(&s->target->histograms, &p->histograms, sizeof p->histograms) != 0)
+	if (!scrape_jobs_read_alike(s->target->job, p->job) || memcmp(&s->target->histograms, &p->histograms, sizeof p->histograms) != 0)
 		target_forget_texts(s->target);
 	s->target->job = p->job;
 	if (!labels_eq(s->target->discovered, p->discovered))
@@ -345,20 +332,13 @@ static void retire(struct scrape_loop *loop, struct scheduled *s)
 	list_add(&loop->ended, s);
 }
 
-static bool same_texts(struct conf_strs a, struct conf_strs b)
-{
-	for (size_t i = 0; i < a.n && a.n == b.n; i++)
-		if (!str_eq(a.v[i], b.v[i]))
-			return false;
-	return a.n == b.n;
-}
-
 /* Which lines are health gauges is remembered with their texts. */
 static void set_health_gauges(struct scrape_loop *loop, struct conf_strs gauges)
 {
-	for (size_t i = 0; i < loop->active.n && !same_texts(loop->env.health_gauges, gauges); i++)
+	for (size_t i = 0; i < loop->active.n && !scrape_same_texts(loop->env.health_gauges, gauges); i++)
 		target_forget_texts(loop->active.v[i]->target);
 	loop->env.health_gauges = gauges;
+	heavy_set_gauges(loop->heavy, gauges);
 }
 
 static void apply(struct scrape_loop *loop, struct target_list *list)
@@ -464,17 +444,25 @@ static void on_discovered(void *ctx)
 
 /* ---- Scrapes ---- */
 
-static bool take(struct scrape_loop *loop, struct target *t, const struct scrape_reply *reply, int64_t t_ms)
+/* Its samples are in the store. */
+static void settle(struct scrape_loop *loop, struct target *t, const struct target_taken *taken, int64_t t_ms)
 {
 	bool attempted = t->attempted, ever_good = t->ever_good, away = t->away;
 	uint64_t blind_no = t->blind_no;
-	bool up = target_take(t, &loop->env, reply, t_ms);
 
+	target_settle(t, loop->options.store, taken);
 	if (attempted != t->attempted || ever_good != t->ever_good || away != t->away || blind_no != t->blind_no)
 		tell_unseen(loop);
 	if (loop->options.scraped != NULL)
-		loop->options.scraped(loop->options.ctx, t->labels, up, t_ms);
-	return up;
+		loop->options.scraped(loop->options.ctx, t->labels, taken->up, t_ms);
+}
+
+static bool take(struct scrape_loop *loop, struct target *t, const struct scrape_reply *reply, int64_t t_ms)
+{
+	struct target_taken taken = target_take(t, &loop->env, reply, t_ms);
+
+	settle(loop, t, &taken, t_ms);
+	return taken.up;
 }
 
 bool scrape_ingest(struct scrape_loop *loop, size_t target, const struct scrape_reply *reply, int64_t t_ms)
@@ -483,19 +471,57 @@ bool scrape_ingest(struct scrape_loop *loop, size_t target, const struct scrape_
 	return take(loop, loop->active.v[target]->target, reply, t_ms);
 }
 
+static bool hand_over_job(struct scrape_loop *loop, struct scheduled *s, size_t reply_bytes, struct heavy_job job)
+{
+	job.owner = s;
+	job.target = s->target;
+	s->handed_over = heavy_push(loop->heavy, heavy_bytes(loop->heavy, s->target, reply_bytes), &job);
+	s->was_heavy = s->handed_over;
+	return s->handed_over;
+}
+
+static void fail_scrape(struct scrape_loop *loop, struct scheduled *s, const struct err *why)
+{
+	const struct scrape_reply failed = { .transport_error = why->msg };
+
+	if (!hand_over_job(loop, s, 0, (struct heavy_job){ .why = *why, .t_ms = s->t_ms }))
+		take(loop, s->target, &failed, s->t_ms);
+}
+
+static void release_reply(struct scrape_loop *loop, struct scheduled *s)
+{
+	fetch_release(s->fetch);
+	if (loop->room.plain.cap > PLAIN_KEPT)
+		buf_fini(&loop->room.plain);
+	due_at(loop, s);
+}
+
+static void take_reply(struct scrape_loop *loop, struct scheduled *s, struct scrape_reply *reply)
+{
+	size_t bytes = fetch_plain_bytes(s->fetch, reply);
+
+	if (hand_over_job(loop, s, bytes, (struct heavy_job){ .fetch = s->fetch, .reply = *reply, .t_ms = s->t_ms }))
+		return;
+	fetch_unpack(s->fetch, &loop->room.plain, reply);
+	take(loop, s->target, reply, s->t_ms);
+	release_reply(loop, s);
+}
+
 static void start_scrape(struct scrape_loop *loop, struct scheduled *s)
 {
 	struct err e = { 0 };
 
 	s->t_ms = aligned_time(s, clock_now_ms(loop->options.clock));
-	if (s->target->refused != NULL || !fetch_start(s->fetch, loop->multi, loop->tokens, s->target, &e)) {
-		const struct scrape_reply failed = { .transport_error = e.msg };
-
-		take(loop, s->target, &failed, s->t_ms);
-	}
+	if (s->target->refused != NULL || !fetch_start(s->fetch, loop->multi, loop->tokens, s->target, &e))
+		fail_scrape(loop, s, &e);
 }
 
-/* One whose scrape goes on is looked at again when that ends. */
+/* One whose scrape goes on is looked at again when that ends. While a list waits none is begun that would make it wait for long. */
+static bool may_start(const struct scrape_loop *loop, const struct scheduled *s)
+{
+	return !fetch_is_busy(s->fetch) && !s->handed_over && !(loop->draining && s->was_heavy);
+}
+
 static void start_due(struct scrape_loop *loop)
 {
 	int64_t mono_ms = clock_mono_ms(loop->options.clock), now_ms;
@@ -506,7 +532,7 @@ static void start_due(struct scrape_loop *loop)
 	for (size_t i = 0; i < loop->active.n; i++) {
 		struct scheduled *s = loop->active.v[i];
 
-		if (s->due_mono_ms <= mono_ms && !fetch_is_busy(s->fetch)) {
+		if (s->due_mono_ms <= mono_ms && may_start(loop, s)) {
 			start_scrape(loop, s);
 			now_ms = clock_now_ms(loop->options.clock);
 			/* One that began a moment early bears the time it was due: the next one is a whole interval later. */
@@ -529,22 +555,62 @@ static void finish_done(struct scrape_loop *loop)
 
 		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &s);
 		if (fetch_finish(s->fetch, loop->multi, loop->tokens, code, &reply))
-			take(loop, s->target, &reply, s->t_ms);
-		fetch_release(s->fetch);
-		due_at(loop, s);
+			take_reply(loop, s, &reply);
+		else
+			release_reply(loop, s);
+	}
+}
+
+static void drop_ended(struct scrape_loop *loop, struct scheduled *s)
+{
+	size_t i = 0;
+
+	while (loop->ended.v[i] != s)
+		i++;
+	loop->ended.v[i] = loop->ended.v[--loop->ended.n];
+	scheduled_free(loop, s);
+}
+
+static void end_target(struct scrape_loop *loop, struct scheduled *s)
+{
+	target_end(s->target, &loop->env, s->ended_at_ms);
+	drop_ended(loop, s);
+}
+
+static void finish_ended(struct scrape_loop *loop, int64_t now_ms)
+{
+	for (size_t i = loop->ended.n; i-- > 0;) {
+		struct scheduled *s = loop->ended.v[i];
+		if (s->handed_over || s->end_ms > now_ms)
+			continue;
+		if (!hand_over_job(loop, s, 0, (struct heavy_job){ .ends = true, .t_ms = s->ended_at_ms }))
+			end_target(loop, s);
 	}
 }
 
 void scrape_finish_ended(struct scrape_loop *loop, int64_t now_ms)
 {
-	for (size_t i = loop->ended.n; i-- > 0;) {
-		struct scheduled *s = loop->ended.v[i];
+	for (size_t i = loop->ended.n; i-- > 0;)
+		if (loop->ended.v[i]->end_ms <= now_ms)
+			end_target(loop, loop->ended.v[i]);
+}
 
-		if (s->end_ms > now_ms)
-			continue;
-		target_end(s->target, &loop->env, s->ended_at_ms);
-		scheduled_free(loop, s);
-		loop->ended.v[i] = loop->ended.v[--loop->ended.n];
+static void finish_heavy(struct scrape_loop *loop)
+{
+	struct heavy_job *job;
+
+	while ((job = heavy_done(loop->heavy)) != NULL) {
+		struct scheduled *s = job->owner;
+
+		s->handed_over = false;
+		s->target = job->target;
+		if (job->ends) {
+			drop_ended(loop, s);
+		} else {
+			settle(loop, s->target, &job->taken, job->t_ms);
+			release_reply(loop, s);
+		}
+		free(job);
 	}
 }
 
@@ -566,7 +632,7 @@ static void look_at_clock(struct scrape_loop *loop, int64_t *looked_ms)
 	store_note_asking(loop->options.store, *looked_ms);
 }
 
-/* True when the loop shall stop. */
+/* True when the loop shall stop. What is handed over may need the targets and settings that a list replaces. */
 static bool take_over(struct scrape_loop *loop)
 {
 	struct target_list *list;
@@ -576,7 +642,8 @@ static bool take_over(struct scrape_loop *loop)
 	list = loop->pending;
 	stop = loop->stop;
 	pthread_mutex_unlock(&loop->lock);
-	if (list == NULL)
+	loop->draining = list != NULL && !heavy_is_idle(loop->heavy);
+	if (list == NULL || loop->draining)
 		return stop;
 	apply(loop, list);
 	pthread_mutex_lock(&loop->lock);
@@ -592,12 +659,12 @@ static void *run(void *arg)
 	int64_t looked_ms = 0;
 	int running;
 
-	while (!take_over(loop)) {
+	while (finish_heavy(loop), !take_over(loop)) {
 		look_at_clock(loop, &looked_ms);
 		start_due(loop);
 		curl_multi_perform(loop->multi, &running);
 		finish_done(loop);
-		scrape_finish_ended(loop, clock_now_ms(loop->options.clock));
+		finish_ended(loop, clock_now_ms(loop->options.clock));
 		end_orphans(loop);
 		curl_multi_poll(loop->multi, NULL, 0, wait_ms(loop), NULL);
 	}

@@ -123,7 +123,7 @@ bool health_explains(struct take *k, const struct bad_gauges *bad, struct labels
 /* Ends what this good reply did not carry, and commits. */
 void take_judge_vanished(struct take *k);
 void line_end(struct target_env *env, struct target *t, struct line *l, int64_t t_ms, enum series_state why);
-/* The health gauges that were never up since the start. */
-void take_find_blind(struct take *k);
+/* The health gauges of the last reply that were never up since the start: <n> of them. */
+void target_find_blind(struct target *t, struct store *store, size_t n);
 
 #endif

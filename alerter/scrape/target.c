@@ -44,6 +44,8 @@ void target_refuse(struct target *t, const char *why)
 
 void target_free(struct target *t, struct store *store)
 {
+	if (t == NULL)
+		return;
 	for (const struct line *l = NULL; (l = line_next(t, l)) != NULL;)
 		store_series_unref(store, l->series);
 	for (int i = 0; i < REPORTS; i++)
@@ -215,10 +217,10 @@ static void publish(struct take *k, bool up, const struct scrape_reply *r)
 	pthread_mutex_unlock(k->env->shared_lock);
 }
 
-bool target_take(struct target *t, struct target_env *env, const struct scrape_reply *reply, int64_t t_ms)
+struct target_taken target_take(struct target *t, struct target_env *env, const struct scrape_reply *reply, int64_t t_ms)
 {
 	struct take k = { .t = t, .env = env, .t_ms = t_ms };
-	bool up;
+	struct target_taken out;
 
 	if (!t->claimed) {
 		for (int i = 0; i < REPORTS; i++)
@@ -227,25 +229,31 @@ bool target_take(struct target *t, struct target_env *env, const struct scrape_r
 	}
 	t->scrape_no++;
 	take_begin_meta(&k);
-	up = read_reply(&k, reply);
-	take_finish_meta(&k, up);
-	take_finish_exemplars(&k, up); /* while lines hold their series */
-	if (up)
+	out.up = read_reply(&k, reply);
+	take_finish_meta(&k, out.up);
+	take_finish_exemplars(&k, out.up); /* while lines hold their series */
+	if (out.up)
 		take_finish_order(&k);
 	else
 		lose_all(&k);
-	put_reports(&k, up, reply->duration_s);
-	if (up && (k.reordered || k.n_live_seen != t->n_live || t->n_lost > 0 || k.n_next + k.n_made != t->n_lines))
+	put_reports(&k, out.up, reply->duration_s);
+	if (out.up && (k.reordered || k.n_live_seen != t->n_live || t->n_lost > 0 || k.n_next + k.n_made != t->n_lines))
 		take_judge_vanished(&k);
 	else
 		(void)!env->app->ops->commit(env->app, &k.err);
-	if (up && !store_knows_past(env->store) && (k.n_blind != t->n_blind_seen || k.reordered))
-		take_find_blind(&k);
+	out.n_blind = k.n_blind;
+	out.blind_anew = out.up && !store_knows_past(env->store) && (k.n_blind != t->n_blind_seen || k.reordered);
+	publish(&k, out.up, reply);
+	return out;
+}
+
+void target_settle(struct target *t, struct store *store, const struct target_taken *taken)
+{
+	if (taken->blind_anew)
+		target_find_blind(t, store, taken->n_blind);
 	t->attempted = true;
 	t->away = false;
-	t->ever_good |= up;
-	publish(&k, up, reply);
-	return up;
+	t->ever_good |= taken->up;
 }
 
 bool target_keeps_label(const struct target *t, struct str name)
@@ -253,6 +261,17 @@ bool target_keeps_label(const struct target *t, struct str name)
 	const struct conf_list *rules = &t->job->metric_relabel;
 
 	return !t->job->honor_labels && !relabel_may_change(rules->v, rules->n, name);
+}
+
+struct labels target_kept_labels(const struct target *t, struct arena *a)
+{
+	struct label *v = ARENA_ARRAY(a, t->labels.n, struct label);
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->labels.n; i++)
+		if (target_keeps_label(t, t->labels.v[i].name))
+			v[n++] = t->labels.v[i];
+	return (struct labels){ v, n };
 }
 
 void target_end(struct target *t, struct target_env *env, int64_t t_ms)

@@ -99,10 +99,19 @@ void target_free(struct target *t, struct store *store);
 void target_refuse(struct target *t, const char *why); /* copied; NULL: not any more */
 /* The job's settings changed in a way that makes what was remembered of series texts wrong. */
 void target_forget_texts(struct target *t);
-/* True when the scrape was good. Everything is committed. */
-bool target_take(struct target *t, struct target_env *env, const struct scrape_reply *reply, int64_t t_ms);
+struct target_taken {
+	bool up;         /* the scrape was good */
+	bool blind_anew; /* health gauges that were never up are others than before, or may be … */
+	size_t n_blind;  /* … and there are so many */
+};
+/* Takes a reply in; everything is committed. */
+struct target_taken target_take(struct target *t, struct target_env *env, const struct scrape_reply *reply, int64_t t_ms);
+/* What it says of the target, for tell_unseen: the loop's own. */
+void target_settle(struct target *t, struct store *store, const struct target_taken *taken);
 /* Its series bear this label of the target's as it is: a reply with honor_labels says itself whose they are, metric_relabel_configs may rewrite it. */
 bool target_keeps_label(const struct target *t, struct str name);
+/* Those labels of what it may carry. */
+struct labels target_kept_labels(const struct target *t, struct arena *a);
 /* The target left the configuration: its series end at <t_ms>. */
 void target_end(struct target *t, struct target_env *env, int64_t t_ms);
 

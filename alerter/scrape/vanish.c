@@ -69,23 +69,21 @@ static bool blind_family(struct str gauge, struct str *family)
 	return family->n == 0 || str_chr(rest, '_') >= rest.n;
 }
 
-void take_find_blind(struct take *k)
+void target_find_blind(struct target *t, struct store *store, size_t n)
 {
-	struct target *t = k->t;
-
 	arena_reset(&t->blind_arena);
-	t->blind = ARENA_ARRAY(&t->blind_arena, k->n_blind, struct store_unseen);
+	t->blind = ARENA_ARRAY(&t->blind_arena, n, struct store_unseen);
 	t->n_blind = 0;
-	for (const struct line *l = NULL; t->n_blind < k->n_blind && (l = line_next(t, l)) != NULL;) {
+	for (const struct line *l = NULL; t->n_blind < n && (l = line_next(t, l)) != NULL;) {
 		struct store_unseen *u = &t->blind[t->n_blind];
 		struct labels all;
 
 		if (!l->health || l->was_up || l->seen != t->scrape_no || l->series == NULL)
 			continue;
-		all = store_series_labels(k->env->store, l->series, &t->blind_arena);
+		all = store_series_labels(store, l->series, &t->blind_arena);
 		*u = (struct store_unseen){ .labels = labels_without(&t->blind_arena, all, STR(LABEL_NAME)), .part = true };
 		t->n_blind += blind_family(labels_get(all, STR(LABEL_NAME)), &u->family);
 	}
-	t->n_blind_seen = k->n_blind;
+	t->n_blind_seen = n;
 	t->blind_no++;
 }

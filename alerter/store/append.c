@@ -1,5 +1,6 @@
-/* Writing. An appender stages its samples and applies them at commit: one batch at a time, each shard locked once for a run of
- * neighbouring series; then the batch's number is published, from which on selections see it. What can be refused at once is
+/* Writing. An appender stages its samples and applies them at commit: each shard locked once for a run of neighbouring series; then
+ * the batch's number is published, from which on selections see it. One batch at a time, but a large one goes in by pieces, between
+ * which others may come: its number is ahead of theirs until all of it is in. What can be refused at once is
  * (by the series' last time); the rest is judged again when it is applied, since another writer may have been quicker. What went in is told
  * to the journal, still in memory: nobody waits for the disk here. */
 #include <assert.h>
@@ -9,6 +10,8 @@
 #include "store/bits.h"
 #include "store/internal.h"
 #include "tocsin/mem.h"
+
+enum { COMMIT_PIECE = 4096 }; /* samples that go in under the commit lock at once */
 
 enum staged_what { STAGED_SAMPLE, STAGED_LATE, STAGED_END, STAGED_STATE };
 
@@ -376,22 +379,19 @@ static void warm_chunks(struct store *st, const struct store_appender *a, size_t
 			mem_warm(a->v[i].series->writer.open->data + a->v[i].series->writer.open->bits / 8);
 }
 
-static bool commit(struct appender *pub, struct err *e)
+/* The samples [beg, end), under the commit lock. How many went in. */
+static uint64_t apply_some(struct store_appender *a, size_t beg, size_t end, uint64_t batch)
 {
-	struct store_appender *a = own(pub);
 	struct store *st = a->store;
 	struct shard *locked = NULL;
-	uint64_t batch, appended = 0;
+	uint64_t appended = 0;
 
-	(void)e;
-	pthread_mutex_lock(&st->commit_lock);
-	batch = atomic_load(&st->published) + 1;
-	journal_begin(st, a->n > 0 ? a->v[0].t_ms : 0);
-	for (size_t i = 0; i < a->n; i++) {
+	journal_begin(st, beg < end ? a->v[beg].t_ms : 0);
+	for (size_t i = beg; i < end; i++) {
 		warm_series(a, i);
 		journal_define(st, a->v[i].series);
 	}
-	for (size_t i = 0; i < a->n; i++) {
+	for (size_t i = beg; i < end; i++) {
 		struct shard *shard = series_shard(st, a->v[i].series);
 
 		if (shard != locked) {
@@ -405,13 +405,62 @@ static bool commit(struct appender *pub, struct err *e)
 	}
 	if (locked != NULL)
 		pthread_mutex_unlock(&locked->lock);
-	for (size_t i = 0; i < a->n && a->n_late > 0; i++)
+	for (size_t i = beg; i < end && a->n_late > 0; i++)
 		if (a->v[i].what == STAGED_LATE)
 			appended += apply_late(st, &a->v[i]);
 	journal_end(st);
+	return appended;
+}
+
+/* Whoever waits for the lock comes before the one that has just let it go. */
+static void lock_commits(struct store *st)
+{
+	pthread_mutex_lock(&st->commit_turn);
+	pthread_mutex_lock(&st->commit_lock);
+	pthread_mutex_unlock(&st->commit_turn);
+}
+
+static uint64_t commit_whole(struct store_appender *a)
+{
+	struct store *st = a->store;
+	uint64_t batch, appended;
+
+	lock_commits(st);
+	batch = atomic_load(&st->published) + 1;
+	appended = apply_some(a, 0, a->n, batch);
 	atomic_store(&st->published, batch);
 	pthread_mutex_unlock(&st->commit_lock);
-	COUNT(st, samples_appended, appended);
+	return appended;
+}
+
+/* Those that come between have the numbers up to its own; they would need hours to use them up, and then see it too early. */
+static uint64_t commit_in_pieces(struct store_appender *a)
+{
+	enum { BETWEEN = 1 << 16 };
+	struct store *st = a->store;
+	uint64_t batch = 0, appended = 0;
+
+	pthread_mutex_lock(&st->pieces_lock);
+	for (size_t beg = 0; beg < a->n; beg += COMMIT_PIECE) {
+		lock_commits(st);
+		if (beg == 0)
+			batch = atomic_load(&st->published) + BETWEEN;
+		appended += apply_some(a, beg, a->n - beg < COMMIT_PIECE ? a->n : beg + COMMIT_PIECE, batch);
+		if (a->n - beg <= COMMIT_PIECE && atomic_load(&st->published) < batch)
+			atomic_store(&st->published, batch);
+		pthread_mutex_unlock(&st->commit_lock);
+	}
+	pthread_mutex_unlock(&st->pieces_lock);
+	return appended;
+}
+
+static bool commit(struct appender *pub, struct err *e)
+{
+	struct store_appender *a = own(pub);
+	uint64_t appended = a->n <= COMMIT_PIECE ? commit_whole(a) : commit_in_pieces(a);
+
+	(void)e;
+	COUNT(a->store, samples_appended, appended);
 	forget(a);
 	return true;
 }

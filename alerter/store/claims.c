@@ -78,6 +78,26 @@ static struct store_claim claim_one(struct store *st, struct store_series *s)
 	return out;
 }
 
+/* Those of one owner, from <beg> on. */
+static size_t end_of(const struct claims *c, uint64_t owner, size_t beg)
+{
+	while (beg < c->n && c->v[beg].owner == owner)
+		beg++;
+	return beg;
+}
+
+size_t store_claims_of(struct store *st, uint64_t owner)
+{
+	const struct claims *c = &st->claims;
+	size_t beg, n;
+
+	pthread_mutex_lock(&st->claims_lock);
+	beg = first_of(c, owner);
+	n = end_of(c, owner, beg) - beg;
+	pthread_mutex_unlock(&st->claims_lock);
+	return n;
+}
+
 struct store_claim *store_claim(struct store *st, uint64_t owner, struct arena *a, size_t *n)
 {
 	struct claims *c = &st->claims;
@@ -86,9 +106,8 @@ struct store_claim *store_claim(struct store *st, uint64_t owner, struct arena *
 
 	*n = 0;
 	pthread_mutex_lock(&st->claims_lock);
-	beg = end = first_of(c, owner);
-	while (end < c->n && c->v[end].owner == owner)
-		end++;
+	beg = first_of(c, owner);
+	end = end_of(c, owner, beg);
 	v = ARENA_ARRAY(a, end - beg, struct store_claim);
 	for (size_t i = beg; i < end; i++)
 		v[(*n)++] = claim_one(st, c->v[i].series);
@@ -97,16 +116,6 @@ struct store_claim *store_claim(struct store *st, uint64_t owner, struct arena *
 	c->n -= end - beg;
 	pthread_mutex_unlock(&st->claims_lock);
 	return v;
-}
-
-/* Those of one owner, from <beg> on. */
-static size_t end_of(const struct claims *c, size_t beg)
-{
-	size_t end = beg;
-
-	while (end < c->n && c->v[end].owner == c->v[beg].owner)
-		end++;
-	return end;
 }
 
 static size_t keep_owner(struct claims *c, size_t kept, size_t beg, size_t end)
@@ -125,7 +134,7 @@ bool store_abandon(struct store *st, const struct store_keeper *keeper, struct a
 	*n = 0;
 	pthread_mutex_lock(&st->claims_lock);
 	for (size_t beg = 0, end; beg < c->n; beg = end) {
-		end = end_of(c, beg);
+		end = end_of(c, c->v[beg].owner, beg);
 		if (keeper->owner(keeper->ctx, c->v[beg].owner)) {
 			kept = keep_owner(c, kept, beg, end);
 			continue;

@@ -131,6 +131,8 @@ struct store {
 	struct querier querier;
 	struct store_options options;
 	pthread_mutex_t commit_lock;
+	pthread_mutex_t commit_turn; /* taken before it by commits */
+	pthread_mutex_t pieces_lock; /* held through the commit of a large batch */
 	_Atomic uint64_t published; /* number of the last batch that is in */
 	_Atomic int64_t held_from_ms;
 	_Atomic int64_t oldest_ms; /* nothing in the head is older. Written under the commit lock */

@@ -52,6 +52,8 @@ struct store *store_new(const struct store_options *options)
 	set_defaults(&st->options);
 	pthread_mutex_init(&st->maintain_lock, NULL);
 	pthread_mutex_init(&st->commit_lock, NULL);
+	pthread_mutex_init(&st->commit_turn, NULL);
+	pthread_mutex_init(&st->pieces_lock, NULL);
 	pthread_mutex_init(&st->unseen_lock, NULL);
 	exemplars_init(&st->exemplars);
 	pthread_mutex_init(&st->unused_lock, NULL);
@@ -111,6 +113,8 @@ void store_free(struct store *st)
 	pthread_mutex_destroy(&st->unused_lock);
 	pthread_mutex_destroy(&st->unseen_lock);
 	exemplars_fini(&st->exemplars);
+	pthread_mutex_destroy(&st->pieces_lock);
+	pthread_mutex_destroy(&st->commit_turn);
 	pthread_mutex_destroy(&st->commit_lock);
 	pthread_mutex_destroy(&st->maintain_lock);
 	free(st);

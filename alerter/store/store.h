@@ -3,7 +3,7 @@
  *
  * Locks, in the order they may be taken:
  *   maintain one maintenance at a time: retention, blocks; nobody else waits for it;
- *   commit   one batch is applied at a time; its number is published when all of it is in (readers see batches whole);
+ *   commit   one batch, or a piece of a large one, is applied at a time; its number is published when all of it is in (readers see batches whole);
  *   index    readers and writers: symbols, postings, the table of series, remembered selections. Appending to a series one holds
  *            a reference to never takes it;
  *   shard    one mutex for each of STORE_SHARDS groups of series: their chunks and states. Held while a batch is applied or
@@ -107,6 +107,8 @@ struct store_claim {
 };
 /* The series <owner> had before the start that were not ended; once. */
 struct store_claim *store_claim(struct store *, uint64_t owner, struct arena *a, size_t *n);
+/* How many that would be. */
+size_t store_claims_of(struct store *, uint64_t owner);
 /* Who may still have what was not claimed. */
 struct store_keeper {
 	bool (*owner)(void *ctx, uint64_t owner);                      /* it may yet claim */

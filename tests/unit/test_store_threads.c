@@ -16,7 +16,7 @@ enum { WRITERS = 2, SERIES = 200, BATCHES = 150, RESTING = 300 };
 struct job {
 	struct store *store;
 	int number;
-	_Atomic int *writing;
+	_Atomic int *writing, *selected;
 	int torn, reads, samples;
 };
 
@@ -248,9 +248,112 @@ static void test_everything_at_once(void **state)
 	assert_int_equal(rmdir(dir), 0);
 }
 
+/* Batches of more samples than go in at once, while others come between their pieces. */
+enum { LARGE_SERIES = 6000, LARGE_BATCHES = 12 };
+
+/* What was begun before is over: a selection leaves out one later batch, no two. */
+static void wait_for_selection(struct job *job)
+{
+	for (int before = atomic_load(job->selected); atomic_load(job->selected) < before + 2;)
+		usleep(100);
+}
+
+static void *write_large(void *arg)
+{
+	struct job *job = arg;
+	struct appender *app = store_appender_new(job->store);
+	struct store_series **v = calloc(LARGE_SERIES, sizeof(struct store_series *));
+	int64_t now = clock_now_ms(&clock_system);
+	struct err e = { 0 };
+
+	for (int i = 0; i < LARGE_SERIES; i++) {
+		struct label l[2];
+		char text[16];
+
+		v[i] = store_series_ref(job->store, labels_of(l, 0, text, i), &e);
+	}
+	for (int b = 0; b < LARGE_BATCHES; b++) {
+		for (int i = 0; i < LARGE_SERIES; i++)
+			(void)!store_append_ref(app, v[i], now + b, b, NULL);
+		(void)!app->ops->commit(app, &e);
+		wait_for_selection(job);
+	}
+	for (int i = 0; i < LARGE_SERIES; i++)
+		store_series_unref(job->store, v[i]);
+	free(v);
+	store_appender_free(app);
+	atomic_fetch_sub(job->writing, 1);
+	return NULL;
+}
+
+static void *write_small(void *arg)
+{
+	struct job *job = arg;
+	struct appender *app = store_appender_new(job->store);
+	int64_t now = clock_now_ms(&clock_system);
+	struct err e = { 0 };
+
+	for (int b = 0; atomic_load(job->writing) > 0; b++) {
+		struct label l[2];
+		char text[16];
+
+		(void)!app->ops->append(app, labels_of(l, 1, text, 0), now + b, b, NULL, &e);
+		(void)!app->ops->commit(app, &e);
+	}
+	store_appender_free(app);
+	return NULL;
+}
+
+/* All series have the same number of samples, or none. */
+static void *read_large(void *arg)
+{
+	struct job *job = arg;
+	struct matcher m = { MATCH_EQ, STR(LABEL_NAME), STR("m0"), NULL };
+	struct querier *q = store_querier(job->store);
+	struct arena a = { 0 };
+	struct err e = { 0 };
+
+	do {
+		struct selection *s = q->ops->select(q, &m, 1, (struct select_hints){ 0, INT64_MAX, 0 }, &e);
+		struct samples first, got;
+
+		for (size_t i = 0; i < s->n; i += s->n > 1 ? s->n - 1 : 1) { /* the first one and the last one */
+			(void)!q->ops->samples(q, s, i, INT64_MIN, INT64_MAX, false, &a, i == 0 ? &first : &got, &e);
+			job->torn += i > 0 && got.n != first.n;
+		}
+		job->reads += s->n == LARGE_SERIES;
+		q->ops->release(q, s);
+		arena_reset(&a);
+		atomic_fetch_add(job->selected, 1);
+	} while (atomic_load(job->writing) > 0);
+	arena_fini(&a);
+	return NULL;
+}
+
+static void test_large_batches(void **state)
+{
+	static void *(*const what[])(void *) = { write_large, write_small, read_large };
+	struct store *store = store_new(NULL);
+	struct job jobs[ARRAY_LEN(what)];
+	pthread_t threads[ARRAY_LEN(what)];
+	_Atomic int writing = 1, selected = 0;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(what); i++) {
+		jobs[i] = (struct job){ .store = store, .writing = &writing, .selected = &selected };
+		assert_int_equal(pthread_create(&threads[i], NULL, what[i], &jobs[i]), 0);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(what); i++) {
+		pthread_join(threads[i], NULL);
+		assert_int_equal(jobs[i].torn, 0);
+	}
+	assert_true(jobs[2].reads > 0);
+	store_free(store);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_everything_at_once) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_everything_at_once), cmocka_unit_test(test_large_batches) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
