@@ -104,9 +104,15 @@ static size_t behind(enum chunk_kind kind)
 	return kind == CHUNK_XOR ? sizeof(struct xor_state) : 0;
 }
 
+/* All of one that is open. */
+static size_t open_bytes(const struct chunk *c)
+{
+	return CHUNK_FIXED + chunk_data_bytes(c) + behind((enum chunk_kind)c->kind);
+}
+
 static struct chunk *chunk_new(enum chunk_kind kind, size_t cap)
 {
-	struct chunk *c = mem_alloc(CHUNK_FIXED + cap + behind(kind));
+	struct chunk *c = slab_alloc_movable(CHUNK_FIXED + cap + behind(kind));
 
 	c->cap = (uint16_t)cap;
 	c->kind = kind & 0x7f;
@@ -127,10 +133,12 @@ static void tighten(struct chunk *c)
 struct chunk *chunk_seal(struct chunk_writer *w)
 {
 	struct chunk *c = w->open, *tight;
+	size_t bytes;
 
 	w->open = NULL;
 	if (c == NULL)
 		return NULL;
+	bytes = open_bytes(c);
 	c->sealed = true;
 	c->refs = 1;
 	if (c->kind == CHUNK_HIST)
@@ -138,7 +146,7 @@ struct chunk *chunk_seal(struct chunk_writer *w)
 	if (c->kind == CHUNK_PACKED)
 		tighten(c);
 	tight = slab_keep(c, CHUNK_FIXED + chunk_data_bytes(c));
-	free(c);
+	slab_free(c, bytes);
 	return tight;
 }
 
@@ -161,10 +169,19 @@ void chunk_unref(struct chunk *c)
 	if (c->kind == CHUNK_HIST)
 		for (unsigned i = 0; i < c->n; i++)
 			free(chunk_entries(c)[i].h);
-	if (c->sealed && c->kind != CHUNK_HIST)
-		slab_free(c, CHUNK_FIXED + chunk_data_bytes(c));
-	else
-		free(c);
+	slab_free(c, c->sealed ? CHUNK_FIXED + chunk_data_bytes(c) : open_bytes(c));
+}
+
+void chunk_move(struct chunk_writer *w)
+{
+	struct chunk *c = w->open;
+	size_t bytes = c != NULL ? open_bytes(c) : 0;
+
+	if (c == NULL || !slab_is_sparse(c, bytes))
+		return;
+	w->open = slab_alloc_movable(bytes);
+	memcpy(w->open, c, bytes);
+	slab_free(c, bytes);
 }
 
 static size_t histogram_bytes(const struct histogram *h)
@@ -206,23 +223,27 @@ static void open_chunk(struct chunk_writer *w, int64_t t_ms, double v, const str
 		memcpy(w->open->data + w->open->cap, &(struct xor_state){ .lead = 0xff }, sizeof(struct xor_state));
 }
 
-/* Up to what malloc gives anyhow: it hands out so many bytes at a time, less eight of its own. */
-enum { ALLOCATED_IN = 16, EXTRA_BYTES = CHUNK_FIXED + 8 };
+/* Few sizes, so that what one leaves suits another. */
+static size_t cap_for(size_t need)
+{
+	enum { GROWTH = 16 };
+
+	return need <= FIRST_CAP ? FIRST_CAP : FIRST_CAP + (need - FIRST_CAP + GROWTH - 1) / GROWTH * GROWTH;
+}
 
 static void make_room(struct chunk_writer *w, size_t more)
 {
 	struct chunk *c = w->open;
-	size_t need = (c->bits + 7u) / 8 + more + BITS_SLACK, cap = c->cap;
+	size_t need = (c->bits + 7u) / 8 + more + BITS_SLACK, cap = cap_for(need);
 
-	if (need <= cap)
+	if (need <= c->cap)
 		return;
-	cap = (need + EXTRA_BYTES + ALLOCATED_IN - 1) / ALLOCATED_IN * ALLOCATED_IN - EXTRA_BYTES;
-	c = mem_realloc(c, CHUNK_FIXED + cap + behind((enum chunk_kind)c->kind));
-	memmove(c->data + cap, c->data + c->cap, behind((enum chunk_kind)c->kind));
-	memset(c->data + c->cap, 0, cap - c->cap);
 	assert(cap <= UINT16_MAX);
-	c->cap = (uint16_t)cap;
-	w->open = c;
+	w->open = chunk_new((enum chunk_kind)c->kind, cap);
+	memcpy(w->open, c, CHUNK_FIXED + c->cap);
+	w->open->cap = (uint16_t)cap;
+	memcpy(w->open->data + cap, c->data + c->cap, behind((enum chunk_kind)c->kind));
+	slab_free(c, open_bytes(c));
 }
 
 static void behind_the_others(struct chunk_writer *w, int64_t t_ms, double v, unsigned n)
@@ -351,7 +372,7 @@ struct chunk *chunk_adopt(const struct chunk_view *c, const int64_t *t_ms, const
 
 	if (!could_be_ours(c, t_ms, v))
 		return NULL;
-	out = chunk_new(CHUNK_PACKED, bytes + BITS_SLACK);
+	out = chunk_new(CHUNK_PACKED, cap_for(bytes + BITS_SLACK));
 	memcpy(out->data, c->data, bytes);
 	out->min_ms = c->min_ms;
 	out->span_ms = (uint32_t)wrapping_sub(t_ms[c->n - 1], c->min_ms);

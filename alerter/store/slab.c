@@ -1,6 +1,6 @@
-/* Regions of 64 slabs; a slab holds pieces of one size, or pieces of any size that were kept one after the other (then nothing in it is
- * used again before all of it is free). An empty slab is anybody's. Large pieces are malloc's. All is under one lock, held for some
- * instructions. */
+/* Regions of 64 slabs; a slab holds pieces of one size, movable or not, or pieces of any size that were kept one after the other
+ * (then nothing in it is used again before all of it is free). An empty slab is anybody's. Large pieces are malloc's. All is under
+ * one lock, held for some instructions. */
 #include "store/slab.h"
 
 #include <assert.h>
@@ -14,7 +14,7 @@
 
 enum { SLAB_BYTES = 16 << 10, REGION_SLABS = 64 };
 /* FIRST: a series of 128 bytes begins where a cache line does. */
-enum { UNIT = 8, MOST = 1024, CLASSES = MOST / UNIT, FIRST = 64 };
+enum { UNIT = 8, MOST = 1024, CLASSES = MOST / UNIT, FIRST = 64, WORTH_BYTES = 512 << 10 };
 
 struct region {
 	struct region *next;
@@ -29,12 +29,14 @@ struct slab { /* at its beginning */
 	uint16_t fresh;     /* behind the pieces that were ever used */
 	uint16_t free;      /* the first freed one, in which the next is told; 0: none */
 	bool listed;
+	bool movable;        /* its pieces are */
+	_Atomic bool sparse; /* to be emptied: not listed */
 };
 
 static struct {
 	pthread_mutex_t lock;
 	struct region *regions;
-	struct slab *with_room[CLASSES];
+	struct slab *with_room[2][CLASSES]; /* of pieces that stay, of those that may be moved */
 	struct slab *keeping; /* NULL: none */
 	size_t n;
 } pool = { .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -47,9 +49,9 @@ static size_t in_units(size_t bytes)
 }
 
 /* Those with room for one more piece of so many bytes. */
-static struct slab **with_room(size_t piece)
+static struct slab **with_room(size_t piece, bool movable)
 {
-	return &pool.with_room[piece / UNIT - 1];
+	return &pool.with_room[movable][piece / UNIT - 1];
 }
 
 static struct slab *slab_of(const void *p)
@@ -94,7 +96,7 @@ static struct slab *slab_new(size_t piece)
 
 static void list(struct slab *s)
 {
-	struct slab **head = with_room(s->piece);
+	struct slab **head = with_room(s->piece, s->movable);
 
 	s->prev = NULL;
 	s->next = *head;
@@ -109,7 +111,7 @@ static void unlist(struct slab *s)
 	if (s->prev != NULL)
 		s->prev->next = s->next;
 	else
-		*with_room(s->piece) = s->next;
+		*with_room(s->piece, s->movable) = s->next;
 	if (s->next != NULL)
 		s->next->prev = s->prev;
 	s->listed = false;
@@ -124,15 +126,16 @@ static void slab_drop(struct slab *s)
 
 /* ---- Pieces, under the lock ---- */
 
-static void *take(size_t bytes)
+static void *take(size_t bytes, bool movable)
 {
 	size_t piece = in_units(bytes);
-	struct slab *s = *with_room(piece);
+	struct slab *s = *with_room(piece, movable);
 	uint16_t at;
 
 	assert(bytes >= sizeof s->free);
 	if (s == NULL) {
 		s = slab_new(piece);
+		s->movable = movable;
 		list(s);
 	}
 	at = s->free > 0 ? s->free : s->fresh;
@@ -173,7 +176,7 @@ static void give(void *p, size_t bytes)
 	if (s->piece > 0) {
 		memcpy(p, &s->free, sizeof s->free);
 		s->free = (uint16_t)((char *)p - (char *)s);
-		if (!s->listed)
+		if (!s->listed && !s->sparse)
 			list(s);
 	}
 	ASAN_POISON_MEMORY_REGION(p, bytes);
@@ -181,19 +184,72 @@ static void give(void *p, size_t bytes)
 		slab_drop(s);
 }
 
+/* ---- Moving, under the lock ---- */
+
+static size_t pieces_of(const struct slab *s)
+{
+	return (SLAB_BYTES - FIRST) / s->piece;
+}
+
+static size_t holes_in(const struct slab *s)
+{
+	return (pieces_of(s) - s->n) * s->piece;
+}
+
+static size_t all_holes(const struct slab *s)
+{
+	size_t bytes = 0;
+
+	for (; s != NULL; s = s->next)
+		bytes += holes_in(s);
+	return bytes;
+}
+
+/* Of one size. What is moved needs slabs of its own. */
+static void mark_sparse(struct slab *s)
+{
+	if (all_holes(s) < 2 * SLAB_BYTES)
+		return;
+	for (struct slab *next; s != NULL; s = next) {
+		next = s->next;
+		if (holes_in(s) < SLAB_BYTES / 4)
+			continue;
+		unlist(s);
+		s->sparse = true;
+	}
+}
+
+static void unmark(struct slab *s)
+{
+	if (!s->sparse)
+		return;
+	s->sparse = false;
+	list(s);
+}
+
 /* ---- For everybody ---- */
 
-void *slab_alloc(size_t bytes)
+static void *allocate(size_t bytes, bool movable)
 {
 	void *p;
 
 	if (bytes > MOST)
 		return mem_alloc(bytes);
 	pthread_mutex_lock(&pool.lock);
-	p = take(bytes);
+	p = take(bytes, movable);
 	pool.n++;
 	pthread_mutex_unlock(&pool.lock);
 	return memset(p, 0, bytes);
+}
+
+void *slab_alloc(size_t bytes)
+{
+	return allocate(bytes, false);
+}
+
+void *slab_alloc_movable(size_t bytes)
+{
+	return allocate(bytes, true);
 }
 
 void slab_free(void *p, size_t bytes)
@@ -219,6 +275,33 @@ void *slab_keep(const void *p, size_t bytes)
 	pool.n++;
 	pthread_mutex_unlock(&pool.lock);
 	return memcpy(q, p, bytes);
+}
+
+bool slab_begin_moving(void)
+{
+	size_t holes = 0;
+
+	pthread_mutex_lock(&pool.lock);
+	for (size_t i = 0; i < CLASSES; i++)
+		holes += all_holes(pool.with_room[true][i]);
+	for (size_t i = 0; i < CLASSES && holes >= WORTH_BYTES; i++)
+		mark_sparse(pool.with_room[true][i]);
+	pthread_mutex_unlock(&pool.lock);
+	return holes >= WORTH_BYTES;
+}
+
+void slab_end_moving(void)
+{
+	pthread_mutex_lock(&pool.lock);
+	for (struct region *r = pool.regions; r != NULL; r = r->next)
+		for (uint64_t left = ~r->empty; left != 0; left &= left - 1)
+			unmark((struct slab *)(void *)(r->slabs + (size_t)__builtin_ctzll(left) * SLAB_BYTES));
+	pthread_mutex_unlock(&pool.lock);
+}
+
+bool slab_is_sparse(const void *p, size_t bytes)
+{
+	return bytes <= MOST && slab_of(p)->sparse;
 }
 
 void slab_trim(void)

@@ -494,6 +494,22 @@ static void take_census(struct store *st)
 	st->loaded_bytes = all.loaded_bytes;
 }
 
+static void move_open(struct store *st, struct shard *shard, struct store_series *s, void *ctx)
+{
+	(void)st, (void)shard, (void)ctx;
+	chunk_move(&s->writer);
+}
+
+/* Chunks grow, and leave holes where they were. */
+static void close_holes(struct store *st)
+{
+	if (!slab_begin_moving())
+		return;
+	store_each_series(st, move_open, NULL);
+	slab_end_moving();
+	slab_trim();
+}
+
 /* Each block costs the next start some time, and each flush a checkpoint of all the rest: so it must be worth it. <checkpoint>: there is one
  * anyhow. */
 static bool flush_is_worth_it(const struct store *st, size_t bytes, bool checkpoint)
@@ -536,6 +552,7 @@ void store_maintain(struct store *st)
 	store_bury_unused(st);
 	take_census(st);
 	unload_when_due(st, now_ms);
+	close_holes(st);
 	memory_clear_shelves(st, now_ms - SHELF_IDLE_MS);
 	gaps_prune(&st->gaps, now_ms);
 	if (flushed) {

@@ -12,6 +12,7 @@ struct piece {
 	unsigned char *p;
 	size_t bytes;
 	unsigned char mark;
+	bool movable;
 };
 
 static struct piece pieces[PIECES];
@@ -27,7 +28,8 @@ static void fill(struct piece *x, size_t bytes, unsigned char mark)
 		x->p = slab_keep(text, bytes);
 		return;
 	}
-	x->p = slab_alloc(bytes);
+	x->movable = mark % 4 == 1;
+	x->p = x->movable ? slab_alloc_movable(bytes) : slab_alloc(bytes);
 	assert_memory_equal(x->p, zero, bytes);
 	memcpy(x->p, text, bytes);
 }
@@ -37,7 +39,29 @@ static void check_and_free(struct piece *x)
 	for (size_t i = 0; i < x->bytes; i++)
 		assert_int_equal(x->p[i], x->mark);
 	slab_free(x->p, x->bytes);
-	x->p = NULL;
+	*x = (struct piece){ 0 };
+}
+
+/* Out of slabs with many holes. How many were moved. */
+static size_t move_all(struct piece *v, size_t n)
+{
+	size_t moved = 0;
+
+	if (!slab_begin_moving())
+		return 0;
+	for (size_t i = 0; i < n; i++) {
+		unsigned char *old = v[i].p;
+
+		if (old == NULL || !v[i].movable || !slab_is_sparse(old, v[i].bytes))
+			continue;
+		v[i].p = slab_alloc_movable(v[i].bytes);
+		assert_false(slab_is_sparse(v[i].p, v[i].bytes));
+		memcpy(v[i].p, old, v[i].bytes);
+		slab_free(old, v[i].bytes);
+		moved++;
+	}
+	slab_end_moving();
+	return moved;
 }
 
 static void test_model(void **state)
@@ -54,6 +78,8 @@ static void test_model(void **state)
 			fill(x, 2 + r / 7 % (r / 65536 % 4 == 0 ? LONGEST - 2 : 200), (unsigned char)(r >> 8));
 		if (step % 10000 == 0)
 			slab_trim();
+		if (step % 5000 == 0)
+			(void)move_all(pieces, PIECES);
 	}
 	for (size_t i = 0; i < PIECES; i++)
 		if (pieces[i].p != NULL)
@@ -84,11 +110,34 @@ static void test_room_is_used_again(void **state)
 	assert_true(last - first < 1 << 20);
 }
 
+/* Of many pieces three of four go: the others are moved together, and then nothing is left to be moved. */
+static void test_moving(void **state)
+{
+	enum { MANY = 24000, BYTES = 40 };
+	struct piece *v = calloc(MANY, sizeof *v);
+
+	(void)state;
+	for (size_t i = 0; i < MANY; i++)
+		fill(&v[i], BYTES, 1);
+	assert_int_equal(move_all(v, MANY), 0);
+	for (size_t i = 0; i < MANY; i++)
+		if (i % 4 != 0)
+			check_and_free(&v[i]);
+	assert_int_equal(move_all(v, MANY), MANY / 4);
+	assert_int_equal(move_all(v, MANY), 0);
+	for (size_t i = 0; i < MANY; i += 4)
+		check_and_free(&v[i]);
+	assert_int_equal(slab_pieces(), 0);
+	slab_trim();
+	free(v);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_room_is_used_again),
 		cmocka_unit_test(test_model),
+		cmocka_unit_test(test_moving),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
