@@ -1,5 +1,5 @@
-/* Two batches: one is filled, the other one is appended meanwhile, and all that is the store's belongs to the appending thread then, but for
- * the index, the definitions of series and what a slab gives. The batch at hand, with whatever is left, is appended by the reader itself. */
+/* Two batches: one is filled, the other one is appended meanwhile. Invariant: then all that is the store's belongs to the appending
+ * thread, but for the index, the definitions of series and what a slab gives. What is left at the end the reader appends itself. */
 #include "store/backlog.h"
 
 #include <pthread.h>

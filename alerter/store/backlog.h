@@ -1,5 +1,6 @@
-/* Floats of a journal on their way into the head, while nobody else knows the store. Those of many scrapes are gathered, and appended series by
- * series by a thread of its own, while the next ones are read. Those of one series go in in the order they came. Private to the store. */
+/* Floats of a journal on their way into the head, while nobody else knows the store. Those of many scrapes are gathered, and appended
+ * series by series by a thread of its own, while the next ones are read. Those of one series go in in the order they came. Private to the
+ * store. */
 #ifndef TOCSIN_STORE_BACKLOG_H
 #define TOCSIN_STORE_BACKLOG_H
 
@@ -24,8 +25,8 @@ int64_t backlog_newest_ms(const struct backlog *);
 /* What waits is not appended any more. */
 void backlog_free(struct backlog *);
 
-/* One sample that was accepted once, of any kind. The state counts even if the sample is there already: a checkpoint may be ahead of the
- * samples it lies before. */
+/* One sample that was accepted once, of any kind. The state counts even if the sample is there already: a checkpoint may be ahead of
+ * the samples it lies before. */
 void backlog_append(struct store *, struct store_series *, const struct record_sample *);
 
 #endif

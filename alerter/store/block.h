@@ -129,7 +129,7 @@ struct block {
 	const uint32_t *shapes, *members;
 	size_t n_names, n_shapes, n_members, record_bytes;
 	unsigned char *joined; /* a bit a series: the store's index knows it; used by history.c and rest.c */
-	size_t n_joined;       /* of them; likewise */
+	_Atomic size_t n_joined; /* of them; likewise */
 	uint32_t serial;       /* in the store that joined it; likewise */
 	_Atomic unsigned char *good, *bad; /* a bit a chunk: it was read and found so */
 };

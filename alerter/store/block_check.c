@@ -1,6 +1,7 @@
 /* Checking what a block says of its chunks and series. A file with good checksums may still be made up. */
 #include "store/bits.h"
 #include "store/block.h"
+#include "store/halves.h"
 
 _Static_assert(sizeof(struct block_entries_head) == 16 && sizeof(struct block_series_head) == 16 &&
 		   sizeof(struct block_names_head) == 16 && sizeof(struct block_group) == 16 && sizeof(struct block_name) == 8,
@@ -135,6 +136,11 @@ static bool check_entries(const struct block *b, uint32_t series)
 	return true;
 }
 
+struct checking {
+	const struct block *b;
+	_Atomic bool bad;
+};
+
 /* <*before>: the hash of the series before. */
 static bool check_series(const struct block *b, uint32_t i, uint64_t *before)
 {
@@ -155,9 +161,23 @@ static bool check_series(const struct block *b, uint32_t i, uint64_t *before)
 	return true;
 }
 
+/* Where the series of a half end, those of the next one begin: as its group says. */
+static void check_half(void *ctx, size_t beg, size_t end)
+{
+	struct checking *c = ctx;
+	uint64_t before = 0;
+	size_t i = beg;
+
+	while (i < end && check_series(c->b, (uint32_t)i, &before))
+		i++;
+	if (i < end || (end < c->b->n_series && before > c->b->groups[end / BLOCK_GROUP].hash))
+		atomic_store(&c->bad, true);
+}
+
 bool block_check(struct block *b, struct err *e)
 {
-	uint64_t room = b->header->section[BLOCK_CHUNKS].bytes, before = 0;
+	uint64_t room = b->header->section[BLOCK_CHUNKS].bytes;
+	struct checking c = { .b = b };
 
 	if (!open_entries(b) || !open_series(b) || !open_names(b))
 		return block_bad(e, "sections that are too short for what is in them");
@@ -165,8 +185,6 @@ bool block_check(struct block *b, struct err *e)
 		return block_bad(e, "names that make no sense");
 	if (room < BITS_SLACK || block_at(b, (uint32_t)b->n_entries) > room - BITS_SLACK)
 		return block_bad(e, "chunks that lie outside of it");
-	for (uint32_t i = 0; i < b->n_series; i++)
-		if (!check_series(b, i, &before))
-			return block_bad(e, "a series that makes no sense");
-	return true;
+	halves_do(b->n_series, BLOCK_GROUP, check_half, &c);
+	return !c.bad || block_bad(e, "a series that makes no sense");
 }

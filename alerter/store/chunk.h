@@ -79,7 +79,8 @@ struct chunk_view {
 /* Appends; <t_ms> is later than everything before. When the open chunk is full or of the wrong kind it is returned sealed (the
  * caller keeps it) and a new one opened; else NULL. <h> is copied. */
 struct chunk *chunk_append(struct chunk_writer *w, int64_t t_ms, double v, const struct histogram *h);
-/* As many of <n> floats, ever later ones, as can lie in the open chunk, which is not sealed. Returns how many; the next one is chunk_append()'s. */
+/* As many of <n> floats, ever later ones, as can lie in the open chunk, which is not sealed. Returns how many; the next one is
+ * chunk_append()'s. */
 unsigned chunk_append_some(struct chunk_writer *w, const int64_t *t_ms, const double *v, unsigned n);
 /* Takes the open chunk away, sealed; NULL when there is none. */
 struct chunk *chunk_seal(struct chunk_writer *w);

@@ -5,33 +5,43 @@
 #include <stdlib.h>
 
 #include "store/internal.h"
+#include "store/keyed.h"
 #include "tocsin/mem.h"
 
-static int by_owner(const void *a, const void *b)
+static bool is_claimed(const struct store_series *s)
 {
-	const struct claim *l = a, *r = b;
+	return s != NULL && s->from_history == FROM_JOURNAL && s->owner != 0 && s->state != SERIES_GONE;
+}
 
-	if (l->owner != r->owner)
-		return l->owner < r->owner ? -1 : 1;
-	return (l->series->id > r->series->id) - (l->series->id < r->series->id);
+static size_t count_claimed(const struct index *x)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < x->n_slots; i++)
+		n += is_claimed(x->series[i]);
+	return n;
 }
 
 void claims_make(struct store *st)
 {
 	struct claims *c = &st->claims;
+	struct keyed *v = mem_alloc((count_claimed(&st->index) + 1) * sizeof *v);
+	size_t n = 0;
 
 	for (size_t i = 0; i < st->index.n_slots; i++) {
 		struct store_series *s = st->index.series[i];
 
-		if (s == NULL || s->from_history != FROM_JOURNAL || s->owner == 0 || s->state == SERIES_GONE)
+		if (!is_claimed(s))
 			continue;
-		c->v = mem_grow(c->v, &c->cap, c->n + 1, sizeof *c->v);
-		c->v[c->n++] = (struct claim){ s->owner, s };
+		v[n++] = (struct keyed){ s->owner, i };
 		s->from_history = FROM_OWNER;
 		atomic_fetch_add(&s->pins, 1);
 	}
-	if (c->n > 1)
-		qsort(c->v, c->n, sizeof *c->v, by_owner);
+	keyed_sort(v, n);
+	c->v = mem_grow(c->v, &c->cap, n, sizeof *c->v);
+	for (; c->n < n; c->n++)
+		c->v[c->n] = (struct claim){ v[c->n].key, st->index.series[v[c->n].value] };
+	free(v);
 }
 
 void claims_fini(struct store *st)

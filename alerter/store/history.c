@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 #include "store/flush.h"
+#include "store/halves.h"
 #include "store/internal.h"
+#include "store/keyed.h"
 #include "tocsin/log.h"
 #include "tocsin/mem.h"
 
@@ -162,24 +164,16 @@ void history_join_block(struct store *st, struct store_series *s, struct block *
 	note_end(st, s, b, i);
 }
 
-/* A series of a block, and what brings it beside others like it. */
-struct kin {
-	uint64_t kinship;
-	uint32_t series;
+/* Which series go on resting that the index does not know. */
+struct resting {
+	bool all;
+	const struct block_list *among; /* those that ended, as these say, before <until_ms>: see rest_begin(). NULL: none of them */
+	int64_t until_ms;
 };
-
-static int by_kinship(const void *a, const void *b)
-{
-	const struct kin *l = a, *r = b;
-
-	return (l->kinship > r->kinship) - (l->kinship < r->kinship);
-}
 
 /* Some series of a block; memory is asked for what they need together. */
 enum { JOIN_AT_ONCE = 64 };
 struct joining {
-	const struct block_list *among; /* a series that is known from these only may rest: see rest_may(). NULL: none does */
-	int64_t until_ms;
 	uint32_t n;
 	uint32_t series[JOIN_AT_ONCE];
 	uint64_t hash[JOIN_AT_ONCE];
@@ -206,22 +200,58 @@ static void read_labels(const struct block *b, struct joining *j)
 	}
 }
 
-/* What the index knows of them. The others behind <n_new> of <new>, unless they rest; NULL: all do. Returns how many there are. */
-static size_t join_known_ones(struct store *st, struct block *b, struct joining *j, struct kin *new, size_t n_new)
+/* A block that is joined. */
+struct join {
+	struct store *st;
+	struct block *b;
+	struct resting resting;
+	struct keyed *new; /* series that the index does not know, and that do not rest, by what brings them beside others like them */
+	size_t n_new[2], second; /* those of the first half lie at the beginning, the others from <second> on */
+};
+
+static bool goes_on_resting(const struct join *x, const struct joining *j, uint32_t i)
 {
-	read_labels(b, j);
+	const struct resting *r = &x->resting;
+
+	return r->all || (r->among != NULL && rest_begin(x->st, r->among, x->b, j->series[i], j->labels[i], j->hash[i], r->until_ms));
+}
+
+/* Returns how many are behind the <n_new> of <new> now. */
+static size_t join_known_ones(const struct join *x, struct joining *j, struct keyed *new, size_t n_new)
+{
+	struct store *st = x->st;
+
+	read_labels(x->b, j);
 	pthread_rwlock_rdlock(&st->index_lock);
 	index_warm(&st->index, j->hash, j->n);
 	for (uint32_t i = 0; i < j->n; i++) {
 		struct store_series *s = index_find(&st->index, j->labels[i], j->hash[i]);
 
 		if (s != NULL)
-			history_join_block(st, s, b, j->series[i]);
-		else if (new != NULL && !(j->among != NULL && rest_begin(st, j->among, b, j->series[i], j->labels[i], j->hash[i], j->until_ms)))
-			new[n_new++] = (struct kin){ block_kinship(b, j->series[i]), j->series[i] };
+			history_join_block(st, s, x->b, j->series[i]);
+		else if (!goes_on_resting(x, j, i))
+			new[n_new++] = (struct keyed){ block_kinship(x->b, j->series[i]), j->series[i] };
 	}
 	pthread_rwlock_unlock(&st->index_lock);
 	return n_new;
+}
+
+static void join_half(void *ctx, size_t beg, size_t end)
+{
+	struct join *x = ctx;
+	struct keyed *new = x->new != NULL ? x->new + beg : NULL;
+	struct joining j = { 0 };
+	size_t n_new = 0;
+
+	for (size_t i = beg; i < end; i += j.n) {
+		for (j.n = 0; j.n < JOIN_AT_ONCE && i + j.n < end; j.n++)
+			j.series[j.n] = (uint32_t)(i + j.n);
+		n_new = join_known_ones(x, &j, new, n_new);
+	}
+	x->n_new[beg > 0] = n_new;
+	if (beg > 0)
+		x->second = beg;
+	arena_fini(&j.arena);
 }
 
 static void warm(struct store *st, const struct joining *j)
@@ -257,44 +287,41 @@ static size_t join_new_ones(struct store *st, struct block *b, struct joining *j
 
 /* A block has its series by their hashes. New ones are made beside those like them, which are asked for together: then they lie in few
  * pages. */
-static size_t join_families(struct store *st, struct block *b, struct joining *j, struct kin *new, size_t n_new)
+static size_t join_families(struct join *x)
 {
-	size_t refused = 0;
+	size_t refused = 0, n_new = x->n_new[0] + x->n_new[1];
+	struct joining j = { 0 };
 
-	if (n_new > 1)
-		qsort(new, n_new, sizeof *new, by_kinship);
-	for (size_t i = 0; i < n_new; i += j->n) {
-		for (j->n = 0; j->n < JOIN_AT_ONCE && i + j->n < n_new; j->n++)
-			j->series[j->n] = new[i + j->n].series;
-		refused += join_new_ones(st, b, j);
+	if (x->n_new[1] > 0)
+		memmove(x->new + x->n_new[0], x->new + x->second, x->n_new[1] * sizeof *x->new);
+	keyed_sort(x->new, n_new);
+	for (size_t i = 0; i < n_new; i += j.n) {
+		for (j.n = 0; j.n < JOIN_AT_ONCE && i + j.n < n_new; j.n++)
+			j.series[j.n] = (uint32_t)x->new[i + j.n].value;
+		refused += join_new_ones(x->st, x->b, &j);
 	}
-	return refused;
-}
-
-/* With <known_only> series that the index does not know go on resting. Returns how many the store does not take. */
-static size_t join_all(struct store *st, struct block *b, bool known_only, const struct block_list *among, int64_t until_ms)
-{
-	struct joining j = { .among = among, .until_ms = until_ms };
-	struct kin *new = known_only ? NULL : mem_alloc((b->n_series + 1) * sizeof *new);
-	size_t refused, n_new = 0;
-
-	b->serial = ++st->history.last_serial;
-	b->count_bad = &st->count.chunks_damaged;
-	b->joined = mem_alloc(b->n_series / 8 + 1);
-	for (uint32_t i = 0; i < b->n_series; i += j.n) {
-		for (j.n = 0; j.n < JOIN_AT_ONCE && i + j.n < b->n_series; j.n++)
-			j.series[j.n] = i + j.n;
-		n_new = join_known_ones(st, b, &j, new, n_new);
-	}
-	refused = join_families(st, b, &j, new, n_new);
-	free(new);
 	arena_fini(&j.arena);
 	return refused;
 }
 
-static void join(struct store *st, struct block *b, const struct block_list *among, int64_t until_ms)
+/* Returns how many series the store does not take. Halves share no byte of what is joined. */
+static size_t join_all(struct store *st, struct block *b, struct resting resting)
 {
-	size_t refused = join_all(st, b, false, among, until_ms);
+	struct join x = { .st = st, .b = b, .resting = resting, .new = resting.all ? NULL : mem_alloc((b->n_series + 1) * sizeof *x.new) };
+	size_t refused;
+
+	b->serial = ++st->history.last_serial;
+	b->count_bad = &st->count.chunks_damaged;
+	b->joined = mem_alloc(b->n_series / 8 + 1);
+	halves_do(b->n_series, JOIN_AT_ONCE, join_half, &x);
+	refused = join_families(&x);
+	free(x.new);
+	return refused;
+}
+
+static void join(struct store *st, struct block *b, struct resting resting)
+{
+	size_t refused = join_all(st, b, resting);
 	char count[24];
 
 	if (refused == 0)
@@ -369,10 +396,9 @@ static struct block *open_file(struct store *st, const char *path)
 	return b;
 }
 
-/* <among>, <until_ms>: as of struct joining. */
-static void take_in(struct store *st, struct block *b, const struct block_list *among, int64_t until_ms)
+static void take_in(struct store *st, struct block *b, struct resting resting)
 {
-	join(st, b, among, until_ms);
+	join(st, b, resting);
 	block_cool(b);
 	add(&st->history, b);
 }
@@ -382,7 +408,7 @@ bool history_add_file(struct store *st, const char *path)
 	struct block *b = open_file(st, path);
 
 	if (b != NULL)
-		take_in(st, b, NULL, INT64_MIN);
+		take_in(st, b, (struct resting){ 0 });
 	return b != NULL;
 }
 
@@ -472,7 +498,7 @@ static void scan(struct store *st, int64_t resting_ms)
 	h->scanned = is_settled(&info.st_mtim) ? info.st_mtim : (struct timespec){ 0 };
 	l = open_new_files(st);
 	for (size_t i = 0; i < l->n; i++)
-		take_in(st, l->v[i], resting_ms != INT64_MIN ? l : NULL, resting_ms);
+		take_in(st, l->v[i], (struct resting){ .among = resting_ms != INT64_MIN ? l : NULL, .until_ms = resting_ms });
 	free(l); /* the references are the history's now */
 	follow_chain(st);
 }
@@ -509,7 +535,7 @@ bool history_swap(struct store *st, struct block *const *parts, size_t n, const 
 			atomic_fetch_add(&h->list->v[i]->refs, 1);
 		}
 	if (b != NULL) {
-		(void)join_all(st, b, true, NULL, INT64_MIN);
+		(void)join_all(st, b, (struct resting){ .all = true });
 		block_cool(b);
 		insert(l, b);
 	}

@@ -345,8 +345,8 @@ static bool put_whole(struct whole *w, unsigned n, struct packed_head *h, int64_
 	return true;
 }
 
-unsigned packed_rewrite(const unsigned char *data, unsigned n, int64_t first_ms, const int64_t *t_ms, const double *v, unsigned more,
-                        unsigned char out[PACKED_MAX_BYTES])
+unsigned packed_rewrite(const unsigned char *data, unsigned n, int64_t first_ms, const int64_t *t_ms, const double *v,
+                        unsigned more, unsigned char out[PACKED_MAX_BYTES])
 {
 	struct packed_head h;
 	struct whole w;

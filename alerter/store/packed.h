@@ -43,12 +43,12 @@ enum { PACKED_MAX_BYTES = PACKED_HEAD_MAX + PACKED_MAX * 16 + PACKED_SLACK };
 
 /* Whether <v>, no stale marker, can be one of the numbers behind these <n>; with <n> 0 <data> is not read. */
 bool packed_takes(const unsigned char *data, unsigned n, double v);
-/* Puts samples behind the <n> there are, whose first is at <first_ms>: as many of <more> as fit as they are, which is returned; the first of all never
- * does, and packed_rewrite() must make room. There is room for all of them and PACKED_SLACK bytes. */
+/* Puts samples behind the <n> there are, whose first is at <first_ms>: as many of <more> as fit as they are, which is returned; the first
+ * of all never does, and packed_rewrite() must make room. There is room for all of them and PACKED_SLACK bytes. */
 unsigned packed_append(unsigned char *data, unsigned n, int64_t first_ms, const int64_t *t_ms, const double *v, unsigned more);
 /* All <n> samples and <more> into <out>, without those from the first on that is not taken. Returns how many went in. */
-unsigned packed_rewrite(const unsigned char *data, unsigned n, int64_t first_ms, const int64_t *t_ms, const double *v, unsigned more,
-                        unsigned char out[PACKED_MAX_BYTES]);
+unsigned packed_rewrite(const unsigned char *data, unsigned n, int64_t first_ms, const int64_t *t_ms, const double *v,
+                        unsigned more, unsigned char out[PACKED_MAX_BYTES]);
 /* All samples into <out>, without the room kept for what might have come. */
 void packed_tighten(const unsigned char *data, unsigned n, unsigned char out[PACKED_MAX_BYTES]);
 /* The line through the first and the last of <x>, low enough for all, and how far above it the farthest lies. <skip>: which do not count;

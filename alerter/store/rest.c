@@ -71,8 +71,10 @@ static bool find_in_blocks(const struct block_list *l, struct labels labels, uin
 
 static void note_resting(struct store *st, int64_t last_ms)
 {
-	if (last_ms > atomic_load(&st->rest_until_ms))
-		atomic_store(&st->rest_until_ms, last_ms);
+	int64_t until_ms = atomic_load(&st->rest_until_ms);
+
+	while (last_ms > until_ms && !atomic_compare_exchange_weak(&st->rest_until_ms, &until_ms, last_ms))
+		;
 }
 
 static void leave_block(struct block *b, uint32_t i, struct store_series *s)
@@ -127,8 +129,8 @@ int64_t rest_until_ms(const struct store *st, int64_t now_ms)
 	return now_ms - st->options.lookback_ms - SETTLED_MS;
 }
 
-bool rest_begin(struct store *st, const struct block_list *l, const struct block *b, uint32_t i, struct labels labels, uint64_t hash,
-                int64_t until_ms)
+bool rest_begin(struct store *st, const struct block_list *l, const struct block *b, uint32_t i, struct labels labels,
+                uint64_t hash, int64_t until_ms)
 {
 	int64_t last_ms = last_in(b, i);
 	bool ended = block_good_ms(b, i) < last_ms, first = true;

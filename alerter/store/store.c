@@ -510,8 +510,8 @@ static void close_holes(struct store *st)
 	slab_trim();
 }
 
-/* Each block costs the next start some time, and each flush a checkpoint of all the rest: so it must be worth it. <checkpoint>: there is one
- * anyhow. */
+/* Each block costs the next start some time, and each flush a checkpoint of all the rest: so it must be worth it. <checkpoint>: there is
+ * one anyhow. */
 static bool flush_is_worth_it(const struct store *st, size_t bytes, bool checkpoint)
 {
 	if (bytes > st->options.max_bytes || (checkpoint && !st->journal.on))

@@ -1,5 +1,5 @@
-/* A journal so long that one thread appends what another one reads: every sample is there afterwards, whatever its kind, and each series is in the
- * state it was left in. */
+/* A start of which several threads do a part. A journal so long that one appends what another reads: every sample is there afterwards,
+ * whatever its kind, and each series is in the state it was left in. Blocks so large that two look up their series. */
 #include "journal_world.h"
 
 enum { SERIES = 400, ROUNDS = 2200, WARM_ROUNDS = 40 };
@@ -108,9 +108,43 @@ static void test_long_journal(void **state)
 	end(&w);
 }
 
+/* Every other one ended long ago: it rests until it is asked for. */
+static void test_large_blocks(void **state)
+{
+	enum { MANY = 6000, SAMPLES = 4, APART_S = 1800 };
+	struct selection *s;
+	struct err e = { 0 };
+	struct world w;
+	char text[32];
+
+	(void)state;
+	begin(&w);
+	for (int round = 0; round < SAMPLES; round++) {
+		for (int i = 0; i < MANY; i++) {
+			snprintf(text, sizeof text, "m i=%d", i);
+			assert_true(put(&w.f, text, MS(round * APART_S), round == SAMPLES - 1 && i % 2 == 0 ? value_stale() : i));
+		}
+		commit(&w.f);
+		w.f.clock = clock_manual(MS(round * APART_S));
+		arena_reset(&w.f.arena);
+		if (round % 2 == 1)
+			assert_true(store_flush(w.f.store, &e));
+	}
+	restart(&w, MS(SAMPLES * APART_S));
+	assert_int_equal(store_stats(w.f.store).blocks, 2);
+	assert_int_equal(store_stats(w.f.store).series, MANY / 2);
+	assert_int_equal(store_stats(w.f.store).series_rested, MANY / 2);
+	s = pick(&w.f, "__name__ = m");
+	assert_int_equal(s->n, MANY);
+	for (size_t k = 0; k < s->n; k++)
+		assert_int_equal(read_all(&w.f, s, k).n, SAMPLES);
+	drop(&w.f, s);
+	end(&w);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_long_journal) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_long_journal), cmocka_unit_test(test_large_blocks) };
 
 	return cmocka_run_group_tests(tests, NULL, no_piece_is_left);
 }
