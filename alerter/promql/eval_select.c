@@ -7,6 +7,12 @@
 #include "notes.h"
 #include "tocsin/map.h"
 
+/* Without reading them: they are one piece of memory. */
+static bool same_text(struct str a, struct str b)
+{
+	return a.p == b.p && a.n == b.n;
+}
+
 static struct str text_once(struct arena *a, struct map *texts, struct str s)
 {
 	struct str *known = map_get(texts, s);
@@ -25,22 +31,34 @@ struct rows {
 	size_t cap;
 };
 
+/* Rows of one selection, and of the row before its copy: neighbours share most texts. */
+static struct labels copy_row(struct arena *a, struct map *texts, struct labels l, struct labels before, struct labels copied)
+{
+	struct label *copy = ARENA_ARRAY(a, l.n, struct label);
+
+	for (size_t k = 0; k < l.n; k++) {
+		bool near = k < before.n;
+
+		copy[k].name = near && same_text(l.v[k].name, before.v[k].name) ? copied.v[k].name : text_once(a, texts, l.v[k].name);
+		copy[k].value = near && same_text(l.v[k].value, before.v[k].value) ? copied.v[k].value : text_once(a, texts, l.v[k].value);
+	}
+	return (struct labels){ copy, l.n };
+}
+
 /* Deep copies, each text once: the selection is released at the end of the evaluation, the shape stays. */
 static void shape_copy(struct memory_slot *slot, const struct selection *sel)
 {
 	struct rows *rows = slot->extra;
+	const struct labels none = { 0 };
 	struct map texts = { 0 };
 
 	if (rows == NULL)
 		slot->extra = rows = ARENA_NEW(&slot->arena, struct rows);
 	rows->v = arena_grow(&slot->arena, rows->v, slot->done[0], &rows->cap, sel->n, sizeof *rows->v);
 	for (size_t i = slot->done[0]; i < sel->n; i++) {
-		struct labels l = sel->v[i].labels;
-		struct label *copy = ARENA_ARRAY(&slot->arena, l.n, struct label);
+		bool first = i == slot->done[0];
 
-		for (size_t k = 0; k < l.n; k++)
-			copy[k] = (struct label){ text_once(&slot->arena, &texts, l.v[k].name), text_once(&slot->arena, &texts, l.v[k].value) };
-		rows->v[i] = (struct labels){ copy, l.n };
+		rows->v[i] = copy_row(&slot->arena, &texts, sel->v[i].labels, first ? none : sel->v[i - 1].labels, first ? none : rows->v[i - 1]);
 	}
 	map_fini(&texts);
 	slot->shape.n = sel->n;

@@ -19,6 +19,16 @@ static int by_id(const void *a, const void *b)
 	return (l > r) - (l < r);
 }
 
+/* As slots are, unless some were used again. */
+static void sort_by_id(struct store_series **v, size_t n)
+{
+	for (size_t i = 1; i < n; i++)
+		if (v[i - 1]->id > v[i]->id) {
+			qsort(v, n, sizeof(struct store_series *), by_id);
+			return;
+		}
+}
+
 static struct snapshot *snapshot_of(struct store *st, const struct slots *slots)
 {
 	struct snapshot *s = snapshot_new(st, slots->n);
@@ -27,8 +37,7 @@ static struct snapshot *snapshot_of(struct store *st, const struct slots *slots)
 
 	for (size_t i = 0; i < slots->n; i++)
 		series[i] = st->index.series[slots->v[i]];
-	if (slots->n > 1)
-		qsort(series, slots->n, sizeof(struct store_series *), by_id);
+	sort_by_id(series, slots->n);
 	for (size_t i = 0; i < slots->n; i++) {
 		snapshot_add(s, series[i], index_labels(&st->index, series[i], ARENA_ARRAY(&a, series[i]->n_pairs, struct label)));
 		arena_reset(&a);
