@@ -150,7 +150,7 @@ uint32_t block_writer_series(struct block_writer *w, struct labels labels)
 	s.first_name = (uint32_t)w->added.n;
 	block_names_add(&w->names, labels, &w->added);
 	s.name_bytes = (uint32_t)(w->added.n - s.first_name);
-	w->series = mem_grow(w->series, &w->cap_series, w->n_series + 1, sizeof *w->series);
+	w->series = mem_grow_tight(w->series, &w->cap_series, w->n_series + 1, sizeof *w->series);
 	w->series[w->n_series] = s;
 	return (uint32_t)w->n_series++;
 }
