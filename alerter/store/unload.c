@@ -12,7 +12,7 @@
 #include "store/spool.h"
 #include "tocsin/mem.h"
 
-enum { WORTH_BYTES = 1 << 20, ENDED_MS = 60000, RETRY_MS = 60000, ALIGN = 8 };
+enum { WORTH_BYTES = 512 << 10, ENDED_MS = 60000, RETRY_MS = 60000, ALIGN = 8 };
 
 struct piece {
 	struct store_series *series; /* a reference */
