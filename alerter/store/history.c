@@ -167,8 +167,9 @@ void history_join_block(struct store *st, struct store_series *s, struct block *
 /* Which series go on resting that the index does not know. */
 struct resting {
 	bool all;
-	const struct block_list *among; /* those that ended, as these say, before <until_ms>: see rest_begin(). NULL: none of them */
-	int64_t until_ms;
+	struct block *const *later; /* of rest_goes_on() */
+	size_t n_later;
+	int64_t until_ms; /* INT64_MIN: none of them */
 };
 
 /* Some series of a block; memory is asked for what they need together. */
@@ -213,7 +214,8 @@ static bool goes_on_resting(const struct join *x, const struct joining *j, uint3
 {
 	const struct resting *r = &x->resting;
 
-	return r->all || (r->among != NULL && rest_begin(x->st, r->among, x->b, j->series[i], j->labels[i], j->hash[i], r->until_ms));
+	return r->all || (r->until_ms != INT64_MIN &&
+	                  rest_goes_on(x->st, r->later, r->n_later, x->b, j->series[i], j->labels[i], j->hash[i], r->until_ms));
 }
 
 /* Returns how many are behind the <n_new> of <new> now. */
@@ -408,7 +410,7 @@ bool history_add_file(struct store *st, const char *path)
 	struct block *b = open_file(st, path);
 
 	if (b != NULL)
-		take_in(st, b, (struct resting){ 0 });
+		take_in(st, b, (struct resting){ .until_ms = INT64_MIN });
 	return b != NULL;
 }
 
@@ -498,7 +500,7 @@ static void scan(struct store *st, int64_t resting_ms)
 	h->scanned = is_settled(&info.st_mtim) ? info.st_mtim : (struct timespec){ 0 };
 	l = open_new_files(st);
 	for (size_t i = 0; i < l->n; i++)
-		take_in(st, l->v[i], (struct resting){ .among = resting_ms != INT64_MIN ? l : NULL, .until_ms = resting_ms });
+		take_in(st, l->v[i], (struct resting){ .later = l->v, .n_later = i, .until_ms = resting_ms });
 	free(l); /* the references are the history's now */
 	follow_chain(st);
 }

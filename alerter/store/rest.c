@@ -129,26 +129,27 @@ int64_t rest_until_ms(const struct store *st, int64_t now_ms)
 	return now_ms - st->options.lookback_ms - SETTLED_MS;
 }
 
-bool rest_begin(struct store *st, const struct block_list *l, const struct block *b, uint32_t i, struct labels labels,
-                uint64_t hash, int64_t until_ms)
+static bool has_ended(const struct block *b, uint32_t i, int64_t until_ms)
 {
-	int64_t last_ms = last_in(b, i);
-	bool ended = block_good_ms(b, i) < last_ms, first = true;
+	return last_in(b, i) < until_ms && block_good_ms(b, i) < last_in(b, i);
+}
 
-	for (size_t k = 0; k < l->n && last_ms < until_ms; k++) {
-		uint32_t at = l->v[k] != b && l->v[k]->header->max_ms > last_ms ? block_find(l->v[k], labels, hash) : BLOCK_NONE;
+bool rest_goes_on(struct store *st, struct block *const *later, size_t n, const struct block *b, uint32_t i, struct labels labels,
+                  uint64_t hash, int64_t until_ms)
+{
+	bool rests = has_ended(b, i, until_ms);
 
-		if (at == BLOCK_NONE || last_in(l->v[k], at) <= last_ms)
+	for (size_t k = n; !rests && k-- > 0 && last_in(b, i) < until_ms;) {
+		uint32_t at = block_find(later[k], labels, hash);
+
+		if (at == BLOCK_NONE || last_in(later[k], at) < last_in(b, i))
 			continue;
-		last_ms = last_in(l->v[k], at);
-		ended = block_good_ms(l->v[k], at) < last_ms;
-		first = false; /* it was met there before */
+		rests = has_ended(later[k], at, until_ms);
+		break;
 	}
-	if (!ended || last_ms >= until_ms)
-		return false;
-	note_resting(st, last_ms);
-	COUNT(st, series_rested, first);
-	return true;
+	if (rests)
+		note_resting(st, last_in(b, i));
+	return rests;
 }
 
 void rest_put(struct store *st, int64_t now_ms)

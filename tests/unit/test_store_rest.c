@@ -328,7 +328,6 @@ static void test_rests_while_selected(void **state)
 	commit(&w.f);
 	w.f.clock.wall = MS(3 * ENDED_S);
 	store_maintain(w.f.store);
-	assert_int_equal(store_stats(w.f.store).series_rested, 2);
 	assert_int_equal(awake(&w), 0);
 	assert_int_equal(read_all(&w.f, before, 0).n, ENDED_S / 60 + 1);
 	after = reach(&w, "__name__ = ended", MS(0), MS(ENDED_S));
@@ -383,7 +382,6 @@ static void test_ends_in_several_blocks(void **state)
 	assert_int_equal(store_stats(w.f.store).blocks, 2);
 	assert_int_equal(store_stats(w.f.store).series, 1);
 	assert_int_equal(store_stats(w.f.store).series_created, 1);
-	assert_int_equal(store_stats(w.f.store).series_rested, 2);
 	assert_int_equal(selected(&w, "__name__ = back", 0, HOUR_S), 1);
 	assert_int_equal(store_stats(w.f.store).series, 1);
 	assert_int_equal(selected(&w, "__name__ =~ later|twice", 0, HOUR_S), 2);

@@ -133,7 +133,6 @@ static void test_large_blocks(void **state)
 	restart(&w, MS(SAMPLES * APART_S));
 	assert_int_equal(store_stats(w.f.store).blocks, 2);
 	assert_int_equal(store_stats(w.f.store).series, MANY / 2);
-	assert_int_equal(store_stats(w.f.store).series_rested, MANY / 2);
 	s = pick(&w.f, "__name__ = m");
 	assert_int_equal(s->n, MANY);
 	for (size_t k = 0; k < s->n; k++)
