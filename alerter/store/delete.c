@@ -87,22 +87,23 @@ static void cut_head(struct store *st, struct shard *shard, struct store_series 
 
 static bool delete_in_head(struct store *st, const struct block_except *x, struct err *e)
 {
-	struct slots slots = { 0 };
-	bool ok;
+	struct gathering *g;
+	struct view view;
 
 	pthread_rwlock_rdlock(&st->index_lock);
-	ok = index_match(&st->index, x->matchers, x->n, &slots, e);
-	for (size_t i = 0; ok && i < slots.n; i++) {
-		struct store_series *s = st->index.series[slots.v[i]];
-		struct shard *shard = series_shard(st, s);
+	g = gather_begin(st, x->matchers, x->n, e);
+	pthread_rwlock_unlock(&st->index_lock);
+	if (g == NULL || !gather_all(st, g, NULL, 0, &view, e))
+		return false;
+	for (size_t i = 0; i < view.n; i++) {
+		struct shard *shard = series_shard(st, view.series[i]);
 
 		pthread_mutex_lock(&shard->lock);
-		cut_head(st, shard, s, x);
+		cut_head(st, shard, view.series[i], x);
 		pthread_mutex_unlock(&shard->lock);
 	}
-	pthread_rwlock_unlock(&st->index_lock);
-	free(slots.v);
-	return ok;
+	snapshot_unref(st, view.snapshot);
+	return true;
 }
 
 /* ---- Disk ---- */

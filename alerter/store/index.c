@@ -329,6 +329,17 @@ struct filter { /* a matcher, with what it said about each value */
 	unsigned char *said; /* by symbol; NULL until needed */
 };
 
+struct index_search {
+	struct filter *filters;
+	size_t n;
+	uint64_t last_id;
+	const struct filter *by; /* whose values are still to be looked at; NULL: none */
+	uint32_t *values;
+	size_t n_values, at_value;
+	struct slots slots; /* of candidates: some may be empty by now, or have newer series */
+	size_t at;
+};
+
 struct candidates {
 	const struct slot_set *set; /* NULL: <slots> */
 	struct slots slots;
@@ -344,13 +355,6 @@ static const struct posting *find_posting(const struct index *x, uint32_t name, 
 	return map_get(&x->postings, key_of(&pair, sizeof pair));
 }
 
-static int by_slot(const void *a, const void *b)
-{
-	uint32_t l = *(const uint32_t *)a, r = *(const uint32_t *)b;
-
-	return (l > r) - (l < r);
-}
-
 /* A series has one value a name, so the parts of a union are disjoint. */
 static void union_of_literals(const struct index *x, const struct filter *f, const struct str *texts, size_t n, struct slots *out)
 {
@@ -363,31 +367,6 @@ static void union_of_literals(const struct index *x, const struct filter *f, con
 		if (p != NULL && !twice)
 			slot_set_list(&p->slots, out);
 	}
-	if (out->n > 1)
-		qsort(out->v, out->n, sizeof *out->v, by_slot);
-}
-
-static bool union_of_matches(const struct index *x, const struct filter *f, struct slots *out, struct err *e)
-{
-	const struct posting_name *n = f->name == SYMBOL_NONE ? NULL : map_get(&x->names, key_of(&f->name, sizeof f->name));
-	struct str prefix = regex_prefix(f->m->re);
-
-	for (size_t i = 0; n != NULL && i < n->n; i++) {
-		struct str value = symbols_text(&x->symbols, n->v[i]->key.value);
-		struct err limit = { 0 };
-
-		if (!str_starts(value, prefix))
-			continue;
-		if (matcher_test(f->m, value, &limit))
-			slot_set_list(&n->v[i]->slots, out);
-		if (limit.code != ERR_NONE) {
-			*e = limit;
-			return false;
-		}
-	}
-	if (out->n > 1)
-		qsort(out->v, out->n, sizeof *out->v, by_slot);
-	return true;
 }
 
 /* Takes <slots>, or <set>, if they are fewer. */
@@ -427,24 +406,23 @@ static void pick_cheap(const struct index *x, const struct filter *f, size_t n, 
 }
 
 /* Without a cheap one: the values that one regex matches; else every series. */
-static bool pick_by_regex(const struct index *x, const struct filter *f, size_t n, struct candidates *c, struct err *e)
+static void pick_by_regex(const struct index *x, struct index_search *q)
 {
-	struct slots some = { 0 };
+	for (size_t i = 0; i < q->n && q->by == NULL; i++)
+		if (!q->filters[i].takes_empty && q->filters[i].m->op == MATCH_RE)
+			q->by = &q->filters[i];
+	if (q->by != NULL) {
+		const struct posting_name *n = q->by->name == SYMBOL_NONE ? NULL : map_get(&x->names, key_of(&q->by->name, sizeof q->by->name));
 
-	for (size_t i = 0; i < n; i++)
-		if (!f[i].takes_empty && f[i].m->op == MATCH_RE) {
-			if (!union_of_matches(x, &f[i], &some, e)) {
-				free(some.v);
-				return false;
-			}
-			*c = (struct candidates){ NULL, some, false };
-			return true;
-		}
+		q->n_values = n != NULL ? n->n : 0;
+		q->values = mem_alloc(q->n_values * sizeof *q->values);
+		for (size_t i = 0; i < q->n_values; i++)
+			q->values[i] = n->v[i]->key.value;
+		return;
+	}
 	for (uint32_t slot = 0; slot < x->n_slots; slot++)
 		if (x->series[slot] != NULL)
-			slots_push(&some, slot);
-	*c = (struct candidates){ NULL, some, false };
-	return true;
+			slots_push(&q->slots, slot);
 }
 
 static uint32_t value_of(const struct store_series *s, uint32_t name)
@@ -484,27 +462,75 @@ static bool passes_all(const struct index *x, struct filter *f, size_t n, const 
 	return true;
 }
 
-bool index_match(const struct index *x, const struct matcher *m, size_t n, struct slots *out, struct err *e)
+struct index_search *index_search_new(const struct index *x, const struct matcher *m, size_t n, uint64_t last_id, struct err *e)
 {
-	struct filter *f = mem_alloc(n * sizeof *f);
+	struct index_search *q = mem_alloc(sizeof *q);
 	struct candidates c = { .all = true };
 	struct err limit = { 0 };
 
-	for (size_t i = 0; i < n && limit.code == ERR_NONE; i++)
-		f[i] = (struct filter){ &m[i], symbols_find(&x->symbols, m[i].name), matcher_test(&m[i], STR(""), &limit), NULL };
-	if (limit.code == ERR_NONE)
-		pick_cheap(x, f, n, &c);
-	if (limit.code == ERR_NONE && c.all)
-		pick_by_regex(x, f, n, &c, &limit);
-	if (limit.code == ERR_NONE && c.set != NULL)
-		slot_set_list(c.set, &c.slots);
-	for (size_t i = 0; i < c.slots.n && limit.code == ERR_NONE; i++)
-		if (passes_all(x, f, n, x->series[c.slots.v[i]], &limit) && limit.code == ERR_NONE)
-			slots_push(out, c.slots.v[i]);
-	free(c.slots.v);
-	for (size_t i = 0; i < n; i++)
-		free(f[i].said);
-	free(f);
+	q->filters = mem_alloc(n * sizeof *q->filters);
+	q->last_id = last_id;
+	for (q->n = 0; q->n < n && limit.code == ERR_NONE; q->n++)
+		q->filters[q->n] = (struct filter){ &m[q->n], symbols_find(&x->symbols, m[q->n].name), matcher_test(&m[q->n], STR(""), &limit), NULL };
+	if (limit.code != ERR_NONE) {
+		*e = limit;
+		index_search_free(q);
+		return NULL;
+	}
+	pick_cheap(x, q->filters, n, &c);
+	q->slots = c.slots;
+	if (c.set != NULL)
+		slot_set_list(c.set, &q->slots);
+	else if (c.all)
+		pick_by_regex(x, q);
+	return q;
+}
+
+void index_search_free(struct index_search *q)
+{
+	for (size_t i = 0; i < q->n; i++)
+		free(q->filters[i].said);
+	free(q->filters);
+	free(q->values);
+	free(q->slots.v);
+	free(q);
+}
+
+bool index_search_is_over(const struct index_search *q)
+{
+	return q->at_value == q->n_values && q->at == q->slots.n;
+}
+
+/* One that is there no more had only series that are not either. */
+static void look_at_value(const struct index *x, struct index_search *q, uint32_t value, struct err *e)
+{
+	const struct series_pair pair = { q->by->name, value };
+	const struct posting *p = map_get(&x->postings, key_of(&pair, sizeof pair));
+	struct str text = p != NULL ? symbols_text(&x->symbols, value) : STR("");
+
+	if (p != NULL && str_starts(text, regex_prefix(q->by->m->re)) && matcher_test(q->by->m, text, e))
+		slot_set_list(&p->slots, &q->slots);
+}
+
+/* What is newer is the caller's to know. So no symbol of a series that is looked at has become another text since the search began. */
+static void look_at_slot(const struct index *x, struct index_search *q, uint32_t slot, struct series_list *out, struct err *e)
+{
+	struct store_series *s = x->series[slot];
+
+	if (s == NULL || s->id > q->last_id || !passes_all(x, q->filters, q->n, s, e) || e->code != ERR_NONE)
+		return;
+	out->v = mem_grow(out->v, &out->cap, out->n + 1, sizeof(struct store_series *));
+	out->v[out->n++] = s;
+}
+
+bool index_search_step(const struct index *x, struct index_search *q, size_t most, struct series_list *out, struct err *e)
+{
+	struct err limit = { 0 };
+
+	for (; most > 0 && limit.code == ERR_NONE && q->at_value < q->n_values; most--)
+		look_at_value(x, q, q->values[q->at_value++], &limit);
+	for (; most > 0 && limit.code == ERR_NONE && q->at < q->slots.n; most--)
+		look_at_slot(x, q, q->slots.v[q->at++], out, &limit);
 	if (limit.code != ERR_NONE)
 		*e = limit;
 	return limit.code == ERR_NONE;

@@ -40,8 +40,21 @@ uint32_t index_slot(const struct index *x, const struct store_series *s);
 /* Takes the slots out of table and postings; symbols stay referenced until index_forget. <dead> is sorted. */
 void index_remove(struct index *x, const struct slots *dead);
 void index_forget(struct index *x, struct store_series *s);
-/* Appends the slots of all matching series, sorted. False and <e> when a regex hit its limit. */
-bool index_match(const struct index *x, const struct matcher *m, size_t n, struct slots *out, struct err *e);
+
+/* All matching series, in steps between which the index may change: each that is there all the while is found, once. Found are those with
+ * ids up to <last_id>, which must be all there are when the search begins. */
+struct index_search;
+struct series_list {
+	struct store_series **v;
+	size_t n, cap;
+};
+/* NULL and <e> when a regex hit its limit. The matchers must live as long. */
+struct index_search *index_search_new(const struct index *x, const struct matcher *m, size_t n, uint64_t last_id, struct err *e);
+void index_search_free(struct index_search *q);
+/* Looks at <most> series or values of labels, and appends what is found. False and <e> when a regex hit its limit. */
+bool index_search_step(const struct index *x, struct index_search *q, size_t most, struct series_list *out, struct err *e);
+bool index_search_is_over(const struct index_search *q);
+
 /* The labels of a series; <v> has room for n_pairs. Texts are borrowed from the symbols. */
 struct labels index_labels(const struct index *x, const struct store_series *s, struct label *v);
 

@@ -125,6 +125,22 @@ struct memory { /* remembered selections; under its lock none is taken but those
 	_Atomic size_t n_revived;
 	size_t revived_cap;
 	struct store_series **revived; /* left out somewhere, but alive again; a reference each */
+	struct gathering *gatherings;
+};
+
+/* Somebody gathers the series of a selection (gather.c). */
+struct gathering {
+	struct gathering *next;
+	const struct matcher *matchers;
+	size_t n;
+	struct index_search *search;
+	struct series_list found;  /* a reference each */
+	struct snapshot *snapshot; /* of them, then of those that came */
+	/* What the memory tells, under the index lock for writing: */
+	struct series_list came; /* a reference each */
+	size_t n_tested;         /* of them; the gatherer's */
+	uint64_t *gone;          /* ids of series that were dropped */
+	size_t n_gone, cap_gone;
 };
 
 struct store {
@@ -265,6 +281,14 @@ void memory_init(struct memory *m);
 void memory_fini(struct store *st);
 /* What is remembered for these matchers and has every series that matters from <min_ms> on, a reference more. Under the index lock. */
 bool memory_find(struct store *st, const struct matcher *m, size_t n, int64_t min_ms, struct view *out);
+/* From here on it is told what comes and goes. Under the index lock, as long as it takes to begin its search; until memory_leave. */
+void memory_join(struct store *st, struct gathering *g);
+void memory_leave(struct store *st, struct gathering *g);
+/* Under the index lock: begins to gather what these matchers select. NULL and <e>: a regex hit its limit. */
+struct gathering *gather_begin(struct store *st, const struct matcher *m, size_t n, struct err *e);
+/* Every matching series, remembered; frees <g>. With <reach>, for which series were woken as of that rest_no(), what is put to rest
+ * meanwhile is woken again. False and <e>: a regex hit its limit, or the store takes no more series. Under no lock. */
+bool gather_all(struct store *st, struct gathering *g, const struct select_hints *reach, uint64_t rest, struct view *out, struct err *e);
 /* <s> has every matching series. */
 void memory_remember(struct store *st, const struct matcher *m, size_t n, struct snapshot *s);
 /* From now on without the series of <sel> that ended, properly, before <min_ms>: a snapshot of its own, for those who ask for no

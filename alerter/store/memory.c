@@ -2,8 +2,8 @@
  * metric name only, and put behind the others. One that ends stays, until many have: then it is left out of the snapshot of those who ask
  * for nothing so old. An entry outlives its snapshots, so that its regexes are compiled once. Bounded by MEMORY_ENTRIES, MEMORY_BYTES
  * and MEMORY_SERIES, least recently used first out.
- * Callers hold the index lock, but for memory_leave_out and memory_revive; hence no series can come between reading the index and
- * memory_remember. */
+ * Callers hold the index lock, but for memory_leave_out, memory_leave and memory_revive; hence no series can come between the last one that
+ * a gathering was told of and memory_remember. */
 #include <stdlib.h>
 
 #include "store/internal.h"
@@ -423,6 +423,11 @@ void memory_add(struct store *st, struct store_series *s)
 	pthread_mutex_lock(&st->memory.lock);
 	each_entry(st, s, index_labels(&st->index, s, own), add_to_entry);
 	trim(st);
+	for (struct gathering *g = st->memory.gatherings; g != NULL; g = g->next) {
+		g->came.v = mem_grow(g->came.v, &g->came.cap, g->came.n + 1, sizeof(struct store_series *));
+		g->came.v[g->came.n++] = s;
+		atomic_fetch_add(&s->refs, 1);
+	}
 	pthread_mutex_unlock(&st->memory.lock);
 	free(own);
 }
@@ -433,8 +438,31 @@ void memory_drop(struct store *st, struct store_series *s)
 
 	pthread_mutex_lock(&st->memory.lock);
 	each_entry(st, s, index_labels(&st->index, s, own), forget_with);
+	for (struct gathering *g = st->memory.gatherings; g != NULL; g = g->next) {
+		g->gone = mem_grow(g->gone, &g->cap_gone, g->n_gone + 1, sizeof *g->gone);
+		g->gone[g->n_gone++] = s->id;
+	}
 	pthread_mutex_unlock(&st->memory.lock);
 	free(own);
+}
+
+void memory_join(struct store *st, struct gathering *g)
+{
+	pthread_mutex_lock(&st->memory.lock);
+	g->next = st->memory.gatherings;
+	st->memory.gatherings = g;
+	pthread_mutex_unlock(&st->memory.lock);
+}
+
+void memory_leave(struct store *st, struct gathering *g)
+{
+	struct gathering **at = &st->memory.gatherings;
+
+	pthread_mutex_lock(&st->memory.lock);
+	while (*at != g)
+		at = &(*at)->next;
+	*at = g->next;
+	pthread_mutex_unlock(&st->memory.lock);
 }
 
 void memory_clear_shelves(struct store *st, int64_t since_ms)

@@ -12,67 +12,13 @@
 #include "store/run.h"
 #include "tocsin/mem.h"
 
-static int by_id(const void *a, const void *b)
-{
-	uint64_t l = (*(struct store_series *const *)a)->id, r = (*(struct store_series *const *)b)->id;
-
-	return (l > r) - (l < r);
-}
-
-/* As slots are, unless some were used again. */
-static void sort_by_id(struct store_series **v, size_t n)
-{
-	for (size_t i = 1; i < n; i++)
-		if (v[i - 1]->id > v[i]->id) {
-			qsort(v, n, sizeof(struct store_series *), by_id);
-			return;
-		}
-}
-
-static struct snapshot *snapshot_of(struct store *st, const struct slots *slots)
-{
-	struct snapshot *s = snapshot_new(st, slots->n);
-	struct store_series **series = mem_alloc(slots->n * sizeof(struct store_series *));
-	struct arena a = { 0 };
-
-	for (size_t i = 0; i < slots->n; i++)
-		series[i] = st->index.series[slots->v[i]];
-	sort_by_id(series, slots->n);
-	for (size_t i = 0; i < slots->n; i++) {
-		snapshot_add(s, series[i], index_labels(&st->index, series[i], ARENA_ARRAY(&a, series[i]->n_pairs, struct label)));
-		arena_reset(&a);
-	}
-	arena_fini(&a);
-	free(series);
-	return s;
-}
-
-static bool find(struct store *st, const struct matcher *m, size_t n, int64_t min_ms, struct view *out, struct err *e)
-{
-	struct slots slots = { 0 };
-	struct snapshot *s;
-	bool ok;
-
-	if (memory_find(st, m, n, min_ms, out)) {
-		COUNT(st, selections_remembered, 1);
-		return true;
-	}
-	ok = index_match(&st->index, m, n, &slots, e);
-	if (ok) {
-		s = snapshot_of(st, &slots);
-		memory_remember(st, m, n, s);
-		*out = snapshot_view(s);
-		snapshot_unref(st, s);
-	}
-	free(slots.v);
-	return ok;
-}
-
 /* What rests and matches is woken first; should anything have been put to rest meanwhile, again. */
 static bool find_awake(struct store *st, const struct matcher *m, size_t n, struct select_hints reach, struct view *out, struct err *e)
 {
+	struct gathering *g = NULL;
+	bool same, found = false;
+	struct err limit = { 0 };
 	uint64_t no;
-	bool same, ok;
 
 	COUNT(st, selections, 1);
 	do {
@@ -80,10 +26,15 @@ static bool find_awake(struct store *st, const struct matcher *m, size_t n, stru
 			return false;
 		pthread_rwlock_rdlock(&st->index_lock);
 		same = rest_no(st) == no;
-		ok = same && find(st, m, n, reach.min_ms, out, e);
+		found = same && memory_find(st, m, n, reach.min_ms, out);
+		if (same && !found)
+			g = gather_begin(st, m, n, &limit);
 		pthread_rwlock_unlock(&st->index_lock);
 	} while (!same);
-	return ok;
+	COUNT(st, selections_remembered, found);
+	if (limit.code != ERR_NONE)
+		*e = limit;
+	return found || (g != NULL && gather_all(st, g, &reach, no, out, e));
 }
 
 /* Far from now on either side (a clock that jumped back): nothing was accepted for so long. */

@@ -10,6 +10,7 @@
 
 #include "store/internal.h"
 #include "tests.h"
+#include "tocsin/regex.h"
 
 enum { WRITERS = 2, SERIES = 200, BATCHES = 150, RESTING = 300 };
 
@@ -351,9 +352,144 @@ static void test_large_batches(void **state)
 	store_free(store);
 }
 
+/* Selectors that nobody asked for before, while series come, end, are dropped and come again. */
+enum { STEADY = 5000, PASSING = 400, ROUNDS = 60 };
+
+static void *come_and_go(void *arg)
+{
+	struct job *job = arg;
+	struct err e = { 0 };
+
+	for (int round = 0; round < ROUNDS; round++) {
+		struct store_series *v[PASSING];
+
+		for (int i = 0; i < PASSING; i++) {
+			struct label l[2];
+			char text[16];
+
+			v[i] = store_series_ref(job->store, labels_of(l, 1, text, i), &e);
+		}
+		for (int i = 0; i < PASSING; i++)
+			store_series_unref(job->store, v[i]);
+		store_maintain(job->store); /* drops them: they have no samples */
+	}
+	atomic_fetch_sub(job->writing, 1);
+	return NULL;
+}
+
+/* Every steady one, and none twice. */
+static void check_selection(struct job *job, const struct selection *s)
+{
+	char *seen = calloc(STEADY + PASSING, 1);
+	int steady = 0;
+
+	for (size_t i = 0; i < s->n; i++) {
+		bool passing = str_eq(labels_get(s->v[i].labels, STR(LABEL_NAME)), STR("m1"));
+		int number = atoi(labels_get(s->v[i].labels, STR("i")).p) + (passing ? STEADY : 0);
+
+		job->torn += seen[number]++ > 0;
+		job->torn += i > 0 && s->v[i].id <= s->v[i - 1].id;
+		steady += !passing;
+	}
+	job->torn += steady != STEADY;
+	free(seen);
+}
+
+static void *select_anew(void *arg)
+{
+	struct job *job = arg;
+	struct querier *q = store_querier(job->store);
+	struct err e = { 0 };
+
+	do {
+		char never[24];
+		struct regex *re = regex_new(STR("m.+"), REGEX_MATCHER, &e);
+		struct matcher m[2] = { { MATCH_RE, STR(LABEL_NAME), STR("m.+"), re }, { MATCH_NE, STR("i"), { never, 0 }, NULL } };
+		struct selection *s;
+
+		m[1].value.n = (size_t)snprintf(never, sizeof never, "x%d-%d", job->number, job->reads++);
+		s = q->ops->select(q, job->reads % 2 == 0 ? m : m + 1, 1 + (job->reads % 2 == 0), (struct select_hints){ 0, INT64_MAX, 0 }, &e);
+		check_selection(job, s);
+		q->ops->release(q, s);
+		regex_free(re);
+	} while (atomic_load(job->writing) > 0);
+	return NULL;
+}
+
+static void test_selected_for_the_first_time(void **state)
+{
+	static void *(*const what[])(void *) = { come_and_go, select_anew, select_anew };
+	struct store *store = store_new(NULL);
+	struct job jobs[ARRAY_LEN(what)];
+	pthread_t threads[ARRAY_LEN(what)];
+	_Atomic int writing = 1;
+	struct err e = { 0 };
+
+	(void)state;
+	for (int i = 0; i < STEADY; i++) {
+		struct label l[2];
+		char text[16];
+
+		assert_non_null(store_series_ref(store, labels_of(l, 0, text, i), &e));
+	}
+	for (size_t i = 0; i < ARRAY_LEN(what); i++) {
+		jobs[i] = (struct job){ .store = store, .number = (int)i, .writing = &writing };
+		assert_int_equal(pthread_create(&threads[i], NULL, what[i], &jobs[i]), 0);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(what); i++) {
+		pthread_join(threads[i], NULL);
+		assert_int_equal(jobs[i].torn, 0);
+	}
+	assert_true(jobs[1].reads > 0 && store_stats(store).series_dropped >= PASSING);
+	store_free(store);
+}
+
+static struct store_series *add_one(struct store *store, int i)
+{
+	struct label l[2];
+	char text[16];
+	struct err e = { 0 };
+	struct store_series *s = store_series_ref(store, labels_of(l, 0, text, i), &e);
+
+	assert_non_null(s);
+	return s;
+}
+
+/* New series need not wait for one who gathers what it selects, and it has them. */
+static void test_new_while_selecting(void **state)
+{
+	struct store *store = store_new(NULL);
+	struct matcher m = { MATCH_EQ, STR(LABEL_NAME), STR("m0"), NULL };
+	static const int in_order[] = { 0, 2, 3, 1 };
+	struct store_series *dropped;
+	struct gathering *g;
+	struct err e = { 0 };
+	struct view view;
+
+	(void)state;
+	add_one(store, 0);
+	dropped = add_one(store, 1);
+	pthread_rwlock_rdlock(&store->index_lock);
+	g = gather_begin(store, &m, 1, &e);
+	pthread_rwlock_unlock(&store->index_lock);
+	add_one(store, 2);
+	store_series_unref(store, dropped);
+	store_maintain(store);
+	add_one(store, 3); /* where the dropped one was */
+	add_one(store, 1);
+	assert_true(gather_all(store, g, NULL, 0, &view, &e));
+	assert_int_equal(view.n, 4);
+	for (size_t i = 0; i < view.n; i++)
+		assert_int_equal(atoi(labels_get(view.labels[i], STR("i")).p), in_order[i]);
+	snapshot_unref(store, view.snapshot);
+	store_free(store);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_everything_at_once), cmocka_unit_test(test_large_batches) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_everything_at_once), cmocka_unit_test(test_large_batches),
+		                            cmocka_unit_test(test_selected_for_the_first_time),
+		                            cmocka_unit_test(test_new_while_selecting) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
