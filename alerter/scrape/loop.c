@@ -616,8 +616,11 @@ static void finish_heavy(struct scrape_loop *loop)
 
 static int wait_ms(const struct scrape_loop *loop)
 {
-	int64_t wait = loop->next_due_mono_ms - clock_mono_ms(loop->options.clock);
+	int64_t until_ms = loop->next_due_mono_ms, wait;
 
+	if (orphans_under_way(&loop->orphans) && loop->orphans.due_mono_ms < until_ms)
+		until_ms = loop->orphans.due_mono_ms;
+	wait = until_ms - clock_mono_ms(loop->options.clock);
 	return wait <= 0 ? 0 : wait < IDLE_MS ? (int)wait : IDLE_MS;
 }
 

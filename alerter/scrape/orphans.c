@@ -7,7 +7,7 @@
 
 #include "tocsin/mem.h"
 
-enum { COST_FACTOR = 20 }; /* no more than a twentieth of the time is spent looking */
+enum { COST_FACTOR = 20, AT_ONCE = 4096 }; /* no more than a twentieth of the time is spent looking */
 
 struct search {
 	struct target_env *env;
@@ -58,14 +58,14 @@ static bool is_carried(void *ctx, const struct store_series *series)
 	return false;
 }
 
-static bool end_them(struct search *s, int64_t t_ms)
+static bool end_some(struct search *s, struct store_abandoning *at, int64_t t_ms)
 {
 	const struct store_keeper keeper = { may_claim, is_carried, s };
 	struct store_series **v;
 	struct arena a = { 0 };
 	struct err e = { 0 };
 	size_t n;
-	bool left = store_abandon(s->env->store, &keeper, &a, &v, &n);
+	bool left = store_abandon(s->env->store, at, AT_ONCE, &keeper, &a, &v, &n);
 
 	for (size_t i = 0; i < n; i++)
 		store_append_end(s->env->app, v[i], t_ms, SERIES_GONE);
@@ -89,7 +89,7 @@ void orphans_end(struct orphans *o, struct target_env *env, const struct target_
 		s.owners[i] = active[i]->owner;
 	if (n > 1)
 		qsort(s.owners, n, sizeof *s.owners, by_number);
-	o->settled = end_them(&s, clock_now_ms(clock));
+	o->settled = end_some(&s, &o->at, clock_now_ms(clock));
 	o->due_mono_ms = mono_ms + COST_FACTOR * (clock_mono_ms(clock) - mono_ms);
 	free(s.owners);
 	arena_fini(&s.arena);

@@ -8,11 +8,18 @@
 
 struct orphans {
 	bool settled;        /* none are left */
-	int64_t due_mono_ms; /* looking for them costs: not all the time */
+	struct store_abandoning at;
+	int64_t due_mono_ms; /* looking for them costs: some at a time, and not all the time */
 };
 
 /* <active>: the targets of <plan> there are. */
 void orphans_end(struct orphans *, struct target_env *, const struct target_list *plan, struct target *const *active, size_t n,
                  const struct clock *);
+
+/* Some were looked at, and others are next. */
+static inline bool orphans_under_way(const struct orphans *o)
+{
+	return !o->settled && o->at.owner != 0;
+}
 
 #endif

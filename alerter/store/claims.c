@@ -135,16 +135,39 @@ static size_t keep_owner(struct claims *c, size_t kept, size_t beg, size_t end)
 	return kept + end - beg;
 }
 
-bool store_abandon(struct store *st, const struct store_keeper *keeper, struct arena *a, struct store_series ***out, size_t *n)
+/* The place of the next one to be looked at. */
+static size_t place_of(const struct claims *c, const struct store_abandoning *at)
+{
+	size_t i = first_of(c, at->owner), hi = end_of(c, at->owner, i);
+
+	while (i < hi) {
+		size_t mid = i + (hi - i) / 2;
+
+		if (c->v[mid].series->id < at->id)
+			i = mid + 1;
+		else
+			hi = mid;
+	}
+	return i;
+}
+
+bool store_abandon(struct store *st, struct store_abandoning *at, size_t most, const struct store_keeper *keeper, struct arena *a,
+                   struct store_series ***out, size_t *n)
 {
 	struct claims *c = &st->claims;
-	size_t kept = 0, cap = 0;
+	size_t first, last, kept, cap = 0;
+	bool left;
 
 	*out = NULL;
 	*n = 0;
 	pthread_mutex_lock(&st->claims_lock);
-	for (size_t beg = 0, end; beg < c->n; beg = end) {
+	first = kept = place_of(c, at);
+	last = c->n - first < most ? c->n : first + most;
+	*at = last < c->n ? (struct store_abandoning){ c->v[last].owner, c->v[last].series->id } : (struct store_abandoning){ 0, 0 };
+	for (size_t beg = first, end; beg < last; beg = end) {
 		end = end_of(c, c->v[beg].owner, beg);
+		if (end > last)
+			end = last;
 		if (keeper->owner(keeper->ctx, c->v[beg].owner)) {
 			kept = keep_owner(c, kept, beg, end);
 			continue;
@@ -162,9 +185,12 @@ bool store_abandon(struct store *st, const struct store_keeper *keeper, struct a
 			}
 		}
 	}
-	c->n = kept;
+	if (kept < last)
+		memmove(c->v + kept, c->v + last, (c->n - last) * sizeof *c->v);
+	c->n -= last - kept;
+	left = c->n > 0;
 	pthread_mutex_unlock(&st->claims_lock);
-	return kept > 0;
+	return left;
 }
 
 bool store_knows_past(const struct store *st)

@@ -12,7 +12,7 @@
 #include "tocsin/mem.h"
 
 enum { RETENTION_MS = 15 * 86400000, LOOKBACK_MS = 300000, MAX_SERIES = 2000000, MAX_BYTES = 256 << 20, SEALED_BYTES = 8 << 20,
-	SHELF_IDLE_MS = 60000 };
+	SHELF_IDLE_MS = 60000, SLOTS_AT_ONCE = 512 };
 
 static void set_defaults(struct store_options *o)
 {
@@ -275,10 +275,15 @@ int64_t store_series_last_ms(struct store *st, struct store_series *s)
 
 /* ---- Retention ---- */
 
-void store_each_series(struct store *st, void (*fn)(struct store *, struct shard *, struct store_series *, void *), void *ctx)
+/* Some from slot <beg> on. False: there are none. */
+static bool each_of_some(struct store *st, size_t beg, void (*fn)(struct store *, struct shard *, struct store_series *, void *), void *ctx)
 {
+	size_t end = beg + SLOTS_AT_ONCE;
+	bool more;
+
 	pthread_rwlock_rdlock(&st->index_lock);
-	for (size_t i = 0; i < st->index.n_slots; i++) {
+	more = beg < st->index.n_slots;
+	for (size_t i = beg; i < end && i < st->index.n_slots; i++) {
 		struct store_series *s = st->index.series[i];
 		struct shard *shard;
 
@@ -290,6 +295,13 @@ void store_each_series(struct store *st, void (*fn)(struct store *, struct shard
 		pthread_mutex_unlock(&shard->lock);
 	}
 	pthread_rwlock_unlock(&st->index_lock);
+	return more;
+}
+
+void store_each_series(struct store *st, void (*fn)(struct store *, struct shard *, struct store_series *, void *), void *ctx)
+{
+	for (size_t beg = 0; each_of_some(st, beg, fn, ctx);)
+		beg += SLOTS_AT_ONCE;
 }
 
 static void count_dropped(struct store *st, struct shard *shard, struct chunk *c, bool squeezed)
@@ -410,23 +422,49 @@ static bool has_samples(struct store *st, const struct store_series *s)
 	return any;
 }
 
-static void drop_dead(struct store *st)
+static bool is_dead(struct store *st, size_t slot)
+{
+	const struct store_series *s = st->index.series[slot];
+
+	return s != NULL && s->pins == 0 && s->in_blocks == 0 && !has_samples(st, s);
+}
+
+static void drop_dead_of(struct store *st, size_t beg, size_t end)
 {
 	struct slots dead = { 0 };
 
 	pthread_rwlock_wrlock(&st->index_lock);
-	for (uint32_t slot = 0; slot < st->index.n_slots; slot++) {
-		const struct store_series *s = st->index.series[slot];
-
-		if (s == NULL || s->pins > 0 || s->in_blocks > 0 || has_samples(st, s))
-			continue;
-		dead.v = mem_grow(dead.v, &dead.cap, dead.n + 1, sizeof *dead.v);
-		dead.v[dead.n++] = slot;
-	}
+	for (size_t slot = beg; slot < end; slot++)
+		if (is_dead(st, slot))
+			slots_push(&dead, (uint32_t)slot);
 	store_drop_series(st, &dead);
+	pthread_rwlock_unlock(&st->index_lock);
 	COUNT(st, series_dropped, dead.n);
 	free(dead.v);
+}
+
+/* Most are not; so first they are looked for while others read. False: there are no slots from <beg> on. */
+static bool drop_some_dead(struct store *st, size_t beg)
+{
+	size_t end = beg + SLOTS_AT_ONCE;
+	bool any = false, more;
+
+	pthread_rwlock_rdlock(&st->index_lock);
+	more = beg < st->index.n_slots;
+	if (end > st->index.n_slots)
+		end = st->index.n_slots;
+	for (size_t slot = beg; slot < end && !any; slot++)
+		any = is_dead(st, slot);
 	pthread_rwlock_unlock(&st->index_lock);
+	if (any)
+		drop_dead_of(st, beg, end);
+	return more;
+}
+
+static void drop_dead(struct store *st)
+{
+	for (size_t beg = 0; drop_some_dead(st, beg);)
+		beg += SLOTS_AT_ONCE;
 }
 
 void store_bury_unused(struct store *st)
@@ -437,15 +475,15 @@ void store_bury_unused(struct store *st)
 	s = st->unused;
 	st->unused = NULL;
 	pthread_mutex_unlock(&st->unused_lock);
-	if (s == NULL)
-		return;
-	pthread_rwlock_wrlock(&st->index_lock);
-	for (; s != NULL; s = next) {
-		next = s->next_unused;
-		index_forget(&st->index, s);
-		series_free(s);
+	while (s != NULL) {
+		pthread_rwlock_wrlock(&st->index_lock);
+		for (size_t i = 0; i < SLOTS_AT_ONCE && s != NULL; i++, s = next) {
+			next = s->next_unused;
+			index_forget(&st->index, s);
+			series_free(s);
+		}
+		pthread_rwlock_unlock(&st->index_lock);
 	}
-	pthread_rwlock_unlock(&st->index_lock);
 }
 
 struct census {

@@ -115,9 +115,14 @@ struct store_keeper {
 	bool (*series)(void *ctx, const struct store_series *);        /* another owner may have it: asked of the rest */
 	void *ctx;
 };
-/* Takes what nobody keeps from what was not claimed, nor appended to since: the caller is to end it, and to give the references back. True while
- * something is left to be claimed. The keeper must not call this or store_claim. */
-bool store_abandon(struct store *, const struct store_keeper *, struct arena *a, struct store_series ***out, size_t *n);
+/* How far a look at what was not claimed has come. {0}: it begins. */
+struct store_abandoning {
+	uint64_t owner, id; /* of the next one to be looked at */
+};
+/* Takes what nobody keeps from the next <most> that were not claimed, nor appended to since: the caller is to end it, and to give the
+ * references back. True while something is left to be claimed. The keeper must not call this or store_claim. */
+bool store_abandon(struct store *, struct store_abandoning *, size_t most, const struct store_keeper *, struct arena *a, struct store_series ***out,
+                   size_t *n);
 /* Whether all series that were there before the start are known: the journal was there and whole. */
 bool store_knows_past(const struct store *);
 

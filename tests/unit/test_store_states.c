@@ -51,14 +51,18 @@ static size_t abandon(struct world *w, uint64_t owner)
 {
 	const struct store_keeper keeper = { is_of, is_nobodys, &owner };
 	struct arena a = { 0 };
+	struct store_abandoning at = { 0 };
 	struct store_series **v;
-	size_t n;
+	size_t n, all = 0;
 
-	(void)store_abandon(w->f.store, &keeper, &a, &v, &n);
-	for (size_t i = 0; i < n; i++)
-		store_series_unref(w->f.store, v[i]);
+	do {
+		(void)store_abandon(w->f.store, &at, 1, &keeper, &a, &v, &n);
+		for (size_t i = 0; i < n; i++)
+			store_series_unref(w->f.store, v[i]);
+		all += n;
+	} while (at.owner != 0);
 	arena_fini(&a);
-	return n;
+	return all;
 }
 
 /* How it stops: by a crash, or as it should. */

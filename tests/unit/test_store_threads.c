@@ -485,11 +485,56 @@ static void test_new_while_selecting(void **state)
 	store_free(store);
 }
 
+struct walk {
+	struct store *store;
+	pthread_t thread;
+	size_t n, n_later;
+};
+
+static void *add_another(void *arg)
+{
+	struct walk *w = arg;
+
+	add_one(w->store, STEADY);
+	return NULL;
+}
+
+/* At the first series, a new one begins to wait for the index. */
+static void walk(struct store *store, struct shard *shard, struct store_series *s, void *ctx)
+{
+	struct walk *w = ctx;
+
+	(void)shard, (void)s;
+	if (w->n++ == 0) {
+		assert_int_equal(pthread_create(&w->thread, NULL, add_another, w), 0);
+		while (pthread_rwlock_tryrdlock(&store->index_lock) == 0) {
+			pthread_rwlock_unlock(&store->index_lock);
+			usleep(100);
+		}
+	}
+	w->n_later += store->index.n_series > STEADY;
+}
+
+/* Whoever goes through all of them, as maintenance does. */
+static void test_new_while_walking(void **state)
+{
+	struct walk w = { .store = store_new(NULL) };
+
+	(void)state;
+	for (int i = 0; i < STEADY; i++)
+		add_one(w.store, i);
+	store_each_series(w.store, walk, &w);
+	pthread_join(w.thread, NULL);
+	assert_true(w.n >= STEADY && w.n_later > STEADY / 2);
+	store_free(w.store);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_everything_at_once), cmocka_unit_test(test_large_batches),
 		                            cmocka_unit_test(test_selected_for_the_first_time),
-		                            cmocka_unit_test(test_new_while_selecting) };
+		                            cmocka_unit_test(test_new_while_selecting),
+		                            cmocka_unit_test(test_new_while_walking) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
