@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "tocsin/gzip.h"
 #include "tocsin/mem.h"
@@ -19,6 +20,16 @@ struct fetch {
 	size_t limit; /* of the plain text */
 	char error[CURL_ERROR_SIZE];
 };
+
+void fetch_room_init(struct fetch_room *room, CURLM *multi)
+{
+	enum { MOST = 1 << 20, KEPT = 128 }; /* KEPT: a fourth, or so many if that is less: store, receivers, whoever asks us */
+	struct rlimit limit;
+	size_t files = getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > MOST ? MOST : (size_t)limit.rlim_cur;
+
+	room->most_busy = files - (files / 4 < KEPT ? files / 4 : KEPT);
+	curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)room->most_busy);
+}
 
 void fetch_room_fini(struct fetch_room *room)
 {
@@ -39,6 +50,7 @@ struct fetch *fetch_new(void *owner, struct fetch_room *room)
 
 void fetch_free(struct fetch *f, CURLM *multi)
 {
+	f->room->n_busy -= f->request.busy;
 	request_fini(&f->request, multi);
 	buf_fini(&f->accept);
 	free(f);
@@ -88,7 +100,13 @@ bool fetch_start(struct fetch *f, CURLM *multi, struct tokens *tokens, const str
 {
 	f->error[0] = '\0';
 	f->limit = t->job->body_size_limit > 0 ? (size_t)t->job->body_size_limit : BODY_MAX;
-	return f->request.repeatable ? request_repeat(&f->request, multi, e) : ask(f, multi, tokens, t, e);
+	if (f->room->n_busy >= f->room->most_busy)
+		return err_set(e, ERR_LIMIT, -1, "not asked: %zu scrapes are under way, and there are no files for more (LimitNOFILE, ulimit -n)",
+		               f->room->n_busy);
+	if (f->request.repeatable ? !request_repeat(&f->request, multi, e) : !ask(f, multi, tokens, t, e))
+		return false;
+	f->room->n_busy++;
+	return true;
 }
 
 /* NULL: it is plain. */
@@ -138,6 +156,7 @@ bool fetch_finish(struct fetch *f, CURLM *multi, struct tokens *tokens, CURLcode
 
 	if (request_goes_on(q, multi, tokens, code, &e))
 		return false;
+	f->room->n_busy--;
 	*r = (struct scrape_reply){ .duration_s = (double)(clock_mono_us() - q->started_us) * 1e-6, .http_status = request_status(q) };
 	r->content_type = request_content_type(q);
 	if (e.code != ERR_NONE) {

@@ -11,7 +11,10 @@ struct fetch;
 struct fetch_room {
 	struct request_spare bodies;
 	struct buf plain; /* decompressed */
+	size_t n_busy, most_busy; /* requests under way, each of which may hold a file open */
 };
+/* No more at once, and no more connections, than leave files to the rest of the process. */
+void fetch_room_init(struct fetch_room *, CURLM *multi);
 void fetch_room_fini(struct fetch_room *);
 
 struct fetch *fetch_new(void *owner, struct fetch_room *); /* <owner>: what CURLINFO_PRIVATE answers */

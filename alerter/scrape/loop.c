@@ -96,6 +96,7 @@ struct scrape_loop *scrape_new(const struct scrape_options *options)
 	loop->multi = curl_multi_init();
 	if (loop->multi == NULL)
 		mem_abort(0);
+	fetch_room_init(&loop->room, loop->multi);
 	loop->tokens = tokens_new();
 	discovery.clock = loop->options.clock;
 	loop->discovery = discovery_new(&discovery);

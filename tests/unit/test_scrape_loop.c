@@ -3,9 +3,11 @@
 #include "scrape/scrape.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -224,9 +226,63 @@ static void test_secret_file(void **state)
 	arena_fini(&a);
 }
 
+/* Many targets that hang take no file from the rest of the process, and it is said why some are not asked. */
+static void test_few_files(void **state)
+{
+	enum { FILES = 64, HANGING = 100, PATIENCE_MS = 60000 };
+	struct scrape_options options = { .store = store_new(NULL) };
+	struct scrape_job jobs[HANGING];
+	struct str address;
+	struct scrape_static at = { .targets = { &address, 1 } };
+	struct scrape_config config = { .jobs = jobs, .n = HANGING };
+	struct scrape_loop *loop;
+	struct rlimit before, few;
+	struct arena a = { 0 };
+	struct err e = { 0 };
+	bool said = false;
+	char silent[40];
+	int fd, other;
+
+	(void)state;
+	snprintf(silent, sizeof silent, "127.0.0.1:%d", silent_port(&fd));
+	address = str_of(silent);
+	for (int i = 0; i < HANGING; i++)
+		jobs[i] = (struct scrape_job){ .name = arena_printf(&a, "j%d", i),
+			                       .metrics_path = STR("/metrics"),
+			                       .scheme = STR("http"),
+			                       .interval_ms = 2000,
+			                       .timeout_ms = 2000,
+			                       .statics = { &at, 1, NULL } };
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = (struct rlimit){ FILES, before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	loop = scrape_new(&options);
+	scrape_reload(loop, &config);
+	assert_true(scrape_start(loop, &e));
+	for (int ms = 0; !said; ms += 10) {
+		struct arena now = { 0 };
+		size_t n;
+		const struct scrape_target_info *t = scrape_targets(loop, &now, &n);
+
+		for (size_t i = 0; i < n; i++)
+			said |= str_starts(t[i].last_error, STR("not asked: 48 scrapes are under way"));
+		arena_fini(&now);
+		assert_true(ms < PATIENCE_MS);
+		usleep(10000);
+		other = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		assert_true(other >= 0);
+		close(other);
+	}
+	scrape_free(loop);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	close(fd);
+	store_free(options.store);
+	arena_fini(&a);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_loop), cmocka_unit_test(test_secret_file) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_loop), cmocka_unit_test(test_secret_file), cmocka_unit_test(test_few_files) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
