@@ -546,16 +546,21 @@ void index_add_text(struct map *texts, struct str text, struct arena *a)
 	map_put(texts, text, (void *)(uintptr_t)text.p);
 }
 
-void index_add_texts(const struct index *x, const struct str *name, struct map *texts, struct arena *a)
+void index_add_names(const struct index *x, struct map *texts, struct arena *a)
 {
-	uint32_t id = name != NULL ? symbols_find(&x->symbols, *name) : SYMBOL_NONE;
-	const struct posting_name *p = id == SYMBOL_NONE ? NULL : map_get(&x->names, key_of(&id, sizeof id));
+	for (struct map_slot *s = NULL; (s = map_next(&x->names, s)) != NULL;)
+		index_add_text(texts, symbols_text(&x->symbols, ((struct posting_name *)s->value)->name), a);
+}
 
-	if (name == NULL)
-		for (struct map_slot *s = NULL; (s = map_next(&x->names, s)) != NULL;)
-			index_add_text(texts, symbols_text(&x->symbols, ((struct posting_name *)s->value)->name), a);
-	for (size_t i = 0; p != NULL && i < p->n; i++)
+bool index_add_values(const struct index *x, struct str name, size_t from, size_t n, struct map *texts, struct arena *a)
+{
+	uint32_t id = symbols_find(&x->symbols, name);
+	const struct posting_name *p = id == SYMBOL_NONE ? NULL : map_get(&x->names, key_of(&id, sizeof id));
+	size_t i = from;
+
+	for (; p != NULL && i < p->n && i < from + n; i++)
 		index_add_text(texts, symbols_text(&x->symbols, p->v[i]->key.value), a);
+	return p != NULL && i < p->n;
 }
 
 void index_each_pair(const struct index *x, void (*fn)(void *ctx, struct str name, struct str value, size_t n), void *ctx)

@@ -60,8 +60,11 @@ struct labels index_labels(const struct index *x, const struct store_series *s, 
 
 /* Every pair, those of one name together, and how many series have it. */
 void index_each_pair(const struct index *x, void (*fn)(void *ctx, struct str name, struct str value, size_t n), void *ctx);
-/* The label names, or with <name> its values, among <texts>: each once, in <a>. */
-void index_add_texts(const struct index *x, const struct str *name, struct map *texts, struct arena *a);
+/* The label names among <texts>: each once, in <a>. */
+void index_add_names(const struct index *x, struct map *texts, struct arena *a);
+/* Likewise <n> of the values of a label from the <from>th on. False: there are no more. A value that comes is behind the others; when a series
+ * is removed their order changes. */
+bool index_add_values(const struct index *x, struct str name, size_t from, size_t n, struct map *texts, struct arena *a);
 void index_add_text(struct map *texts, struct str text, struct arena *a);
 
 #endif

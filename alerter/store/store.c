@@ -647,22 +647,33 @@ static int by_text(const void *a, const void *b)
 	return str_cmp(*(const struct str *)a, *(const struct str *)b);
 }
 
+/* Of series in the index. False: some were removed since that rest_no(). */
+static bool add_texts(struct store *st, const struct str *name, uint64_t no, struct map *texts, struct arena *a)
+{
+	bool same = true, more = true;
+
+	for (size_t at = 0; same && more; at += SLOTS_AT_ONCE) {
+		pthread_rwlock_rdlock(&st->index_lock);
+		same = rest_no(st) == no;
+		if (name == NULL)
+			index_add_names(&st->index, texts, a);
+		more = name != NULL && index_add_values(&st->index, *name, at, SLOTS_AT_ONCE, texts, a);
+		pthread_rwlock_unlock(&st->index_lock);
+	}
+	return same;
+}
+
 /* Label names, or with <name> its values, of series in the index and of those at rest. */
 static struct str *label_texts(struct store *st, const struct str *name, struct arena *a, size_t *n)
 {
 	struct map texts = { 0 };
 	struct str *v;
 	uint64_t no;
-	bool same;
 
 	do {
 		no = rest_no(st);
 		rest_add_texts(st, name, &texts, a);
-		pthread_rwlock_rdlock(&st->index_lock);
-		index_add_texts(&st->index, name, &texts, a);
-		same = rest_no(st) == no;
-		pthread_rwlock_unlock(&st->index_lock);
-	} while (!same);
+	} while (!add_texts(st, name, no, &texts, a));
 	v = ARENA_ARRAY(a, texts.n, struct str);
 	*n = 0;
 	for (struct map_slot *s = NULL; (s = map_next(&texts, s)) != NULL;)

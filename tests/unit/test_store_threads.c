@@ -399,7 +399,9 @@ static void *select_anew(void *arg)
 {
 	struct job *job = arg;
 	struct querier *q = store_querier(job->store);
+	struct arena a = { 0 };
 	struct err e = { 0 };
+	size_t n;
 
 	do {
 		char never[24];
@@ -411,8 +413,12 @@ static void *select_anew(void *arg)
 		s = q->ops->select(q, job->reads % 2 == 0 ? m : m + 1, 1 + (job->reads % 2 == 0), (struct select_hints){ 0, INT64_MAX, 0 }, &e);
 		check_selection(job, s);
 		q->ops->release(q, s);
+		(void)store_label_values(job->store, STR("i"), &a, &n);
+		job->torn += n < STEADY || n > STEADY + PASSING;
+		arena_reset(&a);
 		regex_free(re);
 	} while (atomic_load(job->writing) > 0);
+	arena_fini(&a);
 	return NULL;
 }
 
