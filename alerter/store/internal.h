@@ -150,6 +150,7 @@ struct store {
 	pthread_mutex_t commit_turn; /* taken before it by commits */
 	pthread_mutex_t pieces_lock; /* held through the commit of a large batch */
 	_Atomic uint64_t published; /* number of the last batch that is in */
+	uint64_t coming;            /* of a large one that is going in; 0: none. Under the commit lock */
 	_Atomic int64_t held_from_ms;
 	_Atomic int64_t oldest_ms; /* nothing in the head is older. Written under the commit lock */
 	int64_t lately_oldest_ms;  /* of what came since the last census began. Under the commit lock */

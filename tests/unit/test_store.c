@@ -520,10 +520,36 @@ static void test_holes_are_closed(void **state)
 	teardown(&f);
 }
 
+/* Batches of many samples, twenty a second: a day later who was silent meanwhile is still there with all it had. */
+static void test_large_batches_for_a_day(void **state)
+{
+	enum { LARGE = 5000, HALF_AN_HOUR = 20 * 1800, A_DAY = 48 };
+	struct fixture f;
+	uint64_t numbers;
+
+	(void)state;
+	setup(&f, (struct store_options){ 0 });
+	assert_true(put(&f, "silent", MS(0), 1));
+	commit(&f);
+	numbers = f.store->published;
+	for (int i = 0; i < LARGE; i++)
+		assert_true(put(&f, "m", MS(0) + i, i));
+	commit(&f);
+	numbers = f.store->published - numbers;
+	for (int i = 0; i < A_DAY; i++) {
+		struct selection *s = pick(&f, "__name__ = silent");
+
+		assert_int_equal(read_all(&f, s, 0).n, 1);
+		drop(&f, s);
+		f.store->published += numbers * HALF_AN_HOUR;
+	}
+	teardown(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_batches_of_large_numbers),
+		cmocka_unit_test(test_batches_of_large_numbers), cmocka_unit_test(test_large_batches_for_a_day),
 		cmocka_unit_test(test_chunk_model),      cmocka_unit_test(test_matching),
 		cmocka_unit_test(test_large_regexes_are_forgotten),
 		cmocka_unit_test(test_order_of_samples), cmocka_unit_test(test_windows),
