@@ -166,7 +166,7 @@ struct store {
 	struct claims claims;
 	_Atomic bool knows_past, hasten;
 	bool read_only;      /* nothing on disk is changed */
-	size_t sealed_bytes, loaded_bytes; /* of sealed chunks of the head; of those in memory. As of the last maintenance; its own */
+	size_t sealed_bytes, loaded_bytes; /* of sealed chunks of the head; of those that can go to disk. As of the last maintenance; its own */
 	pthread_rwlock_t index_lock;
 	struct index index;
 	_Atomic int64_t rest_until_ms; /* no series at rest has a sample later than this; INT64_MIN: none rests */

@@ -491,7 +491,7 @@ struct census {
 	size_t open_bytes, loaded_bytes;
 };
 
-/* What lies on disk is not looked at. */
+/* What lies on disk is not looked at, and histograms never go there. */
 static void add_to_census(struct store *st, struct shard *shard, struct store_series *s, void *ctx)
 {
 	struct census *all = ctx;
@@ -503,7 +503,7 @@ static void add_to_census(struct store *st, struct shard *shard, struct store_se
 		all->oldest_ms = oldest_ms;
 	all->open_bytes += s->writer.open != NULL ? chunk_bytes(s->writer.open) : 0;
 	for (uint32_t i = 0; i < s->n_sealed; i++)
-		all->loaded_bytes += spool_has(series_sealed(s, i)) ? 0 : chunk_bytes(series_sealed(s, i));
+		all->loaded_bytes += unload_takes(series_sealed(s, i)) ? chunk_bytes(series_sealed(s, i)) : 0;
 }
 
 void store_note_oldest(struct store *st, int64_t t_ms)

@@ -31,6 +31,11 @@ static size_t in_file(const struct chunk *c)
 	return (CHUNK_FIXED + chunk_data_bytes(c) + ALIGN - 1) / ALIGN * ALIGN;
 }
 
+bool unload_takes(const struct chunk *c)
+{
+	return !spool_has(c) && c->kind != CHUNK_HIST;
+}
+
 static void gather(struct store *st, struct shard *shard, struct store_series *s, void *ctx)
 {
 	struct load *l = ctx;
@@ -41,7 +46,7 @@ static void gather(struct store *st, struct shard *shard, struct store_series *s
 	for (uint32_t i = 0; i < s->n_sealed; i++) {
 		struct chunk *c = series_sealed(s, i);
 
-		if (spool_has(c) || c->kind == CHUNK_HIST || l->bytes + in_file(c) > SPOOL_FILE_BYTES)
+		if (!unload_takes(c) || l->bytes + in_file(c) > SPOOL_FILE_BYTES)
 			continue;
 		l->v = mem_grow_tight(l->v, &l->cap, l->n + 1, sizeof *l->v);
 		l->v[l->n++] = (struct piece){ s, c, (uint32_t)l->bytes };

@@ -157,6 +157,37 @@ static void test_retention(void **state)
 	end(&w);
 }
 
+static void append_histograms(struct world *w, int n)
+{
+	enum { BUCKETS = 100 };
+	static const struct histogram_span span = { 1, BUCKETS };
+	double buckets[BUCKETS] = { 1 };
+	const struct histogram h = { .schema = 3, .count = 1, .pos = { &span, buckets, 1, BUCKETS } };
+	struct err e = { 0 };
+
+	for (int i = 0; i < n; i++)
+		assert_true(w->f.app->ops->append(w->f.app, parse_labels(&w->f.arena, "h"), MS(i * EVERY_S), 0, &h, &e));
+	commit(&w->f);
+	arena_reset(&w->f.arena);
+}
+
+/* They stay, so they are no reason to move the little else there is: of such files there is room for few. */
+static void test_histograms(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w, MS(0));
+	append_histograms(&w, LONG);
+	let_pass(&w, LONG * EVERY_S);
+	for (int i = 1; i <= 4; i++) {
+		append(&w, i, 0, 200);
+		store_maintain(w.f.store);
+	}
+	assert_int_equal(spool_files(), 0);
+	end(&w);
+}
+
 /* Without a disk they stay where they are. */
 static void test_no_disk(void **state)
 {
@@ -183,7 +214,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_enough),    cmocka_unit_test(test_reader),  cmocka_unit_test(test_ended),
-		cmocka_unit_test(test_retention), cmocka_unit_test(test_no_disk),
+		cmocka_unit_test(test_retention), cmocka_unit_test(test_no_disk), cmocka_unit_test(test_histograms),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, no_piece_is_left);
