@@ -713,6 +713,10 @@ void alerter_stop(struct alerter *al)
 	struct err e = { 0 };
 
 	keeper_stop(al->keeper);
+	if (al->notify != NULL) {       /* it asks what goes next */
+		notify_watch_rules(al->notify, NULL, NULL, 0);
+		notify_watch_evaluation(al->notify, NULL, NULL);
+	}
 	if (al->http != NULL)
 		http_server_stop(al->http);
 	page_metrics_free(al->page_metrics);
@@ -723,8 +727,6 @@ void alerter_stop(struct alerter *al)
 	http_web_config_unref(al->web);
 	if (al->scrape != NULL)
 		scrape_free(al->scrape);
-	if (al->notify != NULL)
-		notify_watch_evaluation(al->notify, NULL, NULL);
 	if (al->rules != NULL)
 		rules_free(al->rules);
 	if (al->notify != NULL)

@@ -107,3 +107,12 @@ def test_a_port_in_use_is_noticed_before_anything_is_sent(box):
     watch.hook.script.clear()
     watch.program.start()
     watch.told("Broken")
+
+
+def test_stop_before_all_was_asked(box):
+    """F1: an evaluation holds up the stop, and it is not known yet whether what fired before still does: nobody asks the targets that have gone."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        w = Watch(box, [job("silent", f"127.0.0.1:{silent.getsockname()[1]}", scrape_interval="1m", scrape_timeout="1m")],
+                  [alert_rule("Long", "max_over_time((vector(1) + vector(1))[4h:10ms]) > 9")])
+        w.ticks(1)
+        assert w.program.stop() == 0
