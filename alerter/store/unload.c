@@ -4,6 +4,7 @@
 #include "store/unload.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "store/block_scratch.h"
 #include "store/flush.h"
@@ -70,6 +71,12 @@ static bool write_chunk(struct scratch *file, const char *path, const struct chu
 	       scratch_put(file, path, zeros, in_file(c) - CHUNK_FIXED - bytes, e);
 }
 
+/* What the system finds no room for later would be read back as zeros: so it is asked before memory is given away. */
+static bool sync_file(int fd, const char *path, struct err *e)
+{
+	return fdatasync(fd) == 0 || scratch_cannot(e, "sync", path);
+}
+
 /* Where the file is mapped; NULL: it is not. */
 static char *write_file(struct store *st, const struct load *l, struct err *e)
 {
@@ -81,7 +88,7 @@ static char *write_file(struct store *st, const struct load *l, struct err *e)
 	buf_printf(&path, "%s/sealed", st->history.dir);
 	for (size_t i = 0; i < l->n && ok; i++)
 		ok = write_chunk(&file, buf_z(&path), l->v[i].chunk, e);
-	if (ok && scratch_spill(&file, buf_z(&path), e)) {
+	if (ok && scratch_spill(&file, buf_z(&path), e) && sync_file(file.fd, buf_z(&path), e)) {
 		mapped = spool_map(file.fd, l->bytes, (uint32_t)l->n, l->oldest_ms);
 		if (mapped == NULL)
 			err_set(e, ERR_LIMIT, -1, "%d files are mapped already, or the system maps no more", SPOOL_FILES);
