@@ -282,7 +282,7 @@ static void apply_state(struct store *st, const struct staged *g, uint64_t batch
 	bool told = atomic_load(&s->state) == g->state && !atomic_load(&s->from_history);
 
 	atomic_store_explicit(&s->from_history, FROM_NOWHERE, memory_order_relaxed);
-	if (told || (s->last_batch == (uint32_t)batch && atomic_load(&s->good_ms) == atomic_load(&s->last_ms)))
+	if (told || (atomic_load_explicit(&s->last_batch, memory_order_relaxed) == (uint32_t)batch && atomic_load(&s->good_ms) == atomic_load(&s->last_ms)))
 		return;
 	atomic_store(&s->state, g->state);
 	journal_state(st, s, (enum series_state)g->state);
@@ -321,7 +321,7 @@ static bool apply(struct store_appender *a, struct shard *shard, struct staged *
 	if (g->state == SERIES_FRESH && (s->state != SERIES_FRESH || s->good_ms < g->t_ms - st->options.lookback_ms))
 		store_note_return(st, s, g->t_ms);
 	atomic_store_explicit(&s->from_history, FROM_NOWHERE, memory_order_relaxed);
-	s->last_batch = (uint32_t)batch;
+	atomic_store_explicit(&s->last_batch, (uint32_t)batch, memory_order_relaxed);
 	if (g->h != NULL || !value_is_stale(g->v))
 		atomic_store(&s->good_ms, g->t_ms);
 	atomic_store(&s->state, g->state);

@@ -55,7 +55,7 @@ struct store_series {
 	};
 	_Atomic uint64_t owner;        /* 0: nobody */
 	uint32_t hash;                 /* upper half of series_hash() of its labels; immutable */
-	uint32_t last_batch;           /* lower half of the number of the batch its last sample came with. Under the shard lock */
+	_Atomic uint32_t last_batch;   /* lower half of the number of the batch its last sample came with. Written under the shard lock */
 	_Atomic uint32_t pins;         /* holders outside, staged samples: not dropped */
 	_Atomic uint32_t journal_file; /* of which it has this number. Under the commit lock, but for 0 */
 	uint32_t journal_number : 31, journal_told : 1; /* told: its last value is in that file. Under the commit lock */
@@ -70,7 +70,7 @@ _Static_assert((int)STORE_MAX_LABELS <= (int)PAIRS_MOST, "its labels can be coun
  * compared. */
 static inline bool series_is_later(const struct store_series *s, uint64_t batch)
 {
-	return batch != UINT64_MAX && (int32_t)(s->last_batch - (uint32_t)batch) > 0;
+	return batch != UINT64_MAX && (int32_t)(atomic_load_explicit(&s->last_batch, memory_order_relaxed) - (uint32_t)batch) > 0;
 }
 
 struct shard {

@@ -91,6 +91,39 @@ static bool part_matters(const struct store_unseen *u, struct str metric, const 
 	return (metric.n == 0 || str_starts(metric, u->family)) && !is_seen(s, u->labels);
 }
 
+/* The last good sample but one, or what is behind it where that is no longer in an open chunk. INT64_MIN: none, or it ended there. */
+static int64_t good_before_ms(struct store *st, struct store_series *s)
+{
+	struct shard *shard = series_shard(st, s);
+	int64_t t[CHUNK_SAMPLES], at_ms = INT64_MIN;
+	double v[CHUNK_SAMPLES] = { 0 };
+	const struct chunk *open;
+
+	pthread_mutex_lock(&shard->lock);
+	open = s->writer.open;
+	if (open == NULL || open->n < 2)
+		at_ms = s->n_sealed > 0 ? chunk_max_ms(series_sealed(s, s->n_sealed - 1)) : atomic_load(&s->block_last_ms);
+	else if (open->kind != CHUNK_HIST && chunk_decode(open, t, v, NULL, NULL) && !value_is_stale(v[open->n - 2]))
+		at_ms = t[open->n - 2];
+	pthread_mutex_unlock(&shard->lock);
+	return at_ms;
+}
+
+/* Its last sample is not seen yet: whether, as far as is seen, it is still away. <good_ms>: of that sample. */
+static bool is_still_away(struct store *st, struct store_series *s, int64_t good_ms, int64_t now_ms, int64_t *since_ms)
+{
+	struct gap gap;
+
+	if (gaps_find(&st->gaps, s->id, &gap) && gap.back_ms == good_ms) {
+		*since_ms = gap.lost_ms;
+		return true;
+	}
+	if (now_ms - st->born_ms > st->options.lookback_ms) /* what it had before the start is no question any more */
+		return false;
+	*since_ms = good_before_ms(st, s);
+	return *since_ms != INT64_MIN && is_stalled(*since_ms, now_ms, st->options.lookback_ms);
+}
+
 static struct series describe(struct store *st, struct store_series *s, struct labels labels, int64_t now_ms,
                               const struct selection *sel)
 {
@@ -107,7 +140,8 @@ static struct series describe(struct store *st, struct store_series *s, struct l
 		out.state = SERIES_LOST;
 	else if (from != FROM_NOWHERE && out.state != SERIES_GONE)
 		out.state = may_return(st, labels, now_ms, sel) ? SERIES_LOST : SERIES_GONE;
-	if (out.state == SERIES_FRESH && is_stalled(good_ms, now_ms, st->options.lookback_ms))
+	if (out.state == SERIES_FRESH && (is_stalled(good_ms, now_ms, st->options.lookback_ms) ||
+	                                  (series_is_later(s, sel->as_of) && is_still_away(st, s, good_ms, now_ms, &good_ms))))
 		out.state = SERIES_LOST;
 	if (out.state == SERIES_LOST) {
 		out.lost_since_ms = good_ms;

@@ -68,6 +68,7 @@ struct store *store_new(const struct store_options *options)
 	journal_init(&st->journal);
 	pthread_mutex_init(&st->claims_lock, NULL);
 	st->born_ms = clock_now_ms(st->options.clock);
+	atomic_store(&st->published, 1); /* 0 asks for what is newest */
 	st->held_from_ms = st->steady_ms = st->born_ms;
 	st->steady_mono_ms = clock_mono_ms(st->options.clock);
 	st->oldest_ms = st->lately_oldest_ms = INT64_MAX;

@@ -122,6 +122,62 @@ static void test_states_after_a_stop(void **state)
 	states(true);
 }
 
+static enum series_state state_as_of(struct world *w, uint64_t as_of, int64_t *since_ms)
+{
+	struct selection *s = pick_as_of(&w->f, "__name__ = m", as_of);
+	enum series_state state = s->v[0].state;
+
+	assert_int_equal(s->n, 1);
+	*since_ms = s->v[0].lost_since_ms;
+	drop(&w->f, s);
+	return state;
+}
+
+static uint64_t now_as_of(struct world *w)
+{
+	struct selection *s = pick(&w->f, "__name__ = m");
+	uint64_t as_of = s->as_of;
+
+	drop(&w->f, s);
+	return as_of;
+}
+
+/* Whoever does not see yet what came back does not see that it is back either. */
+static void test_a_return_is_seen_with_its_sample(void **state)
+{
+	int64_t since_ms;
+	struct world w;
+	uint64_t before;
+
+	(void)state;
+	begin(&w);
+	put1(&w, "m", MS(0), 1);
+	append_end(&w, "m", MS(5), SERIES_LOST);
+	before = now_as_of(&w);
+	put1(&w, "m", MS(20), 2);
+	assert_int_equal(state_as_of(&w, before, &since_ms), SERIES_LOST);
+	assert_int_equal(since_ms, MS(0));
+	assert_int_equal(state_as_of(&w, 0, &since_ms), SERIES_FRESH);
+	before = now_as_of(&w);
+	put1(&w, "m", MS(25), 3);
+	assert_int_equal(state_as_of(&w, before, &since_ms), SERIES_FRESH);
+
+	for (int flush = 0; flush < 2; flush++) { /* away ourselves for longer than the lookback */
+		struct err e = { 0 };
+		int64_t last_ms = MS(25 + 1000 * flush), back_ms = last_ms + MS(1000) - MS(0);
+
+		if (flush)
+			assert_true(store_flush(w.f.store, &e));
+		restart(&w, back_ms);
+		before = now_as_of(&w);
+		put1(&w, "m", back_ms, 4);
+		assert_int_equal(state_as_of(&w, before, &since_ms), SERIES_LOST);
+		assert_int_equal(since_ms, last_ms);
+		assert_int_equal(state_as_of(&w, 0, &since_ms), SERIES_FRESH);
+	}
+	end(&w);
+}
+
 static void test_rules_of_order(void **state)
 {
 	struct err e = { 0 };
@@ -168,6 +224,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_states_after_a_crash),
 		cmocka_unit_test(test_states_after_a_stop),
+		cmocka_unit_test(test_a_return_is_seen_with_its_sample),
 		cmocka_unit_test(test_rules_of_order),
 		cmocka_unit_test(test_held_from),
 	};
