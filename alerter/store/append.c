@@ -444,21 +444,53 @@ static uint64_t commit_whole(struct store_appender *a)
 	return appended;
 }
 
+static bool is_state(const struct staged *g)
+{
+	return g->what == STAGED_STATE;
+}
+
+/* Each in its order. States have no number and are seen at once: whoever does not see what came must not see that others are gone, or
+ * nothing is left of what only has another name now. How many come before them; all, if there are no others. */
+static size_t put_states_last(struct store_appender *a)
+{
+	size_t n = 0, n_states = 0;
+	struct staged *states;
+
+	for (size_t i = 0; i < a->n; i++)
+		n_states += is_state(&a->v[i]);
+	if (n_states == 0 || n_states == a->n)
+		return a->n;
+	states = mem_alloc(n_states * sizeof *states);
+	n_states = 0;
+	for (size_t i = 0; i < a->n; i++)
+		if (is_state(&a->v[i]))
+			states[n_states++] = a->v[i];
+		else
+			a->v[n++] = a->v[i];
+	memcpy(a->v + n, states, n_states * sizeof *states);
+	free(states);
+	return n;
+}
+
 /* Those that come between have the numbers up to its own. Numbers are compared by their lower halves (series_is_later), so none is wasted:
  * twenty such batches a second take more than a day for half of the range. */
 static uint64_t commit_in_pieces(struct store_appender *a)
 {
 	enum { BETWEEN = 256 }; /* two pieces */
 	struct store *st = a->store;
+	size_t n_samples = put_states_last(a);
 	uint64_t batch = 0, appended = 0;
 
 	pthread_mutex_lock(&st->pieces_lock);
-	for (size_t beg = 0; beg < a->n; beg += COMMIT_PIECE) {
+	for (size_t beg = 0, end; beg < a->n; beg = end) {
+		size_t stop = beg < n_samples ? n_samples : a->n;
+
+		end = stop - beg < COMMIT_PIECE ? stop : beg + COMMIT_PIECE;
 		lock_commits(st);
 		if (beg == 0)
-			batch = st->coming = atomic_load(&st->published) + (a->n + COMMIT_PIECE - 1) / COMMIT_PIECE * BETWEEN;
-		appended += apply_some(a, beg, a->n - beg < COMMIT_PIECE ? a->n : beg + COMMIT_PIECE, batch);
-		if (a->n - beg <= COMMIT_PIECE) {
+			batch = st->coming = atomic_load(&st->published) + (n_samples + COMMIT_PIECE - 1) / COMMIT_PIECE * BETWEEN;
+		appended += apply_some(a, beg, end, batch);
+		if (end == n_samples) {
 			atomic_store(&st->published, batch);
 			st->coming = 0;
 		}

@@ -535,12 +535,98 @@ static void test_new_while_walking(void **state)
 	store_free(w.store);
 }
 
+/* ---- A large batch renames what was lost ---- */
+
+enum { RENAMED = 6000 };
+
+struct renaming {
+	struct store *store;
+	struct appender *app;
+	_Atomic bool done;
+};
+
+static struct store_series *renamed_ref(struct store *store, int i)
+{
+	struct label v[2];
+	char text[16];
+	struct err e = { 0 };
+
+	return store_series_ref(store, labels_of(v, 0, text, i), &e);
+}
+
+static void *commit_renaming(void *arg)
+{
+	struct renaming *r = arg;
+	struct err e = { 0 };
+
+	assert_true(r->app->ops->commit(r->app, &e));
+	atomic_store(&r->done, true);
+	return NULL;
+}
+
+static size_t count_of_state(struct store *store, enum series_state state)
+{
+	struct matcher m = { MATCH_EQ, STR(LABEL_NAME), STR("m0"), NULL };
+	struct querier *q = store_querier(store);
+	struct err e = { 0 };
+	struct selection *s = q->ops->select(q, &m, 1, (struct select_hints){ 0, INT64_MAX, 0 }, &e);
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n; i++)
+		n += s->v[i].state == state;
+	q->ops->release(q, s);
+	return n;
+}
+
+/* The old ones are gone only for who sees the new ones. The commit is held up between two states, by the lock of a shard. */
+static void test_renamed_at_once(void **state)
+{
+	struct renaming r = { .store = store_new(NULL) };
+	struct store_series *s[RENAMED];
+	int64_t now = clock_now_ms(&clock_system);
+	struct shard *held;
+	uint64_t before;
+	pthread_t t;
+
+	(void)state;
+	r.app = store_appender_new(r.store);
+	for (int i = 0; i < RENAMED; i++)
+		s[i] = renamed_ref(r.store, i);
+	held = series_shard(r.store, s[SHARD_RUN]);
+	for (int i = 0; i < 2 * SHARD_RUN; i++) {
+		(void)!store_append_ref(r.app, s[i], now - 2000, 1, NULL);
+		store_append_end(r.app, s[i], now - 1000, SERIES_LOST);
+	}
+	(void)commit_renaming(&r);
+	atomic_store(&r.done, false);
+	before = atomic_load(&r.store->published);
+	for (int i = 0; i < 2 * SHARD_RUN; i++)
+		store_append_state(r.app, s[i], SERIES_GONE);
+	for (int i = 2 * SHARD_RUN; i < RENAMED; i++)
+		if (series_shard(r.store, s[i]) != held)
+			(void)!store_append_ref(r.app, s[i], now, 1, NULL);
+	pthread_mutex_lock(&held->lock);
+	pthread_create(&t, NULL, commit_renaming, &r);
+	while (count_of_state(r.store, SERIES_GONE) == 0)
+		usleep(1000);
+	assert_false(r.done);
+	assert_true(atomic_load(&r.store->published) > before);
+	pthread_mutex_unlock(&held->lock);
+	pthread_join(t, NULL);
+	assert_int_equal(count_of_state(r.store, SERIES_GONE), 2 * SHARD_RUN);
+	for (int i = 0; i < RENAMED; i++)
+		store_series_unref(r.store, s[i]);
+	store_appender_free(r.app);
+	store_free(r.store);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_everything_at_once), cmocka_unit_test(test_large_batches),
 		                            cmocka_unit_test(test_selected_for_the_first_time),
 		                            cmocka_unit_test(test_new_while_selecting),
-		                            cmocka_unit_test(test_new_while_walking) };
+		                            cmocka_unit_test(test_new_while_walking),
+		                            cmocka_unit_test(test_renamed_at_once) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
