@@ -27,7 +27,7 @@ static const char *const suffixes[FILE_KINDS] = { ".log", ".cut", ".checkpoint",
 struct file {
 	uint64_t number;
 	enum file_kind kind;
-	bool damaged;
+	int fd; /* -1: to be opened when it is read */
 };
 
 struct files {
@@ -56,7 +56,7 @@ static void list(const struct journal *j, struct files *out)
 			if (strcmp(end, suffixes[k]) != 0)
 				continue;
 			out->v = mem_grow(out->v, &out->cap, out->n + 1, sizeof *out->v);
-			out->v[out->n++] = (struct file){ number, (enum file_kind)k, false };
+			out->v[out->n++] = (struct file){ number, (enum file_kind)k, -1 };
 		}
 	}
 	if (d != NULL)
@@ -99,10 +99,14 @@ static void set_aside(struct store *st, const char *path, const char *why)
 	buf_fini(&to);
 }
 
-/* The bytes and BITS_SLACK behind them; NULL and <e>. */
-static unsigned char *read_file(const char *path, size_t *n, struct err *e)
+static int open_file(const char *path)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+}
+
+/* The bytes and BITS_SLACK behind them; NULL and <e>. Closes it. */
+static unsigned char *read_file(int fd, size_t *n, struct err *e)
+{
 	unsigned char *bytes = NULL;
 	struct stat info = { 0 };
 
@@ -337,7 +341,7 @@ static const char *judge_end(const struct replaying *r, const char *path, bool n
 	return NULL;
 }
 
-static void replay_file(struct replaying *r, const struct file *f, bool newest)
+static void replay_file(struct replaying *r, struct file *f, bool newest)
 {
 	static const struct record_sink calls = { NULL, take_head, take_definition, take_sample, take_state, take_series, take_end };
 	struct record_sink sink = calls;
@@ -354,7 +358,8 @@ static void replay_file(struct replaying *r, const struct file *f, bool newest)
 	r->ended = false;
 	journal_path(&r->st->journal, f->number, suffixes[f->kind], &path);
 	errno = 0;
-	bytes = read_file(path.p, &n, &e);
+	bytes = read_file(f->fd >= 0 ? f->fd : open_file(path.p), &n, &e);
+	f->fd = -1;
 	if (bytes != NULL)
 		why = read_frames(reader, bytes, n, f->kind == FILE_CHECKPOINT, &whole);
 	if (bytes != NULL && why == NULL && f->kind == FILE_LOG)
@@ -384,6 +389,63 @@ static uint64_t find_begin(const struct files *files)
 			begin = files->v[i].number;
 	return begin;
 }
+
+/* ---- Beside one who writes it ---- */
+
+static void files_fini(struct files *files)
+{
+	for (size_t i = 0; i < files->n; i++)
+		if (files->v[i].fd >= 0)
+			close(files->v[i].fd);
+	free(files->v);
+	*files = (struct files){ 0 };
+}
+
+/* False when one is there no more. */
+static bool open_all(const struct journal *j, struct files *files)
+{
+	struct buf path = { 0 };
+	bool all = true;
+
+	errno = 0;
+	for (size_t i = 0; i < files->n && all; i++) {
+		journal_path(j, files->v[i].number, suffixes[files->v[i].kind], &path);
+		files->v[i].fd = open_file(path.p);
+		all = files->v[i].fd >= 0 || errno != ENOENT;
+	}
+	buf_fini(&path);
+	return all;
+}
+
+static bool is_same(const struct files *a, const struct files *b)
+{
+	bool same = a->n == b->n;
+
+	for (size_t i = 0; i < a->n && same; i++)
+		same = a->v[i].number == b->v[i].number && a->v[i].kind == b->v[i].kind;
+	return same;
+}
+
+/* What is there at one moment: a checkpoint may come while the folder is listed, and what was before it goes. */
+static void list_open(const struct journal *j, struct files *out)
+{
+	enum { ATTEMPTS = 1000 };
+	bool same = false;
+
+	for (int i = 0; i < ATTEMPTS && !same; i++) {
+		struct files again = { 0 };
+
+		files_fini(out);
+		list(j, out);
+		if (!open_all(j, out))
+			continue;
+		list(j, &again);
+		same = is_same(out, &again);
+		files_fini(&again);
+	}
+}
+
+/* ---- All of it ---- */
 
 static bool is_log(const struct file *f)
 {
@@ -418,12 +480,15 @@ void journal_replay(struct store *st, struct replay *out)
 	bool cut = false;
 
 	*out = (struct replay){ .head.now_ms = INT64_MIN };
-	list(&st->journal, &files);
+	if (st->read_only)
+		list_open(&st->journal, &files);
+	else
+		list(&st->journal, &files);
 	r.backlog = backlog_new(st, &r.series, look_up, &r);
 	begin = find_begin(&files);
 	next = begin > 0 ? begin : 1;
 	for (size_t i = 0; i < files.n; i++) {
-		const struct file *f = &files.v[i];
+		struct file *f = &files.v[i];
 
 		out->last = f->number;
 		if (f->number < begin || f->kind == FILE_TEMPORARY)
@@ -440,6 +505,6 @@ void journal_replay(struct store *st, struct replay *out)
 	backlog_free(r.backlog);
 	arena_fini(&r.arena);
 	free(r.series.v);
-	free(files.v);
+	files_fini(&files);
 	claims_make(st);
 }
