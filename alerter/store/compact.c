@@ -53,7 +53,7 @@ void history_compact(struct store *st, int64_t now_ms)
 	struct block_list *l = history_take(h);
 	struct err e = { 0 };
 	char *path = NULL;
-	size_t beg = 0, n = l != NULL && now_ms >= h->compact_ms ? find_blocks(st, l, now_ms, &beg) : 0;
+	size_t beg = 0, n = l != NULL && !history_waits(h->compact_ms, now_ms, RETRY_MS) ? find_blocks(st, l, now_ms, &beg) : 0;
 
 	if (n > 0 && block_merge(l->v + beg, n, NULL, h->dir, &st->hasten, &path, &e) && history_swap(st, l->v + beg, n, path)) {
 		COUNT(st, blocks_merged, n);

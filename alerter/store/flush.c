@@ -224,7 +224,7 @@ bool flush_when_due(struct store *st, int64_t now_ms, bool hurry)
 
 	if (h->flushed_ms > now_ms) /* the clock jumped back */
 		h->flushed_ms = now_ms;
-	if ((!hurry && now_ms - h->flushed_ms < FLUSH_EVERY_MS) || now_ms < h->retry_ms)
+	if ((!hurry && now_ms - h->flushed_ms < FLUSH_EVERY_MS) || history_waits(h->retry_ms, now_ms, RETRY_MS))
 		return false;
 	ok = flush(st, &f, now_ms, &e);
 	if (ok) {

@@ -36,6 +36,12 @@ struct history {
 	bool told_of_limit;
 };
 
+/* Whether it is not time yet, which it is after <most_ms> at the latest: the clock may have been put back. */
+static inline bool history_waits(int64_t until_ms, int64_t now_ms, int64_t most_ms)
+{
+	return until_ms > now_ms && until_ms - now_ms <= most_ms;
+}
+
 void history_init(struct history *h);
 void history_fini(struct history *h);
 struct block_list *history_take(struct history *h); /* NULL: no blocks */

@@ -159,6 +159,6 @@ void unload_all(struct store *st, int64_t now_ms)
 void unload_when_due(struct store *st, int64_t now_ms)
 {
 	spool_cool();
-	if (st->loaded_bytes >= WORTH_BYTES && now_ms >= st->history.unload_ms)
+	if (st->loaded_bytes >= WORTH_BYTES && !history_waits(st->history.unload_ms, now_ms, RETRY_MS))
 		unload_all(st, now_ms);
 }

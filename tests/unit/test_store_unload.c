@@ -163,7 +163,7 @@ static void test_retention(void **state)
 	assert_int_equal(store_stats(w.f.store).oldest_ms, MS(0));
 	for (int days = 0; days < 17; days++) {
 		let_pass(&w, 24 * HOUR_S);
-		w.f.store->history.retry_ms = INT64_MAX; /* no flush takes it */
+		w.f.store->history.flushed_ms = w.f.clock.wall; /* no flush takes it */
 		store_maintain(w.f.store);
 	}
 	assert_int_equal(spool_files(), 0);
@@ -243,12 +243,42 @@ static void test_no_disk(void **state)
 	end(&w);
 }
 
+/* What failed while the clock was a day ahead is not put off for a day when it is put back. */
+static void test_clock_put_back(void **state)
+{
+	enum { DAY_MS = 24 * HOUR_S * 1000 };
+	char blocks[96], away[96];
+	struct world w;
+
+	(void)state;
+	begin(&w, MS(0));
+	append(&w, 1, 0, 200);
+	snprintf(blocks, sizeof blocks, "%s/blocks", w.dir);
+	snprintf(away, sizeof away, "%s/away", w.dir);
+	assert_int_equal(rename(blocks, away), 0);
+	w.f.clock.wall += DAY_MS;
+	store_maintain(w.f.store);
+	unload(&w.f);
+	assert_int_equal(store_stats(w.f.store).flushes_failed, 1);
+	assert_int_equal(rename(away, blocks), 0);
+	w.f.clock.wall -= DAY_MS;
+	let_pass(&w, 200 * EVERY_S);
+	w.f.store->loaded_bytes = SIZE_MAX;
+	unload_when_due(w.f.store, w.f.clock.wall);
+	assert_int_equal(spool_files(), 1);
+	let_pass(&w, 3 * HOUR_S);
+	store_maintain(w.f.store);
+	assert_int_equal(store_stats(w.f.store).blocks_written, 1);
+	check(&w, 1, 200);
+	end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_enough),    cmocka_unit_test(test_reader),  cmocka_unit_test(test_ended),
 		cmocka_unit_test(test_retention), cmocka_unit_test(test_no_disk), cmocka_unit_test(test_histograms),
-		cmocka_unit_test(test_lost_on_the_way),
+		cmocka_unit_test(test_lost_on_the_way), cmocka_unit_test(test_clock_put_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, no_piece_is_left);
