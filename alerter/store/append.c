@@ -173,7 +173,7 @@ static void put_sample(struct store *st, struct shard *shard, struct store_serie
 	atomic_store_explicit(&s->last_ms, t_ms, memory_order_relaxed);
 }
 
-void store_note_return(struct store *st, const struct store_series *s, int64_t t_ms)
+void store_note_return(struct store *st, const struct store_series *s, int64_t t_ms, uint64_t batch)
 {
 	const int64_t good_ms = atomic_load(&s->good_ms);
 	const unsigned char state = atomic_load(&s->state);
@@ -181,7 +181,7 @@ void store_note_return(struct store *st, const struct store_series *s, int64_t t
 	bool stalled = state == SERIES_FRESH && good_ms < t_ms - st->options.lookback_ms && !atomic_load(&s->from_history);
 
 	if (good_ms != INT64_MIN && t_ms > good_ms && !atomic_load(&s->never_lost) && (state == SERIES_LOST || stalled))
-		gaps_put(&st->gaps, (struct gap){ s->id, good_ms, t_ms });
+		gaps_put(&st->gaps, (struct gap){ s->id, good_ms, t_ms, batch });
 }
 
 void store_replay_sample(struct store *st, struct store_series *s, int64_t t_ms, double v, const struct histogram *h)
@@ -275,12 +275,25 @@ static void count(struct store *st, enum store_verdict verdict)
 	}
 }
 
+/* Its target was away, and it is known now that it went meanwhile: for who does not see the batch yet it is still away. */
+static void note_gone(struct store *st, const struct store_series *s, uint64_t batch)
+{
+	const unsigned char state = atomic_load(&s->state);
+	bool lost = state == SERIES_LOST || (state == SERIES_FRESH && atomic_load(&s->from_history));
+	int64_t good_ms = atomic_load(&s->good_ms);
+
+	if (lost && good_ms != INT64_MIN && !atomic_load(&s->never_lost))
+		gaps_put(&st->gaps, (struct gap){ s->id, good_ms, clock_now_ms(st->options.clock), batch });
+}
+
 /* A good sample of the same batch knows better. */
 static void apply_state(struct store *st, const struct staged *g, uint64_t batch)
 {
 	struct store_series *s = g->series;
 	bool told = atomic_load(&s->state) == g->state && !atomic_load(&s->from_history);
 
+	if (g->state == SERIES_GONE)
+		note_gone(st, s, batch);
 	atomic_store_explicit(&s->from_history, FROM_NOWHERE, memory_order_relaxed);
 	if (told || (atomic_load_explicit(&s->last_batch, memory_order_relaxed) == (uint32_t)batch && atomic_load(&s->good_ms) == atomic_load(&s->last_ms)))
 		return;
@@ -319,7 +332,9 @@ static bool apply(struct store_appender *a, struct shard *shard, struct staged *
 	put_sample(st, shard, s, g->t_ms, g->v, g->h);
 	journal_sample(st, s, &(struct record_sample){ g->t_ms, g->v, g->h, (enum series_state)g->state }, last_bits);
 	if (g->state == SERIES_FRESH && (s->state != SERIES_FRESH || s->good_ms < g->t_ms - st->options.lookback_ms))
-		store_note_return(st, s, g->t_ms);
+		store_note_return(st, s, g->t_ms, batch);
+	else if (g->state == SERIES_GONE)
+		note_gone(st, s, batch);
 	atomic_store_explicit(&s->from_history, FROM_NOWHERE, memory_order_relaxed);
 	atomic_store_explicit(&s->last_batch, (uint32_t)batch, memory_order_relaxed);
 	if (g->h != NULL || !value_is_stale(g->v))

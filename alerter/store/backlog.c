@@ -44,7 +44,7 @@ struct backlog {
 void backlog_append(struct store *st, struct store_series *s, const struct record_sample *x)
 {
 	if (x->state == SERIES_FRESH && s->state == SERIES_LOST)
-		store_note_return(st, s, x->t_ms);
+		store_note_return(st, s, x->t_ms, 0);
 	store_replay_sample(st, s, x->t_ms, x->v, x->h);
 	atomic_store_explicit(&s->state, (unsigned char)x->state, memory_order_relaxed);
 }

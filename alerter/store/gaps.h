@@ -11,7 +11,8 @@
 
 struct gap {
 	uint64_t series;           /* its id */
-	int64_t lost_ms, back_ms;  /* of its last good sample before, and of its first one behind; back_ms 0: a free place */
+	int64_t lost_ms, back_ms;  /* of its last good sample before, and of its first one behind, or when it was known to be gone; back_ms 0: a free place */
+	uint64_t batch;            /* by which it ended; 0: the journal */
 };
 
 struct gaps {

@@ -191,8 +191,8 @@ struct store {
 	} count;
 };
 
-/* A good sample at <t_ms> is about to go into <s>: if it was lost until now, from when to when is kept. */
-void store_note_return(struct store *, const struct store_series *, int64_t t_ms);
+/* A good sample at <t_ms> is about to go into <s>: if it was lost until now, from when to when is kept, and by which batch it is not any more. */
+void store_note_return(struct store *, const struct store_series *, int64_t t_ms, uint64_t batch);
 
 extern const struct querier_ops store_querier_ops;
 extern const struct appender_ops store_appender_ops;

@@ -109,16 +109,17 @@ static int64_t good_before_ms(struct store *st, struct store_series *s)
 	return at_ms;
 }
 
-/* Its last sample is not seen yet: whether, as far as is seen, it is still away. <good_ms>: of that sample. */
-static bool is_still_away(struct store *st, struct store_series *s, int64_t good_ms, int64_t now_ms, int64_t *since_ms)
+/* Whether, as far as the batches up to <as_of> tell, it is still away. */
+static bool is_still_away(struct store *st, struct store_series *s, uint64_t as_of, enum series_state said, int64_t now_ms, int64_t *since_ms)
 {
 	struct gap gap;
 
-	if (gaps_find(&st->gaps, s->id, &gap) && gap.back_ms == good_ms) {
+	if (gaps_find(&st->gaps, s->id, &gap) && gap.batch > as_of) {
 		*since_ms = gap.lost_ms;
 		return true;
 	}
-	if (now_ms - st->born_ms > st->options.lookback_ms) /* what it had before the start is no question any more */
+	/* What it had before the start is a question as long as that may be its last sample but one. */
+	if (said != SERIES_FRESH || !series_is_later(s, as_of) || now_ms - st->born_ms > st->options.lookback_ms)
 		return false;
 	*since_ms = good_before_ms(st, s);
 	return *since_ms != INT64_MIN && is_stalled(*since_ms, now_ms, st->options.lookback_ms);
@@ -140,8 +141,8 @@ static struct series describe(struct store *st, struct store_series *s, struct l
 		out.state = SERIES_LOST;
 	else if (from != FROM_NOWHERE && out.state != SERIES_GONE)
 		out.state = may_return(st, labels, now_ms, sel) ? SERIES_LOST : SERIES_GONE;
-	if (out.state == SERIES_FRESH && (is_stalled(good_ms, now_ms, st->options.lookback_ms) ||
-	                                  (series_is_later(s, sel->as_of) && is_still_away(st, s, good_ms, now_ms, &good_ms))))
+	if ((out.state == SERIES_FRESH && is_stalled(good_ms, now_ms, st->options.lookback_ms)) ||
+	    (out.state != SERIES_LOST && is_still_away(st, s, sel->as_of, out.state, now_ms, &good_ms)))
 		out.state = SERIES_LOST;
 	if (out.state == SERIES_LOST) {
 		out.lost_since_ms = good_ms;

@@ -11,6 +11,16 @@ static void append_end(struct world *w, const char *labels, int64_t t_ms, enum s
 	store_series_unref(w->f.store, s);
 }
 
+static void set_state(struct world *w, const char *labels, enum series_state state)
+{
+	struct err e = { 0 };
+	struct store_series *s = store_series_ref(w->f.store, parse_labels(&w->f.arena, labels), &e);
+
+	store_append_state(w->f.app, s, state);
+	commit(&w->f);
+	store_series_unref(w->f.store, s);
+}
+
 static void own(struct world *w, const char *labels, uint64_t owner)
 {
 	struct err e = { 0 };
@@ -158,13 +168,29 @@ static void test_a_return_is_seen_with_its_sample(void **state)
 	assert_int_equal(state_as_of(&w, before, &since_ms), SERIES_LOST);
 	assert_int_equal(since_ms, MS(0));
 	assert_int_equal(state_as_of(&w, 0, &since_ms), SERIES_FRESH);
+	for (int with_sample = 0; with_sample < 2; with_sample++) { /* or it was gone */
+		int64_t t_ms = MS(100 + 100 * with_sample);
+
+		w.f.clock = clock_manual(t_ms);
+		put1(&w, "m", t_ms, 2);
+		append_end(&w, "m", t_ms + MS(1) - MS(0), SERIES_LOST);
+		before = now_as_of(&w);
+		if (with_sample)
+			append_end(&w, "m", t_ms + MS(2) - MS(0), SERIES_GONE);
+		else
+			set_state(&w, "m", SERIES_GONE);
+		assert_int_equal(state_as_of(&w, before, &since_ms), SERIES_LOST);
+		assert_int_equal(since_ms, t_ms);
+		assert_int_equal(state_as_of(&w, 0, &since_ms), SERIES_GONE);
+	}
+	put1(&w, "m", MS(300), 2);
 	before = now_as_of(&w);
-	put1(&w, "m", MS(25), 3);
+	put1(&w, "m", MS(305), 3);
 	assert_int_equal(state_as_of(&w, before, &since_ms), SERIES_FRESH);
 
 	for (int flush = 0; flush < 2; flush++) { /* away ourselves for longer than the lookback */
 		struct err e = { 0 };
-		int64_t last_ms = MS(25 + 1000 * flush), back_ms = last_ms + MS(1000) - MS(0);
+		int64_t last_ms = MS(305 + 1000 * flush), back_ms = last_ms + MS(1000) - MS(0);
 
 		if (flush)
 			assert_true(store_flush(w.f.store, &e));
