@@ -721,7 +721,7 @@ void http_server_stop(struct http_server *s)
 	for (size_t i = 0; i < s->n_listeners; i++) {
 		if (s->listeners[i].daemon != NULL)
 			MHD_quiesce_daemon(s->listeners[i].daemon);
-		close(s->listeners[i].fd);
+		shutdown(s->listeners[i].fd, SHUT_RDWR);        /* the daemon's thread may have it in hand yet */
 	}
 	pthread_mutex_lock(&s->lock);
 	s->stopping = true;
@@ -733,9 +733,11 @@ void http_server_stop(struct http_server *s)
 	}
 	wait_idle(s);
 	pthread_mutex_unlock(&s->lock);
-	for (size_t i = 0; i < s->n_listeners; i++)
+	for (size_t i = 0; i < s->n_listeners; i++) {
 		if (s->listeners[i].daemon != NULL)
 			MHD_stop_daemon(s->listeners[i].daemon);
+		close(s->listeners[i].fd);
+	}
 	s->n_listeners = 0;
 }
 
