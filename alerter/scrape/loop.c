@@ -291,6 +291,7 @@ static void renew_fetch(struct scrape_loop *loop, struct scheduled *s)
 {
 	fetch_free(s->fetch, loop->multi);
 	s->fetch = fetch_new(s, &loop->room);
+	s->target->asked_before = false;
 }
 
 /* Instead of the scrape that is on its way. */
@@ -629,8 +630,12 @@ static int wait_ms(const struct scrape_loop *loop)
 static void look_at_clock(struct scrape_loop *loop, int64_t *looked_ms)
 {
 	if (clock_leapt(looked_ms, loop->options.clock)) {
-		for (size_t i = 0; i < loop->active.n; i++)
-			loop->active.v[i]->target->away = true;
+		for (size_t i = 0; i < loop->active.n; i++) {
+			struct scheduled *s = loop->active.v[i];
+
+			s->target->away = true;
+			s->target->asked_before = fetch_is_busy(s->fetch) || s->handed_over;
+		}
 		tell_unseen(loop);
 	}
 	store_note_asking(loop->options.store, *looked_ms);

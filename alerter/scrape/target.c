@@ -252,7 +252,8 @@ void target_settle(struct target *t, struct store *store, const struct target_ta
 	if (taken->blind_anew)
 		target_find_blind(t, store, taken->n_blind);
 	t->attempted = true;
-	t->away = false;
+	t->away = t->away && t->asked_before;
+	t->asked_before = false;
 	t->ever_good |= taken->up;
 }
 

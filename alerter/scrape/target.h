@@ -73,6 +73,7 @@ struct target {
 	struct store_series *reports[REPORTS];
 	bool attempted, ever_good; /* since the start */
 	bool away;                 /* not attempted since we stood still */
+	bool asked_before;         /* what is under way was asked before that */
 	struct arena blind_arena;
 	struct store_unseen *blind; /* health gauges that were never up since the start; set by a good scrape */
 	size_t n_blind, n_blind_seen;

@@ -1,6 +1,7 @@
 """Not knowing is no end: what we cannot see keeps its alerts, visibly, and only those."""
 import shutil
 import signal
+import threading
 import time
 
 import pytest
@@ -186,16 +187,38 @@ def test_a_target_that_never_answered(box):
             watch.program.start()
 
 
-def test_a_process_that_stood_still_pages_nobody(box):
-    """P1: stopped for longer than the lookback: nothing is there when it goes on, but nobody has asked yet. What fired goes on, and that no rule
-    was evaluated is no news."""
-    target = box.start(Target, text="broken 1\n")
+class HeldTarget(Target):
+    """Answers at once, or not before it is let go."""
+
+    def __init__(self, _folder=None, text=""):
+        self.free = threading.Event()
+        self.free.set()
+        self.asked = 0
+        super().__init__(text=text)
+
+    def reply(self, path):
+        self.asked += 1
+        self.free.wait(60)
+        return super().reply(path)
+
+
+@pytest.mark.parametrize("in_a_scrape", [False, True], ids=["between scrapes", "in a scrape"])
+def test_a_process_that_stood_still_pages_nobody(box, in_a_scrape):
+    """P1: stopped for longer than the lookback: nothing is there when it goes on, but nobody has asked yet, and what was asked before that tells of
+    then. What fired goes on, and that no rule was evaluated is no news."""
+    target = box.start(HeldTarget, text="broken 1\n")
     rules = [alert_rule("Broken", "broken > 0"), alert_rule("Gone", "absent(up)"), alert_rule("Few", "count(up) < 1 or absent(broken)")]
     watch = Watch(box, [job("app", target, scrape_interval="2s", scrape_timeout="2s")], rules, args=["--query.lookback-delta=3s"])
     watch.told("Broken")
+    if in_a_scrape:
+        target.free.clear()
+        before = target.asked
+        watch.until("it is being asked", lambda: target.asked > before)
     watch.program.process.send_signal(signal.SIGSTOP)
     time.sleep(8)
     watch.program.process.send_signal(signal.SIGCONT)
+    watch.ticks(4 if in_a_scrape else 0)
+    target.free.set()
     watch.scraped()
     watch.ticks(8)
     assert [(a["labels"]["alertname"], a["status"]) for r in watch.hook.requests for a in r["body"]["alerts"]] == [("Broken", "firing")]
