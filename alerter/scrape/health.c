@@ -100,7 +100,7 @@ struct bad_gauges health_find_bad(struct take *k, struct arena *a)
 	struct bad_gauges bad = { 0 };
 
 	for (const struct line *l = NULL; (l = line_next(k->t, l)) != NULL;) {
-		bool there = l->seen == k->t->scrape_no;
+		bool there = line_is_seen(k->t, l);
 		struct labels labels;
 		struct str metric;
 

@@ -109,8 +109,7 @@ static void forget(struct target_env *env)
 	store_appender_free(env->app);
 	env->app = NULL;
 	arena_fini(&env->scratch);
-	free(env->texts.v);
-	env->texts = (struct line_texts){ 0 };
+	line_texts_fini(&env->texts);
 }
 
 static void work(struct worker *w, struct heavy_job *job)

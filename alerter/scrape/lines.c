@@ -40,6 +40,18 @@ static void put_text(struct take *k, uint32_t place)
 	x->n++;
 }
 
+/* Where in the last order each line stands. */
+static void collect_places(struct take *k)
+{
+	struct line_texts *x = &k->env->texts;
+
+	x->n_at = k->t->n_places;
+	x->at = mem_grow(x->at, &x->at_cap, x->n_at + 1, sizeof *x->at);
+	memset(x->at, 0, x->n_at * sizeof *x->at);
+	for (size_t i = 0; i < k->t->n_order; i++)
+		x->at[k->t->order[i]] = (uint32_t)i + 1;
+}
+
 /* Every line with a text, in a table with room for as many more. */
 static void collect_texts(struct take *k)
 {
@@ -59,7 +71,15 @@ static void collect_texts(struct take *k)
 	for (const struct line *l = NULL; (l = line_next(k->t, l)) != NULL;)
 		if (!l->textless && !l->orphan)
 			put_text(k, line_place(k->t, l));
+	collect_places(k);
 	k->has_texts = true;
+}
+
+void line_texts_fini(struct line_texts *x)
+{
+	free(x->v);
+	free(x->at);
+	*x = (struct line_texts){ 0 };
 }
 
 static void add_text(struct take *k, uint32_t place)
@@ -68,6 +88,11 @@ static void add_text(struct take *k, uint32_t place)
 		collect_texts(k);
 	else
 		put_text(k, place);
+}
+
+static uint16_t kept_length(struct str text)
+{
+	return text.n < LINE_LONG ? (uint16_t)text.n : LINE_LONG;
 }
 
 static struct line *find_text(struct take *k, struct str text, uint64_t hash)
@@ -79,7 +104,7 @@ static struct line *find_text(struct take *k, struct str text, uint64_t hash)
 	for (size_t i = hash & (x->cap - 1); x->v[i] != 0; i = (i + 1) & (x->cap - 1)) {
 		struct line *l = &k->t->lines[x->v[i] - 1];
 
-		if (l->hash == hash && l->n == (uint32_t)text.n)
+		if (l->hash == hash && l->n == kept_length(text))
 			return l;
 	}
 	return NULL;
@@ -100,7 +125,7 @@ static struct line *line_make(struct target *t)
 
 	if (t->unused > 0) {
 		l = &t->lines[t->unused - 1];
-		t->unused = l->at;
+		t->unused = l->next_unused;
 	} else {
 		assert(t->n_places < UINT32_MAX);
 		t->lines = mem_grow_tight(t->lines, &t->lines_cap, t->n_places + 1, sizeof *t->lines);
@@ -116,7 +141,7 @@ static struct line *line_new(struct take *k, struct str text, uint64_t hash)
 	struct line *l = line_make(k->t);
 
 	l->hash = hash;
-	l->n = (uint32_t)text.n;
+	l->n = kept_length(text);
 	l->fresh = true;
 	add_text(k, line_place(k->t, l));
 	return l;
@@ -149,7 +174,7 @@ void line_drop(struct target *t, struct store *store, struct line *l)
 	t->meta_ages |= l->comment;
 	health_unmark(t, l);
 	store_series_unref(store, l->series);
-	*l = (struct line){ .at = t->unused };
+	*l = (struct line){ .next_unused = t->unused };
 	t->unused = line_place(t, l) + 1;
 	t->n_lines--;
 }
@@ -157,11 +182,12 @@ void line_drop(struct target *t, struct store *store, struct line *l)
 static struct line *find(struct take *k, struct str text, uint64_t hash)
 {
 	struct line *l = find_text(k, text, hash);
+	const struct line_texts *x = &k->env->texts;
 
 	if (l == NULL)
-		l = line_new(k, text, hash);
-	else if (l->at < k->t->n_order && k->t->order[l->at] == line_place(k->t, l))
-		k->pos = (size_t)l->at + 1;
+		return line_new(k, text, hash);
+	if (line_place(k->t, l) < x->n_at && x->at[line_place(k->t, l)] > 0)
+		k->pos = x->at[line_place(k->t, l)];
 	return l;
 }
 
@@ -175,7 +201,7 @@ struct line *line_of_series(struct take *k, struct str text)
 	struct line *l = k->pos < k->t->n_order ? &k->t->lines[k->t->order[k->pos]] : NULL;
 	uint64_t hash = str_hash_seeded(text, k->env->seed);
 
-	if (l == NULL || l->comment || l->hash != hash || l->n != (uint32_t)text.n)
+	if (l == NULL || l->comment || l->hash != hash || l->n != kept_length(text))
 		return find(k, text, hash);
 	k->pos++;
 	return l;
@@ -194,7 +220,7 @@ struct line *line_expected(struct take *k, bool comment, struct str *text)
 {
 	struct line *l = k->pos < k->t->n_order ? &k->t->lines[k->t->order[k->pos]] : NULL;
 
-	if (l == NULL || l->comment != comment || !textparse_reaches(&k->parse, l->n))
+	if (l == NULL || l->comment != comment || l->n == LINE_LONG || !textparse_reaches(&k->parse, l->n))
 		return NULL;
 	*text = (struct str){ k->parse.p, l->n };
 	if (str_hash_seeded(*text, k->env->seed) != l->hash)
@@ -208,12 +234,29 @@ struct line *line_expected(struct take *k, bool comment, struct str *text)
 void line_see(struct take *k, struct line *l)
 {
 	l->fresh = l->fresh && l->seen == 0;
-	l->seen = k->t->scrape_no;
+	l->seen = (uint16_t)k->t->scrape_no;
+}
+
+bool line_is_seen(const struct target *t, const struct line *l)
+{
+	return l->seen == (uint16_t)t->scrape_no;
+}
+
+/* Of numbers with the same lower half there is one at a time, since lines forget theirs when a round of halves is over. */
+void target_count_scrape(struct target *t)
+{
+	if ((uint16_t)++t->scrape_no != 0)
+		return;
+	t->scrape_no++;
+	for (struct line *l = NULL; (l = line_next(t, l)) != NULL;) {
+		l->fresh = l->fresh && l->seen == 0;
+		l->seen = 0;
+	}
 }
 
 bool line_is_new(const struct target *t, const struct line *l)
 {
-	return l->fresh && (l->seen == 0 || l->seen == t->scrape_no);
+	return l->fresh && (l->seen == 0 || line_is_seen(t, l));
 }
 
 /* The order of last time is kept until the first line that breaks it. */
@@ -230,7 +273,6 @@ void take_set_next(struct take *k, struct line *l)
 	if (!k->reordered && k->n_next > 0)
 		memcpy(t->next_order, t->order, k->n_next * sizeof *t->order);
 	k->reordered = true;
-	l->at = (uint32_t)k->n_next;
 	t->next_order[k->n_next++] = place;
 }
 

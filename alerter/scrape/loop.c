@@ -165,7 +165,7 @@ void scrape_free(struct scrape_loop *loop)
 	fetch_room_fini(&loop->room);
 	store_appender_free(loop->env.app);
 	arena_fini(&loop->env.scratch);
-	free(loop->env.texts.v);
+	line_texts_fini(&loop->env.texts);
 	target_list_free(loop->pending);
 	target_list_free(loop->plan);
 	pthread_cond_destroy(&loop->applied);

@@ -120,7 +120,7 @@ static bool see(struct take *k, struct line *l, struct str text, const struct te
 /* A series may have several, each with a time of its own. */
 bool take_sample(struct take *k, struct line *l, struct str text, const struct textparse_sample *s)
 {
-	bool again = l->seen == k->t->scrape_no;
+	bool again = line_is_seen(k->t, l);
 
 	k->scraped++;
 	if (!again && !see(k, l, text, s))

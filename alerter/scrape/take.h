@@ -5,18 +5,24 @@
 #include "scrape/target.h"
 #include "scrape/textparse.h"
 
-/* Of a text only its hash is kept, with a seed that nobody outside knows: 64 bits and the length stand for it. */
+enum { LINE_LONG = UINT16_MAX };
+
+/* Of a text only its hash is kept, with a seed that nobody outside knows: 64 bits and the length stand for it. There are many: each bit counts. */
 struct line {
 	struct store_series *series; /* NULL: a comment, dropped by relabelling, or refused by the store */
-	uint64_t hash;
-	uint32_t n;    /* bytes of the text */
-	uint32_t seen; /* number of the scrape */
-	uint32_t at;   /* in the last order; of an unused one: the next that is unused */
+	union {
+		uint64_t hash;
+		uint32_t next_unused; /* of an unused one: its place + 1 */
+	};
+	uint16_t n;    /* bytes of the text; LINE_LONG: so many or more, it is never expected */
+	uint16_t seen; /* lower half of the number of the scrape; 0: none, or too long ago to tell */
 	bool used : 1, comment : 1, dropped : 1, health : 1, live : 1, lost : 1, own_time : 1, orphan : 1, textless : 1, part : 1;
 	bool was_up : 1, is_down : 1; /* of a health gauge: ever; in the last reply, so its value was 0 */
 	bool fresh : 1;               /* no scrape before the one that saw it last */
 	uint16_t gauge;               /* of a health gauge: place in the target's gauges + 1 */
 };
+
+_Static_assert(sizeof(struct line) == 24, "there is no gap");
 
 /* One reply on its way in. */
 struct take {
@@ -63,6 +69,10 @@ struct line *line_expected(struct take *k, bool comment, struct str *text);
 /* Its number, as long as it lives. */
 uint32_t line_place(const struct target *t, const struct line *l);
 void line_see(struct take *k, struct line *l);
+/* In the reply that is read, or was read last. */
+bool line_is_seen(const struct target *t, const struct line *l);
+/* Another scrape begins. */
+void target_count_scrape(struct target *t);
 /* Nothing of it was known before this scrape. */
 bool line_is_new(const struct target *t, const struct line *l);
 /* for (struct line *l = NULL; (l = line_next(t, l)) != NULL; ): every line. */

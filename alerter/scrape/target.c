@@ -227,7 +227,7 @@ struct target_taken target_take(struct target *t, struct target_env *env, const 
 			(void)!report_series(t, env, (enum report)i);
 		target_claim(t, env);
 	}
-	t->scrape_no++;
+	target_count_scrape(t);
 	take_begin_meta(&k);
 	out.up = read_reply(&k, reply);
 	take_finish_meta(&k, out.up);

@@ -13,7 +13,10 @@
 struct line_texts {
 	uint32_t *v;
 	size_t n, cap;
+	uint32_t *at; /* by place: where in the last order, + 1; 0: nowhere */
+	size_t n_at, at_cap;
 };
+void line_texts_fini(struct line_texts *x);
 
 /* What all targets of a loop have in common. */
 struct target_env {

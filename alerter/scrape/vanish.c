@@ -35,7 +35,7 @@ void take_judge_vanished(struct take *k)
 	size_t n_gone = 0;
 
 	for (struct line *l = NULL; (l = line_next(k->t, l)) != NULL;) {
-		if (l->seen == k->t->scrape_no)
+		if (line_is_seen(k->t, l))
 			continue;
 		if (l->series != NULL && (l->live || l->lost)) {
 			bool lost = is_lost(k, l, &bad, &a);
@@ -78,7 +78,7 @@ void target_find_blind(struct target *t, struct store *store, size_t n)
 		struct store_unseen *u = &t->blind[t->n_blind];
 		struct labels all;
 
-		if (!l->health || l->was_up || l->seen != t->scrape_no || l->series == NULL)
+		if (!l->health || l->was_up || !line_is_seen(t, l) || l->series == NULL)
 			continue;
 		all = store_series_labels(store, l->series, &t->blind_arena);
 		*u = (struct store_unseen){ .labels = labels_without(&t->blind_arena, all, STR(LABEL_NAME)), .part = true };

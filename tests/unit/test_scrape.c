@@ -109,6 +109,53 @@ static void test_lost(void **state)
 	teardown(&f);
 }
 
+/* A line keeps half of the number of the scrape that saw it last. */
+static void test_a_round_of_scrapes(void **state)
+{
+	enum { ROUND = UINT16_MAX }; /* 0 is no scrape's */
+	struct fixture f;
+
+	(void)state;
+	setup(&f, SIMPLE);
+	feed(&f, 0, "redis_up 1\nm 1\n");
+	for (int i = 1; i < ROUND; i++)
+		feed(&f, i, "redis_up 0\n");
+	assert_string_equal(dump(&f, "m"), "m" AT " 0:1 1:stale lost\n");
+	feed(&f, ROUND, "redis_up 1\n");
+	assert_string_equal(dump(&f, "m"), "m" AT " 0:1 1:stale gone\n");
+	teardown(&f);
+}
+
+/* Of a text longer than a line can say. */
+static void put_long(struct buf *out, char end, int value)
+{
+	buf_putz(out, "m{x=\"");
+	for (int i = 0; i < UINT16_MAX + 9; i++)
+		buf_putc(out, 'x');
+	buf_printf(out, "%c\"} %d\n", end, value);
+}
+
+static void test_long_lines(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup(&f, SIMPLE);
+	for (int i = 0; i < 3; i++) {
+		struct buf body = { 0 };
+
+		put_long(&body, i < 2 ? 'a' : 'b', 1 + i);
+		buf_printf(&body, "n %d\n", 1 + i);
+		put_long(&body, i < 2 ? 'b' : 'a', 4 + i);
+		assert_true(feed(&f, i, buf_z(&body)));
+		buf_fini(&body);
+	}
+	assert_non_null(strstr(dump(&f, "m"), "xa\"} 0:1 1:2 2:6 fresh\n"));
+	assert_non_null(strstr(dump(&f, "m"), "xb\"} 0:4 1:5 2:3 fresh\n"));
+	assert_string_equal(dump(&f, "n"), "n" AT " 0:1 1:2 2:3 fresh\n");
+	teardown(&f);
+}
+
 static bool is_unseen(struct fixture *f, const char *metric)
 {
 	struct querier *q = store_querier(f->store);
@@ -748,7 +795,7 @@ static void test_random_replies(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_reports),  cmocka_unit_test(test_order_of_lines), cmocka_unit_test(test_staleness),
+		cmocka_unit_test(test_reports),  cmocka_unit_test(test_order_of_lines), cmocka_unit_test(test_a_round_of_scrapes), cmocka_unit_test(test_long_lines), cmocka_unit_test(test_staleness),
 		cmocka_unit_test(test_own_times),
 		cmocka_unit_test(test_a_store_that_is_full),
 		cmocka_unit_test(test_lost),     cmocka_unit_test(test_unseen),         cmocka_unit_test(test_labels), cmocka_unit_test(test_type_and_unit),
