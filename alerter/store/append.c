@@ -184,23 +184,22 @@ void store_note_return(struct store *st, const struct store_series *s, int64_t t
 		gaps_put(&st->gaps, (struct gap){ s->id, good_ms, t_ms, batch });
 }
 
-void store_replay_sample(struct store *st, struct store_series *s, int64_t t_ms, double v, const struct histogram *h)
+void store_replay_sample(struct store *st, struct shard *counts, struct store_series *s, int64_t t_ms, double v, const struct histogram *h)
 {
 	int64_t last_ms = atomic_load_explicit(&s->last_ms, memory_order_relaxed);
 
 	if (t_ms < last_ms)
-		(void)store_put_late(st, series_shard(st, s), s, t_ms, v, h);
+		(void)store_put_late(st, counts, s, t_ms, v, h);
 	if (t_ms <= last_ms)
 		return;
-	put_sample(st, series_shard(st, s), s, t_ms, v, h);
+	put_sample(st, counts, s, t_ms, v, h);
 	if (h != NULL || !value_is_stale(v))
 		atomic_store_explicit(&s->good_ms, t_ms, memory_order_relaxed);
 }
 
 /* As many of them as the open chunk takes. */
-static unsigned put_some(struct store *st, struct store_series *s, const int64_t *t_ms, const double *v, unsigned n)
+static unsigned put_some(struct store *st, struct shard *counts, struct store_series *s, const int64_t *t_ms, const double *v, unsigned n)
 {
-	struct shard *shard = series_shard(st, s);
 	const struct chunk *open = s->writer.open;
 	unsigned most = open != NULL ? cut_at(st, s) : 0;
 	size_t before;
@@ -209,16 +208,16 @@ static unsigned put_some(struct store *st, struct store_series *s, const int64_t
 		return 0;
 	before = chunk_bytes(open);
 	n = chunk_append_some(&s->writer, t_ms, v, n < most - open->n ? n : most - open->n);
-	shard->chunk_bytes += chunk_bytes(s->writer.open) - before;
+	counts->chunk_bytes += chunk_bytes(s->writer.open) - before;
 	return n;
 }
 
-void store_replay_run(struct store *st, struct store_series *s, const int64_t *t_ms, const double *v, unsigned n)
+void store_replay_run(struct store *st, struct shard *counts, struct store_series *s, const int64_t *t_ms, const double *v, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
-		i += put_some(st, s, t_ms + i, v + i, n - i);
+		i += put_some(st, counts, s, t_ms + i, v + i, n - i);
 		if (i < n)
-			put_sample(st, series_shard(st, s), s, t_ms[i], v[i], NULL);
+			put_sample(st, counts, s, t_ms[i], v[i], NULL);
 	}
 	s->last_ms = t_ms[n - 1];
 	while (n > 0 && value_is_stale(v[n - 1]))

@@ -1,10 +1,11 @@
-/* Two batches: one is filled, the other one is appended meanwhile. Invariant: then all that is the store's belongs to the appending
- * thread, but for the index, the definitions of series and what a slab gives. What is left at the end the reader appends itself. */
+/* Two batches: one is filled, the other one is appended meanwhile, half of its series by another thread. Invariant: then a series belongs to the
+ * one who appends to it, and the index and the definitions of series to the reader. What is left at the end the reader appends itself. */
 #include "store/backlog.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "store/halves.h"
 #include "store/internal.h"
 #include "tocsin/mem.h"
 
@@ -30,7 +31,9 @@ struct backlog {
 	void (*complete)(void *ctx);
 	void *ctx;
 	struct batch filling;
-	int64_t newest_ms; /* of the busy one: its own while it is */
+	_Atomic int64_t newest_ms;
+	uint32_t *order, *at; /* of who appends a batch; room for BATCH_SAMPLES, and for <at_cap> */
+	size_t at_cap;
 	bool started, alone; /* alone: there can be no thread */
 	pthread_t thread;
 	pthread_mutex_t lock;
@@ -41,11 +44,11 @@ struct backlog {
 
 /* ---- Into the head ---- */
 
-void backlog_append(struct store *st, struct store_series *s, const struct record_sample *x)
+void backlog_append(struct store *st, struct shard *counts, struct store_series *s, const struct record_sample *x)
 {
 	if (x->state == SERIES_FRESH && s->state == SERIES_LOST)
 		store_note_return(st, s, x->t_ms, 0);
-	store_replay_sample(st, s, x->t_ms, x->v, x->h);
+	store_replay_sample(st, counts, s, x->t_ms, x->v, x->h);
 	atomic_store_explicit(&s->state, (unsigned char)x->state, memory_order_relaxed);
 }
 
@@ -64,8 +67,11 @@ static int64_t time_of(const struct batch *in, const struct waiting *w)
 
 static void note_newest(struct backlog *b, const struct batch *in, const struct waiting *w)
 {
-	if (w->state == SERIES_FRESH && time_of(in, w) > b->newest_ms)
-		b->newest_ms = time_of(in, w);
+	int64_t newest_ms = atomic_load_explicit(&b->newest_ms, memory_order_relaxed);
+
+	while (w->state == SERIES_FRESH && time_of(in, w) > newest_ms &&
+	       !atomic_compare_exchange_weak(&b->newest_ms, &newest_ms, time_of(in, w)))
+		;
 }
 
 /* As many of <n> as follow what there is, one after the other, while nothing was lost. */
@@ -87,39 +93,44 @@ static void take_run(struct backlog *b, const struct store_series *s, const stru
 	}
 }
 
-static void append_one(struct backlog *b, struct store_series *s, const struct batch *in, const struct waiting *w)
+static void append_one(struct backlog *b, struct shard *counts, struct store_series *s, const struct batch *in, const struct waiting *w)
 {
 	if (s == NULL)
 		return;
 	note_newest(b, in, w);
-	backlog_append(b->st, s, &(struct record_sample){ time_of(in, w), w->v, NULL, (enum series_state)w->state });
+	backlog_append(b->st, counts, s, &(struct record_sample){ time_of(in, w), w->v, NULL, (enum series_state)w->state });
 }
 
-static void append_series(struct backlog *b, struct store_series *s, const struct batch *in, const uint32_t *order, size_t n)
+static void append_series(struct backlog *b, struct shard *counts, struct store_series *s, const struct batch *in, const uint32_t *order,
+                          size_t n)
 {
 	struct run run;
 
 	for (size_t i = 0; i < n; i += run.n) {
 		take_run(b, s, in, order + i, n - i, &run);
 		if (run.n > 0) {
-			store_replay_run(b->st, s, run.t_ms, run.v, run.n);
+			store_replay_run(b->st, counts, s, run.t_ms, run.v, run.n);
 			atomic_store_explicit(&s->state, run.state, memory_order_relaxed);
 		} else {
-			append_one(b, s, in, &in->v[order[i]]);
+			append_one(b, counts, s, in, &in->v[order[i]]);
 			run.n = 1;
 		}
 	}
 }
 
 /* Those of one series in the order they came: <at> is where those of each end. */
-static void sort(const struct batch *in, size_t n_series, uint32_t *order, uint32_t *at)
+static void sort(struct backlog *b, const struct batch *in, size_t n_series)
 {
+	if (b->order == NULL)
+		b->order = mem_alloc(BATCH_SAMPLES * sizeof *b->order);
+	b->at = mem_grow(b->at, &b->at_cap, n_series + 1, sizeof *b->at);
+	memset(b->at, 0, (n_series + 1) * sizeof *b->at);
 	for (size_t i = 0; i < in->n; i++)
-		at[in->v[i].number + 1]++;
+		b->at[in->v[i].number + 1]++;
 	for (size_t i = 0; i < n_series; i++)
-		at[i + 1] += at[i];
+		b->at[i + 1] += b->at[i];
 	for (size_t i = 0; i < in->n; i++)
-		order[at[in->v[i].number]++] = (uint32_t)i;
+		b->order[b->at[in->v[i].number]++] = (uint32_t)i;
 }
 
 /* Memory of what comes is asked for in time: samples, then their series, then that one's chunk. */
@@ -137,22 +148,57 @@ static void warm(const struct numbered *series, size_t number)
 	}
 }
 
+/* A batch that was sorted. */
+struct appending {
+	struct backlog *b;
+	const struct batch *in;
+	const struct numbered *series;
+};
+
+static void add_counts(struct store *st, const struct shard *counts)
+{
+	struct shard *to = &st->shards[0];
+
+	pthread_mutex_lock(&to->lock);
+	to->n_chunks += counts->n_chunks;
+	to->chunk_bytes += counts->chunk_bytes;
+	pthread_mutex_unlock(&to->lock);
+}
+
 /* What takes time here is memory, and a scrape touches all of it. */
+static void append_half(void *ctx, size_t first, size_t last)
+{
+	const struct appending *x = ctx;
+	const uint32_t *order = x->b->order, *at = x->b->at;
+	uint32_t beg = first > 0 ? at[first - 1] : 0;
+	struct shard counts = { .n_chunks = 0 };
+
+	for (size_t number = first; number < last; beg = at[number++]) {
+		warm(x->series, number);
+		for (size_t i = beg; i < at[number]; i++)
+			if (i + FARTHER < x->in->n)
+				mem_warm(&x->in->v[order[i + FARTHER]]);
+		if (at[number] > beg && x->series->v[number] != NULL)
+			append_series(x->b, &counts, x->series->v[number], x->in, order + beg, at[number] - beg);
+	}
+	add_counts(x->b->st, &counts);
+}
+
 static void append_sorted(struct backlog *b, const struct batch *in, const struct numbered *series)
 {
-	uint32_t *order = mem_alloc(in->n * sizeof *order), *at = mem_alloc((series->n + 1) * sizeof *at), beg = 0;
+	struct appending x = { b, in, series };
 
-	sort(in, series->n, order, at);
-	for (size_t number = 0; number < series->n; beg = at[number++]) {
-		warm(series, number);
-		for (size_t i = beg; i < at[number]; i++)
-			if (i + FARTHEST < in->n)
-				mem_warm(&in->v[order[i + FARTHEST]]);
-		if (at[number] > beg && series->v[number] != NULL)
-			append_series(b, series->v[number], in, order + beg, at[number] - beg);
-	}
-	free(order);
-	free(at);
+	sort(b, in, series->n);
+	if (series->twice)
+		append_half(&x, 0, series->n);
+	else
+		halves_do(series->n, 1, append_half, &x);
+}
+
+static void append_few(struct backlog *b, const struct batch *in, const struct numbered *series)
+{
+	for (size_t i = 0; i < in->n; i++)
+		append_one(b, &b->st->shards[0], series->v[in->v[i].number], in, &in->v[i]);
 }
 
 static void append_all(struct backlog *b, struct batch *in, const struct numbered *series)
@@ -162,8 +208,7 @@ static void append_all(struct backlog *b, struct batch *in, const struct numbere
 	if (in->n > series->n / FEW)
 		append_sorted(b, in, series);
 	else
-		for (size_t i = 0; i < in->n; i++)
-			append_one(b, series->v[in->v[i].number], in, &in->v[i]);
+		append_few(b, in, series);
 	in->n = 0;
 }
 
@@ -210,6 +255,7 @@ static void copy_series(struct numbered *to, const struct numbered *from)
 {
 	to->v = mem_grow(to->v, &to->cap, from->n, sizeof(struct store_series *));
 	to->n = from->n;
+	to->twice = from->twice;
 	memcpy(to->v, from->v, from->n * sizeof(struct store_series *));
 }
 
@@ -291,6 +337,8 @@ void backlog_free(struct backlog *b)
 	}
 	pthread_cond_destroy(&b->changed);
 	pthread_mutex_destroy(&b->lock);
+	free(b->order);
+	free(b->at);
 	free(b->filling.v);
 	free(b->handed.v);
 	free(b->handed.series.v);

@@ -10,9 +10,11 @@
 struct numbered {
 	struct store_series **v;
 	size_t n, cap;
+	bool twice; /* some series has several */
 };
 
 struct backlog;
+struct shard;
 
 /* <complete> is called before <series> are looked at. */
 struct backlog *backlog_new(struct store *, const struct numbered *series, void (*complete)(void *ctx), void *ctx);
@@ -27,6 +29,6 @@ void backlog_free(struct backlog *);
 
 /* One sample that was accepted once, of any kind. The state counts even if the sample is there already: a checkpoint may be ahead of
  * the samples it lies before. */
-void backlog_append(struct store *, struct store_series *, const struct record_sample *);
+void backlog_append(struct store *, struct shard *counts, struct store_series *, const struct record_sample *);
 
 #endif

@@ -152,8 +152,8 @@ struct store {
 	_Atomic uint64_t published; /* number of the last batch that is in */
 	uint64_t coming;            /* of a large one that is going in; 0: none. Under the commit lock */
 	_Atomic int64_t held_from_ms;
-	_Atomic int64_t oldest_ms; /* nothing in the head is older. Written under the commit lock */
-	int64_t lately_oldest_ms;  /* of what came since the last census began. Under the commit lock */
+	_Atomic int64_t oldest_ms; /* nothing in the head is older. Under the commit lock; at the start, several lower it at once */
+	_Atomic int64_t lately_oldest_ms; /* of what came since the last census began. Likewise */
 	int64_t steady_ms, steady_mono_ms; /* the wall clock when it last went on as the monotonic one does. Under maintain_lock */
 	_Atomic int64_t late_window_ms;
 	int64_t born_ms;
@@ -207,10 +207,11 @@ static inline struct shard *series_shard(struct store *st, const struct store_se
 
 /* A new series, under the index lock for writing; the caller saw that there is none and that there is room. */
 struct store_series *store_series_make(struct store *, struct labels labels, uint64_t hash);
-/* A sample that was accepted once; nothing happens when it is there. Before anybody else knows the store. */
-void store_replay_sample(struct store *, struct store_series *, int64_t t_ms, double v, const struct histogram *h);
+/* A sample that was accepted once; nothing happens when it is there. Before anybody else knows the store: a series belongs to one thread, and
+ * <counts> too. It is any shard, since only what all of them have counts. */
+void store_replay_sample(struct store *, struct shard *counts, struct store_series *, int64_t t_ms, double v, const struct histogram *h);
 /* The same of floats, each later than the one before and all later than what there is. */
-void store_replay_run(struct store *, struct store_series *, const int64_t *t_ms, const double *v, unsigned n);
+void store_replay_run(struct store *, struct shard *counts, struct store_series *, const int64_t *t_ms, const double *v, unsigned n);
 /* The same of a whole chunk, with its samples; false and nothing done when it must be taken sample by sample. */
 bool store_replay_chunk(struct store *, struct store_series *, const struct chunk_view *, const int64_t *t_ms, const double *v);
 /* A sample older than the last one of its series, into memory (late.c). STORE_SAME, STORE_DUPLICATE: there is one at that time. Under the

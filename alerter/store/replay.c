@@ -179,7 +179,7 @@ static void take_chunk(struct replaying *r, struct store_series *s, const struct
 
 	if (chunk_view_decode(c, t, v, h, &a) && !store_replay_chunk(r->st, s, c, t, v))
 		for (unsigned i = 0; i < c->n; i++)
-			store_replay_sample(r->st, s, t[i], v[i], c->kind == CHUNK_HIST ? h[i] : NULL);
+			store_replay_sample(r->st, series_shard(r->st, s), s, t[i], v[i], c->kind == CHUNK_HIST ? h[i] : NULL);
 	arena_fini(&a);
 }
 
@@ -199,6 +199,16 @@ static void put_series(struct replaying *r, struct store_series *s, const struct
 	s->last_ms = series->last_ms;
 }
 
+/* What was told before has its numbers. */
+static void give_number(struct numbered *series, struct store_series *s, uint32_t number)
+{
+	series->v[number] = s;
+	if (s == NULL)
+		return;
+	series->twice |= s->journal_number < number && series->v[s->journal_number] == s;
+	s->journal_number = number & INT32_MAX;
+}
+
 static void look_up(void *ctx)
 {
 	struct replaying *r = ctx;
@@ -209,7 +219,7 @@ static void look_up(void *ctx)
 		struct store_series *s = find_or_make(r->st, t->labels, r->hash[i]);
 
 		if (t->series == NULL)
-			r->series.v[t->number] = s;
+			give_number(&r->series, s, t->number);
 		if (s != NULL && t->series == NULL)
 			s->owner = t->owner;
 		else if (s != NULL)
@@ -272,7 +282,7 @@ static void take_sample(void *ctx, uint32_t number, const struct record_sample *
 	backlog_empty(r->backlog);
 	if (r->series.v[number] == NULL)
 		return;
-	backlog_append(r->st, r->series.v[number], sample);
+	backlog_append(r->st, series_shard(r->st, r->series.v[number]), r->series.v[number], sample);
 	if (sample->state == SERIES_FRESH && sample->t_ms > r->out->newest_ms)
 		r->out->newest_ms = sample->t_ms;
 }
@@ -355,6 +365,7 @@ static void replay_file(struct replaying *r, struct file *f, bool newest)
 	sink.ctx = r;
 	reader->sink = &sink;
 	r->series.n = 0;
+	r->series.twice = false;
 	r->ended = false;
 	journal_path(&r->st->journal, f->number, suffixes[f->kind], &path);
 	errno = 0;

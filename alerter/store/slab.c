@@ -1,6 +1,6 @@
 /* Regions of 64 slabs; a slab holds pieces of one size, movable or not, or pieces of any size that were kept one after the other
  * (then nothing in it is used again before all of it is free). An empty slab is anybody's. Large pieces are malloc's. All is under
- * one lock, held for some instructions. */
+ * one lock, held for some instructions: so whoever wants it waits awake for a while. */
 #include "store/slab.h"
 
 #include <assert.h>
@@ -39,7 +39,7 @@ static struct {
 	struct slab *with_room[2][CLASSES]; /* of pieces that stay, of those that may be moved */
 	struct slab *keeping; /* NULL: none */
 	size_t n;
-} pool = { .lock = PTHREAD_MUTEX_INITIALIZER };
+} pool = { .lock = PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP };
 
 _Static_assert(sizeof(struct slab) <= FIRST, "pieces are behind it");
 

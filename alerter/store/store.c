@@ -507,12 +507,18 @@ static void add_to_census(struct store *st, struct shard *shard, struct store_se
 		all->loaded_bytes += unload_takes(series_sealed(s, i)) ? chunk_bytes(series_sealed(s, i)) : 0;
 }
 
+static void lower(_Atomic int64_t *least_ms, int64_t t_ms)
+{
+	int64_t was_ms = atomic_load_explicit(least_ms, memory_order_relaxed);
+
+	while (t_ms < was_ms && !atomic_compare_exchange_weak(least_ms, &was_ms, t_ms))
+		;
+}
+
 void store_note_oldest(struct store *st, int64_t t_ms)
 {
-	if (t_ms < st->lately_oldest_ms)
-		st->lately_oldest_ms = t_ms;
-	if (t_ms < atomic_load_explicit(&st->oldest_ms, memory_order_relaxed))
-		atomic_store(&st->oldest_ms, t_ms);
+	lower(&st->lately_oldest_ms, t_ms);
+	lower(&st->oldest_ms, t_ms);
 }
 
 /* What comes meanwhile may belong to a series that was counted already. */

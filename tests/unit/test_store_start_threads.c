@@ -108,6 +108,61 @@ static void test_long_journal(void **state)
 	end(&w);
 }
 
+/* So many that two threads append. */
+static void read_many(bool owned)
+{
+	enum { MANY = 5000, TIMES = 170, OWNED = 30 };
+	static struct store_series *series[MANY];
+	struct selection *s;
+	struct err e = { 0 };
+	struct world w;
+	char text[32];
+
+	begin(&w);
+	for (int i = 0; i < MANY; i++) {
+		snprintf(text, sizeof text, "m i=%d", i);
+		series[i] = store_series_ref(w.f.store, parse_labels(&w.f.arena, text), &e);
+	}
+	for (int round = 0; round < TIMES; round++) {
+		for (int i = 0; i < MANY; i++) {
+			if (owned && i % 2 == 0)
+				store_series_own(w.f.store, series[i], (uint64_t)(round / OWNED + 1));
+			assert_int_equal(store_append_ref(w.f.app, series[i], MS(round), i + round * (i % 7), NULL), STORE_OK);
+		}
+		commit(&w.f);
+	}
+	for (int i = 0; i < MANY; i++)
+		store_series_unref(w.f.store, series[i]);
+	restart(&w, MS(TIMES));
+	s = pick(&w.f, "__name__ = m");
+	assert_int_equal(s->n, MANY);
+	for (size_t k = 0; k < s->n; k++) {
+		int i = atoi(labels_get(s->v[k].labels, STR("i")).p);
+		struct samples got = read_all(&w.f, s, k);
+
+		assert_int_equal(got.n, TIMES);
+		for (size_t j = 0; j < got.n; j++)
+			assert_true(got.t_ms[j] == MS(j) && got.v[j] == i + (int)j * (i % 7));
+		arena_reset(&w.f.arena);
+	}
+	drop(&w.f, s);
+	end(&w);
+}
+
+static void test_many_series(void **state)
+{
+	(void)state;
+	read_many(false);
+}
+
+/* Half of them have another owner now and then, and with it another number: samples of one series lie under several in what is appended at
+ * once. */
+static void test_many_numbers(void **state)
+{
+	(void)state;
+	read_many(true);
+}
+
 /* Every other one ended long ago: it rests until it is asked for. */
 static void test_large_blocks(void **state)
 {
@@ -143,7 +198,8 @@ static void test_large_blocks(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_long_journal), cmocka_unit_test(test_large_blocks) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_long_journal), cmocka_unit_test(test_many_series),
+		                            cmocka_unit_test(test_many_numbers), cmocka_unit_test(test_large_blocks) };
 
 	return cmocka_run_group_tests(tests, NULL, no_piece_is_left);
 }
