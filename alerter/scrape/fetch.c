@@ -29,6 +29,7 @@ void fetch_room_init(struct fetch_room *room, CURLM *multi)
 
 	room->most_busy = files - (files / 4 < KEPT ? files / 4 : KEPT);
 	curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)room->most_busy);
+	curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)room->most_busy); /* curl keeps four for each scrape under way, that is four in all */
 }
 
 void fetch_room_fini(struct fetch_room *room)

@@ -15,10 +15,13 @@ class Server:
 
     def __init__(self, _folder, answer, path=None):
         class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
             def do_GET(self):
                 status, kind, body = answer(self)
                 self.send_response(status)
                 self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body.encode())))
                 self.end_headers()
                 self.wfile.write(body.encode())
 
@@ -95,6 +98,20 @@ def test_oauth2(box):
     watch.until("a new token", lambda: len(asked) >= 2)
     watch.until("it is up again", lambda: up(watch) == 1)
     assert "pssst" not in str(watch.program.get("/api/v1/targets")) + str(watch.program.get("/api/v1/status/config"))
+
+
+def test_a_connection_stays(box):
+    """F3: targets in many places, asked one after the other: each is asked over the connection it has."""
+    seen = {}
+
+    def metrics(request):
+        seen.setdefault(request.server.server_port, []).append(request.client_address)
+        return 200, "text/plain; version=0.0.4", "fine 1\n"
+
+    targets = [box.start(Server, metrics) for _ in range(30)]
+    watch = Watch(box, [job("app", *(t.address for t in targets), scrape_interval="1s")], [alert_rule("Never", "fine == 2")])
+    watch.until("all were asked five times", lambda: len(seen) == 30 and all(len(asked) >= 5 for asked in seen.values()))
+    assert {port: len(set(asked)) for port, asked in seen.items()} == {port: 1 for port in seen}
 
 
 def test_a_unix_socket_and_headers(box):
