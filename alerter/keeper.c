@@ -4,9 +4,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "tocsin/mem.h"
+#include "tocsin/wait.h"
 
 enum { MAINTAIN_SECONDS = 30 }; /* times the second between two looks */
 
@@ -21,13 +21,11 @@ struct keeper {
 /* True when it is time to stop. */
 static bool wait_for_next(struct keeper *k)
 {
-	struct timespec until;
+	int64_t until_ms = clock_mono_ms(&clock_system) + 1000;
 	bool stop;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += 1;
 	pthread_mutex_lock(&k->lock);
-	while (!k->stop && pthread_cond_timedwait(&k->wake, &k->lock, &until) == 0)
+	while (!k->stop && wait_until(&k->wake, &k->lock, until_ms))
 		;
 	stop = k->stop;
 	pthread_mutex_unlock(&k->lock);
@@ -56,15 +54,11 @@ static void keeper_free(struct keeper *k)
 struct keeper *keeper_start(struct store *store, struct err *e)
 {
 	struct keeper *k = mem_alloc(sizeof *k);
-	pthread_condattr_t attr;
 	int rc;
 
 	k->store = store;
 	pthread_mutex_init(&k->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&k->wake, &attr);
-	pthread_condattr_destroy(&attr);
+	wait_cond_init(&k->wake);
 	rc = pthread_create(&k->thread, NULL, run, k);
 	if (rc == 0)
 		return k;

@@ -5,13 +5,12 @@
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "promql/promql.h"
 #include "tocsin/complain.h"
 #include "tocsin/mem.h"
+#include "tocsin/wait.h"
 
-#define LOOK_MS 250
 #define QUERY_TIMEOUT_MS 5000
 
 struct source {
@@ -72,20 +71,18 @@ static void *work(void *arg)
 
 	pthread_mutex_lock(&p->lock);
 	while (!p->stop) {
-		struct timespec until;
-		int64_t now_ms = clock_mono_ms(p->clock);
+		int64_t now_ms = clock_mono_ms(p->clock), due_ms = INT64_MAX;
 
-		for (size_t i = 0; i < p->n; i++)
-			if (p->v[i].due_mono_ms <= now_ms) {
-				p->v[i].due_mono_ms = now_ms + p->v[i].interval_ms;
-				publish(p, &p->v[i]);
+		for (size_t i = 0; i < p->n; i++) {
+			struct source *s = &p->v[i];
+
+			if (s->due_mono_ms <= now_ms) {
+				s->due_mono_ms = now_ms + s->interval_ms;
+				publish(p, s);
 			}
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_nsec += LOOK_MS * 1000000;
-		until.tv_sec += until.tv_nsec / 1000000000;
-		until.tv_nsec %= 1000000000;
-		if (!p->stop)
-			pthread_cond_timedwait(&p->wake, &p->lock, &until);
+			due_ms = s->due_mono_ms < due_ms ? s->due_mono_ms : due_ms;
+		}
+		(void)wait_until(&p->wake, &p->lock, due_ms);
 	}
 	pthread_mutex_unlock(&p->lock);
 	return NULL;
@@ -126,7 +123,7 @@ struct page_metrics *page_metrics_new(struct querier *querier, const struct cloc
 	p->querier = querier;
 	p->clock = clock;
 	pthread_mutex_init(&p->lock, NULL);
-	pthread_cond_init(&p->wake, NULL);
+	wait_cond_init(&p->wake);
 	return p;
 }
 

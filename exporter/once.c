@@ -6,6 +6,7 @@
 
 #include "render.h"
 #include "tocsin/mem.h"
+#include "tocsin/wait.h"
 
 struct once {
 	const struct clock *clock;
@@ -64,12 +65,10 @@ static void start(struct once *o, struct sources *c, int64_t deadline_mono_ms)
 
 static void wait(struct once *o)
 {
-	struct timespec until;
+	int64_t until_ms = clock_mono_ms(&clock_system) + ONCE_MAX_MS;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += ONCE_MAX_MS / 1000;
 	pthread_mutex_lock(&o->lock);
-	while (o->pending > 0 && pthread_cond_timedwait(&o->wake, &o->lock, &until) == 0)
+	while (o->pending > 0 && wait_until(&o->wake, &o->lock, until_ms))
 		continue;
 	for (size_t i = 0; i < o->n; i++)
 		answer_take_state(&o->answers[i], clock_mono_ms(o->clock));
@@ -125,14 +124,10 @@ static bool stop(struct once *o)
 static struct once *once_new(const struct sources *c, const struct clock *clock)
 {
 	struct once *o = mem_alloc(sizeof *o);
-	pthread_condattr_t attr;
 
 	*o = (struct once){ .clock = clock, .answers = mem_alloc((c->n ? c->n : 1) * sizeof *o->answers) };
 	pthread_mutex_init(&o->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&o->wake, &attr);
-	pthread_condattr_destroy(&attr);
+	wait_cond_init(&o->wake);
 	return o;
 }
 

@@ -5,12 +5,12 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "render.h"
 #include "self.h"
 #include "targets.h"
 #include "tocsin/mem.h"
+#include "tocsin/wait.h"
 
 #define SCRAPE_DEFAULT_MS 10000
 #define SCRAPE_MAX_MS 120000
@@ -331,24 +331,12 @@ bool publisher_add_routes(struct publisher *p, struct http_server *server, const
 
 /* ---- The publisher's own thread ---- */
 
-static void wait_until(struct publisher *p, int64_t mono_ms)
+static void wait_for_due(struct publisher *p, int64_t mono_ms)
 {
-	struct timespec t;
-	int64_t left = mono_ms - clock_mono_ms(p->clock);
-
-	if (mono_ms == INT64_MAX) {
+	if (mono_ms == INT64_MAX)
 		pthread_cond_wait(&p->wake, &p->lock);
-		return;
-	}
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	left = left < 0 ? 0 : left;
-	t.tv_sec += left / 1000;
-	t.tv_nsec += (long)(left % 1000) * 1000000;
-	if (t.tv_nsec >= 1000000000) {
-		t.tv_sec++;
-		t.tv_nsec -= 1000000000;
-	}
-	pthread_cond_timedwait(&p->wake, &p->lock, &t);
+	else
+		(void)wait_for_ms(&p->wake, &p->lock, mono_ms - clock_mono_ms(p->clock));
 }
 
 static void *publisher_thread(void *arg)
@@ -369,7 +357,7 @@ static void *publisher_thread(void *arg)
 			break;
 		} else {
 			p->wakes_mono_ms = next;
-			wait_until(p, next);
+			wait_for_due(p, next);
 			p->wakes_mono_ms = 0;
 		}
 	}
@@ -388,17 +376,13 @@ struct publisher *publisher_new(const struct clock *clock)
 {
 	struct publisher *p = mem_alloc(sizeof *p);
 	const struct worker_owner owner = owner_of(p);
-	pthread_condattr_t attr;
 	int failed;
 
 	p->clock = clock;
 	p->targets = targets_new(&owner, clock);
 	self_init(&p->self, clock);
 	pthread_mutex_init(&p->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&p->wake, &attr);
-	pthread_condattr_destroy(&attr);
+	wait_cond_init(&p->wake);
 	failed = pthread_create(&p->thread, NULL, publisher_thread, p);
 	assert(failed == 0);
 	(void)failed;

@@ -6,11 +6,11 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "tocsin/log.h"
 #include "tocsin/mem.h"
+#include "tocsin/wait.h"
 
 #define MARGIN_MS 20            /* between a collection's deadline and its scrape's */
 #define PATIENCE_MS 8000        /* with threads that are to end */
@@ -276,13 +276,8 @@ static void start_thread(pthread_t *thread, void *(*main)(void *), struct worker
 
 static void make_conditions(struct worker *w)
 {
-	pthread_condattr_t monotonic;
-
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&w->wake, NULL);
-	pthread_cond_init(&w->ended, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	wait_cond_init(&w->ended);
 }
 
 struct worker *worker_start(struct sources *config, const struct sources_entry *source, const struct clock *clock,
@@ -320,12 +315,12 @@ static void tell_to_stop(struct worker *w)
 	(void)n;
 }
 
-static bool wait_for_end(struct worker *w, const struct timespec *until)
+static bool wait_for_end(struct worker *w, int64_t until_ms)
 {
 	bool ended;
 
 	pthread_mutex_lock(w->lock);
-	while (!w->closed && pthread_cond_timedwait(&w->ended, w->lock, until) == 0)
+	while (!w->closed && wait_until(&w->ended, w->lock, until_ms))
 		continue;
 	ended = w->closed;
 	pthread_mutex_unlock(w->lock);
@@ -344,18 +339,16 @@ static void clear_away(struct worker *w)
 
 bool workers_stop(struct worker *const *v, size_t n)
 {
-	struct timespec until;
+	int64_t until_ms = clock_mono_ms(&clock_system) + PATIENCE_MS;
 	bool all = true;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += PATIENCE_MS / 1000;
 	for (size_t i = 0; i < n; i++)
 		if (v[i] != NULL)
 			tell_to_stop(v[i]);
 	for (size_t i = 0; i < n; i++) {
 		if (v[i] == NULL)
 			continue;
-		if (wait_for_end(v[i], &until))
+		if (wait_for_end(v[i], until_ms))
 			clear_away(v[i]);
 		else
 			all = false;

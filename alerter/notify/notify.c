@@ -16,6 +16,7 @@
 #include "tocsin/expo.h"
 #include "tocsin/log.h"
 #include "tocsin/mem.h"
+#include "tocsin/wait.h"
 
 #define LOOK_UP_MS 1000         /* the longest sleep: the wall clock may step */
 #define CLOSE_WAIT_MS 2000
@@ -50,18 +51,13 @@ struct notify {
 
 static void sleep_until(struct notify *n, int64_t due_ms)
 {
-	int64_t wait_ms = due_ms - core_now_ms(n->core);
-	struct timespec at;
+	int64_t wait_ms = due_ms - core_now_ms(n->core), until_ms;
 
 	if (wait_ms <= 0)
 		return;
-	wait_ms = wait_ms < LOOK_UP_MS ? wait_ms : LOOK_UP_MS;
-	clock_gettime(CLOCK_MONOTONIC, &at);
-	at.tv_nsec += (long)(wait_ms % 1000) * 1000000;
-	at.tv_sec += wait_ms / 1000 + at.tv_nsec / 1000000000;
-	at.tv_nsec %= 1000000000;
+	until_ms = clock_mono_ms(&clock_system) + (wait_ms < LOOK_UP_MS ? wait_ms : LOOK_UP_MS);
 	while (n->jobs == NULL && n->replies == NULL && !n->stop)
-		if (pthread_cond_timedwait(&n->wake, &n->lock, &at) != 0)
+		if (!wait_until(&n->wake, &n->lock, until_ms))
 			return;
 }
 
@@ -583,14 +579,9 @@ const struct str *notify_receivers(struct notify *n, struct arena *a, size_t *co
 
 static void init_threads(struct notify *n)
 {
-	pthread_condattr_t monotonic;
-
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_mutex_init(&n->lock, NULL);
-	pthread_cond_init(&n->wake, &monotonic);
+	wait_cond_init(&n->wake);
 	pthread_cond_init(&n->finished, NULL);
-	pthread_condattr_destroy(&monotonic);
 	n->last_job = &n->jobs;
 	n->last_reply = &n->replies;
 }

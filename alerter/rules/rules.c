@@ -8,12 +8,12 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "rules/plan.h"
 #include "rules/run.h"
 #include "tocsin/log.h"
 #include "tocsin/mem.h"
+#include "tocsin/wait.h"
 
 #define LOOK_MS 500             /* a waiting worker looks at the clock this often: it may have stepped */
 #define RAISE_EVERY_MS 900     /* about once a second: scrapes a second apart come a little early at times */
@@ -52,7 +52,6 @@ struct rules {
 struct rules *rules_new(const struct rules_deps *deps)
 {
 	struct rules *r = mem_alloc(sizeof *r);
-	pthread_condattr_t attr;
 
 	assert(deps->n_appenders > 0);
 	r->deps = *deps;
@@ -61,10 +60,7 @@ struct rules *rules_new(const struct rules_deps *deps)
 	pthread_mutex_init(&r->sink_lock, NULL);
 	pthread_mutex_init(&r->view_lock, NULL);
 	pthread_mutex_init(&r->inputs_lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&r->wake, &attr);
-	pthread_condattr_destroy(&attr);
+	wait_cond_init(&r->wake);
 	r->workers = mem_alloc(deps->n_appenders * sizeof *r->workers);
 	for (size_t i = 0; i < deps->n_appenders; i++)
 		r->workers[i] = (struct worker){ .rules = r, .appender = deps->appenders[i] };
@@ -244,15 +240,8 @@ static int64_t next_due(const struct rules *r)
 static void wait_for_work(struct rules *r, int64_t now_ms)
 {
 	int64_t due = next_due(r), wait_ms = due - now_ms < LOOK_MS ? due - now_ms : LOOK_MS;
-	struct timespec until;
 
-	if (wait_ms < 1)
-		wait_ms = 1;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += (long)wait_ms * 1000000;
-	until.tv_sec += until.tv_nsec / 1000000000;
-	until.tv_nsec %= 1000000000;
-	pthread_cond_timedwait(&r->wake, &r->lock, &until);
+	(void)wait_for_ms(&r->wake, &r->lock, wait_ms < 1 ? 1 : wait_ms);
 }
 
 static void *work(void *arg)

@@ -14,21 +14,18 @@
 #include "store/slab.h"
 #include "tocsin/log.h"
 #include "tocsin/mem.h"
+#include "tocsin/wait.h"
 
-enum { WRITE_EVERY_MS = 200, SYNC_EVERY_MS = 1000, HEAD_EVERY_MS = 10000, RESTART_MS = 60000 };
+enum { WRITE_EVERY_MS = 400, SYNC_EVERY_MS = 1000, HEAD_EVERY_MS = 10000, RESTART_MS = 60000 };
 enum { FILE_BYTES = 16 << 20, PENDING_BYTES = 128 << 20, CHECKPOINT_BYTES = 16 << 20 };
 
 void journal_init(struct journal *j)
 {
-	pthread_condattr_t attr;
 
 	*j = (struct journal){ .fd = -1, .file = 1 };
 	pthread_mutex_init(&j->file_lock, NULL);
 	pthread_mutex_init(&j->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&j->wake, &attr);
-	pthread_condattr_destroy(&attr);
+	wait_cond_init(&j->wake);
 }
 
 void journal_fini(struct journal *j)
@@ -291,18 +288,11 @@ void store_sync(struct store *st)
 /* True when it is time to stop. */
 static bool wait_ms(struct journal *j, int64_t ms)
 {
-	struct timespec until;
+	int64_t until_ms = clock_mono_ms(&clock_system) + ms;
 	bool stop;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += ms / 1000;
-	until.tv_nsec += ms % 1000 * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
 	pthread_mutex_lock(&j->lock);
-	while (!j->stop && pthread_cond_timedwait(&j->wake, &j->lock, &until) == 0)
+	while (!j->stop && wait_until(&j->wake, &j->lock, until_ms))
 		;
 	stop = j->stop;
 	pthread_mutex_unlock(&j->lock);

@@ -13,6 +13,7 @@
 #include "redis/families.h"
 #include "tocsin/complain.h"
 #include "tocsin/mem.h"
+#include "tocsin/wait.h"
 
 #define CONNECT_MS 2000                 /* to one node, in the background */
 #define RETRY_MS 1000                   /* between two tries to connect what was lost */
@@ -273,7 +274,6 @@ static void *cluster_thread(void *arg)
 struct cluster *cluster_new(const struct redis_settings *settings)
 {
 	struct cluster *c = mem_alloc(sizeof *c);
-	pthread_condattr_t attr;
 	int failed;
 
 	c->settings = settings;
@@ -281,10 +281,7 @@ struct cluster *cluster_new(const struct redis_settings *settings)
 	c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	assert(c->stop_fd >= 0 && c->wake_fd >= 0);
 	pthread_mutex_init(&c->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&c->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	wait_cond_init(&c->changed);
 	failed = pthread_create(&c->thread, NULL, cluster_thread, c);
 	assert(failed == 0);
 	(void)failed;
@@ -451,9 +448,7 @@ static void show_list(const struct cluster *c, struct expo_set *out)
 
 static void wait_discovered(struct cluster *c, struct redis_wait wait)
 {
-	struct timespec t = { .tv_sec = wait.deadline_mono_ms / 1000, .tv_nsec = wait.deadline_mono_ms % 1000 * 1000000 };
-
-	while (!c->discovered && pthread_cond_timedwait(&c->changed, &c->lock, &t) == 0)
+	while (!c->discovered && wait_until(&c->changed, &c->lock, wait.deadline_mono_ms))
 		continue;
 }
 

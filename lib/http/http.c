@@ -13,14 +13,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "http_private.h"
+#include "tocsin/clock.h"
 #include "tocsin/mem.h"
+#include "tocsin/wait.h"
 
 enum { DEFAULT_CONNECTIONS = 512, DEFAULT_IDLE_S = 60, MEMORY_PER_CONNECTION = 64 * 1024, GZIP_LEAST = 1024,
-    STOP_WAIT_S = 2 };
+    STOP_WAIT_MS = 2000 };
 
 struct listener {
 	struct MHD_Daemon *daemon;
@@ -571,7 +572,7 @@ struct http_server *http_server_new(void)
 	struct http_server *s = mem_alloc(sizeof *s);
 
 	pthread_mutex_init(&s->lock, NULL);
-	pthread_cond_init(&s->idle, NULL);
+	wait_cond_init(&s->idle);
 	s->streams = http_streams_new();
 	return s;
 }
@@ -708,11 +709,9 @@ struct str http_server_address(const struct http_server *s, size_t i)
 /* Gives answers that are ready a moment to leave. */
 static void wait_idle(struct http_server *s)
 {
-	struct timespec until;
+	int64_t until_ms = clock_mono_ms(&clock_system) + STOP_WAIT_MS;
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += STOP_WAIT_S;
-	while (s->active > 0 && pthread_cond_timedwait(&s->idle, &s->lock, &until) == 0)
+	while (s->active > 0 && wait_until(&s->idle, &s->lock, until_ms))
 		continue;
 }
 
