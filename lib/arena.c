@@ -127,7 +127,9 @@ void *arena_array(struct arena *a, size_t n, size_t item_bytes)
 
 void *arena_grow(struct arena *a, void *p, size_t used, size_t *cap, size_t need, size_t item_bytes)
 {
-	size_t cap2 = *cap ? *cap * 2 : 8;
+	enum { FEW = 8, FEW_BYTES = 128 }; /* of large items mostly one comes, and what is outgrown stays */
+	size_t few = item_bytes * FEW <= FEW_BYTES ? FEW : item_bytes < FEW_BYTES ? FEW_BYTES / item_bytes : 1;
+	size_t cap2 = *cap ? *cap * 2 : few;
 	void *q;
 
 	assert(used <= *cap);

@@ -7,7 +7,7 @@
 #include "tocsin/mem.h"
 #include "tocsin/version.h"
 
-enum { TOKEN_LIMIT = 1 << 20, SPARE_MAX = 1 << 20, RECEIVE_BYTES = 64 << 10 }; /* RECEIVE_BYTES: at a time; curl has them only while it receives */
+enum { TOKEN_LIMIT = 1 << 20, SPARE_MAX = 256 << 10, RECEIVE_BYTES = 64 << 10 }; /* RECEIVE_BYTES: at a time; curl has them only while it receives */
 
 void request_init(struct request *r)
 {

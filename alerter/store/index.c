@@ -122,35 +122,69 @@ static bool has_labels(const struct index *x, const struct store_series *s, stru
 	return true;
 }
 
+/* ---- The table. Who looks for a series passes others in it, and should not have to look at them: bits of the hash say which it can be. ---- */
+
+static size_t home_of(const struct index *x, uint32_t half)
+{
+	return (size_t)((uint64_t)half * x->table_cap >> 32);
+}
+
+static size_t behind(const struct index *x, size_t i)
+{
+	return i + 1 < x->table_cap ? i + 1 : 0;
+}
+
+static uint32_t slot_at(const struct index *x, size_t i)
+{
+	return (x->table[i] & ((UINT32_C(1) << x->slot_bits) - 1)) - 1;
+}
+
+/* Whether the entry can be of this half of a hash. */
+static bool can_be(const struct index *x, size_t i, uint32_t half)
+{
+	return (x->table[i] ^ half << x->slot_bits) >> x->slot_bits == 0;
+}
+
 struct store_series *index_find(const struct index *x, struct labels labels, uint64_t hash)
 {
 	uint32_t half = (uint32_t)(hash >> 32);
 
 	if (x->table_cap == 0)
 		return NULL;
-	for (size_t i = half & (x->table_cap - 1); x->table[i] != 0; i = (i + 1) & (x->table_cap - 1)) {
-		struct store_series *s = x->series[x->table[i] - 1];
+	for (size_t i = home_of(x, half); x->table[i] != 0; i = behind(x, i)) {
+		struct store_series *s = can_be(x, i, half) ? x->series[slot_at(x, i)] : NULL;
 
-		if (s->hash == half && has_labels(x, s, labels))
+		if (s != NULL && s->hash == half && has_labels(x, s, labels))
 			return s;
 	}
 	return NULL;
 }
 
+/* The first entry that can be of this half; of an empty one there is none. */
+static size_t first_guess(const struct index *x, uint32_t half)
+{
+	size_t i = home_of(x, half);
+
+	while (x->table[i] != 0 && !can_be(x, i, half))
+		i = behind(x, i);
+	return i;
+}
+
 void index_warm(const struct index *x, const uint64_t *hashes, size_t n)
 {
-	size_t mask = x->table_cap - 1;
-
 	if (x->table_cap == 0)
 		return;
 	for (size_t i = 0; i < n; i++)
-		mem_warm(&x->table[hashes[i] >> 32 & mask]);
-	for (size_t i = 0; i < n; i++)
-		if (x->table[hashes[i] >> 32 & mask] != 0)
-			mem_warm(&x->series[x->table[hashes[i] >> 32 & mask] - 1]);
+		mem_warm(&x->table[home_of(x, (uint32_t)(hashes[i] >> 32))]);
 	for (size_t i = 0; i < n; i++) {
-		uint32_t number = x->table[hashes[i] >> 32 & mask];
-		const char *s = number != 0 ? (const char *)x->series[number - 1] : NULL;
+		size_t at = first_guess(x, (uint32_t)(hashes[i] >> 32));
+
+		if (x->table[at] != 0)
+			mem_warm(&x->series[slot_at(x, at)]);
+	}
+	for (size_t i = 0; i < n; i++) {
+		size_t guess = first_guess(x, (uint32_t)(hashes[i] >> 32));
+		const char *s = x->table[guess] != 0 ? (const char *)x->series[slot_at(x, guess)] : NULL;
 
 		for (size_t at = 0; s != NULL && at <= sizeof(struct store_series); at += 64)
 			mem_warm(s + at);
@@ -159,49 +193,61 @@ void index_warm(const struct index *x, const uint64_t *hashes, size_t n)
 
 static void table_put(struct index *x, uint32_t slot)
 {
-	size_t i = x->series[slot]->hash & (x->table_cap - 1);
+	uint32_t half = x->series[slot]->hash;
+	size_t i = home_of(x, half);
 
 	while (x->table[i] != 0)
-		i = (i + 1) & (x->table_cap - 1);
-	x->table[i] = slot + 1;
+		i = behind(x, i);
+	x->table[i] = half << x->slot_bits | (slot + 1);
 }
 
 /* Where in the table it is. */
 static size_t place_of(const struct index *x, const struct store_series *s)
 {
-	size_t i = s->hash & (x->table_cap - 1);
+	size_t i = home_of(x, s->hash);
 
-	while (x->series[x->table[i] - 1] != s)
-		i = (i + 1) & (x->table_cap - 1);
+	while (!can_be(x, i, s->hash) || x->series[slot_at(x, i)] != s)
+		i = behind(x, i);
 	return i;
 }
 
 uint32_t index_slot(const struct index *x, const struct store_series *s)
 {
-	return x->table[place_of(x, s)] - 1;
+	return slot_at(x, place_of(x, s));
 }
 
+/* Four fifths of it are used at most, and nearly two thirds at least. There are never more slots than entries, so a slot's number fits. */
 static void table_grow(struct index *x)
 {
-	if ((x->n_series + 1) * 4 <= x->table_cap * 3)
+	if ((x->n_series + 1) * 5 <= x->table_cap * 4)
 		return;
 	free(x->table);
-	x->table_cap = x->table_cap ? x->table_cap * 2 : 64;
+	x->table_cap += x->table_cap / 4 + 64;
+	x->slot_bits = 1;
+	while (x->table_cap >> x->slot_bits != 0)
+		x->slot_bits++;
+	assert(x->slot_bits < 32);
 	x->table = mem_alloc(x->table_cap * sizeof *x->table);
 	for (size_t i = 0; i < x->n_slots; i++)
 		if (x->series[i] != NULL)
 			table_put(x, (uint32_t)i);
 }
 
+/* From place <from> to <to>, forwards. */
+static size_t way(const struct index *x, size_t from, size_t to)
+{
+	return to >= from ? to - from : to + x->table_cap - from;
+}
+
 /* Later entries of the run move back, so there are no tombstones. */
 static void table_del(struct index *x, const struct store_series *s)
 {
-	size_t mask = x->table_cap - 1, hole = place_of(x, s);
+	size_t hole = place_of(x, s);
 
-	for (size_t i = (hole + 1) & mask; x->table[i] != 0; i = (i + 1) & mask) {
-		size_t home = x->series[x->table[i] - 1]->hash & mask;
+	for (size_t i = behind(x, hole); x->table[i] != 0; i = behind(x, i)) {
+		size_t home = home_of(x, x->series[slot_at(x, i)]->hash);
 
-		if (((i - home) & mask) < ((i - hole) & mask))
+		if (way(x, home, i) < way(x, hole, i))
 			continue;
 		x->table[hole] = x->table[i];
 		hole = i;

@@ -17,8 +17,9 @@ struct index {
 	struct store_series **series; /* by slot; NULL: free */
 	size_t cap, n_slots, n_series;
 	struct slots free_slots;
-	uint32_t *table; /* upper half of the hash of labels -> slot + 1; open addressing, power of two */
+	uint32_t *table; /* upper half of the hash of labels -> slot + 1, and above these as many of its low bits as there is room for; open addressing */
 	size_t table_cap;
+	unsigned slot_bits; /* of an entry */
 	struct map postings; /* name and value numbers -> struct posting */
 	struct map names;    /* name number -> struct posting_name */
 };
