@@ -223,18 +223,20 @@ static void open_chunk(struct chunk_writer *w, int64_t t_ms, double v, const str
 		memcpy(w->open->data + w->open->cap, &(struct xor_state){ .lead = 0xff }, sizeof(struct xor_state));
 }
 
-/* Few sizes, so that what one leaves suits another. */
+/* Few sizes, so that what one leaves suits another, and small steps where most are. */
 static size_t cap_for(size_t need)
 {
-	enum { GROWTH = 16 };
+	enum { STEP = 8, LONG_CAP = FIRST_CAP + 16 * STEP, LONG_STEP = 64 };
+	size_t from = need <= LONG_CAP ? FIRST_CAP : LONG_CAP, step = need <= LONG_CAP ? STEP : LONG_STEP;
 
-	return need <= FIRST_CAP ? FIRST_CAP : FIRST_CAP + (need - FIRST_CAP + GROWTH - 1) / GROWTH * GROWTH;
+	return need <= FIRST_CAP ? FIRST_CAP : from + (need - from + step - 1) / step * step;
 }
 
-static void make_room(struct chunk_writer *w, size_t more)
+/* For so many bits of data. */
+static void make_room(struct chunk_writer *w, size_t bits)
 {
 	struct chunk *c = w->open;
-	size_t need = (c->bits + 7u) / 8 + more + BITS_SLACK, cap = cap_for(need);
+	size_t need = (bits + 7) / 8 + BITS_SLACK, cap = cap_for(need);
 
 	if (need <= c->cap)
 		return;
@@ -261,7 +263,7 @@ static unsigned put_as_they_are(struct chunk_writer *w, const int64_t *t_ms, con
 	if (w->open->n == 0)
 		return 0;
 	bits = packed_row_bits(w->open->data);
-	make_room(w, (size_t)bits * n / 8 + 1);
+	make_room(w, w->open->bits + (size_t)bits * n);
 	n = packed_append(w->open->data, w->open->n, w->open->min_ms, t_ms, v, n);
 	w->open->bits = (uint16_t)(w->open->bits + bits * n);
 	if (n > 0)
@@ -279,7 +281,7 @@ static unsigned put_anew(struct chunk_writer *w, const int64_t *t_ms, const doub
 	if (n == 0)
 		return 0;
 	bits = packed_bits(wider, w->open->n + n);
-	make_room(w, bits > w->open->bits ? (bits - w->open->bits) / 8 + 1 : 0);
+	make_room(w, bits);
 	memcpy(w->open->data, wider, (bits + 7) / 8);
 	w->open->bits = (uint16_t)bits;
 	behind_the_others(w, t_ms[n - 1], v[n - 1], n);
@@ -291,7 +293,7 @@ static void put_float(struct chunk_writer *w, int64_t t_ms, double v)
 	int64_t dt = wrapping_sub(t_ms, chunk_max_ms(w->open));
 	struct xor_state state;
 
-	make_room(w, SAMPLE_MAX_BYTES);
+	make_room(w, w->open->bits + 8 * SAMPLE_MAX_BYTES);
 	memcpy(&state, w->open->data + w->open->cap, sizeof state);
 	put_step(w->open, wrapping_sub(dt, state.dt));
 	put_xor(w, &state, bits_of(v));
