@@ -29,6 +29,7 @@ void index_init(struct index *x)
 {
 	*x = (struct index){ 0 };
 	symbols_init(&x->symbols);
+	symbols_init(&x->shapes);
 }
 
 void index_fini(struct index *x)
@@ -44,6 +45,7 @@ void index_fini(struct index *x)
 	map_fini(&x->postings);
 	map_fini(&x->names);
 	symbols_fini(&x->symbols);
+	symbols_fini(&x->shapes);
 	free(x->series);
 	free(x->free_slots.v);
 	free(x->table);
@@ -54,7 +56,8 @@ static struct str key_of(const void *p, size_t n)
 	return (struct str){ p, n };
 }
 
-/* ---- Pairs: numbers in as many bytes as they need, seven bits each ---- */
+/* ---- Pairs: numbers in as many bytes as they need, seven bits each. First that of the shape, which has the names: many series have the
+ * same. Then those of the values. ---- */
 
 static void put_number(struct buf *out, uint32_t v)
 {
@@ -71,36 +74,57 @@ static const unsigned char *get_number(const unsigned char *p, uint32_t *v)
 	return p;
 }
 
-static const unsigned char *get_pair(const unsigned char *p, struct series_pair *pair)
+/* The pairs that are left. */
+struct pairs {
+	const unsigned char *names, *values;
+};
+
+static struct pairs pairs_of(const struct index *x, const struct store_series *s)
 {
-	return get_number(get_number(p, &pair->name), &pair->value);
+	uint32_t shape;
+	const unsigned char *values = get_number(s->pairs, &shape);
+
+	return (struct pairs){ (const unsigned char *)symbols_text(&x->shapes, shape).p, values };
+}
+
+static struct series_pair take_pair(struct pairs *left)
+{
+	struct series_pair pair;
+
+	left->names = get_number(left->names, &pair.name);
+	left->values = get_number(left->values, &pair.value);
+	return pair;
 }
 
 void index_encode(struct index *x, struct labels labels, struct buf *out)
 {
-	for (size_t i = 0; i < labels.n; i++) {
-		put_number(out, symbols_ref(&x->symbols, labels.v[i].name));
+	struct buf names = { 0 };
+
+	for (size_t i = 0; i < labels.n; i++)
+		put_number(&names, symbols_ref(&x->symbols, labels.v[i].name));
+	put_number(out, symbols_ref(&x->shapes, buf_str(&names)));
+	for (size_t i = 0; i < labels.n; i++)
 		put_number(out, symbols_ref(&x->symbols, labels.v[i].value));
-	}
+	buf_fini(&names);
 }
 
 size_t index_pairs_bytes(const struct store_series *s)
 {
 	const unsigned char *p = s->pairs;
-	struct series_pair pair;
+	uint32_t number;
 
-	for (uint32_t i = 0; i < s->n_pairs; i++)
-		p = get_pair(p, &pair);
+	for (uint32_t i = 0; i <= s->n_pairs; i++)
+		p = get_number(p, &number);
 	return (size_t)(p - s->pairs);
 }
 
 struct labels index_labels(const struct index *x, const struct store_series *s, struct label *v)
 {
-	const unsigned char *p = s->pairs;
-	struct series_pair pair;
+	struct pairs left = pairs_of(x, s);
 
 	for (uint32_t i = 0; i < s->n_pairs; i++) {
-		p = get_pair(p, &pair);
+		struct series_pair pair = take_pair(&left);
+
 		v[i] = (struct label){ symbols_text(&x->symbols, pair.name), symbols_text(&x->symbols, pair.value) };
 	}
 	return (struct labels){ v, s->n_pairs };
@@ -108,13 +132,14 @@ struct labels index_labels(const struct index *x, const struct store_series *s, 
 
 static bool has_labels(const struct index *x, const struct store_series *s, struct labels l)
 {
-	const unsigned char *p = s->pairs;
-	struct series_pair pair;
+	struct pairs left;
 
 	if (s->n_pairs != l.n)
 		return false;
+	left = pairs_of(x, s);
 	for (uint32_t i = 0; i < s->n_pairs; i++) {
-		p = get_pair(p, &pair);
+		struct series_pair pair = take_pair(&left);
+
 		if (!str_eq(symbols_text(&x->symbols, pair.name), l.v[i].name) ||
 		    !str_eq(symbols_text(&x->symbols, pair.value), l.v[i].value))
 			return false;
@@ -302,8 +327,7 @@ static void posting_drop(struct index *x, struct posting *p)
 
 void index_add(struct index *x, struct store_series *s)
 {
-	const unsigned char *p = s->pairs;
-	struct series_pair pair;
+	struct pairs left = pairs_of(x, s);
 	uint32_t slot;
 
 	table_grow(x);
@@ -315,24 +339,20 @@ void index_add(struct index *x, struct store_series *s)
 		slot = (uint32_t)x->n_slots++;
 	}
 	x->series[slot] = s;
-	for (uint32_t i = 0; i < s->n_pairs; i++) {
-		p = get_pair(p, &pair);
-		slot_set_add(&posting_of(x, pair)->slots, slot);
-	}
+	for (uint32_t i = 0; i < s->n_pairs; i++)
+		slot_set_add(&posting_of(x, take_pair(&left))->slots, slot);
 	table_put(x, slot);
 	x->n_series++;
 }
 
 static void unpost(struct index *x, const struct store_series *s, uint32_t slot)
 {
-	const unsigned char *at = s->pairs;
+	struct pairs left = pairs_of(x, s);
 
 	for (uint32_t k = 0; k < s->n_pairs; k++) {
-		struct series_pair pair;
-		struct posting *p;
+		struct series_pair pair = take_pair(&left);
+		struct posting *p = map_get(&x->postings, key_of(&pair, sizeof pair));
 
-		at = get_pair(at, &pair);
-		p = map_get(&x->postings, key_of(&pair, sizeof pair));
 		slot_set_remove(&p->slots, slot);
 		if (p->slots.n == 0)
 			posting_drop(x, p);
@@ -354,14 +374,17 @@ void index_remove(struct index *x, const struct slots *dead)
 
 void index_forget(struct index *x, struct store_series *s)
 {
-	const unsigned char *p = s->pairs;
-	struct series_pair pair;
+	struct pairs left = pairs_of(x, s);
+	uint32_t shape;
 
 	for (uint32_t i = 0; i < s->n_pairs; i++) {
-		p = get_pair(p, &pair);
+		struct series_pair pair = take_pair(&left);
+
 		symbols_unref(&x->symbols, pair.name);
 		symbols_unref(&x->symbols, pair.value);
 	}
+	(void)get_number(s->pairs, &shape);
+	symbols_unref(&x->shapes, shape);
 }
 
 /* ---- Matching ---- */
@@ -471,13 +494,13 @@ static void pick_by_regex(const struct index *x, struct index_search *q)
 			slots_push(&q->slots, slot);
 }
 
-static uint32_t value_of(const struct store_series *s, uint32_t name)
+static uint32_t value_of(const struct index *x, const struct store_series *s, uint32_t name)
 {
-	const unsigned char *p = s->pairs;
-	struct series_pair pair;
+	struct pairs left = pairs_of(x, s);
 
 	for (uint32_t i = 0; i < s->n_pairs; i++) {
-		p = get_pair(p, &pair);
+		struct series_pair pair = take_pair(&left);
+
 		if (pair.name == name)
 			return pair.value;
 	}
@@ -486,7 +509,7 @@ static uint32_t value_of(const struct store_series *s, uint32_t name)
 
 static bool passes(const struct index *x, struct filter *f, const struct store_series *s, struct err *e)
 {
-	uint32_t value = f->name == SYMBOL_NONE ? SYMBOL_NONE : value_of(s, f->name);
+	uint32_t value = f->name == SYMBOL_NONE ? SYMBOL_NONE : value_of(x, s, f->name);
 	bool yes;
 
 	if (value == SYMBOL_NONE)

@@ -14,6 +14,7 @@ struct store_series;
 
 struct index {
 	struct symbols symbols;
+	struct symbols shapes; /* which names a series has: their numbers, encoded, as a text */
 	struct store_series **series; /* by slot; NULL: free */
 	size_t cap, n_slots, n_series;
 	struct slots free_slots;
