@@ -68,10 +68,10 @@ static void put_part(struct checkpoint *c, struct record_series *r, struct chunk
 }
 
 /* Under the lock of its shard. A series with many chunks is told several times. */
-static void put_series(struct checkpoint *c, const struct store_series *s, struct labels labels)
+static void put_series(struct store *st, struct checkpoint *c, const struct store_series *s, struct labels labels)
 {
 	struct record_series r = { .labels = labels,
-		                   .owner = atomic_load(&s->owner),
+		                   .owner = store_owner_of(st, s),
 		                   .v_bits = s->writer.v_bits,
 		                   .last_ms = s->last_ms,
 		                   .good_ms = s->good_ms,
@@ -101,7 +101,7 @@ static bool put_slots(struct store *st, struct checkpoint *c, size_t beg, size_t
 		shard = series_shard(st, s);
 		pthread_mutex_lock(&shard->lock);
 		if (!is_left_out(s))
-			put_series(c, s, index_labels(&st->index, s, v));
+			put_series(st, c, s, index_labels(&st->index, s, v));
 		pthread_mutex_unlock(&shard->lock);
 	}
 	pthread_rwlock_unlock(&st->index_lock);

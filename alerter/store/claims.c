@@ -8,6 +8,46 @@
 #include "store/keyed.h"
 #include "tocsin/mem.h"
 
+static struct str text_of(const uint64_t *owner)
+{
+	return (struct str){ (const char *)owner, sizeof *owner };
+}
+
+/* Under the lock of the owners. */
+static uint64_t owner_of(const struct store *st, uint32_t number)
+{
+	uint64_t owner = 0;
+
+	if (number > 0)
+		memcpy(&owner, symbols_text(&st->owners, number - 1).p, sizeof owner);
+	return owner;
+}
+
+uint64_t store_owner_of(struct store *st, const struct store_series *s)
+{
+	uint64_t owner;
+
+	pthread_mutex_lock(&st->owners_lock);
+	owner = owner_of(st, atomic_load(&s->owner));
+	pthread_mutex_unlock(&st->owners_lock);
+	return owner;
+}
+
+uint64_t store_set_owner(struct store *st, struct store_series *s, uint64_t owner)
+{
+	uint32_t before;
+	uint64_t was;
+
+	pthread_mutex_lock(&st->owners_lock);
+	before = atomic_load(&s->owner);
+	was = owner_of(st, before);
+	atomic_store(&s->owner, owner != 0 ? symbols_ref(&st->owners, text_of(&owner)) + 1 : 0);
+	if (before > 0)
+		symbols_unref(&st->owners, before - 1);
+	pthread_mutex_unlock(&st->owners_lock);
+	return was;
+}
+
 static bool is_claimed(const struct store_series *s)
 {
 	return s != NULL && s->from_history == FROM_JOURNAL && s->owner != 0 && s->state != SERIES_GONE;
@@ -33,7 +73,7 @@ void claims_make(struct store *st)
 
 		if (!is_claimed(s))
 			continue;
-		v[n++] = (struct keyed){ s->owner, i };
+		v[n++] = (struct keyed){ store_owner_of(st, s), i };
 		s->from_history = FROM_OWNER;
 		atomic_fetch_add(&s->pins, 1);
 	}
@@ -54,8 +94,7 @@ void claims_fini(struct store *st)
 
 void store_series_own(struct store *st, struct store_series *s, uint64_t owner)
 {
-	(void)st;
-	if (atomic_exchange(&s->owner, owner) != owner)
+	if (store_set_owner(st, s, owner) != owner)
 		atomic_store(&s->journal_file, 0); /* to be defined again */
 }
 

@@ -53,7 +53,7 @@ struct store_series {
 		_Atomic uint64_t block_place;     /* in the newest of its blocks: its serial number, and which of its series */
 		struct store_series *next_unused; /* graveyard */
 	};
-	_Atomic uint64_t owner;        /* 0: nobody */
+	_Atomic uint32_t owner;        /* its number + 1, 0: nobody. Written under the lock of the owners */
 	uint32_t hash;                 /* upper half of series_hash() of its labels; immutable */
 	_Atomic uint32_t last_batch;   /* lower half of the number of the batch its last sample came with. Written under the shard lock */
 	_Atomic uint32_t pins;         /* holders outside, staged samples: not dropped */
@@ -63,7 +63,7 @@ struct store_series {
 	unsigned char pairs[];      /* its labels, sorted, as index_encode() wrote them; immutable */
 };
 
-_Static_assert(offsetof(struct store_series, pairs) == 102, "there is no gap");
+_Static_assert(offsetof(struct store_series, pairs) == 98, "there is no gap");
 _Static_assert((int)STORE_MAX_LABELS <= (int)PAIRS_MOST, "its labels can be counted");
 
 /* Whether its last sample came with a later batch. A series whose chunk is open had one some hours ago at most, so halves can be
@@ -162,6 +162,8 @@ struct store {
 	pthread_mutex_t maintain_lock; /* taken before all others */
 	struct history history;
 	struct journal journal;
+	pthread_mutex_t owners_lock; /* taken last */
+	struct symbols owners;       /* who has series: their eight bytes as a text */
 	pthread_mutex_t claims_lock;
 	struct claims claims;
 	_Atomic bool knows_past, hasten;
@@ -240,6 +242,10 @@ static inline void sealed_fini(union sealed sealed, uint32_t n)
 		free(sealed.many);
 }
 
+/* 0: nobody. */
+uint64_t store_owner_of(struct store *, const struct store_series *);
+/* Returns who it was. */
+uint64_t store_set_owner(struct store *, struct store_series *, uint64_t owner);
 /* Puts a sealed chunk behind the others, under the shard lock. */
 void store_keep_sealed(struct store_series *, struct chunk *);
 /* The first <n> are not its own any more. Likewise. */

@@ -187,7 +187,7 @@ static void put_series(struct replaying *r, struct store_series *s, const struct
 {
 	for (uint32_t i = 0; i < series->n_chunks; i++)
 		take_chunk(r, s, &series->chunks[i]);
-	s->owner = series->owner;
+	store_set_owner(r->st, s, series->owner);
 	s->state = (unsigned char)series->state;
 	if (series->good_ms > s->good_ms)
 		s->good_ms = series->good_ms;
@@ -221,7 +221,7 @@ static void look_up(void *ctx)
 		if (t->series == NULL)
 			give_number(&r->series, s, t->number);
 		if (s != NULL && t->series == NULL)
-			s->owner = t->owner;
+			store_set_owner(r->st, s, t->owner);
 		else if (s != NULL)
 			put_series(r, s, t->series);
 	}

@@ -67,6 +67,8 @@ struct store *store_new(const struct store_options *options)
 	history_init(&st->history);
 	journal_init(&st->journal);
 	pthread_mutex_init(&st->claims_lock, NULL);
+	pthread_mutex_init(&st->owners_lock, NULL);
+	symbols_init(&st->owners);
 	st->born_ms = clock_now_ms(st->options.clock);
 	atomic_store(&st->published, 1); /* 0 asks for what is newest */
 	st->held_from_ms = st->steady_ms = st->born_ms;
@@ -93,6 +95,8 @@ void store_free(struct store *st)
 	journal_fini(&st->journal);
 	claims_fini(st);
 	pthread_mutex_destroy(&st->claims_lock);
+	pthread_mutex_destroy(&st->owners_lock);
+	symbols_fini(&st->owners);
 	memory_fini(st);
 	gaps_fini(&st->gaps);
 	shelves_fini(&st->shelves);
@@ -481,6 +485,7 @@ void store_bury_unused(struct store *st)
 		for (size_t i = 0; i < SLOTS_AT_ONCE && s != NULL; i++, s = next) {
 			next = s->next_unused;
 			index_forget(&st->index, s);
+			store_set_owner(st, s, 0);
 			series_free(s);
 		}
 		pthread_rwlock_unlock(&st->index_lock);
