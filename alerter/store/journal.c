@@ -148,9 +148,11 @@ static bool take(struct store *st, bool anew, struct err *e)
 	return ok;
 }
 
+/* A new file begins with every series' definition: what that needed is not kept. */
 static bool put(struct journal *j, struct err *e)
 {
-	bool ok = write_all(j->fd, j->spare.p, j->spare.n, e);
+	enum { KEPT_BYTES = 64 << 10, MOSTLY_EMPTY = 4 };
+	bool ok = write_all(j->fd, j->spare.p, j->spare.n, e), large = j->spare.cap > KEPT_BYTES && j->spare.cap / MOSTLY_EMPTY > j->spare.n;
 
 	if (ok) {
 		j->written += j->spare.n;
@@ -158,7 +160,7 @@ static bool put(struct journal *j, struct err *e)
 		j->dirty |= j->spare.n > 0;
 	}
 	buf_reset(&j->spare);
-	if (j->spare.cap > FILE_BYTES)
+	if (large)
 		buf_fini(&j->spare);
 	return ok;
 }
