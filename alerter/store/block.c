@@ -160,6 +160,7 @@ void block_unref(struct block *b)
 		munmap((void *)(uintptr_t)b->bytes, b->n_bytes);
 	free(b->path);
 	free((void *)(uintptr_t)b->old);
+	free(b->hashes);
 	free(b->joined);
 	free(b->good);
 	free(b->bad);
@@ -311,6 +312,21 @@ struct labels block_labels(const struct block *b, uint32_t series, struct label 
 	uint64_t gap;
 
 	return labels_and_gap(b, series, v, &gap);
+}
+
+uint32_t block_hash(const struct block *b, uint32_t series)
+{
+	struct label v[STORE_MAX_LABELS];
+
+	if (b->old != NULL)
+		return (uint32_t)(b->old->series[series].hash >> 32);
+	return b->hashes != NULL ? b->hashes[series] : (uint32_t)(series_hash(block_labels(b, series, v)) >> 32);
+}
+
+void block_drop_hashes(struct block *b)
+{
+	free(b->hashes);
+	b->hashes = NULL;
 }
 
 uint64_t block_kinship(const struct block *b, uint32_t series)

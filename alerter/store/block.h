@@ -128,6 +128,7 @@ struct block {
 	const struct block_name *names;
 	const uint32_t *shapes, *members;
 	size_t n_names, n_shapes, n_members, record_bytes;
+	uint32_t *hashes;      /* of each series, as they were checked: block_hash(). NULL: to be found anew. Not in old versions */
 	unsigned char *joined; /* a bit a series: the store's index knows it; used by history.c and rest.c */
 	_Atomic size_t n_joined; /* of them; likewise */
 	uint32_t serial;       /* in the store that joined it; likewise */
@@ -152,6 +153,10 @@ bool block_is_whole(struct block *b);
 uint32_t block_find(const struct block *b, struct labels labels, uint64_t hash);
 /* <v> has room for n_pairs. Texts are borrowed from the block. */
 struct labels block_labels(const struct block *b, uint32_t series, struct label *v);
+/* Upper half of series_hash() of its labels. */
+uint32_t block_hash(const struct block *b, uint32_t series);
+/* Forgets what only tells it quickly. */
+void block_drop_hashes(struct block *b);
 /* Of series with the same label names and mostly the same values, numbers that are close together; 0 in old versions. */
 uint64_t block_kinship(const struct block *b, uint32_t series);
 /* Of the last sample of a series that is no stale marker; INT64_MIN: none. */

@@ -2,6 +2,7 @@
 #include "store/bits.h"
 #include "store/block.h"
 #include "store/halves.h"
+#include "tocsin/mem.h"
 
 _Static_assert(sizeof(struct block_entries_head) == 16 && sizeof(struct block_series_head) == 16 &&
 		   sizeof(struct block_names_head) == 16 && sizeof(struct block_group) == 16 && sizeof(struct block_name) == 8,
@@ -158,6 +159,7 @@ static bool check_series(const struct block *b, uint32_t i, uint64_t *before)
 	    (hash - first) >> b->hash_shift != block_series_row(b, i, 0, BLOCK_HASH_BITS))
 		return false;
 	*before = hash;
+	b->hashes[i] = (uint32_t)(hash >> 32);
 	return true;
 }
 
@@ -185,6 +187,7 @@ bool block_check(struct block *b, struct err *e)
 		return block_bad(e, "names that make no sense");
 	if (room < BITS_SLACK || block_at(b, (uint32_t)b->n_entries) > room - BITS_SLACK)
 		return block_bad(e, "chunks that lie outside of it");
+	b->hashes = mem_alloc(b->n_series * sizeof *b->hashes);
 	halves_do(b->n_series, BLOCK_GROUP, check_half, &c);
 	return !c.bad || block_bad(e, "a series that makes no sense");
 }

@@ -172,33 +172,18 @@ struct resting {
 	int64_t until_ms; /* INT64_MIN: none of them */
 };
 
-/* Some series of a block; memory is asked for what they need together. */
+/* Some series of a block; memory is asked for what they need together. Of their hashes the index needs the upper half. */
 enum { JOIN_AT_ONCE = 64 };
 struct joining {
 	uint32_t n;
 	uint32_t series[JOIN_AT_ONCE];
 	uint64_t hash[JOIN_AT_ONCE];
-	struct labels labels[JOIN_AT_ONCE];
-	struct arena arena;
 };
 
-static struct labels labels_in(struct arena *a, const struct block *b, uint32_t i)
+static void read_hashes(const struct block *b, struct joining *j)
 {
-	struct label v[STORE_MAX_LABELS];
-	struct labels l = block_labels(b, i, v);
-	struct label *copy = ARENA_ARRAY(a, l.n, struct label);
-
-	memcpy(copy, v, l.n * sizeof *v);
-	return (struct labels){ copy, l.n };
-}
-
-static void read_labels(const struct block *b, struct joining *j)
-{
-	arena_reset(&j->arena);
-	for (uint32_t i = 0; i < j->n; i++) {
-		j->labels[i] = labels_in(&j->arena, b, j->series[i]);
-		j->hash[i] = series_hash(j->labels[i]);
-	}
+	for (uint32_t i = 0; i < j->n; i++)
+		j->hash[i] = (uint64_t)block_hash(b, j->series[i]) << 32;
 }
 
 /* A block that is joined. */
@@ -210,28 +195,30 @@ struct join {
 	size_t n_new[2], second; /* those of the first half lie at the beginning, the others from <second> on */
 };
 
-static bool goes_on_resting(const struct join *x, const struct joining *j, uint32_t i)
+static bool goes_on_resting(const struct join *x, uint32_t series, struct labels labels)
 {
 	const struct resting *r = &x->resting;
 
-	return r->all || (r->until_ms != INT64_MIN &&
-	                  rest_goes_on(x->st, r->later, r->n_later, x->b, j->series[i], j->labels[i], j->hash[i], r->until_ms));
+	return r->all ||
+	       (r->until_ms != INT64_MIN && rest_goes_on(x->st, r->later, r->n_later, x->b, series, labels, r->until_ms));
 }
 
 /* Returns how many are behind the <n_new> of <new> now. */
 static size_t join_known_ones(const struct join *x, struct joining *j, struct keyed *new, size_t n_new)
 {
+	struct label v[STORE_MAX_LABELS];
 	struct store *st = x->st;
 
-	read_labels(x->b, j);
+	read_hashes(x->b, j);
 	pthread_rwlock_rdlock(&st->index_lock);
 	index_warm(&st->index, j->hash, j->n);
 	for (uint32_t i = 0; i < j->n; i++) {
-		struct store_series *s = index_find(&st->index, j->labels[i], j->hash[i]);
+		struct labels labels = block_labels(x->b, j->series[i], v);
+		struct store_series *s = index_find(&st->index, labels, j->hash[i]);
 
 		if (s != NULL)
 			history_join_block(st, s, x->b, j->series[i]);
-		else if (!goes_on_resting(x, j, i))
+		else if (!goes_on_resting(x, j->series[i], labels))
 			new[n_new++] = (struct keyed){ block_kinship(x->b, j->series[i]), j->series[i] };
 	}
 	pthread_rwlock_unlock(&st->index_lock);
@@ -242,7 +229,7 @@ static void join_half(void *ctx, size_t beg, size_t end)
 {
 	struct join *x = ctx;
 	struct keyed *new = x->new != NULL ? x->new + beg : NULL;
-	struct joining j = { 0 };
+	struct joining j;
 	size_t n_new = 0;
 
 	for (size_t i = beg; i < end; i += j.n) {
@@ -253,7 +240,6 @@ static void join_half(void *ctx, size_t beg, size_t end)
 	x->n_new[beg > 0] = n_new;
 	if (beg > 0)
 		x->second = beg;
-	arena_fini(&j.arena);
 }
 
 static void warm(struct store *st, const struct joining *j)
@@ -266,17 +252,19 @@ static void warm(struct store *st, const struct joining *j)
 /* Returns how many the store does not take. */
 static size_t join_new_ones(struct store *st, struct block *b, struct joining *j)
 {
+	struct label v[STORE_MAX_LABELS];
 	size_t refused = 0;
 
-	read_labels(b, j);
+	read_hashes(b, j);
 	warm(st, j);
 	for (uint32_t i = 0; i < j->n; i++) {
+		struct labels labels = block_labels(b, j->series[i], v);
 		struct store_series *s;
 
 		pthread_rwlock_wrlock(&st->index_lock);
-		s = index_find(&st->index, j->labels[i], j->hash[i]);
+		s = index_find(&st->index, labels, j->hash[i]);
 		if (s == NULL && st->index.n_series < st->options.max_series) {
-			s = store_series_make(st, j->labels[i], j->hash[i]);
+			s = store_series_make(st, labels, j->hash[i]);
 			s->from_history = FROM_BLOCKS;
 		}
 		if (s != NULL)
@@ -292,17 +280,19 @@ static size_t join_new_ones(struct store *st, struct block *b, struct joining *j
 static size_t join_families(struct join *x)
 {
 	size_t refused = 0, n_new = x->n_new[0] + x->n_new[1];
-	struct joining j = { 0 };
+	struct joining j;
 
 	if (x->n_new[1] > 0)
 		memmove(x->new + x->n_new[0], x->new + x->second, x->n_new[1] * sizeof *x->new);
 	keyed_sort(x->new, n_new);
+	pthread_rwlock_wrlock(&x->st->index_lock);
+	index_reserve(&x->st->index, n_new);
+	pthread_rwlock_unlock(&x->st->index_lock);
 	for (size_t i = 0; i < n_new; i += j.n) {
 		for (j.n = 0; j.n < JOIN_AT_ONCE && i + j.n < n_new; j.n++)
 			j.series[j.n] = (uint32_t)x->new[i + j.n].value;
 		refused += join_new_ones(x->st, x->b, &j);
 	}
-	arena_fini(&j.arena);
 	return refused;
 }
 
@@ -317,6 +307,7 @@ static size_t join_all(struct store *st, struct block *b, struct resting resting
 	b->joined = mem_alloc(b->n_series / 8 + 1);
 	halves_do(b->n_series, JOIN_AT_ONCE, join_half, &x);
 	refused = join_families(&x);
+	block_drop_hashes(b);
 	free(x.new);
 	return refused;
 }

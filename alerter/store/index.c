@@ -96,15 +96,26 @@ static struct series_pair take_pair(struct pairs *left)
 	return pair;
 }
 
+/* What the last series had there. */
+static struct series_pair recent_pair(const struct index *x, size_t at)
+{
+	return at < INDEX_RECENT && x->recent[at] != NULL ? x->recent[at]->key : (struct series_pair){ SYMBOL_NONE, SYMBOL_NONE };
+}
+
+static uint32_t refer(struct index *x, struct str text, uint32_t perhaps)
+{
+	return symbols_ref_again(&x->symbols, perhaps, text) ? perhaps : symbols_ref(&x->symbols, text);
+}
+
 void index_encode(struct index *x, struct labels labels, struct buf *out)
 {
 	struct buf names = { 0 };
 
 	for (size_t i = 0; i < labels.n; i++)
-		put_number(&names, symbols_ref(&x->symbols, labels.v[i].name));
+		put_number(&names, refer(x, labels.v[i].name, recent_pair(x, i).name));
 	put_number(out, symbols_ref(&x->shapes, buf_str(&names)));
 	for (size_t i = 0; i < labels.n; i++)
-		put_number(out, symbols_ref(&x->symbols, labels.v[i].value));
+		put_number(out, refer(x, labels.v[i].value, recent_pair(x, i).value));
 	buf_fini(&names);
 }
 
@@ -242,12 +253,13 @@ uint32_t index_slot(const struct index *x, const struct store_series *s)
 }
 
 /* Four fifths of it are used at most, and nearly two thirds at least. There are never more slots than entries, so a slot's number fits. */
-static void table_grow(struct index *x)
+void index_reserve(struct index *x, size_t n)
 {
-	if ((x->n_series + 1) * 5 <= x->table_cap * 4)
+	if ((x->n_series + n) * 5 <= x->table_cap * 4)
 		return;
 	free(x->table);
-	x->table_cap += x->table_cap / 4 + 64;
+	while ((x->n_series + n) * 5 > x->table_cap * 4)
+		x->table_cap += x->table_cap / 4 + 64;
 	x->slot_bits = 1;
 	while (x->table_cap >> x->slot_bits != 0)
 		x->slot_bits++;
@@ -309,10 +321,25 @@ static struct posting *posting_of(struct index *x, struct series_pair pair)
 	return p;
 }
 
+/* <at>: its place among the pairs of its series. */
+static struct posting *posting_again(struct index *x, uint32_t at, struct series_pair pair)
+{
+	struct posting *p = at < INDEX_RECENT ? x->recent[at] : NULL;
+
+	if (p == NULL || p->key.name != pair.name || p->key.value != pair.value)
+		p = posting_of(x, pair);
+	if (at < INDEX_RECENT)
+		x->recent[at] = p;
+	return p;
+}
+
 static void posting_drop(struct index *x, struct posting *p)
 {
 	struct posting_name *n = name_of(x, p->key.name);
 
+	for (size_t i = 0; i < INDEX_RECENT; i++)
+		if (x->recent[i] == p)
+			x->recent[i] = NULL;
 	n->v[p->at] = n->v[--n->n];
 	n->v[p->at]->at = p->at;
 	map_del(&x->postings, key_of(&p->key, sizeof p->key));
@@ -330,7 +357,7 @@ void index_add(struct index *x, struct store_series *s)
 	struct pairs left = pairs_of(x, s);
 	uint32_t slot;
 
-	table_grow(x);
+	index_reserve(x, 1);
 	if (x->free_slots.n > 0) {
 		slot = x->free_slots.v[--x->free_slots.n];
 	} else {
@@ -340,7 +367,7 @@ void index_add(struct index *x, struct store_series *s)
 	}
 	x->series[slot] = s;
 	for (uint32_t i = 0; i < s->n_pairs; i++)
-		slot_set_add(&posting_of(x, take_pair(&left))->slots, slot);
+		slot_set_add(&posting_again(x, i, take_pair(&left))->slots, slot);
 	table_put(x, slot);
 	x->n_series++;
 }

@@ -12,6 +12,8 @@
 
 struct store_series;
 
+enum { INDEX_RECENT = 16 };
+
 struct index {
 	struct symbols symbols;
 	struct symbols shapes; /* which names a series has: their numbers, encoded, as a text */
@@ -23,6 +25,7 @@ struct index {
 	unsigned slot_bits; /* of an entry */
 	struct map postings; /* name and value numbers -> struct posting */
 	struct map names;    /* name number -> struct posting_name */
+	struct posting *recent[INDEX_RECENT]; /* of the series that came last, by the place of the pair: the next one may have the same; NULL: none */
 };
 
 void index_init(struct index *x);
@@ -35,6 +38,8 @@ void index_warm(const struct index *x, const uint64_t *hashes, size_t n);
 void index_encode(struct index *x, struct labels labels, struct buf *out);
 /* How long they are in a series. */
 size_t index_pairs_bytes(const struct store_series *s);
+/* So many will come: then the table does not grow with them. */
+void index_reserve(struct index *x, size_t n);
 /* Gives it a slot. */
 void index_add(struct index *x, struct store_series *s);
 /* Which one it has. */

@@ -416,20 +416,26 @@ static void add_to_entry(struct store *st, struct remembered *r, struct store_se
 		}
 }
 
-void memory_add(struct store *st, struct store_series *s)
+static void tell_entries(struct store *st, struct store_series *s)
 {
 	struct label *own = mem_alloc(s->n_pairs * sizeof *own);
 
-	pthread_mutex_lock(&st->memory.lock);
 	each_entry(st, s, index_labels(&st->index, s, own), add_to_entry);
 	trim(st);
+	free(own);
+}
+
+void memory_add(struct store *st, struct store_series *s)
+{
+	pthread_mutex_lock(&st->memory.lock);
+	if (st->memory.n > 0)
+		tell_entries(st, s);
 	for (struct gathering *g = st->memory.gatherings; g != NULL; g = g->next) {
 		g->came.v = mem_grow(g->came.v, &g->came.cap, g->came.n + 1, sizeof(struct store_series *));
 		g->came.v[g->came.n++] = s;
 		atomic_fetch_add(&s->refs, 1);
 	}
 	pthread_mutex_unlock(&st->memory.lock);
-	free(own);
 }
 
 void memory_drop(struct store *st, struct store_series *s)

@@ -16,7 +16,7 @@ int64_t rest_until_ms(const struct store *st, int64_t now_ms);
 /* Whether the <i>th series of <b> goes on resting, as it did before a start: it ended before <until_ms>, or rests in one of the <n> blocks
  * <later>, the latest first. The index does not know it, though all series of those are in it that do not rest. */
 bool rest_goes_on(struct store *st, struct block *const *later, size_t n, const struct block *b, uint32_t i, struct labels labels,
-                  uint64_t hash, int64_t until_ms);
+                  int64_t until_ms);
 /* Puts what ended a while ago to rest. Under maintain_lock. */
 void rest_put(struct store *st, int64_t now_ms);
 /* Every matching series that has samples from min_ms to max_ms is in the index, until <*no> is not rest_no() any more. False and <e>: a regex

@@ -57,6 +57,16 @@ uint32_t symbols_ref(struct symbols *s, struct str text)
 	return sym->id;
 }
 
+bool symbols_ref_again(struct symbols *s, uint32_t id, struct str text)
+{
+	struct symbol *sym = id < s->n ? s->v[id] : NULL;
+
+	if (sym == NULL || !str_eq((struct str){ sym->text, sym->n }, text))
+		return false;
+	sym->refs++;
+	return true;
+}
+
 void symbols_unref(struct symbols *s, uint32_t id)
 {
 	struct symbol *sym = s->v[id];

@@ -21,6 +21,8 @@ void symbols_init(struct symbols *s);
 void symbols_fini(struct symbols *s);
 /* The number of <text>, one reference more. */
 uint32_t symbols_ref(struct symbols *s, struct str text);
+/* The same when that is <id>, which may be any number; else false and nothing done. */
+bool symbols_ref_again(struct symbols *s, uint32_t id, struct str text);
 void symbols_unref(struct symbols *s, uint32_t id);
 /* The number of <text>, SYMBOL_NONE when nobody uses it. */
 uint32_t symbols_find(const struct symbols *s, struct str text);
