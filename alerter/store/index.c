@@ -160,9 +160,9 @@ static bool has_labels(const struct index *x, const struct store_series *s, stru
 
 /* ---- The table. Who looks for a series passes others in it, and should not have to look at them: bits of the hash say which it can be. ---- */
 
-static size_t home_of(const struct index *x, uint32_t half)
+static size_t home_of(const struct index *x, uint32_t hash)
 {
-	return (size_t)((uint64_t)half * x->table_cap >> 32);
+	return (size_t)((uint64_t)hash * x->table_cap >> INDEX_HASH_BITS);
 }
 
 static size_t behind(const struct index *x, size_t i)
@@ -175,33 +175,33 @@ static uint32_t slot_at(const struct index *x, size_t i)
 	return (x->table[i] & ((UINT32_C(1) << x->slot_bits) - 1)) - 1;
 }
 
-/* Whether the entry can be of this half of a hash. */
-static bool can_be(const struct index *x, size_t i, uint32_t half)
+/* Whether the entry can be of this hash. */
+static bool can_be(const struct index *x, size_t i, uint32_t hash)
 {
-	return (x->table[i] ^ half << x->slot_bits) >> x->slot_bits == 0;
+	return (x->table[i] ^ hash << x->slot_bits) >> x->slot_bits == 0;
 }
 
 struct store_series *index_find(const struct index *x, struct labels labels, uint64_t hash)
 {
-	uint32_t half = (uint32_t)(hash >> 32);
+	uint32_t key = index_hash(hash);
 
 	if (x->table_cap == 0)
 		return NULL;
-	for (size_t i = home_of(x, half); x->table[i] != 0; i = behind(x, i)) {
-		struct store_series *s = can_be(x, i, half) ? x->series[slot_at(x, i)] : NULL;
+	for (size_t i = home_of(x, key); x->table[i] != 0; i = behind(x, i)) {
+		struct store_series *s = can_be(x, i, key) ? x->series[slot_at(x, i)] : NULL;
 
-		if (s != NULL && s->hash == half && has_labels(x, s, labels))
+		if (s != NULL && s->hash == key && has_labels(x, s, labels))
 			return s;
 	}
 	return NULL;
 }
 
-/* The first entry that can be of this half; of an empty one there is none. */
-static size_t first_guess(const struct index *x, uint32_t half)
+/* The first entry that can be of this hash; of an empty one there is none. */
+static size_t first_guess(const struct index *x, uint32_t hash)
 {
-	size_t i = home_of(x, half);
+	size_t i = home_of(x, hash);
 
-	while (x->table[i] != 0 && !can_be(x, i, half))
+	while (x->table[i] != 0 && !can_be(x, i, hash))
 		i = behind(x, i);
 	return i;
 }
@@ -211,15 +211,15 @@ void index_warm(const struct index *x, const uint64_t *hashes, size_t n)
 	if (x->table_cap == 0)
 		return;
 	for (size_t i = 0; i < n; i++)
-		mem_warm(&x->table[home_of(x, (uint32_t)(hashes[i] >> 32))]);
+		mem_warm(&x->table[home_of(x, index_hash(hashes[i]))]);
 	for (size_t i = 0; i < n; i++) {
-		size_t at = first_guess(x, (uint32_t)(hashes[i] >> 32));
+		size_t at = first_guess(x, index_hash(hashes[i]));
 
 		if (x->table[at] != 0)
 			mem_warm(&x->series[slot_at(x, at)]);
 	}
 	for (size_t i = 0; i < n; i++) {
-		size_t guess = first_guess(x, (uint32_t)(hashes[i] >> 32));
+		size_t guess = first_guess(x, index_hash(hashes[i]));
 		const char *s = x->table[guess] != 0 ? (const char *)x->series[slot_at(x, guess)] : NULL;
 
 		for (size_t at = 0; s != NULL && at <= sizeof(struct store_series); at += 64)
@@ -229,12 +229,12 @@ void index_warm(const struct index *x, const uint64_t *hashes, size_t n)
 
 static void table_put(struct index *x, uint32_t slot)
 {
-	uint32_t half = x->series[slot]->hash;
-	size_t i = home_of(x, half);
+	uint32_t hash = x->series[slot]->hash;
+	size_t i = home_of(x, hash);
 
 	while (x->table[i] != 0)
 		i = behind(x, i);
-	x->table[i] = half << x->slot_bits | (slot + 1);
+	x->table[i] = hash << x->slot_bits | (slot + 1);
 }
 
 /* Where in the table it is. */

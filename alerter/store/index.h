@@ -14,13 +14,20 @@ struct store_series;
 
 enum { INDEX_RECENT = 16 };
 
+/* As much of series_hash() as the index needs. */
+enum { INDEX_HASH_BITS = 24, INDEX_HASH_MOST = (1 << INDEX_HASH_BITS) - 1 };
+static inline uint32_t index_hash(uint64_t hash)
+{
+	return (uint32_t)(hash >> (64 - INDEX_HASH_BITS));
+}
+
 struct index {
 	struct symbols symbols;
 	struct symbols shapes; /* which names a series has: their numbers, encoded, as a text */
 	struct store_series **series; /* by slot; NULL: free */
 	size_t cap, n_slots, n_series;
 	struct slots free_slots;
-	uint32_t *table; /* upper half of the hash of labels -> slot + 1, and above these as many of its low bits as there is room for; open addressing */
+	uint32_t *table; /* index_hash() -> slot + 1, and above these as many of its low bits as there is room for; open addressing */
 	size_t table_cap;
 	unsigned slot_bits; /* of an entry */
 	struct map postings; /* name and value numbers -> struct posting */

@@ -29,23 +29,22 @@ union sealed {
 	struct chunk **many; /* room for the power of two that holds them */
 };
 
-enum { ID_BITS = 45, PAIRS_BITS = 11, SEALED_BITS = 30, PAIRS_MOST = (1 << PAIRS_BITS) - 1, SEALED_MOST = (1 << SEALED_BITS) - 1 };
+enum { ID_BITS = 40, SEALED_BITS = 30, NUMBER_BITS = 23, SEALED_MOST = (1 << SEALED_BITS) - 1, NUMBER_NONE = (1 << NUMBER_BITS) - 1 };
 #define ID_MOST ((UINT64_C(1) << ID_BITS) - 1)
 
 /* There are many: what is here is paid for by each, and lies so that there is no gap. What every selection reads comes first. */
 struct store_series {
-	uint64_t id : ID_BITS, n_pairs : PAIRS_BITS; /* immutable */
-	_Atomic unsigned char state;    /* enum series_state. Written under the shard lock */
-	_Atomic int64_t good_ms;        /* of the last sample that is no stale marker; INT64_MIN: none. Likewise */
+	uint64_t id : ID_BITS, hash : INDEX_HASH_BITS; /* immutable; hash: what index_hash() says of its labels */
+	uint16_t n_pairs;                   /* immutable */
+	_Atomic unsigned char state;        /* enum series_state. Written under the shard lock */
 	_Atomic unsigned char from_history; /* FROM_…: nothing was appended since the start. Likewise */
-	_Atomic unsigned char never_lost;
-	_Atomic uint16_t in_blocks; /* how many hold it: not dropped */
 	/* Under the shard lock: */
 	uint32_t n_sealed : SEALED_BITS;
 	uint32_t left_out : 1; /* of some snapshot, since it ended: what comes next is told by memory_revive */
 	uint32_t apart : 1;    /* its first chunk was cut short, see append.c */
-	struct chunk_writer writer;
-	union sealed sealed;
+	_Atomic int64_t good_ms;       /* of the last sample that is no stale marker; INT64_MIN: none. Written under the shard lock */
+	struct chunk_writer writer;    /* under it */
+	union sealed sealed;           /* likewise */
 	_Atomic int64_t last_ms;       /* of all samples; INT64_MIN: none. Written under the shard lock */
 	_Atomic int64_t block_last_ms; /* of those in blocks; likewise */
 	/* Not under it: */
@@ -53,18 +52,20 @@ struct store_series {
 		_Atomic uint64_t block_place;     /* in the newest of its blocks: its serial number, and which of its series */
 		struct store_series *next_unused; /* graveyard */
 	};
-	_Atomic uint32_t owner;        /* its number + 1, 0: nobody. Written under the lock of the owners */
-	uint32_t hash;                 /* upper half of series_hash() of its labels; immutable */
-	_Atomic uint32_t last_batch;   /* lower half of the number of the batch its last sample came with. Written under the shard lock */
-	_Atomic uint32_t pins;         /* holders outside, staged samples: not dropped */
-	_Atomic uint32_t journal_file; /* of which it has this number. Under the commit lock, but for 0 */
-	uint32_t journal_number : 31, journal_told : 1; /* told: its last value is in that file. Under the commit lock */
-	_Atomic uint16_t refs;      /* memory: the index holds one, every snapshot one */
-	unsigned char pairs[];      /* its labels, sorted, as index_encode() wrote them; immutable */
+	_Atomic uint32_t owner;      /* its number + 1, 0: nobody. Written under the lock of the owners */
+	_Atomic uint32_t last_batch; /* lower half of the number of the batch its last sample came with. Written under the shard lock */
+	_Atomic uint32_t pins;       /* holders outside, staged samples: not dropped */
+	uint32_t journal_number : NUMBER_BITS, journal_told : 1; /* told: its last value is in that file. Under the commit lock */
+	_Atomic unsigned char never_lost;
+	_Atomic uint16_t journal_file; /* of which it has this number. Under the commit lock, but for 0 */
+	_Atomic uint16_t in_blocks;    /* how many hold it: not dropped */
+	_Atomic uint16_t refs;         /* memory: the index holds one, every snapshot one */
+	unsigned char pairs[];         /* its labels, sorted, as index_encode() wrote them; immutable */
 };
 
-_Static_assert(offsetof(struct store_series, pairs) == 98, "there is no gap");
-_Static_assert((int)STORE_MAX_LABELS <= (int)PAIRS_MOST, "its labels can be counted");
+_Static_assert(offsetof(struct store_series, pairs) == 94, "there is no gap");
+_Static_assert((int)STORE_MAX_LABELS <= (int)UINT16_MAX, "its labels can be counted");
+_Static_assert((int)RECORD_MAX_SERIES <= (int)NUMBER_NONE + 1, "numbers of the journal fit");
 
 /* Whether its last sample came with a later batch. A series whose chunk is open had one some hours ago at most, so halves can be
  * compared. */

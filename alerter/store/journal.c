@@ -52,7 +52,7 @@ void journal_define(struct store *st, struct store_series *s)
 {
 	struct journal *j = &st->journal;
 	struct label v[STORE_MAX_LABELS];
-	uint32_t number = RECORD_MAX_SERIES;
+	uint32_t number = NUMBER_NONE;
 
 	if (!j->on || atomic_load_explicit(&s->journal_file, memory_order_relaxed) == j->file)
 		return;
@@ -60,15 +60,15 @@ void journal_define(struct store *st, struct store_series *s)
 	s->journal_told = 0;
 	pthread_rwlock_rdlock(&st->index_lock);
 	if (s->n_pairs > STORE_MAX_LABELS || !record_define(&j->writer, index_labels(&st->index, s, v), store_owner_of(st, s), &number))
-		number = RECORD_MAX_SERIES;
-	s->journal_number = number & INT32_MAX;
+		number = NUMBER_NONE;
+	s->journal_number = number & NUMBER_NONE;
 	pthread_rwlock_unlock(&st->index_lock);
 }
 
 /* A definition that was asked for meanwhile (store_series_own) comes with the next batch. */
 static bool is_defined(const struct journal *j, const struct store_series *s)
 {
-	return j->on && s->journal_number < RECORD_MAX_SERIES;
+	return j->on && s->journal_number != NUMBER_NONE;
 }
 
 void journal_sample(struct store *st, struct store_series *s, const struct record_sample *sample, uint64_t last_bits)
@@ -128,6 +128,19 @@ static bool write_all(int fd, const char *p, size_t n, struct err *e)
 	return true;
 }
 
+/* When all numbers were used no series may carry one, or it would pass for one of that file again. Under the commit lock. */
+static void count_file(struct store *st)
+{
+	if (++st->journal.file != 0)
+		return;
+	st->journal.file = 1;
+	pthread_rwlock_rdlock(&st->index_lock);
+	for (size_t i = 0; i < st->index.n_slots; i++)
+		if (st->index.series[i] != NULL)
+			atomic_store(&st->index.series[i]->journal_file, 0);
+	pthread_rwlock_unlock(&st->index_lock);
+}
+
 /* Takes what was committed out of the commits' way. With <anew> what comes from here on is for another file. */
 static bool take(struct store *st, bool anew, struct err *e)
 {
@@ -141,7 +154,7 @@ static bool take(struct store *st, bool anew, struct err *e)
 	j->spare = full;
 	if (anew) {
 		record_writer_restart(&j->writer);
-		j->file++;
+		count_file(st);
 	}
 	ok = j->trouble == NULL || err_set(e, ERR_LIMIT, -1, "%s", j->trouble);
 	pthread_mutex_unlock(&st->commit_lock);

@@ -206,7 +206,7 @@ static void give_number(struct numbered *series, struct store_series *s, uint32_
 	if (s == NULL)
 		return;
 	series->twice |= s->journal_number < number && series->v[s->journal_number] == s;
-	s->journal_number = number & INT32_MAX;
+	s->journal_number = number & NUMBER_NONE;
 }
 
 static void look_up(void *ctx)

@@ -167,9 +167,9 @@ struct store_series *store_series_make(struct store *st, struct labels labels, u
 	if (pairs.n > 0)
 		memcpy(s->pairs, pairs.p, pairs.n);
 	buf_fini(&pairs);
-	s->id = ++st->next_id & ID_MOST; /* a thousand new ones a second reach it after a thousand years */
-	s->hash = (uint32_t)(hash >> 32);
-	s->n_pairs = labels.n & PAIRS_MOST;
+	s->id = ++st->next_id & ID_MOST; /* a thousand new ones a second reach it after thirty years */
+	s->hash = index_hash(hash) & INDEX_HASH_MOST;
+	s->n_pairs = (uint16_t)labels.n;
 	s->refs = 1;
 	s->last_ms = s->good_ms = s->block_last_ms = INT64_MIN;
 	index_add(&st->index, s);

@@ -568,6 +568,27 @@ static void test_it_stays_short(void **state)
 	end(&w);
 }
 
+/* A series tells by the number of a file whether it is defined there, and numbers come again. */
+static void test_a_round_of_files(void **state)
+{
+	struct err e = { 0 };
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	put1(&w, "a", MS(0), 1);
+	w.f.store->journal.file = UINT16_MAX;
+	put1(&w, "b", MS(0), 1);
+	assert_true(store_flush(w.f.store, &e));
+	put1(&w, "b", MS(1), 2);
+	put1(&w, "a", MS(1), 3);
+	store_sync(w.f.store);
+	restart(&w, MS(2));
+	assert_int_equal(count_of(&w, "a"), 2);
+	assert_int_equal(count_of(&w, "b"), 2);
+	end(&w);
+}
+
 /* What a refused scrape brought has no sample: a start does not bring it back. */
 static void test_never_sampled(void **state)
 {
@@ -606,7 +627,7 @@ int main(void)
 		cmocka_unit_test(test_full_disk),
 		cmocka_unit_test(test_gone_with_a_full_disk),
 		cmocka_unit_test(test_flush_shortens_it),
-		cmocka_unit_test(test_it_stays_short),
+		cmocka_unit_test(test_it_stays_short), cmocka_unit_test(test_a_round_of_files),
 		cmocka_unit_test(test_never_sampled),
 	};
 
