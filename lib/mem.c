@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 void mem_abort(size_t bytes)
 {
@@ -84,4 +86,23 @@ void *mem_grow_tight(void *p, size_t *cap, size_t need, size_t item_bytes)
 void mem_trim(void)
 {
 	malloc_trim(0);
+}
+
+/* Of the pages that lie within it. */
+static void advise(void *p, size_t bytes, int what)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), beg = ((uintptr_t)p + page - 1) & ~(page - 1), end = ((uintptr_t)p + bytes) & ~(page - 1);
+
+	if (beg < end)
+		(void)!madvise((char *)p + (beg - (uintptr_t)p), end - beg, what); /* older kernels do not know it */
+}
+
+void mem_populate(void *p, size_t bytes)
+{
+	advise(p, bytes, MADV_POPULATE_WRITE);
+}
+
+void mem_let_go(void *p, size_t bytes)
+{
+	advise(p, bytes, MADV_DONTNEED);
 }

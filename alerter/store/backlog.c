@@ -15,7 +15,7 @@ struct waiting {
 	uint32_t number : 24, state : 8; /* number: of its series, in the file */
 };
 
-enum { BATCH_SAMPLES = 3 << 17, RUN = 64 };
+enum { BATCH_SAMPLES = 3 << 18, RUN = 64 };
 _Static_assert(RECORD_MAX_SERIES <= 1 << 24 && sizeof(struct waiting) == 16, "there are many");
 
 struct batch {
@@ -306,8 +306,11 @@ void backlog_add(struct backlog *b, uint32_t number, const struct record_sample 
 		hand_over(b);
 	if (to->n > 0 && (__builtin_sub_overflow(s->t_ms, to->first_ms, &after_ms) || after_ms != (int32_t)after_ms))
 		backlog_empty(b);
-	if (to->v == NULL)
+	if (to->v == NULL) {
 		to->v = mem_alloc(BATCH_SAMPLES * sizeof *to->v);
+		if (b->started)
+			mem_populate(to->v, BATCH_SAMPLES * sizeof *to->v);
+	}
 	if (to->n == 0)
 		to->first_ms = s->t_ms;
 	to->v[to->n++] = (struct waiting){ s->v, (int32_t)(s->t_ms - to->first_ms), number & 0xffffff, s->state & 0xff };

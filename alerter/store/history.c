@@ -14,6 +14,7 @@
 #include "store/halves.h"
 #include "store/internal.h"
 #include "store/keyed.h"
+#include "store/slab.h"
 #include "tocsin/log.h"
 #include "tocsin/mem.h"
 
@@ -287,6 +288,7 @@ static size_t join_families(struct join *x)
 	keyed_sort(x->new, n_new);
 	pthread_rwlock_wrlock(&x->st->index_lock);
 	index_reserve(&x->st->index, n_new);
+	slab_expect(n_new * sizeof(struct store_series));
 	pthread_rwlock_unlock(&x->st->index_lock);
 	for (size_t i = 0; i < n_new; i += j.n) {
 		for (j.n = 0; j.n < JOIN_AT_ONCE && i + j.n < n_new; j.n++)

@@ -13,6 +13,7 @@
 #include "store/bits.h"
 #include "store/claims.h"
 #include "store/internal.h"
+#include "store/slab.h"
 #include "tocsin/file.h"
 #include "tocsin/log.h"
 #include "tocsin/mem.h"
@@ -118,6 +119,7 @@ static unsigned char *read_file(int fd, size_t *n, struct err *e)
 	}
 	if (fd >= 0 && info.st_size <= REPLAY_MAX_FILE) {
 		bytes = mem_alloc((size_t)info.st_size + BITS_SLACK);
+		mem_populate(bytes, (size_t)info.st_size);
 		for (ssize_t got = 1; got > 0 && *n < (size_t)info.st_size; *n += got > 0 ? (size_t)got : 0)
 			got = read(fd, bytes + *n, (size_t)info.st_size - *n);
 	}
@@ -303,14 +305,27 @@ static void take_end(void *ctx)
 
 /* ---- Files ---- */
 
+/* What was read, as far as <at>, when it is much: meanwhile the head grows. Chunks that were told lie in it. Returns how much is gone. */
+static size_t let_go(struct replaying *r, unsigned char *bytes, size_t gone, size_t at)
+{
+	enum { ENOUGH = 1 << 20 };
+
+	if (at - gone < ENOUGH)
+		return gone;
+	look_up(r);
+	mem_let_go(bytes + gone, at - gone);
+	return at;
+}
+
 /* NULL when all of it was good, but perhaps for a torn end of a log, which is read up to <*at>, and no farther than to what is wrong. A
  * checkpoint's frames stand alone. */
-static const char *read_frames(struct record_reader *reader, const unsigned char *bytes, size_t n, bool checkpoint, size_t *at)
+static const char *read_frames(struct replaying *r, struct record_reader *reader, unsigned char *bytes, size_t n, bool checkpoint, size_t *at)
 {
 	const char *why = NULL;
 	struct str payload;
+	size_t gone = 0;
 
-	for (*at = 0;;) {
+	for (*at = 0;; gone = let_go(r, bytes, gone, *at)) {
 		switch (record_next(bytes, n, at, &payload)) {
 		case RECORD_GOOD:
 			if (record_read(reader, payload))
@@ -371,8 +386,9 @@ static void replay_file(struct replaying *r, struct file *f, bool newest)
 	errno = 0;
 	bytes = read_file(f->fd >= 0 ? f->fd : open_file(path.p), &n, &e);
 	f->fd = -1;
+	slab_expect(f->kind == FILE_CHECKPOINT ? n : 0); /* it is chunks, mostly */
 	if (bytes != NULL)
-		why = read_frames(reader, bytes, n, f->kind == FILE_CHECKPOINT, &whole);
+		why = read_frames(r, reader, bytes, n, f->kind == FILE_CHECKPOINT, &whole);
 	if (bytes != NULL && why == NULL && f->kind == FILE_LOG)
 		why = judge_end(r, path.p, newest, n, whole);
 	backlog_empty(r->backlog);

@@ -38,7 +38,7 @@ static struct {
 	struct region *regions;
 	struct slab *with_room[2][CLASSES]; /* of pieces that stay, of those that may be moved */
 	struct slab *keeping; /* NULL: none */
-	size_t n;
+	size_t n, expected; /* expected: bytes */
 } pool = { .lock = PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP };
 
 _Static_assert(sizeof(struct slab) <= FIRST, "pieces are behind it");
@@ -69,6 +69,11 @@ static struct region *region_new(void)
 	if (r->slabs == NULL)
 		mem_abort((size_t)SLAB_BYTES * REGION_SLABS);
 	r->empty = r->cold = UINT64_MAX;
+	if (pool.expected >= (size_t)SLAB_BYTES * REGION_SLABS) {
+		mem_populate(r->slabs, (size_t)SLAB_BYTES * REGION_SLABS);
+		pool.expected -= (size_t)SLAB_BYTES * REGION_SLABS;
+		r->cold = 0;
+	}
 	r->next = pool.regions;
 	pool.regions = r;
 	return r;
@@ -302,6 +307,13 @@ void slab_end_moving(void)
 bool slab_is_sparse(const void *p, size_t bytes)
 {
 	return bytes <= MOST && slab_of(p)->sparse;
+}
+
+void slab_expect(size_t bytes)
+{
+	pthread_mutex_lock(&pool.lock);
+	pool.expected = bytes;
+	pthread_mutex_unlock(&pool.lock);
 }
 
 void slab_trim(void)

@@ -17,6 +17,8 @@ bool slab_begin_moving(void);
 void slab_end_moving(void);
 /* Whether a piece lies in such a slab. */
 bool slab_is_sparse(const void *p, size_t bytes);
+/* Pieces of so many bytes together will come at once. */
+void slab_expect(size_t bytes);
 /* What is empty goes back to the system. */
 void slab_trim(void);
 /* Pieces there are. */

@@ -15,6 +15,10 @@ char *mem_grow_raw(char *p, size_t *cap, size_t need);
 void *mem_grow_tight(void *p, size_t *cap, size_t need, size_t item_bytes);
 /* What is free goes back to the system: after much was let go that will not come back soon. Takes milliseconds. */
 void mem_trim(void);
+/* All of it will be written soon: so its pages come now, and not each when it is touched, which takes five times as long. */
+void mem_populate(void *p, size_t bytes);
+/* What lies there is not needed any more, though it is not freed yet: whole pages go back to the system now. */
+void mem_let_go(void *p, size_t bytes);
 /* Asks for the cache line there. A function that did only that would be none to gcc: it leaves out calls of it, without a word. */
 static inline void mem_warm(const void *p)
 {
