@@ -14,7 +14,7 @@
 
 _Static_assert((int)CHUNK_SAMPLES == (int)PACKED_MAX && (int)PACKED_SLACK <= (int)BITS_SLACK, "a chunk is full when its data is");
 
-enum { FIRST_CAP = 22, SAMPLE_MAX_BYTES = 2 * 9 + 2, STEPS = 6, ESCAPE_PREFIX = STEPS };
+enum { FIRST_CAP = 14, SAMPLE_MAX_BYTES = 2 * 9 + 2, STEPS = 6, ESCAPE_PREFIX = STEPS };
 
 /* Step k: k ones and a zero, then so many bits; behind STEPS ones come 64 raw bits. */
 static const uint8_t step_bits[STEPS] = { 0, 7, 13, 20, 34, 54 };
@@ -119,20 +119,49 @@ static struct chunk *chunk_new(enum chunk_kind kind, size_t cap)
 	return c;
 }
 
-static void tighten(struct chunk *c)
+/* Samples that are packed lie without slack in an open chunk, where it would be a quarter of what most take: they are read, and put, in a copy. */
+static unsigned char *with_slack(const struct chunk *c, unsigned char *to)
+{
+	memcpy(to, c->data, (c->bits + 7u) / 8);
+	memset(to + (c->bits + 7u) / 8, 0, PACKED_SLACK);
+	return to;
+}
+
+struct chunk_view chunk_view_open(const struct chunk *c, unsigned n, unsigned char *room)
+{
+	const unsigned char *data = c->kind == CHUNK_PACKED ? with_slack(c, room) : c->data;
+
+	return (struct chunk_view){ .min_ms = c->min_ms, .data = data, .bits = c->bits, .n = (uint16_t)n, .kind = c->kind };
+}
+
+/* The same as a sealed one has them: with slack, and without room for more. */
+static void put_tight(struct chunk *c, unsigned char *to)
 {
 	unsigned char tight[PACKED_MAX_BYTES];
+	uint32_t bits;
 
-	packed_tighten(c->data, c->n, tight);
-	if (packed_bits(tight, c->n) >= c->bits)
+	packed_tighten(with_slack(c, to), c->n, tight);
+	bits = packed_bits(tight, c->n);
+	if (bits >= c->bits)
 		return;
-	c->bits = (uint16_t)packed_bits(tight, c->n);
-	memcpy(c->data, tight, (c->bits + 7u) / 8);
+	c->bits = (uint16_t)bits;
+	memcpy(to, tight, (bits + 7) / 8);
+	memset(to + (bits + 7) / 8, 0, PACKED_SLACK);
+}
+
+/* Of one that is open, where sealed ones lie. */
+static struct chunk *keep_packed(struct chunk *c)
+{
+	_Alignas(struct chunk) unsigned char bytes[CHUNK_FIXED + PACKED_MAX_BYTES];
+
+	put_tight(c, bytes + CHUNK_FIXED);
+	memcpy(bytes, c, CHUNK_FIXED);
+	return slab_keep(bytes, CHUNK_FIXED + chunk_data_bytes(c));
 }
 
 struct chunk *chunk_seal(struct chunk_writer *w)
 {
-	struct chunk *c = w->open, *tight;
+	struct chunk *c = w->open, *kept;
 	size_t bytes;
 
 	w->open = NULL;
@@ -143,11 +172,9 @@ struct chunk *chunk_seal(struct chunk_writer *w)
 	c->refs = 1;
 	if (c->kind == CHUNK_HIST)
 		return c;
-	if (c->kind == CHUNK_PACKED)
-		tighten(c);
-	tight = slab_keep(c, CHUNK_FIXED + chunk_data_bytes(c));
+	kept = c->kind == CHUNK_PACKED ? keep_packed(c) : slab_keep(c, CHUNK_FIXED + chunk_data_bytes(c));
 	slab_free(c, bytes);
-	return tight;
+	return kept;
 }
 
 void chunk_ref(struct chunk *c)
@@ -206,11 +233,13 @@ size_t chunk_bytes(const struct chunk *c)
 /* What packed samples do not take wants XOR: NaN, -0, fractions of many digits. */
 static bool suits(const struct chunk *c, int64_t t_ms, double v, const struct histogram *h)
 {
+	unsigned char room[PACKED_MAX_BYTES];
+
 	if (wrapping_sub(t_ms, c->min_ms) > UINT32_MAX || wrapping_sub(t_ms, c->min_ms) < 0)
 		return false;
 	if ((h != NULL) != (c->kind == CHUNK_HIST))
 		return h == NULL && value_is_stale(v);
-	return c->kind != CHUNK_PACKED || value_is_stale(v) || packed_takes(c->data, c->n, v);
+	return c->kind != CHUNK_PACKED || value_is_stale(v) || packed_takes(with_slack(c, room), c->n, v);
 }
 
 static void open_chunk(struct chunk_writer *w, int64_t t_ms, double v, const struct histogram *h)
@@ -232,11 +261,16 @@ static size_t cap_for(size_t need)
 	return need <= FIRST_CAP ? FIRST_CAP : from + (need - from + step - 1) / step * step;
 }
 
+static size_t slack(enum chunk_kind kind)
+{
+	return kind == CHUNK_PACKED ? 0 : BITS_SLACK;
+}
+
 /* For so many bits of data. */
 static void make_room(struct chunk_writer *w, size_t bits)
 {
 	struct chunk *c = w->open;
-	size_t need = (bits + 7) / 8 + BITS_SLACK, cap = cap_for(need);
+	size_t need = (bits + 7) / 8 + slack((enum chunk_kind)c->kind), cap = cap_for(need);
 
 	if (need <= c->cap)
 		return;
@@ -258,26 +292,30 @@ static void behind_the_others(struct chunk_writer *w, int64_t t_ms, double v, un
 /* As many as fit the lines and widths there are. */
 static unsigned put_as_they_are(struct chunk_writer *w, const int64_t *t_ms, const double *v, unsigned n)
 {
+	unsigned char data[PACKED_MAX_BYTES];
 	uint32_t bits;
 
 	if (w->open->n == 0)
 		return 0;
 	bits = packed_row_bits(w->open->data);
-	make_room(w, w->open->bits + (size_t)bits * n);
-	n = packed_append(w->open->data, w->open->n, w->open->min_ms, t_ms, v, n);
-	w->open->bits = (uint16_t)(w->open->bits + bits * n);
-	if (n > 0)
-		behind_the_others(w, t_ms[n - 1], v[n - 1], n);
+	n = packed_append(with_slack(w->open, data), w->open->n, w->open->min_ms, t_ms, v, n);
+	if (n == 0)
+		return 0;
+	bits = w->open->bits + bits * n;
+	make_room(w, bits);
+	memcpy(w->open->data, data, (bits + 7) / 8);
+	w->open->bits = (uint16_t)bits;
+	behind_the_others(w, t_ms[n - 1], v[n - 1], n);
 	return n;
 }
 
 /* As many as there are numbers for. */
 static unsigned put_anew(struct chunk_writer *w, const int64_t *t_ms, const double *v, unsigned n)
 {
-	unsigned char wider[PACKED_MAX_BYTES];
+	unsigned char wider[PACKED_MAX_BYTES], data[PACKED_MAX_BYTES];
 	uint32_t bits;
 
-	n = packed_rewrite(w->open->data, w->open->n, w->open->min_ms, t_ms, v, n, wider);
+	n = packed_rewrite(with_slack(w->open, data), w->open->n, w->open->min_ms, t_ms, v, n, wider);
 	if (n == 0)
 		return 0;
 	bits = packed_bits(wider, w->open->n + n);
@@ -374,7 +412,7 @@ struct chunk *chunk_adopt(const struct chunk_view *c, const int64_t *t_ms, const
 
 	if (!could_be_ours(c, t_ms, v))
 		return NULL;
-	out = chunk_new(CHUNK_PACKED, cap_for(bytes + BITS_SLACK));
+	out = chunk_new(CHUNK_PACKED, cap_for(bytes));
 	memcpy(out->data, c->data, bytes);
 	out->min_ms = c->min_ms;
 	out->span_ms = (uint32_t)wrapping_sub(t_ms[c->n - 1], c->min_ms);
@@ -494,9 +532,13 @@ struct histogram *histogram_dup(const struct histogram *h)
 bool chunk_decode(const struct chunk *c, int64_t *t_ms, double *v, const struct histogram **h, struct arena *a)
 {
 	const struct chunk_hist *entry = chunk_entries(c);
+	unsigned char room[PACKED_MAX_BYTES];
+	struct chunk_view view;
 
-	if (c->kind != CHUNK_HIST)
-		return decode_floats(&(struct chunk_view){ .min_ms = c->min_ms, .data = c->data, .bits = c->bits, .n = c->n, .kind = c->kind }, t_ms, v);
+	if (c->kind != CHUNK_HIST) {
+		view = chunk_view_open(c, c->n, room);
+		return decode_floats(&view, t_ms, v);
+	}
 	for (unsigned i = 0; i < c->n; i++) {
 		t_ms[i] = entry[i].t_ms;
 		v[i] = entry[i].h != NULL ? (double)NAN : value_stale();

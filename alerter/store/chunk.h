@@ -30,7 +30,7 @@ struct chunk {
 	uint32_t span_ms; /* to its last sample */
 	uint16_t bits;    /* used of <data>; CHUNK_HIST: none */
 	union {
-		uint16_t cap;          /* open: bytes of <data>, slack included */
+		uint16_t cap;          /* open: bytes of <data>, slack included, which CHUNK_PACKED has not */
 		_Atomic uint16_t refs; /* sealed: readers and a flush hold one each, for a moment; in a spool.h file it is 0 */
 	};
 	uint8_t n;
@@ -41,7 +41,7 @@ struct chunk {
 enum { CHUNK_FIXED = offsetof(struct chunk, data), CHUNK_HIST_AT = (CHUNK_FIXED + 7) / 8 * 8 - CHUNK_FIXED };
 enum { CHUNK_HIST_BYTES = CHUNK_HIST_AT + CHUNK_SAMPLES * sizeof(struct chunk_hist) };
 
-/* Of <data>, slack included. */
+/* Of <data>, slack included if it has any. */
 static inline size_t chunk_data_bytes(const struct chunk *c)
 {
 	if (c->kind == CHUNK_HIST)
@@ -93,6 +93,9 @@ size_t chunk_bytes(const struct chunk *c);
 struct chunk *chunk_copy(const struct chunk *c, struct arena *a);
 /* Decodes all c->n samples. <h> is filled for CHUNK_HIST only. False when the chunk is damaged. */
 bool chunk_decode(const struct chunk *c, int64_t *t_ms, double *v, const struct histogram **h, struct arena *a);
+
+/* The first <n> samples of an open float chunk, as a view; <room> has PACKED_MAX_BYTES, and is used. */
+struct chunk_view chunk_view_open(const struct chunk *c, unsigned n, unsigned char *room);
 
 /* An open chunk as the view has it, which may be hostile; <t_ms> and <v>: its samples, decoded. NULL when it is no CHUNK_PACKED that
  * chunk_append() could have made. */

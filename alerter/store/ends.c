@@ -75,19 +75,19 @@ static bool add_blocks(struct window_ends *e, const struct block_list *list, con
 static bool add_head(struct window_ends *e, const struct store_series *s, uint64_t batch, int64_t min_ms, int64_t max_ms)
 {
 	const struct chunk *open = s->writer.open;
+	unsigned char room[PACKED_MAX_BYTES];
+	struct chunk_view seen;
 
 	for (uint32_t i = store_first_chunk(s, min_ms, false); i < s->n_sealed && series_sealed(s, i)->min_ms <= max_ms; i++) {
 		const struct chunk *c = series_sealed(s, i);
 
-		const struct chunk_view seen = { .min_ms = c->min_ms, .data = c->data, .bits = c->bits, .n = c->n, .kind = c->kind };
-
+		seen = (struct chunk_view){ .min_ms = c->min_ms, .data = c->data, .bits = c->bits, .n = c->n, .kind = c->kind };
 		if (!add_chunk(e, &seen, min_ms, max_ms))
 			return false;
 	}
 	if (open == NULL || open->min_ms > max_ms || chunk_max_ms(open) <= min_ms)
 		return true;
-	const struct chunk_view seen = { .min_ms = open->min_ms, .data = open->data, .bits = open->bits, .n = (uint16_t)(open->n - series_is_later(s, batch)), .kind = open->kind };
-
+	seen = chunk_view_open(open, open->n - series_is_later(s, batch), room);
 	return add_chunk(e, &seen, min_ms, max_ms);
 }
 
