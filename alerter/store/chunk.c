@@ -252,13 +252,12 @@ static void open_chunk(struct chunk_writer *w, int64_t t_ms, double v, const str
 		memcpy(w->open->data + w->open->cap, &(struct xor_state){ .lead = 0xff }, sizeof(struct xor_state));
 }
 
-/* Few sizes, so that what one leaves suits another, and small steps where most are. */
+/* Few sizes, so that what one leaves suits another. */
 static size_t cap_for(size_t need)
 {
-	enum { STEP = 8, LONG_CAP = FIRST_CAP + 16 * STEP, LONG_STEP = 64 };
-	size_t from = need <= LONG_CAP ? FIRST_CAP : LONG_CAP, step = need <= LONG_CAP ? STEP : LONG_STEP;
+	enum { GROWTH = 16 }; /* half of it leaves more holes than it fills */
 
-	return need <= FIRST_CAP ? FIRST_CAP : from + (need - from + step - 1) / step * step;
+	return need <= FIRST_CAP ? FIRST_CAP : FIRST_CAP + (need - FIRST_CAP + GROWTH - 1) / GROWTH * GROWTH;
 }
 
 static size_t slack(enum chunk_kind kind)
