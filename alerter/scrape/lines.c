@@ -119,6 +119,17 @@ void target_forget_texts(struct target *t)
 
 /* ---- Lines ---- */
 
+/* Mostly a target goes on with as many as its first reply had: so there is little room for more. */
+static void make_room(struct target *t)
+{
+	enum { PART = 32, AT_LEAST = 8 };
+
+	if (t->n_places < t->lines_cap)
+		return;
+	t->lines_cap += t->lines_cap / PART + AT_LEAST;
+	t->lines = mem_realloc(t->lines, t->lines_cap * sizeof *t->lines);
+}
+
 static struct line *line_make(struct target *t)
 {
 	struct line *l;
@@ -128,7 +139,7 @@ static struct line *line_make(struct target *t)
 		t->unused = l->next_unused;
 	} else {
 		assert(t->n_places < UINT32_MAX);
-		t->lines = mem_grow_tight(t->lines, &t->lines_cap, t->n_places + 1, sizeof *t->lines);
+		make_room(t);
 		l = &t->lines[t->n_places++];
 	}
 	*l = (struct line){ .used = true };
