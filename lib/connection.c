@@ -2,6 +2,7 @@
 #include "tocsin/connection.h"
 
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "tocsin/clock.h"
@@ -194,6 +195,24 @@ static bool set_other_name(CURL *easy, struct str url, const struct connection_s
 	free(name);
 	free(z);
 	return ok;
+}
+
+CURLM *connection_multi_new(void)
+{
+	CURLM *multi = curl_multi_init();
+
+	if (multi == NULL)
+		mem_abort(0);
+	curl_multi_setopt(multi, CURLMOPT_MAX_CONCURRENT_STREAMS, 1L);
+	return multi;
+}
+
+void connection_hang_up(CURL *easy, CURLcode code)
+{
+	curl_socket_t s = CURL_SOCKET_BAD;
+
+	if (code == CURLE_OPERATION_TIMEDOUT && curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &s) == CURLE_OK && s != CURL_SOCKET_BAD)
+		shutdown(s, SHUT_RDWR);
 }
 
 size_t connection_take_header(char *line, size_t size, size_t n, void *ended)

@@ -261,6 +261,7 @@ static void finish(struct sender *s, struct request *r, CURLcode code)
 	if (retry_after > 0 && retry_after < 86400)
 		a.retry_after_ms = (int64_t)retry_after * 1000;
 	s->done(s->ctx, r->tag, &a);
+	connection_hang_up(r->easy, code);
 	release(s, r);
 }
 
@@ -333,9 +334,7 @@ struct sender *sender_new(sender_done *done, void *ctx)
 	s->done = done;
 	s->ctx = ctx;
 	s->tokens = tokens_new();
-	s->multi = curl_multi_init();
-	if (s->multi == NULL)
-		mem_abort(0);
+	s->multi = connection_multi_new();
 	curl_multi_setopt(s->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)MAX_PARALLEL);
 	pthread_mutex_init(&s->lock, NULL);
 	if (pthread_create(&s->thread, NULL, run, s) != 0)

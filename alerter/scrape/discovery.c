@@ -37,9 +37,7 @@ struct discovery *discovery_new(const struct discovery_options *options)
 	struct discovery *d = mem_alloc(sizeof *d);
 
 	d->options = *options;
-	d->multi = curl_multi_init();
-	if (d->multi == NULL)
-		mem_abort(0);
+	d->multi = connection_multi_new();
 	d->tokens = tokens_new();
 	d->inotify_fd = -1;
 	pthread_mutex_init(&d->lock, NULL);

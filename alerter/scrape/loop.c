@@ -93,9 +93,7 @@ struct scrape_loop *scrape_new(const struct scrape_options *options)
 
 	loop->options = with_defaults(options);
 	curl_global_init(CURL_GLOBAL_DEFAULT);
-	loop->multi = curl_multi_init();
-	if (loop->multi == NULL)
-		mem_abort(0);
+	loop->multi = connection_multi_new();
 	fetch_room_init(&loop->room, loop->multi);
 	loop->tokens = tokens_new();
 	discovery.clock = loop->options.clock;

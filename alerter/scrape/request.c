@@ -151,6 +151,7 @@ bool request_goes_on(struct request *r, CURLM *multi, struct tokens *tokens, CUR
 	void *owner = NULL;
 	bool token;
 
+	connection_hang_up(r->easy, code);
 	curl_multi_remove_handle(multi, r->easy);
 	r->busy = false;
 	if (code != CURLE_OK && !r->over_limit)

@@ -58,6 +58,12 @@ void connection_lists_free(struct connection_lists *);
 void connection_add_header(struct connection_lists *, struct str name, struct str value);
 void connection_set_text(CURL *, CURLoption, struct str);       /* an empty one is not set */
 
+/* One request at a time on each connection, over HTTP/2 too. Ends the process without memory. */
+CURLM *connection_multi_new(void);
+/* How a transfer of such a one ended, before its handle is removed. After an answer that did not come in time libcurl keeps a connection of
+ * HTTP/2, and the next request would go where nobody hears it, for as long as TCP does not give up. */
+void connection_hang_up(CURL *, CURLcode);
+
 /* CURLOPT_HEADERFUNCTION; <ended> is a bool: whether the headers of the last answer came to their end. libcurl takes headers that
  * break off for an answer without a body (CURLE_OK): who sees CURLE_OK and this false has no answer. */
 size_t connection_take_header(char *line, size_t size, size_t n, void *ended);

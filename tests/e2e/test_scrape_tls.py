@@ -1,10 +1,13 @@
 """Targets behind TLS, many of them: what a connection costs, and whom it trusts."""
+import json
 import shutil
+import socket
 import ssl
 import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from servers import Process, free_port
 from watched import EVERY_SECOND, Watch, alert_rule, job
 
 NEVER = [alert_rule("Never", "fine == 2")]
@@ -85,3 +88,78 @@ def test_roots_that_change(box):
     watch.until("it is not trusted any more", lambda: watch.value("up") == 0, 10)
     target.show(*other)
     watch.until("its new certificate is", lambda: watch.value("up") == 1, 10)
+
+
+class Relay:
+    """To <port>. freeze(): what is connected now stays so, and nothing passes any more."""
+
+    def __init__(self, _folder, port):
+        self.port, self.frozen, self.pairs = port, set(), []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                near, far = self.listener.accept()[0], socket.create_connection(("127.0.0.1", self.port))
+            except OSError:
+                return
+            self.pairs.append((near, far))
+            for one, other in ((near, far), (far, near)):
+                threading.Thread(target=self.carry, args=(one, other, near), daemon=True).start()
+
+    def carry(self, one, other, near):
+        try:
+            while data := one.recv(65536):
+                if near not in self.frozen:
+                    other.sendall(data)
+            other.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def freeze(self):
+        self.frozen = {near for near, _ in self.pairs}
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.listener.getsockname()[1]}"
+
+    def stop(self):
+        for s in (self.listener, *(s for pair in self.pairs for s in pair)):
+            s.close()
+
+
+class Prometheus:
+    """Over TLS, where it speaks HTTP/2."""
+
+    def __init__(self, folder, pem, key):
+        self.port = free_port()
+        config, web = folder / "prometheus.yml", folder / "web.yml"
+        config.write_text("{}\n")
+        web.write_text(json.dumps({"tls_server_config": {"cert_file": str(pem), "key_file": str(key)}}))
+        self.process = Process("prometheus", ["prometheus", "--config.file", config, "--storage.tsdb.path", folder / "tsdb", "--web.config.file", web,
+                                              "--web.listen-address", f"127.0.0.1:{self.port}"], folder)
+        self.process.ready(lambda: self.speaks() == "h2")
+
+    def speaks(self):
+        context = ssl._create_unverified_context()
+        context.set_alpn_protocols(["h2", "http/1.1"])
+        with socket.create_connection(("127.0.0.1", self.port)) as plain, context.wrap_socket(plain) as secure:
+            return secure.selected_alpn_protocol()
+
+    def stop(self):
+        self.process.stop()
+
+
+def test_a_connection_that_is_dead(box):
+    """Its packets vanish, as behind a firewall that forgot it: one scrape fails, the next one is on another."""
+    pem, key = certificate(box.folder, "one")
+    server = box.start(Prometheus, pem, key)
+    relays = {on: box.start(Relay, server.port) for on in (True, False)}
+    jobs = [job(f"http2-{on}", relay.address, scheme="https", tls_config={"ca_file": str(pem)}, enable_http2=on, **EVERY_SECOND) for on, relay in relays.items()]
+    watch = Watch(box, jobs, NEVER)
+    watch.until("both are up", lambda: watch.value("sum(min_over_time(up[3s]))") == 2)
+    for relay in relays.values():
+        relay.freeze()
+    watch.until("both were down", lambda: watch.value("sum(min_over_time(up[10s]))") == 0)
+    watch.until("both are up again", lambda: watch.value("sum(up)") == 2, 10)
