@@ -495,6 +495,21 @@ void block_warm(const struct block *b, const uint32_t *v, size_t n)
 	}
 }
 
+void block_warm_labels(const struct block *b, const uint32_t *v, size_t n)
+{
+	size_t series_bits = BLOCK_HASH_BITS + b->entry_bits + b->record_bits;
+	size_t entry_bits = BLOCK_KIND_BITS + b->column_bits + b->at_bits;
+
+	for (size_t i = 0; i < n && b->old == NULL; i++) {
+		mem_warm(b->series_rows + v[i] * series_bits / 8);
+		mem_warm(&b->groups[v[i] / BLOCK_GROUP]);
+	}
+	for (size_t i = 0; i < n && b->old == NULL; i++) {
+		mem_warm(b->records + b->groups[v[i] / BLOCK_GROUP].record + block_series_row(b, v[i], BLOCK_HASH_BITS + b->entry_bits, b->record_bits));
+		mem_warm(b->entry_rows + block_first(b, v[i]) * entry_bits / 8);
+	}
+}
+
 enum { BAD_TOLD = 10 }; /* of a block; there may be thousands */
 
 /* Of a block's file: others are made up, by tests. */

@@ -220,7 +220,8 @@ bool block_bytes(struct block *b, uint32_t entry, struct chunk_view *out);
  * */
 bool block_chunk(struct block *b, uint32_t entry, struct chunk_view *out);
 
-/* Asks memory for what is needed of series <v>, in passes. */
+/* Asks memory for what is needed of series <v>, in passes: their labels and first entries, or their chunks. */
+void block_warm_labels(const struct block *b, const uint32_t *v, size_t n);
 void block_warm(const struct block *b, const uint32_t *v, size_t n);
 
 /* Whether all but the chunks and what every version has makes sense (block_check.c). */

@@ -135,11 +135,22 @@ static void take_out(struct history *h, const struct block *b)
 
 /* ---- Blocks and the index ---- */
 
-/* Where to find the newest of a series; and what the block knows of its end counts while the head has nothing of it. */
+/* What the block knows of the end of a series counts while the head has nothing of it. A good sample is no later than the last one. */
+static void note_good(struct store_series *s, const struct block *b, uint32_t i, int64_t last_ms)
+{
+	int64_t good_ms = last_ms >= s->good_ms ? block_good_ms(b, i) : INT64_MIN;
+
+	if (good_ms < s->good_ms)
+		return;
+	s->good_ms = good_ms;
+	s->state = good_ms < last_ms ? SERIES_GONE : SERIES_FRESH;
+}
+
+/* Where to find the newest of a series. */
 static void note_end(struct store *st, struct store_series *s, const struct block *b, uint32_t i)
 {
 	uint32_t n = block_n_entries(b, i);
-	int64_t last_ms = block_entry(b, block_first(b, i) + (n > 0 ? n - 1 : 0)).max_ms, good_ms = block_good_ms(b, i);
+	int64_t last_ms = block_entry(b, block_first(b, i) + (n > 0 ? n - 1 : 0)).max_ms;
 	struct shard *shard = series_shard(st, s);
 
 	pthread_mutex_lock(&shard->lock);
@@ -149,10 +160,8 @@ static void note_end(struct store *st, struct store_series *s, const struct bloc
 		s->block_place = (uint64_t)b->serial << 32 | i;
 		s->block_last_ms = last_ms;
 	}
-	if (s->from_history == FROM_BLOCKS && good_ms >= s->good_ms) {
-		s->good_ms = good_ms;
-		s->state = good_ms < last_ms ? SERIES_GONE : SERIES_FRESH;
-	}
+	if (s->from_history == FROM_BLOCKS)
+		note_good(s, b, i, last_ms);
 	pthread_mutex_unlock(&shard->lock);
 }
 
@@ -257,6 +266,7 @@ static size_t join_new_ones(struct store *st, struct block *b, struct joining *j
 	size_t refused = 0;
 
 	read_hashes(b, j);
+	block_warm_labels(b, j->series, j->n);
 	warm(st, j);
 	for (uint32_t i = 0; i < j->n; i++) {
 		struct labels labels = block_labels(b, j->series[i], v);
