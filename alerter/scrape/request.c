@@ -7,7 +7,7 @@
 #include "tocsin/mem.h"
 #include "tocsin/version.h"
 
-enum { TOKEN_LIMIT = 1 << 20, SPARE_MAX = 256 << 10, RECEIVE_BYTES = 64 << 10 }; /* RECEIVE_BYTES: at a time; curl has them only while it receives */
+enum { TOKEN_LIMIT = 1 << 20, SPARE_MAX = 256 << 10, RECEIVE_BYTES = 64 << 10, KEEPALIVE_S = 15 }; /* RECEIVE_BYTES: at a time; curl has them only while it receives */
 
 void request_init(struct request *r)
 {
@@ -73,6 +73,10 @@ static void set_up(struct request *r, void *owner)
 	curl_easy_setopt(r->easy, CURLOPT_TIMEOUT_MS, left_ms > 1 ? (long)left_ms : 1L);
 	curl_easy_setopt(r->easy, CURLOPT_ERRORBUFFER, r->error);
 	curl_easy_setopt(r->easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BYTES);
+	/* As Go: a firewall forgets a connection that is idle from one scrape to the next, and tells nobody. */
+	curl_easy_setopt(r->easy, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl_easy_setopt(r->easy, CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_S);
+	curl_easy_setopt(r->easy, CURLOPT_TCP_KEEPINTVL, (long)KEEPALIVE_S);
 	curl_easy_setopt(r->easy, CURLOPT_WRITEFUNCTION, receive);
 	curl_easy_setopt(r->easy, CURLOPT_WRITEDATA, r);
 	curl_easy_setopt(r->easy, CURLOPT_HEADERFUNCTION, connection_take_header);

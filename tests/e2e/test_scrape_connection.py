@@ -114,6 +114,18 @@ def test_a_connection_stays(box):
     assert {port: len(set(asked)) for port, asked in seen.items()} == {port: 1 for port in seen}
 
 
+def test_an_idle_connection_is_kept_alive(box):
+    """Go probes it every 15 s: a firewall that forgets idle ones would lose every other scrape."""
+    target = box.start(Server, lambda _: (200, "text/plain; version=0.0.4", "fine 1\n"))
+    watch = Watch(box, [job("app", target.address, scrape_interval="30s")], [alert_rule("Never", "fine == 2")])
+
+    def timers():
+        """/proc/net/tcp's: 02 is keep-alive, and when it ends, in hundredths of a second."""
+        rows = [line.split() for line in open("/proc/net/tcp")][1:]
+        return [row[5].split(":") for row in rows if row[2].endswith(f":{target.server.server_port:04X}") and row[3] == "01"]
+    watch.until("the connection is idle and probed", lambda: [kind for kind, _ in timers()] == ["02"] and int(timers()[0][1], 16) <= 1500)
+
+
 def test_a_unix_socket_and_headers(box):
     seen = []
 
