@@ -4,6 +4,7 @@
  * live. */
 #include "scrape/target.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -180,11 +181,11 @@ static void say_problem(const struct take *k, bool up)
 	if (!up)
 		snprintf(t->last_error, sizeof t->last_error, "%s", k->err.msg);
 	else if (k->out_of_order > 0)
-		snprintf(t->last_error, sizeof t->last_error, "%llu of %zu samples were refused: they are older than those held; did a clock go back?",
-		         (unsigned long long)k->out_of_order, k->kept);
+		snprintf(t->last_error, sizeof t->last_error, "%" PRIu64 " of %" PRIu64 " samples were refused: they are older than those held; did a clock go back?",
+		         k->out_of_order, k->kept);
 	else if (k->refused > 0)
-		snprintf(t->last_error, sizeof t->last_error, "%llu of %zu samples were refused: %.400s", (unsigned long long)k->refused,
-		         k->kept, k->refusal.msg);
+		snprintf(t->last_error, sizeof t->last_error, "%" PRIu64 " of %" PRIu64 " samples were refused: %.400s", k->refused, k->kept,
+		         k->refusal.msg);
 	else
 		t->last_error[0] = '\0';
 }

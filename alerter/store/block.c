@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -524,7 +525,7 @@ static void tell_bad(const struct block *b, uint32_t entry, const struct block_e
 	for (uint32_t i = 0; i < b->n_series && labels.n == 0; i++)
 		if (entry >= block_first(b, i) && entry - block_first(b, i) < block_n_entries(b, i))
 			labels_print(&labels, block_labels(b, i, v));
-	snprintf(at, sizeof at, "%llu", (unsigned long long)(b->header->section[BLOCK_CHUNKS].at + block_at(b, entry)));
+	snprintf(at, sizeof at, "%" PRIu64, b->header->section[BLOCK_CHUNKS].at + block_at(b, entry));
 	clock_format_rfc3339(from, c->min_ms);
 	clock_format_rfc3339(until, c->max_ms);
 	log_event(LOG_ERROR, number < BAD_TOLD ? "a chunk is damaged: what it holds is missing"

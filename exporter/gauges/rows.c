@@ -132,7 +132,7 @@ static struct str series_text(const struct gauge_metric *m, const struct label *
 	struct str s;
 
 	buf_puts(&b, m->name);
-	for (size_t i = 0; i < m->labels.n; i++) {
+	for (size_t i = 0; labels != NULL && i < m->labels.n; i++) {
 		if (labels[i].value.n == 0)
 			continue;
 		buf_printf(&b, "%s" STR_FMT "=\"" STR_FMT "\"", between, STR_ARG(labels[i].name), STR_ARG(labels[i].value));

@@ -329,12 +329,13 @@ static bool teams(struct template_call *c)
 	size_t n = 0, cap = 0;
 
 	for (size_t i = 0; l != NULL && i < l->n; i++) {
-		const struct template_map *m = l->v[i].kind == TEMPLATE_MAP ? l->v[i].map : NULL;
-		bool several = m != NULL && str_eq(member(m, "type"), STR("teams"));
-		struct str rest = several ? member(m, "name") : STR(""), one;
+		struct str rest, one;
+		bool several;
 
-		if (m == NULL || says_nothing(m))
+		if (l->v[i].kind != TEMPLATE_MAP || says_nothing(l->v[i].map))
 			continue;
+		several = str_eq(member(l->v[i].map, "type"), STR("teams"));
+		rest = several ? member(l->v[i].map, "name") : STR("");
 		while (several && rest.n > 0 && str_cut(&rest, ',', &one)) {
 			v = arena_grow(c->arena, v, n, &cap, n + 1, sizeof *v);
 			v[n] = team(c->arena, str_trim(one));
