@@ -80,7 +80,7 @@ void store_appender_free(struct appender *pub)
 
 static bool same_value(const struct store_series *s, double v, const struct histogram *h)
 {
-	const struct chunk *c = s->writer.open;
+	const struct chunk *c = s->open;
 	const struct histogram *last = NULL;
 	uint64_t bits;
 
@@ -89,12 +89,12 @@ static bool same_value(const struct store_series *s, double v, const struct hist
 	if (h != NULL || last != NULL)
 		return h != NULL && last != NULL && chunk_histogram_same(h, last);
 	memcpy(&bits, &v, sizeof bits);
-	return bits == s->writer.v_bits;
+	return bits == series_v_bits(s);
 }
 
 static enum store_verdict judge(const struct store_series *s, int64_t t_ms, double v, const struct histogram *h)
 {
-	int64_t last_ms = atomic_load_explicit(&s->last_ms, memory_order_relaxed);
+	int64_t last_ms = series_last_ms(s);
 
 	if (t_ms > last_ms)
 		return STORE_OK;
@@ -152,16 +152,18 @@ static unsigned cut_at(const struct store *st, const struct store_series *s)
 
 static void put_sample(struct store *st, struct shard *shard, struct store_series *s, int64_t t_ms, double v, const struct histogram *h)
 {
-	size_t before = s->writer.open != NULL ? chunk_bytes(s->writer.open) : 0, after;
-	struct chunk *opened = s->writer.open, *sealed = NULL, *full;
+	struct chunk_writer w = { s->open, series_v_bits(s) };
+	size_t before = w.open != NULL ? chunk_bytes(w.open) : 0, after;
+	struct chunk *opened = w.open, *sealed = NULL, *full;
 
 	if (opened != NULL && opened->n >= cut_at(st, s)) {
-		sealed = chunk_seal(&s->writer);
+		sealed = chunk_seal(&w);
 		s->apart = 1;
 	}
-	full = chunk_append(&s->writer, t_ms, v, h);
+	full = chunk_append(&w, t_ms, v, h);
+	s->open = w.open;
 	sealed = full != NULL ? full : sealed;
-	after = chunk_bytes(s->writer.open);
+	after = chunk_bytes(w.open);
 	if (sealed != NULL) {
 		store_keep_sealed(s, sealed);
 		after += chunk_bytes(sealed);
@@ -170,12 +172,12 @@ static void put_sample(struct store *st, struct shard *shard, struct store_serie
 		store_note_oldest(st, t_ms);
 	shard->n_chunks += sealed != NULL || opened == NULL;
 	shard->chunk_bytes += after - before;
-	atomic_store_explicit(&s->last_ms, t_ms, memory_order_relaxed);
+	series_set_last(s, t_ms, w.v_bits, h == NULL && value_is_stale(v));
 }
 
 void store_note_return(struct store *st, const struct store_series *s, int64_t t_ms, uint64_t batch)
 {
-	const int64_t good_ms = atomic_load(&s->good_ms);
+	const int64_t good_ms = series_good_ms(s);
 	const unsigned char state = atomic_load(&s->state);
 	/* what only the journal knows was not read while nobody ran: see stopped_ms */
 	bool stalled = state == SERIES_FRESH && good_ms < t_ms - st->options.lookback_ms && !atomic_load(&s->from_history);
@@ -186,29 +188,43 @@ void store_note_return(struct store *st, const struct store_series *s, int64_t t
 
 void store_replay_sample(struct store *st, struct shard *counts, struct store_series *s, int64_t t_ms, double v, const struct histogram *h)
 {
-	int64_t last_ms = atomic_load_explicit(&s->last_ms, memory_order_relaxed);
+	int64_t last_ms = series_last_ms(s);
 
 	if (t_ms < last_ms)
 		(void)store_put_late(st, counts, s, t_ms, v, h);
-	if (t_ms <= last_ms)
-		return;
-	put_sample(st, counts, s, t_ms, v, h);
-	if (h != NULL || !value_is_stale(v))
-		atomic_store_explicit(&s->good_ms, t_ms, memory_order_relaxed);
+	if (t_ms > last_ms)
+		put_sample(st, counts, s, t_ms, v, h);
+}
+
+/* <n> floats are in, one at least. */
+static void set_last_of(struct store_series *s, const int64_t *t_ms, const double *v, unsigned n)
+{
+	unsigned good = n;
+
+	while (good > 0 && value_is_stale(v[good - 1]))
+		good--;
+	if (good > 0)
+		series_set_last(s, t_ms[good - 1], bits_of(v[good - 1]), false);
+	if (good < n)
+		series_set_last(s, t_ms[n - 1], 0, true);
 }
 
 /* As many of them as the open chunk takes. */
 static unsigned put_some(struct store *st, struct shard *counts, struct store_series *s, const int64_t *t_ms, const double *v, unsigned n)
 {
-	const struct chunk *open = s->writer.open;
+	const struct chunk *open = s->open;
+	struct chunk_writer w = { s->open, 0 }; /* the last value is nothing to those that come by several */
 	unsigned most = open != NULL ? cut_at(st, s) : 0;
 	size_t before;
 
 	if (most == 0 || most <= open->n)
 		return 0;
 	before = chunk_bytes(open);
-	n = chunk_append_some(&s->writer, t_ms, v, n < most - open->n ? n : most - open->n);
-	counts->chunk_bytes += chunk_bytes(s->writer.open) - before;
+	n = chunk_append_some(&w, t_ms, v, n < most - open->n ? n : most - open->n);
+	s->open = w.open;
+	counts->chunk_bytes += chunk_bytes(w.open) - before;
+	if (n > 0)
+		set_last_of(s, t_ms, v, n);
 	return n;
 }
 
@@ -219,24 +235,18 @@ void store_replay_run(struct store *st, struct shard *counts, struct store_serie
 		if (i < n)
 			put_sample(st, counts, s, t_ms[i], v[i], NULL);
 	}
-	s->last_ms = t_ms[n - 1];
-	while (n > 0 && value_is_stale(v[n - 1]))
-		n--;
-	if (n > 0)
-		s->good_ms = t_ms[n - 1];
 }
 
 /* The head was cut into chunks before, and stays so: a series' first one is not cut again. */
 bool store_replay_chunk(struct store *st, struct store_series *s, const struct chunk_view *c, const int64_t *t_ms, const double *v)
 {
-	struct chunk *open = c->min_ms > s->last_ms ? chunk_adopt(c, t_ms, v) : NULL, *sealed;
+	struct chunk *open = c->min_ms > series_last_ms(s) ? chunk_adopt(c, t_ms, v) : NULL, *sealed;
 	struct shard *shard = series_shard(st, s);
-	unsigned n = c->n;
 
 	if (open == NULL)
 		return false;
-	shard->chunk_bytes -= s->writer.open != NULL ? chunk_bytes(s->writer.open) : 0;
-	sealed = chunk_seal(&s->writer);
+	shard->chunk_bytes -= s->open != NULL ? chunk_bytes(s->open) : 0;
+	sealed = series_seal(s);
 	if (sealed != NULL) {
 		shard->chunk_bytes += chunk_bytes(sealed);
 		store_keep_sealed(s, sealed);
@@ -245,12 +255,8 @@ bool store_replay_chunk(struct store *st, struct store_series *s, const struct c
 	shard->chunk_bytes += chunk_bytes(open);
 	store_note_oldest(st, c->min_ms);
 	s->apart = sealed != NULL || s->in_blocks > 0;
-	s->writer = (struct chunk_writer){ open, bits_of(v[n - 1]) };
-	s->last_ms = t_ms[n - 1];
-	while (n > 0 && value_is_stale(v[n - 1]))
-		n--;
-	if (n > 0)
-		s->good_ms = t_ms[n - 1];
+	s->open = open;
+	set_last_of(s, t_ms, v, c->n);
 	return true;
 }
 
@@ -279,7 +285,7 @@ static void note_gone(struct store *st, const struct store_series *s, uint64_t b
 {
 	const unsigned char state = atomic_load(&s->state);
 	bool lost = state == SERIES_LOST || (state == SERIES_FRESH && atomic_load(&s->from_history));
-	int64_t good_ms = atomic_load(&s->good_ms);
+	int64_t good_ms = series_good_ms(s);
 
 	if (lost && good_ms != INT64_MIN && !atomic_load(&s->never_lost))
 		gaps_put(&st->gaps, (struct gap){ s->id, good_ms, clock_now_ms(st->options.clock), batch });
@@ -294,7 +300,7 @@ static void apply_state(struct store *st, const struct staged *g, uint64_t batch
 	if (g->state == SERIES_GONE)
 		note_gone(st, s, batch);
 	atomic_store_explicit(&s->from_history, FROM_NOWHERE, memory_order_relaxed);
-	if (told || (atomic_load_explicit(&s->last_batch, memory_order_relaxed) == (uint32_t)batch && atomic_load(&s->good_ms) == atomic_load(&s->last_ms)))
+	if (told || (atomic_load_explicit(&s->last_batch, memory_order_relaxed) == (uint32_t)batch && !series_has_ended(s)))
 		return;
 	atomic_store(&s->state, g->state);
 	journal_state(st, s, (enum series_state)g->state);
@@ -305,7 +311,7 @@ static bool apply(struct store_appender *a, struct shard *shard, struct staged *
 {
 	struct store *st = a->store;
 	struct store_series *s = g->series;
-	uint64_t last_bits = s->writer.v_bits;
+	uint64_t last_bits = series_v_bits(s);
 	enum store_verdict verdict;
 
 	if (g->what == STAGED_LATE)
@@ -324,20 +330,18 @@ static bool apply(struct store_appender *a, struct shard *shard, struct staged *
 	}
 	if (g->what == STAGED_SAMPLE)
 		count(st, verdict);
-	else if (verdict != STORE_OK && atomic_load(&s->last_ms) > clock_now_ms(st->options.clock))
+	else if (verdict != STORE_OK && series_last_ms(s) > clock_now_ms(st->options.clock))
 		apply_state(st, g, batch);      /* the clock was set back: no sample of another source's */
 	if (verdict != STORE_OK)
 		return false;
-	put_sample(st, shard, s, g->t_ms, g->v, g->h);
-	journal_sample(st, s, &(struct record_sample){ g->t_ms, g->v, g->h, (enum series_state)g->state }, last_bits);
-	if (g->state == SERIES_FRESH && (s->state != SERIES_FRESH || s->good_ms < g->t_ms - st->options.lookback_ms))
+	if (g->state == SERIES_FRESH && (s->state != SERIES_FRESH || series_good_ms(s) < g->t_ms - st->options.lookback_ms))
 		store_note_return(st, s, g->t_ms, batch);
 	else if (g->state == SERIES_GONE)
 		note_gone(st, s, batch);
-	atomic_store_explicit(&s->from_history, FROM_NOWHERE, memory_order_relaxed);
-	atomic_store_explicit(&s->last_batch, (uint32_t)batch, memory_order_relaxed);
-	if (g->h != NULL || !value_is_stale(g->v))
-		atomic_store(&s->good_ms, g->t_ms);
+	put_sample(st, shard, s, g->t_ms, g->v, g->h); /* not before it is known since when it was away */
+	journal_sample(st, s, &(struct record_sample){ g->t_ms, g->v, g->h, (enum series_state)g->state }, last_bits);
+	atomic_store_explicit(&s->last_batch, (uint32_t)batch, memory_order_release);
+	atomic_store_explicit(&s->from_history, FROM_NOWHERE, memory_order_release);
 	atomic_store(&s->state, g->state);
 	return true;
 }
@@ -356,7 +360,7 @@ static bool apply_late(struct store *st, const struct staged *g)
 	if (verdict == STORE_OUT_OF_ORDER)
 		verdict = store_put_late(st, shard, s, g->t_ms, g->v, g->h);
 	if (verdict == STORE_OK)
-		journal_sample(st, s, &(struct record_sample){ g->t_ms, g->v, g->h, s->state }, s->writer.v_bits);
+		journal_sample(st, s, &(struct record_sample){ g->t_ms, g->v, g->h, s->state }, series_v_bits(s));
 	atomic_store(&s->journal_file, 0);
 	pthread_mutex_unlock(&shard->lock);
 	count(st, verdict);
@@ -384,13 +388,13 @@ static void warm_chunks(struct store *st, const struct store_appender *a, size_t
 	size_t end = i;
 
 	for (; end < a->n && end - i < SHARD_RUN && series_shard(st, a->v[end].series) == shard; end++)
-		if (a->v[end].series->writer.open != NULL) {
-			mem_warm(a->v[end].series->writer.open);
-			mem_warm(a->v[end].series->writer.open->data + 32);
+		if (a->v[end].series->open != NULL) {
+			mem_warm(a->v[end].series->open);
+			mem_warm(a->v[end].series->open->data + 32);
 		}
 	for (; i < end; i++)
-		if (a->v[i].series->writer.open != NULL)
-			mem_warm(a->v[i].series->writer.open->data + a->v[i].series->writer.open->bits / 8);
+		if (a->v[i].series->open != NULL)
+			mem_warm(a->v[i].series->open->data + a->v[i].series->open->bits / 8);
 }
 
 /* The samples [beg, end), under the commit lock. How many went in. */
@@ -551,7 +555,7 @@ static enum store_verdict judge_early(struct store_appender *a, struct store_ser
 		set_limits(a);
 	if (t_ms < a->oldest_ms)
 		return STORE_TOO_OLD;
-	if (t_ms > atomic_load_explicit(&s->last_ms, memory_order_relaxed))
+	if (t_ms > series_last_ms(s))
 		return STORE_OK;
 	shard = series_shard(a->store, s);
 	pthread_mutex_lock(&shard->lock);
@@ -581,7 +585,7 @@ static struct histogram *own_copy(const struct histogram *h)
 
 void store_append_warm(const struct store_series *s)
 {
-	mem_warm((const void *)((uintptr_t)s + offsetof(struct store_series, last_ms)));
+	mem_warm((const void *)((uintptr_t)s + offsetof(struct store_series, end)));
 }
 
 enum store_verdict store_append_ref(struct appender *pub, struct store_series *s, int64_t t_ms, double v, const struct histogram *h)

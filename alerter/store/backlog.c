@@ -78,7 +78,7 @@ static void note_newest(struct backlog *b, const struct batch *in, const struct 
 static void take_run(struct backlog *b, const struct store_series *s, const struct batch *in, const uint32_t *order, size_t n,
                      struct run *out)
 {
-	int64_t last_ms = s->last_ms;
+	int64_t last_ms = series_last_ms(s);
 
 	out->n = 0;
 	for (size_t i = 0; i < n && out->n < RUN && s->state != SERIES_LOST; i++) {
@@ -141,7 +141,7 @@ static void warm(const struct numbered *series, size_t number)
 		for (size_t at = 0; at <= 128; at += 64)
 			mem_warm((const char *)series->v[number + FARTHER] + at);
 	if (number + NEAR < series->n && series->v[number + NEAR] != NULL) {
-		const char *open = (const char *)series->v[number + NEAR]->writer.open;
+		const char *open = (const char *)series->v[number + NEAR]->open;
 
 		for (size_t at = 0; open != NULL && at <= 192; at += 64)
 			mem_warm(open + at);

@@ -46,8 +46,8 @@ static bool spill(struct checkpoint *c, const char *path, struct err *e)
 /* What blocks say is enough for a series that ended there. Of one that never had a sample (all its scrapes were refused) there is nothing to say. */
 static bool is_left_out(const struct store_series *s)
 {
-	return s->n_sealed == 0 && s->writer.open == NULL &&
-	       (s->from_history == FROM_BLOCKS || (s->state == SERIES_GONE && s->good_ms != s->last_ms) || s->last_ms == INT64_MIN);
+	return s->n_sealed == 0 && s->open == NULL &&
+	       (s->from_history == FROM_BLOCKS || (s->state == SERIES_GONE && series_has_ended(s)) || series_last_ms(s) == INT64_MIN);
 }
 
 static void put_part(struct checkpoint *c, struct record_series *r, struct chunk *const *chunks, uint32_t n)
@@ -72,15 +72,15 @@ static void put_series(struct store *st, struct checkpoint *c, const struct stor
 {
 	struct record_series r = { .labels = labels,
 		                   .owner = store_owner_of(st, s),
-		                   .v_bits = s->writer.v_bits,
-		                   .last_ms = s->last_ms,
-		                   .good_ms = s->good_ms,
+		                   .v_bits = series_v_bits(s),
+		                   .last_ms = series_last_ms(s),
+		                   .good_ms = series_good_ms(s),
 		                   .state = (enum series_state)s->state };
 
 	for (uint32_t i = 0; i < s->n_sealed; i += CHUNKS_AT_ONCE)
 		put_part(c, &r, series_sealed_from(s, i), s->n_sealed - i < CHUNKS_AT_ONCE ? s->n_sealed - i : CHUNKS_AT_ONCE);
-	if (s->writer.open != NULL || s->n_sealed == 0)
-		put_part(c, &r, &s->writer.open, s->writer.open != NULL);
+	if (s->open != NULL || s->n_sealed == 0)
+		put_part(c, &r, &s->open, s->open != NULL);
 }
 
 /* The series in slots [beg, end). False: there are none from <beg> on. */

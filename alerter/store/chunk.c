@@ -199,16 +199,16 @@ void chunk_unref(struct chunk *c)
 	slab_free(c, c->sealed ? CHUNK_FIXED + chunk_data_bytes(c) : open_bytes(c));
 }
 
-void chunk_move(struct chunk_writer *w)
+struct chunk *chunk_move(struct chunk *c)
 {
-	struct chunk *c = w->open;
 	size_t bytes = c != NULL ? open_bytes(c) : 0;
+	struct chunk *moved;
 
 	if (c == NULL || !slab_is_sparse(c, bytes))
-		return;
-	w->open = slab_alloc_movable(bytes);
-	memcpy(w->open, c, bytes);
+		return c;
+	moved = memcpy(slab_alloc_movable(bytes), c, bytes);
 	slab_free(c, bytes);
+	return moved;
 }
 
 static size_t histogram_bytes(const struct histogram *h)

@@ -84,8 +84,8 @@ struct chunk *chunk_append(struct chunk_writer *w, int64_t t_ms, double v, const
 unsigned chunk_append_some(struct chunk_writer *w, const int64_t *t_ms, const double *v, unsigned n);
 /* Takes the open chunk away, sealed; NULL when there is none. */
 struct chunk *chunk_seal(struct chunk_writer *w);
-/* The open chunk goes elsewhere if that brings its slab nearer to being empty. */
-void chunk_move(struct chunk_writer *w);
+/* Where an open chunk, or NULL, is now: elsewhere if that brings its slab nearer to being empty. */
+struct chunk *chunk_move(struct chunk *c);
 void chunk_ref(struct chunk *c);
 void chunk_unref(struct chunk *c);
 size_t chunk_bytes(const struct chunk *c);

@@ -17,7 +17,7 @@ static bool head_has_any(const struct store_series *s, const struct block_except
 	for (uint32_t i = 0; i < s->n_sealed; i++)
 		if (overlaps(series_sealed(s, i)->min_ms, chunk_max_ms(series_sealed(s, i)), x))
 			return true;
-	return s->writer.open != NULL && overlaps(s->writer.open->min_ms, chunk_max_ms(s->writer.open), x);
+	return s->open != NULL && overlaps(s->open->min_ms, chunk_max_ms(s->open), x);
 }
 
 static void take_chunk(struct shard *shard, struct store_series *s, struct chunk *c)
@@ -61,15 +61,14 @@ static void keep_rest(struct store *st, struct shard *shard, struct store_series
 /* The last value and time stay known: what comes next is judged by them. */
 static void cut_head(struct store *st, struct shard *shard, struct store_series *s, const struct block_except *x)
 {
-	uint64_t v_bits = s->writer.v_bits;
 	uint32_t n = s->n_sealed;
 	union sealed old;
 
 	if (!head_has_any(s, x))
 		return;
-	if (s->writer.open != NULL) {
-		shard->chunk_bytes -= chunk_bytes(s->writer.open);
-		store_keep_sealed(s, chunk_seal(&s->writer));
+	if (s->open != NULL) {
+		shard->chunk_bytes -= chunk_bytes(s->open);
+		store_keep_sealed(s, series_seal(s));
 		shard->chunk_bytes += chunk_bytes(series_sealed(s, n++));
 	}
 	old = s->sealed;
@@ -81,7 +80,6 @@ static void cut_head(struct store *st, struct shard *shard, struct store_series 
 		shard->chunk_bytes -= chunk_bytes(c);
 		keep_rest(st, shard, s, c, x);
 	}
-	s->writer.v_bits = v_bits;
 	sealed_fini(old, n);
 }
 

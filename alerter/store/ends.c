@@ -74,7 +74,7 @@ static bool add_blocks(struct window_ends *e, const struct block_list *list, con
 /* Under the shard lock. <batch>: the last one to be seen. */
 static bool add_head(struct window_ends *e, const struct store_series *s, uint64_t batch, int64_t min_ms, int64_t max_ms)
 {
-	const struct chunk *open = s->writer.open;
+	const struct chunk *open = s->open;
 	unsigned char room[PACKED_MAX_BYTES];
 	struct chunk_view seen;
 
@@ -96,7 +96,7 @@ static void warm_series(struct store_series *const *series, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		mem_warm(series[i]);
-		mem_warm(&series[i]->writer);
+		mem_warm(&series[i]->open);
 	}
 }
 
@@ -121,9 +121,9 @@ static void add_heads(struct shard *shard, struct store_series *const *series, s
 {
 	pthread_mutex_lock(&shard->lock);
 	for (size_t i = 0; i < n; i++)
-		if (series[i]->writer.open != NULL) {
-			mem_warm(series[i]->writer.open);
-			mem_warm(series[i]->writer.open->data + 32);
+		if (series[i]->open != NULL) {
+			mem_warm(series[i]->open);
+			mem_warm(series[i]->open->data + 32);
 		}
 	for (size_t i = 0; i < n; i++)
 		out[i].known = out[i].known && add_head(&out[i], series[i], batch, min_ms, max_ms);

@@ -27,23 +27,20 @@ struct flush {
 
 void flush_close_open(struct shard *shard, struct store_series *s)
 {
-	shard->chunk_bytes -= chunk_bytes(s->writer.open);
-	store_keep_sealed(s, chunk_seal(&s->writer));
+	shard->chunk_bytes -= chunk_bytes(s->open);
+	store_keep_sealed(s, series_seal(s));
 	shard->chunk_bytes += chunk_bytes(series_sealed(s, s->n_sealed - 1));
 }
 
 bool flush_has_ended(const struct store_series *s, int64_t until_ms)
 {
-	double last;
-
-	memcpy(&last, &s->writer.v_bits, sizeof last);
-	return s->writer.open != NULL && chunk_max_ms(s->writer.open) <= until_ms && s->state == SERIES_GONE && value_is_stale(last);
+	return s->open != NULL && chunk_max_ms(s->open) <= until_ms && s->state == SERIES_GONE && series_has_ended(s);
 }
 
 static void gather(struct store *st, struct shard *shard, struct store_series *s, void *ctx)
 {
 	struct flush *f = ctx;
-	const struct chunk *open = s->writer.open, *stays;
+	const struct chunk *open = s->open, *stays;
 	uint32_t n = 0;
 
 	(void)st;
@@ -54,7 +51,7 @@ static void gather(struct store *st, struct shard *shard, struct store_series *s
 		f->chunks[f->n_chunks++] = series_sealed(s, n);
 		chunk_ref(series_sealed(s, n));
 	}
-	stays = s->writer.open;
+	stays = s->open;
 	if (stays != NULL && stays->min_ms < f->remaining_ms)
 		f->remaining_ms = stays->min_ms;
 	if (n == 0)

@@ -138,11 +138,11 @@ static void take_out(struct history *h, const struct block *b)
 /* What the block knows of the end of a series counts while the head has nothing of it. A good sample is no later than the last one. */
 static void note_good(struct store_series *s, const struct block *b, uint32_t i, int64_t last_ms)
 {
-	int64_t good_ms = last_ms >= s->good_ms ? block_good_ms(b, i) : INT64_MIN;
+	int64_t known_ms = series_good_ms(s), good_ms = last_ms >= known_ms ? block_good_ms(b, i) : INT64_MIN;
 
-	if (good_ms < s->good_ms)
+	if (good_ms < known_ms)
 		return;
-	s->good_ms = good_ms;
+	series_set_good(s, good_ms);
 	s->state = good_ms < last_ms ? SERIES_GONE : SERIES_FRESH;
 }
 

@@ -42,10 +42,10 @@ struct store_series {
 	uint32_t n_sealed : SEALED_BITS;
 	uint32_t left_out : 1; /* of some snapshot, since it ended: what comes next is told by memory_revive */
 	uint32_t apart : 1;    /* its first chunk was cut short, see append.c */
-	_Atomic int64_t good_ms;       /* of the last sample that is no stale marker; INT64_MIN: none. Written under the shard lock */
-	struct chunk_writer writer;    /* under it */
+	struct chunk *open;            /* NULL: none. Under the shard lock */
 	union sealed sealed;           /* likewise */
-	_Atomic int64_t last_ms;       /* of all samples; INT64_MIN: none. Written under the shard lock */
+	_Atomic int64_t end;           /* enum series_end. Written under it, by series_set_last() */
+	_Atomic uint64_t kept;         /* bits of the last value; of a SERIES_ENDED: time of its last sample that is no stale marker, INT64_MIN: none. Likewise */
 	_Atomic int64_t block_last_ms; /* of those in blocks; likewise */
 	/* Not under it: */
 	union {
@@ -63,9 +63,82 @@ struct store_series {
 	unsigned char pairs[];         /* its labels, sorted, as index_encode() wrote them; immutable */
 };
 
-_Static_assert(offsetof(struct store_series, pairs) == 94, "there is no gap");
+_Static_assert(offsetof(struct store_series, pairs) == 86, "there is no gap");
 _Static_assert((int)STORE_MAX_LABELS <= (int)UINT16_MAX, "its labels can be counted");
 _Static_assert((int)RECORD_MAX_SERIES <= (int)NUMBER_NONE + 1, "numbers of the journal fit");
+
+/* Time of its last sample in the head, twice, and whether that is a stale marker, or there is none: then <kept> is a time. So both have room in
+ * eight bytes each, and who holds no lock still finds the two that belong together. */
+enum series_end { SERIES_ENDED = 1 };
+#define SERIES_NO_END (INT64_MIN | SERIES_ENDED)
+
+/* INT64_MIN: none. */
+static inline int64_t series_last_ms(const struct store_series *s)
+{
+	int64_t end = atomic_load_explicit(&s->end, memory_order_acquire);
+
+	return end == SERIES_NO_END ? INT64_MIN : end >> 1;
+}
+
+/* Its last sample in the head is a stale marker, or there is none. */
+static inline bool series_has_ended(const struct store_series *s)
+{
+	return (atomic_load_explicit(&s->end, memory_order_acquire) & SERIES_ENDED) != 0;
+}
+
+/* Of its last sample that is no stale marker, in the head or, while nothing came since the start, in blocks; INT64_MIN: none. */
+static inline int64_t series_good_ms(const struct store_series *s)
+{
+	int64_t end = atomic_load_explicit(&s->end, memory_order_acquire), before;
+	uint64_t kept;
+
+	do {
+		if ((end & SERIES_ENDED) == 0)
+			return end >> 1;
+		kept = atomic_load_explicit(&s->kept, memory_order_acquire);
+		before = end;
+		end = atomic_load_explicit(&s->end, memory_order_acquire);
+	} while (end != before);
+	return (int64_t)kept;
+}
+
+/* The last value as it was given; 0: none. Under the shard lock. */
+static inline uint64_t series_v_bits(const struct store_series *s)
+{
+	if (!series_has_ended(s))
+		return atomic_load_explicit(&s->kept, memory_order_relaxed);
+	return series_last_ms(s) == INT64_MIN ? 0 : STALE_NAN_BITS;
+}
+
+/* A sample was put behind the others. Whoever reads <kept> as a time sees in <end> whether it still is one. Under the shard lock. */
+static inline void series_set_last(struct store_series *s, int64_t t_ms, uint64_t v_bits, bool stale)
+{
+	int64_t end = t_ms < INT64_MIN / 2 ? INT64_MIN : t_ms > INT64_MAX / 2 ? INT64_MAX - 1 : t_ms * 2;
+
+	if (stale || t_ms == INT64_MIN) {
+		atomic_store_explicit(&s->kept, (uint64_t)series_good_ms(s), memory_order_release);
+		atomic_store_explicit(&s->end, end | SERIES_ENDED, memory_order_release);
+	} else {
+		atomic_store_explicit(&s->end, end, memory_order_release);
+		atomic_store_explicit(&s->kept, v_bits, memory_order_release);
+	}
+}
+
+/* A good sample before its last one, if that is none. Likewise. */
+static inline void series_set_good(struct store_series *s, int64_t good_ms)
+{
+	if (series_has_ended(s))
+		atomic_store_explicit(&s->kept, (uint64_t)good_ms, memory_order_release);
+}
+
+/* Takes its open chunk away, sealed; NULL when there is none. Likewise. */
+static inline struct chunk *series_seal(struct store_series *s)
+{
+	struct chunk_writer w = { .open = s->open };
+
+	s->open = NULL;
+	return chunk_seal(&w);
+}
 
 /* Whether its last sample came with a later batch. A series whose chunk is open had one some hours ago at most, so halves can be
  * compared. */
@@ -254,7 +327,7 @@ void store_forget_sealed(struct store_series *, uint32_t n);
 /* Time of its last sample anywhere, a stale marker too; INT64_MIN: none. */
 static inline int64_t series_end_ms(const struct store_series *s)
 {
-	int64_t head = atomic_load_explicit(&s->last_ms, memory_order_relaxed);
+	int64_t head = series_last_ms(s);
 	int64_t block = atomic_load_explicit(&s->block_last_ms, memory_order_relaxed);
 
 	return head > block ? head : block;

@@ -106,8 +106,7 @@ static enum store_verdict into_sealed(struct shard *shard, struct store_series *
 /* The last value stays what it was: it is what comes next that is judged by it. */
 static enum store_verdict into_open(struct shard *shard, struct store_series *s, const struct late *late)
 {
-	struct chunk *old = s->writer.open;
-	uint64_t v_bits = s->writer.v_bits;
+	struct chunk *old = s->open;
 	struct rewrite r = { .n = 0 };
 	enum store_verdict verdict = rewrite(old, late, &r);
 
@@ -118,8 +117,7 @@ static enum store_verdict into_open(struct shard *shard, struct store_series *s,
 	shard->n_chunks++;
 	for (uint32_t i = 0; i < r.n; i++)
 		store_keep_sealed(s, r.pieces[i]);
-	s->writer = r.w;
-	s->writer.v_bits = v_bits;
+	s->open = r.w.open;
 	chunk_unref(old);
 	return STORE_OK;
 }
@@ -136,7 +134,7 @@ enum store_verdict store_put_late(struct store *st, struct shard *shard, struct 
                                   const struct histogram *h)
 {
 	const struct late late = { t_ms, v, h };
-	const struct chunk *open = s->writer.open;
+	const struct chunk *open = s->open;
 	uint32_t i = store_first_chunk(s, t_ms - 1, false);
 	enum store_verdict verdict;
 

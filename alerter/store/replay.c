@@ -187,18 +187,20 @@ static void take_chunk(struct replaying *r, struct store_series *s, const struct
 
 static void put_series(struct replaying *r, struct store_series *s, const struct record_series *series)
 {
+	int64_t good_ms;
+
 	for (uint32_t i = 0; i < series->n_chunks; i++)
 		take_chunk(r, s, &series->chunks[i]);
+	good_ms = series_good_ms(s);
 	store_set_owner(r->st, s, series->owner);
 	s->state = (unsigned char)series->state;
-	if (series->good_ms > s->good_ms)
-		s->good_ms = series->good_ms;
 	if (series->good_ms > r->out->newest_ms)
 		r->out->newest_ms = series->good_ms;
-	if (s->writer.open != NULL) /* there its last sample is, or others of its chunks are in the next record */
-		return;
-	s->writer.v_bits = series->v_bits;
-	s->last_ms = series->last_ms;
+	if (s->open == NULL) /* otherwise there its last sample is, or others of its chunks are in the next record */
+		series_set_last(s, series->last_ms, series->v_bits, series->v_bits == STALE_NAN_BITS);
+	if (series->good_ms > good_ms)
+		good_ms = series->good_ms;
+	series_set_good(s, good_ms);
 }
 
 /* What was told before has its numbers. */

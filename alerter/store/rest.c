@@ -31,8 +31,8 @@ struct tired {
 /* What the head knows lets it go: it ended long ago, properly, nobody holds it, and its samples are in blocks. Under the shard lock. */
 static bool is_over(const struct store_series *s, int64_t until_ms)
 {
-	return s->pins == 0 && s->state == SERIES_GONE && s->in_blocks > 0 && s->n_sealed == 0 && s->writer.open == NULL &&
-	       s->block_last_ms < until_ms && s->last_ms <= s->block_last_ms;
+	return s->pins == 0 && s->state == SERIES_GONE && s->in_blocks > 0 && s->n_sealed == 0 && s->open == NULL &&
+	       s->block_last_ms < until_ms && series_last_ms(s) <= s->block_last_ms;
 }
 
 static void add_tired(struct store *st, struct shard *shard, struct store_series *s, void *ctx)

@@ -100,7 +100,7 @@ static int64_t good_before_ms(struct store *st, struct store_series *s)
 	const struct chunk *open;
 
 	pthread_mutex_lock(&shard->lock);
-	open = s->writer.open;
+	open = s->open;
 	if (open == NULL || open->n < 2)
 		at_ms = s->n_sealed > 0 ? chunk_max_ms(series_sealed(s, s->n_sealed - 1)) : atomic_load(&s->block_last_ms);
 	else if (open->kind != CHUNK_HIST && chunk_decode(open, t, v, NULL, NULL) && !value_is_stale(v[open->n - 2]))
@@ -130,7 +130,7 @@ static struct series describe(struct store *st, struct store_series *s, struct l
 {
 	struct gap gap;
 	struct series out = { .id = s->id, .labels = labels, .state = atomic_load(&s->state) };
-	int64_t good_ms = atomic_load(&s->good_ms);
+	int64_t good_ms = series_good_ms(s);
 
 	unsigned char from = atomic_load(&s->from_history);
 
@@ -286,7 +286,7 @@ struct collected {
 
 static void collect_open(struct collected *c, const struct store_series *s, struct arena *a)
 {
-	const struct chunk *open = s->writer.open;
+	const struct chunk *open = s->open;
 
 	if (open == NULL)
 		return;
@@ -337,9 +337,9 @@ static void collect(struct store *st, struct store_series *s, uint64_t batch, in
 		if (k->min_ms <= min_ms)
 			c->floor_ms = k->min_ms;
 	}
-	if (s->writer.open != NULL && s->writer.open->min_ms <= min_ms)
-		c->floor_ms = s->writer.open->min_ms;
-	if (s->writer.open != NULL && s->writer.open->min_ms <= max_ms)
+	if (s->open != NULL && s->open->min_ms <= min_ms)
+		c->floor_ms = s->open->min_ms;
+	if (s->open != NULL && s->open->min_ms <= max_ms)
 		collect_open(c, s, a);
 	else
 		c->hide_last = false;

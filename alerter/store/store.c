@@ -82,7 +82,7 @@ static void series_free(struct store_series *s)
 {
 	for (uint32_t i = 0; i < s->n_sealed; i++)
 		chunk_unref(series_sealed(s, i));
-	chunk_unref(chunk_seal(&s->writer));
+	chunk_unref(series_seal(s));
 	sealed_fini(s->sealed, s->n_sealed);
 	slab_free(s, offsetof(struct store_series, pairs) + index_pairs_bytes(s));
 }
@@ -171,7 +171,9 @@ struct store_series *store_series_make(struct store *st, struct labels labels, u
 	s->hash = index_hash(hash) & INDEX_HASH_MOST;
 	s->n_pairs = (uint16_t)labels.n;
 	s->refs = 1;
-	s->last_ms = s->good_ms = s->block_last_ms = INT64_MIN;
+	s->block_last_ms = INT64_MIN;
+	s->end = SERIES_NO_END;
+	s->kept = (uint64_t)INT64_MIN;
 	index_add(&st->index, s);
 	memory_add(st, s);
 	COUNT(st, series_created, 1);
@@ -275,7 +277,7 @@ struct labels store_series_labels(struct store *st, const struct store_series *s
 int64_t store_series_last_ms(struct store *st, struct store_series *s)
 {
 	(void)st;
-	return atomic_load(&s->good_ms);
+	return series_good_ms(s);
 }
 
 /* ---- Retention ---- */
@@ -333,17 +335,17 @@ static bool is_older(const struct chunk *c, int64_t t_ms)
 static void drop_old(struct store *st, struct shard *shard, struct store_series *s, void *ctx)
 {
 	const struct cutoff *cut = ctx;
+	struct chunk *open;
 	uint32_t n = 0;
 
 	while (n < s->n_sealed && is_older(series_sealed(s, n), cut->t_ms))
 		count_dropped(st, shard, series_sealed(s, n++), cut->squeezed);
 	store_forget_sealed(s, n);
-	if (s->n_sealed == 0 && s->writer.open != NULL && chunk_max_ms(s->writer.open) < cut->t_ms) {
-		shard->chunk_bytes -= chunk_bytes(s->writer.open);
-		s->writer.open = chunk_seal(&s->writer);
-		shard->chunk_bytes += chunk_bytes(s->writer.open);
-		count_dropped(st, shard, s->writer.open, cut->squeezed);
-		s->writer.open = NULL;
+	if (s->n_sealed == 0 && s->open != NULL && chunk_max_ms(s->open) < cut->t_ms) {
+		shard->chunk_bytes -= chunk_bytes(s->open);
+		open = series_seal(s);
+		shard->chunk_bytes += chunk_bytes(open);
+		count_dropped(st, shard, open, cut->squeezed);
 	}
 }
 
@@ -366,8 +368,8 @@ static void add_ages(struct store *st, struct shard *shard, struct store_series 
 	(void)st, (void)shard;
 	for (uint32_t i = 0; i < s->n_sealed; i++)
 		add_age(ctx, series_sealed(s, i));
-	if (s->writer.open != NULL)
-		add_age(ctx, s->writer.open);
+	if (s->open != NULL)
+		add_age(ctx, s->open);
 }
 
 static size_t total_bytes(struct store *st, size_t *n_chunks)
@@ -422,7 +424,7 @@ static bool has_samples(struct store *st, const struct store_series *s)
 	bool any;
 
 	pthread_mutex_lock(&shard->lock);
-	any = s->n_sealed > 0 || s->writer.open != NULL;
+	any = s->n_sealed > 0 || s->open != NULL;
 	pthread_mutex_unlock(&shard->lock);
 	return any;
 }
@@ -501,13 +503,13 @@ struct census {
 static void add_to_census(struct store *st, struct shard *shard, struct store_series *s, void *ctx)
 {
 	struct census *all = ctx;
-	const struct chunk *c = s->n_sealed > 0 ? series_sealed(s, 0) : s->writer.open;
+	const struct chunk *c = s->n_sealed > 0 ? series_sealed(s, 0) : s->open;
 	int64_t oldest_ms = c == NULL ? INT64_MAX : spool_has(c) ? spool_oldest_ms(c) : c->min_ms;
 
 	(void)st, (void)shard;
 	if (oldest_ms < all->oldest_ms)
 		all->oldest_ms = oldest_ms;
-	all->open_bytes += s->writer.open != NULL ? chunk_bytes(s->writer.open) : 0;
+	all->open_bytes += s->open != NULL ? chunk_bytes(s->open) : 0;
 	for (uint32_t i = 0; i < s->n_sealed; i++)
 		all->loaded_bytes += unload_takes(series_sealed(s, i)) ? chunk_bytes(series_sealed(s, i)) : 0;
 }
@@ -547,7 +549,7 @@ static void take_census(struct store *st)
 static void move_open(struct store *st, struct shard *shard, struct store_series *s, void *ctx)
 {
 	(void)st, (void)shard, (void)ctx;
-	chunk_move(&s->writer);
+	s->open = chunk_move(s->open);
 }
 
 /* Chunks grow, and leave holes where they were. */

@@ -620,13 +620,70 @@ static void test_renamed_at_once(void **state)
 	store_free(r.store);
 }
 
+enum { ENDINGS = 20000 };
+
+struct ending {
+	struct store *store;
+	struct store_series *series;
+	int64_t from_ms;
+	_Atomic bool done;
+};
+
+/* Good samples at even times, behind each a stale marker at the next. */
+static void *end_again_and_again(void *arg)
+{
+	struct ending *x = arg;
+	struct appender *app = store_appender_new(x->store);
+	struct err e = { 0 };
+
+	for (int i = 0; i < 2 * ENDINGS; i++) {
+		if (i % 2 == 0)
+			(void)!store_append_ref(app, x->series, x->from_ms + i, 1.5, NULL);
+		else
+			store_append_end(app, x->series, x->from_ms + i, SERIES_GONE);
+		(void)!app->ops->commit(app, &e);
+	}
+	store_appender_free(app);
+	atomic_store(&x->done, true);
+	return NULL;
+}
+
+/* Who asks without a lock when it was last well gets a time at which it was, and never an earlier one than before. */
+static void test_good_while_it_ends(void **state)
+{
+	struct ending x = { .store = store_new(NULL) };
+	struct label v[2];
+	char text[16];
+	struct err e = { 0 };
+	int64_t before_ms = INT64_MIN;
+	pthread_t t;
+
+	(void)state;
+	x.from_ms = clock_now_ms(&clock_system) - 2 * ENDINGS;
+	x.series = store_series_ref(x.store, labels_of(v, 0, text, 0), &e);
+	pthread_create(&t, NULL, end_again_and_again, &x);
+	while (!atomic_load(&x.done)) {
+		int64_t good_ms = store_series_last_ms(x.store, x.series);
+
+		assert_true(good_ms >= before_ms);
+		assert_true(good_ms == INT64_MIN || (good_ms - x.from_ms) % 2 == 0);
+		assert_true(good_ms < x.from_ms + 2 * ENDINGS);
+		before_ms = good_ms;
+	}
+	pthread_join(t, NULL);
+	assert_int_equal(store_series_last_ms(x.store, x.series), x.from_ms + 2 * ENDINGS - 2);
+	store_series_unref(x.store, x.series);
+	store_free(x.store);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_everything_at_once), cmocka_unit_test(test_large_batches),
 		                            cmocka_unit_test(test_selected_for_the_first_time),
 		                            cmocka_unit_test(test_new_while_selecting),
 		                            cmocka_unit_test(test_new_while_walking),
-		                            cmocka_unit_test(test_renamed_at_once) };
+		                            cmocka_unit_test(test_renamed_at_once),
+		                            cmocka_unit_test(test_good_while_it_ends) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
