@@ -80,7 +80,7 @@ void store_appender_free(struct appender *pub)
 
 static bool same_value(const struct store_series *s, double v, const struct histogram *h)
 {
-	const struct chunk *c = s->open;
+	const struct chunk *c = series_open(s);
 	const struct histogram *last = NULL;
 	uint64_t bits;
 
@@ -106,24 +106,26 @@ static enum store_verdict judge(const struct store_series *s, int64_t t_ms, doub
 void store_keep_sealed(struct store_series *s, struct chunk *c)
 {
 	uint32_t n = s->n_sealed++;
+	union sealed all = series_all_sealed(s);
 
 	if (n == 0) {
-		s->sealed.one = c;
+		s->sealed = near_to(c);
 		return;
 	}
 	if ((n & (n - 1)) == 0) {
-		struct chunk *one = s->sealed.one;
+		struct chunk *one = all.one;
 
-		s->sealed.many = mem_realloc(n == 1 ? NULL : s->sealed.many, (size_t)n * 2 * sizeof(struct chunk *));
+		all.many = mem_realloc(n == 1 ? NULL : all.many, (size_t)n * 2 * sizeof(struct chunk *));
 		if (n == 1)
-			s->sealed.many[0] = one;
+			all.many[0] = one;
+		s->sealed = near_to(all.many);
 	}
-	s->sealed.many[n] = c;
+	all.many[n] = c;
 }
 
 void store_forget_sealed(struct store_series *s, uint32_t n)
 {
-	union sealed old = s->sealed;
+	union sealed old = series_all_sealed(s);
 	uint32_t had = s->n_sealed;
 
 	if (n == 0)
@@ -134,7 +136,7 @@ void store_forget_sealed(struct store_series *s, uint32_t n)
 		return;
 	}
 	if (s->n_sealed == 1)
-		s->sealed.one = old.many[n];
+		s->sealed = near_to(old.many[n]);
 	sealed_fini(old, had);
 }
 
@@ -152,7 +154,7 @@ static unsigned cut_at(const struct store *st, const struct store_series *s)
 
 static void put_sample(struct store *st, struct shard *shard, struct store_series *s, int64_t t_ms, double v, const struct histogram *h)
 {
-	struct chunk_writer w = { s->open, series_v_bits(s) };
+	struct chunk_writer w = { series_open(s), series_v_bits(s) };
 	size_t before = w.open != NULL ? chunk_bytes(w.open) : 0, after;
 	struct chunk *opened = w.open, *sealed = NULL, *full;
 
@@ -161,7 +163,7 @@ static void put_sample(struct store *st, struct shard *shard, struct store_serie
 		s->apart = 1;
 	}
 	full = chunk_append(&w, t_ms, v, h);
-	s->open = w.open;
+	series_set_open(s, w.open);
 	sealed = full != NULL ? full : sealed;
 	after = chunk_bytes(w.open);
 	if (sealed != NULL) {
@@ -212,8 +214,8 @@ static void set_last_of(struct store_series *s, const int64_t *t_ms, const doubl
 /* As many of them as the open chunk takes. */
 static unsigned put_some(struct store *st, struct shard *counts, struct store_series *s, const int64_t *t_ms, const double *v, unsigned n)
 {
-	const struct chunk *open = s->open;
-	struct chunk_writer w = { s->open, 0 }; /* the last value is nothing to those that come by several */
+	const struct chunk *open = series_open(s);
+	struct chunk_writer w = { series_open(s), 0 }; /* the last value is nothing to those that come by several */
 	unsigned most = open != NULL ? cut_at(st, s) : 0;
 	size_t before;
 
@@ -221,7 +223,7 @@ static unsigned put_some(struct store *st, struct shard *counts, struct store_se
 		return 0;
 	before = chunk_bytes(open);
 	n = chunk_append_some(&w, t_ms, v, n < most - open->n ? n : most - open->n);
-	s->open = w.open;
+	series_set_open(s, w.open);
 	counts->chunk_bytes += chunk_bytes(w.open) - before;
 	if (n > 0)
 		set_last_of(s, t_ms, v, n);
@@ -245,7 +247,7 @@ bool store_replay_chunk(struct store *st, struct store_series *s, const struct c
 
 	if (open == NULL)
 		return false;
-	shard->chunk_bytes -= s->open != NULL ? chunk_bytes(s->open) : 0;
+	shard->chunk_bytes -= series_open(s) != NULL ? chunk_bytes(series_open(s)) : 0;
 	sealed = series_seal(s);
 	if (sealed != NULL) {
 		shard->chunk_bytes += chunk_bytes(sealed);
@@ -254,8 +256,8 @@ bool store_replay_chunk(struct store *st, struct store_series *s, const struct c
 	shard->n_chunks++;
 	shard->chunk_bytes += chunk_bytes(open);
 	store_note_oldest(st, c->min_ms);
-	s->apart = sealed != NULL || s->in_blocks > 0;
-	s->open = open;
+	s->apart = sealed != NULL || series_in_blocks(s) > 0;
+	series_set_open(s, open);
 	set_last_of(s, t_ms, v, c->n);
 	return true;
 }
@@ -388,13 +390,13 @@ static void warm_chunks(struct store *st, const struct store_appender *a, size_t
 	size_t end = i;
 
 	for (; end < a->n && end - i < SHARD_RUN && series_shard(st, a->v[end].series) == shard; end++)
-		if (a->v[end].series->open != NULL) {
-			mem_warm(a->v[end].series->open);
-			mem_warm(a->v[end].series->open->data + 32);
+		if (series_open(a->v[end].series) != NULL) {
+			mem_warm(series_open(a->v[end].series));
+			mem_warm(series_open(a->v[end].series)->data + 32);
 		}
 	for (; i < end; i++)
-		if (a->v[i].series->open != NULL)
-			mem_warm(a->v[i].series->open->data + a->v[i].series->open->bits / 8);
+		if (series_open(a->v[i].series) != NULL)
+			mem_warm(series_open(a->v[i].series)->data + series_open(a->v[i].series)->bits / 8);
 }
 
 /* The samples [beg, end), under the commit lock. How many went in. */

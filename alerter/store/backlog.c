@@ -141,7 +141,7 @@ static void warm(const struct numbered *series, size_t number)
 		for (size_t at = 0; at <= 128; at += 64)
 			mem_warm((const char *)series->v[number + FARTHER] + at);
 	if (number + NEAR < series->n && series->v[number + NEAR] != NULL) {
-		const char *open = (const char *)series->v[number + NEAR]->open;
+		const char *open = (const char *)series_open(series->v[number + NEAR]);
 
 		for (size_t at = 0; open != NULL && at <= 192; at += 64)
 			mem_warm(open + at);

@@ -46,7 +46,7 @@ static bool spill(struct checkpoint *c, const char *path, struct err *e)
 /* What blocks say is enough for a series that ended there. Of one that never had a sample (all its scrapes were refused) there is nothing to say. */
 static bool is_left_out(const struct store_series *s)
 {
-	return s->n_sealed == 0 && s->open == NULL &&
+	return s->n_sealed == 0 && series_open(s) == NULL &&
 	       (s->from_history == FROM_BLOCKS || (s->state == SERIES_GONE && series_has_ended(s)) || series_last_ms(s) == INT64_MIN);
 }
 
@@ -76,11 +76,13 @@ static void put_series(struct store *st, struct checkpoint *c, const struct stor
 		                   .last_ms = series_last_ms(s),
 		                   .good_ms = series_good_ms(s),
 		                   .state = (enum series_state)s->state };
+	union sealed sealed = series_all_sealed(s);
+	struct chunk *open = series_open(s);
 
 	for (uint32_t i = 0; i < s->n_sealed; i += CHUNKS_AT_ONCE)
-		put_part(c, &r, series_sealed_from(s, i), s->n_sealed - i < CHUNKS_AT_ONCE ? s->n_sealed - i : CHUNKS_AT_ONCE);
-	if (s->open != NULL || s->n_sealed == 0)
-		put_part(c, &r, &s->open, s->open != NULL);
+		put_part(c, &r, sealed_at(&sealed, s->n_sealed) + i, s->n_sealed - i < CHUNKS_AT_ONCE ? s->n_sealed - i : CHUNKS_AT_ONCE);
+	if (open != NULL || s->n_sealed == 0)
+		put_part(c, &r, &open, open != NULL);
 }
 
 /* The series in slots [beg, end). False: there are none from <beg> on. */

@@ -50,8 +50,8 @@ static void count_series(struct store *st, struct shard *shard, struct store_ser
 	c.labels = index_labels(&st->index, s, v);
 	for (uint32_t i = 0; i < s->n_sealed; i++)
 		add_head(&c, series_sealed(s, i));
-	if (s->open != NULL)
-		add_head(&c, s->open);
+	if (series_open(s) != NULL)
+		add_head(&c, series_open(s));
 	if (to->blocks != NULL)
 		add_blocks(&c, to->blocks, series_hash(c.labels));
 	if (c.chunks > 0)

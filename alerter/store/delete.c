@@ -17,7 +17,7 @@ static bool head_has_any(const struct store_series *s, const struct block_except
 	for (uint32_t i = 0; i < s->n_sealed; i++)
 		if (overlaps(series_sealed(s, i)->min_ms, chunk_max_ms(series_sealed(s, i)), x))
 			return true;
-	return s->open != NULL && overlaps(s->open->min_ms, chunk_max_ms(s->open), x);
+	return series_open(s) != NULL && overlaps(series_open(s)->min_ms, chunk_max_ms(series_open(s)), x);
 }
 
 static void take_chunk(struct shard *shard, struct store_series *s, struct chunk *c)
@@ -66,12 +66,12 @@ static void cut_head(struct store *st, struct shard *shard, struct store_series 
 
 	if (!head_has_any(s, x))
 		return;
-	if (s->open != NULL) {
-		shard->chunk_bytes -= chunk_bytes(s->open);
+	if (series_open(s) != NULL) {
+		shard->chunk_bytes -= chunk_bytes(series_open(s));
 		store_keep_sealed(s, series_seal(s));
 		shard->chunk_bytes += chunk_bytes(series_sealed(s, n++));
 	}
-	old = s->sealed;
+	old = series_all_sealed(s);
 	s->n_sealed = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		struct chunk *c = sealed_at(&old, n)[i];

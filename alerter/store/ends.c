@@ -58,12 +58,11 @@ static bool add_blocks(struct window_ends *e, const struct block_list *list, con
 {
 	for (size_t i = 0; i < list->n; i++) {
 		struct block *b = list->v[i];
-		uint64_t place = atomic_load_explicit(&s->block_place, memory_order_relaxed);
-		uint32_t series = (uint32_t)place;
+		uint32_t series;
 
 		if (b->header->min_ms > max_ms || b->header->max_ms <= min_ms)
 			continue;
-		if (place >> 32 != b->serial)
+		if (!series_is_at(s, b, &series))
 			series = block_find(b, labels, series_hash(labels));
 		if ((series != BLOCK_NONE && !add_block(e, b, series, min_ms, max_ms)) || atomic_load_explicit(&b->cut, memory_order_relaxed))
 			return false;
@@ -74,7 +73,7 @@ static bool add_blocks(struct window_ends *e, const struct block_list *list, con
 /* Under the shard lock. <batch>: the last one to be seen. */
 static bool add_head(struct window_ends *e, const struct store_series *s, uint64_t batch, int64_t min_ms, int64_t max_ms)
 {
-	const struct chunk *open = s->open;
+	const struct chunk *open = series_open(s);
 	unsigned char room[PACKED_MAX_BYTES];
 	struct chunk_view seen;
 
@@ -106,12 +105,8 @@ static void warm_blocks(const struct block_list *list, struct store_series *cons
 	uint32_t at[STORE_ENDS_ROWS];
 	size_t found = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		uint64_t place = atomic_load_explicit(&series[i]->block_place, memory_order_relaxed);
-
-		if (place >> 32 == newest->serial)
-			at[found++] = (uint32_t)place;
-	}
+	for (size_t i = 0; i < n; i++)
+		found += series_is_at(series[i], newest, &at[found]);
 	block_warm(newest, at, found);
 }
 
@@ -121,9 +116,9 @@ static void add_heads(struct shard *shard, struct store_series *const *series, s
 {
 	pthread_mutex_lock(&shard->lock);
 	for (size_t i = 0; i < n; i++)
-		if (series[i]->open != NULL) {
-			mem_warm(series[i]->open);
-			mem_warm(series[i]->open->data + 32);
+		if (series_open(series[i]) != NULL) {
+			mem_warm(series_open(series[i]));
+			mem_warm(series_open(series[i])->data + 32);
 		}
 	for (size_t i = 0; i < n; i++)
 		out[i].known = out[i].known && add_head(&out[i], series[i], batch, min_ms, max_ms);

@@ -27,20 +27,20 @@ struct flush {
 
 void flush_close_open(struct shard *shard, struct store_series *s)
 {
-	shard->chunk_bytes -= chunk_bytes(s->open);
+	shard->chunk_bytes -= chunk_bytes(series_open(s));
 	store_keep_sealed(s, series_seal(s));
 	shard->chunk_bytes += chunk_bytes(series_sealed(s, s->n_sealed - 1));
 }
 
 bool flush_has_ended(const struct store_series *s, int64_t until_ms)
 {
-	return s->open != NULL && chunk_max_ms(s->open) <= until_ms && s->state == SERIES_GONE && series_has_ended(s);
+	return series_open(s) != NULL && chunk_max_ms(series_open(s)) <= until_ms && s->state == SERIES_GONE && series_has_ended(s);
 }
 
 static void gather(struct store *st, struct shard *shard, struct store_series *s, void *ctx)
 {
 	struct flush *f = ctx;
-	const struct chunk *open = s->open, *stays;
+	const struct chunk *open = series_open(s), *stays;
 	uint32_t n = 0;
 
 	(void)st;
@@ -51,7 +51,7 @@ static void gather(struct store *st, struct shard *shard, struct store_series *s
 		f->chunks[f->n_chunks++] = series_sealed(s, n);
 		chunk_ref(series_sealed(s, n));
 	}
-	stays = s->open;
+	stays = series_open(s);
 	if (stays != NULL && stays->min_ms < f->remaining_ms)
 		f->remaining_ms = stays->min_ms;
 	if (n == 0)
@@ -152,7 +152,7 @@ static bool write_all(struct store *st, struct block_writer *w, struct flush *f,
 /* Of the series' chunks those that are among <v>; both in time order. */
 static void take_out(struct shard *shard, struct store_series *s, struct chunk *const *v, uint32_t n)
 {
-	union sealed all = s->sealed;
+	union sealed all = series_all_sealed(s);
 	uint32_t had = s->n_sealed, k = 0;
 	struct chunk **old = sealed_at(&all, had);
 

@@ -156,8 +156,8 @@ static void note_end(struct store *st, struct store_series *s, const struct bloc
 	pthread_mutex_lock(&shard->lock);
 	if (s->left_out)
 		memory_revive(st, s);
-	if (s->block_place == 0 || last_ms >= s->block_last_ms) {
-		s->block_place = (uint64_t)b->serial << 32 | i;
+	if (series_place(s) == 0 || last_ms >= s->block_last_ms) {
+		series_set_place(s, b, i);
 		s->block_last_ms = last_ms;
 	}
 	if (s->from_history == FROM_BLOCKS)
@@ -169,8 +169,8 @@ void history_join_block(struct store *st, struct store_series *s, struct block *
 {
 	b->joined[i / 8] |= (unsigned char)(1u << i % 8);
 	b->n_joined++;
-	assert(s->in_blocks < UINT16_MAX); /* each block is a mapping, of which the kernel grants fewer */
-	s->in_blocks++;
+	assert(series_in_blocks(s) < BLOCKS_MOST); /* each block is a mapping, of which the kernel grants fewer */
+	atomic_fetch_add(&s->blocks, BLOCKS_ONE);
 	note_end(st, s, b, i);
 }
 
@@ -355,7 +355,7 @@ static void unjoin(struct store *st, const struct block *b)
 		pthread_rwlock_rdlock(&st->index_lock);
 		s = index_find(&st->index, labels, series_hash(labels));
 		if (s != NULL)
-			s->in_blocks--;
+			atomic_fetch_sub(&s->blocks, BLOCKS_ONE);
 		pthread_rwlock_unlock(&st->index_lock);
 	}
 }

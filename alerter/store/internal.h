@@ -2,6 +2,7 @@
 #ifndef TOCSIN_STORE_INTERNAL_H
 #define TOCSIN_STORE_INTERNAL_H
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -23,6 +24,25 @@ enum { STORE_SHARDS = 16, SHARD_RUN = 64 };
  * it yet. */
 enum { FROM_NOWHERE, FROM_BLOCKS, FROM_JOURNAL, FROM_OWNER };
 
+/* A pointer: 48 bits are all that the kernel gives out unasked, on the machines there are. */
+struct near {
+	uint32_t low;
+	uint16_t high;
+} __attribute__((packed, aligned(2)));
+
+static inline void *near_get(struct near p)
+{
+	return (void *)(uintptr_t)((uint64_t)p.high << 32 | p.low);
+}
+
+static inline struct near near_to(const void *p)
+{
+	uint64_t bits = (uintptr_t)p;
+
+	assert(bits >> 48 == 0);
+	return (struct near){ (uint32_t)bits, (uint16_t)(bits >> 32) };
+}
+
 /* Sealed chunks of a series, in time order. */
 union sealed {
 	struct chunk *one;   /* when there is one, as mostly */
@@ -42,14 +62,12 @@ struct store_series {
 	uint32_t n_sealed : SEALED_BITS;
 	uint32_t left_out : 1; /* of some snapshot, since it ended: what comes next is told by memory_revive */
 	uint32_t apart : 1;    /* its first chunk was cut short, see append.c */
-	struct chunk *open;            /* NULL: none. Under the shard lock */
-	union sealed sealed;           /* likewise */
 	_Atomic int64_t end;           /* enum series_end. Written under it, by series_set_last() */
 	_Atomic uint64_t kept;         /* bits of the last value; of a SERIES_ENDED: time of its last sample that is no stale marker, INT64_MIN: none. Likewise */
 	_Atomic int64_t block_last_ms; /* of those in blocks; likewise */
 	/* Not under it: */
 	union {
-		_Atomic uint64_t block_place;     /* in the newest of its blocks: its serial number, and which of its series */
+		_Atomic uint64_t blocks;          /* see series_in_blocks() */
 		struct store_series *next_unused; /* graveyard */
 	};
 	_Atomic uint32_t owner;      /* its number + 1, 0: nobody. Written under the lock of the owners */
@@ -57,13 +75,13 @@ struct store_series {
 	_Atomic uint32_t pins;       /* holders outside, staged samples: not dropped */
 	uint32_t journal_number : NUMBER_BITS, journal_told : 1; /* told: its last value is in that file. Under the commit lock */
 	_Atomic unsigned char never_lost;
+	struct near open, sealed;      /* series_open(), series_all_sealed(). Under the shard lock */
 	_Atomic uint16_t journal_file; /* of which it has this number. Under the commit lock, but for 0 */
-	_Atomic uint16_t in_blocks;    /* how many hold it: not dropped */
 	_Atomic uint16_t refs;         /* memory: the index holds one, every snapshot one */
 	unsigned char pairs[];         /* its labels, sorted, as index_encode() wrote them; immutable */
 };
 
-_Static_assert(offsetof(struct store_series, pairs) == 86, "there is no gap");
+_Static_assert(offsetof(struct store_series, pairs) == 80, "there is no gap");
 _Static_assert((int)STORE_MAX_LABELS <= (int)UINT16_MAX, "its labels can be counted");
 _Static_assert((int)RECORD_MAX_SERIES <= (int)NUMBER_NONE + 1, "numbers of the journal fit");
 
@@ -131,13 +149,57 @@ static inline void series_set_good(struct store_series *s, int64_t good_ms)
 		atomic_store_explicit(&s->kept, (uint64_t)good_ms, memory_order_release);
 }
 
+/* NULL: none. Likewise. */
+static inline struct chunk *series_open(const struct store_series *s)
+{
+	return near_get(s->open);
+}
+
+static inline void series_set_open(struct store_series *s, const struct chunk *open)
+{
+	s->open = near_to(open);
+}
+
 /* Takes its open chunk away, sealed; NULL when there is none. Likewise. */
 static inline struct chunk *series_seal(struct store_series *s)
 {
-	struct chunk_writer w = { .open = s->open };
+	struct chunk_writer w = { .open = series_open(s) };
 
-	s->open = NULL;
+	series_set_open(s, NULL);
 	return chunk_seal(&w);
+}
+
+/* <blocks> of a series: how many hold it, 16 bits; and where it is in the newest of them, 0: not told: 24 bits of that one's serial number, and
+ * which of its series, if 24 bits can say it. */
+enum { PLACE_BITS = 24, PLACE_MOST = (1 << PLACE_BITS) - 1, BLOCKS_BITS = 16, BLOCKS_MOST = (1 << BLOCKS_BITS) - 1 };
+#define BLOCKS_ONE (UINT64_C(1) << (2 * PLACE_BITS))
+
+/* It is not dropped while there are any. */
+static inline uint32_t series_in_blocks(const struct store_series *s)
+{
+	return (uint32_t)(atomic_load(&s->blocks) / BLOCKS_ONE);
+}
+
+static inline uint64_t series_place(const struct store_series *s)
+{
+	return atomic_load_explicit(&s->blocks, memory_order_relaxed) % BLOCKS_ONE;
+}
+
+/* True when it is known to be the block's <i>th. */
+static inline bool series_is_at(const struct store_series *s, const struct block *b, uint32_t *i)
+{
+	uint64_t place = series_place(s);
+
+	*i = (uint32_t)place & PLACE_MOST;
+	return place != 0 && place >> PLACE_BITS == (b->serial & PLACE_MOST);
+}
+
+/* The block has it as its <i>th. Under the shard lock. */
+static inline void series_set_place(struct store_series *s, const struct block *b, uint32_t i)
+{
+	uint64_t place = i > PLACE_MOST ? 0 : (uint64_t)(b->serial & PLACE_MOST) << PLACE_BITS | i;
+
+	atomic_fetch_xor(&s->blocks, series_place(s) ^ place);
 }
 
 /* Whether its last sample came with a later batch. A series whose chunk is open had one some hours ago at most, so halves can be
@@ -299,15 +361,16 @@ static inline struct chunk **sealed_at(union sealed *sealed, uint32_t n)
 	return n == 1 ? &sealed->one : sealed->many;
 }
 
-/* From the <i>th on. */
-static inline struct chunk *const *series_sealed_from(const struct store_series *s, uint32_t i)
+static inline union sealed series_all_sealed(const struct store_series *s)
 {
-	return s->n_sealed == 1 ? &s->sealed.one : s->sealed.many + i;
+	return (union sealed){ near_get(s->sealed) };
 }
 
 static inline struct chunk *series_sealed(const struct store_series *s, uint32_t i)
 {
-	return *series_sealed_from(s, i);
+	union sealed sealed = series_all_sealed(s);
+
+	return sealed_at(&sealed, s->n_sealed)[i];
 }
 
 static inline void sealed_fini(union sealed sealed, uint32_t n)

@@ -74,7 +74,7 @@ static void count_bytes(struct shard *shard, const struct rewrite *r, const stru
 /* The pieces take the place of the sealed chunk <i>, or stand in front of it when that one stays. */
 static void replace(struct shard *shard, struct store_series *s, uint32_t i, bool stays, const struct rewrite *r)
 {
-	union sealed all = s->sealed;
+	union sealed all = series_all_sealed(s);
 	uint32_t n = s->n_sealed;
 	struct chunk **old = sealed_at(&all, n);
 
@@ -106,7 +106,7 @@ static enum store_verdict into_sealed(struct shard *shard, struct store_series *
 /* The last value stays what it was: it is what comes next that is judged by it. */
 static enum store_verdict into_open(struct shard *shard, struct store_series *s, const struct late *late)
 {
-	struct chunk *old = s->open;
+	struct chunk *old = series_open(s);
 	struct rewrite r = { .n = 0 };
 	enum store_verdict verdict = rewrite(old, late, &r);
 
@@ -117,7 +117,7 @@ static enum store_verdict into_open(struct shard *shard, struct store_series *s,
 	shard->n_chunks++;
 	for (uint32_t i = 0; i < r.n; i++)
 		store_keep_sealed(s, r.pieces[i]);
-	s->open = r.w.open;
+	series_set_open(s, r.w.open);
 	chunk_unref(old);
 	return STORE_OK;
 }
@@ -134,7 +134,7 @@ enum store_verdict store_put_late(struct store *st, struct shard *shard, struct 
                                   const struct histogram *h)
 {
 	const struct late late = { t_ms, v, h };
-	const struct chunk *open = s->open;
+	const struct chunk *open = series_open(s);
 	uint32_t i = store_first_chunk(s, t_ms - 1, false);
 	enum store_verdict verdict;
 

@@ -196,7 +196,7 @@ static void put_series(struct replaying *r, struct store_series *s, const struct
 	s->state = (unsigned char)series->state;
 	if (series->good_ms > r->out->newest_ms)
 		r->out->newest_ms = series->good_ms;
-	if (s->open == NULL) /* otherwise there its last sample is, or others of its chunks are in the next record */
+	if (series_open(s) == NULL) /* otherwise there its last sample is, or others of its chunks are in the next record */
 		series_set_last(s, series->last_ms, series->v_bits, series->v_bits == STALE_NAN_BITS);
 	if (series->good_ms > good_ms)
 		good_ms = series->good_ms;

@@ -31,7 +31,7 @@ struct tired {
 /* What the head knows lets it go: it ended long ago, properly, nobody holds it, and its samples are in blocks. Under the shard lock. */
 static bool is_over(const struct store_series *s, int64_t until_ms)
 {
-	return s->pins == 0 && s->state == SERIES_GONE && s->in_blocks > 0 && s->n_sealed == 0 && s->open == NULL &&
+	return s->pins == 0 && s->state == SERIES_GONE && series_in_blocks(s) > 0 && s->n_sealed == 0 && series_open(s) == NULL &&
 	       s->block_last_ms < until_ms && series_last_ms(s) <= s->block_last_ms;
 }
 
@@ -83,7 +83,7 @@ static void leave_block(struct block *b, uint32_t i, struct store_series *s)
 		return;
 	b->joined[i / 8] ^= (unsigned char)(1u << i % 8);
 	b->n_joined--;
-	s->in_blocks--;
+	atomic_fetch_sub(&s->blocks, BLOCKS_ONE);
 }
 
 static bool is_still_over(struct store *st, const struct store_series *s, int64_t until_ms)
@@ -114,7 +114,7 @@ static void put_some(struct store *st, const struct tired *t, size_t beg, const 
 		for (size_t k = 0; k < l->n; k++)
 			if (at[k] != BLOCK_NONE)
 				leave_block(l->v[k], at[k], s);
-		if (s->in_blocks > 0)
+		if (series_in_blocks(s) > 0)
 			continue;
 		gone.v = mem_grow(gone.v, &gone.cap, gone.n + 1, sizeof *gone.v);
 		gone.v[gone.n++] = index_slot(&st->index, s);

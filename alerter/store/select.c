@@ -100,7 +100,7 @@ static int64_t good_before_ms(struct store *st, struct store_series *s)
 	const struct chunk *open;
 
 	pthread_mutex_lock(&shard->lock);
-	open = s->open;
+	open = series_open(s);
 	if (open == NULL || open->n < 2)
 		at_ms = s->n_sealed > 0 ? chunk_max_ms(series_sealed(s, s->n_sealed - 1)) : atomic_load(&s->block_last_ms);
 	else if (open->kind != CHUNK_HIST && chunk_decode(open, t, v, NULL, NULL) && !value_is_stale(v[open->n - 2]))
@@ -286,7 +286,7 @@ struct collected {
 
 static void collect_open(struct collected *c, const struct store_series *s, struct arena *a)
 {
-	const struct chunk *open = s->open;
+	const struct chunk *open = series_open(s);
 
 	if (open == NULL)
 		return;
@@ -337,9 +337,9 @@ static void collect(struct store *st, struct store_series *s, uint64_t batch, in
 		if (k->min_ms <= min_ms)
 			c->floor_ms = k->min_ms;
 	}
-	if (s->open != NULL && s->open->min_ms <= min_ms)
-		c->floor_ms = s->open->min_ms;
-	if (s->open != NULL && s->open->min_ms <= max_ms)
+	if (series_open(s) != NULL && series_open(s)->min_ms <= min_ms)
+		c->floor_ms = series_open(s)->min_ms;
+	if (series_open(s) != NULL && series_open(s)->min_ms <= max_ms)
 		collect_open(c, s, a);
 	else
 		c->hide_last = false;

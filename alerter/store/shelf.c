@@ -94,13 +94,14 @@ static void look_in_block(struct found *f, struct block *b, uint32_t series, int
 static struct found look(const struct block_list *list, const struct store_series *s, struct labels labels, int64_t min_ms,
                          int64_t max_ms)
 {
-	uint64_t place = atomic_load_explicit(&s->block_place, memory_order_relaxed);
 	struct found f = { .from_ms = INT64_MIN, .until_ms = INT64_MAX };
 
 	for (size_t i = 0; i < list->n; i++) {
 		struct block *b = list->v[i];
-		uint32_t series = place >> 32 == b->serial ? (uint32_t)place : block_find(b, labels, series_hash(labels));
+		uint32_t series;
 
+		if (!series_is_at(s, b, &series))
+			series = block_find(b, labels, series_hash(labels));
 		if (series != BLOCK_NONE)
 			look_in_block(&f, b, series, min_ms, max_ms);
 	}

@@ -83,7 +83,7 @@ static void series_free(struct store_series *s)
 	for (uint32_t i = 0; i < s->n_sealed; i++)
 		chunk_unref(series_sealed(s, i));
 	chunk_unref(series_seal(s));
-	sealed_fini(s->sealed, s->n_sealed);
+	sealed_fini(series_all_sealed(s), s->n_sealed);
 	slab_free(s, offsetof(struct store_series, pairs) + index_pairs_bytes(s));
 }
 
@@ -341,8 +341,8 @@ static void drop_old(struct store *st, struct shard *shard, struct store_series 
 	while (n < s->n_sealed && is_older(series_sealed(s, n), cut->t_ms))
 		count_dropped(st, shard, series_sealed(s, n++), cut->squeezed);
 	store_forget_sealed(s, n);
-	if (s->n_sealed == 0 && s->open != NULL && chunk_max_ms(s->open) < cut->t_ms) {
-		shard->chunk_bytes -= chunk_bytes(s->open);
+	if (s->n_sealed == 0 && series_open(s) != NULL && chunk_max_ms(series_open(s)) < cut->t_ms) {
+		shard->chunk_bytes -= chunk_bytes(series_open(s));
 		open = series_seal(s);
 		shard->chunk_bytes += chunk_bytes(open);
 		count_dropped(st, shard, open, cut->squeezed);
@@ -368,8 +368,8 @@ static void add_ages(struct store *st, struct shard *shard, struct store_series 
 	(void)st, (void)shard;
 	for (uint32_t i = 0; i < s->n_sealed; i++)
 		add_age(ctx, series_sealed(s, i));
-	if (s->open != NULL)
-		add_age(ctx, s->open);
+	if (series_open(s) != NULL)
+		add_age(ctx, series_open(s));
 }
 
 static size_t total_bytes(struct store *st, size_t *n_chunks)
@@ -424,7 +424,7 @@ static bool has_samples(struct store *st, const struct store_series *s)
 	bool any;
 
 	pthread_mutex_lock(&shard->lock);
-	any = s->n_sealed > 0 || s->open != NULL;
+	any = s->n_sealed > 0 || series_open(s) != NULL;
 	pthread_mutex_unlock(&shard->lock);
 	return any;
 }
@@ -433,7 +433,7 @@ static bool is_dead(struct store *st, size_t slot)
 {
 	const struct store_series *s = st->index.series[slot];
 
-	return s != NULL && s->pins == 0 && s->in_blocks == 0 && !has_samples(st, s);
+	return s != NULL && s->pins == 0 && series_in_blocks(s) == 0 && !has_samples(st, s);
 }
 
 static void drop_dead_of(struct store *st, size_t beg, size_t end)
@@ -503,13 +503,13 @@ struct census {
 static void add_to_census(struct store *st, struct shard *shard, struct store_series *s, void *ctx)
 {
 	struct census *all = ctx;
-	const struct chunk *c = s->n_sealed > 0 ? series_sealed(s, 0) : s->open;
+	const struct chunk *c = s->n_sealed > 0 ? series_sealed(s, 0) : series_open(s);
 	int64_t oldest_ms = c == NULL ? INT64_MAX : spool_has(c) ? spool_oldest_ms(c) : c->min_ms;
 
 	(void)st, (void)shard;
 	if (oldest_ms < all->oldest_ms)
 		all->oldest_ms = oldest_ms;
-	all->open_bytes += s->open != NULL ? chunk_bytes(s->open) : 0;
+	all->open_bytes += series_open(s) != NULL ? chunk_bytes(series_open(s)) : 0;
 	for (uint32_t i = 0; i < s->n_sealed; i++)
 		all->loaded_bytes += unload_takes(series_sealed(s, i)) ? chunk_bytes(series_sealed(s, i)) : 0;
 }
@@ -549,7 +549,7 @@ static void take_census(struct store *st)
 static void move_open(struct store *st, struct shard *shard, struct store_series *s, void *ctx)
 {
 	(void)st, (void)shard, (void)ctx;
-	s->open = chunk_move(s->open);
+	series_set_open(s, chunk_move(series_open(s)));
 }
 
 /* Chunks grow, and leave holes where they were. */

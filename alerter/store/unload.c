@@ -102,15 +102,19 @@ static void put_copy(struct store *st, const struct piece *p, struct chunk *copy
 {
 	struct shard *shard = series_shard(st, p->series);
 	struct chunk *unused = copy;
+	union sealed all;
 
 	pthread_mutex_lock(&shard->lock);
+	all = series_all_sealed(p->series);
 	for (uint32_t i = 0; i < p->series->n_sealed; i++) {
-		struct chunk **at = &sealed_at(&p->series->sealed, p->series->n_sealed)[i];
+		struct chunk **at = &sealed_at(&all, p->series->n_sealed)[i];
 
 		if (*at != p->chunk)
 			continue;
 		*at = copy;
 		unused = p->chunk;
+		if (p->series->n_sealed == 1)
+			p->series->sealed = near_to(copy);
 		break;
 	}
 	pthread_mutex_unlock(&shard->lock);

@@ -500,9 +500,9 @@ static void test_holes_are_closed(void **state)
 			assert_int_equal(store_append_ref(f.app, series[i], MS(k), i % STILL == 0 ? i : i + k * k % 13, NULL), STORE_OK);
 		commit(&f);
 	}
-	before = series[0]->open;
+	before = series_open(series[0]);
 	store_maintain(f.store);
-	assert_ptr_not_equal(series[0]->open, before);
+	assert_ptr_not_equal(series_open(series[0]), before);
 	s = pick(&f, "__name__ = m i =~ 0|1|19990|19999");
 	assert_int_equal(s->n, 4);
 	for (size_t i = 0; i < s->n; i++) {

@@ -137,10 +137,10 @@ static void test_ended(void **state)
 	commit(&w.f);
 	let_pass(&w, 30);
 	unload(&w.f);
-	assert_true(s->open != NULL && s->n_sealed == 0);
+	assert_true(series_open(s) != NULL && s->n_sealed == 0);
 	let_pass(&w, 60);
 	unload(&w.f);
-	assert_true(s->open == NULL && is_unloaded(s, 0));
+	assert_true(series_open(s) == NULL && is_unloaded(s, 0));
 	assert_true(put(&w.f, "m s=1", w.f.clock.wall, 5));
 	commit(&w.f);
 	all = pick(&w.f, "s = 1");
