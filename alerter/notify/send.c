@@ -21,6 +21,7 @@ struct request {
 	void *tag;
 	CURL *easy;
 	struct connection_lists lists; /* headers of a mail: the recipients */
+	struct connection_reuse reuse;
 	bool for_token;             /* <easy> asks for a token first */
 	size_t sent;                /* of a mail's body */
 	struct mail_talk talk;
@@ -32,6 +33,7 @@ struct request {
 struct sender {
 	struct transport transport; /* first */
 	CURLM *multi;
+	struct connection_ports ports;
 	pthread_t thread;
 	pthread_mutex_t lock;
 	struct request *fresh; /* under <lock>: not yet begun */
@@ -132,12 +134,13 @@ static void set_request(struct request *r)
 	curl_easy_setopt(r->easy, CURLOPT_FRESH_CONNECT, 1L);
 }
 
-static void new_handle(struct request *r)
+static void new_handle(struct sender *s, struct request *r)
 {
 	r->easy = curl_easy_init();
 	if (r->easy == NULL)
 		mem_abort(0);
 	curl_easy_setopt(r->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
+	connection_guard_reuse(r->easy, &s->ports, &r->reuse);
 	curl_easy_setopt(r->easy, CURLOPT_ERRORBUFFER, r->error);
 	curl_easy_setopt(r->easy, CURLOPT_WRITEFUNCTION, take_body);
 	curl_easy_setopt(r->easy, CURLOPT_WRITEDATA, r);
@@ -164,7 +167,7 @@ static void begin(struct sender *s, struct request *r)
 {
 	const struct oauth2_settings *oauth2 = r->call->mail == NULL ? r->call->http->oauth2 : NULL;
 
-	new_handle(r);
+	new_handle(s, r);
 	r->for_token = oauth2 != NULL && tokens_get(s->tokens, oauth2).n == 0;
 	if (r->for_token) {
 		tokens_ask(r->easy, oauth2, &r->lists);
@@ -356,6 +359,7 @@ void sender_free(struct sender *s)
 	pthread_join(s->thread, NULL);
 	assert(s->running == NULL);
 	curl_multi_cleanup(s->multi);
+	connection_ports_fini(&s->ports);
 	tokens_free(s->tokens);
 	pthread_mutex_destroy(&s->lock);
 	free(s);

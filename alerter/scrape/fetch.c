@@ -35,6 +35,7 @@ void fetch_room_init(struct fetch_room *room, CURLM *multi)
 void fetch_room_fini(struct fetch_room *room)
 {
 	request_spare_fini(&room->bodies);
+	connection_ports_fini(&room->ports);
 	buf_fini(&room->plain);
 }
 
@@ -44,6 +45,7 @@ struct fetch *fetch_new(void *owner, struct fetch_room *room)
 
 	request_init(&f->request);
 	f->request.spare = &room->bodies;
+	f->request.ports = &room->ports;
 	f->room = room;
 	f->owner = owner;
 	return f;

@@ -10,6 +10,7 @@ struct fetch;
 /* Memory that all targets of a loop share: few replies are on their way at a time. */
 struct fetch_room {
 	struct request_spare bodies;
+	struct connection_ports ports;
 	struct buf plain; /* decompressed */
 	size_t n_busy, most_busy; /* requests under way, each of which may hold a file open */
 };

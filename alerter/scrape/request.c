@@ -77,6 +77,10 @@ static void set_up(struct request *r, void *owner)
 	curl_easy_setopt(r->easy, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(r->easy, CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_S);
 	curl_easy_setopt(r->easy, CURLOPT_TCP_KEEPINTVL, (long)KEEPALIVE_S);
+	if (r->ports != NULL)
+		connection_guard_reuse(r->easy, r->ports, &r->reuse);
+	else
+		curl_easy_setopt(r->easy, CURLOPT_FORBID_REUSE, 1L);
 	curl_easy_setopt(r->easy, CURLOPT_WRITEFUNCTION, receive);
 	curl_easy_setopt(r->easy, CURLOPT_WRITEDATA, r);
 	curl_easy_setopt(r->easy, CURLOPT_HEADERFUNCTION, connection_take_header);
@@ -88,6 +92,7 @@ static bool add(struct request *r, CURLM *multi, struct err *e)
 	buf_reset(&r->body);
 	r->over_limit = false;
 	r->headed = false;
+	r->reuse.tries = 0;
 	r->error[0] = '\0';
 	r->busy = curl_multi_add_handle(multi, r->easy) == CURLM_OK;
 	return r->busy || err_set(e, ERR_UPSTREAM, -1, "curl refuses the request");
@@ -158,6 +163,8 @@ bool request_goes_on(struct request *r, CURLM *multi, struct tokens *tokens, CUR
 	connection_hang_up(r->easy, code);
 	curl_multi_remove_handle(multi, r->easy);
 	r->busy = false;
+	if (r->reuse.tries > 1)
+		r->repeatable = false;  /* a handle has five further tries until it is set up anew */
 	if (code != CURLE_OK && !r->over_limit)
 		err_set(e, ERR_UPSTREAM, -1, "%s%s", r->for_token ? "oauth2: no token: " : "", connection_failure(r->easy, code, r->error));
 	if (code == CURLE_OK && !r->headed)

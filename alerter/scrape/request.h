@@ -23,6 +23,8 @@ void request_spare_fini(struct request_spare *);
 struct request {
 	CURL *easy;
 	struct connection_lists lists;
+	struct connection_ports *ports; /* NULL: its connections are not kept */
+	struct connection_reuse reuse;
 	struct request_call call;
 	struct buf body;
 	struct request_spare *spare; /* where the body's memory comes from and goes to, shared by the requests of a thread; NULL: nowhere */

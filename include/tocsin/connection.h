@@ -64,6 +64,24 @@ CURLM *connection_multi_new(void);
  * HTTP/2, and the next request would go where nobody hears it, for as long as TCP does not give up. */
 void connection_hang_up(CURL *, CURLcode);
 
+/* By socket of a CURLM: its port on our side. {0} is empty; for the CURLM's thread, and goes after it. */
+struct connection_ports {
+	uint16_t *of;
+	size_t n, cap;
+};
+void connection_ports_fini(struct connection_ports *);
+
+/* {0}; lives as long as its handle. */
+struct connection_reuse {
+	CURL *easy;
+	struct connection_ports *ports;
+	curl_socket_t last;             /* where it went the last time */
+	unsigned tries;                 /* on how many connections a request went out; the caller sets it back */
+};
+/* What a server says on a kept connection before it is asked (408 because that took too long, a second answer) is no answer to the next
+ * request: that goes out on another connection. Not on unix sockets. */
+void connection_guard_reuse(CURL *, struct connection_ports *, struct connection_reuse *);
+
 /* CURLOPT_HEADERFUNCTION; <ended> is a bool: whether the headers of the last answer came to their end. libcurl takes headers that
  * break off for an answer without a body (CURLE_OK): who sees CURLE_OK and this false has no answer. */
 size_t connection_take_header(char *line, size_t size, size_t n, void *ended);

@@ -2,11 +2,16 @@
 import base64
 import json
 import socketserver
+import ssl
 import threading
+import time
 import urllib.parse
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import pytest
+import raw
+from test_scrape_tls import certificate
 from watched import Target, Watch, alert_rule, job
 
 
@@ -112,6 +117,63 @@ def test_a_connection_stays(box):
     watch = Watch(box, [job("app", *(t.address for t in targets), scrape_interval="1s")], [alert_rule("Never", "fine == 2")])
     watch.until("all were asked five times", lambda: len(seen) == 30 and all(len(asked) >= 5 for asked in seen.values()))
     assert {port: len(set(asked)) for port, asked in seen.items()} == {port: 1 for port in seen}
+
+
+def test_a_connection_that_ends_as_it_is_asked(box):
+    """The server was about to close it: the request goes out on another, and no scrape is lost, the sixth time either."""
+    class Brief(raw.Talker):
+        def __init__(self, _folder):
+            super().__init__(None)
+
+        def talk(self, connection):
+            with connection:
+                raw.request(connection)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 7\r\n\r\nfine 1\n")
+                raw.request(connection)
+
+    target = box.start(Brief)
+    watch = Watch(box, [job("app", target)], [alert_rule("Never", "fine == 2")])
+    watch.until("it was asked again and again", lambda: target.connections >= 20)
+    assert watch.value("min_over_time(up[1m])") == 1
+
+
+UNASKED = {"408": (b"HTTP/1.0 408 Request Time-out\r\nConnection: close\r\n\r\n", True),
+           "another answer": (b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 7\r\n\r\nfine 6\n", False)}
+
+
+@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize("name", UNASKED)
+def test_what_comes_before_it_was_asked_for(box, name, tls):
+    """A proxy says 408 to an idle connection and closes it; that is no answer to the next scrape, nor is any other text."""
+    more, closes = UNASKED[name]
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    if tls:
+        context.load_cert_chain(*certificate(box.folder, "one"))
+
+    class Hasty(raw.Talker):
+        def __init__(self, _folder):
+            self.asked = 0
+            super().__init__(None)
+
+        def talk(self, connection):
+            try:
+                with context.wrap_socket(connection, server_side=True) if tls else connection as connection:
+                    while raw.request(connection):
+                        self.asked += 1
+                        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 7\r\n\r\nfine 1\n")
+                        time.sleep(0.05)
+                        connection.sendall(more)
+                        if closes:
+                            return
+            except OSError:
+                pass
+
+    target = box.start(Hasty)
+    watch = Watch(box, [job("app", target, scheme="https" if tls else "http", tls_config={"insecure_skip_verify": True})], [alert_rule("Never", "fine == 2")])
+    watch.until("it is up", lambda: up(watch) == 1)
+    watch.until("it was asked again and again", lambda: target.asked >= 20)
+    assert watch.value("min_over_time(up[1m])") == 1
+    assert watch.value("max_over_time(fine[1m])") == 1
 
 
 def test_an_idle_connection_is_kept_alive(box):
