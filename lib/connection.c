@@ -60,21 +60,29 @@ static void set_blob(CURL *easy, CURLoption option, struct str pem)
 	free(copy);
 }
 
-/* A CURLM reads the roots once, or each connection would: a system's take 30 ms and 2 MB. It reads them again when what it has is as old as
- * the file's last change; after an hour anyway, as what a link leads to may change and be older. */
-void connection_watch_roots(CURL *easy, const struct connection_settings *h)
+/* When the one of <path> was changed last, or <than> if that is later. */
+static time_t later_change(const char *path, time_t than)
 {
-	enum { OLDEST_S = 3600 };
-	const char *path = h->tls.ca_file.p;
 	struct stat st;
+
+	return path != NULL && stat(path, &st) == 0 && st.st_ctime > than ? st.st_ctime : than;
+}
+
+/* A CURLM reads the roots once, or each connection would: a system's take 30 ms and 2 MB. It reads them again when what it has is as old as
+ * the files' last change; after an hour anyway, as what a link leads to may change and be older. A connection as old stands for what the
+ * files held before: libcurl knows only their names. */
+void connection_watch_files(CURL *easy, const struct connection_settings *h)
+{
+	enum { OLDEST_S = 3600, SECONDS_OFF = 2 };      /* ages of whole seconds are compared */
+	const char *roots = h->tls.ca_file.p;
 	int64_t age_s;
 
 	if (h->tls.ca_file.n == 0)
-		curl_easy_getinfo(easy, CURLINFO_CAINFO, &path);
-	if (path == NULL || stat(path, &st) != 0)
-		return;
-	age_s = clock_now_ms(&clock_system) / 1000 - st.st_ctime;
-	curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, age_s < 1 ? 1L : age_s > OLDEST_S ? (long)OLDEST_S : (long)age_s);
+		curl_easy_getinfo(easy, CURLINFO_CAINFO, &roots);
+	age_s = clock_now_ms(&clock_system) / 1000 - later_change(h->tls.key_file.p, later_change(h->tls.cert_file.p, later_change(roots, 0)));
+	age_s = age_s - SECONDS_OFF < 1 ? 1 : age_s - SECONDS_OFF;
+	curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, (long)(age_s < OLDEST_S ? age_s : OLDEST_S));
+	curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, (long)(age_s < OLDEST_S ? age_s : 0));
 }
 
 static void set_tls(CURL *easy, const struct connection_settings *h)
@@ -87,7 +95,7 @@ static void set_tls(CURL *easy, const struct connection_settings *h)
 
 	connection_set_text(easy, CURLOPT_CAINFO, h->tls.ca_file);
 	curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);   /* a ca_file is all that is trusted; and no cache with it */
-	connection_watch_roots(easy, h);
+	connection_watch_files(easy, h);
 	curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);        /* one that is resumed stands for the certificates of then, on both sides */
 	connection_set_text(easy, CURLOPT_SSLCERT, h->tls.cert_file);
 	connection_set_text(easy, CURLOPT_SSLKEY, h->tls.key_file);

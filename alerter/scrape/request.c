@@ -130,7 +130,7 @@ bool request_repeat(struct request *r, CURLM *multi, struct err *e)
 {
 	assert(r->repeatable);
 	r->started_us = clock_mono_us();
-	connection_watch_roots(r->easy, r->call.http);
+	connection_watch_files(r->easy, r->call.http);
 	return add(r, multi, e);
 }
 

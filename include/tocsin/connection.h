@@ -114,8 +114,9 @@ const char *connection_lookups_refuse(const struct connection_lookups *, uint64_
  * that name is asked for at the same place. */
 void connection_apply(CURL *, struct str url, const struct connection_settings *, struct connection_lists *);
 
-/* For a handle that is used again as it was set up: roots that changed since are read again. */
-void connection_watch_roots(CURL *, const struct connection_settings *);
+/* For a handle that is used again as it was set up: roots that changed since are read again, and connections from before they, or the
+ * client's certificate, did are not used. */
+void connection_watch_files(CURL *, const struct connection_settings *);
 
 struct tokens;
 /* Who asks: basic_auth, authorization, a token, http_headers. Files of secrets are read anew; when one cannot be read what it held when the

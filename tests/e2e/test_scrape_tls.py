@@ -7,6 +7,7 @@ import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import pytest
 from servers import Process, free_port
 from watched import EVERY_SECOND, Watch, alert_rule, job
 
@@ -45,12 +46,13 @@ class Server:
 
             def finish_request(self, request, address):
                 with owner.context.wrap_socket(request, server_side=True) as secure:
+                    owner.clients += [pair[0][1] for pair in (secure.getpeercert() or {}).get("subject", ())]
                     super().finish_request(secure, address)
 
             def handle_error(self, *_):
                 pass
 
-        owner = self
+        owner, self.clients = self, []
         self.show(pem, key)
         self.server = Listener(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
@@ -77,10 +79,11 @@ def test_many_roots(box):
     watch.until("all are up", lambda: watch.value("sum(min_over_time(up[3s]))") == 40)
 
 
-def test_roots_that_change(box):
-    """Those in the file now are trusted, and no others."""
+@pytest.mark.parametrize("closes", [True, False])
+def test_roots_that_change(box, closes):
+    """Those in the file now are trusted, and no others: nor is a connection that was made before."""
     one, other = certificate(box.folder, "one"), certificate(box.folder, "other")
-    target = box.start(Server, *one, closes=True)
+    target = box.start(Server, *one, closes=closes)
     shutil.copy(one[0], box.folder / "roots.pem")
     watch = Watch(box, [job("app", target.address, scheme="https", tls_config={"ca_file": "roots.pem"})], NEVER)
     watch.until("it is up", lambda: watch.value("up") == 1)
@@ -88,6 +91,21 @@ def test_roots_that_change(box):
     watch.until("it is not trusted any more", lambda: watch.value("up") == 0, 10)
     target.show(*other)
     watch.until("its new certificate is", lambda: watch.value("up") == 1, 10)
+
+
+def test_a_client_certificate_that_changes(box):
+    """A connection that was made with the one before does not go on."""
+    server, one, other = (certificate(box.folder, name) for name in ("server", "one", "other"))
+    target = box.start(Server, *server)
+    target.context.verify_mode = ssl.CERT_REQUIRED
+    for pem, _ in (one, other):
+        target.context.load_verify_locations(pem)
+    box.write("client.pem", one[0].read_text() + one[1].read_text())
+    watch = Watch(box, [job("app", target.address, scheme="https", tls_config={"ca_file": str(server[0]), "cert_file": "client.pem", "key_file": "client.pem"})], NEVER)
+    watch.until("it is known as one", lambda: target.clients[-1:] == ["one"])
+    watch.until("it is up", lambda: watch.value("up") == 1)
+    box.write("client.pem", other[0].read_text() + other[1].read_text())
+    watch.until("it is known as the other", lambda: target.clients[-1] == "other", 10)
 
 
 class Relay:
