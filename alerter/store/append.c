@@ -108,6 +108,7 @@ void store_keep_sealed(struct store_series *s, struct chunk *c)
 	uint32_t n = s->n_sealed++;
 	union sealed all = series_all_sealed(s);
 
+	assert(n < SEALED_MOST); /* a chunk takes some fifty bytes */
 	if (n == 0) {
 		s->sealed = near_to(c);
 		return;
@@ -184,7 +185,7 @@ void store_note_return(struct store *st, const struct store_series *s, int64_t t
 	/* what only the journal knows was not read while nobody ran: see stopped_ms */
 	bool stalled = state == SERIES_FRESH && good_ms < t_ms - st->options.lookback_ms && !atomic_load(&s->from_history);
 
-	if (good_ms != INT64_MIN && t_ms > good_ms && !atomic_load(&s->never_lost) && (state == SERIES_LOST || stalled))
+	if (good_ms != INT64_MIN && t_ms > good_ms && !series_is_never_lost(s) && (state == SERIES_LOST || stalled))
 		gaps_put(&st->gaps, (struct gap){ s->id, good_ms, t_ms, batch });
 }
 
@@ -289,7 +290,7 @@ static void note_gone(struct store *st, const struct store_series *s, uint64_t b
 	bool lost = state == SERIES_LOST || (state == SERIES_FRESH && atomic_load(&s->from_history));
 	int64_t good_ms = series_good_ms(s);
 
-	if (lost && good_ms != INT64_MIN && !atomic_load(&s->never_lost))
+	if (lost && good_ms != INT64_MIN && !series_is_never_lost(s))
 		gaps_put(&st->gaps, (struct gap){ s->id, good_ms, clock_now_ms(st->options.clock), batch });
 }
 

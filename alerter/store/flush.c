@@ -92,7 +92,7 @@ static int64_t last_good(struct chunk *const *v, uint32_t n, struct arena *a)
 
 static uint32_t begin_series(struct store *st, struct block_writer *w, const struct store_series *s)
 {
-	struct label *v = mem_alloc(s->n_pairs * sizeof *v);
+	struct label *v = mem_alloc(index_n_pairs(s) * sizeof *v);
 	uint32_t number;
 
 	pthread_rwlock_rdlock(&st->index_lock);
@@ -104,7 +104,7 @@ static uint32_t begin_series(struct store *st, struct block_writer *w, const str
 
 static uint64_t whole_hash(struct store *st, const struct store_series *s)
 {
-	struct label *v = mem_alloc(s->n_pairs * sizeof *v);
+	struct label *v = mem_alloc(index_n_pairs(s) * sizeof *v);
 	uint64_t hash;
 
 	pthread_rwlock_rdlock(&st->index_lock);

@@ -79,10 +79,25 @@ struct pairs {
 	const unsigned char *names, *values;
 };
 
+/* Behind the number of them. */
+static const unsigned char *get_n_pairs(const struct store_series *s, uint32_t *n)
+{
+	*n = s->few_pairs;
+	return *n < INDEX_MANY_PAIRS ? s->pairs : get_number(s->pairs, n);
+}
+
+size_t index_n_pairs(const struct store_series *s)
+{
+	uint32_t n;
+
+	(void)get_n_pairs(s, &n);
+	return n;
+}
+
 static struct pairs pairs_of(const struct index *x, const struct store_series *s)
 {
-	uint32_t shape;
-	const unsigned char *values = get_number(s->pairs, &shape);
+	uint32_t shape, n;
+	const unsigned char *values = get_number(get_n_pairs(s, &n), &shape);
 
 	return (struct pairs){ (const unsigned char *)symbols_text(&x->shapes, shape).p, values };
 }
@@ -111,6 +126,8 @@ void index_encode(struct index *x, struct labels labels, struct buf *out)
 {
 	struct buf names = { 0 };
 
+	if (labels.n >= INDEX_MANY_PAIRS)
+		put_number(out, (uint32_t)labels.n);
 	for (size_t i = 0; i < labels.n; i++)
 		put_number(&names, refer(x, labels.v[i].name, recent_pair(x, i).name));
 	put_number(out, symbols_ref(&x->shapes, buf_str(&names)));
@@ -121,10 +138,10 @@ void index_encode(struct index *x, struct labels labels, struct buf *out)
 
 size_t index_pairs_bytes(const struct store_series *s)
 {
-	const unsigned char *p = s->pairs;
-	uint32_t number;
+	uint32_t number, n;
+	const unsigned char *p = get_n_pairs(s, &n);
 
-	for (uint32_t i = 0; i <= s->n_pairs; i++)
+	for (uint32_t i = 0; i <= n; i++)
 		p = get_number(p, &number);
 	return (size_t)(p - s->pairs);
 }
@@ -132,23 +149,24 @@ size_t index_pairs_bytes(const struct store_series *s)
 struct labels index_labels(const struct index *x, const struct store_series *s, struct label *v)
 {
 	struct pairs left = pairs_of(x, s);
+	size_t n = index_n_pairs(s);
 
-	for (uint32_t i = 0; i < s->n_pairs; i++) {
+	for (size_t i = 0; i < n; i++) {
 		struct series_pair pair = take_pair(&left);
 
 		v[i] = (struct label){ symbols_text(&x->symbols, pair.name), symbols_text(&x->symbols, pair.value) };
 	}
-	return (struct labels){ v, s->n_pairs };
+	return (struct labels){ v, n };
 }
 
 static bool has_labels(const struct index *x, const struct store_series *s, struct labels l)
 {
 	struct pairs left;
 
-	if (s->n_pairs != l.n)
+	if (index_n_pairs(s) != l.n)
 		return false;
 	left = pairs_of(x, s);
-	for (uint32_t i = 0; i < s->n_pairs; i++) {
+	for (size_t i = 0; i < l.n; i++) {
 		struct series_pair pair = take_pair(&left);
 
 		if (!str_eq(symbols_text(&x->symbols, pair.name), l.v[i].name) ||
@@ -355,7 +373,7 @@ static void posting_drop(struct index *x, struct posting *p)
 void index_add(struct index *x, struct store_series *s)
 {
 	struct pairs left = pairs_of(x, s);
-	uint32_t slot;
+	uint32_t n = (uint32_t)index_n_pairs(s), slot;
 
 	index_reserve(x, 1);
 	if (x->free_slots.n > 0) {
@@ -366,7 +384,7 @@ void index_add(struct index *x, struct store_series *s)
 		slot = (uint32_t)x->n_slots++;
 	}
 	x->series[slot] = s;
-	for (uint32_t i = 0; i < s->n_pairs; i++)
+	for (uint32_t i = 0; i < n; i++)
 		slot_set_add(&posting_again(x, i, take_pair(&left))->slots, slot);
 	table_put(x, slot);
 	x->n_series++;
@@ -375,8 +393,9 @@ void index_add(struct index *x, struct store_series *s)
 static void unpost(struct index *x, const struct store_series *s, uint32_t slot)
 {
 	struct pairs left = pairs_of(x, s);
+	size_t n = index_n_pairs(s);
 
-	for (uint32_t k = 0; k < s->n_pairs; k++) {
+	for (size_t k = 0; k < n; k++) {
 		struct series_pair pair = take_pair(&left);
 		struct posting *p = map_get(&x->postings, key_of(&pair, sizeof pair));
 
@@ -402,15 +421,16 @@ void index_remove(struct index *x, const struct slots *dead)
 void index_forget(struct index *x, struct store_series *s)
 {
 	struct pairs left = pairs_of(x, s);
-	uint32_t shape;
+	size_t n = index_n_pairs(s);
+	uint32_t shape, many;
 
-	for (uint32_t i = 0; i < s->n_pairs; i++) {
+	for (size_t i = 0; i < n; i++) {
 		struct series_pair pair = take_pair(&left);
 
 		symbols_unref(&x->symbols, pair.name);
 		symbols_unref(&x->symbols, pair.value);
 	}
-	(void)get_number(s->pairs, &shape);
+	(void)get_number(get_n_pairs(s, &many), &shape);
 	symbols_unref(&x->shapes, shape);
 }
 
@@ -524,8 +544,9 @@ static void pick_by_regex(const struct index *x, struct index_search *q)
 static uint32_t value_of(const struct index *x, const struct store_series *s, uint32_t name)
 {
 	struct pairs left = pairs_of(x, s);
+	size_t n = index_n_pairs(s);
 
-	for (uint32_t i = 0; i < s->n_pairs; i++) {
+	for (size_t i = 0; i < n; i++) {
 		struct series_pair pair = take_pair(&left);
 
 		if (pair.name == name)

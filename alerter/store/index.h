@@ -43,6 +43,9 @@ struct store_series *index_find(const struct index *x, struct labels labels, uin
 void index_warm(const struct index *x, const uint64_t *hashes, size_t n);
 /* Takes references to the symbols of <labels> and appends their numbers: what s->pairs is made of. */
 void index_encode(struct index *x, struct labels labels, struct buf *out);
+/* Of so many or more it is written in front of them how many. */
+enum { INDEX_MANY_PAIRS = 255 };
+size_t index_n_pairs(const struct store_series *s);
 /* How long they are in a series. */
 size_t index_pairs_bytes(const struct store_series *s);
 /* So many will come: then the table does not grow with them. */
@@ -69,7 +72,7 @@ void index_search_free(struct index_search *q);
 bool index_search_step(const struct index *x, struct index_search *q, size_t most, struct series_list *out, struct err *e);
 bool index_search_is_over(const struct index_search *q);
 
-/* The labels of a series; <v> has room for n_pairs. Texts are borrowed from the symbols. */
+/* The labels of a series; <v> has room for index_n_pairs(). Texts are borrowed from the symbols. */
 struct labels index_labels(const struct index *x, const struct store_series *s, struct label *v);
 
 /* Every pair, those of one name together, and how many series have it. */

@@ -49,19 +49,21 @@ union sealed {
 	struct chunk **many; /* room for the power of two that holds them */
 };
 
-enum { ID_BITS = 40, SEALED_BITS = 30, NUMBER_BITS = 23, SEALED_MOST = (1 << SEALED_BITS) - 1, NUMBER_NONE = (1 << NUMBER_BITS) - 1 };
+enum { ID_BITS = 40, SEALED_BITS = 22, NUMBER_BITS = 23, SEALED_MOST = (1 << SEALED_BITS) - 1, NUMBER_NONE = (1 << NUMBER_BITS) - 1 };
 #define ID_MOST ((UINT64_C(1) << ID_BITS) - 1)
 
-/* There are many: what is here is paid for by each, and lies so that there is no gap. What every selection reads comes first. */
+/* There are many: what is here is paid for by each, and lies so that there is no gap. What every selection reads comes first. Bits of one lock
+ * never lie beside those of another, since they are written together. */
 struct store_series {
 	uint64_t id : ID_BITS, hash : INDEX_HASH_BITS; /* immutable; hash: what index_hash() says of its labels */
-	uint16_t n_pairs;                   /* immutable */
 	_Atomic unsigned char state;        /* enum series_state. Written under the shard lock */
 	_Atomic unsigned char from_history; /* FROM_…: nothing was appended since the start. Likewise */
+	_Atomic uint16_t refs; /* memory: the index holds one, every snapshot one */
 	/* Under the shard lock: */
 	uint32_t n_sealed : SEALED_BITS;
 	uint32_t left_out : 1; /* of some snapshot, since it ended: what comes next is told by memory_revive */
 	uint32_t apart : 1;    /* its first chunk was cut short, see append.c */
+	unsigned char few_pairs; /* how many, or INDEX_MANY_PAIRS: see index_n_pairs(). Immutable */
 	_Atomic int64_t end;           /* enum series_end. Written under it, by series_set_last() */
 	_Atomic uint64_t kept;         /* bits of the last value; of a SERIES_ENDED: time of its last sample that is no stale marker, INT64_MIN: none. Likewise */
 	_Atomic int64_t block_last_ms; /* of those in blocks; likewise */
@@ -72,17 +74,15 @@ struct store_series {
 	};
 	_Atomic uint32_t owner;      /* its number + 1, 0: nobody. Written under the lock of the owners */
 	_Atomic uint32_t last_batch; /* lower half of the number of the batch its last sample came with. Written under the shard lock */
-	_Atomic uint32_t pins;       /* holders outside, staged samples: not dropped */
-	uint32_t journal_number : NUMBER_BITS, journal_told : 1; /* told: its last value is in that file. Under the commit lock */
-	_Atomic unsigned char never_lost;
+	_Atomic uint32_t pins;       /* holders outside, staged samples: not dropped; and SERIES_NEVER_LOST */
+	/* Under the commit lock: */
+	uint32_t journal_number : NUMBER_BITS, journal_told : 1; /* told: its last value is in that file */
+	_Atomic unsigned char journal_file; /* of which it has this number; 0, by anybody: none */
 	struct near open, sealed;      /* series_open(), series_all_sealed(). Under the shard lock */
-	_Atomic uint16_t journal_file; /* of which it has this number. Under the commit lock, but for 0 */
-	_Atomic uint16_t refs;         /* memory: the index holds one, every snapshot one */
 	unsigned char pairs[];         /* its labels, sorted, as index_encode() wrote them; immutable */
 };
 
-_Static_assert(offsetof(struct store_series, pairs) == 80, "there is no gap");
-_Static_assert((int)STORE_MAX_LABELS <= (int)UINT16_MAX, "its labels can be counted");
+_Static_assert(offsetof(struct store_series, pairs) == 76, "there is no gap");
 _Static_assert((int)RECORD_MAX_SERIES <= (int)NUMBER_NONE + 1, "numbers of the journal fit");
 
 /* Time of its last sample in the head, twice, and whether that is a stale marker, or there is none: then <kept> is a time. So both have room in
@@ -149,7 +149,19 @@ static inline void series_set_good(struct store_series *s, int64_t good_ms)
 		atomic_store_explicit(&s->kept, (uint64_t)good_ms, memory_order_release);
 }
 
-/* NULL: none. Likewise. */
+#define SERIES_NEVER_LOST (UINT32_C(1) << 31)
+
+static inline bool series_is_pinned(const struct store_series *s)
+{
+	return (atomic_load(&s->pins) & ~SERIES_NEVER_LOST) != 0;
+}
+
+static inline bool series_is_never_lost(const struct store_series *s)
+{
+	return (atomic_load(&s->pins) & SERIES_NEVER_LOST) != 0;
+}
+
+/* NULL: none. Under the shard lock. */
 static inline struct chunk *series_open(const struct store_series *s)
 {
 	return near_get(s->open);

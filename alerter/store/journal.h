@@ -20,7 +20,7 @@ struct journal {
 	char *dir; /* NULL: there is no journal */
 	/* Under the commit lock: */
 	struct record_writer writer; /* what is not yet handed to the thread */
-	uint16_t file;               /* of the series that carry this number, the number in the file is known; never 0 */
+	uint8_t file;                /* of the series that carry this number, the number in the file is known; never 0 */
 	_Atomic bool on;
 	const char *trouble; /* why it must go off; NULL: nothing */
 	/* Under file_lock: */

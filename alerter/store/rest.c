@@ -31,7 +31,7 @@ struct tired {
 /* What the head knows lets it go: it ended long ago, properly, nobody holds it, and its samples are in blocks. Under the shard lock. */
 static bool is_over(const struct store_series *s, int64_t until_ms)
 {
-	return s->pins == 0 && s->state == SERIES_GONE && series_in_blocks(s) > 0 && s->n_sealed == 0 && series_open(s) == NULL &&
+	return !series_is_pinned(s) && s->state == SERIES_GONE && series_in_blocks(s) > 0 && s->n_sealed == 0 && series_open(s) == NULL &&
 	       s->block_last_ms < until_ms && series_last_ms(s) <= s->block_last_ms;
 }
 

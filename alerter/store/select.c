@@ -135,7 +135,7 @@ static struct series describe(struct store *st, struct store_series *s, struct l
 	unsigned char from = atomic_load(&s->from_history);
 
 	out.unread = from == FROM_OWNER || (from != FROM_NOWHERE && may_be_carried(labels, sel));
-	if (atomic_load(&s->never_lost))
+	if (series_is_never_lost(s))
 		out.state = out.state == SERIES_LOST || from != FROM_NOWHERE ? SERIES_GONE : out.state;
 	else if (from == FROM_OWNER)
 		out.state = SERIES_LOST;

@@ -169,7 +169,7 @@ struct store_series *store_series_make(struct store *st, struct labels labels, u
 	buf_fini(&pairs);
 	s->id = ++st->next_id & ID_MOST; /* a thousand new ones a second reach it after thirty years */
 	s->hash = index_hash(hash) & INDEX_HASH_MOST;
-	s->n_pairs = (uint16_t)labels.n;
+	s->few_pairs = (unsigned char)(labels.n < INDEX_MANY_PAIRS ? labels.n : INDEX_MANY_PAIRS);
 	s->refs = 1;
 	s->block_last_ms = INT64_MIN;
 	s->end = SERIES_NO_END;
@@ -253,19 +253,19 @@ void store_series_unref(struct store *st, struct store_series *s)
 	if (s != NULL) {
 		uint32_t before = atomic_fetch_sub(&s->pins, 1);
 
-		assert(before > 0);
+		assert((before & ~SERIES_NEVER_LOST) > 0);
 	}
 }
 
 void store_series_never_lost(struct store *st, struct store_series *s)
 {
 	(void)st;
-	atomic_store(&s->never_lost, 1);
+	atomic_fetch_or(&s->pins, SERIES_NEVER_LOST);
 }
 
 struct labels store_series_labels(struct store *st, const struct store_series *s, struct arena *a)
 {
-	struct label *v = ARENA_ARRAY(a, s->n_pairs, struct label);
+	struct label *v = ARENA_ARRAY(a, index_n_pairs(s), struct label);
 	struct labels copy;
 
 	pthread_rwlock_rdlock(&st->index_lock);
@@ -433,7 +433,7 @@ static bool is_dead(struct store *st, size_t slot)
 {
 	const struct store_series *s = st->index.series[slot];
 
-	return s != NULL && s->pins == 0 && series_in_blocks(s) == 0 && !has_samples(st, s);
+	return s != NULL && !series_is_pinned(s) && series_in_blocks(s) == 0 && !has_samples(st, s);
 }
 
 static void drop_dead_of(struct store *st, size_t beg, size_t end)

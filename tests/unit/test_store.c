@@ -331,6 +331,32 @@ static void test_labels_of_a_series_are_bounded(void **state)
 	teardown(&f);
 }
 
+/* However many they are, each is found again. */
+static void test_many_labels(void **state)
+{
+	static const size_t counts[] = { 0, 1, 127, 128, 254, 255, 256, STORE_MAX_LABELS };
+	struct store_series *series[ARRAY_LEN(counts)];
+	struct label v[STORE_MAX_LABELS];
+	struct fixture f;
+	struct err e = { 0 };
+
+	(void)state;
+	setup(&f, (struct store_options){ 0 });
+	for (size_t i = 0; i < ARRAY_LEN(v); i++)
+		v[i] = (struct label){ arena_printf(&f.arena, "l%04zu", i), arena_printf(&f.arena, "v%zu", i) };
+	for (size_t i = 0; i < ARRAY_LEN(counts); i++)
+		series[i] = store_series_ref(f.store, (struct labels){ v, counts[i] }, &e);
+	for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
+		struct labels got = store_series_labels(f.store, series[i], &f.arena);
+
+		assert_ptr_equal(store_series_ref(f.store, got, &e), series[i]);
+		assert_int_equal(got.n, counts[i]);
+		for (size_t k = 0; k < got.n; k++)
+			assert_true(str_eq(got.v[k].name, v[k].name) && str_eq(got.v[k].value, v[k].value));
+	}
+	teardown(&f);
+}
+
 static void test_limits(void **state)
 {
 	struct fixture f;
@@ -556,6 +582,7 @@ int main(void)
 		cmocka_unit_test(test_generation),       cmocka_unit_test(test_states),
 		cmocka_unit_test(test_unseen),           cmocka_unit_test(test_batch_is_seen_whole),
 		cmocka_unit_test(test_labels_of_a_series_are_bounded),
+		cmocka_unit_test(test_many_labels),
 		cmocka_unit_test(test_limits),           cmocka_unit_test(test_histograms),
 		cmocka_unit_test(test_holes_are_closed),
 	};

@@ -577,7 +577,7 @@ static void test_a_round_of_files(void **state)
 	(void)state;
 	begin(&w);
 	put1(&w, "a", MS(0), 1);
-	w.f.store->journal.file = UINT16_MAX;
+	w.f.store->journal.file = UINT8_MAX;
 	put1(&w, "b", MS(0), 1);
 	assert_true(store_flush(w.f.store, &e));
 	put1(&w, "b", MS(1), 2);
