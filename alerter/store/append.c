@@ -9,6 +9,7 @@
 
 #include "store/bits.h"
 #include "store/internal.h"
+#include "store/slab.h"
 #include "tocsin/mem.h"
 
 enum { COMMIT_PIECE = 4096 }; /* samples that go in under the commit lock at once */
@@ -103,6 +104,24 @@ static enum store_verdict judge(const struct store_series *s, int64_t t_ms, doub
 	return same_value(s, v, h) ? STORE_SAME : STORE_DUPLICATE;
 }
 
+/* Bytes of an array of <n> chunks, two at least. */
+static size_t sealed_bytes(uint32_t n)
+{
+	return sizeof(struct chunk *) << (32 - __builtin_clz(n - 1));
+}
+
+void store_free_sealed(union sealed sealed, uint32_t n)
+{
+	if (n > 1)
+		slab_free(sealed.many, sealed_bytes(n));
+}
+
+/* Room for <n>, with the <kept> of <from>. */
+static struct chunk **new_sealed(struct chunk *const *from, uint32_t kept, uint32_t n)
+{
+	return memcpy(slab_alloc(sealed_bytes(n)), from, kept * sizeof *from);
+}
+
 void store_keep_sealed(struct store_series *s, struct chunk *c)
 {
 	uint32_t n = s->n_sealed++;
@@ -114,12 +133,11 @@ void store_keep_sealed(struct store_series *s, struct chunk *c)
 		return;
 	}
 	if ((n & (n - 1)) == 0) {
-		struct chunk *one = all.one;
+		struct chunk **more = new_sealed(sealed_at(&all, n), n, n + 1);
 
-		all.many = mem_realloc(n == 1 ? NULL : all.many, (size_t)n * 2 * sizeof(struct chunk *));
-		if (n == 1)
-			all.many[0] = one;
-		s->sealed = near_to(all.many);
+		store_free_sealed(all, n);
+		all.many = more;
+		s->sealed = near_to(more);
 	}
 	all.many[n] = c;
 }
@@ -132,13 +150,15 @@ void store_forget_sealed(struct store_series *s, uint32_t n)
 	if (n == 0)
 		return;
 	s->n_sealed = (had - n) & SEALED_MOST;
-	if (s->n_sealed > 1) {
+	if (s->n_sealed > 1 && sealed_bytes(s->n_sealed) == sealed_bytes(had)) {
 		memmove(old.many, old.many + n, s->n_sealed * sizeof(struct chunk *));
 		return;
 	}
-	if (s->n_sealed == 1)
+	if (s->n_sealed > 1)
+		s->sealed = near_to(new_sealed(old.many + n, s->n_sealed, s->n_sealed));
+	else if (s->n_sealed == 1)
 		s->sealed = near_to(old.many[n]);
-	sealed_fini(old, had);
+	store_free_sealed(old, had);
 }
 
 /* Series that came together would fill their chunks together, and all of them would lie in memory until the next flush. So, where there are many,

@@ -95,7 +95,7 @@ static bool put_slots(struct store *st, struct checkpoint *c, size_t beg, size_t
 	pthread_rwlock_rdlock(&st->index_lock);
 	more = beg < st->index.n_slots;
 	for (size_t i = beg; i < end && i < st->index.n_slots; i++) {
-		const struct store_series *s = st->index.series[i];
+		const struct store_series *s = index_at(&st->index, i);
 		struct shard *shard;
 
 		if (s == NULL || index_n_pairs(s) > STORE_MAX_LABELS)

@@ -58,7 +58,7 @@ static size_t count_claimed(const struct index *x)
 	size_t n = 0;
 
 	for (size_t i = 0; i < x->n_slots; i++)
-		n += is_claimed(x->series[i]);
+		n += is_claimed(index_at(x, i));
 	return n;
 }
 
@@ -69,7 +69,7 @@ void claims_make(struct store *st)
 	size_t n = 0;
 
 	for (size_t i = 0; i < st->index.n_slots; i++) {
-		struct store_series *s = st->index.series[i];
+		struct store_series *s = index_at(&st->index, i);
 
 		if (!is_claimed(s))
 			continue;
@@ -80,7 +80,7 @@ void claims_make(struct store *st)
 	keyed_sort(v, n);
 	c->v = mem_grow(c->v, &c->cap, n, sizeof *c->v);
 	for (; c->n < n; c->n++)
-		c->v[c->n] = (struct claim){ v[c->n].key, st->index.series[v[c->n].value] };
+		c->v[c->n] = (struct claim){ v[c->n].key, index_at(&st->index, v[c->n].value) };
 	free(v);
 }
 

@@ -80,7 +80,7 @@ static void cut_head(struct store *st, struct shard *shard, struct store_series 
 		shard->chunk_bytes -= chunk_bytes(c);
 		keep_rest(st, shard, s, c, x);
 	}
-	sealed_fini(old, n);
+	store_free_sealed(old, n);
 }
 
 static bool delete_in_head(struct store *st, const struct block_except *x, struct err *e)

@@ -168,7 +168,7 @@ static void take_out(struct shard *shard, struct store_series *s, struct chunk *
 		shard->chunk_bytes -= chunk_bytes(old[i]);
 		chunk_unref(old[i]);
 	}
-	sealed_fini(all, had);
+	store_free_sealed(all, had);
 }
 
 static void let_go(struct store *st, const struct flush *f)

@@ -206,7 +206,7 @@ struct store_series *index_find(const struct index *x, struct labels labels, uin
 	if (x->table_cap == 0)
 		return NULL;
 	for (size_t i = home_of(x, key); x->table[i] != 0; i = behind(x, i)) {
-		struct store_series *s = can_be(x, i, key) ? x->series[slot_at(x, i)] : NULL;
+		struct store_series *s = can_be(x, i, key) ? index_at(x, slot_at(x, i)) : NULL;
 
 		if (s != NULL && s->hash == key && has_labels(x, s, labels))
 			return s;
@@ -238,7 +238,7 @@ void index_warm(const struct index *x, const uint64_t *hashes, size_t n)
 	}
 	for (size_t i = 0; i < n; i++) {
 		size_t guess = first_guess(x, index_hash(hashes[i]));
-		const char *s = x->table[guess] != 0 ? (const char *)x->series[slot_at(x, guess)] : NULL;
+		const char *s = x->table[guess] != 0 ? (const char *)index_at(x, slot_at(x, guess)) : NULL;
 
 		for (size_t at = 0; s != NULL && at <= sizeof(struct store_series); at += 64)
 			mem_warm(s + at);
@@ -247,7 +247,7 @@ void index_warm(const struct index *x, const uint64_t *hashes, size_t n)
 
 static void table_put(struct index *x, uint32_t slot)
 {
-	uint32_t hash = x->series[slot]->hash;
+	uint32_t hash = index_at(x, slot)->hash;
 	size_t i = home_of(x, hash);
 
 	while (x->table[i] != 0)
@@ -260,7 +260,7 @@ static size_t place_of(const struct index *x, const struct store_series *s)
 {
 	size_t i = home_of(x, s->hash);
 
-	while (!can_be(x, i, s->hash) || x->series[slot_at(x, i)] != s)
+	while (!can_be(x, i, s->hash) || index_at(x, slot_at(x, i)) != s)
 		i = behind(x, i);
 	return i;
 }
@@ -284,7 +284,7 @@ void index_reserve(struct index *x, size_t n)
 	assert(x->slot_bits < 32);
 	x->table = mem_alloc(x->table_cap * sizeof *x->table);
 	for (size_t i = 0; i < x->n_slots; i++)
-		if (x->series[i] != NULL)
+		if (index_at(x, i) != NULL)
 			table_put(x, (uint32_t)i);
 }
 
@@ -300,7 +300,7 @@ static void table_del(struct index *x, const struct store_series *s)
 	size_t hole = place_of(x, s);
 
 	for (size_t i = behind(x, hole); x->table[i] != 0; i = behind(x, i)) {
-		size_t home = home_of(x, x->series[slot_at(x, i)]->hash);
+		size_t home = home_of(x, index_at(x, slot_at(x, i))->hash);
 
 		if (way(x, home, i) < way(x, hole, i))
 			continue;
@@ -380,10 +380,10 @@ void index_add(struct index *x, struct store_series *s)
 		slot = x->free_slots.v[--x->free_slots.n];
 	} else {
 		assert(x->n_slots < UINT32_MAX - 1);
-		x->series = mem_grow_tight(x->series, &x->cap, x->n_slots + 1, sizeof(struct store_series *));
+		x->series = mem_grow_tight(x->series, &x->cap, x->n_slots + 1, sizeof *x->series);
 		slot = (uint32_t)x->n_slots++;
 	}
-	x->series[slot] = s;
+	x->series[slot] = near_to(s);
 	for (uint32_t i = 0; i < n; i++)
 		slot_set_add(&posting_again(x, i, take_pair(&left))->slots, slot);
 	table_put(x, slot);
@@ -408,11 +408,11 @@ static void unpost(struct index *x, const struct store_series *s, uint32_t slot)
 void index_remove(struct index *x, const struct slots *dead)
 {
 	for (size_t i = 0; i < dead->n; i++) {
-		struct store_series *s = x->series[dead->v[i]];
+		struct store_series *s = index_at(x, dead->v[i]);
 
 		unpost(x, s, dead->v[i]);
 		table_del(x, s);
-		x->series[dead->v[i]] = NULL;
+		x->series[dead->v[i]] = near_to(NULL);
 		slots_push(&x->free_slots, dead->v[i]);
 	}
 	x->n_series -= dead->n;
@@ -537,7 +537,7 @@ static void pick_by_regex(const struct index *x, struct index_search *q)
 		return;
 	}
 	for (uint32_t slot = 0; slot < x->n_slots; slot++)
-		if (x->series[slot] != NULL)
+		if (index_at(x, slot) != NULL)
 			slots_push(&q->slots, slot);
 }
 
@@ -632,7 +632,7 @@ static void look_at_value(const struct index *x, struct index_search *q, uint32_
 /* What is newer is the caller's to know. So no symbol of a series that is looked at has become another text since the search began. */
 static void look_at_slot(const struct index *x, struct index_search *q, uint32_t slot, struct series_list *out, struct err *e)
 {
-	struct store_series *s = x->series[slot];
+	struct store_series *s = index_at(x, slot);
 
 	if (s == NULL || s->id > q->last_id || !passes_all(x, q->filters, q->n, s, e) || e->code != ERR_NONE)
 		return;

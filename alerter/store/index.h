@@ -5,6 +5,7 @@
 #ifndef TOCSIN_STORE_INDEX_H
 #define TOCSIN_STORE_INDEX_H
 
+#include "store/near.h"
 #include "store/slot_set.h"
 #include "store/symbols.h"
 #include "tocsin/buf.h"
@@ -24,7 +25,7 @@ static inline uint32_t index_hash(uint64_t hash)
 struct index {
 	struct symbols symbols;
 	struct symbols shapes; /* which names a series has: their numbers, encoded, as a text */
-	struct store_series **series; /* by slot; NULL: free */
+	struct near *series; /* by slot, see index_at() */
 	size_t cap, n_slots, n_series;
 	struct slots free_slots;
 	uint32_t *table; /* index_hash() -> slot + 1, and above these as many of its low bits as there is room for; open addressing */
@@ -34,6 +35,12 @@ struct index {
 	struct map names;    /* name number -> struct posting_name */
 	struct posting *recent[INDEX_RECENT]; /* of the series that came last, by the place of the pair: the next one may have the same; NULL: none */
 };
+
+/* NULL: the slot is free. */
+static inline struct store_series *index_at(const struct index *x, size_t slot)
+{
+	return near_get(x->series[slot]);
+}
 
 void index_init(struct index *x);
 void index_fini(struct index *x);

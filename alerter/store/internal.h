@@ -2,7 +2,6 @@
 #ifndef TOCSIN_STORE_INTERNAL_H
 #define TOCSIN_STORE_INTERNAL_H
 
-#include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include "store/history.h"
 #include "store/index.h"
 #include "store/journal.h"
+#include "store/near.h"
 #include "store/rest.h"
 #include "store/shelf.h"
 #include "store/store.h"
@@ -24,29 +24,10 @@ enum { STORE_SHARDS = 16, SHARD_RUN = 64 };
  * it yet. */
 enum { FROM_NOWHERE, FROM_BLOCKS, FROM_JOURNAL, FROM_OWNER };
 
-/* A pointer: 48 bits are all that the kernel gives out unasked, on the machines there are. */
-struct near {
-	uint32_t low;
-	uint16_t high;
-} __attribute__((packed, aligned(2)));
-
-static inline void *near_get(struct near p)
-{
-	return (void *)(uintptr_t)((uint64_t)p.high << 32 | p.low);
-}
-
-static inline struct near near_to(const void *p)
-{
-	uint64_t bits = (uintptr_t)p;
-
-	assert(bits >> 48 == 0);
-	return (struct near){ (uint32_t)bits, (uint16_t)(bits >> 32) };
-}
-
 /* Sealed chunks of a series, in time order. */
 union sealed {
 	struct chunk *one;   /* when there is one, as mostly */
-	struct chunk **many; /* room for the power of two that holds them */
+	struct chunk **many; /* room for the power of two that holds them, in a slab */
 };
 
 enum { ID_BITS = 40, SEALED_BITS = 22, NUMBER_BITS = 23, SEALED_MOST = (1 << SEALED_BITS) - 1, NUMBER_NONE = (1 << NUMBER_BITS) - 1 };
@@ -385,11 +366,8 @@ static inline struct chunk *series_sealed(const struct store_series *s, uint32_t
 	return sealed_at(&sealed, s->n_sealed)[i];
 }
 
-static inline void sealed_fini(union sealed sealed, uint32_t n)
-{
-	if (n > 1)
-		free(sealed.many);
-}
+/* The array of <n> that are its own no more, if there is one. */
+void store_free_sealed(union sealed sealed, uint32_t n);
 
 /* 0: nobody. */
 uint64_t store_owner_of(struct store *, const struct store_series *);

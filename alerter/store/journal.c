@@ -136,8 +136,8 @@ static void count_file(struct store *st)
 	st->journal.file = 1;
 	pthread_rwlock_rdlock(&st->index_lock);
 	for (size_t i = 0; i < st->index.n_slots; i++)
-		if (st->index.series[i] != NULL)
-			atomic_store(&st->index.series[i]->journal_file, 0);
+		if (index_at(&st->index, i) != NULL)
+			atomic_store(&index_at(&st->index, i)->journal_file, 0);
 	pthread_rwlock_unlock(&st->index_lock);
 }
 

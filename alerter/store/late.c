@@ -88,7 +88,7 @@ static void replace(struct shard *shard, struct store_series *s, uint32_t i, boo
 		store_keep_sealed(s, old[k]);
 	if (!stays)
 		chunk_unref(old[i]);
-	sealed_fini(all, n);
+	store_free_sealed(all, n);
 }
 
 static enum store_verdict into_sealed(struct shard *shard, struct store_series *s, uint32_t i, bool stays, const struct late *late)

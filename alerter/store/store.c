@@ -83,7 +83,7 @@ static void series_free(struct store_series *s)
 	for (uint32_t i = 0; i < s->n_sealed; i++)
 		chunk_unref(series_sealed(s, i));
 	chunk_unref(series_seal(s));
-	sealed_fini(series_all_sealed(s), s->n_sealed);
+	store_free_sealed(series_all_sealed(s), s->n_sealed);
 	slab_free(s, offsetof(struct store_series, pairs) + index_pairs_bytes(s));
 }
 
@@ -108,8 +108,8 @@ void store_free(struct store *st)
 		series_free(s);
 	}
 	for (size_t i = 0; i < st->index.n_slots; i++)
-		if (st->index.series[i] != NULL)
-			series_free(st->index.series[i]);
+		if (index_at(&st->index, i) != NULL)
+			series_free(index_at(&st->index, i));
 	index_fini(&st->index);
 	arena_fini(&st->unseen_arena);
 	pthread_rwlock_destroy(&st->index_lock);
@@ -291,7 +291,7 @@ static bool each_of_some(struct store *st, size_t beg, void (*fn)(struct store *
 	pthread_rwlock_rdlock(&st->index_lock);
 	more = beg < st->index.n_slots;
 	for (size_t i = beg; i < end && i < st->index.n_slots; i++) {
-		struct store_series *s = st->index.series[i];
+		struct store_series *s = index_at(&st->index, i);
 		struct shard *shard;
 
 		if (s == NULL)
@@ -408,7 +408,7 @@ static void squeeze(struct store *st, int64_t now_ms)
 void store_drop_series(struct store *st, const struct slots *slots)
 {
 	for (size_t i = 0; i < slots->n; i++) {
-		struct store_series *s = st->index.series[slots->v[i]];
+		struct store_series *s = index_at(&st->index, slots->v[i]);
 
 		memory_drop(st, s);
 		store_series_release(st, s);
@@ -431,7 +431,7 @@ static bool has_samples(struct store *st, const struct store_series *s)
 
 static bool is_dead(struct store *st, size_t slot)
 {
-	const struct store_series *s = st->index.series[slot];
+	const struct store_series *s = index_at(&st->index, slot);
 
 	return s != NULL && !series_is_pinned(s) && series_in_blocks(s) == 0 && !has_samples(st, s);
 }
@@ -715,7 +715,7 @@ int64_t store_each_pair(struct store *st, void (*fn)(void *ctx, struct str name,
 	pthread_rwlock_rdlock(&st->index_lock);
 	index_each_pair(&st->index, fn, ctx);
 	for (size_t i = 0; i < st->index.n_slots; i++) {
-		int64_t end_ms = st->index.series[i] != NULL ? series_end_ms(st->index.series[i]) : INT64_MIN;
+		int64_t end_ms = index_at(&st->index, i) != NULL ? series_end_ms(index_at(&st->index, i)) : INT64_MIN;
 
 		newest_ms = end_ms > newest_ms ? end_ms : newest_ms;
 	}
