@@ -57,17 +57,18 @@ static struct labels discovered_labels(const struct scrape_job *job, const struc
 	return l;
 }
 
-static void put_encoded(struct buf *b, struct str s)
+/* As Go's net/url has it: <plain> is what stands for itself there, beside letters and digits. */
+static void put_encoded(struct buf *b, struct str s, const char *plain, const char *space)
 {
 	static const char hex[] = "0123456789ABCDEF";
 
 	for (size_t i = 0; i < s.n; i++) {
 		unsigned char c = (unsigned char)s.p[i];
 
-		if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || memchr("-_.~", c, 4) != NULL) {
+		if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c != '\0' && strchr(plain, c) != NULL)) {
 			buf_putc(b, (char)c);
 		} else if (c == ' ') {
-			buf_putc(b, '+');
+			buf_putz(b, space);
 		} else {
 			buf_putc(b, '%');
 			buf_putc(b, hex[c >> 4]);
@@ -114,13 +115,27 @@ static struct labels params_of(const struct scrape_job *job, struct labels l, st
 	return (struct labels){ v, n };
 }
 
+static void put_param_text(struct buf *b, struct str s)
+{
+	put_encoded(b, s, "-_.~", "+");
+}
+
+/* From a question mark on it is taken as it is. */
+static void put_path(struct buf *b, struct str path)
+{
+	size_t n = str_chr(path, '?');
+
+	put_encoded(b, (struct str){ path.p, n }, "-_.~$&+,/:;=@", "%20");
+	buf_put(b, path.p + n, path.n - n);
+}
+
 static void put_params(struct buf *b, struct labels params, char sep)
 {
 	for (size_t i = 0; i < params.n; i++, sep = '&') {
 		buf_putc(b, sep);
-		put_encoded(b, params.v[i].name);
+		put_param_text(b, params.v[i].name);
 		buf_putc(b, '=');
-		put_encoded(b, params.v[i].value);
+		put_param_text(b, params.v[i].value);
 	}
 }
 
@@ -135,7 +150,7 @@ static struct str url_of(const struct scrape_job *job, struct labels l, struct a
 	buf_puts(&b, labels_get(l, STR("__address__")));
 	if (!str_starts(path, STR("/")))
 		buf_putc(&b, '/');
-	buf_puts(&b, path);
+	put_path(&b, path);
 	put_params(&b, params_of(job, l, a), str_chr(path, '?') < path.n ? '&' : '?');
 	out = arena_str(a, buf_str(&b));
 	buf_fini(&b);
