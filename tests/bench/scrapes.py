@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 TARGETS, SERIES, INTERVAL_S, ROUNDS = 100, 1005, 5, 24
-SETTLE_S = 20
+SETTLE_S, POLL_S = 20, 0.01
 
 
 def page(turn):
@@ -73,7 +73,7 @@ class Peer:
         from servers import Process, http
         listen = f"-httpListenAddr=127.0.0.1:{self.port}" if self.name == "victoria-metrics" else f"--web.listen-address=127.0.0.1:{self.port}"
         self.process = Process(self.name, [*self.args, listen], self.folder)
-        self.process.ready(lambda: http(self.url(self.ready_path))[0] == 200, 120)
+        self.process.ready(lambda: http(self.url(self.ready_path))[0] == 200, 120, POLL_S)
 
     def url(self, path):
         return f"http://127.0.0.1:{self.port}{path}"
@@ -93,7 +93,7 @@ class Peer:
         began = time.monotonic()
         self.start()
         while self.count(at_s) < there:
-            time.sleep(0.02)
+            time.sleep(POLL_S)
             assert time.monotonic() - began < 120, f"{self.name} has not all its series after kill -9"
         return time.monotonic() - began
 

@@ -161,7 +161,7 @@ class Process:
     def kill(self):
         return self.stop(signal.SIGKILL)
 
-    def ready(self, condition, seconds=60):
+    def ready(self, condition, seconds=60, every=0.05):
         """A port that a passing connection has is free again soon: who ends for it begins again."""
         def check():
             if not self.alive():
@@ -172,7 +172,7 @@ class Process:
                 self.begin()
             return condition()
         try:
-            wait_for(f"{self.name} is ready", check, seconds)
+            wait_for(f"{self.name} is ready", check, seconds, every)
         except (AssertionError, Ended):
             sys.stderr.write(f"---- {self.log}\n{self.text()[-4000:]}\n")
             self.stop()
