@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "store/carriers.h"
 #include "store/chunk.h"
 #include "store/gaps.h"
 #include "store/claims.h"
@@ -236,7 +237,8 @@ struct store_selection {
 	uint64_t batch;
 	struct shelf *shelf; /* a reference to it; NULL: none */
 	struct shelf_cuts *cuts;
-	struct arena arena; /* labels of unseen targets, cuts */
+	struct carriers *carriers; /* of the unseen targets; NULL: not needed yet */
+	struct arena arena;        /* they and their labels, cuts */
 	struct series v[];
 };
 

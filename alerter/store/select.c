@@ -43,26 +43,18 @@ static bool is_stalled(int64_t good_ms, int64_t now_ms, int64_t lookback_ms)
 	return good_ms != INT64_MIN && (good_ms < now_ms - lookback_ms || good_ms > now_ms + lookback_ms);
 }
 
-/* True when a label the target has keeps the series from being its own. */
-static bool is_of_another(struct labels series, struct labels target)
-{
-	for (size_t i = 0; i < target.n; i++)
-		if (labels_has(series, target.v[i].name) && !str_eq(labels_get(series, target.v[i].name), target.v[i].value))
-			return true;
-	return false;
-}
-
 /* Whether a target that nobody has read since the start may have it. */
-static bool may_be_carried(struct labels labels, const struct selection *sel)
+static bool may_be_carried(struct labels labels, struct store_selection *sel)
 {
-	for (size_t i = 0; i < sel->n_unseen_targets; i++)
-		if (!is_of_another(labels, sel->unseen_targets[i]))
-			return true;
-	return false;
+	if (sel->pub.n_unseen_targets == 0)
+		return false;
+	if (sel->carriers == NULL)
+		sel->carriers = carriers_new(&sel->arena, sel->pub.unseen_targets, sel->pub.n_unseen_targets);
+	return carriers_may_have(sel->carriers, labels);
 }
 
 /* Of a series that only blocks know: whether it may yet come back. */
-static bool may_return(const struct store *st, struct labels labels, int64_t now_ms, const struct selection *sel)
+static bool may_return(const struct store *st, struct labels labels, int64_t now_ms, struct store_selection *sel)
 {
 	return now_ms - st->born_ms <= st->options.lookback_ms || may_be_carried(labels, sel);
 }
@@ -81,7 +73,7 @@ static bool is_seen(const struct view *s, struct labels part)
 {
 	for (size_t i = 0; i < s->n; i++)
 		if (atomic_load(&s->series[i]->state) == SERIES_FRESH && !atomic_load(&s->series[i]->from_history) &&
-		    !is_of_another(s->labels[i], part))
+		    !carriers_is_of_another(s->labels[i], part))
 			return true;
 	return false;
 }
@@ -126,7 +118,7 @@ static bool is_still_away(struct store *st, struct store_series *s, uint64_t as_
 }
 
 static struct series describe(struct store *st, struct store_series *s, struct labels labels, int64_t now_ms,
-                              const struct selection *sel)
+                              struct store_selection *sel)
 {
 	struct gap gap;
 	struct series out = { .id = s->id, .labels = labels, .state = atomic_load(&s->state) };
@@ -142,7 +134,7 @@ static struct series describe(struct store *st, struct store_series *s, struct l
 	else if (from != FROM_NOWHERE && out.state != SERIES_GONE)
 		out.state = may_return(st, labels, now_ms, sel) ? SERIES_LOST : SERIES_GONE;
 	if ((out.state == SERIES_FRESH && is_stalled(good_ms, now_ms, st->options.lookback_ms)) ||
-	    (out.state != SERIES_LOST && is_still_away(st, s, sel->as_of, out.state, now_ms, &good_ms)))
+	    (out.state != SERIES_LOST && is_still_away(st, s, sel->pub.as_of, out.state, now_ms, &good_ms)))
 		out.state = SERIES_LOST;
 	if (out.state == SERIES_LOST) {
 		out.lost_since_ms = good_ms;
@@ -251,7 +243,7 @@ static struct selection *store_select(struct querier *q, const struct matcher *m
 	for (size_t i = 0; i < view.n; i++) {
 		if (i % WARM_ROWS == 0)
 			warm(view.series + i, view.n - i < WARM_ROWS ? view.n - i : WARM_ROWS);
-		sel->v[i] = describe(st, view.series[i], view.labels[i], now_ms, &sel->pub);
+		sel->v[i] = describe(st, view.series[i], view.labels[i], now_ms, sel);
 		n_over += is_over(view.series[i], sel->v[i].state, hints.min_ms, &sel->pub);
 	}
 	if (many_are_over(view.n, n_over))
