@@ -1,4 +1,4 @@
-/* Reading blocks. A file may be damaged or hostile: block_over() holds everything against everything else before anything is used
+/* Reading blocks. A file may be damaged or hostile: block_check_rest() holds everything against everything else before anything is used
  * (block_check.c), in time linear in the file; after that only chunks are doubted. */
 #include "store/block.h"
 
@@ -129,13 +129,6 @@ static bool check_contents(struct block *b, struct err *e)
 	return b->header->version < BLOCK_VERSION ? block4_check(b, e) : block_check(b, e);
 }
 
-static bool check(struct block *b, struct err *e)
-{
-	memcpy(&b->head, b->bytes, b->n_bytes < sizeof b->head ? b->n_bytes : sizeof b->head);
-	b->header = &b->head;
-	return check_header(b, e) && check_sections(b, e) && check_contents(b, e);
-}
-
 /* ---- Opening ---- */
 
 static struct block *block_new(const void *bytes, size_t n, const char *path)
@@ -168,21 +161,39 @@ void block_unref(struct block *b)
 	free(b);
 }
 
-static struct block *checked(struct block *b, struct err *e)
+/* Frees it when its header is damaged. */
+static struct block *with_header(struct block *b, struct err *e)
 {
-	if (!check(b, e) || (atomic_load(&b->cut) && !block_bad(e, "it was cut short"))) {
-		block_unref(b);
-		return NULL;
-	}
+	memcpy(&b->head, b->bytes, b->n_bytes < sizeof b->head ? b->n_bytes : sizeof b->head);
+	b->header = &b->head;
+	if (check_header(b, e))
+		return b;
+	block_unref(b);
+	return NULL;
+}
+
+bool block_check_rest(struct block *b, struct err *e)
+{
+	if (!check_sections(b, e) || !check_contents(b, e) || (atomic_load(&b->cut) && !block_bad(e, "it was cut short")))
+		return false;
 	b->good = mem_alloc(b->n_entries / 8 + 1);
 	b->bad = mem_alloc(b->n_entries / 8 + 1);
-	return b;
+	return true;
+}
+
+/* Frees it when it is damaged. */
+static struct block *whole(struct block *b, struct err *e)
+{
+	if (b == NULL || block_check_rest(b, e))
+		return b;
+	block_unref(b);
+	return NULL;
 }
 
 struct block *block_over(const void *bytes, size_t n, struct err *e)
 {
 	assert((uintptr_t)bytes % 8 == 0);
-	return checked(block_new(bytes, n, NULL), e);
+	return whole(with_header(block_new(bytes, n, NULL), e), e);
 }
 
 static void *map_file(int fd, size_t *n, struct err *e)
@@ -205,7 +216,7 @@ static void *map_file(int fd, size_t *n, struct err *e)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-struct block *block_open(const char *path, struct err *e)
+struct block *block_map(const char *path, struct err *e)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	size_t n;
@@ -217,7 +228,12 @@ struct block *block_open(const char *path, struct err *e)
 	}
 	p = map_file(fd, &n, e);
 	close(fd);
-	return p != NULL ? checked(block_new(p, n, path), e) : NULL;
+	return p != NULL ? with_header(block_new(p, n, path), e) : NULL;
+}
+
+struct block *block_open(const char *path, struct err *e)
+{
+	return whole(block_map(path, e), e);
 }
 
 void block_cool(const struct block *b)

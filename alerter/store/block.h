@@ -141,6 +141,10 @@ uint64_t series_hash(struct labels l);
 /* Maps a file and checks all but its chunks. NULL and <e> when it is damaged or no block; BAD_INPUT: it is not ours to judge, of
  * another version or no regular file. */
 struct block *block_open(const char *path, struct err *e);
+/* The same in two steps, the second of which may be another thread's. Before it only header and path are to be used; when it fails,
+ * nothing but block_unref(). */
+struct block *block_map(const char *path, struct err *e);
+bool block_check_rest(struct block *b, struct err *e);
 /* The same over memory that is borrowed, at a multiple of eight. */
 struct block *block_over(const void *bytes, size_t n, struct err *e);
 void block_unref(struct block *b);

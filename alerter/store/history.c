@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/arrivals.h"
 #include "store/flush.h"
 #include "store/halves.h"
 #include "store/internal.h"
@@ -388,17 +389,12 @@ static void leave_alone(struct store *st, const char *path, const struct err *e)
 	log_event(LOG_WARN, "a block is left as it is: what it holds is not served", "block", path, "err", e->msg, NULL);
 }
 
-/* NULL when it is none of ours, or damaged. */
-static struct block *open_file(struct store *st, const char *path)
+static void refuse(struct store *st, const char *path, const struct err *e)
 {
-	struct err e = { 0 };
-	struct block *b = block_open(path, &e);
-
-	if (b == NULL && e.code == ERR_BAD_INPUT)
-		leave_alone(st, path, &e);
-	else if (b == NULL)
-		set_aside(st, path, e.msg);
-	return b;
+	if (e->code == ERR_BAD_INPUT)
+		leave_alone(st, path, e);
+	else
+		set_aside(st, path, e->msg);
 }
 
 static void take_in(struct store *st, struct block *b, struct resting resting)
@@ -410,10 +406,13 @@ static void take_in(struct store *st, struct block *b, struct resting resting)
 
 bool history_add_file(struct store *st, const char *path)
 {
-	struct block *b = open_file(st, path);
+	struct err e = { 0 };
+	struct block *b = block_open(path, &e);
 
 	if (b != NULL)
 		take_in(st, b, (struct resting){ .until_ms = INT64_MIN });
+	else
+		refuse(st, path, &e);
 	return b != NULL;
 }
 
@@ -450,44 +449,44 @@ static bool is_settled(const struct timespec *changed)
 	return clock_now_ms(&clock_system) - changed->tv_sec * INT64_C(1000) > SETTLE_MS;
 }
 
-static int by_end(const void *a, const void *b)
+static void add_arrival(struct store *st, struct arrivals *out, const char *path)
 {
-	int64_t l = (*(struct block *const *)a)->header->max_ms, r = (*(struct block *const *)b)->header->max_ms;
+	struct err e = { 0 };
+	struct block *b = block_map(path, &e);
 
-	return (l < r) - (l > r);
+	if (b != NULL)
+		arrivals_add(out, b);
+	else
+		refuse(st, path, &e);
 }
 
-/* What is new in the folder, the latest first. */
-static struct block_list *open_new_files(struct store *st)
+/* What is new in the folder. */
+static void find_arrivals(struct store *st, struct arrivals *out)
 {
-	struct history *h = &st->history;
-	struct block **v = NULL;
-	struct block_list *l;
-	size_t n = 0, cap = 0;
-	DIR *d = opendir(h->dir);
+	DIR *d = opendir(st->history.dir);
 
 	for (struct dirent *f; d != NULL && (f = readdir(d)) != NULL;) {
 		struct buf path = { 0 };
-		struct block *b = NULL;
 
-		buf_printf(&path, "%s/%s", h->dir, f->d_name);
-		if (str_ends(str_of(f->d_name), STR(".blk")) && !is_known(h, buf_z(&path)))
-			b = open_file(st, buf_z(&path));
-		if (b != NULL) {
-			v = mem_grow(v, &cap, n + 1, sizeof(struct block *));
-			v[n++] = b;
-		}
+		buf_printf(&path, "%s/%s", st->history.dir, f->d_name);
+		if (str_ends(str_of(f->d_name), STR(".blk")) && !is_known(&st->history, buf_z(&path)))
+			add_arrival(st, out, buf_z(&path));
 		buf_fini(&path);
 	}
 	if (d != NULL)
 		closedir(d);
-	l = list_new(n);
-	for (; l->n < n; l->n++)
-		l->v[l->n] = v[l->n];
-	if (n > 1)
-		qsort(l->v, n, sizeof(struct block *), by_end);
-	free(v);
-	return l;
+}
+
+/* <taken>: those before it. */
+static void take_arrival(struct store *st, const struct arrival *x, struct block_list *taken, int64_t resting_ms)
+{
+	if (!x->whole) {
+		refuse(st, x->block->path, &x->e);
+		block_unref(x->block);
+		return;
+	}
+	take_in(st, x->block, (struct resting){ .later = taken->v, .n_later = taken->n, .until_ms = resting_ms });
+	taken->v[taken->n++] = x->block;
 }
 
 /* Reads the folder when it changed. The order in which files come does not matter. Series that ended before <resting_ms> go on resting;
@@ -495,16 +494,20 @@ static struct block_list *open_new_files(struct store *st)
 static void scan(struct store *st, int64_t resting_ms)
 {
 	struct history *h = &st->history;
-	struct block_list *l;
+	struct arrivals all = { 0 };
+	struct block_list *taken;
 	struct stat info;
 
 	if (stat(h->dir, &info) != 0 || memcmp(&info.st_mtim, &h->scanned, sizeof h->scanned) == 0)
 		return;
 	h->scanned = is_settled(&info.st_mtim) ? info.st_mtim : (struct timespec){ 0 };
-	l = open_new_files(st);
-	for (size_t i = 0; i < l->n; i++)
-		take_in(st, l->v[i], (struct resting){ .later = l->v, .n_later = i, .until_ms = resting_ms });
-	free(l); /* the references are the history's now */
+	find_arrivals(st, &all);
+	taken = list_new(all.n);
+	arrivals_begin(&all);
+	for (size_t i = 0; i < all.n; i++)
+		take_arrival(st, arrivals_checked(&all, i), taken, resting_ms);
+	arrivals_fini(&all);
+	free(taken); /* the references are the history's now */
 	follow_chain(st);
 }
 
