@@ -286,6 +286,7 @@ struct store {
 	_Atomic int64_t oldest_ms; /* nothing in the head is older. Under the commit lock; at the start, several lower it at once */
 	_Atomic int64_t lately_oldest_ms; /* of what came since the last census began. Likewise */
 	int64_t steady_ms, steady_mono_ms; /* the wall clock when it last went on as the monotonic one does. Under maintain_lock */
+	int64_t rest_again_ms; /* see rest_put_when_due(). Likewise */
 	_Atomic int64_t late_window_ms;
 	int64_t born_ms;
 	int64_t stopped_ms; /* of the newest good sample of the run before, where the journal has all of it; 0: nothing is known of one */

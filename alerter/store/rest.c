@@ -25,14 +25,14 @@ void rest_count(struct store *st)
 struct tired {
 	struct store_series **v; /* by slot */
 	size_t n, cap;
-	int64_t until_ms;
+	int64_t after_ms, until_ms; /* of their last samples */
 };
 
 /* What the head knows lets it go: it ended long ago, properly, nobody holds it, and its samples are in blocks. Under the shard lock. */
-static bool is_over(const struct store_series *s, int64_t until_ms)
+static bool is_over(const struct store_series *s, const struct tired *t)
 {
 	return !series_is_pinned(s) && s->state == SERIES_GONE && series_in_blocks(s) > 0 && s->n_sealed == 0 && series_open(s) == NULL &&
-	       s->block_last_ms < until_ms && series_last_ms(s) <= s->block_last_ms;
+	       s->block_last_ms > t->after_ms && s->block_last_ms < t->until_ms && series_last_ms(s) <= s->block_last_ms;
 }
 
 static void add_tired(struct store *st, struct shard *shard, struct store_series *s, void *ctx)
@@ -40,7 +40,7 @@ static void add_tired(struct store *st, struct shard *shard, struct store_series
 	struct tired *t = ctx;
 
 	(void)st, (void)shard;
-	if (!is_over(s, t->until_ms))
+	if (!is_over(s, t))
 		return;
 	t->v = mem_grow(t->v, &t->cap, t->n + 1, sizeof(struct store_series *));
 	t->v[t->n++] = s;
@@ -86,13 +86,13 @@ static void leave_block(struct block *b, uint32_t i, struct store_series *s)
 	atomic_fetch_sub(&s->blocks, BLOCKS_ONE);
 }
 
-static bool is_still_over(struct store *st, const struct store_series *s, int64_t until_ms)
+static bool is_still_over(struct store *st, const struct store_series *s, const struct tired *t)
 {
 	struct shard *shard = series_shard(st, s);
 	bool over;
 
 	pthread_mutex_lock(&shard->lock);
-	over = is_over(s, until_ms);
+	over = is_over(s, t);
 	pthread_mutex_unlock(&shard->lock);
 	return over;
 }
@@ -108,7 +108,7 @@ static void put_some(struct store *st, const struct tired *t, size_t beg, const 
 
 		struct labels labels = index_labels(&st->index, s, v);
 
-		if (!is_still_over(st, s, t->until_ms) || !find_in_blocks(l, labels, series_hash(labels), at))
+		if (!is_still_over(st, s, t) || !find_in_blocks(l, labels, series_hash(labels), at))
 			continue;
 		note_resting(st, s->block_last_ms);
 		for (size_t k = 0; k < l->n; k++)
@@ -153,9 +153,9 @@ bool rest_goes_on(struct store *st, struct block *const *later, size_t n, const 
 	return rests;
 }
 
-void rest_put(struct store *st, int64_t now_ms)
+static void put(struct store *st, int64_t after_ms, int64_t until_ms)
 {
-	struct tired t = { .until_ms = rest_until_ms(st, now_ms) };
+	struct tired t = { .after_ms = after_ms, .until_ms = until_ms };
 	struct block_list *l = history_take(&st->history);
 	uint32_t *at;
 
@@ -173,6 +173,19 @@ void rest_put(struct store *st, int64_t now_ms)
 	free(at);
 	free(t.v);
 	block_list_unref(l);
+}
+
+void rest_put_when_due(struct store *st, int64_t now_ms, bool flushed)
+{
+	int64_t until_ms = rest_until_ms(st, now_ms);
+
+	if (flushed) {
+		put(st, INT64_MIN, until_ms);
+		st->rest_again_ms = now_ms + (now_ms - until_ms);
+	} else if (now_ms >= st->rest_again_ms) {
+		put(st, atomic_load(&st->rest_until_ms), until_ms); /* who was woken ended no later than all that rest */
+		st->rest_again_ms = INT64_MAX;
+	}
 }
 
 /* ---- Awake ---- */

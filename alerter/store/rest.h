@@ -17,8 +17,9 @@ int64_t rest_until_ms(const struct store *st, int64_t now_ms);
  * <later>, the latest first. The index does not know it, though all series of those are in it that do not rest. */
 bool rest_goes_on(struct store *st, struct block *const *later, size_t n, const struct block *b, uint32_t i, struct labels labels,
                   int64_t until_ms);
-/* Puts what ended a while ago to rest. Under maintain_lock. */
-void rest_put(struct store *st, int64_t now_ms);
+/* Behind a flush, puts what ended a while ago to rest; and once more, but for who was woken, as soon as what ended just before that flush may rest too:
+ * until the next one there would be as many again beside it. Under maintain_lock. */
+void rest_put_when_due(struct store *st, int64_t now_ms, bool flushed);
 /* Every matching series that has samples from min_ms to max_ms is in the index, until <*no> is not rest_no() any more. False and <e>: a regex
  * that hit its limit, or the index is full (max_series). */
 bool rest_wake(struct store *st, const struct matcher *m, size_t n, struct select_hints reach, uint64_t *no, struct err *e);

@@ -75,6 +75,7 @@ struct store *store_new(const struct store_options *options)
 	st->steady_mono_ms = clock_mono_ms(st->options.clock);
 	st->oldest_ms = st->lately_oldest_ms = INT64_MAX;
 	st->rest_until_ms = INT64_MIN;
+	st->rest_again_ms = INT64_MAX;
 	return st;
 }
 
@@ -598,8 +599,7 @@ void store_maintain(struct store *st)
 		journal_checkpoint(st);
 	if (total_bytes(st, &n_chunks) > st->options.max_bytes)
 		squeeze(st, now_ms);
-	if (flushed)
-		rest_put(st, now_ms);
+	rest_put_when_due(st, now_ms, flushed);
 	drop_dead(st);
 	store_bury_unused(st);
 	take_census(st);

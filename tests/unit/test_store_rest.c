@@ -272,6 +272,36 @@ static void test_who_is_woken(void **state)
 	end(&w);
 }
 
+/* What ended just before a flush rests before the next one; who was woken meanwhile stays awake until then. */
+static void test_rests_between_flushes(void **state)
+{
+	struct world w;
+
+	(void)state;
+	make_one(&w);
+	for (int i = 0; i <= ENDED_S; i += 60) {
+		w.f.clock.wall = MS(2 * ENDED_S + i);
+		put(&w.f, "alive i=1", MS(2 * ENDED_S + i), i);
+		put(&w.f, "late i=3", MS(2 * ENDED_S + i), i == ENDED_S ? value_stale() : i);
+		commit(&w.f);
+	}
+	w.f.clock.wall += 300000;
+	store_maintain(w.f.store);
+	assert_int_equal(store_stats(w.f.store).blocks_written, 2);
+	assert_int_equal(selected(&w, "__name__ = ended", 0, ENDED_S), 1);
+	assert_int_equal(awake(&w), 2);
+	w.f.clock.wall += 359000;
+	store_maintain(w.f.store);
+	assert_int_equal(awake(&w), 2);
+	w.f.clock.wall += 1000;
+	store_maintain(w.f.store);
+	assert_int_equal(awake(&w), 1);
+	assert_int_equal(store_stats(w.f.store).blocks_written, 2);
+	assert_int_equal(selected(&w, "__name__ =~ ended|late", 3 * ENDED_S, 3 * ENDED_S), 2);
+	assert_int_equal(awake(&w), 2);
+	end(&w);
+}
+
 /* Ended in this run, so it is no value of an earlier one that hides while some target is unseen. */
 static void test_wakes_as_it_was(void **state)
 {
@@ -464,6 +494,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_model),
 		cmocka_unit_test(test_who_is_woken),
+		cmocka_unit_test(test_rests_between_flushes),
 		cmocka_unit_test(test_wakes_as_it_was),
 		cmocka_unit_test(test_comes_back),
 		cmocka_unit_test(test_rests_while_selected),

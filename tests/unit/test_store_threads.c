@@ -77,7 +77,7 @@ static void add_past(struct store *store)
 static void put_to_rest(struct store *store)
 {
 	pthread_mutex_lock(&store->maintain_lock);
-	rest_put(store, clock_now_ms(&clock_system));
+	rest_put_when_due(store, clock_now_ms(&clock_system), true);
 	pthread_mutex_unlock(&store->maintain_lock);
 }
 
