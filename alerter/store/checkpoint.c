@@ -98,7 +98,7 @@ static bool put_slots(struct store *st, struct checkpoint *c, size_t beg, size_t
 		const struct store_series *s = index_at(&st->index, i);
 		struct shard *shard;
 
-		if (s == NULL || index_n_pairs(s) > STORE_MAX_LABELS)
+		if (s == NULL || index_n_pairs(&st->index, s) > STORE_MAX_LABELS)
 			continue;
 		shard = series_shard(st, s);
 		pthread_mutex_lock(&shard->lock);

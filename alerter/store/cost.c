@@ -44,7 +44,7 @@ static void count_series(struct store *st, struct shard *shard, struct store_ser
 {
 	const struct costs *to = ctx;
 	struct store_cost c = { .first_ms = INT64_MAX, .last_ms = INT64_MIN };
-	struct label *v = mem_alloc(index_n_pairs(s) * sizeof *v);
+	struct label *v = mem_alloc(index_n_pairs(&st->index, s) * sizeof *v);
 
 	(void)shard;
 	c.labels = index_labels(&st->index, s, v);

@@ -92,25 +92,23 @@ static int64_t last_good(struct chunk *const *v, uint32_t n, struct arena *a)
 
 static uint32_t begin_series(struct store *st, struct block_writer *w, const struct store_series *s)
 {
-	struct label *v = mem_alloc(index_n_pairs(s) * sizeof *v);
+	struct label v[STORE_MAX_LABELS];
 	uint32_t number;
 
 	pthread_rwlock_rdlock(&st->index_lock);
 	number = block_writer_series(w, index_labels(&st->index, s, v));
 	pthread_rwlock_unlock(&st->index_lock);
-	free(v);
 	return number;
 }
 
 static uint64_t whole_hash(struct store *st, const struct store_series *s)
 {
-	struct label *v = mem_alloc(index_n_pairs(s) * sizeof *v);
+	struct label v[STORE_MAX_LABELS];
 	uint64_t hash;
 
 	pthread_rwlock_rdlock(&st->index_lock);
 	hash = series_hash(index_labels(&st->index, s, v));
 	pthread_rwlock_unlock(&st->index_lock);
-	free(v);
 	return hash;
 }
 

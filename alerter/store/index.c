@@ -77,29 +77,21 @@ static const unsigned char *get_number(const unsigned char *p, uint32_t *v)
 /* The pairs that are left. */
 struct pairs {
 	const unsigned char *names, *values;
-};
-
-/* Behind the number of them. */
-static const unsigned char *get_n_pairs(const struct store_series *s, uint32_t *n)
-{
-	*n = s->few_pairs;
-	return *n < INDEX_MANY_PAIRS ? s->pairs : get_number(s->pairs, n);
-}
-
-size_t index_n_pairs(const struct store_series *s)
-{
 	uint32_t n;
-
-	(void)get_n_pairs(s, &n);
-	return n;
-}
+};
 
 static struct pairs pairs_of(const struct index *x, const struct store_series *s)
 {
-	uint32_t shape, n;
-	const unsigned char *values = get_number(get_n_pairs(s, &n), &shape);
+	uint32_t shape;
+	struct pairs left = { .values = get_number(s->pairs, &shape) };
 
-	return (struct pairs){ (const unsigned char *)symbols_text(&x->shapes, shape).p, values };
+	left.names = get_number((const unsigned char *)symbols_text(&x->shapes, shape).p, &left.n);
+	return left;
+}
+
+size_t index_n_pairs(const struct index *x, const struct store_series *s)
+{
+	return pairs_of(x, s).n;
 }
 
 static struct series_pair take_pair(struct pairs *left)
@@ -108,6 +100,7 @@ static struct series_pair take_pair(struct pairs *left)
 
 	left->names = get_number(left->names, &pair.name);
 	left->values = get_number(left->values, &pair.value);
+	left->n--;
 	return pair;
 }
 
@@ -126,8 +119,7 @@ void index_encode(struct index *x, struct labels labels, struct buf *out)
 {
 	struct buf names = { 0 };
 
-	if (labels.n >= INDEX_MANY_PAIRS)
-		put_number(out, (uint32_t)labels.n);
+	put_number(&names, (uint32_t)labels.n);
 	for (size_t i = 0; i < labels.n; i++)
 		put_number(&names, refer(x, labels.v[i].name, recent_pair(x, i).name));
 	put_number(out, symbols_ref(&x->shapes, buf_str(&names)));
@@ -136,20 +128,19 @@ void index_encode(struct index *x, struct labels labels, struct buf *out)
 	buf_fini(&names);
 }
 
-size_t index_pairs_bytes(const struct store_series *s)
+size_t index_pairs_bytes(const struct index *x, const struct store_series *s)
 {
-	uint32_t number, n;
-	const unsigned char *p = get_n_pairs(s, &n);
+	struct pairs left = pairs_of(x, s);
 
-	for (uint32_t i = 0; i <= n; i++)
-		p = get_number(p, &number);
-	return (size_t)(p - s->pairs);
+	while (left.n > 0)
+		(void)take_pair(&left);
+	return (size_t)(left.values - s->pairs);
 }
 
 struct labels index_labels(const struct index *x, const struct store_series *s, struct label *v)
 {
 	struct pairs left = pairs_of(x, s);
-	size_t n = index_n_pairs(s);
+	size_t n = left.n;
 
 	for (size_t i = 0; i < n; i++) {
 		struct series_pair pair = take_pair(&left);
@@ -161,11 +152,10 @@ struct labels index_labels(const struct index *x, const struct store_series *s, 
 
 static bool has_labels(const struct index *x, const struct store_series *s, struct labels l)
 {
-	struct pairs left;
+	struct pairs left = pairs_of(x, s);
 
-	if (index_n_pairs(s) != l.n)
+	if (left.n != l.n)
 		return false;
-	left = pairs_of(x, s);
 	for (size_t i = 0; i < l.n; i++) {
 		struct series_pair pair = take_pair(&left);
 
@@ -373,7 +363,7 @@ static void posting_drop(struct index *x, struct posting *p)
 void index_add(struct index *x, struct store_series *s)
 {
 	struct pairs left = pairs_of(x, s);
-	uint32_t n = (uint32_t)index_n_pairs(s), slot;
+	uint32_t n = left.n, slot;
 
 	index_reserve(x, 1);
 	if (x->free_slots.n > 0) {
@@ -393,9 +383,8 @@ void index_add(struct index *x, struct store_series *s)
 static void unpost(struct index *x, const struct store_series *s, uint32_t slot)
 {
 	struct pairs left = pairs_of(x, s);
-	size_t n = index_n_pairs(s);
 
-	for (size_t k = 0; k < n; k++) {
+	while (left.n > 0) {
 		struct series_pair pair = take_pair(&left);
 		struct posting *p = map_get(&x->postings, key_of(&pair, sizeof pair));
 
@@ -421,16 +410,15 @@ void index_remove(struct index *x, const struct slots *dead)
 void index_forget(struct index *x, struct store_series *s)
 {
 	struct pairs left = pairs_of(x, s);
-	size_t n = index_n_pairs(s);
-	uint32_t shape, many;
+	uint32_t shape;
 
-	for (size_t i = 0; i < n; i++) {
+	while (left.n > 0) {
 		struct series_pair pair = take_pair(&left);
 
 		symbols_unref(&x->symbols, pair.name);
 		symbols_unref(&x->symbols, pair.value);
 	}
-	(void)get_number(get_n_pairs(s, &many), &shape);
+	(void)get_number(s->pairs, &shape);
 	symbols_unref(&x->shapes, shape);
 }
 
@@ -544,9 +532,8 @@ static void pick_by_regex(const struct index *x, struct index_search *q)
 static uint32_t value_of(const struct index *x, const struct store_series *s, uint32_t name)
 {
 	struct pairs left = pairs_of(x, s);
-	size_t n = index_n_pairs(s);
 
-	for (size_t i = 0; i < n; i++) {
+	while (left.n > 0) {
 		struct series_pair pair = take_pair(&left);
 
 		if (pair.name == name)

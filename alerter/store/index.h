@@ -24,7 +24,7 @@ static inline uint32_t index_hash(uint64_t hash)
 
 struct index {
 	struct symbols symbols;
-	struct symbols shapes; /* which names a series has: their numbers, encoded, as a text */
+	struct symbols shapes; /* which names a series has: how many, and their numbers, encoded, as a text */
 	struct near *series; /* by slot, see index_at() */
 	size_t cap, n_slots, n_series;
 	struct slots free_slots;
@@ -50,11 +50,10 @@ struct store_series *index_find(const struct index *x, struct labels labels, uin
 void index_warm(const struct index *x, const uint64_t *hashes, size_t n);
 /* Takes references to the symbols of <labels> and appends their numbers: what s->pairs is made of. */
 void index_encode(struct index *x, struct labels labels, struct buf *out);
-/* Of so many or more it is written in front of them how many. */
-enum { INDEX_MANY_PAIRS = 255 };
-size_t index_n_pairs(const struct store_series *s);
-/* How long they are in a series. */
-size_t index_pairs_bytes(const struct store_series *s);
+/* How many labels it has. */
+size_t index_n_pairs(const struct index *x, const struct store_series *s);
+/* How long they are in a series. Not after index_forget(). */
+size_t index_pairs_bytes(const struct index *x, const struct store_series *s);
 /* So many will come: then the table does not grow with them. */
 void index_reserve(struct index *x, size_t n);
 /* Gives it a slot. */

@@ -45,7 +45,7 @@ struct store_series {
 	uint32_t n_sealed : SEALED_BITS;
 	uint32_t left_out : 1; /* of some snapshot, since it ended: what comes next is told by memory_revive */
 	uint32_t apart : 1;    /* its first chunk was cut short, see append.c */
-	unsigned char few_pairs; /* how many, or INDEX_MANY_PAIRS: see index_n_pairs(). Immutable */
+	_Atomic unsigned char journal_file; /* of which it has journal_number; 0, by anybody: none. Under the commit lock */
 	_Atomic int64_t end;           /* enum series_end. Written under it, by series_set_last() */
 	_Atomic uint64_t kept;         /* bits of the last value; of a SERIES_ENDED: time of its last sample that is no stale marker, INT64_MIN: none. Likewise */
 	_Atomic int64_t block_last_ms; /* of those in blocks; likewise */
@@ -57,14 +57,12 @@ struct store_series {
 	_Atomic uint32_t owner;      /* its number + 1, 0: nobody. Written under the lock of the owners */
 	_Atomic uint32_t last_batch; /* lower half of the number of the batch its last sample came with. Written under the shard lock */
 	_Atomic uint32_t pins;       /* holders outside, staged samples: not dropped; and SERIES_NEVER_LOST */
-	/* Under the commit lock: */
-	uint32_t journal_number : NUMBER_BITS, journal_told : 1; /* told: its last value is in that file */
-	_Atomic unsigned char journal_file; /* of which it has this number; 0, by anybody: none */
-	struct near open, sealed;      /* series_open(), series_all_sealed(). Under the shard lock */
+	struct near open, sealed;    /* series_open(), series_all_sealed(). Under the shard lock */
+	uint32_t journal_number : NUMBER_BITS, journal_told : 1; /* told: its last value is in that file. Under the commit lock */
 	unsigned char pairs[];         /* its labels, sorted, as index_encode() wrote them; immutable */
 };
 
-_Static_assert(offsetof(struct store_series, pairs) == 76, "there is no gap");
+_Static_assert(offsetof(struct store_series, pairs) == 75, "there is no gap");
 _Static_assert((int)RECORD_MAX_SERIES <= (int)NUMBER_NONE + 1, "numbers of the journal fit");
 
 /* Time of its last sample in the head, twice, and whether that is a stale marker, or there is none: then <kept> is a time. So both have room in

@@ -59,7 +59,7 @@ void journal_define(struct store *st, struct store_series *s)
 	atomic_store_explicit(&s->journal_file, j->file, memory_order_relaxed);
 	s->journal_told = 0;
 	pthread_rwlock_rdlock(&st->index_lock);
-	if (index_n_pairs(s) > STORE_MAX_LABELS || !record_define(&j->writer, index_labels(&st->index, s, v), store_owner_of(st, s), &number))
+	if (index_n_pairs(&st->index, s) > STORE_MAX_LABELS || !record_define(&j->writer, index_labels(&st->index, s, v), store_owner_of(st, s), &number))
 		number = NUMBER_NONE;
 	s->journal_number = number & NUMBER_NONE;
 	pthread_rwlock_unlock(&st->index_lock);

@@ -243,7 +243,7 @@ static void take_revived(struct store *st)
 	atomic_store(&m->n_revived, 0);
 	pthread_mutex_unlock(&m->revived_lock);
 	for (size_t i = 0; i < n; i++) {
-		struct label *labels = mem_alloc(index_n_pairs(v[i]) * sizeof *labels);
+		struct label *labels = mem_alloc(index_n_pairs(&st->index, v[i]) * sizeof *labels);
 
 		each_entry(st, v[i], index_labels(&st->index, v[i], labels), forget_without);
 		free(labels);
@@ -418,7 +418,7 @@ static void add_to_entry(struct store *st, struct remembered *r, struct store_se
 
 static void tell_entries(struct store *st, struct store_series *s)
 {
-	struct label *own = mem_alloc(index_n_pairs(s) * sizeof *own);
+	struct label *own = mem_alloc(index_n_pairs(&st->index, s) * sizeof *own);
 
 	each_entry(st, s, index_labels(&st->index, s, own), add_to_entry);
 	trim(st);
@@ -440,7 +440,7 @@ void memory_add(struct store *st, struct store_series *s)
 
 void memory_drop(struct store *st, struct store_series *s)
 {
-	struct label *own = mem_alloc(index_n_pairs(s) * sizeof *own);
+	struct label *own = mem_alloc(index_n_pairs(&st->index, s) * sizeof *own);
 
 	pthread_mutex_lock(&st->memory.lock);
 	each_entry(st, s, index_labels(&st->index, s, own), forget_with);

@@ -79,13 +79,18 @@ struct store *store_new(const struct store_options *options)
 	return st;
 }
 
-static void series_free(struct store_series *s)
+static size_t series_bytes(const struct store *st, const struct store_series *s)
+{
+	return offsetof(struct store_series, pairs) + index_pairs_bytes(&st->index, s);
+}
+
+static void series_free(struct store_series *s, size_t bytes)
 {
 	for (uint32_t i = 0; i < s->n_sealed; i++)
 		chunk_unref(series_sealed(s, i));
 	chunk_unref(series_seal(s));
 	store_free_sealed(series_all_sealed(s), s->n_sealed);
-	slab_free(s, offsetof(struct store_series, pairs) + index_pairs_bytes(s));
+	slab_free(s, bytes);
 }
 
 void store_free(struct store *st)
@@ -106,11 +111,11 @@ void store_free(struct store *st)
 		struct store_series *s = st->unused;
 
 		st->unused = s->next_unused;
-		series_free(s);
+		series_free(s, series_bytes(st, s));
 	}
 	for (size_t i = 0; i < st->index.n_slots; i++)
 		if (index_at(&st->index, i) != NULL)
-			series_free(index_at(&st->index, i));
+			series_free(index_at(&st->index, i), series_bytes(st, index_at(&st->index, i)));
 	index_fini(&st->index);
 	arena_fini(&st->unseen_arena);
 	pthread_rwlock_destroy(&st->index_lock);
@@ -170,7 +175,6 @@ struct store_series *store_series_make(struct store *st, struct labels labels, u
 	buf_fini(&pairs);
 	s->id = ++st->next_id & ID_MOST; /* a thousand new ones a second reach it after thirty years */
 	s->hash = index_hash(hash) & INDEX_HASH_MOST;
-	s->few_pairs = (unsigned char)(labels.n < INDEX_MANY_PAIRS ? labels.n : INDEX_MANY_PAIRS);
 	s->refs = 1;
 	s->block_last_ms = INT64_MIN;
 	s->end = SERIES_NO_END;
@@ -266,7 +270,7 @@ void store_series_never_lost(struct store *st, struct store_series *s)
 
 struct labels store_series_labels(struct store *st, const struct store_series *s, struct arena *a)
 {
-	struct label *v = ARENA_ARRAY(a, index_n_pairs(s), struct label);
+	struct label v[STORE_MAX_LABELS];
 	struct labels copy;
 
 	pthread_rwlock_rdlock(&st->index_lock);
@@ -486,10 +490,12 @@ void store_bury_unused(struct store *st)
 	while (s != NULL) {
 		pthread_rwlock_wrlock(&st->index_lock);
 		for (size_t i = 0; i < SLOTS_AT_ONCE && s != NULL; i++, s = next) {
+			size_t bytes = series_bytes(st, s);
+
 			next = s->next_unused;
 			index_forget(&st->index, s);
 			store_set_owner(st, s, 0);
-			series_free(s);
+			series_free(s, bytes);
 		}
 		pthread_rwlock_unlock(&st->index_lock);
 	}
