@@ -33,7 +33,7 @@ static unsigned decimals_for(double v, unsigned at_least, int64_t *units)
 	return at_least;
 }
 
-void packed_put(unsigned char *rows, size_t at, uint64_t value, unsigned bits)
+static inline void put_bits(unsigned char *rows, size_t at, uint64_t value, unsigned bits)
 {
 	unsigned shift = (unsigned)(at & 7);
 	unsigned char *p = rows + (at >> 3);
@@ -45,6 +45,11 @@ void packed_put(unsigned char *rows, size_t at, uint64_t value, unsigned bits)
 	word = (word & ((UINT64_C(1) << shift) - 1)) | value << shift;
 	memcpy(p, &word, sizeof word);
 	p[8] = (unsigned char)(shift + bits > 64 ? value >> (64 - shift) : 0);
+}
+
+void packed_put(unsigned char *rows, size_t at, uint64_t value, unsigned bits)
+{
+	put_bits(rows, at, value, bits);
 }
 
 double packed_unit(unsigned decimals)
@@ -241,13 +246,19 @@ static uint8_t count_falls(const struct whole *w, unsigned n)
 	return falls;
 }
 
-static void put_row(unsigned char *data, const struct packed_head *h, unsigned i, int64_t t, int64_t v, bool stale)
+/* Every sample that comes in passes here: both numbers at once, where they are no longer than a word. */
+static inline void put_row(unsigned char *data, const struct packed_head *h, unsigned i, int64_t t, int64_t v, bool stale)
 {
 	unsigned char *rows = data + h->bytes;
-	size_t at = (size_t)i * (h->t_bits + h->v_bits);
+	unsigned bits = (unsigned)h->t_bits + h->v_bits;
+	uint64_t first = above(&h->t, i, t), second = stale ? most(h->v_bits) : above(&h->v, i, v);
 
-	packed_put(rows, at, above(&h->t, i, t), h->t_bits);
-	packed_put(rows, at + h->t_bits, stale ? most(h->v_bits) : above(&h->v, i, v), h->v_bits);
+	if (bits < 64) {
+		put_bits(rows, (size_t)i * bits, first | second << h->t_bits, bits);
+		return;
+	}
+	put_bits(rows, (size_t)i * bits, first, h->t_bits);
+	put_bits(rows, (size_t)i * bits + h->t_bits, second, h->v_bits);
 }
 
 static void write_all(unsigned char *data, struct packed_head *h, const struct whole *w, unsigned n, bool spare)
