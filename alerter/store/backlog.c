@@ -1,10 +1,11 @@
-/* Two batches: one is filled, the other one is appended meanwhile, half of its series by another thread. Invariant: then a series belongs to the
+/* Two batches: one is filled, the other one is appended meanwhile, half of its series by a further thread. Invariant: then a series belongs to the
  * one who appends to it, and the index and the definitions of series to the reader. What is left at the end the reader appends itself. */
 #include "store/backlog.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "store/aside.h"
 #include "store/halves.h"
 #include "store/internal.h"
 #include "tocsin/mem.h"
@@ -34,12 +35,8 @@ struct backlog {
 	_Atomic int64_t newest_ms;
 	uint32_t *order, *at; /* of who appends a batch; room for BATCH_SAMPLES, and for <at_cap> */
 	size_t at_cap;
-	bool started, alone; /* alone: there can be no thread */
-	pthread_t thread;
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	struct batch handed; /* from here on under the lock, but for what is in it while <busy> */
-	bool busy, stop;
+	struct aside *aside; /* borrowed */
+	struct batch handed; /* its own while it is busy */
 };
 
 /* ---- Into the head ---- */
@@ -214,41 +211,11 @@ static void append_all(struct backlog *b, struct batch *in, const struct numbere
 
 /* ---- The thread ---- */
 
-static void *run_appender(void *arg)
+static void append_handed(void *ctx)
 {
-	struct backlog *b = arg;
+	struct backlog *b = ctx;
 
-	pthread_mutex_lock(&b->lock);
-	while (!b->stop) {
-		if (!b->busy) {
-			pthread_cond_wait(&b->changed, &b->lock);
-			continue;
-		}
-		pthread_mutex_unlock(&b->lock);
-		append_all(b, &b->handed, &b->handed.series);
-		pthread_mutex_lock(&b->lock);
-		b->busy = false;
-		pthread_cond_signal(&b->changed);
-	}
-	pthread_mutex_unlock(&b->lock);
-	return NULL;
-}
-
-static void wait_idle(struct backlog *b)
-{
-	pthread_mutex_lock(&b->lock);
-	while (b->busy)
-		pthread_cond_wait(&b->changed, &b->lock);
-	pthread_mutex_unlock(&b->lock);
-}
-
-static bool has_thread(struct backlog *b)
-{
-	if (!b->started && !b->alone) {
-		b->started = pthread_create(&b->thread, NULL, run_appender, b) == 0;
-		b->alone = !b->started;
-	}
-	return b->started;
+	append_all(b, &b->handed, &b->handed.series);
 }
 
 static void copy_series(struct numbered *to, const struct numbered *from)
@@ -261,29 +228,23 @@ static void copy_series(struct numbered *to, const struct numbered *from)
 
 static void hand_over(struct backlog *b)
 {
+	struct numbered series;
 	struct batch empty;
 
-	wait_idle(b);
 	b->complete(b->ctx);
-	if (!has_thread(b)) {
-		append_all(b, &b->filling, b->series);
-		return;
-	}
+	aside_wait(b->aside);
 	copy_series(&b->handed.series, b->series);
+	series = b->handed.series;
 	empty = (struct batch){ .v = b->handed.v };
-	pthread_mutex_lock(&b->lock);
-	b->handed.v = b->filling.v;
-	b->handed.n = b->filling.n;
-	b->handed.first_ms = b->filling.first_ms;
-	b->busy = true;
-	pthread_cond_signal(&b->changed);
-	pthread_mutex_unlock(&b->lock);
+	b->handed = b->filling;
+	b->handed.series = series;
 	b->filling = empty;
+	aside_do(b->aside, append_handed, b);
 }
 
 /* ---- The reader ---- */
 
-struct backlog *backlog_new(struct store *st, const struct numbered *series, void (*complete)(void *ctx), void *ctx)
+struct backlog *backlog_new(struct store *st, struct aside *aside, const struct numbered *series, void (*complete)(void *ctx), void *ctx)
 {
 	struct backlog *b = mem_alloc(sizeof *b);
 
@@ -292,35 +253,53 @@ struct backlog *backlog_new(struct store *st, const struct numbered *series, voi
 	b->complete = complete;
 	b->ctx = ctx;
 	b->newest_ms = INT64_MIN;
-	pthread_mutex_init(&b->lock, NULL);
-	pthread_cond_init(&b->changed, NULL);
+	b->aside = aside;
 	return b;
 }
 
-void backlog_add(struct backlog *b, uint32_t number, const struct record_sample *s)
+/* Room in the batch for <n> of <t_ms>. */
+static struct waiting *make_room(struct backlog *b, int64_t t_ms, uint32_t n, int32_t *after_ms)
 {
 	struct batch *to = &b->filling;
-	int64_t after_ms;
+	int64_t after;
 
-	if (to->n == BATCH_SAMPLES)
+	if (n > BATCH_SAMPLES - to->n)
 		hand_over(b);
-	if (to->n > 0 && (__builtin_sub_overflow(s->t_ms, to->first_ms, &after_ms) || after_ms != (int32_t)after_ms))
+	if (to->n > 0 && (__builtin_sub_overflow(t_ms, to->first_ms, &after) || after != (int32_t)after))
 		backlog_empty(b);
 	if (to->v == NULL) {
 		to->v = mem_alloc(BATCH_SAMPLES * sizeof *to->v);
-		if (b->started)
+		if (b->handed.v != NULL)
 			mem_populate(to->v, BATCH_SAMPLES * sizeof *to->v);
 	}
 	if (to->n == 0)
-		to->first_ms = s->t_ms;
-	to->v[to->n++] = (struct waiting){ s->v, (int32_t)(s->t_ms - to->first_ms), number & 0xffffff, s->state & 0xff };
+		to->first_ms = t_ms;
+	*after_ms = (int32_t)(t_ms - to->first_ms);
+	to->n += n;
+	return to->v + to->n - n;
+}
+
+void backlog_add(struct backlog *b, uint32_t number, int64_t t_ms, const double *v, uint32_t n)
+{
+	int32_t after_ms;
+	struct waiting *to = make_room(b, t_ms, n, &after_ms);
+
+	for (uint32_t i = 0; i < n; i++)
+		to[i] = (struct waiting){ v[i], after_ms, (number + i) & 0xffffff, record_usual_state(v[i], NULL) };
+}
+
+void backlog_add_one(struct backlog *b, uint32_t number, const struct record_sample *s)
+{
+	int32_t after_ms;
+	struct waiting *to = make_room(b, s->t_ms, 1, &after_ms);
+
+	*to = (struct waiting){ s->v, after_ms, number & 0xffffff, s->state & 0xff };
 }
 
 void backlog_empty(struct backlog *b)
 {
-	if (b->started)
-		wait_idle(b);
 	b->complete(b->ctx);
+	aside_wait(b->aside);
 	append_all(b, &b->filling, b->series);
 }
 
@@ -331,15 +310,7 @@ int64_t backlog_newest_ms(const struct backlog *b)
 
 void backlog_free(struct backlog *b)
 {
-	if (b->started) {
-		pthread_mutex_lock(&b->lock);
-		b->stop = true;
-		pthread_cond_signal(&b->changed);
-		pthread_mutex_unlock(&b->lock);
-		pthread_join(b->thread, NULL);
-	}
-	pthread_cond_destroy(&b->changed);
-	pthread_mutex_destroy(&b->lock);
+	aside_wait(b->aside);
 	free(b->order);
 	free(b->at);
 	free(b->filling.v);

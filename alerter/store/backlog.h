@@ -1,5 +1,5 @@
 /* Floats of a journal on their way into the head, while nobody else knows the store. Those of many scrapes are gathered, and appended
- * series by series by a thread of its own, while the next ones are read. Those of one series go in in the order they came. Private to the
+ * series by series by another thread, while the next ones are read. Those of one series go in in the order they came. Private to the
  * store. */
 #ifndef TOCSIN_STORE_BACKLOG_H
 #define TOCSIN_STORE_BACKLOG_H
@@ -13,13 +13,15 @@ struct numbered {
 	bool twice; /* some series has several */
 };
 
+struct aside;
 struct backlog;
 struct shard;
 
-/* <complete> is called before <series> are looked at. */
-struct backlog *backlog_new(struct store *, const struct numbered *series, void (*complete)(void *ctx), void *ctx);
-/* <number> is one of the series. */
-void backlog_add(struct backlog *, uint32_t number, const struct record_sample *);
+/* <complete> is called before <series> are looked at. The thread is the caller's, and outlives it. */
+struct backlog *backlog_new(struct store *, struct aside *, const struct numbered *series, void (*complete)(void *ctx), void *ctx);
+/* Of <n> of the series, from <number> on, a float each with its usual state; some hundred at most. */
+void backlog_add(struct backlog *, uint32_t number, int64_t t_ms, const double *v, uint32_t n);
+void backlog_add_one(struct backlog *, uint32_t number, const struct record_sample *);
 /* All of them are in. */
 void backlog_empty(struct backlog *);
 /* Time of the newest good sample that went in; INT64_MIN: none. */

@@ -69,6 +69,12 @@ struct record_sample {
 	const struct histogram *h; /* NULL: a float */
 	enum series_state state;   /* of the series from then on */
 };
+/* Of a series behind a sample, if nothing else is said. */
+static inline enum series_state record_usual_state(double v, const struct histogram *h)
+{
+	return h == NULL && value_is_stale(v) ? SERIES_GONE : SERIES_FRESH;
+}
+
 /* <last_bits>: of the value of its last sample in this file, 0 before the first. */
 void record_put_sample(struct record_writer *w, uint32_t number, const struct record_sample *s, uint64_t last_bits);
 void record_put_state(struct record_writer *w, uint32_t number, enum series_state state);
@@ -86,6 +92,7 @@ struct record_sink { /* what is passed is borrowed for the call */
 	void (*head)(void *ctx, const struct record_head *head);
 	void (*define)(void *ctx, uint32_t number, struct labels labels, uint64_t owner);
 	void (*sample)(void *ctx, uint32_t number, const struct record_sample *s);
+	void (*floats)(void *ctx, uint32_t number, int64_t t_ms, const double *v, uint32_t n); /* of <n> series from <number> on, with their usual states */
 	void (*state)(void *ctx, uint32_t number, enum series_state state);
 	void (*series)(void *ctx, const struct record_series *s);
 	void (*end)(void *ctx);

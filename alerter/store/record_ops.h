@@ -27,9 +27,4 @@ struct record_frame_head {
 
 struct record_frame_head record_frame_head(const char *payload, size_t n);
 
-static inline enum series_state record_usual_state(double v, const struct histogram *h)
-{
-	return h == NULL && value_is_stale(v) ? SERIES_GONE : SERIES_FRESH;
-}
-
 #endif

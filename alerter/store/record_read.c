@@ -174,31 +174,57 @@ static uint64_t take_owner(struct cursor *c, uint64_t *owner)
 
 /* ---- Batches ---- */
 
+enum { RUN = 256 };
+
 struct batch {
 	struct record_reader *r;
 	struct cursor c;
 	uint64_t number;
 	struct record_sample next; /* t_ms and what was said of the next sample */
 	bool has_state;
+	double run[RUN]; /* floats of the series before <number>, not yet handed over */
+	uint32_t n_run;
 };
+
+static void end_run(struct batch *b)
+{
+	if (b->n_run > 0)
+		b->r->sink->floats(b->r->sink->ctx, (uint32_t)b->number - b->n_run, b->next.t_ms, b->run, b->n_run);
+	b->n_run = 0;
+}
+
+static void hand_over_one(struct batch *b, double v)
+{
+	struct record_sample s = b->next;
+
+	end_run(b);
+	s.v = v;
+	if (!b->has_state)
+		s.state = record_usual_state(v, s.h);
+	b->r->sink->sample(b->r->sink->ctx, (uint32_t)b->number++, &s);
+	b->next.h = NULL;
+	b->has_state = false;
+}
 
 static void hand_over(struct batch *b, uint64_t bits)
 {
 	struct record_reader *r = b->r;
-	struct record_sample s = b->next;
+	double v;
 
 	if (b->number >= r->n_series) {
 		b->c.bad = true;
 		return;
 	}
-	memcpy(&s.v, &bits, sizeof s.v);
+	memcpy(&v, &bits, sizeof v);
 	r->last[b->number] = bits;
-	if (!b->has_state)
-		s.state = record_usual_state(s.v, s.h);
-	r->sink->sample(r->sink->ctx, (uint32_t)b->number, &s);
+	if (b->has_state || b->next.h != NULL) {
+		hand_over_one(b, v);
+		return;
+	}
+	b->run[b->n_run++] = v;
 	b->number++;
-	b->next.h = NULL;
-	b->has_state = false;
+	if (b->n_run == RUN)
+		end_run(b);
 }
 
 static uint64_t last_bits(struct batch *b)
@@ -207,17 +233,32 @@ static uint64_t last_bits(struct batch *b)
 	return b->c.bad ? 0 : b->r->last[b->number];
 }
 
-static void read_step(struct batch *b, unsigned n)
+/* <n>: 1, 2 or 4 bytes. */
+static int32_t take_step(struct cursor *c, unsigned n)
 {
-	const unsigned char *p = take(&b->c, n);
-	uint64_t bits = last_bits(b);
-	double v;
-	int32_t step = 0;
+	const unsigned char *p = take(c, n);
+	int16_t two;
+	int32_t four;
 
 	if (p == NULL)
+		return 0;
+	if (n == 1)
+		return (int8_t)*p;
+	memcpy(&two, p, sizeof two);
+	if (n == 2)
+		return two;
+	memcpy(&four, p, sizeof four);
+	return four;
+}
+
+static void read_step(struct batch *b, unsigned n)
+{
+	int32_t step = take_step(&b->c, n);
+	uint64_t bits = last_bits(b);
+	double v;
+
+	if (b->c.bad)
 		return;
-	memcpy(&step, p, n);
-	step = n == 1 ? (int8_t)step : n == 2 ? (int16_t)step : step;
 	memcpy(&v, &bits, sizeof v);
 	v += step;
 	memcpy(&bits, &v, sizeof bits);
@@ -299,8 +340,14 @@ static bool read_batch(struct record_reader *r, struct cursor c)
 	struct batch b = { .r = r, .c = c, .number = RECORD_MAX_SERIES };
 
 	b.next.t_ms = (int64_t)take_u64(&b.c);
-	while (!b.c.bad && b.c.p < b.c.end)
-		read_op(&b, *b.c.p++);
+	while (!b.c.bad && b.c.p < b.c.end) {
+		unsigned op = *b.c.p++;
+
+		if (op >= OP_NUMBER)
+			end_run(&b);
+		read_op(&b, op);
+	}
+	end_run(&b);
 	return !b.c.bad;
 }
 

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/aside.h"
 #include "store/backlog.h"
 #include "store/bits.h"
 #include "store/claims.h"
@@ -143,18 +144,24 @@ struct told {
 	const struct record_series *series; /* of a checkpoint; NULL: a definition */
 };
 
-enum { TOLD_AT_ONCE = 64 };
+enum { TOLD_AT_ONCE = 1024, WARM_AT_ONCE = 64 };
+
+struct telling {
+	struct told v[TOLD_AT_ONCE];
+	uint64_t hash[TOLD_AT_ONCE]; /* of the labels */
+	size_t n;
+	struct arena arena; /* of what was told */
+};
 
 struct replaying {
 	struct store *st;
 	struct replay *out;
 	struct numbered series;
 	bool ended; /* the checkpoint is complete */
+	struct aside *aside;
 	struct backlog *backlog;
-	struct told told[TOLD_AT_ONCE];
-	uint64_t hash[TOLD_AT_ONCE]; /* of the labels */
-	size_t n_told;
-	struct arena arena; /* of what was told */
+	struct telling told[2], *telling, *taken; /* one is filled, the other one goes into the head meanwhile */
+	size_t frame, told_upto, taken_upto;      /* where in the file the frame at hand begins; before them all was handed over, all is in */
 };
 
 static struct store_series *find_or_make(struct store *st, struct labels labels, uint64_t hash)
@@ -213,33 +220,63 @@ static void give_number(struct numbered *series, struct store_series *s, uint32_
 	s->journal_number = number & NUMBER_NONE;
 }
 
+static void take_told(struct replaying *r, const struct told *t, uint64_t hash)
+{
+	struct store_series *s = find_or_make(r->st, t->labels, hash);
+
+	if (t->series == NULL)
+		give_number(&r->series, s, t->number);
+	if (s != NULL && t->series == NULL)
+		store_set_owner(r->st, s, t->owner);
+	else if (s != NULL)
+		put_series(r, s, t->series);
+}
+
+static void take_all(void *ctx)
+{
+	struct replaying *r = ctx;
+	struct telling *x = r->taken;
+
+	for (size_t i = 0; i < x->n; i++) {
+		if (i % WARM_AT_ONCE == 0)
+			index_warm(&r->st->index, x->hash + i, x->n - i < WARM_AT_ONCE ? x->n - i : WARM_AT_ONCE);
+		take_told(r, &x->v[i], x->hash[i]);
+	}
+	x->n = 0;
+	arena_reset(&x->arena);
+}
+
+static void hand_over(struct replaying *r)
+{
+	struct telling *full = r->telling;
+
+	aside_wait(r->aside);
+	r->telling = r->taken;
+	r->taken = full;
+	aside_do(r->aside, take_all, r);
+	r->taken_upto = r->told_upto;
+	r->told_upto = r->frame;
+}
+
+/* Everything that was told is in. */
 static void look_up(void *ctx)
 {
 	struct replaying *r = ctx;
 
-	index_warm(&r->st->index, r->hash, r->n_told);
-	for (size_t i = 0; i < r->n_told; i++) {
-		const struct told *t = &r->told[i];
-		struct store_series *s = find_or_make(r->st, t->labels, r->hash[i]);
-
-		if (t->series == NULL)
-			give_number(&r->series, s, t->number);
-		if (s != NULL && t->series == NULL)
-			store_set_owner(r->st, s, t->owner);
-		else if (s != NULL)
-			put_series(r, s, t->series);
-	}
-	r->n_told = 0;
-	arena_reset(&r->arena);
+	if (r->telling->n > 0)
+		hand_over(r);
+	aside_wait(r->aside);
 }
 
 static void tell(struct replaying *r, struct told t)
 {
-	t.labels = labels_copy(&r->arena, t.labels);
-	r->hash[r->n_told] = series_hash(t.labels);
-	r->told[r->n_told++] = t;
-	if (r->n_told == TOLD_AT_ONCE)
-		look_up(r);
+	struct telling *x = r->telling;
+
+	t.labels = labels_copy(&x->arena, t.labels);
+	x->hash[x->n] = series_hash(t.labels);
+	x->v[x->n++] = t;
+	if (x->n == TOLD_AT_ONCE)
+		hand_over(r);
 }
 
 static void take_head(void *ctx, const struct record_head *head)
@@ -253,7 +290,10 @@ static void take_definition(void *ctx, uint32_t number, struct labels labels, ui
 {
 	struct replaying *r = ctx;
 
-	r->series.v = mem_grow(r->series.v, &r->series.cap, number + 1u, sizeof(struct store_series *));
+	if (number >= r->series.cap) {
+		aside_wait(r->aside);
+		r->series.v = mem_grow(r->series.v, &r->series.cap, number + 1u, sizeof(struct store_series *));
+	}
 	r->series.n = number + 1u;
 	tell(r, (struct told){ .labels = labels, .owner = owner, .number = number });
 }
@@ -266,8 +306,8 @@ static void take_series(void *ctx, const struct record_series *series)
 
 	if (series->n_chunks == 0 && series->last_ms == INT64_MIN) /* older versions wrote such, too */
 		return;
-	copy = ARENA_NEW(&r->arena, struct record_series);
-	chunks = ARENA_ARRAY(&r->arena, series->n_chunks, struct chunk_view);
+	copy = ARENA_NEW(&r->telling->arena, struct record_series);
+	chunks = ARENA_ARRAY(&r->telling->arena, series->n_chunks, struct chunk_view);
 	for (uint32_t i = 0; i < series->n_chunks; i++)
 		chunks[i] = series->chunks[i];
 	*copy = *series;
@@ -275,12 +315,17 @@ static void take_series(void *ctx, const struct record_series *series)
 	tell(r, (struct told){ .labels = series->labels, .series = copy });
 }
 
+static void take_floats(void *ctx, uint32_t number, int64_t t_ms, const double *v, uint32_t n)
+{
+	backlog_add(((struct replaying *)ctx)->backlog, number, t_ms, v, n);
+}
+
 static void take_sample(void *ctx, uint32_t number, const struct record_sample *sample)
 {
 	struct replaying *r = ctx;
 
 	if (sample->h == NULL) {
-		backlog_add(r->backlog, number, sample);
+		backlog_add_one(r->backlog, number, sample);
 		return;
 	}
 	backlog_empty(r->backlog);
@@ -307,14 +352,13 @@ static void take_end(void *ctx)
 
 /* ---- Files ---- */
 
-/* What was read, as far as <at>, when it is much: meanwhile the head grows. Chunks that were told lie in it. Returns how much is gone. */
-static size_t let_go(struct replaying *r, unsigned char *bytes, size_t gone, size_t at)
+/* What was read, as far as <at>, when it is much: meanwhile the head grows. Returns how much is gone. */
+static size_t let_go(unsigned char *bytes, size_t gone, size_t at)
 {
 	enum { ENOUGH = 1 << 20 };
 
 	if (at - gone < ENOUGH)
 		return gone;
-	look_up(r);
 	mem_let_go(bytes + gone, at - gone);
 	return at;
 }
@@ -327,7 +371,9 @@ static const char *read_frames(struct replaying *r, struct record_reader *reader
 	struct str payload;
 	size_t gone = 0;
 
-	for (*at = 0;; gone = let_go(r, bytes, gone, *at)) {
+	r->told_upto = r->taken_upto = 0;
+	for (*at = 0;; gone = let_go(bytes, gone, checkpoint ? r->taken_upto : *at)) { /* chunks that were told lie in it */
+		r->frame = *at;
 		switch (record_next(bytes, n, at, &payload)) {
 		case RECORD_GOOD:
 			if (record_read(reader, payload))
@@ -370,7 +416,7 @@ static const char *judge_end(const struct replaying *r, const char *path, bool n
 
 static void replay_file(struct replaying *r, struct file *f, bool newest)
 {
-	static const struct record_sink calls = { NULL, take_head, take_definition, take_sample, take_state, take_series, take_end };
+	static const struct record_sink calls = { NULL, take_head, take_definition, take_sample, take_floats, take_state, take_series, take_end };
 	struct record_sink sink = calls;
 	struct record_reader *reader = mem_alloc(sizeof *reader);
 	const char *why = NULL;
@@ -513,7 +559,10 @@ void journal_replay(struct store *st, struct replay *out)
 		list_open(&st->journal, &files);
 	else
 		list(&st->journal, &files);
-	r.backlog = backlog_new(st, &r.series, look_up, &r);
+	r.telling = &r.told[0];
+	r.taken = &r.told[1];
+	r.aside = aside_new();
+	r.backlog = backlog_new(st, r.aside, &r.series, look_up, &r);
 	begin = find_begin(&files);
 	next = begin > 0 ? begin : 1;
 	for (size_t i = 0; i < files.n; i++) {
@@ -532,7 +581,9 @@ void journal_replay(struct store *st, struct replay *out)
 	if (backlog_newest_ms(r.backlog) > out->newest_ms)
 		out->newest_ms = backlog_newest_ms(r.backlog);
 	backlog_free(r.backlog);
-	arena_fini(&r.arena);
+	aside_free(r.aside);
+	arena_fini(&r.told[0].arena);
+	arena_fini(&r.told[1].arena);
 	free(r.series.v);
 	files_fini(&files);
 	claims_make(st);

@@ -63,6 +63,12 @@ static void on_sample(void *ctx, uint32_t number, const struct record_sample *sa
 	s->last[number] = bits_of(sample->v);
 }
 
+static void on_floats(void *ctx, uint32_t number, int64_t t_ms, const double *v, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		on_sample(ctx, number + i, &(struct record_sample){ t_ms, v[i], NULL, record_usual_state(v[i], NULL) });
+}
+
 static void on_state(void *ctx, uint32_t number, enum series_state state)
 {
 	struct seen *s = ctx;
@@ -166,7 +172,7 @@ static void read_again(struct seen *s, const struct record_sink *sink)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct record_sink sink = { NULL, on_head, on_define, on_sample, on_state, on_series, on_end };
+	struct record_sink sink = { NULL, on_head, on_define, on_sample, on_floats, on_state, on_series, on_end };
 	struct record_reader *r;
 	struct seen *s;
 	unsigned char *copy;
