@@ -21,7 +21,6 @@ enum { FILE_BYTES = 16 << 20, PENDING_BYTES = 128 << 20, CHECKPOINT_BYTES = 16 <
 
 void journal_init(struct journal *j)
 {
-
 	*j = (struct journal){ .fd = -1, .file = 1 };
 	pthread_mutex_init(&j->file_lock, NULL);
 	pthread_mutex_init(&j->lock, NULL);
