@@ -81,14 +81,14 @@ def test_one_address_that_is_refused_keeps_the_mail_from_nobody(box, target):
 def test_a_long_answer_of_a_mail_server_is_cut(box, target):
     mail = Smtp()
     box.started.append(mail)
-    mail.unknown = {"gone@example.org": ["550 " + 3000 * "x"]}
+    mail.unknown = {"gone@example.org": ["550 " + 3000 * "z"]}
     watch = Watch(box, [job("app", target)], BROKEN, receiver={"email_configs": [{
         "to": "gone@example.org, jane@example.org", "from": "tocsin@example.org", "smarthost": mail.address, "require_tls": False}]})
     watch.scraped()
     target.set(broken=1)
     watch.until("the mail", lambda: [m["to"] for m in mail.messages] == [["jane@example.org"]])
     watch.until("its end", lambda: not watch.data("/api/v1/outbox")["waiting"])
-    assert any(e["reason"].startswith("gone@example.org: 550 xxx") for e in watch.data("/api/v1/history"))
+    assert any(e["reason"].startswith("gone@example.org: 550 zzz") for e in watch.data("/api/v1/history"))
 
 
 def test_email_with_a_wrong_password_waits(box, target):
