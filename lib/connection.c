@@ -215,11 +215,15 @@ CURLM *connection_multi_new(void)
 	return multi;
 }
 
+/* Behind a redirect libcurl may name the connection before it, which another request has by now. */
 void connection_hang_up(CURL *easy, CURLcode code)
 {
 	curl_socket_t s = CURL_SOCKET_BAD;
+	long redirects = 0;
 
-	if (code == CURLE_OPERATION_TIMEDOUT && curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &s) == CURLE_OK && s != CURL_SOCKET_BAD)
+	if (code != CURLE_OPERATION_TIMEDOUT || curl_easy_getinfo(easy, CURLINFO_REDIRECT_COUNT, &redirects) != CURLE_OK || redirects > 0)
+		return;
+	if (curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &s) == CURLE_OK && s != CURL_SOCKET_BAD)
 		shutdown(s, SHUT_RDWR);
 }
 
