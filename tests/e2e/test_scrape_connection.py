@@ -11,11 +11,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import raw
-from test_scrape_tls import certificate
+from listener import Listener, certificate
 from watched import Target, Watch, alert_rule, job
 
 
-class Server:
+class Server(Listener):
     """HTTP on 127.0.0.1, or on a unix socket: <answer> gets the handler and returns (status, type, body)."""
 
     def __init__(self, _folder, answer, path=None):
@@ -41,16 +41,7 @@ class Server:
         class UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
             daemon_threads = True
 
-        self.server = UnixServer(str(path), Handler) if path else ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-
-    @property
-    def address(self):
-        return f"127.0.0.1:{self.server.server_port}"
-
-    def stop(self):
-        self.server.shutdown()
-        self.server.server_close()
+        self.serve(UnixServer(str(path), Handler) if path else ThreadingHTTPServer(("127.0.0.1", 0), Handler))
 
 
 def up(watch):

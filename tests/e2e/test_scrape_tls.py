@@ -8,21 +8,14 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from servers import Process, free_port
-from watched import EVERY_SECOND, Watch, alert_rule, job
+from listener import Listener, certificate
+from servers import Alerter, Process, binary, free_port, http, wait_for
+from watched import EVERY_SECOND, FAST, Watch, alert_rule, job
 
 NEVER = [alert_rule("Never", "fine == 2")]
 
 
-def certificate(folder, name):
-    """Its own authority: (certificate, key)."""
-    pem, key = folder / f"{name}.pem", folder / f"{name}.key"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", pem, "-days", "2",
-                    "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
-    return pem, key
-
-
-class Server:
+class Server(Listener):
     """<closes>: each answer is the last of its connection."""
 
     def __init__(self, _folder, pem, key, closes=False):
@@ -41,7 +34,7 @@ class Server:
             def log_message(self, *_):
                 pass
 
-        class Listener(ThreadingHTTPServer):
+        class TlsServer(ThreadingHTTPServer):
             daemon_threads = True
 
             def finish_request(self, request, address):
@@ -54,20 +47,11 @@ class Server:
 
         owner, self.clients = self, []
         self.show(pem, key)
-        self.server = Listener(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        self.serve(TlsServer(("127.0.0.1", 0), Handler))
 
     def show(self, pem, key):
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(pem, key)
-
-    @property
-    def address(self):
-        return f"127.0.0.1:{self.server.server_port}"
-
-    def stop(self):
-        self.server.shutdown()
-        self.server.server_close()
 
 
 def test_many_roots(box):
@@ -91,6 +75,34 @@ def test_roots_that_change(box, closes):
     watch.until("it is not trusted any more", lambda: watch.value("up") == 0, 10)
     target.show(*other)
     watch.until("its new certificate is", lambda: watch.value("up") == 1, 10)
+
+
+class WithRoots(Alerter):
+    """The authorities of its machine are those in the folder system/."""
+
+    def start(self, wait=True):
+        ours = [binary(self.name), "--web.listen-address", f"127.0.0.1:{self.port}", *self.args]
+        self.process = Process(self.name, ["unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc/ssl/certs && exec "$@"', self.folder / "system", *ours], self.folder)
+        self.process.ready(lambda: http(self.url(self.ready_path))[0] == 200)
+
+
+@pytest.mark.skipif(subprocess.run(["unshare", "-m", "mount", "--bind", "/etc/ssl/certs", "/etc/ssl/certs"], capture_output=True).returncode != 0,
+                    reason="no folder can be mounted here: what a machine's authorities are worth beside a ca_file was NOT tried")
+def test_the_machines_authorities(box):
+    """They are trusted where there is no ca_file, and not beside one."""
+    (pem, key), other = certificate(box.folder, "one"), certificate(box.folder, "other")
+    system = box.folder / "system"
+    system.mkdir()
+    shutil.copy(pem, system / "ca-certificates.crt")
+    shutil.copy(pem, system / "one.pem")
+    subprocess.run(["openssl", "rehash", system], check=True)
+    target = box.start(Server, pem, key)
+    jobs = [job("system", target.address, scheme="https"), job("own", target.address, scheme="https", tls_config={"ca_file": str(other[0])})]
+    config = box.write("tocsin.yml", json.dumps({"global": dict(FAST), "scrape_configs": jobs}))
+    alerter = box.start(WithRoots, config, ["--storage.path", box.folder / "data"])
+    health = lambda: {t["labels"]["job"]: t["health"] for t in alerter.json("/api/v1/targets")["data"]["activeTargets"]}  # noqa: E731
+    wait_for("both were scraped", lambda: "unknown" not in health().values())
+    assert health() == {"system": "up", "own": "down"}
 
 
 def test_a_client_certificate_that_changes(box):
