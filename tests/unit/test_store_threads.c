@@ -620,6 +620,42 @@ static void test_renamed_at_once(void **state)
 	store_free(r.store);
 }
 
+/* Held up in its last piece, by the lock of a shard, nothing of it is seen: neither of that piece nor of those before. */
+static void test_large_batch_at_once(void **state)
+{
+	struct renaming r = { .store = store_new(NULL) };
+	struct store_series *s[RENAMED], *in_last_piece = NULL;
+	int64_t now = clock_now_ms(&clock_system);
+	struct shard *held;
+	uint64_t before;
+	pthread_t t;
+
+	(void)state;
+	r.app = store_appender_new(r.store);
+	for (int i = 0; i < RENAMED; i++)
+		s[i] = renamed_ref(r.store, i);
+	held = series_shard(r.store, s[RENAMED - 1]);
+	for (int i = 0; i < RENAMED; i++)
+		if (i == RENAMED - 1 || series_shard(r.store, s[i]) != held) {
+			(void)!store_append_ref(r.app, s[i], now, 1, NULL);
+			if (i < RENAMED - 1)
+				in_last_piece = s[i];
+		}
+	before = atomic_load(&r.store->published);
+	pthread_mutex_lock(&held->lock);
+	pthread_create(&t, NULL, commit_renaming, &r);
+	while (store_series_last_ms(r.store, in_last_piece) != now)
+		usleep(1000);
+	assert_int_equal(atomic_load(&r.store->published), before);
+	pthread_mutex_unlock(&held->lock);
+	pthread_join(t, NULL);
+	assert_true(atomic_load(&r.store->published) > before);
+	for (int i = 0; i < RENAMED; i++)
+		store_series_unref(r.store, s[i]);
+	store_appender_free(r.app);
+	store_free(r.store);
+}
+
 enum { ENDINGS = 20000 };
 
 struct ending {
@@ -682,7 +718,7 @@ int main(void)
 		                            cmocka_unit_test(test_selected_for_the_first_time),
 		                            cmocka_unit_test(test_new_while_selecting),
 		                            cmocka_unit_test(test_new_while_walking),
-		                            cmocka_unit_test(test_renamed_at_once),
+		                            cmocka_unit_test(test_renamed_at_once), cmocka_unit_test(test_large_batch_at_once),
 		                            cmocka_unit_test(test_good_while_it_ends) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
