@@ -26,25 +26,31 @@ static bool is_health_gauge(const struct target_env *env, struct str metric)
 /* Beyond 65535 a target has no more. */
 void health_mark(struct target *t, const struct target_env *env, struct line *l, struct labels labels)
 {
-	if (!is_health_gauge(env, labels_get(labels, STR(LABEL_NAME))) || (t->unused_gauge == 0 && t->n_gauges >= UINT16_MAX))
+	uint16_t gauge = t->unused_gauge;
+
+	if (!is_health_gauge(env, labels_get(labels, STR(LABEL_NAME))) || (gauge == 0 && t->n_gauges >= UINT16_MAX))
 		return;
-	l->health = true;
-	l->gauge = t->unused_gauge;
-	if (l->gauge == 0) {
+	if (gauge == 0) {
 		t->gauges = mem_grow(t->gauges, &t->gauges_cap, t->n_gauges + 1, sizeof *t->gauges);
-		l->gauge = (uint16_t)++t->n_gauges;
+		gauge = (uint16_t)++t->n_gauges;
 	} else {
-		t->unused_gauge = t->gauges[l->gauge - 1].next;
+		t->unused_gauge = t->gauges[gauge - 1].next;
 	}
-	t->gauges[l->gauge - 1] = (struct gauge){ .up_ms = INT64_MIN, .looked_ms = INT64_MAX, .series = l->series };
+	t->gauges[gauge - 1] = (struct gauge){ .up_ms = INT64_MIN, .looked_ms = INT64_MAX, .series = near_get(l->series) };
+	l->health = true;
+	l->gauge = gauge;
 }
 
 void health_unmark(struct target *t, struct line *l)
 {
+	uint16_t gauge = l->gauge;
+
 	if (!l->health)
 		return;
-	t->gauges[l->gauge - 1] = (struct gauge){ .next = t->unused_gauge };
-	t->unused_gauge = l->gauge;
+	l->health = false;
+	l->series = near_to(t->gauges[gauge - 1].series);
+	t->gauges[gauge - 1] = (struct gauge){ .next = t->unused_gauge };
+	t->unused_gauge = gauge;
 }
 
 void health_put(struct take *k, struct line *l, double v)
@@ -106,7 +112,7 @@ struct bad_gauges health_find_bad(struct take *k, struct arena *a)
 
 		if (!l->health || l->orphan || (there && !l->is_down))
 			continue;
-		labels = store_series_labels(k->env->store, l->series, a);
+		labels = store_series_labels(k->env->store, line_series(k->t, l), a);
 		metric = labels_get(labels, STR(LABEL_NAME));
 		if (!there && is_of_part(metric))
 			continue;

@@ -184,7 +184,7 @@ void line_drop(struct target *t, struct store *store, struct line *l)
 	t->n_lost -= l->lost;
 	t->meta_ages |= l->comment;
 	health_unmark(t, l);
-	store_series_unref(store, l->series);
+	store_series_unref(store, near_get(l->series));
 	*l = (struct line){ .next_unused = t->unused };
 	t->unused = line_place(t, l) + 1;
 	t->n_lines--;
@@ -224,7 +224,7 @@ static void warm_ahead(const struct take *k)
 	enum { AHEAD = 8 };
 
 	if (k->pos + AHEAD < k->t->n_order)
-		store_append_warm(k->t->lines[k->t->order[k->pos + AHEAD]].series);
+		store_append_warm(line_series(k->t, &k->t->lines[k->t->order[k->pos + AHEAD]]));
 }
 
 struct line *line_expected(struct take *k, bool comment, struct str *text)
@@ -319,14 +319,14 @@ void target_claim(struct target *t, struct target_env *env)
 			continue;
 		}
 		l = line_make(t);
-		l->series = v[i].series;
+		l->series = near_to(v[i].series);
 		l->textless = true;
 		l->live = !v[i].lost;
 		l->lost = v[i].lost;
 		t->n_live += l->live;
 		t->n_lost += l->lost;
-		health_mark(t, env, l, store_series_labels(env->store, l->series, &a));
-		t->known[t->n_known++] = (struct known_line){ l->series, line_place(t, l) };
+		health_mark(t, env, l, store_series_labels(env->store, v[i].series, &a));
+		t->known[t->n_known++] = (struct known_line){ v[i].series, line_place(t, l) };
 	}
 	t->n_known_left = t->n_known;
 	if (t->n_known > 1)
@@ -337,10 +337,10 @@ void target_claim(struct target *t, struct target_env *env)
 /* One that was dropped stays in the list: then its place is another's, or nobody's. */
 void line_take_over_known(struct take *k, struct line *l)
 {
-	const struct known_line *found = find_known(k->t, l->series);
+	const struct known_line *found = find_known(k->t, line_series(k->t, l));
 	struct line *known = found != NULL ? &k->t->lines[found->place] : NULL;
 
-	if (known == NULL || !known->textless || known->series != l->series)
+	if (known == NULL || !known->textless || line_series(k->t, known) != line_series(k->t, l))
 		return;
 	l->fresh = false;
 	l->live = known->live;

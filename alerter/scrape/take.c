@@ -34,6 +34,7 @@ static bool check_limits(struct take *k, struct labels l)
 static bool resolve(struct take *k, struct line *l, struct str text)
 {
 	struct arena *a = &k->env->scratch;
+	struct store_series *series;
 	struct labels labels, empty;
 
 	arena_reset(a);
@@ -53,11 +54,12 @@ static bool resolve(struct take *k, struct line *l, struct str text)
 		               (int)(text.n < 200 ? text.n : 200), text.p);
 	if (!check_limits(k, labels))
 		return false;
-	l->series = store_series_ref_scraped(k->env->store, labels, &k->refusal);
-	if (l->series == NULL)
+	series = store_series_ref_scraped(k->env->store, labels, &k->refusal);
+	if (series == NULL)
 		return true;
+	l->series = near_to(series);
 	health_mark(k->t, k->env, l, labels);
-	store_series_own(k->env->store, l->series, k->t->owner);
+	store_series_own(k->env->store, series, k->t->owner);
 	line_take_over_known(k, l);
 	return true;
 }
@@ -78,17 +80,17 @@ static void see_live(struct take *k, struct line *l, const struct textparse_samp
 	k->n_live_seen++;
 }
 
-static void put_sample(struct take *k, struct line *l, const struct textparse_sample *s)
+static void put_sample(struct take *k, const struct line *l, struct store_series *series, const struct textparse_sample *s)
 {
 	int64_t t_ms = l->own_time ? s->t_ms : k->t_ms;
 
 	for (size_t i = 0; i < s->n_exemplars; i++)
-		take_stage_exemplar(k, l->series, t_ms, &s->exemplars[i]);
+		take_stage_exemplar(k, series, t_ms, &s->exemplars[i]);
 	if (t_ms > k->t_ms + FUTURE_MS) {
 		k->out_of_bounds++;
 		return;
 	}
-	switch (store_append_ref(k->env->app, l->series, t_ms, s->v, s->h)) {
+	switch (store_append_ref(k->env->app, series, t_ms, s->v, s->h)) {
 	case STORE_OK:
 	case STORE_SAME:
 		break;
@@ -108,11 +110,11 @@ static void put_sample(struct take *k, struct line *l, const struct textparse_sa
 static bool see(struct take *k, struct line *l, struct str text, const struct textparse_sample *s)
 {
 	line_see(k, l);
-	if (l->series == NULL && !l->dropped && !resolve(k, l, text))
+	if (!l->live && line_series(k->t, l) == NULL && !l->dropped && !resolve(k, l, text))
 		return false;
 	if (l->part && !s->beside_native)
 		nhcb_put(k, l, s);
-	if (l->series != NULL && !l->dropped)
+	if (l->live || (line_series(k->t, l) != NULL && !l->dropped))
 		see_live(k, l, s);
 	return true;
 }
@@ -121,6 +123,7 @@ static bool see(struct take *k, struct line *l, struct str text, const struct te
 bool take_sample(struct take *k, struct line *l, struct str text, const struct textparse_sample *s)
 {
 	bool again = line_is_seen(k->t, l);
+	struct store_series *series;
 
 	k->scraped++;
 	if (!again && !see(k, l, text, s))
@@ -129,16 +132,17 @@ bool take_sample(struct take *k, struct line *l, struct str text, const struct t
 		k->scraped -= l->part && !again;
 		return true;
 	}
+	series = line_series(k->t, l);
 	k->kept++;
 	l->own_time = s->has_t && k->t->job->honor_timestamps;
 	if (k->t->job->sample_limit > 0 && (int64_t)k->kept > k->t->job->sample_limit)
 		k->over_samples = true;
-	else if (l->series == NULL)
+	else if (series == NULL)
 		k->refused++;
 	else if (again && !l->own_time)
 		k->duplicates++;
 	else
-		put_sample(k, l, s);
+		put_sample(k, l, series, s);
 	return true;
 }
 

@@ -4,25 +4,28 @@
 
 #include "scrape/target.h"
 #include "scrape/textparse.h"
+#include "tocsin/near.h"
 
 enum { LINE_LONG = UINT16_MAX };
 
 /* Of a text only its hash is kept, with a seed that nobody outside knows: 64 bits and the length stand for it. There are many: each bit counts. */
 struct line {
-	struct store_series *series; /* NULL: a comment, dropped by relabelling, or refused by the store */
 	union {
 		uint64_t hash;
 		uint32_t next_unused; /* of an unused one: its place + 1 */
+	};
+	union {                     /* see line_series() */
+		struct near series; /* NULL: a comment, dropped by relabelling, or refused by the store */
+		uint16_t gauge;     /* of a health gauge: place in the target's gauges + 1; these have its series */
 	};
 	uint16_t n;    /* bytes of the text; LINE_LONG: so many or more, it is never expected */
 	uint16_t seen; /* lower half of the number of the scrape; 0: none, or too long ago to tell */
 	bool used : 1, comment : 1, dropped : 1, health : 1, live : 1, lost : 1, own_time : 1, orphan : 1, textless : 1, part : 1;
 	bool was_up : 1, is_down : 1; /* of a health gauge: ever; in the last reply, so its value was 0 */
 	bool fresh : 1;               /* no scrape before the one that saw it last */
-	uint16_t gauge;               /* of a health gauge: place in the target's gauges + 1 */
-};
+} __attribute__((packed, aligned(4)));
 
-_Static_assert(sizeof(struct line) == 24, "there is no gap");
+_Static_assert(sizeof(struct line) == 20, "there is no gap");
 
 /* One reply on its way in. */
 struct take {
@@ -66,6 +69,12 @@ struct line *line_find(struct take *k, struct str text);
 struct line *line_of_series(struct take *k, struct str text);
 /* The line that is expected next, if it is of that kind and the reply goes on with its text, which is passed then; else NULL. */
 struct line *line_expected(struct take *k, bool comment, struct str *text);
+/* NULL: none. */
+static inline struct store_series *line_series(const struct target *t, const struct line *l)
+{
+	return l->health ? t->gauges[l->gauge - 1].series : near_get(l->series);
+}
+
 /* Its number, as long as it lives. */
 uint32_t line_place(const struct target *t, const struct line *l);
 void line_see(struct take *k, struct line *l);

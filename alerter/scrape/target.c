@@ -48,7 +48,7 @@ void target_free(struct target *t, struct store *store)
 	if (t == NULL)
 		return;
 	for (const struct line *l = NULL; (l = line_next(t, l)) != NULL;)
-		store_series_unref(store, l->series);
+		store_series_unref(store, line_series(t, l));
 	for (int i = 0; i < REPORTS; i++)
 		store_series_unref(store, t->reports[i]);
 	target_meta_fini(t);

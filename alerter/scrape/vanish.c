@@ -4,21 +4,21 @@
 
 static bool is_lost(struct take *k, const struct line *l, const struct bad_gauges *bad, struct arena *a)
 {
-	int64_t good_ms = store_series_last_ms(k->env->store, l->series);
+	int64_t good_ms = store_series_last_ms(k->env->store, line_series(k->t, l));
 
 	if (bad->n == 0 || good_ms == INT64_MIN || good_ms < k->t_ms - k->env->retention_ms)
 		return false;
-	return health_explains(k, bad, store_series_labels(k->env->store, l->series, a), good_ms);
+	return health_explains(k, bad, store_series_labels(k->env->store, line_series(k->t, l), a), good_ms);
 }
 
 void line_end(struct target_env *env, struct target *t, struct line *l, int64_t t_ms, enum series_state why)
 {
 	if (!l->live)
-		store_append_state(env->app, l->series, why);
+		store_append_state(env->app, line_series(t, l), why);
 	else if (l->own_time && !t->tracks_own_times)
-		store_append_state(env->app, l->series, why);
+		store_append_state(env->app, line_series(t, l), why);
 	else
-		store_append_end(env->app, l->series, t_ms, why);
+		store_append_end(env->app, line_series(t, l), t_ms, why);
 	t->n_live -= l->live;
 	l->live = false;
 	t->n_lost -= l->lost;
@@ -37,7 +37,7 @@ void take_judge_vanished(struct take *k)
 	for (struct line *l = NULL; (l = line_next(k->t, l)) != NULL;) {
 		if (line_is_seen(k->t, l))
 			continue;
-		if (l->series != NULL && (l->live || l->lost)) {
+		if (line_series(k->t, l) != NULL && (l->live || l->lost)) {
 			bool lost = is_lost(k, l, &bad, &a);
 
 			if (l->live || !lost)
@@ -78,9 +78,9 @@ void target_find_blind(struct target *t, struct store *store, size_t n)
 		struct store_unseen *u = &t->blind[t->n_blind];
 		struct labels all;
 
-		if (!l->health || l->was_up || !line_is_seen(t, l) || l->series == NULL)
+		if (!l->health || l->was_up || !line_is_seen(t, l) || line_series(t, l) == NULL)
 			continue;
-		all = store_series_labels(store, l->series, &t->blind_arena);
+		all = store_series_labels(store, line_series(t, l), &t->blind_arena);
 		*u = (struct store_unseen){ .labels = labels_without(&t->blind_arena, all, STR(LABEL_NAME)), .part = true };
 		t->n_blind += blind_family(labels_get(all, STR(LABEL_NAME)), &u->family);
 	}

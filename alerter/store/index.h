@@ -5,10 +5,10 @@
 #ifndef TOCSIN_STORE_INDEX_H
 #define TOCSIN_STORE_INDEX_H
 
-#include "store/near.h"
 #include "store/slot_set.h"
 #include "store/symbols.h"
 #include "tocsin/buf.h"
+#include "tocsin/near.h"
 #include "tocsin/querier.h"
 
 struct store_series;

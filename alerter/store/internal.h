@@ -14,7 +14,6 @@
 #include "store/history.h"
 #include "store/index.h"
 #include "store/journal.h"
-#include "store/near.h"
 #include "store/rest.h"
 #include "store/shelf.h"
 #include "store/store.h"

@@ -1,7 +1,7 @@
 /* A pointer in six bytes, for what there are many of: more than 48 bits the kernel gives to nobody who did not ask for them, on the machines
- * there are. Private to the store. */
-#ifndef TOCSIN_STORE_NEAR_H
-#define TOCSIN_STORE_NEAR_H
+ * there are. */
+#ifndef TOCSIN_NEAR_H
+#define TOCSIN_NEAR_H
 
 #include <assert.h>
 #include <stdint.h>
