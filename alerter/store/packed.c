@@ -33,7 +33,7 @@ static unsigned decimals_for(double v, unsigned at_least, int64_t *units)
 	return at_least;
 }
 
-static inline void put_bits(unsigned char *rows, size_t at, uint64_t value, unsigned bits)
+void packed_put(unsigned char *rows, size_t at, uint64_t value, unsigned bits)
 {
 	unsigned shift = (unsigned)(at & 7);
 	unsigned char *p = rows + (at >> 3);
@@ -45,11 +45,6 @@ static inline void put_bits(unsigned char *rows, size_t at, uint64_t value, unsi
 	word = (word & ((UINT64_C(1) << shift) - 1)) | value << shift;
 	memcpy(p, &word, sizeof word);
 	p[8] = (unsigned char)(shift + bits > 64 ? value >> (64 - shift) : 0);
-}
-
-void packed_put(unsigned char *rows, size_t at, uint64_t value, unsigned bits)
-{
-	put_bits(rows, at, value, bits);
 }
 
 double packed_unit(unsigned decimals)
@@ -162,11 +157,31 @@ static struct packed_head own_head(const unsigned char *data, unsigned n)
 
 /* ---- Writing ---- */
 
+enum { AT_ONCE = 56 }; /* bits that lie in a word wherever they begin */
+
 /* All samples as whole numbers. */
 struct whole {
 	int64_t t[PACKED_MAX], v[PACKED_MAX];
 	bool stale[PACKED_MAX];
 };
+
+/* How far both numbers of sample <i> lie above their lines. */
+static inline void get_row(const unsigned char *rows, const struct packed_head *h, unsigned i, uint64_t *t, uint64_t *v)
+{
+	unsigned bits = (unsigned)h->t_bits + h->v_bits;
+	size_t at = (size_t)i * bits;
+	uint64_t both;
+
+	if (bits > AT_ONCE) {
+		*t = packed_get(rows, at, h->t_bits);
+		*v = packed_get(rows, at + h->t_bits, h->v_bits);
+		return;
+	}
+	memcpy(&both, rows + (at >> 3), sizeof both);
+	both >>= at & 7;
+	*t = both & ((UINT64_C(1) << h->t_bits) - 1);
+	*v = both >> h->t_bits & ((UINT64_C(1) << h->v_bits) - 1);
+}
 
 static void unpack(const unsigned char *data, unsigned n, struct packed_head *h, struct whole *w)
 {
@@ -175,9 +190,9 @@ static void unpack(const unsigned char *data, unsigned n, struct packed_head *h,
 	*h = own_head(data, n);
 	rows = data + h->bytes;
 	for (unsigned i = 0; i < n; i++) {
-		size_t at = (size_t)i * (h->t_bits + h->v_bits);
-		uint64_t t = packed_get(rows, at, h->t_bits), v = packed_get(rows, at + h->t_bits, h->v_bits);
+		uint64_t t, v;
 
+		get_row(rows, h, i, &t, &v);
 		w->t[i] = (int64_t)((uint64_t)packed_on_line(&h->t, i) + t);
 		w->stale[i] = h->n_stale > 0 && v == most(h->v_bits);
 		w->v[i] = w->stale[i] ? 0 : (int64_t)((uint64_t)packed_on_line(&h->v, i) + v);
@@ -232,12 +247,14 @@ static struct packed_line fit(const int64_t *x, const bool *skip, unsigned n, bo
 	return line;
 }
 
-static uint8_t count_falls(const struct whole *w, unsigned n)
+static uint8_t count_falls(const struct whole *w, unsigned n, unsigned n_stale)
 {
 	uint8_t falls = 0;
 	unsigned before = 0;
 
-	for (unsigned i = 1; i < n; i++) {
+	for (unsigned i = 1; i < n && n_stale == 0; i++)
+		falls = (uint8_t)(falls + (w->v[i] < w->v[i - 1]));
+	for (unsigned i = 1; i < n && n_stale > 0; i++) {
 		if (w->stale[i])
 			continue;
 		falls = (uint8_t)(falls + (w->stale[before] || w->v[i] < w->v[before]));
@@ -246,29 +263,65 @@ static uint8_t count_falls(const struct whole *w, unsigned n)
 	return falls;
 }
 
-/* Every sample that comes in passes here: both numbers at once, where they are no longer than a word. */
-static inline void put_row(unsigned char *data, const struct packed_head *h, unsigned i, int64_t t, int64_t v, bool stale)
-{
-	unsigned char *rows = data + h->bytes;
-	unsigned bits = (unsigned)h->t_bits + h->v_bits;
-	uint64_t first = above(&h->t, i, t), second = stale ? most(h->v_bits) : above(&h->v, i, v);
+/* Rows one behind the other. What was written is not read again: a processor waits for bytes that it has only just stored. */
+struct rows {
+	unsigned char *p;
+	uint64_t word; /* from <p> on: the <used> bits that are there */
+	unsigned used; /* below 8 */
+};
 
-	if (bits < 64) {
-		put_bits(rows, (size_t)i * bits, first | second << h->t_bits, bits);
+static struct rows rows_behind(unsigned char *data, const struct packed_head *h, unsigned n)
+{
+	size_t at = (size_t)n * (h->t_bits + h->v_bits);
+	unsigned char *p = data + h->bytes + (at >> 3);
+
+	return (struct rows){ p, *p & ((1u << (at & 7)) - 1), (unsigned)(at & 7) };
+}
+
+/* Up to AT_ONCE bits; what lies behind them is made zero. */
+static inline void put_bits(struct rows *r, uint64_t value, unsigned bits)
+{
+	r->word |= value << r->used;
+	memcpy(r->p, &r->word, sizeof r->word);
+	r->used += bits;
+	r->p += r->used >> 3;
+	r->word >>= r->used & ~7u;
+	r->used &= 7;
+}
+
+static inline void put_long(struct rows *r, uint64_t value, unsigned bits)
+{
+	unsigned first = bits < 32 ? bits : 32;
+
+	put_bits(r, value & most(first), first);
+	put_bits(r, first < 32 ? 0 : value >> 32, bits - first);
+}
+
+/* Of sample <i>; every one that comes in passes here. */
+static inline void put_row(struct rows *r, const struct packed_head *h, unsigned i, int64_t t, int64_t v, bool stale)
+{
+	uint64_t first = above(&h->t, i, t), second = stale ? most(h->v_bits) : above(&h->v, i, v);
+	unsigned bits = (unsigned)h->t_bits + h->v_bits;
+
+	if (bits <= AT_ONCE) {
+		put_bits(r, first | second << h->t_bits, bits);
 		return;
 	}
-	put_bits(rows, (size_t)i * bits, first, h->t_bits);
-	put_bits(rows, (size_t)i * bits + h->t_bits, second, h->v_bits);
+	put_long(r, first, h->t_bits);
+	put_long(r, second, h->v_bits);
 }
 
 static void write_all(unsigned char *data, struct packed_head *h, const struct whole *w, unsigned n, bool spare)
 {
+	struct rows rows;
+
 	h->t = fit(w->t, NULL, n, false, spare, &h->t_bits);
-	h->v = fit(w->v, w->stale, n, h->n_stale > 0, spare, &h->v_bits);
-	h->n_falls = count_falls(w, n);
+	h->v = fit(w->v, h->n_stale > 0 ? w->stale : NULL, n, h->n_stale > 0, spare, &h->v_bits);
+	h->n_falls = count_falls(w, n, h->n_stale);
 	put_head(data, h);
+	rows = rows_behind(data, h, 0);
 	for (unsigned i = 0; i < n; i++)
-		put_row(data, h, i, w->t[i], w->v[i], w->stale[i]);
+		put_row(&rows, h, i, w->t[i], w->v[i], w->stale[i]);
 }
 
 static bool fits(const struct packed_head *h, unsigned i, int64_t t_ms, int64_t v, bool stale)
@@ -291,6 +344,7 @@ static int64_t last_value(const unsigned char *data, const struct packed_head *h
 unsigned packed_append(unsigned char *data, unsigned n, int64_t first_ms, const int64_t *t_ms, const double *v, unsigned more)
 {
 	struct packed_head h = own_head(data, n);
+	struct rows rows;
 	int64_t last;
 	unsigned i;
 
@@ -298,6 +352,7 @@ unsigned packed_append(unsigned char *data, unsigned n, int64_t first_ms, const 
 	if (n == 0)
 		return 0;
 	last = last_value(data, &h, n);
+	rows = rows_behind(data, &h, n);
 	for (i = 0; i < more; i++) {
 		int64_t after_ms = (int64_t)((uint64_t)t_ms[i] - (uint64_t)first_ms), units = 0;
 		bool stale = value_is_stale(v[i]);
@@ -306,7 +361,7 @@ unsigned packed_append(unsigned char *data, unsigned n, int64_t first_ms, const 
 			break;
 		h.n_stale = (uint8_t)(h.n_stale + stale);
 		h.n_falls = (uint8_t)(h.n_falls + (!stale && units < last));
-		put_row(data, &h, n + i, after_ms, units, stale);
+		put_row(&rows, &h, n + i, after_ms, units, stale);
 		last = stale ? INT64_MAX : units;
 	}
 	data[AT_STALE] = h.n_stale;
@@ -421,7 +476,7 @@ void packed_split(const unsigned char *data, unsigned n, struct packed_parts *ou
 	                                                    .n = n,
 	                                                    .n_stale = h.n_stale,
 	                                                    .decimals = h.decimals,
-	                                                    .falls = count_falls(&w, n) > 0 },
+	                                                    .falls = count_falls(&w, n, h.n_stale) > 0 },
 	                            out->values);
 }
 
@@ -550,8 +605,29 @@ unsigned packed_until(const struct packed *p, int64_t t_ms)
 	return i;
 }
 
+/* Both numbers of each sample lie side by side. */
+static void decode_rows(const struct packed *p, int64_t *t_ms, double *v)
+{
+	for (unsigned i = 0; i < p->n; i++) {
+		uint64_t t, units;
+
+		get_row(p->t_rows, &p->head, i, &t, &units);
+		t_ms[i] = (int64_t)((uint64_t)packed_on_line(&p->head.t, i) + t);
+		if (p->head.n_stale > 0 && units == most(p->head.v_bits))
+			v[i] = value_stale();
+		else
+			v[i] = (double)(int64_t)((uint64_t)packed_on_line(&p->head.v, i) + units);
+	}
+	for (unsigned i = 0; i < p->n && p->head.decimals > 0; i++)
+		v[i] = value_is_stale(v[i]) ? v[i] : v[i] / p->unit;
+}
+
 void packed_decode(const struct packed *p, int64_t *t_ms, double *v)
 {
+	if (!p->is_dense && p->t_rows == p->v_rows) {
+		decode_rows(p, t_ms, v);
+		return;
+	}
 	for (unsigned i = 0; i < p->n; i++)
 		t_ms[i] = packed_time(p, i);
 	if (p->is_dense) {
