@@ -33,6 +33,16 @@ uint64_t store_owner_of(struct store *st, const struct store_series *s)
 	return owner;
 }
 
+/* Its number + 1, one reference more; likewise. Mostly it is the one that was asked for before. */
+static uint32_t refer(struct store *st, uint64_t owner)
+{
+	if (owner == 0)
+		return 0;
+	if (!symbols_ref_again(&st->owners, st->owner_lately, text_of(&owner)))
+		st->owner_lately = symbols_ref(&st->owners, text_of(&owner));
+	return st->owner_lately + 1;
+}
+
 uint64_t store_set_owner(struct store *st, struct store_series *s, uint64_t owner)
 {
 	uint32_t before;
@@ -41,8 +51,9 @@ uint64_t store_set_owner(struct store *st, struct store_series *s, uint64_t owne
 	pthread_mutex_lock(&st->owners_lock);
 	before = atomic_load(&s->owner);
 	was = owner_of(st, before);
-	atomic_store(&s->owner, owner != 0 ? symbols_ref(&st->owners, text_of(&owner)) + 1 : 0);
-	if (before > 0)
+	if (was != owner)
+		atomic_store(&s->owner, refer(st, owner));
+	if (was != owner && before > 0)
 		symbols_unref(&st->owners, before - 1);
 	pthread_mutex_unlock(&st->owners_lock);
 	return was;

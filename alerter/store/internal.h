@@ -293,6 +293,7 @@ struct store {
 	struct journal journal;
 	pthread_mutex_t owners_lock; /* taken last */
 	struct symbols owners;       /* who has series: their eight bytes as a text */
+	uint32_t owner_lately;       /* a number there, of the one that was asked for last */
 	pthread_mutex_t claims_lock;
 	struct claims claims;
 	_Atomic bool knows_past, hasten;
