@@ -393,9 +393,6 @@ static inline bool block_is_joined(const struct block *b, uint32_t series)
 	return (b->joined[series / 8] >> series % 8 & 1) != 0;
 }
 
-/* The block has it as its <i>th series. Under the index lock, for writing unless nobody else knows the block. */
-void history_join_block(struct store *st, struct store_series *s, struct block *b, uint32_t i);
-
 /* Calls <fn> with every series, under the index lock for reading and the lock of its shard. Between some of them the index may change: a
  * series that comes meanwhile may be left out. */
 void store_each_series(struct store *, void (*fn)(struct store *, struct shard *, struct store_series *, void *), void *ctx);

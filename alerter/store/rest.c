@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "store/internal.h"
+#include "store/join.h"
 #include "tocsin/mem.h"
 
 enum { SETTLED_MS = 60000, SERIES_AT_ONCE = 1024 };
@@ -267,7 +268,7 @@ static bool wake(struct store *st, const struct block_list *l, struct labels lab
 		uint32_t at = block_find(l->v[i], labels, hash);
 
 		if (at != BLOCK_NONE && !block_is_joined(l->v[i], at))
-			history_join_block(st, s, l->v[i], at);
+			join_series(st, s, l->v[i], at);
 	}
 	if (made && s->state == SERIES_GONE && s->block_last_ms >= st->born_ms)
 		s->from_history = FROM_NOWHERE;
