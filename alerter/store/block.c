@@ -331,6 +331,22 @@ struct labels block_labels(const struct block *b, uint32_t series, struct label 
 	return labels_and_gap(b, series, v, &gap);
 }
 
+size_t block_pairs(const struct block *b, uint32_t series, struct symbol_pair *v)
+{
+	struct record r = { 0 };
+
+	if (b->old == NULL)
+		r = open_record(b, series);
+	for (size_t k = 0; k < r.n; k++) {
+		unsigned bits;
+		uint64_t value;
+		const struct block_name *name = next_name(b, &r, &bits, &value);
+
+		v[k] = (struct symbol_pair){ name->symbol, name->first_value + (uint32_t)value };
+	}
+	return r.n;
+}
+
 uint32_t block_hash(const struct block *b, uint32_t series)
 {
 	struct label v[STORE_MAX_LABELS];

@@ -30,6 +30,7 @@
 #include "store/chunk.h"
 #include "store/packed.h"
 #include "store/store.h"
+#include "store/symbols.h"
 #include "tocsin/err.h"
 #include "tocsin/labels.h"
 #include "tocsin/querier.h"
@@ -157,6 +158,8 @@ bool block_is_whole(struct block *b);
 uint32_t block_find(const struct block *b, struct labels labels, uint64_t hash);
 /* <v> has room for n_pairs. Texts are borrowed from the block. */
 struct labels block_labels(const struct block *b, uint32_t series, struct label *v);
+/* The same as numbers of the block's symbols; returns how many, 0 in old versions. */
+size_t block_pairs(const struct block *b, uint32_t series, struct symbol_pair *v);
 /* Upper half of series_hash() of its labels. */
 uint32_t block_hash(const struct block *b, uint32_t series);
 /* Forgets what only tells it quickly. */

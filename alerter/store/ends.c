@@ -115,11 +115,14 @@ static void add_heads(struct shard *shard, struct store_series *const *series, s
                       int64_t max_ms, struct window_ends *out)
 {
 	pthread_mutex_lock(&shard->lock);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		if (series[i]->n_sealed > 0)
+			mem_warm(series_sealed(series[i], series[i]->n_sealed - 1));
 		if (series_open(series[i]) != NULL) {
 			mem_warm(series_open(series[i]));
 			mem_warm(series_open(series[i])->data + 32);
 		}
+	}
 	for (size_t i = 0; i < n; i++)
 		out[i].known = out[i].known && add_head(&out[i], series[i], batch, min_ms, max_ms);
 	pthread_mutex_unlock(&shard->lock);

@@ -9,12 +9,8 @@
 #include "tocsin/mem.h"
 #include "tocsin/regex.h"
 
-struct series_pair {
-	uint32_t name, value; /* symbols */
-};
-
 struct posting {
-	struct series_pair key;
+	struct symbol_pair key;
 	size_t at; /* place in its name's list */
 	struct slot_set slots;
 };
@@ -59,11 +55,12 @@ static struct str key_of(const void *p, size_t n)
 /* ---- Pairs: numbers in as many bytes as they need, seven bits each. First that of the shape, which has the names: many series have the
  * same. Then those of the values. ---- */
 
-static void put_number(struct buf *out, uint32_t v)
+static unsigned char *put_number(unsigned char *p, uint32_t v)
 {
 	for (; v >= 0x80; v >>= 7)
-		buf_putc(out, (char)(v | 0x80));
-	buf_putc(out, (char)v);
+		*p++ = (unsigned char)(v | 0x80);
+	*p++ = (unsigned char)v;
+	return p;
 }
 
 static const unsigned char *get_number(const unsigned char *p, uint32_t *v)
@@ -94,9 +91,9 @@ size_t index_n_pairs(const struct index *x, const struct store_series *s)
 	return pairs_of(x, s).n;
 }
 
-static struct series_pair take_pair(struct pairs *left)
+static struct symbol_pair take_pair(struct pairs *left)
 {
-	struct series_pair pair;
+	struct symbol_pair pair;
 
 	left->names = get_number(left->names, &pair.name);
 	left->values = get_number(left->values, &pair.value);
@@ -105,9 +102,9 @@ static struct series_pair take_pair(struct pairs *left)
 }
 
 /* What the last series had there. */
-static struct series_pair recent_pair(const struct index *x, size_t at)
+static struct symbol_pair recent_pair(const struct index *x, size_t at)
 {
-	return at < INDEX_RECENT && x->recent[at] != NULL ? x->recent[at]->key : (struct series_pair){ SYMBOL_NONE, SYMBOL_NONE };
+	return at < INDEX_RECENT && x->recent[at] != NULL ? x->recent[at]->key : (struct symbol_pair){ SYMBOL_NONE, SYMBOL_NONE };
 }
 
 static uint32_t refer(struct index *x, struct str text, uint32_t perhaps)
@@ -115,17 +112,53 @@ static uint32_t refer(struct index *x, struct str text, uint32_t perhaps)
 	return symbols_ref_again(&x->symbols, perhaps, text) ? perhaps : symbols_ref(&x->symbols, text);
 }
 
-void index_encode(struct index *x, struct labels labels, struct buf *out)
+static uint32_t refer_shape(struct index *x, struct str names)
 {
-	struct buf names = { 0 };
+	if (!symbols_ref_again(&x->shapes, x->recent_shape, names))
+		x->recent_shape = symbols_ref(&x->shapes, names);
+	return x->recent_shape;
+}
 
-	put_number(&names, (uint32_t)labels.n);
-	for (size_t i = 0; i < labels.n; i++)
-		put_number(&names, refer(x, labels.v[i].name, recent_pair(x, i).name));
-	put_number(out, symbols_ref(&x->shapes, buf_str(&names)));
-	for (size_t i = 0; i < labels.n; i++)
-		put_number(out, refer(x, labels.v[i].value, recent_pair(x, i).value));
-	buf_fini(&names);
+static size_t encode(struct index *x, const struct symbol_pair *v, size_t n, unsigned char *out)
+{
+	unsigned char names[INDEX_ENCODED_MOST], *end = put_number(names, (uint32_t)n), *p = out;
+
+	assert(n <= STORE_MAX_LABELS);
+	for (size_t i = 0; i < n; i++)
+		end = put_number(end, v[i].name);
+	p = put_number(p, refer_shape(x, key_of(names, (size_t)(end - names))));
+	for (size_t i = 0; i < n; i++)
+		p = put_number(p, v[i].value);
+	return (size_t)(p - out);
+}
+
+size_t index_encode(struct index *x, struct labels labels, unsigned char out[INDEX_ENCODED_MOST])
+{
+	struct symbol_pair v[STORE_MAX_LABELS];
+
+	assert(labels.n <= STORE_MAX_LABELS);
+	for (size_t i = 0; i < labels.n; i++) {
+		v[i].name = refer(x, labels.v[i].name, recent_pair(x, i).name);
+		v[i].value = refer(x, labels.v[i].value, recent_pair(x, i).value);
+	}
+	return encode(x, v, labels.n, out);
+}
+
+size_t index_encode_pairs(struct index *x, const struct symbol_pair *v, size_t n, unsigned char out[INDEX_ENCODED_MOST])
+{
+	for (size_t i = 0; i < n; i++) {
+		symbols_ref_number(&x->symbols, v[i].name);
+		symbols_ref_number(&x->symbols, v[i].value);
+	}
+	return encode(x, v, n, out);
+}
+
+void index_pairs(const struct index *x, const struct store_series *s, struct symbol_pair *v)
+{
+	struct pairs left = pairs_of(x, s);
+
+	while (left.n > 0)
+		*v++ = take_pair(&left);
 }
 
 size_t index_pairs_bytes(const struct index *x, const struct store_series *s)
@@ -143,7 +176,7 @@ struct labels index_labels(const struct index *x, const struct store_series *s, 
 	size_t n = left.n;
 
 	for (size_t i = 0; i < n; i++) {
-		struct series_pair pair = take_pair(&left);
+		struct symbol_pair pair = take_pair(&left);
 
 		v[i] = (struct label){ symbols_text(&x->symbols, pair.name), symbols_text(&x->symbols, pair.value) };
 	}
@@ -157,13 +190,26 @@ static bool has_labels(const struct index *x, const struct store_series *s, stru
 	if (left.n != l.n)
 		return false;
 	for (size_t i = 0; i < l.n; i++) {
-		struct series_pair pair = take_pair(&left);
+		struct symbol_pair pair = take_pair(&left);
 
 		if (!str_eq(symbols_text(&x->symbols, pair.name), l.v[i].name) ||
 		    !str_eq(symbols_text(&x->symbols, pair.value), l.v[i].value))
 			return false;
 	}
 	return true;
+}
+
+static bool has_pairs(const struct index *x, const struct store_series *s, const struct symbol_pair *v, size_t n)
+{
+	struct pairs left = pairs_of(x, s);
+	bool same = left.n == n;
+
+	for (size_t i = 0; same && i < n; i++) {
+		struct symbol_pair pair = take_pair(&left);
+
+		same = pair.name == v[i].name && pair.value == v[i].value;
+	}
+	return same;
 }
 
 /* ---- The table. Who looks for a series passes others in it, and should not have to look at them: bits of the hash say which it can be. ---- */
@@ -189,19 +235,44 @@ static bool can_be(const struct index *x, size_t i, uint32_t hash)
 	return (x->table[i] ^ hash << x->slot_bits) >> x->slot_bits == 0;
 }
 
-struct store_series *index_find(const struct index *x, struct labels labels, uint64_t hash)
+/* The next series of this hash from the place <*i> on, which is moved behind it; NULL: there is none. */
+static struct store_series *next_of(const struct index *x, uint32_t hash, size_t *i)
 {
-	uint32_t key = index_hash(hash);
+	while (x->table_cap > 0 && x->table[*i] != 0) {
+		struct store_series *s = can_be(x, *i, hash) ? index_at(x, slot_at(x, *i)) : NULL;
 
-	if (x->table_cap == 0)
-		return NULL;
-	for (size_t i = home_of(x, key); x->table[i] != 0; i = behind(x, i)) {
-		struct store_series *s = can_be(x, i, key) ? index_at(x, slot_at(x, i)) : NULL;
-
-		if (s != NULL && s->hash == key && has_labels(x, s, labels))
+		*i = behind(x, *i);
+		if (s != NULL && s->hash == hash)
 			return s;
 	}
 	return NULL;
+}
+
+struct store_series *index_find(const struct index *x, struct labels labels, uint64_t hash)
+{
+	size_t i = home_of(x, index_hash(hash));
+	struct store_series *s;
+
+	while ((s = next_of(x, index_hash(hash), &i)) != NULL && !has_labels(x, s, labels))
+		;
+	return s;
+}
+
+struct store_series *index_find_pairs(const struct index *x, const struct symbol_pair *v, size_t n, uint64_t hash)
+{
+	size_t i = home_of(x, index_hash(hash));
+	struct store_series *s;
+
+	while ((s = next_of(x, index_hash(hash), &i)) != NULL && !has_pairs(x, s, v, n))
+		;
+	return s;
+}
+
+bool index_may_have(const struct index *x, uint64_t hash)
+{
+	size_t i = home_of(x, index_hash(hash));
+
+	return next_of(x, index_hash(hash), &i) != NULL;
 }
 
 /* The first entry that can be of this hash; of an empty one there is none. */
@@ -312,7 +383,7 @@ static struct posting_name *name_of(struct index *x, uint32_t name)
 	return n;
 }
 
-static struct posting *posting_of(struct index *x, struct series_pair pair)
+static struct posting *posting_of(struct index *x, struct symbol_pair pair)
 {
 	struct posting *p = map_get(&x->postings, key_of(&pair, sizeof pair));
 	struct posting_name *n;
@@ -330,7 +401,7 @@ static struct posting *posting_of(struct index *x, struct series_pair pair)
 }
 
 /* <at>: its place among the pairs of its series. */
-static struct posting *posting_again(struct index *x, uint32_t at, struct series_pair pair)
+static struct posting *posting_again(struct index *x, uint32_t at, struct symbol_pair pair)
 {
 	struct posting *p = at < INDEX_RECENT ? x->recent[at] : NULL;
 
@@ -385,7 +456,7 @@ static void unpost(struct index *x, const struct store_series *s, uint32_t slot)
 	struct pairs left = pairs_of(x, s);
 
 	while (left.n > 0) {
-		struct series_pair pair = take_pair(&left);
+		struct symbol_pair pair = take_pair(&left);
 		struct posting *p = map_get(&x->postings, key_of(&pair, sizeof pair));
 
 		slot_set_remove(&p->slots, slot);
@@ -413,7 +484,7 @@ void index_forget(struct index *x, struct store_series *s)
 	uint32_t shape;
 
 	while (left.n > 0) {
-		struct series_pair pair = take_pair(&left);
+		struct symbol_pair pair = take_pair(&left);
 
 		symbols_unref(&x->symbols, pair.name);
 		symbols_unref(&x->symbols, pair.value);
@@ -452,7 +523,7 @@ struct candidates {
 
 static const struct posting *find_posting(const struct index *x, uint32_t name, struct str value)
 {
-	struct series_pair pair = { name, symbols_find(&x->symbols, value) };
+	struct symbol_pair pair = { name, symbols_find(&x->symbols, value) };
 
 	if (name == SYMBOL_NONE || pair.value == SYMBOL_NONE)
 		return NULL;
@@ -534,7 +605,7 @@ static uint32_t value_of(const struct index *x, const struct store_series *s, ui
 	struct pairs left = pairs_of(x, s);
 
 	while (left.n > 0) {
-		struct series_pair pair = take_pair(&left);
+		struct symbol_pair pair = take_pair(&left);
 
 		if (pair.name == name)
 			return pair.value;
@@ -608,7 +679,7 @@ bool index_search_is_over(const struct index_search *q)
 /* One that is there no more had only series that are not either. */
 static void look_at_value(const struct index *x, struct index_search *q, uint32_t value, struct err *e)
 {
-	const struct series_pair pair = { q->by->name, value };
+	const struct symbol_pair pair = { q->by->name, value };
 	const struct posting *p = map_get(&x->postings, key_of(&pair, sizeof pair));
 	struct str text = p != NULL ? symbols_text(&x->symbols, value) : STR("");
 

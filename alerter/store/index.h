@@ -6,8 +6,8 @@
 #define TOCSIN_STORE_INDEX_H
 
 #include "store/slot_set.h"
+#include "store/store.h"
 #include "store/symbols.h"
-#include "tocsin/buf.h"
 #include "tocsin/near.h"
 #include "tocsin/querier.h"
 
@@ -25,6 +25,7 @@ static inline uint32_t index_hash(uint64_t hash)
 struct index {
 	struct symbols symbols;
 	struct symbols shapes; /* which names a series has: how many, and their numbers, encoded, as a text */
+	uint32_t recent_shape; /* of the series that came last: the next one may have the same */
 	struct near *series; /* by slot, see index_at() */
 	size_t cap, n_slots, n_series;
 	struct slots free_slots;
@@ -46,10 +47,19 @@ void index_init(struct index *x);
 void index_fini(struct index *x);
 /* NULL when there is none. <hash> is series_hash(<labels>). */
 struct store_series *index_find(const struct index *x, struct labels labels, uint64_t hash);
+/* The same of labels whose numbers are known, in the order of their names. */
+struct store_series *index_find_pairs(const struct index *x, const struct symbol_pair *v, size_t n, uint64_t hash);
+/* False when there is none of this hash, whatever its labels. */
+bool index_may_have(const struct index *x, uint64_t hash);
 /* Asks memory for what index_find() needs for these hashes, in passes. */
 void index_warm(const struct index *x, const uint64_t *hashes, size_t n);
-/* Takes references to the symbols of <labels> and appends their numbers: what s->pairs is made of. */
-void index_encode(struct index *x, struct labels labels, struct buf *out);
+/* Takes references to the symbols of STORE_MAX_LABELS <labels> at most and writes their numbers: what s->pairs is made of. Returns how many
+ * bytes. */
+enum { INDEX_NUMBER_BYTES = 5, INDEX_ENCODED_MOST = INDEX_NUMBER_BYTES * (STORE_MAX_LABELS + 2) };
+size_t index_encode(struct index *x, struct labels labels, unsigned char out[INDEX_ENCODED_MOST]);
+size_t index_encode_pairs(struct index *x, const struct symbol_pair *v, size_t n, unsigned char out[INDEX_ENCODED_MOST]);
+/* The labels of a series as numbers; <v> has room for index_n_pairs(). */
+void index_pairs(const struct index *x, const struct store_series *s, struct symbol_pair *v);
 /* How many labels it has. */
 size_t index_n_pairs(const struct index *x, const struct store_series *s);
 /* How long they are in a series. Not after index_forget(). */

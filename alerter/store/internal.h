@@ -339,6 +339,7 @@ static inline struct shard *series_shard(struct store *st, const struct store_se
 
 /* A new series, under the index lock for writing; the caller saw that there is none and that there is room. */
 struct store_series *store_series_make(struct store *, struct labels labels, uint64_t hash);
+struct store_series *store_series_make_pairs(struct store *, const struct symbol_pair *v, size_t n, uint64_t hash);
 /* A sample that was accepted once; nothing happens when it is there. Before anybody else knows the store: a series belongs to one thread, and
  * <counts> too. It is any shard, since only what all of them have counts. */
 void store_replay_sample(struct store *, struct shard *counts, struct store_series *, int64_t t_ms, double v, const struct histogram *h);

@@ -68,35 +68,75 @@ static void read_hashes(const struct block *b, struct joining *j)
 struct join {
 	struct store *st;
 	struct block *b;
+	uint32_t *numbers; /* of its symbols in the index; SYMBOL_NONE: not known. None changes: symbols go with what maintenance drops */
 	struct resting resting;
 	struct keyed *new; /* series that the index does not know, and that do not rest, by what brings them beside others like them */
 	size_t n_new[2], second; /* those of the first half lie at the beginning, the others from <second> on */
 };
 
-static bool goes_on_resting(const struct join *x, uint32_t series, struct labels labels)
+static bool goes_on_resting(const struct join *x, uint32_t series)
 {
 	const struct resting *r = &x->resting;
 
 	return r->all ||
-	       (r->until_ms != INT64_MIN && rest_goes_on(x->st, r->later, r->n_later, x->b, series, labels, r->until_ms));
+	       (r->until_ms != INT64_MIN && rest_goes_on(x->st, r->later, r->n_later, x->b, series, r->until_ms));
+}
+
+static void find_numbers(struct join *x)
+{
+	x->numbers = mem_alloc(x->b->n_symbols * sizeof *x->numbers);
+	pthread_rwlock_rdlock(&x->st->index_lock);
+	for (size_t i = 0; i < x->b->n_symbols; i++)
+		x->numbers[i] = symbols_find(&x->st->index.symbols, block_symbol(x->b, i));
+	pthread_rwlock_unlock(&x->st->index_lock);
+}
+
+static uint32_t number_of(const struct join *x, uint32_t symbol)
+{
+	return symbol < x->b->n_symbols ? x->numbers[symbol] : SYMBOL_NONE;
+}
+
+/* The labels of a series by the numbers of the index. Returns how many; 0: some are not known, or the block has texts only. */
+static size_t read_pairs(const struct join *x, uint32_t series, struct symbol_pair *v)
+{
+	size_t n = block_pairs(x->b, series, v);
+
+	for (size_t k = 0; k < n; k++) {
+		v[k] = (struct symbol_pair){ number_of(x, v[k].name), number_of(x, v[k].value) };
+		if (v[k].name == SYMBOL_NONE || v[k].value == SYMBOL_NONE)
+			return 0;
+	}
+	return n;
+}
+
+/* What is not known by numbers is looked for by texts: its symbols may have come since. */
+static struct store_series *find(const struct join *x, uint32_t series, uint64_t hash)
+{
+	const struct index *index = &x->st->index;
+	struct symbol_pair pairs[STORE_MAX_LABELS];
+	struct label v[STORE_MAX_LABELS];
+	size_t n;
+
+	if (!index_may_have(index, hash))
+		return NULL;
+	n = read_pairs(x, series, pairs);
+	return n > 0 ? index_find_pairs(index, pairs, n, hash) : index_find(index, block_labels(x->b, series, v), hash);
 }
 
 /* Returns how many are behind the <n_new> of <new> now. */
 static size_t join_known_ones(const struct join *x, struct joining *j, struct keyed *new, size_t n_new)
 {
-	struct label v[STORE_MAX_LABELS];
 	struct store *st = x->st;
 
 	read_hashes(x->b, j);
 	pthread_rwlock_rdlock(&st->index_lock);
 	index_warm(&st->index, j->hash, j->n);
 	for (uint32_t i = 0; i < j->n; i++) {
-		struct labels labels = block_labels(x->b, j->series[i], v);
-		struct store_series *s = index_find(&st->index, labels, j->hash[i]);
+		struct store_series *s = find(x, j->series[i], j->hash[i]);
 
 		if (s != NULL)
 			join_series(st, s, x->b, j->series[i]);
-		else if (!goes_on_resting(x, j->series[i], labels))
+		else if (!goes_on_resting(x, j->series[i]))
 			new[n_new++] = (struct keyed){ block_kinship(x->b, j->series[i]), j->series[i] };
 	}
 	pthread_rwlock_unlock(&st->index_lock);
@@ -127,27 +167,60 @@ static void warm(struct store *st, const struct joining *j)
 	pthread_rwlock_unlock(&st->index_lock);
 }
 
-/* Returns how many the store does not take. */
-static size_t join_new_ones(struct store *st, struct block *b, struct joining *j)
+static void learn_number(struct join *x, uint32_t symbol, uint32_t number)
 {
+	if (symbol < x->b->n_symbols && str_eq(block_symbol(x->b, symbol), symbols_text(&x->st->index.symbols, number)))
+		x->numbers[symbol] = number;
+}
+
+/* Of the symbols of a series that the index has got. */
+static void learn_numbers(struct join *x, uint32_t series, const struct store_series *s)
+{
+	struct symbol_pair theirs[STORE_MAX_LABELS], ours[STORE_MAX_LABELS];
+	size_t n = block_pairs(x->b, series, theirs);
+
+	index_pairs(&x->st->index, s, ours);
+	for (size_t k = 0; k < n && k < index_n_pairs(&x->st->index, s); k++) {
+		learn_number(x, theirs[k].name, ours[k].name);
+		learn_number(x, theirs[k].value, ours[k].value);
+	}
+}
+
+static struct store_series *make(struct join *x, uint32_t series, uint64_t hash)
+{
+	struct symbol_pair pairs[STORE_MAX_LABELS];
 	struct label v[STORE_MAX_LABELS];
+	size_t n = read_pairs(x, series, pairs);
+	struct store_series *s;
+
+	if (n > 0) {
+		s = store_series_make_pairs(x->st, pairs, n, hash);
+	} else {
+		s = store_series_make(x->st, block_labels(x->b, series, v), hash);
+		learn_numbers(x, series, s);
+	}
+	s->from_history = FROM_BLOCKS;
+	return s;
+}
+
+/* Returns how many the store does not take. */
+static size_t join_new_ones(struct join *x, struct joining *j)
+{
+	struct store *st = x->st;
 	size_t refused = 0;
 
-	read_hashes(b, j);
-	block_warm_labels(b, j->series, j->n);
+	read_hashes(x->b, j);
+	block_warm_labels(x->b, j->series, j->n);
 	warm(st, j);
 	for (uint32_t i = 0; i < j->n; i++) {
-		struct labels labels = block_labels(b, j->series[i], v);
 		struct store_series *s;
 
 		pthread_rwlock_wrlock(&st->index_lock);
-		s = index_find(&st->index, labels, j->hash[i]);
-		if (s == NULL && st->index.n_series < st->options.max_series) {
-			s = store_series_make(st, labels, j->hash[i]);
-			s->from_history = FROM_BLOCKS;
-		}
+		s = find(x, j->series[i], j->hash[i]);
+		if (s == NULL && st->index.n_series < st->options.max_series)
+			s = make(x, j->series[i], j->hash[i]);
 		if (s != NULL)
-			join_series(st, s, b, j->series[i]);
+			join_series(st, s, x->b, j->series[i]);
 		pthread_rwlock_unlock(&st->index_lock);
 		refused += s == NULL;
 	}
@@ -171,7 +244,7 @@ static size_t join_families(struct join *x)
 	for (size_t i = 0; i < n_new; i += j.n) {
 		for (j.n = 0; j.n < JOIN_AT_ONCE && i + j.n < n_new; j.n++)
 			j.series[j.n] = (uint32_t)x->new[i + j.n].value;
-		refused += join_new_ones(x->st, x->b, &j);
+		refused += join_new_ones(x, &j);
 	}
 	return refused;
 }
@@ -185,10 +258,12 @@ size_t join_block(struct store *st, struct block *b, struct resting resting)
 	b->serial = ++st->history.last_serial;
 	b->count_bad = &st->count.chunks_damaged;
 	b->joined = mem_alloc(b->n_series / 8 + 1);
+	find_numbers(&x);
 	halves_do(b->n_series, JOIN_AT_ONCE, join_half, &x);
 	refused = join_families(&x);
 	block_drop_hashes(b);
 	free(x.new);
+	free(x.numbers);
 	return refused;
 }
 

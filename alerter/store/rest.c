@@ -135,11 +135,12 @@ static bool has_ended(const struct block *b, uint32_t i, int64_t until_ms)
 	return last_in(b, i) < until_ms && block_good_ms(b, i) < last_in(b, i);
 }
 
-bool rest_goes_on(struct store *st, struct block *const *later, size_t n, const struct block *b, uint32_t i, struct labels labels,
-                  int64_t until_ms)
+bool rest_goes_on(struct store *st, struct block *const *later, size_t n, const struct block *b, uint32_t i, int64_t until_ms)
 {
 	bool rests = has_ended(b, i, until_ms);
-	uint64_t hash = rests || n == 0 ? 0 : series_hash(labels);
+	struct label v[STORE_MAX_LABELS];
+	struct labels labels = rests || n == 0 ? (struct labels){ 0 } : block_labels(b, i, v);
+	uint64_t hash = series_hash(labels);
 
 	for (size_t k = n; !rests && k-- > 0 && last_in(b, i) < until_ms;) {
 		uint32_t at = block_find(later[k], labels, hash);

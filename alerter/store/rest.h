@@ -15,8 +15,7 @@ struct block;
 int64_t rest_until_ms(const struct store *st, int64_t now_ms);
 /* Whether the <i>th series of <b> goes on resting, as it did before a start: it ended before <until_ms>, or rests in one of the <n> blocks
  * <later>, the latest first. The index does not know it, though all series of those are in it that do not rest. */
-bool rest_goes_on(struct store *st, struct block *const *later, size_t n, const struct block *b, uint32_t i, struct labels labels,
-                  int64_t until_ms);
+bool rest_goes_on(struct store *st, struct block *const *later, size_t n, const struct block *b, uint32_t i, int64_t until_ms);
 /* Behind a flush, puts what ended a while ago to rest; and once more, but for who was woken, as soon as what ended just before that flush may rest too:
  * until the next one there would be as many again beside it. Under maintain_lock. */
 void rest_put_when_due(struct store *st, int64_t now_ms, bool flushed);

@@ -162,17 +162,12 @@ void store_note_asking(struct store *st, int64_t now_ms)
 
 /* ---- Series ---- */
 
-struct store_series *store_series_make(struct store *st, struct labels labels, uint64_t hash)
+/* <pairs>: its labels, as the index encoded them. */
+static struct store_series *make_series(struct store *st, const unsigned char *pairs, size_t bytes, uint64_t hash)
 {
-	struct buf pairs = { 0 };
-	struct store_series *s;
+	struct store_series *s = slab_alloc(offsetof(struct store_series, pairs) + bytes);
 
-	assert(labels.n <= STORE_MAX_LABELS);
-	index_encode(&st->index, labels, &pairs);
-	s = slab_alloc(offsetof(struct store_series, pairs) + pairs.n);
-	if (pairs.n > 0)
-		memcpy(s->pairs, pairs.p, pairs.n);
-	buf_fini(&pairs);
+	memcpy(s->pairs, pairs, bytes);
 	s->id = ++st->next_id & ID_MOST; /* a thousand new ones a second reach it after thirty years */
 	s->hash = index_hash(hash) & INDEX_HASH_MOST;
 	s->refs = 1;
@@ -183,6 +178,20 @@ struct store_series *store_series_make(struct store *st, struct labels labels, u
 	memory_add(st, s);
 	COUNT(st, series_created, 1);
 	return s;
+}
+
+struct store_series *store_series_make(struct store *st, struct labels labels, uint64_t hash)
+{
+	unsigned char pairs[INDEX_ENCODED_MOST];
+
+	return make_series(st, pairs, index_encode(&st->index, labels, pairs), hash);
+}
+
+struct store_series *store_series_make_pairs(struct store *st, const struct symbol_pair *v, size_t n, uint64_t hash)
+{
+	unsigned char pairs[INDEX_ENCODED_MOST];
+
+	return make_series(st, pairs, index_encode_pairs(&st->index, v, n, pairs), hash);
 }
 
 static struct store_series *find_pinned(struct store *st, struct labels labels, uint64_t hash)

@@ -67,6 +67,12 @@ bool symbols_ref_again(struct symbols *s, uint32_t id, struct str text)
 	return true;
 }
 
+void symbols_ref_number(struct symbols *s, uint32_t id)
+{
+	assert(s->v[id] != NULL);
+	s->v[id]->refs++;
+}
+
 void symbols_unref(struct symbols *s, uint32_t id)
 {
 	struct symbol *sym = s->v[id];

@@ -8,6 +8,11 @@
 
 struct symbol;
 
+/* A label, as numbers of its texts. */
+struct symbol_pair {
+	uint32_t name, value;
+};
+
 struct symbols {
 	struct map by_text;
 	struct symbol **v;  /* by number; NULL: free */
@@ -23,6 +28,8 @@ void symbols_fini(struct symbols *s);
 uint32_t symbols_ref(struct symbols *s, struct str text);
 /* The same when that is <id>, which may be any number; else false and nothing done. */
 bool symbols_ref_again(struct symbols *s, uint32_t id, struct str text);
+/* The same of a number that is in use. */
+void symbols_ref_number(struct symbols *s, uint32_t id);
 void symbols_unref(struct symbols *s, uint32_t id);
 /* The number of <text>, SYMBOL_NONE when nobody uses it. */
 uint32_t symbols_find(const struct symbols *s, struct str text);

@@ -210,10 +210,54 @@ static void test_large_blocks(void **state)
 	end(&w);
 }
 
+/* Each block has other series, and so other numbers for the same texts; some series are in several, some bring a label nobody else has. */
+static void test_blocks_of_other_texts(void **state)
+{
+	enum { MANY = 5000, BLOCKS = 4 };
+	struct selection *s;
+	struct err e = { 0 };
+	struct world w;
+	char text[48];
+	size_t n = 0;
+
+	(void)state;
+	begin(&w);
+	for (int round = 0; round < BLOCKS; round++) {
+		for (int i = round % 2 == 0 ? 0 : MANY - 1; i >= 0 && i < MANY; i += round % 2 == 0 ? 1 : -1) {
+			bool own = i % 5 == 0;
+
+			if (!own && (i + round) % 3 == 0)
+				continue;
+			snprintf(text, sizeof text, own ? "m i=%d own%d=%d" : "m i=%d", i, round, i / 100);
+			assert_true(put(&w.f, text, MS(round * 60), i));
+			n += own;
+		}
+		commit(&w.f);
+		w.f.clock = clock_manual(MS(round * 60));
+		arena_reset(&w.f.arena);
+		assert_true(store_flush(w.f.store, &e));
+	}
+	restart(&w, MS(BLOCKS * 60));
+	assert_int_equal(store_stats(w.f.store).blocks, BLOCKS);
+	s = pick(&w.f, "__name__ = m");
+	assert_int_equal(s->n, n + MANY * 4 / 5);
+	for (size_t k = 0; k < s->n; k++) {
+		int i = atoi(labels_get(s->v[k].labels, STR("i")).p);
+		struct samples got = read_all(&w.f, s, k);
+
+		assert_int_equal(s->v[k].labels.n, i % 5 == 0 ? 3 : 2);
+		assert_int_equal(got.n, i % 5 == 0 ? 1 : BLOCKS - 1 - (i % 3 == 0 ? 1 : 0));
+		assert_true(got.v[0] == i);
+	}
+	drop(&w.f, s);
+	end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_long_journal), cmocka_unit_test(test_many_series),
-		                            cmocka_unit_test(test_many_numbers), cmocka_unit_test(test_large_blocks) };
+		                            cmocka_unit_test(test_many_numbers), cmocka_unit_test(test_large_blocks),
+		                            cmocka_unit_test(test_blocks_of_other_texts) };
 
 	return cmocka_run_group_tests(tests, NULL, no_piece_is_left);
 }
