@@ -16,12 +16,12 @@ struct waiting {
 	uint32_t number : 24, state : 8; /* number: of its series, in the file */
 };
 
-enum { BATCH_SAMPLES = 3 << 18, RUN = 64 };
+enum { BATCH_SAMPLES = 3 << 18, READY_AT_ONCE = 1 << 16, RUN = 64 };
 _Static_assert(RECORD_MAX_SERIES <= 1 << 24 && sizeof(struct waiting) == 16, "there are many");
 
 struct batch {
 	struct waiting *v;
-	size_t n;
+	size_t n, n_ready; /* n_ready: so many have memory */
 	int64_t first_ms;
 	struct numbered series; /* when it is handed over: a copy */
 };
@@ -118,8 +118,10 @@ static void append_series(struct backlog *b, struct shard *counts, struct store_
 /* Those of one series in the order they came: <at> is where those of each end. */
 static void sort(struct backlog *b, const struct batch *in, size_t n_series)
 {
-	if (b->order == NULL)
+	if (b->order == NULL) {
 		b->order = mem_alloc(BATCH_SAMPLES * sizeof *b->order);
+		mem_populate(b->order, in->n * sizeof *b->order);
+	}
 	b->at = mem_grow(b->at, &b->at_cap, n_series + 1, sizeof *b->at);
 	memset(b->at, 0, (n_series + 1) * sizeof *b->at);
 	for (size_t i = 0; i < in->n; i++)
@@ -235,7 +237,7 @@ static void hand_over(struct backlog *b)
 	aside_wait(b->aside);
 	copy_series(&b->handed.series, b->series);
 	series = b->handed.series;
-	empty = (struct batch){ .v = b->handed.v };
+	empty = (struct batch){ .v = b->handed.v, .n_ready = b->handed.n_ready };
 	b->handed = b->filling;
 	b->handed.series = series;
 	b->filling = empty;
@@ -267,10 +269,11 @@ static struct waiting *make_room(struct backlog *b, int64_t t_ms, uint32_t n, in
 		hand_over(b);
 	if (to->n > 0 && (__builtin_sub_overflow(t_ms, to->first_ms, &after) || after != (int32_t)after))
 		backlog_empty(b);
-	if (to->v == NULL) {
+	if (to->v == NULL)
 		to->v = mem_alloc(BATCH_SAMPLES * sizeof *to->v);
-		if (b->handed.v != NULL)
-			mem_populate(to->v, BATCH_SAMPLES * sizeof *to->v);
+	if (to->n + n > to->n_ready) {
+		mem_populate(to->v + to->n_ready, READY_AT_ONCE * sizeof *to->v);
+		to->n_ready += READY_AT_ONCE;
 	}
 	if (to->n == 0)
 		to->first_ms = t_ms;
