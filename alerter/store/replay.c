@@ -27,9 +27,15 @@ enum file_kind { FILE_LOG, FILE_CUT, FILE_CHECKPOINT, FILE_TEMPORARY, FILE_KINDS
 static const char *const suffixes[FILE_KINDS] = { ".log", ".cut", ".checkpoint", ".tmp" };
 
 struct file {
+	const struct journal *journal;
 	uint64_t number;
 	enum file_kind kind;
 	int fd; /* -1: to be opened when it is read */
+	/* Once it was: */
+	bool was_read;
+	unsigned char *bytes; /* NULL: it could not be, and <e> */
+	size_t n;
+	struct err e;
 };
 
 struct files {
@@ -58,7 +64,7 @@ static void list(const struct journal *j, struct files *out)
 			if (strcmp(end, suffixes[k]) != 0)
 				continue;
 			out->v = mem_grow(out->v, &out->cap, out->n + 1, sizeof *out->v);
-			out->v[out->n++] = (struct file){ number, (enum file_kind)k, -1 };
+			out->v[out->n++] = (struct file){ .journal = j, .number = number, .kind = (enum file_kind)k, .fd = -1 };
 		}
 	}
 	if (d != NULL)
@@ -132,6 +138,19 @@ static unsigned char *read_file(int fd, size_t *n, struct err *e)
 	if (fd >= 0)
 		close(fd);
 	return bytes;
+}
+
+static void read_ahead(void *ctx)
+{
+	struct file *f = ctx;
+	struct buf path = { 0 };
+
+	journal_path(f->journal, f->number, suffixes[f->kind], &path);
+	errno = 0;
+	f->bytes = read_file(f->fd >= 0 ? f->fd : open_file(path.p), &f->n, &f->e);
+	f->fd = -1;
+	f->was_read = true;
+	buf_fini(&path);
 }
 
 /* ---- Into the head ---- */
@@ -420,10 +439,8 @@ static void replay_file(struct replaying *r, struct file *f, bool newest)
 	struct record_sink sink = calls;
 	struct record_reader *reader = mem_alloc(sizeof *reader);
 	const char *why = NULL;
-	unsigned char *bytes;
 	struct buf path = { 0 };
-	struct err e = { 0 };
-	size_t n, whole = 0;
+	size_t whole = 0;
 
 	sink.ctx = r;
 	reader->sink = &sink;
@@ -431,24 +448,23 @@ static void replay_file(struct replaying *r, struct file *f, bool newest)
 	r->series.twice = false;
 	r->ended = false;
 	journal_path(&r->st->journal, f->number, suffixes[f->kind], &path);
-	errno = 0;
-	bytes = read_file(f->fd >= 0 ? f->fd : open_file(path.p), &n, &e);
-	f->fd = -1;
-	slab_expect(f->kind == FILE_CHECKPOINT ? n : 0); /* it is chunks, mostly */
-	if (bytes != NULL)
-		why = read_frames(r, reader, bytes, n, f->kind == FILE_CHECKPOINT, &whole);
-	if (bytes != NULL && why == NULL && f->kind == FILE_LOG)
-		why = judge_end(r, path.p, newest, n, whole);
+	if (!f->was_read)
+		read_ahead(f);
+	slab_expect(f->kind == FILE_CHECKPOINT ? f->n : 0); /* it is chunks, mostly */
+	if (f->bytes != NULL)
+		why = read_frames(r, reader, f->bytes, f->n, f->kind == FILE_CHECKPOINT, &whole);
+	if (f->bytes != NULL && why == NULL && f->kind == FILE_LOG)
+		why = judge_end(r, path.p, newest, f->n, whole);
 	backlog_empty(r->backlog);
-	if (bytes == NULL || why != NULL || (f->kind == FILE_CHECKPOINT && !r->ended)) {
-		set_aside(r->st, path.p, bytes == NULL ? e.msg : why != NULL ? why : "its end is missing");
+	if (f->bytes == NULL || why != NULL || (f->kind == FILE_CHECKPOINT && !r->ended)) {
+		set_aside(r->st, path.p, f->bytes == NULL ? f->e.msg : why != NULL ? why : "its end is missing");
 		r->out->damaged++;
 	}
-	if (bytes != NULL && newest && whole == 0)
+	if (f->bytes != NULL && newest && whole == 0)
 		r->out->last = f->number - 1; /* nothing is in it: the next one takes its place */
 	r->out->files++;
-	r->out->bytes += n;
-	free(bytes);
+	r->out->bytes += f->n;
+	free(f->bytes);
 	record_reader_fini(reader);
 	free(reader);
 	buf_fini(&path);
@@ -551,6 +567,7 @@ void journal_replay(struct store *st, struct replay *out)
 {
 	struct replaying r = { .st = st, .out = out };
 	struct files files = { 0 };
+	struct aside *reader = aside_new();
 	uint64_t begin, next;
 	bool cut = false;
 
@@ -575,13 +592,17 @@ void journal_replay(struct store *st, struct replay *out)
 		if (is_log(f) && f->number > next && !cut && !st->read_only) /* while somebody writes it a listing may lack some */
 			tell_missing(&r, next);
 		next = is_log(f) ? f->number + 1 : next;
+		if (f->kind == FILE_CHECKPOINT && i + 1 < files.n && is_log(f + 1))
+			aside_do(reader, read_ahead, f + 1);
 		replay_file(&r, f, f->kind == FILE_LOG && !has_newer_log(&files, i));
+		aside_wait(reader);
 	}
 	out->complete = out->files > 0 && out->damaged == 0 && !cut;
 	if (backlog_newest_ms(r.backlog) > out->newest_ms)
 		out->newest_ms = backlog_newest_ms(r.backlog);
 	backlog_free(r.backlog);
 	aside_free(r.aside);
+	aside_free(reader);
 	arena_fini(&r.told[0].arena);
 	arena_fini(&r.told[1].arena);
 	free(r.series.v);
