@@ -130,29 +130,37 @@ int64_t rest_until_ms(const struct store *st, int64_t now_ms)
 	return now_ms - st->options.lookback_ms - SETTLED_MS;
 }
 
-static bool has_ended(const struct block *b, uint32_t i, int64_t until_ms)
+/* <last_ms>: of its last sample. */
+static bool has_ended(const struct block *b, uint32_t i, int64_t last_ms, int64_t until_ms)
 {
-	return last_in(b, i) < until_ms && block_good_ms(b, i) < last_in(b, i);
+	return last_ms < until_ms && block_good_ms(b, i) < last_ms;
+}
+
+/* Whether it rests as the last of <later> says that has something as late. */
+static bool rests_later(struct block *const *later, size_t n, const struct block *b, uint32_t i, int64_t last_ms, int64_t until_ms)
+{
+	struct label v[STORE_MAX_LABELS];
+	struct labels labels = n > 0 ? block_labels(b, i, v) : (struct labels){ 0 };
+	uint64_t hash = series_hash(labels);
+
+	while (n-- > 0) {
+		uint32_t at = block_find(later[n], labels, hash);
+		int64_t its_last_ms = at != BLOCK_NONE ? last_in(later[n], at) : INT64_MIN;
+
+		if (at != BLOCK_NONE && its_last_ms >= last_ms)
+			return has_ended(later[n], at, its_last_ms, until_ms);
+	}
+	return false;
 }
 
 bool rest_goes_on(struct store *st, struct block *const *later, size_t n, const struct block *b, uint32_t i, int64_t until_ms)
 {
-	bool rests = has_ended(b, i, until_ms);
-	struct label v[STORE_MAX_LABELS];
-	struct labels labels = rests || n == 0 ? (struct labels){ 0 } : block_labels(b, i, v);
-	uint64_t hash = series_hash(labels);
+	int64_t last_ms = last_in(b, i);
 
-	for (size_t k = n; !rests && k-- > 0 && last_in(b, i) < until_ms;) {
-		uint32_t at = block_find(later[k], labels, hash);
-
-		if (at == BLOCK_NONE || last_in(later[k], at) < last_in(b, i))
-			continue;
-		rests = has_ended(later[k], at, until_ms);
-		break;
-	}
-	if (rests)
-		note_resting(st, last_in(b, i));
-	return rests;
+	if (last_ms >= until_ms || !(has_ended(b, i, last_ms, until_ms) || rests_later(later, n, b, i, last_ms, until_ms)))
+		return false;
+	note_resting(st, last_ms);
+	return true;
 }
 
 static void put(struct store *st, int64_t after_ms, int64_t until_ms)
