@@ -1,6 +1,6 @@
 /* The memory of a target's replies: its lines, and the order in which they stood. What the target had before the start comes from the
- * store, as lines without a text until one is read for them: so its first reply is judged like any other. Lines keep their place; those of
- * dropped ones are used again. */
+ * store, as lines without a text until one is read for them: so its first reply is judged like any other. Lines keep their place while a reply is read,
+ * and those of dropped ones are used again; behind a reply that was not as the one before they are put in its order. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -27,6 +27,17 @@ uint32_t line_place(const struct target *t, const struct line *l)
 	return (uint32_t)(l - t->lines);
 }
 
+/* Of the <i>th line of the last reply. */
+static uint32_t place_at(const struct target *t, size_t i)
+{
+	return t->order != NULL ? t->order[i] : (uint32_t)i;
+}
+
+static struct line *line_at(const struct target *t, size_t i)
+{
+	return &t->lines[place_at(t, i)];
+}
+
 /* ---- By text: only where a reply is not as the last one was ---- */
 
 static void put_text(struct take *k, uint32_t place)
@@ -49,7 +60,7 @@ static void collect_places(struct take *k)
 	x->at = mem_grow(x->at, &x->at_cap, x->n_at + 1, sizeof *x->at);
 	memset(x->at, 0, x->n_at * sizeof *x->at);
 	for (size_t i = 0; i < k->t->n_order; i++)
-		x->at[k->t->order[i]] = (uint32_t)i + 1;
+		x->at[place_at(k->t, i)] = (uint32_t)i + 1;
 }
 
 /* Every line with a text, in a table with room for as many more. */
@@ -79,6 +90,7 @@ void line_texts_fini(struct line_texts *x)
 {
 	free(x->v);
 	free(x->at);
+	free(x->next);
 	*x = (struct line_texts){ 0 };
 }
 
@@ -209,7 +221,7 @@ struct line *line_find(struct take *k, struct str text)
 
 struct line *line_of_series(struct take *k, struct str text)
 {
-	struct line *l = k->pos < k->t->n_order ? &k->t->lines[k->t->order[k->pos]] : NULL;
+	struct line *l = k->pos < k->t->n_order ? line_at(k->t, k->pos) : NULL;
 	uint64_t hash = str_hash_seeded(text, k->env->seed);
 
 	if (l == NULL || l->comment || l->hash != hash || l->n != kept_length(text))
@@ -224,12 +236,12 @@ static void warm_ahead(const struct take *k)
 	enum { AHEAD = 8 };
 
 	if (k->pos + AHEAD < k->t->n_order)
-		store_append_warm(line_series(k->t, &k->t->lines[k->t->order[k->pos + AHEAD]]));
+		store_append_warm(line_series(k->t, line_at(k->t, k->pos + AHEAD)));
 }
 
 struct line *line_expected(struct take *k, bool comment, struct str *text)
 {
-	struct line *l = k->pos < k->t->n_order ? &k->t->lines[k->t->order[k->pos]] : NULL;
+	struct line *l = k->pos < k->t->n_order ? line_at(k->t, k->pos) : NULL;
 
 	if (l == NULL || l->comment != comment || l->n == LINE_LONG || !textparse_reaches(&k->parse, l->n))
 		return NULL;
@@ -273,32 +285,62 @@ bool line_is_new(const struct target *t, const struct line *l)
 /* The order of last time is kept until the first line that breaks it. */
 void take_set_next(struct take *k, struct line *l)
 {
-	struct target *t = k->t;
-	uint32_t place = line_place(t, l);
+	struct line_texts *x = &k->env->texts;
+	const struct target *t = k->t;
 
-	if (!k->reordered && k->pos > 0 && k->pos <= t->n_order && k->n_next == k->pos - 1 && t->order[k->pos - 1] == place) {
+	if (!k->reordered && k->pos > 0 && k->pos <= t->n_order && k->n_next == k->pos - 1 && line_at(t, k->pos - 1) == l) {
 		k->n_next++;
 		return;
 	}
-	t->next_order = mem_grow_tight(t->next_order, &t->next_cap, k->n_next + 1, sizeof *t->next_order);
-	if (!k->reordered && k->n_next > 0)
-		memcpy(t->next_order, t->order, k->n_next * sizeof *t->order);
+	x->next = mem_grow_tight(x->next, &x->next_cap, k->n_next + 1, sizeof *x->next);
+	for (size_t i = 0; !k->reordered && i < k->n_next; i++)
+		x->next[i] = place_at(t, i);
 	k->reordered = true;
-	t->next_order[k->n_next++] = place;
+	x->next[k->n_next++] = line_place(t, l);
+}
+
+/* Whether lines can be put in the order of the reply: none stands there twice, and nobody knows them by their places. */
+static bool can_sort(const struct take *k)
+{
+	const struct target *t = k->t;
+	size_t n_seen = 0;
+
+	for (const struct line *l = NULL; (l = line_next(t, l)) != NULL;)
+		n_seen += line_is_seen(t, l);
+	return n_seen == k->n_next && t->known == NULL && t->parts.n == 0;
+}
+
+/* Those that the reply has not are behind the others. */
+static void sort_lines(struct take *k)
+{
+	struct target *t = k->t;
+	struct line *sorted = mem_alloc(t->n_lines * sizeof *sorted);
+	size_t n = k->n_next;
+
+	for (size_t i = 0; i < k->n_next; i++)
+		sorted[i] = t->lines[k->env->texts.next[i]];
+	for (const struct line *l = NULL; (l = line_next(t, l)) != NULL;)
+		if (!line_is_seen(t, l))
+			sorted[n++] = *l;
+	free(t->lines);
+	t->lines = sorted;
+	t->n_places = t->lines_cap = t->n_lines;
+	t->unused = 0;
 }
 
 void take_finish_order(struct take *k)
 {
 	struct target *t = k->t;
 
-	if (k->reordered) { /* seldom: nothing is kept for the next time */
-		free(t->order);
-		t->order = t->next_order;
-		t->order_cap = t->next_cap;
-		t->next_order = NULL;
-		t->next_cap = 0;
-	}
 	t->n_order = k->n_next;
+	if (!k->reordered)
+		return;
+	free(t->order);
+	t->order = NULL;
+	if (can_sort(k))
+		sort_lines(k);
+	else
+		t->order = memcpy(mem_alloc(k->n_next * sizeof *t->order), k->env->texts.next, k->n_next * sizeof *t->order);
 }
 
 /* ---- What the target had before the start ---- */

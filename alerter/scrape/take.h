@@ -89,6 +89,7 @@ struct line *line_next(const struct target *t, const struct line *after);
 void line_drop(struct target *t, struct store *store, struct line *l);
 /* <l> comes next in this reply. */
 void take_set_next(struct take *k, struct line *l);
+/* The reply was good: it is what the next one is expected to be like. Lines may have other places from now on. */
 void take_finish_order(struct take *k);
 /* It is up or scrape_* of the target. */
 bool target_reports(const struct target *t, const struct store_series *s);

@@ -58,7 +58,6 @@ void target_free(struct target *t, struct store *store)
 	free(t->known);
 	free(t->lines);
 	free(t->order);
-	free(t->next_order);
 	arena_fini(&t->blind_arena);
 	arena_fini(&t->arena);
 	free(t);
@@ -233,15 +232,15 @@ struct target_taken target_take(struct target *t, struct target_env *env, const 
 	out.up = read_reply(&k, reply);
 	take_finish_meta(&k, out.up);
 	take_finish_exemplars(&k, out.up); /* while lines hold their series */
-	if (out.up)
-		take_finish_order(&k);
-	else
+	if (!out.up)
 		lose_all(&k);
 	put_reports(&k, out.up, reply->duration_s);
 	if (out.up && (k.reordered || k.n_live_seen != t->n_live || t->n_lost > 0 || k.n_next + k.n_made != t->n_lines))
 		take_judge_vanished(&k);
 	else
 		(void)!env->app->ops->commit(env->app, &k.err);
+	if (out.up)
+		take_finish_order(&k); /* whoever vanished is no line any more */
 	out.n_blind = k.n_blind;
 	out.blind_anew = out.up && !store_knows_past(env->store) && (k.n_blind != t->n_blind_seen || k.reordered);
 	publish(&k, out.up, reply);

@@ -15,6 +15,8 @@ struct line_texts {
 	size_t n, cap;
 	uint32_t *at; /* by place: where in the last order, + 1; 0: nowhere */
 	size_t n_at, at_cap;
+	uint32_t *next; /* places as they stand in this reply, once it is not as the last one was */
+	size_t next_cap;
 };
 void line_texts_fini(struct line_texts *x);
 
@@ -60,8 +62,8 @@ struct target {
 	struct line *lines; /* every one, and unused ones between */
 	size_t n_lines, n_places, lines_cap;
 	uint32_t unused;    /* the first unused one + 1 */
-	uint32_t *order, *next_order; /* places, as they stood in the last reply */
-	size_t n_order, order_cap, next_cap;
+	uint32_t *order;    /* places, as they stood in the last reply; NULL, as mostly: from the first on */
+	size_t n_order;
 	struct known_line *known; /* without text, by series: had before the start, not read since */
 	size_t n_known, n_known_left;
 	struct gauge *gauges;
