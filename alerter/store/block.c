@@ -253,7 +253,7 @@ bool block_is_whole(struct block *b)
 
 /* ---- Reading ---- */
 
-struct str block_symbol(const struct block *b, uint64_t i)
+static inline struct str symbol(const struct block *b, uint64_t i)
 {
 	uint64_t beg, end;
 
@@ -262,6 +262,11 @@ struct str block_symbol(const struct block *b, uint64_t i)
 	beg = i > 0 ? b->ends[i - 1] : 0;
 	end = b->ends[i];
 	return (struct str){ b->symbols + beg, end > beg ? end - beg : 0 };
+}
+
+struct str block_symbol(const struct block *b, uint64_t i)
+{
+	return symbol(b, i);
 }
 
 /* A label set as it lies in the records. */
@@ -291,7 +296,7 @@ static struct record open_record(const struct block *b, uint32_t series)
 }
 
 /* The next name, and which of its values it is. */
-static const struct block_name *next_name(const struct block *b, struct record *r, unsigned *bits, uint64_t *value)
+static inline const struct block_name *next_name(const struct block *b, struct record *r, unsigned *bits, uint64_t *value)
 {
 	uint32_t number = b->members[r->member++];
 	const struct block_name *name = &b->names[number < b->n_names ? number : 0];
@@ -302,13 +307,13 @@ static const struct block_name *next_name(const struct block *b, struct record *
 	return name;
 }
 
-static struct label next_label(const struct block *b, struct record *r)
+static inline struct label next_label(const struct block *b, struct record *r)
 {
 	unsigned bits;
 	uint64_t value;
 	const struct block_name *name = next_name(b, r, &bits, &value);
 
-	return (struct label){ block_symbol(b, name->symbol), block_symbol(b, name->first_value + value) };
+	return (struct label){ symbol(b, name->symbol), symbol(b, name->first_value + value) };
 }
 
 static struct labels labels_and_gap(const struct block *b, uint32_t series, struct label *v, uint64_t *gap)
