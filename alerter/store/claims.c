@@ -79,15 +79,17 @@ void claims_make(struct store *st)
 	struct keyed *v = mem_alloc((count_claimed(&st->index) + 1) * sizeof *v);
 	size_t n = 0;
 
+	pthread_mutex_lock(&st->owners_lock);
 	for (size_t i = 0; i < st->index.n_slots; i++) {
 		struct store_series *s = index_at(&st->index, i);
 
 		if (!is_claimed(s))
 			continue;
-		v[n++] = (struct keyed){ store_owner_of(st, s), i };
+		v[n++] = (struct keyed){ owner_of(st, atomic_load(&s->owner)), i };
 		s->from_history = FROM_OWNER;
 		atomic_fetch_add(&s->pins, 1);
 	}
+	pthread_mutex_unlock(&st->owners_lock);
 	keyed_sort(v, n);
 	c->v = mem_grow(c->v, &c->cap, n, sizeof *c->v);
 	for (; c->n < n; c->n++)
