@@ -269,16 +269,18 @@ static size_t slack(enum chunk_kind kind)
 static void make_room(struct chunk_writer *w, size_t bits)
 {
 	struct chunk *c = w->open;
-	size_t need = (bits + 7) / 8 + slack((enum chunk_kind)c->kind), cap = cap_for(need);
+	size_t need = (bits + 7) / 8 + slack((enum chunk_kind)c->kind), cap = cap_for(need), last;
+	struct xor_state state;
 
 	if (need <= c->cap)
 		return;
 	assert(cap <= UINT16_MAX);
-	w->open = chunk_new((enum chunk_kind)c->kind, cap);
-	memcpy(w->open, c, CHUNK_FIXED + c->cap);
-	w->open->cap = (uint16_t)cap;
-	memcpy(w->open->data + cap, c->data + c->cap, behind((enum chunk_kind)c->kind));
-	slab_free(c, open_bytes(c));
+	last = behind((enum chunk_kind)c->kind);
+	memcpy(&state, c->data + c->cap, last);
+	memset(c->data + c->cap, 0, last);
+	c = w->open = slab_grow(c, open_bytes(c), CHUNK_FIXED + cap + last);
+	c->cap = (uint16_t)cap;
+	memcpy(c->data + cap, &state, last);
 }
 
 static void behind_the_others(struct chunk_writer *w, int64_t t_ms, double v, unsigned n)

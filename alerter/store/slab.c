@@ -269,6 +269,23 @@ void slab_free(void *p, size_t bytes)
 	pthread_mutex_unlock(&pool.lock);
 }
 
+void *slab_grow(void *p, size_t bytes, size_t more)
+{
+	void *q;
+
+	if (more > MOST) {
+		q = memcpy(slab_alloc_movable(more), p, bytes);
+		slab_free(p, bytes);
+		return q;
+	}
+	pthread_mutex_lock(&pool.lock);
+	q = memcpy(take(more, true), p, bytes);
+	give(p, bytes);
+	pthread_mutex_unlock(&pool.lock);
+	memset((char *)q + bytes, 0, more - bytes);
+	return q;
+}
+
 void *slab_keep(const void *p, size_t bytes)
 {
 	void *q;

@@ -11,6 +11,8 @@ void *slab_alloc_movable(size_t bytes);
 /* A copy of what will not change any more, beside what was kept lately, since that goes about the same time. */
 void *slab_keep(const void *p, size_t bytes);
 void slab_free(void *p, size_t bytes); /* NULL: nothing */
+/* Frees a movable piece for one of <more> bytes, with what it had in front and zeros behind. */
+void *slab_grow(void *p, size_t bytes, size_t more);
 /* Pieces that grew leave slabs with many holes. In those nothing is allocated from slab_begin_moving() to slab_end_moving(): what
  * is movable there is to be allocated anew, copied and freed. False: there are few. */
 bool slab_begin_moving(void);

@@ -42,6 +42,15 @@ static void check_and_free(struct piece *x)
 	*x = (struct piece){ 0 };
 }
 
+static void grow(struct piece *x, size_t bytes)
+{
+	x->p = slab_grow(x->p, x->bytes, bytes);
+	for (size_t i = x->bytes; i < bytes; i++)
+		assert_int_equal(x->p[i], 0);
+	memset(x->p + x->bytes, x->mark, bytes - x->bytes);
+	x->bytes = bytes;
+}
+
 /* Out of slabs with many holes. How many were moved. */
 static size_t move_all(struct piece *v, size_t n)
 {
@@ -72,7 +81,9 @@ static void test_model(void **state)
 	for (int step = 0; step < STEPS; step++) {
 		struct piece *x = &pieces[(r = r * 1103515245 + 12345) / 65536 % PIECES];
 
-		if (x->p != NULL)
+		if (x->movable && r / 65536 % 3 > 0 && x->bytes < LONGEST - 200)
+			grow(x, x->bytes + 1 + r / 7 % 200);
+		else if (x->p != NULL)
 			check_and_free(x);
 		else
 			fill(x, 2 + r / 7 % (r / 65536 % 4 == 0 ? LONGEST - 2 : 200), (unsigned char)(r >> 8));
