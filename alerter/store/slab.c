@@ -14,7 +14,7 @@
 
 enum { SLAB_BYTES = 16 << 10, REGION_SLABS = 64 };
 /* FIRST: a series of 128 bytes begins where a cache line does. */
-enum { UNIT = 8, MOST = 1024, CLASSES = MOST / UNIT, FIRST = 64, WORTH_BYTES = 512 << 10 };
+enum { UNIT = 8, MOST = 1024, CLASSES = MOST / UNIT, FIRST = 64, WORTH_BYTES = 256 << 10 };
 
 struct region {
 	struct region *next;
