@@ -1,4 +1,4 @@
-/* One place for what is to be done: <fn> stays there until it is done. */
+/* What is to be done stays in its place until it is done. */
 #include "store/aside.h"
 
 #include <pthread.h>
@@ -7,14 +7,21 @@
 
 #include "tocsin/mem.h"
 
+enum { ASIDE_MOST = 2 };
+
+struct job {
+	void (*fn)(void *ctx);
+	void *ctx;
+};
+
 struct aside {
 	bool started, alone; /* alone: there can be no thread */
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	/* Under the lock: */
-	void (*fn)(void *ctx); /* NULL: nothing to do */
-	void *ctx;
+	struct job v[ASIDE_MOST]; /* the first one is being done */
+	unsigned n;
 	bool stop;
 };
 
@@ -24,14 +31,17 @@ static void *run(void *arg)
 
 	pthread_mutex_lock(&a->lock);
 	while (!a->stop) {
-		if (a->fn == NULL) {
+		struct job job = a->v[0];
+
+		if (a->n == 0) {
 			pthread_cond_wait(&a->changed, &a->lock);
 			continue;
 		}
 		pthread_mutex_unlock(&a->lock);
-		a->fn(a->ctx);
+		job.fn(job.ctx);
 		pthread_mutex_lock(&a->lock);
-		a->fn = NULL;
+		a->v[0] = a->v[1];
+		a->n--;
 		pthread_cond_signal(&a->changed);
 	}
 	pthread_mutex_unlock(&a->lock);
@@ -47,11 +57,17 @@ struct aside *aside_new(void)
 	return a;
 }
 
+/* Under the lock. */
+static void wait_for(struct aside *a, unsigned left)
+{
+	while (a->n > left)
+		pthread_cond_wait(&a->changed, &a->lock);
+}
+
 void aside_wait(struct aside *a)
 {
 	pthread_mutex_lock(&a->lock);
-	while (a->fn != NULL)
-		pthread_cond_wait(&a->changed, &a->lock);
+	wait_for(a, 0);
 	pthread_mutex_unlock(&a->lock);
 }
 
@@ -70,10 +86,9 @@ void aside_do(struct aside *a, void (*fn)(void *ctx), void *ctx)
 		fn(ctx);
 		return;
 	}
-	aside_wait(a);
 	pthread_mutex_lock(&a->lock);
-	a->fn = fn;
-	a->ctx = ctx;
+	wait_for(a, ASIDE_MOST - 1);
+	a->v[a->n++] = (struct job){ fn, ctx };
 	pthread_cond_signal(&a->changed);
 	pthread_mutex_unlock(&a->lock);
 }

@@ -5,7 +5,8 @@
 struct aside;
 /* The thread comes with the first thing there is to do. */
 struct aside *aside_new(void);
-/* Returns when what it was given before is done, and then does <fn>; by itself when there can be no thread. */
+/* <fn> is done after what it was given before. Returns while that is still being done, or at once: there is one more to do at the most, so that
+ * the thread need not sleep until its caller has woken up. By the caller, when there can be no thread. */
 void aside_do(struct aside *, void (*fn)(void *ctx), void *ctx);
 /* Returns when all is done. */
 void aside_wait(struct aside *);

@@ -163,9 +163,10 @@ struct told {
 	const struct record_series *series; /* of a checkpoint; NULL: a definition */
 };
 
-enum { TOLD_AT_ONCE = 1024, WARM_AT_ONCE = 64 };
+enum { TOLD_AT_ONCE = 1024, WARM_AT_ONCE = 64, TELLINGS = 3 };
 
 struct telling {
+	struct replaying *r;
 	struct told v[TOLD_AT_ONCE];
 	uint64_t hash[TOLD_AT_ONCE]; /* of the labels */
 	size_t n;
@@ -179,8 +180,9 @@ struct replaying {
 	bool ended; /* the checkpoint is complete */
 	struct aside *aside;
 	struct backlog *backlog;
-	struct telling told[2], *telling, *taken; /* one is filled, the other one goes into the head meanwhile */
-	size_t frame, told_upto, taken_upto;      /* where in the file the frame at hand begins; before them all was handed over, all is in */
+	struct telling told[TELLINGS];   /* one is filled, the others go into the head meanwhile */
+	unsigned telling;                /* which one is filled */
+	size_t frame, upto[TELLINGS];    /* where in the file the frame at hand begins; of the last ones handed over, where it began then */
 };
 
 static struct store_series *find_or_make(struct store *st, struct labels labels, uint64_t hash)
@@ -253,8 +255,8 @@ static void take_told(struct replaying *r, const struct told *t, uint64_t hash)
 
 static void take_all(void *ctx)
 {
-	struct replaying *r = ctx;
-	struct telling *x = r->taken;
+	struct telling *x = ctx;
+	struct replaying *r = x->r;
 
 	for (size_t i = 0; i < x->n; i++) {
 		if (i % WARM_AT_ONCE == 0)
@@ -265,16 +267,12 @@ static void take_all(void *ctx)
 	arena_reset(&x->arena);
 }
 
+/* When this returns the next one is in, if it ever was handed over, and with it whatever was told before that one's frame. */
 static void hand_over(struct replaying *r)
 {
-	struct telling *full = r->telling;
-
-	aside_wait(r->aside);
-	r->telling = r->taken;
-	r->taken = full;
-	aside_do(r->aside, take_all, r);
-	r->taken_upto = r->told_upto;
-	r->told_upto = r->frame;
+	r->upto[r->telling] = r->frame;
+	aside_do(r->aside, take_all, &r->told[r->telling]);
+	r->telling = (r->telling + 1) % TELLINGS;
 }
 
 /* Everything that was told is in. */
@@ -282,14 +280,14 @@ static void look_up(void *ctx)
 {
 	struct replaying *r = ctx;
 
-	if (r->telling->n > 0)
+	if (r->told[r->telling].n > 0)
 		hand_over(r);
 	aside_wait(r->aside);
 }
 
 static void tell(struct replaying *r, struct told t)
 {
-	struct telling *x = r->telling;
+	struct telling *x = &r->told[r->telling];
 
 	t.labels = labels_copy(&x->arena, t.labels);
 	x->hash[x->n] = series_hash(t.labels);
@@ -320,13 +318,14 @@ static void take_definition(void *ctx, uint32_t number, struct labels labels, ui
 static void take_series(void *ctx, const struct record_series *series)
 {
 	struct replaying *r = ctx;
+	struct arena *a = &r->told[r->telling].arena;
 	struct record_series *copy;
 	struct chunk_view *chunks;
 
 	if (series->n_chunks == 0 && series->last_ms == INT64_MIN) /* older versions wrote such, too */
 		return;
-	copy = ARENA_NEW(&r->telling->arena, struct record_series);
-	chunks = ARENA_ARRAY(&r->telling->arena, series->n_chunks, struct chunk_view);
+	copy = ARENA_NEW(a, struct record_series);
+	chunks = ARENA_ARRAY(a, series->n_chunks, struct chunk_view);
 	for (uint32_t i = 0; i < series->n_chunks; i++)
 		chunks[i] = series->chunks[i];
 	*copy = *series;
@@ -390,8 +389,8 @@ static const char *read_frames(struct replaying *r, struct record_reader *reader
 	struct str payload;
 	size_t gone = 0;
 
-	r->told_upto = r->taken_upto = 0;
-	for (*at = 0;; gone = let_go(bytes, gone, checkpoint ? r->taken_upto : *at)) { /* chunks that were told lie in it */
+	memset(r->upto, 0, sizeof r->upto);
+	for (*at = 0;; gone = let_go(bytes, gone, checkpoint ? r->upto[r->telling] : *at)) { /* chunks that were told lie in it */
 		r->frame = *at;
 		switch (record_next(bytes, n, at, &payload)) {
 		case RECORD_GOOD:
@@ -576,8 +575,8 @@ void journal_replay(struct store *st, struct replay *out)
 		list_open(&st->journal, &files);
 	else
 		list(&st->journal, &files);
-	r.telling = &r.told[0];
-	r.taken = &r.told[1];
+	for (size_t i = 0; i < TELLINGS; i++)
+		r.told[i].r = &r;
 	r.aside = aside_new();
 	r.backlog = backlog_new(st, r.aside, &r.series, look_up, &r);
 	begin = find_begin(&files);
@@ -603,8 +602,8 @@ void journal_replay(struct store *st, struct replay *out)
 	backlog_free(r.backlog);
 	aside_free(r.aside);
 	aside_free(reader);
-	arena_fini(&r.told[0].arena);
-	arena_fini(&r.told[1].arena);
+	for (size_t i = 0; i < TELLINGS; i++)
+		arena_fini(&r.told[i].arena);
 	free(r.series.v);
 	files_fini(&files);
 	claims_make(st);
