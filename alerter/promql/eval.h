@@ -67,7 +67,7 @@ struct eval {
 	unsigned last_note;             /* note_id + 1, the metric it was about, and its place */
 	struct str last_note_name;
 	int last_note_pos;
-	bool read_lost, incomplete, unasked;
+	bool read_lost, incomplete, unasked, behind;
 	struct labels *unseen;          /* in <lasting> */
 	size_t n_unseen, unseen_cap;
 	size_t cells, peak_cells, samples_read;

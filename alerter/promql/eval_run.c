@@ -304,6 +304,7 @@ struct promql_result *request_run(struct promql_query *q, struct arena *a, struc
 	r->read_lost = ev.read_lost;
 	r->incomplete = ev.incomplete;
 	r->unasked = ev.unasked;
+	r->behind = ev.behind;
 	result_unseen(&ev, r);
 	r->samples_read = ev.samples_read;
 	r->peak_samples = ev.peak_cells;

@@ -94,6 +94,7 @@ static void tell_unknowns(struct eval *ev, const struct selection *sel, int64_t 
 	if (first_ms < sel->held_from_ms)
 		ev->incomplete = true;
 	ev->unasked |= sel->unasked;
+	ev->behind |= sel->behind;
 	for (size_t i = 0; i < sel->n_strangers; i++)
 		add_unseen(ev, sel->unseen_targets[i]);
 	ev->read_lost |= sel->n > 0 && begins_away(sel, first_ms, last_ms);

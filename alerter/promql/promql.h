@@ -121,6 +121,7 @@ struct promql_result {
 	const struct note *told;        /* as many: what the notes are made from (notes.h); NULL in a copy */
 	bool read_lost;                 /* a selector matched series that are lost */
 	bool incomplete;                /* a window began, or a lookup was made, before the data held */
+	bool behind;                    /* the clock was set back to before the newest samples of what is read: what is returned is of long ago */
 	bool unasked;                   /* a target that may carry what the query reads has not been asked yet since the start */
 	const struct labels *unseen;    /* targets not read since the start that may carry what the query reads, and series that lack samples */
 	size_t n_unseen;

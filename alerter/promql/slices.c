@@ -33,6 +33,7 @@ static void keep(struct slices *s, const struct promql_result *slice)
 	s->r->read_lost |= slice->read_lost;
 	s->r->incomplete |= slice->incomplete;
 	s->r->unasked |= slice->unasked;
+	s->r->behind |= slice->behind;
 	s->r->samples_read += slice->samples_read;
 	if (slice->peak_samples > s->r->peak_samples)
 		s->r->peak_samples = slice->peak_samples;

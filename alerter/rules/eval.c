@@ -24,6 +24,7 @@ struct tick {
 	int64_t now_ms, query_ms;
 	bool on_arrival;                /* of a target, between two ticks */
 	bool early;                     /* the rule reads what was not asked yet since the start */
+	bool behind;                    /* the clock was set back to before what the rule reads */
 };
 
 /* ---- reasons, for people ---- */
@@ -62,7 +63,7 @@ static struct str unknown_reason(const struct tick *t, enum alert_edge edge, int
 
 	if (by_error)
 		return arena_printf(t->env->scratch, "evaluation fails since " STR_FMT ": %s%s", STR_ARG(since), t->run->last_error.msg, policy);
-	return arena_printf(t->env->scratch, "no data since " STR_FMT "%s", STR_ARG(since), policy);
+	return arena_printf(t->env->scratch, "%s since " STR_FMT "%s", t->behind ? "the clock was set back, nothing is known" : "no data", STR_ARG(since), policy);
 }
 
 /* ---- alerts ---- */
@@ -494,14 +495,15 @@ static void apply_alerts(struct tick *t, const struct promql_result *r, const st
 	}
 }
 
-static void fail_alerts(struct tick *t)
+/* Nothing is known of the rule: its alerts stand, and none begins. */
+static void freeze_alerts(struct tick *t, bool by_error)
 {
-	note_unknown_rule(t, true, true);
+	note_unknown_rule(t, true, by_error);
 	for (struct map_slot *s = NULL; (s = map_next(&t->run->alerts, s)) != NULL; ) {
 		struct alert *a = s->value;
 
 		if (!a->touched && a->record.state != ALERT_INACTIVE)
-			alert_silent(t, a, VERDICT_UNKNOWN, true, NULL);
+			alert_silent(t, a, VERDICT_UNKNOWN, by_error, NULL);
 		a->touched = false;
 	}
 }
@@ -636,11 +638,19 @@ static void apply(struct tick *t, const struct promql_result *r, struct err *e)
 		if (t->run->def->recording)
 			fail_recording(t);
 		else
-			fail_alerts(t);
+			freeze_alerts(t, true);
 	}
 	map_fini(&f.keys);
 	if (!t->run->def->recording)
 		write_alert_series(t);
+}
+
+/* What it wrote is of later too: nothing can be written before that. */
+static void stand_still(struct tick *t)
+{
+	t->run->unknown = true;
+	if (!t->run->def->recording)
+		freeze_alerts(t, false);
 }
 
 /* What a target that was not asked yet has could take away what the rule returns. */
@@ -666,7 +676,11 @@ static void eval_rule(struct tick *t)
 	if (r != NULL)
 		rule_inputs_read(t->run, t->env, r);
 	t->early = is_early(t, r);
-	apply(t, r, &e);
+	t->behind = r != NULL && r->behind;
+	if (t->behind)
+		stand_still(t);
+	else
+		apply(t, r, &e);
 	if (!t->env->appender->ops->commit(t->env->appender, &e)) {
 		t->run->health = RULE_HEALTH_ERR;
 		err_set(&t->run->last_error, e.code, -1, "the results could not be written: %s", e.msg);
@@ -720,7 +734,7 @@ static void raise_rule(struct tick *t)
 
 	arena_reset(t->env->scratch);
 	r = promql_instant(t->run->def->query, t->env->scratch, t->env->querier, t->query_ms, &e);
-	known = r != NULL && finals_make(t, r, &f, &e);
+	known = r != NULL && !r->behind && finals_make(t, r, &f, &e);
 	t->early = is_early(t, r);
 	if (known)
 		step_returned(t, &f);

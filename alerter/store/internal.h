@@ -286,6 +286,7 @@ struct store {
 	int64_t rest_again_ms; /* see rest_put_when_due(). Likewise */
 	_Atomic int64_t late_window_ms;
 	int64_t born_ms;
+	_Atomic int64_t latest_ms; /* by the wall clock, when somebody selected last, or the journal began: earlier now, it was set back */
 	int64_t stopped_ms; /* of the newest good sample of the run before, where the journal has all of it; 0: nothing is known of one */
 	struct gaps gaps;
 	pthread_mutex_t maintain_lock; /* taken before all others */

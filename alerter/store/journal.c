@@ -424,6 +424,7 @@ static void join_past(struct store *st, const struct replay *r)
 {
 	int64_t oldest_ms = st->born_ms - st->options.retention_ms, held_ms = r->head.held_from_ms;
 
+	atomic_store(&st->latest_ms, r->head.now_ms);
 	if (!r->complete || r->head.now_ms < st->born_ms - RESTART_MS || r->head.now_ms > st->born_ms + RESTART_MS)
 		return;
 	if (held_ms < oldest_ms)

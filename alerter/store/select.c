@@ -117,6 +117,18 @@ static bool is_still_away(struct store *st, struct store_series *s, uint64_t as_
 	return *since_ms != INT64_MIN && is_stalled(*since_ms, now_ms, st->options.lookback_ms);
 }
 
+/* Whether it was later before. The latest time is read first: what another thread saw meanwhile is no step. */
+static bool is_behind(struct store *st, int64_t *now_ms)
+{
+	int64_t latest_ms = atomic_load(&st->latest_ms);
+
+	*now_ms = clock_now_ms(st->options.clock);
+	if (*now_ms < latest_ms)
+		return true;
+	atomic_store(&st->latest_ms, *now_ms);
+	return false;
+}
+
 static struct series describe(struct store *st, struct store_series *s, struct labels labels, int64_t now_ms,
                               struct store_selection *sel)
 {
@@ -226,7 +238,8 @@ static struct selection *store_select(struct querier *q, const struct matcher *m
 	enum { WARM_ROWS = 64, SMALL_ARENA = 512 };
 	struct store *st = (struct store *)q;
 	uint64_t batch = hints.as_of != 0 ? hints.as_of : atomic_load(&st->published);
-	int64_t now_ms = clock_now_ms(st->options.clock);
+	int64_t now_ms;
+	bool behind = is_behind(st, &now_ms);
 	struct store_selection *sel;
 	struct view view;
 	size_t n_over = 0;
@@ -244,6 +257,7 @@ static struct selection *store_select(struct querier *q, const struct matcher *m
 		if (i % WARM_ROWS == 0)
 			warm(view.series + i, view.n - i < WARM_ROWS ? view.n - i : WARM_ROWS);
 		sel->v[i] = describe(st, view.series[i], view.labels[i], now_ms, sel);
+		sel->pub.behind |= behind && series_good_ms(view.series[i]) > now_ms;
 		n_over += is_over(view.series[i], sel->v[i].state, hints.min_ms, &sel->pub);
 	}
 	if (many_are_over(view.n, n_over))

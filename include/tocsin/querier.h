@@ -62,6 +62,7 @@ struct selection {
 	int64_t held_from_ms;           /* data is held from here on; INT64_MIN: nothing is missing */
 	int64_t stopped_ms;             /* of the last good sample of the run before; nobody knows what was until began_ms. 0: there was none */
 	int64_t began_ms;               /* this run began; what it has not read is no value of times from then on. 0: unknown */
+	bool behind;                    /* the clock was set back, and one of them has a good sample of later: nobody knows what it is now */
 	bool unseen;                    /* a target that may carry matching series was not read since the start, or its discovery failed */
 	bool unasked;                   /* and has not been asked yet */
 	const struct labels *unseen_targets;    /* their labels, borrowed from the selection */

@@ -2,7 +2,7 @@
  * series becomes lost is the scrape loop's (test_scrape.c); here it is what the rules make of it. */
 #include "rules_world.h"
 
-enum op { END, PUT, LOSE, GONE, TICK, HELD, UNSEEN, SEEN, AWAY };
+enum op { END, PUT, LOSE, GONE, TICK, HELD, UNSEEN, SEEN, AWAY, BACK };
 
 struct move {
 	enum op op;
@@ -13,6 +13,7 @@ struct move {
 #define P(series, v) { PUT, series, v }
 #define T { TICK, NULL, 1 }
 #define TICKS(n) { TICK, NULL, n }
+#define BACK(seconds) { BACK, NULL, seconds }
 #define DOWN "- {alert: Down, expr: health == 0}\n"
 #define SLOW "- {alert: Down, expr: health == 0, for: 1m}\n"
 #define ABSENT "- {alert: Down, expr: absent(health)}\n"
@@ -88,6 +89,17 @@ static const struct row {
 	{ "nor for one it does not read", "- {alert: Down, expr: 'absent(health{instance=\"a\"})'}\n", { { UNSEEN, "b", 0 }, T }, "firing" },
 	{ "the same through a recording rule", "- {record: n, expr: sum(health)}\n- {alert: Down, expr: absent(n)}\n",
 	  { { UNSEEN, "b", 0 }, T, { SEEN, NULL, 0 }, P(B, 1), T }, "pending dropped" },
+	{ "the clock is set back, to where another was ill: nothing begins or ends until it is past what is known", DOWN,
+	  { P(A, 1), P(B, 0), T, P(A, 0), P(B, 1), T, BACK(30), TICKS(2), P(A, 1), T }, "firing firing resolved resolved" },
+	{ "the same of pending, which goes on", SLOW,
+	  { P(A, 1), T, P(A, 0), T, P(A, 0), T, BACK(45), T, T, T, P(A, 0), T, P(A, 0), T, P(A, 0), T, P(A, 0), T }, "pending firing" },
+	{ "of a window", "- {alert: Down, expr: 'rate(n[30s]) > 0'}\n",
+	  { P("n", 1), T, P("n", 1), T, P("n", 1), T, P("n", 2), T, BACK(45), TICKS(2), T }, "firing" },
+	{ "of what a rule has recorded", "- {record: h, expr: health}\n- {alert: Down, expr: h == 0}\n",
+	  { P(A, 1), P(B, 0), T, P(A, 0), P(B, 1), T, BACK(30), TICKS(2), P(A, 1), T }, "firing firing resolved resolved" },
+	{ "after an hour that was none, too", DOWN,
+	  { P(A, 1), P(B, 0), T, BACK(-3600), P(A, 0), P(B, 1), T, BACK(3600), TICKS(120) }, "firing firing resolved no data" },
+	{ "what has nothing of later goes on", "- {alert: Down, expr: 'health{instance=\"b\"} == 0'}\n", { P(A, 0), T, BACK(30), P(B, 0), T }, "firing" },
 	{ "on_no_data: fire", "- {alert: Down, expr: health == 0, annotations: {tocsin_no_data_after: 30s, tocsin_on_no_data: fire}}\n",
 	  { P(A, 1), T, { LOSE, A, 0 }, TICKS(5), P(A, 1), T }, "firing resolved" },
 };
@@ -122,6 +134,10 @@ static void go(struct world *w, const struct move *m)
 		rules_free(w->rules);
 		w->now_ms += (int64_t)m->v * MIN;
 		start_rules(w);
+		return;
+	case BACK:
+		w->now_ms -= (int64_t)m->v * SEC;
+		w->set_back_ms += (int64_t)m->v * SEC;
 		return;
 	case END:
 		return;
