@@ -26,9 +26,9 @@ static struct str join_sources(const struct relabel_rule *r, struct labels l, st
 	return out;
 }
 
-static bool matches(const struct relabel_rule *r, struct str s)
+static enum relabel_outcome outcome_of(enum regex_verdict v, enum regex_verdict keeps)
 {
-	return regex_match(r->regex, s) == REGEX_YES;
+	return v == REGEX_LIMIT ? RELABEL_TOO_LONG : v == keeps ? RELABEL_KEPT : RELABEL_DROPPED;
 }
 
 static struct str expand(const struct relabel_rule *r, struct str subject, const struct regex_group *groups, struct str text,
@@ -45,17 +45,19 @@ static struct str expand(const struct relabel_rule *r, struct str subject, const
 	return out;
 }
 
-static void replace(const struct relabel_rule *r, struct str value, struct labels *l, struct arena *a)
+static enum relabel_outcome replace(const struct relabel_rule *r, struct str value, struct labels *l, struct arena *a)
 {
 	size_t n = regex_group_count(r->regex) + 1;
 	struct regex_group *groups = ARENA_ARRAY(a, n, struct regex_group);
+	enum regex_verdict found = regex_find(r->regex, value, 0, groups, n);
 	struct str target;
 
-	if (regex_find(r->regex, value, 0, groups, n) != REGEX_YES)
-		return;
+	if (found != REGEX_YES)
+		return found == REGEX_LIMIT ? RELABEL_TOO_LONG : RELABEL_KEPT;
 	target = expand(r, value, groups, r->target_label, a);
 	if (target.n > 0 && str_is_utf8(target))
 		*l = labels_with(a, *l, target, expand(r, value, groups, r->replacement, a));
+	return RELABEL_KEPT;
 }
 
 /* The last eight bytes of the MD5, big-endian, as Prometheus takes them. */
@@ -71,26 +73,41 @@ static void hashmod(const struct relabel_rule *r, struct str value, struct label
 	*l = labels_with(a, *l, r->target_label, arena_printf(a, "%llu", (unsigned long long)(h % (uint64_t)r->modulus)));
 }
 
-static void labelmap(const struct relabel_rule *r, struct labels *l, struct arena *a)
+static enum relabel_outcome labelmap(const struct relabel_rule *r, struct labels *l, struct arena *a)
 {
-	struct labels before = *l;
+	struct labels before = *l, mapped = *l;
 	size_t n = regex_group_count(r->regex) + 1;
 	struct regex_group *groups = ARENA_ARRAY(a, n, struct regex_group);
 
 	for (size_t i = 0; i < before.n; i++)
-		if (regex_find(r->regex, before.v[i].name, 0, groups, n) == REGEX_YES)
-			*l = labels_with(a, *l, expand(r, before.v[i].name, groups, r->replacement, a), before.v[i].value);
+		switch (regex_find(r->regex, before.v[i].name, 0, groups, n)) {
+		case REGEX_YES:
+			mapped = labels_with(a, mapped, expand(r, before.v[i].name, groups, r->replacement, a), before.v[i].value);
+			break;
+		case REGEX_NO:
+			break;
+		case REGEX_LIMIT:
+			return RELABEL_TOO_LONG;
+		}
+	*l = mapped;
+	return RELABEL_KEPT;
 }
 
-static void keep_names(const struct relabel_rule *r, bool matching, struct labels *l, struct arena *a)
+static enum relabel_outcome keep_names(const struct relabel_rule *r, enum regex_verdict keeps, struct labels *l, struct arena *a)
 {
 	struct label *v = ARENA_ARRAY(a, l->n, struct label);
 	size_t n = 0;
 
-	for (size_t i = 0; i < l->n; i++)
-		if (matches(r, l->v[i].name) == matching)
+	for (size_t i = 0; i < l->n; i++) {
+		enum relabel_outcome of_name = outcome_of(regex_match(r->regex, l->v[i].name), keeps);
+
+		if (of_name == RELABEL_TOO_LONG)
+			return RELABEL_TOO_LONG;
+		if (of_name == RELABEL_KEPT)
 			v[n++] = l->v[i];
+	}
 	*l = (struct labels){ v, n };
+	return RELABEL_KEPT;
 }
 
 static struct str with_case(struct str s, bool upper, struct arena *a)
@@ -104,38 +121,39 @@ static struct str with_case(struct str s, bool upper, struct arena *a)
 	return out;
 }
 
-static bool apply(const struct relabel_rule *r, struct labels *l, struct arena *a)
+static enum relabel_outcome kept_if(bool keep)
+{
+	return keep ? RELABEL_KEPT : RELABEL_DROPPED;
+}
+
+static enum relabel_outcome apply(const struct relabel_rule *r, struct labels *l, struct arena *a)
 {
 	struct str value = join_sources(r, *l, a);
 
 	switch ((enum relabel_action)r->action) {
 	case RELABEL_REPLACE:
-		replace(r, value, l, a);
-		return true;
+		return replace(r, value, l, a);
 	case RELABEL_KEEP:
-		return matches(r, value);
+		return outcome_of(regex_match(r->regex, value), REGEX_YES);
 	case RELABEL_DROP:
-		return !matches(r, value);
+		return outcome_of(regex_match(r->regex, value), REGEX_NO);
 	case RELABEL_KEEPEQUAL:
-		return str_eq(labels_get(*l, r->target_label), value);
+		return kept_if(str_eq(labels_get(*l, r->target_label), value));
 	case RELABEL_DROPEQUAL:
-		return !str_eq(labels_get(*l, r->target_label), value);
+		return kept_if(!str_eq(labels_get(*l, r->target_label), value));
 	case RELABEL_HASHMOD:
 		hashmod(r, value, l, a);
-		return true;
+		return RELABEL_KEPT;
 	case RELABEL_LABELMAP:
-		labelmap(r, l, a);
-		return true;
+		return labelmap(r, l, a);
 	case RELABEL_LABELDROP:
-		keep_names(r, false, l, a);
-		return true;
+		return keep_names(r, REGEX_NO, l, a);
 	case RELABEL_LABELKEEP:
-		keep_names(r, true, l, a);
-		return true;
+		return keep_names(r, REGEX_YES, l, a);
 	case RELABEL_LOWERCASE:
 	case RELABEL_UPPERCASE:
 		*l = labels_with(a, *l, r->target_label, with_case(value, r->action == RELABEL_UPPERCASE, a));
-		return true;
+		return RELABEL_KEPT;
 	}
 	abort();
 }
@@ -165,12 +183,13 @@ bool relabel_may_change(const struct relabel_rule *r, size_t n, struct str label
 	return false;
 }
 
-bool relabel_apply(const struct relabel_rule *r, size_t n, struct labels *l, struct arena *a)
+enum relabel_outcome relabel_apply(const struct relabel_rule *r, size_t n, struct labels *l, struct arena *a)
 {
-	for (size_t i = 0; i < n; i++)
-		if (!apply(&r[i], l, a))
-			return false;
-	return l->n > 0;
+	enum relabel_outcome outcome = RELABEL_KEPT;
+
+	for (size_t i = 0; i < n && outcome == RELABEL_KEPT; i++)
+		outcome = apply(&r[i], l, a);
+	return outcome == RELABEL_KEPT && l->n == 0 ? RELABEL_DROPPED : outcome;
 }
 
 /* ---- As it is written. ---- */

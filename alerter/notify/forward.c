@@ -335,10 +335,11 @@ static int64_t due_of(const struct forwarding *f, const struct page_alert *a, co
 	return m->at_mono_ms + f->resend_ms;
 }
 
+/* False: a rule drops it. What a rule cannot tell it does not drop. */
 static bool relabel(const struct core *c, const struct peer *p, struct arena *a, struct labels *l)
 {
-	return relabel_apply(c->config->alert_relabel.v, c->config->alert_relabel.n, l, a)
-		&& relabel_apply(p->manager->of->alert_relabel.v, p->manager->of->alert_relabel.n, l, a);
+	return relabel_apply(c->config->alert_relabel.v, c->config->alert_relabel.n, l, a) != RELABEL_DROPPED
+		&& relabel_apply(p->manager->of->alert_relabel.v, p->manager->of->alert_relabel.n, l, a) != RELABEL_DROPPED;
 }
 
 static void put_alert(struct json_out *j, struct core *c, struct arena *arena, const struct page_alert *a, struct labels l)

@@ -232,13 +232,14 @@ static struct target_plan plan(const struct scrape_job *job, const struct scrape
 {
 	struct target_plan p = { .job = job, .discovered = discovered_labels(job, s, address, a) };
 	struct labels l = p.discovered;
+	enum relabel_outcome outcome = relabel_apply(job->relabel.v, job->relabel.n, &l, a);
 
-	p.dropped = !relabel_apply(job->relabel.v, job->relabel.n, &l, a) || labels_get(l, STR("__address__")).n == 0;
+	p.dropped = outcome == RELABEL_DROPPED || labels_get(l, STR("__address__")).n == 0;
 	if (p.dropped)
 		return p;
 	set_default(&l, STR("instance"), labels_get(l, STR("__address__")), a);
 	p.histograms = job->histograms;
-	p.error = check(&p, l);
+	p.error = outcome == RELABEL_TOO_LONG ? "relabel_configs: " RELABEL_TOO_LONG_TEXT : check(&p, l);
 	if (p.error == NULL)
 		p.error = choose_histograms(&p.histograms, l);
 	if (p.error != NULL) {

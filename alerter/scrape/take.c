@@ -45,9 +45,14 @@ static bool resolve(struct take *k, struct line *l, struct str text)
 		return true;
 	}
 	labels = series_labels(k->t, labels, empty, k->env->type_and_unit, a);
-	if (!relabel_apply(k->t->job->metric_relabel.v, k->t->job->metric_relabel.n, &labels, a)) {
+	switch (relabel_apply(k->t->job->metric_relabel.v, k->t->job->metric_relabel.n, &labels, a)) {
+	case RELABEL_KEPT:
+		break;
+	case RELABEL_DROPPED:
 		l->dropped = true;
 		return true;
+	case RELABEL_TOO_LONG:
+		return err_set(&k->err, ERR_LIMIT, -1, "metric_relabel_configs: " RELABEL_TOO_LONG_TEXT);
 	}
 	if (!labels_has(labels, STR(LABEL_NAME)))
 		return err_set(&k->err, ERR_BAD_INPUT, -1, "no metric name after relabelling of %.*s",

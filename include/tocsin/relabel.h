@@ -4,6 +4,7 @@
 #define TOCSIN_RELABEL_H
 
 #include "tocsin/conf.h"
+#include "tocsin/regex.h"
 
 #define RELABEL_ACTIONS(X) \
 	X(REPLACE, "replace") \
@@ -30,7 +31,10 @@ extern const struct conf_table relabel_table;
 
 /* True when a rule may set, change or remove this label. */
 bool relabel_may_change(const struct relabel_rule *, size_t n, struct str label);
-/* False: dropped (or the result is empty). <*l> is replaced; new arrays and texts live in <a>. */
-bool relabel_apply(const struct relabel_rule *, size_t n, struct labels *l, struct arena *a);
+/* RELABEL_DROPPED: by a rule, or nothing is left. RELABEL_TOO_LONG: a rule's regular expression ran into a limit (regex.h), and what it would do is
+ * not known; it and those behind it did nothing. <*l> is replaced; new arrays and texts live in <a>. */
+enum relabel_outcome { RELABEL_KEPT, RELABEL_DROPPED, RELABEL_TOO_LONG };
+#define RELABEL_TOO_LONG_TEXT "a regular expression needs more than " REGEX_LIMIT_NAME " of backtracking: write a simpler one"
+enum relabel_outcome relabel_apply(const struct relabel_rule *, size_t n, struct labels *l, struct arena *a);
 
 #endif

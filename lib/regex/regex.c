@@ -96,7 +96,7 @@ static void take_program(struct regex *re, pcre2_code *code, size_t n_skipped, s
 {
 	re->programs = mem_grow(re->programs, &re->cap_programs, re->n_programs + 1, sizeof *re->programs);
 	re->programs[re->n_programs++] = (struct program){ code, pcre2_jit_compile(code, PCRE2_JIT_COMPLETE) == 0, n_skipped, numbers,
-	    n_groups };
+	    n_groups, false };
 }
 
 /* Compiles <out> and takes its numbers over; false with <code> where PCRE2 refuses it. */
@@ -636,6 +636,35 @@ static enum regex_verdict run(const struct regex *re, const struct program *prog
 	return REGEX_LIMIT;
 }
 
+/* Whether there is a match, by all ways at once: it takes longer, and no more than the text times the pattern. It knows no groups. */
+static enum regex_verdict run_broad(const struct regex *re, const struct program *program, struct str s, size_t from, pcre2_match_data *data)
+{
+	enum { WAYS = 16384 };
+	int *ways = mem_realloc(NULL, WAYS * sizeof *ways);
+	int rc = pcre2_dfa_match(program->code, (PCRE2_SPTR)(s.n > 0 ? s.p : ""), s.n, from, PCRE2_NO_UTF_CHECK | PCRE2_DFA_SHORTEST, data, re->limits, ways,
+	    WAYS);
+
+	free(ways);
+	return rc >= 0 ? REGEX_YES : rc == PCRE2_ERROR_NOMATCH ? REGEX_NO : REGEX_LIMIT;
+}
+
+/* One step behind another, as long as that is not too many; from then on the broad way is asked first. */
+static enum regex_verdict run_bounded(const struct regex *re, struct program *program, struct str s, size_t from, pcre2_match_data *data, bool groups)
+{
+	enum regex_verdict verdict = REGEX_LIMIT;
+	bool explodes = atomic_load_explicit(&program->explodes, memory_order_relaxed);
+
+	if (!explodes)
+		verdict = run(re, program, s, from, data);
+	if (verdict != REGEX_LIMIT)
+		return verdict;
+	atomic_store_explicit(&program->explodes, true, memory_order_relaxed);
+	verdict = run_broad(re, program, s, from, data);
+	if (verdict == REGEX_NO || (verdict == REGEX_YES && !groups))
+		return verdict;
+	return explodes ? run(re, program, s, from, data) : REGEX_LIMIT;
+}
+
 /* <at> bytes into the text that buf_put_utf8 makes of <s>, as bytes into <s>, or the other way round. */
 static size_t translate(struct str s, size_t at, bool to_raw)
 {
@@ -682,7 +711,7 @@ static void read_groups(const struct regex *re, const struct program *program, p
 	}
 }
 
-static enum regex_verdict run_program(const struct regex *re, const struct program *p, struct str s, size_t from,
+static enum regex_verdict run_program(const struct regex *re, struct program *p, struct str s, size_t from,
     struct regex_group *groups,
                                       size_t n)
 {
@@ -693,12 +722,12 @@ static enum regex_verdict run_program(const struct regex *re, const struct progr
 	if (data == NULL)
 		mem_abort(0);
 	if (str_is_utf8(s)) {
-		verdict = run(re, p, s, from, data);
+		verdict = run_bounded(re, p, s, from, data, n > 0);
 		if (verdict == REGEX_YES)
 			read_groups(re, p, data, groups, n, NULL);
 	} else {
 		buf_put_utf8(&clean, s);
-		verdict = run(re, p, buf_str(&clean), translate(s, from, false), data);
+		verdict = run_bounded(re, p, buf_str(&clean), translate(s, from, false), data, n > 0);
 		if (verdict == REGEX_YES)
 			read_groups(re, p, data, groups, n, &s);
 		buf_fini(&clean);

@@ -3,6 +3,7 @@
 #define TOCSIN_REGEX_PRIVATE_H
 
 #define PCRE2_CODE_UNIT_WIDTH 8
+#include <stdatomic.h>
 #include <pcre2.h>
 
 #include "tocsin/regex.h"
@@ -19,6 +20,7 @@ struct program {
 	size_t n_skipped;               /* groups of the alternatives before them */
 	size_t *numbers;                /* heap: what PCRE2 calls its own groups, in their order */
 	size_t n_groups;                /* of these */
+	_Atomic bool explodes;          /* a text took too many steps */
 };
 
 struct regex {

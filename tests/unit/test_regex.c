@@ -342,7 +342,7 @@ static void more_than_re2_has_its_bounds(void **state)
 	assert_string_equal(buf_z(&out), "c-a-");
 	buf_fini(&out);
 	regex_free(re);
-	re = regex_new(STR("(?=(a+)+$)b*(a+)+$"), REGEX_SEARCH_PCRE, &e);
+	re = regex_new(STR("(a+)+(a+)+\\2$"), REGEX_SEARCH_PCRE, &e);
 	assert_int_equal(regex_find(re, STR("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaac"), 0, g, 1), REGEX_LIMIT);
 	regex_free(re);
 	assert_null(regex_new(STR("(?=a"), REGEX_SEARCH_PCRE, &e));
@@ -418,16 +418,52 @@ static void many_literals_need_no_engine(void **state)
 	buf_fini(&b);
 }
 
+/* One way behind another would never end; all at once know the answer, but not the groups. */
+static void what_explodes_is_answered(void **state)
+{
+	static const struct {
+		const char *pattern, *text;     /* behind 80 a's */
+		enum regex_verdict matches, with_groups;
+	} cases[] = {
+		{ "(a|aa)+[bc]", "", REGEX_NO, REGEX_NO },
+		{ "(a|aa)+[bc]", "c", REGEX_YES, REGEX_YES },
+		{ "(a|aa)+[bc]|a+d", "d", REGEX_YES, REGEX_LIMIT },
+		{ "(.+)+Q?9|(.*)", "", REGEX_YES, REGEX_LIMIT },
+		{ "((a+-?)+)+!?x?ä", "é", REGEX_NO, REGEX_NO },
+		{ "(a|aa)+[bc]", "\xff", REGEX_NO, REGEX_NO },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct err e = { 0 };
+		struct regex *re = regex_new(str_of(cases[i].pattern), REGEX_ANCHORED, &e);
+		struct regex_group g[2];
+		char text[100];
+		struct str s = { text, 80 + strlen(cases[i].text) };
+
+		memset(text, 'a', 80);
+		memcpy(text + 80, cases[i].text, s.n - 80);
+		for (int turn = 0; turn < 2; turn++) {
+			enum regex_verdict matches = regex_match(re, s), found = regex_find(re, s, 0, g, 2);
+
+			if (matches != cases[i].matches || found != cases[i].with_groups)
+				fail_msg("%s: %d %d", cases[i].pattern, matches, found);
+		}
+		regex_free(re);
+	}
+}
+
 static void a_limit_is_an_error(void **state)
 {
 	struct err e = { 0 };
-	struct regex *re = regex_new(STR("(a|aa)+[bc]"), REGEX_ANCHORED, &e);
+	struct regex *re = regex_new(STR("(a+)+(a+)+\\2$"), REGEX_SEARCH_PCRE, &e);
 	struct matcher m = { .op = MATCH_NRE, .name = STR("path"), .re = re };
 	struct label l = { STR("path"), STR_NULL };
 	char text[80];
 
 	(void)state;
 	memset(text, 'a', sizeof text);
+	text[sizeof text - 1] = 'b';
 	l.value = (struct str){ text, sizeof text };
 	assert_int_equal(regex_match(re, l.value), REGEX_LIMIT);
 	assert_false(matchers_test(&m, 1, (struct labels){ &l, 1 }, &e));
@@ -479,7 +515,7 @@ int main(void)
 		cmocka_unit_test(finds_from_an_offset_in_malformed_text),
 		cmocka_unit_test(shapes),
 		cmocka_unit_test(many_literals_need_no_engine),
-		cmocka_unit_test(a_limit_is_an_error),
+		cmocka_unit_test(what_explodes_is_answered), cmocka_unit_test(a_limit_is_an_error),
 		cmocka_unit_test(matchers),
 		cmocka_unit_test(long_lists_of_alternatives),
 		cmocka_unit_test(a_long_list_elsewhere_names_its_limit),

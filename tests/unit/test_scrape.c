@@ -2,6 +2,8 @@
 #include "scrape/discover.h"
 #include "scrape_world.h"
 
+#define FORTY "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"       /* of them */
+
 static void test_reports(void **state)
 {
 	struct fixture f;
@@ -213,6 +215,11 @@ static void test_labels(void **state)
 		{ "", "a 1\na 2\n", "a" AT " 0:1 fresh\n" },
 		{ "  metric_relabel_configs: [{source_labels: [b], target_label: c, action: lowercase}, {source_labels: [b], target_label: b, action: uppercase}]\n",
 		  "a{b=\"ÄößΣж1\"} 1\n", "a{b=\"ÄÖßΣЖ1\", c=\"äößσж1\", instance=\"h:1\", job=\"j\"} 0:1 fresh\n" },
+		{ "  metric_relabel_configs: [{source_labels: [b], regex: '(.+)+Q?9|a.*', action: drop}]\n", "a{b=\"" FORTY "\"} 1\n", "" },
+		{ "  metric_relabel_configs: [{source_labels: [b], regex: '(.+)+Q?9|a.*', action: keep}, {regex: b, action: labeldrop}]\n",
+		  "a{b=\"" FORTY "\"} 1\n", "a" AT " 0:1 fresh\n" },
+		{ "  metric_relabel_configs: [{source_labels: [b], regex: '(.+)+Q?9', target_label: c}, {regex: b, action: labeldrop}]\n",
+		  "a{b=\"" FORTY "\"} 1\n", "a" AT " 0:1 fresh\n" },
 		{ "  metric_relabel_configs: [{regex: 'b|c', action: labeldrop}]\n", "a{b=\"1\",d=\"2\"} 1\n",
 		  "a{d=\"2\", instance=\"h:1\", job=\"j\"} 0:1 fresh\n" },
 		{ "  metric_relabel_configs: [{source_labels: [__name__], regex: 'old_(.*)', target_label: __name__, replacement: "
@@ -278,6 +285,9 @@ static void test_failures(void **state)
 		  "label_value_length_limit exceeded by label b", 200 },
 		{ "  metric_relabel_configs: [{regex: __name__, action: labeldrop}]\n", "text/plain", "a 1\n",
 		  "no metric name after relabelling of a", 200 },
+		{ "  metric_relabel_configs: [{source_labels: [b], regex: '(.+)+Q?9|(.*)', target_label: c, replacement: $2}]\n", "text/plain",
+		  "a{b=\"" FORTY "\"} 1\n",
+		  "metric_relabel_configs: a regular expression needs more than regex_steps=5000000 of backtracking: write a simpler one", 200 },
 	};
 
 	(void)state;
@@ -433,6 +443,9 @@ static void test_refused_targets(void **state)
 		  "__scrape_interval__ is not a duration above 0" },
 		{ SIMPLE "  relabel_configs: [{target_label: __scrape_timeout__, replacement: 1h}]\n",
 		  "__scrape_timeout__ is longer than __scrape_interval__" },
+		{ "- job_name: j\n  static_configs: [{targets: ['h:1'], labels: {__x: " FORTY "}}]\n"
+		  "  relabel_configs: [{source_labels: [__x], regex: '(.+)+Q?9|(.*)', target_label: c, replacement: $2}]\n",
+		  "relabel_configs: a regular expression needs more than regex_steps=5000000 of backtracking: write a simpler one" },
 	};
 
 	(void)state;

@@ -145,7 +145,7 @@ bool config_manager_url(const struct manager_source *m, struct arena *a, struct 
 			arena_printf(a, "%s" STR_FMT API_PATH, prefix.n > 0 ? "/" : "", STR_ARG(prefix)));
 	for (size_t i = 0; i < n; i++)
 		l = labels_with(a, l, labels[i].name, labels[i].value);
-	if (!relabel_apply(m->relabel.v, m->relabel.n, &l, a))
+	if (relabel_apply(m->relabel.v, m->relabel.n, &l, a) == RELABEL_DROPPED)
 		return false;
 	*url = arena_printf(a, STR_FMT "://" STR_FMT STR_FMT, STR_ARG(labels_get(l, STR("__scheme__"))),
 			    STR_ARG(labels_get(l, STR("__address__"))), STR_ARG(labels_get(l, STR("__alerts_path__"))));
