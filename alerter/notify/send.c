@@ -170,7 +170,7 @@ static void begin(struct sender *s, struct request *r)
 	new_handle(s, r);
 	r->for_token = oauth2 != NULL && tokens_get(s->tokens, oauth2).n == 0;
 	if (r->for_token) {
-		tokens_ask(r->easy, oauth2, &r->lists);
+		tokens_ask(r->easy, s->tokens, oauth2, &r->lists);
 		curl_easy_setopt(r->easy, CURLOPT_TIMEOUT_MS, (long)TOKEN_TIMEOUT_MS);
 	} else {
 		connection_apply(r->easy, r->call->url, r->call->http, &r->lists);

@@ -105,7 +105,7 @@ static bool begin(struct request *r, CURLM *multi, struct tokens *tokens, void *
 	set_up(r, owner);
 	r->for_token = h->oauth2 != NULL && tokens_get(tokens, h->oauth2).n == 0;
 	if (r->for_token) {
-		tokens_ask(r->easy, h->oauth2, &r->lists);
+		tokens_ask(r->easy, tokens, h->oauth2, &r->lists);
 	} else {
 		connection_apply(r->easy, r->call.url, h, &r->lists);
 		connection_set_text(r->easy, CURLOPT_UNIX_SOCKET_PATH, r->call.unix_socket);

@@ -134,7 +134,8 @@ void tokens_free(struct tokens *);
 struct str tokens_get(struct tokens *, const struct oauth2_settings *);
 void tokens_drop(struct tokens *, const struct oauth2_settings *);
 /* The request that fetches one, on a fresh handle whose answer's body the caller collects. */
-void tokens_ask(CURL *, const struct oauth2_settings *, struct connection_lists *);
+void tokens_ask(CURL *, const struct tokens *, const struct oauth2_settings *, struct connection_lists *);
+/* True: tokens_get() has one now, or it is to be asked for once more, another way. */
 bool tokens_take(struct tokens *, const struct oauth2_settings *, int status, struct str body, struct err *);
 
 #endif

@@ -96,6 +96,30 @@ def test_oauth2(box):
     assert "pssst" not in str(watch.program.get("/api/v1/targets")) + str(watch.program.get("/api/v1/status/config"))
 
 
+@pytest.mark.parametrize("in_body", [False, True], ids=["header", "body"])
+def test_oauth2_odd_secrets(box, in_body):
+    """Name and secret are encoded before they are joined (RFC 6749, 2.3.1); who wants them in the body gets them there, from then on at once."""
+    name, secret, asked = "id+1: ä", "s%41cret+/=&", []
+
+    def token(request):
+        form = urllib.parse.parse_qs(request.rfile.read(int(request.headers["Content-Length"])).decode())
+        login = base64.b64decode(request.headers.get("Authorization", "Basic ").split()[1] if request.headers.get("Authorization") else "").decode()
+        asked.append("header" if login else "body")
+        good = (form.get("client_id"), form.get("client_secret")) == ([name], [secret]) if in_body else [urllib.parse.unquote_plus(x) for x in login.split(":")] == [name, secret]
+        return (200, "application/json", json.dumps({"access_token": "one", "expires_in": 2})) if good else (401, "application/json", "{}")
+
+    def metrics(request):
+        return (200, "text/plain; version=0.0.4", "fine 1\n") if request.headers["Authorization"] == "Bearer one" else (401, "text/plain", "no")
+
+    giver, target = box.start(Server, token), box.start(Server, metrics)
+    watch = Watch(box, [job("app", target.address, oauth2={"client_id": name, "client_secret": secret, "token_url": f"http://{giver.address}/token"})],
+                  [alert_rule("Never", "fine == 2")])
+    watch.until("it is up", lambda: up(watch) == 1)
+    watch.until("the token ended", lambda: len(asked) >= 4)
+    assert set(asked[1:]) == {"body" if in_body else "header"} and asked[0] == "header"
+    assert up(watch) == 1
+
+
 def test_a_connection_stays(box):
     """F3: targets in many places, asked one after the other: each is asked over the connection it has."""
     seen = {}
