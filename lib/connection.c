@@ -122,7 +122,7 @@ static bool is_excepted(struct str url, struct str list)
 {
 	char *z = mem_strndup(url.p, url.n), *host = NULL, *port = NULL;
 	CURLU *u = curl_url();
-	bool ok = u != NULL && curl_url_set(u, CURLUPART_URL, z, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK && curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK
+	bool ok = u != NULL && curl_url_set(u, CURLUPART_URL, z, CURLU_NON_SUPPORT_SCHEME | CURLU_PATH_AS_IS) == CURLUE_OK && curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK
 		&& curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK;
 	bool found = ok && str_eq_nocase(str_of(host), STR("localhost"));
 	struct buf full = { 0 };
@@ -254,6 +254,7 @@ void connection_apply(CURL *easy, struct str url, const struct connection_settin
 {
 	if (h->tls.server_name.n == 0 || !set_other_name(easy, url, h, l))
 		connection_set_text(easy, CURLOPT_URL, url);
+	curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
 	set_tls(easy, h);
 	set_proxy(easy, url, h, l);
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, h->follow_redirects ? 1L : 0L);

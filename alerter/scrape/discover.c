@@ -120,19 +120,10 @@ static void put_param_text(struct buf *b, struct str s)
 	put_encoded(b, s, "-_.~", "+");
 }
 
-/* From a question mark on it is taken as it is. */
-static void put_path(struct buf *b, struct str path)
+static void put_params(struct buf *b, struct labels params)
 {
-	size_t n = str_chr(path, '?');
-
-	put_encoded(b, (struct str){ path.p, n }, "-_.~$&+,/:;=@", "%20");
-	buf_put(b, path.p + n, path.n - n);
-}
-
-static void put_params(struct buf *b, struct labels params, char sep)
-{
-	for (size_t i = 0; i < params.n; i++, sep = '&') {
-		buf_putc(b, sep);
+	for (size_t i = 0; i < params.n; i++) {
+		buf_putc(b, i == 0 ? '?' : '&');
 		put_param_text(b, params.v[i].name);
 		buf_putc(b, '=');
 		put_param_text(b, params.v[i].value);
@@ -150,8 +141,8 @@ static struct str url_of(const struct scrape_job *job, struct labels l, struct a
 	buf_puts(&b, labels_get(l, STR("__address__")));
 	if (!str_starts(path, STR("/")))
 		buf_putc(&b, '/');
-	put_path(&b, path);
-	put_params(&b, params_of(job, l, a), str_chr(path, '?') < path.n ? '&' : '?');
+	put_encoded(&b, path, "-_.~$&+,/:;=@", "%20");
+	put_params(&b, params_of(job, l, a));
 	out = arena_str(a, buf_str(&b));
 	buf_fini(&b);
 	return out;

@@ -120,6 +120,20 @@ def test_oauth2_odd_secrets(box, in_body):
     assert up(watch) == 1
 
 
+def test_paths_are_asked_as_written(box):
+    """As Prometheus has them: a question mark belongs to the path, and ".." is the server's to understand."""
+    seen = set()
+
+    def metrics(request):
+        seen.add(request.path)
+        return 200, "text/plain; version=0.0.4", "fine 1\n"
+
+    target = box.start(Server, metrics)
+    Watch(box, [job("odd", target.address, metrics_path="/m?x=a b", params={"q": ["0"]}), job("up", target.address, metrics_path="/a/../b/./c")],
+          [alert_rule("Never", "fine == 2")]).until("both are asked", lambda: len(seen) == 2)
+    assert seen == {"/m%3Fx=a%20b?q=0", "/a/../b/./c"}
+
+
 def test_a_connection_stays(box):
     """F3: targets in many places, asked one after the other: each is asked over the connection it has."""
     seen = {}

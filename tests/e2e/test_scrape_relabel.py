@@ -13,7 +13,7 @@ SOURCES = [*NAMES, "__address__", "__metrics_path__", "__scheme__", "__name__"]
 VALUES = ["", "a", "b", "ab", "A;b", "x:1", "web-01.example.com:9100", "ÄÖ", "İ", "ß", "1", "true", "$1", "a b", "foo/bar", "__x__"]
 PATTERNS = ["(.*)", "(.+)", "a", "(a)(b)?", "([^:]+)(?::\\d+)?", ".*;.*", "", "__meta_(.+)", "(?i)A", "(.*):(.*)", "(?P<n>a+)b", "x|ab?", "[a-c]", "(a|b|)", ".", "\\w+"]
 REPLACEMENTS = ["$1", "${1}", "$1x", "${1}_${2}", "", "${n}", "$0", "$$", "const", "${1", "$n", "$1$2", "a-$1", "${11}", "ÄÖ"]
-PATHS = ["/metrics", "/a b", "/ä", "é.com:1", "/a%20b", "/a#b", "/a;b,c=d&e$f+g@h:i", "/!*'()[]{}|^`\"<>\\~", "http", "//x", "/a/../b"]
+PATHS = ["/metrics", "/a b", "/ä", "é.com:1", "/a%20b", "/a?b c=d&e", "/?", "/a#b", "/a;b,c=d&e$f+g@h:i", "/!*'()[]{}|^`\"<>\\~", "http", "//x", "/a/../b"]
 WRITTEN = ["a", "b", "job", "new", "__tmp_q", "env", "__param_m", "instance"]
 PARAMS = {"m": ["one", "two"], "k": ["v"], "e": [""], "z z": ["a b", "&"]}
 
