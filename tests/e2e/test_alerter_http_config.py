@@ -27,14 +27,15 @@ def watching(box, target, url, **http_config):
 
 
 class TokenGiver(Webhook):
-    """Gives token-1, token-2 …, to who shows user and password."""
+    """Gives token-1, token-2 …, to who shows user and password, each encoded (RFC 6749, 2.3.1)."""
 
     given = 0
 
     def carry_out(self, request, body):
         entry = self.record(request, body, 200)
         entry["form"] = urllib.parse.parse_qs(body.decode())
-        if entry["headers"].get("authorization") != "Basic " + base64.b64encode(b"tocsin:open sesame").decode():
+        login = base64.b64decode(entry["headers"].get("authorization", "").removeprefix("Basic ")).decode()
+        if [urllib.parse.unquote_plus(part) for part in login.split(":")] != ["tocsin", "open sesame"]:
             return 401, {"error": "invalid_client"}, {}
         self.given += 1
         return 200, {"access_token": f"token-{self.given}", "token_type": "Bearer", "expires_in": 3600}, {}
