@@ -34,6 +34,10 @@ enum { UNSET = -1, DEFAULT_INTERVAL_MS = 60000, DEFAULT_TIMEOUT_MS = 10000 };
 	CONF_KEY(type, "convert_classic_histograms_to_nhcb", histograms.convert, conf_bool, fallback, CONF_RELOAD, \
 	         "Make native histograms with custom buckets of classic ones.")
 
+#define EXTRA(type, fallback) \
+	CONF_KEY(type, "extra_scrape_metrics", extra_metrics, conf_bool, fallback, CONF_RELOAD, \
+	         "Write scrape_timeout_seconds, scrape_sample_limit and scrape_body_size_bytes of each scrape too.")
+
 /* Of a job and of all. */
 #define INEFFECTIVE \
 	NO_EFFECT("keep_dropped_targets", "dropped targets are all listed"), \
@@ -68,6 +72,7 @@ static const struct conf_key global_keys[] = {
 	             "How long a reply may take; 0s: the default.", &not_negative),
 	LIMITS(struct scrape_defaults, "0"),
 	HISTOGRAMS(struct scrape_defaults, "false"),
+	EXTRA(struct scrape_defaults, "false"),
 	NO_EFFECT("query_log_file", "what queries cost is on the page and in the metrics"),
 	INEFFECTIVE,
 };
@@ -190,6 +195,8 @@ static bool check_job(struct conf_reader *rd, const struct conf_node *node, void
 	DEFAULT(label_value_length_limit);
 #undef DEFAULT
 	default_histograms(node, j, d);
+	if (conf_get(node, "extra_scrape_metrics") == NULL)
+		j->extra_metrics = d->extra_metrics;
 	if (j->name.n == 0 && conf_get(node, "job_name") != NULL)
 		conf_error(rd->report, conf_get(node, "job_name"), "job_name is empty: give the job a name");
 	check_addresses(rd, j);
@@ -224,6 +231,7 @@ static const struct conf_key job_keys[] = {
 	CONF_KEY(struct scrape_job, "enable_compression", enable_compression, conf_bool, "true", CONF_RELOAD, "Ask for gzip."),
 	LIMITS(struct scrape_job, NULL),
 	HISTOGRAMS(struct scrape_job, NULL),
+	EXTRA(struct scrape_job, NULL),
 	CONF_KEY(struct scrape_job, "scrape_classic_histograms", histograms.classic_too, conf_bool, NULL, CONF_RELOAD,
 	         "The older name of always_scrape_classic_histograms."),
 	CONF_KEY_ARG(struct scrape_job, "native_histogram_bucket_limit", bucket_limit, conf_int, "0", CONF_RELOAD,
@@ -269,7 +277,6 @@ static const struct conf_key job_keys[] = {
 	SD("triton"),
 	SD("uyuni"),
 	SD("vultr"),
-	NOT_YET("extra_scrape_metrics", "remove it"),
 	INEFFECTIVE,
 };
 

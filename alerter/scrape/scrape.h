@@ -40,6 +40,7 @@ struct scrape_defaults {
 	int64_t body_size_limit, sample_limit, target_limit, label_limit, label_name_length_limit, label_value_length_limit;
 	struct scrape_protocols protocols;
 	struct scrape_histograms histograms;
+	bool extra_metrics;
 };
 /* The rows of `global:` that belong to scraping; fills a <struct scrape_defaults>. */
 extern const struct conf_table scrape_global_table;
@@ -69,6 +70,7 @@ struct scrape_job {
 	struct str name, metrics_path, scheme; /* scheme: http or https */
 	int64_t interval_ms, timeout_ms;
 	bool honor_labels, honor_timestamps, track_timestamps_staleness, enable_compression;
+	bool extra_metrics;        /* of a scrape, from REPORT_EXTRA on */
 	int64_t body_size_limit, sample_limit, target_limit, label_limit, label_name_length_limit, label_value_length_limit;
 	int fallback_format;       /* enum scrape_format: of a reply that does not say */
 	struct scrape_protocols protocols;

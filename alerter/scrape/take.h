@@ -39,6 +39,7 @@ struct take {
 	bool reordered, has_texts; /* has_texts: <env> has those of this target */
 	size_t n_live_seen, n_blind;
 	uint64_t scraped, kept, added;
+	int64_t body_bytes; /* -1: more than the limit */
 	uint64_t duplicates, out_of_order, out_of_bounds, refused;
 	bool over_samples, over_body, over_labels; /* limits */
 	struct exemplar_staged *exemplars; /* for when all of it is good */

@@ -85,8 +85,10 @@ static bool check_reply(struct take *k, const struct scrape_reply *r)
 		return err_set(&k->err, ERR_UPSTREAM, -1, "%s", r->transport_error);
 	if (r->http_status != 200)
 		return err_set(&k->err, ERR_UPSTREAM, -1, "server returned HTTP status %d", r->http_status);
-	if (limit > 0 && (int64_t)r->body.n >= limit) {
+	k->body_bytes = (int64_t)r->body.n;
+	if (limit > 0 && k->body_bytes >= limit) {
 		k->over_body = true;
+		k->body_bytes = -1;
 		return err_set(&k->err, ERR_LIMIT, -1, "body_size_limit exceeded: %zu bytes (limit %lld)", r->body.n,
 		               (long long)limit);
 	}
@@ -110,6 +112,7 @@ static bool read_reply(struct take *k, const struct scrape_reply *r)
 	return ok;
 }
 
+/* NULL: it is not wanted, or the store is full. */
 static struct store_series *report_series(struct target *t, struct target_env *env, enum report which)
 {
 	static const struct str names[REPORTS] = {
@@ -118,9 +121,14 @@ static struct store_series *report_series(struct target *t, struct target_env *e
 		[REPORT_SCRAPED] = { "scrape_samples_scraped", 22 },
 		[REPORT_POST_RELABEL] = { "scrape_samples_post_metric_relabeling", 37 },
 		[REPORT_ADDED] = { "scrape_series_added", 19 },
+		[REPORT_TIMEOUT] = { "scrape_timeout_seconds", 22 },
+		[REPORT_LIMIT] = { "scrape_sample_limit", 19 },
+		[REPORT_BODY] = { "scrape_body_size_bytes", 22 },
 	};
 	struct err full = { 0 };
 
+	if (which >= REPORT_EXTRA && !t->job->extra_metrics)
+		return NULL;
 	if (t->reports[which] != NULL)
 		return t->reports[which];
 	arena_reset(&env->scratch);
@@ -141,13 +149,34 @@ bool target_reports(const struct target *t, const struct store_series *s)
 	return false;
 }
 
+/* Those that were wanted once end; they are forgotten only after the batch is in. */
+static void end_extra_reports(struct target *t, struct target_env *env, int64_t t_ms)
+{
+	for (int i = REPORT_EXTRA; i < REPORTS && !t->job->extra_metrics; i++)
+		if (t->reports[i] != NULL)
+			store_append_end(env->app, t->reports[i], t_ms, SERIES_GONE);
+}
+
+static void forget_extra_reports(struct target *t, struct store *store)
+{
+	for (int i = REPORT_EXTRA; i < REPORTS && !t->job->extra_metrics; i++) {
+		store_series_unref(store, t->reports[i]);
+		t->reports[i] = NULL;
+	}
+}
+
 static void put_reports(struct take *k, bool up, double duration_s)
 {
 	const double values[REPORTS] = { [REPORT_UP] = up,
 		                         [REPORT_DURATION] = duration_s,
 		                         [REPORT_SCRAPED] = (double)k->scraped,
 		                         [REPORT_POST_RELABEL] = (double)k->kept,
-		                         [REPORT_ADDED] = up ? (double)k->added : 0 };
+		                         [REPORT_ADDED] = up ? (double)k->added : 0,
+		                         [REPORT_TIMEOUT] = (double)k->t->timeout_ms / 1000,
+		                         [REPORT_LIMIT] = (double)k->t->job->sample_limit,
+		                         [REPORT_BODY] = (double)k->body_bytes };
+
+	end_extra_reports(k->t, k->env, k->t_ms);
 
 	for (int i = 0; i < REPORTS; i++) {
 		struct store_series *s = report_series(k->t, k->env, (enum report)i);
@@ -239,6 +268,7 @@ struct target_taken target_take(struct target *t, struct target_env *env, const 
 		take_judge_vanished(&k);
 	else
 		(void)!env->app->ops->commit(env->app, &k.err);
+	forget_extra_reports(t, env->store);
 	if (out.up)
 		take_finish_order(&k); /* whoever vanished is no line any more */
 	out.n_blind = k.n_blind;

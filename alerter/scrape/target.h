@@ -45,7 +45,7 @@ struct gauge {
 	uint16_t next;
 };
 
-enum report { REPORT_UP, REPORT_DURATION, REPORT_SCRAPED, REPORT_POST_RELABEL, REPORT_ADDED, REPORTS };
+enum report { REPORT_UP, REPORT_DURATION, REPORT_SCRAPED, REPORT_POST_RELABEL, REPORT_ADDED, REPORT_EXTRA, REPORT_TIMEOUT = REPORT_EXTRA, REPORT_LIMIT, REPORT_BODY, REPORTS };
 
 struct target {
 	struct arena arena;           /* of the texts and label sets below */

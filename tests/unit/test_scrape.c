@@ -23,6 +23,30 @@ static void test_reports(void **state)
 	teardown(&f);
 }
 
+static void test_extra_reports(void **state)
+{
+	static const char extra[] = SIMPLE "  extra_scrape_metrics: true\n  sample_limit: 7\n  scrape_timeout: 2500ms\n  body_size_limit: 9B\n";
+	struct scrape_config plain, with;
+	struct fixture f;
+
+	(void)state;
+	setup(&f, extra);
+	plain = read_config(&f, SIMPLE);
+	with = read_config(&f, extra);
+	assert_true(feed(&f, 0, "a 1\n"));
+	assert_false(feed(&f, 15, "a 1\nb 2\nc 3\n"));
+	assert_false(feed_failure(&f, 30));
+	scrape_reload(f.loop, &plain);
+	assert_true(feed(&f, 45, "a 1\n"));
+	assert_true(feed(&f, 60, "a 1\n"));
+	assert_string_equal(dump(&f, "scrape_body_size_bytes"), "scrape_body_size_bytes" AT " 0:4 15:-1 30:0 45:stale gone\n");
+	scrape_reload(f.loop, &with);
+	assert_true(feed(&f, 75, "a 1\n"));
+	assert_string_equal(dump(&f, "scrape_timeout_seconds"), "scrape_timeout_seconds" AT " 0:2.5 15:2.5 30:2.5 45:stale 75:2.5 fresh\n");
+	assert_string_equal(dump(&f, "scrape_sample_limit"), "scrape_sample_limit" AT " 0:7 15:7 30:7 45:stale 75:7 fresh\n");
+	teardown(&f);
+}
+
 static void test_order_of_lines(void **state)
 {
 	static const char *const bodies[] = {
@@ -709,7 +733,7 @@ static void test_random_replies(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_reports),  cmocka_unit_test(test_order_of_lines), cmocka_unit_test(test_a_round_of_scrapes), cmocka_unit_test(test_long_lines), cmocka_unit_test(test_staleness),
+		cmocka_unit_test(test_reports), cmocka_unit_test(test_extra_reports),  cmocka_unit_test(test_order_of_lines), cmocka_unit_test(test_a_round_of_scrapes), cmocka_unit_test(test_long_lines), cmocka_unit_test(test_staleness),
 		cmocka_unit_test(test_own_times),
 		cmocka_unit_test(test_a_store_that_is_full),
 		cmocka_unit_test(test_lost),     cmocka_unit_test(test_unseen),         cmocka_unit_test(test_labels), cmocka_unit_test(test_type_and_unit),
