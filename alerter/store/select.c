@@ -125,7 +125,8 @@ static bool is_behind(struct store *st, int64_t *now_ms)
 	*now_ms = clock_now_ms(st->options.clock);
 	if (*now_ms < latest_ms)
 		return true;
-	atomic_store(&st->latest_ms, *now_ms);
+	while (latest_ms < *now_ms && !atomic_compare_exchange_weak(&st->latest_ms, &latest_ms, *now_ms))
+		;
 	return false;
 }
 
