@@ -142,6 +142,24 @@ struct checking {
 	_Atomic bool bad;
 };
 
+static uint64_t hash_of(const struct block *b, uint32_t i)
+{
+	struct label v[STORE_MAX_LABELS];
+
+	return series_hash(block_labels(b, i, v));
+}
+
+/* Whether one before it, of the same hash, is the same series. */
+static bool is_twice(const struct block *b, uint32_t i, uint64_t hash, struct labels labels)
+{
+	struct label v[STORE_MAX_LABELS];
+
+	while (i > 0 && hash_of(b, i - 1) == hash)
+		if (labels_eq(block_labels(b, --i, v), labels))
+			return true;
+	return false;
+}
+
 /* <*before>: the hash of the series before. */
 static bool check_series(const struct block *b, uint32_t i, uint64_t *before)
 {
@@ -158,6 +176,8 @@ static bool check_series(const struct block *b, uint32_t i, uint64_t *before)
 	if (hash < *before || hash < first || (i % BLOCK_GROUP == 0 && hash != first) ||
 	    (hash - first) >> b->hash_shift != block_series_row(b, i, 0, BLOCK_HASH_BITS))
 		return false;
+	if (hash == *before && is_twice(b, i, hash, labels))
+		return false;
 	*before = hash;
 	b->hashes[i] = (uint32_t)(hash >> 32);
 	return true;
@@ -167,7 +187,7 @@ static bool check_series(const struct block *b, uint32_t i, uint64_t *before)
 static void check_half(void *ctx, size_t beg, size_t end)
 {
 	struct checking *c = ctx;
-	uint64_t before = 0;
+	uint64_t before = beg > 0 ? hash_of(c->b, (uint32_t)beg - 1) : 0;
 	size_t i = beg;
 
 	while (i < end && check_series(c->b, (uint32_t)i, &before))

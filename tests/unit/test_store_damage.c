@@ -234,6 +234,42 @@ static void test_left_alone(void **state)
 	end(&w);
 }
 
+/* More often than it can be counted for: it is no block of ours, however whole. */
+static void test_a_series_again_and_again(void **state)
+{
+	enum { TIMES = 70000 };
+	struct block_writer *bw;
+	struct arena a = { 0 };
+	struct err e = { 0 };
+	char dir[128], *path = NULL;
+	struct world w;
+
+	(void)state;
+	begin(&w, MS(0));
+	snprintf(dir, sizeof dir, "%s/blocks", w.dir);
+	bw = block_writer_new(dir, &e);
+	assert_non_null(bw);
+	for (int i = 0; i < TIMES; i++) {
+		struct chunk_writer c = { 0 };
+		uint32_t series = block_writer_series(bw, parse_labels(&a, "m a=b"));
+		struct chunk *chunk;
+
+		chunk_append(&c, MS(0), i, NULL);
+		chunk = chunk_seal(&c);
+		assert_true(block_writer_chunk(bw, series, chunk, MS(0), &e));
+		chunk_unref(chunk);
+		arena_reset(&a);
+	}
+	assert_true(block_writer_commit(bw, MS(0), MS(1), &path, &e));
+	free(path);
+	block_writer_free(bw);
+	arena_fini(&a);
+	restart(&w, MS(5));
+	assert_int_equal(store_stats(w.f.store).blocks_damaged, 1);
+	assert_int_equal(each_file(&w, ".damaged", NULL, NULL), 1);
+	end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -241,6 +277,7 @@ int main(void)
 		cmocka_unit_test(test_damaged_chunk),
 		cmocka_unit_test(test_cut_while_it_is_read),
 		cmocka_unit_test(test_left_alone),
+		cmocka_unit_test(test_a_series_again_and_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, no_piece_is_left);
