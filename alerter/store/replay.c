@@ -177,6 +177,7 @@ struct replaying {
 	struct store *st;
 	struct replay *out;
 	struct numbered series;
+	bool checkpoint; /* it is one that is read: chunks that were told lie in it, and it stays until they are in */
 	bool ended; /* the checkpoint is complete */
 	struct aside *aside;
 	struct backlog *backlog;
@@ -331,6 +332,8 @@ static void take_series(void *ctx, const struct record_series *series)
 	*copy = *series;
 	copy->chunks = chunks;
 	tell(r, (struct told){ .labels = series->labels, .series = copy });
+	if (!r->checkpoint)     /* nobody writes such */
+		look_up(r);
 }
 
 static void take_floats(void *ctx, uint32_t number, int64_t t_ms, const double *v, uint32_t n)
@@ -390,7 +393,8 @@ static const char *read_frames(struct replaying *r, struct record_reader *reader
 	size_t gone = 0;
 
 	memset(r->upto, 0, sizeof r->upto);
-	for (*at = 0;; gone = let_go(bytes, gone, checkpoint ? r->upto[r->telling] : *at)) { /* chunks that were told lie in it */
+	r->checkpoint = checkpoint;
+	for (*at = 0;; gone = let_go(bytes, gone, checkpoint ? r->upto[r->telling] : *at)) {
 		r->frame = *at;
 		switch (record_next(bytes, n, at, &payload)) {
 		case RECORD_GOOD:
