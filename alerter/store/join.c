@@ -82,13 +82,20 @@ static bool goes_on_resting(const struct join *x, uint32_t series)
 	       (r->until_ms != INT64_MIN && rest_goes_on(x->st, r->later, r->n_later, x->b, series, r->until_ms));
 }
 
+/* Not all at once: who has a new series waits for the lock. A number stays its text's, for nobody else drops any meanwhile. */
 static void find_numbers(struct join *x)
 {
+	enum { AT_ONCE = 4096 };
+
 	x->numbers = mem_alloc(x->b->n_symbols * sizeof *x->numbers);
-	pthread_rwlock_rdlock(&x->st->index_lock);
-	for (size_t i = 0; i < x->b->n_symbols; i++)
-		x->numbers[i] = symbols_find(&x->st->index.symbols, block_symbol(x->b, i));
-	pthread_rwlock_unlock(&x->st->index_lock);
+	for (size_t i = 0; i < x->b->n_symbols;) {
+		size_t end = x->b->n_symbols - i < AT_ONCE ? x->b->n_symbols : i + AT_ONCE;
+
+		pthread_rwlock_rdlock(&x->st->index_lock);
+		for (; i < end; i++)
+			x->numbers[i] = symbols_find(&x->st->index.symbols, block_symbol(x->b, i));
+		pthread_rwlock_unlock(&x->st->index_lock);
+	}
 }
 
 static uint32_t number_of(const struct join *x, uint32_t symbol)
