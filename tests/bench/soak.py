@@ -35,14 +35,16 @@ def soak(folder, started, row, say, cpu_s, status_kb, binary):
     peers = [Peer(name, folder, args[name], where[name], "/health" if name == "victoria-metrics" else "/-/ready") for name in names]
     started += peers
     say(f"soak: {TARGETS} targets of {SERIES} series, every {INTERVAL_S} s, {MINUTES} minutes, 1 % of the series replaced each minute")
-    most = [0.0] * len(peers)
+    most, total = [0.0] * len(peers), [0.0] * len(peers)
     for minute in range(1, MINUTES + 1):
         time.sleep(60)
         memory_mb = [status_kb(p.process.pid, "VmRSS") / 1024 for p in peers]
         most = [max(a, b) for a, b in zip(most, memory_mb)]
+        total = [a + b for a, b in zip(total, memory_mb)]
         say(f"  {minute:>3} min: " + ", ".join(f"{mb:.1f} MB, {cpu_s(p.process.pid):.1f} s CPU, {tree_bytes(p.storage) / 2**20:.0f} MB disk {p.name}" for p, mb in zip(peers, memory_mb)))
-    for name, mb, peak in list(zip(names, memory_mb, most))[1:]:
+    for name, mb, peak, mean in list(zip(names, memory_mb, most, (mb / MINUTES for mb in total)))[1:]:
         row(f"soak_memory_{name}", memory_mb[0], mb, "MB", 4)
+        row(f"soak_memory_mean_{name}", total[0] / MINUTES, mean, "MB", 4)
         row(f"soak_memory_most_{name}", most[0], peak, "MB", 4)
     row("soak_memory_goal", memory_mb[0], 64, "MB", 1)
     start_s = [p.restart_s() for p in peers]
