@@ -24,7 +24,7 @@ struct str regex_pattern(const struct regex *);
 size_t regex_bytes(const struct regex *);               /* about what it holds */
 
 /* REGEX_LIMIT: backtracking went on for more than REGEX_MATCH_LIMIT steps, or too deep, and the other way, all at once, knows no answer either: there
- * are groups to be told, or too many ways. REGEX_LIMIT_NAME is for the error. */
+ * are groups to be told, too many ways or too long a text, or it may begin anywhere. REGEX_LIMIT_NAME is for the error. */
 enum regex_verdict { REGEX_NO, REGEX_YES, REGEX_LIMIT };
 #define REGEX_MATCH_LIMIT 5000000
 #define REGEX_LIMIT_NAME "regex_steps=5000000"

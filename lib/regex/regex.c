@@ -636,15 +636,17 @@ static enum regex_verdict run(const struct regex *re, const struct program *prog
 	return REGEX_LIMIT;
 }
 
-/* Whether there is a match, by all ways at once: it takes longer, and no more than the text times the pattern. It knows no groups. */
+/* Whether there is a match, by all ways at once, of a text that is not too long, with a pattern that says where it begins: for each byte every way is
+ * compared with every other. It knows no groups. */
 static enum regex_verdict run_broad(const struct regex *re, const struct program *program, struct str s, size_t from, pcre2_match_data *data)
 {
-	enum { WAYS = 16384 };
-	int *ways = mem_realloc(NULL, WAYS * sizeof *ways);
-	int rc = pcre2_dfa_match(program->code, (PCRE2_SPTR)(s.n > 0 ? s.p : ""), s.n, from, PCRE2_NO_UTF_CHECK | PCRE2_DFA_SHORTEST, data, re->limits, ways,
-	    WAYS);
+	enum { WAYS = 2048, TEXT_BYTES = 4096 }; /* some 300 ways: a few tenths of a second at the worst */
+	int ways[WAYS], rc;
 
-	free(ways);
+	if (is_search(re) || s.n > TEXT_BYTES)
+		return REGEX_LIMIT;
+	rc = pcre2_dfa_match(program->code, (PCRE2_SPTR)(s.n > 0 ? s.p : ""), s.n, from, PCRE2_NO_UTF_CHECK | PCRE2_DFA_SHORTEST, data, re->limits, ways,
+	    WAYS);
 	return rc >= 0 ? REGEX_YES : rc == PCRE2_ERROR_NOMATCH ? REGEX_NO : REGEX_LIMIT;
 }
 

@@ -453,6 +453,23 @@ static void what_explodes_is_answered(void **state)
 	}
 }
 
+/* All ways at once take their time, too: of a long text nobody waits for them, nor where a match may begin anywhere. */
+static void what_explodes_has_its_bounds(void **state)
+{
+	static char text[100000];
+	struct err e = { 0 };
+	struct regex *anchored = regex_new(STR("(a|aa)+[bc]"), REGEX_ANCHORED, &e), *search = regex_new(STR("(a|aa)+[bc]"), REGEX_SEARCH, &e);
+
+	(void)state;
+	memset(text, 'a', sizeof text);
+	assert_int_equal(regex_match(anchored, (struct str){ text, 4096 }), REGEX_NO);
+	assert_int_equal(regex_match(anchored, (struct str){ text, 4097 }), REGEX_LIMIT);
+	assert_int_equal(regex_match(search, (struct str){ text, 80 }), REGEX_LIMIT);
+	assert_int_equal(regex_match(search, (struct str){ text, sizeof text }), REGEX_LIMIT);
+	regex_free(anchored);
+	regex_free(search);
+}
+
 static void a_limit_is_an_error(void **state)
 {
 	struct err e = { 0 };
@@ -515,7 +532,7 @@ int main(void)
 		cmocka_unit_test(finds_from_an_offset_in_malformed_text),
 		cmocka_unit_test(shapes),
 		cmocka_unit_test(many_literals_need_no_engine),
-		cmocka_unit_test(what_explodes_is_answered), cmocka_unit_test(a_limit_is_an_error),
+		cmocka_unit_test(what_explodes_is_answered), cmocka_unit_test(what_explodes_has_its_bounds), cmocka_unit_test(a_limit_is_an_error),
 		cmocka_unit_test(matchers),
 		cmocka_unit_test(long_lists_of_alternatives),
 		cmocka_unit_test(a_long_list_elsewhere_names_its_limit),
