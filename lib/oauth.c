@@ -167,10 +167,12 @@ static void keep(struct token *t, struct str text, double seconds)
 	t->until_mono_ms = clock_mono_ms(&clock_system) + (ms > 2 * EARLY_MS ? ms - EARLY_MS : ms / 2);
 }
 
-/* Refused with who asks in a header: the other way is tried. Whether that is so. */
+/* Who asks is refused: the next time the other way is tried. Whether that is in the body, and so at once. */
 static bool try_in_body(struct token *t, int status)
 {
-	t->in_body = !t->in_body && status >= 400 && status < 500;
+	if (status != 400 && status != 401 && status != 403)
+		return false;
+	t->in_body = !t->in_body;
 	return t->in_body;
 }
 
