@@ -554,6 +554,22 @@ static struct store_series *renamed_ref(struct store *store, int i)
 	return store_series_ref(store, labels_of(v, 0, text, i), &e);
 }
 
+static void begin_renaming(struct renaming *r, struct store_series *s[RENAMED])
+{
+	r->store = store_new(NULL);
+	r->app = store_appender_new(r->store);
+	for (int i = 0; i < RENAMED; i++)
+		s[i] = renamed_ref(r->store, i);
+}
+
+static void end_renaming(struct renaming *r, struct store_series *s[RENAMED])
+{
+	for (int i = 0; i < RENAMED; i++)
+		store_series_unref(r->store, s[i]);
+	store_appender_free(r->app);
+	store_free(r->store);
+}
+
 static void *commit_renaming(void *arg)
 {
 	struct renaming *r = arg;
@@ -581,7 +597,7 @@ static size_t count_of_state(struct store *store, enum series_state state)
 /* The old ones are gone only for who sees the new ones. The commit is held up between two states, by the lock of a shard. */
 static void test_renamed_at_once(void **state)
 {
-	struct renaming r = { .store = store_new(NULL) };
+	struct renaming r = { 0 };
 	struct store_series *s[RENAMED];
 	int64_t now = clock_now_ms(&clock_system);
 	struct shard *held;
@@ -589,9 +605,7 @@ static void test_renamed_at_once(void **state)
 	pthread_t t;
 
 	(void)state;
-	r.app = store_appender_new(r.store);
-	for (int i = 0; i < RENAMED; i++)
-		s[i] = renamed_ref(r.store, i);
+	begin_renaming(&r, s);
 	held = series_shard(r.store, s[SHARD_RUN]);
 	for (int i = 0; i < 2 * SHARD_RUN; i++) {
 		(void)!store_append_ref(r.app, s[i], now - 2000, 1, NULL);
@@ -614,16 +628,13 @@ static void test_renamed_at_once(void **state)
 	pthread_mutex_unlock(&held->lock);
 	pthread_join(t, NULL);
 	assert_int_equal(count_of_state(r.store, SERIES_GONE), 2 * SHARD_RUN);
-	for (int i = 0; i < RENAMED; i++)
-		store_series_unref(r.store, s[i]);
-	store_appender_free(r.app);
-	store_free(r.store);
+	end_renaming(&r, s);
 }
 
 /* Held up in its last piece, by the lock of a shard, nothing of it is seen: neither of that piece nor of those before. */
 static void test_large_batch_at_once(void **state)
 {
-	struct renaming r = { .store = store_new(NULL) };
+	struct renaming r = { 0 };
 	struct store_series *s[RENAMED], *in_last_piece = NULL;
 	int64_t now = clock_now_ms(&clock_system);
 	struct shard *held;
@@ -631,9 +642,7 @@ static void test_large_batch_at_once(void **state)
 	pthread_t t;
 
 	(void)state;
-	r.app = store_appender_new(r.store);
-	for (int i = 0; i < RENAMED; i++)
-		s[i] = renamed_ref(r.store, i);
+	begin_renaming(&r, s);
 	held = series_shard(r.store, s[RENAMED - 1]);
 	for (int i = 0; i < RENAMED; i++)
 		if (i == RENAMED - 1 || series_shard(r.store, s[i]) != held) {
@@ -650,10 +659,7 @@ static void test_large_batch_at_once(void **state)
 	pthread_mutex_unlock(&held->lock);
 	pthread_join(t, NULL);
 	assert_true(atomic_load(&r.store->published) > before);
-	for (int i = 0; i < RENAMED; i++)
-		store_series_unref(r.store, s[i]);
-	store_appender_free(r.app);
-	store_free(r.store);
+	end_renaming(&r, s);
 }
 
 enum { ENDINGS = 20000 };
